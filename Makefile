@@ -1,0 +1,80 @@
+# One word does it: make help
+
+PYTHON := $(shell tools/find-python 2>/dev/null)
+BIN := .venv/bin
+UV := $(BIN)/uv
+UV_INSTALL = $(UV) pip install --quiet --require-hashes
+SAM := .tools/sam/bin/sam
+# The embedded cloud runs the functions with the Python of .tools/cloud, which is that of .venv;
+# their wheels must be for the same one. For Lambda itself it is 3.13, the Makefile's default.
+LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
+	-not -path '*.egg-info/*' -not -path '*/node_modules/*' 2>/dev/null)
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check format build lock clean
+
+help: ## List these words
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: .venv/.done $(BIN)/odiff ## Make .venv with everything a developer needs, and odiff
+
+demo: setup .tools/cloud/.done .aws-sam/.done ## Run the whole thing here: a local AWS, two real snapshot sets, a report
+	@$(BIN)/python tools/demo.py
+
+test: setup .tools/cloud/.done .aws-sam/.done ## Run every test
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+test-fast: setup ## Run the tests that need neither the built artefact nor a browser
+	@$(BIN)/python -m pytest -q -m 'not e2e and not browser' --ignore tests/template
+
+check: setup .tools/sam/.done ## Lint and type-check everything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(SAM) validate --region us-east-1
+	$(SAM) validate --lint --region us-east-1
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
+
+lock: setup ## Renew the pinned versions and hashes
+	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam; do \
+		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+			--no-header --no-emit-index-url $$list.in -o $$list.txt || exit 1; \
+	done
+
+clean: ## Remove everything that was made
+	rm -rf .venv .tools .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache pixelgate-demo pixelgate-report
+
+.venv/.done: requirements-dev.txt functions/requirements.in pyproject.toml
+	@tools/find-python >/dev/null
+	@echo "setting up .venv with $(PYTHON)"
+	@test -x $(UV) || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements-dev.txt)"
+	@$(UV_INSTALL) --python $(BIN)/python -r requirements-dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(BIN)/odiff: .venv/.done $(wildcard layers/odiff/*/* layers/odiff/*.sh)
+	@$(MAKE) --no-print-directory -C layers/odiff install DEST=$(CURDIR)/$(BIN)
+	@touch $@
+
+.tools/%/.done: tools/requirements-%.txt | .venv/.done
+	@echo "setting up .tools/$*"
+	@test -x .tools/$*/bin/python || $(BIN)/python -m venv .tools/$*
+	@$(UV_INSTALL) --python .tools/$*/bin/python -r $<
+	@touch $@
+
+.aws-sam/.done: template.yaml samconfig.toml $(SOURCES) | .venv/.done .tools/sam/.done
+	@echo "building the functions and the layer"
+	@LAMBDA_PYTHON=$(LAMBDA_PYTHON) $(SAM) build >.sam-build.log 2>&1 || { cat .sam-build.log; exit 1; }
+	@rm -f .sam-build.log
+	@touch $@

@@ -1,0 +1,227 @@
+"""The comparison manifest: what became of every snapshot, and the verdict that follows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pixelgate.keys import NO_BASE, ComparisonId
+from pixelgate.policy import Policy
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """What became of one snapshot, in the order in which a reviewer wants to see them."""
+
+    ERRORED = "errored"
+    CHANGED = "changed"
+    ADDED = "added"
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    SKIPPED = "skipped"
+    UNCHANGED = "unchanged"
+
+
+class Verdict(StrEnum):
+    """What CI gates on."""
+
+    PASSED = "passed"
+    NEEDS_REVIEW = "needs_review"
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected area of changed pixels: its box on the canvas and how many pixels changed."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What the engine measured on one pair of images under one policy.
+
+    Attributes:
+        changed_pixels: pixels set in the mask.
+        structural_pixels: pixels that the structural pass reports too.
+        total_pixels: pixels of the canvas, max width × max height.
+        base_size: width and height of the base image.
+        head_size: width and height of the head image.
+        regions: the mask's connected areas, largest first; their pixels add up to changed_pixels.
+        mask: the mask as PNG bytes, of the canvas's size; None if nothing changed.
+    """
+
+    changed_pixels: int
+    structural_pixels: int
+    total_pixels: int
+    base_size: tuple[int, int]
+    head_size: tuple[int, int]
+    regions: tuple[Region, ...] = ()
+    mask: bytes | None = field(default=None, repr=False)
+
+    def passes(self, policy: Policy) -> bool:
+        """Whether the policy tolerates what was measured."""
+        largest = max((r.pixels for r in self.regions), default=0)
+        return policy.tolerates(self.changed_pixels, self.total_pixels, largest)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A diff and where its mask lies, as a snapshot's result refers to it."""
+
+    diff: Diff
+    mask_key: str | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The result of one snapshot.
+
+    Attributes:
+        status: what became of it.
+        head_sha256: the head image, if there is one.
+        base_sha256: the base image, if there is one.
+        head_size: width and height of the head image, where known.
+        base_size: width and height of the base image, where known.
+        measured: the diff, where one was made; also for what passed.
+        previous_name: the base's name of a renamed snapshot.
+        reason: why it is errored.
+        policy: fields in which its policy differs from the comparison's.
+        details: what the manifest says of it: display_name, group, description, tags, context.
+    """
+
+    status: Status
+    head_sha256: str | None = None
+    base_sha256: str | None = None
+    head_size: tuple[int, int] | None = None
+    base_size: tuple[int, int] | None = None
+    measured: Measured | None = None
+    previous_name: str | None = None
+    reason: str | None = None
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of `images` in comparison.json; what is unknown is left out."""
+        entry: dict[str, Any] = {
+            "status": self.status,
+            "head_sha256": self.head_sha256,
+            "base_sha256": self.base_sha256,
+            "head_size": self.head_size,
+            "base_size": self.base_size,
+            "previous_name": self.previous_name,
+            "reason": self.reason,
+            "policy": dict(self.policy) or None,
+            **self.details,
+        }
+        if self.head_size and self.base_size:
+            entry["size_changed"] = self.head_size != self.base_size
+        if self.measured:
+            diff = self.measured.diff
+            entry |= {
+                "changed_pixels": diff.changed_pixels,
+                "structural_pixels": diff.structural_pixels,
+                "total_pixels": diff.total_pixels,
+                "mask": self.measured.mask_key,
+                "regions": [vars(r) for r in diff.regions],
+            }
+        return {k: v for k, v in entry.items() if v is not None}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many snapshots have each status; total is their sum."""
+
+    changed: int = 0
+    added: int = 0
+    removed: int = 0
+    renamed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    errored: int = 0
+
+    @classmethod
+    def of(cls, statuses: Iterable[Status]) -> Counts:
+        """Counts statuses."""
+        return cls(**Counter(str(s) for s in statuses))
+
+    @property
+    def total(self) -> int:
+        """Every snapshot, once."""
+        return sum(vars(self).values())
+
+    def as_json(self) -> dict[str, int]:
+        """Total first, as comparison.json and status.json show it."""
+        return {"total": self.total, **vars(self)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that comparison.json says.
+
+    Attributes:
+        id: project, head and base build.
+        baseline_reason: why this base, in words.
+        execution: the run that made it.
+        created: when, ISO 8601 in UTC.
+        engine: name and version of what compared the pixels.
+        policy: the policy where a snapshot does not say otherwise.
+        snapshots: name to result, sorted by name.
+        warnings: what a person should know of the upload.
+    """
+
+    id: ComparisonId
+    baseline_reason: str
+    execution: str
+    created: str
+    engine: Mapping[str, str]
+    policy: Policy
+    snapshots: Mapping[str, Snapshot]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        """How many snapshots have each status."""
+        return Counts.of(s.status for s in self.snapshots.values())
+
+    @property
+    def verdict(self) -> Verdict:
+        """What CI gates on."""
+        return judge(self.counts, has_base=self.id.base != NO_BASE)
+
+    def as_json(self) -> dict[str, Any]:
+        """comparison.json, schema version 1."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "project": self.id.project,
+            "head": self.id.head,
+            "base": None if self.id.base == NO_BASE else self.id.base,
+            "baseline_reason": self.baseline_reason,
+            "execution": self.execution,
+            "created": self.created,
+            "engine": dict(self.engine),
+            "policy": self.policy.as_json(),
+            "verdict": self.verdict,
+            "counts": self.counts.as_json(),
+            "warnings": list(self.warnings),
+            "images": {name: s.as_json() for name, s in self.snapshots.items()},
+        }
+
+
+def judge(counts: Counts, *, has_base: bool) -> Verdict:
+    """The verdict: a person must look at whatever is new, gone, changed or could not be compared.
+
+    Renamed snapshots show the same picture, skipped ones were left out on purpose. A first upload
+    has nothing to differ from and passes, unless an image could not be read.
+    """
+    to_review = counts.errored
+    if has_base:
+        to_review += counts.changed + counts.added + counts.removed
+    return Verdict.NEEDS_REVIEW if to_review else Verdict.PASSED

@@ -1,0 +1,139 @@
+"""
+Every error this package raises on purpose, and what becomes of it:
+
+* PixelgateError
+  - BadManifest         the upload is wrong                -> build FAILED / BAD_MANIFEST; no retry
+  - BuildConflict       a build id is used a second time   -> the same
+  - AlreadyFinished     the comparison has its result      -> return; the event came twice
+  - HeldByOther         another worker holds the lease     -> raise; Lambda delivers again later
+  - LeaseLost           another worker has taken over      -> return; that worker finishes
+  - ComparisonFailed    this run cannot go on
+    - Curable           a retry may help                   -> lease given back, raise; after the
+      - BaseMissing                                           last attempt FAILED with its code
+      - OutOfTime
+    - Incurable         no retry can help                  -> comparison FAILED with its code
+      - ImagesMissing
+  - ImageFault          one image cannot be compared       -> that image is errored, the run goes on
+    - EngineDied        odiff ended in the middle          -> one more try, then the same
+  - NotFound            no object under that key           -> translated by whoever asked
+  - WriteConflict       a compare-and-set lost             -> read again and decide again
+  - UsageError          the person at the command line     -> exit code 2 and the message
+
+Anything else that is raised (a network that is down, a bug) counts as Curable with code INTERNAL.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Why a build or comparison is FAILED, as `status.json` says it."""
+
+    BAD_MANIFEST = "BAD_MANIFEST"
+    BASE_MISSING = "BASE_MISSING"
+    IMAGE_MISSING = "IMAGE_MISSING"
+    TIMEOUT = "TIMEOUT"
+    INTERNAL = "INTERNAL"
+
+
+class FaultCode(StrEnum):
+    """Why one image is `errored`: the first word of its `reason`."""
+
+    EXCEEDS_PIXEL_LIMIT = "EXCEEDS_PIXEL_LIMIT"
+    UNREADABLE = "UNREADABLE"
+    UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
+    IMAGE_MISSING = "IMAGE_MISSING"
+    HASH_MISMATCH = "HASH_MISMATCH"
+    ENGINE_FAILED = "ENGINE_FAILED"
+    ENGINE_TIMEOUT = "ENGINE_TIMEOUT"
+
+
+class PixelgateError(Exception):
+    """Any error that pixelgate raises on purpose."""
+
+
+class BadManifest(PixelgateError):
+    """The manifest breaks a rule; the message names the image, the field and the rule."""
+
+
+class BuildConflict(PixelgateError):
+    """A build id was used again with another manifest; a build is written once."""
+
+
+class AlreadyFinished(PixelgateError):
+    """The comparison is SUCCEEDED, or FAILED for good; ask the ledger for its record."""
+
+
+class HeldByOther(PixelgateError):
+    """Another worker holds the comparison's lease."""
+
+
+class LeaseLost(PixelgateError):
+    """This execution no longer owns the comparison; its write was refused."""
+
+
+class ComparisonFailed(PixelgateError):
+    """This run cannot finish the comparison."""
+
+    code = ErrorCode.INTERNAL
+
+
+class Curable(ComparisonFailed):
+    """A later attempt may succeed."""
+
+
+class BaseMissing(Curable):
+    """The base that the manifest names has not been uploaded."""
+
+    code = ErrorCode.BASE_MISSING
+
+
+class OutOfTime(Curable):
+    """The worker is near its time limit; its finished diffs stay for the next attempt."""
+
+    code = ErrorCode.TIMEOUT
+
+
+class Incurable(ComparisonFailed):
+    """No later attempt can succeed."""
+
+
+class ImagesMissing(Incurable):
+    """The manifest lists images that are not in the bucket: the upload was incomplete."""
+
+    code = ErrorCode.IMAGE_MISSING
+
+
+class ImageFault(PixelgateError):
+    """One image cannot be compared.
+
+    Attributes:
+        code: what kind of fault it is.
+        reason: the `reason` of the errored image, `CODE: words for a person`.
+    """
+
+    def __init__(self, code: FaultCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def reason(self) -> str:
+        """`CODE: message`, as the comparison manifest stores it."""
+        return f"{self.code}: {self}"
+
+
+class EngineDied(ImageFault):
+    """The odiff process ended, stalled or lost its place while it worked on this pair."""
+
+
+class NotFound(PixelgateError):
+    """There is no object under that key."""
+
+
+class WriteConflict(PixelgateError):
+    """Somebody else wrote the object first."""
+
+
+class UsageError(PixelgateError):
+    """The command line asks for something that cannot be done."""

@@ -1,0 +1,123 @@
+"""Pairs the snapshots of a head build with those of its base, by name and by hash only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+# Comparing every old name with every new one is quadratic; past this many pairs of equal images
+# (hundreds of blank screenshots, say) the names are paired in order instead.
+_MAX_SIMILARITIES = 10_000
+
+
+class Kind(StrEnum):
+    """What name and hash alone say about a snapshot."""
+
+    UNCHANGED = "unchanged"
+    DIFFERING = "differing"
+    ADDED = "added"
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Match:
+    """One line of the comparison: a head snapshot, or a base snapshot that the head lacks.
+
+    Attributes:
+        name: the snapshot's name; the new one if it was renamed.
+        kind: what name and hash say.
+        head: sha256 of the head image; None if the head lacks it.
+        base: sha256 of the base image; None if the base lacks it.
+        previous_name: the base's name of a renamed snapshot.
+    """
+
+    name: str
+    kind: Kind
+    head: str | None = None
+    base: str | None = None
+    previous_name: str | None = None
+
+
+def match(
+    head: Mapping[str, str],
+    base: Mapping[str, str],
+    *,
+    selective: bool = False,
+    all_names: Collection[str] | None = None,
+) -> list[Match]:
+    """Matches two builds, sorted by name.
+
+    Every head name appears once; every base name appears once, as a name or as a previous name.
+
+    Args:
+        head: name to sha256 of the head build.
+        base: name to sha256 of the base build.
+        selective: the head holds only some of the snapshots; what it lacks is skipped.
+        all_names: the names of the whole suite; with it a selective upload can tell what was
+            removed from what was only left out.
+    """
+    removed, skipped = _split_missing(base.keys() - head.keys(), selective, all_names)
+    renamed = dict(_renames({n: head[n] for n in head.keys() - base.keys()}, removed, base))
+    old_names = set(renamed.values())
+
+    matches = [Match(n, Kind.SKIPPED, base=base[n]) for n in skipped]
+    matches += [Match(n, Kind.REMOVED, base=base[n]) for n in removed if n not in old_names]
+    for name, sha in head.items():
+        if name in base:
+            kind = Kind.UNCHANGED if base[name] == sha else Kind.DIFFERING
+            matches.append(Match(name, kind, head=sha, base=base[name]))
+        elif name in renamed:
+            matches.append(Match(name, Kind.RENAMED, sha, sha, previous_name=renamed[name]))
+        else:
+            matches.append(Match(name, Kind.ADDED, head=sha))
+    return sorted(matches, key=lambda m: m.name)
+
+
+def _split_missing(
+    missing: Iterable[str], selective: bool, all_names: Collection[str] | None
+) -> tuple[list[str], list[str]]:
+    """Which names that only the base has were removed, and which the head just left out."""
+    if all_names is not None:
+        known = set(all_names)
+        return [n for n in missing if n not in known], [n for n in missing if n in known]
+    return ([], list(missing)) if selective else (list(missing), [])
+
+
+def _renames(
+    added: Mapping[str, str], removed: Iterable[str], base: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """New name and old name of each image that went away and came back under another name."""
+    old_by_hash: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(removed):
+        old_by_hash[base[name]].append(name)
+    new_by_hash: dict[str, list[str]] = defaultdict(list)
+    for name, sha in sorted(added.items()):
+        if sha in old_by_hash:
+            new_by_hash[sha].append(name)
+    for sha, new_names in new_by_hash.items():
+        yield from _pair_by_similarity(new_names, old_by_hash[sha])
+
+
+def _pair_by_similarity(new_names: list[str], old_names: list[str]) -> Iterator[tuple[str, str]]:
+    if len(new_names) == len(old_names) == 1 or (
+        len(new_names) * len(old_names) > _MAX_SIMILARITIES
+    ):
+        yield from zip(new_names, old_names, strict=False)
+        return
+    ranked = sorted(
+        ((SequenceMatcher(None, old, new).ratio(), old, new) for old in old_names
+         for new in new_names),
+        key=lambda r: (-r[0], r[1], r[2]),
+    )  # fmt: skip
+    paired: set[str] = set()
+    taken: set[str] = set()
+    for _, old, new in ranked:
+        if old not in taken and new not in paired:
+            taken.add(old)
+            paired.add(new)
+            yield new, old

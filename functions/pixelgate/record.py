@@ -1,0 +1,129 @@
+"""The records of builds and comparisons that workers agree on, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pixelgate.errors import ErrorCode
+from pixelgate.keys import NO_BASE, BuildId, ComparisonId
+
+
+class State(StrEnum):
+    """The state of a comparison."""
+
+    WAITING_FOR_BASE = "WAITING_FOR_BASE"
+    PROCESSING = "PROCESSING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The base of a comparison: a build's id or NO_BASE, and why it was chosen."""
+
+    build: str
+    reason: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a build to compare with."""
+        return self.build != NO_BASE
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """An accepted build.
+
+    Attributes:
+        id: project and build.
+        commit: its commit.
+        manifest_sha256: of the manifest that was accepted; a build is written once.
+        created: when it was accepted, seconds since 1970.
+        baseline: what it is compared with, once that is decided; it never changes afterwards.
+    """
+
+    id: BuildId
+    commit: str
+    manifest_sha256: str
+    created: float
+    baseline: Baseline | None = None
+
+
+@dataclass(frozen=True)
+class ComparisonRecord:
+    """The record of one comparison.
+
+    Attributes:
+        id: project, head and base.
+        state: where it stands.
+        execution: the run that owns it; every write after the claim is fenced by it.
+        lease_until: until when the owner may be trusted to be alive, seconds since 1970.
+        attempts: claims since it was last FAILED or new; after the last one it fails for good.
+        claims: claims ever; a later claim always has the higher number.
+        created: when it was first claimed, seconds since 1970.
+        updated: when it was last written, seconds since 1970.
+        baseline_reason: why this base.
+        verdict: what CI gates on, once SUCCEEDED.
+        counts: snapshots by status, once SUCCEEDED.
+        comparison_key: where comparison.json lies, once SUCCEEDED.
+        report_key: where the report lies, once SUCCEEDED.
+        error_code: why it FAILED.
+        error_message: the same in words; the last error too, while attempts remain.
+        retryable: whether a new delivery may claim it after FAILED.
+        settled: whether status.json tells of this final state.
+    """
+
+    id: ComparisonId
+    state: State
+    execution: str
+    lease_until: float
+    attempts: int
+    claims: int
+    created: float
+    updated: float
+    baseline_reason: str = ""
+    verdict: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    comparison_key: str | None = None
+    report_key: str | None = None
+    error_code: ErrorCode | None = None
+    error_message: str | None = None
+    retryable: bool = False
+    settled: bool = False
+
+    @property
+    def head(self) -> BuildId:
+        """The build that is compared."""
+        return BuildId(self.id.project, self.id.head)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no worker has anything left to do."""
+        return self.state in {State.SUCCEEDED, State.FAILED}
+
+    def can_be_claimed(self, now: float) -> bool:
+        """The claim rule: its worker is dead, or it failed and may be tried again."""
+        if self.state is State.PROCESSING:
+            return self.lease_until <= now
+        return self.state is State.FAILED and self.retryable
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a successful run publishes in the record."""
+
+    verdict: str
+    counts: Mapping[str, int]
+    comparison_key: str
+    report_key: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed, and whether a new delivery may try again."""
+
+    code: ErrorCode
+    message: str
+    retryable: bool

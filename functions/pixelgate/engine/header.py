@@ -1,0 +1,100 @@
+"""What an image's first bytes say of it, read before anything is decoded."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+
+from pixelgate.errors import FaultCode, ImageFault
+
+# Two decoded 40 Mpx images and odiff's own buffers fit into the memory of one worker.
+MAX_PIXELS = 40_000_000
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+# Pillow would refuse from 179 Mpx on and warn from 89; our own limit is lower and says more.
+Image.MAX_IMAGE_PIXELS = None
+
+# Formats that people do have and that we tell by name instead of calling them unreadable.
+_FOREIGN = {
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"%PDF": "PDF",
+    b"<svg": "SVG",
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """Format, size in pixels, and whether the image could be transparent anywhere."""
+
+    format: str
+    width: int
+    height: int
+    may_be_transparent: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+
+def read_header(body: bytes) -> Header:
+    """Reads the header of a PNG, JPEG or WebP file, whatever its name is.
+
+    Raises:
+        ImageFault: UNREADABLE or UNSUPPORTED_FORMAT.
+    """
+    if not body:
+        raise ImageFault(FaultCode.UNREADABLE, "the file is empty")
+    try:
+        with Image.open(io.BytesIO(body), formats=FORMATS) as image:
+            return Header(
+                format=image.format or "",
+                width=image.width,
+                height=image.height,
+                may_be_transparent="A" in image.getbands() or "transparency" in image.info,
+            )
+    except UnidentifiedImageError as error:
+        raise _not_ours(body) from error
+    except MemoryError:
+        raise  # the machine's fault, not the image's
+    except Exception as error:
+        # Pillow's parsers raise a dozen kinds of error on damaged files: SyntaxError, ValueError,
+        # struct.error, OSError … all of them mean the same here.
+        raise ImageFault(FaultCode.UNREADABLE, f"the header is damaged: {error}") from error
+
+
+def canvas_of(base: Header, head: Header) -> tuple[int, int]:
+    """The canvas that holds both images: the larger width and the larger height.
+
+    Raises:
+        ImageFault: EXCEEDS_PIXEL_LIMIT.
+    """
+    width, height = max(base.width, head.width), max(base.height, head.height)
+    if width * height > MAX_PIXELS:
+        raise ImageFault(
+            FaultCode.EXCEEDS_PIXEL_LIMIT,
+            f"{width}×{height} are {width * height / 1e6:,.1f} Mpx; "
+            f"up to {MAX_PIXELS / 1e6:g} Mpx are compared",
+        )
+    return width, height
+
+
+def _not_ours(body: bytes) -> ImageFault:
+    for magic, name in _FOREIGN.items():
+        if body.startswith(magic):
+            return ImageFault(
+                FaultCode.UNSUPPORTED_FORMAT, f"the file is {name}; PNG, JPEG and WebP are compared"
+            )
+    if body[4:12] in {b"ftypavif", b"ftypavis", b"ftypheic", b"ftypheix", b"ftypmif1"}:
+        return ImageFault(
+            FaultCode.UNSUPPORTED_FORMAT,
+            "the file is AVIF or HEIC; PNG, JPEG and WebP are compared",
+        )
+    return ImageFault(FaultCode.UNREADABLE, "the file is no PNG, JPEG or WebP image")

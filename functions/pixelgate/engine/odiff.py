@@ -1,0 +1,297 @@
+"""One odiff server process, kept on a short leash.
+
+Every rule here answers something that was measured of odiff 4.5.0: it leaks 1–2 MB a comparison,
+never answers when an error text passes 512 bytes, ends on a request line over 16 KiB, leaves an
+old output file in place on a match, and takes senseless options without a word.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import resource
+import select
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pixelgate.errors import EngineDied, FaultCode, ImageFault
+
+READY_SECONDS = 10.0
+# 40 Mpx take 1.3 s on two cores and some 20 s on the smallest Lambda.
+REQUEST_SECONDS = 60.0
+# Start to ready takes 1 ms, so a fresh process is cheap: recycle long before the leak matters.
+RECYCLE_AFTER = 50
+RECYCLE_RSS_BYTES = 400 * 1024 * 1024
+_STDERR_KEPT = 4_096
+_MAX_REQUEST_BYTES = 16_000
+_PAGE = os.sysconf("SC_PAGESIZE")
+
+# What a hostile image may cost. Address space: 40 Mpx need up to 1.4 GB.
+_LIMITS = {
+    resource.RLIMIT_AS: 4 * 1024**3,
+    resource.RLIMIT_FSIZE: 512 * 1024**2,
+    resource.RLIMIT_CPU: int(RECYCLE_AFTER * REQUEST_SECONDS),
+    resource.RLIMIT_CORE: 0,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """odiff's answer to one request.
+
+    Attributes:
+        match: no pixel differs; no output file was written.
+        pixels: how many pixels differ.
+    """
+
+    match: bool
+    pixels: int
+
+
+class OdiffServer:
+    """`odiff --server`, started on demand and restarted after any doubt.
+
+    Not for several threads at once. Use it as a context manager, or call `close`.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        *,
+        ready_seconds: float = READY_SECONDS,
+        request_seconds: float = REQUEST_SECONDS,
+        recycle_after: int = RECYCLE_AFTER,
+        recycle_rss_bytes: int = RECYCLE_RSS_BYTES,
+    ) -> None:
+        self._binary = binary.absolute()
+        self._ready_seconds = ready_seconds
+        self._request_seconds = request_seconds
+        self._recycle_after = recycle_after
+        self._recycle_rss_bytes = recycle_rss_bytes
+        self._ids = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answered = 0
+        self._stdout = b""
+        self._stderr = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while a server runs."""
+        return self._process.pid if self._process else None
+
+    def compare(self, base: Path, head: Path, output: Path, options: Mapping[str, Any]) -> Answer:
+        """Compares two image files; on a difference the mask is at `output`.
+
+        Args:
+            base: image file; the path must be short and free of quotes.
+            head: image file, likewise.
+            output: where the mask goes; an older file there is deleted first.
+            options: odiff's options, already validated.
+
+        Raises:
+            ImageFault: odiff could not read or compare the images; the process lives on.
+            EngineDied: the process ended, stalled or answered nonsense; it is gone and reaped.
+        """
+        request_id = next(self._ids)
+        request = {
+            "requestId": request_id,
+            "base": str(base),
+            "compare": str(head),
+            "output": str(output),
+            "options": dict(options),
+        }
+        line = json.dumps(request).encode() + b"\n"
+        if len(line) > _MAX_REQUEST_BYTES:
+            raise ImageFault(
+                FaultCode.ENGINE_FAILED, f"the request has {len(line)} bytes, too long for odiff"
+            )
+        output.unlink(missing_ok=True)
+        if self._process is None:
+            self._start()
+        try:
+            self._send(line)
+            answer = self._read_line(self._request_seconds)
+            return self._understand(answer, request_id)
+        except EngineDied:
+            self._kill()
+            raise
+        finally:
+            self._recycle_if_due()
+
+    def close(self) -> None:
+        """Ends the process, if one runs, and waits until it is gone."""
+        self._kill()
+
+    def _start(self) -> None:
+        self._stdout = self._stderr = b""
+        self._answered = 0
+        try:
+            # The environment is empty: a hostile image finds no credentials in the process.
+            self._process = subprocess.Popen(  # noqa: S603 - our own pinned binary
+                [str(self._binary), "--server"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={},
+                cwd="/",
+                bufsize=0,
+            )
+        except OSError as error:
+            raise EngineDied(
+                FaultCode.ENGINE_FAILED, f"odiff at {self._binary} cannot be started: {error}"
+            ) from error
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream:
+                os.set_blocking(stream.fileno(), False)
+        try:
+            _limit(self._process.pid)
+            ready = _as_json(self._read_line(self._ready_seconds))
+            if ready.get("ready") is not True:
+                raise EngineDied(FaultCode.ENGINE_FAILED, f"odiff began with {ready!r}")
+        except EngineDied:
+            self._kill()
+            raise
+
+    def _send(self, line: bytes) -> None:
+        """Writes the request; a pipe holds 64 KiB, so a live odiff takes it at once."""
+        stdin = self._running.stdin
+        if stdin is None:  # pragma: no cover - Popen was asked for a pipe
+            raise AssertionError
+        try:
+            written = os.write(stdin.fileno(), line)
+        except OSError as error:
+            raise self._died(FaultCode.ENGINE_FAILED, f"odiff takes no request: {error}") from error
+        if written < len(line):
+            raise self._died(FaultCode.ENGINE_FAILED, "odiff does not read its requests")
+
+    def _read_line(self, seconds: float) -> bytes:
+        """The next line of stdout; stderr is drained beside it, so that its pipe cannot fill."""
+        deadline = time.monotonic() + seconds
+        out, err = self._running.stdout, self._running.stderr
+        if out is None or err is None:  # pragma: no cover - Popen was asked for pipes
+            raise AssertionError
+        watched = {out.fileno(), err.fileno()}
+        while b"\n" not in self._stdout:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise self._died(
+                    FaultCode.ENGINE_TIMEOUT, f"odiff gave no answer within {seconds:g} s"
+                )
+            readable, _, _ = select.select(list(watched), [], [], left)
+            for descriptor in readable:
+                chunk = os.read(descriptor, 65_536)
+                if descriptor == err.fileno():
+                    self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
+                else:
+                    self._stdout += chunk
+                if not chunk:
+                    watched.discard(descriptor)
+            if out.fileno() not in watched and err.fileno() not in watched:
+                raise self._died(FaultCode.ENGINE_FAILED, self._how_it_ended())
+        line, _, self._stdout = self._stdout.partition(b"\n")
+        return line
+
+    def _understand(self, line: bytes, request_id: int) -> Answer:
+        answer = _as_json(line)
+        if answer.get("requestId") != request_id:
+            raise self._died(
+                FaultCode.ENGINE_FAILED, f"odiff answered {answer!r} to request {request_id}"
+            )
+        self._answered += 1
+        match answer:
+            case {"error": str(text)} if text.startswith("Could not load"):
+                side = "base" if "base image" in text else "head"
+                raise ImageFault(
+                    FaultCode.UNREADABLE, f"{side}: the image is damaged; odiff cannot load it"
+                )
+            case {"error": str(text)}:
+                raise ImageFault(FaultCode.ENGINE_FAILED, f"odiff: {text}")
+            case {"match": True}:
+                return Answer(match=True, pixels=0)
+            case {"match": False, "diffCount": int(pixels)}:
+                return Answer(match=False, pixels=pixels)
+        raise self._died(FaultCode.ENGINE_FAILED, f"odiff's answer makes no sense: {answer!r}")
+
+    def _recycle_if_due(self) -> None:
+        if self._process is None:
+            return
+        if self._answered >= self._recycle_after or _rss(self.pid) > self._recycle_rss_bytes:
+            self._kill()
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:  # pragma: no cover - compare() has started it
+            raise AssertionError
+        return self._process
+
+    def _how_it_ended(self) -> str:
+        """Says with what the process ended; both its pipes are at their end, so it is ending."""
+        try:
+            code = self._running.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return "odiff closed its output"
+        return f"odiff was killed by signal {-code}" if code < 0 else f"odiff ended with {code}"
+
+    def _died(self, code: FaultCode, message: str) -> EngineDied:
+        self._drain_stderr()
+        said = self._stderr.decode(errors="replace").strip()
+        return EngineDied(code, f"{message}; it said: {said}" if said else message)
+
+    def _drain_stderr(self) -> None:
+        stderr = self._running.stderr
+        if stderr is None:  # pragma: no cover - Popen was asked for a pipe
+            return
+        with suppress(OSError):
+            while chunk := os.read(stderr.fileno(), 65_536):
+                self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
+
+
+def _as_json(line: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise EngineDied(FaultCode.ENGINE_FAILED, f"odiff answered no JSON object: {line[:200]!r}")
+    return answer
+
+
+def _limit(pid: int) -> None:
+    """Sets the limits from outside: code between fork and exec is unsafe beside threads."""
+    if not hasattr(resource, "prlimit"):
+        return  # only Linux has it; on other systems the time limits remain
+    for limit, value in _LIMITS.items():
+        # The process may have ended by now; reading its answer will tell.
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, limit, (value, value))
+
+
+def _rss(pid: int | None) -> int:
+    """Resident bytes of a process; 0 where /proc does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+    except (OSError, IndexError, ValueError):
+        return 0

@@ -1,0 +1,347 @@
+"""The odiff server on its leash: what goes wrong with a process, and that none is left over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.engine.odiff import Answer, OdiffServer
+from pixelgate.errors import EngineDied, FaultCode, ImageFault
+from pixelgate.policy import Policy
+
+OPTIONS = {"threshold": 0.1, "outputDiffMask": True, "antialiasing": True}
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    before = children()
+    yield
+    deadline = time.monotonic() + 5
+    while children() - before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert children() - before == set(), "a process was left behind or not reaped"
+
+
+def children() -> set[int]:
+    """Our child processes; zombies are among them."""
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> tuple[Path, Path, Path]:
+    base = np.full((40, 40, 3), 100, np.uint8)
+    head = base.copy()
+    head[:10, :10] = 255
+    Image.fromarray(base).save(tmp_path / "b.png")
+    Image.fromarray(head).save(tmp_path / "h.png")
+    return tmp_path / "b.png", tmp_path / "h.png", tmp_path / "m.png"
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Callable[[str], Path]:
+    """A program in odiff's place that does what the test says."""
+
+    def write(body: str) -> Path:
+        program = tmp_path / "fake-odiff"
+        program.write_text(
+            f"#!{sys.executable} -S\n"
+            "import json, os, sys, time\n"
+            "def say(line):\n    sys.stdout.write(line + '\\n'); sys.stdout.flush()\n"
+            + textwrap.dedent(body)
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        return program
+
+    return write
+
+
+def test_a_difference_is_counted_and_its_mask_written(
+    odiff: Path, images: tuple[Path, Path, Path]
+) -> None:
+    with OdiffServer(odiff) as server:
+        assert server.compare(*images, OPTIONS) == Answer(match=False, pixels=100)
+    assert images[2].is_file()
+
+
+def test_an_old_mask_does_not_survive_a_match(odiff: Path, images: tuple[Path, Path, Path]) -> None:
+    base, _, mask = images
+    mask.write_bytes(b"an older run's mask")
+    with OdiffServer(odiff) as server:
+        assert server.compare(base, base, mask, OPTIONS) == Answer(match=True, pixels=0)
+    assert not mask.exists()
+
+
+def test_many_requests_go_over_one_process(odiff: Path, images: tuple[Path, Path, Path]) -> None:
+    with OdiffServer(odiff) as server:
+        server.compare(*images, OPTIONS)
+        first = server.pid
+        for _ in range(20):
+            server.compare(*images, OPTIONS)
+        assert server.pid == first
+
+
+def test_the_process_is_recycled_by_count(odiff: Path, images: tuple[Path, Path, Path]) -> None:
+    pids = set()
+    with OdiffServer(odiff, recycle_after=3) as server:
+        for _ in range(7):
+            server.compare(*images, OPTIONS)
+            pids.add(server.pid)
+    assert len(pids - {None}) == 3
+
+
+def test_the_process_is_recycled_by_memory(odiff: Path, images: tuple[Path, Path, Path]) -> None:
+    with OdiffServer(odiff, recycle_rss_bytes=1) as server:
+        server.compare(*images, OPTIONS)
+        assert server.pid is None
+        assert server.compare(*images, OPTIONS).pixels == 100
+
+
+def test_an_unreadable_image_leaves_the_process_alive(
+    odiff: Path, images: tuple[Path, Path, Path]
+) -> None:
+    base, head, mask = images
+    with OdiffServer(odiff) as server:
+        server.compare(*images, OPTIONS)
+        pid = server.pid
+        head.write_bytes(b"no image")
+        with pytest.raises(ImageFault, match="head: the image is damaged") as caught:
+            server.compare(base, head, mask, OPTIONS)
+        assert not isinstance(caught.value, EngineDied)
+        assert server.compare(base, base, mask, OPTIONS).match
+        assert server.pid == pid
+
+
+def test_the_real_process_killed_in_between_is_replaced(
+    odiff: Path, images: tuple[Path, Path, Path]
+) -> None:
+    with OdiffServer(odiff) as server:
+        server.compare(*images, OPTIONS)
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        with pytest.raises(EngineDied, match=r"killed by signal 9|takes no request"):
+            server.compare(*images, OPTIONS)
+        assert server.pid is None
+        assert server.compare(*images, OPTIONS).pixels == 100
+
+
+def test_a_stopped_process_times_out_and_is_replaced(
+    odiff: Path, images: tuple[Path, Path, Path]
+) -> None:
+    with OdiffServer(odiff, request_seconds=0.3) as server:
+        server.compare(*images, OPTIONS)
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(EngineDied, match=r"no answer within 0\.3 s") as caught:
+            server.compare(*images, OPTIONS)
+        assert caught.value.code is FaultCode.ENGINE_TIMEOUT
+        assert server.compare(*images, OPTIONS).pixels == 100
+
+
+def test_a_program_that_is_not_there(tmp_path: Path, images: tuple[Path, Path, Path]) -> None:
+    with (
+        OdiffServer(tmp_path / "none") as server,
+        pytest.raises(EngineDied, match=r"none cannot be started.*No such file"),
+    ):
+        server.compare(*images, OPTIONS)
+
+
+READY = "say('{\"ready\":true}')\n"
+LAST_WORDS = "sys.stderr.write('panic: out of luck\\n'); sys.stderr.flush()\n"
+
+DEATHS = [
+    pytest.param(LAST_WORDS + "sys.exit(3)", r"ended with 3.*out of luck", id="dies at the start"),
+    pytest.param("time.sleep(60)", r"no answer within 1 s", id="never gets ready"),
+    pytest.param("say('hello')", r"no JSON object: b'hello'", id="begins with nonsense"),
+    pytest.param("say('{\"ready\":false}')", r"began with", id="is not ready"),
+    pytest.param(
+        READY + "sys.stdin.readline()\n" + LAST_WORDS + "sys.exit(1)",
+        r"ended with 1.*out of luck",
+        id="dies at a request",
+    ),
+    pytest.param(
+        READY + "sys.stdin.readline(); os.kill(os.getpid(), 9)",
+        r"killed by signal 9",
+        id="is killed at a request",
+    ),
+    pytest.param(
+        READY + "sys.stdin.readline(); time.sleep(60)", r"no answer within 1 s", id="hangs"
+    ),
+    pytest.param(
+        READY + "sys.stdin.readline(); say('{\"requestId\":1,')", r"no JSON object", id="bad JSON"
+    ),
+    pytest.param(
+        READY + "sys.stdin.readline(); say('[]')", r"no JSON object", id="JSON of a wrong kind"
+    ),
+    pytest.param(
+        READY + 'sys.stdin.readline(); say(\'{"requestId":7,"match":true}\')',
+        r"to request 1",
+        id="a wrong id",
+    ),
+    pytest.param(
+        READY + 'sys.stdin.readline(); say(\'{"error":"Invalid JSON"}\')',
+        r"Invalid JSON",
+        id="an error without an id",
+    ),
+    pytest.param(
+        READY + 'sys.stdin.readline(); say(\'{"requestId":1,"match":"maybe"}\')',
+        r"makes no sense",
+        id="a senseless answer",
+    ),
+    pytest.param(
+        READY + "sys.stdin.readline(); sys.stderr.write('x' * 300_000); sys.exit(1)",
+        r"ended with 1.*xxx",
+        id="a flood on stderr",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), DEATHS)
+def test_a_process_that_goes_wrong_is_killed_reaped_and_said(
+    fake: Callable[[str], Path], images: tuple[Path, Path, Path], body: str, words: str
+) -> None:
+    server = OdiffServer(fake(body), ready_seconds=1, request_seconds=1)
+    with pytest.raises(EngineDied, match=f"(?s){words}") as caught:
+        server.compare(*images, OPTIONS)
+    assert server.pid is None
+    assert len(str(caught.value)) < 6_000
+
+
+def test_after_a_death_the_next_request_gets_a_fresh_process(
+    fake: Callable[[str], Path], images: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    program = fake(
+        f"""
+        count = len(os.listdir({str(tmp_path)!r}))
+        open({str(tmp_path / "started")!r} + str(count), "w").close()
+        say('{{"ready":true}}')
+        request = json.loads(sys.stdin.readline())
+        if os.path.exists({str(tmp_path / "heal")!r}):
+            say(json.dumps({{"requestId": request["requestId"], "match": True}}))
+            sys.stdin.readline()
+        """
+    )
+    with OdiffServer(program, ready_seconds=5, request_seconds=5) as server:
+        with pytest.raises(EngineDied):
+            server.compare(*images, OPTIONS)
+        (tmp_path / "heal").touch()
+        assert server.compare(*images, OPTIONS).match
+
+
+def test_a_request_too_long_for_odiff_is_refused_before_it_is_sent(
+    odiff: Path, images: tuple[Path, Path, Path]
+) -> None:
+    with OdiffServer(odiff) as server:
+        server.compare(*images, OPTIONS)
+        pid = server.pid
+        with pytest.raises(ImageFault, match="too long for odiff"):
+            server.compare(*images, {**OPTIONS, "diffColor": "x" * 20_000})
+        assert server.pid == pid
+
+
+def test_the_process_sees_no_environment(
+    odiff: Path, images: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very secret")
+    with OdiffServer(odiff) as server:
+        server.compare(*images, OPTIONS)
+        assert Path(f"/proc/{server.pid}/environ").read_bytes() == b""
+
+
+def test_the_process_has_limits(odiff: Path, images: tuple[Path, Path, Path]) -> None:
+    with OdiffServer(odiff) as server:
+        server.compare(*images, OPTIONS)
+        limits = Path(f"/proc/{server.pid}/limits").read_text()
+    rows = {line[:25].strip(): line[26:].split()[0] for line in limits.splitlines()}
+    assert rows["Max address space"] == str(4 * 1024**3)
+    assert rows["Max file size"] == str(512 * 1024**2)
+    assert rows["Max core file size"] == "0"
+    assert rows["Max cpu time"] != "unlimited"
+
+
+def test_odiff_ends_when_its_worker_is_killed(odiff: Path, tmp_path: Path) -> None:
+    """SIGKILL runs no handler: that odiff sees the end of its input must suffice."""
+    program = textwrap.dedent(
+        f"""
+        import sys, time
+        from pathlib import Path
+        from pixelgate.engine.odiff import OdiffServer
+        server = OdiffServer(Path({str(odiff)!r}))
+        server._start()
+        print(server.pid, flush=True)
+        time.sleep(60)
+        """
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    assert worker.stdout is not None
+    pid = int(worker.stdout.readline())
+    assert Path(f"/proc/{pid}").exists()
+    worker.kill()
+    worker.wait()
+    worker.stdout.close()
+    deadline = time.monotonic() + 5
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process lives; a zombie that its new parent has not reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_differ_survives_that_odiff_is_killed_under_it(
+    odiff: Path, images: tuple[Path, Path, Path]
+) -> None:
+    base, head, _ = images
+    server = OdiffServer(odiff)
+    with OdiffDiffer(server) as differ:
+        differ.diff(base.read_bytes(), head.read_bytes(), Policy())
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        assert differ.diff(base.read_bytes(), head.read_bytes(), Policy()).changed_pixels == 100
+
+
+def test_servers_of_several_threads_do_not_hold_one_another_open(
+    odiff: Path, images: tuple[Path, Path, Path]
+) -> None:
+    """A pipe inherited by a sibling would keep odiff alive after its worker's end."""
+    servers = [OdiffServer(odiff) for _ in range(8)]
+    start = threading.Barrier(len(servers))
+
+    def use(server: OdiffServer) -> None:
+        start.wait()
+        server._start()
+
+    threads = [threading.Thread(target=use, args=(s,)) for s in servers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, *others = servers
+    assert first._process is not None
+    assert first._process.stdin is not None
+    first._process.stdin.close()
+    assert first._process.wait(timeout=5) is not None
+    for server in (first, *others):
+        server.close()

@@ -1,0 +1,89 @@
+"""A folder laid out like the bucket, and folders of screenshots as builds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pixelgate.errors import FaultCode, ImageFault, NotFound, WriteConflict
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+# Pictures that we do not compare. They are listed all the same, so that none is lost in silence.
+FOREIGN_SUFFIXES = frozenset({".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl"})
+
+
+class FolderObjects:
+    """Objects as files below one folder; a key is a relative path."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, key: str) -> bytes:
+        """The file's bytes."""
+        try:
+            return (self._root / key).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(key) from error
+
+    def read_tagged(self, key: str) -> tuple[bytes, str]:
+        """The file's bytes and their hash."""
+        body = self.read(key)
+        return body, hashlib.sha256(body).hexdigest()
+
+    def write(self, key: str, body: bytes, content_type: str) -> None:
+        """Writes beside the file and renames, so that no reader sees half of it."""
+        path = self._root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(prefix=".pg", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+        Path(beside).chmod(0o644)
+        Path(beside).replace(path)
+
+    def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        """Writes if the file still holds the same; for one process only."""
+        present = self.read_tagged(key)[1] if self.exists(key) else None
+        if present != tag:
+            raise WriteConflict(key)
+        self.write(key, body, content_type)
+
+    def exists(self, key: str) -> bool:
+        """Whether the file is there."""
+        return (self._root / key).is_file()
+
+
+class FolderImages:
+    """Images by hash, from the files that had these hashes when the folders were scanned."""
+
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self._paths = paths
+
+    def read(self, sha256: str) -> bytes:
+        """The bytes of one image."""
+        path = self._paths[sha256]
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise ImageFault(FaultCode.IMAGE_MISSING, f"{path} cannot be read: {error}") from error
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise ImageFault(FaultCode.HASH_MISMATCH, f"{path} was changed while it was compared")
+        return body
+
+
+def find_images(folder: Path) -> dict[str, Path]:
+    """The images below a folder by name: relative path with "/". Hidden files are left out.
+
+    Links to files are followed, links to folders are not: they could form a ring.
+    """
+    found: dict[str, Path] = {}
+    for where, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for file in sorted(files):
+            path = Path(where) / file
+            if file.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
+                continue
+            found[path.relative_to(folder).as_posix()] = path
+    return found

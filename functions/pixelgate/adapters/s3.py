@@ -1,0 +1,81 @@
+"""The bucket on S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from pixelgate.errors import NotFound, WriteConflict
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_GONE = frozenset({"NoSuchKey", "404", "NotFound"})
+# 412: the tag is another one. 409: a concurrent write of the same key was under way.
+_CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+
+
+class S3Objects:
+    """One bucket. Its client may be used by several threads."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def read(self, key: str) -> bytes:
+        """The object's bytes; the SDK checks S3's checksum on the way."""
+        return self.read_tagged(key)[0]
+
+    def read_tagged(self, key: str) -> tuple[bytes, str]:
+        """The object's bytes and its ETag."""
+        with _our_errors(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            return answer["Body"].read(), answer["ETag"]
+
+    def write(self, key: str, body: bytes, content_type: str) -> None:
+        """Puts the object."""
+        with _our_errors(key):
+            self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
+            )
+
+    def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        """Puts the object with If-Match or If-None-Match."""
+        with _our_errors(key):
+            if tag is None:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType=content_type,
+                    IfNoneMatch="*",
+                )
+            else:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, IfMatch=tag
+                )
+
+    def exists(self, key: str) -> bool:
+        """Asks for the object's head. Without s3:ListBucket S3 would answer 403, not 404."""
+        try:
+            with _our_errors(key):
+                self._client.head_object(Bucket=self._bucket, Key=key)
+        except NotFound:
+            return False
+        return True
+
+
+@contextmanager
+def _our_errors(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _GONE:
+            raise NotFound(key) from error
+        if code in _CONFLICT:
+            raise WriteConflict(key) from error
+        raise

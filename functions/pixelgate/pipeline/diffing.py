@@ -1,0 +1,160 @@
+"""Diffs the unique pairs of a plan, several at a time, and stores each result as it comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+from pixelgate import keys
+from pixelgate.comparison import Diff, Measured, Region
+from pixelgate.errors import ImageFault, NotFound
+from pixelgate.pipeline.plan import Pair
+from pixelgate.policy import Policy
+from pixelgate.ports import DifferPool, Images, Objects
+
+# While one pair waits for S3, others are compared: threads wait, differs compute.
+_THREADS_PER_DIFFER = 4
+_POLL_SECONDS = 5.0
+
+
+@dataclass
+class Tally:
+    """How the pairs of a run were answered."""
+
+    diffed: int = 0
+    cached: int = 0
+
+
+class DiffStore:
+    """Results and masks by pair of hashes: what one run has measured, no other measures again."""
+
+    def __init__(self, objects: Objects, project: str) -> None:
+        self._objects = objects
+        self._project = project
+
+    def load(self, pair: Pair) -> Measured | None:
+        """The stored result of a pair; None if there is none for exactly these two images."""
+        try:
+            stored = json.loads(self._objects.read(self._key(pair, ".json")))
+        except NotFound:
+            return None
+        # The key holds only the beginning of each hash.
+        if (stored["base_sha256"], stored["head_sha256"]) != (pair.base, pair.head):
+            return None
+        diff = Diff(
+            changed_pixels=stored["changed_pixels"],
+            structural_pixels=stored["structural_pixels"],
+            total_pixels=stored["total_pixels"],
+            base_size=(stored["base_size"][0], stored["base_size"][1]),
+            head_size=(stored["head_size"][0], stored["head_size"][1]),
+            regions=tuple(Region(**region) for region in stored["regions"]),
+        )
+        return Measured(diff, self._key(pair, ".png") if diff.changed_pixels else None)
+
+    def save(self, pair: Pair, diff: Diff) -> Measured:
+        """Stores the mask, then the result: who finds a result finds its mask as well."""
+        mask_key = None
+        if diff.mask is not None:
+            mask_key = self._key(pair, ".png")
+            self._objects.write(mask_key, diff.mask, "image/png")
+        result = {
+            "schema_version": 1,
+            "base_sha256": pair.base,
+            "head_sha256": pair.head,
+            "changed_pixels": diff.changed_pixels,
+            "structural_pixels": diff.structural_pixels,
+            "total_pixels": diff.total_pixels,
+            "base_size": diff.base_size,
+            "head_size": diff.head_size,
+            "regions": [vars(region) for region in diff.regions],
+        }
+        self._objects.write(
+            self._key(pair, ".json"), json.dumps(result).encode(), "application/json"
+        )
+        return Measured(diff, mask_key)
+
+    def _key(self, pair: Pair, suffix: str) -> str:
+        return keys.diff(self._project, pair.fingerprint, pair.base, pair.head, suffix)
+
+
+def diff_pairs(
+    pairs: Mapping[Pair, Policy],
+    *,
+    images: Images,
+    store: DiffStore,
+    pool: DifferPool,
+    tally: Tally,
+    check: Callable[[], None],
+    done: Callable[[], None] = lambda: None,
+) -> dict[Pair, Measured | ImageFault]:
+    """Answers every pair from the store or by a diff. One image's fault is that pair's answer.
+
+    Args:
+        pairs: what to compare, and under which policy.
+        images: where the bytes come from.
+        store: where results are found and kept.
+        pool: who compares.
+        tally: counts the answers.
+        check: called every few seconds and before each new pair; raises to stop early. Pairs
+            that are under way are then finished and stored, the rest is left.
+        done: called after each pair.
+    """
+
+    def answer(pair: Pair) -> _Answer:
+        stored = store.load(pair)
+        if stored:
+            return _Answer(stored, cached=True)
+        try:
+            diff = pool.diff(images.read(pair.base), images.read(pair.head), pairs[pair])
+        except ImageFault as fault:
+            return _Answer(fault, cached=False)
+        return _Answer(store.save(pair, diff), cached=False)
+
+    answers: dict[Pair, Measured | ImageFault] = {}
+    for pair, found in _answer_all(pairs, answer, pool.size * _THREADS_PER_DIFFER, check):
+        answers[pair] = found.result
+        tally.cached += found.cached
+        tally.diffed += not found.cached
+        done()
+    return answers
+
+
+@dataclass(frozen=True)
+class _Answer:
+    result: Measured | ImageFault
+    cached: bool
+
+
+def _answer_all(
+    pairs: Iterable[Pair],
+    answer: Callable[[Pair], _Answer],
+    threads: int,
+    check: Callable[[], None],
+) -> Iterator[tuple[Pair, _Answer]]:
+    """Keeps the threads busy without queueing everything: an early stop leaves little behind."""
+    waiting = iter(pairs)
+    running: dict[Future[_Answer], Pair] = {}
+    with _executor(threads) as executor:
+        while True:
+            check()
+            for pair in islice(waiting, threads - len(running)):
+                running[executor.submit(answer, pair)] = pair
+            if not running:
+                return
+            finished, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield running.pop(future), future.result()
+
+
+@contextmanager
+def _executor(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that drop what has not begun when the run ends early."""
+    threads = ThreadPoolExecutor(count, thread_name_prefix="pair")
+    try:
+        yield threads
+    finally:
+        threads.shutdown(wait=True, cancel_futures=True)

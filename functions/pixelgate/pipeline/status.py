@@ -1,0 +1,119 @@
+"""status.json: the small object that CI polls, and who may overwrite whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pixelgate import keys
+from pixelgate.errors import ErrorCode, NotFound, WriteConflict
+from pixelgate.keys import NO_BASE, BuildId
+from pixelgate.ports import Objects
+from pixelgate.record import ComparisonRecord, State
+
+# Writers of one status are a handful of workers; each lost race means that another one won.
+_TRIES = 20
+
+
+def iso(seconds: float) -> str:
+    """A time in UTC, ISO 8601 with milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def status_of(record: ComparisonRecord) -> dict[str, Any]:
+    """What status.json says of a comparison."""
+    error = None
+    if record.error_code:
+        error = {"code": record.error_code, "message": record.error_message}
+    base = None if record.id.base.startswith("@") else record.id.base
+    return {
+        "schema_version": 1,
+        "project": record.id.project,
+        "build": record.id.head,
+        "state": record.state,
+        "verdict": record.verdict,
+        "counts": dict(record.counts),
+        "base": base,
+        "baseline_reason": record.baseline_reason,
+        "comparison": record.comparison_key,
+        "report": record.report_key,
+        "error": error,
+        "execution": record.execution,
+        "claim": record.claims,
+        # A base that was named and is still missing: gives way to any real comparison.
+        "provisional": base is None and record.id.base != NO_BASE,
+        "updated": iso(record.updated),
+    }
+
+
+def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, Any]:
+    """What status.json says of a build whose manifest was refused."""
+    return {
+        "schema_version": 1,
+        "project": build.project,
+        "build": build.build,
+        "state": State.FAILED,
+        "verdict": None,
+        "counts": {},
+        "base": None,
+        "baseline_reason": "",
+        "comparison": None,
+        "report": None,
+        "error": {"code": ErrorCode.BAD_MANIFEST, "message": message},
+        "execution": None,
+        "claim": 0,
+        "provisional": False,
+        "updated": iso(now),
+    }
+
+
+def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> bool:
+    """Writes the status unless the one in the bucket is ahead of it; returns whether it wrote.
+
+    A compare-and-set: a worker that was paused between its claim and this line cannot put
+    PROCESSING over the result that another one has published meanwhile.
+    """
+    key = keys.status(build)
+    body = json.dumps(status, indent=2, ensure_ascii=False).encode()
+    for _ in range(_TRIES):
+        try:
+            stored, tag = objects.read_tagged(key)
+        except NotFound:
+            present, seen = None, None
+        else:
+            present, seen = json.loads(stored), tag
+        if not supersedes(status, present):
+            return False
+        try:
+            objects.replace(key, body, "application/json", seen)
+        except WriteConflict:
+            continue
+        return True
+    raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
+
+
+def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
+    """Whether a status may replace the present one.
+
+    Of one comparison the later claim wins, and of one claim the final state. A refused manifest
+    stays until a claim that began after it; a missing base gives way to a real one.
+    """
+    if present is None:
+        return True
+    if new["execution"] and present["execution"] and _same_comparison(new, present):
+        return bool(_rank(new) > _rank(present))
+    if new["provisional"] != present["provisional"]:
+        return bool(present["provisional"])
+    if new["error"] is not None and new["error"] == present["error"]:
+        return False
+    return str(new["updated"]) >= str(present["updated"])
+
+
+def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return (one["base"], one["provisional"]) == (other["base"], other["provisional"])
+
+
+def _rank(status: Mapping[str, Any]) -> tuple[int, bool]:
+    return status["claim"], status["state"] in {State.SUCCEEDED, State.FAILED}

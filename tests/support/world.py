@@ -1,0 +1,132 @@
+"""A small world in memory for pipeline tests: bucket, ledger, clock, and a differ with a script."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pixelgate import keys
+from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
+from pixelgate.comparison import Diff, Region
+from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.pipeline.run import Outcome, compare_build
+from pixelgate.pipeline.service import Limits, Service
+from pixelgate.policy import Policy
+from pixelgate.record import ComparisonRecord
+from pixelgate.report import render
+
+PROJECT = "shop"
+
+
+@dataclass
+class Clock:
+    """Time that passes when a test says so."""
+
+    now: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class ScriptedDiffers:
+    """Says that one pixel of ten changed; `script` runs before each answer and may raise."""
+
+    script: Callable[[bytes, bytes], None] = lambda base, head: None
+    size: int = 2
+    calls: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
+        self.calls.append((base, head))
+        self.script(base, head)
+        return Diff(1, 1, 10, (10, 1), (10, 1), (Region(0, 0, 1, 1, 1),), b"mask")
+
+
+def sha(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+@dataclass
+class World:
+    """One bucket and one ledger; `service()` is one worker."""
+
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    clock: Clock = field(default_factory=Clock)
+    differs: ScriptedDiffers = field(default_factory=ScriptedDiffers)
+    limits: Limits = field(default_factory=Limits)
+    _executions: Any = field(default_factory=lambda: itertools.count(1))
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def service(self, **changes: Any) -> Service:
+        service = Service(
+            objects=self.objects,
+            ledger=self.ledger,
+            pool=self.differs,
+            engine=("odiff", "4.5.0"),
+            render=render,
+            limits=self.limits,
+            clock=self.clock,
+            new_execution=self._new_execution,
+        )
+        return replace(service, **changes)
+
+    def upload(
+        self,
+        build: str,
+        images: Mapping[str, bytes],
+        *,
+        missing: tuple[str, ...] = (),
+        **fields: Any,
+    ) -> BuildId:
+        """What CI does: images first, manifest last. `missing` names images it forgets."""
+        for name, body in images.items():
+            if name not in missing:
+                self.objects.write(keys.image(PROJECT, sha(body)), body, "image/png")
+        manifest = {
+            "project": PROJECT,
+            "build": build,
+            "commit": f"commit-of-{build}",
+            "branch": "main",
+            "images": {
+                name: {"sha256": sha(body), "width": 10, "height": 1}
+                for name, body in images.items()
+            },
+            **fields,
+        }
+        return self.write_manifest(build, json.dumps(manifest).encode())
+
+    def write_manifest(self, build: str, body: bytes) -> BuildId:
+        build_id = BuildId(PROJECT, build)
+        self.objects.write(keys.uploaded_manifest(build_id), body, "application/json")
+        return build_id
+
+    def compare(self, build: BuildId, **changes: Any) -> Outcome:
+        """One delivery of the build's event to a worker of its own."""
+        return compare_build(build, self.service(**changes))
+
+    def status(self, build: str) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.objects.read(keys.status(BuildId(PROJECT, build))))
+        return status
+
+    def record(self, head: str, base: str) -> ComparisonRecord:
+        record = self.ledger.comparison(ComparisonId(PROJECT, head, base))
+        assert record is not None
+        return record
+
+    def published(self, build: str) -> dict[str, Any]:
+        """comparison.json, as the status names it."""
+        comparison: dict[str, Any] = json.loads(self.objects.read(self.status(build)["comparison"]))
+        return comparison
+
+    def _new_execution(self) -> str:
+        with self._lock:
+            return f"execution-{next(self._executions)}"

@@ -1,0 +1,97 @@
+"""`pixelgate compare`: two folders of screenshots, on this machine, without AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelgate.errors import BadManifest, UsageError
+from pixelgate.policy import Policy
+
+NEEDS_REVIEW = 1
+_DEFAULTS = Policy()
+
+
+def compare(
+    base_dir: Annotated[Path, typer.Argument(help="How it was: a folder of screenshots.")],
+    head_dir: Annotated[Path, typer.Argument(help="How it is.")],
+    out: Annotated[
+        Path, typer.Option(help="Where the report goes; an earlier report there is replaced.")
+    ] = Path("pixelgate-report"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON on stdout and nothing else.")
+    ] = False,
+    max_changed_pixels: Annotated[
+        int, typer.Option(min=0, help="This many changed pixels still pass.")
+    ] = _DEFAULTS.max_changed_pixels,
+    max_changed_ratio: Annotated[
+        float, typer.Option(min=0, max=1, help="This share of changed pixels still passes.")
+    ] = _DEFAULTS.max_changed_ratio,
+    structural_threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees shapes.")
+    ] = _DEFAULTS.structural_threshold,
+    sensitive_threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees recolours.")
+    ] = _DEFAULTS.sensitive_threshold,
+    count_antialiasing: Annotated[
+        bool,
+        typer.Option("--count-antialiasing", help="Count pixels that are only smoothed edges."),
+    ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Accept a HEAD_DIR without images.")
+    ] = False,
+) -> None:
+    """Compare two folders of screenshots and write a report. No AWS is involved.
+
+    Images are matched by their path below each folder: PNG, JPEG and WebP.
+
+    Exit code: 0 nothing to review, 1 something changed, 2 the comparison could not be made.
+    """
+    # Imported when they are needed: `--help` must not wait for the engine's libraries.
+    from pixelgate.cli.console import console, progress_bar, show_summary
+    from pixelgate.comparison import Verdict
+    from pixelgate.local import COMPARISON, REPORT, compare_folders
+    from pixelgate.wiring import find_engine, open_pool
+
+    try:
+        policy = Policy().with_overrides(
+            {
+                "structural_threshold": structural_threshold,
+                "sensitive_threshold": sensitive_threshold,
+                "antialiasing": not count_antialiasing,
+                "max_changed_pixels": max_changed_pixels,
+                "max_changed_ratio": max_changed_ratio,
+            }
+        )
+    except BadManifest as error:
+        raise UsageError(str(error)) from error
+    engine = find_engine()
+    with open_pool(engine) as pool, progress_bar(quiet=as_json) as progress:
+        result = compare_folders(
+            base_dir,
+            head_dir,
+            out,
+            pool=pool,
+            engine=engine.label,
+            policy=policy,
+            allow_empty=allow_empty,
+            progress=progress,
+        )
+    comparison, report = out / COMPARISON, out / REPORT
+    counts, verdict = result.comparison.counts, result.comparison.verdict
+    if as_json:
+        answer = {
+            "verdict": verdict,
+            "counts": counts.as_json(),
+            "comparison": str(comparison),
+            "report": str(report),
+        }
+        typer.echo(json.dumps(answer))
+    else:
+        show_summary(counts, verdict)
+        console().print(f"{result.tally.diffed:,} unique pairs diffed; report: {report}")
+    if verdict is not Verdict.PASSED:
+        raise typer.Exit(NEEDS_REVIEW)

@@ -1,0 +1,142 @@
+"""Picks the adapters: the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelgate.errors import UsageError
+from pixelgate.pipeline.service import Limits, Records, Service
+from pixelgate.ports import Stages
+
+if TYPE_CHECKING:
+    from pixelgate.engine.pool import SharedDiffers
+
+# Older releases answered at random or counted wrongly when images differ in size.
+OLDEST_ODIFF = (4, 3, 8)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The odiff of this machine."""
+
+    binary: Path
+    version: str
+
+    @property
+    def label(self) -> tuple[str, str]:
+        """Name and version."""
+        return "odiff", self.version
+
+
+def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
+    """Finds odiff and asks for its version.
+
+    Looked for in this order: PIXELGATE_ODIFF, beside the running Python, PATH.
+
+    Raises:
+        UsageError: there is none, it does not run, or it is too old.
+    """
+    named = environ.get("PIXELGATE_ODIFF")
+    beside = Path(sys.executable).parent / "odiff"
+    found = named or (str(beside) if beside.is_file() else shutil.which("odiff"))
+    if not found:
+        raise UsageError(
+            "odiff was not found; set PIXELGATE_ODIFF to it, or put it on PATH "
+            "(in a checkout, `make setup` fetches it)"
+        )
+    try:
+        answer = subprocess.run(  # noqa: S603 - a program that the user names
+            [found, "--version"], capture_output=True, text=True, timeout=20, check=True, env={}
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(f"odiff at {found} does not run: {error}") from error
+    version = re.search(r"\bodiff v?(\d+)\.(\d+)\.(\d+)\b", answer.stdout + answer.stderr)
+    if version is None:
+        raise UsageError(f"{found} --version does not say that it is odiff")
+    numbers = tuple(map(int, version.groups()))
+    if numbers < OLDEST_ODIFF:
+        raise UsageError(
+            f"odiff at {found} is {_dotted(numbers)}; {_dotted(OLDEST_ODIFF)} or newer is needed"
+        )
+    return Engine(Path(found), _dotted(numbers))
+
+
+def make_pool(engine: Engine, size: int | None = None) -> SharedDiffers:
+    """One odiff for each processor: a second one on the same processor gains nothing."""
+    # Imported here and below: the sweeper starts without the engine's and the page's libraries.
+    from pixelgate.engine.differ import OdiffDiffer
+    from pixelgate.engine.odiff import OdiffServer
+    from pixelgate.engine.pool import SharedDiffers
+
+    return SharedDiffers(
+        [OdiffDiffer(OdiffServer(engine.binary)) for _ in range(size or _processors())]
+    )
+
+
+@contextmanager
+def open_pool(engine: Engine, size: int | None = None) -> Iterator[SharedDiffers]:
+    """A pool whose processes have ended when the context is left."""
+    pool = make_pool(engine, size)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
+    """The bucket and the table of a Lambda function."""
+    import boto3
+    from botocore.config import Config
+
+    from pixelgate.adapters.dynamodb import DynamoLedger
+    from pixelgate.adapters.s3 import S3Objects
+
+    # Standard retries with time limits well inside the lease: a stalled call must not outlive it.
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=5,
+        read_timeout=20,
+        max_pool_connections=64,
+    )
+    return Records(
+        objects=S3Objects(boto3.client("s3", config=config), environ["PIXELGATE_BUCKET"]),
+        ledger=DynamoLedger(boto3.client("dynamodb", config=config), environ["PIXELGATE_TABLE"]),
+        limits=Limits(
+            lease=float(environ.get("PIXELGATE_LEASE_SECONDS", Limits.lease)),
+            max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
+        ),
+    )
+
+
+def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Service:
+    """What the compare function needs; made once per execution environment."""
+    from pixelgate.report import render
+
+    records = aws_records(environ)
+    engine = find_engine(environ)
+    return Service(
+        objects=records.objects,
+        ledger=records.ledger,
+        limits=records.limits,
+        pool=make_pool(engine),
+        engine=engine.label,
+        render=render,
+        stage=stage,
+    )
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

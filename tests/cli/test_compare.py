@@ -1,0 +1,279 @@
+"""`pixelgate compare` as a person or a CI job runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelgate.cli import app as cli
+
+Folders = tuple[Path, Path]
+
+
+def picture(path: Path, level: int, block: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((30, 30, 3), level, np.uint8)
+    pixels[:block, :block] = (255, 0, 0)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    base, head = tmp_path / "base", tmp_path / "head"
+    for folder in (base, head):
+        picture(folder / "same.png", 10)
+        picture(folder / "sub" / "also same.png", 20)
+    return base, head
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def pixelgate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs the command line in this process, in a folder of its own."""
+
+    def run(*arguments: object, **environ: str) -> Done:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        code = cli.run([*map(str, arguments)])
+        return Done(code, *capsys.readouterr())
+
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+def manifest(tmp_path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(
+        (tmp_path / "pixelgate-report/comparison.json").read_text()
+    )
+    return content
+
+
+def test_nothing_changed_is_0(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    done = pixelgate("compare", *folders)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "passed" in done.stderr
+    assert manifest(tmp_path)["counts"]["unchanged"] == 2
+    assert (tmp_path / "pixelgate-report/index.html").is_file()
+
+
+def test_something_changed_is_1(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    base, head = folders
+    picture(head / "same.png", 10, block=5)
+    picture(head / "new.png", 77)
+    picture(base / "gone.png", 88)
+    picture(base / "old name.png", 99)
+    picture(head / "new name.png", 99)
+    done = pixelgate("compare", base, head)
+    assert done.returncode == 1
+    assert "needs review" in done.stderr
+    statuses = {name: image["status"] for name, image in manifest(tmp_path)["images"].items()}
+    assert statuses == {
+        "same.png": "changed",
+        "sub/also same.png": "unchanged",
+        "new.png": "added",
+        "gone.png": "removed",
+        "new name.png": "renamed",
+    }
+    changed = manifest(tmp_path)["images"]["same.png"]
+    assert (changed["changed_pixels"], changed["total_pixels"]) == (25, 900)
+    assert (tmp_path / "pixelgate-report" / changed["mask"]).is_file()
+
+
+def test_a_renamed_picture_alone_passes(pixelgate: Run, folders: Folders) -> None:
+    base, head = folders
+    picture(base / "old.png", 99)
+    picture(head / "new.png", 99)
+    assert pixelgate("compare", base, head).returncode == 0
+
+
+def test_json_on_stdout_and_nothing_else(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    base, head = folders
+    picture(head / "same.png", 11)  # a step that neither pass sees
+    done = pixelgate("compare", base, head, "--json", "--out", "here")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == {
+        "verdict": "passed",
+        "counts": {"total": 2, "changed": 0, "added": 0, "removed": 0, "renamed": 0,
+                   "unchanged": 2, "skipped": 0, "errored": 0},
+        "comparison": "here/comparison.json",
+        "report": "here/index.html",
+    }  # fmt: skip
+    image = json.loads((tmp_path / "here/comparison.json").read_text())["images"]["same.png"]
+    assert image["changed_pixels"] == 0, "the number is published also where it passes"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [
+        ("--max-changed-pixels", "25", 0),
+        ("--max-changed-pixels", "24", 1),
+        ("--max-changed-ratio", "0.0278", 0),
+        ("--max-changed-ratio", "0.0277", 1),
+        ("--sensitive-threshold", "0.2", 2),
+        ("--max-changed-pixels", "-1", 2),
+        ("--max-changed-ratio", "1.5", 2),
+    ],
+)
+def test_limits(pixelgate: Run, folders: Folders, option: str, value: str, code: int) -> None:
+    picture(folders[1] / "same.png", 10, block=5)  # 25 of 900 pixels
+    assert pixelgate("compare", *folders, option, value).returncode == code
+
+
+def test_a_broken_picture_is_errored_and_needs_review(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    (folders[1] / "same.png").write_bytes(b"")
+    (folders[1] / "added.png").write_bytes(b"no picture")
+    (folders[1] / "drawing.bmp").write_bytes(b"BM....")
+    done = pixelgate("compare", *folders)
+    assert done.returncode == 1
+    images = manifest(tmp_path)["images"]
+    assert images["same.png"]["reason"] == "UNREADABLE: head: the file is empty"
+    assert images["added.png"]["reason"].startswith("UNREADABLE: ")
+    assert images["drawing.bmp"]["reason"].startswith("UNSUPPORTED_FORMAT: the file is BMP")
+    assert images["sub/also same.png"]["status"] == "unchanged"
+
+
+def test_hidden_files_and_other_files_are_left_out(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    head = folders[1]
+    picture(head / ".hidden.png", 1)
+    picture(head / ".git" / "x.png", 1)
+    (head / "notes.txt").write_text("not a picture")
+    (head / "same.json").write_text("{}")
+    assert pixelgate("compare", *folders).returncode == 0
+    assert manifest(tmp_path)["counts"]["total"] == 2
+
+
+WRONG = [
+    pytest.param(("base", "nowhere"), "nowhere is not a folder", id="head is missing"),
+    pytest.param(("nowhere", "head"), "nowhere is not a folder", id="base is missing"),
+    pytest.param(("base", "empty"), "no image (PNG, JPEG, WebP) in", id="head is empty"),
+    pytest.param(("base", "head", "--out", "head/report"), "compared the next time", id="inside"),
+    pytest.param(("base", "head", "--out", "."), "in which", id="around"),
+    pytest.param(("base", "head", "--out", "full"), "holds no earlier report", id="not ours"),
+    pytest.param(("base", "head", "--out", "file"), "is a file", id="a file"),
+    pytest.param(("base",), "head_dir", id="an argument is missing"),
+    pytest.param(("base", "head", "--wrong"), "--wrong", id="an unknown option"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG)
+def test_what_cannot_be_done_is_2_and_says_why(
+    pixelgate: Run, folders: Folders, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "precious").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    done = pixelgate("compare", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert (tmp_path / "full" / "precious").read_text() == "mine"
+    assert not (tmp_path / "pixelgate-report").exists()
+
+
+def test_two_empty_folders_pass_if_that_is_meant(pixelgate: Run, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert pixelgate("compare", "a", "b").returncode == 2
+    assert pixelgate("compare", "a", "b", "--allow-empty").returncode == 0
+    page = (tmp_path / "pixelgate-report/index.html").read_text()
+    assert "There was nothing to compare" in page
+
+
+def test_a_new_report_replaces_the_old_one_as_a_whole(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    picture(folders[1] / "same.png", 200)
+    pixelgate("compare", *folders)
+    assert (tmp_path / "pixelgate-report/images").is_dir()
+    picture(folders[1] / "same.png", 10)
+    pixelgate("compare", *folders)
+    assert not (tmp_path / "pixelgate-report/images").exists()
+    assert not list(tmp_path.glob(".pixelgate-report*")), "nothing half-made is left"
+
+
+def test_a_failed_run_leaves_the_old_report_alone(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    pixelgate("compare", *folders)
+    before = manifest(tmp_path)
+    done = pixelgate("compare", *folders, PIXELGATE_ODIFF="/nowhere/odiff")
+    assert done.returncode == 2
+    assert "/nowhere/odiff does not run" in done.stderr
+    assert manifest(tmp_path) == before
+    assert not list(tmp_path.glob(".pixelgate-report*"))
+
+
+def test_another_program_is_not_taken_for_odiff(pixelgate: Run, folders: Folders) -> None:
+    done = pixelgate("compare", *folders, PIXELGATE_ODIFF="/bin/true")
+    assert done.returncode == 2
+    assert "does not say that it is odiff" in done.stderr
+
+
+def test_an_old_odiff_is_refused(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    old = tmp_path / "old-odiff"
+    old.write_text("#!/bin/sh\necho 'odiff 3.2.1 - old'\n")
+    old.chmod(0o755)
+    done = pixelgate("compare", *folders, PIXELGATE_ODIFF=str(old))
+    assert done.returncode == 2
+    assert "is 3.2.1; 4.3.8 or newer is needed" in done.stderr
+
+
+def test_no_colour_codes_outside_a_terminal(pixelgate: Run, folders: Folders) -> None:
+    assert "\x1b" not in pixelgate("compare", *folders).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--help",), "compare"),
+        (("compare", "--help"), "something changed"),
+        (("--version",), "pixelgate 0."),
+    ],
+)
+def test_help_and_version_are_0(pixelgate: Run, arguments: tuple[str, ...], words: str) -> None:
+    done = pixelgate(*arguments)
+    assert done.returncode == 0
+    assert words in done.stdout
+
+
+def test_the_installed_program_exits_with_the_code(folders: Folders, tmp_path: Path) -> None:
+    picture(folders[1] / "same.png", 200)
+    program = Path(sys.executable).parent / "pixelgate"
+    done = subprocess.run(
+        [program, "compare", *folders, "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["verdict"] == "needs_review"

@@ -1,0 +1,1 @@
+"""The Lambda functions: one file each, an event in, one call of the pipeline, an answer out."""

@@ -1,0 +1,191 @@
+"""Compares the build whose manifest was just written to the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import ValidationError, parse
+from aws_lambda_powertools.utilities.parser.exceptions import InvalidModelTypeError
+from aws_lambda_powertools.utilities.parser.models import S3Model, S3RecordModel
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from pixelgate import keys
+from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
+from pixelgate.handlers.telemetry import logger, metrics, stage, tracer
+from pixelgate.keys import BuildId, check_id
+from pixelgate.pipeline.run import (
+    Duplicate,
+    Failed,
+    Gone,
+    Outcome,
+    Published,
+    Rejected,
+    Superseded,
+    compare_build,
+)
+from pixelgate.pipeline.service import Service
+from pixelgate.wiring import aws_service
+
+# On some garbage Powertools' validators stumble before they can say what is wrong with it.
+_NOT_THE_MODEL = (ValidationError, InvalidModelTypeError)
+
+
+class Resume(BaseModel):
+    """The sweeper's event: look at this build once more."""
+
+    project: str
+    build: str
+
+
+class _ResumeEvent(BaseModel):
+    resume: Resume
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """An event, or a record of one, that is none of our business."""
+
+    why: str
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Compares every build that the event names.
+
+    Raises:
+        Exception: one of them wants another delivery. The others are done by then, and finding
+            them done costs the next delivery one read.
+    """
+    answers = []
+    failures = []
+    for found in builds_of(event):
+        if isinstance(found, Ignored):
+            _count("EventsIgnored")
+            logger.warning("event ignored", extra={"why": found.why})
+            answers.append({"ignored": found.why})
+            continue
+        try:
+            outcome = compare_build(
+                found, service(), lambda: context.get_remaining_time_in_millis() / 1000
+            )
+        except Exception as error:
+            held = isinstance(error, HeldByOther)
+            _count("DuplicateDeliveries" if held else "ComparisonsRetried")
+            logger.warning(
+                "to be delivered again", extra={"build": str(found), "error": repr(error)}
+            )
+            failures.append(error)
+            continue
+        answers.append(report(found, outcome))
+    if failures:
+        raise failures[0]
+    return {"builds": answers}
+
+
+def builds_of(event: object) -> list[BuildId | Ignored]:
+    """The builds whose manifests an event tells of; what makes no sense is ignored in words."""
+    if not isinstance(event, Mapping):
+        return [Ignored("not an event: no JSON object")]
+    if event.get("Event") == "s3:TestEvent":
+        return [Ignored("S3 tests the notification")]
+    if "resume" in event:
+        return [_resumed(event)]
+    try:
+        records = parse(event=dict(event), model=S3Model).Records
+    except _NOT_THE_MODEL as error:
+        # No retry makes another event of it.
+        return [Ignored(f"not an S3 event: {error}")]
+    return [_created(record) for record in records]
+
+
+def report(build: BuildId, outcome: Outcome) -> dict[str, Any]:
+    """Logs and counts what came of a build; returns it in a few words."""
+    logger.append_keys(project=build.project, build=build.build)
+    answer = _answer(outcome)
+    # Messages may hold names of images, which have no place in a log at INFO.
+    logger.info("build handled", extra={"outcome": {**answer, "message": None}})
+    return {"build": str(build), **answer}
+
+
+@cache
+def service() -> Service:
+    """Made at the first event and kept by the execution environment."""
+    return aws_service(stage)
+
+
+def _created(record: S3RecordModel) -> BuildId | Ignored:
+    key = unquote_plus(record.s3.object.key) if record.s3.object else ""
+    if "ObjectCreated" not in record.eventName:
+        return Ignored(f"{record.eventName} of {key}")
+    build = keys.upload_of(key)
+    if build is None:
+        return Ignored(f"{key} is no build's manifest")
+    try:
+        check_id(build.project, "project")
+        check_id(build.build, "build")
+    except BadManifest as error:
+        return Ignored(f"{key} cannot be a build: {error}")
+    return build
+
+
+def _resumed(event: Mapping[str, Any]) -> BuildId | Ignored:
+    try:
+        resume = parse(event=dict(event), model=_ResumeEvent).resume
+        return BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
+    except (*_NOT_THE_MODEL, BadManifest) as error:
+        return Ignored(f"not an event of the sweeper: {error}")
+
+
+def _answer(outcome: Outcome) -> dict[str, Any]:
+    match outcome:
+        case Published(record=record, tally=tally, seconds=seconds):
+            passed = record.verdict == "passed"
+            _count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
+            _count("SnapshotsCompared", record.counts["total"])
+            _count("ImagesErrored", record.counts["errored"])
+            _count("PairsDiffed", tally.diffed)
+            _count("PairsFromCache", tally.cached)
+            _count("LeaseTakeovers", int(record.attempts > 1))
+            metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, seconds)
+            return {
+                "state": record.state,
+                "verdict": record.verdict,
+                "counts": dict(record.counts),
+                "base": record.id.base,
+                "execution": record.execution,
+                "attempt": record.attempts,
+                "pairs_diffed": tally.diffed,
+                "pairs_from_cache": tally.cached,
+                "seconds": round(seconds, 3),
+            }
+        case Failed(record=record):
+            _count("ComparisonsFailed")
+            return {
+                "state": record.state,
+                "code": record.error_code,
+                "message": record.error_message,
+            }
+        case Rejected(message=message):
+            _count("BadManifests")
+            return {"state": "FAILED", "code": ErrorCode.BAD_MANIFEST, "message": message}
+        case Duplicate(record=record):
+            _count("DuplicateDeliveries")
+            return {"duplicate": True, "state": record.state, "verdict": record.verdict}
+        case Superseded():
+            _count("LateWorkers")
+            return {"superseded": True}
+        case Gone():
+            _count("EventsIgnored")
+            return {"ignored": "the manifest is gone"}
+
+
+def _count(name: str, number: int = 1) -> None:
+    metrics.add_metric(name, MetricUnit.Count, number)

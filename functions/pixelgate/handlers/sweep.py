@@ -1,0 +1,60 @@
+"""Runs every few minutes and takes care of comparisons that nobody works on any more."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.keys import BuildId
+from pixelgate.pipeline.service import Records
+from pixelgate.pipeline.sweep import sweep
+from pixelgate.wiring import aws_records
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Sweeps once."""
+    swept = sweep(records(), resume)
+    metrics.add_metric("LeasesSwept", MetricUnit.Count, len(swept))
+    answers = [
+        {"comparison": str(s.record.id), "action": s.action, "attempt": s.record.attempts}
+        for s in swept
+    ]
+    for answer in answers:
+        logger.warning("a comparison that nobody works on", extra=answer)
+    return {"swept": answers}
+
+
+def resume(build: BuildId) -> None:
+    """Delivers a build to the compare function once more, asynchronously."""
+    event = {"resume": {"project": build.project, "build": build.build}}
+    lambda_client().invoke(
+        FunctionName=os.environ["PIXELGATE_COMPARE_FUNCTION"],
+        InvocationType="Event",
+        Payload=json.dumps(event).encode(),
+    )
+
+
+@cache
+def records() -> Records:
+    """Made at the first event and kept by the execution environment."""
+    return aws_records()
+
+
+@cache
+def lambda_client() -> LambdaClient:
+    """Likewise."""
+    import boto3
+
+    return boto3.client("lambda")

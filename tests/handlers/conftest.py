@@ -1,0 +1,135 @@
+"""The functions' handlers on moto: real events, real odiff, a bucket and a table in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from pixelgate import keys
+from pixelgate.keys import BuildId
+from support.world import sha
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+EVENTS = Path(__file__).parents[2] / "events"
+BUCKET, TABLE, REGION = "pixelgate-test", "pixelgate-test", "eu-west-1"
+
+
+@dataclass
+class Context:
+    """What Lambda hands to a handler."""
+
+    function_name: str = "compare"
+    memory_limit_in_mb: int = 3538
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:compare"
+    aws_request_id: str = "5c9f2d1e-0000-4000-8000-000000000000"
+    seconds_left: float = 900.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds_left * 1000)
+
+
+@dataclass
+class Account:
+    """A bucket, a table, and the module of the compare function."""
+
+    s3: S3Client
+    dynamodb: DynamoDBClient
+    compare: ModuleType
+    sweep: ModuleType
+
+    def upload(self, build: BuildId, images: dict[str, bytes], **fields: Any) -> None:
+        for body in images.values():
+            self.s3.put_object(Bucket=BUCKET, Key=keys.image(build.project, sha(body)), Body=body)
+        manifest = {
+            "project": build.project,
+            "build": build.build,
+            "commit": "c0ffee",
+            "branch": "main",
+            "images": {
+                name: {"sha256": sha(body), "width": 40, "height": 40}
+                for name, body in images.items()
+            },
+            **fields,
+        }
+        self.put(keys.uploaded_manifest(build), json.dumps(manifest).encode())
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def read(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    def status(self, build: BuildId) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.read(keys.status(build)))
+        return status
+
+    def keys(self) -> list[str]:
+        return [o["Key"] for o in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+def event(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return content
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "PIXELGATE_BUCKET": BUCKET,
+        "PIXELGATE_TABLE": TABLE,
+        "PIXELGATE_COMPARE_FUNCTION": "compare",
+        "POWERTOOLS_SERVICE_NAME": "pixelgate",
+        "POWERTOOLS_METRICS_NAMESPACE": "Pixelgate",
+        "POWERTOOLS_TRACE_DISABLED": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+                {"AttributeName": "unfinished", "AttributeType": "S"},
+                {"AttributeName": "lease_until", "AttributeType": "N"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "unfinished",
+                    "KeySchema": [
+                        {"AttributeName": "unfinished", "KeyType": "HASH"},
+                        {"AttributeName": "lease_until", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        # Imported here: Powertools reads its settings when a handler's module is imported.
+        from pixelgate.handlers import compare, sweep
+
+        compare.service.cache_clear()
+        sweep.records.cache_clear()
+        yield Account(s3, dynamodb, compare, sweep)
+        compare.service().pool.close()  # type: ignore[attr-defined]
+        compare.service.cache_clear()
+        sweep.records.cache_clear()

@@ -1,0 +1,200 @@
+"""The compare function, fed with the events that AWS sends."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handlers.conftest import EVENTS, Account, Context, event
+from pixelgate import keys
+from pixelgate.keys import BuildId
+
+WEB = BuildId("web", "4f2a9c1d")
+
+
+def png(level: int, block: int = 0) -> bytes:
+    pixels = np.full((40, 40, 3), level, np.uint8)
+    pixels[:block, :block] = (255, 0, 0)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def metrics_in(output: str) -> dict[str, float]:
+    """The metrics in the log, as CloudWatch would extract them."""
+    found: dict[str, float] = {}
+    for line in output.splitlines():
+        if line.startswith("{") and '"_aws"' in line:
+            blob = json.loads(line)
+            for directive in blob["_aws"]["CloudWatchMetrics"]:
+                assert directive["Namespace"] == "Pixelgate"
+                assert directive["Dimensions"] == [["service"]]
+                for metric in directive["Metrics"]:
+                    value = blob[metric["Name"]]
+                    found[metric["Name"]] = sum(value) if isinstance(value, list) else value
+    return found
+
+
+def test_an_upload_becomes_a_verdict_masks_a_manifest_and_a_report(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = BuildId("web", "base")
+    account.upload(base, {"a.png": png(100), "b.png": png(50), "gone.png": png(1)})
+    account.compare.handler(put_event(base), Context())
+    account.upload(
+        WEB,
+        {"a.png": png(100, block=7), "b.png": png(50), "new.png": png(2)},
+        base_build="base",
+    )
+    capsys.readouterr()
+    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+
+    counts = {"total": 4, "changed": 1, "added": 1, "removed": 1, "renamed": 0,
+              "unchanged": 1, "skipped": 0, "errored": 0}  # fmt: skip
+    assert answer["builds"][0]["verdict"] == "needs_review"
+    status = account.status(WEB)
+    assert (status["state"], status["verdict"], status["counts"]) == (
+        "SUCCEEDED",
+        "needs_review",
+        counts,
+    )
+    comparison = json.loads(account.read(status["comparison"]))
+    changed = comparison["images"]["a.png"]
+    assert (changed["changed_pixels"], changed["total_pixels"]) == (49, 1_600)
+    assert changed["regions"] == [{"x": 0, "y": 0, "width": 7, "height": 7, "pixels": 49}]
+    mask = Image.open(io.BytesIO(account.read(changed["mask"])))
+    assert mask.size == (40, 40)
+    assert b"a.png" in account.read(status["report"])
+    metrics = metrics_in(capsys.readouterr().out)
+    assert metrics["ComparisonsNeedingReview"] == 1
+    assert metrics["SnapshotsCompared"] == 4
+    assert metrics["PairsDiffed"] == 1
+    assert metrics["LeaseTakeovers"] == 0
+
+
+def test_keys_arrive_url_encoded(account: Account) -> None:
+    build = BuildId("Büro & Café", "release 1.0+50%")
+    account.upload(build, {"ä b.png": png(1)})
+    answer = account.compare.handler(event("s3-manifest-put-encoded.json"), Context())
+    assert answer["builds"][0]["verdict"] == "passed"
+    assert account.status(build)["state"] == "SUCCEEDED"
+
+
+def test_every_record_of_an_event_is_handled(account: Account) -> None:
+    builds = [WEB, BuildId("docs", "8c01be77"), BuildId("web", "b7730e52")]
+    for build in builds:
+        account.upload(build, {"a.png": png(1)})
+    account.compare.handler(event("s3-several-records.json"), Context())
+    assert [account.status(b)["state"] for b in builds] == ["SUCCEEDED"] * 3
+
+
+def test_one_record_that_wants_a_retry_does_not_hold_up_the_others(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docs, last = BuildId("docs", "8c01be77"), BuildId("web", "b7730e52")
+    account.upload(WEB, {"a.png": png(1)}, base_build="not-there")
+    account.upload(docs, {"a.png": png(1)})
+    account.upload(last, {"a.png": png(1)})
+    with pytest.raises(Exception, match="base_build not-there has no build"):
+        account.compare.handler(event("s3-several-records.json"), Context())
+    assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
+    assert account.status(WEB)["state"] == "PROCESSING"
+    assert metrics_in(capsys.readouterr().out)["ComparisonsRetried"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("s3-test-event.json", "S3 tests the notification"),
+        ("s3-manifest-delete.json", "ObjectRemoved"),
+        ("s3-not-a-manifest.json", "no build's manifest"),
+        ("sweep-schedule.json", "not an S3 event"),
+    ],
+)
+def test_what_is_none_of_our_business_is_answered_and_left_alone(
+    account: Account, name: str, why: str
+) -> None:
+    answer = account.compare.handler(event(name), Context())
+    assert why in answer["builds"][0]["ignored"]
+    assert account.keys() == []
+
+
+GARBAGE: list[tuple[str, object]] = [
+    ("a list", []),
+    ("a text", "text"),
+    ("empty", {}),
+    ("no records", {"Records": "no list"}),
+    ("empty record", {"Records": [{}]}),
+    ("empty resume", {"resume": {}}),
+    ("climbing resume", {"resume": {"project": "../x", "build": "a/b"}}),
+]
+
+
+@pytest.mark.parametrize("garbage", [pytest.param(g, id=name) for name, g in GARBAGE])
+def test_garbage_is_answered_without_an_error(account: Account, garbage: object) -> None:
+    answer = account.compare.handler(garbage, Context())
+    assert "ignored" in answer["builds"][0]
+    assert account.keys() == []
+
+
+def test_a_wrong_manifest_is_recorded_and_counted(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.put(keys.uploaded_manifest(WEB), b'{"project": "web"}')
+    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert answer["builds"][0]["code"] == "BAD_MANIFEST"
+    assert account.status(WEB)["error"]["code"] == "BAD_MANIFEST"
+    assert metrics_in(capsys.readouterr().out) == {"BadManifests": 1}
+
+
+def test_an_event_delivered_twice_runs_once(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    first = account.status(WEB)
+    capsys.readouterr()
+    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert answer["builds"][0]["duplicate"] is True
+    assert account.status(WEB) == first
+    assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
+
+
+def test_a_worker_out_of_time_asks_for_another_delivery(account: Account) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    with pytest.raises(Exception, match="time limit is near"):
+        account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=10))
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert account.status(WEB)["state"] == "SUCCEEDED"
+
+
+def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    before = set(account.keys())
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    written = set(account.keys()) - before
+    assert {key.split("/")[0] for key in written} == {"builds", "comparisons"}
+
+
+def test_image_names_are_not_logged(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    account.upload(WEB, {"secret-launch.png": png(1)})
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert "secret-launch" not in capsys.readouterr().out
+
+
+def test_every_event_file_has_a_test() -> None:
+    covered = {"s3-manifest-put.json", "s3-manifest-put-encoded.json", "s3-several-records.json",
+               "s3-test-event.json", "s3-manifest-delete.json", "s3-not-a-manifest.json",
+               "sweep-schedule.json"}  # fmt: skip
+    assert {path.name for path in EVENTS.glob("*.json")} == covered
+
+
+def put_event(build: BuildId) -> dict[str, Any]:
+    content = event("s3-manifest-put.json")
+    content["Records"][0]["s3"]["object"]["key"] = keys.uploaded_manifest(build)
+    return content

@@ -1,0 +1,75 @@
+"""The sweep function: finds dead comparisons through the index and delivers them again."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from handlers.conftest import TABLE, Account, Context, event
+from handlers.test_compare import WEB, png
+from pixelgate.keys import BuildId
+
+
+@pytest.fixture
+def resumed(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Invocations of the compare function, which moto cannot run."""
+    import json
+
+    events: list[dict[str, Any]] = []
+
+    class Lambda:
+        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
+            assert (FunctionName, InvocationType) == ("compare", "Event")
+            events.append(json.loads(Payload))
+
+    monkeypatch.setattr(account.sweep, "lambda_client", Lambda)
+    return events
+
+
+def age(account: Account, head: str, base: str, seconds: float) -> None:
+    """Makes a comparison look as if nothing had moved for so long."""
+    then = str(time.time() - seconds)
+    account.dynamodb.update_item(
+        TableName=TABLE,
+        Key={"pk": {"S": "web"}, "sk": {"S": f"comparison#{head}#{base}"}},
+        UpdateExpression="SET updated = :then, lease_until = :then",
+        ExpressionAttributeValues={":then": {"N": then}},
+    )
+
+
+def test_a_dead_comparison_is_delivered_again_and_then_succeeds(
+    account: Account, resumed: list[dict[str, Any]]
+) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    with pytest.raises(Exception, match="time limit"):
+        account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=1))
+    age(account, WEB.build, "%40none", 400)
+
+    answer = account.sweep.handler(event("sweep-schedule.json"), Context())
+    assert [s["action"] for s in answer["swept"]] == ["resume"]
+    assert resumed == [{"resume": {"project": "web", "build": WEB.build}}]
+
+    account.compare.handler(resumed[0], Context())
+    assert account.status(WEB)["state"] == "SUCCEEDED"
+    assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}
+
+
+def test_what_goes_well_is_not_swept(account: Account, resumed: list[dict[str, Any]]) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}
+    assert resumed == []
+
+
+def test_what_is_dead_for_good_is_failed(account: Account, resumed: list[dict[str, Any]]) -> None:
+    build = BuildId("web", "4f2a9c1d")
+    account.upload(build, {"a.png": png(1)})
+    with pytest.raises(Exception, match="time limit"):
+        account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=1))
+    age(account, build.build, "%40none", 4_000)
+    answer = account.sweep.handler(event("sweep-schedule.json"), Context())
+    assert [s["action"] for s in answer["swept"]] == ["give up"]
+    assert account.status(build)["error"]["code"] == "TIMEOUT"
+    assert resumed == []

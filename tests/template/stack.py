@@ -1,0 +1,146 @@
+"""The template as CloudFormation gets it, and what the tests ask of it.
+
+Lint checks types and spellings. What it lets through is read off the translated template here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).parents[2]
+
+# Whatever CloudFormation allows: numbers, text, lists, objects.
+Json = Any
+
+# How the template spells the bucket's name, so that functions need not wait for the bucket.
+BUCKET_NAME = "${AWS::StackName}-${AWS::AccountId}-${AWS::Region}"
+BUCKET_ARN = f"arn:${{AWS::Partition}}:s3:::{BUCKET_NAME}"
+
+
+class _NoManagedPolicies:
+    """Answers the translator's question for AWS's managed policies: we attach none."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Resources with their parameters filled in and every other reference written as text."""
+
+    parameters: dict[str, Json]
+    resources: dict[str, Json]
+    metadata: dict[str, Json]  # what `sam build` reads, before translation drops some of it
+
+    def of_type(self, kind: str) -> dict[str, Json]:
+        """Properties by name, of all resources of one type."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == kind
+        }
+
+    def only(self, kind: str) -> Json:
+        """Properties of the one resource of its type."""
+        [properties] = self.of_type(kind).values()
+        return properties
+
+    def function(self, name: str) -> Json:
+        return self.of_type("AWS::Lambda::Function")[name]
+
+    def grants(self, role: str) -> list[Json]:
+        """All statements of a role's policies."""
+        policies = self.of_type("AWS::IAM::Role")[role].get("Policies", [])
+        return [s for policy in policies for s in policy["PolicyDocument"]["Statement"]]
+
+    def denials(self) -> list[Json]:
+        """The statements of the bucket's policy."""
+        statements: list[Json] = self.only("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+        return statements
+
+
+def translated(**chosen: str) -> Stack:
+    """Reads template.yaml, lets SAM translate it, and turns references into text.
+
+    Parameters that are not chosen have their defaults.
+    """
+    source = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    # The translator wants code where `sam deploy` has put it.
+    source["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
+    for resource in source["Resources"].values():
+        if "ContentUri" in resource.get("Properties", {}):
+            resource["Properties"]["ContentUri"] = "s3://bucket/key"
+
+    parameters = source["Parameters"]
+    values = {name: chosen.get(name, p["Default"]) for name, p in parameters.items()}
+    metadata = {n: _text(r.get("Metadata"), values) for n, r in source["Resources"].items()}
+    stack = transform(source, dict(values), _NoManagedPolicies())
+    resources = {n: _text(r, values) for n, r in stack["Resources"].items()}
+    return Stack(parameters, resources, metadata)
+
+
+def _text(value: Json, parameters: dict[str, Json]) -> Json:
+    """`!Ref X` as "${X}", `!GetAtt X.Arn` as "${X.Arn}", a parameter as its value."""
+    match value:
+        case {"Ref": str(name)}:
+            return parameters.get(name, f"${{{name}}}")
+        case {"Fn::GetAtt": [str(name), str(attribute)]}:
+            return _text({"Fn::Sub": f"${{{name}.{attribute}}}"}, parameters)
+        case {"Fn::Sub": str(text)}:
+            return re.sub(
+                r"\$\{(\w+)\}", lambda found: str(parameters.get(found[1], found[0])), text
+            ).replace("${Bucket.Arn}", BUCKET_ARN)
+        case {"Fn::If": [condition, then, _]}:
+            return {"if": condition, "then": _text(then, parameters)}
+        case dict():
+            return {key: _text(item, parameters) for key, item in value.items()}
+        case list():
+            return [_text(item, parameters) for item in value]
+        case _:
+            return value
+
+
+def covers(statement: Json, action: str, resource: str) -> bool:
+    """Whether a statement speaks of this action on this resource, as IAM would read it."""
+    return any(_like(p, action) for p in listed(statement["Action"])) and any(
+        _like(p, resource) for p in listed(statement["Resource"])
+    )
+
+
+def allows(statements: list[Json], action: str, resource: str) -> bool:
+    return any(s["Effect"] == "Allow" and covers(s, action, resource) for s in statements)
+
+
+def listed(value: Json) -> list[Json]:
+    """IAM takes one or a list of them."""
+    return value if isinstance(value, list) else [value]
+
+
+def object_arn(key: str) -> str:
+    return f"{BUCKET_ARN}/{key}"
+
+
+def texts(value: Json) -> Iterator[str]:
+    """Every text in a piece of the template."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from texts(item)
+        case list():
+            for item in value:
+                yield from texts(item)
+
+
+def _like(pattern: str, name: str) -> bool:
+    """IAM's wildcards: `*` for any text, `/` included, and `?` for one character."""
+    parts = {"*": ".*", "?": "."}
+    return bool(re.fullmatch("".join(parts.get(c, re.escape(c)) for c in pattern), name))

@@ -1,0 +1,66 @@
+"""What functions/Makefile builds is the same every time and holds nothing of this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .stack import ROOT
+
+pytestmark = pytest.mark.e2e  # installs wheels: seconds, and the network when uv has none cached
+
+LAMBDA_S_LIMIT = 250 * 2**20  # unzipped, function and layers together
+
+
+def build(target: str, into: Path, umask: int = 0o022) -> dict[str, tuple[int, str]]:
+    """Mode and hash of every file that a build leaves, by its path."""
+    subprocess.run(
+        ["make", "-C", ROOT / "functions", target, "ARCH=x86_64", f"ARTIFACTS_DIR={into}"],
+        check=True,
+        umask=umask,
+        env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
+    )
+    return {
+        str(path.relative_to(into)): (
+            path.stat().st_mode,
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in into.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    into = tmp_path_factory.mktemp("CompareFunction")
+    build("build-CompareFunction", into)
+    return into
+
+
+def test_both_functions_and_any_build_get_the_same_bytes(tmp_path: Path) -> None:
+    first = build("build-CompareFunction", tmp_path / "first")
+    again = build("build-CompareFunction", tmp_path / "again")
+    assert first == again
+    sweep = build("build-SweepFunction", tmp_path / "sweep", umask=0o077)
+    assert {path: content for path, (_, content) in sweep.items()} == {
+        path: content for path, (_, content) in first.items()
+    }
+    assert all(mode & 0o044 == 0o044 for mode, _ in sweep.values())  # Lambda is another user
+
+
+def test_only_what_lambda_needs(artefact: Path) -> None:
+    names = {path.relative_to(artefact).parts[0] for path in artefact.rglob("*")}
+    assert {"pixelgate", "PIL", "numpy", "boto3", "aws_lambda_powertools"} <= names
+    assert not names & {"bin", "rich", "typer", ".lock", "tests"}
+    assert not (artefact / "pixelgate/cli").exists()
+    assert not list(artefact.rglob("__pycache__"))
+    assert sum(p.stat().st_size for p in artefact.rglob("*") if p.is_file()) < LAMBDA_S_LIMIT / 2
+
+
+def test_no_path_of_this_machine(artefact: Path) -> None:
+    here = os.fsencode(ROOT)
+    assert [p for p in artefact.rglob("*") if p.is_file() and here in p.read_bytes()] == []

@@ -1,0 +1,86 @@
+"""The files in events/ have the shape AWS sends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+
+from .stack import ROOT, Stack
+
+PUT = "ObjectCreated:Put"
+OBJECTS = {
+    "s3-manifest-put": [(PUT, "uploads/web/4f2a9c1d/manifest.json")],
+    "s3-manifest-put-encoded": [(PUT, "uploads/Büro & Café/release 1.0+50%/manifest.json")],
+    "s3-several-records": [
+        (PUT, "uploads/web/4f2a9c1d/manifest.json"),
+        ("ObjectCreated:CompleteMultipartUpload", "uploads/docs/8c01be77/manifest.json"),
+        (PUT, "uploads/web/b7730e52/manifest.json"),
+    ],
+    "s3-manifest-delete": [
+        ("ObjectRemoved:DeleteMarkerCreated", "uploads/web/4f2a9c1d/manifest.json")
+    ],
+    "s3-not-a-manifest": [(PUT, "uploads/web/4f2a9c1d/screens/manifest.json")],
+}
+
+
+def read(name: str) -> Any:
+    return json.loads((ROOT / f"events/{name}.json").read_text(encoding="utf-8"))
+
+
+def test_these_are_all_files_and_the_readme_tells_of_each() -> None:
+    files = {path.name for path in (ROOT / "events").glob("*.json")}
+    assert files == {f"{n}.json" for n in [*OBJECTS, "s3-test-event", "sweep-schedule"]}
+    readme = (ROOT / "events/README.md").read_text(encoding="utf-8")
+    assert all(f"| {name} |" in readme for name in files)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_s3_records(name: str) -> None:
+    records = read(name)["Records"]
+    found = [(r["eventName"], unquote_plus(r["s3"]["object"]["key"])) for r in records]
+    assert found == OBJECTS[name]
+    for record in records:
+        assert record["eventSource"] == "aws:s3"
+        assert record["eventVersion"] == "2.1"
+        assert record["s3"]["bucket"]["arn"].endswith(":" + record["s3"]["bucket"]["name"])
+        wanted = {"key", "size", "eTag", "versionId", "sequencer"}
+        deleted = record["eventName"].startswith("ObjectRemoved:")
+        assert record["s3"]["object"].keys() == wanted - ({"size"} if deleted else set())
+
+
+def test_keys_are_encoded_as_s3_does_it() -> None:
+    [record] = read("s3-manifest-put-encoded")["Records"]
+    key = record["s3"]["object"]["key"]
+    assert key == "uploads/B%C3%BCro+%26+Caf%C3%A9/release+1.0%2B50%25/manifest.json"
+
+
+def test_every_creation_is_one_that_the_notification_lets_through(stack: Stack) -> None:
+    [notification] = stack.only("AWS::S3::Bucket")["NotificationConfiguration"][
+        "LambdaConfigurations"
+    ]
+    rules = {rule["Name"]: rule["Value"] for rule in notification["Filter"]["S3Key"]["Rules"]}
+    for objects in OBJECTS.values():
+        for _, key in objects:
+            assert key.startswith(rules["prefix"])
+            assert key.endswith(rules["suffix"])
+
+
+def test_s3_test_event_has_no_records() -> None:
+    assert read("s3-test-event").keys() == {
+        "Service",
+        "Event",
+        "Time",
+        "Bucket",
+        "RequestId",
+        "HostId",
+    }
+    assert read("s3-test-event")["Event"] == "s3:TestEvent"
+
+
+def test_schedule_event() -> None:
+    event = read("sweep-schedule")
+    assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
+    assert event["detail"] == {}

@@ -1,0 +1,122 @@
+"""The functions stay within Lambda's limits, and their numbers agree with one another."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .stack import ROOT, Json, Stack, translated
+
+FUNCTIONS = ["CompareFunction", "SweepFunction"]
+
+
+def test_these_are_all_functions(stack: Stack) -> None:
+    assert sorted(stack.of_type("AWS::Lambda::Function")) == FUNCTIONS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_within_the_limits_of_ordinary_functions(stack: Stack, name: str) -> None:
+    # cfn-lint knows the larger limits of Lambda Managed Instances and lets more than this pass.
+    function = stack.function(name)
+    assert 1 <= function["Timeout"] <= 900
+    assert 128 <= function["MemorySize"] <= 10_240
+    assert 512 <= function.get("EphemeralStorage", {}).get("Size", 512) <= 10_240
+
+
+def test_memory_parameter_offers_no_more_than_lambda_has(stack: Stack) -> None:
+    memory = stack.parameters["MemorySize"]
+    assert memory["MaxValue"] == 10_240
+    assert memory["Default"] == 2 * 1_769  # two full vCPUs
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_handler_exists(stack: Stack, name: str) -> None:
+    module, function = stack.function(name)["Handler"].rsplit(".", 1)
+    source = ROOT / "functions" / (module.replace(".", "/") + ".py")
+    assert re.search(rf"^(def {function}\(|{function} = )", source.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_built_for_the_runtime_it_runs_on(stack: Stack, name: str) -> None:
+    makefile = (ROOT / "functions/Makefile").read_text()
+    [python] = re.findall(r"^LAMBDA_PYTHON \?= (\S+)$", makefile, re.MULTILINE)
+    assert stack.function(name)["Runtime"] == f"python{python}"
+    assert f" build-{name}" in f" {makefile}"
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_builds_learn_the_architecture_from_their_working_directory(architecture: str) -> None:
+    stack = translated(Architecture=architecture)
+    folder = f"layers/odiff/{architecture}"
+    assert (ROOT / folder / "package.json").is_file()
+    built = {"BuildMethod": "makefile", "WorkingDirectory": folder}
+    for name in FUNCTIONS:
+        assert stack.function(name)["Architectures"] == [architecture]
+        assert stack.metadata[name] == built
+    assert stack.metadata["OdiffLayer"] == {**built, "BuildArchitecture": architecture}
+    assert stack.only("AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [architecture]
+
+
+def test_odiff_comes_from_the_layer(stack: Stack) -> None:
+    function = stack.function("CompareFunction")
+    [(layer, properties)] = stack.of_type("AWS::Lambda::LayerVersion").items()
+    assert function["Layers"] == [f"${{{layer}}}"]
+    assert function["Environment"]["Variables"]["PIXELGATE_ODIFF"] == "/opt/bin/odiff"
+    assert properties["CompatibleArchitectures"] == function["Architectures"]
+    assert properties["CompatibleRuntimes"] == [function["Runtime"]]
+
+
+def test_attempts_are_the_first_and_lambda_s_retries(stack: Stack) -> None:
+    config = invoke_config(stack, "CompareFunction")
+    variables = stack.function("CompareFunction")["Environment"]["Variables"]
+    assert int(variables["PIXELGATE_MAX_ATTEMPTS"]) == 1 + config["MaximumRetryAttempts"]
+
+
+def test_last_retry_finds_the_lease_of_a_dead_worker_run_out(stack: Stack) -> None:
+    variables = stack.function("CompareFunction")["Environment"]["Variables"]
+    assert int(variables["PIXELGATE_LEASE_SECONDS"]) < 120  # Lambda waits that before the last
+
+
+def test_events_that_lambda_gives_up_on_are_kept(stack: Stack) -> None:
+    config = invoke_config(stack, "CompareFunction")
+    assert config["DestinationConfig"] == {"OnFailure": {"Destination": "${FailedEvents.Arn}"}}
+    assert config["MaximumEventAgeInSeconds"] == 21_600
+    queue = stack.only("AWS::SQS::Queue")
+    assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
+
+
+def test_sweeps_do_not_pile_up(stack: Stack) -> None:
+    assert stack.only("AWS::Events::Rule")["ScheduleExpression"] == "rate(5 minutes)"
+    assert stack.function("SweepFunction")["Timeout"] < 300
+    assert invoke_config(stack, "SweepFunction")["MaximumRetryAttempts"] == 0
+
+
+def test_sweeper_knows_whom_to_start(stack: Stack) -> None:
+    sweep = stack.function("SweepFunction")["Environment"]["Variables"]
+    compare = stack.function("CompareFunction")["Environment"]["Variables"]
+    assert sweep == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("CompareFunction", "CompareLogs"), ("SweepFunction", "SweepLogs")]
+)
+def test_logs_are_json_and_expire(stack: Stack, name: str, group: str) -> None:
+    assert stack.function(name)["LoggingConfig"] == {
+        "LogGroup": f"${{{group}}}",
+        "LogFormat": "JSON",
+    }
+    retention = stack.of_type("AWS::Logs::LogGroup")[group]["RetentionInDays"]
+    assert retention == stack.parameters["LogRetentionDays"]["Default"] == 30
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_traced(stack: Stack, name: str) -> None:
+    assert stack.function(name)["TracingConfig"] == {"Mode": "Active"}
+
+
+def invoke_config(stack: Stack, function: str) -> Json:
+    """How Lambda treats the function's asynchronous events."""
+    configs = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
+    [config] = [c for c in configs if c["FunctionName"] == f"${{{function}}}"]
+    return config

@@ -1,0 +1,184 @@
+"""Who may do what: the table of design section 2, asked of the roles and the bucket's policy."""
+
+from __future__ import annotations
+
+import pytest
+
+from .stack import BUCKET_ARN, Stack, allows, covers, listed, object_arn
+
+MANIFEST = "uploads/web/4f2a9c1d/manifest.json"
+PLAIN_IMAGE = "uploads/web/4f2a9c1d/pages/home.png"
+IMAGE = "images/web/9f86d081"
+STATUS = "builds/web/4f2a9c1d/status.json"
+REPORT = "comparisons/web/4f2a9c1d/b7730e52/1/index.html"
+MASK = "diffs/web/1/9f86d081-60303ae2.png"
+REVIEW = "reviews/web/4f2a9c1d/1.json"
+TABLE = "${Table.Arn}"
+INDEX = "${Table.Arn}/index/unfinished"
+BUCKET = "the bucket itself"
+
+OBJECT_WRITES = [
+    "s3:PutObject",
+    "s3:PutObjectAcl",
+    "s3:PutObjectTagging",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:RestoreObject",
+    "s3:ReplicateObject",
+]
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource", "expected"),
+    [
+        ("CompareRole", "s3:GetObject", MANIFEST, True),
+        ("CompareRole", "s3:GetObject", PLAIN_IMAGE, True),
+        ("CompareRole", "s3:GetObject", IMAGE, True),
+        ("CompareRole", "s3:GetObject", STATUS, True),
+        ("CompareRole", "s3:GetObject", MASK, True),
+        ("CompareRole", "s3:GetObject", REVIEW, False),
+        ("CompareRole", "s3:PutObject", STATUS, True),
+        ("CompareRole", "s3:PutObject", REPORT, True),
+        ("CompareRole", "s3:PutObject", MASK, True),
+        ("CompareRole", "s3:PutObject", IMAGE, False),
+        ("CompareRole", "s3:PutObject", REVIEW, False),
+        ("CompareRole", "s3:DeleteObject", MASK, False),
+        ("CompareRole", "s3:ListBucket", BUCKET, True),
+        ("CompareRole", "dynamodb:GetItem", TABLE, True),
+        ("CompareRole", "dynamodb:PutItem", TABLE, True),
+        ("CompareRole", "dynamodb:UpdateItem", TABLE, True),
+        ("CompareRole", "dynamodb:Query", TABLE, True),
+        ("CompareRole", "dynamodb:Query", INDEX, False),
+        ("CompareRole", "dynamodb:DeleteItem", TABLE, False),
+        ("CompareRole", "dynamodb:Scan", TABLE, False),
+        ("CompareRole", "sqs:SendMessage", "${FailedEvents.Arn}", True),
+        ("CompareRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        ("CompareRole", "logs:PutLogEvents", "${CompareLogs.Arn}", True),
+        ("CompareRole", "logs:PutLogEvents", "${SweepLogs.Arn}", False),
+        ("CompareRole", "logs:CreateLogGroup", "${CompareLogs.Arn}", False),
+        ("SweepRole", "dynamodb:Query", INDEX, True),
+        ("SweepRole", "dynamodb:Query", TABLE, False),
+        ("SweepRole", "dynamodb:GetItem", TABLE, True),
+        ("SweepRole", "dynamodb:UpdateItem", TABLE, True),
+        ("SweepRole", "dynamodb:PutItem", TABLE, False),
+        ("SweepRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", True),
+        ("SweepRole", "lambda:InvokeFunction", "${SweepFunction.Arn}", False),
+        ("SweepRole", "s3:GetObject", STATUS, True),
+        ("SweepRole", "s3:PutObject", STATUS, True),
+        ("SweepRole", "s3:PutObject", REPORT, False),
+        ("SweepRole", "s3:GetObject", MANIFEST, False),
+        ("SweepRole", "s3:ListBucket", BUCKET, True),
+        ("SweepRole", "logs:PutLogEvents", "${SweepLogs.Arn}", True),
+    ],
+)
+def test_role_may(stack: Stack, role: str, action: str, resource: str, expected: bool) -> None:
+    assert allows(stack.grants(role), action, arn(resource)) is expected
+
+
+def test_no_role_can_write_what_triggers_the_compare_function(stack: Stack) -> None:
+    writers = [
+        (role, action, resource)
+        for role in stack.of_type("AWS::IAM::Role")
+        for action in OBJECT_WRITES
+        for resource in (MANIFEST, PLAIN_IMAGE)
+        if allows(stack.grants(role), action, arn(resource))
+    ]
+    assert writers == []
+
+
+def test_only_tracing_has_no_resource(stack: Stack) -> None:
+    granted_on_everything = {
+        action
+        for role in stack.of_type("AWS::IAM::Role")
+        for grant in stack.grants(role)
+        if "*" in listed(grant["Resource"])
+        for action in listed(grant["Action"])
+    }
+    assert granted_on_everything == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+
+def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack) -> None:
+    for role in stack.of_type("AWS::IAM::Role"):
+        for grant in stack.grants(role):
+            assert not any("*" in action or "?" in action for action in listed(grant["Action"]))
+            for resource in set(listed(grant["Resource"])) - {"*"}:
+                # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
+                assert "*" not in resource.removesuffix("/*"), grant["Sid"]
+                assert resource.startswith((BUCKET_ARN, "${")), grant["Sid"]
+                assert resource != object_arn("*"), grant["Sid"]
+
+
+def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Stack) -> None:
+    roles = {n: f["Role"] for n, f in stack.of_type("AWS::Lambda::Function").items()}
+    assert roles == {
+        "CompareFunction": "${CompareRole.Arn}",
+        "SweepFunction": "${SweepRole.Arn}",
+    }
+    for role in stack.of_type("AWS::IAM::Role").values():
+        [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert "ManagedPolicyArns" not in role  # AWS's own grant more than is needed
+
+
+def test_plain_http_is_refused_by_bucket_and_queue(stack: Stack) -> None:
+    [bucket] = [s for s in stack.denials() if s["Sid"] == "TlsOnly"]
+    [queue] = stack.only("AWS::SQS::QueuePolicy")["PolicyDocument"]["Statement"]
+    for statement, resources, actions in [
+        (bucket, [BUCKET_ARN, object_arn("*")], "s3:*"),
+        (queue, ["${FailedEvents.Arn}"], "sqs:*"),
+    ]:
+        assert statement["Effect"] == "Deny"
+        assert statement["Principal"] == "*"
+        assert statement["Action"] == actions
+        assert listed(statement["Resource"]) == resources
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        (IMAGE, True),
+        pytest.param(MANIFEST, False, id="a refused manifest is sent again"),
+        pytest.param(PLAIN_IMAGE, False, id="aws s3 cp of plain images works"),
+        pytest.param(STATUS, False, id="a status changes while its comparison runs"),
+        (REPORT, False),
+        (MASK, False),
+        (REVIEW, False),
+    ],
+)
+def test_written_once(stack: Stack, resource: str, expected: bool) -> None:
+    [write_once] = [s for s in stack.denials() if s["Sid"] == "WriteOnce"]
+    assert covers(write_once, "s3:PutObject", arn(resource)) is expected
+
+
+def test_writing_once_means_if_none_match_also_for_multipart_uploads(stack: Stack) -> None:
+    [write_once] = [s for s in stack.denials() if s["Sid"] == "WriteOnce"]
+    assert write_once["Effect"] == "Deny"
+    assert write_once["Principal"] == "*"
+    assert write_once["Condition"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+
+
+def test_the_bucket_s_policy_only_denies(stack: Stack) -> None:
+    assert {s["Effect"] for s in stack.denials()} == {"Deny"}
+
+
+def test_only_our_bucket_in_our_account_may_call_the_compare_function(stack: Stack) -> None:
+    permissions = stack.of_type("AWS::Lambda::Permission").values()
+    [ours] = [p for p in permissions if p["FunctionName"] == "${CompareFunction}"]
+    assert ours == {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": "${CompareFunction}",
+        "Principal": "s3.amazonaws.com",
+        "SourceArn": BUCKET_ARN,
+        "SourceAccount": "${AWS::AccountId}",
+    }
+
+
+def arn(resource: str) -> str:
+    """What these tests call a resource, as policies name it: keys lie in the bucket."""
+    if resource == BUCKET:
+        return BUCKET_ARN
+    return resource if resource.startswith("${") else object_arn(resource)

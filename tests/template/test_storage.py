@@ -1,0 +1,100 @@
+"""What is kept is private, encrypted, recoverable, and never deleted for its age."""
+
+from __future__ import annotations
+
+import pytest
+
+from .stack import BUCKET_NAME, Stack
+
+
+def test_bucket_is_private(stack: Stack) -> None:
+    bucket = stack.only("AWS::S3::Bucket")
+    assert bucket["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": True,
+        "IgnorePublicAcls": True,
+        "RestrictPublicBuckets": True,
+    }
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_bucket_is_encrypted_and_versioned(stack: Stack) -> None:
+    bucket = stack.only("AWS::S3::Bucket")
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_lifecycle_removes_leftovers_and_no_current_object(stack: Stack) -> None:
+    rules = stack.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    does = {key: value for rule in rules for key, value in rule.items()}
+    assert does.keys() - {"Id", "Status"} == {
+        "AbortIncompleteMultipartUpload",
+        "NoncurrentVersionExpiration",
+        "ExpiredObjectDeleteMarker",
+    }
+    assert does["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert does["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert does["ExpiredObjectDeleteMarker"] is True
+
+
+def test_only_a_manifest_s_arrival_calls_the_compare_function(stack: Stack) -> None:
+    notifications = stack.only("AWS::S3::Bucket")["NotificationConfiguration"]
+    assert notifications == {
+        "LambdaConfigurations": [
+            {
+                "Event": "s3:ObjectCreated:*",
+                "Function": "${CompareFunction.Arn}",
+                "Filter": {
+                    "S3Key": {
+                        "Rules": [
+                            {"Name": "prefix", "Value": "uploads/"},
+                            {"Name": "suffix", "Value": "/manifest.json"},
+                        ]
+                    }
+                },
+            }
+        ]
+    }
+
+
+def test_notification_waits_for_the_permission_and_no_function_for_the_bucket(stack: Stack) -> None:
+    assert stack.resources["Bucket"]["DependsOn"] == "BucketMayCallCompare"
+    assert stack.only("AWS::S3::Bucket")["BucketName"] == BUCKET_NAME
+    for name in ("BucketMayCallCompare", "CompareFunction", "CompareRole", "SweepRole"):
+        assert "${Bucket}" not in str(stack.resources[name])
+
+
+@pytest.mark.parametrize("name", ["Bucket", "Table"])
+def test_data_outlives_the_stack(stack: Stack, name: str) -> None:
+    assert stack.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert stack.resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_table_is_keyed_for_comparisons_and_for_the_sweeper(stack: Stack) -> None:
+    table = stack.only("AWS::DynamoDB::Table")
+    assert table["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    assert table["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": "unfinished",
+            "KeySchema": [
+                {"AttributeName": "unfinished", "KeyType": "HASH"},
+                {"AttributeName": "lease_until", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ]
+    types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
+    assert types == {"pk": "S", "sk": "S", "unfinished": "S", "lease_until": "N"}
+
+
+def test_table_is_on_demand_encrypted_recoverable_and_tidies_up(stack: Stack) -> None:
+    table = stack.only("AWS::DynamoDB::Table")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 EVENTS = Path(__file__).parents[2] / "events"
-BUCKET, TABLE, REGION = "pixelgate-test", "pixelgate-test", "eu-west-1"
+BUCKET, TABLE, REGION = "pixelgate-test", "pixelgate-test", "us-east-1"
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Context:
 
     function_name: str = "compare"
     memory_limit_in_mb: int = 3538
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:compare"
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:compare"
     aws_request_id: str = "5c9f2d1e-0000-4000-8000-000000000000"
     seconds_left: float = 900.0
 
@@ -99,7 +99,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setenv(name, value)
     with mock_aws():
         s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.create_bucket(Bucket=BUCKET)
         dynamodb.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",

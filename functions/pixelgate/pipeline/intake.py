@@ -55,8 +55,6 @@ def find_baseline(accepted: Accepted, objects: Objects, ledger: Ledger) -> Basel
     The first decision stands: a second delivery of the event compares with the same base, even if
     another build of that commit has come meanwhile.
     """
-    if accepted.record.baseline:
-        return accepted.record.baseline
     chosen = _choose(accepted.manifest, ledger)
     if chosen is None:
         return None

@@ -1,0 +1,56 @@
+"""`make pictures`: the README's pictures of the report, taken from a comparison of examples/."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+Scheme = Literal["light", "dark"]
+PICTURES: tuple[tuple[str, Scheme], ...] = (
+    ("report-light.png", "light"),
+    ("report-dark.png", "dark"),
+)
+
+
+def main() -> None:
+    """Compares the examples and photographs the report."""
+    with tempfile.TemporaryDirectory() as folder:
+        compared = subprocess.run(
+            [Path(sys.executable).parent / "pixelgate", "compare", "examples/base",
+             "examples/head", "--out", f"{folder}/report"],
+            cwd=ROOT,
+            check=False,
+        )  # fmt: skip
+        if compared.returncode != 1:
+            sys.exit("the examples should need review")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            for name, scheme in PICTURES:
+                page = browser.new_page(
+                    viewport={"width": 1200, "height": 820}, color_scheme=scheme
+                )
+                page.goto(f"file://{folder}/report/index.html")
+                page.wait_for_load_state("networkidle")
+                save(page.screenshot(), ROOT / "docs" / name)
+            browser.close()
+
+
+def save(picture: bytes, path: Path) -> None:
+    """As a small PNG: a page has few colours."""
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(128).save(path, optimize=True)
+    print(path.relative_to(ROOT), path.stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()

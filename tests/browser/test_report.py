@@ -1,0 +1,122 @@
+"""The report in a real browser, opened from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from pixelgate.local import LocalResult, compare_folders
+from pixelgate.wiring import find_engine, open_pool
+
+pytestmark = pytest.mark.browser
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> LocalResult:
+    out = tmp_path_factory.mktemp("report") / "report # 1"  # a path that links must encode
+    engine = find_engine()
+    with open_pool(engine) as pool:
+        return compare_folders(
+            EXAMPLES / "base", EXAMPLES / "head", out, pool=pool, engine=engine.label
+        )
+
+
+@dataclass
+class Opened:
+    """A page and everything that went wrong on it."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Callable[..., Opened]]:
+    pages: list[Page] = []
+
+    def open_page(path: Path, **options: object) -> Opened:
+        page = browser.new_page(**options)  # type: ignore[arg-type]
+        pages.append(page)
+        opened = Opened(page)
+        page.on("console", lambda m: opened.complaints.append(m.text))
+        page.on("pageerror", lambda e: opened.complaints.append(str(e)))
+        page.on("requestfailed", lambda r: opened.complaints.append(f"failed: {r.url}"))
+        page.on("request", lambda r: opened.requests.append(r.url))
+        page.goto(path.as_uri())
+        return opened
+
+    yield open_page
+    for page in pages:
+        page.close()
+
+
+def load_every_image(page: Page) -> None:
+    page.evaluate(
+        """async () => {
+          for (const details of document.querySelectorAll('details')) details.open = true;
+          for (const image of document.images) image.loading = 'eager';
+          await Promise.all([...document.images].map(i => i.decode().catch(() => {})));
+        }"""
+    )
+
+
+def test_it_opens_from_disk_and_every_picture_is_there(
+    compared: LocalResult, opened: Callable[..., Opened]
+) -> None:
+    it = opened(compared.out / "index.html")
+    load_every_image(it.page)
+    broken = it.page.evaluate(
+        "[...document.images].filter(i => !i.naturalWidth).map(i => i.getAttribute('src'))"
+    )
+    assert broken == []
+    # base, head, head under the mask and mask of 21; one each of 9 added, 5 removed, 1 renamed
+    assert it.page.locator("img").count() == 4 * 21 + 9 + 5 + 1
+    assert it.complaints == []
+    assert {url.split(":")[0] for url in it.requests} == {"file"}
+
+
+def test_it_says_what_happened(compared: LocalResult, opened: Callable[..., Opened]) -> None:
+    page = opened(compared.out / "index.html").page
+    assert page.locator("h1").inner_text() == "Needs review: 21 changed, 9 added, 5 removed"
+    assert page.locator("#changed article").count() == 21
+    assert page.locator("#unchanged li").count() == 12
+    assert not page.locator("#unchanged li").first.is_visible(), "unchanged is folded"
+    page.locator("#unchanged summary").click()
+    assert page.locator("#unchanged li").first.is_visible()
+
+
+def test_a_status_links_to_its_section(
+    compared: LocalResult, opened: Callable[..., Opened]
+) -> None:
+    page = opened(compared.out / "index.html").page
+    page.get_by_role("link", name="Removed 5").click()
+    assert page.locator("#removed").bounding_box()["y"] < 400  # type: ignore[index]
+
+
+def test_a_snapshot_has_an_address(compared: LocalResult, opened: Callable[..., Opened]) -> None:
+    page = opened(compared.out / "index.html").page
+    link = page.locator("#changed article").nth(7).get_by_role("heading").get_by_role("link")
+    link.click()
+    assert page.locator("article:target").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [380, 1_400])
+def test_nothing_hangs_over_the_edge(
+    compared: LocalResult, opened: Callable[..., Opened], scheme: str, width: int
+) -> None:
+    it = opened(
+        compared.out / "index.html",
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+    )
+    assert it.page.evaluate("document.documentElement.scrollWidth") <= width
+    background = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    light = sum(int(n) for n in background[4:-1].split(",")) > 3 * 128
+    assert light == (scheme == "light")

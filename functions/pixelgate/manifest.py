@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn, Self
@@ -28,12 +31,16 @@ MAX_IMAGES = 100_000
 MAX_NAME_BYTES = 1_024
 DETAILS = ("display_name", "group", "description", "tags", "context")
 _SHOWN_PROBLEMS = 10
+_MAX_MESSAGE = 5_000
+_MAX_DEPTH = 32
 # U+202A–202E and U+2066–2069 turn the reading direction: a name could show as another one.
+# An escape such as \ud83d: half of a pair, which may or may not have its other half beside it.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
-Share = Annotated[float, Field(ge=0, le=1, strict=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -91,6 +98,13 @@ class _Image(_Model):
     tags: list[Text] | dict[str, str] | None = None
     policy: PolicyOverrides | None = None
     context: dict[str, Any] | None = None
+
+    @field_validator("context")
+    @classmethod
+    def _shallow(cls, context: dict[str, Any] | None) -> dict[str, Any] | None:
+        if context is not None and _depth(context) > _MAX_DEPTH:
+            raise ValueError(f"may be nested {_MAX_DEPTH} deep")
+        return context
 
 
 class Shard(_Model):
@@ -207,6 +221,19 @@ def parse(body: bytes, build: BuildId) -> BuildManifest:
     Raises:
         BadManifest: with a message that names the image, the field and the rule.
     """
+    try:
+        return _parse(body, build)
+    except RecursionError as error:
+        raise BadManifest("the manifest is nested too deep") from error
+    except BadManifest as error:
+        # It goes into a record of at most 400 KB and is read by a person.
+        message = str(error)
+        if len(message) <= _MAX_MESSAGE:
+            raise
+        raise BadManifest(message[:_MAX_MESSAGE] + " …") from error
+
+
+def _parse(body: bytes, build: BuildId) -> BuildManifest:
     fields = _read_json(body)
     try:
         parsed = _Body.model_validate(fields)
@@ -219,8 +246,17 @@ def parse(body: bytes, build: BuildId) -> BuildManifest:
         check_id(key, what)
         if said != key:
             raise BadManifest(f"{what}: the manifest says {said!r}, its key says {key!r}")
+    for what, named in (
+        ("commit", parsed.commit),
+        ("base_commit", parsed.base_commit),
+        ("base_build", parsed.base_build),
+    ):
+        if named is not None:
+            check_id(named, what)
     for name in (*parsed.images, *(parsed.all_names or ())):
         check_name(name)
+    if _SURROGATE.search(body):
+        _check_encodable(fields)
     policy = _policy_of("defaults", parsed.defaults, Policy())
     return BuildManifest(
         id=build,
@@ -282,9 +318,12 @@ def _read_json(body: bytes) -> dict[str, Any]:
         raise BadManifest(f"the manifest has {len(body)} bytes; {MAX_BYTES} are allowed")
     try:
         fields = json.loads(
-            body.decode("utf-8-sig"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_float=_finite,
         )
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         # ValueError covers wrong UTF-8, wrong JSON and integers of absurd length.
         raise BadManifest(f"the manifest is not valid JSON: {error}") from error
     if not isinstance(fields, dict):
@@ -295,10 +334,38 @@ def _read_json(body: bytes) -> dict[str, Any]:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise BadManifest(f"the manifest has the key {twice!r} twice in one object")
     return fields
+
+
+def _depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise BadManifest(f"the manifest holds {number[:20]}, which no computer can count to")
+    return value
+
+
+def _check_encodable(value: object) -> None:
+    """Refuses text with half a surrogate pair, which no file, key or page can hold."""
+    match value:
+        case str():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise BadManifest(f"the text {ascii(value)[:80]} is not valid Unicode") from error
+        case dict():
+            for name, inner in value.items():
+                _check_encodable(name)
+                _check_encodable(inner)
+        case list():
+            for inner in value:
+                _check_encodable(inner)
 
 
 def _no_constant(constant: str) -> NoReturn:
@@ -337,6 +404,8 @@ def _rule(problem: ErrorDetails) -> str:
 def _warnings(body: _Body) -> Iterator[str]:
     for unknown in body.model_extra or ():
         yield f"unknown field {unknown!r} was ignored"
+    for unknown in (body.shard and body.shard.model_extra) or ():
+        yield f"unknown field {unknown!r} of shard was ignored"
     odd = {unknown: name for name, i in body.images.items() for unknown in i.model_extra or ()}
     for unknown, name in odd.items():
         yield f"unknown field {unknown!r} of images[{name!r}] was ignored"

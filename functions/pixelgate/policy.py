@@ -74,7 +74,8 @@ class Policy:
         """
         if changed_pixels <= self.max_changed_pixels:
             return True
-        if changed_pixels <= self.max_changed_ratio * total_pixels:
+        # Divided, not multiplied: 29 of 100 are 0.29, but 0.29 × 100 is less than 29 in binary.
+        if changed_pixels / total_pixels <= self.max_changed_ratio:
             return True
         return self.max_region_pixels is not None and largest_region <= self.max_region_pixels
 

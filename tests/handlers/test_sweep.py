@@ -33,7 +33,7 @@ def age(account: Account, head: str, base: str, seconds: float) -> None:
     then = str(time.time() - seconds)
     account.dynamodb.update_item(
         TableName=TABLE,
-        Key={"pk": {"S": "web"}, "sk": {"S": f"comparison#{head}#{base}"}},
+        Key={"pk": {"S": "web"}, "sk": {"S": f"comparison/{head}/{base}"}},
         UpdateExpression="SET updated = :then, lease_until = :then",
         ExpressionAttributeValues={":then": {"N": then}},
     )
@@ -45,7 +45,7 @@ def test_a_dead_comparison_is_delivered_again_and_then_succeeds(
     account.upload(WEB, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit"):
         account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=1))
-    age(account, WEB.build, "%40none", 400)
+    age(account, WEB.build, "@none", 400)
 
     answer = account.sweep.handler(event("sweep-schedule.json"), Context())
     assert [s["action"] for s in answer["swept"]] == ["resume"]
@@ -68,7 +68,7 @@ def test_what_is_dead_for_good_is_failed(account: Account, resumed: list[dict[st
     account.upload(build, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit"):
         account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=1))
-    age(account, build.build, "%40none", 4_000)
+    age(account, build.build, "@none", 4_000)
     answer = account.sweep.handler(event("sweep-schedule.json"), Context())
     assert [s["action"] for s in answer["swept"]] == ["give up"]
     assert account.status(build)["error"]["code"] == "TIMEOUT"

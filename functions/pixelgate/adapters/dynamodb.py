@@ -1,12 +1,13 @@
 """The ledger on DynamoDB: one table, three kinds of items, conditional writes.
 
     pk        sk                          what
-    project   build#<build>               an accepted or rejected build
-    project   commit#<commit>#<build>     finds the builds of a commit
-    project   comparison#<head>#<base>    a comparison
+    project   build/<build>               an accepted or rejected build
+    project   commit/<commit>/<build>     finds the builds of a commit
+    project   comparison/<head>/<base>    a comparison
 
-Parts of a sort key are percent-encoded, so that "#" only separates. An item that is unfinished or
-unsettled carries the attribute `unfinished`, which puts it into the sparse index of that name.
+No id holds a "/", and none is longer than 255 bytes, so a sort key is unambiguous and within its
+1,024 bytes. An item that is unfinished or unsettled carries the attribute `unfinished`, which puts
+it into the sparse index of that name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -68,7 +68,7 @@ class DynamoLedger:
             Item=_item(
                 {
                     "pk": build.id.project,
-                    "sk": f"commit#{_part(build.commit)}#{_part(build.id.build)}",
+                    "sk": f"commit/{build.commit}/{build.id.build}",
                     "build": build.id.build,
                 }
             ),
@@ -121,13 +121,13 @@ class DynamoLedger:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :commit)",
-            ExpressionAttributeValues=_item(
-                {":pk": project, ":commit": f"commit#{_part(commit)}#"}
-            ),
+            ExpressionAttributeValues=_item({":pk": project, ":commit": f"commit/{commit}/"}),
             ConsistentRead=True,
         )
         names = [_values(item)["build"] for page in pages for item in page["Items"]]
         found = [b for name in names if (b := self.build(BuildId(project, name)))]
+        # An entry is written before its build is decided; one that was refused leaves its entry.
+        found = [b for b in found if b.commit == commit]
         return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
@@ -344,22 +344,18 @@ class _Refused(Exception):
         self.item = item
 
 
-def _part(text: str) -> str:
-    return quote(text, safe="")
-
-
 def _build_key(build: BuildId) -> dict[str, str]:
-    return {"pk": build.project, "sk": f"build#{_part(build.build)}"}
+    return {"pk": build.project, "sk": f"build/{build.build}"}
 
 
 def _comparison_key(comparison: ComparisonId) -> dict[str, str]:
     c = comparison
-    return {"pk": c.project, "sk": f"comparison#{_part(c.head)}#{_part(c.base)}"}
+    return {"pk": c.project, "sk": f"comparison/{c.head}/{c.base}"}
 
 
 def _comparison_id(values: Mapping[str, Any]) -> ComparisonId:
-    _, head, base = values["sk"].split("#")
-    return ComparisonId(values["pk"], unquote(head), unquote(base))
+    _, head, base = values["sk"].split("/")
+    return ComparisonId(values["pk"], head, base)
 
 
 def _item(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:

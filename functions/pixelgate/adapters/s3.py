@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -44,19 +44,15 @@ class S3Objects:
 
     def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
         """Puts the object with If-Match or If-None-Match."""
-        with _our_errors(key):
-            if tag is None:
+        condition: _Condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+        try:
+            with _our_errors(key):
                 self._client.put_object(
-                    Bucket=self._bucket,
-                    Key=key,
-                    Body=body,
-                    ContentType=content_type,
-                    IfNoneMatch="*",
+                    Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition
                 )
-            else:
-                self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, IfMatch=tag
-                )
+        except NotFound as error:
+            # What was read is gone: S3 answers 404 to If-Match then, not 412.
+            raise WriteConflict(key) from error
 
     def exists(self, key: str) -> bool:
         """Asks for the object's head. Without s3:ListBucket S3 would answer 403, not 404."""
@@ -66,6 +62,11 @@ class S3Objects:
         except NotFound:
             return False
         return True
+
+
+class _Condition(TypedDict, total=False):
+    IfMatch: str
+    IfNoneMatch: str
 
 
 @contextmanager

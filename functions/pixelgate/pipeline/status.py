@@ -102,10 +102,11 @@ def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> boo
     """
     if present is None:
         return True
-    if new["execution"] and present["execution"] and _same_comparison(new, present):
-        return bool(_rank(new) > _rank(present))
-    if new["provisional"] != present["provisional"]:
-        return bool(present["provisional"])
+    if new["execution"] and present["execution"]:
+        if _same_comparison(new, present):
+            return bool(_rank(new) > _rank(present))
+        if new["provisional"] != present["provisional"]:
+            return bool(present["provisional"])
     if new["error"] is not None and new["error"] == present["error"]:
         return False
     return str(new["updated"]) >= str(present["updated"])

@@ -1,0 +1,25 @@
+"""What all tests share: how gold pages are accepted, how hypothesis behaves."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+from support.gold import Gold
+
+# No deadline: on a busy machine a slow example is not a wrong one.
+settings.register_profile("pixelgate", deadline=None)
+settings.load_profile("pixelgate")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--accept-gold",
+        action="store_true",
+        help="write what the tests of gold pages get over the pages; read the diff before commit",
+    )
+
+
+@pytest.fixture
+def gold(request: pytest.FixtureRequest) -> Gold:
+    return Gold(accept=request.config.getoption("--accept-gold"))

@@ -1,0 +1,69 @@
+"""Each port's contract runs on every adapter of the port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pixelgate.adapters.dynamodb import DynamoLedger
+from pixelgate.adapters.folder import FolderObjects
+from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
+from pixelgate.adapters.s3 import S3Objects
+from pixelgate.ports import Ledger, Objects
+from support import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+# An adapter, and how somebody else deletes one of its objects.
+Bucket = tuple[Objects, Callable[[str], object]]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Client]:
+    with aws.s3() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def dynamodb() -> Iterator[DynamoDBClient]:
+    with aws.dynamodb() as client:
+        yield client
+
+
+@pytest.fixture
+def table(dynamodb: DynamoDBClient) -> str:
+    return aws.make_table(dynamodb)
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+    if request.param == "memory":
+        in_memory = MemoryObjects()
+        return in_memory, in_memory.objects.pop
+    if request.param == "folder":
+        return FolderObjects(tmp_path), lambda key: (tmp_path / key).unlink()
+    client: S3Client = request.getfixturevalue("s3")
+    name = aws.make_bucket(client)
+    return S3Objects(client, name), lambda key: client.delete_object(Bucket=name, Key=key)
+
+
+@pytest.fixture
+def objects(bucket: Bucket) -> Objects:
+    return bucket[0]
+
+
+@pytest.fixture
+def delete(bucket: Bucket) -> Callable[[str], object]:
+    return bucket[1]
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    if request.param == "memory":
+        return MemoryLedger()
+    return DynamoLedger(request.getfixturevalue("dynamodb"), request.getfixturevalue("table"))

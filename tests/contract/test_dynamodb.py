@@ -1,0 +1,177 @@
+"""What only DynamoDB does: the SDK that sends twice, time to live, pages of answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.model import OperationModel
+from botocore.stub import Stubber
+
+from pixelgate.adapters.dynamodb import DynamoLedger
+from pixelgate.errors import ErrorCode, LeaseLost
+from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.record import BuildRecord, Failure, Result
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ID = ComparisonId("shop", "b1", "b0")
+B1 = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, created=1000.0)
+RESULT = Result("passed", {"total": 1}, "comparison.json", "index.html")
+FAILURE = Failure(ErrorCode.INTERNAL, "no", retryable=True)
+Items = Callable[[], dict[str, dict[str, Any]]]
+QUARTER = 90 * 24 * 3600
+
+
+@pytest.fixture
+def ledger(dynamodb: DynamoDBClient, table: str) -> DynamoLedger:
+    return DynamoLedger(dynamodb, table)
+
+
+@pytest.fixture
+def items(dynamodb: DynamoDBClient, table: str) -> Items:
+    """Tells every item of the table by its sort key."""
+    return lambda: {item["sk"]["S"]: dict(item) for item in dynamodb.scan(TableName=table)["Items"]}
+
+
+def test_claim_that_the_sdk_sends_twice_is_one_claim(ledger: DynamoLedger) -> None:
+    first = ledger.claim(ID, "because", "e1", 1000.0, 1090.0)
+    assert ledger.claim(ID, "because", "e1", 1000.0, 1090.0) == first
+    assert ledger.comparison(ID) == first
+    assert first.claims == 1
+
+
+def test_result_that_the_sdk_sends_twice_is_one_result(ledger: DynamoLedger) -> None:
+    mine = ledger.claim(ID, "because", "e1", 1000.0, 1090.0)
+    first = ledger.publish(mine, RESULT, 1010.0)
+    assert ledger.publish(mine, RESULT, 1010.0) == first
+    assert ledger.comparison(ID) == first
+
+
+def test_failure_that_the_sdk_sends_twice_is_one_failure(ledger: DynamoLedger) -> None:
+    mine = ledger.claim(ID, "because", "e1", 1000.0, 1090.0)
+    first = ledger.fail(mine, FAILURE, 1010.0)
+    assert ledger.fail(mine, FAILURE, 1010.0) == first
+    assert ledger.comparison(ID) == first
+
+
+def test_result_is_not_taken_for_a_failure_sent_twice(ledger: DynamoLedger) -> None:
+    mine = ledger.claim(ID, "because", "e1", 1000.0, 1090.0)
+    done = ledger.publish(mine, RESULT, 1010.0)
+    with pytest.raises(LeaseLost):
+        ledger.fail(mine, FAILURE, 1020.0)
+    assert ledger.comparison(ID) == done
+
+
+def test_layout_of_the_table(items: Items, ledger: DynamoLedger) -> None:
+    ledger.register(B1)
+    ledger.claim(ID, "because", "e1", 1000.0, 1090.5)
+    found = items()
+    assert len(found) == 3
+    assert all(item["pk"] == {"S": "shop"} for item in found.values())
+    [comparison] = [item for item in found.values() if "execution" in item]
+    assert comparison["lease_until"] == {"N": "1090.5"}
+    assert [sk for sk, item in found.items() if "unfinished" in item] == [comparison["sk"]["S"]]
+
+
+def expiries(items: Items) -> list[str | None]:
+    """When the items that are no commit's entry may be deleted."""
+    return [
+        item.get("expires_at", {}).get("N")
+        for sk, item in items().items()
+        if not sk.startswith("commit")
+    ]
+
+
+def test_accepted_build_is_kept_for_ever(items: Items, ledger: DynamoLedger) -> None:
+    ledger.register(B1)
+    assert expiries(items) == [None]
+
+
+def test_rejected_build_is_kept_for_a_quarter(items: Items, ledger: DynamoLedger) -> None:
+    ledger.reject(B1.id, "wrong", 1000.5)
+    assert expiries(items) == [str(1000 + QUARTER)]
+
+
+def test_rejected_build_that_is_accepted_later_is_kept_for_ever(
+    items: Items, ledger: DynamoLedger
+) -> None:
+    ledger.reject(B1.id, "wrong", 1000.5)
+    ledger.register(B1)
+    assert expiries(items) == [None]
+
+
+def test_accepted_build_is_kept_for_ever_whatever_comes_after_it(
+    items: Items, ledger: DynamoLedger
+) -> None:
+    ledger.register(B1)
+    before = items()
+    ledger.reject(B1.id, "wrong", 1000.5)
+    assert items() == before
+
+
+def test_end_of_a_comparison_is_kept_for_a_quarter(items: Items, ledger: DynamoLedger) -> None:
+    mine = ledger.claim(ID, "because", "e1", 1000.0, 1090.0)
+    assert expiries(items) == [None]
+    ledger.fail(mine, FAILURE, 1010.5)
+    assert expiries(items) == [str(1010 + QUARTER)]
+    mine = ledger.claim(ID, "because", "e2", 1020.0, 1110.0)
+    assert expiries(items) == [None]
+    ledger.publish(mine, RESULT, 1030.5)
+    assert expiries(items) == [str(1030 + QUARTER)]
+
+
+def test_answers_of_many_pages_are_read_to_the_end(ledger: DynamoLedger) -> None:
+    # A page holds 1 MB; reasons of 300 KB make these 1.8 MB.
+    ids = {ComparisonId("shop", f"b{n}", "b0") for n in range(6)}
+    for comparison in ids:
+        ledger.claim(comparison, "x" * 300_000, "e1", 1000.0, 1090.0)
+    assert {record.id for record in ledger.unfinished(2000.0)} == ids
+
+
+def test_every_read_of_the_table_itself_sees_the_last_write(
+    dynamodb: DynamoDBClient, ledger: DynamoLedger
+) -> None:
+    # moto always does; DynamoDB only if it is asked to. (An index cannot be asked.)
+    reads: list[tuple[str, bool]] = []
+
+    def note(params: dict[str, Any], model: OperationModel, **_: object) -> None:
+        if model.name in {"GetItem", "Query"} and "IndexName" not in params:
+            reads.append((model.name, params.get("ConsistentRead", False)))
+
+    dynamodb.meta.events.register("provide-client-params.dynamodb", note)
+    try:
+        ledger.register(B1)
+        ledger.builds_at("shop", "c1")
+        ledger.comparison(ID)
+    finally:
+        dynamodb.meta.events.unregister("provide-client-params.dynamodb", note)
+    assert reads == [("Query", True), ("GetItem", True), ("GetItem", True)]
+
+
+def test_error_that_is_no_refused_condition_is_raised(dynamodb: DynamoDBClient) -> None:
+    ledger = DynamoLedger(dynamodb, "another table")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        ledger.claim(ID, "because", "e1", 1000.0, 1090.0)
+
+
+def test_throttled_write_is_not_taken_for_a_lost_lease(
+    dynamodb: DynamoDBClient, ledger: DynamoLedger
+) -> None:
+    mine = ledger.claim(ID, "because", "e1", 1000.0, 1090.0)
+    with Stubber(dynamodb) as stubber:
+        stubber.add_client_error("update_item", "ThrottlingException", http_status_code=400)
+        with pytest.raises(ClientError, match="ThrottlingException"):
+            ledger.publish(mine, RESULT, 1010.0)
+    assert ledger.comparison(ID) == mine
+
+
+def test_times_of_the_real_clock_are_stored_exactly(ledger: DynamoLedger) -> None:
+    now = time.time()
+    mine = ledger.claim(ID, "because", "e1", now, now + 90.0)
+    assert (mine.created, mine.lease_until) == (now, now + 90.0)
+    assert ledger.comparison(ID) == mine

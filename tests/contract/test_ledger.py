@@ -1,0 +1,572 @@
+"""The rules of the records, kept by every ledger: in memory and on DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from pixelgate.errors import AlreadyFinished, BuildConflict, ErrorCode, HeldByOther, LeaseLost
+from pixelgate.keys import NO_BASE, BuildId, ComparisonId
+from pixelgate.ports import Ledger
+from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, Result, State
+
+B1 = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, created=1000.25)
+ID = ComparisonId("shop", "b1", "b0")
+T = 1_767_323_045.678
+LEASE = 90.0
+RESULT = Result(
+    verdict="needs_review",
+    counts={"total": 3, "changed": 1, "unchanged": 2, "added": 0},
+    comparison_key="comparisons/shop/b1/b0/e1/comparison.json",
+    report_key="comparisons/shop/b1/b0/e1/index.html",
+)
+OTHER_RESULT = Result("passed", {"total": 0}, "other", "other")
+CURABLE = Failure(ErrorCode.INTERNAL, "ValueError: no", retryable=True)
+FINAL = Failure(ErrorCode.IMAGE_MISSING, "a.png is missing", retryable=False)
+
+# Words that could break a key apart, as people do name branches and builds.
+ODD_NAMES = [
+    pytest.param("feature#12", id="#"),
+    pytest.param("100%", id="%"),
+    pytest.param("a%23b", id="percent-encoded already"),
+    pytest.param("my shop", id="space"),
+    pytest.param("ünï 日本 👩\u200d💻", id="letters of the world"),
+    pytest.param("a+b&c=d?e:f@g", id="other signs"),
+]
+
+
+def claim(
+    ledger: Ledger, execution: str = "e1", at: float = T, of: ComparisonId = ID
+) -> ComparisonRecord:
+    return ledger.claim(of, "because", execution, at, at + LEASE)
+
+
+def stored(ledger: Ledger, of: ComparisonId = ID) -> ComparisonRecord:
+    record = ledger.comparison(of)
+    assert record is not None
+    return record
+
+
+# --- builds -------------------------------------------------------------------------------------
+
+
+def test_accepted_build_is_found(ledger: Ledger) -> None:
+    assert ledger.register(B1) == B1
+    assert ledger.build(B1.id) == B1
+
+
+def test_build_that_was_not_accepted_is_none(ledger: Ledger) -> None:
+    assert ledger.build(B1.id) is None
+    assert ledger.builds_at("shop", "c1") == []
+
+
+def test_second_delivery_of_a_manifest_gets_the_first_record(ledger: Ledger) -> None:
+    ledger.register(B1)
+    assert ledger.register(replace(B1, created=2000.0)) == B1
+    assert ledger.build(B1.id) == B1
+    assert ledger.builds_at("shop", "c1") == [B1]
+
+
+def test_second_delivery_keeps_the_baseline(ledger: Ledger) -> None:
+    ledger.register(B1)
+    baseline = ledger.choose_baseline(B1.id, Baseline("b0", "because"))
+    assert ledger.register(B1) == replace(B1, baseline=baseline)
+
+
+def test_another_manifest_under_a_used_id_is_a_conflict(ledger: Ledger) -> None:
+    ledger.register(B1)
+    with pytest.raises(BuildConflict, match="shop/b1 was uploaded before with another manifest"):
+        ledger.register(replace(B1, commit="c2", manifest_sha256="b" * 64))
+    assert ledger.build(B1.id) == B1
+
+
+def test_conflicting_manifest_makes_no_build_of_its_commit(ledger: Ledger) -> None:
+    # Else whoever may upload could put an old build before a commit's true one.
+    ledger.register(B1)
+    with suppress(BuildConflict):
+        ledger.register(replace(B1, commit="c2", manifest_sha256="b" * 64))
+    assert ledger.builds_at("shop", "c2") == []
+    assert ledger.builds_at("shop", "c1") == [B1]
+
+
+def test_rejected_build_is_no_build(ledger: Ledger) -> None:
+    ledger.reject(B1.id, "wrong", T)
+    assert ledger.build(B1.id) is None
+    assert ledger.builds_at("shop", "c1") == []
+
+
+def test_rejected_build_may_be_uploaded_anew(ledger: Ledger) -> None:
+    ledger.reject(B1.id, "wrong", T)
+    ledger.reject(B1.id, "still wrong", T + 1)
+    assert ledger.register(B1) == B1
+    assert ledger.build(B1.id) == B1
+    assert ledger.builds_at("shop", "c1") == [B1]
+
+
+def test_accepted_build_cannot_be_rejected(ledger: Ledger) -> None:
+    ledger.register(B1)
+    ledger.reject(B1.id, "wrong", T)
+    assert ledger.build(B1.id) == B1
+    assert ledger.register(B1) == B1
+
+
+def test_builds_of_a_commit_come_newest_first(ledger: Ledger) -> None:
+    builds = [
+        BuildRecord(BuildId("shop", f"b{n}"), "c1", f"{n}" * 64, created)
+        for n, created in ((1, 1000.0), (2, 3000.5), (3, 2000.0), (4, 3000.25))
+    ]
+    for build in builds:
+        ledger.register(build)
+    assert [b.id.build for b in ledger.builds_at("shop", "c1")] == ["b2", "b4", "b3", "b1"]
+
+
+def test_builds_of_one_moment_have_an_order(ledger: Ledger) -> None:
+    for build in ("b1", "b3", "b2"):
+        ledger.register(BuildRecord(BuildId("shop", build), "c1", build, 1000.0))
+    assert [b.id.build for b in ledger.builds_at("shop", "c1")] == ["b3", "b2", "b1"]
+
+
+def test_builds_of_other_commits_and_projects_are_others(ledger: Ledger) -> None:
+    for project, build, commit in (
+        ("shop", "b1", "c1"),
+        ("shop", "b2", "c12"),
+        ("shop", "b3", "c"),
+        ("shop2", "b4", "c1"),
+        ("shop", "b5", "c1#b1"),
+        ("shop", "b6", "c1%"),
+    ):
+        ledger.register(BuildRecord(BuildId(project, build), commit, build, 1000.0))
+    assert [b.id for b in ledger.builds_at("shop", "c1")] == [BuildId("shop", "b1")]
+    assert [b.id for b in ledger.builds_at("shop", "c1#b1")] == [BuildId("shop", "b5")]
+    assert [b.id for b in ledger.builds_at("shop", "c1%")] == [BuildId("shop", "b6")]
+
+
+def test_first_decision_on_a_baseline_stands(ledger: Ledger) -> None:
+    ledger.register(B1)
+    first, second = Baseline("b0", "the base commit"), Baseline(NO_BASE, "no base")
+    assert ledger.choose_baseline(B1.id, first) == first
+    assert ledger.choose_baseline(B1.id, second) == first
+    assert ledger.build(B1.id) == replace(B1, baseline=first)
+
+
+def test_decision_for_no_baseline_stands_too(ledger: Ledger) -> None:
+    ledger.register(B1)
+    none = Baseline(NO_BASE, "no base")
+    assert ledger.choose_baseline(B1.id, none) == none
+    assert ledger.choose_baseline(B1.id, Baseline("b0", "late")) == none
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_builds_may_have_odd_names(ledger: Ledger, name: str) -> None:
+    build = BuildRecord(BuildId(f"p {name}", name), f"c {name}", "a" * 64, 1000.0)
+    ledger.register(build)
+    assert ledger.build(build.id) == build
+    assert ledger.builds_at(f"p {name}", f"c {name}") == [build]
+    assert ledger.choose_baseline(build.id, Baseline(name, name)) == Baseline(name, name)
+
+
+# --- claims -------------------------------------------------------------------------------------
+
+
+def test_first_claim_makes_the_record_in_processing(ledger: Ledger) -> None:
+    assert ledger.comparison(ID) is None
+    expected = ComparisonRecord(
+        id=ID,
+        state=State.PROCESSING,
+        execution="e1",
+        lease_until=T + LEASE,
+        attempts=1,
+        claims=1,
+        created=T,
+        updated=T,
+        baseline_reason="because",
+    )
+    assert claim(ledger) == expected
+    assert ledger.comparison(ID) == expected
+
+
+@pytest.mark.parametrize(
+    ("later", "free"),
+    [
+        pytest.param(0.0, False, id="at once"),
+        pytest.param(LEASE - 0.001, False, id="just before the lease ends"),
+        pytest.param(LEASE, True, id="when it ends"),
+        pytest.param(LEASE + 1, True, id="after it"),
+    ],
+)
+def test_lease_protects_its_holder_until_it_ends(ledger: Ledger, later: float, free: bool) -> None:
+    # Whole seconds, so that the sum is exact.
+    claim(ledger, at=1000.0)
+    if free:
+        assert claim(ledger, "e2", at=1000.0 + later).execution == "e2"
+    else:
+        with pytest.raises(HeldByOther, match=r"b1 against b0 is being processed by .*\be1\b"):
+            claim(ledger, "e2", at=1000.0 + later)
+        assert stored(ledger).execution == "e1"
+        assert stored(ledger).claims == 1
+
+
+def test_claim_of_a_dead_worker_is_taken_over(ledger: Ledger) -> None:
+    claim(ledger)
+    later = T + LEASE + 1
+    assert claim(ledger, "e2", at=later) == ComparisonRecord(
+        id=ID,
+        state=State.PROCESSING,
+        execution="e2",
+        lease_until=later + LEASE,
+        attempts=2,
+        claims=2,
+        created=T,
+        updated=later,
+        baseline_reason="because",
+    )
+
+
+def test_heartbeat_prolongs_the_lease(ledger: Ledger) -> None:
+    mine = claim(ledger, at=1000.0)
+    ledger.heartbeat(mine, 1050.0, 1050.0 + LEASE)
+    assert stored(ledger) == replace(mine, updated=1050.0, lease_until=1140.0)
+    with pytest.raises(HeldByOther):
+        claim(ledger, "e2", at=1139.0)
+    assert claim(ledger, "e2", at=1140.0).execution == "e2"
+
+
+def test_released_lease_is_free_at_once_and_keeps_the_error(ledger: Ledger) -> None:
+    mine = claim(ledger)
+    ledger.release(mine, "TIMEOUT", "near its end", T + 5)
+    assert stored(ledger) == replace(
+        mine, lease_until=0.0, updated=T + 5, error_message="TIMEOUT: near its end"
+    )
+    assert claim(ledger, "e2", at=T + 6).attempts == 2
+    assert stored(ledger).error_message is None
+
+
+def test_comparisons_of_other_bases_are_others(ledger: Ledger) -> None:
+    claim(ledger)
+    other = ComparisonId("shop", "b1", NO_BASE)
+    assert claim(ledger, "e2", of=other).claims == 1
+    assert stored(ledger).execution == "e1"
+    assert stored(ledger, other).execution == "e2"
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_comparisons_may_have_odd_names(ledger: Ledger, name: str) -> None:
+    odd = ComparisonId(f"p {name}", name, f"@build:{name}")
+    mine = claim(ledger, of=odd)
+    assert mine.id == odd
+    assert stored(ledger, odd) == mine
+    assert list(ledger.unfinished(T + LEASE + 1)) == [mine]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(("a#b", "c"), ("a", "b#c"), id="#"),
+        pytest.param(("a%23b", "c"), ("a#b", "c"), id="% and #"),
+        pytest.param(("a b", "c"), ("a+b", "c"), id="space and +"),
+        pytest.param(("A", "c"), ("a", "c"), id="upper and lower case"),
+    ],
+)
+def test_names_that_look_alike_are_two(
+    ledger: Ledger, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    first, second = ComparisonId("shop", *one), ComparisonId("shop", *other)
+    claim(ledger, "e1", of=first)
+    claim(ledger, "e2", of=second)
+    assert stored(ledger, first).execution == "e1"
+    assert stored(ledger, second).execution == "e2"
+
+
+@pytest.mark.parametrize("letter", ["x", "#", "%", " ", "é", "日"])
+def test_longest_ids_are_keys_too(ledger: Ledger, letter: str) -> None:
+    longest = letter * (255 // len(letter.encode()))
+    build = BuildRecord(BuildId(longest, longest), longest, "a" * 64, 1000.0)
+    assert ledger.register(build) == build
+    assert ledger.builds_at(longest, longest) == [build]
+    waiting = ComparisonId(longest, longest, f"@commit:{longest}")
+    assert claim(ledger, of=waiting).id == waiting
+    assert [c.id for c in ledger.unfinished(T + LEASE + 1)] == [waiting]
+
+
+# --- the end of a comparison --------------------------------------------------------------------
+
+
+def test_published_result_is_the_record(ledger: Ledger) -> None:
+    mine = claim(ledger)
+    expected = replace(
+        mine,
+        state=State.SUCCEEDED,
+        updated=T + 7,
+        verdict="needs_review",
+        counts={"total": 3, "changed": 1, "unchanged": 2, "added": 0},
+        comparison_key=RESULT.comparison_key,
+        report_key=RESULT.report_key,
+    )
+    assert ledger.publish(mine, RESULT, T + 7) == expected
+    assert ledger.comparison(ID) == expected
+
+
+def test_published_comparison_is_never_claimed_again(ledger: Ledger) -> None:
+    done = ledger.publish(claim(ledger), RESULT, T)
+    with pytest.raises(AlreadyFinished, match="shop: b1 against b0 is SUCCEEDED"):
+        claim(ledger, "e2", at=T + 1_000_000)
+    assert ledger.comparison(ID) == done
+
+
+def test_result_is_published_once(ledger: Ledger) -> None:
+    mine = claim(ledger)
+    done = ledger.publish(mine, RESULT, T + 1)
+    with suppress(LeaseLost):  # DynamoDB's takes it for the SDK's second sending
+        assert ledger.publish(mine, OTHER_RESULT, T + 2) == done
+    assert ledger.comparison(ID) == done
+
+
+def test_result_of_a_second_attempt_forgets_the_error_of_the_first(ledger: Ledger) -> None:
+    ledger.release(claim(ledger), "TIMEOUT", "near its end", T)
+    done = ledger.publish(claim(ledger, "e2", at=T + 1), RESULT, T + 2)
+    assert (done.error_code, done.error_message, done.attempts) == (None, None, 2)
+
+
+@pytest.mark.parametrize(
+    "failure", [pytest.param(CURABLE, id="curable"), pytest.param(FINAL, id="for good")]
+)
+def test_failure_is_the_record(ledger: Ledger, failure: Failure) -> None:
+    mine = claim(ledger)
+    expected = replace(
+        mine,
+        state=State.FAILED,
+        updated=T + 7,
+        attempts=0,
+        error_code=failure.code,
+        error_message=failure.message,
+        retryable=failure.retryable,
+    )
+    assert ledger.fail(mine, failure, T + 7) == expected
+    assert ledger.comparison(ID) == expected
+
+
+def test_failure_for_good_is_never_claimed_again(ledger: Ledger) -> None:
+    failed = ledger.fail(claim(ledger), FINAL, T)
+    with pytest.raises(AlreadyFinished, match="shop: b1 against b0 is FAILED"):
+        claim(ledger, "e2", at=T + 1_000_000)
+    assert ledger.comparison(ID) == failed
+
+
+def test_curable_failure_is_claimed_by_a_new_delivery_and_forgotten(ledger: Ledger) -> None:
+    ledger.fail(claim(ledger), CURABLE, T + 1)
+    # At once: the lease of the failed run means nothing any more.
+    again = claim(ledger, "e2", at=T + 2)
+    assert again == ComparisonRecord(
+        id=ID,
+        state=State.PROCESSING,
+        execution="e2",
+        lease_until=T + 2 + LEASE,
+        attempts=1,
+        claims=2,
+        created=T,
+        updated=T + 2,
+        baseline_reason="because",
+    )
+    assert ledger.comparison(ID) == again
+
+
+def test_attempts_count_from_one_after_a_failure_and_claims_go_on(ledger: Ledger) -> None:
+    counted = []
+    for n in range(3):
+        mine = claim(ledger, f"e{n}", at=T + n)
+        counted.append((mine.attempts, mine.claims))
+        ledger.release(mine, "INTERNAL", "no", T + n)
+    mine = claim(ledger, "e3", at=T + 3)
+    counted.append((mine.attempts, mine.claims))
+    ledger.fail(mine, CURABLE, T + 3)
+    for n in (4, 5):
+        mine = claim(ledger, f"e{n}", at=T + n)
+        counted.append((mine.attempts, mine.claims))
+        ledger.release(mine, "INTERNAL", "no", T + n)
+    assert counted == [(1, 1), (2, 2), (3, 3), (4, 4), (1, 5), (2, 6)]
+
+
+# --- the fence ----------------------------------------------------------------------------------
+
+Write = Callable[[Ledger, ComparisonRecord], object]
+WRITES = [
+    pytest.param(lambda ledger, c: ledger.heartbeat(c, T + 500, T + 900), id="heartbeat"),
+    pytest.param(lambda ledger, c: ledger.release(c, "TIMEOUT", "late", T + 500), id="release"),
+    pytest.param(lambda ledger, c: ledger.publish(c, OTHER_RESULT, T + 500), id="publish"),
+    pytest.param(lambda ledger, c: ledger.fail(c, FINAL, T + 500), id="fail"),
+]
+
+
+def taken_over(ledger: Ledger) -> None:
+    claim(ledger, "e2", at=T + LEASE)
+
+
+def taken_over_and_published(ledger: Ledger) -> None:
+    ledger.publish(claim(ledger, "e2", at=T + LEASE), RESULT, T + LEASE + 1)
+
+
+def taken_over_and_failed(ledger: Ledger) -> None:
+    ledger.fail(claim(ledger, "e2", at=T + LEASE), CURABLE, T + LEASE + 1)
+
+
+def taken_over_and_released(ledger: Ledger) -> None:
+    ledger.release(claim(ledger, "e2", at=T + LEASE), "TIMEOUT", "near its end", T + LEASE + 1)
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize(
+    "meanwhile",
+    [taken_over, taken_over_and_published, taken_over_and_failed, taken_over_and_released],
+)
+def test_late_worker_changes_nothing(
+    ledger: Ledger, meanwhile: Callable[[Ledger], None], write: Write
+) -> None:
+    mine = claim(ledger)
+    meanwhile(ledger)
+    before = stored(ledger)
+    with pytest.raises(LeaseLost, match="execution e1 is no longer the owner"):
+        write(ledger, mine)
+    assert ledger.comparison(ID) == before
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_nobody_writes_to_what_was_never_claimed(ledger: Ledger, write: Write) -> None:
+    mine = replace(claim(ledger), id=ComparisonId("shop", "b1", "another"))
+    with pytest.raises(LeaseLost):
+        write(ledger, mine)
+    assert ledger.comparison(mine.id) is None
+
+
+@pytest.mark.parametrize("write", WRITES[:2] + WRITES[3:])
+def test_own_result_is_not_undone(ledger: Ledger, write: Write) -> None:
+    mine = claim(ledger)
+    done = ledger.publish(mine, RESULT, T)
+    with pytest.raises(LeaseLost):
+        write(ledger, mine)
+    assert ledger.comparison(ID) == done
+
+
+@pytest.mark.parametrize("write", WRITES[:3])
+def test_own_failure_is_not_undone(ledger: Ledger, write: Write) -> None:
+    mine = claim(ledger)
+    failed = ledger.fail(mine, CURABLE, T)
+    with pytest.raises(LeaseLost):
+        write(ledger, mine)
+    assert ledger.comparison(ID) == failed
+
+
+def test_worker_whose_lease_ran_out_unnoticed_may_still_publish(ledger: Ledger) -> None:
+    # Nobody has taken over: its work is as good as it was.
+    mine = claim(ledger)
+    assert ledger.publish(mine, RESULT, T + LEASE + 60).state is State.SUCCEEDED
+
+
+def test_release_after_a_dead_lease_does_not_touch_the_next_owner(ledger: Ledger) -> None:
+    mine = claim(ledger)
+    ledger.release(mine, "TIMEOUT", "near its end", T)
+    next_ = claim(ledger, "e2", at=T + 1)
+    with pytest.raises(LeaseLost):
+        ledger.release(mine, "TIMEOUT", "once more", T + 2)
+    assert ledger.comparison(ID) == next_
+
+
+# --- what nobody works on -----------------------------------------------------------------------
+
+
+def unfinished(ledger: Ledger, lease_before: float) -> set[ComparisonId]:
+    return {record.id for record in ledger.unfinished(lease_before)}
+
+
+def test_nothing_is_unfinished_in_the_beginning(ledger: Ledger) -> None:
+    assert unfinished(ledger, T) == set()
+
+
+def test_builds_are_not_among_the_unfinished(ledger: Ledger) -> None:
+    ledger.register(B1)
+    ledger.reject(BuildId("shop", "b2"), "wrong", T)
+    assert unfinished(ledger, T + 10_000) == set()
+
+
+def test_dead_lease_is_unfinished(ledger: Ledger) -> None:
+    mine = claim(ledger)
+    assert unfinished(ledger, T + LEASE) == set()
+    assert list(ledger.unfinished(T + LEASE + 0.001)) == [mine]
+
+
+def test_released_lease_is_unfinished_at_once(ledger: Ledger) -> None:
+    ledger.release(claim(ledger), "TIMEOUT", "near its end", T)
+    assert unfinished(ledger, T) == {ID}
+
+
+def test_heartbeat_takes_it_out_for_a_while(ledger: Ledger) -> None:
+    ledger.heartbeat(claim(ledger), T + 80, T + 170)
+    assert unfinished(ledger, T + 100) == set()
+    assert unfinished(ledger, T + 171) == {ID}
+
+
+@pytest.mark.parametrize("end", [RESULT, CURABLE, FINAL], ids=["result", "curable", "for good"])
+def test_end_is_unfinished_until_it_is_settled(ledger: Ledger, end: Result | Failure) -> None:
+    mine = claim(ledger)
+    if isinstance(end, Result):
+        final = ledger.publish(mine, end, T + 1)
+    else:
+        final = ledger.fail(mine, end, T + 1)
+    assert final.settled is False
+    assert list(ledger.unfinished(T + 1_000)) == [final]
+    ledger.settle(final)
+    assert stored(ledger) == replace(final, settled=True)
+    assert unfinished(ledger, T + 1_000) == set()
+
+
+def test_settling_twice_is_settling_once(ledger: Ledger) -> None:
+    final = ledger.publish(claim(ledger), RESULT, T + 1)
+    ledger.settle(final)
+    ledger.settle(final)
+    assert stored(ledger) == replace(final, settled=True)
+
+
+def test_what_goes_on_cannot_be_settled(ledger: Ledger) -> None:
+    mine = claim(ledger)
+    ledger.settle(mine)
+    assert stored(ledger) == mine
+    assert unfinished(ledger, T + 1_000) == {ID}
+
+
+def test_new_claim_of_a_settled_failure_is_unfinished_again(ledger: Ledger) -> None:
+    ledger.settle(ledger.fail(claim(ledger), CURABLE, T + 1))
+    again = claim(ledger, "e2", at=T + 2)
+    assert again.settled is False
+    assert unfinished(ledger, T + 1_000) == {ID}
+
+
+def test_late_settling_does_not_settle_a_later_end(ledger: Ledger) -> None:
+    first = ledger.fail(claim(ledger), CURABLE, T + 1)
+    second = ledger.publish(claim(ledger, "e2", at=T + 2), RESULT, T + 3)
+    ledger.settle(first)
+    assert stored(ledger) == second
+    assert unfinished(ledger, T + 1_000) == {ID}
+
+
+def test_what_was_never_claimed_cannot_be_settled(ledger: Ledger) -> None:
+    never = replace(claim(ledger), id=ComparisonId("shop", "b1", "another"), state=State.SUCCEEDED)
+    ledger.settle(never)
+    assert ledger.comparison(never.id) is None
+
+
+def test_unfinished_ones_are_told_from_all_projects_and_only_they(ledger: Ledger) -> None:
+    ids = [ComparisonId(project, "b1", f"b{n}") for project in ("shop", "bank") for n in range(4)]
+    for n, comparison in enumerate(ids):
+        claim(ledger, f"e{n}", at=T + n * 1_000, of=comparison)
+    ledger.settle(ledger.publish(stored(ledger, ids[1]), RESULT, T))
+    assert unfinished(ledger, T + 5_000) == {ids[0], ids[2], ids[3], ids[4]}
+
+
+def test_counts_and_times_come_back_as_numbers(ledger: Ledger) -> None:
+    done = ledger.publish(claim(ledger), RESULT, T + 0.1)
+    record = stored(ledger)
+    assert all(type(n) is int for n in record.counts.values())
+    assert type(record.updated) is type(record.lease_until) is type(record.created) is float
+    assert record.updated == done.updated == T + 0.1

@@ -1,0 +1,151 @@
+"""What every bucket does, be it on S3, in a folder or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pixelgate.errors import NotFound, WriteConflict
+from pixelgate.ports import Objects
+
+KEY = "builds/shop/b1/status.json"
+TYPE = "application/json"
+
+
+def test_what_was_written_is_read(objects: Objects) -> None:
+    objects.write(KEY, b"one", TYPE)
+    assert objects.read(KEY) == b"one"
+    assert objects.read_tagged(KEY)[0] == b"one"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(bytes(range(256)), id="every byte"),
+        pytest.param(b"\r\n\n\r", id="line ends"),
+        pytest.param(b"x" * 3_000_000, id="3 MB"),
+    ],
+)
+def test_bytes_stay_what_they_are(objects: Objects, body: bytes) -> None:
+    objects.write(KEY, body, "application/octet-stream")
+    assert objects.read(KEY) == body
+
+
+def test_what_was_not_written_is_not_found(objects: Objects) -> None:
+    with pytest.raises(NotFound, match=KEY):
+        objects.read(KEY)
+    with pytest.raises(NotFound, match=KEY):
+        objects.read_tagged(KEY)
+
+
+def test_what_was_deleted_is_not_found(objects: Objects, delete: Callable[[str], object]) -> None:
+    objects.write(KEY, b"one", TYPE)
+    delete(KEY)
+    with pytest.raises(NotFound):
+        objects.read(KEY)
+    assert objects.exists(KEY) is False
+
+
+def test_an_object_is_there_once_it_was_written(objects: Objects) -> None:
+    assert objects.exists(KEY) is False
+    objects.write(KEY, b"", TYPE)
+    assert objects.exists(KEY) is True
+
+
+@pytest.mark.parametrize("key", ["builds", "builds/shop/b1", "builds/shop/b1/status"])
+def test_beginning_of_a_key_is_no_object(objects: Objects, key: str) -> None:
+    objects.write(KEY, b"one", TYPE)
+    assert objects.exists(key) is False
+
+
+def test_later_write_replaces_the_whole_object(objects: Objects) -> None:
+    objects.write(KEY, b"a long one", TYPE)
+    objects.write(KEY, b"short", TYPE)
+    assert objects.read(KEY) == b"short"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("builds/my shop/b 1/status.json", id="spaces"),
+        pytest.param("builds/shop/feature+x/status.json", id="plus"),
+        pytest.param("builds/shop/100%/status.json", id="%"),
+        pytest.param("builds/shop/a%20b/status.json", id="percent-encoded already"),
+        pytest.param("builds/shop/#12/status.json", id="#"),
+        pytest.param("builds/shop/a?b=c&d/status.json", id="?"),
+        pytest.param("comparisons/shop/b1/@none/e1/index.html", id="@"),
+        pytest.param("builds/läden/日本/status.json", id="letters of the world"),
+        pytest.param("builds/shop/'\"<>:;,\\/status.json", id="other signs"),
+    ],
+)
+def test_keys_mean_what_they_say(objects: Objects, key: str) -> None:
+    objects.write(key, b"one", TYPE)
+    assert objects.read(key) == b"one"
+    assert objects.exists(key) is True
+    _, tag = objects.read_tagged(key)
+    objects.replace(key, b"two", TYPE, tag)
+    assert objects.read(key) == b"two"
+
+
+def test_keys_that_look_alike_are_two(objects: Objects) -> None:
+    for key in ("a b", "a+b", "a%20b", "A b"):
+        objects.write(key, key.encode(), TYPE)
+    assert [objects.read(k) for k in ("a b", "a+b", "a%20b", "A b")] == [
+        b"a b",
+        b"a+b",
+        b"a%20b",
+        b"A b",
+    ]
+
+
+def test_first_write_of_all_wins(objects: Objects) -> None:
+    objects.replace(KEY, b"one", TYPE, None)
+    with pytest.raises(WriteConflict, match=KEY):
+        objects.replace(KEY, b"two", TYPE, None)
+    assert objects.read(KEY) == b"one"
+
+
+def test_write_with_the_present_tag_wins(objects: Objects) -> None:
+    objects.write(KEY, b"one", TYPE)
+    _, tag = objects.read_tagged(KEY)
+    objects.replace(KEY, b"two", TYPE, tag)
+    assert objects.read(KEY) == b"two"
+
+
+def test_write_with_an_old_tag_loses(objects: Objects) -> None:
+    objects.write(KEY, b"one", TYPE)
+    _, tag = objects.read_tagged(KEY)
+    objects.write(KEY, b"two", TYPE)
+    with pytest.raises(WriteConflict, match=KEY):
+        objects.replace(KEY, b"three", TYPE, tag)
+    assert objects.read(KEY) == b"two"
+
+
+def test_of_two_writes_with_one_tag_the_second_loses(objects: Objects) -> None:
+    objects.replace(KEY, b"one", TYPE, None)
+    _, tag = objects.read_tagged(KEY)
+    objects.replace(KEY, b"two", TYPE, tag)
+    with pytest.raises(WriteConflict):
+        objects.replace(KEY, b"three", TYPE, tag)
+    assert objects.read(KEY) == b"two"
+
+
+def test_tag_of_a_deleted_object_is_an_old_one(
+    objects: Objects, delete: Callable[[str], object]
+) -> None:
+    objects.write(KEY, b"one", TYPE)
+    _, tag = objects.read_tagged(KEY)
+    delete(KEY)
+    with pytest.raises(WriteConflict, match=KEY):
+        objects.replace(KEY, b"two", TYPE, tag)
+    assert objects.exists(KEY) is False
+
+
+def test_other_contents_have_other_tags(objects: Objects) -> None:
+    objects.write(KEY, b"one", TYPE)
+    _, one = objects.read_tagged(KEY)
+    assert objects.read_tagged(KEY)[1] == one
+    objects.write(KEY, b"two", TYPE)
+    assert objects.read_tagged(KEY)[1] != one

@@ -1,0 +1,103 @@
+"""What only S3 does: content types, and its many ways of saying no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from pixelgate.adapters.s3 import S3Objects
+from pixelgate.errors import NotFound, PixelgateError, WriteConflict
+from support import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEY = "builds/shop/b1/status.json"
+Refusing = Callable[[str, str, int], S3Objects]
+
+
+def test_browsers_are_told_the_content_type(s3: S3Client) -> None:
+    bucket = aws.make_bucket(s3)
+    objects = S3Objects(s3, bucket)
+    objects.write("a.html", b"", "text/html; charset=utf-8")
+    objects.replace("b.json", b"", "application/json", None)
+    objects.replace("c.txt", b"", "application/json", None)
+    objects.replace("c.txt", b"{}", "text/plain", objects.read_tagged("c.txt")[1])
+    assert [s3.head_object(Bucket=bucket, Key=k)["ContentType"]
+            for k in ("a.html", "b.json", "c.txt")] == [
+        "text/html; charset=utf-8",
+        "application/json",
+        "text/plain",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def client() -> S3Client:
+    return boto3.client(
+        "s3", region_name=aws.REGION, aws_access_key_id="x", aws_secret_access_key="x"
+    )
+
+
+@pytest.fixture
+def refusing(client: S3Client) -> Iterator[Refusing]:
+    """Makes a bucket that answers its next call with an error."""
+    with Stubber(client) as stubber:
+
+        def refusing(method: str, code: str, status: int) -> S3Objects:
+            stubber.add_client_error(method, code, http_status_code=status)
+            return S3Objects(client, "a-bucket")
+
+        yield refusing
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        pytest.param("PreconditionFailed", 412, WriteConflict, id="another tag"),
+        pytest.param("ConditionalRequestConflict", 409, WriteConflict, id="a write under way"),
+        # So S3 answers If-Match where the object was deleted meanwhile.
+        pytest.param("NoSuchKey", 404, WriteConflict, id="the object is gone"),
+        pytest.param("AccessDenied", 403, ClientError, id="not allowed"),
+        pytest.param("NoSuchBucket", 404, ClientError, id="no bucket"),
+        pytest.param("SlowDown", 503, ClientError, id="too much"),
+    ],
+)
+def test_refused_replace(
+    refusing: Refusing, code: str, status: int, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        refusing("put_object", code, status).replace(KEY, b"", "text/plain", '"tag"')
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        pytest.param("NoSuchKey", 404, NotFound, id="no such key"),
+        pytest.param("AccessDenied", 403, ClientError, id="not allowed"),
+        pytest.param("NoSuchBucket", 404, ClientError, id="no bucket"),
+    ],
+)
+def test_refused_read(refusing: Refusing, code: str, status: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        refusing("get_object", code, status).read(KEY)
+
+
+def test_head_of_nothing_is_a_bare_404(refusing: Refusing) -> None:
+    assert refusing("head_object", "404", 404).exists(KEY) is False
+
+
+def test_head_that_is_not_allowed_is_no_answer(refusing: Refusing) -> None:
+    # Without s3:ListBucket S3 says 403 for what is not there; "missing" would be a guess.
+    with pytest.raises(ClientError):
+        refusing("head_object", "403", 403).exists(KEY)
+
+
+def test_our_errors_name_the_key_and_keep_their_cause(refusing: Refusing) -> None:
+    with pytest.raises(PixelgateError, match=KEY) as caught:
+        refusing("get_object", "NoSuchKey", 404).read(KEY)
+    assert isinstance(caught.value.__cause__, ClientError)

@@ -1,0 +1,102 @@
+"""Folders of screenshots: which files are snapshots, and what they are called."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pixelgate.adapters.folder import FolderImages, FolderObjects, find_images
+from pixelgate.errors import FaultCode, ImageFault
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+
+
+def test_name_of_an_image_is_its_path_below_the_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "sub dir/ü/a.png", "sub dir/c.png")
+    assert find_images(tmp_path) == {
+        "b.png": tmp_path / "b.png",
+        "sub dir/c.png": tmp_path / "sub dir" / "c.png",
+        "sub dir/ü/a.png": tmp_path / "sub dir" / "ü" / "a.png",
+    }
+
+
+def test_images_come_in_one_order(tmp_path: Path) -> None:
+    touch(tmp_path, "z/a.png", "b.png", "a/z.png", "a.png", "a/b/c.png")
+    assert list(find_images(tmp_path)) == ["a.png", "b.png", "a/z.png", "a/b/c.png", "z/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        pytest.param("a.png", True, id="PNG"),
+        pytest.param("a.PNG", True, id="upper case"),
+        pytest.param("a.jpg", True, id="jpg"),
+        pytest.param("a.jpeg", True, id="jpeg"),
+        pytest.param("a.webp", True, id="WebP"),
+        # Not compared, but told: errored instead of lost in silence.
+        pytest.param("a.gif", True, id="GIF"),
+        pytest.param("a.bmp", True, id="BMP"),
+        pytest.param("a.tiff", True, id="TIFF"),
+        pytest.param("a.avif", True, id="AVIF"),
+        pytest.param("a.txt", False, id="text"),
+        pytest.param("manifest.json", False, id="manifest"),
+        pytest.param("png", False, id="no suffix"),
+        pytest.param("a.png.bak", False, id="other suffix behind"),
+        pytest.param(".a.png", False, id="hidden file"),
+        pytest.param(".git/a.png", False, id="hidden folder"),
+        pytest.param("sub/.cache/deep/a.png", False, id="below a hidden folder"),
+    ],
+)
+def test_which_files_are_snapshots(tmp_path: Path, name: str, found: bool) -> None:
+    touch(tmp_path, name)
+    assert list(find_images(tmp_path)) == ([name] if found else [])
+
+
+def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path: Path) -> None:
+    suite = tmp_path / "suite"
+    touch(tmp_path, "elsewhere/a.png", "suite/own.png")
+    (suite / "link.png").symlink_to(tmp_path / "elsewhere" / "a.png")
+    (suite / "ring").symlink_to(suite)
+    assert list(find_images(suite)) == ["link.png", "own.png"]
+
+
+def test_image_is_read_by_its_hash(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    sha256 = hashlib.sha256(b"a.png").hexdigest()
+    assert FolderImages({sha256: tmp_path / "a.png"}).read(sha256) == b"a.png"
+
+
+@pytest.mark.parametrize(
+    ("after_the_scan", "code"),
+    [
+        pytest.param(Path.unlink, FaultCode.IMAGE_MISSING, id="deleted"),
+        pytest.param(lambda p: p.write_bytes(b"new"), FaultCode.HASH_MISMATCH, id="overwritten"),
+    ],
+)
+def test_image_that_did_not_stay_what_it_was_is_a_fault(
+    tmp_path: Path, after_the_scan: Callable[[Path], object], code: FaultCode
+) -> None:
+    touch(tmp_path, "a.png")
+    sha256 = hashlib.sha256(b"a.png").hexdigest()
+    after_the_scan(tmp_path / "a.png")
+    with pytest.raises(ImageFault, match=r"a\.png") as caught:
+        FolderImages({sha256: tmp_path / "a.png"}).read(sha256)
+    assert caught.value.code is code
+
+
+def test_objects_are_files_that_everybody_may_read_and_nothing_else(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    objects.write("diffs/p/a.png", b"1", "image/png")
+    objects.write("diffs/p/a.png", b"2", "image/png")
+    assert os.listdir(tmp_path / "diffs" / "p") == ["a.png"]
+    assert stat.S_IMODE((tmp_path / "diffs" / "p" / "a.png").stat().st_mode) == 0o644

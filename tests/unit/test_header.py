@@ -1,0 +1,206 @@
+"""What the first bytes of a file say, and which files are refused by them alone."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import pytest
+from PIL import Image
+
+from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, read_header
+from pixelgate.errors import FaultCode, ImageFault
+from support.images import (
+    declared_png,
+    encoded,
+    interlaced_png,
+    jpeg,
+    palette_png,
+    picture,
+    png,
+    png_16_bit,
+    raw_png,
+    webp,
+)
+
+SIZE = (5, 3)
+RED_GREEN = [255, 0, 0, 0, 255, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "format_", "may_be_transparent"),
+    [
+        pytest.param(png(), "PNG", False, id="PNG RGB"),
+        pytest.param(png(colour=(1, 2, 3, 255), mode="RGBA"), "PNG", True, id="PNG RGBA, opaque"),
+        pytest.param(png(colour=(1, 2, 3, 0), mode="RGBA"), "PNG", True, id="PNG RGBA"),
+        pytest.param(palette_png([0, 1] * 7 + [0], 5, RED_GREEN), "PNG", False, id="PNG palette"),
+        pytest.param(
+            palette_png([0, 1] * 7 + [0], 5, RED_GREEN, alpha=b"\x80"),
+            "PNG",
+            True,
+            id="PNG palette with tRNS",
+        ),
+        pytest.param(png(colour=7, mode="L"), "PNG", False, id="PNG grey"),
+        pytest.param(
+            encoded(picture("L", SIZE, 7), "PNG", transparency=7), "PNG", True, id="PNG grey, tRNS"
+        ),
+        pytest.param(
+            encoded(picture("RGB", SIZE, (1, 2, 3)), "PNG", transparency=(1, 2, 3)),
+            "PNG",
+            True,
+            id="PNG RGB, tRNS",
+        ),
+        pytest.param(png(colour=(7, 9), mode="LA"), "PNG", True, id="PNG grey and alpha"),
+        pytest.param(png(colour=1, mode="1"), "PNG", False, id="PNG of one bit"),
+        pytest.param(png(colour=999, mode="I;16"), "PNG", False, id="PNG grey of 16 bits"),
+        pytest.param(png_16_bit(SIZE, (1, 2, 3)), "PNG", False, id="PNG RGB of 16 bits"),
+        pytest.param(png_16_bit(SIZE, (1, 2, 3, 4)), "PNG", True, id="PNG RGBA of 16 bits"),
+        pytest.param(interlaced_png(SIZE, (1, 2, 3)), "PNG", False, id="PNG interlaced"),
+        pytest.param(jpeg(), "JPEG", False, id="JPEG"),
+        pytest.param(jpeg(colour=7, mode="L"), "JPEG", False, id="JPEG grey"),
+        pytest.param(jpeg(colour=(1, 2, 3, 4), mode="CMYK"), "JPEG", False, id="JPEG CMYK"),
+        pytest.param(webp(), "WEBP", False, id="WebP lossless"),
+        pytest.param(webp(lossless=False), "WEBP", False, id="WebP lossy"),
+        pytest.param(webp(colour=(1, 2, 3, 4), mode="RGBA"), "WEBP", True, id="WebP with alpha"),
+        pytest.param(
+            webp(colour=(1, 2, 3, 4), mode="RGBA", lossless=False),
+            "WEBP",
+            True,
+            id="WebP lossy with alpha",
+        ),
+    ],
+)
+def test_formats_that_are_compared(body: bytes, format_: str, may_be_transparent: bool) -> None:
+    assert read_header(body) == Header(format_, 5, 3, may_be_transparent)
+
+
+def test_size_is_width_and_height() -> None:
+    assert read_header(png((7, 2))).size == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        pytest.param(encoded(picture("P", SIZE, 0), "GIF"), "GIF", id="GIF"),
+        pytest.param(encoded(picture("RGB", SIZE, 0), "BMP"), "BMP", id="BMP"),
+        pytest.param(encoded(picture("RGB", SIZE, 0), "TIFF"), "TIFF", id="TIFF, little-endian"),
+        pytest.param(b"MM\0*\0\0\0\x08", "TIFF", id="TIFF, big-endian"),
+        pytest.param(b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", id="JPEG XL in a box"),
+        pytest.param(b"\xff\x0a\xfa\x1f", "JPEG XL", id="JPEG XL, naked"),
+        pytest.param(b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF or HEIC", id="AVIF"),
+        pytest.param(b"\0\0\0\x18ftypheic\0\0\0\0", "AVIF or HEIC", id="HEIC"),
+        pytest.param(b"%PDF-1.7\n", "PDF", id="PDF"),
+        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG", id="SVG"),
+    ],
+)
+def test_foreign_formats_are_told_by_name(body: bytes, name: str) -> None:
+    with pytest.raises(ImageFault) as caught:
+        read_header(body)
+    assert caught.value.reason == (
+        f"UNSUPPORTED_FORMAT: the file is {name}; PNG, JPEG and WebP are compared"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(b"", "the file is empty", id="empty"),
+        pytest.param(b"<!doctype html>", "the file is no PNG, JPEG or WebP image", id="text"),
+        pytest.param(b"\0" * 64, "the file is no PNG, JPEG or WebP image", id="zeros"),
+        pytest.param(b"\x89", "the file is no PNG", id="first byte of a PNG"),
+        pytest.param(png()[:8], "the ", id="signature of a PNG"),
+        pytest.param(png()[:20], "the ", id="half the header of a PNG"),
+        pytest.param(jpeg()[:2], "the ", id="signature of a JPEG"),
+        pytest.param(jpeg()[:30], "the ", id="half the header of a JPEG"),
+        pytest.param(webp()[:12], "the ", id="signature of a WebP"),
+        pytest.param(webp()[:20], "the ", id="half the header of a WebP"),
+        pytest.param(
+            png().replace(b"IHDR", b"IHDX"), "the ", id="PNG whose first chunk has another name"
+        ),
+        pytest.param(raw_png((0, 3), 8, 2, b""), "the ", id="PNG without width"),
+        pytest.param(raw_png((5, 3), 7, 2, b""), "the ", id="PNG of seven bits"),
+    ],
+)
+def test_what_cannot_be_read_is_unreadable(body: bytes, message: str) -> None:
+    with pytest.raises(ImageFault, match="^" + re.escape(message)) as caught:
+        read_header(body)
+    assert caught.value.code is FaultCode.UNREADABLE
+
+
+def read_or_fault(body: bytes) -> tuple[int, int] | FaultCode:
+    try:
+        return read_header(body).size
+    except ImageFault as fault:
+        return fault.code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(png((50, 50)), id="PNG"),
+        pytest.param(jpeg((50, 50)), id="JPEG"),
+        pytest.param(webp((50, 50), lossless=False), id="WebP"),
+    ],
+)
+def test_wherever_a_file_is_cut_its_header_is_read_or_it_is_unreadable(body: bytes) -> None:
+    found = [read_or_fault(body[:cut]) for cut in range(len(body) + 1)]
+    assert set(found) == {(50, 50), FaultCode.UNREADABLE}
+    assert found[-1] == (50, 50)
+
+
+def test_name_of_a_file_means_nothing() -> None:
+    # Sniffed from the bytes alone: there is no name to go by.
+    assert read_header(jpeg()).format == "JPEG"
+
+
+def header(width: int, height: int) -> Header:
+    return Header("PNG", width, height, False)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "canvas"),
+    [
+        pytest.param((5, 3), (5, 3), (5, 3), id="equal"),
+        pytest.param((5, 3), (3, 5), (5, 5), id="wider and higher"),
+        pytest.param((30, 30), (50, 50), (50, 50), id="larger head"),
+        pytest.param((50, 50), (30, 30), (50, 50), id="larger base"),
+        pytest.param((8_000, 5_000), (1, 1), (8_000, 5_000), id="exactly 40,000,000"),
+        pytest.param((40_000_000, 1), (1, 1), (40_000_000, 1), id="in one row"),
+    ],
+)
+def test_canvas_holds_both(
+    base: tuple[int, int], head: tuple[int, int], canvas: tuple[int, int]
+) -> None:
+    assert canvas_of(header(*base), header(*head)) == canvas
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "message"),
+    [
+        pytest.param((8_000, 5_001), (1, 1), "8000×5001 are 40.0 Mpx", id="one more row"),
+        pytest.param((1, 1), (8_000, 5_001), "8000×5001 are 40.0 Mpx", id="one more row in head"),
+        pytest.param((40_000_001, 1), (1, 1), "40000001×1 are 40.0 Mpx", id="one more pixel"),
+        pytest.param((10, 8_000), (8_000, 10), "8000×8000 are 64.0 Mpx", id="only together"),
+    ],
+)
+def test_canvas_over_the_limit_is_refused(
+    base: tuple[int, int], head: tuple[int, int], message: str
+) -> None:
+    with pytest.raises(ImageFault) as caught:
+        canvas_of(header(*base), header(*head))
+    assert caught.value.reason == (f"EXCEEDS_PIXEL_LIMIT: {message}; up to 40 Mpx are compared")
+
+
+def test_limit_is_that_of_the_design() -> None:
+    assert MAX_PIXELS == 40_000_000
+
+
+def test_bomb_is_refused_by_its_header() -> None:
+    bomb = declared_png(60_000, 60_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        declared = read_header(bomb)
+    assert declared == Header("PNG", 60_000, 60_000, False)
+    with pytest.raises(ImageFault, match=r"^60000×60000 are 3,600\.0 Mpx") as caught:
+        canvas_of(declared, read_header(png()))
+    assert caught.value.code is FaultCode.EXCEEDS_PIXEL_LIMIT

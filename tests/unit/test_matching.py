@@ -1,0 +1,301 @@
+"""Who is matched with whom, by name and hash alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelgate import matching
+from pixelgate.matching import Kind, Match, match
+
+Build = dict[str, str]
+
+UNCHANGED, DIFFERING, ADDED = Kind.UNCHANGED, Kind.DIFFERING, Kind.ADDED
+REMOVED, RENAMED, SKIPPED = Kind.REMOVED, Kind.RENAMED, Kind.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("head", "base", "expected"),
+    [
+        pytest.param({}, {}, [], id="nothing"),
+        pytest.param(
+            {"a": "1"}, {"a": "1"}, [Match("a", UNCHANGED, "1", "1")], id="same name, same hash"
+        ),
+        pytest.param(
+            {"a": "2"}, {"a": "1"}, [Match("a", DIFFERING, "2", "1")], id="same name, other hash"
+        ),
+        pytest.param({"a": "1"}, {}, [Match("a", ADDED, head="1")], id="head only"),
+        pytest.param({}, {"a": "1"}, [Match("a", REMOVED, base="1")], id="base only"),
+        pytest.param(
+            {"new": "1"},
+            {"old": "1"},
+            [Match("new", RENAMED, "1", "1", previous_name="old")],
+            id="other name, same hash",
+        ),
+        pytest.param(
+            {"new": "2"},
+            {"old": "1"},
+            [Match("new", ADDED, head="2"), Match("old", REMOVED, base="1")],
+            id="other name, other hash",
+        ),
+        pytest.param(
+            {"a.png": "1"},
+            {"a.jpg": "2"},
+            [Match("a.jpg", REMOVED, base="2"), Match("a.png", ADDED, head="1")],
+            id="the extension is part of the name",
+        ),
+        pytest.param(
+            {"a": "2", "b": "1"},
+            {"a": "1", "b": "2"},
+            [Match("a", DIFFERING, "2", "1"), Match("b", DIFFERING, "1", "2")],
+            id="swapped pictures are two changes, not two renames",
+        ),
+        pytest.param(
+            {"a": "1", "copy": "1"},
+            {"a": "1"},
+            [Match("a", UNCHANGED, "1", "1"), Match("copy", ADDED, head="1")],
+            id="a copy is added, its original did not go away",
+        ),
+        pytest.param(
+            {"a": "1"},
+            {"a": "1", "copy": "1"},
+            [Match("a", UNCHANGED, "1", "1"), Match("copy", REMOVED, base="1")],
+            id="a copy that went away is removed",
+        ),
+        pytest.param(
+            {"a": "2", "b": "1"},
+            {"a": "1"},
+            [Match("a", DIFFERING, "2", "1"), Match("b", ADDED, head="1")],
+            id="a differing snapshot is no source of a rename",
+        ),
+        pytest.param(
+            {"n1": "1", "n2": "1", "n3": "1"},
+            {"o1": "1", "o2": "1"},
+            [
+                Match("n1", RENAMED, "1", "1", previous_name="o1"),
+                Match("n2", RENAMED, "1", "1", previous_name="o2"),
+                Match("n3", ADDED, head="1"),
+            ],
+            id="three new and two old names of one hash",
+        ),
+        pytest.param(
+            {"n1": "1"},
+            {"o1": "1", "o2": "1"},
+            [Match("n1", RENAMED, "1", "1", previous_name="o1"), Match("o2", REMOVED, base="1")],
+            id="one new and two old names of one hash",
+        ),
+        pytest.param(
+            {"a/zebra.png": "1", "b/apple.png": "1"},
+            {"x/apple.png": "1", "y/zebra.png": "1"},
+            [
+                Match("a/zebra.png", RENAMED, "1", "1", previous_name="y/zebra.png"),
+                Match("b/apple.png", RENAMED, "1", "1", previous_name="x/apple.png"),
+            ],
+            id="the most similar names are paired, not the first ones",
+        ),
+        pytest.param(
+            {"cart/empty.png": "1"},
+            {"aaa.png": "1", "basket/empty.png": "1", "zzz.png": "1"},
+            [
+                Match("aaa.png", REMOVED, base="1"),
+                Match("cart/empty.png", RENAMED, "1", "1", previous_name="basket/empty.png"),
+                Match("zzz.png", REMOVED, base="1"),
+            ],
+            id="the most similar of three old names",
+        ),
+        pytest.param(
+            {"x/login.png": "1", "y/logout.png": "2"},
+            {"a/logout.png": "2", "b/login.png": "1"},
+            [
+                Match("x/login.png", RENAMED, "1", "1", previous_name="b/login.png"),
+                Match("y/logout.png", RENAMED, "2", "2", previous_name="a/logout.png"),
+            ],
+            id="each hash for itself",
+        ),
+    ],
+)
+def test_match(head: Build, base: Build, expected: list[Match]) -> None:
+    assert match(head, base) == expected
+
+
+BASE = {"kept": "1", "left out": "2", "gone": "3", "changed": "4"}
+HEAD = {"kept": "1", "changed": "5", "new": "6"}
+
+
+@pytest.mark.parametrize(
+    ("selective", "all_names", "kinds"),
+    [
+        pytest.param(
+            False,
+            None,
+            {"kept": UNCHANGED, "left out": REMOVED, "gone": REMOVED},
+            id="a whole upload: what it lacks was removed",
+        ),
+        pytest.param(
+            True,
+            None,
+            {"kept": UNCHANGED, "left out": SKIPPED, "gone": SKIPPED},
+            id="selective: what it lacks was skipped",
+        ),
+        pytest.param(
+            True,
+            {"kept", "changed", "new", "left out"},
+            {"kept": UNCHANGED, "left out": SKIPPED, "gone": REMOVED},
+            id="selective with all names: what they lack was removed",
+        ),
+        pytest.param(
+            False,
+            {"kept", "changed", "new", "left out"},
+            {"kept": UNCHANGED, "left out": SKIPPED, "gone": REMOVED},
+            id="all names alone say the same",
+        ),
+        pytest.param(
+            True,
+            {"kept", "changed", "new", "left out", "gone", "never seen"},
+            {"kept": UNCHANGED, "left out": SKIPPED, "gone": SKIPPED},
+            id="a name that neither has is nobody's",
+        ),
+        pytest.param(
+            True,
+            set[str](),
+            {"kept": UNCHANGED, "left out": REMOVED, "gone": REMOVED},
+            id="an empty list of all names is a list",
+        ),
+    ],
+)
+def test_selective_upload(
+    selective: bool, all_names: set[str] | None, kinds: dict[str, Kind]
+) -> None:
+    matches = match(HEAD, BASE, selective=selective, all_names=all_names)
+    expected = kinds | {"changed": DIFFERING, "new": ADDED}
+    assert {m.name: m.kind for m in matches} == expected
+
+
+def test_skipped_snapshot_is_no_source_of_a_rename() -> None:
+    head, base = {"new": "1"}, {"old": "1"}
+    assert match(head, base, selective=True) == [
+        Match("new", ADDED, head="1"),
+        Match("old", SKIPPED, base="1"),
+    ]
+
+
+def test_removed_snapshot_of_a_selective_upload_can_be_renamed() -> None:
+    head, base = {"new": "1"}, {"old": "1"}
+    assert match(head, base, selective=True, all_names=["new"]) == [
+        Match("new", RENAMED, "1", "1", previous_name="old")
+    ]
+
+
+def test_very_many_equal_pictures_are_paired_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "_MAX_SIMILARITIES", 8)
+    head = {f"n{i}": "blank" for i in range(3)}
+    base = {"z-n0": "blank", "a-n1": "blank", "b": "blank"}
+    assert [(m.name, m.previous_name) for m in match(head, base)] == [
+        ("n0", "a-n1"),
+        ("n1", "b"),
+        ("n2", "z-n0"),
+    ]
+
+
+def test_a_suite_of_blank_pictures_that_moved_is_matched_in_time() -> None:
+    # 2,000 × 2,000 similarities of names would take minutes.
+    head = {f"new/{i}": "blank" for i in range(2_000)}
+    base = {f"old/{i}": "blank" for i in range(2_000)}
+    assert Counter(m.kind for m in match(head, base)) == {RENAMED: 2_000}
+
+
+# Few names and fewer hashes, so that every kind of meeting happens.
+builds = st.dictionaries(st.sampled_from([f"{a}{b}" for a in "abc" for b in "xyz"]),
+                         st.sampled_from("1234"))  # fmt: skip
+uploads = st.tuples(builds, builds, st.booleans(), st.none() | st.sets(st.sampled_from(
+    [f"{a}{b}" for a in "abcd" for b in "xyz"])))  # fmt: skip
+Upload = tuple[Build, Build, bool, set[str] | None]
+
+
+def run(upload: Upload) -> list[Match]:
+    head, base, selective, all_names = upload
+    return match(head, base, selective=selective, all_names=all_names)
+
+
+@given(uploads)
+def test_no_name_is_lost_and_none_is_told_twice(upload: Upload) -> None:
+    head, base, *_ = upload
+    matches = run(upload)
+    assert sorted(m.name for m in matches if m.head) == sorted(head)
+    of_base = [m.previous_name or m.name for m in matches if m.base]
+    assert sorted(of_base) == sorted(base)
+    names = [m.name for m in matches]
+    assert names == sorted(set(names))
+
+
+@given(uploads)
+def test_counts_add_up(upload: Upload) -> None:
+    head, base, *_ = upload
+    kinds = Counter(m.kind for m in run(upload))
+    both = kinds[UNCHANGED] + kinds[DIFFERING] + kinds[RENAMED]
+    assert both + kinds[ADDED] == len(head)
+    assert both + kinds[REMOVED] + kinds[SKIPPED] == len(base)
+    assert kinds.total() == len(run(upload))
+
+
+# In the head, in the base, equal there, under another name there.
+MEANS = {
+    UNCHANGED: (True, True, True, False),
+    DIFFERING: (True, True, False, False),
+    RENAMED: (True, True, True, True),
+    ADDED: (True, False, False, False),
+    REMOVED: (False, True, False, False),
+    SKIPPED: (False, True, False, False),
+}
+
+
+@given(uploads)
+def test_each_kind_means_what_it_says(upload: Upload) -> None:
+    head, base, *_ = upload
+    for m in run(upload):
+        renamed = m.previous_name is not None
+        said = (m.head is not None, m.base is not None, m.head == m.base, renamed)
+        assert said == MEANS[m.kind]
+        assert m.head == head.get(m.name)
+        assert m.base == base.get(m.previous_name or m.name)
+
+
+@given(uploads)
+def test_renames_are_one_to_one_and_as_many_as_there_can_be(upload: Upload) -> None:
+    matches = run(upload)
+    renamed = [m for m in matches if m.kind is RENAMED]
+    assert len({m.previous_name for m in renamed}) == len(renamed)
+    added = {m.head for m in matches if m.kind is ADDED}
+    removed = {m.base for m in matches if m.kind is REMOVED}
+    assert not added & removed
+
+
+@given(builds)
+def test_identical_builds_are_unchanged(build: Build) -> None:
+    assert {m.kind for m in match(build, build)} <= {UNCHANGED}
+    assert len(match(build, build)) == len(build)
+
+
+@given(uploads, st.randoms(use_true_random=False))
+def test_order_of_the_upload_does_not_matter(upload: Upload, random: Random) -> None:
+    head, base, selective, all_names = upload
+    shuffled = []
+    for build in (head, base):
+        items = list(build.items())
+        random.shuffle(items)
+        shuffled.append(dict(items))
+    assert match(*shuffled, selective=selective, all_names=all_names) == run(upload)
+
+
+@given(builds, builds)
+def test_compared_the_other_way_round_added_and_removed_change_places(
+    head: Build, base: Build
+) -> None:
+    forth = Counter(m.kind for m in match(head, base))
+    back = Counter(m.kind for m in match(base, head))
+    assert (forth[ADDED], forth[REMOVED]) == (back[REMOVED], back[ADDED])
+    assert forth[RENAMED] == back[RENAMED]

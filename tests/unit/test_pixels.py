@@ -1,0 +1,226 @@
+"""Decoded pixels: what each kind of file becomes, what shines through, what odiff is given."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelgate.engine.pixels import as_bitmap, decode, is_opaque, on_background
+from pixelgate.errors import FaultCode, ImageFault
+from support.images import (
+    encoded,
+    interlaced_png,
+    jpeg,
+    palette_png,
+    picture,
+    png,
+    png_16_bit,
+    webp,
+)
+
+RED_GREEN = [255, 0, 0, 0, 255, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "rgba"),
+    [
+        pytest.param(png(), (200, 100, 50, 255), id="PNG RGB"),
+        pytest.param(png(colour=(1, 2, 3, 128), mode="RGBA"), (1, 2, 3, 128), id="PNG RGBA"),
+        pytest.param(
+            png(colour=(1, 2, 3, 0), mode="RGBA"), (1, 2, 3, 0), id="PNG RGBA, nothing to see"
+        ),
+        pytest.param(palette_png([1] * 15, 5, RED_GREEN), (0, 255, 0, 255), id="PNG palette"),
+        pytest.param(
+            palette_png([0] * 15, 5, RED_GREEN, alpha=b"\x80"),
+            (255, 0, 0, 128),
+            id="PNG palette with tRNS",
+        ),
+        pytest.param(png(colour=7, mode="L"), (7, 7, 7, 255), id="PNG grey"),
+        pytest.param(
+            encoded(picture("L", (5, 3), 7), "PNG", transparency=7),
+            (7, 7, 7, 0),
+            id="PNG grey, tRNS",
+        ),
+        pytest.param(png(colour=(7, 9), mode="LA"), (7, 7, 7, 9), id="PNG grey and alpha"),
+        pytest.param(png(colour=1, mode="1"), (255, 255, 255, 255), id="PNG of one bit, white"),
+        pytest.param(png(colour=0, mode="1"), (0, 0, 0, 255), id="PNG of one bit, black"),
+        # The high byte decides; Pillow's own conversion would clip all of these to 255.
+        pytest.param(png_16_bit((5, 3), (0x6400,)), (100, 100, 100, 255), id="16-bit grey"),
+        pytest.param(
+            png_16_bit((5, 3), (0x64FF,)), (100, 100, 100, 255), id="16-bit grey, low byte"
+        ),
+        pytest.param(png_16_bit((5, 3), (0xFFFF,)), (255, 255, 255, 255), id="16-bit white"),
+        pytest.param(png_16_bit((5, 3), (0x00FF,)), (0, 0, 0, 255), id="16-bit nearly black"),
+        pytest.param(
+            png_16_bit((5, 3), (0x0102, 0x6400, 0xFF00)), (1, 100, 255, 255), id="16-bit RGB"
+        ),
+        pytest.param(interlaced_png((5, 3), (9, 8, 7)), (9, 8, 7, 255), id="interlaced"),
+        pytest.param(webp(), (200, 100, 50, 255), id="WebP lossless"),
+        pytest.param(webp(colour=(9, 8, 7, 6), mode="RGBA"), (9, 8, 7, 6), id="WebP with alpha"),
+        pytest.param(jpeg(colour=0), (0, 0, 0, 255), id="JPEG black"),
+        pytest.param(jpeg(colour=128, mode="L"), (128, 128, 128, 255), id="JPEG grey"),
+        pytest.param(
+            jpeg(colour=(0, 0, 0, 0), mode="CMYK"), (255, 255, 255, 255), id="JPEG CMYK, no ink"
+        ),
+        pytest.param(jpeg(colour=(0, 0, 0, 255), mode="CMYK"), (0, 0, 0, 255), id="JPEG CMYK, ink"),
+    ],
+)
+def test_decoded(body: bytes, rgba: tuple[int, int, int, int]) -> None:
+    image = decode(body)
+    assert image.shape == (3, 5, 4)
+    assert image.dtype == np.uint8
+    assert np.array_equal(image, np.full((3, 5, 4), rgba))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (9, 17), (33, 5)])
+def test_interlaced_image_is_whole(size: tuple[int, int]) -> None:
+    assert np.array_equal(decode(interlaced_png(size, (9, 8, 7))), decode(png(size, (9, 8, 7))))
+
+
+def test_rows_stay_rows() -> None:
+    pixels = np.arange(5 * 3 * 3, dtype=np.uint8).reshape(3, 5, 3)
+    decoded = decode(encoded(Image.fromarray(pixels), "PNG"))
+    assert np.array_equal(decoded[..., :3], pixels)
+
+
+def half(format_: str) -> bytes:
+    """The first half of a file whose pixels do not compress."""
+    noise = np.random.default_rng(1).integers(0, 256, (50, 50, 3), np.uint8)
+    body = encoded(Image.fromarray(noise), format_)
+    return body[: len(body) // 2]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"text", id="text"),
+        pytest.param(half("PNG"), id="half a PNG"),
+        pytest.param(half("JPEG"), id="half a JPEG"),
+        pytest.param(half("WEBP"), id="half a WebP"),
+        pytest.param(
+            png((50, 50)).replace(b"IDAT", b"IDAX"), id="PNG whose pixels have another name"
+        ),
+        pytest.param(encoded(picture("P", (5, 3), 0), "GIF"), id="GIF"),
+    ],
+)
+def test_damaged_image_is_unreadable(body: bytes) -> None:
+    with pytest.raises(ImageFault, match=r"^the image is damaged: ") as caught:
+        decode(body)
+    assert caught.value.code is FaultCode.UNREADABLE
+
+
+def test_memory_that_runs_out_is_not_the_image_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image, "open", exhausted)
+    with pytest.raises(MemoryError):
+        decode(png())
+
+
+@pytest.mark.parametrize(
+    ("alphas", "opaque"),
+    [
+        pytest.param([255, 255], True, id="all"),
+        pytest.param([255, 254], False, id="all but a hair"),
+        pytest.param([0, 255], False, id="half"),
+    ],
+)
+def test_is_opaque(alphas: list[int], opaque: bool) -> None:
+    image = np.zeros((1, 2, 4), np.uint8)
+    image[0, :, 3] = alphas
+    assert is_opaque(image) is opaque
+
+
+@pytest.mark.parametrize(
+    ("rgba", "level", "seen"),
+    [
+        pytest.param((10, 20, 30, 255), 255, (10, 20, 30), id="opaque hides the background"),
+        pytest.param((10, 20, 30, 0), 255, (255, 255, 255), id="transparent on white"),
+        pytest.param((10, 20, 30, 0), 0, (0, 0, 0), id="transparent on black"),
+        pytest.param((255, 255, 255, 128), 255, (255, 255, 255), id="white on white is white"),
+        pytest.param((255, 255, 255, 128), 0, (128, 128, 128), id="half of white on black"),
+        pytest.param((0, 0, 0, 128), 255, (127, 127, 127), id="half of black on white"),
+        # (100 × 51 + 255 × 204 + 127) // 255, rounded to the nearest
+        pytest.param((100, 0, 255, 51), 255, (224, 204, 255), id="a fifth"),
+        pytest.param((1, 2, 3, 127), 0, (0, 1, 1), id="rounded"),
+        pytest.param((255, 255, 255, 255), 255, (255, 255, 255), id="as much as there is"),
+    ],
+)
+def test_on_background(
+    rgba: tuple[int, int, int, int], level: int, seen: tuple[int, int, int]
+) -> None:
+    image = np.full((2, 3, 4), rgba, np.uint8)
+    assert np.array_equal(on_background(image, level), np.full((2, 3, 3), seen))
+
+
+def test_on_background_rounds_to_the_nearest_for_every_value() -> None:
+    values, alphas = np.meshgrid(np.arange(256), np.arange(256))
+    image = np.stack([values, values, values, alphas], axis=-1).astype(np.uint8)
+    for level in (0, 255):
+        exact = (values * alphas + level * (255 - alphas)) / 255
+        seen = on_background(image, level)[..., 0].astype(float)
+        assert np.abs(seen - exact).max() <= 0.5
+
+
+@pytest.mark.parametrize("height", [1, 255, 256, 257, 600])
+def test_on_background_leaves_no_row_out(height: int) -> None:
+    image = np.zeros((height, 2, 4), np.uint8)
+    image[..., 0] = (np.arange(height) % 251)[:, None]
+    image[..., 3] = 255
+    assert np.array_equal(on_background(image, 0), image[..., :3])
+
+
+def bitmap_header(width: int, height: int, pixels: int) -> bytes:
+    def four(number: int) -> bytes:
+        return number.to_bytes(4, "little")
+
+    return (
+        b"BM" + four(54 + pixels) + four(0) + four(54)
+        + four(40) + four(width) + four(height) + b"\x01\0" + b"\x18\0"
+        + four(0) + four(pixels) + four(0) * 4
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("size", "rows"),
+    [
+        pytest.param((1, 1), [b"\x01\x02\x03" + b"\0"], id="1×1: one byte of padding"),
+        pytest.param(
+            (2, 2),
+            [b"\x07\x08\x09\x0a\x0b\x0c" + b"\0\0", b"\x01\x02\x03\x04\x05\x06" + b"\0\0"],
+            id="2×2: two bytes of padding, the last row first",
+        ),
+        pytest.param((4, 1), [bytes(range(1, 13))], id="4×1: no padding"),
+        pytest.param(
+            (5, 3),
+            [
+                bytes(range(31, 46)) + b"\0",
+                bytes(range(16, 31)) + b"\0",
+                bytes(range(1, 16)) + b"\0",
+            ],
+            id="5×3",
+        ),
+    ],
+)
+def test_bitmap_for_odiff(size: tuple[int, int], rows: list[bytes]) -> None:
+    width, height = size
+    image = np.arange(1, width * height * 3 + 1, dtype=np.uint8).reshape(height, width, 3)
+    pixels = b"".join(rows)
+    assert as_bitmap(image) == bitmap_header(width, height, len(pixels)) + pixels
+
+
+def test_bitmap_is_one_that_others_read_with_red_and_blue_exchanged() -> None:
+    image = np.arange(5 * 3 * 3, dtype=np.uint8).reshape(3, 5, 3)
+    with Image.open(io.BytesIO(as_bitmap(image))) as read:
+        assert np.array_equal(np.asarray(read)[..., ::-1], image)
+
+
+def test_bitmap_of_a_part_of_an_image_is_that_part() -> None:
+    image = np.arange(6 * 6 * 4, dtype=np.uint8).reshape(6, 6, 4)
+    part = image[1:4, 2:5, :3]
+    assert as_bitmap(part) == as_bitmap(np.ascontiguousarray(part))

@@ -1,0 +1,221 @@
+"""From two manifests to unique pairs, and from their answers to the result of every snapshot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelgate.comparison import Counts, Diff, Measured, Region, Snapshot, Status
+from pixelgate.errors import FaultCode, ImageFault
+from pixelgate.keys import BuildId
+from pixelgate.manifest import BuildManifest, parse
+from pixelgate.pipeline.plan import Pair, Plan, assemble, make_plan
+from pixelgate.policy import Policy
+from support.manifests import BUILD, body, build_of, digest, entry
+
+BASE = BuildId("shop", "b0")
+ENGINE = "odiff 4.5.0"
+BUILT_IN = Policy().fingerprint(ENGINE)
+CHANGED = Measured(Diff(3, 3, 9, (3, 3), (3, 3), (Region(0, 0, 3, 1, 3),)), "mask.png")
+EQUAL = Measured(Diff(0, 0, 9, (3, 3), (3, 3)), None)
+FAULT = ImageFault(FaultCode.UNREADABLE, "the file is empty")
+Answers = dict[Pair, Measured | ImageFault]
+
+
+def base_of(hashes: dict[str, int]) -> BuildManifest:
+    return build_of(hashes, BASE)
+
+
+def test_only_what_differs_is_compared() -> None:
+    plan = make_plan(
+        build_of({"same": 1, "other": 2, "new": 3}), base_of({"same": 1, "other": 4}), ENGINE
+    )
+    pair = Pair(digest(4), digest(2), BUILT_IN)
+    assert plan.pairs == {pair: Policy()}
+    assert plan.pair_of == {"other": pair}
+
+
+def test_equal_pairs_are_compared_once() -> None:
+    plan = make_plan(
+        build_of({"a": 2, "b": 2, "c": 2, "d": 3}),
+        base_of({"a": 1, "b": 1, "c": 9, "d": 1}),
+        ENGINE,
+    )
+    assert set(plan.pairs) == {
+        Pair(digest(1), digest(2), BUILT_IN),
+        Pair(digest(9), digest(2), BUILT_IN),
+        Pair(digest(1), digest(3), BUILT_IN),
+    }
+    assert plan.pair_of["a"] == plan.pair_of["b"] != plan.pair_of["c"]
+
+
+def test_one_pair_under_two_policies_is_two_pairs() -> None:
+    head = parse(body(images={"a": entry(2), "b": entry(2, policy={"antialiasing": False})}), BUILD)
+    plan = make_plan(head, base_of({"a": 1, "b": 1}), ENGINE)
+    strict = Policy(antialiasing=False)
+    assert plan.pairs == {
+        Pair(digest(1), digest(2), BUILT_IN): Policy(),
+        Pair(digest(1), digest(2), strict.fingerprint(ENGINE)): strict,
+    }
+
+
+def test_one_pair_under_two_tolerances_is_compared_once_and_judged_twice() -> None:
+    head = parse(
+        body(images={"a": entry(2), "b": entry(2, policy={"max_changed_pixels": 3})}), BUILD
+    )
+    plan = make_plan(head, base_of({"a": 1, "b": 1}), ENGINE)
+    [pair] = plan.pairs
+    snapshots = assemble(plan, {pair: CHANGED}, {})
+    assert snapshots["a"].status is Status.CHANGED
+    assert snapshots["b"].status is Status.UNCHANGED
+    assert snapshots["b"].measured is CHANGED
+    assert snapshots["b"].policy == {"max_changed_pixels": 3}
+
+
+def test_without_a_base_everything_is_added() -> None:
+    plan = make_plan(build_of({"a": 1, "b": 2}), None, ENGINE)
+    assert plan.pairs == {}
+    assert {n: s.status for n, s in assemble(plan, {}, {}).items()} == {
+        "a": Status.ADDED,
+        "b": Status.ADDED,
+    }
+
+
+def test_new_images_are_those_that_no_earlier_comparison_has_seen() -> None:
+    head = build_of({"same": 1, "differs": 5, "new": 4, "copy of new": 4, "renamed": 7})
+    plan = make_plan(head, base_of({"same": 1, "differs": 6, "old": 7, "gone": 8}), ENGINE)
+    assert plan.new_images() == [digest(4), digest(5)]
+    assert plan.names_of(digest(4)) == ["copy of new", "new"]
+
+
+def test_selective_upload_skips_what_it_lacks() -> None:
+    head = build_of({"a": 1}, selective=True, all_names=["a", "b"])
+    plan = make_plan(head, base_of({"a": 1, "b": 2, "c": 3}), ENGINE)
+    assert {n: s.status for n, s in assemble(plan, {}, {}).items()} == {
+        "a": Status.UNCHANGED,
+        "b": Status.SKIPPED,
+        "c": Status.REMOVED,
+    }
+
+
+def test_every_kind_of_snapshot_is_told_in_full() -> None:
+    head = parse(
+        body(
+            images={
+                "changed": entry(2, group="G"),
+                "passed": entry(4),
+                "errored": entry(6),
+                "added": entry(7),
+                "unreadable": entry(8),
+                "renamed": entry(9, display_name="R"),
+                "unchanged": entry(10),
+            }
+        ),
+        BUILD,
+    )
+    base = parse(
+        body(
+            BASE,
+            images={
+                "changed": entry(1, group="old group"),
+                "passed": entry(3),
+                "errored": entry(5),
+                "old name": entry(9, width=11),
+                "unchanged": entry(10),
+                "gone": entry(11, group="H"),
+            },
+        ),
+        BASE,
+    )
+    plan = make_plan(head, base, ENGINE)
+    answers: Answers = {
+        plan.pair_of["changed"]: CHANGED,
+        plan.pair_of["passed"]: EQUAL,
+        plan.pair_of["errored"]: FAULT,
+    }
+    size = (10, 20)
+    assert assemble(plan, answers, {"unreadable": FAULT}) == {
+        # Of a pair that was compared the sizes are those that were decoded.
+        "changed": Snapshot(
+            Status.CHANGED, digest(2), digest(1), (3, 3), (3, 3), CHANGED, details={"group": "G"}
+        ),
+        "passed": Snapshot(Status.UNCHANGED, digest(4), digest(3), (3, 3), (3, 3), EQUAL),
+        "errored": Snapshot(
+            Status.ERRORED,
+            digest(6),
+            digest(5),
+            size,
+            size,
+            reason="UNREADABLE: the file is empty",
+        ),
+        "added": Snapshot(Status.ADDED, digest(7), head_size=size),
+        "unreadable": Snapshot(
+            Status.ERRORED, digest(8), head_size=size, reason="UNREADABLE: the file is empty"
+        ),
+        "renamed": Snapshot(
+            Status.RENAMED,
+            digest(9),
+            digest(9),
+            size,
+            (11, 20),
+            previous_name="old name",
+            details={"display_name": "R"},
+        ),
+        "unchanged": Snapshot(Status.UNCHANGED, digest(10), digest(10), size, size),
+        "gone": Snapshot(
+            Status.REMOVED, base_sha256=digest(11), base_size=size, details={"group": "H"}
+        ),
+    }
+
+
+hashes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 4))
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    head = draw(hashes)
+    extra: dict[str, Any] = {"selective": draw(st.booleans())}
+    if draw(st.booleans()):
+        extra["all_names"] = [*head, *draw(st.sets(st.sampled_from("abcdefgh")))]
+    return make_plan(build_of(head, **extra), draw(st.none() | hashes.map(base_of)), ENGINE)
+
+
+def draw_answers(plan: Plan, data: st.DataObject) -> Answers:
+    possible: list[Measured | ImageFault] = [CHANGED, EQUAL, FAULT]
+    return {pair: data.draw(st.sampled_from(possible)) for pair in plan.pairs}
+
+
+@given(plans(), st.data())
+def test_every_name_survives(plan: Plan, data: st.DataObject) -> None:
+    answers = draw_answers(plan, data)
+    unreadable = data.draw(st.dictionaries(st.sampled_from("abcdefgh"), st.just(FAULT)))
+    snapshots = assemble(plan, answers, unreadable)
+
+    base = set(plan.base.images) if plan.base else set()
+    renamed_from = {s.previous_name for s in snapshots.values() if s.previous_name}
+    assert set(snapshots) == set(plan.head.images) | (base - renamed_from)
+    assert list(snapshots) == sorted(snapshots)
+    assert renamed_from <= base
+    counts = Counts.of(s.status for s in snapshots.values())
+    assert counts.total == len(snapshots)
+    assert len([s for s in snapshots.values() if s.base_sha256]) == len(base)
+
+
+@given(plans(), st.data())
+def test_what_an_answer_says_reaches_each_of_its_names(plan: Plan, data: st.DataObject) -> None:
+    answers = draw_answers(plan, data)
+    snapshots = assemble(plan, answers, {})
+    status = {id(CHANGED): Status.CHANGED, id(EQUAL): Status.UNCHANGED, id(FAULT): Status.ERRORED}
+    for name, pair in plan.pair_of.items():
+        assert snapshots[name].status is status[id(answers[pair])]
+    errored = [n for n, s in snapshots.items() if s.status is Status.ERRORED]
+    assert set(errored) <= set(plan.pair_of)
+
+
+def test_a_pair_without_an_answer_is_no_silent_pass() -> None:
+    plan = make_plan(build_of({"a": 2}), base_of({"a": 1}), ENGINE)
+    with pytest.raises(KeyError):
+        assemble(plan, {}, {})

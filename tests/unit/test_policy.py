@@ -1,0 +1,173 @@
+"""When a diff passes, and which diffs one policy shares with another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelgate import policy
+from pixelgate.errors import BadManifest
+from pixelgate.policy import Policy, Rectangle
+
+ENGINE = "odiff 4.5.0"
+# What the built-in policy is stored under. If this changes, every stored diff is made anew.
+BUILT_IN = "542f29b5b132439d"
+
+
+def test_built_in_policy_is_that_of_the_design() -> None:
+    assert Policy().as_json() == {
+        "structural_threshold": 0.15,
+        "sensitive_threshold": 0.0225,
+        "antialiasing": True,
+        "max_changed_pixels": 0,
+        "max_changed_ratio": 0.0,
+        "max_region_pixels": None,
+        "ignore_regions": (),
+    }
+
+
+@pytest.mark.parametrize(
+    ("set_here", "changed", "total", "largest", "passes"),
+    [
+        pytest.param({}, 0, 10_000, 0, True, id="nothing changed"),
+        pytest.param({}, 1, 40_000_000, 1, False, id="one pixel of very many is a change"),
+        pytest.param({"max_changed_pixels": 5}, 5, 100, 5, True, id="pixels: at the limit"),
+        pytest.param({"max_changed_pixels": 5}, 6, 100, 6, False, id="pixels: one more"),
+        pytest.param({"max_changed_ratio": 0.01}, 100, 10_000, 9, True, id="ratio: at the limit"),
+        pytest.param({"max_changed_ratio": 0.01}, 101, 10_000, 9, False, id="ratio: one more"),
+        # 0.29 × 100 is 28.999999999999996 to a computer.
+        pytest.param({"max_changed_ratio": 0.29}, 29, 100, 9, True, id="ratio: 29 of 100 are 0.29"),
+        pytest.param({"max_changed_ratio": 0.29}, 30, 100, 9, False, id="ratio: 30 of 100 are not"),
+        pytest.param({"max_changed_ratio": 1.0}, 100, 100, 100, True, id="ratio: everything"),
+        pytest.param({"max_region_pixels": 7}, 70, 100, 7, True, id="region: at the limit"),
+        pytest.param({"max_region_pixels": 7}, 8, 100, 8, False, id="region: one more"),
+        pytest.param({"max_region_pixels": 0}, 1, 100, 1, False, id="region: none allowed"),
+        pytest.param(
+            {"max_changed_pixels": 1, "max_changed_ratio": 0.5},
+            50,
+            100,
+            50,
+            True,
+            id="any one limit suffices: ratio",
+        ),
+        pytest.param(
+            {"max_changed_pixels": 9, "max_region_pixels": 1}, 9, 100, 9, True, id="… pixels"
+        ),
+        pytest.param(
+            {"max_changed_pixels": 1, "max_region_pixels": 9}, 90, 100, 9, True, id="… region"
+        ),
+        pytest.param(
+            {"max_changed_pixels": 1, "max_changed_ratio": 0.01, "max_region_pixels": 1},
+            2,
+            100,
+            2,
+            False,
+            id="past all of them",
+        ),
+    ],
+)
+def test_tolerates(
+    set_here: dict[str, Any], changed: int, total: int, largest: int, passes: bool
+) -> None:
+    assert Policy(**set_here).tolerates(changed, total, largest) is passes
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_ratio_that_a_person_computes_from_the_counts_passes(a: int, b: int) -> None:
+    changed, total = min(a, b), max(a, b)
+    assert Policy(max_changed_ratio=changed / total).tolerates(changed, total, changed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"structural_threshold": 0.16}, id="structural threshold"),
+        pytest.param({"sensitive_threshold": 0.02}, id="sensitive threshold"),
+        pytest.param({"antialiasing": False}, id="anti-aliasing"),
+        pytest.param({"ignore_regions": (Rectangle(0, 0, 1, 1),)}, id="ignored region"),
+    ],
+)
+def test_fingerprint_tells_apart_what_decides_the_mask(changes: dict[str, Any]) -> None:
+    assert Policy(**changes).fingerprint(ENGINE) != Policy().fingerprint(ENGINE)
+
+
+def test_fingerprint_tells_ignored_regions_apart() -> None:
+    regions = [Rectangle(*box) for box in ((0, 0, 1, 1), (1, 0, 1, 1), (0, 1, 1, 1), (0, 0, 2, 1))]
+    assert len({Policy(ignore_regions=(r,)).fingerprint(ENGINE) for r in regions}) == 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"max_changed_pixels": 9}, id="pixels"),
+        pytest.param({"max_changed_ratio": 0.5}, id="ratio"),
+        pytest.param({"max_region_pixels": 9}, id="region"),
+    ],
+)
+def test_fingerprint_leaves_tolerances_out(changes: dict[str, Any]) -> None:
+    assert Policy(**changes).fingerprint(ENGINE) == Policy().fingerprint(ENGINE)
+
+
+def test_fingerprint_tells_engines_apart() -> None:
+    assert Policy().fingerprint("odiff 4.5.1") != Policy().fingerprint(ENGINE)
+
+
+def test_fingerprint_tells_algorithms_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Policy().fingerprint(ENGINE)
+    monkeypatch.setattr(policy, "ALGORITHM", policy.ALGORITHM + 1)
+    assert Policy().fingerprint(ENGINE) != before
+
+
+def test_fingerprint_is_pinned() -> None:
+    assert Policy().fingerprint(ENGINE) == BUILT_IN
+
+
+def test_fingerprint_is_the_same_in_another_process() -> None:
+    program = f"from pixelgate.policy import Policy; print(Policy().fingerprint({ENGINE!r}))"
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "1234"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == BUILT_IN
+
+
+def test_overrides_replace_single_fields() -> None:
+    changed = Policy(max_changed_pixels=3).with_overrides({"antialiasing": False})
+    assert changed == Policy(max_changed_pixels=3, antialiasing=False)
+
+
+@pytest.mark.parametrize(
+    ("structural", "sensitive", "good"),
+    [
+        pytest.param(0.1, 0.1, True, id="equal"),
+        pytest.param(0.1, 0.05, True, id="in order"),
+        pytest.param(0.1, 0.11, False, id="the wrong way round"),
+    ],
+)
+def test_sensitive_threshold_may_not_lie_above_the_structural_one(
+    structural: float, sensitive: float, good: bool
+) -> None:
+    both = {"structural_threshold": structural, "sensitive_threshold": sensitive}
+    if good:
+        assert Policy().with_overrides(both) == Policy(structural, sensitive)
+    else:
+        with pytest.raises(BadManifest, match=r"^sensitive_threshold 0\.11 lies above"):
+            Policy().with_overrides(both)
+
+
+def test_differences_are_the_fields_that_differ() -> None:
+    own = Policy(max_changed_pixels=3, ignore_regions=(Rectangle(1, 2, 3, 4),))
+    assert own.differences(Policy()) == {
+        "max_changed_pixels": 3,
+        "ignore_regions": ({"x": 1, "y": 2, "width": 3, "height": 4},),
+    }
+    assert own.differences(own) == {}

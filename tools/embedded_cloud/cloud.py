@@ -1,0 +1,314 @@
+"""A local AWS in one process tree with our stack deployed in it, for the demo and for tests.
+
+    with EmbeddedCloud.start() as cloud:
+        cloud.client("s3").put_object(Bucket=cloud.bucket, Key=..., Body=...)
+
+It listens on 127.0.0.1 only, keeps everything in memory, and ends with its `with` block, with
+Ctrl-C, and with this process even when that is killed. Only the functions' logs stay.
+"""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from .deploy import Stack, deploy
+from .server import STATE_PATH
+
+ROOT = Path(__file__).parents[2]
+REGION = "us-east-1"
+START_SECONDS = 30
+LOGS_KEPT = 5  # of the latest clouds
+# To ourselves, whatever proxy the environment names.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class CloudFailed(Exception):
+    """The embedded cloud could not start or did not do what it should; the message says why."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A function's runtime process, for tests that hurt it."""
+
+    function: str
+    pid: int
+    request_id: str  # of the invocation in progress; empty when it waits for one
+    tmp: Path  # its temporary directory, as seen from here
+
+    def kill(self) -> None:
+        """As the kernel would: SIGKILL, in the middle of whatever it does."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Stop its clock: nothing runs until `resume`, but Lambda's time limit goes on."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+
+class EmbeddedCloud:
+    """A running cloud. Made by `start`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, work: Path, logs: Path) -> None:
+        self.endpoint_url = f"http://127.0.0.1:{port}"
+        self.region = REGION
+        self.log_dir = logs
+        self.stack = Stack("none", {}, {}, {})
+        self._process = process
+        self._work_dir = work
+        self._session = boto3.Session("test", "test", region_name=REGION)
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        build_dir: Path = ROOT / ".aws-sam" / "build",
+        parameters: Mapping[str, str] | None = None,
+        environment: Path = ROOT / ".tools" / "cloud",
+        isolation: str = "auto",
+        environments: int = 8,
+        retry_delay: float = 1.0,
+    ) -> Self:
+        """Start the cloud and deploy a built application in it.
+
+        Args:
+            build_dir: what `sam build` made, with its template.yaml.
+            parameters: the template's.
+            environment: the virtual environment made of requirements-cloud.txt.
+            isolation: of functions: "sandbox", "plain", or "auto" for the best this host allows.
+            environments: how many invocations run at once; further ones wait.
+            retry_delay: seconds before the first retry of an asynchronous invocation; the second
+                waits twice as long. (AWS: 60.)
+
+        Raises:
+            CloudFailed: it did not come up, or the build cannot run in it.
+            DeploymentFailed: the stack could not be created.
+        """
+        check(build_dir, environment)
+        work = Path(tempfile.mkdtemp(prefix="pixelgate-cloud-"))
+        logs = new_log_dir(build_dir.parent / "logs")
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))  # the server inherits it: nobody can take the port
+            port = listener.getsockname()[1]
+            options = {
+                "socket": listener.fileno(),
+                "endpoint": f"http://127.0.0.1:{port}",
+                "work-dir": work,
+                "log-dir": logs,
+                "isolation": isolation,
+                "environments": environments,
+                "retry-delay": retry_delay,
+            }
+            python = environment / "bin" / "python"
+            module = ["-m", f"{__package__}.server"]
+            flags = [f"--{name}={value}" for name, value in options.items()]
+            with (logs / "server.log").open("wb") as log:
+                process = subprocess.Popen(
+                    [python, *module, *flags],
+                    env=server_variables(port, work),
+                    stdin=subprocess.PIPE,  # its end tells the server to stop
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[listener.fileno()],
+                    start_new_session=True,  # Ctrl-C is for us alone, we stop it in order
+                )
+        cloud = cls(process, port, work, logs)
+        try:
+            cloud._wait_until_up()
+            cloud.deploy("pixelgate", build_dir, parameters or {})
+        except BaseException:
+            cloud.stop()
+            raise
+        return cloud
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every process and remove every file but the logs."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._work_dir, ignore_errors=True)
+
+    def deploy(self, stack_name: str, build_dir: Path, parameters: Mapping[str, str]) -> Stack:
+        """Create one more stack; the latest is what `bucket`, `table` and the like refer to."""
+        template = build_dir / "template.yaml"
+        clients = self.client("cloudformation"), self.client("s3")
+        self.stack = deploy(*clients, template, stack_name, parameters)
+        return self.stack
+
+    def configure(
+        self, function: str, variables: Mapping[str, str] | None = None, **settings: Any
+    ) -> None:
+        """Change a function of the stack, by its logical id.
+
+        Its next invocation starts in a new environment.
+
+        Args:
+            function: the logical id.
+            variables: environment variables to add or replace.
+            settings: as UpdateFunctionConfiguration takes them, such as Timeout=5.
+        """
+        client, name = self.client("lambda"), self.stack.resources[function]
+        if variables:
+            present = client.get_function_configuration(FunctionName=name)["Environment"]
+            settings["Environment"] = {"Variables": {**present["Variables"], **variables}}
+        client.update_function_configuration(FunctionName=name, **settings)
+
+    @property
+    def bucket(self) -> str:
+        """The name of the stack's one bucket."""
+        return self.stack.only("AWS::S3::Bucket")
+
+    @property
+    def table(self) -> str:
+        """The name of the stack's one table."""
+        return self.stack.only("AWS::DynamoDB::Table")
+
+    @property
+    def isolation(self) -> str:
+        """How functions are kept apart from this host, and why not better."""
+        return str(self._state()["isolation"])
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this cloud."""
+        make: Any = self._session.client  # its stubs want a literal
+        return make(service, endpoint_url=self.endpoint_url, config=Config(proxies={}))
+
+    def variables(self) -> dict[str, str]:
+        """Environment variables that point AWS's tools and SDKs at this cloud."""
+        return {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+        }
+
+    def logs(self, function: str = "") -> str:
+        """What the functions have logged; one function, by its logical id, or all."""
+        name = self.stack.resources[function] if function else "*"
+        files = sorted(self.log_dir.glob(f"{name}.log"))
+        return "".join(file.read_text() for file in files if file.name != "server.log")
+
+    def workers(self, function: str = "") -> list[Worker]:
+        """The runtime processes that are up; of one function, by its logical id, or all."""
+        wanted = self.stack.resources[function] if function else ""
+        found = [Worker(**{**one, "tmp": Path(one["tmp"])}) for one in self._state()["workers"]]
+        return [one for one in found if wanted in ("", one.function)]
+
+    def wait_until_idle(self, seconds: float = 60, settled: float = 0.3) -> None:
+        """Wait until no invocation runs and no event waits for a retry, for a moment at least.
+
+        Raises:
+            CloudFailed: it was still busy after so many seconds.
+        """
+        end = time.monotonic() + seconds
+        idle_since = None
+        while True:
+            state, now = self._state(), time.monotonic()
+            if state["pending"] or state["running"]:
+                idle_since = None
+            elif idle_since is None:
+                idle_since = now
+            elif now - idle_since >= settled:
+                return
+            if now > end:
+                raise CloudFailed(f"still busy after {seconds} s: {state}; logs in {self.log_dir}")
+            time.sleep(0.05)
+
+    def _wait_until_up(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                self._state()
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                time.sleep(0.02)
+            else:
+                return
+        status = self._process.poll()
+        what = f"ended with status {status}" if status is not None else "does not answer"
+        lines = (self.log_dir / "server.log").read_text(errors="replace").splitlines()
+        last = "\n".join(f"  {line}" for line in lines[-15:])
+        raise CloudFailed(f"the embedded cloud's server {what}; it said:\n{last}")
+
+    def _state(self) -> dict[str, Any]:
+        with DIRECT.open(self.endpoint_url + STATE_PATH, timeout=10) as answer:
+            return dict(json.load(answer))
+
+
+def check(build_dir: Path, environment: Path) -> None:
+    """Refuse what cannot run, in words, before anything is started."""
+    if sys.platform != "linux":
+        raise CloudFailed("the embedded cloud runs what was built for Lambda, on Linux only")
+    if not (build_dir / "template.yaml").exists():
+        raise CloudFailed(f"{build_dir} has no template.yaml: build it first, with `make build`")
+    libraries = [path.name for path in environment.glob("lib/python3.*")]
+    if len(libraries) != 1:
+        raise CloudFailed(f"{environment} is missing: `make .tools/cloud/.done` makes it")
+    version = libraries[0].removeprefix("python")
+    ours = f"cpython-{version.replace('.', '')}-{platform.machine()}-linux-gnu"
+    # Compiled modules bear what they were built for: _imaging.cpython-313-x86_64-linux-gnu.so
+    theirs = {path.name.split(".")[-2] for path in build_dir.rglob("*.cpython-*.so")}
+    if theirs - {ours}:
+        raise CloudFailed(
+            f"{build_dir} was built for {', '.join(sorted(theirs))}; {environment} is {ours}:"
+            f" build again, with LAMBDA_PYTHON={version}"
+        )
+
+
+def new_log_dir(parent: Path) -> Path:
+    """A directory for one cloud's logs; those of old clouds go."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for old in sorted(parent.iterdir())[: -LOGS_KEPT + 1]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
+
+
+def server_variables(port: int, work_dir: Path) -> dict[str, str]:
+    """The server's environment: nothing of ours that could lead it elsewhere."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "HOME": str(work_dir),
+        "TMPDIR": str(work_dir),
+        # The rest is MiniStack's.
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # server/pool.py limits and queues instead
+        "IOT_MTLS_ENABLED": "0",  # no listener of its own
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": "unix:///nowhere",  # leave the developer's containers alone
+    }

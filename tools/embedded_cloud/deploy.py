@@ -1,0 +1,152 @@
+"""A built SAM application becomes a stack, as `sam deploy` would have it, in about a second."""
+
+import hashlib
+import io
+import json
+import os
+import stat
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+ARTEFACTS = "embedded-cloud-artefacts"  # the bucket that code is deployed from
+LOCAL_FILES = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+    "AWS::Serverless::StateMachine": "DefinitionUri",
+}
+
+
+class DeploymentFailed(Exception):
+    """The stack was not created; the message has the reasons."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a deployment has made."""
+
+    name: str
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]  # logical id → physical id
+    types: Mapping[str, str]  # logical id → type
+
+    def only(self, resource_type: str) -> str:
+        """The physical id of the one resource of a type."""
+        ids = [self.resources[name] for name, kind in self.types.items() if kind == resource_type]
+        if len(ids) != 1:
+            raise LookupError(f"stack {self.name} has {len(ids)} resources of type {resource_type}")
+        return ids[0]
+
+
+def deploy(
+    cloudformation: "CloudFormationClient",
+    s3: "S3Client",
+    template: Path,
+    stack_name: str,
+    parameters: Mapping[str, str],
+) -> Stack:
+    """Upload what a built template refers to, create the stack, wait until it is there."""
+    body = yaml.load(template.read_text(), TemplateLoader)  # noqa: S506 — a safe loader
+    upload_local_files(s3, template.parent, body)
+    cloudformation.create_stack(
+        StackName=stack_name,
+        TemplateBody=json.dumps(body),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        OnFailure="DO_NOTHING",
+    )
+    while True:
+        stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+        if not stack["StackStatus"].endswith("IN_PROGRESS"):
+            break
+        time.sleep(0.05)
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        reasons = "\n".join(failures(cloudformation, stack_name))
+        raise DeploymentFailed(f"stack {stack_name} is {stack['StackStatus']}\n{reasons}")
+    found = cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]
+    return Stack(
+        name=stack_name,
+        outputs={one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])},
+        resources={one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found},
+        types={one["LogicalResourceId"]: one["ResourceType"] for one in found},
+    )
+
+
+def upload_local_files(s3: "S3Client", directory: Path, template: dict[str, Any]) -> None:
+    """Put code beside the template into a bucket, and its place there into the template."""
+    s3.create_bucket(Bucket=ARTEFACTS)
+    present: set[str] = set()
+    for resource in template["Resources"].values():
+        field = LOCAL_FILES.get(resource["Type"], "")
+        source = resource.get("Properties", {}).get(field)
+        if not isinstance(source, str):
+            continue
+        path = directory / source
+        if not path.exists():
+            raise DeploymentFailed(f"the template refers to {path}, which was not built")
+        key = digest(path)
+        if key not in present:  # two functions may have the same code, and packing is slow
+            content = packed(path) if path.is_dir() else path.read_bytes()
+            s3.put_object(Bucket=ARTEFACTS, Key=key, Body=content)
+            present.add(key)
+        resource["Properties"][field] = {"Bucket": ARTEFACTS, "Key": key}
+
+
+def digest(path: Path) -> str:
+    """What a file or a directory is: names, modes and content."""
+    found = hashlib.sha256()
+    for file in sorted(map(str, path.rglob("*") if path.is_dir() else [path])):
+        mode = os.stat(file).st_mode
+        found.update(f"{file.removeprefix(str(path))} {mode}\n".encode())
+        if stat.S_ISREG(mode):
+            with open(file, "rb") as content:
+                found.update(content.read())
+    return found.hexdigest()
+
+
+def packed(directory: Path) -> bytes:
+    """The directory as an archive that keeps file modes; stored, as it travels no further."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as into:
+        for path in directory.rglob("*"):
+            into.write(path, path.relative_to(directory))
+    return archive.getvalue()
+
+
+def failures(cloudformation: "CloudFormationClient", stack_name: str) -> Iterator[str]:
+    """Why resources were not created, first cause first."""
+    events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
+    for event in reversed(events):
+        if event["ResourceStatus"].endswith("FAILED"):
+            reason = event.get("ResourceStatusReason", "no reason given")
+            yield f"  {event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags: !Ref x is {"Ref": x}."""
+
+
+def long_form(loader: TemplateLoader, name: str, node: yaml.Node) -> dict[str, Any]:
+    """What a short tag stands for."""
+    value: Any
+    if isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = node.value
+    if name == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
+
+
+TemplateLoader.add_multi_constructor("!", long_form)

@@ -1,0 +1,100 @@
+"""The server process: MiniStack on a socket it is given, until its standard input closes.
+
+Its parent holds the other end of that pipe, so it ends with its parent, however that one ends.
+(PR_SET_PDEATHSIG would not do: it fires when the *thread* that started the child ends.)
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import ministack.app  # type: ignore[import-not-found]
+from hypercorn.asyncio import serve  # type: ignore[import-not-found]
+from hypercorn.config import Config  # type: ignore[import-not-found]
+
+from . import STATE_PATH
+from .environment import Host
+from .functions import Functions
+from .isolation import choose
+from .packages import Packages, lambda_runtime
+from .pool import Pool
+
+log = logging.getLogger("embedded_cloud")
+
+
+def main() -> None:
+    """Serve."""
+    options = parsed(sys.argv[1:])
+    isolation = choose(options.isolation, options.work_dir)
+    log.info("functions run in: %s", isolation.description)
+    homes = options.work_dir / "tmp"
+    homes.mkdir()
+    pool = Pool(Host(lambda_runtime(), isolation, homes, options.log_dir), options.environments)
+    packages = Packages(options.work_dir / "packages")
+    functions = Functions(pool, packages, options.endpoint, options.retry_delay)
+    functions.take_over()
+
+    def stop() -> None:
+        pool.close()
+        shutil.rmtree(options.work_dir, ignore_errors=True)
+        os._exit(0)  # nothing that MiniStack holds is worth waiting for
+
+    def stop_with_parent() -> None:
+        sys.stdin.buffer.read()
+        stop()
+
+    # In a thread, since the main one may hold the very lock that stopping needs.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop).start())
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+
+    def state() -> dict[str, Any]:
+        return {
+            "isolation": isolation.description,
+            "pending": functions.pending,
+            "running": pool.running,
+            "workers": pool.workers(),
+        }
+
+    config = Config()
+    config.bind = [f"fd://{options.socket}"]
+    config.keep_alive_timeout = 75
+    asyncio.run(serve(with_state(state), config, shutdown_trigger=asyncio.Event().wait))
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    """The command line, which cloud.py writes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--work-dir", type=Path, required=True)
+    parser.add_argument("--log-dir", type=Path, required=True)
+    parser.add_argument("--isolation", choices=["auto", "sandbox", "plain"], required=True)
+    parser.add_argument("--environments", type=int, required=True)
+    parser.add_argument("--retry-delay", type=float, required=True)
+    return parser.parse_args(arguments)
+
+
+def with_state(state: Callable[[], dict[str, Any]]) -> Callable[..., Awaitable[None]]:
+    """MiniStack's application, and one more page: what the functions are doing."""
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope.get("path") != STATE_PATH:
+            await ministack.app.app(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(state()).encode()})
+
+    return app
+
+
+if __name__ == "__main__":
+    main()

@@ -487,20 +487,6 @@ def test_whole_surrogate_pairs_are_letters_like_others() -> None:
     }
 
 
-@pytest.mark.parametrize("depth", [500, 900, 1_000, 1_100, 3_000, 8_000, 30_000])
-@pytest.mark.parametrize("leaf", ["1", '"\\ud83d\\udc4d"'], ids=["number", "emoji"])
-def test_nesting_however_deep_is_accepted_or_refused(depth: int, leaf: str) -> None:
-    # What is accepted has to be written again, in comparison.json.
-    nested = '{"a":' * depth + leaf + "}" * depth
-    raw = body(**image(context={"a": 0})).replace(b'{"a": 0}', nested.encode())
-    try:
-        accepted = parse(raw, BUILD)
-    except BadManifest as error:
-        assert str(error) == "the manifest is nested too deep"  # noqa: PT017 - either is right
-    else:
-        assert len(json.dumps(accepted.images["a.png"].details)) > 5 * depth
-
-
 def test_number_past_all_floats_is_refused() -> None:
     # It reads as infinity, which comparison.json could not hold.
     raw = body(**image(context={"dpr": 1})).replace(b'"dpr": 1', b'"dpr": 1e999')
@@ -617,10 +603,11 @@ def test_key_that_is_no_id_is_refused_even_if_the_manifest_agrees(build: BuildId
     assert refusal(json.dumps(fields(build)).encode(), build).startswith(("project: ", "build: "))
 
 
-@pytest.mark.parametrize("depth", [33, 900, 5_000])
-def test_deep_context_is_refused(depth: int) -> None:
+@pytest.mark.parametrize("depth", [33, 500, 900, 1_000, 1_100, 3_000, 8_000, 30_000])
+@pytest.mark.parametrize("leaf", [b"1", b'"\\ud83d\\udc4d"'], ids=["number", "emoji"])
+def test_deep_context_is_refused(depth: int, leaf: bytes) -> None:
     """What can be read may still be too deep to be written into comparison.json."""
-    deep = b'{"a":' * depth + b"1" + b"}" * depth
+    deep = b'{"a":' * depth + leaf + b"}" * depth
     text = body(images={"a.png": entry(context="DEEP")}).replace(b'"DEEP"', deep)
     assert "deep" in refusal(text)
 

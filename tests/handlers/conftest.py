@@ -15,6 +15,7 @@ from moto import mock_aws
 
 from pixelgate import keys
 from pixelgate.keys import BuildId
+from support.aws import REGION, make_bucket, make_table
 from support.world import sha
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 EVENTS = Path(__file__).parents[2] / "events"
-BUCKET, TABLE, REGION = "pixelgate-test", "pixelgate-test", "us-east-1"
 
 
 @dataclass
@@ -45,12 +45,16 @@ class Account:
 
     s3: S3Client
     dynamodb: DynamoDBClient
+    bucket: str
+    table: str
     compare: ModuleType
     sweep: ModuleType
 
     def upload(self, build: BuildId, images: dict[str, bytes], **fields: Any) -> None:
         for body in images.values():
-            self.s3.put_object(Bucket=BUCKET, Key=keys.image(build.project, sha(body)), Body=body)
+            self.s3.put_object(
+                Bucket=self.bucket, Key=keys.image(build.project, sha(body)), Body=body
+            )
         manifest = {
             "project": build.project,
             "build": build.build,
@@ -65,17 +69,17 @@ class Account:
         self.put(keys.uploaded_manifest(build), json.dumps(manifest).encode())
 
     def put(self, key: str, body: bytes) -> None:
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def read(self, key: str) -> bytes:
-        return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def status(self, build: BuildId) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(self.read(keys.status(build)))
         return status
 
     def keys(self) -> list[str]:
-        return [o["Key"] for o in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+        return [o["Key"] for o in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
 
 
 def event(name: str) -> dict[str, Any]:
@@ -89,8 +93,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": REGION,
-        "PIXELGATE_BUCKET": BUCKET,
-        "PIXELGATE_TABLE": TABLE,
         "PIXELGATE_COMPARE_FUNCTION": "compare",
         "POWERTOOLS_SERVICE_NAME": "pixelgate",
         "POWERTOOLS_METRICS_NAMESPACE": "Pixelgate",
@@ -99,37 +101,15 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setenv(name, value)
     with mock_aws():
         s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-        s3.create_bucket(Bucket=BUCKET)
-        dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-                {"AttributeName": "unfinished", "AttributeType": "S"},
-                {"AttributeName": "lease_until", "AttributeType": "N"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "unfinished",
-                    "KeySchema": [
-                        {"AttributeName": "unfinished", "KeyType": "HASH"},
-                        {"AttributeName": "lease_until", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        bucket, table = make_bucket(s3), make_table(dynamodb)
+        monkeypatch.setenv("PIXELGATE_BUCKET", bucket)
+        monkeypatch.setenv("PIXELGATE_TABLE", table)
         # Imported here: Powertools reads its settings when a handler's module is imported.
         from pixelgate.handlers import compare, sweep
 
         compare.service.cache_clear()
         sweep.records.cache_clear()
-        yield Account(s3, dynamodb, compare, sweep)
+        yield Account(s3, dynamodb, bucket, table, compare, sweep)
         compare.service().pool.close()  # type: ignore[attr-defined]
         compare.service.cache_clear()
         sweep.records.cache_clear()

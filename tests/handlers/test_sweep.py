@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.conftest import TABLE, Account, Context, event
+from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, png
 from pixelgate.keys import BuildId
 
@@ -32,7 +32,7 @@ def age(account: Account, head: str, base: str, seconds: float) -> None:
     """Makes a comparison look as if nothing had moved for so long."""
     then = str(time.time() - seconds)
     account.dynamodb.update_item(
-        TableName=TABLE,
+        TableName=account.table,
         Key={"pk": {"S": "web"}, "sk": {"S": f"comparison/{head}/{base}"}},
         UpdateExpression="SET updated = :then, lease_until = :then",
         ExpressionAttributeValues={":then": {"N": then}},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pixelgate import manifest
+from pixelgate import manifest, manifest_schema
 from pixelgate.errors import BadManifest
 from pixelgate.keys import BuildId
 from pixelgate.manifest import BuildManifest, Image, check_name, parse
@@ -370,7 +370,7 @@ def test_manifest_over_its_size_is_refused_unread(monkeypatch: pytest.MonkeyPatc
 
 def test_size_limits_are_those_of_the_design() -> None:
     assert manifest.MAX_BYTES == 256 * 1024 * 1024
-    assert manifest.MAX_IMAGES == 100_000
+    assert manifest_schema.MAX_IMAGES == 100_000
     assert manifest.MAX_NAME_BYTES == 1_024
 
 

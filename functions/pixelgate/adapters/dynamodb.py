@@ -13,19 +13,25 @@ it into the sparse index of that name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from pixelgate.adapters.dynamodb_items import (
+    build_key,
+    build_record,
+    comparison_id,
+    comparison_key,
+    comparison_record,
+    from_item,
+    to_item,
+)
 from pixelgate.errors import AlreadyFinished, BuildConflict, ErrorCode, HeldByOther, LeaseLost
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, Result, State
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 INDEX = "unfinished"
 _UNFINISHED = "yes"
@@ -50,9 +56,6 @@ FRESH_BUILD = (
     " OR manifest_sha256 = :manifest_sha256"
 )
 
-_to_item = TypeSerializer().serialize
-_from_item = TypeDeserializer().deserialize
-
 
 class DynamoLedger:
     """The ledger in one table."""
@@ -65,7 +68,7 @@ class DynamoLedger:
         """Accepts a build: first its commit's entry, then the build, whose item decides."""
         self._client.put_item(
             TableName=self._table,
-            Item=_item(
+            Item=to_item(
                 {
                     "pk": build.id.project,
                     "sk": f"commit/{build.commit}/{build.id.build}",
@@ -75,7 +78,7 @@ class DynamoLedger:
         )
         try:
             stored = self._update(
-                _build_key(build.id),
+                build_key(build.id),
                 "SET manifest_sha256 = :manifest_sha256, #commit = :commit, "
                 "created = if_not_exists(created, :created) "
                 "REMOVE error_code, error_message, updated, expires_at",
@@ -91,13 +94,13 @@ class DynamoLedger:
             raise BuildConflict(
                 f"{build.id} was uploaded before with another manifest"
             ) from refused
-        return _build_record(build.id, stored)
+        return build_record(build.id, stored)
 
     def reject(self, build: BuildId, message: str, now: float) -> None:
         """Records a wrong manifest on the build's item, unless a right one is there."""
         try:
             self._update(
-                _build_key(build),
+                build_key(build),
                 "SET error_code = :code, error_message = :message, updated = :now, "
                 "expires_at = :expires_at",
                 "attribute_not_exists(manifest_sha256)",
@@ -113,18 +116,18 @@ class DynamoLedger:
 
     def build(self, build: BuildId) -> BuildRecord | None:
         """The accepted build of that id."""
-        item = self._get(_build_key(build))
-        return _build_record(build, item) if item and "manifest_sha256" in item else None
+        item = self._get(build_key(build))
+        return build_record(build, item) if item and "manifest_sha256" in item else None
 
     def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
         """The accepted builds of a commit, newest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :commit)",
-            ExpressionAttributeValues=_item({":pk": project, ":commit": f"commit/{commit}/"}),
+            ExpressionAttributeValues=to_item({":pk": project, ":commit": f"commit/{commit}/"}),
             ConsistentRead=True,
         )
-        names = [_values(item)["build"] for page in pages for item in page["Items"]]
+        names = [from_item(item)["build"] for page in pages for item in page["Items"]]
         found = [b for name in names if (b := self.build(BuildId(project, name)))]
         # An entry is written before its build is decided; one that was refused leaves its entry.
         found = [b for b in found if b.commit == commit]
@@ -134,7 +137,7 @@ class DynamoLedger:
         """Decides the baseline once; who comes second gets the first one's decision."""
         try:
             self._update(
-                _build_key(build),
+                build_key(build),
                 "SET baseline = :build, baseline_reason = :reason",
                 "attribute_exists(pk) AND attribute_not_exists(baseline)",
                 {":build": baseline.build, ":reason": baseline.reason},
@@ -152,7 +155,7 @@ class DynamoLedger:
         """One conditional write creates the item in PROCESSING or takes it over."""
         try:
             item = self._update(
-                _comparison_key(comparison),
+                comparison_key(comparison),
                 "SET #state = :processing, execution = :execution, lease_until = :lease_until, "
                 "updated = :now, created = if_not_exists(created, :now), "
                 "baseline_reason = :reason, unfinished = :unfinished "
@@ -173,7 +176,7 @@ class DynamoLedger:
                 names={"#state": "state"},
             )
         except _Refused as refused:
-            old = _comparison_record(comparison, refused.item)
+            old = comparison_record(comparison, refused.item)
             if old.execution == execution:
                 return old  # the SDK sent our write twice: the first answer was lost on the way
             if old.finished:
@@ -182,7 +185,7 @@ class DynamoLedger:
                 f"{comparison} is being processed by execution {old.execution}, "
                 f"which holds the lease for another {old.lease_until - now:.0f} s"
             ) from refused
-        return _comparison_record(comparison, item)
+        return comparison_record(comparison, item)
 
     def heartbeat(self, claim: ComparisonRecord, now: float, lease_until: float) -> None:
         """Prolongs the lease."""
@@ -216,7 +219,7 @@ class DynamoLedger:
             },
             now,
         )
-        return _comparison_record(claim.id, item)
+        return comparison_record(claim.id, item)
 
     def fail(self, claim: ComparisonRecord, failure: Failure, now: float) -> ComparisonRecord:
         """PROCESSING → FAILED; a later claim counts its attempts from one again."""
@@ -234,13 +237,13 @@ class DynamoLedger:
             },
             now,
         )
-        return _comparison_record(claim.id, item)
+        return comparison_record(claim.id, item)
 
     def settle(self, record: ComparisonRecord) -> None:
         """Takes a finished item out of the index, unless a new claim has begun."""
         try:
             self._update(
-                _comparison_key(record.id),
+                comparison_key(record.id),
                 "REMOVE unfinished",
                 "#state <> :processing AND execution = :execution",
                 {":processing": State.PROCESSING, ":execution": record.execution},
@@ -251,8 +254,8 @@ class DynamoLedger:
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
         """The record of a comparison."""
-        item = self._get(_comparison_key(comparison))
-        return _comparison_record(comparison, item) if item else None
+        item = self._get(comparison_key(comparison))
+        return comparison_record(comparison, item) if item else None
 
     def unfinished(self, lease_before: float) -> Iterable[ComparisonRecord]:
         """Reads the index, whose order is by lease."""
@@ -260,12 +263,12 @@ class DynamoLedger:
             TableName=self._table,
             IndexName=INDEX,
             KeyConditionExpression="unfinished = :yes AND lease_until < :before",
-            ExpressionAttributeValues=_item({":yes": _UNFINISHED, ":before": lease_before}),
+            ExpressionAttributeValues=to_item({":yes": _UNFINISHED, ":before": lease_before}),
         )
         for page in pages:
             for item in page["Items"]:
-                values = _values(item)
-                yield _comparison_record(_comparison_id(values), values)
+                values = from_item(item)
+                yield comparison_record(comparison_id(values), values)
 
     def _finish(
         self,
@@ -278,7 +281,7 @@ class DynamoLedger:
         try:
             return self._owned_update(claim, update, {**values, ":state": state}, now)
         except LeaseLost:
-            stored = self._get(_comparison_key(claim.id)) or {}
+            stored = self._get(comparison_key(claim.id)) or {}
             if stored.get("execution") == claim.execution and stored.get("state") == state:
                 return stored  # the SDK sent our write twice: the first answer was lost
             raise
@@ -288,7 +291,7 @@ class DynamoLedger:
     ) -> dict[str, Any]:
         try:
             return self._update(
-                _comparison_key(claim.id),
+                comparison_key(claim.id),
                 update.replace("SET ", "SET updated = :now, ", 1),
                 OWNED,
                 {
@@ -316,10 +319,10 @@ class DynamoLedger:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_item(key),
+                Key=to_item(key),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeValues=_item(values),
+                ExpressionAttributeValues=to_item(values),
                 **({"ExpressionAttributeNames": names} if names else {}),  # type: ignore[arg-type]
                 ReturnValues="ALL_NEW",
                 # Saves the read that would tell who holds it, and the race in that read.
@@ -328,12 +331,12 @@ class DynamoLedger:
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
                 raise
-            raise _Refused(_values(error.response.get("Item", {}))) from error  # type: ignore[arg-type]
-        return _values(answer["Attributes"])
+            raise _Refused(from_item(error.response.get("Item", {}))) from error  # type: ignore[arg-type]
+        return from_item(answer["Attributes"])
 
     def _get(self, key: Mapping[str, str]) -> dict[str, Any] | None:
-        answer = self._client.get_item(TableName=self._table, Key=_item(key), ConsistentRead=True)
-        return _values(answer["Item"]) if "Item" in answer else None
+        answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
 
 
 class _Refused(Exception):
@@ -342,65 +345,3 @@ class _Refused(Exception):
     def __init__(self, item: dict[str, Any]) -> None:
         super().__init__("the condition does not hold")
         self.item = item
-
-
-def _build_key(build: BuildId) -> dict[str, str]:
-    return {"pk": build.project, "sk": f"build/{build.build}"}
-
-
-def _comparison_key(comparison: ComparisonId) -> dict[str, str]:
-    c = comparison
-    return {"pk": c.project, "sk": f"comparison/{c.head}/{c.base}"}
-
-
-def _comparison_id(values: Mapping[str, Any]) -> ComparisonId:
-    _, head, base = values["sk"].split("/")
-    return ComparisonId(values["pk"], head, base)
-
-
-def _item(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
-    """DynamoDB takes decimals, not floats."""
-    return {
-        name: _to_item(Decimal(repr(value)) if isinstance(value, float) else value)
-        for name, value in values.items()
-    }
-
-
-def _values(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
-    return {name: _from_item(value) for name, value in item.items()}
-
-
-def _build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
-    baseline = None
-    if "baseline" in item:
-        baseline = Baseline(item["baseline"], item["baseline_reason"])
-    return BuildRecord(
-        id=build,
-        commit=item["commit"],
-        manifest_sha256=item["manifest_sha256"],
-        created=float(item["created"]),
-        baseline=baseline,
-    )
-
-
-def _comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> ComparisonRecord:
-    code = item.get("error_code")
-    return ComparisonRecord(
-        id=comparison,
-        state=State(item["state"]),
-        execution=item["execution"],
-        lease_until=float(item["lease_until"]),
-        attempts=int(item["attempts"]),
-        claims=int(item["claims"]),
-        created=float(item["created"]),
-        updated=float(item["updated"]),
-        baseline_reason=item["baseline_reason"],
-        verdict=item.get("verdict"),
-        counts={name: int(n) for name, n in item.get("counts", {}).items()},
-        comparison_key=item.get("comparison_key"),
-        report_key=item.get("report_key"),
-        error_code=ErrorCode(code) if code else None,
-        error_message=item.get("error_message"),
-        retryable=bool(item.get("retryable", False)),
-        settled="unfinished" not in item,
-    )

@@ -1,0 +1,87 @@
+"""How builds and comparisons look as DynamoDB items, there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from pixelgate.errors import ErrorCode
+from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, State
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def build_key(build: BuildId) -> dict[str, str]:
+    """The key of a build's item."""
+    return {"pk": build.project, "sk": f"build/{build.build}"}
+
+
+def comparison_key(comparison: ComparisonId) -> dict[str, str]:
+    """The key of a comparison's item."""
+    c = comparison
+    return {"pk": c.project, "sk": f"comparison/{c.head}/{c.base}"}
+
+
+def comparison_id(values: Mapping[str, Any]) -> ComparisonId:
+    """Which comparison an item of the index is."""
+    _, head, base = values["sk"].split("/")
+    return ComparisonId(values["pk"], head, base)
+
+
+def to_item(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
+    """DynamoDB takes decimals, not floats."""
+    return {
+        name: _serialize(Decimal(repr(value)) if isinstance(value, float) else value)
+        for name, value in values.items()
+    }
+
+
+def from_item(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
+    """An item's values; its numbers are decimals."""
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
+    """The build that an item tells of."""
+    baseline = None
+    if "baseline" in item:
+        baseline = Baseline(item["baseline"], item["baseline_reason"])
+    return BuildRecord(
+        id=build,
+        commit=item["commit"],
+        manifest_sha256=item["manifest_sha256"],
+        created=float(item["created"]),
+        baseline=baseline,
+    )
+
+
+def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> ComparisonRecord:
+    """The comparison that an item tells of."""
+    code = item.get("error_code")
+    return ComparisonRecord(
+        id=comparison,
+        state=State(item["state"]),
+        execution=item["execution"],
+        lease_until=float(item["lease_until"]),
+        attempts=int(item["attempts"]),
+        claims=int(item["claims"]),
+        created=float(item["created"]),
+        updated=float(item["updated"]),
+        baseline_reason=item["baseline_reason"],
+        verdict=item.get("verdict"),
+        counts={name: int(n) for name, n in item.get("counts", {}).items()},
+        comparison_key=item.get("comparison_key"),
+        report_key=item.get("report_key"),
+        error_code=ErrorCode(code) if code else None,
+        error_message=item.get("error_message"),
+        retryable=bool(item.get("retryable", False)),
+        settled="unfinished" not in item,
+    )

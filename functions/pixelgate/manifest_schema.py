@@ -1,0 +1,192 @@
+"""The fields of a build manifest as pydantic models: types, ranges, and what rules them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from pixelgate.policy import Policy, Rectangle
+
+MAX_IMAGES = 100_000
+_SHOWN_PROBLEMS = 10
+_MAX_DEPTH = 32
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class _Model(BaseModel):
+    # Unknown fields are kept aside and become warnings: a newer CLI may send more than we know,
+    # but "base_comit" must not vanish without a word.
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+
+class Region(_Model):
+    """A box in which differences do not count."""
+
+    model_config = ConfigDict(extra="forbid")
+    x: Count
+    y: Count
+    width: Pixels
+    height: Pixels
+
+
+class PolicyOverrides(_Model):
+    """The policy fields that a project or an image sets; a misspelt one is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+    structural_threshold: Share | None = None
+    sensitive_threshold: Share | None = None
+    antialiasing: bool | None = None
+    max_changed_pixels: Count | None = None
+    max_changed_ratio: Share | None = None
+    max_region_pixels: Count | None = None
+    ignore_regions: list[Region] | None = Field(default=None, max_length=1_000)
+
+    def on(self, policy: Policy) -> Policy:
+        """The given policy with what is set here.
+
+        Raises:
+            BadManifest: the fields contradict one another.
+        """
+        set_here = {k: v for k, v in self.model_dump().items() if v is not None}
+        if "ignore_regions" in set_here:
+            set_here["ignore_regions"] = tuple(Rectangle(**r) for r in set_here["ignore_regions"])
+        return policy.with_overrides(set_here) if set_here else policy
+
+
+class ImageFields(_Model):
+    """One snapshot: which bytes it is, how large, and what to show beside it."""
+
+    sha256: Sha256
+    width: Pixels
+    height: Pixels
+    bytes: Count | None = None
+    display_name: Text | None = None
+    group: Text | None = None
+    description: Annotated[str, StringConstraints(max_length=10_000)] | None = None
+    tags: list[Text] | dict[str, str] | None = None
+    policy: PolicyOverrides | None = None
+    context: dict[str, Any] | None = None
+
+    @field_validator("context")
+    @classmethod
+    def _shallow(cls, context: dict[str, Any] | None) -> dict[str, Any] | None:
+        if context is not None and _depth(context) > _MAX_DEPTH:
+            raise ValueError(f"may be nested {_MAX_DEPTH} deep")
+        return context
+
+
+class Shard(_Model):
+    """Which part of a build this upload is."""
+
+    index: Annotated[int, Field(ge=1)]
+    total: Annotated[int, Field(ge=1)]
+    id: Text | None = None
+
+
+class ManifestFields(_Model):
+    """The manifest, as it came; what crosses several fields is checked in `manifest`."""
+
+    schema_version: int = 1
+    project: str
+    build: str
+    commit: Text
+    branch: Text
+    base_build: str | None = None
+    base_commit: Text | None = None
+    ancestors: list[Text] = Field(default=[], max_length=300)
+    pull_request: Text | int | None = None
+    ci_url: Text | None = None
+    selective: bool = False
+    all_names: list[str] | None = Field(default=None, max_length=MAX_IMAGES)
+    allow_empty: bool = False
+    shard: Shard | None = None
+    defaults: PolicyOverrides = PolicyOverrides()
+    images: dict[str, ImageFields] = Field(max_length=MAX_IMAGES)
+
+    @field_validator("schema_version")
+    @classmethod
+    def _known_version(cls, version: int) -> int:
+        if version != 1:
+            raise ValueError(f"this pixelgate reads schema version 1, not {version}")
+        return version
+
+    @field_validator("shard")
+    @classmethod
+    def _whole(cls, shard: Shard | None) -> Shard | None:
+        if shard and shard.total > 1:
+            raise ValueError("builds in several shards are not supported by this version")
+        return shard
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        if not self.images and not self.allow_empty:
+            raise ValueError("images: the build is empty; set allow_empty if that is meant")
+        if self.base_build == self.build:
+            raise ValueError("base_build: a build cannot be its own base")
+        if self.all_names is not None:
+            missing = sorted(self.images.keys() - set(self.all_names))
+            if missing:
+                raise ValueError(f"all_names: lacks {missing[0]!r}, which is among the images")
+        return self
+
+
+def in_words(error: ValidationError) -> str:
+    """Every problem with its place and its rule, the first ten of them."""
+    problems = error.errors(include_url=False)
+    lines = [f"{_place(p)}{_rule(p)}" for p in problems[:_SHOWN_PROBLEMS]]
+    if len(problems) > _SHOWN_PROBLEMS:
+        lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
+    return "; ".join(lines)
+
+
+def _place(problem: ErrorDetails) -> str:
+    """`images['a.png'].width: ` for ("images", "a.png", "width"); nothing for the whole body."""
+    path = ""
+    for part in problem["loc"]:
+        if path == "images":
+            path += f"[{part!a}]"
+        elif isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return f"{path}: " if path else ""
+
+
+def _rule(problem: ErrorDetails) -> str:
+    rule = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    if problem["type"] == "missing" or isinstance(given, dict | list) or given is None:
+        return rule
+    return f"{rule} (got {ascii(given)[:80]})"
+
+
+def warnings_of(body: ManifestFields) -> Iterator[str]:
+    """Fields that nobody knows, in words for a person."""
+    for unknown in body.model_extra or ():
+        yield f"unknown field {unknown!r} was ignored"
+    for unknown in (body.shard and body.shard.model_extra) or ():
+        yield f"unknown field {unknown!r} of shard was ignored"
+    odd = {unknown: name for name, i in body.images.items() for unknown in i.model_extra or ()}
+    for unknown, name in odd.items():
+        yield f"unknown field {unknown!r} of images[{name!r}] was ignored"
+
+
+def _depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0)

@@ -25,6 +25,7 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_NAME_BYTES = 1_024
 DETAILS = ("display_name", "group", "description", "tags", "context")
 _MAX_MESSAGE = 5_000
+_MAX_WARNINGS = 20
 # U+202A–202E and U+2066–2069 turn the reading direction: a name could show as another one.
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -136,8 +137,15 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
         all_names=None if parsed.all_names is None else frozenset(parsed.all_names),
         policy=policy,
         images={name: _image(name, entry, policy) for name, entry in parsed.images.items()},
-        warnings=tuple(warnings_of(parsed)),
+        warnings=_first(list(warnings_of(parsed))),
     )
+
+
+def _first(warnings: list[str]) -> tuple[str, ...]:
+    """The first ones: they are for a person, and stand in every report of the build."""
+    if len(warnings) <= _MAX_WARNINGS:
+        return tuple(warnings)
+    return (*warnings[:_MAX_WARNINGS], f"and {len(warnings) - _MAX_WARNINGS} more warnings")
 
 
 def check_name(name: str) -> str:

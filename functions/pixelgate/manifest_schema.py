@@ -188,5 +188,7 @@ def warnings_of(body: ManifestFields) -> Iterator[str]:
 
 
 def _depth(value: object) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, inner), default=0)
+    """How many objects and lists lie within one another."""
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)

@@ -63,6 +63,7 @@ class ComparisonRecord:
         attempts: claims since it was last FAILED or new; after the last one it fails for good.
         claims: claims ever; a later claim always has the higher number.
         created: when it was first claimed, seconds since 1970.
+        claimed: when its owner claimed it, seconds since 1970.
         updated: when it was last written, seconds since 1970.
         baseline_reason: why this base.
         verdict: what CI gates on, once SUCCEEDED.
@@ -82,6 +83,7 @@ class ComparisonRecord:
     attempts: int
     claims: int
     created: float
+    claimed: float
     updated: float
     baseline_reason: str = ""
     verdict: str | None = None

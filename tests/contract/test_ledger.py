@@ -181,6 +181,7 @@ def test_first_claim_makes_the_record_in_processing(ledger: Ledger) -> None:
         attempts=1,
         claims=1,
         created=T,
+        claimed=T,
         updated=T,
         baseline_reason="because",
     )
@@ -220,6 +221,7 @@ def test_claim_of_a_dead_worker_is_taken_over(ledger: Ledger) -> None:
         attempts=2,
         claims=2,
         created=T,
+        claimed=later,
         updated=later,
         baseline_reason="because",
     )
@@ -367,6 +369,7 @@ def test_curable_failure_is_claimed_by_a_new_delivery_and_forgotten(ledger: Ledg
         attempts=1,
         claims=2,
         created=T,
+        claimed=T + 2,
         updated=T + 2,
         baseline_reason="because",
     )

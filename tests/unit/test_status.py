@@ -25,6 +25,7 @@ RUNNING = ComparisonRecord(
     attempts=1,
     claims=1,
     created=1000.0,
+    claimed=1000.0,
     updated=1000.0,
     baseline_reason="because",
 )
@@ -61,6 +62,8 @@ def test_status_of_a_run_under_way() -> None:
         "error": None,
         "execution": "e1",
         "claim": 1,
+        "created": "1970-01-01T00:16:40.000+00:00",
+        "claimed": "1970-01-01T00:16:40.000+00:00",
         "provisional": False,
         "updated": "1970-01-01T00:16:40.000+00:00",
     }
@@ -104,6 +107,8 @@ def test_status_of_a_refused_manifest() -> None:
         "error": {"code": "BAD_MANIFEST", "message": "no"},
         "execution": None,
         "claim": 0,
+        "created": None,
+        "claimed": None,
         "provisional": False,
         "updated": "1970-01-01T00:16:40.000+00:00",
     }
@@ -141,8 +146,9 @@ def test_times_sort_as_text(seconds: float, text: str) -> None:
 
 def claim(number: int, record: ComparisonRecord, at: float | None = None) -> dict[str, Any]:
     """The status of a later or earlier claim of the same comparison."""
-    updated = record.updated if at is None else at
-    return status_of(replace(record, claims=number, execution=f"e{number}", updated=updated))
+    if at is not None:
+        record = replace(record, claimed=at, updated=at)
+    return status_of(replace(record, claims=number, execution=f"e{number}"))
 
 
 def waiting(number: int, record: ComparisonRecord) -> dict[str, Any]:
@@ -197,18 +203,30 @@ def refused(message: str, at: float) -> dict[str, Any]:
         ),
         pytest.param(
             refused("no", 1000.0),
-            waiting(1, replace(RUNNING, updated=1001.0)),
+            waiting(1, replace(RUNNING, claimed=1001.0, updated=1001.0)),
             True,
             id="corrected after that, and its base is missing",
         ),
         pytest.param(
             refused("no", 1000.0),
-            waiting(1, replace(BROKEN, updated=1001.0)),
+            waiting(1, replace(BROKEN, claimed=1001.0, updated=1001.0)),
             True,
             id="corrected after that, and its base did not come",
         ),
         pytest.param(
             refused("no", 1002.0), claim(1, RUNNING, at=1001.0), False, id="refused after the claim"
+        ),
+        pytest.param(
+            refused("another manifest", 1005.0),
+            claim(1, DONE),
+            False,
+            id="the result of a run that began before another manifest came",
+        ),
+        pytest.param(
+            claim(3, BROKEN),
+            claim(1, replace(RUNNING, created=9e6), at=9e6),
+            True,
+            id="a new record, long after the old one was tidied up",
         ),
         pytest.param(
             claim(1, DONE), refused("used before", 1030.0), True, id="a used id used again"

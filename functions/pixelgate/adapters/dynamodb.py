@@ -157,7 +157,7 @@ class DynamoLedger:
             item = self._update(
                 comparison_key(comparison),
                 "SET #state = :processing, execution = :execution, lease_until = :lease_until, "
-                "updated = :now, created = if_not_exists(created, :now), "
+                "updated = :now, claimed = :now, created = if_not_exists(created, :now), "
                 "baseline_reason = :reason, unfinished = :unfinished "
                 "REMOVE error_code, error_message, retryable, expires_at "
                 "ADD attempts :one, claims :one",

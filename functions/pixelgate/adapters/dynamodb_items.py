@@ -74,6 +74,7 @@ def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> Comp
         attempts=int(item["attempts"]),
         claims=int(item["claims"]),
         created=float(item["created"]),
+        claimed=float(item["claimed"]),
         updated=float(item["updated"]),
         baseline_reason=item["baseline_reason"],
         verdict=item.get("verdict"),

@@ -125,6 +125,7 @@ class MemoryLedger:
                 attempts=(old.attempts if old else 0) + 1,
                 claims=(old.claims if old else 0) + 1,
                 created=old.created if old else now,
+                claimed=now,
                 updated=now,
                 baseline_reason=reason,
             )

@@ -38,7 +38,10 @@ def decode(body: bytes) -> Rgba:
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # Pillow's own conversion of 16-bit grey clips at 255 instead of scaling.
-        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+        levels = np.asarray(image).astype(np.uint32)
+        grey = (levels >> 8).astype(np.uint8)
+        transparent = levels == image.info.get("transparency", -1)
+        return Image.fromarray(np.dstack([grey, np.where(transparent, 0, 255).astype(np.uint8)]))
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 

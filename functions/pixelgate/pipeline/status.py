@@ -42,6 +42,8 @@ def status_of(record: ComparisonRecord) -> dict[str, Any]:
         "error": error,
         "execution": record.execution,
         "claim": record.claims,
+        "created": iso(record.created),
+        "claimed": iso(record.claimed),
         # A base that was named and is still missing: gives way to any real comparison.
         "provisional": base is None and record.id.base != NO_BASE,
         "updated": iso(record.updated),
@@ -64,6 +66,8 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
         "error": {"code": ErrorCode.BAD_MANIFEST, "message": message},
         "execution": None,
         "claim": 0,
+        "created": None,
+        "claimed": None,
         "provisional": False,
         "updated": iso(now),
     }
@@ -97,11 +101,14 @@ def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> boo
 def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
     """Whether a status may replace the present one.
 
-    Of one comparison the later claim wins, and of one claim the final state. A refused manifest
-    stays until a claim that began after it; a missing base gives way to a real one.
+    Of one comparison the later claim wins, and of one claim the final state. What is said of a
+    refused manifest stays until a claim that began after it: the result of an older upload must
+    not pass for an answer to the newer one. A missing base gives way to a real one.
     """
     if present is None:
         return True
+    if new["execution"] and not present["execution"]:
+        return str(new["claimed"]) >= str(present["updated"])
     if new["execution"] and present["execution"]:
         if _same_comparison(new, present):
             return bool(_rank(new) > _rank(present))
@@ -116,5 +123,7 @@ def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return (one["base"], one["provisional"]) == (other["base"], other["provisional"])
 
 
-def _rank(status: Mapping[str, Any]) -> tuple[int, bool]:
-    return status["claim"], status["state"] in {State.SUCCEEDED, State.FAILED}
+def _rank(status: Mapping[str, Any]) -> tuple[str, int, bool]:
+    """Claims are counted from one again when a record has outlived its time and is created anew."""
+    final = status["state"] in {State.SUCCEEDED, State.FAILED}
+    return status["created"], status["claim"], final

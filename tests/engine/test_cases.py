@@ -196,8 +196,8 @@ FORMATS: list[tuple[str, Callable[[], bytes], Callable[[], bytes], int]] = [
     ("16 bit grey against alpha", lambda: png(rgba(40, 40, 128, 128, 128, 255)),
      lambda: encoded(Image.fromarray(np.full((40, 40), 128 * 257, np.uint16)), "PNG"), 0),
     ("16 bit grey with a transparent level", lambda: png(rgba(40, 40, 0, 0, 0, 0)),
-     lambda: encoded(Image.fromarray(np.full((40, 40), 7_000, np.uint16)), "PNG", transparency=7_000),
-     0),
+     lambda: encoded(Image.fromarray(np.full((40, 40), 7_000, np.uint16)), "PNG",
+                     transparency=7_000), 0),
     ("interlaced", lambda: png(grey(40, 40, 128)), lambda: interlaced_grey(40, 128), 0),
 ]  # fmt: skip
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,19 +15,34 @@ from pixelgate.engine import mask as masks
 from pixelgate.engine.header import Header, canvas_of, read_header
 from pixelgate.engine.mask import Mask
 from pixelgate.engine.odiff import Answer, OdiffServer
-from pixelgate.engine.pixels import Rgb, as_bitmap, decode, is_opaque, on_background
+from pixelgate.engine.pixels import (
+    Rgb,
+    Rgba,
+    as_bitmap,
+    changed_box,
+    decode,
+    is_opaque,
+    on_background,
+)
+from pixelgate.engine.yiq import exceeds
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 from pixelgate.policy import Policy
 
 WHITE, BLACK = 255, 0
+# odiff judges a pixel by its neighbours' neighbours: with two equal rows and columns around what
+# changed, a part of the image gives the very pixels that the whole gives.
+MARGIN = 2
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What both passes saw: pixels of the overlap of both images."""
+    """What both passes saw on one background, in the overlap of both images."""
 
     sensitive: Mask
     structural: Mask
+
+    def __or__(self, other: _Seen) -> _Seen:
+        return _Seen(self.sensitive | other.sensitive, self.structural | other.structural)
 
 
 class OdiffDiffer:
@@ -72,14 +85,9 @@ class OdiffDiffer:
         Raises:
             ImageFault: an image cannot be read, is too large, or odiff failed on it.
         """
-        base_header = _header_of("base", base)
-        head_header = _header_of("head", head)
+        base_header, head_header = _header_of("base", base), _header_of("head", head)
         width, height = canvas_of(base_header, head_header)
-        with self._workplace() as place:
-            if _as_they_came(base_header, head_header):
-                seen = place.compare_files(base, head, policy, base_header)
-            else:
-                seen = place.compare_pixels(_decode("base", base), _decode("head", head), policy)
+        seen = self._compare(_decode("base", base), _decode("head", head), policy)
         changed = masks.without(_on_canvas(seen.sensitive, width, height), policy.ignore_regions)
         structural = masks.without(
             _on_canvas(seen.structural, width, height), policy.ignore_regions
@@ -95,82 +103,59 @@ class OdiffDiffer:
             mask=masks.write_mask(changed) if changed_pixels else None,
         )
 
-    @contextmanager
-    def _workplace(self) -> Iterator[_Workplace]:
-        # A folder of our own for each pair: short paths without quotes, and nothing left behind.
-        path = Path(tempfile.mkdtemp(prefix="pg", dir=self._folder))
-        try:
-            yield _Workplace(self._server, path)
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-class _Workplace:
-    """One pair of files before one odiff server."""
-
-    def __init__(self, server: OdiffServer, path: Path) -> None:
-        self._server = server
-        self._path = path
-
-    def compare_files(self, base: bytes, head: bytes, policy: Policy, header: Header) -> _Seen:
-        """Hands both files over as they came: PNGs of one size without transparency."""
-        return self._compare(base, head, ".png", (header.height, header.width), policy)
-
-    def compare_pixels(self, base: np.ndarray, head: np.ndarray, policy: Policy) -> _Seen:
-        """Compares decoded images where both have pixels."""
+    def _compare(self, base: Rgb | Rgba, head: Rgb | Rgba, policy: Policy) -> _Seen:
+        """Compares where both images have pixels."""
         height, width = min(base.shape[0], head.shape[0]), min(base.shape[1], head.shape[1])
         base, head = base[:height, :width], head[:height, :width]
         if is_opaque(base) and is_opaque(head):
-            return self._compare_rgb(base[..., :3], head[..., :3], policy)
-        seen = [
-            self._compare_rgb(on_background(base, level), on_background(head, level), policy)
+            return self._compare_opaque(base, head, policy)
+        on_white, on_black = (
+            self._compare_opaque(on_background(base, level), on_background(head, level), policy)
             for level in (WHITE, BLACK)
-        ]
-        return _Seen(
-            sensitive=seen[0].sensitive | seen[1].sensitive,
-            structural=seen[0].structural | seen[1].structural,
         )
+        return on_white | on_black
 
-    def _compare_rgb(self, base: Rgb, head: Rgb, policy: Policy) -> _Seen:
-        shape = base.shape[:2]
-        if np.array_equal(base, head):
-            nothing = np.zeros(shape, bool)
+    def _compare_opaque(self, base: Rgb, head: Rgb, policy: Policy) -> _Seen:
+        """Hands odiff only the part that changed, and asks it only once.
+
+        The sensitive pass gives its mask; the structural one sees those of its pixels that lie
+        further apart, because odiff's anti-aliasing rule does not depend on the threshold.
+        """
+        nothing = np.zeros(base.shape[:2], bool)
+        box = changed_box(base, head, MARGIN)
+        if box is None:
             return _Seen(nothing, nothing)
-        return self._compare(as_bitmap(base), as_bitmap(head), ".bmp", shape, policy)
-
-    def _compare(
-        self, base: bytes, head: bytes, suffix: str, shape: tuple[int, ...], policy: Policy
-    ) -> _Seen:
-        base_file, head_file = self._path / f"b{suffix}", self._path / f"h{suffix}"
-        base_file.write_bytes(base)
-        head_file.write_bytes(head)
-
-        def pixels_over(threshold: float) -> Mask:
-            return self._ask(base_file, head_file, threshold, policy.antialiasing, shape)
-
-        sensitive = pixels_over(policy.sensitive_threshold)
-        # What the sensitive pass does not see, the structural one cannot see either.
-        structural = pixels_over(policy.structural_threshold) if sensitive.any() else sensitive
+        mask = self._ask(base[box], head[box], policy)
+        far = exceeds(base[box][mask], head[box][mask], policy.structural_threshold)
+        sensitive, structural = nothing, nothing.copy()
+        sensitive[box] = mask
+        structural[box][mask] = far
         return _Seen(sensitive, structural)
 
-    def _ask(
-        self, base: Path, head: Path, threshold: float, antialiasing: bool, shape: tuple[int, ...]
-    ) -> Mask:
-        output = self._path / "m.png"
+    def _ask(self, base: Rgb, head: Rgb, policy: Policy) -> Mask:
+        """The mask that odiff makes under the sensitive threshold."""
         options = {
-            "threshold": threshold,
-            "antialiasing": antialiasing,
+            "threshold": policy.sensitive_threshold,
+            "antialiasing": policy.antialiasing,
             "outputDiffMask": True,
             "failOnLayoutDiff": False,
         }
+        # A folder of our own for each pair: short paths without quotes, and nothing left behind.
+        place = Path(tempfile.mkdtemp(prefix="pg", dir=self._folder))
         try:
-            answer = self._server.compare(base, head, output, options)
-        except EngineDied as died:
-            if died.code is FaultCode.ENGINE_TIMEOUT:
-                raise
-            # Killed from outside, as by a machine short of memory: a fresh process may do it.
-            answer = self._server.compare(base, head, output, options)
-        return _mask_of(answer, output, shape)
+            files = place / "b.bmp", place / "h.bmp", place / "m.png"
+            files[0].write_bytes(as_bitmap(base))
+            files[1].write_bytes(as_bitmap(head))
+            try:
+                answer = self._server.compare(*files, options)
+            except EngineDied as died:
+                if died.code is FaultCode.ENGINE_TIMEOUT:
+                    raise
+                # Killed from outside, as by a machine short of memory: a fresh one may do it.
+                answer = self._server.compare(*files, options)
+            return _mask_of(answer, files[2], base.shape[:2])
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _mask_of(answer: Answer, output: Path, shape: tuple[int, ...]) -> Mask:
@@ -189,16 +174,6 @@ def _mask_of(answer: Answer, output: Path, shape: tuple[int, ...]) -> Mask:
     return mask
 
 
-def _as_they_came(base: Header, head: Header) -> bool:
-    """Whether odiff reads both files right by itself, which spares decoding them here."""
-    return (
-        base.format == head.format == "PNG"
-        and base.size == head.size
-        and not base.may_be_transparent
-        and not head.may_be_transparent
-    )
-
-
 def _on_canvas(overlap: Mask, width: int, height: int) -> Mask:
     """The mask of the canvas: what only one of the images covers counts as changed."""
     if overlap.shape == (height, width):
@@ -215,7 +190,7 @@ def _header_of(side: str, body: bytes) -> Header:
         raise ImageFault(fault.code, f"{side}: {fault}") from fault
 
 
-def _decode(side: str, body: bytes) -> np.ndarray:
+def _decode(side: str, body: bytes) -> Rgb | Rgba:
     try:
         return decode(body)
     except ImageFault as fault:

@@ -52,7 +52,9 @@ lock: setup ## Renew the pinned versions and hashes
 	done
 
 clean: ## Remove everything that was made
-	rm -rf .venv .tools .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache pixelgate-demo pixelgate-report
+	rm -rf .venv .tools .aws-sam .sam-build.log .coverage .hypothesis .demo-* pixelgate-demo pixelgate-report
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache functions/pixelgate.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.done: requirements-dev.txt functions/requirements.in pyproject.toml
 	@tools/find-python >/dev/null

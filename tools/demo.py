@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,16 @@ def main() -> int:
 
 def download(s3: Any, bucket: str, status: dict[str, Any]) -> dict[str, Any]:
     """Copies the report with everything it shows; the keys are its relative paths."""
-    shutil.rmtree(OUT, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(prefix=".demo-", dir=ROOT))
     for prefix in (f"images/{PROJECT}/", f"diffs/{PROJECT}/", status["report"].rpartition("/")[0]):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
-                path = OUT / entry["Key"]
+                path = staging / entry["Key"]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+    shutil.rmtree(OUT, ignore_errors=True)
+    staging.chmod(0o755)
+    staging.replace(OUT)
     comparison: dict[str, Any] = json.loads((OUT / status["comparison"]).read_text())
     return comparison
 
@@ -65,7 +69,7 @@ def download(s3: Any, bucket: str, status: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (CloudFailed, DeploymentFailed) as error:
+    except (CloudFailed, DeploymentFailed, TimeoutError) as error:
         sys.exit(f"the demo could not run: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted")

@@ -30,6 +30,10 @@ from pixelgate.report import render
 
 PROJECT = "local"
 COMPARISON, REPORT = "comparison.json", "index.html"
+# What a report consists of, the file that makes it one first.
+_PARTS = (COMPARISON, REPORT, "images", "diffs")
+_STAGING = ".pixelgate-"
+_PROBLEMS_SHOWN = 10
 # The report shows these; unchanged screenshots need not be copied to be believed.
 _SHOWN = frozenset({Status.ERRORED, Status.CHANGED, Status.ADDED, Status.REMOVED, Status.RENAMED})
 
@@ -107,8 +111,10 @@ def compare_folders(
         UsageError: a folder is missing or empty, or the result would overwrite something else.
     """
     _check_folders(base_dir, head_dir, out)
-    base = scan(base_dir, "base", policy, progress)
-    head = scan(head_dir, "head", policy, progress)
+    base_files, head_files = find_images(base_dir), find_images(head_dir)
+    _check_names(base_files, head_files)
+    base = scan("base", base_files, policy, progress)
+    head = scan("head", head_files, policy, progress)
     if not head.manifest.images and not allow_empty:
         raise UsageError(f"there is no image (PNG, JPEG, WebP) in {head_dir}")
     with _replacing(out) as staging:
@@ -143,23 +149,34 @@ def compare_folders(
     return LocalResult(comparison, tally, out)
 
 
-def scan(folder: Path, side: str, policy: Policy, progress: Progress) -> Scan:
-    """Reads every image below a folder once: its hash and its header.
+def scan(side: str, files: Mapping[str, Path], policy: Policy, progress: Progress) -> Scan:
+    """Reads every image of a folder once: its hash and its header.
+
+    Args:
+        side: "base" or "head".
+        files: name to path.
+        policy: of the build.
+        progress: whom to tell.
 
     Raises:
-        UsageError: a file's name cannot be a snapshot's name, or a file cannot be opened.
+        UsageError: files cannot be opened; all of them are listed.
     """
-    files = find_images(folder)
-    _check_names(folder, files)
     progress.begin(f"reading {side}", len(files))
     images: dict[str, Image] = {}
     faults: dict[str, ImageFault] = {}
+    unreadable: list[str] = []
     with ThreadPoolExecutor(thread_name_prefix="scan") as threads:
-        for name, (image, fault) in zip(files, threads.map(_read, files.values()), strict=True):
-            images[name] = image
-            if fault:
-                faults[name] = fault
+        for name, read in zip(files, threads.map(_read, files.values()), strict=True):
             progress.step()
+            match read:
+                case OSError():
+                    unreadable.append(f"{files[name]}: {read.strerror}")
+                case (image, fault):
+                    images[name] = image
+                    if fault:
+                        faults[name] = fault
+    if unreadable:
+        raise UsageError(_listed("these files cannot be read", unreadable))
     manifest = BuildManifest(
         id=BuildId(PROJECT, side),
         commit="",
@@ -174,11 +191,11 @@ def scan(folder: Path, side: str, policy: Policy, progress: Progress) -> Scan:
     return Scan(manifest, {images[name].sha256: path for name, path in files.items()}, faults)
 
 
-def _read(path: Path) -> tuple[Image, ImageFault | None]:
+def _read(path: Path) -> tuple[Image, ImageFault | None] | OSError:
     try:
         body = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        return error
     sha256 = hashlib.sha256(body).hexdigest()
     try:
         return Image(sha256, read_header(body).size), None
@@ -186,49 +203,87 @@ def _read(path: Path) -> tuple[Image, ImageFault | None]:
         return Image(sha256, None), fault
 
 
-def _check_names(folder: Path, names: Mapping[str, Path]) -> None:
+def _listed(what: str, lines: list[str]) -> str:
+    shown = [f"  {line}" for line in lines[:_PROBLEMS_SHOWN]]
+    if len(lines) > _PROBLEMS_SHOWN:
+        shown.append(f"  and {len(lines) - _PROBLEMS_SHOWN} more")
+    return "\n".join([f"{what}:", *shown])
+
+
+def _check_names(*folders: Mapping[str, Path]) -> None:
     wrong = []
-    for name in names:
-        try:
-            check_name(name)
-        except BadManifest as error:
-            wrong.append(str(error))
+    for files in folders:
+        for name, path in files.items():
+            try:
+                check_name(name)
+            except BadManifest as error:
+                wrong.append(f"{str(path)!a}: {str(error).partition(': ')[2]}")
     if wrong:
-        raise UsageError(f"these files in {folder} have names no snapshot can have: "
-                         + "; ".join(wrong))  # fmt: skip
+        raise UsageError(_listed("these files have names that no snapshot can have", wrong))
 
 
 def _check_folders(base_dir: Path, head_dir: Path, out: Path) -> None:
     for folder in (base_dir, head_dir):
         if not folder.is_dir():
-            raise UsageError(f"{folder} is not a folder")
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise UsageError(f"{folder} {what}")
         if out.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"the report would lie in {folder} and be compared the next time")
         if folder.resolve().is_relative_to(out.resolve()):
             raise UsageError(f"the report would replace {out}, in which {folder} lies")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; the report needs a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / COMPARISON).is_file():
-        raise UsageError(f"{out} is not empty and holds no earlier report; choose another folder")
+    if out.is_dir():
+        _check_ours(out)
+
+
+def _check_ours(out: Path) -> None:
+    """Refuses a folder that holds anything which a report of ours does not consist of."""
+    foreign = sorted(e.name for e in out.iterdir() if not _is_ours(e.name))
+    if foreign:
+        raise UsageError(
+            f"{out} holds {foreign[0]!r}, which is no part of a report; choose another folder"
+        )
+    if (out / COMPARISON).exists():
+        try:
+            ours = "schema_version" in json.loads((out / COMPARISON).read_bytes())
+        except (OSError, ValueError, TypeError):
+            ours = False
+        if not ours:
+            raise UsageError(f"{out / COMPARISON} is not of our making; choose another folder")
+
+
+def _is_ours(name: str) -> bool:
+    return name in _PARTS or name.startswith(_STAGING)
 
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `out` when all went well."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    staging.chmod(0o755)
+    """A folder to fill, whose content takes the place of what `out` holds when all went well.
+
+    It lies inside `out`, which may be a link, a mounted volume, or the only folder in which we
+    may write. comparison.json goes first and comes last: a report without it is not whole.
+    """
+    existed = out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    for left_over in out.glob(f"{_STAGING}*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
     try:
         yield staging
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-            out.replace(old)
-            staging.replace(out)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            staging.replace(out)
+        for name in _PARTS:
+            old = out / name
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
+            else:
+                old.unlink(missing_ok=True)
+        for name in reversed(_PARTS):
+            if (staging / name).exists():
+                (staging / name).replace(out / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        if not existed and not any(out.iterdir()):
+            out.rmdir()
 
 
 def _copy_images(

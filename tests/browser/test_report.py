@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from pixelgate.local import LocalResult, compare_folders
@@ -87,7 +88,7 @@ def test_it_says_what_happened(compared: LocalResult, opened: Callable[..., Open
     assert page.locator("#changed article").count() == 21
     assert page.locator("#unchanged li").count() == 12
     assert not page.locator("#unchanged li").first.is_visible(), "unchanged is folded"
-    page.locator("#unchanged summary").click()
+    page.locator(".section.unchanged summary").click()
     assert page.locator("#unchanged li").first.is_visible()
 
 
@@ -104,6 +105,47 @@ def test_a_snapshot_has_an_address(compared: LocalResult, opened: Callable[..., 
     link = page.locator("#changed article").nth(7).get_by_role("heading").get_by_role("link")
     link.click()
     assert page.locator("article:target").count() == 1
+
+
+def test_a_link_to_a_folded_section_opens_it(
+    compared: LocalResult, opened: Callable[..., Opened]
+) -> None:
+    page = opened(compared.out / "index.html").page
+    page.get_by_role("link", name="Unchanged 12").click()
+    assert page.locator("#unchanged li").first.is_visible()
+
+
+def test_the_mask_lies_on_the_head_pixel_for_pixel(
+    compared: LocalResult, opened: Callable[..., Opened]
+) -> None:
+    page = opened(compared.out / "index.html").page
+    load_every_image(page)
+    overlay = page.locator("#changed .overlay").first
+    boxes = [overlay.locator(f".{part}").bounding_box() for part in ("under", "mask")]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["width"] > 100
+    for edge in ("x", "y", "width", "height"):
+        assert boxes[0][edge] == pytest.approx(boxes[1][edge], abs=0.1)
+
+
+def test_a_very_tall_picture_does_not_push_the_others_away(
+    browser: Browser, opened: Callable[..., Opened], tmp_path: Path
+) -> None:
+    for side, level in (("base", 10), ("head", 200)):
+        (tmp_path / side).mkdir()
+        Image.new("L", (300, 30_000), level).save(tmp_path / side / "tall.png")
+        Image.new("L", (90, 60), level).save(tmp_path / side / "small.png")
+    engine = find_engine()
+    out = tmp_path / "out"
+    with open_pool(engine) as pool:
+        compare_folders(tmp_path / "base", tmp_path / "head", out, pool=pool, engine=engine.label)
+    page = opened(out / "index.html", viewport={"width": 1_400, "height": 800}).page
+    load_every_image(page)
+    assert page.evaluate("document.documentElement.scrollHeight") < 3_000
+    small = page.locator("article", has_text="small.png").locator("figure a").first.bounding_box()
+    assert small is not None
+    assert small["width"] == 92, "the frame is as wide as the picture"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

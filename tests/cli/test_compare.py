@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,12 +174,16 @@ def test_hidden_files_and_other_files_are_left_out(
 
 
 WRONG = [
-    pytest.param(("base", "nowhere"), "nowhere is not a folder", id="head is missing"),
-    pytest.param(("nowhere", "head"), "nowhere is not a folder", id="base is missing"),
+    pytest.param(("base", "nowhere"), "nowhere does not exist", id="head is missing"),
+    pytest.param(("nowhere", "head"), "nowhere does not exist", id="base is missing"),
     pytest.param(("base", "empty"), "no image (PNG, JPEG, WebP) in", id="head is empty"),
     pytest.param(("base", "head", "--out", "head/report"), "compared the next time", id="inside"),
     pytest.param(("base", "head", "--out", "."), "in which", id="around"),
-    pytest.param(("base", "head", "--out", "full"), "holds no earlier report", id="not ours"),
+    pytest.param(
+        ("base", "head", "--out", "full"),
+        "holds 'precious', which is no part of a report",
+        id="not ours",
+    ),
     pytest.param(("base", "head", "--out", "file"), "is a file", id="a file"),
     pytest.param(("base",), "head_dir", id="an argument is missing"),
     pytest.param(("base", "head", "--wrong"), "--wrong", id="an unknown option"),
@@ -232,6 +239,94 @@ def test_a_failed_run_leaves_the_old_report_alone(
     assert not list(tmp_path.glob(".pixelgate-report*"))
 
 
+def test_a_folder_that_only_looks_like_a_report_is_left_alone(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "comparison.json").write_text("{}")
+    done = pixelgate("compare", *folders, "--out", "project")
+    assert (done.returncode, "not of our making" in done.stderr) == (2, True)
+    (project / "main.c").write_text("precious")
+    done = pixelgate("compare", *folders, "--out", "project")
+    assert (done.returncode, "'main.c'" in done.stderr) == (2, True)
+    assert (project / "main.c").read_text() == "precious"
+
+
+def test_the_report_may_go_through_a_link(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for _ in range(2):
+        assert pixelgate("compare", *folders, "--out", "link").returncode == 0
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(p.name for p in (tmp_path / "real").iterdir()) == [
+        "comparison.json",
+        "index.html",
+    ]
+
+
+def test_the_report_may_have_any_name(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    done = pixelgate("compare", *folders, "--out", "rep[bold]x[/y]")
+    assert done.returncode == 0
+    assert "report: rep[bold]x[/y]/index.html" in done.stderr
+    assert (tmp_path / "rep[bold]x[/y]" / "index.html").is_file()
+
+
+def test_what_to_look_at_is_named(pixelgate: Run, folders: Folders) -> None:
+    for i in range(12):
+        picture(folders[1] / f"new {i:02}.png", i + 100)
+    (folders[1] / "same.png").write_bytes(b"")
+    lines = pixelgate("compare", *folders).stderr.splitlines()
+    assert " ".join(lines[0].split()) == "errored same.png UNREADABLE: head: the file is empty"
+    assert lines[1].split() == ["added", "new", "00.png"]
+    assert "and 3 more, in the report" in lines[10]
+
+
+def test_every_file_that_cannot_be_opened_is_listed(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    (folders[1] / "dangling.png").symlink_to("nowhere")
+    (folders[1] / "too.png").symlink_to("nowhere")
+    done = pixelgate("compare", *folders)
+    assert done.returncode == 2
+    assert "dangling.png: No such file" in done.stderr
+    assert "too.png: No such file" in done.stderr
+    assert not (tmp_path / "pixelgate-report").exists()
+
+
+def test_wrong_names_of_both_folders_are_listed_at_once(pixelgate: Run, folders: Folders) -> None:
+    picture(folders[0] / "new\nline.png", 1)
+    picture(folders[1] / "tab\t.png", 1)
+    done = pixelgate("compare", *folders)
+    assert done.returncode == 2
+    assert r"new\nline.png': the name holds a control character" in done.stderr
+    assert r"tab\t.png': the name holds a control character" in done.stderr
+
+
+def test_a_cancelled_run_leaves_nothing_behind(folders: Folders, tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    for i in range(40):
+        for folder in folders:
+            noise = random.integers(0, 256, (900, 900, 3), np.uint8)
+            Image.fromarray(noise).save(folder / f"{i}.png", compress_level=0)
+    (tmp_path / "tmp").mkdir()
+    running = subprocess.Popen(
+        [Path(sys.executable).parent / "pixelgate", "compare", *folders],
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+    )
+    deadline = time.monotonic() + 30
+    while not list((tmp_path / "tmp").glob("pg*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.terminate()
+    assert running.wait(30) == 128 + signal.SIGTERM
+    assert running.stderr is not None
+    running.stderr.close()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (tmp_path / "pixelgate-report").exists()
+
+
 def test_another_program_is_not_taken_for_odiff(pixelgate: Run, folders: Folders) -> None:
     done = pixelgate("compare", *folders, PIXELGATE_ODIFF="/bin/true")
     assert done.returncode == 2
@@ -255,7 +350,7 @@ def test_no_colour_codes_outside_a_terminal(pixelgate: Run, folders: Folders) ->
     ("arguments", "words"),
     [
         (("--help",), "compare"),
-        (("compare", "--help"), "something changed"),
+        (("compare", "--help"), "0 nothing to review"),
         (("--version",), "pixelgate 0."),
     ],
 )

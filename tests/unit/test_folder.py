@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ def test_name_of_an_image_is_its_path_below_the_folder(tmp_path: Path) -> None:
 
 def test_images_come_in_one_order(tmp_path: Path) -> None:
     touch(tmp_path, "z/a.png", "b.png", "a/z.png", "a.png", "a/b/c.png")
-    assert list(find_images(tmp_path)) == ["a.png", "b.png", "a/z.png", "a/b/c.png", "z/a.png"]
+    assert list(find_images(tmp_path)) == ["a.png", "a/b/c.png", "a/z.png", "b.png", "z/a.png"]
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,32 @@ def test_which_files_are_snapshots(tmp_path: Path, name: str, found: bool) -> No
     assert list(find_images(tmp_path)) == ([name] if found else [])
 
 
-def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path: Path) -> None:
-    suite = tmp_path / "suite"
-    touch(tmp_path, "elsewhere/a.png", "suite/own.png")
-    (suite / "link.png").symlink_to(tmp_path / "elsewhere" / "a.png")
-    (suite / "ring").symlink_to(suite)
-    assert list(find_images(suite)) == ["link.png", "own.png"]
+def test_links_are_followed_and_a_ring_is_entered_once(tmp_path: Path) -> None:
+    suite, elsewhere = tmp_path / "suite", tmp_path / "elsewhere"
+    touch(elsewhere, "a.png", "deep/b.png")
+    touch(suite, "own.png", "sub/own.png")
+    (suite / "link.png").symlink_to(elsewhere / "a.png")
+    (suite / "linked").symlink_to(elsewhere)
+    (suite / "sub" / "ring").symlink_to(suite)
+    assert list(find_images(suite)) == [
+        "link.png", "linked/a.png", "linked/deep/b.png", "own.png", "sub/own.png",
+    ]  # fmt: skip
+
+
+def test_folder_that_cannot_be_read_is_an_error_and_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "a.png", "locked/b.png")
+    listed = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:  # root may read everything, so nobody is asked
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(PermissionError, match="locked"):
+        find_images(tmp_path)
 
 
 def test_image_is_read_by_its_hash(tmp_path: Path) -> None:

@@ -197,7 +197,8 @@ def test_links_within_the_page_lead_somewhere() -> None:
 
 
 def test_sections_to_review_are_open_and_the_others_folded() -> None:
-    sections = {d["id"]: "open" in d for d in parsed(render_page(comparison())).all("details")}
+    details = parsed(render_page(comparison())).all("details")
+    sections = {d["class"].removeprefix("section "): "open" in d for d in details}
     assert sections == {
         "errored": True,
         "changed": True,

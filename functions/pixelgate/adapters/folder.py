@@ -10,9 +10,11 @@ from pathlib import Path
 
 from pixelgate.errors import FaultCode, ImageFault, NotFound, WriteConflict
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"})
 # Pictures that we do not compare. They are listed all the same, so that none is lost in silence.
-FOREIGN_SUFFIXES = frozenset({".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl"})
+FOREIGN_SUFFIXES = frozenset(
+    {".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".svg", ".pdf"}
+)
 
 
 class FolderObjects:
@@ -74,16 +76,26 @@ class FolderImages:
 
 
 def find_images(folder: Path) -> dict[str, Path]:
-    """The images below a folder by name: relative path with "/". Hidden files are left out.
+    """The images below a folder by name: relative path with "/". Hidden ones are left out.
 
-    Links to files are followed, links to folders are not: they could form a ring.
+    Links are followed, to files and to folders; a folder within itself is entered once.
+
+    Raises:
+        OSError: a folder cannot be read; what lies in it must not be taken for removed.
     """
     found: dict[str, Path] = {}
-    for where, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for file in sorted(files):
-            path = Path(where) / file
-            if file.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
+    pending: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
+    while pending:
+        where, ancestors = pending.pop()
+        status = where.stat()
+        place = (status.st_dev, status.st_ino)
+        if place in ancestors:
+            continue
+        for path in sorted(where.iterdir()):
+            if path.name.startswith("."):
                 continue
-            found[path.relative_to(folder).as_posix()] = path
-    return found
+            if path.is_dir():
+                pending.append((path, ancestors | {place}))
+            elif path.suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
+                found[path.relative_to(folder).as_posix()] = path
+    return dict(sorted(found.items()))

@@ -14,7 +14,7 @@ ERROR = 2
 
 app = typer.Typer(
     name="pixelgate",
-    help="Visual regression testing that runs in your own AWS account.",
+    help="Visual regression testing: on this machine, or in your own AWS account.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -16,8 +16,8 @@ _DEFAULTS = Policy()
 
 
 def compare(
-    base_dir: Annotated[Path, typer.Argument(help="How it was: a folder of screenshots.")],
-    head_dir: Annotated[Path, typer.Argument(help="How it is.")],
+    base_dir: Annotated[Path, typer.Argument(help="The screenshots as they were.")],
+    head_dir: Annotated[Path, typer.Argument(help="The screenshots as they are now.")],
     out: Annotated[
         Path, typer.Option(help="Where the report goes; an earlier report there is replaced.")
     ] = Path("pixelgate-report"),
@@ -41,14 +41,16 @@ def compare(
         typer.Option("--count-antialiasing", help="Count pixels that are only smoothed edges."),
     ] = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Accept a HEAD_DIR without images.")
+        bool, typer.Option("--allow-empty", help="Accept a head_dir without images.")
     ] = False,
 ) -> None:
     """Compare two folders of screenshots and write a report. No AWS is involved.
 
-    Images are matched by their path below each folder: PNG, JPEG and WebP.
+    PNG, JPEG and WebP images are matched by their path below each folder. Hidden files and folders
+    are left out.
 
-    Exit code: 0 nothing to review, 1 something changed, 2 the comparison could not be made.
+    Exit code: 0 nothing to review; 1 something was changed, added, removed or could not be
+    compared; 2 the comparison could not be made; 130 interrupted.
     """
     # Imported when they are needed: `--help` must not wait for the engine's libraries.
     from pixelgate.cli.console import console, progress_bar, show_summary
@@ -91,7 +93,7 @@ def compare(
         }
         typer.echo(json.dumps(answer))
     else:
-        show_summary(counts, verdict)
-        console().print(f"{result.tally.diffed:,} unique pairs diffed; report: {report}")
+        show_summary(result.comparison)
+        console().print("report:", str(report), markup=False)
     if verdict is not Verdict.PASSED:
         raise typer.Exit(NEEDS_REVIEW)

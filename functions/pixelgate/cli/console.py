@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from pixelgate.comparison import Counts, Status, Verdict
+from pixelgate.comparison import Comparison, Status, Verdict
 from pixelgate.local import Progress
 
 _COLOURS = {
@@ -21,6 +21,10 @@ _COLOURS = {
     Status.REMOVED: "yellow",
     Status.RENAMED: "cyan",
 }
+
+
+_TO_REVIEW = frozenset({Status.ERRORED, Status.CHANGED, Status.ADDED, Status.REMOVED})
+_NAMES_SHOWN = 10
 
 
 def console() -> Console:
@@ -57,15 +61,25 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
         yield Progress(begin, step)
 
 
-def show_summary(counts: Counts, verdict: Verdict) -> None:
-    """The counts as a table and the verdict in words."""
+def show_summary(comparison: Comparison) -> None:
+    """What a person must look at, by name, the counts as a table, and the verdict in words."""
     out = console()
+    to_review = sorted(
+        (list(Status).index(s.status), name, s)
+        for name, s in comparison.snapshots.items()
+        if s.status in _TO_REVIEW
+    )
+    for _, name, snapshot in to_review[:_NAMES_SHOWN]:
+        reason = f"  {snapshot.reason}" if snapshot.reason else ""
+        out.print(f"  {snapshot.status:<11}", name, reason, markup=False, sep="")
+    if len(to_review) > _NAMES_SHOWN:
+        out.print(f"  … and {len(to_review) - _NAMES_SHOWN:,} more, in the report")
     table = Table(show_header=False, box=None, padding=(0, 2))
     for status in Status:
-        number = getattr(counts, status)
+        number = getattr(comparison.counts, status)
         style = _COLOURS.get(status, "") if number else "dim"
         table.add_row(status.value, f"{number:,}", style=style)
-    table.add_row("total", f"{counts.total:,}", style="bold")
+    table.add_row("total", f"{comparison.counts.total:,}", style="bold")
     out.print(table)
-    passed = verdict is Verdict.PASSED
+    passed = comparison.verdict is Verdict.PASSED
     out.print("[bold green]passed[/]" if passed else "[bold red]needs review[/]")

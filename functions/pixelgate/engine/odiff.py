@@ -146,6 +146,8 @@ class OdiffServer:
                 stderr=subprocess.PIPE,
                 env={},
                 cwd="/",
+                # Ctrl-C is for us: we end odiff in order, rather than take its end for a fault.
+                start_new_session=True,
                 bufsize=0,
             )
         except OSError as error:

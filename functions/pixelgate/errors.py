@@ -16,7 +16,9 @@ Every error this package raises on purpose, and what becomes of it:
   - ImageFault          one image cannot be compared       -> that image is errored, the run goes on
     - EngineDied        odiff ended in the middle          -> one more try, then the same
   - NotFound            no object under that key           -> translated by whoever asked
+  - TooLarge            an object is over a limit          -> the same; nothing was read
   - WriteConflict       a compare-and-set lost             -> read again and decide again
+  - NotWanted           the run ended meanwhile            -> dropped; nobody waits for it
   - UsageError          the person at the command line     -> exit code 2 and the message
 
 Anything else that is raised (a network that is down, a bug) counts as Curable with code INTERNAL.
@@ -45,6 +47,7 @@ class FaultCode(StrEnum):
     UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
     IMAGE_MISSING = "IMAGE_MISSING"
     HASH_MISMATCH = "HASH_MISMATCH"
+    EXCEEDS_BYTE_LIMIT = "EXCEEDS_BYTE_LIMIT"
     ENGINE_FAILED = "ENGINE_FAILED"
     ENGINE_TIMEOUT = "ENGINE_TIMEOUT"
 
@@ -131,8 +134,16 @@ class NotFound(PixelgateError):
     """There is no object under that key."""
 
 
+class TooLarge(PixelgateError):
+    """The object has more bytes than the reader allows."""
+
+
 class WriteConflict(PixelgateError):
     """Somebody else wrote the object first."""
+
+
+class NotWanted(PixelgateError):
+    """The run for which a pair was to be compared has ended."""
 
 
 class UsageError(PixelgateError):

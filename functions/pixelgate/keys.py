@@ -35,8 +35,18 @@ class ComparisonId:
     head: str
     base: str
 
+    @property
+    def waits(self) -> bool:
+        """Whether its base is only named and not there."""
+        return self.base.startswith("@") and self.base != NO_BASE
+
     def __str__(self) -> str:
         return f"{self.project}: {self.head} against {self.base}"
+
+
+def wanted(what: str, name: str) -> str:
+    """The base of a comparison whose base is named and missing; `what` is build or commit."""
+    return f"@{what}:{name}"
 
 
 def check_id(value: str, what: str) -> str:

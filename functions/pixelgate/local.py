@@ -139,7 +139,7 @@ def compare_folders(
             created=iso(time.time()),
             engine=dict(zip(("name", "version"), engine, strict=True)),
             policy=policy,
-            snapshots=assemble(plan, measured, head.faults),
+            snapshots=assemble(plan, measured, _of_new(head.faults, base.manifest)),
         )
         copied = _copy_images(comparison, images, objects)
         body = json.dumps(comparison.as_json(), ensure_ascii=False).encode()
@@ -299,6 +299,15 @@ def _copy_images(
     }
     copied = {}
     for sha in shown:
+        try:
+            body = images.read(sha)
+        except ImageFault:
+            continue  # it was changed meanwhile; its snapshot says so
         copied[sha] = keys.image(PROJECT, sha)
-        objects.write(copied[sha], images.read(sha), "application/octet-stream")
+        objects.write(copied[sha], body, "application/octet-stream")
     return copied
+
+
+def _of_new(faults: Mapping[str, ImageFault], base: BuildManifest) -> dict[str, ImageFault]:
+    """Faults of snapshots that the base lacks; equal bytes are equal, whatever they hold."""
+    return {name: fault for name, fault in faults.items() if name not in base.images}

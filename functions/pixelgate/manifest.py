@@ -58,7 +58,8 @@ class BuildManifest:
         base_build: the build to compare with, by id.
         base_commit: the build to compare with, by its commit.
         selective: the build holds only a part of the suite.
-        all_names: the names of the whole suite, if the upload says them.
+        all_names: the names of the whole suite, if a selective upload says them. What a full one
+            lacks is removed, whatever its list of names says.
         policy: the built-in policy with the manifest's defaults on it.
         images: name to image.
         warnings: fields nobody knows, in words for a person.
@@ -126,6 +127,7 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
     for name in (*parsed.images, *(parsed.all_names or ())):
         check_name(name)
     check_encodable(fields, body)
+    selective = parsed.all_names is not None if parsed.selective is None else parsed.selective
     policy = _policy_of("defaults", parsed.defaults, Policy())
     return BuildManifest(
         id=build,
@@ -133,8 +135,8 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
         branch=parsed.branch,
         base_build=parsed.base_build,
         base_commit=parsed.base_commit,
-        selective=parsed.selective or parsed.all_names is not None,
-        all_names=None if parsed.all_names is None else frozenset(parsed.all_names),
+        selective=selective,
+        all_names=frozenset(parsed.all_names) if parsed.all_names and selective else None,
         policy=policy,
         images={name: _image(name, entry, policy) for name, entry in parsed.images.items()},
         warnings=_first(list(warnings_of(parsed))),

@@ -112,7 +112,7 @@ class ManifestFields(_Model):
     ancestors: list[Text] = Field(default=[], max_length=300)
     pull_request: Text | int | None = None
     ci_url: Text | None = None
-    selective: bool = False
+    selective: bool | None = None
     all_names: list[str] | None = Field(default=None, max_length=MAX_IMAGES)
     allow_empty: bool = False
     shard: Shard | None = None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-# Comparing every old name with every new one is quadratic; past this many pairs of equal images
-# (hundreds of blank screenshots, say) the names are paired in order instead.
-_MAX_SIMILARITIES = 10_000
+# Comparing every old name with every new one costs the product of their letters. Past so many,
+# some two seconds, equal images (hundreds of blank screenshots, say) are paired in name order.
+_MAX_LETTERS = 50_000_000
 
 
 class Kind(StrEnum):
@@ -99,16 +99,18 @@ def _renames(
     for name, sha in sorted(added.items()):
         if sha in old_by_hash:
             new_by_hash[sha].append(name)
+    letters_left = _MAX_LETTERS
     for sha, new_names in new_by_hash.items():
-        yield from _pair_by_similarity(new_names, old_by_hash[sha])
+        old_names = old_by_hash[sha]
+        letters = sum(map(len, new_names)) * sum(map(len, old_names))
+        if len(new_names) == len(old_names) == 1 or letters > letters_left:
+            yield from zip(new_names, old_names, strict=False)
+        else:
+            letters_left -= letters
+            yield from _pair_by_similarity(new_names, old_names)
 
 
 def _pair_by_similarity(new_names: list[str], old_names: list[str]) -> Iterator[tuple[str, str]]:
-    if len(new_names) == len(old_names) == 1 or (
-        len(new_names) * len(old_names) > _MAX_SIMILARITIES
-    ):
-        yield from zip(new_names, old_names, strict=False)
-        return
     ranked = sorted(
         ((SequenceMatcher(None, old, new).ratio(), old, new) for old in old_names
          for new in new_names),

@@ -15,8 +15,8 @@ from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, R
 class Objects(Protocol):
     """A bucket, or a folder that is laid out like one."""
 
-    def read(self, key: str) -> bytes:
-        """The object's bytes. Raises NotFound."""
+    def read(self, key: str, limit: int | None = None) -> bytes:
+        """The object's bytes. Raises NotFound, or TooLarge before it reads more than `limit`."""
         ...
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
@@ -59,6 +59,10 @@ class Ledger(Protocol):
 
     def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
         """The accepted builds of a commit, newest first."""
+        ...
+
+    def complete(self, build: BuildId) -> None:
+        """Notes that every image of an accepted build is in the bucket."""
         ...
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
@@ -123,8 +127,15 @@ class DifferPool(Protocol):
         """How many pairs are compared at the same time."""
         ...
 
-    def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
-        """Measures two images as soon as a differ is free. Raises ImageFault."""
+    def diff(self, base: bytes, head: bytes, policy: Policy, wanted: Callable[[], bool]) -> Diff:
+        """Measures two images as soon as a differ is free, if that is wanted by then.
+
+        Raises ImageFault, or NotWanted.
+        """
+        ...
+
+    def inspect(self, image: bytes) -> None:
+        """Reads an image's header. Raises ImageFault if it could not be compared with anything."""
         ...
 
 

@@ -42,6 +42,7 @@ class BuildRecord:
         manifest_sha256: of the manifest that was accepted; a build is written once.
         created: when it was accepted, seconds since 1970.
         baseline: what it is compared with, once that is decided; it never changes afterwards.
+        complete: whether every image that it lists has been seen in the bucket.
     """
 
     id: BuildId
@@ -49,6 +50,7 @@ class BuildRecord:
     manifest_sha256: str
     created: float
     baseline: Baseline | None = None
+    complete: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pixelgate.errors import NotFound, WriteConflict
+from pixelgate.errors import NotFound, TooLarge, WriteConflict
 from pixelgate.ports import Objects
 
 KEY = "builds/shop/b1/status.json"
@@ -31,6 +31,13 @@ def test_what_was_written_is_read(objects: Objects) -> None:
 def test_bytes_stay_what_they_are(objects: Objects, body: bytes) -> None:
     objects.write(KEY, body, "application/octet-stream")
     assert objects.read(KEY) == body
+
+
+def test_more_than_the_reader_allows_is_not_read(objects: Objects) -> None:
+    objects.write("a", b"12345", "text/plain")
+    assert objects.read("a", 5) == b"12345"
+    with pytest.raises(TooLarge, match="a has 5 bytes; 4 are allowed"):
+        objects.read("a", 4)
 
 
 def test_what_was_not_written_is_not_found(objects: Objects) -> None:

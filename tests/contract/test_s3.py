@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.stub import Stubber
 
 from pixelgate.adapters.s3 import S3Objects
@@ -101,3 +101,43 @@ def test_our_errors_name_the_key_and_keep_their_cause(refusing: Refusing) -> Non
     with pytest.raises(PixelgateError, match=KEY) as caught:
         refusing("get_object", "NoSuchKey", 404).read(KEY)
     assert isinstance(caught.value.__cause__, ClientError)
+
+
+class BreakingBody:
+    """A body whose connection ends in the middle, so and so often."""
+
+    def __init__(self, body: bytes, breaks: list[bool]) -> None:
+        self.body = body
+        self.breaks = breaks
+
+    def read(self) -> bytes:
+        if self.breaks.pop(0):
+            raise IncompleteReadError(actual_bytes=1, expected_bytes=len(self.body))
+        return self.body
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("breaks", "whole"),
+    [
+        pytest.param([False], True, id="never"),
+        pytest.param([True, False], True, id="once"),
+        pytest.param([True, True, False], True, id="twice"),
+        pytest.param([True, True, True], False, id="always"),
+    ],
+)
+def test_body_that_breaks_off_is_fetched_again(
+    client: S3Client, breaks: list[bool], whole: bool
+) -> None:
+    with Stubber(client) as stubber:
+        for _ in breaks:
+            answer = {"Body": BreakingBody(b"12345", breaks), "ETag": "e", "ContentLength": 5}
+            stubber.add_response("get_object", answer)
+        objects = S3Objects(client, "bucket")
+        if whole:
+            assert objects.read("a") == b"12345"
+        else:
+            with pytest.raises(IncompleteReadError):
+                objects.read("a")
+        stubber.assert_no_pending_responses()

@@ -8,12 +8,12 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pixelgate.comparison import Region
 from pixelgate.engine.differ import OdiffDiffer
@@ -198,6 +198,12 @@ FORMATS: list[tuple[str, Callable[[], bytes], Callable[[], bytes], int]] = [
     ("16 bit grey with a transparent level", lambda: png(rgba(40, 40, 0, 0, 0, 0)),
      lambda: encoded(Image.fromarray(np.full((40, 40), 7_000, np.uint16)), "PNG",
                      transparency=7_000), 0),
+    ("16 bit colour with a transparent colour", lambda: png(rgba(40, 40, 0, 0, 0, 0)),
+     lambda: sixteen_bit_with_key(), 0),
+    ("a photo held upside down, by Exif", lambda: png(photo()[::-1, ::-1]),
+     lambda: turned(photo(), 3), 0),
+    ("a photo held sideways, by Exif", lambda: png(np.rot90(photo(), -1).copy()),
+     lambda: turned(photo(), 6), 0),
     ("interlaced", lambda: png(grey(40, 40, 128)), lambda: interlaced_grey(40, 128), 0),
 ]  # fmt: skip
 
@@ -212,15 +218,29 @@ def interlaced_grey(size: int, level: int) -> bytes:
     return png_file(struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 1), zlib.compress(rows))
 
 
-def png_file(header: bytes, data: bytes) -> bytes:
+def sixteen_bit_with_key() -> bytes:
+    """16 bits a channel, all of one colour, and that colour is the transparent one."""
+    colour = struct.pack(">HHH", 20_000, 3_000, 50_000)
+    body = zlib.compress((b"\0" + colour * 40) * 40)
+    header = struct.pack(">IIBBBBB", 40, 40, 16, 2, 0, 0, 0)
+    return png_file(header, body, before=[(b"tRNS", colour)])
+
+
+def turned(pixels: Pixels, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return encoded(Image.fromarray(pixels), "WEBP", lossless=True, exif=exif)
+
+
+def png_file(header: bytes, data: bytes, before: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
+    extra = b"".join(chunk(kind, body) for kind, body in before)
+    image = extra + chunk(b"IDAT", data)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + image + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(
@@ -255,6 +275,28 @@ FAULTS: list[tuple[str, bytes, FaultCode, str]] = [
         encoded(Image.fromarray(photo()), "JPEG")[:600],
         FaultCode.UNREADABLE,
         "damaged",
+    ),
+    (
+        "animated WebP",
+        encoded(
+            Image.fromarray(photo()),
+            "WEBP",
+            save_all=True,
+            append_images=[Image.fromarray(photo()[::-1])],
+        ),
+        FaultCode.UNSUPPORTED_FORMAT,
+        "animated",
+    ),
+    (
+        "animated PNG",
+        encoded(
+            Image.fromarray(photo()),
+            "PNG",
+            save_all=True,
+            append_images=[Image.fromarray(photo()[::-1])],
+        ),
+        FaultCode.UNSUPPORTED_FORMAT,
+        "animated",
     ),
     ("GIF", encoded(Image.fromarray(photo()), "GIF"), FaultCode.UNSUPPORTED_FORMAT, "is GIF"),
     ("BMP", encoded(Image.fromarray(photo()), "BMP"), FaultCode.UNSUPPORTED_FORMAT, "is BMP"),

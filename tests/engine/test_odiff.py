@@ -274,6 +274,26 @@ def test_the_process_has_limits(odiff: Path, images: tuple[Path, Path, Path]) ->
     assert rows["Max cpu time"] != "unlimited"
 
 
+def test_limits_of_our_own_are_not_raised(odiff: Path, images: tuple[Path, Path, Path]) -> None:
+    """Who runs under `ulimit -f` may not raise it for odiff, and need not."""
+    program = textwrap.dedent(
+        f"""
+        import resource
+        from pathlib import Path
+        from pixelgate.engine.odiff import OdiffServer
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10**7, 10**7))
+        resource.setrlimit(resource.RLIMIT_AS, (3 * 1024**3, 3 * 1024**3))
+        with OdiffServer(Path({str(odiff)!r})) as server:
+            paths = [Path(p) for p in {[str(p) for p in images]!r}]
+            print(server.compare(*paths, {{"threshold": 0.1, "outputDiffMask": True}}).pixels)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("100\n", "")
+
+
 def test_odiff_ends_when_its_worker_is_killed(odiff: Path, tmp_path: Path) -> None:
     """SIGKILL runs no handler: that odiff sees the end of its input must suffice."""
     program = textwrap.dedent(

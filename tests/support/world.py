@@ -13,6 +13,7 @@ from typing import Any
 from pixelgate import keys
 from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
 from pixelgate.comparison import Diff, Region
+from pixelgate.errors import FaultCode, ImageFault
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline.run import Outcome, compare_build
 from pixelgate.pipeline.service import Limits, Service
@@ -44,7 +45,13 @@ class ScriptedDiffers:
     size: int = 2
     calls: list[tuple[bytes, bytes]] = field(default_factory=list)
 
-    def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
+    def inspect(self, image: bytes) -> None:
+        if image.startswith(b"garbage"):
+            raise ImageFault(FaultCode.UNREADABLE, "the file is no PNG, JPEG or WebP image")
+
+    def diff(
+        self, base: bytes, head: bytes, policy: Policy, wanted: Callable[[], bool] = lambda: True
+    ) -> Diff:
         self.calls.append((base, head))
         self.script(base, head)
         return Diff(1, 1, 10, (10, 1), (10, 1), (Region(0, 0, 1, 1, 1),), b"mask")

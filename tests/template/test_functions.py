@@ -95,6 +95,7 @@ def test_sweeps_do_not_pile_up(stack: Stack) -> None:
 def test_sweeper_knows_whom_to_start(stack: Stack) -> None:
     sweep = stack.function("SweepFunction")["Environment"]["Variables"]
     compare = stack.function("CompareFunction")["Environment"]["Variables"]
+    assert compare.pop("MALLOC_ARENA_MAX") == "2"  # the sweeper decodes nothing
     assert sweep == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 
 

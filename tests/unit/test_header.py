@@ -28,50 +28,47 @@ RED_GREEN = [255, 0, 0, 0, 255, 0]
 
 
 @pytest.mark.parametrize(
-    ("body", "format_", "may_be_transparent"),
+    ("body", "format_"),
     [
-        pytest.param(png(), "PNG", False, id="PNG RGB"),
-        pytest.param(png(colour=(1, 2, 3, 255), mode="RGBA"), "PNG", True, id="PNG RGBA, opaque"),
-        pytest.param(png(colour=(1, 2, 3, 0), mode="RGBA"), "PNG", True, id="PNG RGBA"),
-        pytest.param(palette_png([0, 1] * 7 + [0], 5, RED_GREEN), "PNG", False, id="PNG palette"),
+        pytest.param(png(), "PNG", id="PNG RGB"),
+        pytest.param(png(colour=(1, 2, 3, 255), mode="RGBA"), "PNG", id="PNG RGBA, opaque"),
+        pytest.param(png(colour=(1, 2, 3, 0), mode="RGBA"), "PNG", id="PNG RGBA"),
+        pytest.param(palette_png([0, 1] * 7 + [0], 5, RED_GREEN), "PNG", id="PNG palette"),
         pytest.param(
             palette_png([0, 1] * 7 + [0], 5, RED_GREEN, alpha=b"\x80"),
             "PNG",
-            True,
             id="PNG palette with tRNS",
         ),
-        pytest.param(png(colour=7, mode="L"), "PNG", False, id="PNG grey"),
+        pytest.param(png(colour=7, mode="L"), "PNG", id="PNG grey"),
         pytest.param(
-            encoded(picture("L", SIZE, 7), "PNG", transparency=7), "PNG", True, id="PNG grey, tRNS"
+            encoded(picture("L", SIZE, 7), "PNG", transparency=7), "PNG", id="PNG grey, tRNS"
         ),
         pytest.param(
             encoded(picture("RGB", SIZE, (1, 2, 3)), "PNG", transparency=(1, 2, 3)),
             "PNG",
-            True,
             id="PNG RGB, tRNS",
         ),
-        pytest.param(png(colour=(7, 9), mode="LA"), "PNG", True, id="PNG grey and alpha"),
-        pytest.param(png(colour=1, mode="1"), "PNG", False, id="PNG of one bit"),
-        pytest.param(png(colour=999, mode="I;16"), "PNG", False, id="PNG grey of 16 bits"),
-        pytest.param(png_16_bit(SIZE, (1, 2, 3)), "PNG", False, id="PNG RGB of 16 bits"),
-        pytest.param(png_16_bit(SIZE, (1, 2, 3, 4)), "PNG", True, id="PNG RGBA of 16 bits"),
-        pytest.param(interlaced_png(SIZE, (1, 2, 3)), "PNG", False, id="PNG interlaced"),
-        pytest.param(jpeg(), "JPEG", False, id="JPEG"),
-        pytest.param(jpeg(colour=7, mode="L"), "JPEG", False, id="JPEG grey"),
-        pytest.param(jpeg(colour=(1, 2, 3, 4), mode="CMYK"), "JPEG", False, id="JPEG CMYK"),
-        pytest.param(webp(), "WEBP", False, id="WebP lossless"),
-        pytest.param(webp(lossless=False), "WEBP", False, id="WebP lossy"),
-        pytest.param(webp(colour=(1, 2, 3, 4), mode="RGBA"), "WEBP", True, id="WebP with alpha"),
+        pytest.param(png(colour=(7, 9), mode="LA"), "PNG", id="PNG grey and alpha"),
+        pytest.param(png(colour=1, mode="1"), "PNG", id="PNG of one bit"),
+        pytest.param(png(colour=999, mode="I;16"), "PNG", id="PNG grey of 16 bits"),
+        pytest.param(png_16_bit(SIZE, (1, 2, 3)), "PNG", id="PNG RGB of 16 bits"),
+        pytest.param(png_16_bit(SIZE, (1, 2, 3, 4)), "PNG", id="PNG RGBA of 16 bits"),
+        pytest.param(interlaced_png(SIZE, (1, 2, 3)), "PNG", id="PNG interlaced"),
+        pytest.param(jpeg(), "JPEG", id="JPEG"),
+        pytest.param(jpeg(colour=7, mode="L"), "JPEG", id="JPEG grey"),
+        pytest.param(jpeg(colour=(1, 2, 3, 4), mode="CMYK"), "JPEG", id="JPEG CMYK"),
+        pytest.param(webp(), "WEBP", id="WebP lossless"),
+        pytest.param(webp(lossless=False), "WEBP", id="WebP lossy"),
+        pytest.param(webp(colour=(1, 2, 3, 4), mode="RGBA"), "WEBP", id="WebP with alpha"),
         pytest.param(
             webp(colour=(1, 2, 3, 4), mode="RGBA", lossless=False),
             "WEBP",
-            True,
             id="WebP lossy with alpha",
         ),
     ],
 )
-def test_formats_that_are_compared(body: bytes, format_: str, may_be_transparent: bool) -> None:
-    assert read_header(body) == Header(format_, 5, 3, may_be_transparent)
+def test_formats_that_are_compared(body: bytes, format_: str) -> None:
+    assert read_header(body) == Header(format_, 5, 3)
 
 
 def test_size_is_width_and_height() -> None:
@@ -154,7 +151,7 @@ def test_name_of_a_file_means_nothing() -> None:
 
 
 def header(width: int, height: int) -> Header:
-    return Header("PNG", width, height, False)
+    return Header("PNG", width, height)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +197,7 @@ def test_bomb_is_refused_by_its_header() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         declared = read_header(bomb)
-    assert declared == Header("PNG", 60_000, 60_000, False)
+    assert declared == Header("PNG", 60_000, 60_000)
     with pytest.raises(ImageFault, match=r"^60000×60000 are 3,600\.0 Mpx") as caught:
         canvas_of(declared, read_header(png()))
     assert caught.value.code is FaultCode.EXCEEDS_PIXEL_LIMIT

@@ -191,7 +191,7 @@ def test_removed_snapshot_of_a_selective_upload_can_be_renamed() -> None:
 
 
 def test_very_many_equal_pictures_are_paired_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "_MAX_SIMILARITIES", 8)
+    monkeypatch.setattr(matching, "_MAX_LETTERS", 53)  # 6 new ones × 9 old ones are 54
     head = {f"n{i}": "blank" for i in range(3)}
     base = {"z-n0": "blank", "a-n1": "blank", "b": "blank"}
     assert [(m.name, m.previous_name) for m in match(head, base)] == [
@@ -199,6 +199,13 @@ def test_very_many_equal_pictures_are_paired_in_order(monkeypatch: pytest.Monkey
         ("n1", "b"),
         ("n2", "z-n0"),
     ]
+
+
+def test_many_groups_of_equal_pictures_share_one_budget() -> None:
+    # 100 groups of 100 long names each would take minutes if every group had its own.
+    head = {f"new/{'x' * 200}/{g}/{i}": f"blank {g}" for g in range(100) for i in range(100)}
+    base = {f"old/{'x' * 200}/{g}/{i}": f"blank {g}" for g in range(100) for i in range(100)}
+    assert Counter(m.kind for m in match(head, base)) == {RENAMED: 10_000}
 
 
 def test_a_suite_of_blank_pictures_that_moved_is_matched_in_time() -> None:

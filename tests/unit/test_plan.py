@@ -84,13 +84,6 @@ def test_without_a_base_everything_is_added() -> None:
     }
 
 
-def test_new_images_are_those_that_no_earlier_comparison_has_seen() -> None:
-    head = build_of({"same": 1, "differs": 5, "new": 4, "copy of new": 4, "renamed": 7})
-    plan = make_plan(head, base_of({"same": 1, "differs": 6, "old": 7, "gone": 8}), ENGINE)
-    assert plan.new_images() == [digest(4), digest(5)]
-    assert plan.names_of(digest(4)) == ["copy of new", "new"]
-
-
 def test_selective_upload_skips_what_it_lacks() -> None:
     head = build_of({"a": 1}, selective=True, all_names=["a", "b"])
     plan = make_plan(head, base_of({"a": 1, "b": 2, "c": 3}), ENGINE)

@@ -133,6 +133,12 @@ class DynamoLedger:
         found = [b for b in found if b.commit == commit]
         return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
 
+    def complete(self, build: BuildId) -> None:
+        """Notes that its images are all there."""
+        self._update(
+            build_key(build), "SET complete = :true", "attribute_exists(pk)", {":true": True}
+        )
+
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
         """Decides the baseline once; who comes second gets the first one's decision."""
         try:

@@ -60,6 +60,7 @@ def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
         manifest_sha256=item["manifest_sha256"],
         created=float(item["created"]),
         baseline=baseline,
+        complete=bool(item.get("complete", False)),
     )
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pixelgate.errors import FaultCode, ImageFault, NotFound, WriteConflict
+from pixelgate.errors import FaultCode, ImageFault, NotFound, TooLarge, WriteConflict
 
 IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"})
 # Pictures that we do not compare. They are listed all the same, so that none is lost in silence.
@@ -23,10 +23,14 @@ class FolderObjects:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, limit: int | None = None) -> bytes:
         """The file's bytes."""
+        path = self._root / key
         try:
-            return (self._root / key).read_bytes()
+            size = path.stat().st_size
+            if limit is not None and size > limit:
+                raise TooLarge(f"{key} has {size:,} bytes; {limit:,} are allowed")
+            return path.read_bytes()
         except FileNotFoundError as error:
             raise NotFound(key) from error
 

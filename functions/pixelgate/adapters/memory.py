@@ -13,6 +13,7 @@ from pixelgate.errors import (
     HeldByOther,
     LeaseLost,
     NotFound,
+    TooLarge,
     WriteConflict,
 )
 from pixelgate.keys import BuildId, ComparisonId
@@ -28,9 +29,12 @@ class MemoryObjects:
         self._versions: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes."""
-        return self.read_tagged(key)[0]
+        body = self.read_tagged(key)[0]
+        if limit is not None and len(body) > limit:
+            raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
+        return body
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
         """The object's bytes and its version."""
@@ -98,6 +102,11 @@ class MemoryLedger:
                 b for b in self.builds.values() if b.id.project == project and b.commit == commit
             ]
         return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+
+    def complete(self, build: BuildId) -> None:
+        """Notes that its images are all there."""
+        with self._lock:
+            self.builds[build] = replace(self.builds[build], complete=True)
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
         """Decides the baseline once."""

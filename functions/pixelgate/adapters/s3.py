@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
-from pixelgate.errors import NotFound, WriteConflict
+from pixelgate.errors import NotFound, TooLarge, WriteConflict
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
 # 412: the tag is another one. 409: a concurrent write of the same key was under way.
 _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -25,15 +31,29 @@ class S3Objects:
         self._client = client
         self._bucket = bucket
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes; the SDK checks S3's checksum on the way."""
-        return self.read_tagged(key)[0]
+        return self._read(key, limit)[0]
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
         """The object's bytes and its ETag."""
-        with _our_errors(key):
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            return answer["Body"].read(), answer["ETag"]
+        return self._read(key, None)
+
+    def _read(self, key: str, limit: int | None) -> tuple[bytes, str]:
+        """The SDK repeats a request that fails, but not a body that breaks off."""
+        for tries_left in (2, 1, 0):
+            with _our_errors(key):
+                answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            size = answer["ContentLength"]
+            if limit is not None and size > limit:
+                answer["Body"].close()
+                raise TooLarge(f"{key} has {size:,} bytes; {limit:,} are allowed")
+            try:
+                return answer["Body"].read(), answer["ETag"]
+            except _BROKEN_OFF:
+                if not tries_left:
+                    raise
+        raise AssertionError
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Puts the object."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pixelgate.errors import FaultCode, ImageFault
 
@@ -17,6 +17,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 Image.MAX_IMAGE_PIXELS = None
 
 # Formats that people do have and that we tell by name instead of calling them unreadable.
+_LYING = frozenset({5, 6, 7, 8})  # Exif orientations that exchange width and height
 _FOREIGN = {
     b"GIF8": "GIF",
     b"BM": "BMP",
@@ -31,12 +32,11 @@ _FOREIGN = {
 
 @dataclass(frozen=True)
 class Header:
-    """Format, size in pixels, and whether the image could be transparent anywhere."""
+    """Format, and size in pixels as the image is shown."""
 
     format: str
     width: int
     height: int
-    may_be_transparent: bool
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,12 +54,16 @@ def read_header(body: bytes) -> Header:
         raise ImageFault(FaultCode.UNREADABLE, "the file is empty")
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:
-            return Header(
-                format=image.format or "",
-                width=image.width,
-                height=image.height,
-                may_be_transparent="A" in image.getbands() or "transparency" in image.info,
-            )
+            if getattr(image, "is_animated", False):
+                raise ImageFault(
+                    FaultCode.UNSUPPORTED_FORMAT, "the image is animated; one picture is compared"
+                )
+            width, height = image.size
+            if orientation(image) in _LYING:
+                width, height = height, width
+            return Header(format=image.format or "", width=width, height=height)
+    except ImageFault:
+        raise
     except UnidentifiedImageError as error:
         raise _not_ours(body) from error
     except MemoryError:
@@ -68,6 +72,13 @@ def read_header(body: bytes) -> Header:
         # Pillow's parsers raise a dozen kinds of error on damaged files: SyntaxError, ValueError,
         # struct.error, OSError … all of them mean the same here.
         raise ImageFault(FaultCode.UNREADABLE, f"the header is damaged: {error}") from error
+
+
+def orientation(image: Image.Image) -> int:
+    """How a camera held the picture, by Exif; 1 is upright. Screenshots are, and PNG has none."""
+    if image.format == "PNG":
+        return 1  # looking for it would decode the whole image
+    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def canvas_of(base: Header, head: Header) -> tuple[int, int]:

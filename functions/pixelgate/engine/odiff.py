@@ -23,8 +23,9 @@ from typing import Any, Self
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 
 READY_SECONDS = 10.0
-# 40 Mpx take 1.3 s on two cores and some 20 s on the smallest Lambda.
-REQUEST_SECONDS = 60.0
+# 40 Mpx take 1.3 s on two cores and some 20 s on the smallest Lambda. A transparent pair is two
+# requests, which must fit into the time that a worker keeps for its end.
+REQUEST_SECONDS = 30.0
 # Start to ready takes 1 ms, so a fresh process is cheap: recycle long before the leak matters.
 RECYCLE_AFTER = 50
 RECYCLE_RSS_BYTES = 400 * 1024 * 1024
@@ -162,7 +163,7 @@ class OdiffServer:
             ready = _as_json(self._read_line(self._ready_seconds))
             if ready.get("ready") is not True:
                 raise EngineDied(FaultCode.ENGINE_FAILED, f"odiff began with {ready!r}")
-        except EngineDied:
+        except BaseException:
             self._kill()
             raise
 
@@ -288,7 +289,9 @@ def _limit(pid: int) -> None:
     for limit, value in _LIMITS.items():
         # The process may have ended by now; reading its answer will tell.
         with suppress(ProcessLookupError):
-            resource.prlimit(pid, limit, (value, value))
+            _, hard = resource.prlimit(pid, limit)
+            allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.prlimit(pid, limit, (allowed, allowed))
 
 
 def _rss(pid: int | None) -> int:

@@ -7,9 +7,9 @@ import struct
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
-from pixelgate.engine.header import FORMATS
+from pixelgate.engine.header import FORMATS, orientation
 from pixelgate.errors import FaultCode, ImageFault
 
 Rgba = npt.NDArray[np.uint8]  # (height, width, 4)
@@ -31,7 +31,8 @@ def decode(body: bytes) -> Rgb | Rgba:
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:
             image.load()
-            return _without_useless_alpha(_eight_bit(image))
+            upright = image if orientation(image) == 1 else ImageOps.exif_transpose(image)
+            return _without_useless_alpha(_eight_bit(upright))
     except MemoryError:
         raise  # the machine's fault, not the image's
     except Exception as error:
@@ -46,6 +47,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         grey = (levels >> 8).astype(np.uint8)
         transparent = levels == image.info.get("transparency", -1)
         return Image.fromarray(np.dstack([grey, np.where(transparent, 0, 255).astype(np.uint8)]))
+    key = image.info.get("transparency")
+    if isinstance(key, tuple) and max(key) > 255:
+        # Pillow reads 16 bits a channel as 8 and leaves the transparent colour at 16.
+        image.info["transparency"] = tuple(level >> 8 for level in key)
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from pixelgate.comparison import Diff
-from pixelgate.engine.header import read_header
-from pixelgate.errors import ImageFault
+from pixelgate.engine.header import canvas_of, read_header
+from pixelgate.errors import ImageFault, NotWanted
 from pixelgate.policy import Policy
 from pixelgate.ports import Differ
 
@@ -28,15 +28,28 @@ class SharedDiffers:
         for differ in differs:
             self._free.put(differ)
 
-    def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
-        """Compares with the next free differ. Raises ImageFault."""
+    def diff(
+        self,
+        base: bytes,
+        head: bytes,
+        policy: Policy,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Diff:
+        """Compares with the next free differ. Raises ImageFault, or NotWanted by then."""
         large = max(_pixels(base), _pixels(head)) > _LARGE_PIXELS
         with self._one_large if large else nullcontext():
             differ = self._free.get()
             try:
+                if not wanted():
+                    raise NotWanted
                 return differ.diff(base, head, policy)
             finally:
                 self._free.put(differ)
+
+    def inspect(self, image: bytes) -> None:
+        """Reads the header and checks the size. Raises ImageFault."""
+        header = read_header(image)
+        canvas_of(header, header)
 
     def close(self) -> None:
         """Ends every differ; nothing may be under way."""

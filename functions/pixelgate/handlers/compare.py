@@ -85,6 +85,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failures.append(error)
             continue
         answers.append(report(found, outcome))
+        if isinstance(outcome, Published) and outcome.untold:
+            failures.append(outcome.untold)
     if failures:
         raise failures[0]
     return {"builds": answers}
@@ -108,10 +110,12 @@ def builds_of(event: object) -> list[BuildId | Ignored]:
 
 def report(build: BuildId, outcome: Outcome) -> dict[str, Any]:
     """Logs and counts what came of a build; returns it in a few words."""
-    logger.append_keys(project=build.project, build=build.build)
     answer = _answer(outcome)
     # Messages may hold names of images, which have no place in a log at INFO.
-    logger.info("build handled", extra={"outcome": {**answer, "message": None}})
+    said = {"project": build.project, "build": build.build, "outcome": {**answer, "message": None}}
+    logger.info("build handled", extra=said)
+    if isinstance(outcome, Failed):
+        logger.error("comparison failed", extra={**said, "reason": answer["message"]})
     return {"build": str(build), **answer}
 
 

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pixelgate.handlers.telemetry import logger, metrics, tracer
 from pixelgate.keys import BuildId
 from pixelgate.pipeline.service import Records
-from pixelgate.pipeline.sweep import sweep
+from pixelgate.pipeline.sweep import Action, sweep
 from pixelgate.wiring import aws_records
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweeps once."""
     swept = sweep(records(), resume)
-    metrics.add_metric("LeasesSwept", MetricUnit.Count, len(swept))
+    actions = [s.action for s in swept]
+    given_up = actions.count(Action.GIVE_UP)
+    metrics.add_metric("LeasesSwept", MetricUnit.Count, actions.count(Action.RESUME) + given_up)
+    if given_up:
+        metrics.add_metric("ComparisonsFailed", MetricUnit.Count, given_up)
     answers = [
         {"comparison": str(s.record.id), "action": s.action, "attempt": s.record.attempts}
         for s in swept

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from pixelgate import keys
@@ -17,7 +18,7 @@ from pixelgate.policy import Policy
 from pixelgate.ports import DifferPool, Images, Objects
 
 # While one pair waits for S3, others are compared: threads wait, differs compute.
-_THREADS_PER_DIFFER = 4
+_THREADS_PER_DIFFER = 2
 _POLL_SECONDS = 5.0
 
 
@@ -75,7 +76,7 @@ class DiffStore:
         self._objects.write(
             self._key(pair, ".json"), json.dumps(result).encode(), "application/json"
         )
-        return Measured(diff, mask_key)
+        return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
 
     def _key(self, pair: Pair, suffix: str) -> str:
         return keys.diff(self._project, pair.fingerprint, pair.base, pair.head, suffix)
@@ -103,19 +104,24 @@ def diff_pairs(
             that are under way are then finished and stored, the rest is left.
         done: called after each pair.
     """
+    stopping = threading.Event()
+
+    def wanted() -> bool:
+        return not stopping.is_set()
 
     def answer(pair: Pair) -> _Answer:
         stored = store.load(pair)
         if stored:
             return _Answer(stored, cached=True)
         try:
-            diff = pool.diff(images.read(pair.base), images.read(pair.head), pairs[pair])
+            diff = pool.diff(images.read(pair.base), images.read(pair.head), pairs[pair], wanted)
         except ImageFault as fault:
             return _Answer(fault, cached=False)
         return _Answer(store.save(pair, diff), cached=False)
 
     answers: dict[Pair, Measured | ImageFault] = {}
-    for pair, found in _answer_all(pairs, answer, pool.size * _THREADS_PER_DIFFER, check):
+    threads = pool.size * _THREADS_PER_DIFFER
+    for pair, found in _answer_all(pairs, answer, threads, check, stopping):
         answers[pair] = found.result
         tally.cached += found.cached
         tally.diffed += not found.cached
@@ -134,11 +140,12 @@ def _answer_all(
     answer: Callable[[Pair], _Answer],
     threads: int,
     check: Callable[[], None],
+    stopping: threading.Event,
 ) -> Iterator[tuple[Pair, _Answer]]:
     """Keeps the threads busy without queueing everything: an early stop leaves little behind."""
     waiting = iter(pairs)
     running: dict[Future[_Answer], Pair] = {}
-    with _executor(threads) as executor:
+    with _executor(threads, stopping) as executor:
         while True:
             check()
             for pair in islice(waiting, threads - len(running)):
@@ -151,10 +158,11 @@ def _answer_all(
 
 
 @contextmanager
-def _executor(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that drop what has not begun when the run ends early."""
+def _executor(count: int, stopping: threading.Event) -> Iterator[ThreadPoolExecutor]:
+    """Threads that drop what no differ has begun with when the run ends early."""
     threads = ThreadPoolExecutor(count, thread_name_prefix="pair")
     try:
         yield threads
     finally:
+        stopping.set()
         threads.shutdown(wait=True, cancel_futures=True)

@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 
 from pixelgate import keys
-from pixelgate.errors import BuildConflict, WriteConflict
+from pixelgate.errors import BadManifest, BuildConflict, TooLarge, WriteConflict
 from pixelgate.keys import NO_BASE, BuildId
-from pixelgate.manifest import BuildManifest, parse
+from pixelgate.manifest import MAX_BYTES, BuildManifest, parse
 from pixelgate.ports import Ledger, Objects
 from pixelgate.record import Baseline, BuildRecord
 
@@ -32,7 +32,10 @@ def accept(build: BuildId, objects: Objects, ledger: Ledger, now: float) -> Acce
         BadManifest: it breaks a rule.
         BuildConflict: the build was accepted before with another manifest.
     """
-    body = objects.read(keys.uploaded_manifest(build))
+    try:
+        body = objects.read(keys.uploaded_manifest(build), MAX_BYTES)
+    except TooLarge as error:
+        raise BadManifest(str(error)) from error
     manifest = parse(body, build)
     record = ledger.register(
         BuildRecord(build, manifest.commit, hashlib.sha256(body).hexdigest(), created=now)
@@ -55,32 +58,33 @@ def find_baseline(accepted: Accepted, objects: Objects, ledger: Ledger) -> Basel
     The first decision stands: a second delivery of the event compares with the same base, even if
     another build of that commit has come meanwhile.
     """
-    chosen = _choose(accepted.manifest, ledger)
-    if chosen is None:
-        return None
-    if chosen.exists:
-        base = BuildId(accepted.manifest.id.project, chosen.build)
-        if not objects.exists(keys.accepted_manifest(base)):
-            return None  # registered a moment ago by a worker that has not copied it yet
-    return ledger.choose_baseline(accepted.manifest.id, chosen)
+    if accepted.record.baseline:
+        return accepted.record.baseline
+    chosen = _choose(accepted.manifest, objects, ledger)
+    return chosen and ledger.choose_baseline(accepted.manifest.id, chosen)
 
 
 def wanted_base(manifest: BuildManifest) -> str:
     """Stands for a base that is named but missing, in the comparison's id."""
     if manifest.base_build is not None:
-        return f"@build:{manifest.base_build}"
-    return f"@commit:{manifest.base_commit}"
+        return keys.wanted("build", manifest.base_build)
+    return keys.wanted("commit", str(manifest.base_commit))
 
 
-def _choose(manifest: BuildManifest, ledger: Ledger) -> Baseline | None:
+def _choose(manifest: BuildManifest, objects: Objects, ledger: Ledger) -> Baseline | None:
     project = manifest.id.project
+
+    def usable(build: BuildId) -> bool:
+        # Registered a moment ago, or by a worker that died then: its manifest is not copied yet.
+        return build != manifest.id and objects.exists(keys.accepted_manifest(build))
+
     if manifest.base_build is not None:
-        if ledger.build(BuildId(project, manifest.base_build)) is None:
+        base = BuildId(project, manifest.base_build)
+        if ledger.build(base) is None or not usable(base):
             return None
         return Baseline(manifest.base_build, "the manifest names this build as base_build")
     if manifest.base_commit is not None:
-        builds = [b for b in ledger.builds_at(project, manifest.base_commit)
-                  if b.id != manifest.id]  # fmt: skip
+        builds = [b for b in ledger.builds_at(project, manifest.base_commit) if usable(b.id)]
         if not builds:
             return None
         return Baseline(

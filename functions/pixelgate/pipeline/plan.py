@@ -54,15 +54,6 @@ class Plan:
     pairs: Mapping[Pair, Policy]
     pair_of: Mapping[str, Pair]
 
-    def new_images(self) -> list[str]:
-        """Hashes that no earlier comparison has seen: of added and of differing snapshots."""
-        fresh = {Kind.ADDED, Kind.DIFFERING}
-        return sorted({m.head for m in self.matches if m.kind in fresh and m.head})
-
-    def names_of(self, sha256: str) -> list[str]:
-        """The head's names for an image."""
-        return [m.name for m in self.matches if m.head == sha256]
-
 
 def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> Plan:
     """Matches the builds and collects the unique pairs.
@@ -102,14 +93,14 @@ def assemble(
     Args:
         plan: what was to be done.
         measured: what became of each pair.
-        unreadable: head images, by name, that are known to be unreadable without a diff.
+        unreadable: what is wrong with head images, by name, as far as no diff was needed to know.
     """
     snapshots = {}
     for m in plan.matches:
         fault = unreadable.get(m.name)
         if m.kind is Kind.DIFFERING:
             snapshots[m.name] = _differing(plan, m, measured[plan.pair_of[m.name]])
-        elif fault and m.kind is Kind.ADDED:
+        elif fault:
             snapshots[m.name] = _entry(plan, m, Status.ERRORED, reason=fault.reason)
         else:
             snapshots[m.name] = _entry(plan, m, _STATUS[m.kind])

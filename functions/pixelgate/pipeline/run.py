@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pixelgate import keys
 from pixelgate.comparison import Comparison
@@ -17,25 +15,19 @@ from pixelgate.errors import (
     BuildConflict,
     ComparisonFailed,
     ErrorCode,
-    FaultCode,
-    ImageFault,
-    ImagesMissing,
     Incurable,
     LeaseLost,
     NotFound,
 )
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import intake
+from pixelgate.pipeline.arrival import BucketImages, check_arrival
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
-from pixelgate.pipeline.plan import Plan, assemble, make_plan
+from pixelgate.pipeline.plan import assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service
 from pixelgate.pipeline.status import announce, iso, status_of, status_of_rejected
-from pixelgate.ports import Objects
 from pixelgate.record import Baseline, ComparisonRecord, Failure, Result
-
-_NAMES_SHOWN = 10
-_HEAD_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -45,6 +37,8 @@ class Published:
     record: ComparisonRecord
     tally: Tally
     seconds: float
+    # Why status.json does not tell of it yet; another delivery will.
+    untold: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +91,7 @@ def compare_build(
         HeldByOther: another worker is at it; deliver again later.
         Exception: a retry may help; the lease was given back and the error recorded.
     """
+    seen = service.clock()
     try:
         with service.stage("accept"):
             accepted = intake.accept(build, service.objects, service.ledger, service.clock())
@@ -111,8 +106,7 @@ def compare_build(
         with service.stage("claim"):
             claim = _claim(comparison, baseline, service)
     except AlreadyFinished:
-        return _tell_again(comparison, service)
-    announce(service.objects, build, status_of(claim))
+        return _tell_again(comparison, seen, service)
     return _work(claim, accepted, baseline, service, time_left)
 
 
@@ -140,18 +134,24 @@ def _claim(
     comparison: ComparisonId, baseline: Baseline | None, service: Service
 ) -> ComparisonRecord:
     now = service.clock()
-    reason = baseline.reason if baseline else f"waiting for {comparison.base.lstrip('@')}"
+    reason = baseline.reason if baseline else f"waiting for {comparison.base[1:]}"
     return service.ledger.claim(
         comparison, reason, service.new_execution(), now, now + service.limits.lease
     )
 
 
-def _tell_again(comparison: ComparisonId, service: Service) -> Outcome:
+def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outcome:
+    """Tells the result of an earlier delivery, if status.json does not.
+
+    `seen` is when this delivery looked for the manifest: what was said of a refused one before
+    that is out of date, as the accepted one lies there again.
+    """
     record = service.ledger.comparison(comparison)
     if record is None:
         return Gone()  # its time to live ended between the two reads
+    announce(service.objects, record.head, {**status_of(record), "claimed": iso(seen)})
     if not record.settled:
-        tell(record, service)
+        service.ledger.settle(record)
     return Duplicate(record)
 
 
@@ -166,11 +166,11 @@ def _work(
     lease = Lease(service, claim, time_left)
     tally = Tally()
     try:
+        announce(service.objects, claim.head, status_of(claim))
         if baseline is None:
             raise BaseMissing(_no_base_in_words(accepted))
         result = _produce(claim, accepted, baseline, service, lease, tally)
         record = service.ledger.publish(claim, result, service.clock())
-        tell(record, service)
     except LeaseLost:
         return Superseded(claim.id)
     except Incurable as error:
@@ -180,7 +180,12 @@ def _work(
             return _fail_unless_lost(claim, error, True, service)
         _release(claim, error, service)
         raise
-    return Published(record, tally, record.updated - accepted.record.created)
+    published = Published(record, tally, record.updated - accepted.record.created)
+    try:
+        tell(record, service)
+    except Exception as error:
+        return replace(published, untold=error)
+    return published
 
 
 def _fail_unless_lost(
@@ -215,11 +220,20 @@ def _produce(
         if baseline.exists:
             base = intake.read_accepted(BuildId(project, baseline.build), service.objects)
         plan = make_plan(accepted.manifest, base, service.engine_label)
-        _check_uploaded(plan, project, service.objects, lease)
+    images = BucketImages(service.objects, project)
+    with service.stage("arrival"):
+        faults = check_arrival(
+            plan,
+            base_is_complete=_is_complete(BuildId(project, baseline.build), service),
+            images=images,
+            pool=service.pool,
+            check=lease.check,
+        )
+        service.ledger.complete(accepted.manifest.id)
     with service.stage("diff"):
         measured = diff_pairs(
             plan.pairs,
-            images=BucketImages(service.objects, project),
+            images=images,
             store=DiffStore(service.objects, project),
             pool=service.pool,
             tally=tally,
@@ -234,10 +248,15 @@ def _produce(
             created=iso(service.clock()),
             engine=dict(zip(("name", "version"), service.engine, strict=True)),
             policy=accepted.manifest.policy,
-            snapshots=assemble(plan, measured, {}),
+            snapshots=assemble(plan, measured, faults),
             warnings=accepted.manifest.warnings,
         )
         return _write_result(comparison, service)
+
+
+def _is_complete(build: BuildId, service: Service) -> bool:
+    record = service.ledger.build(build)
+    return record is not None and record.complete
 
 
 def _write_result(comparison: Comparison, service: Service) -> Result:
@@ -256,47 +275,6 @@ def _write_result(comparison: Comparison, service: Service) -> Result:
         comparison_key=comparison_key,
         report_key=report_key,
     )
-
-
-class BucketImages:
-    """A project's images in the bucket, checked against their hashes."""
-
-    def __init__(self, objects: Objects, project: str) -> None:
-        self._objects = objects
-        self._project = project
-
-    def read(self, sha256: str) -> bytes:
-        """The bytes of one image. Raises ImageFault: IMAGE_MISSING or HASH_MISMATCH."""
-        key = keys.image(self._project, sha256)
-        try:
-            body = self._objects.read(key)
-        except NotFound as error:
-            raise ImageFault(FaultCode.IMAGE_MISSING, f"{key} is not in the bucket") from error
-        if hashlib.sha256(body).hexdigest() != sha256:
-            raise ImageFault(
-                FaultCode.HASH_MISMATCH, f"{key} holds bytes with another hash than its name"
-            )
-        return body
-
-
-def _check_uploaded(plan: Plan, project: str, objects: Objects, lease: Lease) -> None:
-    """Makes sure that every image that is new in this build is in the bucket.
-
-    Images that the base has under the same hash were checked when they were new.
-    """
-    lease.check()
-    shas = plan.new_images()
-    with ThreadPoolExecutor(_HEAD_THREADS, thread_name_prefix="head") as threads:
-        there = threads.map(lambda sha: objects.exists(keys.image(project, sha)), shas)
-        missing = [n for sha, ok in zip(shas, there, strict=True) if not ok
-                   for n in plan.names_of(sha)]  # fmt: skip
-    if missing:
-        shown = ", ".join(repr(name) for name in missing[:_NAMES_SHOWN])
-        more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
-        raise ImagesMissing(
-            f"the upload is incomplete, these images are not in the bucket: {shown}{more}; "
-            "upload images before the manifest, as a new build"
-        )
 
 
 def _no_base_in_words(accepted: Accepted) -> str:

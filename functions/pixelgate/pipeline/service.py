@@ -25,8 +25,8 @@ class Limits:
         lease: how long a claim is believed without a heartbeat. Short, so that after a crash
             Lambda's second retry, two minutes later, finds it run out.
         max_attempts: claims of one comparison before it fails; as often as Lambda delivers.
-        margin: how long before its own end a worker stops and gives the lease back; covers the
-            slowest pair and the publication.
+        margin: how long before its own end a worker stops and gives the lease back; covers a
+            transparent pair of which both requests run to odiff's time limit.
         sweep_after: how long a dead lease is left to Lambda's own retries.
         give_up_after: how long without any sign of life until the sweeper records a failure.
     """

@@ -27,7 +27,7 @@ def status_of(record: ComparisonRecord) -> dict[str, Any]:
     error = None
     if record.error_code:
         error = {"code": record.error_code, "message": record.error_message}
-    base = None if record.id.base.startswith("@") else record.id.base
+    base = None if record.id.waits or record.id.base == NO_BASE else record.id.base
     return {
         "schema_version": 1,
         "project": record.id.project,
@@ -45,7 +45,7 @@ def status_of(record: ComparisonRecord) -> dict[str, Any]:
         "created": iso(record.created),
         "claimed": iso(record.claimed),
         # A base that was named and is still missing: gives way to any real comparison.
-        "provisional": base is None and record.id.base != NO_BASE,
+        "provisional": record.id.waits,
         "updated": iso(record.updated),
     }
 

@@ -1,0 +1,302 @@
+"""Faults that a review found in an earlier state of the pipeline, each as it could happen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from pixelgate import keys
+from pixelgate.comparison import Diff
+from pixelgate.engine.pool import SharedDiffers
+from pixelgate.errors import BaseMissing, ErrorCode, OutOfTime
+from pixelgate.keys import NO_BASE, BuildId
+from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.plan import Pair
+from pixelgate.pipeline.run import Duplicate, Failed, Published, Rejected
+from pixelgate.pipeline.service import Limits
+from pixelgate.pipeline.sweep import Action, sweep
+from pixelgate.policy import Policy
+from pixelgate.record import State
+from support.world import PROJECT, World, sha
+
+
+class Died(BaseException):
+    """The process is killed."""
+
+
+def build(name: str) -> BuildId:
+    return BuildId(PROJECT, name)
+
+
+def failing_status_writes(world: World, state: bytes) -> Any:
+    """Makes writes of status.json fail that tell of a state; returns what undoes it."""
+    real = world.objects.replace
+
+    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        if key.endswith("status.json") and state in body:
+            raise ConnectionError("503 Slow Down")
+        real(key, body, content_type, tag)
+
+    world.objects.replace = replace  # type: ignore[method-assign]
+
+    def undo() -> None:
+        world.objects.replace = real  # type: ignore[method-assign]
+
+    return undo
+
+
+def die_before_the_copy(world: World, name: str, **fields: Any) -> None:
+    """A worker registers the build and is killed before it has copied the manifest."""
+    real = world.objects.replace
+
+    def die(*args: object) -> None:
+        raise Died
+
+    world.objects.replace = die  # type: ignore[method-assign,assignment]
+    with pytest.raises(Died):
+        world.compare(world.upload(name, {"a.png": b"a"}, **fields))
+    world.objects.replace = real  # type: ignore[method-assign]
+
+
+def test_an_image_that_a_failed_base_never_had_does_not_pass() -> None:
+    world = World()
+    failed = world.compare(world.upload("A", {"a.png": b"x"}, missing=("a.png",)))
+    assert isinstance(failed, Failed)
+    world.compare(world.upload("B", {"a.png": b"x"}, missing=("a.png",), base_build="A"))
+    assert world.status("B")["error"]["code"] == "IMAGE_MISSING"
+
+
+def test_an_image_renamed_from_a_failed_base_does_not_pass_either() -> None:
+    world = World()
+    world.compare(world.upload("A", {"a.png": b"x"}, missing=("a.png",)))
+    world.compare(world.upload("B", {"b.png": b"x"}, missing=("b.png",), base_build="A"))
+    assert world.status("B")["error"]["code"] == "IMAGE_MISSING"
+
+
+def test_images_of_a_complete_base_are_not_asked_for_again() -> None:
+    world = World()
+    world.compare(world.upload("A", {"a.png": b"x", "b.png": b"y"}))
+    asked: list[str] = []
+    read = world.objects.read
+
+    def count(key: str, limit: int | None = None) -> bytes:
+        asked.append(key)
+        return read(key, limit)
+
+    world.objects.read = count  # type: ignore[method-assign]
+    head = world.upload("B", {"a.png": b"x", "c.png": b"y"}, base_build="A")
+    assert isinstance(world.compare(head), Published)
+    assert not [key for key in asked if key.startswith("images/")]
+
+
+@pytest.mark.parametrize("stored", [b"garbage", b"other bytes"], ids=["no image", "wrong hash"])
+def test_a_first_upload_of_garbage_does_not_pass(stored: bytes) -> None:
+    world = World()
+    head = world.upload("head", {"a.png": b"garbage", "b.png": b"fine"})
+    world.objects.write(keys.image(PROJECT, sha(b"garbage")), stored, "image/png")
+    world.compare(head)
+    assert world.status("head")["verdict"] == "needs_review"
+    images = world.published("head")["images"]
+    assert images["a.png"]["status"] == "errored"
+    assert images["b.png"]["status"] == "added"
+
+
+def test_names_of_the_suite_excuse_nothing_in_a_full_build() -> None:
+    world = World()
+    world.compare(world.upload("base", {"a.png": b"a", "b.png": b"b"}))
+    names = ["a.png", "b.png"]
+    world.compare(
+        world.upload("head", {"a.png": b"a"}, base_build="base", selective=False, all_names=names)
+    )
+    assert world.status("head")["counts"]["removed"] == 1
+    assert world.status("head")["verdict"] == "needs_review"
+
+
+def test_a_manifest_that_is_put_back_is_told_again() -> None:
+    world = World()
+    first = world.upload("A", {"a.png": b"x"})
+    body = world.objects.read(keys.uploaded_manifest(first))
+    world.compare(first)
+    world.clock.sleep(10)
+    assert isinstance(world.compare(world.upload("A", {"a.png": b"y"})), Rejected)
+    world.clock.sleep(10)
+    assert isinstance(world.compare(world.write_manifest("A", body)), Duplicate)
+    assert world.status("A")["state"] == "SUCCEEDED"
+    assert world.status("A")["error"] is None
+
+
+def test_a_result_does_not_cover_a_refusal_that_came_while_it_was_made() -> None:
+    world = World()
+    world.compare(world.upload("A", {"a.png": b"x"}))
+    head = world.upload("H", {"a.png": b"z"}, base_build="A")
+
+    def another_manifest(base: bytes, head_image: bytes) -> None:
+        world.clock.sleep(1)
+        world.compare(world.upload("H", {"a.png": b"w"}, base_build="A"))
+        world.clock.sleep(1)
+
+    world.differs.script = another_manifest
+    world.compare(head)
+    assert world.status("H")["error"]["code"] == "BAD_MANIFEST"
+
+
+def test_a_wait_for_a_base_ends_when_the_base_has_come() -> None:
+    world = World()
+    head = world.upload("head", {"a.png": b"a"}, base_build="base")
+    with pytest.raises(BaseMissing):
+        world.compare(head)
+    world.clock.sleep(30)
+    world.compare(world.upload("base", {"a.png": b"a"}))
+    world.clock.sleep(30)
+    assert isinstance(world.compare(head), Published)
+    actions = []
+    for _ in range(4):
+        world.clock.sleep(300)
+        actions += [s.action for s in sweep(world.service(), lambda b: pytest.fail("resumed"))]
+    assert actions == [Action.CLOSE]
+    waiting = world.record("head", "@build:base")
+    assert (waiting.state, waiting.error_code) == (State.FAILED, ErrorCode.BASE_MISSING)
+    assert world.status("head")["state"] == "SUCCEEDED"
+
+
+def test_a_status_that_cannot_be_written_gives_the_lease_back() -> None:
+    world = World()
+    head = world.upload("head", {"a.png": b"a"})
+    undo = failing_status_writes(world, b"PROCESSING")
+    with pytest.raises(ConnectionError):
+        world.compare(head)
+    undo()
+    assert isinstance(world.compare(head), Published)  # at once, as Lambda's first retry
+
+
+def test_a_published_result_that_cannot_be_told_is_published_all_the_same() -> None:
+    world = World(limits=Limits(max_attempts=1))
+    head = world.upload("head", {"a.png": b"a"})
+    undo = failing_status_writes(world, b"SUCCEEDED")
+    outcome = world.compare(head)
+    assert isinstance(outcome, Published)
+    assert isinstance(outcome.untold, ConnectionError)
+    undo()
+    assert isinstance(world.compare(head), Duplicate)
+    assert world.status("head")["state"] == "SUCCEEDED"
+
+
+def test_a_decided_baseline_stays_while_a_newer_one_arrives() -> None:
+    world = World()
+    world.compare(world.upload("b1", {"a.png": b"a"}, commit="c"))
+    head = world.upload("head", {"a.png": b"a"}, base_commit="c")
+    world.compare(head)
+    world.clock.sleep(1)
+    die_before_the_copy(world, "b2", commit="c")
+    assert isinstance(world.compare(head), Duplicate)
+
+
+def test_a_base_whose_worker_died_does_not_hide_the_one_before() -> None:
+    world = World()
+    world.compare(world.upload("b1", {"a.png": b"a"}, commit="c"))
+    world.clock.sleep(1)
+    die_before_the_copy(world, "b2", commit="c")
+    world.compare(world.upload("head", {"a.png": b"a"}, base_commit="c"))
+    assert world.status("head")["base"] == "b1"
+
+
+def test_the_lease_is_prolonged_while_images_are_looked_for() -> None:
+    world = World()
+    head = world.upload("head", {f"{i}.png": b"%d" % i for i in range(320)})
+    read, lock = world.objects.read, threading.Lock()
+    left: list[float] = []
+
+    def slow(key: str, limit: int | None = None) -> bytes:
+        with lock:
+            if key.startswith("images/"):
+                world.clock.sleep(0.5)
+                left.append(world.record("head", NO_BASE).lease_until - world.clock.now)
+        return read(key, limit)
+
+    world.objects.read = slow  # type: ignore[method-assign]
+    assert isinstance(world.compare(head), Published)
+    assert len(left) == 320
+    assert min(left) > 0
+
+
+class _Images:
+    def read(self, sha256: str) -> bytes:
+        return b"x"
+
+
+def test_masks_do_not_pile_up_in_memory() -> None:
+    world = World()
+    pair = Pair("1" * 64, "2" * 64, "f" * 16)
+    answers = diff_pairs(
+        {pair: Policy()},
+        images=_Images(),
+        store=DiffStore(world.objects, "p"),
+        pool=world.differs,
+        tally=Tally(),
+        check=lambda: None,
+    )
+    measured = answers[pair]
+    assert getattr(measured, "mask_key", None) is not None
+    assert measured.diff.mask is None  # type: ignore[union-attr]
+
+
+def test_an_early_stop_waits_for_what_is_under_way_and_no_more() -> None:
+    world = World()
+    begun: list[float] = []
+
+    class Slow:
+        def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
+            begun.append(time.monotonic())
+            time.sleep(0.2)
+            return world.differs.diff(base, head, policy)
+
+        def close(self) -> None: ...
+
+    def stop_when_begun() -> None:
+        if begun:
+            raise OutOfTime("near")
+
+    with pytest.raises(OutOfTime):
+        diff_pairs(
+            {Pair(f"{i:064d}", "2" * 64, "f" * 16): Policy() for i in range(20)},
+            images=_Images(),
+            store=DiffStore(world.objects, "p"),
+            pool=SharedDiffers([Slow(), Slow()]),
+            tally=Tally(),
+            check=stop_when_begun,
+        )
+    assert len(begun) <= 4
+
+
+def test_one_bad_record_does_not_stop_the_sweep() -> None:
+    world = World()
+    world.compare(world.upload("base", {"a.png": b"a"}))
+
+    def boom(base: bytes, head: bytes) -> None:
+        raise RuntimeError("boom")
+
+    world.differs.script = boom
+    for name in ("h1", "h2"):
+        with pytest.raises(RuntimeError):
+            world.compare(world.upload(name, {"a.png": name.encode()}, base_build="base"))
+    world.clock.sleep(world.limits.sweep_after + 1)
+    sent: list[BuildId] = []
+
+    def resume(head: BuildId) -> None:
+        if head.build == "h1":
+            raise RuntimeError("poison")
+        sent.append(head)
+
+    with pytest.raises(ExceptionGroup, match="not every comparison"):
+        sweep(world.service(), resume)
+    assert sent == [build("h2")]
+
+
+def test_a_manifest_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelgate.pipeline.intake.MAX_BYTES", 100)
+    world = World()
+    assert isinstance(world.compare(world.upload("A", {"a.png": b"x"})), Rejected)
+    assert "100 are allowed" in world.status("A")["error"]["message"]

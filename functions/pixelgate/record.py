@@ -13,7 +13,6 @@ from pixelgate.keys import NO_BASE, BuildId, ComparisonId
 class State(StrEnum):
     """The state of a comparison."""
 
-    WAITING_FOR_BASE = "WAITING_FOR_BASE"
     PROCESSING = "PROCESSING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"

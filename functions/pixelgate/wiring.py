@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelgate.errors import UsageError
+from pixelgate.keys import BuildId
 from pixelgate.pipeline.service import Limits, Records, Service
 from pixelgate.ports import Stages
 
@@ -100,11 +102,12 @@ def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
     from pixelgate.adapters.dynamodb import DynamoLedger
     from pixelgate.adapters.s3 import S3Objects
 
-    # Standard retries with time limits well inside the lease: a stalled call must not outlive it.
+    # A call that stalls in every attempt takes some 45 s, half a lease: a heartbeat, which is sent
+    # with two thirds of the lease left, does not outlive it.
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 4},
-        connect_timeout=5,
-        read_timeout=20,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=3,
+        read_timeout=10,
         max_pool_connections=64,
     )
     return Records(
@@ -115,6 +118,21 @@ def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
             max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
         ),
     )
+
+
+def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
+    """Delivers a build to the compare function once more, asynchronously."""
+    import boto3
+
+    client, function = boto3.client("lambda"), environ["PIXELGATE_COMPARE_FUNCTION"]
+
+    def resume(build: BuildId) -> None:
+        event = {"resume": {"project": build.project, "build": build.build}}
+        client.invoke(
+            FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
+        )
+
+    return resume
 
 
 def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Service:

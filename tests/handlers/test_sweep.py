@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
+import boto3
 import pytest
 
 from handlers.conftest import Account, Context, event
@@ -15,16 +17,19 @@ from pixelgate.keys import BuildId
 @pytest.fixture
 def resumed(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Invocations of the compare function, which moto cannot run."""
-    import json
-
     events: list[dict[str, Any]] = []
+    real = boto3.client
 
     class Lambda:
         def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
             assert (FunctionName, InvocationType) == ("compare", "Event")
             events.append(json.loads(Payload))
 
-    monkeypatch.setattr(account.sweep, "lambda_client", Lambda)
+    def client(service: str, **settings: Any) -> Any:
+        return Lambda() if service == "lambda" else real(service, **settings)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(boto3, "client", client)
+    account.sweep.resume.cache_clear()
     return events
 
 

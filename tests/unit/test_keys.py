@@ -95,8 +95,8 @@ def test_every_key() -> None:
         "diffs/shop/f00/abababababababab-cdcdcdcdcdcdcdcd.png"
     )
     assert keys.result(comparison, "e1", "index.html") == "comparisons/shop/b1/b0/e1/index.html"
-    assert keys.result(ComparisonId("shop", "b1", NO_BASE), "e1", "plan.json") == (
-        "comparisons/shop/b1/@none/e1/plan.json"
+    assert keys.result(ComparisonId("shop", "b1", NO_BASE), "e1", "comparison.json") == (
+        "comparisons/shop/b1/@none/e1/comparison.json"
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -14,10 +13,7 @@ from pixelgate.handlers.telemetry import logger, metrics, tracer
 from pixelgate.keys import BuildId
 from pixelgate.pipeline.service import Records
 from pixelgate.pipeline.sweep import Action, sweep
-from pixelgate.wiring import aws_records
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
+from pixelgate.wiring import aws_records, resume_by_lambda
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweeps once."""
-    swept = sweep(records(), resume)
+    swept = sweep(records(), resume())
     actions = [s.action for s in swept]
     given_up = actions.count(Action.GIVE_UP)
     metrics.add_metric("LeasesSwept", MetricUnit.Count, actions.count(Action.RESUME) + given_up)
@@ -40,16 +36,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"swept": answers}
 
 
-def resume(build: BuildId) -> None:
-    """Delivers a build to the compare function once more, asynchronously."""
-    event = {"resume": {"project": build.project, "build": build.build}}
-    lambda_client().invoke(
-        FunctionName=os.environ["PIXELGATE_COMPARE_FUNCTION"],
-        InvocationType="Event",
-        Payload=json.dumps(event).encode(),
-    )
-
-
 @cache
 def records() -> Records:
     """Made at the first event and kept by the execution environment."""
@@ -57,8 +43,6 @@ def records() -> Records:
 
 
 @cache
-def lambda_client() -> LambdaClient:
+def resume() -> Callable[[BuildId], None]:
     """Likewise."""
-    import boto3
-
-    return boto3.client("lambda")
+    return resume_by_lambda()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from pixelgate import keys
 from pixelgate.comparison import Comparison, Diff, Measured, Region, Snapshot, Status
 from pixelgate.keys import NO_BASE
+from pixelgate.policy import Policy
 from pixelgate.report.model import Card, Picture, Report, build_model, percent
 from support.comparisons import SNAPSHOTS, comparison
 from support.manifests import digest
@@ -269,7 +273,7 @@ def test_facts_of_the_run() -> None:
         (
             "Policy",
             "structural threshold 0.15, sensitive threshold 0.0225, anti-aliasing left out, "
-            "up to 0 changed pixels pass",
+            "any changed pixel counts",
         ),
         ("Execution", "e1"),
     )
@@ -279,3 +283,20 @@ def test_every_snapshot_has_a_card_and_an_anchor_of_its_own() -> None:
     shown = cards(model(comparison()))
     assert shown.keys() == SNAPSHOTS.keys()
     assert len({card.anchor for card in shown.values()}) == len(SNAPSHOTS)
+
+
+@pytest.mark.parametrize(
+    ("tolerances", "words"),
+    [
+        pytest.param({}, "any changed pixel counts", id="none"),
+        pytest.param({"max_changed_pixels": 1}, "up to 1 changed pixel pass", id="pixels"),
+        pytest.param(
+            {"max_changed_ratio": 0.002, "max_region_pixels": 12},
+            "up to 0.002 of the pixels or regions of up to 12 pixels pass",
+            id="share and region",
+        ),
+    ],
+)
+def test_what_passes_is_said(tolerances: dict[str, Any], words: str) -> None:
+    report = model(replace(comparison(), policy=Policy(**tolerances)))
+    assert dict(report.facts)["Policy"].endswith(words)

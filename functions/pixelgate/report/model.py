@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pixelgate.comparison import Comparison, Counts, Snapshot, Status, Verdict
 from pixelgate.keys import NO_BASE, relative_url
+from pixelgate.policy import Policy
 
 _TITLES = {
     Status.ERRORED: "Could not be compared",
@@ -239,11 +240,22 @@ def _run_facts(comparison: Comparison) -> list[tuple[str, str]]:
             "Policy",
             f"structural threshold {policy.structural_threshold:g}, sensitive threshold "
             f"{policy.sensitive_threshold:g}, anti-aliasing "
-            f"{'left out' if policy.antialiasing else 'counted'}, "
-            f"up to {_number(policy.max_changed_pixels, 'changed pixel')} pass",
+            f"{'left out' if policy.antialiasing else 'counted'}, " + _tolerance(policy),
         ),
         ("Execution", comparison.execution),
     ]
+
+
+def _tolerance(policy: Policy) -> str:
+    """What passes although it changed, in words."""
+    limits = []
+    if policy.max_changed_pixels:
+        limits.append(f"up to {_number(policy.max_changed_pixels, 'changed pixel')}")
+    if policy.max_changed_ratio:
+        limits.append(f"up to {policy.max_changed_ratio:.4g} of the pixels")
+    if policy.max_region_pixels is not None:
+        limits.append(f"regions of up to {_number(policy.max_region_pixels, 'pixel')}")
+    return " or ".join(limits) + " pass" if limits else "any changed pixel counts"
 
 
 def _size(size: tuple[int, int]) -> str:

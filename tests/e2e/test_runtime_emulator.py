@@ -43,12 +43,13 @@ class Emulator:
     cloud: EmbeddedCloud
     log: Path
 
-    def handle(self, event: object) -> None:
+    def handle(self, event: object) -> dict[str, Any]:
         """Has the function answer an event, without an error."""
         body = event if isinstance(event, str) else json.dumps(event)
         with urllib.request.urlopen(self.url, body.encode(), timeout=60) as response:
             answer = response.read().decode()
         assert "errorMessage" not in answer, f"{answer}\n{self.log.read_text()[-3000:]}"
+        return dict(json.loads(answer))
 
     def upload(
         self, build: str, colours: Mapping[str, str], base: str | None = None, project: str = "rie"
@@ -179,12 +180,14 @@ def test_every_record_of_an_event_is_compared(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("name", NOT_OURS)
 def test_an_event_that_is_none_of_ours_is_answered(emulator: Emulator, name: str) -> None:
-    emulator.handle(read_event(name, emulator.cloud.bucket))
+    answer = emulator.handle(read_event(name, emulator.cloud.bucket))
+    assert all("ignored" in build for build in answer["builds"])
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_garbage_is_answered(emulator: Emulator, garbage: str) -> None:
-    emulator.handle(garbage)
+    answer = emulator.handle(garbage)
+    assert all("ignored" in build for build in answer["builds"])
 
 
 def read_event(name: str, bucket: str) -> Any:

@@ -173,6 +173,50 @@ def test_a_worker_out_of_time_asks_for_another_delivery(account: Account) -> Non
     assert account.status(WEB)["state"] == "SUCCEEDED"
 
 
+def test_a_result_that_cannot_be_told_is_counted_once_and_delivered_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    objects = account.compare.service().objects
+    replace = objects.replace
+
+    def refuse_results(key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        if b"SUCCEEDED" in body:
+            raise ConnectionError("503 Slow Down")
+        replace(key, body, content_type, tag)
+
+    monkeypatch.setattr(objects, "replace", refuse_results)
+    with pytest.raises(ConnectionError):
+        account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert metrics_in(capsys.readouterr().out)["ComparisonsPassed"] == 1
+    monkeypatch.setattr(objects, "replace", replace)
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert account.status(WEB)["state"] == "SUCCEEDED"
+    assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
+
+
+def test_a_failure_is_an_error_in_the_log_and_is_counted(
+    account: Account,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    manifest = {
+        "project": WEB.project,
+        "build": WEB.build,
+        "commit": "c",
+        "branch": "main",
+        "images": {"a.png": {"sha256": "0" * 64, "width": 1, "height": 1}},
+    }
+    account.put(keys.uploaded_manifest(WEB), json.dumps(manifest).encode())
+    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert answer["builds"][0]["code"] == "IMAGE_MISSING"
+    assert metrics_in(capsys.readouterr().out) == {"ComparisonsFailed": 1}
+    [error] = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert "'a.png'" in vars(error)["reason"]
+    [info] = [r for r in caplog.records if r.message == "build handled"]
+    assert "a.png" not in str(vars(info))
+
+
 def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> None:
     account.upload(WEB, {"a.png": png(1)})
     before = set(account.keys())
@@ -181,10 +225,15 @@ def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> No
     assert {key.split("/")[0] for key in written} == {"builds", "comparisons"}
 
 
-def test_image_names_are_not_logged(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_images_are_logged_only_as_errors(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
     account.upload(WEB, {"secret-launch.png": png(1)})
     account.compare.handler(event("s3-manifest-put.json"), Context())
-    assert "secret-launch" not in capsys.readouterr().out
+    [record] = [r for r in caplog.records if r.message == "build handled"]
+    assert vars(record)["outcome"]["verdict"] == "passed"
+    assert (vars(record)["project"], vars(record)["build"]) == ("web", WEB.build)
+    assert "secret-launch" not in "".join(str(vars(r)) for r in caplog.records)
 
 
 def test_every_event_file_has_a_test() -> None:

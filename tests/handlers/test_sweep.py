@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from handlers.conftest import Account, Context, event
-from handlers.test_compare import WEB, png
+from handlers.test_compare import WEB, metrics_in, png
 from pixelgate.keys import BuildId
 
 
@@ -68,7 +68,9 @@ def test_what_goes_well_is_not_swept(account: Account, resumed: list[dict[str, A
     assert resumed == []
 
 
-def test_what_is_dead_for_good_is_failed(account: Account, resumed: list[dict[str, Any]]) -> None:
+def test_what_is_dead_for_good_is_failed_and_counted(
+    account: Account, resumed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
     build = BuildId("web", "4f2a9c1d")
     account.upload(build, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit"):
@@ -76,5 +78,7 @@ def test_what_is_dead_for_good_is_failed(account: Account, resumed: list[dict[st
     age(account, build.build, "@none", 4_000)
     answer = account.sweep.handler(event("sweep-schedule.json"), Context())
     assert [s["action"] for s in answer["swept"]] == ["give up"]
+    metrics = metrics_in(capsys.readouterr().out)
+    assert (metrics["LeasesSwept"], metrics["ComparisonsFailed"]) == (1, 1)
     assert account.status(build)["error"]["code"] == "TIMEOUT"
     assert resumed == []

@@ -21,7 +21,8 @@ BLOCK = 16
 def read_mask(body: bytes) -> Mask:
     """Reads odiff's mask: changed pixels are coloured, all others transparent."""
     with Image.open(io.BytesIO(body), formats=("PNG",)) as image:
-        return np.asarray(image.convert("RGBA").getchannel("A")) > 0
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")  # a copy is 160 MB at worst
+        return np.asarray(rgba.getchannel("A")) > 0
 
 
 def write_mask(mask: Mask) -> bytes:

@@ -272,6 +272,16 @@ def test_the_report_may_have_any_name(pixelgate: Run, folders: Folders, tmp_path
     assert (tmp_path / "rep[bold]x[/y]" / "index.html").is_file()
 
 
+def test_equal_pairs_are_diffed_once(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        picture(folders[0] / name, 40)
+        picture(folders[1] / name, 40, block=3)
+    done = pixelgate("compare", *folders)
+    assert manifest(tmp_path)["counts"]["changed"] == 3
+    assert "unique pairs of images diffed: 1\n" in done.stderr
+    assert len(list((tmp_path / "pixelgate-report").glob("diffs/*/*/*.json"))) == 1
+
+
 def test_what_to_look_at_is_named(pixelgate: Run, folders: Folders) -> None:
     for i in range(12):
         picture(folders[1] / f"new {i:02}.png", i + 100)

@@ -94,6 +94,7 @@ def compare(
         typer.echo(json.dumps(answer))
     else:
         show_summary(result.comparison)
+        console().print(f"unique pairs of images diffed: {result.tally.diffed:,}")
         console().print("report:", str(report), markup=False)
     if verdict is not Verdict.PASSED:
         raise typer.Exit(NEEDS_REVIEW)

@@ -62,7 +62,7 @@ class Ledger(Protocol):
         ...
 
     def complete(self, build: BuildId) -> None:
-        """Notes that every image of an accepted build is in the bucket."""
+        """Notes that every image of an accepted build has arrived whole."""
         ...
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:

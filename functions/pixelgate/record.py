@@ -41,7 +41,7 @@ class BuildRecord:
         manifest_sha256: of the manifest that was accepted; a build is written once.
         created: when it was accepted, seconds since 1970.
         baseline: what it is compared with, once that is decided; it never changes afterwards.
-        complete: whether every image that it lists has been seen in the bucket.
+        complete: whether every image that it lists has arrived whole.
     """
 
     id: BuildId

@@ -104,6 +104,17 @@ def test_a_first_upload_of_garbage_does_not_pass(stored: bytes) -> None:
     assert images["b.png"]["status"] == "added"
 
 
+def test_garbage_does_not_pass_for_unchanged_in_the_next_build() -> None:
+    world = World()
+    images = {"a.png": b"garbage", "b.png": b"fine"}
+    world.compare(world.upload("one", images))
+    world.compare(world.upload("two", images, base_build="one"))
+    assert world.status("two")["verdict"] == "needs_review"
+    found = world.published("two")["images"]
+    assert found["a.png"]["status"] == "errored"
+    assert found["b.png"]["status"] == "unchanged"
+
+
 def test_names_of_the_suite_excuse_nothing_in_a_full_build() -> None:
     world = World()
     world.compare(world.upload("base", {"a.png": b"a", "b.png": b"b"}))

@@ -65,7 +65,7 @@ def check_arrival(
 
     Args:
         plan: what the build holds.
-        base_is_complete: whether every image of the base was seen in the bucket.
+        base_is_complete: whether every image of the base has arrived whole.
         images: where they should be.
         pool: who can tell an image.
         check: called between any two images; raises to stop early.

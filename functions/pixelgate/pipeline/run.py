@@ -229,7 +229,8 @@ def _produce(
             pool=service.pool,
             check=lease.check,
         )
-        service.ledger.complete(accepted.manifest.id)
+        if not faults:
+            service.ledger.complete(accepted.manifest.id)
     with service.stage("diff"):
         measured = diff_pairs(
             plan.pairs,

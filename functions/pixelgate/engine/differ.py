@@ -12,26 +12,15 @@ import numpy as np
 
 from pixelgate.comparison import Diff
 from pixelgate.engine import mask as masks
+from pixelgate.engine.difference import as_bitmap, difference, part_around, put, take
 from pixelgate.engine.header import Header, canvas_of, read_header
 from pixelgate.engine.mask import Mask
 from pixelgate.engine.odiff import Answer, OdiffServer
-from pixelgate.engine.pixels import (
-    Rgb,
-    Rgba,
-    as_bitmap,
-    changed_box,
-    decode,
-    is_opaque,
-    on_background,
-)
-from pixelgate.engine.yiq import exceeds
+from pixelgate.engine.pixels import Rgb, Rgba, decode, is_opaque, on_background
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 from pixelgate.policy import Policy
 
 WHITE, BLACK = 255, 0
-# odiff judges a pixel by its neighbours' neighbours: with two equal rows and columns around what
-# changed, a part of the image gives the very pixels that the whole gives.
-MARGIN = 2
 
 
 @dataclass(frozen=True)
@@ -116,27 +105,36 @@ class OdiffDiffer:
         return on_white | on_black
 
     def _compare_opaque(self, base: Rgb, head: Rgb, policy: Policy) -> _Seen:
-        """Hands odiff only the part that changed, and asks it only once.
+        """Finds what lies far enough apart, and asks odiff once what of it is anti-aliasing.
 
-        The sensitive pass gives its mask; the structural one sees those of its pixels that lie
-        further apart, because odiff's anti-aliasing rule does not depend on the threshold.
+        odiff's rule of anti-aliasing does not depend on the threshold: the structural pass sees
+        those pixels of the sensitive one that lie further apart.
         """
-        nothing = np.zeros(base.shape[:2], bool)
-        box = changed_box(base, head, MARGIN)
-        if box is None:
-            return _Seen(nothing, nothing)
-        mask = self._ask(base[box], head[box], policy)
-        far = exceeds(base[box][mask], head[box][mask], policy.structural_threshold)
-        sensitive, structural = nothing, nothing.copy()
-        sensitive[box] = mask
-        structural[box][mask] = far
-        return _Seen(sensitive, structural)
+        found = difference(
+            base,
+            head,
+            sensitive_threshold=policy.sensitive_threshold,
+            structural_threshold=policy.structural_threshold,
+        )
+        if not policy.antialiasing or not found.sensitive.any():
+            return _Seen(found.sensitive, found.structural)
+        rows, columns = part_around(found.sensitive)
+        changed = self._ask(take(base, rows, columns), take(head, rows, columns), policy)
+        seen = _Seen(np.zeros_like(found.sensitive), found.structural)
+        put(seen.sensitive, rows, columns, changed)
+        if masks.count(seen.sensitive & ~found.sensitive):
+            raise ImageFault(
+                FaultCode.ENGINE_FAILED,
+                "odiff reports pixels as changed that are nearer than the threshold",
+            )
+        np.logical_and(seen.structural, seen.sensitive, out=seen.structural)
+        return seen
 
     def _ask(self, base: Rgb, head: Rgb, policy: Policy) -> Mask:
-        """The mask that odiff makes under the sensitive threshold."""
+        """The mask that odiff makes under the sensitive threshold, without smoothed edges."""
         options = {
             "threshold": policy.sensitive_threshold,
-            "antialiasing": policy.antialiasing,
+            "antialiasing": True,
             "outputDiffMask": True,
             "failOnLayoutDiff": False,
         }
@@ -163,7 +161,7 @@ def _mask_of(answer: Answer, output: Path, shape: tuple[int, ...]) -> Mask:
         return np.zeros(shape, bool)
     try:
         mask = masks.read_mask(output.read_bytes())
-    except OSError as error:
+    except (OSError, ImageFault) as error:
         raise ImageFault(FaultCode.ENGINE_FAILED, f"odiff left no mask: {error}") from error
     if mask.shape != shape or masks.count(mask) != answer.pixels:
         raise ImageFault(

@@ -24,22 +24,31 @@ _Q = _fixed(0.21147017, -0.52261711, 0.31114694)
 _WEIGHTS = _fixed(0.5053, 0.299, 0.1957)
 
 
-def exceeds(
-    base: npt.NDArray[np.uint8], head: npt.NDArray[np.uint8], threshold: float
-) -> npt.NDArray[np.bool_]:
-    """Which pixels lie further apart than a threshold.
+def distances(base: npt.NDArray[np.uint8], head: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """How far apart colours lie, to be compared with `least`.
 
     Args:
-        base: opaque colours, shape (n, 3).
+        base: opaque colours, shape (…, 3).
         head: the same shape.
-        threshold: from 0, any difference, to 1, black against white.
 
     Returns:
-        Shape (n,).
+        Shape (…); whole numbers below 2^52. Doubles hold them exactly, and processors multiply
+        doubles several at a time but 64-bit integers one by one.
     """
-    red, green, blue = (base.astype(np.int64) - head).T
-    distance = np.zeros(len(base), np.int64)
+    red, green, blue = (np.subtract(base[..., c], head[..., c], dtype=np.float64) for c in range(3))
+    found = np.zeros(base.shape[:-1])
     for (r, g, b), weight in zip((_Y, _I, _Q), _WEIGHTS, strict=True):
         part = red * r + green * g + blue * b
-        distance += part * part * weight
-    return (distance >> 2 * _BITS) > int(_MOST * threshold * threshold * (1 << _BITS))
+        part *= part
+        part *= weight
+        found += part
+    return found
+
+
+def least(threshold: float) -> int:
+    """The smallest distance that lies above a threshold.
+
+    Args:
+        threshold: from 0, any difference, to 1, black against white.
+    """
+    return (int(_MOST * threshold * threshold * (1 << _BITS)) + 1) << 2 * _BITS

@@ -1,0 +1,126 @@
+"""The pages that are rendered: our markup, other people's styles."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.quality import art
+
+HERE = Path(__file__).resolve().parent
+MODULES = HERE / "node_modules"
+
+STYLES = {
+    "own": (),
+    "bootstrap": ("bootstrap/dist/css/bootstrap.min.css",),
+    "bulma": ("bulma/css/bulma.min.css",),
+    "govuk": ("govuk-frontend/dist/govuk/govuk-frontend.min.css",),
+    "pico": ("@picocss/pico/css/pico.min.css",),
+    "primer": (
+        "@primer/primitives/dist/css/base/size/size.css",
+        "@primer/primitives/dist/css/base/typography/typography.css",
+        "@primer/primitives/dist/css/functional/size/border.css",
+        "@primer/primitives/dist/css/functional/size/size.css",
+        "@primer/primitives/dist/css/functional/size/radius.css",
+        "@primer/primitives/dist/css/functional/spacing/space.css",
+        "@primer/primitives/dist/css/functional/typography/typography.css",
+        "@primer/primitives/dist/css/functional/themes/light.css",
+        "@primer/css/dist/primer.css",
+    ),
+}
+
+# No motion, and no font that the machine might lack.
+OWN_CSS = """
+*, *::before, *::after {
+  animation: none !important; transition: none !important; caret-color: transparent !important;
+}
+body, button, input, select, textarea, h1, h2, h3, h4, h5, h6, label, th, td, dt, dd, legend, p, a,
+li, div, span, strong, b { font-family: "%s", sans-serif; }
+body { margin: 0; }
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A window: its size in CSS pixels and the device's pixels for each of them."""
+
+    name: str
+    width: int
+    height: int
+    scale: int
+
+
+VIEWS = {
+    "desktop": View("desktop", 1280, 800, 1),
+    "phone2": View("phone2", 360, 740, 2),
+    "phone3": View("phone3", 390, 844, 3),
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Attributes:
+        name: of its file.
+        framework: whose styles it uses.
+        views: the windows in which it is drawn.
+        half: tune or held-out; all that is made of a page lies in one half.
+        theme: light or dark.
+        html: the whole document.
+    """
+
+    name: str
+    framework: str
+    views: tuple[View, ...]
+    half: str
+    theme: str
+    html: str
+
+
+def load_pages() -> list[Page]:
+    """Reads all pages, sorted by name."""
+    install()
+    return [_load(path) for path in sorted((HERE / "pages").glob("*.html"))]
+
+
+def install() -> None:
+    """Fetches what package-lock.json pins, unless it is there."""
+    stamp = MODULES / ".package-lock.json"
+    if stamp.exists() and stamp.stat().st_mtime >= (HERE / "package-lock.json").stat().st_mtime:
+        return
+    npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(npm, cwd=HERE, check=True)
+
+
+def _load(path: Path) -> Page:
+    first, _, body = path.read_text(encoding="utf-8").partition("\n")
+    said = dict(part.split(": ") for part in first.strip("<!->\n ").split("; "))
+    theme = said.get("theme", "light")
+    font = said.get("font", "Liberation Sans")
+    html = (
+        f'<!doctype html><html lang="en" class="govuk-template" data-theme="{theme}" '
+        f'data-bs-theme="{theme}" data-color-mode="light" data-light-theme="light">'
+        f'<head><meta charset="utf-8"><style>{_css(said["framework"])}</style>'
+        f"<style>{OWN_CSS % font}</style></head>"
+        f"<body>{art.expand(body)}</body></html>"
+    )
+    return Page(
+        name=path.stem,
+        framework=said["framework"],
+        views=tuple(VIEWS[name] for name in said["views"].split()),
+        half=said["half"],
+        theme=theme,
+        html=html,
+    )
+
+
+@cache
+def _css(framework: str) -> str:
+    css = "\n".join((MODULES / name).read_text(encoding="utf-8") for name in STYLES[framework])
+    # What lies beside the style sheets is not served, and nothing is fetched.
+    css = re.sub(r"@font-face\s*\{[^}]*\}|@charset[^;]*;|@import[^;]*;", "", css)
+    return css.replace("</style", "")

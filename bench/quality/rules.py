@@ -1,0 +1,195 @@
+"""The rules: ours and the defaults of others, each saying of a pair whether it changed.
+
+Of two opaque pictures of one size, the rivals get the part that differs with a margin of equal
+pixels around it. Their verdicts are the same as on the whole pictures, because their anti-aliasing
+rules look no further than two pixels, and it takes a fraction of the time; ``--whole`` checks it.
+(pixelmatch blends transparent pixels over a chequered ground that begins at the upper left corner.)
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from bench.quality.cases import Case
+from bench.quality.measure import Rgb
+from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.engine.odiff import OdiffServer
+from pixelgate.errors import PixelgateError
+from pixelgate.policy import Policy
+from pixelgate.wiring import find_engine
+
+OURS = "pixelgate"
+RULES = {
+    OURS: "its default policy",
+    "sentry": "odiff at 0.01, anti-aliasing ignored, any pixel",
+    "argos": "odiff at 0.15 over min(0.02 %, 20 px), or at 0.0225 over 3 %",
+    "odiff": "odiff's default: 0.1, anti-aliasing counted, any pixel",
+    "playwright": "toHaveScreenshot()'s default: pixelmatch at 0.2, any pixel",
+    "pixelmatch": "pixelmatch's default: 0.1, anti-aliasing ignored, any pixel",
+    "reg-suit": "its default: any pixel of another value, seen on white",
+}
+RIVALS = [rule for rule in RULES if rule != OURS]
+
+# odiff's and pixelmatch's anti-aliasing rules reach two pixels far.
+MARGIN = 4
+ARGOS_PIXELS, ARGOS_RATIO, ARGOS_SENSITIVE_RATIO = 20, 0.0002, 0.03
+SCRIPT = Path(__file__).resolve().parent / "rivals.mjs"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What the rules said of one pair.
+
+    Attributes:
+        changed: by rule, whether it calls the pair changed.
+        ours: the numbers behind our verdict.
+        counts: pixels that odiff counts, by threshold; 0.1 with anti-aliasing counted.
+        error: why our engine failed, if it did; then it counts as changed.
+    """
+
+    changed: dict[str, bool]
+    ours: dict[str, Any]
+    counts: dict[str, int | None]
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As the runner's JSON shows it."""
+        return asdict(self)
+
+
+class Rules:
+    """All rules, ready to be asked; one thread at a time."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        """Starts what the rules need.
+
+        Args:
+            whole: hand the rivals the whole pictures, to check that the parts suffice.
+        """
+        self._whole = whole
+        with ExitStack() as stack:
+            self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="q")))
+            binary = find_engine().binary
+            self._odiff = stack.enter_context(OdiffServer(binary))
+            self._ours = stack.enter_context(OdiffDiffer(OdiffServer(binary)))
+            self._node = stack.enter_context(
+                subprocess.Popen(
+                    ["node", str(SCRIPT)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def judge(self, case: Case) -> Verdicts:
+        """Asks every rule about a pair."""
+        changed, ours, error = self._ask_ours(case)
+        verdicts = {OURS: changed}
+        base, head = _pixels(case.base), _pixels(case.head)
+        if base.shape != head.shape:
+            verdicts |= dict.fromkeys(RIVALS, True)
+            return Verdicts(verdicts, ours, dict.fromkeys(("0.01", "0.0225", "0.15", "0.1")), error)
+        part = _changed_part(base, head)
+        if part is None:
+            verdicts |= dict.fromkeys(RIVALS, False)
+            return Verdicts(
+                verdicts, ours, dict.fromkeys(("0.01", "0.0225", "0.15", "0.1"), 0), error
+            )
+        files = (case.base, case.head)
+        if not self._whole and not _is_transparent(base, head):
+            files = (self._folder / "b.png", self._folder / "h.png")
+            for file, pixels in zip(files, (base, head), strict=True):
+                Image.fromarray(pixels[part]).save(file, compress_level=1)
+        counts = self._ask_odiff(files)
+        verdicts |= _by_counts(counts, base.shape[0] * base.shape[1])
+        verdicts |= self._ask_node(files)
+        verdicts["reg-suit"] = bool((_on_white(base) != _on_white(head)).any())
+        return Verdicts({rule: verdicts[rule] for rule in RULES}, ours, dict(counts), error)
+
+    def _ask_ours(self, case: Case) -> tuple[bool, dict[str, Any], str | None]:
+        policy = Policy()
+        try:
+            diff = self._ours.diff(case.base.read_bytes(), case.head.read_bytes(), policy)
+        except PixelgateError as error:
+            return True, {}, str(error)
+        numbers = {
+            "changed_pixels": diff.changed_pixels,
+            "structural_pixels": diff.structural_pixels,
+            "total_pixels": diff.total_pixels,
+            "regions": len(diff.regions),
+            "largest_region": max((region.pixels for region in diff.regions), default=0),
+        }
+        return not diff.passes(policy), numbers, None
+
+    def _ask_odiff(self, files: tuple[Path, Path]) -> dict[str, int]:
+        counts = {}
+        for threshold, antialiasing in (
+            ("0.01", True),
+            ("0.0225", True),
+            ("0.15", True),
+            ("0.1", False),
+        ):
+            options = {"threshold": float(threshold), "antialiasing": antialiasing}
+            answer = self._odiff.compare(*files, self._folder / "d.png", options)
+            counts[threshold] = answer.pixels
+        return counts
+
+    def _ask_node(self, files: tuple[Path, Path]) -> dict[str, bool]:
+        if self._node.stdin is None or self._node.stdout is None:  # Popen was asked for pipes
+            raise AssertionError
+        request = {"base": str(files[0]), "head": str(files[1])}
+        self._node.stdin.write(json.dumps(request) + "\n")
+        self._node.stdin.flush()
+        answer: dict[str, bool] = json.loads(self._node.stdout.readline())
+        return answer
+
+
+def _by_counts(counts: dict[str, int], total: int) -> dict[str, bool]:
+    tolerated = min(ARGOS_RATIO * total, ARGOS_PIXELS)
+    return {
+        "sentry": counts["0.01"] > 0,
+        "argos": counts["0.15"] > tolerated or counts["0.0225"] / total > ARGOS_SENSITIVE_RATIO,
+        "odiff": counts["0.1"] > 0,
+    }
+
+
+def _pixels(path: Path) -> Rgb:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def _is_transparent(*images: Rgb) -> bool:
+    return any(bool((image[..., 3] < 255).any()) for image in images)
+
+
+def _on_white(image: Rgb) -> npt.NDArray[np.uint32]:
+    """Times 255, so that nothing is rounded."""
+    values = image.astype(np.uint32)
+    alpha = values[..., 3:]
+    return values[..., :3] * alpha + 255 * (255 - alpha)
+
+
+def _changed_part(base: Rgb, head: Rgb) -> tuple[slice, slice] | None:
+    differs = (base != head).any(2)
+    rows, columns = np.flatnonzero(differs.any(1)), np.flatnonzero(differs.any(0))
+    if not rows.size:
+        return None
+    top, left = max(0, rows[0] - MARGIN), max(0, columns[0] - MARGIN)
+    return slice(top, rows[-1] + MARGIN + 1), slice(left, columns[-1] + MARGIN + 1)

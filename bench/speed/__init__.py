@@ -1,0 +1,1 @@
+"""Measures pixelgate's engine against the others: `make bench`."""

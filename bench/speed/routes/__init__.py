@@ -1,0 +1,1 @@
+"""The ways from two screenshots to what differs: ours and the others'."""

@@ -1,0 +1,372 @@
+"""Which rows of two images belong together, when rows were inserted or deleted.
+
+A banner above a page moves everything below it; compared row n with row n, all of that has
+changed. Here the rows are matched as lines of text are by a patience diff: rows that occur once
+in each image are the landmarks, the equal rows around them follow, and what lies between is paired
+off. Rows that repeat, as blank ones do, never are landmarks.
+
+An alignment only says which rows are compared with one another. Every row of either image is in
+it exactly once, paired or in a band, and paired rows need not be equal: whatever the matching does,
+no change can go unseen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgate.comparison import Band, BandKind
+from pixelgate.engine.pixels import Rgb, Rgba
+
+Indices = npt.NDArray[np.int64]  # (rows,)
+_Hashes = npt.NDArray[np.int64]  # (rows,)
+_Rows = npt.NDArray[np.uint8]  # (rows, bytes of one row), contiguous
+
+MAX_PIXELS = 40_000_000
+# Screenshots are at most 31,250 rows of 1280 px; the time grows with the rows, not the pixels.
+MAX_ROWS = 100_000
+# An alignment must make so many more pairs equal, and of the rows that differ in place or lie in
+# bands that share (1 / CLEAR); so many rows that occur once in each image must have moved. Less
+# than a line of text proves nothing, and some rows can be aligned even on a shuffled page.
+MIN_GAIN = 16
+CLEAR = 8
+MIN_EVIDENCE = 8
+# One more band must bring so many equal rows: single ones, as the tips of letters, come by chance.
+JOINT_PRICE = 4
+# So many rows in bands must bring one more. It is cheap because a page of fixed height loses at
+# its end, mostly blank, what came in above; but an element that moved far is clearer where it was
+# and where it is than with hundreds of blank rows inserted and deleted.
+BAND_ROWS = 8
+# The chain of runs takes time with the square of their number. A page of text has some 100.
+_MAX_RUNS = 512
+_LEVELS = 4  # how often gaps are searched for rows that are unique there, though not outside
+_STRIPE = 1 << 18  # bytes that are compared at a time: they stay in the cache
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A canvas on which both images have room: one row for each pair of rows and row of a band.
+
+    Attributes:
+        bands: from top to bottom; rows outside them are paired.
+        base_height: rows of the base image.
+        head_height: rows of the head image.
+    """
+
+    bands: tuple[Band, ...]
+    base_height: int
+    head_height: int
+
+    @property
+    def height(self) -> int:
+        """Rows of the canvas."""
+        return self.base_height + sum(b.height for b in self._of(BandKind.INSERTED))
+
+    def base_rows(self) -> Indices:
+        """For each row of the canvas the base row, or -1 where base has none."""
+        return self._rows(absent=BandKind.INSERTED)
+
+    def head_rows(self) -> Indices:
+        """For each row of the canvas the head row, or -1 where head has none."""
+        return self._rows(absent=BandKind.DELETED)
+
+    def pairs(self) -> tuple[Indices, Indices]:
+        """The base rows and the head rows that are compared with one another, both ascending."""
+        base, head = self.base_rows(), self.head_rows()
+        both = (base >= 0) & (head >= 0)
+        return base[both], head[both]
+
+    def _of(self, kind: BandKind) -> Iterator[Band]:
+        return (band for band in self.bands if band.kind is kind)
+
+    def _rows(self, absent: BandKind) -> Indices:
+        present = np.ones(self.height, bool)
+        for band in self._of(absent):
+            present[band.y : band.y + band.height] = False
+        return np.where(present, np.cumsum(present) - 1, -1)
+
+
+class _Run(NamedTuple):
+    """Consecutive rows of both images that are paired."""
+
+    base: int
+    head: int
+    height: int
+
+
+class _Gap(NamedTuple):
+    """Rows of both images that lie between two runs; either side may be empty."""
+
+    base: slice
+    head: slice
+
+    @property
+    def heights(self) -> tuple[int, int]:
+        return self.base.stop - self.base.start, self.head.stop - self.head.start
+
+
+def align(base: Rgb | Rgba, head: Rgb | Rgba, *, max_pixels: int = MAX_PIXELS) -> Alignment | None:
+    """Finds the rows that only one of two images has, if that explains much of what changed.
+
+    Args:
+        base: shape (height, width, channels).
+        head: the same width and number of channels; the height may differ.
+        max_pixels: the largest canvas to make.
+
+    Returns:
+        None if comparing row n with row n is as good, or if the images cannot be aligned.
+    """
+    if base.shape[1:] != head.shape[1:] or max(len(base), len(head)) > MAX_ROWS:
+        return None
+    ours, theirs = _as_rows(base), _as_rows(head)
+    overlap = min(len(ours), len(theirs))
+    changed = _unequal(ours[:overlap], theirs[:overlap])
+    plain = int(np.count_nonzero(changed))
+    if plain < MIN_GAIN:
+        return None
+    top = int(np.argmax(changed))
+    # Where the heights differ, equal rows at the end have moved: they are evidence, not trimmed.
+    bottom = int(np.argmax(changed[::-1])) if len(ours) == len(theirs) else 0
+    inner = _moved(ours[top : len(ours) - bottom], theirs[top : len(theirs) - bottom])
+    runs = [_Run(b + top, h + top, n) for b, h, n in inner]
+    if not runs:
+        return None
+    bands = _bands([_Run(0, 0, top), *runs, _Run(len(ours) - bottom, len(theirs) - bottom, bottom)])
+    # Counted in pixels: rows of one hash are equal for the matching only.
+    unequal = sum(
+        int(np.count_nonzero(_unequal(ours[b : b + n], theirs[h : h + n]))) for b, h, n in runs
+    )
+    # The rows by which the heights differ are outside the overlap in the plain comparison, too.
+    extra = sum(band.height for band in bands) - abs(len(ours) - len(theirs))
+    # An inserted and a deleted row are two rows without an equal, as an unequal pair is.
+    gain = plain - unequal - extra // 2
+    alignment = Alignment(bands, len(ours), len(theirs))
+    pays = gain >= max(MIN_GAIN, (plain + extra) // CLEAR)
+    return alignment if pays and alignment.height * base.shape[1] <= max_pixels else None
+
+
+def _moved(ours: _Rows, theirs: _Rows) -> list[_Run]:
+    """Pairs off the rows of two images whose first rows differ, if some have clearly moved."""
+    if (len(ours), ours[0].tobytes()) > (len(theirs), theirs[0].tobytes()):
+        # Of ways that are equally good the same is taken, whichever image is the base.
+        return [_Run(b, h, n) for h, b, n in _moved(theirs, ours)]
+    base, head = _hashes(ours), _hashes(theirs)
+    runs = _match(base, head)
+    return runs if _evidence(base, head, runs) >= MIN_EVIDENCE else []
+
+
+def _as_rows(image: Rgb | Rgba) -> _Rows:
+    return np.ascontiguousarray(image).reshape(len(image), math.prod(image.shape[1:]))
+
+
+def _unequal(ours: _Rows, theirs: _Rows) -> npt.NDArray[np.bool_]:
+    """Which rows of two blocks of one shape differ."""
+    unequal = np.zeros(len(ours), bool)
+    step = max(1, _STRIPE // max(1, ours.shape[1]))
+    for y in range(0, len(ours), step):
+        rows = slice(y, y + step)
+        unequal[rows] = (ours[rows] != theirs[rows]).any(axis=1)
+    return unequal
+
+
+def _hashes(rows: _Rows) -> _Hashes:
+    """Python's hash of the bytes of each row: 64 bits, at 3 GB/s."""
+    return np.fromiter((hash(row.tobytes()) for row in rows), np.int64, len(rows))
+
+
+def _match(base: _Hashes, head: _Hashes) -> list[_Run]:
+    """Pairs off the rows of two sequences: as many as the shorter one of each gap has.
+
+    Returns:
+        Runs from top to bottom.
+    """
+    whole = _Gap(slice(0, len(base)), slice(0, len(head)))
+    runs, gaps = list[_Run](), [whole]
+    for _ in range(_LEVELS):
+        # All the gaps of a level share the limit, so that the time is bounded.
+        rows = sum(sum(gap.heights) for gap in gaps)
+        found: list[_Gap] = []
+        for gap in gaps:
+            limit = _MAX_RUNS * sum(gap.heights) // max(1, rows)
+            inner = _landmarks(base[gap.base], head[gap.head], limit)
+            inner = _extended(base[gap.base], head[gap.head], inner)
+            moved = [_Run(b + gap.base.start, h + gap.head.start, n) for b, h, n in inner]
+            runs += moved
+            if moved:
+                found += (g for g in _gaps(gap, moved) if min(g.heights) > JOINT_PRICE)
+        gaps = found
+    for gap in _gaps(whole, sorted(runs)):
+        runs += _paired(base, head, gap)
+    return sorted(runs)
+
+
+def _evidence(base: _Hashes, head: _Hashes, runs: list[_Run]) -> int:
+    """How many rows that occur once in each image are paired with one another, and have moved."""
+    partners = np.full(len(base), -1)
+    for b, h, n in runs:
+        partners[b : b + n] = np.arange(h, h + n)
+    ys, zs = _unique_in_both(base, head)
+    return int(np.count_nonzero((partners[ys] == zs) & (ys != zs)))
+
+
+def _landmarks(base: _Hashes, head: _Hashes, limit: int) -> list[_Run]:
+    """The runs of equal rows around rows that are unique, in an order that both images have."""
+    ys, zs = _unique_in_both(base, head)
+    if not len(ys) or not limit:
+        return []
+    shift = zs - ys
+    # The rows from one landmark to the next, all moved by the shift of the first: if all of them
+    # are equal and the next one has that shift, both belong to one run.
+    span = np.arange(ys[0], ys[-1])
+    there = span + shift[np.searchsorted(ys, span, side="right") - 1]
+    equal = np.concatenate([[0], np.cumsum(base[span] == head[np.minimum(there, len(head) - 1)])])
+    joined = (np.diff(shift) == 0) & (np.diff(equal[ys - ys[0]]) == np.diff(ys))
+    first = np.flatnonzero(np.concatenate([[True], ~joined]))
+    last = np.append(first[1:], len(ys)) - 1
+    starts, heights = np.stack([ys[first], zs[first]]), ys[last] - ys[first] + 1
+    if len(first) > limit:
+        kept = np.sort(np.argsort(-heights, kind="stable")[:limit])
+        starts, heights = starts[:, kept], heights[kept]
+    worth = heights + _company(base, head, starts, heights)
+    chain = _best_chain(starts, heights, worth, len(head) - len(base))
+    return [_Run(int(starts[0, k]), int(starts[1, k]), int(heights[k])) for k in chain]
+
+
+def _unique_in_both(base: _Hashes, head: _Hashes) -> tuple[Indices, Indices]:
+    """The rows that occur once in base and once in head, in the order of base."""
+    sides = []
+    for hashes in (base, head):
+        values, first, count = np.unique(hashes, return_index=True, return_counts=True)
+        sides.append((values[count == 1], first[count == 1]))
+    (ours, ys), (theirs, zs) = sides
+    _, at, there = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
+    ys, zs = ys[at], zs[there]
+    order = np.argsort(ys)
+    return ys[order], zs[order]
+
+
+def _company(base: _Hashes, head: _Hashes, starts: Indices, heights: Indices) -> Indices:
+    """How many more rows are equal only thanks to a run: around it, and not where they are."""
+    in_place = np.zeros(len(base), bool)
+    overlap = min(len(base), len(head))
+    in_place[:overlap] = base[:overlap] == head[:overlap]
+    gained = np.concatenate([[0], np.cumsum(~in_place)])
+    company = np.zeros_like(heights)
+    above = 0
+    for k, (b, h, n) in enumerate(zip(*starts.tolist(), heights.tolist(), strict=True)):
+        below = int(starts[0, k + 1]) if k + 1 < len(heights) else len(base)
+        up = _equal_rows(base[above:b][::-1], head[:h][::-1])
+        down = _equal_rows(base[b + n : below], head[h + n :])
+        company[k] = gained[b] - gained[b - up] + gained[b + n + down] - gained[b + n]
+        above = b + n
+    return company
+
+
+def _best_chain(starts: Indices, heights: Indices, worth: Indices, final: int) -> list[int]:
+    """The runs to keep: in one order in both images, and worth the bands between them.
+
+    Args:
+        starts: shape (2, runs), the first row in base and head; ascending in base.
+        heights: shape (runs,).
+        worth: shape (runs,), how many rows are equal thanks to each.
+        final: the shift below the last row.
+
+    Returns:
+        Positions in the lists of runs, ascending.
+    """
+    shifts, ends = starts[1] - starts[0], starts[1] + heights
+
+    def price(shift: int, others: Indices) -> Indices:
+        """Of the band, as high as two runs are shifted against one another."""
+        cost: Indices = np.abs(others - shift)
+        cost += BAND_ROWS * JOINT_PRICE * (cost > 0)
+        return cost
+
+    scores = BAND_ROWS * worth - price(0, shifts)  # of the best chain that ends with each run
+    before = np.full(len(heights), -1)
+    for k in range(1, len(heights)):
+        follows = scores[:k] + BAND_ROWS * worth[k] - price(int(shifts[k]), shifts[:k])
+        follows[ends[:k] > starts[1, k]] = np.iinfo(np.int64).min
+        best = int(np.argmax(follows))
+        if follows[best] > scores[k]:
+            scores[k], before[k] = follows[best], best
+    whole = scores - price(final, shifts)
+    k = int(np.argmax(whole))
+    if whole[k] + price(final, np.zeros(1, np.int64))[0] <= 0:
+        return []  # nothing is worth more than one band, or none
+    chain = []
+    while k >= 0:
+        chain.append(k)
+        k = int(before[k])
+    return chain[::-1]
+
+
+def _extended(base: _Hashes, head: _Hashes, runs: list[_Run]) -> list[_Run]:
+    """The runs with the equal rows around them.
+
+    Rows that could go with the run above and with the one below go with the one above: where blank
+    space grew, the new rows are the last ones of it.
+    """
+    extended: list[_Run] = []
+    y = z = 0  # the end of the run above
+    stops = [*(run[:2] for run in runs[1:]), (len(base), len(head))]
+    for (b, h, n), (next_y, next_z) in zip(runs, stops, strict=False):
+        up = _equal_rows(base[y:b][::-1], head[z:h][::-1])
+        b, h, n = b - up, h - up, n + up
+        n += _equal_rows(base[b + n : next_y], head[h + n : next_z])
+        extended.append(_Run(b, h, n))
+        y, z = b + n, h + n
+    return extended
+
+
+def _equal_rows(ours: _Hashes, theirs: _Hashes) -> int:
+    """How many rows are equal, counted from the start."""
+    most = min(len(ours), len(theirs))
+    unequal = ours[:most] != theirs[:most]
+    return int(np.argmax(unequal)) if unequal.any() else most
+
+
+def _gaps(whole: _Gap, runs: list[_Run]) -> Iterator[_Gap]:
+    """What the runs leave of it, from top to bottom."""
+    y, z = whole.base.start, whole.head.start
+    for b, h, n in [*runs, _Run(whole.base.stop, whole.head.stop, 0)]:
+        if b > y or h > z:
+            yield _Gap(slice(y, b), slice(z, h))
+        y, z = b + n, h + n
+
+
+def _paired(base: _Hashes, head: _Hashes, gap: _Gap) -> Iterator[_Run]:
+    """Pairs off the rows of a gap: some from its top on, the others from its bottom on.
+
+    Few or none of the rows are equal there, but the blank ones between lines of text are: the band
+    lies where most rows are equal to their partners, as far down as possible if in doubt.
+    """
+    ours, theirs = base[gap.base], head[gap.head]
+    pairs = min(gap.heights)
+    from_top = ours[:pairs] == theirs[:pairs]
+    from_bottom = ours[len(ours) - pairs :] == theirs[len(theirs) - pairs :]
+    # Pairing k rows from the top gains from_top[:k] and loses from_bottom[:k].
+    gains = np.concatenate([[0], np.cumsum(from_top.astype(int) - from_bottom)])
+    upper = pairs - int(np.argmax(gains[::-1]))
+    lower = pairs - upper
+    yield _Run(gap.base.start, gap.head.start, upper)
+    yield _Run(gap.base.stop - lower, gap.head.stop - lower, lower)
+
+
+def _bands(runs: list[_Run]) -> tuple[Band, ...]:
+    """The rows between the runs, each on one side only; the runs cover all the others."""
+    bands = []
+    y = base_y = head_y = 0
+    for b, h, n in runs:
+        for kind, height in ((BandKind.DELETED, b - base_y), (BandKind.INSERTED, h - head_y)):
+            if height:
+                bands.append(Band(kind, y, height, base_y, head_y))
+                y += height
+                base_y, head_y = (b, head_y) if kind is BandKind.DELETED else (base_y, h)
+        y, base_y, head_y = y + n, b + n, h + n
+    return tuple(bands)

@@ -20,8 +20,10 @@ from pixelgate.pipeline.service import Limits, Service
 from pixelgate.policy import Policy
 from pixelgate.record import ComparisonRecord
 from pixelgate.report import render
+from pixelgate.verdict import Evidence
 
 PROJECT = "shop"
+GONE = Region(0, 0, 1, 1, 1, Evidence(differing=1, structural=1, one_sided=1))
 
 
 @dataclass
@@ -54,7 +56,7 @@ class ScriptedDiffers:
     ) -> Diff:
         self.calls.append((base, head))
         self.script(base, head)
-        return Diff(1, 1, 10, (10, 1), (10, 1), (Region(0, 0, 1, 1, 1),), b"mask")
+        return Diff(1, 1, 10, (10, 1), (10, 1), (GONE,), b"mask", fingerprint="f" * 32)
 
 
 def sha(body: bytes) -> str:

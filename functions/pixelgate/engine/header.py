@@ -16,6 +16,13 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 # Pillow would refuse from 179 Mpx on and warn from 89; our own limit is lower and says more.
 Image.MAX_IMAGE_PIXELS = None
 
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+# Each scan of a progressive JPEG goes over the whole picture. Real ones have some ten; with a
+# thousand of them 200 KB keep a decoder busy for half a minute.
+_MAX_SCANS = 100
+# Signs that an error's text is for programmers.
+_INSIDES = ("Plugin", "<", "literal", "argument", "0x")
+
 # Formats that people do have and that we tell by name instead of calling them unreadable.
 _LYING = frozenset({5, 6, 7, 8})  # Exif orientations that exchange width and height
 _FOREIGN = {
@@ -52,6 +59,11 @@ def read_header(body: bytes) -> Header:
     """
     if not body:
         raise ImageFault(FaultCode.UNREADABLE, "the file is empty")
+    scans = body.count(b"\xff\xda") if body.startswith(_JPEG) else 0
+    if scans > _MAX_SCANS:
+        raise ImageFault(
+            FaultCode.UNREADABLE, f"the JPEG has {scans:,} scans; up to {_MAX_SCANS} are read"
+        )
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:
             if getattr(image, "is_animated", False):
@@ -71,14 +83,21 @@ def read_header(body: bytes) -> Header:
     except Exception as error:
         # Pillow's parsers raise a dozen kinds of error on damaged files: SyntaxError, ValueError,
         # struct.error, OSError … all of them mean the same here.
-        raise ImageFault(FaultCode.UNREADABLE, f"the header is damaged: {error}") from error
+        raise ImageFault(FaultCode.UNREADABLE, f"the header is damaged{in_words(error)}") from error
+
+
+def in_words(error: Exception) -> str:
+    """What a library says of a damaged file, unless it speaks of its own insides."""
+    said = str(error)
+    return "" if not said or any(sign in said for sign in _INSIDES) else f": {said}"
 
 
 def orientation(image: Image.Image) -> int:
     """How a camera held the picture, by Exif; 1 is upright. Screenshots are, and PNG has none."""
     if image.format == "PNG":
         return 1  # looking for it would decode the whole image
-    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    stored = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return stored if isinstance(stored, int) else 1
 
 
 def canvas_of(base: Header, head: Header) -> tuple[int, int]:
@@ -91,13 +110,14 @@ def canvas_of(base: Header, head: Header) -> tuple[int, int]:
     if width * height > MAX_PIXELS:
         raise ImageFault(
             FaultCode.EXCEEDS_PIXEL_LIMIT,
-            f"{width}×{height} are {width * height / 1e6:,.1f} Mpx; "
-            f"up to {MAX_PIXELS / 1e6:g} Mpx are compared",
+            f"{width}×{height} are {width * height:,} pixels; up to {MAX_PIXELS:,} are compared",
         )
     return width, height
 
 
 def _not_ours(body: bytes) -> ImageFault:
+    if body.startswith((_PNG, _JPEG)) or (body.startswith(b"RIFF") and body[8:12] == b"WEBP"):
+        return ImageFault(FaultCode.UNREADABLE, "the header is damaged")
     for magic, name in _FOREIGN.items():
         if body.startswith(magic):
             return ImageFault(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from imagecodecs import spng_decode
 from PIL import Image, ImageOps
 
-from pixelgate.engine.header import FORMATS, orientation
+from pixelgate.engine.header import FORMATS, in_words, orientation
 from pixelgate.errors import FaultCode, ImageFault
 
 Rgba = npt.NDArray[np.uint8]  # (height, width, 4)
@@ -45,7 +45,7 @@ def decode(body: bytes) -> Rgb | Rgba:
         raise
     except Exception as error:
         # As in read_header: damaged files make Pillow raise errors of a dozen kinds.
-        raise ImageFault(FaultCode.UNREADABLE, f"the image is damaged: {error}") from error
+        raise ImageFault(FaultCode.UNREADABLE, f"the image is damaged{in_words(error)}") from error
 
 
 def _is_ordinary_png(body: bytes) -> bool:
@@ -54,9 +54,14 @@ def _is_ordinary_png(body: bytes) -> bool:
     libspng with zlib-ng decodes those some fifteen times as fast as Pillow. All others take
     Pillow's road, with its conversions: palettes, greys, 16 bits, a transparent colour, Adam7.
     """
-    if not body.startswith(b"\x89PNG\r\n\x1a\n") or body[24:29] not in _ORDINARY:
-        return False
-    return body.find(b"tRNS", 0, body.find(b"IDAT")) < 0
+    return (
+        body.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+        and body[24:29] in _ORDINARY
+        # Searched in the whole file, without walking its chunks: what is found by chance only
+        # takes the longer road. Of two headers, libspng and Pillow believe different ones.
+        and body.find(b"IHDR", 16) < 0
+        and body.find(b"tRNS") < 0
+    )
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -1,0 +1,71 @@
+"""Every folder of tests/engine/fixtures comes out as plain odiff found it, to the pixel."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.fixtures import make
+from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.engine.odiff import OdiffServer
+from pixelgate.policy import Policy, Rectangle
+from support.agreement import checked_mask
+from support.plain_odiff import PlainOdiff, pixels_of, unaligned
+
+FOLDERS = sorted(p.parent for p in make.HERE.glob("*/expected.json"))
+CASES = make.cases()
+
+
+def stored(folder: Path) -> tuple[Path, Path]:
+    (base,), (head,) = folder.glob("base.*"), folder.glob("head.*")
+    return base, head
+
+
+def policy_of(expected: dict[str, Any]) -> Policy:
+    fields = dict(expected["policy"])
+    boxes = tuple(Rectangle(**box) for box in fields.pop("ignore_regions", ()))
+    return unaligned(Policy(**fields, ignore_regions=boxes))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_a_fixture_comes_out_as_plain_odiff_found_it(differ: OdiffDiffer, folder: Path) -> None:
+    expected = json.loads((folder / "expected.json").read_text())
+    base, head = stored(folder)
+    diff = differ.diff(base.read_bytes(), head.read_bytes(), policy_of(expected))
+
+    assert diff.changed_pixels == expected["changed"]["pixels"]
+    assert diff.structural_pixels == expected["structural_pixels"]
+    assert diff.total_pixels == expected["total_pixels"]
+    mask = checked_mask(diff)
+    assert hashlib.sha256(np.packbits(mask)).hexdigest() == expected["changed"]["sha256"]
+    if expected["changed"]["box"]:
+        left = min(r.x for r in diff.regions)
+        top = min(r.y for r in diff.regions)
+        right = max(r.x + r.width for r in diff.regions)
+        bottom = max(r.y + r.height for r in diff.regions)
+        assert [left, top, right - left, bottom - top] == expected["changed"]["box"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fixture_made_again_has_the_same_pixels_and_the_same_numbers(
+    odiff: Path, tmp_path: Path, name: str
+) -> None:
+    case = CASES[name]
+    paths = [tmp_path / f"{side}.{case.ending}" for side in ("base", "head")]
+    for path, made, kept in zip(paths, make.files(case), stored(make.HERE / name), strict=True):
+        path.write_bytes(made)
+        assert np.array_equal(pixels_of(made), pixels_of(kept.read_bytes()))
+    with OdiffServer(odiff) as server:
+        again = make.expected(PlainOdiff(server, tmp_path / "plain"), case, *paths)
+    kept_numbers = json.loads((make.HERE / name / "expected.json").read_text())
+    assert json.loads(json.dumps(again)) == kept_numbers
+
+
+def test_every_fixture_has_its_maker_and_all_of_them_are_small() -> None:
+    assert [folder.name for folder in FOLDERS] == sorted(CASES)
+    assert sum(file.stat().st_size for file in make.HERE.rglob("*") if file.is_file()) < 1_000_000

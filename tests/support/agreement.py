@@ -1,0 +1,105 @@
+"""What must hold of every result, whatever the images were: its parts say the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pixelgate.comparison import BandKind, Diff, Region
+from pixelgate.engine.mask import read_mask
+from support.plain_odiff import Mask
+
+
+def checked_mask(diff: Diff) -> Mask:
+    """The mask of a result whose parts agree; for none, an empty one of the canvas's size."""
+    found = disagreement(diff)
+    assert found is None, found
+    return mask_of(diff)
+
+
+def mask_of(diff: Diff) -> Mask:
+    """The mask as an array, also where there is none."""
+    if diff.mask is None:
+        return np.zeros(canvas(diff)[::-1], bool)
+    return read_mask(diff.mask)
+
+
+def canvas(diff: Diff) -> tuple[int, int]:
+    """Width and height of what holds both images, and the rows that only one of them has."""
+    base, head = diff.base_size, diff.head_size
+    if diff.bands:
+        return base[0], base[1] + sum(b.height for b in diff.bands if b.kind is BandKind.INSERTED)
+    return max(base[0], head[0]), max(base[1], head[1])
+
+
+def disagreement(diff: Diff) -> str | None:
+    """In which point a result contradicts itself, in words; None if in none."""
+    mask, (width, height) = mask_of(diff), canvas(diff)
+    summed = sum(region.pixels for region in diff.regions)
+    if mask.shape != (height, width) or diff.total_pixels != width * height:
+        return f"{diff.total_pixels} pixels in all, a mask of {mask.shape[::-1]}"
+    if not diff.changed_pixels == np.count_nonzero(mask) == summed:
+        return f"{diff.changed_pixels} changed, {np.count_nonzero(mask)} set, {summed} in regions"
+    if not 0 <= diff.structural_pixels <= diff.changed_pixels:
+        return f"{diff.structural_pixels} structural of {diff.changed_pixels} changed pixels"
+    if (diff.mask is None) != (diff.changed_pixels == 0):
+        return f"{diff.changed_pixels} changed, and a mask is {'not ' * (diff.mask is None)}there"
+    covered = np.zeros_like(mask)
+    for region in diff.regions:
+        covered[region.y : region.y + region.height, region.x : region.x + region.width] = True
+        if (problem := _misplaced(region, mask)) is not None:
+            return f"{region} {problem}"
+    if (mask & ~covered).any():
+        return "a changed pixel lies in no region"
+    return _bands_disagree(diff) or _evidence_disagrees(diff)
+
+
+def _bands_disagree(diff: Diff) -> str | None:
+    """Bands lie apart from one another, top to bottom, and make up for the other image's rows."""
+    y = base_y = head_y = 0
+    for band in diff.bands:
+        paired = band.y - y
+        if paired < 0 or (band.base_y, band.head_y) != (base_y + paired, head_y + paired):
+            return f"{band} does not follow on row {y} of the canvas"
+        inserted = band.kind is BandKind.INSERTED
+        base_y, head_y = (
+            band.base_y + band.height * (not inserted),
+            (band.head_y + band.height * inserted),
+        )
+        y = band.y + band.height
+    if diff.bands and diff.base_size[1] - base_y != diff.head_size[1] - head_y:
+        return f"below the bands base has {diff.base_size[1] - base_y} rows, head another number"
+    return None
+
+
+def _evidence_disagrees(diff: Diff) -> str | None:
+    """What was measured must fit into the region, and into the picture."""
+    for region in diff.regions:
+        found, pixels = region.evidence, region.pixels
+        parts = found.structural, found.solid, found.unmatched, found.line, found.one_sided
+        if max(parts) > pixels or found.bold > found.unmatched or not 0 <= found.balance <= 1:
+            return f"{region} has more evidence than pixels"
+        if found.differing < pixels:
+            return f"{region} has more changed than differing pixels"
+    structural = sum(region.evidence.structural for region in diff.regions)
+    differing = sum(region.evidence.differing for region in diff.regions)
+    if structural != diff.structural_pixels or differing > diff.spread.differing:
+        return f"{structural} structural and {differing} differing pixels in regions"
+    if diff.spread.touched > diff.spread.blocks or (diff.changed_pixels and not diff.fingerprint):
+        return f"{diff.spread} or the fingerprint {diff.fingerprint} is impossible"
+    return None
+
+
+def _misplaced(region: Region, mask: Mask) -> str | None:
+    """A box must lie on the canvas, hold its pixels, and touch one with each of its edges."""
+    height, width = mask.shape
+    if region.x < 0 or region.y < 0 or region.width < 1 or region.height < 1:
+        return "is no box"
+    if region.x + region.width > width or region.y + region.height > height:
+        return f"reaches past the canvas of {width}×{height}"
+    box = mask[region.y : region.y + region.height, region.x : region.x + region.width]
+    # Boxes of neighbours may overlap, so a box may show more pixels than its region has.
+    if not 0 < region.pixels <= np.count_nonzero(box):
+        return f"shows only {np.count_nonzero(box)} pixels of the mask"
+    if not all(edge.any() for edge in (box[0], box[-1], box[:, 0], box[:, -1])):
+        return "is not tight"
+    return None

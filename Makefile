@@ -15,10 +15,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format build lock clean
+.PHONY: help setup demo test test-fast bench bench-memory bench-quality check check-corpus fuzz format \
+	build lock clean
 
 help: ## List these words
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 setup: .venv/.done $(BIN)/odiff ## Make .venv with everything a developer needs, and odiff
 
@@ -31,6 +32,13 @@ test: setup .tools/cloud/.done .aws-sam/.done ## Run every test
 test-fast: setup ## Run the tests that need neither the built artefact nor a browser
 	@$(BIN)/python -m pytest -q -m 'not e2e and not browser' --ignore tests/template
 
+bench: setup .tools/bench/.done ## Measure the engine's speed against the others' (ARGS="--help" lists options)
+	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "npm's rivals are left out"
+	@PYTHONPATH=functions:. .tools/bench/bin/python -m bench.speed $(ARGS)
+
+bench-memory: setup ## Measure what the engine keeps in memory, at 40 Mpx and over 5,000 pairs
+	@$(BIN)/python -m bench.memory $(ARGS)
+
 check: setup .tools/sam/.done ## Lint and type-check everything
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,21 +47,33 @@ check: setup .tools/sam/.done ## Lint and type-check everything
 	$(SAM) validate --region us-east-1
 	$(SAM) validate --lint --region us-east-1
 
+check-corpus: setup ## Hold the engine against plain odiff: DIR=… with base/ and head/, ARGS='--random 500'
+	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
+
+fuzz: setup ## Feed the engine damaged images for SECONDS=60, ARGS='--seed 1 --keep DIR'
+	@PYTHONPATH=tests $(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)
+
 format: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench-quality: setup ## Ask our rule and those of others about some 700 labelled pairs of pictures
+	@test -f .bench/quality/cases.json || $(BIN)/python -m bench.quality.render .bench/quality
+	@$(BIN)/python -m bench.quality .bench/quality --json .bench/quality.json
+
 build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
 
 lock: setup ## Renew the pinned versions and hashes
-	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam; do \
+	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam \
+		tools/requirements-bench; do \
 		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-emit-index-url $$list.in -o $$list.txt || exit 1; \
 	done
 
 clean: ## Remove everything that was made
-	rm -rf .venv .tools .aws-sam .sam-build.log .coverage .hypothesis .demo-* pixelgate-demo pixelgate-report
-	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache functions/pixelgate.egg-info
+	rm -rf .venv .tools .aws-sam .bench .sam-build.log .coverage .hypothesis .demo-* pixelgate-demo pixelgate-report
+	rm -rf bench/speed/node_modules bench/quality/node_modules functions/pixelgate.egg-info
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.done: requirements-dev.txt functions/requirements.in pyproject.toml

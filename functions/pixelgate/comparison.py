@@ -10,8 +10,10 @@ from typing import Any
 
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import Policy
+from pixelgate.verdict import Evidence, Mark, Spread, is_recoloured, mark_regions
 
 SCHEMA_VERSION = 1
+_NO_EVIDENCE, _NO_SPREAD = Evidence(), Spread()
 
 
 class Status(StrEnum):
@@ -33,15 +35,68 @@ class Verdict(StrEnum):
     NEEDS_REVIEW = "needs_review"
 
 
+class BandKind(StrEnum):
+    """Which image has the rows of a band."""
+
+    INSERTED = "inserted"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows that only one image has, and that moved what lies below them.
+
+    Attributes:
+        kind: INSERTED if only head has them, DELETED if only base has.
+        y: the first of its rows on the canvas.
+        height: rows.
+        base_y: the base row at which it begins; if inserted, the one before which it was inserted.
+        head_y: likewise of head.
+    """
+
+    kind: BandKind
+    y: int
+    height: int
+    base_y: int
+    head_y: int
+
+
 @dataclass(frozen=True)
 class Region:
-    """A connected area of changed pixels: its box on the canvas and how many pixels changed."""
+    """A connected area of changed pixels: its box on the canvas and what was measured on it."""
 
     x: int
     y: int
     width: int
     height: int
     pixels: int
+    evidence: Evidence = _NO_EVIDENCE
+
+    def as_json(self) -> dict[str, Any]:
+        """The box, the changed pixels, and the evidence beside them."""
+        flat = {k: v for k, v in vars(self).items() if k != "evidence"}
+        return flat | vars(self.evidence)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Region:
+        """The inverse of `as_json`."""
+        box = {f: stored[f] for f in ("x", "y", "width", "height", "pixels")}
+        return cls(**box, evidence=Evidence(**{k: v for k, v in stored.items() if k not in box}))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a policy makes of a diff.
+
+    Attributes:
+        changed: whether a person has to look.
+        marks: for each region why it counts, or None where it looks like noise.
+        recoloured: whether plain areas have another colour, too faint for the mask.
+    """
+
+    changed: bool
+    marks: tuple[Mark | None, ...]
+    recoloured: bool
 
 
 @dataclass(frozen=True)
@@ -51,11 +106,16 @@ class Diff:
     Attributes:
         changed_pixels: pixels set in the mask.
         structural_pixels: pixels that the structural pass reports too.
-        total_pixels: pixels of the canvas, max width × max height.
+        total_pixels: pixels of the canvas: max width × max height, and with bands max width × the
+            rows of either image.
         base_size: width and height of the base image.
         head_size: width and height of the head image.
         regions: the mask's connected areas, largest first; their pixels add up to changed_pixels.
         mask: the mask as PNG bytes, of the canvas's size; None if nothing changed.
+        bands: rows that were inserted or deleted, from top to bottom; their pixels are in the mask.
+        spread: how far differences of any size reach.
+        fingerprint: equal for diffs that show the same change, wherever on the canvas it lies;
+            None if nothing changed.
     """
 
     changed_pixels: int
@@ -65,11 +125,27 @@ class Diff:
     head_size: tuple[int, int]
     regions: tuple[Region, ...] = ()
     mask: bytes | None = field(default=None, repr=False)
+    bands: tuple[Band, ...] = ()
+    spread: Spread = _NO_SPREAD
+    fingerprint: str | None = None
+
+    def judge(self, policy: Policy) -> Judgement:
+        """What the policy makes of what was measured."""
+        pixels = [region.pixels for region in self.regions]
+        marks = mark_regions(
+            pixels, [region.evidence for region in self.regions], self.spread, policy.noise
+        )
+        recoloured = is_recoloured(self.spread, self.total_pixels, policy.noise)
+        counts = recoloured or (self.changed_pixels > 0 if policy.strict else any(marks))
+        faint = self.spread.recoloured if recoloured else 0
+        tolerated = policy.tolerates(
+            self.changed_pixels + faint, self.total_pixels, max([*pixels, faint], default=0)
+        )
+        return Judgement(counts and not tolerated, tuple(marks), recoloured)
 
     def passes(self, policy: Policy) -> bool:
-        """Whether the policy tolerates what was measured."""
-        largest = max((r.pixels for r in self.regions), default=0)
-        return policy.tolerates(self.changed_pixels, self.total_pixels, largest)
+        """Whether the policy takes the two images for the same."""
+        return not self.judge(policy).changed
 
 
 @dataclass(frozen=True)
@@ -93,6 +169,8 @@ class Snapshot:
         measured: the diff, where one was made; also for what passed.
         previous_name: the base's name of a renamed snapshot.
         reason: why it is errored.
+        group: shared by all snapshots with the same change; None if no other has it.
+        judgement: what the policy made of the diff.
         policy: fields in which its policy differs from the comparison's.
         details: what the manifest says of it: display_name, group, description, tags, context.
     """
@@ -105,6 +183,8 @@ class Snapshot:
     measured: Measured | None = None
     previous_name: str | None = None
     reason: str | None = None
+    group: str | None = None
+    judgement: Judgement | None = None
     policy: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -118,8 +198,9 @@ class Snapshot:
             "base_size": self.base_size,
             "previous_name": self.previous_name,
             "reason": self.reason,
+            "group": self.group,
             "policy": dict(self.policy) or None,
-            **self.details,
+            "details": dict(self.details) or None,
         }
         if self.head_size and self.base_size:
             entry["size_changed"] = self.head_size != self.base_size
@@ -130,9 +211,17 @@ class Snapshot:
                 "structural_pixels": diff.structural_pixels,
                 "total_pixels": diff.total_pixels,
                 "mask": self.measured.mask_key,
-                "regions": [vars(r) for r in diff.regions],
+                "regions": self._regions(diff),
+                "bands": [vars(band) for band in diff.bands] or None,
+                "differing": vars(diff.spread),
+                "recoloured": self.judgement.recoloured if self.judgement else None,
             }
         return {k: v for k, v in entry.items() if v is not None}
+
+    def _regions(self, diff: Diff) -> list[dict[str, Any]]:
+        """Each with its mark: why it counts, or null where it was taken for noise."""
+        marks = self.judgement.marks if self.judgement else (None,) * len(diff.regions)
+        return [r.as_json() | {"mark": m} for r, m in zip(diff.regions, marks, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelgate import keys
@@ -24,6 +24,7 @@ from pixelgate.manifest import BuildManifest, Image, check_name
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.plan import assemble, make_plan
 from pixelgate.pipeline.status import iso
+from pixelgate.policies import Policies
 from pixelgate.policy import Policy
 from pixelgate.ports import DifferPool
 from pixelgate.report import render
@@ -66,7 +67,7 @@ class Progress:
     step: Callable[[], None] = lambda: None
 
 
-_DEFAULT_POLICY, _SILENT = Policy(), Progress()
+_DEFAULT_POLICIES, _SILENT = Policies(Policy()), Progress()
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def compare_folders(
     *,
     pool: DifferPool,
     engine: tuple[str, str],
-    policy: Policy = _DEFAULT_POLICY,
+    policies: Policies = _DEFAULT_POLICIES,
     allow_empty: bool = False,
     progress: Progress = _SILENT,
 ) -> LocalResult:
@@ -103,7 +104,7 @@ def compare_folders(
         out: the result; an earlier report there is replaced at the end, and only if all went well.
         pool: who compares.
         engine: name and version of the engine.
-        policy: what counts as a change.
+        policies: what counts as a change.
         allow_empty: whether a head folder without images is meant.
         progress: whom to tell how far the work is.
 
@@ -113,8 +114,8 @@ def compare_folders(
     _check_folders(base_dir, head_dir, out)
     base_files, head_files = find_images(base_dir), find_images(head_dir)
     _check_names(base_files, head_files)
-    base = scan("base", base_files, policy, progress)
-    head = scan("head", head_files, policy, progress)
+    base = scan("base", base_files, policies, progress)
+    head = scan("head", head_files, policies, progress)
     if not head.manifest.images and not allow_empty:
         raise UsageError(f"there is no image (PNG, JPEG, WebP) in {head_dir}")
     with _replacing(out) as staging:
@@ -138,7 +139,7 @@ def compare_folders(
             execution=uuid.uuid4().hex,
             created=iso(time.time()),
             engine=dict(zip(("name", "version"), engine, strict=True)),
-            policy=policy,
+            policy=policies.default,
             snapshots=assemble(plan, measured, _of_new(head.faults, base.manifest)),
         )
         copied = _copy_images(comparison, images, objects)
@@ -149,13 +150,13 @@ def compare_folders(
     return LocalResult(comparison, tally, out)
 
 
-def scan(side: str, files: Mapping[str, Path], policy: Policy, progress: Progress) -> Scan:
+def scan(side: str, files: Mapping[str, Path], policies: Policies, progress: Progress) -> Scan:
     """Reads every image of a folder once: its hash and its header.
 
     Args:
         side: "base" or "head".
         files: name to path.
-        policy: of the build.
+        policies: of the build.
         progress: whom to tell.
 
     Raises:
@@ -172,7 +173,7 @@ def scan(side: str, files: Mapping[str, Path], policy: Policy, progress: Progres
                 case OSError():
                     unreadable.append(f"{files[name]}: {read.strerror}")
                 case (image, fault):
-                    images[name] = image
+                    images[name] = replace(image, policy=policies.of(name))
                     if fault:
                         faults[name] = fault
     if unreadable:
@@ -185,7 +186,7 @@ def scan(side: str, files: Mapping[str, Path], policy: Policy, progress: Progres
         base_commit=None,
         selective=False,
         all_names=None,
-        policy=policy,
+        policy=policies.default,
         images=images,
     )
     return Scan(manifest, {images[name].sha256: path for name, path in files.items()}, faults)

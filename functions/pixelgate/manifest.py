@@ -11,13 +11,8 @@ from pydantic import ValidationError
 
 from pixelgate.errors import BadManifest
 from pixelgate.keys import BuildId, check_id
-from pixelgate.manifest_schema import (
-    ImageFields,
-    ManifestFields,
-    PolicyOverrides,
-    in_words,
-    warnings_of,
-)
+from pixelgate.manifest_schema import ImageFields, ManifestFields, in_words, warnings_of
+from pixelgate.policies import Policies, overridden
 from pixelgate.policy import Policy
 from pixelgate.strict_json import check_encodable, read_object
 
@@ -81,7 +76,7 @@ class BuildManifest:
         return {name: image.sha256 for name, image in self.images.items()}
 
     def policy_for(self, name: str) -> Policy:
-        """The policy of one image: its own fields on the build's on the built-in ones."""
+        """The policy of one image: its own, on its rules', on the build's, on the built-in one."""
         image = self.images.get(name)
         return image.policy if image and image.policy else self.policy
 
@@ -128,7 +123,7 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
         check_name(name)
     check_encodable(fields, body)
     selective = parsed.all_names is not None if parsed.selective is None else parsed.selective
-    policy = _policy_of("defaults", parsed.defaults, Policy())
+    policies = Policies(overridden("defaults", parsed.defaults, Policy()), parsed.rules)
     return BuildManifest(
         id=build,
         commit=parsed.commit,
@@ -137,8 +132,8 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
         base_commit=parsed.base_commit,
         selective=selective,
         all_names=frozenset(parsed.all_names) if parsed.all_names and selective else None,
-        policy=policy,
-        images={name: _image(name, entry, policy) for name, entry in parsed.images.items()},
+        policy=policies.default,
+        images={name: _image(name, entry, policies) for name, entry in parsed.images.items()},
         warnings=_first(list(warnings_of(parsed))),
     )
 
@@ -173,19 +168,12 @@ def _bad_name(name: str, rule: str) -> NoReturn:
     raise BadManifest(f"images[{name!a}]: the name {rule}")
 
 
-def _image(name: str, entry: ImageFields, policy: Policy) -> Image:
+def _image(name: str, entry: ImageFields, policies: Policies) -> Image:
+    policy = policies.of(name, entry.policy)
     return Image(
         sha256=entry.sha256,
         size=(entry.width, entry.height),
-        policy=_policy_of(f"images[{name!r}].policy", entry.policy, policy)
-        if entry.policy
-        else None,
+        # Most have the build's: one object for all of them.
+        policy=None if policy is policies.default else policy,
         details={f: v for f in DETAILS if (v := getattr(entry, f)) is not None},
     )
-
-
-def _policy_of(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy:
-    try:
-        return overrides.on(policy)
-    except BadManifest as error:
-        raise BadManifest(f"{where}: {error}") from error

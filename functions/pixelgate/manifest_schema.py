@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from pixelgate.policy import Policy, Rectangle
 
 MAX_IMAGES = 100_000
+MAX_RULES = 100  # each is tried on each name
 _SHOWN_PROBLEMS = 10
 _MAX_DEPTH = 32
 
@@ -45,6 +46,30 @@ class Region(_Model):
     height: Pixels
 
 
+class NoiseOverrides(_Model):
+    """The numbers of the verdict's rule that a project or an image sets."""
+
+    model_config = ConfigDict(extra="forbid")
+    min_solid_pixels: Count | None = None
+    min_bold_pixels: Count | None = None
+    min_line_pixels: Count | None = None
+    local_blocks: Count | None = None
+    local_share: Share | None = None
+    min_structural_pixels: Count | None = None
+    min_structural_share: Share | None = None
+    min_ink_pixels: Count | None = None
+    min_balance: Share | None = None
+    one_way_balance: Share | None = None
+    min_unmatched_pixels: Count | None = None
+    clean_share: Share | None = None
+    min_tint_pixels: Count | None = None
+    crisp_share: Share | None = None
+    recolour_threshold: Share | None = None
+    min_recoloured_pixels: Count | None = None
+    whole_picture: Share | None = None
+    whole_picture_blocks: Share | None = None
+
+
 class PolicyOverrides(_Model):
     """The policy fields that a project or an image sets; a misspelt one is an error."""
 
@@ -52,6 +77,9 @@ class PolicyOverrides(_Model):
     structural_threshold: Share | None = None
     sensitive_threshold: Share | None = None
     antialiasing: bool | None = None
+    align_rows: bool | None = None
+    strict: bool | None = None
+    noise: NoiseOverrides | None = None
     max_changed_pixels: Count | None = None
     max_changed_ratio: Share | None = None
     max_region_pixels: Count | None = None
@@ -63,10 +91,26 @@ class PolicyOverrides(_Model):
         Raises:
             BadManifest: the fields contradict one another.
         """
-        set_here = {k: v for k, v in self.model_dump().items() if v is not None}
+        set_here = self.model_dump(exclude_none=True)
         if "ignore_regions" in set_here:
             set_here["ignore_regions"] = tuple(Rectangle(**r) for r in set_here["ignore_regions"])
         return policy.with_overrides(set_here) if set_here else policy
+
+
+class Rule(_Model):
+    """A policy for all snapshots whose names match; `*` stands for anything, `/` too."""
+
+    model_config = ConfigDict(extra="forbid")
+    match: Text
+    policy: PolicyOverrides
+
+
+class PolicyFields(_Model):
+    """A file of policies: for everything, and by name."""
+
+    model_config = ConfigDict(extra="forbid")
+    policy: PolicyOverrides = PolicyOverrides()
+    rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
 
 
 class ImageFields(_Model):
@@ -117,6 +161,7 @@ class ManifestFields(_Model):
     allow_empty: bool = False
     shard: Shard | None = None
     defaults: PolicyOverrides = PolicyOverrides()
+    rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
     images: dict[str, ImageFields] = Field(max_length=MAX_IMAGES)
 
     @field_validator("schema_version")

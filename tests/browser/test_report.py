@@ -76,8 +76,16 @@ def test_it_opens_from_disk_and_every_picture_is_there(
         "[...document.images].filter(i => !i.naturalWidth).map(i => i.getAttribute('src'))"
     )
     assert broken == []
-    # base, head, head under the mask and mask of 21; one each of 9 added, 5 removed, 1 renamed
-    assert it.page.locator("img").count() == 4 * 21 + 9 + 5 + 1
+    # base, head, head under the mask and mask of 17, base and head of 4 with bands; one each of
+    # 9 added, 5 removed, 1 renamed
+    assert it.page.locator("img").count() == 4 * 17 + 2 * 4 + 9 + 5 + 1
+    # The four with inserted and deleted rows are cut from both images by SVG.
+    assert it.page.locator("svg.aligned").count() == 4
+    asked = {url.split("/")[-1] for url in it.requests}
+    slices = it.page.locator("svg.aligned image").evaluate_all(
+        "all => all.map(i => i.getAttribute('href').split('/').pop())"
+    )
+    assert set(slices) <= asked
     assert it.complaints == []
     assert {url.split(":")[0] for url in it.requests} == {"file"}
 

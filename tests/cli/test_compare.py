@@ -327,7 +327,7 @@ def test_a_cancelled_run_leaves_nothing_behind(folders: Folders, tmp_path: Path)
         env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
     )
     deadline = time.monotonic() + 30
-    while not list((tmp_path / "tmp").glob("pg*")) and time.monotonic() < deadline:
+    while not list((tmp_path / "tmp").glob("pg*/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     running.terminate()
     assert running.wait(30) == 128 + signal.SIGTERM

@@ -40,11 +40,14 @@ def short_lease(cloud: EmbeddedCloud) -> Iterator[None]:
     cloud.configure("CompareFunction", {"PIXELGATE_LEASE_SECONDS": "90"})
 
 
-def pictures(folder: Path, number: int, version: int, side: int = 300) -> Path:
-    """Different pictures; those of another version differ in one block."""
+def pictures(
+    folder: Path, number: int, version: int, *, side: int = 300, all_over: bool = False
+) -> Path:
+    """Different pictures; those of another version differ in one block, or all over."""
     folder.mkdir()
     for i in range(number):
-        pixels = np.random.default_rng(i).integers(0, 256, (side, side, 3), np.uint8)
+        seed = i + 1_000 * version if all_over else i
+        pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
         pixels[: 10 * version, :10] = (255, 0, i)
         Image.fromarray(pixels).save(folder / f"{i:03}.png", compress_level=1)
     return folder
@@ -77,7 +80,7 @@ def working(cloud: EmbeddedCloud, seconds: float = 30) -> Worker:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for worker in cloud.workers("CompareFunction"):
-            if worker.request_id and any(worker.tmp.glob("pg*")):
+            if worker.request_id and any(worker.tmp.glob("pg*/*")):
                 return worker
         time.sleep(0.01)
     raise AssertionError("no worker got to work")
@@ -139,8 +142,10 @@ def test_sixteen_deliveries_at_once_are_one_run(
 def test_a_worker_killed_in_the_middle_is_taken_over(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:
-    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 60, 1, side=700)))
-    head = uploader.upload("head", pictures(tmp_path / "b", 60, 2, side=700), base_build="base")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 60, 1, side=700, all_over=True)))
+    head = uploader.upload(
+        "head", pictures(tmp_path / "b", 60, 2, side=700, all_over=True), base_build="base"
+    )
     worker = working(cloud)
     wait_until(lambda: versions(cloud, f"diffs/{head.project}/") >= 20)
     worker.kill()
@@ -163,8 +168,10 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
 def test_a_late_worker_changes_nothing(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:
-    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 60, 1, side=700)))
-    head = uploader.upload("head", pictures(tmp_path / "b", 60, 2, side=700), base_build="base")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 60, 1, side=700, all_over=True)))
+    head = uploader.upload(
+        "head", pictures(tmp_path / "b", 60, 2, side=700, all_over=True), base_build="base"
+    )
     late = working(cloud)
     late.pause()
     time.sleep(LEASE + 1)
@@ -182,8 +189,10 @@ def test_a_late_worker_changes_nothing(
 def test_a_pair_on_which_odiff_is_killed_is_compared_all_the_same(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:
-    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 40, 1, side=700)))
-    head = uploader.upload("head", pictures(tmp_path / "b", 40, 2, side=700), base_build="base")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 40, 1, side=700, all_over=True)))
+    head = uploader.upload(
+        "head", pictures(tmp_path / "b", 40, 2, side=700, all_over=True), base_build="base"
+    )
     working(cloud)
     for pid in odiffs():
         try:

@@ -66,7 +66,24 @@ def test_an_upload_becomes_a_verdict_masks_a_manifest_and_a_report(
     comparison = json.loads(account.read(status["comparison"]))
     changed = comparison["images"]["a.png"]
     assert (changed["changed_pixels"], changed["total_pixels"]) == (49, 1_600)
-    assert changed["regions"] == [{"x": 0, "y": 0, "width": 7, "height": 7, "pixels": 49}]
+    assert changed["regions"] == [
+        {
+            "x": 0,
+            "y": 0,
+            "width": 7,
+            "height": 7,
+            "pixels": 49,
+            "mark": "solid",
+            "differing": 49,
+            "structural": 49,
+            "solid": 36,
+            "bold": 49,
+            "unmatched": 49,
+            "line": 0,
+            "balance": 1.0,
+            "one_sided": 0,
+        }
+    ]
     mask = Image.open(io.BytesIO(account.read(changed["mask"])))
     assert mask.size == (40, 40)
     assert b"a.png" in account.read(status["report"])

@@ -12,20 +12,25 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelgate.engine.difference import (
+    WHITE,
     Difference,
     Index,
+    Views,
     as_bitmap,
     difference,
     part_around,
     put,
     take,
 )
+from pixelgate.policy import Policy
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def compared(base: Pixels, head: Pixels) -> Difference:
-    return difference(base, head, sensitive_threshold=0.0225, structural_threshold=0.15)
+    views = Views.of(base, head)
+    assert views.levels == (WHITE,)
+    return difference(views, WHITE, Policy())
 
 
 @pytest.mark.parametrize("height", [1, 63, 64, 65, 200])
@@ -33,10 +38,13 @@ def compared(base: Pixels, head: Pixels) -> Difference:
 def test_every_plane_holds_just_its_pixels(height: int, share: float) -> None:
     random = np.random.default_rng(height)
     base = np.full((height, 50, 3), 100, np.uint8)
-    step = np.where(random.random((height, 50)) < share, random.choice([1, 6, 40]), 0)
+    step = np.where(
+        random.random((height, 50)) < share, random.choice([1, 2, 6, 40], (height, 50)), 0
+    )
     head = base + step[..., None].astype(np.uint8)
     found = compared(base, head)
     assert np.array_equal(found.at_all, step > 0)
+    assert np.array_equal(found.faint, step == 2)
     assert np.array_equal(found.sensitive, step >= 6)
     assert np.array_equal(found.structural, step >= 40)
 

@@ -8,7 +8,7 @@ import warnings
 import pytest
 from PIL import Image
 
-from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, read_header
+from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, in_words, read_header
 from pixelgate.errors import FaultCode, ImageFault
 from support.images import (
     declared_png,
@@ -105,23 +105,54 @@ def test_foreign_formats_are_told_by_name(body: bytes, name: str) -> None:
         pytest.param(b"<!doctype html>", "the file is no PNG, JPEG or WebP image", id="text"),
         pytest.param(b"\0" * 64, "the file is no PNG, JPEG or WebP image", id="zeros"),
         pytest.param(b"\x89", "the file is no PNG", id="first byte of a PNG"),
-        pytest.param(png()[:8], "the ", id="signature of a PNG"),
-        pytest.param(png()[:20], "the ", id="half the header of a PNG"),
-        pytest.param(jpeg()[:2], "the ", id="signature of a JPEG"),
-        pytest.param(jpeg()[:30], "the ", id="half the header of a JPEG"),
-        pytest.param(webp()[:12], "the ", id="signature of a WebP"),
-        pytest.param(webp()[:20], "the ", id="half the header of a WebP"),
+        pytest.param(png()[:8], "the header is damaged", id="signature of a PNG"),
+        pytest.param(png()[:20], "the header is damaged", id="half the header of a PNG"),
+        pytest.param(jpeg()[:2], "the file is no PNG", id="signature of a JPEG"),
+        pytest.param(jpeg()[:30], "the header is damaged", id="half the header of a JPEG"),
+        pytest.param(webp()[:12], "the header is damaged", id="signature of a WebP"),
+        pytest.param(webp()[:20], "the header is damaged", id="half the header of a WebP"),
         pytest.param(
-            png().replace(b"IHDR", b"IHDX"), "the ", id="PNG whose first chunk has another name"
+            png().replace(b"IHDR", b"IHDX"),
+            "the header is damaged",
+            id="PNG whose first chunk has another name",
         ),
-        pytest.param(raw_png((0, 3), 8, 2, b""), "the ", id="PNG without width"),
-        pytest.param(raw_png((5, 3), 7, 2, b""), "the ", id="PNG of seven bits"),
+        pytest.param(raw_png((0, 3), 8, 2, b""), "the header is damaged", id="PNG without width"),
+        pytest.param(raw_png((5, 3), 7, 2, b""), "the header is damaged", id="PNG of seven bits"),
     ],
 )
 def test_what_cannot_be_read_is_unreadable(body: bytes, message: str) -> None:
     with pytest.raises(ImageFault, match="^" + re.escape(message)) as caught:
         read_header(body)
     assert caught.value.code is FaultCode.UNREADABLE
+
+
+def test_a_jpeg_of_a_hundred_scans_is_read_and_one_more_is_refused() -> None:
+    body = jpeg()
+    more = b"\xff\xda" * (100 - body.count(b"\xff\xda"))
+    assert read_header(body + more).size == SIZE
+    with pytest.raises(ImageFault) as caught:
+        read_header(body + more + b"\xff\xda")
+    assert caught.value.reason == "UNREADABLE: the JPEG has 101 scans; up to 100 are read"
+
+
+def test_what_looks_like_scans_in_other_formats_is_only_data() -> None:
+    assert read_header(png() + b"\xff\xda" * 200).size == SIZE
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param("image file is truncated", ": image file is truncated", id="for a person"),
+        pytest.param("", "", id="nothing"),
+        pytest.param("PngImagePlugin.MAX_TEXT_MEMORY", "", id="a module"),
+        pytest.param("<_io.BytesIO object at 7f>", "", id="an object"),
+        pytest.param("invalid literal for int()", "", id="a literal"),
+        pytest.param("required argument is not an integer", "", id="an argument"),
+        pytest.param("bad marker 0xff", "", id="a number for machines"),
+    ],
+)
+def test_what_a_library_says_of_its_own_insides_is_left_out(said: str, shown: str) -> None:
+    assert in_words(ValueError(said)) == shown
 
 
 def read_or_fault(body: bytes) -> tuple[int, int] | FaultCode:
@@ -174,10 +205,16 @@ def test_canvas_holds_both(
 @pytest.mark.parametrize(
     ("base", "head", "message"),
     [
-        pytest.param((8_000, 5_001), (1, 1), "8000×5001 are 40.0 Mpx", id="one more row"),
-        pytest.param((1, 1), (8_000, 5_001), "8000×5001 are 40.0 Mpx", id="one more row in head"),
-        pytest.param((40_000_001, 1), (1, 1), "40000001×1 are 40.0 Mpx", id="one more pixel"),
-        pytest.param((10, 8_000), (8_000, 10), "8000×8000 are 64.0 Mpx", id="only together"),
+        pytest.param((8_000, 5_001), (1, 1), "8000×5001 are 40,008,000 pixels", id="one more row"),
+        pytest.param(
+            (1, 1), (8_000, 5_001), "8000×5001 are 40,008,000 pixels", id="one more row in head"
+        ),
+        pytest.param(
+            (40_000_001, 1), (1, 1), "40000001×1 are 40,000,001 pixels", id="one more pixel"
+        ),
+        pytest.param(
+            (10, 8_000), (8_000, 10), "8000×8000 are 64,000,000 pixels", id="only together"
+        ),
     ],
 )
 def test_canvas_over_the_limit_is_refused(
@@ -185,7 +222,7 @@ def test_canvas_over_the_limit_is_refused(
 ) -> None:
     with pytest.raises(ImageFault) as caught:
         canvas_of(header(*base), header(*head))
-    assert caught.value.reason == (f"EXCEEDS_PIXEL_LIMIT: {message}; up to 40 Mpx are compared")
+    assert caught.value.reason == (f"EXCEEDS_PIXEL_LIMIT: {message}; up to 40,000,000 are compared")
 
 
 def test_limit_is_that_of_the_design() -> None:
@@ -198,6 +235,6 @@ def test_bomb_is_refused_by_its_header() -> None:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         declared = read_header(bomb)
     assert declared == Header("PNG", 60_000, 60_000)
-    with pytest.raises(ImageFault, match=r"^60000×60000 are 3,600\.0 Mpx") as caught:
+    with pytest.raises(ImageFault, match=r"^60000×60000 are 3,600,000,000 pixels;") as caught:
         canvas_of(declared, read_header(png()))
     assert caught.value.code is FaultCode.EXCEEDS_PIXEL_LIMIT

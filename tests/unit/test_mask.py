@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelgate.comparison import Region
-from pixelgate.engine.mask import Mask, count, read_mask, regions, without, write_mask
+from pixelgate.engine.mask import Mask, clear, count, read_mask, regions, write_mask
 from pixelgate.policy import Rectangle
 from support.images import encoded, picture
 
@@ -124,30 +124,30 @@ def test_pixel_of_an_odiff_mask_counts_if_it_is_there(alpha: int, changed: bool)
     ],
 )
 def test_pixels_left_without_a_box(box: Rectangle, left: int) -> None:
-    assert count(without(np.ones((5, 5), bool), (box,))) == left
+    assert count(cleared((5, 5), box)) == left
+
+
+def cleared(shape: tuple[int, int], *boxes: Rectangle) -> Mask:
+    mask = np.ones(shape, bool)
+    clear(mask, boxes, np.arange(shape[0]))
+    return mask
 
 
 def test_box_ends_where_it_says() -> None:
-    cleared = without(np.ones((5, 6), bool), (Rectangle(1, 2, 3, 2),))
-    assert {(int(x), int(y)) for y, x in np.argwhere(~cleared)} == {
+    mask = cleared((5, 6), Rectangle(1, 2, 3, 2))
+    assert {(int(x), int(y)) for y, x in np.argwhere(~mask)} == {
         (x, y) for x in (1, 2, 3) for y in (2, 3)
     }
 
 
 def test_boxes_add_up() -> None:
-    boxes = (Rectangle(0, 0, 2, 5), Rectangle(1, 0, 2, 5))
-    assert count(without(np.ones((5, 5), bool), boxes)) == 10
+    assert count(cleared((5, 5), Rectangle(0, 0, 2, 5), Rectangle(1, 0, 2, 5))) == 10
 
 
-def test_mask_that_came_in_stays_as_it_was() -> None:
-    mask = np.ones((5, 5), bool)
-    without(mask, (Rectangle(0, 0, 5, 5),))
-    assert count(mask) == 25
-
-
-def test_no_boxes_change_nothing() -> None:
-    mask = mask_of((5, 5), [(1, 1)])
-    assert np.array_equal(without(mask, ()), mask)
+def test_box_lies_where_a_person_sees_the_rows() -> None:
+    mask = np.ones((5, 2), bool)
+    clear(mask, (Rectangle(0, 1, 9, 2),), np.array([0, 7, 7, 1, 2]))
+    assert mask.all(axis=1).tolist() == [True, True, True, False, False]
 
 
 # --- regions --------------------------------------------------------------------------------

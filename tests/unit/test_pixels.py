@@ -94,23 +94,25 @@ def half(format_: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "words"),
     [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"text", id="text"),
-        pytest.param(half("PNG"), id="half a PNG"),
-        pytest.param(half("JPEG"), id="half a JPEG"),
-        pytest.param(half("WEBP"), id="half a WebP"),
+        pytest.param(b"", "", id="empty"),
+        pytest.param(b"text", "", id="text"),
+        pytest.param(half("PNG"), ": image file is truncated", id="half a PNG"),
+        pytest.param(half("JPEG"), ": image file is truncated", id="half a JPEG"),
+        pytest.param(half("WEBP"), ": could not create decoder object", id="half a WebP"),
         pytest.param(
-            png((50, 50)).replace(b"IDAT", b"IDAX"), id="PNG whose pixels have another name"
+            png((50, 50)).replace(b"IDAT", b"IDAX"), "", id="PNG whose pixels have another name"
         ),
-        pytest.param(encoded(picture("P", (5, 3), 0), "GIF"), id="GIF"),
+        pytest.param(encoded(picture("P", (5, 3), 0), "GIF"), "", id="GIF"),
     ],
 )
-def test_damaged_image_is_unreadable(body: bytes) -> None:
-    with pytest.raises(ImageFault, match=r"^the image is damaged: ") as caught:
+def test_damaged_image_is_unreadable(body: bytes, words: str) -> None:
+    with pytest.raises(ImageFault) as caught:
         decode(body)
     assert caught.value.code is FaultCode.UNREADABLE
+    said = str(caught.value).partition(" (")[0]  # Pillow may add how many bytes are missing
+    assert said == f"the image is damaged{words}"
 
 
 @pytest.mark.parametrize("body", [png(), encoded(picture("RGB", (5, 3), 0), "WEBP")])

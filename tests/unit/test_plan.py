@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate.comparison import Counts, Diff, Measured, Region, Snapshot, Status
+from pixelgate.comparison import Counts, Diff, Judgement, Measured, Region, Snapshot, Status
 from pixelgate.errors import FaultCode, ImageFault
 from pixelgate.keys import BuildId
 from pixelgate.manifest import BuildManifest, parse
 from pixelgate.pipeline.plan import Pair, Plan, assemble, make_plan
 from pixelgate.policy import Policy
+from pixelgate.verdict import Evidence, Mark, Spread
 from support.manifests import BUILD, body, build_of, digest, entry
 
 BASE = BuildId("shop", "b0")
 ENGINE = "odiff 4.5.0"
 BUILT_IN = Policy().fingerprint(ENGINE)
-CHANGED = Measured(Diff(3, 3, 9, (3, 3), (3, 3), (Region(0, 0, 3, 1, 3),)), "mask.png")
+GONE = Region(0, 0, 3, 1, 3, Evidence(one_sided=3))
+CHANGED = Measured(Diff(3, 3, 9, (3, 3), (3, 3), (GONE,)), "mask.png")
 EQUAL = Measured(Diff(0, 0, 9, (3, 3), (3, 3)), None)
+NOISY = Measured(
+    Diff(3, 0, 9, (3, 3), (3, 3), (Region(0, 0, 3, 1, 3),), spread=Spread(differing=9)), "mask.png"
+)
+COUNTS = Judgement(True, (Mark.ONE_SIDED,), False)
+PASSES = Judgement(False, (), False)
 FAULT = ImageFault(FaultCode.UNREADABLE, "the file is empty")
 Answers = dict[Pair, Measured | ImageFault]
 
@@ -72,7 +80,18 @@ def test_one_pair_under_two_tolerances_is_compared_once_and_judged_twice() -> No
     assert snapshots["a"].status is Status.CHANGED
     assert snapshots["b"].status is Status.UNCHANGED
     assert snapshots["b"].measured is CHANGED
+    assert snapshots["b"].judgement == Judgement(False, (Mark.ONE_SIDED,), False)
     assert snapshots["b"].policy == {"max_changed_pixels": 3}
+
+
+def test_one_pair_under_two_rules_is_compared_once_and_judged_twice() -> None:
+    images = {"a": entry(2), "b": entry(2, policy={"strict": True})}
+    plan = make_plan(parse(body(images=images), BUILD), base_of({"a": 1, "b": 1}), ENGINE)
+    [pair] = plan.pairs
+    snapshots = assemble(plan, {pair: NOISY}, {})
+    assert (snapshots["a"].status, snapshots["b"].status) == (Status.UNCHANGED, Status.CHANGED)
+    assert snapshots["a"].judgement == Judgement(False, (None,), False)
+    assert snapshots["b"].judgement == Judgement(True, (None,), False)
 
 
 def test_without_a_base_everything_is_added() -> None:
@@ -133,9 +152,13 @@ def test_every_kind_of_snapshot_is_told_in_full() -> None:
     assert assemble(plan, answers, {"unreadable": FAULT}) == {
         # Of a pair that was compared the sizes are those that were decoded.
         "changed": Snapshot(
-            Status.CHANGED, digest(2), digest(1), (3, 3), (3, 3), CHANGED, details={"group": "G"}
+            *(Status.CHANGED, digest(2), digest(1), (3, 3), (3, 3), CHANGED),
+            judgement=COUNTS,
+            details={"group": "G"},
         ),
-        "passed": Snapshot(Status.UNCHANGED, digest(4), digest(3), (3, 3), (3, 3), EQUAL),
+        "passed": Snapshot(
+            *(Status.UNCHANGED, digest(4), digest(3), (3, 3), (3, 3), EQUAL), judgement=PASSES
+        ),
         "errored": Snapshot(
             Status.ERRORED,
             digest(6),
@@ -164,6 +187,69 @@ def test_every_kind_of_snapshot_is_told_in_full() -> None:
     }
 
 
+def named(fingerprint: str | None, *, judged: Region = GONE) -> Measured:
+    return Measured(replace(CHANGED.diff, regions=(judged,), fingerprint=fingerprint), "m.png")
+
+
+def groups(answers: dict[str, Measured | ImageFault], **images: dict[str, Any]) -> dict[str, str]:
+    """The groups of snapshots that differ, each in its own two pictures, and of some others."""
+    names = sorted(answers)
+    head = {n: entry(100 + i) for i, n in enumerate(names)} | images.get("head", {})
+    base = {n: entry(200 + i) for i, n in enumerate(names)} | images.get("base", {})
+    plan = make_plan(parse(body(images=head), BUILD), parse(body(BASE, images=base), BASE), ENGINE)
+    found = assemble(plan, {plan.pair_of[n]: answer for n, answer in answers.items()}, {})
+    return {name: s.group for name, s in found.items() if s.group}
+
+
+A, B = "a" * 32, "b" * 32
+
+
+def test_snapshots_with_one_change_share_a_group_and_others_have_none() -> None:
+    answers = {"1": named(A), "2": named(B), "3": named(A), "4": named("c" * 32), "5": named(B)}
+    group_a, group_b = f"changed-{A[:16]}", f"changed-{B[:16]}"
+    assert groups(dict(answers)) == {"1": group_a, "2": group_b, "3": group_a, "5": group_b}
+    assert groups({"1": named(A), "2": named(B)}) == {}
+
+
+def test_what_passes_or_could_not_be_compared_is_in_no_group() -> None:
+    noise = replace(NOISY.diff, fingerprint=A)
+    answers: dict[str, Measured | ImageFault] = {
+        "1": named(A), "2": Measured(noise, "m.png"), "3": EQUAL, "4": FAULT,
+    }  # fmt: skip
+    assert groups(answers) == {}
+    assert set(groups({**answers, "5": named(A)})) == {"1", "5"}
+
+
+def test_changes_that_nobody_named_are_not_alike() -> None:
+    assert groups({"1": named(None), "2": named(None)}) == {}
+
+
+def test_one_pair_under_two_names_is_one_change() -> None:
+    images = {"a": entry(2), "b": entry(2), "c": entry(3)}
+    plan = make_plan(parse(body(images=images), BUILD), base_of(dict.fromkeys("abc", 1)), ENGINE)
+    found = assemble(plan, {plan.pair_of["a"]: named(A), plan.pair_of["c"]: named(B)}, {})
+    assert [s.group for s in found.values()] == [f"changed-{A[:16]}"] * 2 + [None]
+
+
+def test_equal_pictures_that_came_or_went_share_a_group() -> None:
+    def picture(digit: str) -> dict[str, Any]:
+        return entry(sha256=digit * 64)
+
+    found = groups(
+        {},
+        head={"new 1": picture("7"), "new 2": picture("7"), "new 3": picture("8")},
+        base={"old 1": picture("5"), "old 2": picture("5"), "old 3": picture("6")},
+    )
+    added, removed = "added-" + "7" * 16, "removed-" + "5" * 16
+    assert found == {"new 1": added, "new 2": added, "old 1": removed, "old 2": removed}
+
+
+def test_groups_are_the_same_in_every_run_whatever_else_there_is() -> None:
+    first = groups({"1": named(A), "2": named(A)})
+    later = groups({"0": named(B), "1": named(A), "2": named(A), "9": named(A)})
+    assert first == {name: later[name] for name in first}
+
+
 hashes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 4))
 
 
@@ -177,7 +263,7 @@ def plans(draw: st.DrawFn) -> Plan:
 
 
 def draw_answers(plan: Plan, data: st.DataObject) -> Answers:
-    possible: list[Measured | ImageFault] = [CHANGED, EQUAL, FAULT]
+    possible: list[Measured | ImageFault] = [CHANGED, EQUAL, NOISY, FAULT]
     return {pair: data.draw(st.sampled_from(possible)) for pair in plan.pairs}
 
 
@@ -201,7 +287,12 @@ def test_every_name_survives(plan: Plan, data: st.DataObject) -> None:
 def test_what_an_answer_says_reaches_each_of_its_names(plan: Plan, data: st.DataObject) -> None:
     answers = draw_answers(plan, data)
     snapshots = assemble(plan, answers, {})
-    status = {id(CHANGED): Status.CHANGED, id(EQUAL): Status.UNCHANGED, id(FAULT): Status.ERRORED}
+    status = {
+        id(CHANGED): Status.CHANGED,
+        id(EQUAL): Status.UNCHANGED,
+        id(NOISY): Status.UNCHANGED,
+        id(FAULT): Status.ERRORED,
+    }
     for name, pair in plan.pair_of.items():
         assert snapshots[name].status is status[id(answers[pair])]
     errored = [n for n, s in snapshots.items() if s.status is Status.ERRORED]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,11 @@ from hypothesis import strategies as st
 
 from pixelgate import policy
 from pixelgate.errors import BadManifest
-from pixelgate.policy import Policy, Rectangle
+from pixelgate.policy import Noise, Policy, Rectangle
 
 ENGINE = "odiff 4.5.0"
 # What the built-in policy is stored under. If this changes, every stored diff is made anew.
-BUILT_IN = "542f29b5b132439d"
+BUILT_IN = "85b6dc8d5e7cc8df"
 
 
 def test_built_in_policy_is_that_of_the_design() -> None:
@@ -25,10 +26,36 @@ def test_built_in_policy_is_that_of_the_design() -> None:
         "structural_threshold": 0.15,
         "sensitive_threshold": 0.0225,
         "antialiasing": True,
+        "align_rows": True,
+        "strict": False,
+        "noise": vars(Noise()),
         "max_changed_pixels": 0,
         "max_changed_ratio": 0.0,
         "max_region_pixels": None,
         "ignore_regions": (),
+    }
+
+
+def test_built_in_numbers_of_the_rule_are_those_of_the_design() -> None:
+    assert vars(Noise()) == {
+        "min_solid_pixels": 9,
+        "min_bold_pixels": 36,
+        "min_line_pixels": 32,
+        "local_blocks": 4,
+        "local_share": 0.125,
+        "min_structural_pixels": 3,
+        "min_structural_share": 0.25,
+        "min_ink_pixels": 4,
+        "min_balance": 0.25,
+        "one_way_balance": 0.9,
+        "min_unmatched_pixels": 3,
+        "clean_share": 0.3,
+        "min_tint_pixels": 32,
+        "crisp_share": 0.9,
+        "recolour_threshold": 0.006,
+        "min_recoloured_pixels": 100,
+        "whole_picture": 0.99,
+        "whole_picture_blocks": 0.9,
     }
 
 
@@ -90,6 +117,8 @@ def test_ratio_that_a_person_computes_from_the_counts_passes(a: int, b: int) -> 
         pytest.param({"structural_threshold": 0.16}, id="structural threshold"),
         pytest.param({"sensitive_threshold": 0.02}, id="sensitive threshold"),
         pytest.param({"antialiasing": False}, id="anti-aliasing"),
+        pytest.param({"align_rows": False}, id="aligned rows"),
+        pytest.param({"noise": Noise(recolour_threshold=0.007)}, id="faintest recolour"),
         pytest.param({"ignore_regions": (Rectangle(0, 0, 1, 1),)}, id="ignored region"),
     ],
 )
@@ -108,9 +137,15 @@ def test_fingerprint_tells_ignored_regions_apart() -> None:
         pytest.param({"max_changed_pixels": 9}, id="pixels"),
         pytest.param({"max_changed_ratio": 0.5}, id="ratio"),
         pytest.param({"max_region_pixels": 9}, id="region"),
+        pytest.param({"strict": True}, id="strict"),
+        *(
+            pytest.param({"noise": replace(Noise(), **{f.name: 0})}, id=f"noise: {f.name}")
+            for f in fields(Noise)
+            if f.name != "recolour_threshold"
+        ),
     ],
 )
-def test_fingerprint_leaves_tolerances_out(changes: dict[str, Any]) -> None:
+def test_fingerprint_leaves_out_what_only_judges(changes: dict[str, Any]) -> None:
     assert Policy(**changes).fingerprint(ENGINE) == Policy().fingerprint(ENGINE)
 
 
@@ -145,6 +180,19 @@ def test_overrides_replace_single_fields() -> None:
     assert changed == Policy(max_changed_pixels=3, antialiasing=False)
 
 
+def test_overrides_of_noise_replace_single_numbers() -> None:
+    once = Policy().with_overrides({"noise": {"min_bold_pixels": 5}})
+    twice = once.with_overrides({"noise": {"min_line_pixels": 6}, "strict": True})
+    assert once == Policy(noise=Noise(min_bold_pixels=5))
+    assert twice == Policy(strict=True, noise=Noise(min_bold_pixels=5, min_line_pixels=6))
+
+
+def test_overrides_leave_what_they_were_given_as_it_was() -> None:
+    overrides = {"noise": {"min_bold_pixels": 5}}
+    Policy().with_overrides(overrides)
+    assert overrides == {"noise": {"min_bold_pixels": 5}}
+
+
 @pytest.mark.parametrize(
     ("structural", "sensitive", "good"),
     [
@@ -171,3 +219,8 @@ def test_differences_are_the_fields_that_differ() -> None:
         "ignore_regions": ({"x": 1, "y": 2, "width": 3, "height": 4},),
     }
     assert own.differences(own) == {}
+
+
+def test_differences_show_the_numbers_of_the_rule_all_together() -> None:
+    own = Policy(noise=Noise(min_bold_pixels=5))
+    assert own.differences(Policy()) == {"noise": vars(Noise(min_bold_pixels=5))}

@@ -225,6 +225,7 @@ def test_card_of_a_change() -> None:
         head=Picture(f"{UP}/images/shop/{digest(4)}", (300, 200)),
         mask=f"{UP}/diffs/shop/f/5-4.png",
         canvas=(320, 220),
+        slices=(),
         facts=("320×220 → 300×200", "10,400 of 70,400 pixels (15 %)", "2 regions"),
         reason=None,
     )
@@ -273,7 +274,7 @@ def test_facts_of_the_run() -> None:
         (
             "Policy",
             "structural threshold 0.15, sensitive threshold 0.0225, anti-aliasing left out, "
-            "any changed pixel counts",
+            "what looks like noise passes",
         ),
         ("Execution", "e1"),
     )
@@ -288,10 +289,18 @@ def test_every_snapshot_has_a_card_and_an_anchor_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("tolerances", "words"),
     [
-        pytest.param({}, "any changed pixel counts", id="none"),
-        pytest.param({"max_changed_pixels": 1}, "up to 1 changed pixel pass", id="pixels"),
+        pytest.param({}, "what looks like noise passes", id="none"),
+        pytest.param({"strict": True}, "any changed pixel counts", id="strict"),
         pytest.param(
-            {"max_changed_ratio": 0.002, "max_region_pixels": 12},
+            {"max_changed_pixels": 1},
+            "what looks like noise or up to 1 changed pixel pass",
+            id="pixels",
+        ),
+        pytest.param(
+            {"strict": True, "max_changed_pixels": 1}, "up to 1 changed pixel pass", id="… strictly"
+        ),
+        pytest.param(
+            {"strict": True, "max_changed_ratio": 0.002, "max_region_pixels": 12},
             "up to 0.002 of the pixels or regions of up to 12 pixels pass",
             id="share and region",
         ),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelgate.errors import BadManifest, UsageError
-from pixelgate.policy import Policy
+
+if TYPE_CHECKING:
+    from pixelgate.policies import Policies
 
 NEEDS_REVIEW = 1
-_DEFAULTS = Policy()
 
 
 def compare(
@@ -24,18 +25,27 @@ def compare(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON on stdout and nothing else.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Any changed pixel counts, noise too.")
+    ] = False,
+    policy_file: Annotated[
+        Path | None,
+        typer.Option("--policy", help="A TOML file: what counts, for all snapshots and by name."),
+    ] = None,
     max_changed_pixels: Annotated[
-        int, typer.Option(min=0, help="This many changed pixels still pass.")
-    ] = _DEFAULTS.max_changed_pixels,
+        int | None, typer.Option(min=0, help="This many changed pixels still pass.")
+    ] = None,
     max_changed_ratio: Annotated[
-        float, typer.Option(min=0, max=1, help="This share of changed pixels still passes.")
-    ] = _DEFAULTS.max_changed_ratio,
+        float | None, typer.Option(min=0, max=1, help="This share of changed pixels still passes.")
+    ] = None,
     structural_threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees shapes.")
-    ] = _DEFAULTS.structural_threshold,
+        float | None,
+        typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees shapes; 0.15."),
+    ] = None,
     sensitive_threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees recolours.")
-    ] = _DEFAULTS.sensitive_threshold,
+        float | None,
+        typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees recolours; 0.0225."),
+    ] = None,
     count_antialiasing: Annotated[
         bool,
         typer.Option("--count-antialiasing", help="Count pixels that are only smoothed edges."),
@@ -47,7 +57,8 @@ def compare(
     """Compare two folders of screenshots and write a report. No AWS is involved.
 
     PNG, JPEG and WebP images are matched by their path below each folder. Hidden files and folders
-    are left out.
+    are left out. Noise, as compression and font smoothing leave it, does not count; docs/verdict.md
+    says what does.
 
     Exit code: 0 nothing to review; 1 something was changed, added, removed or could not be
     compared; 2 the comparison could not be made; 130 interrupted.
@@ -58,18 +69,17 @@ def compare(
     from pixelgate.local import COMPARISON, REPORT, compare_folders
     from pixelgate.wiring import find_engine, open_pool
 
-    try:
-        policy = Policy().with_overrides(
-            {
-                "structural_threshold": structural_threshold,
-                "sensitive_threshold": sensitive_threshold,
-                "antialiasing": not count_antialiasing,
-                "max_changed_pixels": max_changed_pixels,
-                "max_changed_ratio": max_changed_ratio,
-            }
-        )
-    except BadManifest as error:
-        raise UsageError(str(error)) from error
+    policies = _policies(
+        policy_file,
+        {
+            "structural_threshold": structural_threshold,
+            "sensitive_threshold": sensitive_threshold,
+            "antialiasing": False if count_antialiasing else None,
+            "max_changed_pixels": max_changed_pixels,
+            "max_changed_ratio": max_changed_ratio,
+            "strict": strict or None,
+        },
+    )
     engine = find_engine()
     with open_pool(engine) as pool, progress_bar(quiet=as_json) as progress:
         result = compare_folders(
@@ -78,7 +88,7 @@ def compare(
             out,
             pool=pool,
             engine=engine.label,
-            policy=policy,
+            policies=policies,
             allow_empty=allow_empty,
             progress=progress,
         )
@@ -98,3 +108,16 @@ def compare(
         console().print("report:", str(report), markup=False)
     if verdict is not Verdict.PASSED:
         raise typer.Exit(NEEDS_REVIEW)
+
+
+def _policies(path: Path | None, options: dict[str, Any]) -> Policies:
+    """What the file says, and on all of it what the options say."""
+    from pixelgate.policies import read_policies
+
+    try:
+        text = path.read_text("utf-8") if path else ""
+        return read_policies(text, {k: v for k, v in options.items() if v is not None})
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    except BadManifest as error:
+        raise UsageError(f"{path}: {error}" if path else str(error)) from error

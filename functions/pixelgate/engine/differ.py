@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from pixelgate.comparison import Diff
+from pixelgate.comparison import Diff, Region
 from pixelgate.engine import mask as masks
-from pixelgate.engine.difference import as_bitmap, difference, part_around, put, take
+from pixelgate.engine.canvas import lay_out
+from pixelgate.engine.difference import Difference, Views, as_bitmap, difference, part_around, put
+from pixelgate.engine.evidence import evidence_of, fingerprint_of, spread_of
 from pixelgate.engine.header import Header, canvas_of, read_header
 from pixelgate.engine.mask import Mask
 from pixelgate.engine.odiff import Answer, OdiffServer
-from pixelgate.engine.pixels import Rgb, Rgba, decode, is_opaque, on_background
+from pixelgate.engine.pixels import Rgb, Rgba, decode
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 from pixelgate.policy import Policy
-
-WHITE, BLACK = 255, 0
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What both passes saw on one background, in the overlap of both images."""
-
-    sensitive: Mask
-    structural: Mask
-
-    def __or__(self, other: _Seen) -> _Seen:
-        return _Seen(self.sensitive | other.sensitive, self.structural | other.structural)
 
 
 class OdiffDiffer:
@@ -62,6 +52,9 @@ class OdiffDiffer:
     def close(self) -> None:
         """Ends the odiff process."""
         self._server.close()
+        if "_place" in vars(self):
+            shutil.rmtree(self._place, ignore_errors=True)
+            del self._place
 
     def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
         """Measures how two images differ under a policy.
@@ -75,60 +68,55 @@ class OdiffDiffer:
             ImageFault: an image cannot be read, is too large, or odiff failed on it.
         """
         base_header, head_header = _header_of("base", base), _header_of("head", head)
-        width, height = canvas_of(base_header, head_header)
-        seen = self._compare(_decode("base", base), _decode("head", head), policy)
-        changed = masks.without(_on_canvas(seen.sensitive, width, height), policy.ignore_regions)
-        structural = masks.without(
-            _on_canvas(seen.structural, width, height), policy.ignore_regions
-        )
-        changed_pixels = masks.count(changed)
+        canvas_of(base_header, head_header)
+        canvas = lay_out(_decode("base", base), _decode("head", head), align_rows=policy.align_rows)
+        found = canvas.extend(self._compare(canvas.views, policy))
+        for plane in (found.at_all, found.sensitive, found.structural, found.faint):
+            masks.clear(plane, policy.ignore_regions, canvas.rows)
+        changed = found.sensitive
+        areas = masks.find_areas(changed)
+        evidence = evidence_of(areas, changed, found, canvas.views, canvas.one_sided)
         return Diff(
-            changed_pixels=changed_pixels,
-            structural_pixels=masks.count(structural),
-            total_pixels=width * height,
+            changed_pixels=masks.count(changed),
+            structural_pixels=masks.count(found.structural),
+            total_pixels=canvas.shape[0] * canvas.shape[1],
             base_size=base_header.size,
             head_size=head_header.size,
-            regions=masks.regions(changed),
-            mask=masks.write_mask(changed) if changed_pixels else None,
+            regions=tuple(
+                Region(*box, evidence=one) for box, one in zip(areas.boxes, evidence, strict=True)
+            ),
+            mask=masks.write_mask(changed) if areas.boxes else None,
+            bands=canvas.bands,
+            spread=spread_of(found, canvas.views),
+            fingerprint=fingerprint_of(found, canvas.images, canvas.bands),
         )
 
-    def _compare(self, base: Rgb | Rgba, head: Rgb | Rgba, policy: Policy) -> _Seen:
-        """Compares where both images have pixels."""
-        height, width = min(base.shape[0], head.shape[0]), min(base.shape[1], head.shape[1])
-        base, head = base[:height, :width], head[:height, :width]
-        if is_opaque(base) and is_opaque(head):
-            return self._compare_opaque(base, head, policy)
-        on_white, on_black = (
-            self._compare_opaque(on_background(base, level), on_background(head, level), policy)
-            for level in (WHITE, BLACK)
-        )
-        return on_white | on_black
+    def _compare(self, views: Views, policy: Policy) -> Difference:
+        """Compares two images on each background; what differs on one of them differs."""
+        found, *others = (self._compare_on(level, views, policy) for level in views.levels)
+        for other in others:
+            found |= other
+        return found
 
-    def _compare_opaque(self, base: Rgb, head: Rgb, policy: Policy) -> _Seen:
+    def _compare_on(self, level: int, views: Views, policy: Policy) -> Difference:
         """Finds what lies far enough apart, and asks odiff once what of it is anti-aliasing.
 
         odiff's rule of anti-aliasing does not depend on the threshold: the structural pass sees
         those pixels of the sensitive one that lie further apart.
         """
-        found = difference(
-            base,
-            head,
-            sensitive_threshold=policy.sensitive_threshold,
-            structural_threshold=policy.structural_threshold,
-        )
+        found = difference(views, level, policy)
         if not policy.antialiasing or not found.sensitive.any():
-            return _Seen(found.sensitive, found.structural)
+            return found
         rows, columns = part_around(found.sensitive)
-        changed = self._ask(take(base, rows, columns), take(head, rows, columns), policy)
-        seen = _Seen(np.zeros_like(found.sensitive), found.structural)
-        put(seen.sensitive, rows, columns, changed)
-        if masks.count(seen.sensitive & ~found.sensitive):
+        changed = np.zeros_like(found.sensitive)
+        put(changed, rows, columns, self._ask(*views.part(rows, columns, level), policy))
+        if masks.count(changed & ~found.sensitive):
             raise ImageFault(
                 FaultCode.ENGINE_FAILED,
                 "odiff reports pixels as changed that are nearer than the threshold",
             )
-        np.logical_and(seen.structural, seen.sensitive, out=seen.structural)
-        return seen
+        found.structural[~changed] = False
+        return replace(found, sensitive=changed)
 
     def _ask(self, base: Rgb, head: Rgb, policy: Policy) -> Mask:
         """The mask that odiff makes under the sensitive threshold, without smoothed edges."""
@@ -138,10 +126,8 @@ class OdiffDiffer:
             "outputDiffMask": True,
             "failOnLayoutDiff": False,
         }
-        # A folder of our own for each pair: short paths without quotes, and nothing left behind.
-        place = Path(tempfile.mkdtemp(prefix="pg", dir=self._folder))
+        files = self._place / "b.bmp", self._place / "h.bmp", self._place / "m.png"
         try:
-            files = place / "b.bmp", place / "h.bmp", place / "m.png"
             files[0].write_bytes(as_bitmap(base))
             files[1].write_bytes(as_bitmap(head))
             try:
@@ -153,7 +139,14 @@ class OdiffDiffer:
                 answer = self._server.compare(*files, options)
             return _mask_of(answer, files[2], base.shape[:2])
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            # odiff writes no mask where nothing changed: that of another pair must not be found.
+            for file in files:
+                file.unlink(missing_ok=True)
+
+    @cached_property
+    def _place(self) -> Path:
+        """A folder of our own: short paths without quotes."""
+        return Path(tempfile.mkdtemp(prefix="pg", dir=self._folder))
 
 
 def _mask_of(answer: Answer, output: Path, shape: tuple[int, ...]) -> Mask:
@@ -172,18 +165,11 @@ def _mask_of(answer: Answer, output: Path, shape: tuple[int, ...]) -> Mask:
     return mask
 
 
-def _on_canvas(overlap: Mask, width: int, height: int) -> Mask:
-    """The mask of the canvas: what only one of the images covers counts as changed."""
-    if overlap.shape == (height, width):
-        return overlap
-    canvas = np.ones((height, width), bool)
-    canvas[: overlap.shape[0], : overlap.shape[1]] = overlap
-    return canvas
-
-
 def _header_of(side: str, body: bytes) -> Header:
     try:
-        return read_header(body)
+        header = read_header(body)
+        canvas_of(header, header)
+        return header
     except ImageFault as fault:
         raise ImageFault(fault.code, f"{side}: {fault}") from fault
 

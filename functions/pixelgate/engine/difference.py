@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgate.engine.mask import Mask
-from pixelgate.engine.pixels import Rgb
+from pixelgate.engine.pixels import Rgb, Rgba, is_opaque, on_background
 from pixelgate.engine.yiq import distances, least
+from pixelgate.policy import Policy
 
 # Rows compared at once: so much of both images stays in the processor's cache, and the
 # intermediate arrays of a 40 Mpx pair stay small.
@@ -19,9 +20,10 @@ _STRIPE = 64
 # odiff judges a pixel by its neighbours' neighbours: with two rows and columns kept around each
 # pixel in question, a part of the image gives the very pixels that the whole gives.
 _MARGIN = 2
+WHITE, BLACK = 255, 0
 
 Index = slice | npt.NDArray[np.intp]
-Pixels = TypeVar("Pixels", Rgb, Mask)
+Pixels = TypeVar("Pixels", npt.NDArray[np.uint8], Mask)
 
 
 @dataclass(frozen=True)
@@ -32,31 +34,65 @@ class Difference:
         at_all: pixels that differ by any amount.
         sensitive: those further apart than the sensitive threshold.
         structural: those further apart than the structural one.
+        faint: those further apart than a recolour has to be, and not than the sensitive one.
     """
 
     at_all: Mask
     sensitive: Mask
     structural: Mask
+    faint: Mask
+
+    def __or__(self, other: Difference) -> Difference:
+        """What differs in either, as for the same images on two backgrounds."""
+        sensitive = self.sensitive | other.sensitive
+        return Difference(
+            self.at_all | other.at_all,
+            sensitive,
+            self.structural | other.structural,
+            (self.faint | other.faint) & ~sensitive,
+        )
 
 
-def difference(
-    base: Rgb, head: Rgb, *, sensitive_threshold: float, structural_threshold: float
-) -> Difference:
-    """Compares two opaque images of one shape, as odiff does without its anti-aliasing rule.
+@dataclass(frozen=True)
+class Views:
+    """Two decoded images of one shape, and the backgrounds on which they are seen.
+
+    Attributes:
+        base: shape (height, width, 3 or 4).
+        head: the same height and width.
+        levels: grey levels of the backgrounds; one will do where both images are opaque.
+    """
+
+    base: Rgb | Rgba
+    head: Rgb | Rgba
+    levels: tuple[int, ...]
+
+    @classmethod
+    def of(cls, base: Rgb | Rgba, head: Rgb | Rgba) -> Views:
+        """On white, and on black too if anything shines through."""
+        opaque = is_opaque(base) and is_opaque(head)
+        return cls(base, head, (WHITE,) if opaque else (WHITE, BLACK))
+
+    def part(self, rows: Index, columns: Index, level: int) -> tuple[Rgb, Rgb]:
+        """These rows and columns of both images as seen on one background."""
+        base, head = take(self.base, rows, columns), take(self.head, rows, columns)
+        return on_background(base, level), on_background(head, level)
+
+
+def difference(views: Views, level: int, policy: Policy) -> Difference:
+    """Compares two images on one background, as odiff does without its anti-aliasing rule.
 
     Args:
-        base: shape (height, width, 3).
-        head: the same shape.
-        sensitive_threshold: see Policy.
-        structural_threshold: see Policy; not below the sensitive one.
+        views: the images.
+        level: the background.
+        policy: the thresholds.
     """
-    height, width, _ = base.shape
-    found = Difference(*(np.zeros((height, width), bool) for _ in range(3)))
-    near, far = least(sensitive_threshold), least(structural_threshold)
-    buffer = np.empty((_STRIPE, width, 3), bool)
+    height, width, _ = views.base.shape
+    found = Difference(*(np.zeros((height, width), bool) for _ in range(4)))
     for top in range(0, height, _STRIPE):
         rows = slice(top, min(top + _STRIPE, height))
-        unequal = np.not_equal(base[rows], head[rows], out=buffer[: rows.stop - top])
+        base, head = views.part(rows, slice(None), level)
+        unequal = base != head
         if not unequal.any():
             continue
         # Far cheaper than asking each pixel: most changes take a few columns.
@@ -65,18 +101,26 @@ def difference(
         red, green, blue = np.moveaxis(unequal[:, columns], 2, 0)
         pixels = np.logical_or(red, green, out=found.at_all[rows, columns])
         pixels |= blue
-        part = base[rows, columns], head[rows, columns]
-        if 3 * np.count_nonzero(pixels) > pixels.size:
-            # Picking them out would cost more than it saves.
-            apart = distances(*part)
-            found.sensitive[rows, columns] = apart >= near
-            found.structural[rows, columns] = apart >= far
-        else:
-            places = np.nonzero(pixels)
-            apart = distances(part[0][places], part[1][places])
-            found.sensitive[rows, columns][places] = apart >= near
-            found.structural[rows, columns][places] = apart >= far
+        _judge(found, pixels, (rows, columns), (base[:, columns], head[:, columns]), policy)
     return found
+
+
+def _judge(
+    found: Difference,
+    pixels: Mask,
+    at: tuple[slice, slice],
+    part: tuple[Rgb, Rgb],
+    policy: Policy,
+) -> None:
+    """Notes which pixels of a part lie how far apart."""
+    # Picking them out costs more than it saves where there are many.
+    many = 3 * np.count_nonzero(pixels) > pixels.size
+    places = (...,) if many else np.nonzero(pixels)
+    apart = distances(part[0][places], part[1][places])
+    changed = apart >= least(policy.sensitive_threshold)
+    found.sensitive[at][places] = changed
+    found.structural[at][places] = apart >= least(policy.structural_threshold)
+    found.faint[at][places] = (apart >= least(policy.noise.recolour_threshold)) & ~changed
 
 
 def part_around(mask: Mask) -> tuple[Index, Index]:

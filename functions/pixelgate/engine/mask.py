@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from pixelgate.engine.pixels import decode, is_opaque
 from pixelgate.policy import Rectangle
 
 Mask = npt.NDArray[np.bool_]  # (height, width), true where a pixel changed
+_Places = npt.NDArray[np.intp]  # (blocks,)
 
 # Changes closer than this belong together: the letters of a word, the dots of a border. Counted
 # in blocks, because joining single pixels would be slow in Python and list every letter.
@@ -61,14 +63,17 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def without(mask: Mask, boxes: tuple[Rectangle, ...]) -> Mask:
-    """The mask with nothing set inside these boxes; they may reach past it."""
-    if not boxes:
-        return mask
-    cleared = mask.copy()
+def clear(mask: Mask, boxes: tuple[Rectangle, ...], rows: npt.NDArray[np.intp]) -> None:
+    """Clears what lies inside these boxes; they may reach past the mask.
+
+    Args:
+        mask: is changed in place.
+        boxes: in the rows that a person sees.
+        rows: for each row of the mask which one that is, shape (height,).
+    """
     for box in boxes:
-        cleared[box.y : box.y + box.height, box.x : box.x + box.width] = False
-    return cleared
+        inside = (rows >= box.y) & (rows < box.y + box.height)
+        mask[inside, box.x : box.x + box.width] = False
 
 
 def count(mask: Mask) -> int:
@@ -76,40 +81,60 @@ def count(mask: Mask) -> int:
     return int(np.count_nonzero(mask))
 
 
+Boxes = list[tuple[int, int, int, int, int]]  # x, y, width, height, pixels
+
+
 @dataclass(frozen=True)
-class _Blocks:
-    """The blocks of 16 × 16 in which something changed; all arrays have one entry a block.
-
-    Attributes:
-        rows: counted from the top, in blocks.
-        columns: from the left, in blocks.
-        pixels: how many changed.
-        top: the first row of the canvas that changed in it; left, bottom, right likewise.
-    """
-
-    rows: npt.NDArray[np.intp]
-    columns: npt.NDArray[np.intp]
-    pixels: npt.NDArray[np.intp]
-    top: npt.NDArray[np.intp]
-    left: npt.NDArray[np.intp]
-    bottom: npt.NDArray[np.intp]
-    right: npt.NDArray[np.intp]
-
-
-def regions(mask: Mask) -> tuple[Region, ...]:
+class Areas:
     """The connected areas of a mask, largest first; each changed pixel is in exactly one.
 
     Two changed pixels are connected if they lie in the same or in neighbouring blocks of 16 × 16,
     diagonal neighbours too. Boxes are tight around the pixels.
+
+    Attributes:
+        boxes: of each area.
+        of_block: the area of each block, -1 for none; shape (rows of blocks, columns of blocks).
     """
-    blocks = _blocks(mask)
+
+    boxes: Boxes
+    of_block: npt.NDArray[np.intp]
+
+    def total(self, counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+        """Adds up a number for each block, shape as `of_block`, by area; shape (areas,)."""
+        used = self.of_block >= 0
+        return np.bincount(self.of_block[used], counts[used], len(self.boxes))
+
+    def most(self, counts: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+        """The largest of a number of each block, by area; shape (areas,), at least 0."""
+        found = np.zeros(len(self.boxes))
+        used = self.of_block >= 0
+        np.maximum.at(found, self.of_block[used], counts[used].astype(np.float64))
+        return found
+
+
+def find_areas(mask: Mask) -> Areas:
+    """Finds the connected areas of a mask."""
+    counts = block_counts(mask)
+    rows, columns = np.nonzero(counts)
+    pixels = counts[rows, columns]
+    top, left, bottom, right = _extents(mask, rows, columns)
+    areas = _join_neighbours(rows, columns)
     found = []
-    for area in _members(_join_neighbours(blocks.rows, blocks.columns)):
-        x, y = int(np.min(blocks.left[area])), int(np.min(blocks.top[area]))
-        far_x, far_y = int(np.max(blocks.right[area])), int(np.max(blocks.bottom[area]))
-        pixels = int(np.sum(blocks.pixels[area]))
-        found.append(Region(x, y, far_x - x + 1, far_y - y + 1, pixels))
-    return tuple(sorted(found, key=lambda r: (-r.pixels, r.y, r.x)))
+    for blocks in _members(areas):
+        x, y = int(np.min(left[blocks])), int(np.min(top[blocks]))
+        width = int(np.max(right[blocks])) - x + 1
+        height = int(np.max(bottom[blocks])) - y + 1
+        found.append(((x, y, width, height, int(np.sum(pixels[blocks]))), blocks))
+    found.sort(key=lambda area: (-area[0][4], area[0][1], area[0][0]))
+    of_block = np.full(counts.shape, -1, np.intp)
+    for number, (_, blocks) in enumerate(found):
+        of_block[rows[blocks], columns[blocks]] = number
+    return Areas([box for box, _ in found], of_block)
+
+
+def regions(mask: Mask) -> tuple[Region, ...]:
+    """The connected areas of a mask as regions without evidence."""
+    return tuple(Region(*box) for box in find_areas(mask).boxes)
 
 
 def block_counts(mask: Mask) -> npt.NDArray[np.uint16]:
@@ -119,35 +144,35 @@ def block_counts(mask: Mask) -> npt.NDArray[np.uint16]:
     """
     height, width = mask.shape
     across, down = -(-width // BLOCK), -(-height // BLOCK)
-    counts = np.zeros((down, across * BLOCK), np.uint8)
-    whole = height // BLOCK
-    # Down first: whole rows of bytes are added at once.
+    # Row by row, then column by column: sums over short axes take several times as long.
     bits = mask.view(np.uint8)
-    bits[: whole * BLOCK].reshape(whole, BLOCK, width).sum(
-        axis=1, dtype=np.uint8, out=counts[:whole, :width]
-    )
-    if whole < down:
-        bits[whole * BLOCK :].sum(axis=0, dtype=np.uint8, out=counts[whole, :width])
-    return counts.reshape(down, across, BLOCK).sum(axis=2, dtype=np.uint16)
+    rows = np.zeros((down, across * BLOCK), np.uint8)
+    for offset in range(min(BLOCK, height)):
+        part = bits[offset::BLOCK]
+        rows[: len(part), :width] += part
+    counts = np.zeros((down, across), np.uint16)
+    for offset in range(BLOCK):
+        counts += rows[:, offset::BLOCK]
+    return counts
 
 
-def _blocks(mask: Mask) -> _Blocks:
+def _extents(mask: Mask, rows: _Places, columns: _Places) -> tuple[_Places, ...]:
+    """The first and last row and column of the canvas that changed in each block.
+
+    Returns:
+        Top, left, bottom and right, shape (blocks,) each.
+    """
     height, width = mask.shape
-    counts = block_counts(mask)
-    rows, columns = np.nonzero(counts)
     tiles = np.zeros((len(rows), BLOCK, BLOCK), bool)
     for i, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
         y, x = row * BLOCK, column * BLOCK
         tiles[i, : height - y, : width - x] = mask[y : y + BLOCK, x : x + BLOCK]
     used_rows, used_columns = tiles.any(axis=2), tiles.any(axis=1)
-    return _Blocks(
-        rows,
-        columns,
-        counts[rows, columns].astype(np.intp),
-        top=rows * BLOCK + used_rows.argmax(axis=1),
-        left=columns * BLOCK + used_columns.argmax(axis=1),
-        bottom=rows * BLOCK + BLOCK - 1 - used_rows[:, ::-1].argmax(axis=1),
-        right=columns * BLOCK + BLOCK - 1 - used_columns[:, ::-1].argmax(axis=1),
+    return (
+        rows * BLOCK + used_rows.argmax(axis=1),
+        columns * BLOCK + used_columns.argmax(axis=1),
+        rows * BLOCK + BLOCK - 1 - used_rows[:, ::-1].argmax(axis=1),
+        columns * BLOCK + BLOCK - 1 - used_columns[:, ::-1].argmax(axis=1),
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pixelgate.comparison import Diff
 from pixelgate.engine.header import canvas_of, read_header
@@ -13,8 +13,31 @@ from pixelgate.errors import ImageFault, NotWanted
 from pixelgate.policy import Policy
 from pixelgate.ports import Differ
 
-# Two pairs of this size at once fit into a worker's memory; larger ones go one after the other.
-_LARGE_PIXELS = 10_000_000
+# So many pixels of canvas are compared at a time: the largest allowed pair, and a phone's beside
+# it. That keeps a worker below 1.5 GB (make bench-memory).
+_PIXELS_AT_ONCE = 43_000_000
+
+
+class _Budget:
+    """Lets so much be under way at a time; who asks for more than there ever is gets it alone."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def take(self, amount: int) -> Iterator[None]:
+        amount = min(amount, self._most)
+        with self._freed:
+            self._freed.wait_for(lambda: self._taken + amount <= self._most)
+            self._taken += amount
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._taken -= amount
+                self._freed.notify_all()
 
 
 class SharedDiffers:
@@ -24,7 +47,7 @@ class SharedDiffers:
         self.size = len(differs)
         self._all = tuple(differs)
         self._free: queue.SimpleQueue[Differ] = queue.SimpleQueue()
-        self._one_large = threading.Lock()
+        self._budget = _Budget(_PIXELS_AT_ONCE)
         for differ in differs:
             self._free.put(differ)
 
@@ -36,8 +59,7 @@ class SharedDiffers:
         wanted: Callable[[], bool] = lambda: True,
     ) -> Diff:
         """Compares with the next free differ. Raises ImageFault, or NotWanted by then."""
-        large = max(_pixels(base), _pixels(head)) > _LARGE_PIXELS
-        with self._one_large if large else nullcontext():
+        with self._budget.take(max(_pixels(base), _pixels(head))):
             differ = self._free.get()
             try:
                 if not wanted():

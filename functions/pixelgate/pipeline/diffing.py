@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from pixelgate import keys
-from pixelgate.comparison import Diff, Measured, Region
+from pixelgate.comparison import Band, BandKind, Diff, Measured, Region
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.plan import Pair
 from pixelgate.policy import Policy
 from pixelgate.ports import DifferPool, Images, Objects
+from pixelgate.verdict import Spread
 
 # While one pair waits for S3, others are compared: threads wait, differs compute.
 _THREADS_PER_DIFFER = 2
@@ -52,7 +53,12 @@ class DiffStore:
             total_pixels=stored["total_pixels"],
             base_size=(stored["base_size"][0], stored["base_size"][1]),
             head_size=(stored["head_size"][0], stored["head_size"][1]),
-            regions=tuple(Region(**region) for region in stored["regions"]),
+            regions=tuple(Region.from_json(region) for region in stored["regions"]),
+            bands=tuple(
+                Band(**band | {"kind": BandKind(band["kind"])}) for band in stored["bands"]
+            ),
+            spread=Spread(**stored["differing"]),
+            fingerprint=stored["fingerprint"],
         )
         return Measured(diff, self._key(pair, ".png") if diff.changed_pixels else None)
 
@@ -63,7 +69,7 @@ class DiffStore:
             mask_key = self._key(pair, ".png")
             self._objects.write(mask_key, diff.mask, "image/png")
         result = {
-            "schema_version": 1,
+            "schema_version": 2,
             "base_sha256": pair.base,
             "head_sha256": pair.head,
             "changed_pixels": diff.changed_pixels,
@@ -71,7 +77,10 @@ class DiffStore:
             "total_pixels": diff.total_pixels,
             "base_size": diff.base_size,
             "head_size": diff.head_size,
-            "regions": [vars(region) for region in diff.regions],
+            "regions": [region.as_json() for region in diff.regions],
+            "bands": [vars(band) for band in diff.bands],
+            "differing": vars(diff.spread),
+            "fingerprint": diff.fingerprint,
         }
         self._objects.write(
             self._key(pair, ".json"), json.dumps(result).encode(), "application/json"

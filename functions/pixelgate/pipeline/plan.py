@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixelgate.comparison import Measured, Snapshot, Status
@@ -104,7 +105,27 @@ def assemble(
             snapshots[m.name] = _entry(plan, m, Status.ERRORED, reason=fault.reason)
         else:
             snapshots[m.name] = _entry(plan, m, _STATUS[m.kind])
-    return snapshots
+    return _grouped(snapshots)
+
+
+def _grouped(snapshots: dict[str, Snapshot]) -> dict[str, Snapshot]:
+    """Gives snapshots with the same change the same group: one decision for all of them."""
+    changes = {name: change for name, s in snapshots.items() if (change := _change(s))}
+    shared = {change for change, n in Counter(changes.values()).items() if n > 1}
+    return {
+        name: replace(s, group=changes[name]) if changes.get(name) in shared else s
+        for name, s in snapshots.items()
+    }
+
+
+def _change(snapshot: Snapshot) -> str | None:
+    """Names what happened to a snapshot, equally wherever the same happened."""
+    what = {
+        Status.CHANGED: snapshot.measured and snapshot.measured.diff.fingerprint,
+        Status.ADDED: snapshot.head_sha256,
+        Status.REMOVED: snapshot.base_sha256,
+    }.get(snapshot.status)
+    return f"{snapshot.status}-{what[:16]}" if what else None
 
 
 def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
@@ -112,14 +133,15 @@ def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
         case ImageFault() as fault:
             return _entry(plan, m, Status.ERRORED, reason=fault.reason)
         case Measured(diff=diff):
-            passes = diff.passes(plan.head.policy_for(m.name))
-            status = Status.UNCHANGED if passes else Status.CHANGED
+            judgement = diff.judge(plan.head.policy_for(m.name))
+            status = Status.CHANGED if judgement.changed else Status.UNCHANGED
             # The sizes that were decoded, rather than those that the manifest claims.
             return _entry(
                 plan,
                 m,
                 status,
                 measured=result,
+                judgement=judgement,
                 head_size=diff.head_size,
                 base_size=diff.base_size,
             )

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from pixelgate.comparison import Comparison, Counts, Snapshot, Status, Verdict
+from pixelgate.comparison import (
+    BandKind,
+    Comparison,
+    Counts,
+    Diff,
+    Judgement,
+    Snapshot,
+    Status,
+    Verdict,
+)
 from pixelgate.keys import NO_BASE, relative_url
 from pixelgate.policy import Policy
 
@@ -36,6 +46,27 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """Rows of one image as they lie on the canvas.
+
+    Attributes:
+        kind: "paired", "inserted" or "deleted".
+        url: of the image.
+        size: width and height of the image.
+        y: the first row on the canvas.
+        source_y: the same row in the image.
+        height: rows.
+    """
+
+    kind: str
+    url: str
+    size: tuple[int, int]
+    y: int
+    source_y: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Card:
     """One snapshot.
 
@@ -47,6 +78,7 @@ class Card:
         head: the head image, likewise.
         mask: the mask's URL, if something changed.
         canvas: width and height of the mask, where there is one.
+        slices: the images cut along inserted and deleted rows, to be laid under the mask.
         facts: short statements: sizes, pixels, regions, the old name.
         reason: why it could not be compared.
     """
@@ -58,6 +90,7 @@ class Card:
     head: Picture | None
     mask: str | None
     canvas: tuple[int, int] | None
+    slices: tuple[Slice, ...]
     facts: tuple[str, ...]
     reason: str | None
 
@@ -112,17 +145,21 @@ def build_model(
         key = image_key(sha256) if sha256 else None
         return Picture(relative_url(key, report_key), size) if key else None
 
+    alike = Counter(s.group for s in comparison.snapshots.values() if s.group)
+
     def card(name: str, s: Snapshot) -> Card:
         mask = s.measured.mask_key if s.measured else None
+        base, head = picture(s.base_sha256, s.base_size), picture(s.head_sha256, s.head_size)
         return Card(
             name=name,
             anchor=quote(name, safe=""),
             display_name=s.details.get("display_name"),
-            base=picture(s.base_sha256, s.base_size),
-            head=picture(s.head_sha256, s.head_size),
+            base=base,
+            head=head,
             mask=relative_url(mask, report_key) if mask else None,
             canvas=_canvas(s),
-            facts=tuple(_facts(s)),
+            slices=tuple(_slices(s, base, head)),
+            facts=tuple(_facts(s, alike[s.group] - 1 if s.group else 0)),
             reason=s.reason,
         )
 
@@ -160,14 +197,37 @@ def _by_severity(entry: tuple[str, Snapshot]) -> tuple[float, str]:
 def _canvas(snapshot: Snapshot) -> tuple[int, int] | None:
     if not (snapshot.base_size and snapshot.head_size):
         return None
-    return (
-        max(snapshot.base_size[0], snapshot.head_size[0]),
-        max(snapshot.base_size[1], snapshot.head_size[1]),
-    )
+    width = max(snapshot.base_size[0], snapshot.head_size[0])
+    if snapshot.measured:  # with inserted and deleted rows it is higher than either image
+        return width, snapshot.measured.diff.total_pixels // width
+    return width, max(snapshot.base_size[1], snapshot.head_size[1])
 
 
-def _facts(s: Snapshot) -> list[str]:
+def _slices(snapshot: Snapshot, base: Picture | None, head: Picture | None) -> Iterator[Slice]:
+    """The canvas from top to bottom: head's rows, and base's where they were deleted."""
+    canvas = _canvas(snapshot)
+    bands = snapshot.measured.diff.bands if snapshot.measured else ()
+    if not (bands and canvas and base and base.size and head and head.size):
+        return
+    y = head_y = 0
+    for band in bands:
+        if band.y > y:
+            yield Slice("paired", head.url, head.size, y, head_y, band.y - y)
+            head_y += band.y - y
+        if band.kind is BandKind.INSERTED:
+            yield Slice(band.kind, head.url, head.size, band.y, head_y, band.height)
+            head_y += band.height
+        else:
+            yield Slice(band.kind, base.url, base.size, band.y, band.base_y, band.height)
+        y = band.y + band.height
+    if canvas[1] > y:
+        yield Slice("paired", head.url, head.size, y, head_y, canvas[1] - y)
+
+
+def _facts(s: Snapshot, alike: int) -> list[str]:
     facts = []
+    if alike:
+        facts.append(f"the same change as in {_number(alike, 'other')}")
     if s.previous_name:
         facts.append(f"was {s.previous_name}")
     if s.base_size and s.head_size and s.base_size != s.head_size:
@@ -180,11 +240,26 @@ def _facts(s: Snapshot) -> list[str]:
             f"{diff.changed_pixels:,} of {diff.total_pixels:,} pixels "
             f"({percent(diff.changed_pixels, diff.total_pixels)})"
         )
-        if diff.regions:
-            facts.append(_number(len(diff.regions), "region"))
+        facts += _what_counts(diff, s.judgement)
         if diff.changed_pixels and not diff.structural_pixels:
             facts.append("colour only")
     return facts
+
+
+def _what_counts(diff: Diff, judgement: Judgement | None) -> Iterator[str]:
+    """Bands, regions and recolours, and which of them were taken for noise."""
+    for kind in BandKind:
+        if rows := sum(band.height for band in diff.bands if band.kind is kind):
+            yield f"{_number(rows, 'row')} {kind}"
+    if diff.regions:
+        noise = sum(mark is None for mark in judgement.marks) if judgement else 0
+        told = _number(len(diff.regions), "region")
+        yield f"{told}, {noise:,} of them like noise" if noise else told
+    if judgement and judgement.recoloured:
+        yield (
+            f"plain areas recoloured by a shade: {_number(diff.spread.recoloured, 'pixel')}, "
+            "too faint for the mask"
+        )
 
 
 def percent(part: int, whole: int) -> str:
@@ -248,14 +323,15 @@ def _run_facts(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _tolerance(policy: Policy) -> str:
     """What passes although it changed, in words."""
-    limits = []
+    limits = [] if policy.strict else ["what looks like noise"]
     if policy.max_changed_pixels:
         limits.append(f"up to {_number(policy.max_changed_pixels, 'changed pixel')}")
     if policy.max_changed_ratio:
         limits.append(f"up to {policy.max_changed_ratio:.4g} of the pixels")
     if policy.max_region_pixels is not None:
         limits.append(f"regions of up to {_number(policy.max_region_pixels, 'pixel')}")
-    return " or ".join(limits) + " pass" if limits else "any changed pixel counts"
+    verb = "passes" if len(limits) == 1 and not policy.strict else "pass"
+    return f"{' or '.join(limits)} {verb}" if limits else "any changed pixel counts"
 
 
 def _size(size: tuple[int, int]) -> str:

@@ -1,0 +1,94 @@
+"""Which policy a snapshot has: the build's, what its name's rules say, and its own."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from fnmatch import translate
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from pixelgate.errors import BadManifest
+from pixelgate.manifest_schema import PolicyFields, PolicyOverrides, Rule, in_words
+from pixelgate.policy import Policy
+
+
+class Policies:
+    """The policies of a build.
+
+    Attributes:
+        default: where nothing else is said.
+    """
+
+    def __init__(
+        self, default: Policy, rules: Sequence[Rule] = (), above: Mapping[str, Any] | None = None
+    ) -> None:
+        """Takes what is set for all snapshots and by name.
+
+        Args:
+            default: where nothing else is said.
+            rules: the first ones first.
+            above: fields that override all of it, as those of a command line.
+
+        Raises:
+            BadManifest: the fields contradict one another.
+        """
+        self._above = dict(above or {})
+        self.default = default.with_overrides(self._above)
+        self._rules = tuple(rules)
+        self._known: dict[tuple[int, ...], Policy] = {}
+
+    @cached_property
+    def _patterns(self) -> tuple[re.Pattern[str], ...]:
+        # Only the star is one: names do hold brackets and question marks.
+        literal = str.maketrans({"[": "[[]", "?": "[?]"})
+        return tuple(re.compile(translate(r.match.translate(literal))) for r in self._rules)
+
+    def of(self, name: str, own: PolicyOverrides | None = None) -> Policy:
+        """The policy of one snapshot; a later rule overrides an earlier one, its own fields both.
+
+        Raises:
+            BadManifest: the fields contradict one another; the message names the place.
+        """
+        matching = tuple(i for i, p in enumerate(self._patterns) if p.match(name))
+        if matching not in self._known:
+            policy = self.default
+            for i in matching:
+                policy = overridden(f"rules[{i}].policy", self._rules[i].policy, policy)
+            self._known[matching] = policy.with_overrides(self._above) if matching else policy
+        policy = self._known[matching]
+        return overridden(f"images[{name!r}].policy", own, policy) if own else policy
+
+
+def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy:
+    """A policy with what is set at some place of a manifest or file.
+
+    Raises:
+        BadManifest: the fields contradict one another; the message names the place.
+    """
+    try:
+        return overrides.on(policy)
+    except BadManifest as error:
+        raise BadManifest(f"{where}: {error}") from error
+
+
+def read_policies(text: str, above: Mapping[str, Any] | None = None) -> Policies:
+    """Reads a TOML file with a table `policy` and tables `rules`, each with `match` and `policy`.
+
+    Args:
+        text: of the file.
+        above: fields that override what it says.
+
+    Raises:
+        BadManifest: with a message that names the field and the rule.
+    """
+    try:
+        fields = PolicyFields.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise BadManifest(str(error)) from error
+    except ValidationError as error:
+        raise BadManifest(in_words(error)) from error
+    return Policies(overridden("policy", fields.policy, Policy()), fields.rules, above)

@@ -1,0 +1,278 @@
+"""Inserted and deleted rows, end to end: they are changed, and what they moved is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pixelgate.comparison import Band, BandKind, Diff, Region
+from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.engine.yiq import distances, least
+from pixelgate.policy import Policy, Rectangle
+from pixelgate.verdict import Evidence, Mark
+from support.agreement import checked_mask
+from support.drawings import png
+from support.plain_odiff import Mask, Pixels
+
+WIDTH = 120
+INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED
+
+
+def text(seed: int, lines: int) -> Pixels:
+    """Lines of strokes, 12 rows each and 6 blank ones below; no two rows of strokes are equal."""
+    strokes = np.random.default_rng(seed).random((lines, 18, WIDTH)) < 0.3
+    strokes[:, 12:] = False
+    strokes[:, :, :8] = strokes[:, :, -8:] = False
+    page = np.where(strokes.reshape(lines * 18, WIDTH), 40, 255).astype(np.uint8)
+    return np.repeat(page[..., None], 3, axis=2)
+
+
+def banner(height: int = 40) -> Pixels:
+    """A dark bar with light letters."""
+    return 255 - text(77, 3)[:height]
+
+
+UPPER, MIDDLE, LOWER = text(1, 5), text(2, 4), text(3, 8)  # 90, 72 and 144 rows
+PAGE = np.concatenate([UPPER, MIDDLE, LOWER])[:-6]  # 300 rows, the last ones of a line
+TALLER = np.concatenate([banner(), PAGE])
+FIXED = TALLER[:300]
+WITHOUT = np.concatenate([UPPER, LOWER])[:-6]
+BANNER = Band(INSERTED, 0, 40, 0, 0)
+
+PAGES = [
+    pytest.param(PAGE, TALLER, [BANNER], id="a banner above"),
+    pytest.param(
+        PAGE,
+        FIXED,
+        [BANNER, Band(DELETED, 300, 40, 260, 300)],
+        id="a banner above a page of fixed height",
+    ),
+    pytest.param(PAGE, WITHOUT, [Band(DELETED, 90, 72, 90, 90)], id="a paragraph less"),
+    pytest.param(
+        WITHOUT,
+        np.concatenate([banner(), UPPER, banner(23), LOWER])[:-6],
+        [BANNER, Band(INSERTED, 130, 23, 90, 130)],
+        id="two banners",
+    ),
+    pytest.param(
+        PAGE,
+        np.concatenate([banner(), WITHOUT]),
+        [BANNER, Band(DELETED, 130, 72, 90, 130)],
+        id="a banner above and a paragraph less",
+    ),
+]  # fmt: skip
+
+
+def rows_of(diff: Diff) -> Mask:
+    """The canvas with the rows of all bands set."""
+    mask = np.zeros((diff.total_pixels // WIDTH, WIDTH), bool)
+    for band in diff.bands:
+        mask[band.y : band.y + band.height] = True
+    return mask
+
+
+@pytest.mark.parametrize("alpha", [False, True], ids=["opaque", "transparent"])
+@pytest.mark.parametrize(("base", "head", "bands"), PAGES)
+def test_only_what_came_in_or_went_is_changed(
+    differ: OdiffDiffer, base: Pixels, head: Pixels, bands: list[Band], alpha: bool
+) -> None:
+    if alpha:
+        base, head = (np.dstack([i, np.where(i[..., :1] < 99, 255, 90)]) for i in (base, head))
+        base, head = base.astype(np.uint8), head.astype(np.uint8)
+    diff = differ.diff(png(base), png(head), Policy())
+    height = len(base) + sum(band.height for band in bands if band.kind is INSERTED)
+    rows = sum(band.height for band in bands)
+
+    assert list(diff.bands) == bands
+    assert (diff.base_size, diff.head_size) == ((WIDTH, len(base)), (WIDTH, len(head)))
+    assert diff.total_pixels == WIDTH * height
+    assert diff.changed_pixels == diff.structural_pixels == WIDTH * rows
+    assert np.array_equal(checked_mask(diff), rows_of(diff))
+    assert sum(r.evidence.one_sided for r in diff.regions) == WIDTH * rows
+    judged = diff.judge(Policy())
+    assert judged.changed
+    assert set(judged.marks) == {Mark.ONE_SIDED}
+
+
+@pytest.mark.parametrize(("base", "head", "bands"), PAGES)
+def test_the_other_way_round_what_came_in_goes(
+    differ: OdiffDiffer, base: Pixels, head: Pixels, bands: list[Band]
+) -> None:
+    there, back = (differ.diff(png(a), png(b), Policy()) for a, b in ((base, head), (head, base)))
+    other = {INSERTED: DELETED, DELETED: INSERTED}
+    assert list(there.bands) == bands
+    assert list(back.bands) == [
+        Band(other[b.kind], b.y, b.height, b.head_y, b.base_y) for b in bands
+    ]
+    assert np.array_equal(checked_mask(there), checked_mask(back))
+    assert there.regions == back.regions
+
+
+def lettered(page: Pixels, y: int) -> Pixels:
+    """With a black letter of 6 × 10 at (2, y), in the blank margin."""
+    changed = page.copy()
+    changed[y : y + 10, 2:8] = 0
+    return changed
+
+
+LETTER = Evidence(differing=60, structural=60, solid=32, bold=60, unmatched=60, balance=1.0)
+
+
+def test_a_change_below_a_banner_is_found_in_its_place(differ: OdiffDiffer) -> None:
+    diff = differ.diff(png(PAGE), png(lettered(TALLER, 240)), Policy())
+    mask = checked_mask(diff)
+    assert diff.bands == (BANNER,)
+    assert diff.regions[1] == Region(2, 240, 6, 10, 60, LETTER)
+    assert diff.changed_pixels == WIDTH * 40 + 60
+    assert mask[:40].all()
+    assert mask[240:250, 2:8].all()
+    assert diff.judge(Policy()).marks == (Mark.ONE_SIDED, Mark.SOLID)
+
+
+def test_a_change_above_a_deleted_paragraph_and_one_below_it_lie_on_the_canvas(
+    differ: OdiffDiffer,
+) -> None:
+    head = lettered(lettered(WITHOUT, 20), 150)
+    diff = differ.diff(png(PAGE), png(head), Policy())
+    assert diff.bands == (Band(DELETED, 90, 72, 90, 90),)
+    assert [r for r in diff.regions if not r.evidence.one_sided] == [
+        Region(2, 20, 6, 10, 60, LETTER),
+        Region(2, 222, 6, 10, 60, LETTER),
+    ]
+
+
+def test_what_lies_beside_a_band_keeps_its_neighbours(differ: OdiffDiffer) -> None:
+    """The pixel rows at a band's edges are compared as if the band were in both images."""
+    head = np.concatenate([banner(), PAGE[:90], banner(23), PAGE[90:]])
+    head[129, 0:3] = head[155, 0:3] = 0
+    diff = differ.diff(png(PAGE), png(head), Policy())
+    mask = checked_mask(diff)
+    assert [b.y for b in diff.bands] == [0, 130]
+    assert np.array_equal(np.argwhere(mask & ~rows_of(diff)), [[y, x] for y in (129, 155)
+                                                               for x in range(3)])  # fmt: skip
+
+
+IGNORED = [
+    # box, changed pixels that are left of a banner of 4,800 and a letter of 60 at head's row 240
+    pytest.param(Rectangle(2, 240, 6, 10), 4_800, id="the letter where it is now"),
+    pytest.param(Rectangle(2, 200, 6, 10), 4_860, id="the letter where it was"),
+    pytest.param(Rectangle(0, 240, 8, 5), 4_830, id="its upper half"),
+    pytest.param(Rectangle(0, 0, WIDTH, 40), 60, id="the band"),
+    pytest.param(Rectangle(10, 0, 50, 40), 2_860, id="some columns of the band"),
+    pytest.param(Rectangle(0, 20, WIDTH, 400), 2_400, id="from the band's middle on"),
+]
+
+
+@pytest.mark.parametrize(("box", "left"), IGNORED)
+def test_ignored_regions_lie_where_a_person_sees_them_in_head(
+    differ: OdiffDiffer, box: Rectangle, left: int
+) -> None:
+    policy = Policy(ignore_regions=(box,))
+    diff = differ.diff(png(PAGE), png(lettered(TALLER, 240)), policy)
+    hidden = np.zeros((340, WIDTH), bool)
+    hidden[box.y : box.y + box.height, box.x : box.x + box.width] = True
+    assert diff.bands == (BANNER,)
+    assert diff.changed_pixels == left
+    assert not (checked_mask(diff) & hidden).any()
+
+
+def test_a_box_hides_what_moved_down_and_changed(differ: OdiffDiffer) -> None:
+    policy = Policy(ignore_regions=(Rectangle(0, 0, WIDTH, 40), Rectangle(2, 240, 6, 10)))
+    diff = differ.diff(png(PAGE), png(lettered(TALLER, 240)), policy)
+    assert (diff.changed_pixels, diff.mask, diff.regions) == (0, None, ())
+    assert diff.fingerprint is None
+    assert diff.passes(policy)
+
+
+def test_a_hidden_band_alone_is_no_change(differ: OdiffDiffer) -> None:
+    for base, head, box in (
+        (PAGE, TALLER, Rectangle(0, 0, WIDTH, 40)),
+        (PAGE, WITHOUT, Rectangle(0, 90, WIDTH, 72)),
+    ):
+        policy = Policy(strict=True, ignore_regions=(box,))
+        diff = differ.diff(png(base), png(head), policy)
+        assert len(diff.bands) == 1
+        assert (diff.changed_pixels, diff.spread.differing) == (0, 0)
+        assert diff.passes(policy)
+
+
+def test_without_aligned_rows_all_that_moved_is_changed(differ: OdiffDiffer) -> None:
+    diff = differ.diff(png(PAGE), png(TALLER), Policy(align_rows=False, antialiasing=False))
+    mask = checked_mask(diff)
+    wanted = np.ones((340, WIDTH), bool)
+    wanted[:300] = (TALLER[:300] != PAGE).any(axis=2)
+    assert diff.bands == ()
+    assert np.array_equal(mask, wanted)
+    assert diff.changed_pixels > 10_000
+    assert sum(r.evidence.one_sided for r in diff.regions) == 40 * WIDTH
+
+
+def test_pages_of_two_widths_are_not_aligned(differ: OdiffDiffer) -> None:
+    wider = np.pad(TALLER, ((0, 0), (0, 1), (0, 0)), constant_values=255)
+    diff = differ.diff(png(PAGE), png(wider), Policy())
+    assert diff.bands == ()
+    assert diff.total_pixels == 340 * 121
+
+
+@pytest.mark.parametrize(("limit", "bands"), [(340 * WIDTH, 1), (340 * WIDTH - 1, 0)])
+def test_a_canvas_that_would_be_too_large_is_not_made(
+    differ: OdiffDiffer, monkeypatch: pytest.MonkeyPatch, limit: int, bands: int
+) -> None:
+    """At 40,000,000 pixels it is aligned; with one row more the images are compared in place."""
+    monkeypatch.setattr("pixelgate.engine.canvas.MAX_PIXELS", limit)
+    diff = differ.diff(png(PAGE), png(FIXED[:290]), Policy())
+    assert diff.total_pixels == (340 if bands else 300) * WIDTH
+    assert (len(diff.bands) > 0) == bool(bands)
+
+
+def edited(random: np.random.Generator) -> Pixels:
+    """The page with paragraphs gone and come, and specks on it."""
+    parts = []
+    for start in range(0, 300, 18):
+        if random.random() < 0.1:
+            parts.append(text(int(random.integers(100, 999)), 1 + int(random.integers(3))))
+        if random.random() > 0.1:
+            parts.append(PAGE[start : start + 18])
+    head = np.concatenate(parts)
+    for y, x in random.integers(0, [len(head), WIDTH], (6, 2)):
+        head[y, x] ^= 0x80
+    return head
+
+
+def sources(diff: Diff) -> tuple[list[int], list[int]]:
+    """For each row of the canvas the base row and the head row, -1 where there is none."""
+    kinds = {y: b.kind for b in diff.bands for y in range(b.y, b.y + b.height)}
+    found = []
+    for lacking, (_, height) in ((INSERTED, diff.base_size), (DELETED, diff.head_size)):
+        own = iter([*range(height), *[-1] * diff.total_pixels])
+        canvas = range(diff.total_pixels // WIDTH)
+        found.append([-1 if kinds.get(y) is lacking else next(own) for y in canvas])
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_the_bands_each_row_is_compared_with_its_counterpart(
+    differ: OdiffDiffer, seed: int
+) -> None:
+    head = edited(np.random.default_rng(seed))
+    policy = Policy(antialiasing=False)
+    diff = differ.diff(png(PAGE), png(head), policy)
+    mask = checked_mask(diff)
+    ours, theirs = sources(diff)
+    assert sorted({*ours} - {-1}) == list(range(300))
+    assert sorted({*theirs} - {-1}) == list(range(len(head)))
+    for y, (b, h) in enumerate(zip(ours, theirs, strict=True)):
+        paired = b >= 0 and h >= 0
+        apart = distances(PAGE[b], head[h]) >= least(0.0225) if paired else np.ones(WIDTH, bool)
+        assert np.array_equal(mask[y], apart)
+
+
+def test_most_random_edits_leave_little_outside_the_bands(differ: OdiffDiffer) -> None:
+    heads = [edited(np.random.default_rng(seed)) for seed in range(20)]
+    found, plain = (
+        [differ.diff(png(PAGE), png(head), Policy(align_rows=rows)) for head in heads]
+        for rows in (True, False)
+    )
+    outside = sum(np.count_nonzero(checked_mask(d) & ~rows_of(d)) for d in found)
+    assert sum(bool(diff.bands) for diff in found) > 10
+    assert outside < 0.05 * sum(diff.changed_pixels for diff in plain)

@@ -1,0 +1,121 @@
+"""A change has one name wherever it lies, and another change another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.policy import Policy, Rectangle
+from support.drawings import png
+from support.pixels import grey, rgba, with_box
+from support.plain_odiff import Pixels
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def name(differ: OdiffDiffer, base: Pixels, head: Pixels, policy: Policy | None = None) -> str:
+    found = differ.diff(png(base), png(head), policy or Policy()).fingerprint
+    assert found is not None
+    return found
+
+
+def boxed(
+    x: int, y: int, width: int = 20, height: int = 10, colour: tuple[int, ...] = RED
+) -> Pixels:
+    return with_box(grey(120, 90), x, y, width, height, colour)
+
+
+HERE = boxed(5, 5)
+
+SAME: list[tuple[str, Pixels, Pixels]] = [
+    ("elsewhere", grey(120, 90), boxed(77, 61)),
+    ("at the edge", grey(120, 90), boxed(100, 80)),
+    ("in a larger picture", grey(300, 200), with_box(grey(300, 200), 5, 5, 20, 10, RED)),
+    ("beside something else", with_box(grey(120, 90), 60, 40, 9, 9, BLUE),
+     with_box(HERE, 60, 40, 9, 9, BLUE)),
+    ("in a picture with an opaque alpha channel", rgba(120, 90, 128, 128, 128, 255),
+     with_box(rgba(120, 90, 128, 128, 128, 255), 5, 5, 20, 10, (*RED, 255))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "head"), [pytest.param(*row[1:], id=row[0]) for row in SAME])
+def test_the_same_change_has_one_name(differ: OdiffDiffer, base: Pixels, head: Pixels) -> None:
+    assert name(differ, base, head) == name(differ, grey(120, 90), HERE)
+
+
+OTHER: list[tuple[str, Pixels, Pixels]] = [
+    ("another colour after", grey(120, 90), boxed(5, 5, colour=BLUE)),
+    ("one level of it", grey(120, 90), boxed(5, 5, colour=(254, 0, 0))),
+    ("another colour before", grey(120, 90, 127), with_box(grey(120, 90, 127), 5, 5, 20, 10, RED)),
+    ("the other way round", HERE, grey(120, 90)),
+    ("wider", grey(120, 90), boxed(5, 5, 21, 10)),
+    ("as many pixels, turned", grey(120, 90), boxed(5, 5, 10, 20)),
+    ("as many pixels in one box", grey(120, 90), boxed(5, 5, 25, 8)),
+    ("one pixel less", grey(120, 90), with_box(HERE, 7, 7, 1, 1, (128, 128, 128))),
+    ("one pixel of another colour", grey(120, 90), with_box(HERE, 7, 7, 1, 1, BLUE)),
+    ("twice", grey(120, 90), with_box(HERE, 80, 60, 20, 10, RED)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "head"), [pytest.param(*row[1:], id=row[0]) for row in OTHER])
+def test_another_change_has_another_name(differ: OdiffDiffer, base: Pixels, head: Pixels) -> None:
+    assert name(differ, base, head) != name(differ, grey(120, 90), HERE)
+
+
+def test_other_changes_have_different_names_among_themselves(differ: OdiffDiffer) -> None:
+    names = {name(differ, base, head) for _, base, head in OTHER}
+    assert len(names) == len(OTHER)
+
+
+def test_what_did_not_change_has_no_name(differ: OdiffDiffer) -> None:
+    base = grey(120, 90)
+    assert differ.diff(png(base), png(base), Policy()).fingerprint is None
+    everything = Policy(ignore_regions=(Rectangle(0, 0, 120, 90),))
+    assert differ.diff(png(base), png(HERE), everything).fingerprint is None
+
+
+def test_what_is_hidden_does_not_tell_changes_apart(differ: OdiffDiffer) -> None:
+    policy = Policy(ignore_regions=(Rectangle(60, 40, 20, 20),))
+    clock = with_box(HERE, 62, 42, 9, 9, BLUE)
+    assert name(differ, grey(120, 90), clock, policy) == name(differ, grey(120, 90), HERE)
+
+
+def test_a_recolour_has_a_name_of_its_own(differ: OdiffDiffer) -> None:
+    faint = boxed(5, 5, 30, 30, (131, 131, 131))
+    names = [
+        name(differ, grey(120, 90), faint),
+        name(differ, grey(120, 90), boxed(60, 40, 30, 30, (131, 131, 131))),
+        name(differ, grey(120, 90), boxed(5, 5, 30, 30, (130, 130, 130))),
+    ]
+    assert names[0] == names[1] != names[2]
+
+
+def stripes(seed: int, height: int) -> Pixels:
+    """Rows that occur nowhere else."""
+    return np.random.default_rng(seed).integers(0, 256, (height, 64, 3)).astype(np.uint8)
+
+
+def inserted(extra: Pixels, at: int, page: Pixels) -> tuple[Pixels, Pixels]:
+    return page, np.concatenate([page[:at], extra, page[at:]])
+
+
+def grown(extra: Pixels, at: int, page: Pixels) -> tuple[Pixels, Pixels]:
+    """Below; too little for rows to be aligned, wherever it would be."""
+    del at
+    return page, np.concatenate([page, extra])
+
+
+@pytest.mark.parametrize("make", [inserted, grown], ids=["inserted", "grown"])
+def test_rows_that_came_in_are_told_by_their_colours_and_from_rows_that_went(
+    differ: OdiffDiffer, make: Callable[[Pixels, int, Pixels], tuple[Pixels, Pixels]]
+) -> None:
+    pages = stripes(1, 200), stripes(2, 240)
+    base, head = make(stripes(3, 40), 50, pages[0])
+    there = name(differ, base, head)
+    assert there == name(differ, *make(stripes(3, 40), 120, pages[1])), "on another page"
+    assert there != name(differ, *make(stripes(4, 40), 50, pages[0])), "other rows"
+    assert there != name(differ, head, base), "the same rows went"
+    assert there != name(differ, *make(stripes(3, 40)[:39], 50, pages[0])), "one row less"

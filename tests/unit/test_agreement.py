@@ -1,0 +1,93 @@
+"""The check under all of the engine's tests finds what it should."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pixelgate.comparison import Band, BandKind, Diff, Region
+from pixelgate.engine.mask import write_mask
+from pixelgate.verdict import Evidence, Spread
+from support.agreement import disagreement
+
+MASK = np.zeros((40, 50), bool)
+MASK[5:9, 7:17] = True
+MASK[30, 40] = True
+RIGHT = Diff(
+    changed_pixels=41,
+    structural_pixels=3,
+    total_pixels=2_000,
+    base_size=(50, 30),
+    head_size=(20, 40),
+    regions=(
+        Region(7, 5, 10, 4, 40, Evidence(differing=50, structural=3, bold=3, unmatched=9)),
+        Region(40, 30, 1, 1, 1, Evidence(differing=1)),
+    ),
+    mask=write_mask(MASK),
+    spread=Spread(differing=60, blocks=9, touched=9),
+    fingerprint="f",
+)
+FIRST, SECOND = RIGHT.regions
+ALIGNED = replace(
+    RIGHT,
+    base_size=(50, 35),
+    head_size=(50, 30),
+    bands=(Band(BandKind.INSERTED, 5, 5, 5, 5), Band(BandKind.DELETED, 20, 10, 15, 20)),
+)
+
+
+def first(**evidence: float) -> tuple[Region, Region]:
+    """The regions, the first one with other evidence."""
+    return replace(FIRST, evidence=replace(FIRST.evidence, **evidence)), SECOND  # type: ignore[arg-type]
+
+
+def bands(*changed: Band) -> Diff:
+    return replace(ALIGNED, bands=changed)
+
+
+def test_a_result_that_agrees_is_right() -> None:
+    assert disagreement(RIGHT) is None
+    assert disagreement(ALIGNED) is None
+    assert disagreement(Diff(0, 0, 2_000, (50, 40), (50, 40))) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (replace(RIGHT, changed_pixels=40), "40 changed, 41 set, 41 in regions"),
+        (replace(RIGHT, structural_pixels=42), "42 structural of 41"),
+        (replace(RIGHT, total_pixels=1_999), "1999 pixels in all"),
+        (replace(RIGHT, base_size=(51, 30)), r"a mask of \(50, 40\)"),
+        (replace(RIGHT, regions=RIGHT.regions[:1]), "40 in regions"),
+        (replace(RIGHT, regions=(Region(7, 5, 11, 4, 40), SECOND)), "not tight"),
+        (replace(RIGHT, regions=(Region(7, 5, 10, 4, 39), Region(40, 30, 1, 1, 2))), "shows only"),
+        (replace(RIGHT, regions=(Region(7, 5, 10, 36, 40), SECOND)), "reaches past"),
+        (replace(RIGHT, regions=(Region(-1, 5, 18, 4, 40), SECOND)), "is no box"),
+        (
+            replace(RIGHT, regions=(Region(7, 5, 10, 3, 30), Region(7, 5, 10, 3, 11))),
+            "in no region",
+        ),
+        (replace(RIGHT, changed_pixels=0, structural_pixels=0, regions=()), "0 changed, 41 set"),
+        (
+            Diff(0, 0, 2_000, (50, 40), (50, 40), (), write_mask(np.zeros((40, 50), bool))),
+            "a mask is there",
+        ),
+        (replace(RIGHT, regions=first(solid=41)), "more evidence than pixels"),
+        (replace(RIGHT, regions=first(one_sided=41)), "more evidence than pixels"),
+        (replace(RIGHT, regions=first(bold=10)), "more evidence than pixels"),
+        (replace(RIGHT, regions=first(balance=1.1)), "more evidence than pixels"),
+        (replace(RIGHT, regions=first(differing=39)), "more changed than differing"),
+        (replace(RIGHT, regions=first(structural=2)), "2 structural and 51 differing"),
+        (replace(RIGHT, regions=first(differing=60)), "3 structural and 61 differing"),
+        (replace(RIGHT, spread=replace(RIGHT.spread, touched=10)), "is impossible"),
+        (replace(RIGHT, fingerprint=None), "fingerprint None is impossible"),
+        (bands(Band(BandKind.INSERTED, 5, 5, 5, 6), ALIGNED.bands[1]), "does not follow on row 0"),
+        (bands(ALIGNED.bands[0], Band(BandKind.DELETED, 8, 10, 3, 8)), "does not follow on row 10"),
+        (bands(*ALIGNED.bands[:1]), "below the bands base has 30 rows"),
+    ],
+)
+def test_what_contradicts_itself_is_told(wrong: Diff, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        raise AssertionError(disagreement(wrong))

@@ -1,0 +1,225 @@
+"""Which policy a snapshot has: the build's, its name's rules', its own, each on the one before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pixelgate.errors import BadManifest
+from pixelgate.manifest import BuildManifest, parse
+from pixelgate.policies import read_policies
+from pixelgate.policy import Noise, Policy, Rectangle
+from support.manifests import BUILD, body, entry
+
+
+def build(**changes: Any) -> BuildManifest:
+    return parse(body(**changes), BUILD)
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(BadManifest) as caught:
+        build(**changes)
+    return str(caught.value)
+
+
+def test_numbers_of_the_rule_are_set_one_by_one() -> None:
+    found = build(
+        defaults={"noise": {"min_bold_pixels": 40, "min_line_pixels": 50}},
+        images={
+            "own": entry(1, policy={"noise": {"min_line_pixels": 60, "clean_share": 1}}),
+            "plain": entry(2),
+            "empty": entry(3, policy={"noise": {}}),
+            "nothing": entry(4, policy={"noise": None}),
+        },
+    )
+    default = Policy(noise=Noise(min_bold_pixels=40, min_line_pixels=50))
+    own = Noise(min_bold_pixels=40, min_line_pixels=60, clean_share=1)
+    assert found.policy == default
+    assert found.policy_for("own") == Policy(noise=own)
+    assert [found.policy_for(name) for name in ("plain", "empty", "nothing")] == [default] * 3
+
+
+def test_every_number_of_the_rule_can_be_set() -> None:
+    numbers = dict.fromkeys(vars(Noise()), 1)
+    assert build(defaults={"noise": numbers}).policy.noise == Noise(**numbers)
+
+
+@pytest.mark.parametrize("name", ["strict", "align_rows"])
+def test_switches_are_set_for_all_or_for_one(name: str) -> None:
+    usual = getattr(Policy(), name)
+    images = {"a": entry(1), "b": entry(2, policy={name: usual})}
+    found = build(defaults={name: not usual}, images=images)
+    assert getattr(found.policy_for("a"), name) is not usual
+    assert getattr(found.policy_for("b"), name) is usual
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        pytest.param({"noise": {"min_bold": 1}}, "noise.min_bold: Extra", id="unknown number"),
+        pytest.param({"noise": {"min_bold_pixels": -1}}, "noise.min_bold_pixels", id="negative"),
+        pytest.param({"noise": {"min_bold_pixels": 1.5}}, "noise.min_bold_pixels", id="half"),
+        pytest.param({"noise": {"min_bold_pixels": "9"}}, "noise.min_bold_pixels", id="text"),
+        pytest.param({"noise": {"min_bold_pixels": True}}, "noise.min_bold_pixels", id="true"),
+        pytest.param({"noise": {"clean_share": 1.01}}, "noise.clean_share", id="over all"),
+        pytest.param({"noise": {"clean_share": True}}, "noise.clean_share", id="true for a share"),
+        pytest.param({"noise": 5}, "noise: ", id="no numbers"),
+        pytest.param({"strict": 1}, "strict: ", id="one for true"),
+        pytest.param({"align_rows": "yes"}, "align_rows: ", id="yes for true"),
+        pytest.param({"aline_rows": True}, "aline_rows: Extra", id="unknown switch"),
+    ],
+)  # fmt: skip
+def test_what_is_misspelt_or_out_of_range_is_refused_by_its_name(
+    policy: dict[str, Any], words: str
+) -> None:
+    assert refusal(defaults=policy).startswith(f"defaults.{words}")
+    assert refusal(images={"a": entry(policy=policy)}).startswith(f"images['a'].policy.{words}")
+    rules = [{"match": "*", "policy": policy}]
+    assert refusal(rules=rules).startswith(f"rules[0].policy.{words}")
+
+
+RULES = [
+    {"match": "icons/*", "policy": {"strict": True, "noise": {"min_bold_pixels": 5}}},
+    {"match": "*/clock.png", "policy": {"max_changed_pixels": 9, "noise": {"clean_share": 0.5}}},
+    {"match": "icons/old/*", "policy": {"strict": False}},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        ("page.png", Policy(max_changed_ratio=0.1)),
+        ("clock.png", Policy(max_changed_ratio=0.1)),
+        ("icons", Policy(max_changed_ratio=0.1)),
+        ("my/icons/a.png", Policy(max_changed_ratio=0.1)),
+        ("icons/a.png", Policy(strict=True, noise=Noise(min_bold_pixels=5), max_changed_ratio=0.1)),
+        (
+            "icons/a/b/clock.png",
+            Policy(
+                strict=True,
+                noise=Noise(min_bold_pixels=5, clean_share=0.5),
+                max_changed_pixels=9,
+                max_changed_ratio=0.1,
+            ),
+        ),
+        ("icons/old/a.png", Policy(noise=Noise(min_bold_pixels=5), max_changed_ratio=0.1)),
+    ],
+)
+def test_rules_apply_by_name_and_later_ones_last(name: str, policy: Policy) -> None:
+    images = {name: entry(1), "else": entry(2)}
+    found = build(defaults={"max_changed_ratio": 0.1}, rules=RULES, images=images)
+    assert found.policy_for(name) == policy
+    assert found.policy == Policy(max_changed_ratio=0.1)
+
+
+def test_an_image_s_own_policy_lies_on_its_rules() -> None:
+    own = {"strict": False, "noise": {"min_line_pixels": 7}}
+    found = build(rules=RULES, images={"icons/a": entry(policy=own)})
+    noise = Noise(min_bold_pixels=5, min_line_pixels=7)
+    assert found.policy_for("icons/a") == Policy(noise=noise)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        pytest.param("*", "a/b.png", True, id="anything"),
+        pytest.param("a*", "a", True, id="nothing too"),
+        pytest.param("a*z", "a/\n/z", True, id="a line break"),
+        pytest.param("*b*", "a/b/c", True, id="in the middle"),
+        pytest.param("B*", "b.png", False, id="case counts"),
+        pytest.param("b", "b.png", False, id="all of the name"),
+        pytest.param("*.png", "a.png.jpg", False, id="to its end"),
+        pytest.param("a.png", "axpng", False, id="a dot is a dot"),
+        pytest.param("grid[1].png", "grid[1].png", True, id="brackets are brackets"),
+        pytest.param("grid[1].png", "grid1.png", False, id="… and no choice"),
+        pytest.param("list[*", "list[2]/a", True, id="an open bracket"),
+        pytest.param("why?.png", "why?.png", True, id="a question mark is one"),
+        pytest.param("why?.png", "whys.png", False, id="… and no joker"),
+    ],
+)
+def test_a_star_stands_for_anything_and_all_else_for_itself(
+    pattern: str, name: str, matches: bool
+) -> None:
+    policies = read_policies(
+        f'[[rules]]\nmatch = "{pattern}"\npolicy = {{ strict = true }}\n',
+    )
+    assert policies.of(name).strict is matches
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ([{"match": "a"}], "rules[0].policy: Field required"),
+        ([{"policy": {}}], "rules[0].match: Field required"),
+        ([{"match": "", "policy": {}}], "rules[0].match: "),
+        ([{"match": "a", "policy": {}, "name": "b"}], "rules[0].name: Extra"),
+        ([{"match": "a", "policy": {}}] * 1_001, "rules: "),
+    ],
+)
+def test_a_rule_needs_a_match_and_a_policy(fields: list[dict[str, Any]], words: str) -> None:
+    assert refusal(rules=fields).startswith(words)
+
+
+def test_rules_that_contradict_each_other_are_told_with_their_place() -> None:
+    rules = [
+        {"match": "a*", "policy": {"structural_threshold": 0.05}},
+        {"match": "*b", "policy": {"sensitive_threshold": 0.1}},
+    ]
+    assert build(rules=rules, images={"a": entry(), "b": entry(2)}).policy_for("a").strict is False
+    said = refusal(rules=rules, images={"ab": entry()})
+    assert said.startswith("rules[1].policy: sensitive_threshold 0.1 lies above")
+
+
+FILE = """
+[policy]
+max_changed_pixels = 3
+ignore_regions = [{ x = 1, y = 2, width = 3, height = 4 }]
+
+[policy.noise]
+min_bold_pixels = 50
+
+[[rules]]
+match = "icons/*"
+policy = { strict = true, noise = { min_line_pixels = 20 } }
+"""
+
+
+def test_a_file_says_it_for_everything_and_by_name() -> None:
+    policies = read_policies(FILE)
+    box = (Rectangle(1, 2, 3, 4),)
+    default = Policy(max_changed_pixels=3, ignore_regions=box, noise=Noise(min_bold_pixels=50))
+    assert policies.default == policies.of("page") == default
+    assert policies.of("icons/a") == Policy(
+        strict=True,
+        max_changed_pixels=3,
+        ignore_regions=box,
+        noise=Noise(min_bold_pixels=50, min_line_pixels=20),
+    )
+
+
+def test_the_command_line_lies_above_the_file_and_its_rules() -> None:
+    policies = read_policies(FILE, {"strict": False, "max_changed_pixels": 7})
+    assert policies.default.max_changed_pixels == 7
+    assert policies.of("icons/a").strict is False
+    assert policies.of("icons/a").noise == Noise(min_bold_pixels=50, min_line_pixels=20)
+
+
+def test_an_empty_file_is_the_built_in_policy() -> None:
+    assert read_policies("").of("a") == Policy()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[policy", "Expected"),
+        ("[policie]\nstrict = true", "policie: Extra"),
+        ("[policy]\nstrct = true", "policy.strct: Extra"),
+        ("[policy.noise]\nmin_bold = 1", "policy.noise.min_bold: Extra"),
+        ("[policy]\nsensitive_threshold = 0.9", "policy: sensitive_threshold 0.9 lies above"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_its_field(text: str, words: str) -> None:
+    with pytest.raises(BadManifest) as caught:
+        read_policies(text)
+    assert str(caught.value).startswith(words)

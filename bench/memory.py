@@ -147,7 +147,7 @@ def main() -> int:
         return 0 if _endure(options.endure) else 1
     within = options.only_flat or _peaks()
     if options.count:
-        command = [sys.executable, "-m", "memory", "--endure", str(options.count)]
+        command = [sys.executable, "-m", "bench.memory", "--endure", str(options.count)]
         within &= subprocess.run(command, env=os.environ | ENVIRONMENT).returncode == 0
     return 0 if within else 1
 
@@ -178,7 +178,7 @@ def _peaks() -> bool:
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:
             files = _written(case, Path(folder))
-            command = [sys.executable, "-m", "memory", "--compare", *map(str, files)]
+            command = [sys.executable, "-m", "bench.memory", "--compare", *map(str, files)]
             watch = Watch()
             process = subprocess.Popen(command, env=os.environ | ENVIRONMENT)
             watch.follow(process)

@@ -13,8 +13,8 @@ from pixelgate.errors import ImageFault, NotWanted
 from pixelgate.policy import Policy
 from pixelgate.ports import Differ
 
-# So many pixels of canvas are compared at a time: the largest allowed pair, and a phone's beside
-# it. That keeps a worker below 1.5 GB (make bench-memory).
+# So many pixels are compared at a time: the largest allowed image and a phone's beside it. The
+# largest pair alone takes up to 1.44 GB (make bench-memory).
 _PIXELS_AT_ONCE = 43_000_000
 
 

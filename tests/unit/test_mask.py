@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelgate.comparison import Region
-from pixelgate.engine.mask import Mask, clear, count, read_mask, regions, write_mask
+from pixelgate.engine.mask import Mask, clear, count, find_areas, read_mask, write_mask
 from pixelgate.policy import Rectangle
 from support.images import encoded, picture
 
@@ -24,6 +24,11 @@ def mask_of(size: tuple[int, int], points: Iterable[tuple[int, int]]) -> Mask:
     for x, y in points:
         mask[y, x] = True
     return mask
+
+
+def regions(mask: Mask) -> tuple[Region, ...]:
+    """The areas as regions without evidence."""
+    return tuple(Region(*box) for box in find_areas(mask).boxes)
 
 
 @st.composite

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.comparison import Region
 from pixelgate.engine.pixels import decode, is_opaque
 from pixelgate.policy import Rectangle
 
@@ -130,11 +129,6 @@ def find_areas(mask: Mask) -> Areas:
     for number, (_, blocks) in enumerate(found):
         of_block[rows[blocks], columns[blocks]] = number
     return Areas([box for box, _ in found], of_block)
-
-
-def regions(mask: Mask) -> tuple[Region, ...]:
-    """The connected areas of a mask as regions without evidence."""
-    return tuple(Region(*box) for box in find_areas(mask).boxes)
 
 
 def block_counts(mask: Mask) -> npt.NDArray[np.uint16]:

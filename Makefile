@@ -5,23 +5,28 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 UV_INSTALL = $(UV) pip install --quiet --require-hashes
 SAM := .tools/sam/bin/sam
+NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
 # The embedded cloud runs the functions with the Python of .tools/cloud, which is that of .venv;
 # their wheels must be for the same one. For Lambda itself it is 3.13, the Makefile's default.
 LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
-	-not -path '*.egg-info/*' -not -path '*/node_modules/*' 2>/dev/null)
+	-not -path '*.egg-info/*' -not -name 'native-*.so' -not -path '*/node_modules/*' 2>/dev/null)
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
+export ZIG := $(CURDIR)/.tools/zig/bin/python -m ziglang
+# Else it leaves what it compiled in the home folder and in ours.
+export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
+export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench bench-memory bench-quality check check-corpus fuzz format \
+.PHONY: help setup demo test test-fast bench bench-memory bench-quality check check-corpus check-native fuzz format \
 	build lock clean
 
 help: ## List these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-setup: .venv/.done $(BIN)/odiff ## Make .venv with everything a developer needs, and odiff
+setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Make .venv with everything a developer needs, odiff, and the engine's compiled part
 
 demo: setup .tools/cloud/.done .aws-sam/.done ## Run the whole thing here: a local AWS, two real snapshot sets, a report
 	@$(BIN)/python tools/demo.py
@@ -50,6 +55,17 @@ check: setup .tools/sam/.done ## Lint and type-check everything
 check-corpus: setup ## Hold the engine against plain odiff: DIR=… with base/ and head/, ARGS='--random 500'
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
 
+check-native: setup ## Run the engine's tests with its compiled part under AddressSanitizer (needs gcc)
+	@mkdir -p .bench && rm -rf .bench/sanitized && cp -r functions .bench/sanitized
+	@gcc -std=c11 -O1 -g -shared -fPIC -ffp-contract=off -fsanitize=address,undefined \
+		-fno-sanitize-recover=undefined functions/native/*.c \
+		-o .bench/sanitized/pixelgate/engine/$(notdir $(NATIVE))
+	@LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(CURDIR)/.bench/sanitized \
+		$(BIN)/python -m pytest -q tests/engine/test_exact.py tests/engine/test_evidence.py \
+		tests/engine/test_canvas.py tests/engine/test_rows.py tests/engine/test_fingerprint.py \
+		tests/engine/conformance tests/unit/test_mask.py tests/unit/test_native.py
+
 fuzz: setup ## Feed the engine damaged images for SECONDS=60, ARGS='--seed 1 --keep DIR'
 	@PYTHONPATH=tests $(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)
 
@@ -65,13 +81,14 @@ build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
 
 lock: setup ## Renew the pinned versions and hashes
 	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam \
-		tools/requirements-bench; do \
+		tools/requirements-bench tools/requirements-zig; do \
 		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-emit-index-url $$list.in -o $$list.txt || exit 1; \
 	done
 
 clean: ## Remove everything that was made
 	rm -rf .venv .tools .aws-sam .bench .sam-build.log .coverage .hypothesis .demo-* pixelgate-demo pixelgate-report
+	rm -f functions/pixelgate/engine/native-*.so
 	rm -rf bench/speed/node_modules bench/quality/node_modules functions/pixelgate.egg-info
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -89,13 +106,16 @@ $(BIN)/odiff: .venv/.done $(wildcard layers/odiff/*/* layers/odiff/*.sh)
 	@$(MAKE) --no-print-directory -C layers/odiff install DEST=$(CURDIR)/$(BIN)
 	@touch $@
 
+$(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
+	@$(MAKE) --no-print-directory --silent -C functions/native
+
 .tools/%/.done: tools/requirements-%.txt | .venv/.done
 	@echo "setting up .tools/$*"
 	@test -x .tools/$*/bin/python || $(BIN)/python -m venv .tools/$*
 	@$(UV_INSTALL) --python .tools/$*/bin/python -r $<
 	@touch $@
 
-.aws-sam/.done: template.yaml samconfig.toml $(SOURCES) | .venv/.done .tools/sam/.done
+.aws-sam/.done: template.yaml samconfig.toml $(SOURCES) | .venv/.done .tools/sam/.done .tools/zig/.done
 	@echo "building the functions and the layer"
 	@LAMBDA_PYTHON=$(LAMBDA_PYTHON) $(SAM) build >.sam-build.log 2>&1 || { cat .sam-build.log; exit 1; }
 	@rm -f .sam-build.log

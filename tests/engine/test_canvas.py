@@ -7,12 +7,13 @@ import pytest
 
 from pixelgate.comparison import Band, BandKind, Diff, Region
 from pixelgate.engine.differ import OdiffDiffer
-from pixelgate.engine.yiq import distances, least
+from pixelgate.engine.yiq import least
 from pixelgate.policy import Policy, Rectangle
 from pixelgate.verdict import Evidence, Mark
 from support.agreement import checked_mask
 from support.drawings import png
 from support.plain_odiff import Mask, Pixels
+from support.yiq import distances
 
 WIDTH = 120
 INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED

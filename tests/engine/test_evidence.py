@@ -9,7 +9,7 @@ import pytest
 
 from pixelgate.comparison import Diff, Region
 from pixelgate.engine.differ import OdiffDiffer
-from pixelgate.engine.difference import part_around
+from pixelgate.engine.reference import part_around
 from pixelgate.policy import Policy, Rectangle
 from pixelgate.verdict import Evidence, Spread
 from support.agreement import checked_mask, mask_of

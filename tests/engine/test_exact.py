@@ -13,10 +13,11 @@ import pytest
 
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.engine.yiq import distances, least
+from pixelgate.engine.yiq import least
 from support.agreement import disagreement
 from support.drawings import random_pair
 from support.plain_odiff import PlainOdiff, mismatch
+from support.yiq import distances
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -277,7 +277,8 @@ def test_rows_are_counted_as_equal_by_their_pixels_only(monkeypatch: pytest.Monk
     """With hashes that say of other rows that they are equal, nothing is gained by pairing them."""
     names = rows(0, 200)
     monkeypatch.setattr(
-        "pixelgate.engine.rows._hashes", lambda pixels: pixels[:, 2].astype(np.int64)
+        "pixelgate.engine.native.hash_rows",
+        lambda image: image.reshape(len(image), -1)[:, 2].astype(np.uint64),
     )
     base, head = image(names), image([n + 256 for n in [*rows(190, 10), *names[:190]]])
     assert align(base, head) is None

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from pixelgate.comparison import Region
-from pixelgate.engine.yiq import distances, least
+from pixelgate.engine.yiq import least
 from pixelgate.policy import Policy
 from pixelgate.verdict import Evidence, Spread
 from support.plain_odiff import Mask, Pixels, views_of
+from support.yiq import distances
 
 BLOCK, SHORTEST = 16, 16
 Place = tuple[int, int]  # row, column

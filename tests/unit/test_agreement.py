@@ -9,6 +9,7 @@ import pytest
 
 from pixelgate.comparison import Band, BandKind, Diff, Region
 from pixelgate.engine.mask import write_mask
+from pixelgate.engine.native import Flag
 from pixelgate.verdict import Evidence, Spread
 from support.agreement import disagreement
 
@@ -25,7 +26,7 @@ RIGHT = Diff(
         Region(7, 5, 10, 4, 40, Evidence(differing=50, structural=3, bold=3, unmatched=9)),
         Region(40, 30, 1, 1, 1, Evidence(differing=1)),
     ),
-    mask=write_mask(MASK),
+    mask=write_mask(MASK * np.uint8(Flag.SENSITIVE)),
     spread=Spread(differing=60, blocks=9, touched=9),
     fingerprint="f",
 )
@@ -71,7 +72,7 @@ def test_a_result_that_agrees_is_right() -> None:
         ),
         (replace(RIGHT, changed_pixels=0, structural_pixels=0, regions=()), "0 changed, 41 set"),
         (
-            Diff(0, 0, 2_000, (50, 40), (50, 40), (), write_mask(np.zeros((40, 50), bool))),
+            Diff(0, 0, 2_000, (50, 40), (50, 40), (), write_mask(np.zeros((40, 50), np.uint8))),
             "a mask is there",
         ),
         (replace(RIGHT, regions=first(solid=41)), "more evidence than pixels"),

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from imagecodecs import spng_decode
 from PIL import Image, ImageOps
 
+from pixelgate.engine import native
 from pixelgate.engine.header import FORMATS, in_words, orientation
+from pixelgate.engine.rooms import Rooms
 from pixelgate.errors import FaultCode, ImageFault
 
 Rgba = npt.NDArray[np.uint8]  # (height, width, 4)
 Rgb = npt.NDArray[np.uint8]  # (height, width, 3)
 
-_STRIPE = 256  # rows
 # Of a PNG: 8 bits a channel, colour without or with alpha, not interlaced. At bytes 24 to 28.
-_ORDINARY = frozenset({bytes((8, colour, 0, 0, 0)) for colour in (2, 6)})
+_COLOUR, _COLOUR_AND_ALPHA = 2, 6
+_UNUSUAL = frozenset({b"IHDR", b"tRNS", b""})
+_ORDINARY = frozenset({bytes((8, kind, 0, 0, 0)) for kind in (_COLOUR, _COLOUR_AND_ALPHA)})
 
 
-def decode(body: bytes) -> Rgb | Rgba:
+def decode(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Rgb | Rgba:
     """Decodes PNG, JPEG or WebP to 8 bits a channel.
+
+    Args:
+        body: the file.
+        rooms: where the pixels may lie; memory of their own by default.
+        purpose: whose rooms: the next image of that purpose overwrites the pixels.
 
     Returns:
         Shape (height, width, 3), or (height, width, 4) if any pixel is transparent.
@@ -29,9 +39,13 @@ def decode(body: bytes) -> Rgb | Rgba:
     Raises:
         ImageFault: UNREADABLE.
     """
+    rooms = rooms or Rooms()
     if _is_ordinary_png(body):
         try:
-            return _without_useless_alpha(spng_decode(body))
+            width, height = struct.unpack_from(">II", body, 16)
+            channels = 3 if body[25] == _COLOUR else 4
+            room = rooms.take(f"{purpose}, {channels} channels", (height, width, channels))
+            return _without_useless_alpha(spng_decode(body, out=room), rooms, purpose)
         except MemoryError:
             raise  # the machine's fault, not the image's
         except Exception:  # noqa: S110 - damaged; Pillow knows better words for it, or reads it
@@ -40,7 +54,7 @@ def decode(body: bytes) -> Rgb | Rgba:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:
             image.load()
             upright = image if orientation(image) == 1 else ImageOps.exif_transpose(image)
-            return _as_array(_eight_bit(upright))
+            return _as_array(_eight_bit(upright), rooms, purpose)
     except MemoryError:
         raise
     except Exception as error:
@@ -57,11 +71,21 @@ def _is_ordinary_png(body: bytes) -> bool:
     return (
         body.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
         and body[24:29] in _ORDINARY
-        # Searched in the whole file, without walking its chunks: what is found by chance only
-        # takes the longer road. Of two headers, libspng and Pillow believe different ones.
-        and body.find(b"IHDR", 16) < 0
-        and body.find(b"tRNS") < 0
+        # Of two headers, libspng and Pillow believe different ones.
+        and not _UNUSUAL & set(_chunks_behind_the_header(body))
     )
+
+
+def _chunks_behind_the_header(body: bytes) -> Iterator[bytes]:
+    """The kinds of the chunks; b"" at the end if their lengths lead out of the file."""
+    at = 33
+    while at + 8 <= len(body):
+        length, kind = struct.unpack_from(">I4s", body, at)
+        yield kind
+        if kind == b"IEND":
+            return
+        at += 12 + length
+    yield b""
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -83,20 +107,18 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode and "transparency" not in image.info else image.convert(mode)
 
 
-def _as_array(image: Image.Image) -> Rgb | Rgba:
+def _as_array(image: Image.Image, rooms: Rooms, purpose: str) -> Rgb | Rgba:
     if "A" not in image.getbands() and "transparency" not in image.info:
         return np.asarray(_in_mode(image, "RGB"))
-    return _without_useless_alpha(np.asarray(_in_mode(image, "RGBA")))
+    return _without_useless_alpha(np.asarray(_in_mode(image, "RGBA")), rooms, purpose)
 
 
-def _without_useless_alpha(pixels: Rgb | Rgba) -> Rgb | Rgba:
+def _without_useless_alpha(pixels: Rgb | Rgba, rooms: Rooms, purpose: str) -> Rgb | Rgba:
     if pixels.shape[2] == 3:
         return pixels
-    # As one number a pixel, alpha is its highest byte.
-    words = np.ascontiguousarray(pixels).view("<u4")
-    if not (words >= 0xFF00_0000).all():
-        return pixels
-    return np.ascontiguousarray(pixels[..., :3])
+    pixels = np.ascontiguousarray(pixels)
+    opaque = rooms.take(f"{purpose}, 3 channels", (*pixels.shape[:2], 3))
+    return opaque if native.without_alpha(pixels, opaque) else pixels
 
 
 def is_opaque(image: Rgb | Rgba) -> bool:
@@ -108,11 +130,4 @@ def on_background(image: Rgb | Rgba, level: int) -> Rgb:
     """The image as seen on a grey background of that level, shape (height, width, 3)."""
     if is_opaque(image):
         return image
-    height, width, _ = image.shape
-    seen = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, _STRIPE):  # in stripes: the 16-bit products of 40 Mpx fill 500 MB
-        stripe = image[top : top + _STRIPE]
-        alpha = stripe[..., 3:].astype(np.uint16)
-        mixed = stripe[..., :3] * alpha + np.uint16(level) * (255 - alpha) + 127
-        seen[top : top + _STRIPE] = mixed // 255
-    return seen
+    return native.blend(image, level)

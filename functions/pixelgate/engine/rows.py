@@ -12,7 +12,6 @@ no change can go unseen.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgate.comparison import Band, BandKind
+from pixelgate.engine import native
 from pixelgate.engine.pixels import Rgb, Rgba
 
 Indices = npt.NDArray[np.int64]  # (rows,)
-_Hashes = npt.NDArray[np.int64]  # (rows,)
-_Rows = npt.NDArray[np.uint8]  # (rows, bytes of one row), contiguous
+_Hashes = npt.NDArray[np.uint64]  # (rows,)
 
 MAX_PIXELS = 40_000_000
 # Screenshots are at most 31,250 rows of 1280 px; the time grows with the rows, not the pixels.
@@ -45,7 +44,6 @@ BAND_ROWS = 8
 # The chain of runs takes time with the square of their number. A page of text has some 100.
 _MAX_RUNS = 512
 _LEVELS = 4  # how often gaps are searched for rows that are unique there, though not outside
-_STRIPE = 1 << 18  # bytes that are compared at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,19 @@ class _Gap(NamedTuple):
         return self.base.stop - self.base.start, self.head.stop - self.head.start
 
 
-def align(base: Rgb | Rgba, head: Rgb | Rgba, *, max_pixels: int = MAX_PIXELS) -> Alignment | None:
+def align(
+    base: Rgb | Rgba,
+    head: Rgb | Rgba,
+    changed: npt.NDArray[np.bool_] | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Alignment | None:
     """Finds the rows that only one of two images has, if that explains much of what changed.
 
     Args:
         base: shape (height, width, channels).
         head: the same width and number of channels; the height may differ.
+        changed: which of the rows that both have differ where they are, if that is known.
         max_pixels: the largest canvas to make.
 
     Returns:
@@ -123,60 +128,42 @@ def align(base: Rgb | Rgba, head: Rgb | Rgba, *, max_pixels: int = MAX_PIXELS) -
     """
     if base.shape[1:] != head.shape[1:] or max(len(base), len(head)) > MAX_ROWS:
         return None
-    ours, theirs = _as_rows(base), _as_rows(head)
-    overlap = min(len(ours), len(theirs))
-    changed = _unequal(ours[:overlap], theirs[:overlap])
+    overlap = min(len(base), len(head))
+    if changed is None:
+        changed = native.unequal_rows(base[:overlap], head[:overlap])
     plain = int(np.count_nonzero(changed))
     if plain < MIN_GAIN:
         return None
     top = int(np.argmax(changed))
     # Where the heights differ, equal rows at the end have moved: they are evidence, not trimmed.
-    bottom = int(np.argmax(changed[::-1])) if len(ours) == len(theirs) else 0
-    inner = _moved(ours[top : len(ours) - bottom], theirs[top : len(theirs) - bottom])
+    bottom = int(np.argmax(changed[::-1])) if len(base) == len(head) else 0
+    inner = _moved(base[top : len(base) - bottom], head[top : len(head) - bottom])
     runs = [_Run(b + top, h + top, n) for b, h, n in inner]
     if not runs:
         return None
-    bands = _bands([_Run(0, 0, top), *runs, _Run(len(ours) - bottom, len(theirs) - bottom, bottom)])
+    bands = _bands([_Run(0, 0, top), *runs, _Run(len(base) - bottom, len(head) - bottom, bottom)])
     # Counted in pixels: rows of one hash are equal for the matching only.
     unequal = sum(
-        int(np.count_nonzero(_unequal(ours[b : b + n], theirs[h : h + n]))) for b, h, n in runs
+        int(np.count_nonzero(native.unequal_rows(base[b : b + n], head[h : h + n])))
+        for b, h, n in runs
     )
     # The rows by which the heights differ are outside the overlap in the plain comparison, too.
-    extra = sum(band.height for band in bands) - abs(len(ours) - len(theirs))
+    extra = sum(band.height for band in bands) - abs(len(base) - len(head))
     # An inserted and a deleted row are two rows without an equal, as an unequal pair is.
     gain = plain - unequal - extra // 2
-    alignment = Alignment(bands, len(ours), len(theirs))
+    alignment = Alignment(bands, len(base), len(head))
     pays = gain >= max(MIN_GAIN, (plain + extra) // CLEAR)
     return alignment if pays and alignment.height * base.shape[1] <= max_pixels else None
 
 
-def _moved(ours: _Rows, theirs: _Rows) -> list[_Run]:
+def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[_Run]:
     """Pairs off the rows of two images whose first rows differ, if some have clearly moved."""
     if (len(ours), ours[0].tobytes()) > (len(theirs), theirs[0].tobytes()):
         # Of ways that are equally good the same is taken, whichever image is the base.
         return [_Run(b, h, n) for h, b, n in _moved(theirs, ours)]
-    base, head = _hashes(ours), _hashes(theirs)
+    base, head = native.hash_rows(ours), native.hash_rows(theirs)
     runs = _match(base, head)
     return runs if _evidence(base, head, runs) >= MIN_EVIDENCE else []
-
-
-def _as_rows(image: Rgb | Rgba) -> _Rows:
-    return np.ascontiguousarray(image).reshape(len(image), math.prod(image.shape[1:]))
-
-
-def _unequal(ours: _Rows, theirs: _Rows) -> npt.NDArray[np.bool_]:
-    """Which rows of two blocks of one shape differ."""
-    unequal = np.zeros(len(ours), bool)
-    step = max(1, _STRIPE // max(1, ours.shape[1]))
-    for y in range(0, len(ours), step):
-        rows = slice(y, y + step)
-        unequal[rows] = (ours[rows] != theirs[rows]).any(axis=1)
-    return unequal
-
-
-def _hashes(rows: _Rows) -> _Hashes:
-    """Python's hash of the bytes of each row: 64 bits, at 3 GB/s."""
-    return np.fromiter((hash(row.tobytes()) for row in rows), np.int64, len(rows))
 
 
 def _match(base: _Hashes, head: _Hashes) -> list[_Run]:

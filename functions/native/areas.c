@@ -1,0 +1,210 @@
+/* The mask as people see it: counts, connected areas, rows of bits. */
+#include <stdlib.h>
+
+#include "pixelgate.h"
+
+/* How many pixels of each block have each of the lower five flags.
+ *
+ * counts: five planes of blocks, in the order of the flags; is zeroed first. */
+PUBLIC void pg_count_blocks(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
+                            int32_t *counts)
+{
+    int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
+    int64_t plane = across * down;
+    memset(counts, 0, 5 * plane * sizeof *counts);
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = flags + y * stride;
+        int32_t *line = counts + y / BLOCK * across;
+        for (int64_t x = 0; x < width;) {
+            uint64_t eight;
+            if (x + 8 <= width && (memcpy(&eight, row + x, 8), eight == 0)) {
+                x += 8;
+                continue;
+            }
+            int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
+            int32_t found[5] = {0};
+            for (int64_t u = x; u < end; u++)
+                for (int bit = 0; bit < 5; bit++)
+                    found[bit] += row[u] >> bit & 1;
+            for (int bit = 0; bit < 5; bit++)
+                line[bit * plane + x / BLOCK] += found[bit];
+            x = end;
+        }
+    }
+}
+
+static int32_t root(int32_t *parents, int32_t block)
+{
+    while (parents[block] != block)
+        block = parents[block] = parents[parents[block]];
+    return block;
+}
+
+static void join(int32_t *parents, int32_t one, int32_t other)
+{
+    one = root(parents, one);
+    other = root(parents, other);
+    /* The earlier block is the root: so numbers do not depend on the order of joining. */
+    if (one < other)
+        parents[other] = one;
+    else
+        parents[one] = other;
+}
+
+typedef struct {
+    Box box;
+    int32_t block;
+} Area;
+
+static int by_size(const void *one, const void *other)
+{
+    const Box *a = &((const Area *)one)->box, *b = &((const Area *)other)->box;
+    if (a->pixels != b->pixels)
+        return a->pixels > b->pixels ? -1 : 1;
+    if (a->y != b->y)
+        return a->y < b->y ? -1 : 1;
+    if (a->x != b->x)
+        return a->x < b->x ? -1 : 1;
+    return ((const Area *)one)->block < ((const Area *)other)->block ? -1 : 1;
+}
+
+static void enclose(Box *box, const uint8_t *flags, int64_t stride, int64_t x, int64_t y,
+                    int64_t right, int64_t bottom)
+{
+    /* While a box grows, its width and height stand for the last column and row. */
+    for (int64_t v = y; v < bottom; v++) {
+        const uint8_t *row = flags + v * stride;
+        for (int64_t u = x; u < right; u++) {
+            if (!(row[u] & SENSITIVE))
+                continue;
+            box->x = at_most(box->x, u);
+            box->y = at_most(box->y, v);
+            box->width = at_least(box->width, u);
+            box->height = at_least(box->height, v);
+        }
+    }
+}
+
+/* Finds the connected areas of the mask: blocks that touch, diagonally too, are one.
+ *
+ * changed: how many pixels of each block are in the mask.
+ * of_block: is given the area of each block, -1 for none.
+ * boxes: has room for as many areas as there are blocks; largest first, tight around the pixels.
+ * Returns their number, or -1 if there is no memory for some bytes a block. */
+PUBLIC int64_t pg_find_areas(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
+                             const int32_t *changed, int32_t *of_block, Box *boxes)
+{
+    int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
+    int64_t blocks = across * down, found = 0;
+    int32_t *parents = of_block; /* until all are joined */
+    for (int64_t row = 0; row < down; row++) {
+        for (int64_t column = 0; column < across; column++) {
+            int32_t block = (int32_t)(row * across + column);
+            parents[block] = changed[block] ? block : -1;
+            if (!changed[block])
+                continue;
+            if (column && changed[block - 1])
+                join(parents, block - 1, block);
+            for (int64_t above = at_least(0, column - 1);
+                 row && above <= at_most(across - 1, column + 1); above++)
+                if (changed[(row - 1) * across + above])
+                    join(parents, (int32_t)((row - 1) * across + above), block);
+        }
+    }
+    for (int64_t block = 0; block < blocks; block++)
+        found += parents[block] == block;
+    Area *areas = malloc(at_least(1, found) * sizeof *areas);
+    int32_t *rank = malloc(at_least(1, blocks) * sizeof *rank);
+    if (!areas || !rank) {
+        free(areas);
+        free(rank);
+        return -1;
+    }
+    int32_t next = 0;
+    for (int32_t block = 0; block < blocks; block++) {
+        if (parents[block] < 0)
+            continue;
+        int32_t top = root(parents, block);
+        if (top == block) {
+            rank[block] = next;
+            areas[next++] = (Area){{INT64_MAX, INT64_MAX, -1, -1, 0}, block};
+        }
+        Box *box = &areas[rank[top]].box;
+        int64_t x = block % across * BLOCK, y = block / across * BLOCK;
+        enclose(box, flags, stride, x, y, at_most(width, x + BLOCK), at_most(height, y + BLOCK));
+        box->pixels += changed[block];
+    }
+    qsort(areas, found, sizeof *areas, by_size);
+    for (int32_t number = 0; number < found; number++) {
+        Box box = areas[number].box;
+        boxes[number] =
+            (Box){box.x, box.y, box.width - box.x + 1, box.height - box.y + 1, box.pixels};
+        rank[areas[number].block] = number;
+    }
+    /* The root of a block lies before it: from the end on, no root is overwritten too early. */
+    for (int64_t block = blocks - 1; block >= 0; block--)
+        if (parents[block] >= 0 && parents[block] != block)
+            parents[block] = root(parents, (int32_t)block);
+    for (int64_t block = 0; block < blocks; block++)
+        if (of_block[block] >= 0)
+            of_block[block] = rank[of_block[block]];
+    free(areas);
+    free(rank);
+    return found;
+}
+
+/* A flag as rows of bits, eight pixels a byte, the leftmost in the highest bit.
+ *
+ * before: so many bytes 0 at the beginning of each row, as for the filter of a PNG. */
+PUBLIC void pg_pack(const uint8_t *flags, int64_t stride, int64_t height, int64_t width, int64_t bit,
+                    int64_t before, uint8_t *packed)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    /* The sum of 2^63, 2^54 … 2^0: it moves the lowest bit of each byte to its place on top. */
+    const uint64_t to_top = 0x8040201008040201u;
+    int shift = __builtin_ctzll((uint64_t)bit);
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = flags + y * stride;
+        memset(packed, 0, before);
+        packed += before;
+        for (int64_t x = 0; x < width; x += 8) {
+            uint64_t eight = 0;
+            if (x + 8 <= width)
+                memcpy(&eight, row + x, 8);
+            else
+                memcpy(&eight, row + x, width - x);
+            *packed++ = (uint8_t)((eight >> shift & ones) * to_top >> 56);
+        }
+    }
+}
+
+static inline int64_t gather(const uint8_t *flags, int64_t flags_stride, const uint8_t *image,
+                             int64_t stride, int64_t height, int64_t width, int64_t channels,
+                             int64_t bit, uint8_t *gathered)
+{
+    int64_t found = 0;
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = flags + y * flags_stride, *pixels = image + y * stride;
+        for (int64_t x = 0; x < width; x++) {
+            uint64_t eight;
+            while (x + 8 <= width && (memcpy(&eight, row + x, 8), eight == 0))
+                x += 8;
+            if (x == width)
+                break;
+            if (row[x] & bit)
+                memcpy(gathered + found++ * channels, pixels + x * channels, channels);
+        }
+    }
+    return found;
+}
+
+/* Copies the pixels that have a flag, row by row; returns how many. channels: 3 or 4. */
+PUBLIC int64_t pg_gather(const uint8_t *flags, int64_t flags_stride, const uint8_t *image,
+                         int64_t stride, int64_t height, int64_t width, int64_t channels,
+                         int64_t bit, uint8_t *gathered)
+{
+    /* With a number that the compiler knows, a copy is two moves instead of a call. */
+    if (channels == 3)
+        return gather(flags, flags_stride, image, stride, height, width, 3, bit, gathered);
+    return gather(flags, flags_stride, image, stride, height, width, 4, bit, gathered);
+}

@@ -1,0 +1,75 @@
+/* What the engine does to every pixel, for pixelgate/engine/native.py, which calls it by ctypes.
+ *
+ * Images are rows of 8-bit channels; a stride is the distance of two rows in bytes. Whoever calls
+ * gives memory of the right size: nothing here allocates, but for what is said so, and nothing
+ * keeps a pointer. Sizes are small enough that no product of them leaves 64 bits.
+ */
+#ifndef PIXELGATE_H
+#define PIXELGATE_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "colours and rows of bits are read lowest byte first"
+#endif
+
+#define PUBLIC __attribute__((visibility("default")))
+
+/* Regions are joined in blocks of so many pixels: docs/decisions/0007. */
+enum { BLOCK = 16 };
+
+/* What is said of a pixel of the canvas. */
+enum {
+    DIFFERS = 1,     /* by any amount */
+    FAINT = 2,       /* as far apart as a recolour has to be, and not as the sensitive pass sees */
+    SENSITIVE = 4,   /* further apart than the sensitive threshold: it is in the mask */
+    STRUCTURAL = 8,  /* further apart than the structural one */
+    ONE_SIDED = 16,  /* only one of the images has it */
+};
+
+/* The opaque images as they are seen on one background, or on two. */
+typedef struct {
+    const uint8_t *base, *head; /* RGB */
+    int64_t base_stride, head_stride;
+} View;
+
+/* What was measured on one region; pixelgate.verdict says what each means. */
+typedef struct {
+    int64_t differing, structural, solid, bold, unmatched, line, one_sided;
+    double balance;
+} Evidence;
+
+/* A region: its box and its changed pixels. */
+typedef struct {
+    int64_t x, y, width, height, pixels;
+} Box;
+
+static inline uint32_t colour(const uint8_t *pixel)
+{
+    return pixel[0] | (uint32_t)pixel[1] << 8 | (uint32_t)pixel[2] << 16;
+}
+
+/* The same by one load, where the byte before the pixel or the byte behind it may be read. */
+static inline uint32_t colour_and_before(const uint8_t *pixel)
+{
+    uint32_t four;
+    memcpy(&four, pixel - 1, sizeof four);
+    return four >> 8;
+}
+
+static inline uint32_t colour_and_behind(const uint8_t *pixel)
+{
+    uint32_t four;
+    memcpy(&four, pixel, sizeof four);
+    return four & 0xFFFFFF;
+}
+
+static inline int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* An RGBA image as it is seen on a grey background, as RGB, its rows one after the other. */
+PUBLIC void pg_blend(const uint8_t *rgba, int64_t stride, int64_t height, int64_t width,
+                     int64_t level, uint8_t *rgb);
+
+#endif

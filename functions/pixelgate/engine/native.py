@@ -1,0 +1,334 @@
+"""The compiled part of the engine: what is done to every pixel, in functions/native/*.c.
+
+Python's lock is free while it works, so two threads compare two pairs at once. Arrays are passed
+as they are; a row of an image may be followed by other bytes, a pixel may not.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgate.verdict import Evidence
+
+Pixels = npt.NDArray[np.uint8]  # (height, width, 3 or 4)
+Plane = npt.NDArray[np.uint8]  # (height, width), of flags
+Counts = npt.NDArray[np.int32]  # (flags, rows of blocks, columns of blocks)
+
+BLOCK = 16
+
+
+class Flag(IntFlag):
+    """What is said of a pixel of the canvas; each also is a plane of `Counts`, in this order.
+
+    DIFFERS: by any amount. FAINT: as far apart as a recolour has to be, and not as the sensitive
+    pass sees. SENSITIVE: further apart than the sensitive threshold, so it is in the mask.
+    STRUCTURAL: further apart than the structural one. ONE_SIDED: only one image has it.
+    """
+
+    DIFFERS = 1
+    FAINT = 2
+    SENSITIVE = 4
+    STRUCTURAL = 8
+    ONE_SIDED = 16
+
+    @property
+    def plane(self) -> int:
+        """Its position in `Counts`."""
+        return self.bit_length() - 1
+
+
+View = tuple[Pixels, Pixels]  # base and head as RGB, of one size
+
+
+class _View(ctypes.Structure):
+    _fields_ = (
+        ("base", ctypes.c_void_p),
+        ("head", ctypes.c_void_p),
+        ("base_stride", ctypes.c_int64),
+        ("head_stride", ctypes.c_int64),
+    )
+
+
+_MEASURED = ("differing", "structural", "solid", "bold", "unmatched", "line", "one_sided")
+_EVIDENCE = np.dtype([(name, np.int64) for name in _MEASURED] + [("balance", np.float64)])
+
+
+@dataclass(frozen=True)
+class Areas:
+    """The connected areas of a mask, largest first; each changed pixel is in exactly one.
+
+    Two changed pixels are connected if they lie in the same or in neighbouring blocks of 16 × 16,
+    diagonal neighbours too. Boxes are tight around the pixels.
+
+    Attributes:
+        boxes: x, y, width, height and changed pixels of each area, shape (areas, 5).
+        of_block: the area of each block, -1 for none; shape (rows of blocks, columns of blocks).
+    """
+
+    boxes: npt.NDArray[np.int64]
+    of_block: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Both:
+    """Some rows of what both images have, as seen on each background.
+
+    Attributes:
+        views: base and head, once for each background.
+        top: the row of the canvas that is their first.
+    """
+
+    views: Sequence[View]
+    top: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width, _ = self.views[0][0].shape
+        return height, width
+
+
+def has(flags: Plane, flag: Flag) -> npt.NDArray[np.bool_]:
+    """Which pixels have a flag. numpy takes an enumeration for 64 bits a pixel; this does not."""
+    found: npt.NDArray[np.bool_] = flags & np.uint8(flag) != 0
+    return found
+
+
+def unequal_rows(base: Pixels, head: Pixels) -> npt.NDArray[np.bool_]:
+    """Which rows of two images of one shape differ, shape (height,)."""
+    height, width, channels = base.shape
+    found = np.empty(height, bool)
+    _library().pg_unequal_rows(
+        *_rows(base), *_rows(head), height, width * channels, found.ctypes.data
+    )
+    return found
+
+
+def hash_rows(image: Pixels) -> npt.NDArray[np.uint64]:
+    """A number for each row; equal rows have equal ones, others nearly never. Shape (height,)."""
+    height, width, channels = image.shape
+    found = np.empty(height, np.uint64)
+    _library().pg_hash_rows(*_rows(image), height, width * channels, found.ctypes.data)
+    return found
+
+
+def judge(
+    view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int, int], flags: Plane
+) -> None:
+    """Notes how far pixels lie apart.
+
+    Args:
+        view: the images.
+        rows: whether to look at a row, shape (height,).
+        least: smallest distances that count as faint, sensitive and structural.
+        flags: shape (height, width); zero in the rows that are looked at.
+    """
+    height, width, _ = view[0].shape
+    _library().pg_judge(
+        _views([view]), height, width, np.ascontiguousarray(rows).ctypes.data, *least, *_rows(flags)
+    )
+
+
+def leave_out_smoothed(view: View, flags: Plane) -> None:
+    """Takes smoothed edges out of the sensitive and the structural plane, as odiff does."""
+    height, width, _ = view[0].shape
+    _library().pg_leave_out_smoothed(_views([view]), height, width, *_rows(flags))
+
+
+def unite(flags: Plane, others: Plane) -> None:
+    """Adds to a plane what was found on another background."""
+    _library().pg_unite(*_rows(flags), *_rows(others), *flags.shape)
+
+
+def blend(image: Pixels, level: int) -> Pixels:
+    """An RGBA image as seen on a grey background of that level, shape (height, width, 3)."""
+    height, width, _ = image.shape
+    seen = np.empty((height, width, 3), np.uint8)
+    _library().pg_blend(*_rows(image), height, width, level, seen.ctypes.data)
+    return seen
+
+
+def without_alpha(image: Pixels, into: Pixels) -> bool:
+    """Writes a contiguous RGBA image as RGB; false if anything shines through it."""
+    return bool(
+        _library().pg_drop_useless_alpha(image.ctypes.data, image.size // 4, into.ctypes.data)
+    )
+
+
+def count_blocks(flags: Plane) -> Counts:
+    """How many pixels of each block have each flag; blocks at the edges may reach past it."""
+    height, width = flags.shape
+    counts = np.empty((len(Flag), -(-height // BLOCK), -(-width // BLOCK)), np.int32)
+    _library().pg_count_blocks(*_rows(flags), height, width, counts.ctypes.data)
+    return counts
+
+
+def find_areas(flags: Plane, counts: Counts) -> Areas:
+    """The connected areas of the mask."""
+    changed = counts[Flag.SENSITIVE.plane]
+    of_block = np.empty(changed.shape, np.int32)
+    boxes = np.empty((np.count_nonzero(changed), 5), np.int64)
+    found = _library().pg_find_areas(
+        *_rows(flags), *flags.shape, changed.ctypes.data, of_block.ctypes.data, boxes.ctypes.data
+    )
+    return Areas(boxes[: _done(found)], of_block)
+
+
+def measure(flags: Plane, both: Both, counts: Counts, areas: Areas) -> list[Evidence]:
+    """What was measured on each area.
+
+    Args:
+        flags: of the canvas.
+        both: all rows of the mask that both images have, with two rows around each.
+        counts: of the flags.
+        areas: of the mask.
+    """
+    found = np.empty(len(areas.boxes), _EVIDENCE)
+    _done(
+        _library().pg_measure(
+            *_rows(flags),
+            *flags.shape,
+            _views(both.views),
+            len(both.views),
+            both.top,
+            *both.size,
+            counts.ctypes.data,
+            areas.of_block.ctypes.data,
+            len(found),
+            found.ctypes.data,
+        )
+    )
+    names = (*_MEASURED, "balance")
+    return [
+        Evidence(**dict(zip(names, (*one[:-1], round(one[-1], 3)), strict=True)))
+        for one in found.tolist()
+    ]
+
+
+def count_recoloured(flags: Plane, both: Both, counts: Counts) -> int:
+    """How many faint pixels have one colour all around them; arguments as of `measure`."""
+    return _done(
+        _library().pg_count_recoloured(
+            *_rows(flags),
+            *flags.shape,
+            _views(both.views),
+            len(both.views),
+            both.top,
+            *both.size,
+            counts.ctypes.data,
+        )
+    )
+
+
+def textured(image: Pixels, levels: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """Which blocks show something on any background, shape (rows of blocks, columns of blocks)."""
+    height, width, channels = image.shape
+    across = -(-width // BLOCK)
+    shows = np.zeros((-(-height // BLOCK), across), bool)
+    row, low, high = (np.empty(3 * n, np.uint8) for n in (width, across, across))
+    rooms = tuple(room.ctypes.data for room in (row, low, high, shows))
+    for level in levels:
+        _library().pg_find_texture(*_rows(image), height, width, channels, level, *rooms)
+    return shows
+
+
+def pack(flags: Plane, flag: Flag, before: int = 0) -> npt.NDArray[np.uint8]:
+    """A flag as rows of bits, each after so many zero bytes; shape (height, bytes)."""
+    height, width = flags.shape
+    packed = np.empty((height, before + -(-width // 8)), np.uint8)
+    _library().pg_pack(*_rows(flags), height, width, flag, before, packed.ctypes.data)
+    return packed
+
+
+def gather(flags: Plane, flag: Flag, image: Pixels, into: Pixels) -> int:
+    """Copies the pixels of an image that have a flag, row by row, and returns how many.
+
+    Args:
+        flags: shape (height, width).
+        flag: which.
+        image: shape (height, width, channels).
+        into: shape (pixels, channels), contiguous; has room for all of them.
+    """
+    height, width, channels = image.shape
+    return int(
+        _library().pg_gather(
+            *_rows(flags), *_rows(image), height, width, channels, flag, into.ctypes.data
+        )
+    )
+
+
+def _rows(image: npt.NDArray[Any]) -> tuple[int, int]:
+    """Where an image begins, and how many bytes its rows are apart."""
+    pixel = image.strides[1:]
+    close = (image.shape[2], 1) if image.ndim == 3 else (1,)
+    # Where there is only one of something, or nothing, numpy says any distance.
+    if pixel != close and image.size and not image[:1].flags.c_contiguous:
+        raise ValueError(f"pixels of {image.shape} lie {pixel} bytes apart")
+    return image.__array_interface__["data"][0], image.strides[0]
+
+
+def _views(views: Sequence[View]) -> ctypes.Array[_View]:
+    found = []
+    for base, head in views:
+        if base.shape != head.shape or base.shape[2] != 3:
+            raise ValueError(f"{base.shape} and {head.shape} are not two RGB images of one size")
+        (first, stride), (second, other) = _rows(base), _rows(head)
+        found.append(_View(first, second, stride, other))
+    return (_View * len(found))(*found)
+
+
+def _done(answer: int) -> int:
+    if answer < 0:
+        raise MemoryError
+    return answer
+
+
+_POINTER, _SIZE = ctypes.c_void_p, ctypes.c_int64
+_IMAGE = (_POINTER, _SIZE)
+_BOTH = (ctypes.POINTER(_View), _SIZE, _SIZE, _SIZE, _SIZE)
+_SIGNATURES: dict[str, tuple[Any, ...]] = {
+    "pg_unequal_rows": (_IMAGE, _IMAGE, _SIZE, _SIZE, _POINTER),
+    "pg_hash_rows": (_IMAGE, _SIZE, _SIZE, _POINTER),
+    "pg_judge": (ctypes.POINTER(_View), _SIZE, _SIZE, _POINTER, *(_SIZE,) * 3, _IMAGE),
+    "pg_leave_out_smoothed": (ctypes.POINTER(_View), _SIZE, _SIZE, _IMAGE),
+    "pg_unite": (_IMAGE, _IMAGE, _SIZE, _SIZE),
+    "pg_blend": (_IMAGE, _SIZE, _SIZE, _SIZE, _POINTER),
+    "pg_drop_useless_alpha": (_POINTER, _SIZE, _POINTER),
+    "pg_count_blocks": (_IMAGE, _SIZE, _SIZE, _POINTER),
+    "pg_find_areas": (_IMAGE, _SIZE, _SIZE, _POINTER, _POINTER, _POINTER),
+    "pg_measure": (_IMAGE, _SIZE, _SIZE, _BOTH, _POINTER, _POINTER, _SIZE, _POINTER),
+    "pg_count_recoloured": (_IMAGE, _SIZE, _SIZE, _BOTH, _POINTER),
+    "pg_find_texture": (_IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 4),
+    "pg_pack": (_IMAGE, *(_SIZE,) * 4, _POINTER),
+    "pg_gather": (_IMAGE, _IMAGE, *(_SIZE,) * 4, _POINTER),
+}
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Loads it once; every function answers a number of 64 bits."""
+    path = Path(__file__).with_name(f"native-{platform.machine()}.so")
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise RuntimeError(
+            f"{path} cannot be loaded: {error}; in a checkout, `make setup` builds it"
+        ) from error
+    for name, signature in _SIGNATURES.items():
+        function = getattr(library, name)
+        function.argtypes = tuple(
+            chain.from_iterable(a if isinstance(a, tuple) else (a,) for a in signature)
+        )
+        function.restype = ctypes.c_int64
+    return library

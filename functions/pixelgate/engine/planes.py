@@ -1,0 +1,114 @@
+"""Where two images on a canvas differ: one plane of flags, from their rows to the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgate.engine import native
+from pixelgate.engine.canvas import Canvas
+from pixelgate.engine.native import Both, Flag, Plane, View
+from pixelgate.engine.pixels import Rgb, Rgba, is_opaque, on_background
+from pixelgate.engine.rooms import Rooms
+from pixelgate.engine.yiq import least
+from pixelgate.policy import Policy, Rectangle
+
+# odiff judges a pixel by its neighbours' neighbours: with two rows kept around each row in
+# question, a part of the image gives the very pixels that the whole gives.
+_MARGIN = 2
+WHITE, BLACK = 255, 0
+_ALONE = Flag.DIFFERS | Flag.SENSITIVE | Flag.STRUCTURAL | Flag.ONE_SIDED
+
+# Looks at smoothed edges again: the images, the flags with them and those without.
+Check = Callable[[View, Plane, Plane], None]
+
+
+@dataclass(frozen=True)
+class Planes:
+    """What was found on a canvas.
+
+    Attributes:
+        flags: of each pixel, shape (height, width).
+        both: the rows in which anything differs, as far as both images have them, with two more
+            around.
+        levels: grey levels of the backgrounds on which the images were compared.
+    """
+
+    flags: Plane
+    both: Both
+    levels: tuple[int, ...]
+
+
+def find(canvas: Canvas, policy: Policy, rooms: Rooms, check: Check | None = None) -> Planes:
+    """Compares two images, each pixel with the one in the same place.
+
+    On white, and on black too if anything shines through: what looks the same on both looks the
+    same on every background, because blending is linear. odiff itself blends on white and would
+    not see white turn half transparent.
+
+    Args:
+        canvas: what was laid out.
+        policy: the thresholds.
+        rooms: where the flags may lie.
+        check: is shown what was taken for smoothed edges.
+    """
+    base, head = canvas.base, canvas.head
+    levels = (WHITE,) if is_opaque(base) and is_opaque(head) else (WHITE, BLACK)
+    flags = rooms.zeros("flags", canvas.shape)
+    height, width, _ = base.shape
+    rows = slice(*_around(canvas.unequal_rows | canvas.one_sided_rows[:height]))
+    views = [(on_background(base[rows], n), on_background(head[rows], n)) for n in levels]
+    one = flags[rows, :width]
+    _compare(views[0], canvas.unequal_rows[rows], policy, one, check)
+    for view in views[1:]:
+        other = rooms.zeros("flags on the other background", one.shape)
+        _compare(view, canvas.unequal_rows[rows], policy, other, check)
+        native.unite(one, other)
+    flags[canvas.one_sided_rows] = _ALONE
+    flags[:, width:] = _ALONE
+    return Planes(flags, Both(views, rows.start), levels)
+
+
+def clear(flags: Plane, boxes: tuple[Rectangle, ...], rows: npt.NDArray[np.intp]) -> None:
+    """Clears what lies inside these boxes; they may reach past the canvas.
+
+    Args:
+        flags: is changed in place.
+        boxes: in the rows that a person sees.
+        rows: for each row of the canvas which one that is, shape (height,).
+    """
+    for box in boxes:
+        inside = (rows >= box.y) & (rows < box.y + box.height)
+        flags[inside, box.x : box.x + box.width] = 0
+
+
+def _compare(
+    view: tuple[Rgb | Rgba, Rgb | Rgba],
+    rows: npt.NDArray[np.bool_],
+    policy: Policy,
+    flags: Plane,
+    check: Check | None,
+) -> None:
+    """Sets the flags of two images on one background."""
+    limits = (
+        least(policy.noise.recolour_threshold),
+        least(policy.sensitive_threshold),
+        least(policy.structural_threshold),
+    )
+    native.judge(view, rows, limits, flags)
+    if policy.antialiasing:
+        before = flags.copy() if check else flags
+        native.leave_out_smoothed(view, flags)
+        if check:
+            check(view, before, flags)
+
+
+def _around(rows: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """From the first of these rows to behind the last, and the margin; nothing if there is none."""
+    places = np.flatnonzero(rows)
+    if not places.size:
+        return 0, 0
+    return max(0, int(places[0]) - _MARGIN), min(len(rows), int(places[-1]) + 1 + _MARGIN)

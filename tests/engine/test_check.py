@@ -114,6 +114,41 @@ def test_where_odiff_says_otherwise_its_word_counts_from_then_on(
     assert "odiff judges smoothed edges otherwise" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("rows", "trusted"),
+    [
+        pytest.param(200, False, id="the whole picture"),
+        pytest.param(20, False, id="the rows around what is wrong"),
+        pytest.param(5, True, id="only rows above it"),
+    ],
+)
+def test_of_a_large_pair_only_the_first_rows_are_checked(
+    server: Counting, monkeypatch: pytest.MonkeyPatch, rows: int, trusted: bool
+) -> None:
+    """What is wrong lies in the sixth row; the first that differs is the third."""
+    with OdiffDiffer(server, check_every=None) as differ:
+        [right] = diffs(differ, 1)
+    monkeypatch.setattr("pixelgate.engine.differ._CHECKED_PIXELS", 200 * rows)
+    monkeypatch.setattr(native, "leave_out_smoothed", wrong(one_less))
+    with OdiffDiffer(server) as differ:
+        assert (diffs(differ, 1) == [right]) == (not trusted)
+    assert server.asked == (2 if rows == 20 else 1)
+
+
+@pytest.mark.parametrize("pixels", [1, 1_000, 4_000, 20_000, 39_999])
+def test_a_part_that_is_checked_agrees_wherever_it_ends(
+    server: Counting,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    pixels: int,
+) -> None:
+    monkeypatch.setattr("pixelgate.engine.differ._CHECKED_PIXELS", pixels)
+    with OdiffDiffer(server) as differ:
+        diffs(differ, 1)
+    assert server.asked == 1
+    assert caplog.text == ""
+
+
 def test_a_pair_that_odiff_fails_on_is_errored_and_the_next_one_is_checked(
     server: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

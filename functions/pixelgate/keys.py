@@ -11,6 +11,8 @@ from pixelgate.errors import BadManifest
 
 # The base of a comparison that has none; ids of builds may not begin with "@".
 NO_BASE = "@none"
+# Builds of forks have ids that begin with it.
+FORK = "fork."
 
 _MANIFEST = re.compile(r"uploads/([^/]+)/([^/]+)/manifest\.json")
 _ID_MAX_BYTES = 255
@@ -63,6 +65,11 @@ def check_id(value: str, what: str) -> str:
             "or hold '/' or an unprintable character"
         )
     return value
+
+
+def is_trusted(build: BuildId) -> bool:
+    """Whether a build may ever be a baseline. The role of forks can put only under `fork.*`."""
+    return not build.build.startswith(FORK)
 
 
 def upload_of(key: str) -> BuildId | None:

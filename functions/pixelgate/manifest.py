@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pixelgate.errors import BadManifest
 from pixelgate.keys import BuildId, check_id
-from pixelgate.manifest_schema import ImageFields, ManifestFields, in_words, warnings_of
+from pixelgate.manifest_schema import ImageFields, ManifestFields, Shard, in_words, warnings_of
 from pixelgate.policies import Policies, overridden
 from pixelgate.policy import Policy
 from pixelgate.strict_json import check_encodable, read_object
@@ -43,6 +43,19 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Landed:
+    """What git tells of a commit that a pull request became when it was merged.
+
+    Attributes:
+        tree: hash of the commit's tree.
+        pull_request: number of the pull request, as its title ends on it.
+    """
+
+    tree: str | None = None
+    pull_request: str | None = None
+
+
+@dataclass(frozen=True)
 class BuildManifest:
     """A valid manifest.
 
@@ -58,6 +71,15 @@ class BuildManifest:
         policy: the built-in policy with the manifest's defaults on it.
         images: name to image.
         warnings: fields nobody knows, in words for a person.
+        base_branch: the branch that the change will be merged into.
+        ancestors: commits before the base, the nearest one first.
+        tree: hash of the head commit's tree.
+        landed: what git tells of base_commit and its ancestors, by commit.
+        pull_request: its number.
+        ci_url: where the CI job is looked at.
+        shard: which part of a build this is, if it is one.
+        plain: the images lie beside the manifest and have yet to be taken in.
+        allow_empty: whether it is meant if there is none.
     """
 
     id: BuildId
@@ -70,6 +92,20 @@ class BuildManifest:
     policy: Policy
     images: Mapping[str, Image]
     warnings: tuple[str, ...] = ()
+    base_branch: str | None = None
+    ancestors: tuple[str, ...] = ()
+    tree: str | None = None
+    landed: Mapping[str, Landed] = field(default_factory=dict)
+    pull_request: str | None = None
+    ci_url: str | None = None
+    shard: Shard | None = None
+    plain: bool = False
+    allow_empty: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether it lacks snapshots of its suite, as far as anybody can tell."""
+        return self.selective and not (self.all_names and self.all_names <= self.images.keys())
 
     def hashes(self) -> dict[str, str]:
         """Name to sha256."""
@@ -116,10 +152,12 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
         ("commit", parsed.commit),
         ("base_commit", parsed.base_commit),
         ("base_build", parsed.base_build),
+        *(("ancestors", ancestor) for ancestor in parsed.ancestors),
     ):
         if named is not None:
             check_id(named, what)
-    for name in (*parsed.images, *(parsed.all_names or ())):
+    images = parsed.images or {}
+    for name in (*images, *(parsed.all_names or ())):
         check_name(name)
     check_encodable(fields, body)
     selective = parsed.all_names is not None if parsed.selective is None else parsed.selective
@@ -133,9 +171,26 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
         selective=selective,
         all_names=frozenset(parsed.all_names) if parsed.all_names and selective else None,
         policy=policies.default,
-        images={name: _image(name, entry, policies) for name, entry in parsed.images.items()},
+        images={name: _image(name, entry, policies) for name, entry in images.items()},
         warnings=_first(list(warnings_of(parsed))),
+        base_branch=parsed.base_branch,
+        ancestors=tuple(parsed.ancestors),
+        tree=parsed.tree,
+        landed={
+            commit: Landed(said.tree, _number(said.pull_request))
+            for commit, said in parsed.landed.items()
+        },
+        pull_request=_number(parsed.pull_request),
+        ci_url=parsed.ci_url,
+        shard=parsed.shard,
+        plain=parsed.images is None,
+        allow_empty=parsed.allow_empty,
     )
+
+
+def _number(pull_request: str | int | None) -> str | None:
+    """5 and "#5" are the same pull request."""
+    return None if pull_request is None else str(pull_request).removeprefix("#")
 
 
 def _first(warnings: list[str]) -> tuple[str, ...]:

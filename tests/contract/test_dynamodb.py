@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from pixelgate.adapters.dynamodb import DynamoLedger
 from pixelgate.errors import ErrorCode, LeaseLost
 from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.record import BuildRecord, Failure, Result
+from pixelgate.record import BuildRecord, Failure, Lookup, Result
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -71,7 +71,7 @@ def test_layout_of_the_table(items: Items, ledger: DynamoLedger) -> None:
     ledger.register(B1)
     ledger.claim(ID, "because", "e1", 1000.0, 1090.5)
     found = items()
-    assert len(found) == 3
+    assert len(found) == 3  # build, entry of its commit, comparison; no branch is named
     assert all(item["pk"] == {"S": "shop"} for item in found.values())
     [comparison] = [item for item in found.values() if "execution" in item]
     assert comparison["lease_until"] == {"N": "1090.5"}
@@ -147,10 +147,15 @@ def test_every_read_of_the_table_itself_sees_the_last_write(
     try:
         ledger.register(B1)
         ledger.builds_at("shop", "c1")
+        list(ledger.builds_by("shop", Lookup.TREE, "7ee"))
+        ledger.waiting("shop", ["commit:c1"])
         ledger.comparison(ID)
     finally:
         dynamodb.meta.events.unregister("provide-client-params.dynamodb", note)
-    assert reads == [("Query", True), ("GetItem", True), ("GetItem", True)]
+    assert {consistent for _, consistent in reads} == {True}
+    assert [name for name, _ in reads] == [
+        "GetItem", "Query", "GetItem", "Query", "Query", "GetItem",
+    ]  # fmt: skip
 
 
 def test_error_that_is_no_refused_condition_is_raised(dynamodb: DynamoDBClient) -> None:

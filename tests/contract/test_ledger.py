@@ -172,7 +172,7 @@ def test_a_build_is_complete_once_that_is_noted(ledger: Ledger) -> None:
     build = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0)
     assert ledger.register(build).complete is False
     ledger.complete(build.id)
-    assert ledger.build(build.id) == replace(build, complete=True)
+    assert ledger.build(build.id) == replace(build, complete=True, arrived=True)
     assert ledger.register(build).complete is True  # a second delivery forgets nothing
     ledger.choose_baseline(build.id, Baseline("b0", "because"))
     assert ledger.builds_at("shop", "c1")[0].complete is True

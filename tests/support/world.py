@@ -47,9 +47,10 @@ class ScriptedDiffers:
     size: int = 2
     calls: list[tuple[bytes, bytes]] = field(default_factory=list)
 
-    def inspect(self, image: bytes) -> None:
+    def inspect(self, image: bytes) -> tuple[int, int]:
         if image.startswith(b"garbage"):
             raise ImageFault(FaultCode.UNREADABLE, "the file is no PNG, JPEG or WebP image")
+        return 10, 1
 
     def diff(
         self, base: bytes, head: bytes, policy: Policy, wanted: Callable[[], bool] = lambda: True

@@ -37,8 +37,20 @@ def accept(build: BuildId, objects: Objects, ledger: Ledger, now: float) -> Acce
     except TooLarge as error:
         raise BadManifest(str(error)) from error
     manifest = parse(body, build)
+    if manifest.plain or (manifest.shard and manifest.shard.total != 1):
+        raise BadManifest("images: plain uploads and shards are not supported by this version")
     record = ledger.register(
-        BuildRecord(build, manifest.commit, hashlib.sha256(body).hexdigest(), created=now)
+        BuildRecord(
+            build,
+            manifest.commit,
+            hashlib.sha256(body).hexdigest(),
+            created=now,
+            branch=manifest.branch,
+            pull_request=manifest.pull_request,
+            tree=manifest.tree,
+            trusted=keys.is_trusted(build),
+            selective=manifest.partial,
+        )
     )
     try:
         objects.replace(keys.accepted_manifest(build), body, "application/json", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -56,10 +56,6 @@ class Choice:
     kind: Kind
     distance: int | None = None
     passed_over: tuple[PassedOver, ...] = ()
-
-    def short(self) -> Choice:
-        """With no more candidates than a person reads."""
-        return replace(self, passed_over=self.passed_over[:MAX_PASSED_OVER])
 
     def as_json(self) -> dict[str, Any]:
         """The field `baseline` of comparison.json and status.json."""

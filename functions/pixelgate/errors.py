@@ -101,7 +101,7 @@ class Incurable(ComparisonFailed):
     """No later attempt can succeed."""
 
 
-class BaseMissing(Curable):
+class BaseMissing(Incurable):
     """The base that the manifest names did not come in time, and nothing can stand in for it."""
 
     code = ErrorCode.BASE_MISSING

@@ -203,6 +203,40 @@ class ManifestFields(_Model):
         return self
 
 
+class TakenInImage(ImageFields):
+    """An image of a plain upload: we have read it, and could not always tell its size."""
+
+    width: Pixels | None = None  # type: ignore[assignment]
+    height: Pixels | None = None  # type: ignore[assignment]
+
+
+class AcceptedFields(ManifestFields):
+    """What we write of a build that came plain or in shards, beside what CI may say.
+
+    Attributes:
+        upload_sha256: stands for the manifest and everything that lay beside it.
+        notes: what a person should know of how the build was put together.
+    """
+
+    images: dict[str, TakenInImage] | None = None  # type: ignore[assignment]
+    upload_sha256: Sha256 | None = None
+    notes: list[str] = []
+
+    @classmethod
+    def ours(cls) -> set[str]:
+        """Fields that CI may not write."""
+        return cls.model_fields.keys() - ManifestFields.model_fields.keys()
+
+
+class FinalizeFields(_Model):
+    """What says that every shard of a build has been uploaded."""
+
+    schema_version: int = 1
+    project: str
+    build: str
+    total: Annotated[int, Field(ge=1, le=MAX_SHARDS)] | None = None
+
+
 def in_words(error: ValidationError) -> str:
     """Every problem with its place and its rule, the first ten of them."""
     problems = error.errors(include_url=False)

@@ -116,7 +116,9 @@ def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
         limits=Limits(
             lease=float(environ.get("PIXELGATE_LEASE_SECONDS", Limits.lease)),
             max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
+            grace=float(environ.get("PIXELGATE_BASE_GRACE_SECONDS", Limits.grace)),
         ),
+        baseline_branches=_names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches),
     )
 
 
@@ -124,7 +126,9 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
     """Delivers a build to the compare function once more, asynchronously."""
     import boto3
 
-    client, function = boto3.client("lambda"), environ["PIXELGATE_COMPARE_FUNCTION"]
+    client = boto3.client("lambda")
+    # The compare function calls itself: Lambda tells it its own name.
+    function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
     def resume(build: BuildId) -> None:
         event = {"resume": {"project": build.project, "build": build.build}}
@@ -145,11 +149,19 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
         objects=records.objects,
         ledger=records.ledger,
         limits=records.limits,
+        baseline_branches=records.baseline_branches,
+        resume=resume_by_lambda(environ),
         pool=make_pool(engine),
         engine=engine.label,
         render=render,
         stage=stage,
     )
+
+
+def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Names with commas between them."""
+    said = environ.get(name)
+    return default if said is None else tuple(n.strip() for n in said.split(",") if n.strip())
 
 
 def _dotted(version: tuple[int, ...]) -> str:

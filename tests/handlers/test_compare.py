@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from PIL import Image
 
 from handlers.conftest import EVENTS, Account, Context, event
 from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.errors import HeldByOther
+from pixelgate.keys import NO_BASE, BuildId, ComparisonId
 
 WEB = BuildId("web", "4f2a9c1d")
 
@@ -114,14 +116,17 @@ def test_one_record_that_wants_a_retry_does_not_hold_up_the_others(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     docs, last = BuildId("docs", "8c01be77"), BuildId("web", "b7730e52")
-    account.upload(WEB, {"a.png": png(1)}, base_build="not-there")
+    account.upload(WEB, {"a.png": png(1)})
     account.upload(docs, {"a.png": png(1)})
     account.upload(last, {"a.png": png(1)})
-    with pytest.raises(Exception, match="base_build not-there has no build"):
+    held = ComparisonId(WEB.project, WEB.build, NO_BASE)
+    ledger = account.compare.service().ledger
+    ledger.claim(held, "held", "another-worker", time.time(), time.time() + 90)
+    with pytest.raises(HeldByOther, match="another-worker"):
         account.compare.handler(event("s3-several-records.json"), Context())
     assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
-    assert account.status(WEB)["state"] == "PROCESSING"
-    assert metrics_in(capsys.readouterr().out)["ComparisonsRetried"] == 1
+    assert ledger.comparison(held).state == "PROCESSING"
+    assert metrics_in(capsys.readouterr().out)["DuplicateDeliveries"] == 1
 
 
 @pytest.mark.parametrize(

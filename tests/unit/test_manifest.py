@@ -11,8 +11,8 @@ import pytest
 
 from pixelgate import manifest, manifest_schema
 from pixelgate.errors import BadManifest
-from pixelgate.keys import BuildId
-from pixelgate.manifest import BuildManifest, Image, Landed, check_name, parse
+from pixelgate.keys import BuildId, ShardId
+from pixelgate.manifest import BuildManifest, Image, Landed, check_name, parse, parse_finalize
 from pixelgate.manifest_schema import Shard
 from pixelgate.policy import Policy, Rectangle
 from support.manifests import BUILD, body, digest, entry, fields
@@ -111,6 +111,61 @@ def test_full_manifest_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        pytest.param({"index": 2, "total": 4}, None, id="as its key"),
+        pytest.param({"index": 2, "total": 4, "id": "b1"}, None, id="its id is the build's"),
+        pytest.param(
+            None, "shard: Field required, as its key says that it is shard 2 of 4", id="none"
+        ),
+        pytest.param(
+            {"index": 1, "total": 4},
+            "shard: the manifest says shard 1 of 4, its key says shard 2 of 4",
+            id="another index",
+        ),
+        pytest.param(
+            {"index": 2, "total": 0},
+            "shard: the manifest says shard 2, its key says shard 2 of 4",
+            id="another total",
+        ),
+        pytest.param(
+            {"index": 2, "total": 4, "id": "b2"},
+            "shard.id: the manifest says 'b2', its key 'b1'",
+            id="another build",
+        ),
+    ],
+)
+def test_a_shard_and_its_key_agree(said: Any, message: str | None) -> None:
+    raw = body(shard=said)
+    if message is None:
+        assert parse(raw, BUILD, ShardId(2, 4)).shard == Shard(**said)
+        return
+    with pytest.raises(BadManifest) as caught:
+        parse(raw, BUILD, ShardId(2, 4))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("raw", "total"),
+    [
+        pytest.param({}, None, id="no total"),
+        pytest.param({"total": 4}, 4, id="a total"),
+        pytest.param({"total": 0}, "total: ", id="a total of 0"),
+        pytest.param({"build": "b2"}, "build: the manifest says 'b2'", id="another build"),
+        pytest.param({"project": ...}, "project: Field required", id="no project"),
+    ],
+)
+def test_finalize(raw: dict[str, Any], total: int | str | None) -> None:
+    said = {"schema_version": 1, "project": "shop", "build": "b1", **raw}
+    raw_body = json.dumps({k: v for k, v in said.items() if v is not ...}).encode()
+    if isinstance(total, str):
+        with pytest.raises(BadManifest, match=total):
+            parse_finalize(raw_body, BUILD)
+    else:
+        assert parse_finalize(raw_body, BUILD) == total
+
+
+@pytest.mark.parametrize(
     ("changes", "partial"),
     [
         pytest.param({}, False, id="a full build"),
@@ -134,8 +189,6 @@ def test_what_lacks_snapshots_is_partial(changes: dict[str, Any], partial: bool)
         pytest.param({"schema_version": 2}, False, id="schema version 2"),
         pytest.param({"schema_version": "1"}, False, id="schema version as text"),
         pytest.param({"shard": {"index": 1, "total": 1}}, True, id="one shard"),
-        pytest.param({"shard": {"index": 1, "total": 2}}, True, id="two shards"),
-        pytest.param({"shard": {"index": 3, "total": 0}}, True, id="nobody knows how many shards"),
         pytest.param({"shard": {"index": 3, "total": 2}}, False, id="shard 3 of 2"),
         pytest.param({"images": ...}, True, id="a plain upload"),
         pytest.param({"landed": {"c": {}}}, True, id="nothing known of what landed"),
@@ -243,6 +296,19 @@ def test_limits(changes: dict[str, Any], accepted: bool) -> None:
             {"shard": {"index": 3, "total": 2}},
             "shard: index 3 is more than total 2",
             id="a shard too many",
+        ),
+        pytest.param(
+            {"shard": {"index": 1, "total": 2}},
+            "shard: the manifest of a shard lies under uploads/shop/b1/shards/1-of-2/manifest.json",
+            id="a shard that lies where a whole build does",
+        ),
+        pytest.param(
+            {"notes": []}, "notes: only pixelgate itself writes this field", id="a field of ours"
+        ),
+        pytest.param(
+            {"upload_sha256": "0" * 64},
+            "upload_sha256: only pixelgate itself writes this field",
+            id="another field of ours",
         ),
         pytest.param(
             {"images": {}},

@@ -9,13 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pixelgate.errors import FaultCode, ImageFault, NotFound, TooLarge, WriteConflict
+from pixelgate.manifest import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from pixelgate.ports import Listed
-
-IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"})
-# Pictures that we do not compare. They are listed all the same, so that none is lost in silence.
-FOREIGN_SUFFIXES = frozenset(
-    {".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".svg", ".pdf"}
-)
 
 _BEING_WRITTEN = ".pg"
 

@@ -19,6 +19,7 @@ from pixelgate.pipeline.receive import Collecting, receive
 from pixelgate.pipeline.run import Outcome, compare_build
 from pixelgate.pipeline.service import Limits, Service
 from pixelgate.policy import Policy
+from pixelgate.ports import Renderer
 from pixelgate.record import ComparisonRecord, Review
 from pixelgate.report import render
 from pixelgate.verdict import Evidence
@@ -74,6 +75,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     differs: ScriptedDiffers = field(default_factory=ScriptedDiffers)
     limits: Limits = field(default_factory=Limits)
+    render: Renderer = render
     resumed: list[BuildId] = field(default_factory=list)
     _executions: Any = field(default_factory=lambda: itertools.count(1))
     _lock: Any = field(default_factory=threading.Lock)
@@ -84,7 +86,7 @@ class World:
             ledger=self.ledger,
             pool=self.differs,
             engine=("odiff", "4.5.0"),
-            render=render,
+            render=self.render,
             limits=self.limits,
             resume=self.resumed.append,
             clock=self.clock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ class MemoryObjects:
         """Objects by key."""
         with self._lock:
             found = [
-                Listed(key, len(body), str(self._versions[key]))
+                Listed(key, len(body), hashlib.sha256(body).hexdigest())
                 for key, body in sorted(self.objects.items())
                 if key.startswith(prefix)
             ]

@@ -75,9 +75,10 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: Service) -> Acc
         raise BuildConflict(f"{build} was uploaded before with other images or another manifest")
     taken = take_in(body, manifest, beside, objects, service.pool)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
-    if taken.whole:
-        service.ledger.complete(build)  # every image was read and hashed a moment ago
-    return accepted
+    if not taken.whole:
+        return accepted
+    service.ledger.complete(build)  # every image was read and hashed a moment ago
+    return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))
 
 
 def _register(manifest: BuildManifest, body: bytes, service: Service) -> Accepted:

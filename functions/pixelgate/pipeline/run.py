@@ -223,7 +223,9 @@ class _Delivery:
                 f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
                 "nothing else. Upload it, then write this build's manifest once more"
             )
-        if not self.accepted.record.arrived:
+        if self.accepted.record.arrived:
+            wake_heads(manifest.id, service)
+        else:
             self._arrive(make_plan(manifest, None, service.engine_label), False, lease)
         until = claim.wait_until or claim.created + service.limits.grace
         record = service.ledger.wait(claim, missing.topics, until, service.clock())

@@ -65,7 +65,7 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Objects, pool: DifferPoo
     closed = _closed(build, objects)
     if closed and shard not in closed.shards:
         raise BadManifest(
-            f"{shard.words} came after the build was closed with "
+            "it came after the build was closed with "
             f"{_listed([s.index for s in closed.shards])}; upload all of them under a new id"
         )
     if beside:

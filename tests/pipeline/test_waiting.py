@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline.run import Duplicate, Failed, Published, Waiting
 from pixelgate.pipeline.sweep import Action, sweep
 from pixelgate.record import State
@@ -174,6 +174,16 @@ def test_the_grace_is_a_setting(world: World) -> None:
     assert sweep(world.service(), world.resumed.append) == []
     world.clock.sleep(2)
     assert [s.action for s in sweep(world.service(), world.resumed.append)] == [Action.END_WAIT]
+
+
+def test_the_sweep_of_every_minute_ends_waits_and_leaves_the_dead_alone(world: World) -> None:
+    world.compare(upload_head(world))
+    dead = world.ledger.claim(ComparisonId(PROJECT, "x", "y"), "", "e", world.clock(), 0.0)
+    world.clock.sleep(world.limits.grace + 1)
+    swept = sweep(world.service(), world.resumed.append, waits_only=True)
+    assert [(s.record.id.head, s.action) for s in swept] == [("head", Action.END_WAIT)]
+    swept = sweep(world.service(), world.resumed.append)
+    assert [(s.record.id, s.action) for s in swept] == [(dead.id, Action.RESUME)]
 
 
 def test_a_base_that_comes_with_the_end_of_the_grace_is_used(world: World) -> None:

@@ -40,7 +40,7 @@ OBJECT_WRITES = [
         ("CompareRole", "s3:PutObject", STATUS, True),
         ("CompareRole", "s3:PutObject", REPORT, True),
         ("CompareRole", "s3:PutObject", MASK, True),
-        ("CompareRole", "s3:PutObject", IMAGE, False),
+        pytest.param("CompareRole", "s3:PutObject", IMAGE, True, id="takes in plain images"),
         ("CompareRole", "s3:PutObject", REVIEW, False),
         ("CompareRole", "s3:DeleteObject", MASK, False),
         ("CompareRole", "s3:ListBucket", BUCKET, True),
@@ -52,7 +52,10 @@ OBJECT_WRITES = [
         ("CompareRole", "dynamodb:DeleteItem", TABLE, False),
         ("CompareRole", "dynamodb:Scan", TABLE, False),
         ("CompareRole", "sqs:SendMessage", "${FailedEvents.Arn}", True),
-        ("CompareRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        pytest.param(
+            "CompareRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", True, id="wakes heads"
+        ),
+        ("CompareRole", "lambda:InvokeFunction", "${SweepFunction.Arn}", False),
         ("CompareRole", "logs:PutLogEvents", "${CompareLogs.Arn}", True),
         ("CompareRole", "logs:PutLogEvents", "${SweepLogs.Arn}", False),
         ("CompareRole", "logs:CreateLogGroup", "${CompareLogs.Arn}", False),
@@ -66,6 +69,7 @@ OBJECT_WRITES = [
         ("SweepRole", "s3:GetObject", STATUS, True),
         ("SweepRole", "s3:PutObject", STATUS, True),
         ("SweepRole", "s3:PutObject", REPORT, False),
+        ("SweepRole", "s3:PutObject", IMAGE, False),
         ("SweepRole", "s3:GetObject", MANIFEST, False),
         ("SweepRole", "s3:ListBucket", BUCKET, True),
         ("SweepRole", "logs:PutLogEvents", "${SweepLogs.Arn}", True),
@@ -84,6 +88,17 @@ def test_no_role_can_write_what_triggers_the_compare_function(stack: Stack) -> N
         if allows(stack.grants(role), action, arn(resource))
     ]
     assert writers == []
+
+
+def test_what_a_function_writes_triggers_nothing(stack: Stack) -> None:
+    """Plain images are stored under images/, of which S3 tells nobody."""
+    notification = stack.only("AWS::S3::Bucket")["NotificationConfiguration"]
+    [rules] = [c["Filter"]["S3Key"]["Rules"] for c in notification["LambdaConfigurations"]]
+    prefix = next(r["Value"] for r in rules if r["Name"] == "prefix")
+    suffix = next(r["Value"] for r in rules if r["Name"] == "suffix")
+    assert (prefix, suffix) == ("uploads/", "/manifest.json")
+    for key in (IMAGE, STATUS, REPORT, MASK):
+        assert not key.startswith(prefix)
 
 
 def test_only_tracing_has_no_resource(stack: Stack) -> None:

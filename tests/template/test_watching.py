@@ -13,6 +13,7 @@ from .stack import Json, Stack, texts
 EMITTED = {
     "Pixelgate": {
         "BadManifests",
+        "BuildsWaiting",
         "ComparisonsFailed",
         "ComparisonsNeedingReview",
         "ComparisonsPassed",
@@ -26,7 +27,10 @@ EMITTED = {
         "PairsDiffed",
         "PairsFromCache",
         "SecondsToVerdict",
+        "ShardsKept",
+        "ShardsRepeated",
         "SnapshotsCompared",
+        "WaitsInVain",
     },
     "AWS/Lambda": {
         "AsyncEventsDropped",

@@ -58,12 +58,16 @@ def decide(record: ComparisonRecord, now: float, limits: Limits, answered: bool)
     return Action.RESUME
 
 
-def sweep(records: Records, resume: Callable[[BuildId], None]) -> list[Swept]:
+def sweep(
+    records: Records, resume: Callable[[BuildId], None], *, waits_only: bool = False
+) -> list[Swept]:
     """Goes once through the records whose lease ran out with no retry coming.
 
     Args:
         records: where they lie.
         resume: delivers a build's event once more.
+        waits_only: looks only for waits whose grace is over. What has died is sent again, and for
+            that to be of use there must be time between two sweeps.
 
     Raises:
         ExceptionGroup: what could not be taken care of; the other records were.
@@ -72,6 +76,8 @@ def sweep(records: Records, resume: Callable[[BuildId], None]) -> list[Swept]:
     swept: list[Swept] = []
     failures: list[Exception] = []
     for found in records.ledger.unfinished(now):
+        if waits_only and found.state is not State.WAITING_FOR_BASE:
+            continue
         try:
             action = _take_care(found, now, records, resume)
         except LeaseLost:

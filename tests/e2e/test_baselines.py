@@ -147,7 +147,7 @@ def test_head_and_base_at_once(cloud: EmbeddedCloud, uploader: Uploader, base_fi
             lambda n=n, base=base: uploader.write_manifest(f"base{n}", base),
             lambda n=n, head=head: uploader.write_manifest(f"head{n}", head),
         ]
-        at_once(*(uploads if base_first else reversed(uploads)))  # type: ignore[arg-type]
+        at_once(*(uploads if base_first else reversed(uploads)))
     for n in range(rounds):
         compared_once(cloud, uploader, f"head{n}", f"base{n}")
     cloud.wait_until_idle()

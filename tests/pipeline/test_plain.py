@@ -82,7 +82,8 @@ def test_other_images_under_the_same_id_are_refused(world: World) -> None:
     world.clock.sleep(1)
     assert isinstance(world.compare(put_plain(world, {"a.png": b"other"})), Rejected)
     assert world.status("b1")["error"]["message"] == (
-        "shop/b1 was uploaded before with other images or another manifest"
+        "shop/b1 was uploaded before with other images or another manifest; "
+        "were all images there before the manifest?"
     )
     world.clock.sleep(1)
     assert isinstance(world.compare(put_plain(world, {"a.png": b"a"})), Duplicate)

@@ -239,6 +239,30 @@ def test_a_head_with_missing_images_fails_instead_of_waiting(world: World) -> No
     assert world.status("head")["error"]["code"] == "IMAGE_MISSING"
 
 
+def test_a_fork_s_build_wakes_nobody(world: World) -> None:
+    world.compare(upload_head(world))
+    world.compare(world.upload("fork.base", IMAGES, commit="C"))
+    assert world.resumed == []
+
+
+def test_a_fork_waits_for_its_base_like_others(world: World) -> None:
+    fork = world.upload("fork.head", IMAGES, commit="F", base_commit="C")
+    assert isinstance(world.compare(fork), Waiting)
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    world.deliver_resumed()
+    assert world.status("fork.head")["base"] == "base"
+
+
+def test_what_is_uploaded_during_the_wait_changes_nothing(world: World) -> None:
+    head = upload_head(world)
+    world.compare(head)
+    accepted = world.objects.read(keys.uploaded_manifest(head))
+    world.objects.write(keys.uploaded_manifest(head), b"{}", "application/json")
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    assert isinstance(world.deliver_resumed()[0], Published)
+    assert world.objects.read(keys.accepted_manifest(head)) == accepted
+
+
 def test_nothing_is_left_open_after_a_wait(world: World) -> None:
     world.compare(upload_head(world))
     world.compare(world.upload("base", IMAGES, commit="C"))

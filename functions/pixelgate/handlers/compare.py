@@ -147,7 +147,7 @@ def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
         build = BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
     except (*_NOT_THE_MODEL, BadManifest) as error:
         return Ignored(f"not an event of ours: {error}")
-    return Upload(build)
+    return Upload(build, resumed=True)
 
 
 def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from pixelgate.manifest import BuildManifest, Landed
 from pixelgate.pipeline.service import Records
 from pixelgate.record import Baseline, BuildRecord, Lookup
 
-# Builds of one branch, tree or pull request that are looked at: the newest ones decide.
+# Builds of one branch, tree or pull request that are looked at: the newest ones decide. Those of
+# forks, who may say what they like, do not use it up.
 _LOOKED_AT = 50
+_READ = 500
 _NOTHING_LANDED = Landed()
 
 
@@ -120,6 +122,8 @@ class _Search:
 
     def _why_it_cannot_come(self, commit: str) -> str:
         """Empty as long as waiting makes sense: there is no build yet, or one is on its way."""
+        if commit == self._manifest.commit:
+            return "it is this build's own commit, which has no other build that may serve"
         builds = [b for b in self._builds_at(commit) if b.trusted]
         reasons = [self._why_not(b) for b in builds]
         if not builds or not all(reasons):
@@ -149,8 +153,7 @@ class _Search:
         m = self._manifest
         if m.base_branch is None:
             return None
-        found = self._records.ledger.builds_by(m.id.project, Lookup.BRANCH, m.base_branch)
-        for build in islice(found, _LOOKED_AT):
+        for build in self._builds_by(Lookup.BRANCH, m.base_branch):
             if self._serves(build):
                 how = (
                     f"the newest build of base_branch {m.base_branch} that may serve, "
@@ -219,9 +222,8 @@ class _Search:
     def _builds_by(self, lookup: Lookup, value: str | None) -> Iterator[BuildRecord]:
         if value is None:
             return iter(())
-        return islice(
-            self._records.ledger.builds_by(self._manifest.id.project, lookup, value), _LOOKED_AT
-        )
+        found = self._records.ledger.builds_by(self._manifest.id.project, lookup, value)
+        return islice((b for b in islice(found, _READ) if b.trusted), _LOOKED_AT)
 
     def _why_not(self, build: BuildRecord, *, vouched: bool = False) -> str | None:
         if build.id == self._manifest.id:

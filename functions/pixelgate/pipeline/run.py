@@ -91,7 +91,11 @@ Outcome = Published | Failed | Rejected | Duplicate | Waiting | Superseded | Gon
 
 
 def compare_build(
-    build: BuildId, service: Service, time_left: Callable[[], float] = lambda: float("inf")
+    build: BuildId,
+    service: Service,
+    time_left: Callable[[], float] = lambda: float("inf"),
+    *,
+    resumed: bool = False,
 ) -> Outcome:
     """Compares a build with its base, once however often its event is delivered.
 
@@ -99,6 +103,7 @@ def compare_build(
         build: whose manifest was written.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
+        resumed: it was accepted before; whatever lies there now is not looked at.
 
     Raises:
         HeldByOther: another worker is at it; deliver again later.
@@ -107,7 +112,8 @@ def compare_build(
     seen = service.clock()
     try:
         with service.stage("accept"):
-            accepted = intake.accept(build, service)
+            accepted = intake.accept_again(build, service) if resumed else None
+            accepted = accepted or intake.accept(build, service)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:

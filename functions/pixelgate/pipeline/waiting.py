@@ -38,8 +38,8 @@ def wake_heads(build: BuildId, service: Service) -> Woken:
         service: the ports.
     """
     record = service.ledger.build(build)
-    if record is None:
-        return Woken()
+    if record is None or not record.trusted:
+        return Woken()  # a fork's build is nobody's base, and is to start nothing
     woken, unheard = [], []
     for comparison in service.ledger.waiting(build.project, topics_of(record)):
         if not service.ledger.wake(comparison, service.clock()):

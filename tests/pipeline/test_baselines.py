@@ -114,6 +114,23 @@ def test_the_base_branch_is_the_last_resort_and_said_to_be(world: World) -> None
     assert passed_over(status)["main-3"] == "it was rejected"
 
 
+@pytest.mark.parametrize(
+    ("said", "serves"),
+    [
+        pytest.param({"selective": True}, False, id="nobody knows of what"),
+        pytest.param({"all_names": ["a.png", "b.png"]}, False, id="one of two"),
+        pytest.param({"all_names": ["a.png"]}, True, id="all of the suite"),
+    ],
+)
+def test_a_selective_upload_is_a_base_only_if_it_holds_all_names(
+    world: World, said: dict[str, Any], serves: bool
+) -> None:
+    build(world, "old", commit="A")
+    build(world, "part", commit="C", **said)
+    status = head(world, base_commit="C", ancestors=["A"])
+    assert status["base"] == ("part" if serves else "old")
+
+
 def test_forks_cannot_crowd_out_the_builds_of_a_branch(world: World) -> None:
     build(world, "main-1", commit="M1")
     for n in range(60):

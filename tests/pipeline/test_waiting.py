@@ -36,7 +36,10 @@ def test_a_head_waits_for_a_base_that_is_named_and_not_there(world: World) -> No
     assert isinstance(world.compare(upload_head(world)), Waiting)
     status = world.status("head")
     assert status["state"] == "WAITING_FOR_BASE"
-    assert status["baseline_reason"] == "waiting for base_commit C"
+    assert status["baseline_reason"] == (
+        "waiting for a build of base_commit C; if none comes within 10 minutes, "
+        "the next best baseline serves"
+    )
     assert (status["verdict"], status["base"], status["error"]) == (None, None, None)
     assert status["wait_until"] == "1970-01-12T13:56:40.000+00:00"  # ten minutes later
 

@@ -35,6 +35,13 @@ class Missing:
     topics: tuple[str, ...]
     why: str = ""
 
+    def in_words(self, grace: float) -> str:
+        """What status.json says while it is waited for."""
+        return (
+            f"waiting for a build of {self.what}; if none comes within {_minutes(grace)}, "
+            "the next best baseline serves"
+        )
+
 
 def wait_of(manifest: BuildManifest) -> ComparisonId | None:
     """The comparison that stands for the wait for a base; None if the manifest names none."""

@@ -166,7 +166,7 @@ class _Delivery:
         comparison = wait_of(self.accepted.manifest)
         assert comparison is not None  # noqa: S101 - only what is named can be missing
         try:
-            claim = self._claim(comparison, f"waiting for {missing.what}")
+            claim = self._claim(comparison, missing.in_words(self.service.limits.grace))
         except StillWaiting:
             return self._wait_on(comparison)
         except AlreadyFinished:

@@ -79,7 +79,7 @@ def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
     wrong: list[str] = []
     for found in objects.list(folder):
         name = found.key.removeprefix(folder)
-        if keys.upload_of(found.key) or any(part.startswith(".") for part in name.split("/")):
+        if _is_none(name) or keys.upload_of(found.key):
             continue
         if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
             left_out.append(name)
@@ -149,6 +149,11 @@ def _store(found: Listed, project: str, objects: Objects, pool: DifferPool) -> d
     except ImageFault:
         width, height = None, None  # the comparison will say what is wrong with it
     return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}
+
+
+def _is_none(name: str) -> bool:
+    """Hidden files, and what S3's console makes so that it can show an empty folder."""
+    return not name or name.endswith("/") or any(p.startswith(".") for p in name.split("/"))
 
 
 def _wrong(name: str, size: int) -> Iterator[str]:

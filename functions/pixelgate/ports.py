@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -85,6 +85,10 @@ class Ledger(Protocol):
 
     def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
         """The accepted builds of a branch, tree or pull request, newest first, read as needed."""
+        ...
+
+    def known(self, project: str, topics: Collection[str]) -> set[str]:
+        """Those topics that builds of the project have; a refused one may have left some too."""
         ...
 
     def complete(self, build: BuildId) -> None:

@@ -79,6 +79,17 @@ class BuildRecord:
     selective: bool = False
     review: Review | None = None
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What a build is waited for as, and what is known of a project."""
+        known = {
+            "build": self.id.build,
+            "commit": self.commit,
+            "tree": self.tree,
+            "pull_request": self.pull_request,
+        }
+        return tuple(f"{what}:{value}" for what, value in known.items() if value)
+
 
 class Lookup(StrEnum):
     """What builds are found by, beside their id and their commit."""

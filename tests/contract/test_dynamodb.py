@@ -13,6 +13,7 @@ from botocore.model import OperationModel
 from botocore.stub import Stubber
 
 from pixelgate.adapters.dynamodb import DynamoLedger
+from pixelgate.adapters.dynamodb_items import digest
 from pixelgate.errors import ErrorCode, LeaseLost
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.record import Baseline, BuildRecord, Failure, Lookup, Result, Review
@@ -72,7 +73,8 @@ def test_layout_of_the_table(items: Items, ledger: DynamoLedger) -> None:
     ledger.register(B1)
     ledger.claim(ID, "because", "e1", 1000.0, 1090.5)
     found = items()
-    assert len(found) == 3  # build, entry of its commit, comparison; no branch is named
+    # Build, entry of its commit, what is known (build, commit), comparison; no branch is named.
+    assert len(found) == 5
     assert all(item["pk"] == {"S": "shop"} for item in found.values())
     [comparison] = [item for item in found.values() if "execution" in item]
     assert comparison["lease_until"] == {"N": "1090.5"}
@@ -80,11 +82,11 @@ def test_layout_of_the_table(items: Items, ledger: DynamoLedger) -> None:
 
 
 def expiries(items: Items) -> list[str | None]:
-    """When the items that are no commit's entry may be deleted."""
+    """When the items that are no entries of a build may be deleted."""
     return [
         item.get("expires_at", {}).get("N")
         for sk, item in items().items()
-        if not sk.startswith("commit")
+        if not sk.startswith(("commit", "known"))
     ]
 
 
@@ -212,3 +214,16 @@ def test_an_entry_of_who_waits_is_tidied_up_after_its_time(
     ledger.wait(ledger.claim(ID, "because", "e1", 1000.0, 1090.0), ["commit:c1"], 1600.5, 1001.0)
     [entry] = [item for sk, item in items().items() if sk.startswith("waits/")]
     assert entry["expires_at"] == {"N": str(1600 + QUARTER)}
+
+
+def test_what_was_too_much_at_once_is_asked_for_again(
+    dynamodb: DynamoDBClient, table: str, ledger: DynamoLedger
+) -> None:
+    ledger.register(B1)
+    key = {"pk": {"S": "shop"}, "sk": {"S": f"known/{digest('commit:c1')}"}}
+    asked = {table: {"Keys": [key], "ConsistentRead": True}}
+    with Stubber(dynamodb) as stubber:
+        for answer in ({"Responses": {}, "UnprocessedKeys": asked}, {"Responses": {table: [key]}}):
+            stubber.add_response("batch_get_item", answer, {"RequestItems": asked})
+        assert ledger.known("shop", ["commit:c1"]) == {"commit:c1"}
+        stubber.assert_no_pending_responses()

@@ -236,6 +236,23 @@ def test_a_conflicting_manifest_is_not_found_by_its_branch(ledger: Ledger) -> No
     assert list(ledger.builds_by("shop", Lookup.BRANCH, "main")) == []
 
 
+def test_what_is_known_of_a_project(ledger: Ledger) -> None:
+    ledger.register(FULL)
+    ledger.register(replace(B1, id=BuildId("shop2", "b1"), commit="c9"))
+    asked = ["commit:c1", "commit:c9", "tree:7ee", "tree:7", "pull_request:5", "commit:5"]
+    assert ledger.known("shop", asked) == {"commit:c1", "tree:7ee", "pull_request:5"}
+    assert ledger.known("shop", []) == set()
+
+
+def test_nine_hundred_topics_are_asked_for_to_the_last(ledger: Ledger) -> None:
+    topics = [f"commit:c{n}" for n in range(900)]
+    for n in (0, 99, 100, 450, 899):
+        ledger.register(
+            replace(B1, id=BuildId("shop", f"b{n}"), commit=f"c{n}", manifest_sha256=f"{n:064}")
+        )
+    assert ledger.known("shop", topics) == {f"commit:c{n}" for n in (0, 99, 100, 450, 899)}
+
+
 def test_many_builds_of_a_branch_are_read_to_the_end(ledger: Ledger) -> None:
     for n in range(30):
         ledger.register(replace(FULL, id=BuildId("shop", f"b{n}"), created=1000.0 + n))

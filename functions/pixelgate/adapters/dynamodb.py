@@ -5,6 +5,7 @@
     project   commit/<commit>/<build>              finds the builds of a commit
     project   branch/<digest>/<created>/<build>    … of a branch, in their order; so do
     project   tree/…, pull_request/…               these of a tree and of a pull request
+    project   known/<digest>                       there is a build of that commit, tree …
     project   comparison/<head>/<base>             a comparison
     project   waits/<digest>/<head>                finds who waits for a build, commit, tree …
 

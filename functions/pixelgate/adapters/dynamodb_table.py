@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Records are kept for a quarter after their last write; reports stay in the bucket.
 KEPT_SECONDS = 90 * 24 * 3600
+
+_BATCH = 100  # the most that BatchGetItem takes
 
 
 class Refused(Exception):
@@ -76,3 +78,17 @@ class DynamoTable:
         )
         for page in pages:
             yield from map(from_item, page["Items"])
+
+    def _there(self, project: str, sort_keys: Sequence[str]) -> Iterator[str]:
+        """Those sort keys under which there are items."""
+        for start in range(0, len(sort_keys), _BATCH):
+            wanted = [{"pk": project, "sk": sk} for sk in sort_keys[start : start + _BATCH]]
+            keys = [to_item(key) for key in wanted]
+            while keys:
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+                )
+                yield from (from_item(i)["sk"] for i in answer["Responses"].get(self._table, []))
+                # What was too much at once is asked for again.
+                left: Any = answer.get("UnprocessedKeys", {})
+                keys = left[self._table]["Keys"] if left else []

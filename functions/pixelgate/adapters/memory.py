@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -135,6 +135,12 @@ class MemoryLedger:
                 b for b in self.builds.values() if b.id.project == project and lookup.of(b) == value
             ]
         yield from sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+
+    def known(self, project: str, topics: Collection[str]) -> set[str]:
+        """Those topics that builds of the project have."""
+        with self._lock:
+            of_builds = [b.topics for b in self.builds.values() if b.id.project == project]
+        return {t for of in of_builds for t in of} & set(topics)
 
     def complete(self, build: BuildId) -> None:
         """Notes that its images are all there, and whole."""

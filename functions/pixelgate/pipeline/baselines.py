@@ -19,7 +19,7 @@ from pixelgate.record import Baseline, BuildRecord, Lookup
 # forks, who may say what they like, do not use it up.
 _LOOKED_AT = 20
 _READ = 500
-# Ancestors whose builds are asked for at the same time: a young project has none for 300 commits.
+# Ancestors whose builds are asked for at the same time.
 _AT_ONCE = 16
 _NOTHING_LANDED = Landed()
 
@@ -57,13 +57,6 @@ def wait_of(manifest: BuildManifest) -> ComparisonId | None:
     return ComparisonId(manifest.id.project, manifest.id.build, base)
 
 
-def topics_of(build: BuildRecord) -> tuple[str, ...]:
-    """What a build is waited for as."""
-    known = (("build", build.id.build), ("commit", build.commit), ("tree", build.tree),
-             ("pull_request", build.pull_request))  # fmt: skip
-    return tuple(f"{what}:{value}" for what, value in known if value)
-
-
 def find_baseline(manifest: BuildManifest, records: Records) -> Baseline | Missing:
     """What a build is compared with, or what it has to wait for.
 
@@ -89,9 +82,9 @@ class _Builds:
     """
 
     commit: str
-    own: tuple[BuildRecord, ...]
-    same_tree: tuple[BuildRecord, ...]
-    pull_request: tuple[BuildRecord, ...]
+    own: tuple[BuildRecord, ...] = ()
+    same_tree: tuple[BuildRecord, ...] = ()
+    pull_request: tuple[BuildRecord, ...] = ()
 
 
 class _Search:
@@ -143,10 +136,7 @@ class _Search:
         if found:
             build, reason = found
             return Baseline(build.id.build, reason, self._choice(Kind.EXACT))
-        landed = self._landed(commit)
-        said = (("commit", commit), ("tree", landed.tree), ("pull_request", landed.pull_request))
-        topics = tuple(f"{kind}:{value}" for kind, value in said if value)
-        return Missing(what, topics, self._why_it_cannot_come(builds))
+        return Missing(what, self._topics(commit), self._why_it_cannot_come(builds))
 
     def _why_it_cannot_come(self, of: _Builds) -> str:
         """Empty as long as waiting makes sense: there is no build yet, or one is on its way."""
@@ -239,10 +229,23 @@ class _Search:
         return None
 
     def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
-        """Asks for some commits at a time: one after the other, 300 take seconds."""
+        """Asks for the builds of those commits of which anything is known, some at a time."""
+        topics = {commit: self._topics(commit) for commit in commits}
+        known = self._records.ledger.known(
+            self._manifest.id.project, {topic for of in topics.values() for topic in of}
+        )
+
+        def ask(commit: str) -> _Builds:
+            return _Builds(commit) if known.isdisjoint(topics[commit]) else self._builds_of(commit)
+
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ancestors") as threads:
             for start in range(0, len(commits), _AT_ONCE):
-                yield from threads.map(self._builds_of, commits[start : start + _AT_ONCE])
+                yield from threads.map(ask, commits[start : start + _AT_ONCE])
+
+    def _topics(self, commit: str) -> tuple[str, ...]:
+        landed = self._landed(commit)
+        said = (("commit", commit), ("tree", landed.tree), ("pull_request", landed.pull_request))
+        return tuple(f"{kind}:{value}" for kind, value in said if value)
 
     def _builds_of(self, commit: str) -> _Builds:
         m, landed = self._manifest, self._landed(commit)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pixelgate.keys import BuildId
-from pixelgate.pipeline.baselines import topics_of
 from pixelgate.pipeline.service import Service
 
 OVER = "the wait is over: the build has a baseline"
@@ -31,7 +30,7 @@ def wake_heads(build: BuildId, service: Service) -> None:
     record = service.ledger.build(build)
     if record is None or not record.trusted:
         return  # a fork's build is nobody's base, and is to start nothing
-    for comparison in service.ledger.waiting(build.project, topics_of(record)):
+    for comparison in service.ledger.waiting(build.project, record.topics):
         if service.ledger.wake(comparison, service.clock()):
             # Whatever goes wrong with it, this build is not to suffer for another one.
             with suppress(Exception):

@@ -20,6 +20,8 @@ from pixelgate.pipeline.service import Limits, Records, Service
 from pixelgate.ports import Stages
 
 if TYPE_CHECKING:
+    from botocore.config import Config
+
     from pixelgate.engine.pool import SharedDiffers
 
 # Older releases answered at random or counted wrongly when images differ in size.
@@ -97,26 +99,36 @@ def open_pool(engine: Engine, size: int | None = None) -> Iterator[SharedDiffers
 def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
     """The bucket and the table of a Lambda function."""
     import boto3
-    from botocore.config import Config
 
     from pixelgate.adapters.dynamodb import DynamoLedger
     from pixelgate.adapters.s3 import S3Objects
 
-    # A call that stalls in every attempt takes some 45 s, half a lease: a heartbeat, which is sent
-    # with two thirds of the lease left, does not outlive it.
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 3},
-        connect_timeout=3,
-        read_timeout=10,
-        max_pool_connections=64,
-    )
+    config = _config()
     return Records(
         objects=S3Objects(boto3.client("s3", config=config), environ["PIXELGATE_BUCKET"]),
         ledger=DynamoLedger(boto3.client("dynamodb", config=config), environ["PIXELGATE_TABLE"]),
         limits=Limits(
             lease=float(environ.get("PIXELGATE_LEASE_SECONDS", Limits.lease)),
             max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
+            grace=float(environ.get("PIXELGATE_BASE_GRACE_SECONDS", Limits.grace)),
         ),
+        baseline_branches=_names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches),
+    )
+
+
+def _config() -> Config:
+    """How the SDK is to call AWS.
+
+    A call that stalls in every attempt takes some 45 s, half a lease: a heartbeat, which is sent
+    with two thirds of the lease left, does not outlive it.
+    """
+    from botocore.config import Config
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=3,
+        read_timeout=10,
+        max_pool_connections=64,
     )
 
 
@@ -124,7 +136,9 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
     """Delivers a build to the compare function once more, asynchronously."""
     import boto3
 
-    client, function = boto3.client("lambda"), environ["PIXELGATE_COMPARE_FUNCTION"]
+    client = boto3.client("lambda", config=_config())
+    # The compare function calls itself: Lambda tells it its own name.
+    function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
     def resume(build: BuildId) -> None:
         event = {"resume": {"project": build.project, "build": build.build}}
@@ -145,11 +159,19 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
         objects=records.objects,
         ledger=records.ledger,
         limits=records.limits,
+        baseline_branches=records.baseline_branches,
+        resume=resume_by_lambda(environ),
         pool=make_pool(engine),
         engine=engine.label,
         render=render,
         stage=stage,
     )
+
+
+def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Names with commas between them."""
+    said = environ.get(name)
+    return default if said is None else tuple(n.strip() for n in said.split(",") if n.strip())
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from pixelgate.pipeline.service import Limits, Records
+
 from .stack import ROOT, Json, Stack, translated
 
 FUNCTIONS = ["CompareFunction", "SweepFunction"]
@@ -87,9 +89,40 @@ def test_events_that_lambda_gives_up_on_are_kept(stack: Stack) -> None:
 
 
 def test_sweeps_do_not_pile_up(stack: Stack) -> None:
-    assert stack.only("AWS::Events::Rule")["ScheduleExpression"] == "rate(5 minutes)"
+    rules = stack.of_type("AWS::Events::Rule").values()
+    schedules = {r["ScheduleExpression"]: r["Targets"][0].get("Input") for r in rules}
+    assert schedules == {"rate(5 minutes)": None, "rate(1 minute)": '{"only": "waits"}'}
     assert stack.function("SweepFunction")["Timeout"] < 300
     assert invoke_config(stack, "SweepFunction")["MaximumRetryAttempts"] == 0
+
+
+def test_baselines_are_a_matter_of_parameters() -> None:
+    stack = translated(BaselineBranches="main,release/*", BaseGraceSeconds="30")
+    for name in FUNCTIONS:
+        variables = stack.function(name)["Environment"]["Variables"]
+        assert variables["PIXELGATE_BASELINE_BRANCHES"] == "main,release/*"
+        assert variables["PIXELGATE_BASE_GRACE_SECONDS"] == "30"
+
+
+def test_baseline_parameters_have_the_defaults_of_the_code(stack: Stack) -> None:
+    branches = ",".join(Records.baseline_branches)
+    assert stack.parameters["BaselineBranches"]["Default"] == branches
+    assert stack.parameters["BaseGraceSeconds"]["Default"] == Limits.grace
+
+
+@pytest.mark.parametrize(
+    ("branches", "allowed"),
+    [
+        ("main", True),
+        ("main,release/*", True),
+        ("main, master", True),
+        ("", False),
+        ("a,,b", False),
+    ],
+)
+def test_branches_are_names_with_commas(stack: Stack, branches: str, allowed: bool) -> None:
+    pattern = stack.parameters["BaselineBranches"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, branches)) is allowed
 
 
 def test_sweeper_knows_whom_to_start(stack: Stack) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
-from .stack import BUCKET_ARN, Stack, allows, covers, listed, object_arn
+from pixelgate.keys import BuildId, is_trusted
+
+from .stack import BUCKET_ARN, ROOT, Stack, allows, covers, listed, object_arn
 
 MANIFEST = "uploads/web/4f2a9c1d/manifest.json"
 PLAIN_IMAGE = "uploads/web/4f2a9c1d/pages/home.png"
@@ -40,11 +45,12 @@ OBJECT_WRITES = [
         ("CompareRole", "s3:PutObject", STATUS, True),
         ("CompareRole", "s3:PutObject", REPORT, True),
         ("CompareRole", "s3:PutObject", MASK, True),
-        ("CompareRole", "s3:PutObject", IMAGE, False),
+        pytest.param("CompareRole", "s3:PutObject", IMAGE, True, id="takes in plain images"),
         ("CompareRole", "s3:PutObject", REVIEW, False),
         ("CompareRole", "s3:DeleteObject", MASK, False),
         ("CompareRole", "s3:ListBucket", BUCKET, True),
         ("CompareRole", "dynamodb:GetItem", TABLE, True),
+        ("CompareRole", "dynamodb:BatchGetItem", TABLE, True),
         ("CompareRole", "dynamodb:PutItem", TABLE, True),
         ("CompareRole", "dynamodb:UpdateItem", TABLE, True),
         ("CompareRole", "dynamodb:Query", TABLE, True),
@@ -52,7 +58,10 @@ OBJECT_WRITES = [
         ("CompareRole", "dynamodb:DeleteItem", TABLE, False),
         ("CompareRole", "dynamodb:Scan", TABLE, False),
         ("CompareRole", "sqs:SendMessage", "${FailedEvents.Arn}", True),
-        ("CompareRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        pytest.param(
+            "CompareRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", True, id="wakes heads"
+        ),
+        ("CompareRole", "lambda:InvokeFunction", "${SweepFunction.Arn}", False),
         ("CompareRole", "logs:PutLogEvents", "${CompareLogs.Arn}", True),
         ("CompareRole", "logs:PutLogEvents", "${SweepLogs.Arn}", False),
         ("CompareRole", "logs:CreateLogGroup", "${CompareLogs.Arn}", False),
@@ -61,11 +70,13 @@ OBJECT_WRITES = [
         ("SweepRole", "dynamodb:GetItem", TABLE, True),
         ("SweepRole", "dynamodb:UpdateItem", TABLE, True),
         ("SweepRole", "dynamodb:PutItem", TABLE, False),
+        ("SweepRole", "dynamodb:BatchGetItem", TABLE, False),
         ("SweepRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", True),
         ("SweepRole", "lambda:InvokeFunction", "${SweepFunction.Arn}", False),
         ("SweepRole", "s3:GetObject", STATUS, True),
         ("SweepRole", "s3:PutObject", STATUS, True),
         ("SweepRole", "s3:PutObject", REPORT, False),
+        ("SweepRole", "s3:PutObject", IMAGE, False),
         ("SweepRole", "s3:GetObject", MANIFEST, False),
         ("SweepRole", "s3:ListBucket", BUCKET, True),
         ("SweepRole", "logs:PutLogEvents", "${SweepLogs.Arn}", True),
@@ -84,6 +95,50 @@ def test_no_role_can_write_what_triggers_the_compare_function(stack: Stack) -> N
         if allows(stack.grants(role), action, arn(resource))
     ]
     assert writers == []
+
+
+def test_what_a_function_writes_triggers_nothing(stack: Stack) -> None:
+    """Plain images are stored under images/, of which S3 tells nobody."""
+    notification = stack.only("AWS::S3::Bucket")["NotificationConfiguration"]
+    [rules] = [c["Filter"]["S3Key"]["Rules"] for c in notification["LambdaConfigurations"]]
+    prefix = next(r["Value"] for r in rules if r["Name"] == "prefix")
+    suffix = next(r["Value"] for r in rules if r["Name"] == "suffix")
+    assert (prefix, suffix) == ("uploads/", "/manifest.json")
+    for key in (IMAGE, STATUS, REPORT, MASK):
+        assert not key.startswith(prefix)
+
+
+FORK = "uploads/web/fork.77-1/"
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "expected"),
+    [
+        ("s3:PutObject", f"{FORK}manifest.json", True),
+        ("s3:PutObject", f"{FORK}pages/home.png", True),
+        ("s3:PutObject", f"{FORK}shards/1-of-2/manifest.json", True),
+        ("s3:PutObject", MANIFEST, False),
+        ("s3:PutObject", PLAIN_IMAGE, False),
+        pytest.param("s3:PutObject", "uploads/web/4f2a9c1d/fork.png", False, id="beside others"),
+        pytest.param("s3:PutObject", "uploads/docs/fork.77-1/a.png", False, id="another project"),
+        pytest.param("s3:PutObject", IMAGE, False, id="garbage under a hash"),
+        ("s3:PutObject", REVIEW, False),
+        ("s3:PutObject", STATUS, False),
+        ("s3:GetObject", "builds/web/fork.77-1/status.json", True),
+        ("s3:GetObject", STATUS, False),
+        ("s3:GetObject", IMAGE, False),
+        ("s3:DeleteObject", f"{FORK}manifest.json", False),
+    ],
+)
+def test_the_role_of_forks_may(action: str, key: str, expected: bool) -> None:
+    """The policy as decision 0024 prints it."""
+    [page] = (ROOT / "docs/decisions").glob("0024-*.md")
+    [policy] = re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    policy = policy.replace("arn:aws:s3:::BUCKET", BUCKET_ARN).replace("PROJECT", "web")
+    assert allows(json.loads(policy)["Statement"], action, object_arn(key)) is expected
+    build = re.match(r"uploads/web/([^/]+)/", key)
+    if expected and build:
+        assert not is_trusted(BuildId("web", build[1]))
 
 
 def test_only_tracing_has_no_resource(stack: Stack) -> None:

@@ -13,12 +13,14 @@ from .stack import Json, Stack, texts
 EMITTED = {
     "Pixelgate": {
         "BadManifests",
+        "BuildsWaiting",
         "ComparisonsFailed",
         "ComparisonsNeedingReview",
         "ComparisonsPassed",
         "ComparisonsRetried",
         "DuplicateDeliveries",
         "EventsIgnored",
+        "HeadsWoken",
         "ImagesErrored",
         "LateWorkers",
         "LeaseTakeovers",
@@ -26,7 +28,10 @@ EMITTED = {
         "PairsDiffed",
         "PairsFromCache",
         "SecondsToVerdict",
+        "ShardsKept",
+        "ShardsRepeated",
         "SnapshotsCompared",
+        "WaitsInVain",
     },
     "AWS/Lambda": {
         "AsyncEventsDropped",

@@ -37,6 +37,7 @@ def status_of(record: ComparisonRecord) -> dict[str, Any]:
         "counts": dict(record.counts),
         "base": base,
         "baseline_reason": record.baseline_reason,
+        "baseline": record.choice.as_json() if record.choice else None,
         "comparison": record.comparison_key,
         "report": record.report_key,
         "error": error,
@@ -46,6 +47,7 @@ def status_of(record: ComparisonRecord) -> dict[str, Any]:
         "claimed": iso(record.claimed),
         # A base that was named and is still missing: gives way to any real comparison.
         "provisional": record.id.waits,
+        "wait_until": None if record.wait_until is None else iso(record.wait_until),
         "updated": iso(record.updated),
     }
 
@@ -61,6 +63,7 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
         "counts": {},
         "base": None,
         "baseline_reason": "",
+        "baseline": None,
         "comparison": None,
         "report": None,
         "error": {"code": ErrorCode.BAD_MANIFEST, "message": message},
@@ -69,6 +72,7 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
         "created": None,
         "claimed": None,
         "provisional": False,
+        "wait_until": None,
         "updated": iso(now),
     }
 
@@ -123,7 +127,10 @@ def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return (one["base"], one["provisional"]) == (other["base"], other["provisional"])
 
 
-def _rank(status: Mapping[str, Any]) -> tuple[str, int, bool]:
-    """Claims are counted from one again when a record has outlived its time and is created anew."""
-    final = status["state"] in {State.SUCCEEDED, State.FAILED}
-    return status["created"], status["claim"], final
+def _rank(status: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Claims are counted from one again when a record has outlived its time and is created anew.
+
+    One claim goes from PROCESSING to WAITING_FOR_BASE or to a final state.
+    """
+    stage = {State.PROCESSING: 0, State.WAITING_FOR_BASE: 1}.get(status["state"], 2)
+    return status["created"], status["claim"], stage

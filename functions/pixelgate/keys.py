@@ -12,7 +12,11 @@ from pixelgate.errors import BadManifest
 # The base of a comparison that has none; ids of builds may not begin with "@".
 NO_BASE = "@none"
 
+# A fork's role may upload below this prefix of build ids and nowhere else.
+FORK = "fork."
+
 _MANIFEST = re.compile(r"uploads/([^/]+)/([^/]+)/manifest\.json")
+_REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
 _ID_MAX_BYTES = 255
 
 
@@ -22,6 +26,11 @@ class BuildId:
 
     project: str
     build: str
+
+    @property
+    def trusted(self) -> bool:
+        """Whether no fork can have uploaded it; the key decides, never the manifest."""
+        return not self.build.startswith(FORK)
 
     def __str__(self) -> str:
         return f"{self.project}/{self.build}"
@@ -74,6 +83,27 @@ def upload_of(key: str) -> BuildId | None:
 def uploaded_manifest(build: BuildId) -> str:
     """What CI writes last; its creation is the trigger."""
     return f"uploads/{build.project}/{build.build}/manifest.json"
+
+
+def review_of(key: str) -> tuple[BuildId, str] | None:
+    """The build and the id of the review object under this (decoded) key; None if it is none."""
+    found = _REVIEW.fullmatch(key)
+    return (BuildId(found[1], found[2]), found[3]) if found else None
+
+
+def review(build: BuildId, review_id: str) -> str:
+    """What a reviewer writes; its creation is the trigger."""
+    return f"reviews/{build.project}/{build.build}/{review_id}.json"
+
+
+def kept_review(build: BuildId, review_id: str) -> str:
+    """The copy of a review that was carried out, where reviewers cannot write."""
+    return f"builds/{build.project}/{build.build}/reviews/{review_id}.json"
+
+
+def ballot(build: BuildId) -> str:
+    """Everything that reviews have decided about a build."""
+    return f"builds/{build.project}/{build.build}/review.json"
 
 
 def accepted_manifest(build: BuildId) -> str:

@@ -58,6 +58,7 @@ class BuildManifest:
         policy: the built-in policy with the manifest's defaults on it.
         images: name to image.
         warnings: fields nobody knows, in words for a person.
+        pull_request: its number.
     """
 
     id: BuildId
@@ -70,6 +71,7 @@ class BuildManifest:
     policy: Policy
     images: Mapping[str, Image]
     warnings: tuple[str, ...] = ()
+    pull_request: str | None = None
 
     def hashes(self) -> dict[str, str]:
         """Name to sha256."""
@@ -135,7 +137,13 @@ def _parse(body: bytes, build: BuildId) -> BuildManifest:
         policy=policies.default,
         images={name: _image(name, entry, policies) for name, entry in parsed.images.items()},
         warnings=_first(list(warnings_of(parsed))),
+        pull_request=_number(parsed.pull_request),
     )
+
+
+def _number(pull_request: str | int | None) -> str | None:
+    """5 and "#5" are the same pull request."""
+    return None if pull_request is None else str(pull_request).removeprefix("#")
 
 
 def _first(warnings: list[str]) -> tuple[str, ...]:

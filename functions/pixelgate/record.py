@@ -18,6 +18,13 @@ class State(StrEnum):
     FAILED = "FAILED"
 
 
+class Review(StrEnum):
+    """What people said of a build."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
 @dataclass(frozen=True)
 class Baseline:
     """The base of a comparison: a build's id or NO_BASE, and why it was chosen."""
@@ -42,6 +49,10 @@ class BuildRecord:
         created: when it was accepted, seconds since 1970.
         baseline: what it is compared with, once that is decided; it never changes afterwards.
         complete: whether every image that it lists has arrived whole.
+        branch: the branch it was built from.
+        pull_request: number of its pull request.
+        trusted: whether its key says that it is none of a fork.
+        review: what people said of it; None while nobody has.
     """
 
     id: BuildId
@@ -50,6 +61,10 @@ class BuildRecord:
     created: float
     baseline: Baseline | None = None
     complete: bool = False
+    branch: str = ""
+    pull_request: str | None = None
+    trusted: bool = True
+    review: Review | None = None
 
 
 @dataclass(frozen=True)

@@ -156,3 +156,10 @@ def test_other_contents_have_other_tags(objects: Objects) -> None:
     assert objects.read_tagged(KEY)[1] == one
     objects.write(KEY, b"two", TYPE)
     assert objects.read_tagged(KEY)[1] != one
+
+
+def test_limit_holds_for_tagged_reads_too(objects: Objects) -> None:
+    objects.write("a", b"12345", "text/plain")
+    assert objects.read_tagged("a", 5)[0] == b"12345"
+    with pytest.raises(TooLarge, match="a has 5 bytes; 4 are allowed"):
+        objects.read_tagged("a", 4)

@@ -256,7 +256,7 @@ def test_names_of_images_are_logged_only_as_errors(
 def test_every_event_file_has_a_test() -> None:
     covered = {"s3-manifest-put.json", "s3-manifest-put-encoded.json", "s3-several-records.json",
                "s3-test-event.json", "s3-manifest-delete.json", "s3-not-a-manifest.json",
-               "sweep-schedule.json"}  # fmt: skip
+               "sweep-schedule.json", "s3-review-put.json", "state-change.json"}  # fmt: skip
     assert {path.name for path in EVENTS.glob("*.json")} == covered
 
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from .stack import ROOT, Json, Stack, translated
+from .stack import ROOT, Json, Stack, allows, translated
 
-FUNCTIONS = ["CompareFunction", "SweepFunction"]
+FUNCTIONS = ["CompareFunction", "NotifyFunction", "ReviewFunction", "SweepFunction"]
 
 
 def test_these_are_all_functions(stack: Stack) -> None:
@@ -78,16 +78,29 @@ def test_last_retry_finds_the_lease_of_a_dead_worker_run_out(stack: Stack) -> No
     assert int(variables["PIXELGATE_LEASE_SECONDS"]) < 120  # Lambda waits that before the last
 
 
-def test_events_that_lambda_gives_up_on_are_kept(stack: Stack) -> None:
-    config = invoke_config(stack, "CompareFunction")
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("CompareFunction", 21_600), ("ReviewFunction", 21_600), ("NotifyFunction", 3_600)],
+)
+def test_events_that_lambda_gives_up_on_are_kept(stack: Stack, name: str, seconds: int) -> None:
+    config = invoke_config(stack, name)
     assert config["DestinationConfig"] == {"OnFailure": {"Destination": "${FailedEvents.Arn}"}}
-    assert config["MaximumEventAgeInSeconds"] == 21_600
+    assert config["MaximumEventAgeInSeconds"] == seconds
+    assert config["MaximumRetryAttempts"] == 2
+    assert allows(
+        stack.grants(name.replace("Function", "Role")), "sqs:SendMessage", "${FailedEvents.Arn}"
+    )
+
+
+def test_failed_events_stay_for_two_weeks(stack: Stack) -> None:
     queue = stack.only("AWS::SQS::Queue")
     assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
 
 
 def test_sweeps_do_not_pile_up(stack: Stack) -> None:
-    assert stack.only("AWS::Events::Rule")["ScheduleExpression"] == "rate(5 minutes)"
+    rules = stack.of_type("AWS::Events::Rule").values()
+    [schedule] = [r["ScheduleExpression"] for r in rules if "ScheduleExpression" in r]
+    assert schedule == "rate(5 minutes)"
     assert stack.function("SweepFunction")["Timeout"] < 300
     assert invoke_config(stack, "SweepFunction")["MaximumRetryAttempts"] == 0
 
@@ -96,11 +109,12 @@ def test_sweeper_knows_whom_to_start(stack: Stack) -> None:
     sweep = stack.function("SweepFunction")["Environment"]["Variables"]
     compare = stack.function("CompareFunction")["Environment"]["Variables"]
     assert compare.pop("MALLOC_ARENA_MAX") == "2"  # the sweeper decodes nothing
+    assert compare.pop("PIXELGATE_BASELINE_BRANCHES") == "main,master"  # nor judges anything
     assert sweep == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 
 
 @pytest.mark.parametrize(
-    ("name", "group"), [("CompareFunction", "CompareLogs"), ("SweepFunction", "SweepLogs")]
+    ("name", "group"), [(name, name.replace("Function", "Logs")) for name in FUNCTIONS]
 )
 def test_logs_are_json_and_expire(stack: Stack, name: str, group: str) -> None:
     assert stack.function(name)["LoggingConfig"] == {

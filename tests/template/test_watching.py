@@ -23,8 +23,14 @@ EMITTED = {
         "LateWorkers",
         "LeaseTakeovers",
         "LeasesSwept",
+        "NoticesRefused",
+        "NoticesRetried",
+        "NoticesSent",
         "PairsDiffed",
         "PairsFromCache",
+        "ReviewsCarriedOut",
+        "ReviewsRefused",
+        "ReviewsRetried",
         "SecondsToVerdict",
         "SnapshotsCompared",
     },
@@ -41,7 +47,12 @@ EMITTED = {
 }
 DIMENSION = {
     "Pixelgate": [("service", {"pixelgate"})],
-    "AWS/Lambda": [("FunctionName", {"${CompareFunction}", "${SweepFunction}"})],
+    "AWS/Lambda": [
+        (
+            "FunctionName",
+            {f"${{{name}Function}}" for name in ("Compare", "Notify", "Review", "Sweep")},
+        )
+    ],
     "AWS/SQS": [("QueueName", {"${FailedEvents.QueueName}"})],
 }
 

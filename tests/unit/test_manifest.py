@@ -96,6 +96,7 @@ def test_full_manifest_is_accepted() -> None:
             )
         },
         warnings=(),
+        pull_request="12",
     )
 
 

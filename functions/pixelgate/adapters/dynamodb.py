@@ -1,9 +1,11 @@
-"""The ledger on DynamoDB: one table, three kinds of items, conditional writes.
+"""The ledger on DynamoDB: one table, five kinds of items, conditional writes.
 
     pk        sk                          what
     project   build/<build>               an accepted or rejected build
     project   commit/<commit>/<build>     finds the builds of a commit
     project   comparison/<head>/<base>    a comparison
+    project   review/<build>/<id>         one review of a build
+    project   decided/<pull>/<build>      what people decided on a build of a pull request
 
 No id holds a "/", and none is longer than 255 bytes, so a sort key is unambiguous and within its
 1,024 bytes. An item that is unfinished or unsettled carries the attribute `unfinished`, which puts
@@ -26,6 +28,7 @@ from pixelgate.adapters.dynamodb_items import (
     from_item,
     to_item,
 )
+from pixelgate.adapters.dynamodb_reviews import KEPT_SECONDS, DynamoReviews
 from pixelgate.errors import AlreadyFinished, BuildConflict, ErrorCode, HeldByOther, LeaseLost
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, Result, State
@@ -35,8 +38,7 @@ if TYPE_CHECKING:
 
 INDEX = "unfinished"
 _UNFINISHED = "yes"
-# Records are kept for a quarter after their last write; reports stay in the bucket.
-_KEPT_SECONDS = 90 * 24 * 3600
+_KEPT_SECONDS = KEPT_SECONDS
 
 # A comparison is free in three cases:
 #   - nobody has claimed it yet:         no item
@@ -57,7 +59,7 @@ FRESH_BUILD = (
 )
 
 
-class DynamoLedger:
+class DynamoLedger(DynamoReviews):
     """The ledger in one table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
@@ -80,13 +82,16 @@ class DynamoLedger:
             stored = self._update(
                 build_key(build.id),
                 "SET manifest_sha256 = :manifest_sha256, #commit = :commit, "
-                "created = if_not_exists(created, :created) "
+                "created = if_not_exists(created, :created), branch = :branch, "
+                "pull_request = :pull_request "
                 "REMOVE error_code, error_message, updated, expires_at",
                 FRESH_BUILD,
                 {
                     ":manifest_sha256": build.manifest_sha256,
                     ":commit": build.commit,
                     ":created": build.created,
+                    ":branch": build.branch,
+                    ":pull_request": build.pull_request,
                 },
                 names={"#commit": "commit"},
             )
@@ -246,13 +251,17 @@ class DynamoLedger:
         return comparison_record(claim.id, item)
 
     def settle(self, record: ComparisonRecord) -> None:
-        """Takes a finished item out of the index, unless a new claim has begun."""
+        """Takes a finished item out of the index, unless there is something newer to tell."""
         try:
             self._update(
                 comparison_key(record.id),
                 "REMOVE unfinished",
-                "#state <> :processing AND execution = :execution",
-                {":processing": State.PROCESSING, ":execution": record.execution},
+                "#state <> :processing AND execution = :execution AND updated = :updated",
+                {
+                    ":processing": State.PROCESSING,
+                    ":execution": record.execution,
+                    ":updated": record.updated,
+                },
                 names={"#state": "state"},
             )
         except _Refused:

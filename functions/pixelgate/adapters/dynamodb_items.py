@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from pixelgate.errors import ErrorCode
 from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, State
+from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Review, State
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -61,6 +61,10 @@ def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
         created=float(item["created"]),
         baseline=baseline,
         complete=bool(item.get("complete", False)),
+        branch=item.get("branch", ""),
+        pull_request=item.get("pull_request"),
+        trusted=build.trusted,
+        review=Review(item["review"]) if "review" in item else None,
     )
 
 

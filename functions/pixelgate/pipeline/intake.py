@@ -38,7 +38,15 @@ def accept(build: BuildId, objects: Objects, ledger: Ledger, now: float) -> Acce
         raise BadManifest(str(error)) from error
     manifest = parse(body, build)
     record = ledger.register(
-        BuildRecord(build, manifest.commit, hashlib.sha256(body).hexdigest(), created=now)
+        BuildRecord(
+            build,
+            manifest.commit,
+            hashlib.sha256(body).hexdigest(),
+            created=now,
+            branch=manifest.branch,
+            pull_request=manifest.pull_request,
+            trusted=build.trusted,
+        )
     )
     try:
         objects.replace(keys.accepted_manifest(build), body, "application/json", None)

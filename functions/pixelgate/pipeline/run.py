@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pixelgate import keys
@@ -18,15 +19,18 @@ from pixelgate.errors import (
     Incurable,
     LeaseLost,
     NotFound,
+    NotTold,
 )
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import intake
 from pixelgate.pipeline.arrival import BucketImages, check_arrival
+from pixelgate.pipeline.carry import prepare_review
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service
-from pixelgate.pipeline.status import announce, iso, status_of, status_of_rejected
+from pixelgate.pipeline.status import iso
+from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
 from pixelgate.record import Baseline, ComparisonRecord, Failure, Result
 
 
@@ -110,23 +114,22 @@ def compare_build(
     return _work(claim, accepted, baseline, service, time_left)
 
 
-def tell(record: ComparisonRecord, records: Records) -> None:
-    """Brings a final state into status.json and notes that it is told."""
-    announce(records.objects, record.head, status_of(record))
-    records.ledger.settle(record)
-
-
 def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> ComparisonRecord:
-    """Records a failure for good. Raises LeaseLost."""
+    """Records a failure for good. Raises LeaseLost.
+
+    Should its event not go out, the sweeper tells of it: raising here would only make Lambda
+    deliver once more what has failed for good.
+    """
     record = records.ledger.fail(claim, failure, records.clock())
-    tell(record, records)
+    with suppress(NotTold):
+        tell(record, records)
     return record
 
 
 def _reject(build: BuildId, message: str, service: Service) -> Rejected:
     now = service.clock()
     service.ledger.reject(build, message, now)
-    announce(service.objects, build, status_of_rejected(build, message, now))
+    say_rejected(build, message, now, service)
     return Rejected(message)
 
 
@@ -149,9 +152,8 @@ def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outc
     record = service.ledger.comparison(comparison)
     if record is None:
         return Gone()  # its time to live ended between the two reads
-    announce(service.objects, record.head, {**status_of(record), "claimed": iso(seen)})
-    if not record.settled:
-        service.ledger.settle(record)
+    again = repeat if record.settled else tell
+    again(record, service, claimed=iso(seen))
     return Duplicate(record)
 
 
@@ -166,7 +168,7 @@ def _work(
     lease = Lease(service, claim, time_left)
     tally = Tally()
     try:
-        announce(service.objects, claim.head, status_of(claim))
+        say(claim, service)
         if baseline is None:
             raise BaseMissing(_no_base_in_words(accepted))
         result = _produce(claim, accepted, baseline, service, lease, tally)
@@ -252,6 +254,7 @@ def _produce(
             snapshots=assemble(plan, measured, faults),
             warnings=accepted.manifest.warnings,
         )
+        prepare_review(comparison, accepted, service, lease.check)
         return _write_result(comparison, service)
 
 

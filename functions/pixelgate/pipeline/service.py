@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from pixelgate.errors import OutOfTime
-from pixelgate.ports import DifferPool, Ledger, Objects, Renderer, Stages
+from pixelgate.ports import DifferPool, Ledger, Objects, PatientEvents, Renderer, Stages
 from pixelgate.record import ComparisonRecord
 
 
 def _untraced(name: str) -> AbstractContextManager[None]:
     return nullcontext()
+
+
+class _Nobody:
+    """Listens to no event."""
+
+    def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Nobody hears it."""
+
+    try_to_emit = emit
+
+
+NOBODY = _Nobody()
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class Records:
 
     objects: Objects
     ledger: Ledger
+    events: PatientEvents = NOBODY
     limits: Limits = Limits()
     clock: Callable[[], float] = time.time
 
@@ -56,6 +70,7 @@ class Service(Records):
     engine: tuple[str, str]
     render: Renderer
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
+    baseline_branches: tuple[str, ...] = ("main", "master")
     stage: Stages = _untraced
 
     @property

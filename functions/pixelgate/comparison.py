@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pixelgate.baseline import Choice
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import Policy
 from pixelgate.verdict import Evidence, Mark, Spread, is_recoloured, mark_regions
@@ -264,6 +265,7 @@ class Comparison:
         policy: the policy where a snapshot does not say otherwise.
         snapshots: name to result, sorted by name.
         warnings: what a person should know of the upload.
+        choice: how this base was chosen, and what was passed over.
     """
 
     id: ComparisonId
@@ -274,6 +276,7 @@ class Comparison:
     policy: Policy
     snapshots: Mapping[str, Snapshot]
     warnings: tuple[str, ...] = ()
+    choice: Choice | None = None
 
     @property
     def counts(self) -> Counts:
@@ -293,6 +296,7 @@ class Comparison:
             "head": self.id.head,
             "base": None if self.id.base == NO_BASE else self.id.base,
             "baseline_reason": self.baseline_reason,
+            "baseline": self.choice.as_json() if self.choice else None,
             "execution": self.execution,
             "created": self.created,
             "engine": dict(self.engine),

@@ -7,6 +7,7 @@ Every error this package raises on purpose, and what becomes of it:
   - ReviewRefused       a review cannot be carried out     -> status.json says why; no retry
   - AlreadyFinished     the comparison has its result      -> return; the event came twice
   - HeldByOther         another worker holds the lease     -> raise; Lambda delivers again later
+  - StillWaiting        the comparison waits for its base  -> return; the base's arrival wakes it
   - LeaseLost           another worker has taken over      -> return; that worker finishes
   - ComparisonFailed    this run cannot go on
     - Curable           a retry may help                   -> lease given back, raise; after the
@@ -80,6 +81,10 @@ class HeldByOther(PixelgateError):
     """Another worker holds the comparison's lease."""
 
 
+class StillWaiting(PixelgateError):
+    """The comparison is WAITING_FOR_BASE; nobody may claim it before it is woken."""
+
+
 class LeaseLost(PixelgateError):
     """This execution no longer owns the comparison; its write was refused."""
 
@@ -94,12 +99,6 @@ class Curable(ComparisonFailed):
     """A later attempt may succeed."""
 
 
-class BaseMissing(Curable):
-    """The base that the manifest names has not been uploaded."""
-
-    code = ErrorCode.BASE_MISSING
-
-
 class OutOfTime(Curable):
     """The worker is near its time limit; its finished diffs stay for the next attempt."""
 
@@ -108,6 +107,12 @@ class OutOfTime(Curable):
 
 class Incurable(ComparisonFailed):
     """No later attempt can succeed."""
+
+
+class BaseMissing(Incurable):
+    """The base that the manifest names did not come in time, and nothing can stand in for it."""
+
+    code = ErrorCode.BASE_MISSING
 
 
 class ImagesMissing(Incurable):

@@ -11,12 +11,18 @@ from pixelgate.errors import BadManifest
 
 # The base of a comparison that has none; ids of builds may not begin with "@".
 NO_BASE = "@none"
-
-# A fork's role may upload below this prefix of build ids and nowhere else.
+# Builds of forks have ids that begin with it.
 FORK = "fork."
 
-_MANIFEST = re.compile(r"uploads/([^/]+)/([^/]+)/manifest\.json")
+# The base of what stands for a build of which not all shards are in.
+SHARDS = "@shards"
+
 _REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
+_MANIFEST = re.compile(
+    r"uploads/([^/]+)/([^/]+)/(?:shards/([1-9]\d{0,3})-of-(0|[1-9]\d{0,3})/|(finalize)/)?"
+    r"manifest\.json"
+)
+_ACCEPTED_SHARD = re.compile(r"builds/[^/]+/[^/]+/shards/(\d+)-of-(\d+)\.json")
 _ID_MAX_BYTES = 255
 
 
@@ -27,13 +33,39 @@ class BuildId:
     project: str
     build: str
 
-    @property
-    def trusted(self) -> bool:
-        """Whether no fork can have uploaded it; the key decides, never the manifest."""
-        return not self.build.startswith(FORK)
-
     def __str__(self) -> str:
         return f"{self.project}/{self.build}"
+
+
+@dataclass(frozen=True, order=True)
+class ShardId:
+    """One shard of a build: `index` of `total`, counted from 1; a total of 0 is unknown."""
+
+    index: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.index}-of-{self.total}"
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        return f"shard {self.index} of {self.total}" if self.total else f"shard {self.index}"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What one uploaded manifest tells of.
+
+    Attributes:
+        build: of which build.
+        shard: the part of it that the manifest lists; None if it lists the whole.
+        finalizes: it lists nothing, but says that every shard is there.
+    """
+
+    build: BuildId
+    shard: ShardId | None = None
+    finalizes: bool = False
 
 
 @dataclass(frozen=True, order=True)
@@ -74,15 +106,61 @@ def check_id(value: str, what: str) -> str:
     return value
 
 
-def upload_of(key: str) -> BuildId | None:
-    """The build whose manifest lies under this (decoded) key; None if it is no manifest's key."""
+def is_trusted(build: BuildId) -> bool:
+    """Whether a build may ever be a baseline. The role of forks can put only under `fork.*`."""
+    return not build.build.startswith(FORK)
+
+
+def upload_of(key: str) -> Upload | None:
+    """What was uploaded under this (decoded) key; None if it is no manifest's key."""
     found = _MANIFEST.fullmatch(key)
-    return BuildId(found[1], found[2]) if found else None
+    if found is None:
+        return None
+    project, build, index, total, finalize = found.groups()
+    shard = ShardId(int(index), int(total)) if index else None
+    return Upload(BuildId(project, build), shard, bool(finalize))
 
 
-def uploaded_manifest(build: BuildId) -> str:
+def uploads(build: BuildId, shard: ShardId | None = None) -> str:
+    """The folder of a build's or shard's manifest, with "/"; plain images lie beside it."""
+    part = "" if shard is None else f"shards/{shard}/"
+    return f"uploads/{build.project}/{build.build}/{part}"
+
+
+def uploaded_manifest(build: BuildId, shard: ShardId | None = None) -> str:
     """What CI writes last; its creation is the trigger."""
-    return f"uploads/{build.project}/{build.build}/manifest.json"
+    return f"{uploads(build, shard)}manifest.json"
+
+
+def uploaded_shards(build: BuildId) -> str:
+    """Where the shards of a build are uploaded, with "/"."""
+    return f"{uploads(build)}shards/"
+
+
+def finalize(build: BuildId) -> str:
+    """What says that every shard of a build has been uploaded."""
+    return f"{uploads(build)}finalize/manifest.json"
+
+
+def accepted_shards(build: BuildId) -> str:
+    """Where the shards of a build lie that were accepted, with "/"."""
+    return f"builds/{build.project}/{build.build}/shards/"
+
+
+def accepted_shard(build: BuildId, shard: ShardId) -> str:
+    """The copy of a shard's manifest that was accepted."""
+    return f"{accepted_shards(build)}{shard}.json"
+
+
+def accepted_shard_of(key: str) -> ShardId | None:
+    """The inverse of `accepted_shard`."""
+    found = _ACCEPTED_SHARD.fullmatch(key)
+    return ShardId(int(found[1]), int(found[2])) if found else None
+
+
+def closed_shards(build: BuildId) -> str:
+    """Which shards make up a build; whoever writes it first decides."""
+    return f"builds/{build.project}/{build.build}/shards.json"
 
 
 def review_of(key: str) -> tuple[BuildId, str] | None:

@@ -20,6 +20,8 @@ from pixelgate.policy import Policy, Rectangle
 
 MAX_IMAGES = 100_000
 MAX_RULES = 100  # each is tried on each name
+MAX_SHARDS = 1_000
+MAX_ANCESTORS = 300
 _SHOWN_PROBLEMS = 10
 _MAX_DEPTH = 32
 
@@ -138,9 +140,22 @@ class ImageFields(_Model):
 class Shard(_Model):
     """Which part of a build this upload is."""
 
-    index: Annotated[int, Field(ge=1)]
-    total: Annotated[int, Field(ge=1)]
+    index: Annotated[int, Field(ge=1, le=MAX_SHARDS)]
+    total: Annotated[int, Field(ge=0, le=MAX_SHARDS)]  # 0: only finalize knows
     id: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.total and self.index > self.total:
+            raise ValueError(f"index {self.index} is more than total {self.total}")
+        return self
+
+
+class LandedFields(_Model):
+    """What git tells of an ancestor, so that the pull request that it came from is found."""
+
+    tree: Text | None = None
+    pull_request: Text | int | None = None
 
 
 class ManifestFields(_Model):
@@ -153,7 +168,10 @@ class ManifestFields(_Model):
     branch: Text
     base_build: str | None = None
     base_commit: Text | None = None
-    ancestors: list[Text] = Field(default=[], max_length=300)
+    base_branch: Text | None = None
+    ancestors: list[Text] = Field(default=[], max_length=MAX_ANCESTORS)
+    tree: Text | None = None
+    landed: dict[Text, LandedFields] = Field(default={}, max_length=MAX_ANCESTORS + 1)
     pull_request: Text | int | None = None
     ci_url: Text | None = None
     selective: bool | None = None
@@ -162,7 +180,8 @@ class ManifestFields(_Model):
     shard: Shard | None = None
     defaults: PolicyOverrides = PolicyOverrides()
     rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
-    images: dict[str, ImageFields] = Field(max_length=MAX_IMAGES)
+    # None: a plain upload, whose images lie beside the manifest.
+    images: dict[str, ImageFields] | None = Field(default=None, max_length=MAX_IMAGES)
 
     @field_validator("schema_version")
     @classmethod
@@ -171,24 +190,51 @@ class ManifestFields(_Model):
             raise ValueError(f"this pixelgate reads schema version 1, not {version}")
         return version
 
-    @field_validator("shard")
-    @classmethod
-    def _whole(cls, shard: Shard | None) -> Shard | None:
-        if shard and shard.total > 1:
-            raise ValueError("builds in several shards are not supported by this version")
-        return shard
-
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        if not self.images and not self.allow_empty:
+        if self.images == {} and not self.allow_empty:
             raise ValueError("images: the build is empty; set allow_empty if that is meant")
         if self.base_build == self.build:
             raise ValueError("base_build: a build cannot be its own base")
-        if self.all_names is not None:
+        if self.all_names is not None and self.images is not None:
             missing = sorted(self.images.keys() - set(self.all_names))
             if missing:
                 raise ValueError(f"all_names: lacks {missing[0]!r}, which is among the images")
         return self
+
+
+class TakenInImage(ImageFields):
+    """An image of a plain upload: we have read it, and could not always tell its size."""
+
+    width: Pixels | None = None  # type: ignore[assignment]
+    height: Pixels | None = None  # type: ignore[assignment]
+
+
+class AcceptedFields(ManifestFields):
+    """What we write of a build that came plain or in shards, beside what CI may say.
+
+    Attributes:
+        upload_sha256: stands for the manifest and everything that lay beside it.
+        notes: what a person should know of how the build was put together.
+    """
+
+    images: dict[str, TakenInImage] | None = None  # type: ignore[assignment]
+    upload_sha256: Sha256 | None = None
+    notes: list[str] = []
+
+    @classmethod
+    def ours(cls) -> set[str]:
+        """Fields that CI may not write."""
+        return cls.model_fields.keys() - ManifestFields.model_fields.keys()
+
+
+class FinalizeFields(_Model):
+    """What says that every shard of a build has been uploaded."""
+
+    schema_version: int = 1
+    project: str
+    build: str
+    total: Annotated[int, Field(ge=1, le=MAX_SHARDS)] | None = None
 
 
 def in_words(error: ValidationError) -> str:
@@ -227,7 +273,8 @@ def warnings_of(body: ManifestFields) -> Iterator[str]:
         yield f"unknown field {unknown!r} was ignored"
     for unknown in (body.shard and body.shard.model_extra) or ():
         yield f"unknown field {unknown!r} of shard was ignored"
-    odd = {unknown: name for name, i in body.images.items() for unknown in i.model_extra or ()}
+    images = (body.images or {}).items()
+    odd = {unknown: name for name, image in images for unknown in image.model_extra or ()}
     for unknown, name in odd.items():
         yield f"unknown field {unknown!r} of images[{name!r}] was ignored"
 

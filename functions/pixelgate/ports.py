@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pixelgate.baseline import Choice
 from pixelgate.comparison import Comparison, Diff
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.notice import Comment, CommitStatus
 from pixelgate.policy import Policy
-from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, Result, Review
+from pixelgate.record import (
+    Baseline,
+    BuildRecord,
+    ComparisonRecord,
+    Failure,
+    Lookup,
+    Result,
+    Review,
+)
 from pixelgate.review import Decision, ReviewRecord
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object in a listing: its key, its bytes, and a tag that other bytes would change."""
+
+    key: str
+    size: int
+    tag: str
 
 
 class Objects(Protocol):
@@ -40,6 +59,10 @@ class Objects(Protocol):
         """Whether there is an object under this key."""
         ...
 
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Every object whose key begins so, in the order of their keys, however many there are."""
+        ...
+
 
 class Ledger(Protocol):
     """The records on which concurrent workers agree; every method is one atomic step."""
@@ -63,8 +86,20 @@ class Ledger(Protocol):
         """The accepted builds of a commit, newest first."""
         ...
 
+    def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
+        """The accepted builds of a branch, tree or pull request, newest first, read as needed."""
+        ...
+
     def complete(self, build: BuildId) -> None:
         """Notes that every image of an accepted build has arrived whole."""
+        ...
+
+    def arrive(self, build: BuildId) -> None:
+        """Notes that every image of an accepted build is there, whole or not."""
+        ...
+
+    def lose(self, build: BuildId) -> None:
+        """Notes that images of an accepted build are not there."""
         ...
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
@@ -99,12 +134,36 @@ class Ledger(Protocol):
         ...
 
     def claim(
-        self, comparison: ComparisonId, reason: str, execution: str, now: float, lease_until: float
+        self,
+        comparison: ComparisonId,
+        reason: str,
+        execution: str,
+        now: float,
+        lease_until: float,
+        choice: Choice | None = None,
     ) -> ComparisonRecord:
         """Takes the comparison for one execution, by one conditional write.
 
-        Raises AlreadyFinished or HeldByOther if it cannot be taken.
+        Raises AlreadyFinished, HeldByOther or StillWaiting if it cannot be taken.
         """
+        ...
+
+    def wait(
+        self, claim: ComparisonRecord, topics: Iterable[str], wait_until: float, now: float
+    ) -> ComparisonRecord:
+        """PROCESSING → WAITING_FOR_BASE, to be found by its topics. Raises LeaseLost."""
+        ...
+
+    def waiting(self, project: str, topics: Iterable[str]) -> list[ComparisonId]:
+        """Comparisons that have ever waited for one of these topics."""
+        ...
+
+    def wake(self, comparison: ComparisonId, now: float) -> bool:
+        """WAITING_FOR_BASE → PROCESSING without an owner; True for whoever did it, once."""
+        ...
+
+    def end_wait(self, comparison: ComparisonId, message: str, now: float) -> None:
+        """Closes a comparison that only stood for a missing base, if there is one."""
         ...
 
     def heartbeat(self, claim: ComparisonRecord, now: float, lease_until: float) -> None:
@@ -215,8 +274,8 @@ class DifferPool(Protocol):
         """
         ...
 
-    def inspect(self, image: bytes) -> None:
-        """Reads an image's header. Raises ImageFault if it could not be compared with anything."""
+    def inspect(self, image: bytes) -> tuple[int, int]:
+        """Width and height by the header. Raises ImageFault if nothing could compare it."""
         ...
 
 

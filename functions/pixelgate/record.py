@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pixelgate.baseline import Choice, Kind
 from pixelgate.errors import ErrorCode
 from pixelgate.keys import NO_BASE, BuildId, ComparisonId
+
+_NAMED = Choice(Kind.NAMED)
 
 
 class State(StrEnum):
     """The state of a comparison."""
 
+    WAITING_FOR_BASE = "WAITING_FOR_BASE"
     PROCESSING = "PROCESSING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
@@ -27,10 +31,11 @@ class Review(StrEnum):
 
 @dataclass(frozen=True)
 class Baseline:
-    """The base of a comparison: a build's id or NO_BASE, and why it was chosen."""
+    """The base of a comparison: a build's id or NO_BASE, why it was chosen, and how."""
 
     build: str
     reason: str
+    choice: Choice = _NAMED
 
     @property
     def exists(self) -> bool:
@@ -49,9 +54,13 @@ class BuildRecord:
         created: when it was accepted, seconds since 1970.
         baseline: what it is compared with, once that is decided; it never changes afterwards.
         complete: whether every image that it lists has arrived whole.
+        arrived: whether every image that it lists is in the bucket, readable or not.
+        lost: whether images of it were looked for and are not in the bucket.
         branch: the branch it was built from.
         pull_request: number of its pull request.
+        tree: git's hash of its commit's tree.
         trusted: whether its key says that it is none of a fork.
+        selective: whether it lacks snapshots of its suite.
         review: what people said of it; None while nobody has.
     """
 
@@ -61,10 +70,32 @@ class BuildRecord:
     created: float
     baseline: Baseline | None = None
     complete: bool = False
+    arrived: bool = False
+    lost: bool = False
     branch: str = ""
     pull_request: str | None = None
+    tree: str | None = None
     trusted: bool = True
+    selective: bool = False
     review: Review | None = None
+
+
+class Lookup(StrEnum):
+    """What builds are found by, beside their id and their commit."""
+
+    BRANCH = "branch"
+    TREE = "tree"
+    PULL_REQUEST = "pull_request"
+
+    def of(self, build: BuildRecord) -> str | None:
+        """The value of a build; None if it cannot be found so."""
+        match self:
+            case Lookup.BRANCH:
+                return build.branch or None
+            case Lookup.TREE:
+                return build.tree
+            case Lookup.PULL_REQUEST:
+                return build.pull_request
 
 
 @dataclass(frozen=True)
@@ -90,6 +121,8 @@ class ComparisonRecord:
         error_message: the same in words; the last error too, while attempts remain.
         retryable: whether a new delivery may claim it after FAILED.
         settled: whether status.json tells of this final state.
+        choice: how this base was chosen.
+        wait_until: when the wait for a base ends, seconds since 1970; None if it never waited.
     """
 
     id: ComparisonId
@@ -110,6 +143,8 @@ class ComparisonRecord:
     error_message: str | None = None
     retryable: bool = False
     settled: bool = False
+    choice: Choice | None = None
+    wait_until: float | None = None
 
     @property
     def head(self) -> BuildId:

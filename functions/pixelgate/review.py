@@ -31,6 +31,8 @@ NAMES_SHOWN = 100
 _WORDS_SHOWN = 20
 _UNKNOWN_SHOWN = 5
 MAX_REASON = 2_000
+# Of a result on which nobody has said anything yet.
+FIRST_REVISION = 1
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 

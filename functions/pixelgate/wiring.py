@@ -120,7 +120,9 @@ def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
         limits=Limits(
             lease=float(environ.get("PIXELGATE_LEASE_SECONDS", Limits.lease)),
             max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
+            grace=float(environ.get("PIXELGATE_BASE_GRACE_SECONDS", Limits.grace)),
         ),
+        baseline_branches=_names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches),
     )
 
 
@@ -128,7 +130,9 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
     """Delivers a build to the compare function once more, asynchronously."""
     import boto3
 
-    client, function = boto3.client("lambda"), environ["PIXELGATE_COMPARE_FUNCTION"]
+    client = boto3.client("lambda")
+    # The compare function calls itself: Lambda tells it its own name.
+    function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
     def resume(build: BuildId) -> None:
         event = {"resume": {"project": build.project, "build": build.build}}
@@ -150,7 +154,8 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
         ledger=records.ledger,
         limits=records.limits,
         events=records.events,
-        baseline_branches=baseline_branches(environ),
+        baseline_branches=records.baseline_branches,
+        resume=resume_by_lambda(environ),
         pool=make_pool(engine),
         engine=engine.label,
         render=render,
@@ -212,10 +217,10 @@ def repositories(named: str) -> dict[str, str]:
     return found
 
 
-def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Patterns of the branches whose builds are approved by rule."""
-    named = environ.get("PIXELGATE_BASELINE_BRANCHES", "main,master")
-    return tuple(branch for part in named.split(",") if (branch := part.strip()))
+def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Names with commas between them."""
+    said = environ.get(name)
+    return default if said is None else tuple(n.strip() for n in said.split(",") if n.strip())
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from botocore.stub import Stubber
 from pixelgate.adapters.dynamodb import DynamoLedger
 from pixelgate.errors import ErrorCode, LeaseLost
 from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.record import BuildRecord, Failure, Result
+from pixelgate.record import Baseline, BuildRecord, Failure, Lookup, Result, Review
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -71,7 +72,7 @@ def test_layout_of_the_table(items: Items, ledger: DynamoLedger) -> None:
     ledger.register(B1)
     ledger.claim(ID, "because", "e1", 1000.0, 1090.5)
     found = items()
-    assert len(found) == 3
+    assert len(found) == 3  # build, entry of its commit, comparison; no branch is named
     assert all(item["pk"] == {"S": "shop"} for item in found.values())
     [comparison] = [item for item in found.values() if "execution" in item]
     assert comparison["lease_until"] == {"N": "1090.5"}
@@ -147,10 +148,15 @@ def test_every_read_of_the_table_itself_sees_the_last_write(
     try:
         ledger.register(B1)
         ledger.builds_at("shop", "c1")
+        list(ledger.builds_by("shop", Lookup.TREE, "7ee"))
+        ledger.waiting("shop", ["commit:c1"])
         ledger.comparison(ID)
     finally:
         dynamodb.meta.events.unregister("provide-client-params.dynamodb", note)
-    assert reads == [("Query", True), ("GetItem", True), ("GetItem", True)]
+    assert {consistent for _, consistent in reads} == {True}
+    assert [name for name, _ in reads] == [
+        "GetItem", "Query", "GetItem", "Query", "Query", "GetItem",
+    ]  # fmt: skip
 
 
 def test_error_that_is_no_refused_condition_is_raised(dynamodb: DynamoDBClient) -> None:
@@ -175,3 +181,34 @@ def test_times_of_the_real_clock_are_stored_exactly(ledger: DynamoLedger) -> Non
     mine = ledger.claim(ID, "because", "e1", now, now + 90.0)
     assert (mine.created, mine.lease_until) == (now, now + 90.0)
     assert ledger.comparison(ID) == mine
+
+
+def test_a_review_and_a_run_write_attributes_of_their_own(
+    dynamodb: DynamoDBClient, table: str, ledger: DynamoLedger
+) -> None:
+    ledger.register(B1)
+    for n, review in enumerate(Review):
+        dynamodb.update_item(
+            TableName=table,
+            Key={"pk": {"S": "shop"}, "sk": {"S": "build/b1"}},
+            UpdateExpression="SET review = :review",
+            ExpressionAttributeValues={":review": {"S": review}},
+        )
+        [ledger.arrive, ledger.complete][n](B1.id)
+        ledger.choose_baseline(B1.id, Baseline("b0", "because"))
+        assert ledger.register(B1).review is review
+    assert ledger.build(B1.id) == replace(
+        B1,
+        review=Review.REJECTED,
+        arrived=True,
+        complete=True,
+        baseline=Baseline("b0", "because"),
+    )
+
+
+def test_an_entry_of_who_waits_is_tidied_up_after_its_time(
+    items: Items, ledger: DynamoLedger
+) -> None:
+    ledger.wait(ledger.claim(ID, "because", "e1", 1000.0, 1090.0), ["commit:c1"], 1600.5, 1001.0)
+    [entry] = [item for sk, item in items().items() if sk.startswith("waits/")]
+    assert entry["expires_at"] == {"N": str(1600 + QUARTER)}

@@ -8,10 +8,26 @@ from dataclasses import replace
 
 import pytest
 
-from pixelgate.errors import AlreadyFinished, BuildConflict, ErrorCode, HeldByOther, LeaseLost
+from pixelgate.baseline import Choice, Kind, PassedOver
+from pixelgate.errors import (
+    AlreadyFinished,
+    BuildConflict,
+    ErrorCode,
+    HeldByOther,
+    LeaseLost,
+    StillWaiting,
+)
 from pixelgate.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.ports import Ledger
-from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, Result, State
+from pixelgate.record import (
+    Baseline,
+    BuildRecord,
+    ComparisonRecord,
+    Failure,
+    Lookup,
+    Result,
+    State,
+)
 
 B1 = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, created=1000.25)
 ID = ComparisonId("shop", "b1", "b0")
@@ -159,6 +175,187 @@ def test_decision_for_no_baseline_stands_too(ledger: Ledger) -> None:
     assert ledger.choose_baseline(B1.id, Baseline("b0", "late")) == none
 
 
+def test_how_a_baseline_was_chosen_is_kept_with_it(ledger: Ledger) -> None:
+    ledger.register(B1)
+    passed_over = (PassedOver("it was rejected", build="b8"), PassedOver("no build", commit="c8"))
+    baseline = Baseline("b0", "an ancestor", Choice(Kind.ANCESTOR, 2, passed_over))
+    assert ledger.choose_baseline(B1.id, baseline) == baseline
+    assert ledger.build(B1.id) == replace(B1, baseline=baseline)
+    claimed = ledger.claim(ID, "an ancestor", "e1", T, T + LEASE, baseline.choice)
+    assert claimed.choice == baseline.choice
+    assert stored(ledger).choice == baseline.choice
+    ledger.publish(claimed, RESULT, T + 1)
+    assert stored(ledger).choice == baseline.choice
+
+
+FULL = replace(
+    B1,
+    branch="feature/ü #1",
+    pull_request="5",
+    tree="7ee",
+    trusted=False,
+    selective=True,
+)
+
+
+def test_everything_that_is_known_of_a_build_is_kept(ledger: Ledger) -> None:
+    assert ledger.register(FULL) == FULL
+    assert ledger.register(replace(FULL, created=3000.0)) == FULL
+    assert ledger.build(FULL.id) == FULL
+
+
+@pytest.mark.parametrize("lookup", list(Lookup))
+def test_builds_are_found_newest_first(ledger: Ledger, lookup: Lookup) -> None:
+    value = lookup.of(FULL)
+    assert value is not None
+    builds = [
+        replace(FULL, id=BuildId("shop", f"b{n}"), manifest_sha256=f"{n}" * 64, created=created)
+        for n, created in ((1, 1000.0), (2, 30_000.5), (3, 2000.0))
+    ]
+    other = replace(FULL, id=BuildId("shop", "b4"), branch="x", pull_request="6", tree="y")
+    elsewhere = replace(FULL, id=BuildId("shop2", "b5"))
+    for build in (*builds, other, elsewhere):
+        ledger.register(build)
+    assert [b.id.build for b in ledger.builds_by("shop", lookup, value)] == ["b2", "b3", "b1"]
+    assert list(ledger.builds_by("shop", lookup, "nothing")) == []
+
+
+def test_a_build_that_is_delivered_twice_is_found_once_where_it_was(ledger: Ledger) -> None:
+    ledger.register(FULL)
+    ledger.register(replace(FULL, id=BuildId("shop", "b2"), created=1500.0))
+    ledger.register(replace(FULL, created=2000.0))
+    found = ledger.builds_by("shop", Lookup.BRANCH, FULL.branch)
+    assert [b.id.build for b in found] == ["b2", "b1"]
+
+
+def test_a_conflicting_manifest_is_not_found_by_its_branch(ledger: Ledger) -> None:
+    # Else whoever may upload could make an old build the newest of a branch.
+    ledger.register(B1)
+    with suppress(BuildConflict):
+        ledger.register(replace(B1, branch="main", manifest_sha256="b" * 64, created=9000.0))
+    assert list(ledger.builds_by("shop", Lookup.BRANCH, "main")) == []
+
+
+def test_many_builds_of_a_branch_are_read_to_the_end(ledger: Ledger) -> None:
+    for n in range(30):
+        ledger.register(replace(FULL, id=BuildId("shop", f"b{n}"), created=1000.0 + n))
+    found = ledger.builds_by("shop", Lookup.BRANCH, FULL.branch)
+    assert [b.id.build for b in found] == [f"b{n}" for n in reversed(range(30))]
+
+
+def test_what_is_said_of_a_build_s_images(ledger: Ledger) -> None:
+    ledger.register(B1)
+    ledger.lose(B1.id)
+    assert ledger.build(B1.id) == replace(B1, lost=True)
+    ledger.arrive(B1.id)
+    assert ledger.build(B1.id) == replace(B1, arrived=True)
+    ledger.complete(B1.id)
+    assert ledger.build(B1.id) == replace(B1, arrived=True, complete=True)
+
+
+# --- waiting ------------------------------------------------------------------------------------
+
+WAIT = ComparisonId("shop", "b1", "@commit:c0")
+UNTIL = T + 600
+
+
+def waits(ledger: Ledger, *topics: str, of: ComparisonId = WAIT) -> ComparisonRecord:
+    return ledger.wait(claim(ledger, of=of), topics or ("commit:c0",), UNTIL, T + 1)
+
+
+def test_who_waits_is_found_by_each_of_its_topics(ledger: Ledger) -> None:
+    other = ComparisonId("shop", "b2", "@build:b0")
+    waits(ledger, "commit:c0", "tree:7")
+    waits(ledger, "build:b0", "tree:7", of=other)
+    assert ledger.waiting("shop", ["commit:c0"]) == [WAIT]
+    assert ledger.waiting("shop", ["tree:7"]) == [WAIT, other]
+    assert ledger.waiting("shop", ["build:b0", "commit:c0", "tree:7"]) == [WAIT, other]
+    assert ledger.waiting("shop", ["tree:77", "commit:c"]) == []
+    assert ledger.waiting("shop2", ["tree:7"]) == []
+    assert ledger.waiting("shop", []) == []
+
+
+def test_a_wait_is_a_state_that_nobody_can_claim(ledger: Ledger) -> None:
+    record = waits(ledger)
+    assert record.state is State.WAITING_FOR_BASE
+    assert (record.wait_until, record.lease_until, record.attempts) == (UNTIL, UNTIL, 0)
+    assert not record.finished
+    assert stored(ledger, WAIT) == record
+    for later in (T + 2, UNTIL + 10_000):
+        with pytest.raises(StillWaiting):
+            claim(ledger, "e2", later, WAIT)
+    assert stored(ledger, WAIT) == record
+
+
+def test_only_the_owner_of_a_claim_may_wait(ledger: Ledger) -> None:
+    late = claim(ledger, of=WAIT)
+    claim(ledger, "e2", T + LEASE, WAIT)
+    with pytest.raises(LeaseLost):
+        ledger.wait(late, ["commit:c0"], UNTIL, T + LEASE + 1)
+    assert stored(ledger, WAIT).state is State.PROCESSING
+
+
+def test_one_of_many_wakes_it(ledger: Ledger) -> None:
+    waits(ledger)
+    assert [ledger.wake(WAIT, T + n) for n in range(5)] == [True, False, False, False, False]
+    record = stored(ledger, WAIT)
+    assert (record.state, record.lease_until, record.updated) == (State.PROCESSING, 0.0, T)
+
+
+def test_who_is_awake_can_be_claimed_at_once_and_keeps_its_time(ledger: Ledger) -> None:
+    first = waits(ledger)
+    ledger.wake(WAIT, T + 5)
+    again = claim(ledger, "e2", T + 5, WAIT)
+    assert (again.attempts, again.claims) == (1, 2)
+    assert (again.created, again.wait_until) == (first.created, UNTIL)
+    assert ledger.wait(again, ["commit:c0"], UNTIL, T + 6).state is State.WAITING_FOR_BASE
+
+
+def test_what_does_not_wait_cannot_be_woken(ledger: Ledger) -> None:
+    assert not ledger.wake(WAIT, T)
+    claimed = claim(ledger, of=WAIT)
+    assert not ledger.wake(WAIT, T)
+    ledger.fail(claimed, FINAL, T)
+    assert not ledger.wake(WAIT, T)
+    assert stored(ledger, WAIT).state is State.FAILED
+
+
+@pytest.mark.parametrize("awake", [True, False])
+def test_a_wait_that_is_over_is_closed_for_good(ledger: Ledger, awake: bool) -> None:
+    waits(ledger)
+    if awake:
+        ledger.wake(WAIT, T + 2)
+    ledger.end_wait(WAIT, "it has come", T + 3)
+    record = stored(ledger, WAIT)
+    assert (record.state, record.settled, record.retryable) == (State.FAILED, True, False)
+    assert (record.error_code, record.error_message) == (ErrorCode.BASE_MISSING, "it has come")
+    assert not ledger.wake(WAIT, T + 4)
+    with pytest.raises(AlreadyFinished):
+        claim(ledger, "e2", T + 4, WAIT)
+    assert list(ledger.unfinished(T + 1_000_000)) == []
+
+
+def test_whoever_works_on_a_wait_that_was_closed_has_lost_it(ledger: Ledger) -> None:
+    mine = claim(ledger, of=WAIT)
+    ledger.end_wait(WAIT, "it has come", T + 1)
+    with pytest.raises(LeaseLost):
+        ledger.wait(mine, ["commit:c0"], UNTIL, T + 2)
+
+
+def test_closing_what_is_not_there_or_finished_changes_nothing(ledger: Ledger) -> None:
+    ledger.end_wait(WAIT, "it has come", T)
+    assert ledger.comparison(WAIT) is None
+    done = ledger.fail(claim(ledger, of=WAIT), FINAL, T + 1)
+    ledger.end_wait(WAIT, "it has come", T + 2)
+    assert stored(ledger, WAIT) == done
+
+
+def test_the_sweeper_finds_a_wait_when_its_grace_is_over(ledger: Ledger) -> None:
+    record = waits(ledger)
+    assert list(ledger.unfinished(UNTIL)) == []
+    assert list(ledger.unfinished(UNTIL + 1)) == [record]
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_builds_may_have_odd_names(ledger: Ledger, name: str) -> None:
     build = BuildRecord(BuildId(f"p {name}", name), f"c {name}", "a" * 64, 1000.0)
@@ -172,7 +369,7 @@ def test_a_build_is_complete_once_that_is_noted(ledger: Ledger) -> None:
     build = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0)
     assert ledger.register(build).complete is False
     ledger.complete(build.id)
-    assert ledger.build(build.id) == replace(build, complete=True)
+    assert ledger.build(build.id) == replace(build, complete=True, arrived=True)
     assert ledger.register(build).complete is True  # a second delivery forgets nothing
     ledger.choose_baseline(build.id, Baseline("b0", "because"))
     assert ledger.builds_at("shop", "c1")[0].complete is True

@@ -163,3 +163,29 @@ def test_limit_holds_for_tagged_reads_too(objects: Objects) -> None:
     assert objects.read_tagged("a", 5)[0] == b"12345"
     with pytest.raises(TooLarge, match="a has 5 bytes; 4 are allowed"):
         objects.read_tagged("a", 4)
+
+
+def test_a_listing_shows_what_lies_under_a_prefix_in_its_order(objects: Objects) -> None:
+    for key in ("u/b/2.png", "u/b.x", "u/b/10.png", "u/b/a/1.png", "u/c/1.png", "u/b/ü.png"):
+        objects.write(key, key.encode(), "image/png")
+    found = list(objects.list("u/b/"))
+    keys = ["u/b/10.png", "u/b/2.png", "u/b/a/1.png", "u/b/ü.png"]
+    assert [o.key for o in found] == keys
+    assert [o.size for o in found] == [len(key.encode()) for key in keys]
+    assert list(objects.list("nothing/")) == []
+
+
+def test_a_listing_tells_other_bytes_by_their_tag(objects: Objects) -> None:
+    objects.write("u/a", b"1", "image/png")
+    [before] = objects.list("u/")
+    objects.write("u/a", b"2", "image/png")
+    [after] = objects.list("u/")
+    assert before.tag != after.tag
+    objects.write("u/a", b"1", "image/png")
+    assert list(objects.list("u/")) == [before]
+
+
+def test_a_listing_has_no_end_at_a_thousand(objects: Objects) -> None:
+    for n in range(1_001):
+        objects.write(f"u/{n:04}", b"x", "image/png")
+    assert [o.key for o in objects.list("u/")] == [f"u/{n:04}" for n in range(1_001)]

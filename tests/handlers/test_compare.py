@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 from PIL import Image
 
 from handlers.conftest import EVENTS, Account, Context, event
 from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.errors import HeldByOther
+from pixelgate.keys import NO_BASE, BuildId, ComparisonId, ShardId
+from support.world import sha
 
 WEB = BuildId("web", "4f2a9c1d")
 
@@ -114,14 +118,17 @@ def test_one_record_that_wants_a_retry_does_not_hold_up_the_others(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     docs, last = BuildId("docs", "8c01be77"), BuildId("web", "b7730e52")
-    account.upload(WEB, {"a.png": png(1)}, base_build="not-there")
+    account.upload(WEB, {"a.png": png(1)})
     account.upload(docs, {"a.png": png(1)})
     account.upload(last, {"a.png": png(1)})
-    with pytest.raises(Exception, match="base_build not-there has no build"):
+    held = ComparisonId(WEB.project, WEB.build, NO_BASE)
+    ledger = account.compare.service().ledger
+    ledger.claim(held, "held", "another-worker", time.time(), time.time() + 90)
+    with pytest.raises(HeldByOther, match="another-worker"):
         account.compare.handler(event("s3-several-records.json"), Context())
     assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
-    assert account.status(WEB)["state"] == "PROCESSING"
-    assert metrics_in(capsys.readouterr().out)["ComparisonsRetried"] == 1
+    assert ledger.comparison(held).state == "PROCESSING"
+    assert metrics_in(capsys.readouterr().out)["DuplicateDeliveries"] == 1
 
 
 @pytest.mark.parametrize(
@@ -256,7 +263,8 @@ def test_names_of_images_are_logged_only_as_errors(
 def test_every_event_file_has_a_test() -> None:
     covered = {"s3-manifest-put.json", "s3-manifest-put-encoded.json", "s3-several-records.json",
                "s3-test-event.json", "s3-manifest-delete.json", "s3-not-a-manifest.json",
-               "sweep-schedule.json", "s3-review-put.json", "state-change.json"}  # fmt: skip
+               "sweep-schedule.json", "sweep-waits.json", "s3-shard-put.json",
+               "s3-finalize-put.json", "s3-review-put.json", "state-change.json"}  # fmt: skip
     assert {path.name for path in EVENTS.glob("*.json")} == covered
 
 
@@ -264,3 +272,80 @@ def put_event(build: BuildId) -> dict[str, Any]:
     content = event("s3-manifest-put.json")
     content["Records"][0]["s3"]["object"]["key"] = keys.uploaded_manifest(build)
     return content
+
+
+def calls_of(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Invocations of the compare function by itself, which moto cannot run."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.delenv("PIXELGATE_COMPARE_FUNCTION")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "compare")
+    real = boto3.client
+
+    class Lambda:
+        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
+            assert (FunctionName, InvocationType) == ("compare", "Event")
+            calls.append(json.loads(Payload))
+
+    def client(service: str, **settings: Any) -> Any:
+        return Lambda() if service == "lambda" else real(service, **settings)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(boto3, "client", client)
+    account.compare.service.cache_clear()
+    return calls
+
+
+def test_a_base_that_comes_late_calls_the_function_for_the_head(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = calls_of(account, monkeypatch)
+    account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C")
+    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert answer["builds"][0]["state"] == "WAITING_FOR_BASE"
+    assert metrics_in(capsys.readouterr().out)["BuildsWaiting"] == 1
+    base = BuildId("web", "base")
+    account.upload(base, {"a.png": png(1)}, commit="C")
+    account.compare.handler(put_event(base), Context())
+    assert calls == [{"resume": {"project": "web", "build": WEB.build}}]
+    account.compare.handler(calls[0], Context())
+    assert account.status(WEB)["base"] == "base"
+    assert account.status(WEB)["counts"]["changed"] == 1
+
+
+def test_shards_and_finalize(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    for index in (1, 2):
+        shard = ShardId(index, 2)
+        body = png(index)
+        account.put(keys.image("web", sha(body)), body)
+        manifest = {
+            "project": "web",
+            "build": WEB.build,
+            "commit": "C",
+            "branch": "main",
+            "shard": {"index": index, "total": 2},
+            "images": {f"{index}.png": {"sha256": sha(body), "width": 40, "height": 40}},
+        }
+        account.put(keys.uploaded_manifest(WEB, shard), json.dumps(manifest).encode())
+    answer = account.compare.handler(event("s3-shard-put.json"), Context())
+    assert answer["builds"][0]["shards"] == "shard 2 of 2 came; shard 1 did not yet"
+    assert account.status(WEB)["state"] == "PROCESSING"
+    assert metrics_in(capsys.readouterr().out)["ShardsKept"] == 1
+    account.put(keys.finalize(WEB), json.dumps({"project": "web", "build": WEB.build}).encode())
+    account.compare.handler(event("s3-finalize-put.json"), Context())
+    status = account.status(WEB)
+    assert (status["state"], status["counts"]["total"]) == ("SUCCEEDED", 2)
+
+
+def test_more_than_a_thousand_plain_images(account: Account) -> None:
+    """What `aws s3 cp --recursive` leaves; S3 lists a thousand at once."""
+    body, other = png(1), png(2)
+    for n in range(1_004):
+        account.put(f"{keys.uploads(WEB)}page {n:04}.png", body)
+    account.put(f"{keys.uploads(WEB)}zzz.png", other)
+    manifest = {"project": "web", "build": WEB.build, "commit": "C", "branch": "main"}
+    account.put(keys.uploaded_manifest(WEB), json.dumps(manifest).encode())
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    status = account.status(WEB)
+    assert (status["state"], status["counts"]["added"]) == ("SUCCEEDED", 1_005)
+    images = json.loads(account.read(status["comparison"]))["images"]
+    assert images["page 0007.png"]["head_size"] == [40, 40]
+    assert account.read(keys.image("web", sha(other))) == other

@@ -13,7 +13,7 @@ import pytest
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
 from pixelgate.errors import NotTold, TryLater, UsageError
-from pixelgate.wiring import aws_notifier, baseline_branches, repositories
+from pixelgate.wiring import aws_notifier, repositories
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 
 CHANGED = "state-change.json"
@@ -152,15 +152,6 @@ def test_repositories_are_read(named: str, found: dict[str, str]) -> None:
 def test_what_names_no_repository_is_said(named: str) -> None:
     with pytest.raises(UsageError, match="no repository"):
         repositories(named)
-
-
-@pytest.mark.parametrize(
-    ("named", "found"),
-    [(None, ("main", "master")), ("trunk, release/*", ("trunk", "release/*")), ("", ())],
-)
-def test_baseline_branches_are_read(named: str | None, found: tuple[str, ...]) -> None:
-    environ = {} if named is None else {"PIXELGATE_BASELINE_BRANCHES": named}
-    assert baseline_branches(environ) == found
 
 
 def test_notifier_says_what_it_lacks(account: Account) -> None:

@@ -82,3 +82,31 @@ def test_what_is_dead_for_good_is_failed_and_counted(
     assert (metrics["LeasesSwept"], metrics["ComparisonsFailed"]) == (1, 1)
     assert account.status(build)["error"]["code"] == "TIMEOUT"
     assert resumed == []
+
+
+def test_a_wait_whose_grace_is_over_ends_with_the_nearest_ancestor(
+    account: Account, resumed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = BuildId("web", "old")
+    account.upload(old, {"a.png": png(1)}, commit="A")
+    account.compare.handler({"resume": {"project": "web", "build": "old"}}, Context())
+    account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C", ancestors=["B", "A"])
+    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert answer["builds"][0]["state"] == "WAITING_FOR_BASE"
+    assert account.sweep.handler(event("sweep-waits.json"), Context()) == {"swept": []}
+
+    age(account, WEB.build, "@commit:C", 700)
+    account.dynamodb.update_item(
+        TableName=account.table,
+        Key={"pk": {"S": "web"}, "sk": {"S": f"comparison/{WEB.build}/@commit:C"}},
+        UpdateExpression="SET wait_until = :then",
+        ExpressionAttributeValues={":then": {"N": str(time.time() - 100)}},
+    )
+    capsys.readouterr()
+    answer = account.sweep.handler(event("sweep-waits.json"), Context())
+    assert [s["action"] for s in answer["swept"]] == ["end wait"]
+    assert metrics_in(capsys.readouterr().out)["WaitsInVain"] == 1
+    account.compare.handler(resumed[0], Context())
+    status = account.status(WEB)
+    assert (status["base"], status["baseline"]["kind"]) == ("old", "grace")
+    assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}

@@ -556,38 +556,6 @@ def test_a_manifest_that_is_gone_is_nothing_to_do() -> None:
     assert isinstance(World().compare(BuildId(PROJECT, "never")), Gone)
 
 
-def test_a_base_that_is_missing_is_waited_for_and_then_failed_in_words() -> None:
-    world = World()
-    head = world.upload("head", {"a.png": b"a"}, base_commit="c0ffee")
-    for _ in range(2):
-        with pytest.raises(Exception, match="base_commit c0ffee has no build"):
-            world.compare(head)
-    assert isinstance(world.compare(head), Failed)
-    assert world.status("head")["error"]["code"] == "BASE_MISSING"
-
-
-def test_a_base_that_comes_late_is_used_by_the_retry() -> None:
-    world = World()
-    head = world.upload("head", {"a.png": b"a2"}, base_commit="commit-of-base")
-    with pytest.raises(Exception, match="has no build"):
-        world.compare(head)
-    world.compare(world.upload("base", {"a.png": b"a"}))
-    assert isinstance(world.compare(head), Published)
-    assert world.status("head")["base"] == "base"
-
-
-def test_a_late_failure_for_want_of_a_base_does_not_cover_the_result() -> None:
-    world = World()
-    head = world.upload("head", {"a.png": b"a2"}, base_commit="commit-of-base")
-    with pytest.raises(Exception, match="has no build"):
-        world.compare(head)
-    world.compare(world.upload("base", {"a.png": b"a"}))
-    world.compare(head)
-    world.clock.sleep(world.limits.give_up_after + 1)
-    sweep(world.service(), lambda build: None)
-    assert world.status("head")["state"] == "SUCCEEDED"
-
-
 def test_the_newest_build_of_the_base_commit_is_the_base() -> None:
     world = World()
     world.compare(world.upload("old", {"a.png": b"1"}, commit="c1"))

@@ -15,10 +15,12 @@ from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
 from pixelgate.comparison import Diff, Region
 from pixelgate.errors import FaultCode, ImageFault
 from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.pipeline.receive import Collecting, receive
 from pixelgate.pipeline.run import Outcome, compare_build
 from pixelgate.pipeline.service import Limits, Service
 from pixelgate.policy import Policy
-from pixelgate.record import ComparisonRecord
+from pixelgate.ports import Renderer
+from pixelgate.record import ComparisonRecord, Review
 from pixelgate.report import render
 from pixelgate.verdict import Evidence
 
@@ -47,9 +49,10 @@ class ScriptedDiffers:
     size: int = 2
     calls: list[tuple[bytes, bytes]] = field(default_factory=list)
 
-    def inspect(self, image: bytes) -> None:
+    def inspect(self, image: bytes) -> tuple[int, int]:
         if image.startswith(b"garbage"):
             raise ImageFault(FaultCode.UNREADABLE, "the file is no PNG, JPEG or WebP image")
+        return 10, 1
 
     def diff(
         self, base: bytes, head: bytes, policy: Policy, wanted: Callable[[], bool] = lambda: True
@@ -72,6 +75,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     differs: ScriptedDiffers = field(default_factory=ScriptedDiffers)
     limits: Limits = field(default_factory=Limits)
+    render: Renderer = render
+    resumed: list[BuildId] = field(default_factory=list)
     _executions: Any = field(default_factory=lambda: itertools.count(1))
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -81,8 +86,9 @@ class World:
             ledger=self.ledger,
             pool=self.differs,
             engine=("odiff", "4.5.0"),
-            render=render,
+            render=self.render,
             limits=self.limits,
+            resume=self.resumed.append,
             clock=self.clock,
             new_execution=self._new_execution,
         )
@@ -121,6 +127,24 @@ class World:
     def compare(self, build: BuildId, **changes: Any) -> Outcome:
         """One delivery of the build's event to a worker of its own."""
         return compare_build(build, self.service(**changes))
+
+    def receive(self, key: str, **changes: Any) -> Outcome | Collecting:
+        """One delivery of the event of an object under this key."""
+        upload = keys.upload_of(key)
+        assert upload is not None
+        return receive(upload, self.service(**changes))
+
+    def deliver_resumed(self) -> list[Outcome]:
+        """Delivers every build that was called for, once, and those that these call for."""
+        outcomes = []
+        while self.resumed:
+            outcomes.append(self.compare(self.resumed.pop(0)))
+        return outcomes
+
+    def review(self, build: str, review: Review | None) -> None:
+        """What a reviewer's decision leaves in the record."""
+        build_id = BuildId(PROJECT, build)
+        self.ledger.builds[build_id] = replace(self.ledger.builds[build_id], review=review)
 
     def status(self, build: str) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(self.objects.read(keys.status(BuildId(PROJECT, build))))

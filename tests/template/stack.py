@@ -57,7 +57,9 @@ class Stack:
 
     def grants(self, role: str) -> list[Json]:
         """All statements of a role's policies."""
-        policies = self.of_type("AWS::IAM::Role")[role].get("Policies", [])
+        policies = list(self.of_type("AWS::IAM::Role")[role].get("Policies", []))
+        attached = self.of_type("AWS::IAM::Policy").values()
+        policies += [policy for policy in attached if f"${{{role}}}" in policy["Roles"]]
         return [s for policy in policies for s in policy["PolicyDocument"]["Statement"]]
 
     def denials(self) -> list[Json]:

@@ -24,6 +24,8 @@ OBJECTS = {
     "s3-manifest-delete": [
         ("ObjectRemoved:DeleteMarkerCreated", "uploads/web/4f2a9c1d/manifest.json")
     ],
+    "s3-shard-put": [(PUT, "uploads/web/4f2a9c1d/shards/2-of-2/manifest.json")],
+    "s3-finalize-put": [(PUT, "uploads/web/4f2a9c1d/finalize/manifest.json")],
     "s3-not-a-manifest": [(PUT, "uploads/web/4f2a9c1d/screens/manifest.json")],
 }
 
@@ -33,8 +35,8 @@ def read(name: str) -> Any:
 
 
 def test_these_are_all_files_and_the_readme_tells_of_each() -> None:
+    others = ["s3-review-put", "s3-test-event", "state-change", "sweep-schedule", "sweep-waits"]
     files = {path.name for path in (ROOT / "events").glob("*.json")}
-    others = ["s3-review-put", "s3-test-event", "state-change", "sweep-schedule"]
     assert files == {f"{n}.json" for n in [*OBJECTS, *others]}
     readme = (ROOT / "events/README.md").read_text(encoding="utf-8")
     assert all(f"| {name} |" in readme for name in files)
@@ -106,3 +108,9 @@ def test_schedule_event() -> None:
     event = read("sweep-schedule")
     assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
     assert event["detail"] == {}
+
+
+def test_the_event_of_every_minute_is_what_the_template_sends(stack: Stack) -> None:
+    rules = stack.of_type("AWS::Events::Rule").values()
+    [sent] = [r["Targets"][0]["Input"] for r in rules if "Input" in r["Targets"][0]]
+    assert json.loads(sent) == read("sweep-waits")

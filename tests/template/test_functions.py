@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from pixelgate.pipeline.service import Limits, Records
+
 from .stack import ROOT, Json, Stack, allows, translated
 
 FUNCTIONS = ["CompareFunction", "NotifyFunction", "ReviewFunction", "SweepFunction"]
@@ -99,17 +101,49 @@ def test_failed_events_stay_for_two_weeks(stack: Stack) -> None:
 
 def test_sweeps_do_not_pile_up(stack: Stack) -> None:
     rules = stack.of_type("AWS::Events::Rule").values()
-    [schedule] = [r["ScheduleExpression"] for r in rules if "ScheduleExpression" in r]
-    assert schedule == "rate(5 minutes)"
+    schedules = {
+        r["ScheduleExpression"]: r["Targets"][0].get("Input")
+        for r in rules
+        if "ScheduleExpression" in r
+    }
+    assert schedules == {"rate(5 minutes)": None, "rate(1 minute)": '{"only": "waits"}'}
     assert stack.function("SweepFunction")["Timeout"] < 300
     assert invoke_config(stack, "SweepFunction")["MaximumRetryAttempts"] == 0
+
+
+def test_baselines_are_a_matter_of_parameters() -> None:
+    stack = translated(BaselineBranches="main,release/*", BaseGraceSeconds="30")
+    for name in FUNCTIONS:
+        variables = stack.function(name)["Environment"]["Variables"]
+        assert variables["PIXELGATE_BASELINE_BRANCHES"] == "main,release/*"
+        assert variables["PIXELGATE_BASE_GRACE_SECONDS"] == "30"
+
+
+def test_baseline_parameters_have_the_defaults_of_the_code(stack: Stack) -> None:
+    branches = ",".join(Records.baseline_branches)
+    assert stack.parameters["BaselineBranches"]["Default"] == branches
+    assert stack.parameters["BaseGraceSeconds"]["Default"] == Limits.grace
+
+
+@pytest.mark.parametrize(
+    ("branches", "allowed"),
+    [
+        ("main", True),
+        ("main,release/*", True),
+        ("main, master", True),
+        ("", False),
+        ("a,,b", False),
+    ],
+)
+def test_branches_are_names_with_commas(stack: Stack, branches: str, allowed: bool) -> None:
+    pattern = stack.parameters["BaselineBranches"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, branches)) is allowed
 
 
 def test_sweeper_knows_whom_to_start(stack: Stack) -> None:
     sweep = stack.function("SweepFunction")["Environment"]["Variables"]
     compare = stack.function("CompareFunction")["Environment"]["Variables"]
     assert compare.pop("MALLOC_ARENA_MAX") == "2"  # the sweeper decodes nothing
-    assert compare.pop("PIXELGATE_BASELINE_BRANCHES") == "main,master"  # nor judges anything
     assert sweep == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 
 

@@ -49,7 +49,7 @@ OBJECT_WRITES = [
         ("CompareRole", "s3:PutObject", STATUS, True),
         ("CompareRole", "s3:PutObject", REPORT, True),
         ("CompareRole", "s3:PutObject", MASK, True),
-        ("CompareRole", "s3:PutObject", IMAGE, False),
+        pytest.param("CompareRole", "s3:PutObject", IMAGE, True, id="takes in plain images"),
         ("CompareRole", "s3:PutObject", REVIEW, False),
         ("CompareRole", "s3:DeleteObject", MASK, False),
         ("CompareRole", "s3:ListBucket", BUCKET, True),
@@ -61,7 +61,10 @@ OBJECT_WRITES = [
         ("CompareRole", "dynamodb:DeleteItem", TABLE, False),
         ("CompareRole", "dynamodb:Scan", TABLE, False),
         ("CompareRole", "sqs:SendMessage", "${FailedEvents.Arn}", True),
-        ("CompareRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        pytest.param(
+            "CompareRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", True, id="wakes heads"
+        ),
+        ("CompareRole", "lambda:InvokeFunction", "${SweepFunction.Arn}", False),
         ("CompareRole", "logs:PutLogEvents", "${CompareLogs.Arn}", True),
         ("CompareRole", "logs:PutLogEvents", "${SweepLogs.Arn}", False),
         ("CompareRole", "logs:CreateLogGroup", "${CompareLogs.Arn}", False),
@@ -75,6 +78,7 @@ OBJECT_WRITES = [
         ("SweepRole", "s3:GetObject", STATUS, True),
         ("SweepRole", "s3:PutObject", STATUS, True),
         ("SweepRole", "s3:PutObject", REPORT, False),
+        ("SweepRole", "s3:PutObject", IMAGE, False),
         ("SweepRole", "s3:GetObject", MANIFEST, False),
         ("SweepRole", "s3:ListBucket", BUCKET, True),
         ("SweepRole", "logs:PutLogEvents", "${SweepLogs.Arn}", True),
@@ -127,6 +131,16 @@ def test_no_role_can_write_what_triggers_a_function(stack: Stack) -> None:
     assert writers == []
 
 
+def test_what_a_function_writes_triggers_nothing(stack: Stack) -> None:
+    """Plain images are stored under images/, of which S3 tells nobody."""
+    notification = stack.only("AWS::S3::Bucket")["NotificationConfiguration"]
+    filters = [c["Filter"]["S3Key"]["Rules"] for c in notification["LambdaConfigurations"]]
+    calling = [tuple(rule["Value"] for rule in rules) for rules in filters]
+    assert calling == [("uploads/", "/manifest.json"), ("reviews/", ".json")]
+    for key in (IMAGE, STATUS, REPORT, MASK):
+        assert not any(key.startswith(prefix) for prefix, _ in calling)
+
+
 def test_only_tracing_has_no_resource(stack: Stack) -> None:
     granted_on_everything = {
         action
@@ -145,7 +159,11 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
             for resource in set(listed(grant["Resource"])) - {"*"}:
                 # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
                 assert "*" not in resource.removesuffix("/*"), grant["Sid"]
-                assert resource.startswith((BUCKET_ARN, BUS, "${")), grant["Sid"]
+                ours = (BUCKET_ARN, BUS, "${")
+                if grant["Sid"] == "ReadItsToken":
+                    assert resource == ""  # the parameter, which by default is nothing
+                    continue
+                assert resource.startswith(ours), grant["Sid"]
                 assert resource != object_arn("*"), grant["Sid"]
 
 
@@ -171,8 +189,8 @@ def test_events_are_sent_as_nobody_but_pixelgate(stack: Stack) -> None:
 
 def test_only_the_notifier_may_read_the_one_secret_and_only_if_it_is_on() -> None:
     stack = translated(GitHubTokenSecret=TOKEN, GitHubRepositories="acme/shop")
-    [(name, policy)] = stack.of_type("AWS::IAM::Policy").items()
-    assert stack.resources[name]["Condition"] == "NotifiesGitHub"
+    policy = stack.of_type("AWS::IAM::Policy")["NotifyMayReadItsToken"]
+    assert stack.resources["NotifyMayReadItsToken"]["Condition"] == "NotifiesGitHub"
     assert policy["Roles"] == ["${NotifyRole}"]
     [grant] = policy["PolicyDocument"]["Statement"]
     assert grant == {
@@ -182,8 +200,8 @@ def test_only_the_notifier_may_read_the_one_secret_and_only_if_it_is_on() -> Non
         "Resource": TOKEN,
     }
     for role in stack.of_type("AWS::IAM::Role"):
-        actions = [a for g in stack.grants(role) for a in listed(g["Action"])]
-        assert not any(action.startswith("secretsmanager:") for action in actions)
+        may = allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+        assert may is (role == "NotifyRole")
 
 
 def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack: Stack) -> None:

@@ -13,6 +13,7 @@ from .stack import Json, Stack, texts
 EMITTED = {
     "Pixelgate": {
         "BadManifests",
+        "BuildsWaiting",
         "ComparisonsFailed",
         "ComparisonsNeedingReview",
         "ComparisonsPassed",
@@ -32,7 +33,10 @@ EMITTED = {
         "ReviewsRefused",
         "ReviewsRetried",
         "SecondsToVerdict",
+        "ShardsKept",
+        "ShardsRepeated",
         "SnapshotsCompared",
+        "WaitsInVain",
     },
     "AWS/Lambda": {
         "AsyncEventsDropped",

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pixelgate.baseline import Choice, Kind
 from pixelgate.comparison import (
     Band,
     BandKind,
@@ -42,6 +43,7 @@ DIFF = Diff(
 FULL = Comparison(
     id=ComparisonId("shop", "b1", "b0"),
     baseline_reason="the manifest names this build as base_build",
+    choice=Choice(Kind.NAMED),
     execution="e1",
     created="2026-01-02T03:04:05.678+00:00",
     engine={"name": "odiff", "version": "4.5.0"},
@@ -94,6 +96,7 @@ def test_comparison_manifest_is_pinned() -> None:
         "head": "b1",
         "base": "b0",
         "baseline_reason": "the manifest names this build as base_build",
+        "baseline": {"kind": "named", "passed_over": []},
         "execution": "e1",
         "created": "2026-01-02T03:04:05.678+00:00",
         "engine": {"name": "odiff", "version": "4.5.0"},

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from pixelgate import keys
 from pixelgate.errors import BadManifest
-from pixelgate.keys import NO_BASE, BuildId, ComparisonId, check_id, relative_url, upload_of
+from pixelgate.keys import (
+    NO_BASE,
+    BuildId,
+    ComparisonId,
+    ShardId,
+    Upload,
+    check_id,
+    relative_url,
+    upload_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +64,34 @@ def test_bad_id(value: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "build"),
+    ("key", "upload"),
     [
-        pytest.param("uploads/shop/b1/manifest.json", BuildId("shop", "b1"), id="manifest"),
+        pytest.param("uploads/shop/b1/manifest.json", Upload(BuildId("shop", "b1")), id="manifest"),
         pytest.param(
             "uploads/my shop/b+1 100%/manifest.json",
-            BuildId("my shop", "b+1 100%"),
+            Upload(BuildId("my shop", "b+1 100%")),
             id="decoded already",
         ),
+        pytest.param(
+            "uploads/shop/b1/shards/2-of-12/manifest.json",
+            Upload(BuildId("shop", "b1"), ShardId(2, 12)),
+            id="a shard",
+        ),
+        pytest.param(
+            "uploads/shop/b1/shards/2-of-0/manifest.json",
+            Upload(BuildId("shop", "b1"), ShardId(2, 0)),
+            id="a shard of nobody knows how many",
+        ),
+        pytest.param(
+            "uploads/shop/b1/finalize/manifest.json",
+            Upload(BuildId("shop", "b1"), finalizes=True),
+            id="finalize",
+        ),
+        pytest.param("uploads/shop/b1/shards/0-of-2/manifest.json", None, id="shard 0"),
+        pytest.param("uploads/shop/b1/shards/02-of-3/manifest.json", None, id="shard 02"),
+        pytest.param("uploads/shop/b1/shards/1-of-2/x/manifest.json", None, id="below a shard"),
+        pytest.param("uploads/shop/b1/shards/manifest.json", None, id="no shard"),
+        pytest.param("uploads/shop/b1/shards/1-of-10000/manifest.json", None, id="10,000 shards"),
         pytest.param("uploads/shop/b1/extra/manifest.json", None, id="nested"),
         pytest.param("uploads/shop/manifest.json", None, id="no build"),
         pytest.param("uploads//b1/manifest.json", None, id="empty project"),
@@ -79,8 +108,16 @@ def test_bad_id(value: str, message: str) -> None:
         pytest.param("", None, id="nothing"),
     ],
 )
-def test_upload_of(key: str, build: BuildId | None) -> None:
-    assert upload_of(key) == build
+def test_upload_of(key: str, upload: Upload | None) -> None:
+    assert upload_of(key) == upload
+
+
+@pytest.mark.parametrize(
+    ("build", "trusted"),
+    [("b1", True), ("fork.b1", False), ("fork.", False), ("fork", True), ("my.fork.b1", True)],
+)
+def test_trust_is_in_the_key(build: str, trusted: bool) -> None:
+    assert keys.is_trusted(BuildId("shop", build)) is trusted
 
 
 def test_every_key() -> None:
@@ -88,6 +125,16 @@ def test_every_key() -> None:
     comparison = ComparisonId("shop", "b1", "b0")
     base, head = "ab" * 32, "cd" * 32
     assert keys.uploaded_manifest(build) == "uploads/shop/b1/manifest.json"
+    shard = ShardId(2, 4)
+    assert keys.uploaded_manifest(build, shard) == "uploads/shop/b1/shards/2-of-4/manifest.json"
+    assert keys.uploads(build) == "uploads/shop/b1/"
+    assert keys.uploads(build, shard) == "uploads/shop/b1/shards/2-of-4/"
+    assert keys.uploaded_shards(build) == "uploads/shop/b1/shards/"
+    assert keys.finalize(build) == "uploads/shop/b1/finalize/manifest.json"
+    assert keys.accepted_shard(build, shard) == "builds/shop/b1/shards/2-of-4.json"
+    assert keys.accepted_shard_of(keys.accepted_shard(build, shard)) == shard
+    assert keys.accepted_shard_of(keys.closed_shards(build)) is None
+    assert keys.closed_shards(build) == "builds/shop/b1/shards.json"
     assert keys.accepted_manifest(build) == "builds/shop/b1/manifest.json"
     assert keys.status(build) == "builds/shop/b1/status.json"
     assert keys.image("shop", head) == f"images/shop/{head}"
@@ -131,9 +178,14 @@ def test_written_keys_stay_under_their_prefix(project: str, head: str, base: str
         assert posixpath.normpath(key) == key
 
 
-@given(ids(), ids())
-def test_upload_of_reads_what_uploaded_manifest_writes(project: str, build: str) -> None:
-    assert upload_of(keys.uploaded_manifest(BuildId(project, build))) == BuildId(project, build)
+@given(ids(), ids(), st.one_of(st.none(), st.builds(ShardId, st.integers(1, 1_000),
+                                                     st.integers(0, 1_000))))  # fmt: skip
+def test_upload_of_reads_what_uploaded_manifest_writes(
+    project: str, name: str, shard: ShardId | None
+) -> None:
+    build = BuildId(project, name)
+    assert upload_of(keys.uploaded_manifest(build, shard)) == Upload(build, shard)
+    assert upload_of(keys.finalize(build)) == Upload(build, finalizes=True)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 
 from pixelgate import manifest, manifest_schema
 from pixelgate.errors import BadManifest
-from pixelgate.keys import BuildId
-from pixelgate.manifest import BuildManifest, Image, check_name, parse
+from pixelgate.keys import BuildId, ShardId
+from pixelgate.manifest import BuildManifest, Image, Landed, check_name, parse, parse_finalize
+from pixelgate.manifest_schema import Shard
 from pixelgate.policy import Policy, Rectangle
 from support.manifests import BUILD, body, digest, entry, fields
 
@@ -49,7 +50,10 @@ def test_full_manifest_is_accepted() -> None:
             schema_version=1,
             base_build="b0",
             base_commit="beef",
+            base_branch="main",
             ancestors=["beef", "bead"],
+            tree="7ee",
+            landed={"beef": {"tree": "7ea", "pull_request": "#5"}, "bead": {"pull_request": 4}},
             pull_request=12,
             ci_url="https://ci.example/1",
             selective=True,
@@ -96,8 +100,82 @@ def test_full_manifest_is_accepted() -> None:
             )
         },
         warnings=(),
+        base_branch="main",
+        ancestors=("beef", "bead"),
+        tree="7ee",
+        landed={"beef": Landed("7ea", "5"), "bead": Landed(None, "4")},
         pull_request="12",
+        ci_url="https://ci.example/1",
+        shard=Shard(index=1, total=1, id="only"),
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        pytest.param({"index": 2, "total": 4}, None, id="as its key"),
+        pytest.param({"index": 2, "total": 4, "id": "b1"}, None, id="its id is the build's"),
+        pytest.param(
+            None, "shard: Field required, as its key says that it is shard 2 of 4", id="none"
+        ),
+        pytest.param(
+            {"index": 1, "total": 4},
+            "shard: the manifest says shard 1 of 4, its key says shard 2 of 4",
+            id="another index",
+        ),
+        pytest.param(
+            {"index": 2, "total": 0},
+            "shard: the manifest says shard 2, its key says shard 2 of 4",
+            id="another total",
+        ),
+        pytest.param(
+            {"index": 2, "total": 4, "id": "b2"},
+            "shard.id: the manifest says 'b2', its key 'b1'",
+            id="another build",
+        ),
+    ],
+)
+def test_a_shard_and_its_key_agree(said: Any, message: str | None) -> None:
+    raw = body(shard=said)
+    if message is None:
+        assert parse(raw, BUILD, ShardId(2, 4)).shard == Shard(**said)
+        return
+    with pytest.raises(BadManifest) as caught:
+        parse(raw, BUILD, ShardId(2, 4))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("raw", "total"),
+    [
+        pytest.param({}, None, id="no total"),
+        pytest.param({"total": 4}, 4, id="a total"),
+        pytest.param({"total": 0}, "total: ", id="a total of 0"),
+        pytest.param({"build": "b2"}, "build: the manifest says 'b2'", id="another build"),
+        pytest.param({"project": ...}, "project: Field required", id="no project"),
+    ],
+)
+def test_finalize(raw: dict[str, Any], total: int | str | None) -> None:
+    said = {"schema_version": 1, "project": "shop", "build": "b1", **raw}
+    raw_body = json.dumps({k: v for k, v in said.items() if v is not ...}).encode()
+    if isinstance(total, str):
+        with pytest.raises(BadManifest, match=total):
+            parse_finalize(raw_body, BUILD)
+    else:
+        assert parse_finalize(raw_body, BUILD) == total
+
+
+@pytest.mark.parametrize(
+    ("changes", "partial"),
+    [
+        pytest.param({}, False, id="a full build"),
+        pytest.param({"selective": True}, True, id="selective, nobody knows of what"),
+        pytest.param({"all_names": ["a.png"]}, False, id="all of the suite after all"),
+        pytest.param({"all_names": ["a.png", "b.png"]}, True, id="one of two"),
+    ],
+)
+def test_what_lacks_snapshots_is_partial(changes: dict[str, Any], partial: bool) -> None:
+    assert parse(body(**changes), BUILD).partial is partial
 
 
 @pytest.mark.parametrize(
@@ -111,7 +189,10 @@ def test_full_manifest_is_accepted() -> None:
         pytest.param({"schema_version": 2}, False, id="schema version 2"),
         pytest.param({"schema_version": "1"}, False, id="schema version as text"),
         pytest.param({"shard": {"index": 1, "total": 1}}, True, id="one shard"),
-        pytest.param({"shard": {"index": 1, "total": 2}}, False, id="two shards"),
+        pytest.param({"shard": {"index": 3, "total": 2}}, False, id="shard 3 of 2"),
+        pytest.param({"images": ...}, True, id="a plain upload"),
+        pytest.param({"landed": {"c": {}}}, True, id="nothing known of what landed"),
+        pytest.param({"landed": {"c": {"tree": 7}}}, False, id="a tree as number"),
         pytest.param({"shard": {"index": 0, "total": 1}}, False, id="shard 0"),
         pytest.param({"shard": None}, True, id="shard null"),
         pytest.param({"images": {}}, False, id="no images"),
@@ -188,7 +269,6 @@ def test_limits(changes: dict[str, Any], accepted: bool) -> None:
         pytest.param(image(context=[]), "images['a.png'].context: ", id="context a list"),
         pytest.param({"images": {"a.png": None}}, "images['a.png']: ", id="image null"),
         pytest.param({"images": []}, "images: ", id="images a list"),
-        pytest.param({"images": ...}, "images: Field required", id="images missing"),
         pytest.param({"project": ...}, "project: Field required", id="project missing"),
         pytest.param({"build": ...}, "build: Field required", id="build missing"),
         pytest.param({"commit": ...}, "commit: Field required", id="commit missing"),
@@ -213,9 +293,22 @@ def test_limits(changes: dict[str, Any], accepted: bool) -> None:
             id="schema version 2",
         ),
         pytest.param(
+            {"shard": {"index": 3, "total": 2}},
+            "shard: index 3 is more than total 2",
+            id="a shard too many",
+        ),
+        pytest.param(
             {"shard": {"index": 1, "total": 2}},
-            "shard: builds in several shards are not supported by this version",
-            id="two shards",
+            "shard: the manifest of a shard lies under uploads/shop/b1/shards/1-of-2/manifest.json",
+            id="a shard that lies where a whole build does",
+        ),
+        pytest.param(
+            {"notes": []}, "notes: only pixelgate itself writes this field", id="a field of ours"
+        ),
+        pytest.param(
+            {"upload_sha256": "0" * 64},
+            "upload_sha256: only pixelgate itself writes this field",
+            id="another field of ours",
         ),
         pytest.param(
             {"images": {}},

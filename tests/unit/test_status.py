@@ -10,6 +10,7 @@ import pytest
 
 from pixelgate import keys
 from pixelgate.adapters.memory import MemoryObjects
+from pixelgate.baseline import Choice, Kind, PassedOver
 from pixelgate.errors import ErrorCode, WriteConflict
 from pixelgate.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.pipeline.status import announce, iso, status_of, status_of_rejected, supersedes
@@ -28,6 +29,7 @@ RUNNING = ComparisonRecord(
     claimed=1000.0,
     updated=1000.0,
     baseline_reason="because",
+    choice=Choice(Kind.ANCESTOR, 2, (PassedOver("it was rejected", build="b9"),)),
 )
 DONE = replace(
     RUNNING,
@@ -57,6 +59,11 @@ def test_status_of_a_run_under_way() -> None:
         "counts": {},
         "base": "b0",
         "baseline_reason": "because",
+        "baseline": {
+            "kind": "ancestor",
+            "distance": 2,
+            "passed_over": [{"build": "b9", "why": "it was rejected"}],
+        },
         "comparison": None,
         "report": None,
         "review": None,
@@ -66,6 +73,7 @@ def test_status_of_a_run_under_way() -> None:
         "created": "1970-01-01T00:16:40.000+00:00",
         "claimed": "1970-01-01T00:16:40.000+00:00",
         "provisional": False,
+        "wait_until": None,
         "updated": "1970-01-01T00:16:40.000+00:00",
     }
 
@@ -103,6 +111,7 @@ def test_status_of_a_refused_manifest() -> None:
         "counts": {},
         "base": None,
         "baseline_reason": "",
+        "baseline": None,
         "comparison": None,
         "report": None,
         "review": None,
@@ -112,6 +121,7 @@ def test_status_of_a_refused_manifest() -> None:
         "created": None,
         "claimed": None,
         "provisional": False,
+        "wait_until": None,
         "updated": "1970-01-01T00:16:40.000+00:00",
     }
 

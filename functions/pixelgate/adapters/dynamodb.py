@@ -1,11 +1,14 @@
-"""The ledger on DynamoDB: one table, five kinds of items, conditional writes.
+"""The ledger on DynamoDB: one table, conditional writes.
 
-    pk        sk                          what
-    project   build/<build>               an accepted or rejected build
-    project   commit/<commit>/<build>     finds the builds of a commit
-    project   comparison/<head>/<base>    a comparison
-    project   review/<build>/<id>         one review of a build
-    project   decided/<pull>/<build>      what people decided on a build of a pull request
+    pk        sk                                   what
+    project   build/<build>                        an accepted or rejected build
+    project   commit/<commit>/<build>              finds the builds of a commit
+    project   branch/<digest>/<created>/<build>    … of a branch, in their order; so do
+    project   tree/…, pull_request/…               these of a tree and of a pull request
+    project   comparison/<head>/<base>             a comparison
+    project   waits/<digest>/<head>                finds who waits for a build, commit, tree …
+    project   review/<build>/<id>                  one review of a build
+    project   decided/<digest>/<build>             what people decided in a pull request
 
 No id holds a "/", and none is longer than 255 bytes, so a sort key is unambiguous and within its
 1,024 bytes. An item that is unfinished or unsettled carries the attribute `unfinished`, which puts
@@ -15,31 +18,25 @@ it into the sparse index of that name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from pixelgate.adapters.dynamodb_items import (
-    build_key,
-    build_record,
     comparison_id,
     comparison_key,
     comparison_record,
+    digest,
     from_item,
     to_item,
 )
-from pixelgate.adapters.dynamodb_reviews import KEPT_SECONDS, DynamoReviews
-from pixelgate.errors import AlreadyFinished, BuildConflict, ErrorCode, HeldByOther, LeaseLost
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, Result, State
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from pixelgate.adapters.dynamodb_reviews import DynamoReviews
+from pixelgate.adapters.dynamodb_table import KEPT_SECONDS, Refused
+from pixelgate.baseline import Choice
+from pixelgate.errors import AlreadyFinished, ErrorCode, HeldByOther, LeaseLost, StillWaiting
+from pixelgate.keys import ComparisonId
+from pixelgate.record import ComparisonRecord, Failure, Result, State
 
 INDEX = "unfinished"
 _UNFINISHED = "yes"
-_KEPT_SECONDS = KEPT_SECONDS
-
 # A comparison is free in three cases:
 #   - nobody has claimed it yet:         no item
 #   - its worker died or gave it back:   PROCESSING, and the lease has run out
@@ -52,116 +49,18 @@ FREE = (
 # The fence: only the execution that holds the claim may write, and only until it is finished.
 OWNED = "#state = :processing AND execution = :execution"
 
-# The same manifest again is a second delivery; a rejected build may be uploaded anew.
-FRESH_BUILD = (
-    "attribute_not_exists(pk) OR attribute_not_exists(manifest_sha256)"
-    " OR manifest_sha256 = :manifest_sha256"
-)
-
 
 class DynamoLedger(DynamoReviews):
     """The ledger in one table."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
-
-    def register(self, build: BuildRecord) -> BuildRecord:
-        """Accepts a build: first its commit's entry, then the build, whose item decides."""
-        self._client.put_item(
-            TableName=self._table,
-            Item=to_item(
-                {
-                    "pk": build.id.project,
-                    "sk": f"commit/{build.commit}/{build.id.build}",
-                    "build": build.id.build,
-                }
-            ),
-        )
-        try:
-            stored = self._update(
-                build_key(build.id),
-                "SET manifest_sha256 = :manifest_sha256, #commit = :commit, "
-                "created = if_not_exists(created, :created), branch = :branch, "
-                "pull_request = :pull_request "
-                "REMOVE error_code, error_message, updated, expires_at",
-                FRESH_BUILD,
-                {
-                    ":manifest_sha256": build.manifest_sha256,
-                    ":commit": build.commit,
-                    ":created": build.created,
-                    ":branch": build.branch,
-                    ":pull_request": build.pull_request,
-                },
-                names={"#commit": "commit"},
-            )
-        except _Refused as refused:
-            raise BuildConflict(
-                f"{build.id} was uploaded before with another manifest"
-            ) from refused
-        return build_record(build.id, stored)
-
-    def reject(self, build: BuildId, message: str, now: float) -> None:
-        """Records a wrong manifest on the build's item, unless a right one is there."""
-        try:
-            self._update(
-                build_key(build),
-                "SET error_code = :code, error_message = :message, updated = :now, "
-                "expires_at = :expires_at",
-                "attribute_not_exists(manifest_sha256)",
-                {
-                    ":code": ErrorCode.BAD_MANIFEST,
-                    ":message": message,
-                    ":now": now,
-                    ":expires_at": int(now + _KEPT_SECONDS),
-                },
-            )
-        except _Refused:
-            return
-
-    def build(self, build: BuildId) -> BuildRecord | None:
-        """The accepted build of that id."""
-        item = self._get(build_key(build))
-        return build_record(build, item) if item and "manifest_sha256" in item else None
-
-    def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
-        """The accepted builds of a commit, newest first."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :commit)",
-            ExpressionAttributeValues=to_item({":pk": project, ":commit": f"commit/{commit}/"}),
-            ConsistentRead=True,
-        )
-        names = [from_item(item)["build"] for page in pages for item in page["Items"]]
-        found = [b for name in names if (b := self.build(BuildId(project, name)))]
-        # An entry is written before its build is decided; one that was refused leaves its entry.
-        found = [b for b in found if b.commit == commit]
-        return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
-
-    def complete(self, build: BuildId) -> None:
-        """Notes that its images are all there."""
-        self._update(
-            build_key(build), "SET complete = :true", "attribute_exists(pk)", {":true": True}
-        )
-
-    def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
-        """Decides the baseline once; who comes second gets the first one's decision."""
-        try:
-            self._update(
-                build_key(build),
-                "SET baseline = :build, baseline_reason = :reason",
-                "attribute_exists(pk) AND attribute_not_exists(baseline)",
-                {":build": baseline.build, ":reason": baseline.reason},
-            )
-        except _Refused:
-            stored = self.build(build)
-            if stored is None or stored.baseline is None:
-                raise
-            return stored.baseline
-        return baseline
-
     def claim(
-        self, comparison: ComparisonId, reason: str, execution: str, now: float, lease_until: float
+        self,
+        comparison: ComparisonId,
+        reason: str,
+        execution: str,
+        now: float,
+        lease_until: float,
+        choice: Choice | None = None,
     ) -> ComparisonRecord:
         """One conditional write creates the item in PROCESSING or takes it over."""
         try:
@@ -169,7 +68,7 @@ class DynamoLedger(DynamoReviews):
                 comparison_key(comparison),
                 "SET #state = :processing, execution = :execution, lease_until = :lease_until, "
                 "updated = :now, claimed = :now, created = if_not_exists(created, :now), "
-                "baseline_reason = :reason, unfinished = :unfinished "
+                "baseline_reason = :reason, baseline_choice = :choice, unfinished = :unfinished "
                 "REMOVE error_code, error_message, retryable, expires_at "
                 "ADD attempts :one, claims :one",
                 FREE,
@@ -181,15 +80,18 @@ class DynamoLedger(DynamoReviews):
                     ":lease_until": lease_until,
                     ":now": now,
                     ":reason": reason,
+                    ":choice": choice.as_json() if choice else None,
                     ":unfinished": _UNFINISHED,
                     ":one": 1,
                 },
                 names={"#state": "state"},
             )
-        except _Refused as refused:
+        except Refused as refused:
             old = comparison_record(comparison, refused.item)
             if old.execution == execution:
                 return old  # the SDK sent our write twice: the first answer was lost on the way
+            if old.state is State.WAITING_FOR_BASE:
+                raise StillWaiting(f"{comparison} waits") from refused
             if old.finished:
                 raise AlreadyFinished(f"{comparison} is {old.state}") from refused
             raise HeldByOther(
@@ -226,7 +128,7 @@ class DynamoLedger(DynamoReviews):
                 ":counts": dict(result.counts),
                 ":comparison_key": result.comparison_key,
                 ":report_key": result.report_key,
-                ":expires_at": int(now + _KEPT_SECONDS),
+                ":expires_at": int(now + KEPT_SECONDS),
             },
             now,
         )
@@ -244,11 +146,89 @@ class DynamoLedger(DynamoReviews):
                 ":message": failure.message,
                 ":retryable": failure.retryable,
                 ":zero": 0,
-                ":expires_at": int(now + _KEPT_SECONDS),
+                ":expires_at": int(now + KEPT_SECONDS),
             },
             now,
         )
         return comparison_record(claim.id, item)
+
+    def wait(
+        self, claim: ComparisonRecord, topics: Iterable[str], wait_until: float, now: float
+    ) -> ComparisonRecord:
+        """PROCESSING → WAITING_FOR_BASE; first the entries by which an arrival finds it.
+
+        Its place in the index is where its wait ends.
+        """
+        for topic in topics:
+            self._put(
+                {
+                    "pk": claim.id.project,
+                    "sk": f"waits/{digest(topic)}/{claim.id.head}",
+                    "head": claim.id.head,
+                    "base": claim.id.base,
+                    "expires_at": int(wait_until + KEPT_SECONDS),
+                }
+            )
+        item = self._finish(
+            claim,
+            State.WAITING_FOR_BASE,
+            "SET #state = :state, lease_until = :until, wait_until = :until, attempts = :zero "
+            "REMOVE error_message",
+            {":until": wait_until, ":zero": 0},
+            now,
+        )
+        return comparison_record(claim.id, item)
+
+    def waiting(self, project: str, topics: Iterable[str]) -> list[ComparisonId]:
+        """Reads the entries; what they name may have ended its wait long ago."""
+        found = {
+            ComparisonId(project, entry["head"], entry["base"])
+            for topic in topics
+            for entry in self._entries(project, f"waits/{digest(topic)}/")
+        }
+        return sorted(found)
+
+    def wake(self, comparison: ComparisonId, now: float) -> bool:
+        """WAITING_FOR_BASE → PROCESSING, free to be claimed; only one caller gets True."""
+        try:
+            self._update(
+                comparison_key(comparison),
+                "SET #state = :processing, lease_until = :zero, updated = :now",
+                "#state = :waiting",
+                {
+                    ":processing": State.PROCESSING,
+                    ":waiting": State.WAITING_FOR_BASE,
+                    ":zero": 0,
+                    ":now": now,
+                },
+                names={"#state": "state"},
+            )
+        except Refused:
+            return False
+        return True
+
+    def end_wait(self, comparison: ComparisonId, message: str, now: float) -> None:
+        """Closes what only stood for a base; whoever still works on it has lost it."""
+        try:
+            self._update(
+                comparison_key(comparison),
+                "SET #state = :failed, error_code = :code, error_message = :message, "
+                "retryable = :false, updated = :now, expires_at = :expires_at REMOVE unfinished",
+                "#state IN (:waiting, :processing)",
+                {
+                    ":failed": State.FAILED,
+                    ":waiting": State.WAITING_FOR_BASE,
+                    ":processing": State.PROCESSING,
+                    ":code": ErrorCode.BASE_MISSING,
+                    ":message": message,
+                    ":false": False,
+                    ":now": now,
+                    ":expires_at": int(now + KEPT_SECONDS),
+                },
+                names={"#state": "state"},
+            )
+        except Refused:
+            return
 
     def settle(self, record: ComparisonRecord) -> None:
         """Takes a finished item out of the index, unless there is something newer to tell."""
@@ -264,7 +244,7 @@ class DynamoLedger(DynamoReviews):
                 },
                 names={"#state": "state"},
             )
-        except _Refused:
+        except Refused:
             return
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
@@ -317,46 +297,7 @@ class DynamoLedger(DynamoReviews):
                 },
                 names={"#state": "state"},
             )
-        except _Refused as refused:
+        except Refused as refused:
             raise LeaseLost(
                 f"{claim.id}: execution {claim.execution} is no longer the owner"
             ) from refused
-
-    def _update(
-        self,
-        key: Mapping[str, str],
-        update: str,
-        condition: str,
-        values: Mapping[str, Any],
-        names: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        """One conditional update; returns the new item."""
-        try:
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=to_item(key),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=to_item(values),
-                **({"ExpressionAttributeNames": names} if names else {}),  # type: ignore[arg-type]
-                ReturnValues="ALL_NEW",
-                # Saves the read that would tell who holds it, and the race in that read.
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-                raise
-            raise _Refused(from_item(error.response.get("Item", {}))) from error  # type: ignore[arg-type]
-        return from_item(answer["Attributes"])
-
-    def _get(self, key: Mapping[str, str]) -> dict[str, Any] | None:
-        answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
-        return from_item(answer["Item"]) if "Item" in answer else None
-
-
-class _Refused(Exception):
-    """A condition did not hold; carries the item as it is."""
-
-    def __init__(self, item: dict[str, Any]) -> None:
-        super().__init__("the condition does not hold")
-        self.item = item

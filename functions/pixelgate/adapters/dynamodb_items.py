@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from pixelgate.baseline import Choice, Kind
 from pixelgate.errors import ErrorCode
 from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Review, State
+from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Lookup, Review, State
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -22,6 +24,16 @@ _deserialize = TypeDeserializer().deserialize
 def build_key(build: BuildId) -> dict[str, str]:
     """The key of a build's item."""
     return {"pk": build.project, "sk": f"build/{build.build}"}
+
+
+def digest(value: str) -> str:
+    """Stands for a text of any length and any letters in a sort key."""
+    return hashlib.sha256(value.encode()).hexdigest()[:32]
+
+
+def lookup_key(lookup: Lookup, value: str, created: float, build: BuildId) -> str:
+    """The sort key of an entry that finds a build; entries of one value lie by time."""
+    return f"{lookup}/{digest(value)}/{created:018.6f}/{build.build}"
 
 
 def comparison_key(comparison: ComparisonId) -> dict[str, str]:
@@ -53,7 +65,8 @@ def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
     """The build that an item tells of."""
     baseline = None
     if "baseline" in item:
-        baseline = Baseline(item["baseline"], item["baseline_reason"])
+        choice = Choice.from_json(item.get("baseline_choice") or Choice(Kind.NAMED).as_json())
+        baseline = Baseline(item["baseline"], item["baseline_reason"], choice)
     return BuildRecord(
         id=build,
         commit=item["commit"],
@@ -61,16 +74,20 @@ def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
         created=float(item["created"]),
         baseline=baseline,
         complete=bool(item.get("complete", False)),
+        arrived=bool(item.get("arrived", False)),
+        lost=bool(item.get("lost", False)),
         branch=item.get("branch", ""),
         pull_request=item.get("pull_request"),
-        trusted=build.trusted,
-        review=Review(item["review"]) if "review" in item else None,
+        tree=item.get("tree"),
+        trusted=bool(item.get("trusted", True)),
+        selective=bool(item.get("selective", False)),
+        review=Review(item["review"]) if item.get("review") else None,
     )
 
 
 def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> ComparisonRecord:
     """The comparison that an item tells of."""
-    code = item.get("error_code")
+    code, choice, wait_until = map(item.get, ("error_code", "baseline_choice", "wait_until"))
     return ComparisonRecord(
         id=comparison,
         state=State(item["state"]),
@@ -90,4 +107,6 @@ def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> Comp
         error_message=item.get("error_message"),
         retryable=bool(item.get("retryable", False)),
         settled="unfinished" not in item,
+        choice=Choice.from_json(choice) if choice else None,
+        wait_until=None if wait_until is None else float(wait_until),
     )

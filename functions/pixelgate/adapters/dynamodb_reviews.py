@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import ClientError
-
+from pixelgate.adapters.dynamodb_builds import DynamoBuilds
 from pixelgate.adapters.dynamodb_items import (
     build_key,
     comparison_key,
     comparison_record,
-    from_item,
-    to_item,
+    digest,
 )
+from pixelgate.adapters.dynamodb_table import KEPT_SECONDS, Refused
 from pixelgate.errors import LeaseLost
 from pixelgate.keys import BuildId
 from pixelgate.record import ComparisonRecord, Review, State
 from pixelgate.review import Decision, ReviewRecord
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-# Records are kept for a quarter after their last write; reports stay in the bucket.
-KEPT_SECONDS = 90 * 24 * 3600
-
 # Two workers may tell of two reviews in the wrong order: only a later revision is written.
 NEWER = "attribute_not_exists(review_revision) OR review_revision < :revision"
 
 
-class DynamoReviews:
+class DynamoReviews(DynamoBuilds):
     """Reviews in the ledger's table. They never expire: who approved what is asked years later."""
-
-    _client: DynamoDBClient
-    _table: str
 
     def set_review(self, build: BuildId, review: Review | None, revision: int) -> None:
         """Says on the build's item what people said."""
@@ -43,36 +32,34 @@ class DynamoReviews:
         if review is None:
             says = "SET review_revision = :revision REMOVE review"
             del values[":review"]
-        _update_if(
-            *(self._client, self._table, build_key(build), says),
-            *(f"attribute_exists(pk) AND ({NEWER})", values),
-        )
+        self._update_if(build_key(build), says, f"attribute_exists(pk) AND ({NEWER})", values)
 
     def add_review(self, review: ReviewRecord) -> ReviewRecord:
         """Puts the item unless there is one; who comes second gets the first one's."""
         key = _review_key(review.build, review.id)
         says = {k: v for k, v in vars(review).items() if k not in {"build", "id"} and v is not None}
         names = {f"#{name}": name for name in says}  # `by` and `at` are words of DynamoDB's own
-        _update_if(
-            *(self._client, self._table, key),
+        self._update_if(
+            key,
             "SET " + ", ".join(f"#{name} = :{name}" for name in says),
             "attribute_not_exists(pk)",
             {f":{name}": value for name, value in says.items()},
             names,
         )
-        answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
-        return _review_record(from_item(answer["Item"]))
+        stored = self._get(key)
+        assert stored is not None  # noqa: S101 - nobody may delete
+        return _review_record(stored)
 
     def reviews(self, build: BuildId) -> list[ReviewRecord]:
         """The history of a build, the oldest first."""
-        found = [_review_record(i) for i in self._below(build.project, f"review/{build.build}/")]
+        found = [_review_record(i) for i in self._entries(build.project, f"review/{build.build}/")]
         return sorted(found, key=lambda r: (r.at, r.id))
 
     def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
         """Writes the item of the build in its pull request."""
         key = {
             "pk": decision.build.project,
-            "sk": f"decided/{_short(pull_request)}/{decision.build.build}",
+            "sk": f"decided/{digest(pull_request)}/{decision.build.build}",
         }
         values = {
             ":revision": revision,
@@ -84,7 +71,7 @@ class DynamoReviews:
             "SET review_revision = :revision, pull_request = :pull_request, #at = :at, "
             "review = :review"
         )
-        _update_if(self._client, self._table, key, says, NEWER, values, {"#at": "at"})
+        self._update_if(key, says, NEWER, values, {"#at": "at"})
 
     def decisions(self, project: str, pull_request: str) -> list[Decision]:
         """What people decided in a pull request, the latest first."""
@@ -94,14 +81,14 @@ class DynamoReviews:
                 Review(item["review"]) if item["review"] else None,
                 item["at"],
             )
-            for item in self._below(project, f"decided/{_short(pull_request)}/")
+            for item in self._entries(project, f"decided/{digest(pull_request)}/")
         ]
         return sorted(found, key=lambda d: (d.at, d.build), reverse=True)
 
     def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
         """Puts a finished item back into the index, with a new time that `settle` must know."""
-        item = _update_if(
-            *(self._client, self._table, comparison_key(record.id)),
+        item = self._update_if(
+            comparison_key(record.id),
             "SET updated = :now, unfinished = :yes, expires_at = :expires_at",
             "#state IN (:succeeded, :failed) AND execution = :execution",
             {
@@ -118,19 +105,19 @@ class DynamoReviews:
             raise LeaseLost(f"{record.id}: execution {record.execution} is no longer the latest")
         return comparison_record(record.id, item)
 
-    def _below(self, project: str, prefix: str) -> list[dict[str, Any]]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=to_item({":pk": project, ":prefix": prefix}),
-            ConsistentRead=True,
-        )
-        return [from_item(item) for page in pages for item in page["Items"]]
-
-
-def _short(pull_request: str) -> str:
-    """Its name may hold a "/" and be as long as a whole sort key."""
-    return hashlib.sha256(pull_request.encode()).hexdigest()[:32]
+    def _update_if(
+        self,
+        key: Mapping[str, str],
+        update: str,
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        """The new item, or None if the condition did not hold."""
+        try:
+            return self._update(key, update, condition, values, names)
+        except Refused:
+            return None
 
 
 def _review_key(build: BuildId, review_id: str) -> dict[str, str]:
@@ -150,30 +137,3 @@ def _review_record(item: Mapping[str, Any]) -> ReviewRecord:
         reason=item.get("reason"),
         refused=item.get("refused"),
     )
-
-
-def _update_if(
-    client: DynamoDBClient,
-    table: str,
-    key: Mapping[str, str],
-    update: str,
-    condition: str,
-    values: Mapping[str, Any],
-    names: Mapping[str, str] | None = None,
-) -> dict[str, Any] | None:
-    """One conditional update; returns the new item, or None if the condition did not hold."""
-    try:
-        answer = client.update_item(
-            TableName=table,
-            Key=to_item(key),
-            UpdateExpression=update,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=to_item(values),
-            **({"ExpressionAttributeNames": names} if names else {}),  # type: ignore[arg-type]
-            ReturnValues="ALL_NEW",
-        )
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-            raise
-        return None
-    return from_item(answer["Attributes"])

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pixelgate.errors import FaultCode, ImageFault, NotFound, TooLarge, WriteConflict
+from pixelgate.manifest import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
+from pixelgate.ports import Listed
 
-IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"})
-# Pictures that we do not compare. They are listed all the same, so that none is lost in silence.
-FOREIGN_SUFFIXES = frozenset(
-    {".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".svg", ".pdf"}
-)
+_BEING_WRITTEN = ".pg"
 
 
 class FolderObjects:
@@ -43,7 +41,7 @@ class FolderObjects:
         """Writes beside the file and renames, so that no reader sees half of it."""
         path = self._root / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(prefix=".pg", dir=path.parent)
+        descriptor, beside = tempfile.mkstemp(prefix=_BEING_WRITTEN, dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
         Path(beside).chmod(0o644)
@@ -59,6 +57,15 @@ class FolderObjects:
     def exists(self, key: str) -> bool:
         """Whether the file is there."""
         return (self._root / key).is_file()
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Files by key. What is being written lies beside them, hidden, and is none of them."""
+        files = (path for path in self._root.rglob("*") if path.is_file())
+        found = {path.relative_to(self._root).as_posix(): path for path in files}
+        for key, path in sorted(found.items()):
+            if key.startswith(prefix) and not path.name.startswith(_BEING_WRITTEN):
+                body = path.read_bytes()
+                yield Listed(key, len(body), hashlib.sha256(body).hexdigest())
 
 
 class FolderImages:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from pixelgate.baseline import Choice
 from pixelgate.errors import (
     AlreadyFinished,
     BuildConflict,
+    ErrorCode,
     HeldByOther,
     LeaseLost,
     NotFound,
     NotTold,
+    StillWaiting,
     TooLarge,
     WriteConflict,
 )
 from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.ports import Listed
 from pixelgate.record import (
     Baseline,
     BuildRecord,
     ComparisonRecord,
     Failure,
+    Lookup,
     Result,
     Review,
     State,
@@ -72,6 +78,16 @@ class MemoryObjects:
         with self._lock:
             return key in self.objects
 
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Objects by key."""
+        with self._lock:
+            found = [
+                Listed(key, len(body), hashlib.sha256(body).hexdigest())
+                for key, body in sorted(self.objects.items())
+                if key.startswith(prefix)
+            ]
+        yield from found
+
     def _put(self, key: str, body: bytes, content_type: str) -> None:
         self.objects[key] = body
         self.content_types[key] = content_type
@@ -103,6 +119,7 @@ class MemoryLedger:
         self.revisions: dict[BuildId, int] = {}
         self.history: dict[tuple[BuildId, str], ReviewRecord] = {}
         self.decided: dict[tuple[str, str], dict[BuildId, tuple[int, Decision]]] = {}
+        self.waits: dict[tuple[str, str], set[ComparisonId]] = {}
         self._lock = threading.Lock()
 
     def register(self, build: BuildRecord) -> BuildRecord:
@@ -132,10 +149,29 @@ class MemoryLedger:
             ]
         return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
 
-    def complete(self, build: BuildId) -> None:
-        """Notes that its images are all there."""
+    def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
+        """The accepted builds with that value, newest first."""
         with self._lock:
-            self.builds[build] = replace(self.builds[build], complete=True)
+            found = [
+                b for b in self.builds.values() if b.id.project == project and lookup.of(b) == value
+            ]
+        yield from sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+
+    def complete(self, build: BuildId) -> None:
+        """Notes that its images are all there, and whole."""
+        self._note(build, complete=True, arrived=True, lost=False)
+
+    def arrive(self, build: BuildId) -> None:
+        """Notes that its images are all there."""
+        self._note(build, arrived=True, lost=False)
+
+    def lose(self, build: BuildId) -> None:
+        """Notes that images of it are missing."""
+        self._note(build, lost=True)
+
+    def _note(self, build: BuildId, **changes: Any) -> None:
+        with self._lock:
+            self.builds[build] = replace(self.builds[build], **changes)
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
         """Decides the baseline once."""
@@ -185,12 +221,20 @@ class MemoryLedger:
             return self._store(replace(stored, updated=now, settled=False))
 
     def claim(
-        self, comparison: ComparisonId, reason: str, execution: str, now: float, lease_until: float
+        self,
+        comparison: ComparisonId,
+        reason: str,
+        execution: str,
+        now: float,
+        lease_until: float,
+        choice: Choice | None = None,
     ) -> ComparisonRecord:
         """Takes the comparison if the rule of `ComparisonRecord.can_be_claimed` allows it."""
         with self._lock:
             old = self.comparisons.get(comparison)
             if old and not old.can_be_claimed(now):
+                if old.state is State.WAITING_FOR_BASE:
+                    raise StillWaiting(f"{comparison} waits")
                 if old.finished:
                     raise AlreadyFinished(f"{comparison} is {old.state}")
                 raise HeldByOther(f"{comparison} is being processed by {old.execution}")
@@ -205,6 +249,8 @@ class MemoryLedger:
                 claimed=now,
                 updated=now,
                 baseline_reason=reason,
+                choice=choice,
+                wait_until=old.wait_until if old else None,
             )
             self.comparisons[comparison] = claimed
             return claimed
@@ -249,6 +295,58 @@ class MemoryLedger:
                     error_code=failure.code,
                     error_message=failure.message,
                     retryable=failure.retryable,
+                )
+            )
+
+    def wait(
+        self, claim: ComparisonRecord, topics: Iterable[str], wait_until: float, now: float
+    ) -> ComparisonRecord:
+        """PROCESSING → WAITING_FOR_BASE."""
+        with self._owned(claim) as record:
+            for topic in topics:
+                self.waits.setdefault((claim.id.project, topic), set()).add(claim.id)
+            return self._store(
+                replace(
+                    record,
+                    state=State.WAITING_FOR_BASE,
+                    lease_until=wait_until,
+                    wait_until=wait_until,
+                    attempts=0,
+                    updated=now,
+                    error_message=None,
+                )
+            )
+
+    def waiting(self, project: str, topics: Iterable[str]) -> list[ComparisonId]:
+        """Who has ever waited for one of these topics."""
+        with self._lock:
+            found: set[ComparisonId] = set()
+            return sorted(found.union(*(self.waits.get((project, t), ()) for t in topics)))
+
+    def wake(self, comparison: ComparisonId, now: float) -> bool:
+        """WAITING_FOR_BASE → PROCESSING."""
+        with self._lock:
+            old = self.comparisons.get(comparison)
+            if old is None or old.state is not State.WAITING_FOR_BASE:
+                return False
+            self._store(replace(old, state=State.PROCESSING, lease_until=0.0, updated=now))
+            return True
+
+    def end_wait(self, comparison: ComparisonId, message: str, now: float) -> None:
+        """Closes what only stood for a base."""
+        with self._lock:
+            old = self.comparisons.get(comparison)
+            if old is None or old.finished:
+                return
+            self._store(
+                replace(
+                    old,
+                    state=State.FAILED,
+                    error_code=ErrorCode.BASE_MISSING,
+                    error_message=message,
+                    retryable=False,
+                    settled=True,
+                    updated=now,
                 )
             )
 

@@ -14,6 +14,7 @@ from botocore.exceptions import (
 )
 
 from pixelgate.errors import NotFound, TooLarge, WriteConflict
+from pixelgate.ports import Listed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -82,6 +83,15 @@ class S3Objects:
         except NotFound:
             return False
         return True
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Asks for page after page: S3 lists at most 1,000 objects at once."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix
+        )
+        for page in pages:
+            for found in page.get("Contents", ()):
+                yield Listed(found["Key"], found["Size"], found["ETag"])
 
 
 class _Condition(TypedDict, total=False):

@@ -68,10 +68,11 @@ class SharedDiffers:
             finally:
                 self._free.put(differ)
 
-    def inspect(self, image: bytes) -> None:
-        """Reads the header and checks the size. Raises ImageFault."""
+    def inspect(self, image: bytes) -> tuple[int, int]:
+        """Reads the header and checks the size; returns width and height. Raises ImageFault."""
         header = read_header(image)
         canvas_of(header, header)
+        return header.size
 
     def close(self) -> None:
         """Ends every differ; nothing may be under way."""

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from pixelgate import keys
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.telemetry import logger, metrics, stage, tracer
-from pixelgate.keys import BuildId, check_id
+from pixelgate.keys import BuildId, Upload, check_id
+from pixelgate.pipeline.receive import Collecting, receive
 from pixelgate.pipeline.run import (
     Duplicate,
     Failed,
@@ -27,7 +28,7 @@ from pixelgate.pipeline.run import (
     Published,
     Rejected,
     Superseded,
-    compare_build,
+    Waiting,
 )
 from pixelgate.pipeline.service import Service
 from pixelgate.wiring import aws_service
@@ -37,7 +38,7 @@ _NOT_THE_MODEL = (ValidationError, InvalidModelTypeError)
 
 
 class Resume(BaseModel):
-    """The sweeper's event: look at this build once more."""
+    """The sweeper's event, and that of a base which has come: look at this build once more."""
 
     project: str
     build: str
@@ -66,25 +67,25 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     answers = []
     failures = []
-    for found in builds_of(event):
+    for found in uploads_of(event):
         if isinstance(found, Ignored):
             _count("EventsIgnored")
             logger.warning("event ignored", extra={"why": found.why})
             answers.append({"ignored": found.why})
             continue
         try:
-            outcome = compare_build(
+            outcome = receive(
                 found, service(), lambda: context.get_remaining_time_in_millis() / 1000
             )
         except Exception as error:
             held = isinstance(error, HeldByOther)
             _count("DuplicateDeliveries" if held else "ComparisonsRetried")
             logger.warning(
-                "to be delivered again", extra={"build": str(found), "error": repr(error)}
+                "to be delivered again", extra={"build": str(found.build), "error": repr(error)}
             )
             failures.append(error)
             continue
-        answers.append(report(found, outcome))
+        answers.append(report(found.build, outcome))
         if isinstance(outcome, Published) and outcome.untold:
             failures.append(outcome.untold)
     if failures:
@@ -92,8 +93,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"builds": answers}
 
 
-def builds_of(event: object) -> list[BuildId | Ignored]:
-    """The builds whose manifests an event tells of; what makes no sense is ignored in words."""
+def uploads_of(event: object) -> list[Upload | Ignored]:
+    """The manifests that an event tells of; what makes no sense is ignored in words."""
     if not isinstance(event, Mapping):
         return [Ignored("not an event: no JSON object")]
     if event.get("Event") == "s3:TestEvent":
@@ -108,7 +109,7 @@ def builds_of(event: object) -> list[BuildId | Ignored]:
     return [_created(record) for record in records]
 
 
-def report(build: BuildId, outcome: Outcome) -> dict[str, Any]:
+def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     """Logs and counts what came of a build; returns it in a few words."""
     answer = _answer(outcome)
     # Messages may hold names of images, which have no place in a log at INFO.
@@ -125,30 +126,31 @@ def service() -> Service:
     return aws_service(stage)
 
 
-def _created(record: S3RecordModel) -> BuildId | Ignored:
+def _created(record: S3RecordModel) -> Upload | Ignored:
     key = unquote_plus(record.s3.object.key) if record.s3.object else ""
     if "ObjectCreated" not in record.eventName:
         return Ignored(f"{record.eventName} of {key}")
-    build = keys.upload_of(key)
-    if build is None:
+    upload = keys.upload_of(key)
+    if upload is None:
         return Ignored(f"{key} is no build's manifest")
     try:
-        check_id(build.project, "project")
-        check_id(build.build, "build")
+        check_id(upload.build.project, "project")
+        check_id(upload.build.build, "build")
     except BadManifest as error:
         return Ignored(f"{key} cannot be a build: {error}")
-    return build
+    return upload
 
 
-def _resumed(event: Mapping[str, Any]) -> BuildId | Ignored:
+def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
     try:
         resume = parse(event=dict(event), model=_ResumeEvent).resume
-        return BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
+        build = BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
     except (*_NOT_THE_MODEL, BadManifest) as error:
-        return Ignored(f"not an event of the sweeper: {error}")
+        return Ignored(f"not an event of ours: {error}")
+    return Upload(build)
 
 
-def _answer(outcome: Outcome) -> dict[str, Any]:
+def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
     match outcome:
         case Published(record=record, tally=tally, seconds=seconds):
             passed = record.verdict == "passed"
@@ -183,6 +185,12 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
         case Duplicate(record=record):
             _count("DuplicateDeliveries")
             return {"duplicate": True, "state": record.state, "verdict": record.verdict}
+        case Waiting(record=record):
+            _count("BuildsWaiting")
+            return {"state": record.state, "reason": record.baseline_reason}
+        case Collecting(progress=progress, repeated=repeated):
+            _count("ShardsRepeated" if repeated else "ShardsKept")
+            return {"shards": progress, "repeated": repeated}
         case Superseded():
             _count("LateWorkers")
             return {"superseded": True}

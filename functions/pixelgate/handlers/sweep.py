@@ -20,11 +20,12 @@ from pixelgate.wiring import aws_records, resume_by_lambda
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Sweeps once."""
-    swept = sweep(records(), resume())
+    """Sweeps once; the event of every minute has `only: waits`."""
+    swept = sweep(records(), resume(), waits_only=event.get("only") == "waits")
     actions = [s.action for s in swept]
     given_up = actions.count(Action.GIVE_UP)
     metrics.add_metric("LeasesSwept", MetricUnit.Count, actions.count(Action.RESUME) + given_up)
+    metrics.add_metric("WaitsInVain", MetricUnit.Count, actions.count(Action.END_WAIT))
     if given_up:
         metrics.add_metric("ComparisonsFailed", MetricUnit.Count, given_up)
     answers = [

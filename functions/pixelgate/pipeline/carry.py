@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 from pixelgate import keys
 from pixelgate.comparison import Comparison, Measured, Status
+from pixelgate.eligibility import approved_by_rule
 from pixelgate.errors import ImageFault
 from pixelgate.keys import ComparisonId
 from pixelgate.manifest import BuildManifest
@@ -44,20 +44,8 @@ def prepare_review(
     service.objects.write(key, body, "application/json")
 
 
-def is_on_baseline_branch(build: BuildRecord, patterns: tuple[str, ...]) -> bool:
-    """Whether a build shows what a baseline branch looks like.
-
-    A pull request's build shows what it would like it to: people work on `main` of their fork.
-    """
-    return (
-        build.trusted
-        and build.pull_request is None
-        and any(fnmatchcase(build.branch, pattern) for pattern in patterns)
-    )
-
-
 def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> Granted | None:
-    if not is_on_baseline_branch(build, patterns):
+    if not (build.trusted and approved_by_rule(build, patterns)):
         return None
     return Granted(f"approved by rule: {build.branch} is a baseline branch")
 

@@ -1,107 +1,105 @@
-"""From an uploaded manifest to an accepted build with its baseline."""
+"""From an upload, whole, plain or in shards, to an accepted build."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pixelgate import keys
-from pixelgate.errors import BadManifest, BuildConflict, TooLarge, WriteConflict
-from pixelgate.keys import NO_BASE, BuildId
-from pixelgate.manifest import MAX_BYTES, BuildManifest, parse
-from pixelgate.ports import Ledger, Objects
-from pixelgate.record import Baseline, BuildRecord
+from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, WriteConflict
+from pixelgate.keys import BuildId
+from pixelgate.manifest import MAX_BYTES, BuildManifest, fingerprint, parse, parse_accepted
+from pixelgate.pipeline import shards
+from pixelgate.pipeline.plain import look_beside, take_in
+from pixelgate.pipeline.service import Service
+from pixelgate.record import BuildRecord
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A valid build and its record."""
+    """A valid build.
+
+    Attributes:
+        manifest: what it holds.
+        record: what is known of it.
+        sharded: whether it came in shards.
+    """
 
     manifest: BuildManifest
     record: BuildRecord
+    sharded: bool = False
 
 
-def accept(build: BuildId, objects: Objects, ledger: Ledger, now: float) -> Accepted:
-    """Validates the uploaded manifest and registers the build.
+def accept(build: BuildId, service: Service) -> Accepted:
+    """Validates what was uploaded and registers the build.
 
     What was accepted is copied to builds/, where CI cannot write: a manifest that is overwritten
     later changes no baseline.
 
     Raises:
-        NotFound: the manifest is gone.
+        NotFound: there is no manifest, or shards of the build have still to come.
         BadManifest: it breaks a rule.
         BuildConflict: the build was accepted before with another manifest.
     """
+    objects = service.objects
     try:
         body = objects.read(keys.uploaded_manifest(build), MAX_BYTES)
     except TooLarge as error:
         raise BadManifest(str(error)) from error
+    except NotFound:
+        merged = shards.merged(build, objects)
+        if merged is None:
+            raise
+        return replace(_register(parse_accepted(merged, build), merged, service), sharded=True)
     manifest = parse(body, build)
-    record = ledger.register(
+    if manifest.plain:
+        return _accept_plain(body, manifest, service)
+    return _register(manifest, body, service)
+
+
+def read_accepted(build: BuildId, service: Service) -> BuildManifest:
+    """The manifest of a build that was accepted before. Raises NotFound."""
+    return parse_accepted(service.objects.read(keys.accepted_manifest(build)), build)
+
+
+def _accept_plain(body: bytes, manifest: BuildManifest, service: Service) -> Accepted:
+    """A second delivery lists what lies there, but reads nothing again."""
+    build, objects = manifest.id, service.objects
+    beside = look_beside(body, keys.uploads(build), objects)
+    record = service.ledger.build(build)
+    if record and record.manifest_sha256 == beside.fingerprint:
+        try:
+            return Accepted(read_accepted(build, service), record)
+        except NotFound:
+            pass  # its worker died before the copy
+    elif record:
+        raise BuildConflict(f"{build} was uploaded before with other images or another manifest")
+    taken = take_in(body, manifest, beside, objects, service.pool)
+    accepted = _register(parse_accepted(taken.body, build), taken.body, service)
+    if not taken.whole:
+        return accepted
+    service.ledger.complete(build)  # every image was read and hashed a moment ago
+    return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))
+
+
+def _register(manifest: BuildManifest, body: bytes, service: Service) -> Accepted:
+    build = manifest.id
+    record = service.ledger.register(
         BuildRecord(
             build,
             manifest.commit,
-            hashlib.sha256(body).hexdigest(),
-            created=now,
+            fingerprint(body),
+            created=service.clock(),
             branch=manifest.branch,
             pull_request=manifest.pull_request,
-            trusted=build.trusted,
+            tree=manifest.tree,
+            trusted=keys.is_trusted(build),
+            selective=manifest.partial,
         )
     )
     try:
-        objects.replace(keys.accepted_manifest(build), body, "application/json", None)
-    except WriteConflict:
-        _check_same(objects, build, record)
+        service.objects.replace(keys.accepted_manifest(build), body, "application/json", None)
+    except WriteConflict as error:
+        stored = service.objects.read(keys.accepted_manifest(build))
+        if fingerprint(stored) != record.manifest_sha256:
+            raise BuildConflict(f"{build} was uploaded before with another manifest") from error
     return Accepted(manifest, record)
-
-
-def read_accepted(build: BuildId, objects: Objects) -> BuildManifest:
-    """The manifest of a build that was accepted before. Raises NotFound."""
-    return parse(objects.read(keys.accepted_manifest(build)), build)
-
-
-def find_baseline(accepted: Accepted, objects: Objects, ledger: Ledger) -> Baseline | None:
-    """What the build is compared with; None if the manifest names a base that is not there.
-
-    The first decision stands: a second delivery of the event compares with the same base, even if
-    another build of that commit has come meanwhile.
-    """
-    if accepted.record.baseline:
-        return accepted.record.baseline
-    chosen = _choose(accepted.manifest, objects, ledger)
-    return chosen and ledger.choose_baseline(accepted.manifest.id, chosen)
-
-
-def wanted_base(manifest: BuildManifest) -> str:
-    """Stands for a base that is named but missing, in the comparison's id."""
-    if manifest.base_build is not None:
-        return keys.wanted("build", manifest.base_build)
-    return keys.wanted("commit", str(manifest.base_commit))
-
-
-def _choose(manifest: BuildManifest, objects: Objects, ledger: Ledger) -> Baseline | None:
-    project = manifest.id.project
-
-    def usable(build: BuildId) -> bool:
-        # Registered a moment ago, or by a worker that died then: its manifest is not copied yet.
-        return build != manifest.id and objects.exists(keys.accepted_manifest(build))
-
-    if manifest.base_build is not None:
-        base = BuildId(project, manifest.base_build)
-        if ledger.build(base) is None or not usable(base):
-            return None
-        return Baseline(manifest.base_build, "the manifest names this build as base_build")
-    if manifest.base_commit is not None:
-        builds = [b for b in ledger.builds_at(project, manifest.base_commit) if usable(b.id)]
-        if not builds:
-            return None
-        return Baseline(
-            builds[0].id.build, f"the newest build of base_commit {manifest.base_commit}"
-        )
-    return Baseline(NO_BASE, "the manifest names no base: every snapshot counts as added")
-
-
-def _check_same(objects: Objects, build: BuildId, record: BuildRecord) -> None:
-    stored = objects.read(keys.accepted_manifest(build))
-    if hashlib.sha256(stored).hexdigest() != record.manifest_sha256:
-        raise BuildConflict(f"{build} was uploaded before with another manifest")

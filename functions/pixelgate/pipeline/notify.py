@@ -80,7 +80,7 @@ def notify(build: BuildId, records: Records, forge: Forge, places: Places) -> No
 
 def context_of(build: BuildId) -> str:
     """Names the line beside the commit. A fork cannot make the one that a merge waits for green."""
-    return f"pixelgate/{build.project}" + ("" if build.trusted else " (fork)")
+    return f"pixelgate/{build.project}" + ("" if keys.is_trusted(build) else " (fork)")
 
 
 def _tell_commit(
@@ -93,7 +93,7 @@ def _tell_commit(
 ) -> list[str]:
     """The newest build of a commit speaks for it."""
     of_commit = records.ledger.builds_at(build.id.project, build.commit)
-    newest = next((b for b in of_commit if b.id.trusted == build.id.trusted), build)
+    newest = next((b for b in of_commit if b.trusted == build.trusted), build)
     if newest.id != build.id:
         return []
     wanted = commit_status(status, places.url(status))

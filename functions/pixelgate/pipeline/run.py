@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pixelgate import keys
+from pixelgate.baseline import Choice
 from pixelgate.comparison import Comparison
 from pixelgate.errors import (
     AlreadyFinished,
@@ -16,22 +17,27 @@ from pixelgate.errors import (
     BuildConflict,
     ComparisonFailed,
     ErrorCode,
+    ImageFault,
+    ImagesMissing,
     Incurable,
     LeaseLost,
     NotFound,
     NotTold,
+    StillWaiting,
 )
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import intake
 from pixelgate.pipeline.arrival import BucketImages, check_arrival
+from pixelgate.pipeline.baselines import Missing, find_baseline, wait_of
 from pixelgate.pipeline.carry import prepare_review
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
-from pixelgate.pipeline.plan import assemble, make_plan
+from pixelgate.pipeline.plan import Plan, assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service
 from pixelgate.pipeline.status import iso
 from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
-from pixelgate.record import Baseline, ComparisonRecord, Failure, Result
+from pixelgate.pipeline.waiting import OVER, wake_heads
+from pixelgate.record import Baseline, ComparisonRecord, Failure, Result, State
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,13 @@ class Duplicate:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The base is not there yet; its arrival, or the end of the grace, delivers the build again."""
+
+    record: ComparisonRecord
+
+
+@dataclass(frozen=True)
 class Superseded:
     """Another worker took over while this one worked; nothing of this run is visible."""
 
@@ -78,7 +91,7 @@ class Gone:
     """There is no manifest under the key any more."""
 
 
-Outcome = Published | Failed | Rejected | Duplicate | Superseded | Gone
+Outcome = Published | Failed | Rejected | Duplicate | Waiting | Superseded | Gone
 
 
 def compare_build(
@@ -98,20 +111,198 @@ def compare_build(
     seen = service.clock()
     try:
         with service.stage("accept"):
-            accepted = intake.accept(build, service.objects, service.ledger, service.clock())
+            accepted = intake.accept(build, service)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
-        return _reject(build, str(error), service)
-    baseline = intake.find_baseline(accepted, service.objects, service.ledger)
-    base = baseline.build if baseline else intake.wanted_base(accepted.manifest)
-    comparison = ComparisonId(build.project, build.build, base)
-    try:
+        return reject(build, str(error), service)
+    return _Delivery(accepted, service, time_left, seen).run()
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """One delivery of an accepted build.
+
+    Attributes:
+        accepted: the build.
+        service: the ports.
+        time_left: seconds until this worker is stopped from outside.
+        seen: when this delivery looked for the manifest.
+    """
+
+    accepted: Accepted
+    service: Service
+    time_left: Callable[[], float]
+    seen: float
+
+    def run(self) -> Outcome:
+        """Compares the build, or lets it wait for its base."""
+        found = self._baseline()
+        return self._wait(found) if isinstance(found, Missing) else self._compare(found)
+
+    def _baseline(self) -> Baseline | Missing:
+        """The first decision stands, even if a nearer build has come meanwhile."""
+        if self.accepted.record.baseline:
+            return self.accepted.record.baseline
+        found = find_baseline(self.accepted.manifest, self.service)
+        if isinstance(found, Missing):
+            return found
+        return self.service.ledger.choose_baseline(self.accepted.manifest.id, found)
+
+    def _compare(self, baseline: Baseline) -> Outcome:
+        head = self.accepted.manifest.id
+        comparison = ComparisonId(head.project, head.build, baseline.build)
+        try:
+            claim = self._claim(comparison, baseline.reason, baseline.choice)
+        except AlreadyFinished:
+            self._end_waits()
+            return _tell_again(comparison, self.seen, self.service)
+        self._end_waits()  # not before: an open claim is what the sweeper finds
+        return self._guarded(claim, lambda lease: self._publish(claim, baseline, lease))
+
+    def _wait(self, missing: Missing) -> Outcome:
+        comparison = wait_of(self.accepted.manifest)
+        assert comparison is not None  # noqa: S101 - only what is named can be missing
+        try:
+            claim = self._claim(comparison, f"waiting for {missing.what}")
+        except StillWaiting:
+            return self._wait_on(comparison)
+        except AlreadyFinished:
+            return _tell_again(comparison, self.seen, self.service)
+        outcome = self._guarded(claim, lambda lease: self._begin_wait(claim, missing, lease))
+        return self._wait_on(comparison) if isinstance(outcome, Waiting) else outcome
+
+    def _claim(
+        self, comparison: ComparisonId, reason: str, choice: Choice | None = None
+    ) -> ComparisonRecord:
+        service, now = self.service, self.service.clock()
         with service.stage("claim"):
-            claim = _claim(comparison, baseline, service)
-    except AlreadyFinished:
-        return _tell_again(comparison, seen, service)
-    return _work(claim, accepted, baseline, service, time_left)
+            return service.ledger.claim(
+                comparison, reason, service.new_execution(), now, now + service.limits.lease, choice
+            )
+
+    def _end_waits(self) -> None:
+        """Closes the records that stood for a base, or for shards, that had still to come."""
+        head, now = self.accepted.manifest.id, self.service.clock()
+        wait = wait_of(self.accepted.manifest)
+        if wait:
+            self.service.ledger.end_wait(wait, OVER, now)
+        if self.accepted.sharded:
+            shards = ComparisonId(head.project, head.build, keys.SHARDS)
+            self.service.ledger.end_wait(shards, "every shard has come", now)
+
+    def _guarded(self, claim: ComparisonRecord, work: Callable[[Lease], Outcome]) -> Outcome:
+        """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling."""
+        service = self.service
+        try:
+            say(claim, service)
+            return work(Lease(service, claim, self.time_left))
+        except LeaseLost:
+            return Superseded(claim.id)
+        except Incurable as error:
+            # A base may come yet: then the manifest, written once more, is compared with it.
+            return _fail_unless_lost(claim, error, isinstance(error, BaseMissing), service)
+        except Exception as error:
+            if claim.attempts >= service.limits.max_attempts:
+                return _fail_unless_lost(claim, error, True, service)
+            _release(claim, error, service)
+            raise
+
+    def _publish(self, claim: ComparisonRecord, baseline: Baseline, lease: Lease) -> Outcome:
+        service, tally = self.service, Tally()
+        result = self._produce(claim, baseline, lease, tally)
+        record = service.ledger.publish(claim, result, service.clock())
+        published = Published(record, tally, record.updated - self.accepted.record.created)
+        try:
+            tell(record, service)
+        except Exception as error:
+            return replace(published, untold=error)
+        return published
+
+    def _begin_wait(self, claim: ComparisonRecord, missing: Missing, lease: Lease) -> Outcome:
+        """Lets others have this build as their base, then waits for its own."""
+        manifest, service = self.accepted.manifest, self.service
+        if missing.why:
+            raise BaseMissing(
+                f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
+                "nothing else. Upload it, then write this build's manifest once more"
+            )
+        if self.accepted.record.arrived:
+            wake_heads(manifest.id, service)
+        else:
+            self._arrive(make_plan(manifest, None, service.engine_label), False, lease)
+        until = claim.wait_until or claim.created + service.limits.grace
+        record = service.ledger.wait(claim, missing.topics, until, service.clock())
+        return Waiting(record)
+
+    def _wait_on(self, comparison: ComparisonId) -> Outcome:
+        """Its base may have come between the search and the wait, and have seen nobody wait."""
+        service = self.service
+        found = find_baseline(self.accepted.manifest, service)
+        if not isinstance(found, Missing) and service.ledger.wake(comparison, service.clock()):
+            return self._compare(service.ledger.choose_baseline(self.accepted.manifest.id, found))
+        record = service.ledger.comparison(comparison)
+        if record is None:
+            return Gone()  # its time to live ended between the two reads
+        if record.state is State.WAITING_FOR_BASE:
+            say(record, service)
+        return Waiting(record)
+
+    def _arrive(self, plan: Plan, base_is_complete: bool, lease: Lease) -> dict[str, ImageFault]:
+        """Makes sure that the images are there, and calls who has waited for that."""
+        build, service = self.accepted.manifest.id, self.service
+        with service.stage("arrival"):
+            faults: dict[str, ImageFault] = {}
+            if not self.accepted.record.complete:
+                try:
+                    faults = check_arrival(
+                        plan,
+                        base_is_complete=base_is_complete,
+                        images=BucketImages(service.objects, build.project),
+                        pool=service.pool,
+                        check=lease.check,
+                    )
+                except ImagesMissing:
+                    service.ledger.lose(build)
+                    raise
+                (service.ledger.arrive if faults else service.ledger.complete)(build)
+            wake_heads(build, service)
+        return faults
+
+    def _produce(
+        self, claim: ComparisonRecord, baseline: Baseline, lease: Lease, tally: Tally
+    ) -> Result:
+        """Diffs what differs and writes manifest and report, where nobody looks before that."""
+        manifest, service = self.accepted.manifest, self.service
+        base_id = BuildId(claim.id.project, baseline.build)
+        with service.stage("plan"):
+            base = intake.read_accepted(base_id, service) if baseline.exists else None
+            plan = make_plan(manifest, base, service.engine_label)
+        faults = self._arrive(plan, _is_complete(base_id, service), lease)
+        with service.stage("diff"):
+            measured = diff_pairs(
+                plan.pairs,
+                images=BucketImages(service.objects, claim.id.project),
+                store=DiffStore(service.objects, claim.id.project),
+                pool=service.pool,
+                tally=tally,
+                check=lease.check,
+            )
+        with service.stage("report"):
+            lease.check()
+            comparison = Comparison(
+                id=claim.id,
+                baseline_reason=baseline.reason,
+                execution=claim.execution,
+                created=iso(service.clock()),
+                engine=dict(zip(("name", "version"), service.engine, strict=True)),
+                policy=manifest.policy,
+                snapshots=assemble(plan, measured, faults),
+                warnings=manifest.warnings,
+                choice=baseline.choice,
+            )
+            prepare_review(comparison, self.accepted, service, lease.check)
+            return _write_result(comparison, service)
 
 
 def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> ComparisonRecord:
@@ -126,21 +317,12 @@ def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> Compari
     return record
 
 
-def _reject(build: BuildId, message: str, service: Service) -> Rejected:
+def reject(build: BuildId, message: str, service: Service) -> Rejected:
+    """Says of a build that its upload is wrong."""
     now = service.clock()
     service.ledger.reject(build, message, now)
     say_rejected(build, message, now, service)
     return Rejected(message)
-
-
-def _claim(
-    comparison: ComparisonId, baseline: Baseline | None, service: Service
-) -> ComparisonRecord:
-    now = service.clock()
-    reason = baseline.reason if baseline else f"waiting for {comparison.base[1:]}"
-    return service.ledger.claim(
-        comparison, reason, service.new_execution(), now, now + service.limits.lease
-    )
 
 
 def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outcome:
@@ -155,39 +337,6 @@ def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outc
     again = repeat if record.settled else tell
     again(record, service, claimed=iso(seen))
     return Duplicate(record)
-
-
-def _work(
-    claim: ComparisonRecord,
-    accepted: Accepted,
-    baseline: Baseline | None,
-    service: Service,
-    time_left: Callable[[], float],
-) -> Outcome:
-    """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling."""
-    lease = Lease(service, claim, time_left)
-    tally = Tally()
-    try:
-        say(claim, service)
-        if baseline is None:
-            raise BaseMissing(_no_base_in_words(accepted))
-        result = _produce(claim, accepted, baseline, service, lease, tally)
-        record = service.ledger.publish(claim, result, service.clock())
-    except LeaseLost:
-        return Superseded(claim.id)
-    except Incurable as error:
-        return _fail_unless_lost(claim, error, False, service)
-    except Exception as error:
-        if claim.attempts >= service.limits.max_attempts:
-            return _fail_unless_lost(claim, error, True, service)
-        _release(claim, error, service)
-        raise
-    published = Published(record, tally, record.updated - accepted.record.created)
-    try:
-        tell(record, service)
-    except Exception as error:
-        return replace(published, untold=error)
-    return published
 
 
 def _fail_unless_lost(
@@ -205,57 +354,6 @@ def _release(claim: ComparisonRecord, error: Exception, service: Service) -> Non
         service.ledger.release(claim, _code(error), _in_words(error), service.clock())
     except Exception as second:
         error.add_note(f"the lease could not be given back: {second}")
-
-
-def _produce(
-    claim: ComparisonRecord,
-    accepted: Accepted,
-    baseline: Baseline,
-    service: Service,
-    lease: Lease,
-    tally: Tally,
-) -> Result:
-    """Diffs what differs and writes manifest and report, where nobody looks before publication."""
-    project = claim.id.project
-    with service.stage("plan"):
-        base = None
-        if baseline.exists:
-            base = intake.read_accepted(BuildId(project, baseline.build), service.objects)
-        plan = make_plan(accepted.manifest, base, service.engine_label)
-    images = BucketImages(service.objects, project)
-    with service.stage("arrival"):
-        faults = check_arrival(
-            plan,
-            base_is_complete=_is_complete(BuildId(project, baseline.build), service),
-            images=images,
-            pool=service.pool,
-            check=lease.check,
-        )
-        if not faults:
-            service.ledger.complete(accepted.manifest.id)
-    with service.stage("diff"):
-        measured = diff_pairs(
-            plan.pairs,
-            images=images,
-            store=DiffStore(service.objects, project),
-            pool=service.pool,
-            tally=tally,
-            check=lease.check,
-        )
-    with service.stage("report"):
-        lease.check()
-        comparison = Comparison(
-            id=claim.id,
-            baseline_reason=baseline.reason,
-            execution=claim.execution,
-            created=iso(service.clock()),
-            engine=dict(zip(("name", "version"), service.engine, strict=True)),
-            policy=accepted.manifest.policy,
-            snapshots=assemble(plan, measured, faults),
-            warnings=accepted.manifest.warnings,
-        )
-        prepare_review(comparison, accepted, service, lease.check)
-        return _write_result(comparison, service)
 
 
 def _is_complete(build: BuildId, service: Service) -> bool:
@@ -278,17 +376,6 @@ def _write_result(comparison: Comparison, service: Service) -> Result:
         counts=comparison.counts.as_json(),
         comparison_key=comparison_key,
         report_key=report_key,
-    )
-
-
-def _no_base_in_words(accepted: Accepted) -> str:
-    m = accepted.manifest
-    named = (
-        f"base_build {m.base_build}" if m.base_build is not None else f"base_commit {m.base_commit}"
-    )
-    return (
-        f"{named} has no build in project {m.id.project}; did its snapshot job run and upload? "
-        "Upload it, then write this build's manifest once more"
     )
 
 

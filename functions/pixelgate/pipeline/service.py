@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.errors import OutOfTime
+from pixelgate.keys import BuildId
 from pixelgate.ports import DifferPool, Ledger, Objects, PatientEvents, Renderer, Stages
 from pixelgate.record import ComparisonRecord
 
@@ -42,6 +43,8 @@ class Limits:
             transparent pair of which both requests run to odiff's time limit.
         sweep_after: how long a dead lease is left to Lambda's own retries.
         give_up_after: how long without any sign of life until the sweeper records a failure.
+        grace: how long a build waits for the base that it names.
+        shard_patience: how long after the last shard of a build the next one may come.
     """
 
     lease: float = 90.0
@@ -49,28 +52,49 @@ class Limits:
     margin: float = 75.0
     sweep_after: float = 300.0
     give_up_after: float = 3_600.0
+    grace: float = 600.0
+    shard_patience: float = 3_600.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What it takes to read and write records and statuses."""
+    """What it takes to read and write records and statuses.
+
+    Attributes:
+        objects: the bucket.
+        ledger: the table.
+        events: is told of every change of state.
+        limits: times and counts.
+        baseline_branches: branches whose builds need no approval; `*` stands for anything.
+        clock: seconds since 1970.
+    """
 
     objects: Objects
     ledger: Ledger
     events: PatientEvents = NOBODY
     limits: Limits = Limits()
+    baseline_branches: tuple[str, ...] = ("main", "master")
     clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Records):
-    """What it takes to run a comparison."""
+    """What it takes to run a comparison.
+
+    Attributes:
+        pool: who compares pixels.
+        engine: name and version of what compares them.
+        render: makes the report.
+        resume: delivers a build to another worker: what it waited for has come.
+        new_execution: names a run.
+        stage: is told which stage is under way.
+    """
 
     pool: DifferPool
     engine: tuple[str, str]
     render: Renderer
+    resume: Callable[[BuildId], None]
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
-    baseline_branches: tuple[str, ...] = ("main", "master")
     stage: Stages = _untraced
 
     @property

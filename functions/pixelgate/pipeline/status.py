@@ -37,6 +37,7 @@ def status_of(record: ComparisonRecord, review: Mapping[str, Any] | None = None)
         "counts": dict(record.counts),
         "base": base,
         "baseline_reason": record.baseline_reason,
+        "baseline": record.choice.as_json() if record.choice else None,
         "comparison": record.comparison_key,
         "report": record.report_key,
         "review": dict(review) if review else None,
@@ -47,6 +48,7 @@ def status_of(record: ComparisonRecord, review: Mapping[str, Any] | None = None)
         "claimed": iso(record.claimed),
         # A base that was named and is still missing: gives way to any real comparison.
         "provisional": record.id.waits,
+        "wait_until": None if record.wait_until is None else iso(record.wait_until),
         "updated": iso(record.updated),
     }
 
@@ -62,6 +64,7 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
         "counts": {},
         "base": None,
         "baseline_reason": "",
+        "baseline": None,
         "comparison": None,
         "report": None,
         "review": None,
@@ -71,6 +74,7 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
         "created": None,
         "claimed": None,
         "provisional": False,
+        "wait_until": None,
         "updated": iso(now),
     }
 
@@ -146,10 +150,14 @@ def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return (one["base"], one["provisional"]) == (other["base"], other["provisional"])
 
 
-def _rank(status: Mapping[str, Any]) -> tuple[str, int, bool, int]:
-    """Claims are counted from one again when a record has outlived its time and is created anew."""
-    final = status["state"] in {State.SUCCEEDED, State.FAILED}
-    return status["created"], status["claim"], final, _revision(status)
+def _rank(status: Mapping[str, Any]) -> tuple[str, int, int, int]:
+    """Claims are counted from one again when a record has outlived its time and is created anew.
+
+    One claim goes from PROCESSING to WAITING_FOR_BASE or to a final state, and that from one
+    revision of its review to the next.
+    """
+    stage = {State.PROCESSING: 0, State.WAITING_FOR_BASE: 1}.get(status["state"], 2)
+    return status["created"], status["claim"], stage, _revision(status)
 
 
 def _revision(status: Mapping[str, Any]) -> int:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pixelgate.errors import ErrorCode, LeaseLost
-from pixelgate.keys import BuildId
+from pixelgate.keys import SHARDS, BuildId
 from pixelgate.pipeline.run import fail
 from pixelgate.pipeline.service import Limits, Records
 from pixelgate.pipeline.telling import tell
-from pixelgate.record import ComparisonRecord, Failure
+from pixelgate.pipeline.waiting import OVER
+from pixelgate.record import ComparisonRecord, Failure, State
 
 
 class Action(StrEnum):
@@ -19,6 +20,7 @@ class Action(StrEnum):
 
     TELL = "tell"
     CLOSE = "close"
+    END_WAIT = "end wait"
     RESUME = "resume"
     GIVE_UP = "give up"
 
@@ -34,31 +36,39 @@ class Swept:
 def decide(record: ComparisonRecord, now: float, limits: Limits, answered: bool) -> Action:
     """What becomes of a record that is unfinished or untold although its lease has run out.
 
-    A final state only has to be told. A record that waited for a base is closed without a word
-    when the build has one. Otherwise a new delivery is sent, unless every attempt is used up, or
-    nothing has moved for so long that sending again evidently does not help.
+    A final state only has to be told. A record that stood for a base, or for shards, is closed
+    without a word when they have come. A wait whose grace is over is ended, and the build
+    delivered once more, to be compared with the next best. Otherwise a new delivery is sent,
+    unless every attempt is used up, or nothing has moved for so long that sending again evidently
+    does not help.
 
     Args:
         record: the record.
         now: seconds since 1970.
         limits: attempts and times.
-        answered: whether the build's baseline has been decided.
+        answered: whether the build's baseline has been decided, or its shards are all there.
     """
     if record.finished:
         return Action.TELL
     if record.id.waits and answered:
         return Action.CLOSE
+    if record.state is State.WAITING_FOR_BASE:
+        return Action.END_WAIT
     if record.attempts >= limits.max_attempts or now - record.updated > limits.give_up_after:
         return Action.GIVE_UP
     return Action.RESUME
 
 
-def sweep(records: Records, resume: Callable[[BuildId], None]) -> list[Swept]:
+def sweep(
+    records: Records, resume: Callable[[BuildId], None], *, waits_only: bool = False
+) -> list[Swept]:
     """Goes once through the records whose lease ran out with no retry coming.
 
     Args:
         records: where they lie.
         resume: delivers a build's event once more.
+        waits_only: looks only for waits whose grace is over. What has died is sent again, and for
+            that to be of use there must be time between two sweeps.
 
     Raises:
         ExceptionGroup: what could not be taken care of; the other records were.
@@ -67,6 +77,8 @@ def sweep(records: Records, resume: Callable[[BuildId], None]) -> list[Swept]:
     swept: list[Swept] = []
     failures: list[Exception] = []
     for found in records.ledger.unfinished(now):
+        if waits_only and found.state is not State.WAITING_FOR_BASE:
+            continue
         try:
             action = _take_care(found, now, records, resume)
         except LeaseLost:
@@ -89,14 +101,19 @@ def _take_care(
     record = records.ledger.comparison(found.id)
     if record is None or record.settled or record.lease_until > now:
         return None
-    if record.updated > now - records.limits.sweep_after:
+    waits = record.state is State.WAITING_FOR_BASE
+    if record.updated > now - records.limits.sweep_after and not waits:
         return None  # Lambda's own retry may still come
     action = decide(record, now, records.limits, _is_answered(record, records))
     match action:
         case Action.TELL:
             tell(record, records)
         case Action.CLOSE:
-            _close(record, records)
+            records.ledger.end_wait(record.id, OVER, now)
+        case Action.END_WAIT:
+            if not records.ledger.wake(record.id, now):
+                return None  # its base has come in this very moment
+            resume(record.head)
         case Action.RESUME:
             resume(record.head)
         case Action.GIVE_UP:
@@ -108,16 +125,17 @@ def _is_answered(record: ComparisonRecord, records: Records) -> bool:
     if not record.id.waits:
         return False
     build = records.ledger.build(record.head)
+    if record.id.base == SHARDS:
+        return build is not None
     return build is not None and build.baseline is not None
 
 
-def _close(record: ComparisonRecord, records: Records) -> None:
-    """Ends a wait that is over; status.json tells of the real comparison."""
-    over = Failure(ErrorCode.BASE_MISSING, "the base came and was compared with", retryable=False)
-    records.ledger.settle(records.ledger.fail(record, over, records.clock()))
-
-
 def _epitaph(record: ComparisonRecord, records: Records) -> str:
+    if record.id.base == SHARDS:
+        return (
+            f"{record.baseline_reason} within {records.limits.shard_patience / 60:.0f} minutes of "
+            "the last one; run the others, or say with finalize that no more will come"
+        )
     last = f"; its last error was: {record.error_message}" if record.error_message else ""
     return (
         f"the worker stopped without a word in attempt {record.attempts} of "

@@ -14,7 +14,7 @@ from pixelgate.pipeline.service import Records
 from pixelgate.pipeline.status import announce, status_of, status_of_rejected
 from pixelgate.ports import Events, Ledger
 from pixelgate.record import BuildRecord, ComparisonRecord
-from pixelgate.review import Decision
+from pixelgate.review import FIRST_REVISION, Decision
 
 _KEPT = 1_000
 
@@ -96,6 +96,8 @@ def _note(build: BuildRecord, now: Standing, ledger: Ledger) -> None:
     if now.counted is None:
         return
     result, revision = now.counted.result, now.ballot.revision
+    if result is None and revision == FIRST_REVISION:
+        return  # nobody has ever said anything, as of most builds
     ledger.set_review(build.id, result, revision)
     if build.pull_request is not None and now.ballot.reviews:
         said = result if now.counted.human else None

@@ -1,0 +1,145 @@
+"""The builds of the ledger: accepted or rejected, found by commit, branch, tree, pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pixelgate.adapters.dynamodb_items import (
+    build_key,
+    build_record,
+    digest,
+    lookup_key,
+)
+from pixelgate.adapters.dynamodb_table import KEPT_SECONDS, DynamoTable, Refused
+from pixelgate.errors import BuildConflict, ErrorCode
+from pixelgate.keys import BuildId
+from pixelgate.record import Baseline, BuildRecord, Lookup
+
+# The same manifest again is a second delivery; a rejected build may be uploaded anew.
+FRESH_BUILD = (
+    "attribute_not_exists(pk) OR attribute_not_exists(manifest_sha256)"
+    " OR manifest_sha256 = :manifest_sha256"
+)
+
+
+class DynamoBuilds(DynamoTable):
+    """What the ledger knows of builds."""
+
+    def register(self, build: BuildRecord) -> BuildRecord:
+        """Accepts a build: first the entries that find it, then the build, whose item decides."""
+        known = self.build(build.id)
+        created = known.created if known else build.created
+        entry = {"pk": build.id.project, "build": build.id.build}
+        self._put({**entry, "sk": f"commit/{build.commit}/{build.id.build}"})
+        for lookup in Lookup:
+            if value := lookup.of(build):
+                self._put({**entry, "sk": lookup_key(lookup, value, created, build.id)})
+        said = {
+            "manifest_sha256": build.manifest_sha256,
+            "commit": build.commit,
+            "branch": build.branch,
+            "pull_request": build.pull_request,
+            "tree": build.tree,
+            "trusted": build.trusted,
+            "selective": build.selective,
+        }
+        said = {name: value for name, value in said.items() if value is not None}
+        try:
+            stored = self._update(
+                build_key(build.id),
+                "SET "
+                + "".join(f"#{name} = :{name}, " for name in said)
+                + "created = if_not_exists(created, :created) "
+                "REMOVE error_code, error_message, updated, expires_at",
+                FRESH_BUILD,
+                {":created": build.created, **{f":{n}": value for n, value in said.items()}},
+                names={f"#{name}": name for name in said},
+            )
+        except Refused as refused:
+            raise BuildConflict(
+                f"{build.id} was uploaded before with another manifest"
+            ) from refused
+        return build_record(build.id, stored)
+
+    def reject(self, build: BuildId, message: str, now: float) -> None:
+        """Records a wrong manifest on the build's item, unless a right one is there."""
+        try:
+            self._update(
+                build_key(build),
+                "SET error_code = :code, error_message = :message, updated = :now, "
+                "expires_at = :expires_at",
+                "attribute_not_exists(manifest_sha256)",
+                {
+                    ":code": ErrorCode.BAD_MANIFEST,
+                    ":message": message,
+                    ":now": now,
+                    ":expires_at": int(now + KEPT_SECONDS),
+                },
+            )
+        except Refused:
+            return
+
+    def build(self, build: BuildId) -> BuildRecord | None:
+        """The accepted build of that id."""
+        item = self._get(build_key(build))
+        return build_record(build, item) if item and "manifest_sha256" in item else None
+
+    def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
+        """The accepted builds of a commit, newest first."""
+        names = [entry["build"] for entry in self._entries(project, f"commit/{commit}/")]
+        found = [b for name in names if (b := self.build(BuildId(project, name)))]
+        # An entry is written before its build is decided; one that was refused leaves its entry.
+        found = [b for b in found if b.commit == commit]
+        return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+
+    def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
+        """The accepted builds with that value, newest first."""
+        seen = set()
+        for entry in self._entries(project, f"{lookup}/{digest(value)}/", newest=True):
+            build = self.build(BuildId(project, entry["build"]))
+            # Two first deliveries at once leave two entries of one build.
+            if build and lookup.of(build) == value and build.id not in seen:
+                seen.add(build.id)
+                yield build
+
+    def complete(self, build: BuildId) -> None:
+        """Notes that its images are all there, and whole."""
+        self._update(
+            build_key(build),
+            "SET complete = :true, arrived = :true REMOVE lost",
+            "attribute_exists(pk)",
+            {":true": True},
+        )
+
+    def arrive(self, build: BuildId) -> None:
+        """Notes that its images are all there."""
+        self._update(
+            build_key(build),
+            "SET arrived = :true REMOVE lost",
+            "attribute_exists(pk)",
+            {":true": True},
+        )
+
+    def lose(self, build: BuildId) -> None:
+        """Notes that images of it are missing."""
+        self._update(build_key(build), "SET lost = :true", "attribute_exists(pk)", {":true": True})
+
+    def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
+        """Decides the baseline once; who comes second gets the first one's decision."""
+        try:
+            self._update(
+                build_key(build),
+                "SET baseline = :build, baseline_reason = :reason, baseline_choice = :choice",
+                "attribute_exists(pk) AND attribute_not_exists(baseline)",
+                {
+                    ":build": baseline.build,
+                    ":reason": baseline.reason,
+                    ":choice": baseline.choice.as_json(),
+                },
+            )
+        except Refused:
+            stored = self.build(build)
+            if stored is None or stored.baseline is None:
+                raise
+            return stored.baseline
+        return baseline

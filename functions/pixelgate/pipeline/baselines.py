@@ -1,0 +1,249 @@
+"""Finds the build to compare with: the exact base, an ancestor, the base branch, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from pixelgate import keys
+from pixelgate.baseline import MAX_PASSED_OVER, Choice, Kind, PassedOver
+from pixelgate.eligibility import why_not
+from pixelgate.keys import NO_BASE, BuildId, ComparisonId
+from pixelgate.manifest import BuildManifest, Landed
+from pixelgate.pipeline.service import Records
+from pixelgate.record import Baseline, BuildRecord, Lookup
+
+# Builds of one branch, tree or pull request that are looked at: the newest ones decide.
+_LOOKED_AT = 50
+_NOTHING_LANDED = Landed()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A base that is named and not there.
+
+    Attributes:
+        what: the base in words.
+        topics: whose arrival ends the wait for it.
+        why: what else there is to say of it; empty if it may still come.
+    """
+
+    what: str
+    topics: tuple[str, ...]
+    why: str = ""
+
+
+def wait_of(manifest: BuildManifest) -> ComparisonId | None:
+    """The comparison that stands for the wait for a base; None if the manifest names none."""
+    if manifest.base_build is not None:
+        base = keys.wanted("build", manifest.base_build)
+    elif manifest.base_commit is not None:
+        base = keys.wanted("commit", manifest.base_commit)
+    else:
+        return None
+    return ComparisonId(manifest.id.project, manifest.id.build, base)
+
+
+def topics_of(build: BuildRecord) -> tuple[str, ...]:
+    """What a build is waited for as."""
+    known = (("build", build.id.build), ("commit", build.commit), ("tree", build.tree),
+             ("pull_request", build.pull_request))  # fmt: skip
+    return tuple(f"{what}:{value}" for what, value in known if value)
+
+
+def find_baseline(manifest: BuildManifest, records: Records) -> Baseline | Missing:
+    """What a build is compared with, or what it has to wait for.
+
+    Its wait is over when its record says so; then the next best is taken.
+    """
+    wait = wait_of(manifest)
+    record = records.ledger.comparison(wait) if wait else None
+    waited = None
+    if record and record.wait_until is not None and records.clock() >= record.wait_until:
+        waited = record.wait_until - record.created
+    return _Search(manifest, records, waited).run()
+
+
+class _Search:
+    """One search; remembers what it passes over."""
+
+    def __init__(self, manifest: BuildManifest, records: Records, waited: float | None) -> None:
+        self._manifest = manifest
+        self._records = records
+        self._waited = waited
+        self._passed_over: list[PassedOver] = []
+
+    def run(self) -> Baseline | Missing:
+        m = self._manifest
+        missing = None
+        for search in (self._named, self._exact):
+            found = search()
+            if isinstance(found, Baseline):
+                return found
+            if found and not found.why and self._waited is None:
+                return found
+            missing = missing or found
+        fallback = self._ancestor(missing) or self._branch(missing)
+        if fallback:
+            return fallback
+        if m.base_build is not None and m.base_commit is None and missing:
+            # It was named by hand: nothing else was meant, and no first upload either.
+            return replace(missing, why=missing.why or self._in_vain(missing))
+        return Baseline(NO_BASE, self._none(missing), self._choice(Kind.NONE))
+
+    def _named(self) -> Baseline | Missing | None:
+        m = self._manifest
+        if m.base_build is None:
+            return None
+        build = self._records.ledger.build(BuildId(m.id.project, m.base_build))
+        reason = "the manifest names this build as base_build"
+        if build and self._serves(build, vouched=True):
+            return Baseline(build.id.build, reason, self._choice(Kind.NAMED))
+        why = self._why_not(build, vouched=True) if build else None
+        topic = f"build:{m.base_build}"
+        return Missing(f"base_build {m.base_build}", (topic,), f"{why}" if why else "")
+
+    def _exact(self) -> Baseline | Missing | None:
+        commit = self._manifest.base_commit
+        if commit is None:
+            return None
+        what = f"base_commit {commit}"
+        found = self._of_commit(commit, what)
+        if found:
+            build, reason = found
+            return Baseline(build.id.build, reason, self._choice(Kind.EXACT))
+        landed = self._landed(commit)
+        said = (("commit", commit), ("tree", landed.tree), ("pull_request", landed.pull_request))
+        topics = tuple(f"{kind}:{value}" for kind, value in said if value)
+        return Missing(what, topics, self._why_it_cannot_come(commit))
+
+    def _why_it_cannot_come(self, commit: str) -> str:
+        """Empty as long as waiting makes sense: there is no build yet, or one is on its way."""
+        builds = [b for b in self._builds_at(commit) if b.trusted]
+        reasons = [self._why_not(b) for b in builds]
+        if not builds or not all(reasons):
+            return ""
+        return f"its build {builds[0].id.build} may not serve: {reasons[0]}"
+
+    def _ancestor(self, missing: Missing | None) -> Baseline | None:
+        m = self._manifest
+        own = {m.commit, m.base_commit}
+        for distance, commit in enumerate(
+            (c for c in dict.fromkeys(m.ancestors) if c not in own), start=1
+        ):
+            found = self._of_commit(commit, f"commit {commit}")
+            if found:
+                build, how = found
+                return self._fallback(
+                    build, Kind.ANCESTOR, missing, distance, self._nearest(distance, how)
+                )
+        return None
+
+    def _nearest(self, distance: int, how: str) -> str:
+        of = "the base" if self._manifest.base_commit else "this commit"
+        commits = "1 commit" if distance == 1 else f"{distance} commits"
+        return f"the nearest ancestor with a build that may serve, {commits} before {of}: {how}"
+
+    def _branch(self, missing: Missing | None) -> Baseline | None:
+        m = self._manifest
+        if m.base_branch is None:
+            return None
+        found = self._records.ledger.builds_by(m.id.project, Lookup.BRANCH, m.base_branch)
+        for build in islice(found, _LOOKED_AT):
+            if self._serves(build):
+                how = (
+                    f"the newest build of base_branch {m.base_branch} that may serve, "
+                    f"of commit {build.commit}; it may lack changes that the base has, or have more"
+                )
+                return self._fallback(build, Kind.BRANCH, missing, None, how)
+        return None
+
+    def _fallback(
+        self,
+        build: BuildRecord,
+        kind: Kind,
+        missing: Missing | None,
+        distance: int | None,
+        how: str,
+    ) -> Baseline:
+        reason = how
+        if missing and missing.why:
+            reason = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
+        elif missing:
+            kind, reason = Kind.GRACE, f"{self._in_vain(missing)}. Instead {how}"
+        return Baseline(build.id.build, reason, self._choice(kind, distance))
+
+    def _in_vain(self, missing: Missing) -> str:
+        return (
+            f"no build of {missing.what} came within {_minutes(self._waited or 0)} "
+            "(did its snapshot job run and upload?)"
+        )
+
+    def _none(self, missing: Missing | None) -> str:
+        if missing is None and not self._manifest.ancestors and not self._manifest.base_branch:
+            return "the manifest names no base: every snapshot counts as added"
+        if missing is None:
+            first = "neither the listed ancestors nor the base branch have a build that may serve"
+        elif missing.why:
+            first = f"{missing.what} cannot be compared with: {missing.why}, and nothing else may"
+        else:
+            first = f"{self._in_vain(missing)}, and nothing else may stand in for it"
+        return f"{first}: every snapshot counts as added"
+
+    def _of_commit(self, commit: str, what: str) -> tuple[BuildRecord, str] | None:
+        """A build of the commit, of the same tree, or of the pull request that it came from."""
+        m, landed = self._manifest, self._landed(commit)
+        none_before = len(self._passed_over)
+        for build in self._builds_at(commit):
+            if self._serves(build):
+                return build, f"the newest build of {what}"
+        for build in self._builds_by(Lookup.TREE, landed.tree):
+            # The branch itself holds the very same files: what is approved there, is here.
+            if self._serves(build, vouched=True):
+                return build, f"{what} has the same files as commit {build.commit} of this build"
+        for build in self._builds_by(Lookup.PULL_REQUEST, landed.pull_request):
+            if landed.pull_request != m.pull_request and self._serves(build):
+                return build, f"{what} is merged pull request #{landed.pull_request}, of this build"
+        if len(self._passed_over) == none_before:
+            self._passed_over.append(PassedOver("it has no build", commit=commit))
+        return None
+
+    def _landed(self, commit: str) -> Landed:
+        return self._manifest.landed.get(commit, _NOTHING_LANDED)
+
+    def _builds_at(self, commit: str) -> Iterable[BuildRecord]:
+        builds = self._records.ledger.builds_at(self._manifest.id.project, commit)
+        return [b for b in builds if b.id != self._manifest.id]
+
+    def _builds_by(self, lookup: Lookup, value: str | None) -> Iterator[BuildRecord]:
+        if value is None:
+            return iter(())
+        return islice(
+            self._records.ledger.builds_by(self._manifest.id.project, lookup, value), _LOOKED_AT
+        )
+
+    def _why_not(self, build: BuildRecord, *, vouched: bool = False) -> str | None:
+        if build.id == self._manifest.id:
+            return "it is this build"
+        return why_not(build, self._records.baseline_branches, vouched=vouched)
+
+    def _serves(self, build: BuildRecord, *, vouched: bool = False) -> bool:
+        why = self._why_not(build, vouched=vouched)
+        if why is None and build.arrived:
+            return True
+        if build.id != self._manifest.id:
+            self._passed_over.append(
+                PassedOver(why or "its images have not all arrived yet", build=build.id.build)
+            )
+        return False
+
+    def _choice(self, kind: Kind, distance: int | None = None) -> Choice:
+        unique = dict.fromkeys(self._passed_over)
+        return Choice(kind, distance, tuple(islice(unique, MAX_PASSED_OVER)))
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes"

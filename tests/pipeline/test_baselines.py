@@ -1,0 +1,258 @@
+"""Which build a head is compared with: exact, ancestor, branch; squashed, rebased, passed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pixelgate.errors import ErrorCode
+from pixelgate.pipeline.run import Failed, Published, Waiting
+from pixelgate.pipeline.sweep import sweep
+from pixelgate.record import Review
+from support.world import World
+
+IMAGES = {"a.png": b"a"}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def build(world: World, name: str, *, review: Review | None = None, **fields: Any) -> None:
+    """A build that was compared, a second after the one before."""
+    world.clock.sleep(1)
+    assert isinstance(world.compare(world.upload(name, IMAGES, **fields)), Published)
+    if review:
+        world.review(name, review)
+
+
+def head(world: World, **fields: Any) -> dict[str, Any]:
+    """The status of a head that finds its baseline at once."""
+    world.clock.sleep(1)
+    branch = {"branch": "feature", "commit": "H", **fields}
+    assert isinstance(world.compare(world.upload("head", IMAGES, **branch)), Published)
+    return world.status("head")
+
+
+def passed_over(status: dict[str, Any]) -> dict[str, str]:
+    return {c.get("build") or c["commit"]: c["why"] for c in status["baseline"]["passed_over"]}
+
+
+def test_the_exact_base_comes_first(world: World) -> None:
+    build(world, "b2", commit="C2")
+    build(world, "b1", commit="C1")
+    status = head(world, base_commit="C2", ancestors=["C1"], base_branch="main")
+    assert status["base"] == "b2"
+    assert status["baseline"] == {"kind": "exact", "passed_over": []}
+    assert status["baseline_reason"] == "the newest build of base_commit C2"
+
+
+def test_the_newest_eligible_build_of_the_base_commit(world: World) -> None:
+    build(world, "old", commit="C")
+    build(world, "good", commit="C")
+    build(world, "rejected", commit="C", review=Review.REJECTED)
+    build(world, "fork.x", commit="C")
+    build(world, "part", commit="C", selective=True)
+    build(world, "feature", commit="C", branch="feature")
+    status = head(world, base_commit="C")
+    assert (status["base"], status["baseline"]["kind"]) == ("good", "exact")
+    assert passed_over(status) == {
+        "feature": "nobody has approved it, and its branch 'feature' is no baseline branch",
+        "part": "it holds only a part of the suite",
+        "fork.x": "a fork's build is never a baseline",
+        "rejected": "it was rejected",
+    }
+
+
+def test_an_approved_build_of_a_feature_branch_is_a_base(world: World) -> None:
+    build(world, "b", commit="C", branch="stacked", pull_request=4, review=Review.APPROVED)
+    assert head(world, base_commit="C")["base"] == "b"
+
+
+def test_an_exact_base_that_may_not_serve_is_not_waited_for(world: World) -> None:
+    build(world, "old", commit="C1")
+    build(world, "bad", commit="C3", review=Review.REJECTED)
+    status = head(world, base_commit="C3", ancestors=["C2", "C1"])
+    assert status["base"] == "old"
+    assert status["baseline"] == {
+        "kind": "ancestor",
+        "distance": 2,
+        "passed_over": [
+            {"build": "bad", "why": "it was rejected"},
+            {"commit": "C2", "why": "it has no build"},
+        ],
+    }
+    assert status["baseline_reason"] == (
+        "base_commit C3 cannot be compared with: its build bad may not serve: it was rejected. "
+        "Instead the nearest ancestor with a build that may serve, 2 commits before the base: "
+        "the newest build of commit C1"
+    )
+
+
+def test_a_push_without_a_base_is_compared_with_its_nearest_ancestor(world: World) -> None:
+    build(world, "p2", commit="P2")
+    build(world, "p3", commit="P3")
+    status = head(world, branch="main", ancestors=["H", "P1", "P2", "P3"], base_branch="main")
+    assert (status["base"], status["baseline"]["kind"]) == ("p2", "ancestor")
+    assert status["baseline"]["distance"] == 2
+    assert "2 commits before this commit" in status["baseline_reason"]
+
+
+def test_the_base_branch_is_the_last_resort_and_said_to_be(world: World) -> None:
+    build(world, "main-1", commit="M1")
+    build(world, "main-2", commit="M2")
+    build(world, "main-3", commit="M3", review=Review.REJECTED)
+    build(world, "other", commit="O", branch="release")
+    status = head(world, ancestors=["X", "Y"], base_branch="main")
+    assert (status["base"], status["baseline"]["kind"]) == ("main-2", "branch")
+    assert (
+        "the newest build of base_branch main that may serve, of commit M2"
+        in (status["baseline_reason"])
+    )
+    assert passed_over(status)["main-3"] == "it was rejected"
+
+
+def test_a_build_is_never_its_own_base(world: World) -> None:
+    build(world, "main-1", commit="M1")
+    status = head(world, branch="main", commit="M2", base_branch="main")
+    assert status["base"] == "main-1"
+
+
+def test_without_any_baseline_everything_is_added_and_passes(world: World) -> None:
+    status = head(world, ancestors=["X"], base_branch="main")
+    assert (status["base"], status["verdict"], status["counts"]["added"]) == (None, "passed", 1)
+    assert status["baseline"]["kind"] == "none"
+    assert status["baseline_reason"].endswith("every snapshot counts as added")
+
+
+def test_the_choice_stands_in_comparison_json_and_in_the_record(world: World) -> None:
+    build(world, "old", commit="C1")
+    build(world, "bad", commit="C2", review=Review.REJECTED)
+    status = head(world, base_commit="C2", ancestors=["C1"])
+    assert world.published("head")["baseline"] == status["baseline"]
+    record = world.record("head", "old")
+    assert record.choice is not None
+    assert record.choice.as_json() == status["baseline"]
+    decided = world.ledger.builds[record.head].baseline
+    assert decided is not None
+    assert decided.choice == record.choice
+
+
+def test_no_more_than_twenty_candidates_are_remembered(world: World) -> None:
+    build(world, "old", commit="C40")
+    status = head(world, ancestors=[f"C{n}" for n in range(1, 41)])
+    assert status["baseline"]["distance"] == 40
+    assert [c["commit"] for c in status["baseline"]["passed_over"]] == [
+        f"C{n}" for n in range(1, 21)
+    ]
+
+
+# Squash and rebase merges: the commit on main was never built, its pull request was.
+
+
+def test_a_squashed_pull_request_is_found_by_its_tree(world: World) -> None:
+    build(world, "old", commit="M1")
+    build(world, "pr5", commit="P5", branch="feature", pull_request=5, tree="T5")
+    landed = {"S": {"tree": "T5", "pull_request": 5}}
+    status = head(world, base_commit="S", ancestors=["M1"], landed=landed)
+    assert (status["base"], status["baseline"]["kind"]) == ("pr5", "exact")
+    assert status["baseline_reason"] == (
+        "base_commit S has the same files as commit P5 of this build"
+    )
+
+
+def test_a_rebased_pull_request_is_found_by_its_number_if_it_was_approved(world: World) -> None:
+    build(world, "old", commit="M1")
+    build(
+        world, "pr5-1", commit="P5a", branch="f", pull_request=5, tree="T", review=Review.APPROVED
+    )
+    build(
+        world, "pr5-2", commit="P5b", branch="f", pull_request=5, tree="U", review=Review.APPROVED
+    )
+    landed = {"S": {"tree": "another", "pull_request": "5"}}
+    status = head(world, base_commit="S", ancestors=["M1"], landed=landed)
+    assert (status["base"], status["baseline"]["kind"]) == ("pr5-2", "exact")
+    assert status["baseline_reason"] == "base_commit S is merged pull request #5, of this build"
+
+
+def test_a_merged_pull_request_that_nobody_approved_and_of_other_files_does_not_serve(
+    world: World,
+) -> None:
+    build(world, "old", commit="M1")
+    build(world, "pr5", commit="P5", branch="f", pull_request=5, tree="T")
+    waiting = world.compare(
+        world.upload(
+            "head", IMAGES, commit="H", branch="f2", base_commit="S", ancestors=["M1"],
+            landed={"S": {"tree": "another", "pull_request": 5}},
+        )
+    )  # fmt: skip
+    assert isinstance(waiting, Waiting)
+
+
+def test_a_rejected_pull_request_does_not_serve_though_it_landed(world: World) -> None:
+    build(world, "pr5", commit="P5", branch="f", pull_request=5, tree="T", review=Review.REJECTED)
+    build(world, "fork.pr5", commit="P5", branch="f", pull_request=5, tree="T")
+    build(world, "old", commit="M1")
+    status = head(world, ancestors=["S", "M1"], landed={"S": {"tree": "T"}, "M1": {"tree": "T1"}})
+    assert (status["base"], status["baseline"]["kind"]) == ("old", "ancestor")
+    assert set(passed_over(status)) == {"pr5", "fork.pr5"}
+
+
+def test_squashed_ancestors_are_found_too(world: World) -> None:
+    build(world, "pr5", commit="P5", branch="f", pull_request=5, tree="T5")
+    status = head(world, ancestors=["S2", "S1"], landed={"S1": {"tree": "T5"}})
+    assert (status["base"], status["baseline"]["distance"]) == ("pr5", 2)
+
+
+def test_a_pull_request_is_not_its_own_landed_base(world: World) -> None:
+    build(world, "first", commit="P1", branch="f", pull_request=5, review=Review.APPROVED)
+    build(world, "main-1", commit="M1")
+    status = head(world, pull_request=5, ancestors=["S", "M1"], landed={"S": {"pull_request": 5}})
+    assert status["base"] == "main-1"
+
+
+# Named by its id.
+
+
+def test_a_build_that_is_named_needs_no_approval(world: World) -> None:
+    build(world, "b", commit="C", branch="feature")
+    status = head(world, base_build="b")
+    assert (status["base"], status["baseline"]["kind"]) == ("b", "named")
+
+
+@pytest.mark.parametrize(
+    ("name", "review", "why"),
+    [
+        ("fork.b", None, "a fork's build is never a baseline"),
+        ("b", Review.REJECTED, "it was rejected"),
+    ],
+)
+def test_what_may_never_serve_does_not_when_it_is_named_either(
+    world: World, name: str, review: Review | None, why: str
+) -> None:
+    build(world, name, commit="C", review=review)
+    outcome = world.compare(world.upload("head", IMAGES, base_build=name))
+    assert isinstance(outcome, Failed)
+    error = world.status("head")["error"]
+    assert error["code"] == ErrorCode.BASE_MISSING
+    assert error["message"].startswith(f"base_build {name} cannot be compared with: {why}")
+
+
+def test_a_named_build_that_never_comes_is_a_failure_and_may_be_tried_again(world: World) -> None:
+    upload = world.upload("head", IMAGES, base_build="typo")
+    assert isinstance(world.compare(upload), Waiting)
+    world.clock.sleep(world.limits.grace + 1)
+    sweep(world.service(), world.resumed.append)
+    [outcome] = world.deliver_resumed()
+    assert isinstance(outcome, Failed)
+    assert world.status("head")["error"] == {
+        "code": "BASE_MISSING",
+        "message": "base_build typo cannot be compared with: no build of base_build typo came "
+        "within 10 minutes (did its snapshot job run and upload?), and the manifest names nothing "
+        "else. Upload it, then write this build's manifest once more",
+    }
+    build(world, "typo", commit="C")
+    assert isinstance(world.compare(upload), Published)
+    assert world.status("head")["base"] == "typo"

@@ -1,0 +1,254 @@
+"""Head and base arrive at once: every order of their steps ends with one comparison, the right one.
+
+Two workers are stopped before each call of a port. All schedules with one change of turns, and all
+with two, are run: the first goes k steps, the second j steps, then the first to its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pixelgate.keys import BuildId
+from pixelgate.pipeline.run import Published, Waiting
+from pixelgate.pipeline.sweep import sweep
+from pixelgate.record import Review, State
+from support.schedule import Schedule, stepping_ledger, stepping_objects
+from support.world import PROJECT, World
+
+IMAGES = {"a.png": b"a"}
+HEAD = BuildId(PROJECT, "head")
+
+
+@dataclass
+class Race:
+    """A world in which several workers run by a schedule."""
+
+    turns: list[int] = field(default_factory=list)
+    # Pages are not what is raced for, and each takes as long as all the rest.
+    world: World = field(default_factory=lambda: World(render=lambda *about: b"a page"))
+
+    def __post_init__(self) -> None:
+        self.schedule = Schedule(self.turns)
+
+    def run(self, *workers: Callable[[], object]) -> list[object]:
+        return self.schedule.run(*workers)
+
+    def delivery(self, build: BuildId) -> Callable[[], object]:
+        return lambda: self.world.compare(build, **self._ports())
+
+    def sweep(self) -> Callable[[], object]:
+        service = self.world.service(**self._ports())
+        return lambda: sweep(service, self.world.resumed.append)
+
+    def _ports(self) -> dict[str, Any]:
+        return {
+            "objects": stepping_objects(self.world.objects, self.schedule),
+            "ledger": stepping_ledger(self.world.ledger, self.schedule),
+        }
+
+    def upload(self, name: str, images: dict[str, bytes] | None = None, **fields: Any) -> BuildId:
+        return self.world.upload(name, images or IMAGES, **fields)
+
+    def settle(self) -> None:
+        """What was called for is delivered; then nothing may be left that waits for a person."""
+        self.world.deliver_resumed()
+
+
+def all_turns(one: int, two: int, *, both_ways: bool = True) -> list[list[int]]:
+    """Worker 0 goes k steps, worker 1 goes j, then each runs on in turn; and the other way."""
+    ways = [[0] * k + [1] * j for k in range(one + 1) for j in range(two + 1)]
+    if both_ways:
+        ways += [[1] * j + [0] * k for k in range(one + 1) for j in range(two + 1)]
+    return ways
+
+
+def steps_of(make: Callable[[list[int]], Race]) -> tuple[int, ...]:
+    """How many steps each worker takes when it is never interrupted."""
+    return tuple(make([]).schedule.steps)
+
+
+def check_every_order(
+    race: Callable[[list[int]], Race], check: Callable[[Race], None], at_least: int
+) -> None:
+    one, two = (n + 3 for n in steps_of(race))
+    seen = 0
+    for turns in all_turns(one, two):
+        done = race(turns)
+        try:
+            check(done)
+        except AssertionError as error:
+            error.add_note(f"with turns {turns}, steps {done.schedule.steps}")
+            raise
+        seen += 1
+    assert seen >= at_least
+
+
+def compared_once_with(race: Race, base: str) -> None:
+    status = race.world.status("head")
+    assert (status["state"], status["base"]) == ("SUCCEEDED", base)
+    results = [k for k in race.world.objects.objects if k.startswith("comparisons/shop/head/")]
+    assert len(results) == 3, results  # one report, one manifest, what there is to review
+    record = race.world.record("head", base)
+    assert (record.state, record.claims, record.settled) == (State.SUCCEEDED, 1, True)
+    race.world.clock.sleep(100_000)
+    assert sweep(race.world.service(), race.world.resumed.append) == []
+    assert race.world.resumed == []
+
+
+def test_head_and_base_at_once() -> None:
+    calls: list[int] = []
+
+    def race(turns: list[int]) -> Race:
+        race = Race(turns)
+        head = race.upload("head", {"a.png": b"a2"}, commit="H", base_commit="C")
+        base = race.upload("base", commit="C")
+        outcomes = race.run(race.delivery(head), race.delivery(base))
+        assert isinstance(outcomes[1], Published), outcomes
+        assert isinstance(outcomes[0], Published | Waiting), outcomes
+        calls.append(len(race.world.resumed))
+        race.settle()
+        return race
+
+    check_every_order(race, lambda r: compared_once_with(r, "base"), at_least=600)
+    assert set(calls) == {0, 1}  # never called twice, and it happened both ways
+
+
+def test_two_bases_at_once_wake_a_waiting_head_once() -> None:
+    def race(turns: list[int]) -> Race:
+        race = Race(turns)
+        race.world.compare(race.upload("head", commit="H", base_commit="C"))
+        bases = [race.upload(name, commit="C") for name in ("base-1", "base-2")]
+        outcomes = race.run(*map(race.delivery, bases))
+        assert [type(o) for o in outcomes] == [Published, Published]
+        assert race.world.resumed == [HEAD]
+        race.settle()
+        return race
+
+    def check(race: Race) -> None:
+        compared_once_with(race, race.world.status("head")["base"])
+        assert race.world.status("head")["baseline"]["kind"] == "exact"
+
+    check_every_order(race, check, at_least=600)
+
+
+def test_the_wake_and_the_end_of_the_grace_at_once() -> None:
+    def race(turns: list[int]) -> Race:
+        race = Race(turns)
+        race.world.compare(race.upload("old", commit="A"))
+        race.world.compare(race.upload("head", commit="H", base_commit="C", ancestors=["A"]))
+        race.world.clock.sleep(race.world.limits.grace + 1)
+        base = race.upload("base", commit="C")
+        outcomes = race.run(race.delivery(base), race.sweep())
+        assert isinstance(outcomes[0], Published), outcomes
+        assert race.world.resumed == [HEAD], outcomes
+        race.settle()
+        return race
+
+    check_every_order(race, lambda r: compared_once_with(r, "base"), at_least=200)
+
+
+def test_the_head_falls_back_while_the_base_arrives() -> None:
+    bases: list[str] = []
+
+    def race(turns: list[int]) -> Race:
+        race = Race(turns)
+        race.world.compare(race.upload("old", commit="A"))
+        head = race.upload("head", {"a.png": b"2"}, commit="H", base_commit="C", ancestors=["A"])
+        race.world.compare(head)
+        race.world.clock.sleep(race.world.limits.grace + 1)
+        sweep(race.world.service(), race.world.resumed.append)
+        race.world.resumed.clear()
+        base = race.upload("base", commit="C")
+        outcomes = race.run(race.delivery(head), race.delivery(base))
+        assert [type(o) for o in outcomes] == [Published, Published]
+        race.settle()
+        bases.append(race.world.status("head")["base"])
+        return race
+
+    def check(race: Race) -> None:
+        compared_once_with(race, race.world.status("head")["base"])
+
+    check_every_order(race, check, at_least=600)
+    assert set(bases) == {"old", "base"}
+
+
+def test_two_deliveries_of_a_waiting_head_and_its_base() -> None:
+    """Three workers, each interrupted once."""
+    for first in range(0, 24, 2):
+        for second in range(0, 24, 3):
+            for third in range(0, 24, 3):
+                race = Race([0] * first + [1] * second + [2] * third)
+                head = race.upload("head", {"a.png": b"2"}, commit="H", base_commit="C")
+                base = race.upload("base", commit="C")
+                outcomes = race.run(race.delivery(head), race.delivery(base), race.delivery(head))
+                assert isinstance(outcomes[1], Published), outcomes
+                race.settle()
+                for outcome, build in zip(outcomes, (head, base, head), strict=True):
+                    if isinstance(outcome, Exception):  # HeldByOther: Lambda delivers again
+                        race.world.compare(build)
+                race.settle()
+                compared_once_with(race, "base")
+
+
+@pytest.mark.parametrize("review", list(Review))
+def test_a_review_during_a_run_is_not_lost(review: Review) -> None:
+    """Whoever reviews writes one attribute of the build's record; a run writes others."""
+
+    def race(turns: list[int]) -> Race:
+        race = Race(turns)
+        race.world.compare(race.upload("base", commit="C"))
+        head = race.upload("head", {"a.png": b"2"}, commit="H", branch="f", base_commit="C")
+        race.world.ledger.register(race.world.ledger.builds[BuildId(PROJECT, "base")])
+
+        def approve() -> None:
+            race.schedule.pause()
+            if HEAD in race.world.ledger.builds:
+                race.world.review("head", review)
+
+        race.run(race.delivery(head), approve)
+        return race
+
+    def check(race: Race) -> None:
+        record = race.world.ledger.builds[HEAD]
+        assert record.complete
+        assert record.baseline is not None
+        assert race.world.status("head")["state"] == "SUCCEEDED"
+        if record.review is None:
+            return  # nobody could review it yet: it was not accepted
+        assert record.review is review
+
+    check_every_order(race, check, at_least=50)
+
+
+@pytest.mark.parametrize("wanted", ["build", "tree", "pull_request"])
+def test_it_is_the_same_whatever_it_waits_for(wanted: str) -> None:
+    said: dict[str, dict[str, Any]] = {
+        "build": {"base_build": "base"},
+        "tree": {"base_commit": "S", "landed": {"S": {"tree": "T"}}},
+        "pull_request": {"base_commit": "S", "landed": {"S": {"pull_request": 5}}},
+    }
+
+    def race(turns: list[int]) -> Race:
+        race = Race(turns)
+        head = race.upload("head", {"a.png": b"2"}, commit="H", **said[wanted])
+        base = race.upload("base", commit="C", tree="T", pull_request=5, branch="f")
+        # Approved as soon as it is there, as a carried-over approval is.
+        register = race.world.ledger.register
+
+        def approved(build: Any) -> Any:
+            stored = register(build)
+            if build.id.build == "base":
+                race.world.review("base", Review.APPROVED)
+                return race.world.ledger.builds[build.id]
+            return stored
+
+        race.world.ledger.register = approved  # type: ignore[method-assign]
+        race.run(race.delivery(head), race.delivery(base))
+        race.settle()
+        return race
+
+    check_every_order(race, lambda r: compared_once_with(r, "base"), at_least=600)

@@ -1,0 +1,200 @@
+"""Plain uploads: images beside a manifest that lists none, as `aws s3 cp` leaves them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pixelgate import keys
+from pixelgate.keys import BuildId, ShardId
+from pixelgate.pipeline.receive import Collecting
+from pixelgate.pipeline.run import Duplicate, Published, Rejected
+from support.world import PROJECT, World, sha
+
+BUILD = BuildId(PROJECT, "b1")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def put_plain(
+    world: World, files: dict[str, bytes], build: BuildId = BUILD, **fields: Any
+) -> BuildId:
+    for name, body in files.items():
+        world.objects.write(keys.uploads(build) + name, body, "binary/octet-stream")
+    manifest = {"project": PROJECT, "build": build.build, "commit": "C", "branch": "main", **fields}
+    return world.write_manifest(build.build, json.dumps(manifest).encode())
+
+
+def test_they_are_stored_by_hash_and_compared(world: World) -> None:
+    build = put_plain(world, {"a.png": b"a", "dir/b c.PNG": b"b"})
+    assert isinstance(world.compare(build), Published)
+    images = world.published("b1")["images"]
+    assert {name: image["head_sha256"] for name, image in images.items()} == {
+        "a.png": sha(b"a"),
+        "dir/b c.PNG": sha(b"b"),
+    }
+    assert images["a.png"]["head_size"] == [10, 1]  # as the header says
+    assert world.objects.objects[keys.image(PROJECT, sha(b"a"))] == b"a"
+    assert world.objects.content_types[keys.image(PROJECT, sha(b"a"))] == "image/png"
+
+
+def test_a_plain_build_is_the_base_of_a_plain_build(world: World) -> None:
+    world.compare(put_plain(world, {"a.png": b"a", "b.png": b"b"}))
+    head = put_plain(
+        world, {"a.png": b"a", "b.png": b"b2"}, BuildId(PROJECT, "b2"), base_commit="C", commit="D"
+    )
+    world.compare(head)
+    counts = world.status("b2")["counts"]
+    assert (counts["unchanged"], counts["changed"]) == (1, 1)
+
+
+def test_every_image_is_read_once_and_by_no_later_delivery(world: World) -> None:
+    build = put_plain(world, {f"{n}.png": b"%d" % n for n in range(30)})
+    reads: list[str] = []
+    read = world.objects.read
+
+    def note(key: str, limit: int | None = None) -> bytes:
+        reads.append(key)
+        return read(key, limit)
+
+    world.objects.read = note  # type: ignore[method-assign]
+    assert isinstance(world.compare(build), Published)
+    assert sum(key.endswith(".png") for key in reads) == 30
+    assert not [key for key in reads if key.startswith("images/")]
+    reads.clear()
+    assert isinstance(world.compare(build), Duplicate)
+    assert not [key for key in reads if key.endswith(".png")]
+
+
+def test_images_that_are_there_are_not_written_again(world: World) -> None:
+    world.upload("old", {"a.png": b"a"})
+    world.compare(put_plain(world, {"x.png": b"a"}))
+    assert world.objects.read_tagged(keys.image(PROJECT, sha(b"a")))[1] == "1"
+
+
+def test_other_images_under_the_same_id_are_refused(world: World) -> None:
+    world.compare(put_plain(world, {"a.png": b"a"}))
+    world.clock.sleep(1)
+    assert isinstance(world.compare(put_plain(world, {"a.png": b"other"})), Rejected)
+    assert world.status("b1")["error"]["message"] == (
+        "shop/b1 was uploaded before with other images or another manifest"
+    )
+    world.clock.sleep(1)
+    assert isinstance(world.compare(put_plain(world, {"a.png": b"a"})), Duplicate)
+    assert world.status("b1")["state"] == "SUCCEEDED"
+
+
+def test_a_broken_image_is_errored_and_the_others_are_compared(world: World) -> None:
+    world.compare(put_plain(world, {"a.png": b"garbage", "b.png": b"b"}))
+    images = world.published("b1")["images"]
+    assert images["a.png"]["status"] == "errored"
+    assert images["a.png"]["reason"].startswith("UNREADABLE")
+    assert images["b.png"]["status"] == "added"
+    assert world.status("b1")["verdict"] == "needs_review"
+    # And it can be read as a base, sizes that nobody could tell included.
+    world.compare(world.upload("head", {"b.png": b"b"}, commit="D", base_commit="C"))
+    assert world.status("head")["base"] == "b1"
+
+
+def test_what_is_no_image_is_left_out_and_named(world: World) -> None:
+    files = {"a.png": b"a", "notes.txt": b"x", ".DS_Store": b"x", ".hidden/b.png": b"x"}
+    world.compare(put_plain(world, files))
+    assert set(world.published("b1")["images"]) == {"a.png"}
+    assert world.published("b1")["warnings"] == [
+        "left out, as they are no images by their names: 'notes.txt'"
+    ]
+
+
+def test_a_foreign_picture_is_not_lost_in_silence(world: World) -> None:
+    world.compare(put_plain(world, {"a.png": b"a", "old.gif": b"garbage"}))
+    assert world.published("b1")["images"]["old.gif"]["status"] == "errored"
+
+
+def test_bad_names_are_all_listed(world: World) -> None:
+    world.compare(put_plain(world, {"a\n.png": b"a", "b//c.png": b"b", "fine.png": b"c"}))
+    error = world.status("b1")["error"]
+    assert error["code"] == "BAD_MANIFEST"
+    assert "images['a\\n.png']: the name holds a control character" in error["message"]
+    assert "images['b//c.png']: the name must be a relative path" in error["message"]
+    assert "fine.png" not in error["message"]
+
+
+def test_an_image_over_the_limit_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelgate.pipeline.plain.MAX_IMAGE_BYTES", 3)
+    world.compare(put_plain(world, {"a.png": b"1234"}))
+    assert world.status("b1")["error"]["message"] == "images['a.png']: has 4 bytes; 3 are allowed"
+
+
+def test_no_image_is_an_error_unless_it_is_meant(world: World) -> None:
+    assert isinstance(world.compare(put_plain(world, {})), Rejected)
+    assert world.status("b1")["error"]["message"] == (
+        "images: the manifest lists none and no image (PNG, JPEG, WebP) lies under "
+        "uploads/shop/b1/; upload them before the manifest, or set allow_empty"
+    )
+    empty = put_plain(world, {}, BuildId(PROJECT, "b2"), allow_empty=True)
+    assert isinstance(world.compare(empty), Published)
+
+
+def test_policies_and_selective_uploads_work_as_ever(world: World) -> None:
+    world.compare(put_plain(world, {"a.png": b"a", "b.png": b"b", "c.png": b"c"}))
+    head = put_plain(
+        world,
+        {"a.png": b"a2"},
+        BuildId(PROJECT, "b2"),
+        commit="D",
+        base_commit="C",
+        all_names=["a.png", "b.png"],
+        rules=[{"match": "a*", "policy": {"max_changed_pixels": 5}}],
+    )
+    world.compare(head)
+    counts = world.status("b2")["counts"]
+    assert (counts["unchanged"], counts["skipped"], counts["removed"]) == (1, 1, 1)
+
+
+def test_a_name_that_the_suite_lacks_is_an_error(world: World) -> None:
+    outcome = world.compare(put_plain(world, {"a.png": b"a"}, all_names=["b.png"]))
+    assert isinstance(outcome, Rejected)
+    assert "all_names: lacks 'a.png'" in world.status("b1")["error"]["message"]
+
+
+def test_plain_shards(world: World) -> None:
+    for n in (1, 2):
+        shard = ShardId(n, 2)
+        world.objects.write(keys.uploads(BUILD, shard) + f"{n}.png", b"%d" % n, "image/png")
+        manifest = {"project": PROJECT, "build": "b1", "commit": "C", "branch": "main",
+                    "shard": {"index": n, "total": 2}}  # fmt: skip
+        key = keys.uploaded_manifest(BUILD, shard)
+        world.objects.write(key, json.dumps(manifest).encode(), "application/json")
+        outcome = world.receive(key)
+        assert isinstance(outcome, Published if n == 2 else Collecting)
+    assert set(world.published("b1")["images"]) == {"1.png", "2.png"}
+
+
+def test_a_plain_base_that_waits_itself_wakes_its_heads(world: World) -> None:
+    head = world.upload("head", {"a.png": b"a"}, commit="H", base_commit="C")
+    world.compare(head)
+    world.compare(put_plain(world, {"a.png": b"a"}, base_commit="B"))
+    assert world.resumed == [head]
+
+
+def test_a_worker_that_dies_while_it_takes_images_in_is_repeated(world: World) -> None:
+    build = put_plain(world, {f"{n}.png": b"%d" % n for n in range(5)})
+    replace, left = world.objects.replace, [3]
+
+    def break_down(key: str, *rest: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise ConnectionError("503 Slow Down")
+        replace(key, *rest)
+
+    world.objects.replace = break_down  # type: ignore[method-assign,assignment]
+    with pytest.raises(ConnectionError):
+        world.compare(build)
+    world.objects.replace = replace  # type: ignore[method-assign]
+    assert isinstance(world.compare(build), Published)
+    assert world.status("b1")["counts"]["total"] == 5

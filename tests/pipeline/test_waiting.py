@@ -1,0 +1,263 @@
+"""A base that comes late: waited for, woken by its arrival once, or given up in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pixelgate import keys
+from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.pipeline.run import Duplicate, Failed, Published, Waiting
+from pixelgate.pipeline.sweep import Action, sweep
+from pixelgate.record import State
+from support.world import PROJECT, World
+
+IMAGES = {"a.png": b"a"}
+HEAD = BuildId(PROJECT, "head")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def upload_head(world: World, **fields: Any) -> BuildId:
+    said = {"commit": "H", "branch": "feature", "base_commit": "C", **fields}
+    return world.upload("head", {"a.png": b"a2"}, **said)
+
+
+def end_grace(world: World) -> list[Action]:
+    world.clock.sleep(world.limits.grace + 1)
+    return [s.action for s in sweep(world.service(), world.resumed.append)]
+
+
+def test_a_head_waits_for_a_base_that_is_named_and_not_there(world: World) -> None:
+    assert isinstance(world.compare(upload_head(world)), Waiting)
+    status = world.status("head")
+    assert status["state"] == "WAITING_FOR_BASE"
+    assert status["baseline_reason"] == "waiting for base_commit C"
+    assert (status["verdict"], status["base"], status["error"]) == (None, None, None)
+    assert status["wait_until"] == "1970-01-12T13:56:40.000+00:00"  # ten minutes later
+
+
+def test_the_base_s_arrival_wakes_it(world: World) -> None:
+    world.compare(upload_head(world))
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    assert world.resumed == [HEAD]
+    [outcome] = world.deliver_resumed()
+    assert isinstance(outcome, Published)
+    status = world.status("head")
+    assert (status["base"], status["baseline"]["kind"]) == ("base", "exact")
+    assert status["verdict"] == "needs_review"
+
+
+def test_it_is_woken_once_and_not_by_the_next_base(world: World) -> None:
+    world.compare(upload_head(world))
+    for name in ("base", "base-2"):
+        world.clock.sleep(1)
+        world.compare(world.upload(name, IMAGES, commit="C"))
+    assert world.resumed == [HEAD]
+    world.deliver_resumed()
+    world.clock.sleep(1)
+    world.compare(world.upload("base-3", IMAGES, commit="C"))
+    assert world.resumed == []
+    assert world.status("head")["base"] == "base-2"
+
+
+def test_many_heads_wait_for_one_base(world: World) -> None:
+    for n in range(5):
+        build = world.upload(f"h{n}", IMAGES, commit=f"H{n}", base_commit="C")
+        assert isinstance(world.compare(build), Waiting)
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    outcomes = world.deliver_resumed()
+    assert [type(o) for o in outcomes] == [Published] * 5
+    assert {world.status(f"h{n}")["base"] for n in range(5)} == {"base"}
+
+
+def test_a_base_that_waits_itself_wakes_its_heads_before_it_is_compared(world: World) -> None:
+    world.compare(upload_head(world))
+    waiting_base = world.upload("base", IMAGES, commit="C", base_commit="B")
+    assert isinstance(world.compare(waiting_base), Waiting)
+    [outcome] = world.deliver_resumed()
+    assert isinstance(outcome, Published)
+    assert world.status("head")["base"] == "base"
+
+
+def test_a_base_of_which_images_are_missing_is_not_taken_and_not_waited_for(world: World) -> None:
+    world.compare(upload_head(world, ancestors=["B"]))
+    failed = world.compare(world.upload("base", IMAGES, missing=("a.png",), commit="C"))
+    assert isinstance(failed, Failed)
+    assert world.resumed == []
+    late = world.upload("late", IMAGES, commit="H2", base_commit="C")
+    assert isinstance(world.compare(late), Published)
+    assert world.status("late")["baseline"]["passed_over"] == [
+        {"build": "base", "why": "its upload is incomplete: images of it are not in the bucket"}
+    ]
+
+
+def test_a_base_that_is_being_taken_in_is_waited_for(world: World) -> None:
+    """Its record is there, its images are not looked at yet."""
+    seen: list[object] = []
+    exists = world.objects.exists
+
+    def compare_head_meanwhile(key: str) -> bool:
+        world.objects.exists = exists  # type: ignore[method-assign]
+        seen.append(world.compare(upload_head(world)))
+        return exists(key)
+
+    world.compare(world.upload("zero", IMAGES, commit="Z"))
+    world.objects.exists = compare_head_meanwhile  # type: ignore[method-assign]
+    world.compare(world.upload("base", {"a.png": b"x"}, commit="C", base_commit="Z"))
+    assert [type(o) for o in seen] == [Waiting]
+    assert world.resumed == [HEAD]
+
+
+def test_a_squashed_base_wakes_by_its_tree(world: World) -> None:
+    world.compare(upload_head(world, landed={"C": {"tree": "T"}}))
+    world.compare(world.upload("pr", IMAGES, commit="P", branch="f", pull_request=5, tree="T"))
+    [outcome] = world.deliver_resumed()
+    assert isinstance(outcome, Published)
+    assert world.status("head")["base"] == "pr"
+
+
+def test_an_arrival_that_may_not_serve_wakes_it_and_it_waits_on(world: World) -> None:
+    world.compare(upload_head(world, landed={"C": {"pull_request": 5}}))
+    world.compare(world.upload("pr", IMAGES, commit="P", branch="f", pull_request=5))
+    [outcome] = world.deliver_resumed()
+    assert isinstance(outcome, Waiting)
+    before = world.status("head")["wait_until"]
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    assert isinstance(world.deliver_resumed()[0], Published)
+    assert world.record("head", "base").state is State.SUCCEEDED
+    assert before == "1970-01-12T13:56:40.000+00:00"  # the wait did not begin anew
+
+
+def test_after_the_grace_the_nearest_ancestor_serves_and_the_words_say_so(world: World) -> None:
+    world.compare(world.upload("old", IMAGES, commit="A"))
+    assert isinstance(world.compare(upload_head(world, ancestors=["B", "A"])), Waiting)
+    assert end_grace(world) == [Action.END_WAIT]
+    [outcome] = world.deliver_resumed()
+    assert isinstance(outcome, Published)
+    status = world.status("head")
+    assert status["base"] == "old"
+    assert status["baseline"] == {
+        "kind": "grace",
+        "distance": 2,
+        "passed_over": [
+            {"commit": "C", "why": "it has no build"},
+            {"commit": "B", "why": "it has no build"},
+        ],
+    }
+    assert status["baseline_reason"] == (
+        "no build of base_commit C came within 10 minutes (did its snapshot job run and upload?). "
+        "Instead the nearest ancestor with a build that may serve, 2 commits before the base: "
+        "the newest build of commit A"
+    )
+    assert world.published("head")["baseline_reason"] == status["baseline_reason"]
+
+
+def test_after_the_grace_a_first_upload_passes_and_says_why(world: World) -> None:
+    world.compare(upload_head(world))
+    end_grace(world)
+    world.deliver_resumed()
+    status = world.status("head")
+    assert (status["verdict"], status["base"]) == ("passed", None)
+    assert status["baseline"]["kind"] == "none"
+    assert status["baseline_reason"].startswith("no build of base_commit C came within 10 minutes")
+
+
+def test_the_grace_is_a_setting(world: World) -> None:
+    assert isinstance(world.compare(upload_head(world), limits=world.limits), Waiting)
+    assert sweep(world.service(), world.resumed.append) == []
+    world.clock.sleep(world.limits.grace - 1)
+    assert sweep(world.service(), world.resumed.append) == []
+    world.clock.sleep(2)
+    assert [s.action for s in sweep(world.service(), world.resumed.append)] == [Action.END_WAIT]
+
+
+def test_the_sweep_of_every_minute_ends_waits_and_leaves_the_dead_alone(world: World) -> None:
+    world.compare(upload_head(world))
+    dead = world.ledger.claim(ComparisonId(PROJECT, "x", "y"), "", "e", world.clock(), 0.0)
+    world.clock.sleep(world.limits.grace + 1)
+    swept = sweep(world.service(), world.resumed.append, waits_only=True)
+    assert [(s.record.id.head, s.action) for s in swept] == [("head", Action.END_WAIT)]
+    swept = sweep(world.service(), world.resumed.append)
+    assert [(s.record.id, s.action) for s in swept] == [(dead.id, Action.RESUME)]
+
+
+def test_a_base_that_comes_with_the_end_of_the_grace_is_used(world: World) -> None:
+    world.compare(world.upload("old", IMAGES, commit="A"))
+    world.compare(upload_head(world, ancestors=["A"]))
+    assert end_grace(world) == [Action.END_WAIT]
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    assert world.resumed == [HEAD]  # the wake found nobody waiting any more
+    world.deliver_resumed()
+    assert world.status("head")["base"] == "base"
+
+
+def test_a_base_that_comes_after_the_fallback_changes_nothing(world: World) -> None:
+    world.compare(world.upload("old", IMAGES, commit="A"))
+    head = upload_head(world, ancestors=["A"])
+    world.compare(head)
+    end_grace(world)
+    world.deliver_resumed()
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    assert world.resumed == []
+    assert isinstance(world.compare(head), Duplicate)
+    assert world.status("head")["base"] == "old"
+
+
+def test_a_second_delivery_while_it_waits_says_so_and_no_more(world: World) -> None:
+    head = upload_head(world)
+    world.compare(head)
+    world.objects.objects.pop(keys.status(head))
+    assert isinstance(world.compare(head), Waiting)
+    assert world.status("head")["state"] == "WAITING_FOR_BASE"
+    assert world.record("head", "@commit:C").claims == 1
+
+
+def test_a_worker_that_dies_between_the_wake_and_the_call_is_found_by_the_sweeper(
+    world: World,
+) -> None:
+    world.compare(upload_head(world))
+
+    def cannot_call(build: BuildId) -> None:
+        raise ConnectionError("Lambda is not there")
+
+    base = world.upload("base", IMAGES, commit="C")
+    assert isinstance(world.compare(base, resume=cannot_call), Published)
+    world.clock.sleep(world.limits.sweep_after + 1)
+    assert [s.action for s in sweep(world.service(), world.resumed.append)] == [Action.RESUME]
+    assert isinstance(world.deliver_resumed()[0], Published)
+    assert world.status("head")["base"] == "base"
+
+
+def test_a_head_with_missing_images_fails_instead_of_waiting(world: World) -> None:
+    head = world.upload("head", IMAGES, missing=("a.png",), commit="H", base_commit="C")
+    assert isinstance(world.compare(head), Failed)
+    assert world.status("head")["error"]["code"] == "IMAGE_MISSING"
+
+
+def test_nothing_is_left_open_after_a_wait(world: World) -> None:
+    world.compare(upload_head(world))
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    world.deliver_resumed()
+    for _ in range(3):
+        world.clock.sleep(10_000)
+        assert sweep(world.service(), world.resumed.append) == []
+
+
+def test_images_are_looked_at_once_however_long_it_waits(world: World) -> None:
+    reads: list[str] = []
+    read = world.objects.read
+
+    def note(key: str, limit: int | None = None) -> bytes:
+        reads.append(key)
+        return read(key, limit)
+
+    world.objects.read = note  # type: ignore[method-assign]
+    world.compare(upload_head(world))
+    end_grace(world)
+    world.deliver_resumed()
+    assert len([key for key in reads if key.startswith("images/")]) == 1

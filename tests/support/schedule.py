@@ -1,0 +1,108 @@
+"""Runs workers in threads of which one at a time may move: a scheduler picks who, step by step.
+
+A step ends wherever a worker is about to call a port: between two calls nothing that others could
+see happens, so these are all the places in which workers can overtake one another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+from pixelgate.ports import Ledger, Objects
+
+# A worker that does not come back is a test that hangs.
+_PATIENCE = 20
+
+
+class Schedule:
+    """Runs some functions by turns: `turns` names who moves, step by step, then each runs on."""
+
+    def __init__(self, turns: Sequence[int] = ()) -> None:
+        self._turns = turns
+        self._me = threading.local()
+        self._go: list[threading.Semaphore] = []
+        self._stopped: list[threading.Semaphore] = []
+        self._done: list[bool] = []
+        self.steps: list[int] = []
+
+    def run(self, *workers: Callable[[], object]) -> list[object]:
+        """What each has returned or raised."""
+        results: list[object] = [None] * len(workers)
+        self._go = [threading.Semaphore(0) for _ in workers]
+        self._stopped = [threading.Semaphore(0) for _ in workers]
+        self._done = [False] * len(workers)
+        self.steps = [0] * len(workers)
+
+        def run_one(number: int, worker: Callable[[], object]) -> None:
+            self._me.number = number
+            self._await(self._go[number])
+            try:
+                results[number] = worker()
+            except Exception as error:
+                results[number] = error
+            self._done[number] = True
+            self._stopped[number].release()
+
+        threads = [
+            threading.Thread(target=run_one, args=(n, w), daemon=True)
+            for n, w in enumerate(workers)
+        ]
+        for thread in threads:
+            thread.start()
+        for number in self._whose_turn(len(workers)):
+            self._go[number].release()
+            self._await(self._stopped[number])
+        for thread in threads:
+            thread.join(_PATIENCE)
+        return results
+
+    def pause(self) -> None:
+        """Called by a worker between two steps; others, such as its own threads, walk through."""
+        number = getattr(self._me, "number", None)
+        if number is not None:
+            self.steps[number] += 1
+            self._stopped[number].release()
+            self._await(self._go[number])
+
+    def _whose_turn(self, workers: int) -> Iterator[int]:
+        for number in self._turns:
+            if not self._done[number]:
+                yield number
+        for number in range(workers):
+            while not self._done[number]:
+                yield number
+
+    @staticmethod
+    def _await(semaphore: threading.Semaphore) -> None:
+        assert semaphore.acquire(timeout=_PATIENCE), "a worker is stuck"
+
+
+class _Stepping:
+    """A port whose every call is a step."""
+
+    def __init__(self, port: object, schedule: Schedule) -> None:
+        self._port = port
+        self._schedule = schedule
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._port, name)
+
+        def step(*arguments: Any, **named: Any) -> Any:
+            self._schedule.pause()
+            result = call(*arguments, **named)
+            # What is listed is a step too, not something that is read when the next one moved.
+            return iter(list(result)) if name in {"list", "builds_by"} else result
+
+        return step
+
+
+def stepping_objects(objects: Objects, schedule: Schedule) -> Objects:
+    """A bucket whose every call is a step."""
+    return cast(Objects, _Stepping(objects, schedule))
+
+
+def stepping_ledger(ledger: Ledger, schedule: Schedule) -> Ledger:
+    """A ledger whose every call is a step."""
+    return cast(Ledger, _Stepping(ledger, schedule))

@@ -1,0 +1,74 @@
+"""Which builds may be a baseline: a table of what speaks for and against one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pixelgate.eligibility import approved_by_rule, why_not
+from pixelgate.keys import BuildId
+from pixelgate.record import BuildRecord, Review
+
+BRANCHES = ("main", "release/*")
+ON_MAIN = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0, arrived=True, branch="main")
+OF_PULL_REQUEST = replace(ON_MAIN, branch="feature", pull_request="5")
+
+
+@pytest.mark.parametrize(
+    ("build", "changes", "why"),
+    [
+        pytest.param(ON_MAIN, {}, None, id="on a baseline branch"),
+        pytest.param(ON_MAIN, {"branch": "release/2.x"}, None, id="on one that a pattern names"),
+        pytest.param(ON_MAIN, {"branch": "Main"}, "branch 'Main' is no base", id="another case"),
+        pytest.param(ON_MAIN, {"branch": "main2"}, "branch 'main2' is no base", id="another name"),
+        pytest.param(
+            ON_MAIN,
+            {"pull_request": "5"},
+            "a build of pull request #5",
+            id="a pull request from a branch of that name",
+        ),
+        pytest.param(ON_MAIN, {"review": Review.REJECTED}, "it was rejected", id="rejected there"),
+        pytest.param(ON_MAIN, {"selective": True}, "only a part of the suite", id="selective"),
+        pytest.param(ON_MAIN, {"trusted": False}, "a fork's build is never", id="a fork's"),
+        pytest.param(ON_MAIN, {"lost": True}, "its upload is incomplete", id="incomplete"),
+        pytest.param(OF_PULL_REQUEST, {}, "nobody has approved it", id="not approved"),
+        pytest.param(OF_PULL_REQUEST, {"review": Review.APPROVED}, None, id="approved"),
+        pytest.param(
+            OF_PULL_REQUEST,
+            {"review": Review.APPROVED, "trusted": False},
+            "a fork's build is never",
+            id="a fork's, approved",
+        ),
+        pytest.param(
+            OF_PULL_REQUEST,
+            {"review": Review.APPROVED, "selective": True},
+            "only a part of the suite",
+            id="selective, approved",
+        ),
+    ],
+)
+def test_eligible(build: BuildRecord, changes: dict[str, Any], why: str | None) -> None:
+    said = why_not(replace(build, **changes), BRANCHES)
+    assert said is why is None or (why is not None and said is not None and why in said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "serves"),
+    [
+        pytest.param({}, True, id="without an approval"),
+        pytest.param({"review": Review.REJECTED}, False, id="not if rejected"),
+        pytest.param({"trusted": False}, False, id="not if a fork's"),
+        pytest.param({"selective": True}, False, id="not if selective"),
+        pytest.param({"lost": True}, False, id="not if incomplete"),
+    ],
+)
+def test_what_somebody_vouches_for(changes: dict[str, Any], serves: bool) -> None:
+    build = replace(OF_PULL_REQUEST, **changes)
+    assert (why_not(build, BRANCHES, vouched=True) is None) is serves
+
+
+def test_without_baseline_branches_nothing_is_approved_by_rule() -> None:
+    assert approved_by_rule(ON_MAIN, BRANCHES)
+    assert not approved_by_rule(ON_MAIN, ())

@@ -34,11 +34,11 @@ def why_not(
         return "a fork's build is never a baseline"
     if build.lost:
         return "its upload is incomplete: images of it are not in the bucket"
-    if build.review is Review.REJECTED:
+    if build.review == Review.REJECTED:
         return "it was rejected"
     if build.selective:
         return "it holds only a part of the suite"
-    if vouched or build.review is Review.APPROVED or approved_by_rule(build, baseline_branches):
+    if vouched or build.review == Review.APPROVED or approved_by_rule(build, baseline_branches):
         return None
     if any(fnmatchcase(build.branch, pattern) for pattern in baseline_branches):
         return f"nobody has approved it, and it is a build of pull request #{build.pull_request}"

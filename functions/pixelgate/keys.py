@@ -61,11 +61,13 @@ class Upload:
         build: of which build.
         shard: the part of it that the manifest lists; None if it lists the whole.
         finalizes: it lists nothing, but says that every shard is there.
+        resumed: nothing new was uploaded; the build was accepted before and is looked at again.
     """
 
     build: BuildId
     shard: ShardId | None = None
     finalizes: bool = False
+    resumed: bool = False
 
 
 @dataclass(frozen=True, order=True)

@@ -231,7 +231,7 @@ class AcceptedFields(ManifestFields):
 class FinalizeFields(_Model):
     """What says that every shard of a build has been uploaded."""
 
-    schema_version: int = 1
+    schema_version: Annotated[int, Field(ge=1, le=1)] = 1
     project: str
     build: str
     total: Annotated[int, Field(ge=1, le=MAX_SHARDS)] | None = None

@@ -22,6 +22,8 @@ from pixelgate.pipeline.telling import Backlog
 from pixelgate.ports import Forge, Stages
 
 if TYPE_CHECKING:
+    from botocore.config import Config
+
     from pixelgate.engine.pool import SharedDiffers
 
 # Older releases answered at random or counted wrongly when images differ in size.
@@ -99,20 +101,12 @@ def open_pool(engine: Engine, size: int | None = None) -> Iterator[SharedDiffers
 def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
     """The bucket and the table of a Lambda function."""
     import boto3
-    from botocore.config import Config
 
     from pixelgate.adapters.dynamodb import DynamoLedger
     from pixelgate.adapters.eventbridge import EventBridgeEvents
     from pixelgate.adapters.s3 import S3Objects
 
-    # A call that stalls in every attempt takes some 45 s, half a lease: a heartbeat, which is sent
-    # with two thirds of the lease left, does not outlive it.
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 3},
-        connect_timeout=3,
-        read_timeout=10,
-        max_pool_connections=64,
-    )
+    config = _config()
     return Records(
         events=Backlog(EventBridgeEvents(lambda: boto3.client("events", config=config))),
         objects=S3Objects(boto3.client("s3", config=config), environ["PIXELGATE_BUCKET"]),
@@ -126,11 +120,27 @@ def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
     )
 
 
+def _config() -> Config:
+    """How the SDK is to call AWS.
+
+    A call that stalls in every attempt takes some 45 s, half a lease: a heartbeat, which is sent
+    with two thirds of the lease left, does not outlive it.
+    """
+    from botocore.config import Config
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=3,
+        read_timeout=10,
+        max_pool_connections=64,
+    )
+
+
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
     """Delivers a build to the compare function once more, asynchronously."""
     import boto3
 
-    client = boto3.client("lambda")
+    client = boto3.client("lambda", config=_config())
     # The compare function calls itself: Lambda tells it its own name.
     function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 

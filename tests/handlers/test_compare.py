@@ -306,9 +306,35 @@ def test_a_base_that_comes_late_calls_the_function_for_the_head(
     account.upload(base, {"a.png": png(1)}, commit="C")
     account.compare.handler(put_event(base), Context())
     assert calls == [{"resume": {"project": "web", "build": WEB.build}}]
+    assert metrics_in(capsys.readouterr().out)["HeadsWoken"] == 1
     account.compare.handler(calls[0], Context())
     assert account.status(WEB)["base"] == "base"
     assert account.status(WEB)["counts"]["changed"] == 1
+
+
+def test_a_head_that_cannot_be_called_is_logged_and_does_not_fail_its_base(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Moto has no such function: the call fails, as it does when Lambda is out of reach."""
+    account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C")
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    base = BuildId("web", "base")
+    account.upload(base, {"a.png": png(1)}, commit="C")
+    account.compare.handler(put_event(base), Context())
+    assert account.status(base)["state"] == "SUCCEEDED"
+    [said] = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert said.message == "its base has come; the sweeper will start it"
+    assert vars(said)["build"] == WEB.build
+
+
+def test_settings_come_from_the_environment(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIXELGATE_BASELINE_BRANCHES", "trunk, release/*")
+    monkeypatch.setenv("PIXELGATE_BASE_GRACE_SECONDS", "30")
+    service = account.compare.service()
+    assert service.baseline_branches == ("trunk", "release/*")
+    assert service.limits.grace == 30.0
 
 
 def test_shards_and_finalize(account: Account, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pixelgate.keys import BuildId
+from pixelgate.keys import BuildId, Upload
+from pixelgate.pipeline.receive import receive
 from pixelgate.pipeline.run import Published, Waiting
 from pixelgate.pipeline.sweep import sweep
 from pixelgate.record import Review, State
@@ -28,23 +29,25 @@ class Race:
     """A world in which several workers run by a schedule."""
 
     turns: list[int] = field(default_factory=list)
+    dies: dict[int, int] = field(default_factory=dict)
     # Pages are not what is raced for, and each takes as long as all the rest.
     world: World = field(default_factory=lambda: World(render=lambda *about: b"a page"))
 
     def __post_init__(self) -> None:
-        self.schedule = Schedule(self.turns)
+        self.schedule = Schedule(self.turns, self.dies)
 
     def run(self, *workers: Callable[[], object]) -> list[object]:
         return self.schedule.run(*workers)
 
     def delivery(self, build: BuildId) -> Callable[[], object]:
-        return lambda: self.world.compare(build, **self._ports())
+        return lambda: self.world.compare(build, **self.ports())
 
     def sweep(self) -> Callable[[], object]:
-        service = self.world.service(**self._ports())
+        service = self.world.service(**self.ports())
         return lambda: sweep(service, self.world.resumed.append)
 
-    def _ports(self) -> dict[str, Any]:
+    def ports(self) -> dict[str, Any]:
+        """The world's ports, every call of which is a step."""
         return {
             "objects": stepping_objects(self.world.objects, self.schedule),
             "ledger": stepping_ledger(self.world.ledger, self.schedule),
@@ -54,8 +57,15 @@ class Race:
         return self.world.upload(name, images or IMAGES, **fields)
 
     def settle(self) -> None:
-        """What was called for is delivered; then nothing may be left that waits for a person."""
+        """Whoever was called for is delivered."""
         self.world.deliver_resumed()
+
+    def sweep_until_quiet(self) -> None:
+        """An hour and a half of sweeps, and of the deliveries that they send."""
+        for _ in range(18):
+            self.world.clock.sleep(300)
+            sweep(self.world.service(), self.world.resumed.append)
+            self.settle()
 
 
 def all_turns(one: int, two: int, *, both_ways: bool = True) -> list[list[int]]:
@@ -252,3 +262,52 @@ def test_it_is_the_same_whatever_it_waits_for(wanted: str) -> None:
         return race
 
     check_every_order(race, lambda r: compared_once_with(r, "base"), at_least=600)
+
+
+@pytest.mark.parametrize("delivered_again", [True, False])
+@pytest.mark.parametrize("victim", [0, 1], ids=["the head's worker", "the base's worker"])
+@pytest.mark.parametrize("head_first", [True, False])
+def test_a_worker_that_is_killed_at_any_step_leaves_nothing_open(
+    victim: int, head_first: bool, delivered_again: bool
+) -> None:
+    """Lambda delivers again what dies; without that the sweeper finds what has been claimed."""
+    order = [0] * 40 if head_first else [1] * 40
+    ends = []
+    for step in range(1, 25):
+        race = Race(order, {victim: step})
+        head = race.upload("head", {"a.png": b"2"}, commit="H", base_commit="C")
+        base = race.upload("base", commit="C")
+        race.run(race.delivery(head), race.delivery(base))
+        race.settle()
+        if delivered_again:
+            race.world.clock.sleep(120)
+            race.world.compare([head, base][victim])
+            race.settle()
+        begun = any(c.head == "head" for c in race.world.ledger.comparisons)
+        race.sweep_until_quiet()
+        open_ones = [c for c in race.world.ledger.comparisons.values() if not c.settled]
+        assert open_ones == [], (step, open_ones)
+        if begun:
+            status = race.world.status("head")
+            assert status["state"] == "SUCCEEDED", (step, status)
+            ends.append(status["baseline"]["kind"])
+    assert len(ends) >= 15
+    if delivered_again:
+        assert set(ends) == {"exact"}
+
+
+def test_a_woken_worker_that_is_killed_at_any_step_is_replaced_by_the_sweeper() -> None:
+    ended = 0
+    for step in range(1, 30):
+        race = Race(dies={0: step})
+        race.world.compare(race.upload("head", {"a.png": b"2"}, commit="H", base_commit="C"))
+        race.world.compare(race.upload("base", commit="C"))
+        assert race.world.resumed.pop() == HEAD
+        service = race.world.service(**race.ports())
+        [outcome] = race.run(lambda s=service: receive(Upload(HEAD, resumed=True), s))  # type: ignore[misc]
+        ended += isinstance(outcome, Published)
+        race.sweep_until_quiet()
+        assert all(c.settled for c in race.world.ledger.comparisons.values()), step
+        status = race.world.status("head")
+        assert (status["state"], status["base"]) == ("SUCCEEDED", "base"), step
+    assert 5 <= ended <= 20  # in most runs it was killed, in the last ones it had come to its end

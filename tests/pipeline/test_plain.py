@@ -82,7 +82,8 @@ def test_other_images_under_the_same_id_are_refused(world: World) -> None:
     world.clock.sleep(1)
     assert isinstance(world.compare(put_plain(world, {"a.png": b"other"})), Rejected)
     assert world.status("b1")["error"]["message"] == (
-        "shop/b1 was uploaded before with other images or another manifest"
+        "shop/b1 was uploaded before with other images or another manifest; "
+        "were all images there before the manifest?"
     )
     world.clock.sleep(1)
     assert isinstance(world.compare(put_plain(world, {"a.png": b"a"})), Duplicate)
@@ -103,6 +104,7 @@ def test_a_broken_image_is_errored_and_the_others_are_compared(world: World) -> 
 
 def test_what_is_no_image_is_left_out_and_named(world: World) -> None:
     files = {"a.png": b"a", "notes.txt": b"x", ".DS_Store": b"x", ".hidden/b.png": b"x"}
+    files |= {"": b"", "folder/": b"", "folder.png/": b""}  # as S3's console makes folders
     world.compare(put_plain(world, files))
     assert set(world.published("b1")["images"]) == {"a.png"}
     assert world.published("b1")["warnings"] == [

@@ -36,7 +36,10 @@ def test_a_head_waits_for_a_base_that_is_named_and_not_there(world: World) -> No
     assert isinstance(world.compare(upload_head(world)), Waiting)
     status = world.status("head")
     assert status["state"] == "WAITING_FOR_BASE"
-    assert status["baseline_reason"] == "waiting for base_commit C"
+    assert status["baseline_reason"] == (
+        "waiting for a build of base_commit C; if none comes within 10 minutes, "
+        "the next best baseline serves"
+    )
     assert (status["verdict"], status["base"], status["error"]) == (None, None, None)
     assert status["wait_until"] == "1970-01-12T13:56:40.000+00:00"  # ten minutes later
 
@@ -237,6 +240,30 @@ def test_a_head_with_missing_images_fails_instead_of_waiting(world: World) -> No
     head = world.upload("head", IMAGES, missing=("a.png",), commit="H", base_commit="C")
     assert isinstance(world.compare(head), Failed)
     assert world.status("head")["error"]["code"] == "IMAGE_MISSING"
+
+
+def test_a_fork_s_build_wakes_nobody(world: World) -> None:
+    world.compare(upload_head(world))
+    world.compare(world.upload("fork.base", IMAGES, commit="C"))
+    assert world.resumed == []
+
+
+def test_a_fork_waits_for_its_base_like_others(world: World) -> None:
+    fork = world.upload("fork.head", IMAGES, commit="F", base_commit="C")
+    assert isinstance(world.compare(fork), Waiting)
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    world.deliver_resumed()
+    assert world.status("fork.head")["base"] == "base"
+
+
+def test_what_is_uploaded_during_the_wait_changes_nothing(world: World) -> None:
+    head = upload_head(world)
+    world.compare(head)
+    accepted = world.objects.read(keys.uploaded_manifest(head))
+    world.objects.write(keys.uploaded_manifest(head), b"{}", "application/json")
+    world.compare(world.upload("base", IMAGES, commit="C"))
+    assert isinstance(world.deliver_resumed()[0], Published)
+    assert world.objects.read(keys.accepted_manifest(head)) == accepted
 
 
 def test_nothing_is_left_open_after_a_wait(world: World) -> None:

@@ -7,7 +7,8 @@ see happens, so these are all the places in which workers can overtake one anoth
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from pixelgate.ports import Ledger, Objects
@@ -16,11 +17,21 @@ from pixelgate.ports import Ledger, Objects
 _PATIENCE = 20
 
 
-class Schedule:
-    """Runs some functions by turns: `turns` names who moves, step by step, then each runs on."""
+class Killed(BaseException):
+    """The process is gone: no handler of ours runs, as with SIGKILL."""
 
-    def __init__(self, turns: Sequence[int] = ()) -> None:
+
+class Schedule:
+    """Runs some functions by turns: `turns` names who moves, step by step, then each runs on.
+
+    `dies` names who is killed instead of taking its so-manieth step.
+    """
+
+    def __init__(
+        self, turns: Sequence[int] = (), dies: Mapping[int, int] = MappingProxyType({})
+    ) -> None:
         self._turns = turns
+        self._dies = dies
         self._me = threading.local()
         self._go: list[threading.Semaphore] = []
         self._stopped: list[threading.Semaphore] = []
@@ -40,7 +51,7 @@ class Schedule:
             self._await(self._go[number])
             try:
                 results[number] = worker()
-            except Exception as error:
+            except (Exception, Killed) as error:
                 results[number] = error
             self._done[number] = True
             self._stopped[number].release()
@@ -65,6 +76,8 @@ class Schedule:
             self.steps[number] += 1
             self._stopped[number].release()
             self._await(self._go[number])
+            if self._dies.get(number) == self.steps[number]:
+                raise Killed
 
     def _whose_turn(self, workers: int) -> Iterator[int]:
         for number in self._turns:

@@ -14,7 +14,7 @@ from pixelgate import keys
 from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
 from pixelgate.comparison import Diff, Region
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.keys import BuildId, ComparisonId, Upload
 from pixelgate.pipeline.receive import Collecting, receive
 from pixelgate.pipeline.run import Outcome, compare_build
 from pixelgate.pipeline.service import Limits, Service
@@ -134,11 +134,15 @@ class World:
         assert upload is not None
         return receive(upload, self.service(**changes))
 
-    def deliver_resumed(self) -> list[Outcome]:
+    def resume(self, build: BuildId) -> Outcome | Collecting:
+        """One delivery of a build that was called for."""
+        return receive(Upload(build, resumed=True), self.service())
+
+    def deliver_resumed(self) -> list[Outcome | Collecting]:
         """Delivers every build that was called for, once, and those that these call for."""
-        outcomes = []
+        outcomes: list[Outcome | Collecting] = []
         while self.resumed:
-            outcomes.append(self.compare(self.resumed.pop(0)))
+            outcomes.append(self.resume(self.resumed.pop(0)))
         return outcomes
 
     def review(self, build: str, review: Review | None) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from pixelgate import events
+from pixelgate.keys import BuildId, is_trusted
 
-from .stack import BUCKET_ARN, Stack, allows, covers, listed, object_arn, translated
+from .stack import BUCKET_ARN, ROOT, Stack, allows, covers, listed, object_arn, translated
 
 MANIFEST = "uploads/web/4f2a9c1d/manifest.json"
 PLAIN_IMAGE = "uploads/web/4f2a9c1d/pages/home.png"
@@ -139,6 +141,39 @@ def test_what_a_function_writes_triggers_nothing(stack: Stack) -> None:
     assert calling == [("uploads/", "/manifest.json"), ("reviews/", ".json")]
     for key in (IMAGE, STATUS, REPORT, MASK):
         assert not any(key.startswith(prefix) for prefix, _ in calling)
+
+
+FORK = "uploads/web/fork.77-1/"
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "expected"),
+    [
+        ("s3:PutObject", f"{FORK}manifest.json", True),
+        ("s3:PutObject", f"{FORK}pages/home.png", True),
+        ("s3:PutObject", f"{FORK}shards/1-of-2/manifest.json", True),
+        ("s3:PutObject", MANIFEST, False),
+        ("s3:PutObject", PLAIN_IMAGE, False),
+        pytest.param("s3:PutObject", "uploads/web/4f2a9c1d/fork.png", False, id="beside others"),
+        pytest.param("s3:PutObject", "uploads/docs/fork.77-1/a.png", False, id="another project"),
+        pytest.param("s3:PutObject", IMAGE, False, id="garbage under a hash"),
+        ("s3:PutObject", REVIEW, False),
+        ("s3:PutObject", STATUS, False),
+        ("s3:GetObject", "builds/web/fork.77-1/status.json", True),
+        ("s3:GetObject", STATUS, False),
+        ("s3:GetObject", IMAGE, False),
+        ("s3:DeleteObject", f"{FORK}manifest.json", False),
+    ],
+)
+def test_the_role_of_forks_may(action: str, key: str, expected: bool) -> None:
+    """The policy as decision 0024 prints it."""
+    [page] = (ROOT / "docs/decisions").glob("0024-*.md")
+    [policy] = re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    policy = policy.replace("arn:aws:s3:::BUCKET", BUCKET_ARN).replace("PROJECT", "web")
+    assert allows(json.loads(policy)["Statement"], action, object_arn(key)) is expected
+    build = re.match(r"uploads/web/([^/]+)/", key)
+    if expected and build:
+        assert not is_trusted(BuildId("web", build[1]))
 
 
 def test_only_tracing_has_no_resource(stack: Stack) -> None:

@@ -20,6 +20,7 @@ EMITTED = {
         "ComparisonsRetried",
         "DuplicateDeliveries",
         "EventsIgnored",
+        "HeadsWoken",
         "ImagesErrored",
         "LateWorkers",
         "LeaseTakeovers",

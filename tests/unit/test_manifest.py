@@ -151,6 +151,7 @@ def test_a_shard_and_its_key_agree(said: Any, message: str | None) -> None:
         pytest.param({}, None, id="no total"),
         pytest.param({"total": 4}, 4, id="a total"),
         pytest.param({"total": 0}, "total: ", id="a total of 0"),
+        pytest.param({"schema_version": 2}, "schema_version: ", id="a later version"),
         pytest.param({"build": "b2"}, "build: the manifest says 'b2'", id="another build"),
         pytest.param({"project": ...}, "project: Field required", id="no project"),
     ],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from urllib.parse import unquote_plus
@@ -123,7 +123,20 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
 @cache
 def service() -> Service:
     """Made at the first event and kept by the execution environment."""
-    return aws_service(stage)
+    made = aws_service(stage)
+    return replace(made, resume=lambda build: _wake(build, made.resume))
+
+
+def _wake(build: BuildId, resume: Callable[[BuildId], None]) -> None:
+    """Calls this function for a build whose base has come."""
+    said = {"project": build.project, "build": build.build}
+    try:
+        resume(build)
+    except Exception:
+        logger.exception("its base has come; the sweeper will start it", extra=said)
+        raise
+    _count("HeadsWoken")
+    logger.info("its base has come; started", extra=said)
 
 
 def _created(record: S3RecordModel) -> Upload | Ignored:
@@ -147,7 +160,7 @@ def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
         build = BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
     except (*_NOT_THE_MODEL, BadManifest) as error:
         return Ignored(f"not an event of ours: {error}")
-    return Upload(build)
+    return Upload(build, resumed=True)
 
 
 def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:

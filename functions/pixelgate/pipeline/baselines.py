@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -14,8 +15,12 @@ from pixelgate.manifest import BuildManifest, Landed
 from pixelgate.pipeline.service import Records
 from pixelgate.record import Baseline, BuildRecord, Lookup
 
-# Builds of one branch, tree or pull request that are looked at: the newest ones decide.
-_LOOKED_AT = 50
+# Builds of one branch, tree or pull request that are looked at: the newest ones decide. Those of
+# forks, who may say what they like, do not use it up.
+_LOOKED_AT = 20
+_READ = 500
+# Ancestors whose builds are asked for at the same time: a young project has none for 300 commits.
+_AT_ONCE = 16
 _NOTHING_LANDED = Landed()
 
 
@@ -32,6 +37,13 @@ class Missing:
     what: str
     topics: tuple[str, ...]
     why: str = ""
+
+    def in_words(self, grace: float) -> str:
+        """What status.json says while it is waited for."""
+        return (
+            f"waiting for a build of {self.what}; if none comes within {_minutes(grace)}, "
+            "the next best baseline serves"
+        )
 
 
 def wait_of(manifest: BuildManifest) -> ComparisonId | None:
@@ -63,6 +75,23 @@ def find_baseline(manifest: BuildManifest, records: Records) -> Baseline | Missi
     if record and record.wait_until is not None and records.clock() >= record.wait_until:
         waited = record.wait_until - record.created
     return _Search(manifest, records, waited).run()
+
+
+@dataclass(frozen=True)
+class _Builds:
+    """The candidates of one commit, newest first.
+
+    Attributes:
+        commit: the commit.
+        own: builds of it.
+        same_tree: builds of other commits with the very same files.
+        pull_request: builds of the pull request that became it.
+    """
+
+    commit: str
+    own: tuple[BuildRecord, ...]
+    same_tree: tuple[BuildRecord, ...]
+    pull_request: tuple[BuildRecord, ...]
 
 
 class _Search:
@@ -109,18 +138,21 @@ class _Search:
         if commit is None:
             return None
         what = f"base_commit {commit}"
-        found = self._of_commit(commit, what)
+        builds = self._builds_of(commit)
+        found = self._best(builds, what)
         if found:
             build, reason = found
             return Baseline(build.id.build, reason, self._choice(Kind.EXACT))
         landed = self._landed(commit)
         said = (("commit", commit), ("tree", landed.tree), ("pull_request", landed.pull_request))
         topics = tuple(f"{kind}:{value}" for kind, value in said if value)
-        return Missing(what, topics, self._why_it_cannot_come(commit))
+        return Missing(what, topics, self._why_it_cannot_come(builds))
 
-    def _why_it_cannot_come(self, commit: str) -> str:
+    def _why_it_cannot_come(self, of: _Builds) -> str:
         """Empty as long as waiting makes sense: there is no build yet, or one is on its way."""
-        builds = [b for b in self._builds_at(commit) if b.trusted]
+        if of.commit == self._manifest.commit:
+            return "it is this build's own commit, which has no other build that may serve"
+        builds = [b for b in of.own if b.trusted]
         reasons = [self._why_not(b) for b in builds]
         if not builds or not all(reasons):
             return ""
@@ -129,10 +161,9 @@ class _Search:
     def _ancestor(self, missing: Missing | None) -> Baseline | None:
         m = self._manifest
         own = {m.commit, m.base_commit}
-        for distance, commit in enumerate(
-            (c for c in dict.fromkeys(m.ancestors) if c not in own), start=1
-        ):
-            found = self._of_commit(commit, f"commit {commit}")
+        commits = [c for c in dict.fromkeys(m.ancestors) if c not in own]
+        for distance, builds in enumerate(self._builds_of_each(commits), start=1):
+            found = self._best(builds, f"commit {builds.commit}")
             if found:
                 build, how = found
                 return self._fallback(
@@ -149,8 +180,7 @@ class _Search:
         m = self._manifest
         if m.base_branch is None:
             return None
-        found = self._records.ledger.builds_by(m.id.project, Lookup.BRANCH, m.base_branch)
-        for build in islice(found, _LOOKED_AT):
+        for build in self._builds_by(Lookup.BRANCH, m.base_branch):
             if self._serves(build):
                 how = (
                     f"the newest build of base_branch {m.base_branch} that may serve, "
@@ -191,51 +221,59 @@ class _Search:
             first = f"{self._in_vain(missing)}, and nothing else may stand in for it"
         return f"{first}: every snapshot counts as added"
 
-    def _of_commit(self, commit: str, what: str) -> tuple[BuildRecord, str] | None:
+    def _best(self, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
         """A build of the commit, of the same tree, or of the pull request that it came from."""
-        m, landed = self._manifest, self._landed(commit)
-        none_before = len(self._passed_over)
-        for build in self._builds_at(commit):
+        for build in of.own:
             if self._serves(build):
                 return build, f"the newest build of {what}"
-        for build in self._builds_by(Lookup.TREE, landed.tree):
+        for build in of.same_tree:
             # The branch itself holds the very same files: what is approved there, is here.
             if self._serves(build, vouched=True):
                 return build, f"{what} has the same files as commit {build.commit} of this build"
-        for build in self._builds_by(Lookup.PULL_REQUEST, landed.pull_request):
-            if landed.pull_request != m.pull_request and self._serves(build):
-                return build, f"{what} is merged pull request #{landed.pull_request}, of this build"
-        if len(self._passed_over) == none_before:
-            self._passed_over.append(PassedOver("it has no build", commit=commit))
+        for build in of.pull_request:
+            if self._serves(build):
+                number = build.pull_request
+                return build, f"{what} is merged pull request #{number}, of this build"
+        if not (of.own or of.same_tree or of.pull_request):
+            self._passed_over.append(PassedOver("it has no build", commit=of.commit))
         return None
+
+    def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
+        """Asks for some commits at a time: one after the other, 300 take seconds."""
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ancestors") as threads:
+            for start in range(0, len(commits), _AT_ONCE):
+                yield from threads.map(self._builds_of, commits[start : start + _AT_ONCE])
+
+    def _builds_of(self, commit: str) -> _Builds:
+        m, landed = self._manifest, self._landed(commit)
+        own = self._records.ledger.builds_at(m.id.project, commit)
+        number = None if landed.pull_request == m.pull_request else landed.pull_request
+        return _Builds(
+            commit,
+            tuple(b for b in own if b.id != m.id),
+            tuple(self._builds_by(Lookup.TREE, landed.tree)),
+            tuple(self._builds_by(Lookup.PULL_REQUEST, number)),
+        )
 
     def _landed(self, commit: str) -> Landed:
         return self._manifest.landed.get(commit, _NOTHING_LANDED)
 
-    def _builds_at(self, commit: str) -> Iterable[BuildRecord]:
-        builds = self._records.ledger.builds_at(self._manifest.id.project, commit)
-        return [b for b in builds if b.id != self._manifest.id]
-
     def _builds_by(self, lookup: Lookup, value: str | None) -> Iterator[BuildRecord]:
         if value is None:
             return iter(())
-        return islice(
-            self._records.ledger.builds_by(self._manifest.id.project, lookup, value), _LOOKED_AT
-        )
+        found = self._records.ledger.builds_by(self._manifest.id.project, lookup, value)
+        others = (b for b in islice(found, _READ) if b.trusted and b.id != self._manifest.id)
+        return islice(others, _LOOKED_AT)
 
     def _why_not(self, build: BuildRecord, *, vouched: bool = False) -> str | None:
-        if build.id == self._manifest.id:
-            return "it is this build"
         return why_not(build, self._records.baseline_branches, vouched=vouched)
 
     def _serves(self, build: BuildRecord, *, vouched: bool = False) -> bool:
         why = self._why_not(build, vouched=vouched)
         if why is None and build.arrived:
             return True
-        if build.id != self._manifest.id:
-            self._passed_over.append(
-                PassedOver(why or "its images have not all arrived yet", build=build.id.build)
-            )
+        why = why or "its images have not all arrived yet"
+        self._passed_over.append(PassedOver(why, build=build.id.build))
         return False
 
     def _choice(self, kind: Kind, distance: int | None = None) -> Choice:

@@ -56,6 +56,17 @@ def accept(build: BuildId, service: Service) -> Accepted:
     return _register(manifest, body, service)
 
 
+def accept_again(build: BuildId, service: Service) -> Accepted | None:
+    """A build that was accepted before, as it was then; None if it was not, or not to the end."""
+    record = service.ledger.build(build)
+    if record is None:
+        return None
+    try:
+        return Accepted(read_accepted(build, service), record)
+    except NotFound:
+        return None  # its worker died before the copy
+
+
 def read_accepted(build: BuildId, service: Service) -> BuildManifest:
     """The manifest of a build that was accepted before. Raises NotFound."""
     return parse_accepted(service.objects.read(keys.accepted_manifest(build)), build)
@@ -66,13 +77,14 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: Service) -> Acc
     build, objects = manifest.id, service.objects
     beside = look_beside(body, keys.uploads(build), objects)
     record = service.ledger.build(build)
-    if record and record.manifest_sha256 == beside.fingerprint:
-        try:
-            return Accepted(read_accepted(build, service), record)
-        except NotFound:
-            pass  # its worker died before the copy
-    elif record:
-        raise BuildConflict(f"{build} was uploaded before with other images or another manifest")
+    if record and record.manifest_sha256 != beside.fingerprint:
+        raise BuildConflict(
+            f"{build} was uploaded before with other images or another manifest; "
+            "were all images there before the manifest?"
+        )
+    before = accept_again(build, service)
+    if before:
+        return before
     taken = take_in(body, manifest, beside, objects, service.pool)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
     if not taken.whole:

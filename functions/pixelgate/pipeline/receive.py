@@ -50,7 +50,7 @@ def receive(
     """
     build, objects, total, repeated = upload.build, service.objects, None, False
     if not upload.shard and not upload.finalizes:
-        return compare_build(build, service, time_left)
+        return compare_build(build, service, time_left, resumed=upload.resumed)
     try:
         with service.stage("accept"):
             if upload.shard:

@@ -95,7 +95,11 @@ Outcome = Published | Failed | Rejected | Duplicate | Waiting | Superseded | Gon
 
 
 def compare_build(
-    build: BuildId, service: Service, time_left: Callable[[], float] = lambda: float("inf")
+    build: BuildId,
+    service: Service,
+    time_left: Callable[[], float] = lambda: float("inf"),
+    *,
+    resumed: bool = False,
 ) -> Outcome:
     """Compares a build with its base, once however often its event is delivered.
 
@@ -103,6 +107,7 @@ def compare_build(
         build: whose manifest was written.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
+        resumed: it was accepted before; whatever lies there now is not looked at.
 
     Raises:
         HeldByOther: another worker is at it; deliver again later.
@@ -111,7 +116,8 @@ def compare_build(
     seen = service.clock()
     try:
         with service.stage("accept"):
-            accepted = intake.accept(build, service)
+            accepted = intake.accept_again(build, service) if resumed else None
+            accepted = accepted or intake.accept(build, service)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
@@ -164,7 +170,7 @@ class _Delivery:
         comparison = wait_of(self.accepted.manifest)
         assert comparison is not None  # noqa: S101 - only what is named can be missing
         try:
-            claim = self._claim(comparison, f"waiting for {missing.what}")
+            claim = self._claim(comparison, missing.in_words(self.service.limits.grace))
         except StillWaiting:
             return self._wait_on(comparison)
         except AlreadyFinished:

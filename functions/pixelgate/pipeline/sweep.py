@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pixelgate.errors import ErrorCode, LeaseLost
-from pixelgate.keys import SHARDS, BuildId
+from pixelgate.keys import SHARDS, BuildId, ComparisonId
 from pixelgate.pipeline.run import fail
 from pixelgate.pipeline.service import Limits, Records
 from pixelgate.pipeline.telling import tell
@@ -46,7 +46,8 @@ def decide(record: ComparisonRecord, now: float, limits: Limits, answered: bool)
         record: the record.
         now: seconds since 1970.
         limits: attempts and times.
-        answered: whether the build's baseline has been decided, or its shards are all there.
+        answered: whether the build is being compared with its baseline, or its shards are all
+            there.
     """
     if record.finished:
         return Action.TELL
@@ -122,12 +123,15 @@ def _take_care(
 
 
 def _is_answered(record: ComparisonRecord, records: Records) -> bool:
+    """Whether what a record stood for has come, and a real comparison took its place."""
     if not record.id.waits:
         return False
     build = records.ledger.build(record.head)
-    if record.id.base == SHARDS:
-        return build is not None
-    return build is not None and build.baseline is not None
+    if record.id.base == SHARDS or build is None or build.baseline is None:
+        return record.id.base == SHARDS and build is not None
+    # A worker may have died between the choice and the claim.
+    real = ComparisonId(record.id.project, record.id.head, build.baseline.build)
+    return records.ledger.comparison(real) is not None
 
 
 def _epitaph(record: ComparisonRecord, records: Records) -> str:

@@ -8,45 +8,31 @@ wait is one conditional write, which only one of them wins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
 
-from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.keys import BuildId
 from pixelgate.pipeline.baselines import topics_of
 from pixelgate.pipeline.service import Service
 
 OVER = "the wait is over: the build has a baseline"
 
 
-@dataclass(frozen=True)
-class Woken:
-    """Who was woken by a build's arrival, and whose worker could not be called.
-
-    The sweeper calls those: they are free to be claimed, and nobody claims them.
-    """
-
-    comparisons: tuple[ComparisonId, ...] = ()
-    unheard: tuple[ComparisonId, ...] = ()
-
-
-def wake_heads(build: BuildId, service: Service) -> Woken:
+def wake_heads(build: BuildId, service: Service) -> None:
     """Calls a worker for each head that waits for this build.
 
-    May be called any number of times: a head that does not wait any more is left alone.
+    May be called any number of times: a head that does not wait any more is left alone. A head
+    whose worker cannot be called is called by the sweeper: it is free to be claimed, and nobody
+    claims it.
 
     Args:
         build: a build whose images are all there.
         service: the ports.
     """
     record = service.ledger.build(build)
-    if record is None:
-        return Woken()
-    woken, unheard = [], []
+    if record is None or not record.trusted:
+        return  # a fork's build is nobody's base, and is to start nothing
     for comparison in service.ledger.waiting(build.project, topics_of(record)):
-        if not service.ledger.wake(comparison, service.clock()):
-            continue
-        woken.append(comparison)
-        try:
-            service.resume(BuildId(comparison.project, comparison.head))
-        except Exception:  # whatever it is: this build is not to suffer for another one
-            unheard.append(comparison)
-    return Woken(tuple(woken), tuple(unheard))
+        if service.ledger.wake(comparison, service.clock()):
+            # Whatever goes wrong with it, this build is not to suffer for another one.
+            with suppress(Exception):
+                service.resume(BuildId(comparison.project, comparison.head))

@@ -298,7 +298,7 @@ def test_a_worker_that_is_killed_at_any_step_leaves_nothing_open(
 
 def test_a_woken_worker_that_is_killed_at_any_step_is_replaced_by_the_sweeper() -> None:
     ended = 0
-    for step in range(1, 30):
+    for step in range(1, 40):
         race = Race(dies={0: step})
         race.world.compare(race.upload("head", {"a.png": b"2"}, commit="H", base_commit="C"))
         race.world.compare(race.upload("base", commit="C"))

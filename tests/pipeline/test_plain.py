@@ -184,6 +184,19 @@ def test_a_plain_base_that_waits_itself_wakes_its_heads(world: World) -> None:
     assert world.resumed == [head]
 
 
+def test_a_fork_uploads_plain_and_is_compared_and_is_nobody_s_base(world: World) -> None:
+    """Its role may write nowhere else: decision 0024."""
+    world.compare(world.upload("base", {"a.png": b"a"}, commit="C"))
+    fork = put_plain(
+        world, {"a.png": b"a2"}, BuildId(PROJECT, "fork.1"), commit="F", base_commit="C"
+    )
+    assert isinstance(world.compare(fork), Published)
+    assert world.status("fork.1")["counts"]["changed"] == 1
+    world.compare(world.upload("head", {"a.png": b"a2"}, commit="H", base_commit="F"))
+    status = world.status("head")
+    assert status["state"] == "WAITING_FOR_BASE"  # as if the fork's build were not there
+
+
 def test_a_worker_that_dies_while_it_takes_images_in_is_repeated(world: World) -> None:
     build = put_plain(world, {f"{n}.png": b"%d" % n for n in range(5)})
     replace, left = world.objects.replace, [3]

@@ -4,6 +4,7 @@ Every error this package raises on purpose, and what becomes of it:
 * PixelgateError
   - BadManifest         the upload is wrong                -> build FAILED / BAD_MANIFEST; no retry
   - BuildConflict       a build id is used a second time   -> the same
+  - ReviewRefused       a review cannot be carried out     -> status.json says why; no retry
   - AlreadyFinished     the comparison has its result      -> return; the event came twice
   - HeldByOther         another worker holds the lease     -> raise; Lambda delivers again later
   - StillWaiting        the comparison waits for its base  -> return; the base's arrival wakes it
@@ -20,6 +21,9 @@ Every error this package raises on purpose, and what becomes of it:
   - TooLarge            an object is over a limit          -> the same; nothing was read
   - WriteConflict       a compare-and-set lost             -> read again and decide again
   - NotWanted           the run ended meanwhile            -> dropped; nobody waits for it
+  - NotTold             an event or notice did not go out  -> the next delivery or sweep tells it
+    - NoticeRefused     the other side will never take it  -> logged and counted; no retry
+    - TryLater          the other side asks us to wait     -> raise; Lambda delivers again later
   - UsageError          the person at the command line     -> exit code 2 and the message
 
 Anything else that is raised (a network that is down, a bug) counts as Curable with code INTERNAL.
@@ -63,6 +67,10 @@ class BadManifest(PixelgateError):
 
 class BuildConflict(PixelgateError):
     """A build id was used again with another manifest; a build is written once."""
+
+
+class ReviewRefused(PixelgateError):
+    """A review does not count; the message names the field and the rule."""
 
 
 class AlreadyFinished(PixelgateError):
@@ -149,6 +157,18 @@ class WriteConflict(PixelgateError):
 
 class NotWanted(PixelgateError):
     """The run for which a pair was to be compared has ended."""
+
+
+class NotTold(PixelgateError):
+    """Somebody outside could not be told of what is true; it stays true."""
+
+
+class NoticeRefused(NotTold):
+    """The other side refuses what it was told; another try would be refused as well."""
+
+
+class TryLater(NotTold):
+    """The other side asks for a longer wait than this worker has left."""
 
 
 class UsageError(PixelgateError):

@@ -17,6 +17,7 @@ FORK = "fork."
 # The base of what stands for a build of which not all shards are in.
 SHARDS = "@shards"
 
+_REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
 _MANIFEST = re.compile(
     r"uploads/([^/]+)/([^/]+)/(?:shards/([1-9]\d{0,3})-of-(0|[1-9]\d{0,3})/|(finalize)/)?"
     r"manifest\.json"
@@ -162,6 +163,27 @@ def accepted_shard_of(key: str) -> ShardId | None:
 def closed_shards(build: BuildId) -> str:
     """Which shards make up a build; whoever writes it first decides."""
     return f"builds/{build.project}/{build.build}/shards.json"
+
+
+def review_of(key: str) -> tuple[BuildId, str] | None:
+    """The build and the id of the review object under this (decoded) key; None if it is none."""
+    found = _REVIEW.fullmatch(key)
+    return (BuildId(found[1], found[2]), found[3]) if found else None
+
+
+def review(build: BuildId, review_id: str) -> str:
+    """What a reviewer writes; its creation is the trigger."""
+    return f"reviews/{build.project}/{build.build}/{review_id}.json"
+
+
+def kept_review(build: BuildId, review_id: str) -> str:
+    """The copy of a review that was carried out, where reviewers cannot write."""
+    return f"builds/{build.project}/{build.build}/reviews/{review_id}.json"
+
+
+def ballot(build: BuildId) -> str:
+    """Everything that reviews have decided about a build."""
+    return f"builds/{build.project}/{build.build}/review.json"
 
 
 def accepted_manifest(build: BuildId) -> str:

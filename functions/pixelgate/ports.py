@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pixelgate.baseline import Choice
 from pixelgate.comparison import Comparison, Diff
 from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.notice import Comment, CommitStatus
 from pixelgate.policy import Policy
 from pixelgate.record import (
     Baseline,
@@ -18,7 +19,9 @@ from pixelgate.record import (
     Failure,
     Lookup,
     Result,
+    Review,
 )
+from pixelgate.review import Decision, ReviewRecord
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Objects(Protocol):
         """The object's bytes. Raises NotFound, or TooLarge before it reads more than `limit`."""
         ...
 
-    def read_tagged(self, key: str) -> tuple[bytes, str]:
-        """The object's bytes and a tag for `replace`. Raises NotFound."""
+    def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
+        """The object's bytes and a tag for `replace`. Raises NotFound or TooLarge."""
         ...
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
@@ -107,6 +110,33 @@ class Ledger(Protocol):
         """Decides what a build is compared with; returns what was decided first."""
         ...
 
+    def set_review(self, build: BuildId, review: Review | None, revision: int) -> None:
+        """Says what people said of a build, unless a later revision has been told already."""
+        ...
+
+    def add_review(self, review: ReviewRecord) -> ReviewRecord:
+        """Adds to the history of a build; returns what was written first under that id."""
+        ...
+
+    def reviews(self, build: BuildId) -> list[ReviewRecord]:
+        """The history of a build's reviews, the oldest first."""
+        ...
+
+    def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
+        """Says what people decided on a build, unless a later revision has been told already."""
+        ...
+
+    def decisions(self, project: str, pull_request: str) -> list[Decision]:
+        """The builds of a pull request that people decided, the latest decision first."""
+        ...
+
+    def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
+        """Notes that there is something new to tell of a final state: it is unsettled again.
+
+        Raises LeaseLost if the record has another execution or is gone.
+        """
+        ...
+
     def claim(
         self,
         comparison: ComparisonId,
@@ -157,7 +187,10 @@ class Ledger(Protocol):
         ...
 
     def settle(self, record: ComparisonRecord) -> None:
-        """Notes that status.json tells of this final state; the sweeper leaves it alone then."""
+        """Notes that all of this is told; the sweeper leaves it alone then.
+
+        Does nothing if the record was reopened since it was read.
+        """
         ...
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
@@ -166,6 +199,55 @@ class Ledger(Protocol):
 
     def unfinished(self, lease_before: float) -> Iterable[ComparisonRecord]:
         """Records that are unfinished or unsettled and whose lease ran out before that time."""
+        ...
+
+
+class Events(Protocol):
+    """Tells everybody else of a change of state."""
+
+    def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Sends one event; at least once, so its `id` tells a second one. Raises NotTold."""
+        ...
+
+
+class PatientEvents(Events, Protocol):
+    """Also tells of passing states, which must not hold up the work."""
+
+    def try_to_emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Sends one event, or keeps it until the next one goes out."""
+        ...
+
+
+class Forge(Protocol):
+    """Where the pull requests are.
+
+    Every method raises NoticeRefused if a retry cannot help, else NotTold.
+    """
+
+    def commit_status(self, repository: str, commit: str, context: str) -> CommitStatus | None:
+        """The latest status of that context."""
+        ...
+
+    def set_commit_status(
+        self, repository: str, commit: str, context: str, status: CommitStatus
+    ) -> None:
+        """Adds a status."""
+        ...
+
+    def comments(self, repository: str, pull_request: int) -> list[Comment]:
+        """All comments of a pull request, the oldest first."""
+        ...
+
+    def add_comment(self, repository: str, pull_request: int, body: str) -> int:
+        """Writes a comment; returns its id."""
+        ...
+
+    def edit_comment(self, repository: str, comment: int, body: str) -> bool:
+        """Replaces a comment's text; returns whether it was still there."""
+        ...
+
+    def delete_comment(self, repository: str, comment: int) -> None:
+        """Removes a comment, if it is still there."""
         ...
 
 

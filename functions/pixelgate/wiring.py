@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from pixelgate.errors import UsageError
 from pixelgate.keys import BuildId
+from pixelgate.pipeline.notify import EVERY_PROJECT, Places
 from pixelgate.pipeline.service import Limits, Records, Service
-from pixelgate.ports import Stages
+from pixelgate.pipeline.telling import Backlog
+from pixelgate.ports import Forge, Stages
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -101,10 +103,12 @@ def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
     import boto3
 
     from pixelgate.adapters.dynamodb import DynamoLedger
+    from pixelgate.adapters.eventbridge import EventBridgeEvents
     from pixelgate.adapters.s3 import S3Objects
 
     config = _config()
     return Records(
+        events=Backlog(EventBridgeEvents(lambda: boto3.client("events", config=config))),
         objects=S3Objects(boto3.client("s3", config=config), environ["PIXELGATE_BUCKET"]),
         ledger=DynamoLedger(boto3.client("dynamodb", config=config), environ["PIXELGATE_TABLE"]),
         limits=Limits(
@@ -159,6 +163,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
         objects=records.objects,
         ledger=records.ledger,
         limits=records.limits,
+        events=records.events,
         baseline_branches=records.baseline_branches,
         resume=resume_by_lambda(environ),
         pool=make_pool(engine),
@@ -166,6 +171,60 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
         render=render,
         stage=stage,
     )
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """What the notify function needs.
+
+    Attributes:
+        records: bucket and table.
+        places: repositories and reports.
+        connect: opens the forge for a worker that has so many seconds left.
+    """
+
+    records: Records
+    places: Places
+    connect: Callable[[Callable[[], float]], Forge]
+
+
+def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
+    """What the notify function needs; made once per execution environment.
+
+    Raises:
+        UsageError: it is not configured, or wrongly.
+    """
+    import boto3
+
+    from pixelgate.adapters.github import GitHub
+    from pixelgate.adapters.secrets import SecretToken
+
+    places = Places(
+        repositories(environ.get("PIXELGATE_GITHUB_REPOSITORIES", "")),
+        environ.get("PIXELGATE_REPORT_URL", ""),
+    )
+    token = SecretToken(boto3.client("secretsmanager"), environ["PIXELGATE_GITHUB_TOKEN_SECRET"])
+    url = environ.get("PIXELGATE_GITHUB_API", "https://api.github.com")
+    return Notifier(
+        aws_records(environ), places, lambda time_left: GitHub(token, url, time_left=time_left)
+    )
+
+
+def repositories(named: str) -> dict[str, str]:
+    """Reads `owner/name` for all projects, or `project=owner/name,…`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found = {}
+    for part in filter(None, map(str.strip, named.split(","))):
+        project, equals, repository = part.rpartition("=")
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise UsageError(f"{part!r} is no repository: owner/name, or project=owner/name")
+        found[project if equals else EVERY_PROJECT] = repository
+    if not found:
+        raise UsageError("PIXELGATE_GITHUB_REPOSITORIES names no repository")
+    return found
 
 
 def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -158,6 +158,13 @@ def test_other_contents_have_other_tags(objects: Objects) -> None:
     assert objects.read_tagged(KEY)[1] != one
 
 
+def test_limit_holds_for_tagged_reads_too(objects: Objects) -> None:
+    objects.write("a", b"12345", "text/plain")
+    assert objects.read_tagged("a", 5)[0] == b"12345"
+    with pytest.raises(TooLarge, match="a has 5 bytes; 4 are allowed"):
+        objects.read_tagged("a", 4)
+
+
 def test_a_listing_shows_what_lies_under_a_prefix_in_its_order(objects: Objects) -> None:
     for key in ("u/b/2.png", "u/b.x", "u/b/10.png", "u/b/a/1.png", "u/c/1.png", "u/b/ü.png"):
         objects.write(key, key.encode(), "image/png")

@@ -135,7 +135,8 @@ def test_sixteen_deliveries_at_once_are_one_run(
     assert uploader.wait(head)["counts"]["changed"] == 10
     cloud.wait_until_idle()
     assert record_of(cloud, ComparisonId(head.project, "head", "base"))["claims"] == "1"
-    assert versions(cloud, f"comparisons/{head.project}/head/") == 2  # manifest and report
+    # manifest, report, and what there is to review
+    assert versions(cloud, f"comparisons/{head.project}/head/") == 3
 
 
 @pytest.mark.usefixtures("short_lease")
@@ -158,7 +159,7 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
     status = uploader.wait(head)
     assert status["counts"]["changed"] == 60
     assert status["claim"] == 2
-    assert versions(cloud, f"comparisons/{head.project}/head/") == 2
+    assert versions(cloud, f"comparisons/{head.project}/head/") == 3
     # What the dead worker had measured was not measured again: one result and one mask a pair.
     assert versions(cloud, f"diffs/{head.project}/") < 2 * 60 + 20
     cloud.wait_until_idle()

@@ -49,6 +49,7 @@ class Account:
     table: str
     compare: ModuleType
     sweep: ModuleType
+    review: ModuleType
 
     def upload(self, build: BuildId, images: dict[str, bytes], **fields: Any) -> None:
         for body in images.values():
@@ -105,11 +106,13 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setenv("PIXELGATE_BUCKET", bucket)
         monkeypatch.setenv("PIXELGATE_TABLE", table)
         # Imported here: Powertools reads its settings when a handler's module is imported.
-        from pixelgate.handlers import compare, sweep
+        from pixelgate.handlers import compare, review, sweep
 
         compare.service.cache_clear()
         sweep.records.cache_clear()
-        yield Account(s3, dynamodb, bucket, table, compare, sweep)
+        review.records.cache_clear()
+        yield Account(s3, dynamodb, bucket, table, compare, sweep, review)
         compare.service().pool.close()  # type: ignore[attr-defined]
+        review.records.cache_clear()
         compare.service.cache_clear()
         sweep.records.cache_clear()

@@ -264,7 +264,7 @@ def test_every_event_file_has_a_test() -> None:
     covered = {"s3-manifest-put.json", "s3-manifest-put-encoded.json", "s3-several-records.json",
                "s3-test-event.json", "s3-manifest-delete.json", "s3-not-a-manifest.json",
                "sweep-schedule.json", "sweep-waits.json", "s3-shard-put.json",
-               "s3-finalize-put.json"}  # fmt: skip
+               "s3-finalize-put.json", "s3-review-put.json", "state-change.json"}  # fmt: skip
     assert {path.name for path in EVENTS.glob("*.json")} == covered
 
 

@@ -41,20 +41,21 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return into
 
 
-def test_both_functions_and_any_build_get_the_same_bytes(tmp_path: Path) -> None:
+def test_all_functions_and_any_build_get_the_same_bytes(tmp_path: Path) -> None:
     first = build("build-CompareFunction", tmp_path / "first")
     again = build("build-CompareFunction", tmp_path / "again")
     assert first == again
-    sweep = build("build-SweepFunction", tmp_path / "sweep", umask=0o077)
-    assert {path: content for path, (_, content) in sweep.items()} == {
-        path: content for path, (_, content) in first.items()
-    }
-    assert all(mode & 0o044 == 0o044 for mode, _ in sweep.values())  # Lambda is another user
+    for name in ("SweepFunction", "ReviewFunction", "NotifyFunction"):
+        other = build(f"build-{name}", tmp_path / name, umask=0o077)
+        assert {path: content for path, (_, content) in other.items()} == {
+            path: content for path, (_, content) in first.items()
+        }
+        assert all(mode & 0o044 == 0o044 for mode, _ in other.values())  # Lambda is another user
 
 
 def test_only_what_lambda_needs(artefact: Path) -> None:
     names = {path.relative_to(artefact).parts[0] for path in artefact.rglob("*")}
-    assert {"pixelgate", "PIL", "numpy", "boto3", "aws_lambda_powertools"} <= names
+    assert {"urllib3", "pixelgate", "PIL", "numpy", "boto3", "aws_lambda_powertools"} <= names
     assert not names & {"bin", "rich", "typer", ".lock", "tests"}
     assert not (artefact / "pixelgate/cli").exists()
     assert not list(artefact.rglob("__pycache__"))

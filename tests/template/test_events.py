@@ -8,6 +8,8 @@ from urllib.parse import unquote_plus
 
 import pytest
 
+from pixelgate import events
+
 from .stack import ROOT, Stack
 
 PUT = "ObjectCreated:Put"
@@ -33,7 +35,7 @@ def read(name: str) -> Any:
 
 
 def test_these_are_all_files_and_the_readme_tells_of_each() -> None:
-    others = ["s3-test-event", "sweep-schedule", "sweep-waits"]
+    others = ["s3-review-put", "s3-test-event", "state-change", "sweep-schedule", "sweep-waits"]
     files = {path.name for path in (ROOT / "events").glob("*.json")}
     assert files == {f"{n}.json" for n in [*OBJECTS, *others]}
     readme = (ROOT / "events/README.md").read_text(encoding="utf-8")
@@ -61,14 +63,33 @@ def test_keys_are_encoded_as_s3_does_it() -> None:
 
 
 def test_every_creation_is_one_that_the_notification_lets_through(stack: Stack) -> None:
-    [notification] = stack.only("AWS::S3::Bucket")["NotificationConfiguration"][
-        "LambdaConfigurations"
-    ]
-    rules = {rule["Name"]: rule["Value"] for rule in notification["Filter"]["S3Key"]["Rules"]}
+    notifications = stack.only("AWS::S3::Bucket")["NotificationConfiguration"]
+    called = {}
+    for one in notifications["LambdaConfigurations"]:
+        rules = {rule["Name"]: rule["Value"] for rule in one["Filter"]["S3Key"]["Rules"]}
+        called[one["Function"]] = rules["prefix"], rules["suffix"]
     for objects in OBJECTS.values():
         for _, key in objects:
-            assert key.startswith(rules["prefix"])
-            assert key.endswith(rules["suffix"])
+            prefix, suffix = called["${CompareFunction.Arn}"]
+            assert key.startswith(prefix)
+            assert key.endswith(suffix)
+    [review] = read("s3-review-put")["Records"]
+    prefix, suffix = called["${ReviewFunction.Arn}"]
+    assert review["s3"]["object"]["key"].startswith(prefix)
+    assert review["s3"]["object"]["key"].endswith(suffix)
+
+
+def test_a_review_s_event_says_who_wrote_it() -> None:
+    [record] = read("s3-review-put")["Records"]
+    assert record["userIdentity"] == {"principalId": "AWS:AROAEXAMPLEEXAMPLE01:ada@example.com"}
+
+
+def test_the_rule_hears_every_change_of_state(stack: Stack) -> None:
+    pattern = stack.of_type("AWS::Events::Rule")["StateChanges"]["EventPattern"]
+    assert pattern == {"source": [events.SOURCE], "detail-type": [events.COMPARISON, events.REVIEW]}
+    event = read("state-change")
+    assert event["source"] in pattern["source"]
+    assert event["detail-type"] in pattern["detail-type"]
 
 
 def test_s3_test_event_has_no_records() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from pixelgate.pipeline.service import Limits, Records
 
-from .stack import ROOT, Json, Stack, translated
+from .stack import ROOT, Json, Stack, allows, translated
 
-FUNCTIONS = ["CompareFunction", "SweepFunction"]
+FUNCTIONS = ["CompareFunction", "NotifyFunction", "ReviewFunction", "SweepFunction"]
 
 
 def test_these_are_all_functions(stack: Stack) -> None:
@@ -80,17 +80,32 @@ def test_last_retry_finds_the_lease_of_a_dead_worker_run_out(stack: Stack) -> No
     assert int(variables["PIXELGATE_LEASE_SECONDS"]) < 120  # Lambda waits that before the last
 
 
-def test_events_that_lambda_gives_up_on_are_kept(stack: Stack) -> None:
-    config = invoke_config(stack, "CompareFunction")
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("CompareFunction", 21_600), ("ReviewFunction", 21_600), ("NotifyFunction", 3_600)],
+)
+def test_events_that_lambda_gives_up_on_are_kept(stack: Stack, name: str, seconds: int) -> None:
+    config = invoke_config(stack, name)
     assert config["DestinationConfig"] == {"OnFailure": {"Destination": "${FailedEvents.Arn}"}}
-    assert config["MaximumEventAgeInSeconds"] == 21_600
+    assert config["MaximumEventAgeInSeconds"] == seconds
+    assert config["MaximumRetryAttempts"] == 2
+    assert allows(
+        stack.grants(name.replace("Function", "Role")), "sqs:SendMessage", "${FailedEvents.Arn}"
+    )
+
+
+def test_failed_events_stay_for_two_weeks(stack: Stack) -> None:
     queue = stack.only("AWS::SQS::Queue")
     assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
 
 
 def test_sweeps_do_not_pile_up(stack: Stack) -> None:
     rules = stack.of_type("AWS::Events::Rule").values()
-    schedules = {r["ScheduleExpression"]: r["Targets"][0].get("Input") for r in rules}
+    schedules = {
+        r["ScheduleExpression"]: r["Targets"][0].get("Input")
+        for r in rules
+        if "ScheduleExpression" in r
+    }
     assert schedules == {"rate(5 minutes)": None, "rate(1 minute)": '{"only": "waits"}'}
     assert stack.function("SweepFunction")["Timeout"] < 300
     assert invoke_config(stack, "SweepFunction")["MaximumRetryAttempts"] == 0
@@ -133,7 +148,7 @@ def test_sweeper_knows_whom_to_start(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "group"), [("CompareFunction", "CompareLogs"), ("SweepFunction", "SweepLogs")]
+    ("name", "group"), [(name, name.replace("Function", "Logs")) for name in FUNCTIONS]
 )
 def test_logs_are_json_and_expire(stack: Stack, name: str, group: str) -> None:
     assert stack.function(name)["LoggingConfig"] == {

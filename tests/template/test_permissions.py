@@ -7,9 +7,10 @@ import re
 
 import pytest
 
+from pixelgate import events
 from pixelgate.keys import BuildId, is_trusted
 
-from .stack import BUCKET_ARN, ROOT, Stack, allows, covers, listed, object_arn
+from .stack import BUCKET_ARN, ROOT, Stack, allows, covers, listed, object_arn, translated
 
 MANIFEST = "uploads/web/4f2a9c1d/manifest.json"
 PLAIN_IMAGE = "uploads/web/4f2a9c1d/pages/home.png"
@@ -21,6 +22,8 @@ REVIEW = "reviews/web/4f2a9c1d/1.json"
 TABLE = "${Table.Arn}"
 INDEX = "${Table.Arn}/index/unfinished"
 BUCKET = "the bucket itself"
+BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+TOKEN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-token-AbCdEf"
 
 OBJECT_WRITES = [
     "s3:PutObject",
@@ -42,6 +45,9 @@ OBJECT_WRITES = [
         ("CompareRole", "s3:GetObject", STATUS, True),
         ("CompareRole", "s3:GetObject", MASK, True),
         ("CompareRole", "s3:GetObject", REVIEW, False),
+        ("CompareRole", "s3:GetObject", REPORT, True),
+        ("CompareRole", "events:PutEvents", BUS, True),
+        ("CompareRole", "secretsmanager:GetSecretValue", TOKEN, False),
         ("CompareRole", "s3:PutObject", STATUS, True),
         ("CompareRole", "s3:PutObject", REPORT, True),
         ("CompareRole", "s3:PutObject", MASK, True),
@@ -80,18 +86,50 @@ OBJECT_WRITES = [
         ("SweepRole", "s3:GetObject", MANIFEST, False),
         ("SweepRole", "s3:ListBucket", BUCKET, True),
         ("SweepRole", "logs:PutLogEvents", "${SweepLogs.Arn}", True),
+        ("SweepRole", "s3:GetObject", REPORT, True),
+        ("SweepRole", "s3:GetObject", REVIEW, False),
+        ("SweepRole", "events:PutEvents", BUS, True),
+        ("SweepRole", "secretsmanager:GetSecretValue", TOKEN, False),
+        ("ReviewRole", "s3:GetObject", REVIEW, True),
+        ("ReviewRole", "s3:GetObject", STATUS, True),
+        ("ReviewRole", "s3:GetObject", REPORT, True),
+        ("ReviewRole", "s3:GetObject", MANIFEST, False),
+        ("ReviewRole", "s3:GetObject", IMAGE, False),
+        ("ReviewRole", "s3:PutObject", STATUS, True),
+        ("ReviewRole", "s3:PutObject", REPORT, False),
+        ("ReviewRole", "s3:PutObject", MASK, False),
+        ("ReviewRole", "s3:ListBucket", BUCKET, True),
+        ("ReviewRole", "dynamodb:GetItem", TABLE, True),
+        ("ReviewRole", "dynamodb:UpdateItem", TABLE, True),
+        ("ReviewRole", "dynamodb:PutItem", TABLE, False),
+        ("ReviewRole", "dynamodb:DeleteItem", TABLE, False),
+        ("ReviewRole", "dynamodb:Query", TABLE, False),
+        ("ReviewRole", "events:PutEvents", BUS, True),
+        ("ReviewRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        ("ReviewRole", "secretsmanager:GetSecretValue", TOKEN, False),
+        ("ReviewRole", "logs:PutLogEvents", "${ReviewLogs.Arn}", True),
+        ("NotifyRole", "s3:GetObject", STATUS, True),
+        ("NotifyRole", "s3:GetObject", REPORT, False),
+        ("NotifyRole", "s3:GetObject", IMAGE, False),
+        ("NotifyRole", "s3:PutObject", STATUS, False),
+        ("NotifyRole", "dynamodb:GetItem", TABLE, True),
+        ("NotifyRole", "dynamodb:Query", TABLE, True),
+        ("NotifyRole", "dynamodb:UpdateItem", TABLE, False),
+        ("NotifyRole", "dynamodb:PutItem", TABLE, False),
+        ("NotifyRole", "events:PutEvents", BUS, False),
+        ("NotifyRole", "logs:PutLogEvents", "${NotifyLogs.Arn}", True),
     ],
 )
 def test_role_may(stack: Stack, role: str, action: str, resource: str, expected: bool) -> None:
     assert allows(stack.grants(role), action, arn(resource)) is expected
 
 
-def test_no_role_can_write_what_triggers_the_compare_function(stack: Stack) -> None:
+def test_no_role_can_write_what_triggers_a_function(stack: Stack) -> None:
     writers = [
         (role, action, resource)
         for role in stack.of_type("AWS::IAM::Role")
         for action in OBJECT_WRITES
-        for resource in (MANIFEST, PLAIN_IMAGE)
+        for resource in (MANIFEST, PLAIN_IMAGE, REVIEW)
         if allows(stack.grants(role), action, arn(resource))
     ]
     assert writers == []
@@ -100,12 +138,11 @@ def test_no_role_can_write_what_triggers_the_compare_function(stack: Stack) -> N
 def test_what_a_function_writes_triggers_nothing(stack: Stack) -> None:
     """Plain images are stored under images/, of which S3 tells nobody."""
     notification = stack.only("AWS::S3::Bucket")["NotificationConfiguration"]
-    [rules] = [c["Filter"]["S3Key"]["Rules"] for c in notification["LambdaConfigurations"]]
-    prefix = next(r["Value"] for r in rules if r["Name"] == "prefix")
-    suffix = next(r["Value"] for r in rules if r["Name"] == "suffix")
-    assert (prefix, suffix) == ("uploads/", "/manifest.json")
+    filters = [c["Filter"]["S3Key"]["Rules"] for c in notification["LambdaConfigurations"]]
+    calling = [tuple(rule["Value"] for rule in rules) for rules in filters]
+    assert calling == [("uploads/", "/manifest.json"), ("reviews/", ".json")]
     for key in (IMAGE, STATUS, REPORT, MASK):
-        assert not key.startswith(prefix)
+        assert not any(key.startswith(prefix) for prefix, _ in calling)
 
 
 FORK = "uploads/web/fork.77-1/"
@@ -159,7 +196,11 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
             for resource in set(listed(grant["Resource"])) - {"*"}:
                 # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
                 assert "*" not in resource.removesuffix("/*"), grant["Sid"]
-                assert resource.startswith((BUCKET_ARN, "${")), grant["Sid"]
+                ours = (BUCKET_ARN, BUS, "${")
+                if grant["Sid"] == "ReadItsToken":
+                    assert resource == ""  # the parameter, which by default is nothing
+                    continue
+                assert resource.startswith(ours), grant["Sid"]
                 assert resource != object_arn("*"), grant["Sid"]
 
 
@@ -167,12 +208,77 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Sta
     roles = {n: f["Role"] for n, f in stack.of_type("AWS::Lambda::Function").items()}
     assert roles == {
         "CompareFunction": "${CompareRole.Arn}",
+        "NotifyFunction": "${NotifyRole.Arn}",
+        "ReviewFunction": "${ReviewRole.Arn}",
         "SweepFunction": "${SweepRole.Arn}",
     }
     for role in stack.of_type("AWS::IAM::Role").values():
         [trust] = role["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
         assert "ManagedPolicyArns" not in role  # AWS's own grant more than is needed
+
+
+def test_events_are_sent_as_nobody_but_pixelgate(stack: Stack) -> None:
+    for role in ("CompareRole", "ReviewRole", "SweepRole"):
+        [grant] = [g for g in stack.grants(role) if covers(g, "events:PutEvents", BUS)]
+        assert grant["Condition"] == {"StringEquals": {"events:source": events.SOURCE}}
+
+
+def test_only_the_notifier_may_read_the_one_secret_and_only_if_it_is_on() -> None:
+    stack = translated(GitHubTokenSecret=TOKEN, GitHubRepositories="acme/shop")
+    policy = stack.of_type("AWS::IAM::Policy")["NotifyMayReadItsToken"]
+    assert stack.resources["NotifyMayReadItsToken"]["Condition"] == "NotifiesGitHub"
+    assert policy["Roles"] == ["${NotifyRole}"]
+    [grant] = policy["PolicyDocument"]["Statement"]
+    assert grant == {
+        "Sid": "ReadItsToken",
+        "Effect": "Allow",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": TOKEN,
+    }
+    for role in stack.of_type("AWS::IAM::Role"):
+        may = allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+        assert may is (role == "NotifyRole")
+
+
+def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack: Stack) -> None:
+    for name in ("StateChanges", "RuleMayCallNotify", "NotifyMayReadItsToken"):
+        assert stack.resources[name]["Condition"] == "NotifiesGitHub"
+    assert stack.parameters["GitHubTokenSecret"]["Default"] == ""
+    assert stack.parameters["GitHubRepositories"]["Default"] == ""
+    [target] = stack.of_type("AWS::Events::Rule")["StateChanges"]["Targets"]
+    assert target["Arn"] == "${NotifyFunction.Arn}"
+    permission = stack.of_type("AWS::Lambda::Permission")["RuleMayCallNotify"]
+    assert permission["SourceArn"] == "${StateChanges.Arn}"
+    assert permission["Principal"] == "events.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "taken"),
+    [
+        ("GitHubRepositories", "acme/shop", True),
+        ("GitHubRepositories", "shop=acme/shop,web=acme/web.site", True),
+        ("GitHubRepositories", "acme", False),
+        ("GitHubRepositories", "https://github.com/acme/shop", False),
+        ("GitHubApi", "https://ghe.example.com/api/v3", True),
+        ("GitHubApi", "http://ghe.example.com/api/v3", False),
+        ("GitHubTokenSecret", TOKEN, True),
+        ("GitHubTokenSecret", "ghp_0123456789", False),
+    ],
+)
+def test_parameter_takes(stack: Stack, parameter: str, value: str, taken: bool) -> None:
+    pattern = stack.parameters[parameter]["AllowedPattern"]
+    assert bool(re.search(pattern, value)) is taken
+
+
+def test_reviewers_may_review_and_look_and_no_more(stack: Stack) -> None:
+    policy = stack.only("AWS::IAM::ManagedPolicy")["PolicyDocument"]["Statement"]
+    assert allows(policy, "s3:PutObject", arn(REVIEW))
+    for key in (STATUS, REPORT, IMAGE, MASK):
+        assert allows(policy, "s3:GetObject", arn(key))
+        assert not any(allows(policy, write, arn(key)) for write in OBJECT_WRITES)
+    assert not allows(policy, "s3:GetObject", arn(MANIFEST))
+    assert not allows(policy, "s3:DeleteObject", arn(REVIEW))
 
 
 def test_plain_http_is_refused_by_bucket_and_queue(stack: Stack) -> None:
@@ -220,12 +326,13 @@ def test_the_bucket_s_policy_only_denies(stack: Stack) -> None:
     assert {s["Effect"] for s in stack.denials()} == {"Deny"}
 
 
-def test_only_our_bucket_in_our_account_may_call_the_compare_function(stack: Stack) -> None:
+@pytest.mark.parametrize("function", ["CompareFunction", "ReviewFunction"])
+def test_only_our_bucket_in_our_account_may_call(stack: Stack, function: str) -> None:
     permissions = stack.of_type("AWS::Lambda::Permission").values()
-    [ours] = [p for p in permissions if p["FunctionName"] == "${CompareFunction}"]
+    [ours] = [p for p in permissions if p["FunctionName"] == f"${{{function}}}"]
     assert ours == {
         "Action": "lambda:InvokeFunction",
-        "FunctionName": "${CompareFunction}",
+        "FunctionName": f"${{{function}}}",
         "Principal": "s3.amazonaws.com",
         "SourceArn": BUCKET_ARN,
         "SourceAccount": "${AWS::AccountId}",
@@ -236,4 +343,4 @@ def arn(resource: str) -> str:
     """What these tests call a resource, as policies name it: keys lie in the bucket."""
     if resource == BUCKET:
         return BUCKET_ARN
-    return resource if resource.startswith("${") else object_arn(resource)
+    return resource if resource.startswith(("${", "arn:")) else object_arn(resource)

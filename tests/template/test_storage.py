@@ -39,7 +39,7 @@ def test_lifecycle_removes_leftovers_and_no_current_object(stack: Stack) -> None
     assert does["ExpiredObjectDeleteMarker"] is True
 
 
-def test_only_a_manifest_s_arrival_calls_the_compare_function(stack: Stack) -> None:
+def test_only_a_manifest_s_arrival_and_a_review_s_call_a_function(stack: Stack) -> None:
     notifications = stack.only("AWS::S3::Bucket")["NotificationConfiguration"]
     assert notifications == {
         "LambdaConfigurations": [
@@ -54,15 +54,29 @@ def test_only_a_manifest_s_arrival_calls_the_compare_function(stack: Stack) -> N
                         ]
                     }
                 },
-            }
+            },
+            {
+                "Event": "s3:ObjectCreated:*",
+                "Function": "${ReviewFunction.Arn}",
+                "Filter": {
+                    "S3Key": {
+                        "Rules": [
+                            {"Name": "prefix", "Value": "reviews/"},
+                            {"Name": "suffix", "Value": ".json"},
+                        ]
+                    }
+                },
+            },
         ]
     }
 
 
 def test_notification_waits_for_the_permission_and_no_function_for_the_bucket(stack: Stack) -> None:
-    assert stack.resources["Bucket"]["DependsOn"] == "BucketMayCallCompare"
+    permissions = ["BucketMayCallCompare", "BucketMayCallReview"]
+    assert stack.resources["Bucket"]["DependsOn"] == permissions
     assert stack.only("AWS::S3::Bucket")["BucketName"] == BUCKET_NAME
-    for name in ("BucketMayCallCompare", "CompareFunction", "CompareRole", "SweepRole"):
+    functions = ("CompareFunction", "CompareRole", "ReviewFunction", "ReviewRole", "SweepRole")
+    for name in (*permissions, *functions):
         assert "${Bucket}" not in str(stack.resources[name])
 
 

@@ -25,8 +25,14 @@ EMITTED = {
         "LateWorkers",
         "LeaseTakeovers",
         "LeasesSwept",
+        "NoticesRefused",
+        "NoticesRetried",
+        "NoticesSent",
         "PairsDiffed",
         "PairsFromCache",
+        "ReviewsCarriedOut",
+        "ReviewsRefused",
+        "ReviewsRetried",
         "SecondsToVerdict",
         "ShardsKept",
         "ShardsRepeated",
@@ -46,7 +52,12 @@ EMITTED = {
 }
 DIMENSION = {
     "Pixelgate": [("service", {"pixelgate"})],
-    "AWS/Lambda": [("FunctionName", {"${CompareFunction}", "${SweepFunction}"})],
+    "AWS/Lambda": [
+        (
+            "FunctionName",
+            {f"${{{name}Function}}" for name in ("Compare", "Notify", "Review", "Sweep")},
+        )
+    ],
     "AWS/SQS": [("QueueName", {"${FailedEvents.QueueName}"})],
 }
 

@@ -8,6 +8,8 @@
     project   known/<digest>                       there is a build of that commit, tree …
     project   comparison/<head>/<base>             a comparison
     project   waits/<digest>/<head>                finds who waits for a build, commit, tree …
+    project   review/<build>/<id>                  one review of a build
+    project   decided/<digest>/<build>             what people decided in a pull request
 
 No id holds a "/", and none is longer than 255 bytes, so a sort key is unambiguous and within its
 1,024 bytes. An item that is unfinished or unsettled carries the attribute `unfinished`, which puts
@@ -19,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pixelgate.adapters.dynamodb_builds import DynamoBuilds
 from pixelgate.adapters.dynamodb_items import (
     comparison_id,
     comparison_key,
@@ -28,6 +29,7 @@ from pixelgate.adapters.dynamodb_items import (
     from_item,
     to_item,
 )
+from pixelgate.adapters.dynamodb_reviews import DynamoReviews
 from pixelgate.adapters.dynamodb_table import KEPT_SECONDS, Refused
 from pixelgate.baseline import Choice
 from pixelgate.errors import AlreadyFinished, ErrorCode, HeldByOther, LeaseLost, StillWaiting
@@ -49,7 +51,7 @@ FREE = (
 OWNED = "#state = :processing AND execution = :execution"
 
 
-class DynamoLedger(DynamoBuilds):
+class DynamoLedger(DynamoReviews):
     """The ledger in one table."""
 
     def claim(
@@ -230,13 +232,17 @@ class DynamoLedger(DynamoBuilds):
             return
 
     def settle(self, record: ComparisonRecord) -> None:
-        """Takes a finished item out of the index, unless a new claim has begun."""
+        """Takes a finished item out of the index, unless there is something newer to tell."""
         try:
             self._update(
                 comparison_key(record.id),
                 "REMOVE unfinished",
-                "#state <> :processing AND execution = :execution",
-                {":processing": State.PROCESSING, ":execution": record.execution},
+                "#state <> :processing AND execution = :execution AND updated = :updated",
+                {
+                    ":processing": State.PROCESSING,
+                    ":execution": record.execution,
+                    ":updated": record.updated,
+                },
                 names={"#state": "state"},
             )
         except Refused:

@@ -32,9 +32,9 @@ class FolderObjects:
         except FileNotFoundError as error:
             raise NotFound(key) from error
 
-    def read_tagged(self, key: str) -> tuple[bytes, str]:
+    def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
         """The file's bytes and their hash."""
-        body = self.read(key)
+        body = self.read(key, limit)
         return body, hashlib.sha256(body).hexdigest()
 
     def write(self, key: str, body: bytes, content_type: str) -> None:

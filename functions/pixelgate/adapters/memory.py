@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,7 @@ from pixelgate.errors import (
     HeldByOther,
     LeaseLost,
     NotFound,
+    NotTold,
     StillWaiting,
     TooLarge,
     WriteConflict,
@@ -30,8 +31,10 @@ from pixelgate.record import (
     Failure,
     Lookup,
     Result,
+    Review,
     State,
 )
+from pixelgate.review import Decision, ReviewRecord
 
 
 class MemoryObjects:
@@ -45,17 +48,17 @@ class MemoryObjects:
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes."""
-        body = self.read_tagged(key)[0]
-        if limit is not None and len(body) > limit:
-            raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
-        return body
+        return self.read_tagged(key, limit)[0]
 
-    def read_tagged(self, key: str) -> tuple[bytes, str]:
+    def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
         """The object's bytes and its version."""
         with self._lock:
             if key not in self.objects:
                 raise NotFound(key)
-            return self.objects[key], str(self._versions[key])
+            body = self.objects[key]
+            if limit is not None and len(body) > limit:
+                raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
+            return body, str(self._versions[key])
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Writes the object."""
@@ -91,6 +94,21 @@ class MemoryObjects:
         self._versions[key] = self._versions.get(key, 0) + 1
 
 
+class MemoryEvents:
+    """Keeps the events that were emitted; fails as often as a test says."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.emitted: list[tuple[str, dict[str, Any]]] = []
+        self.failures = failures
+
+    def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Keeps one event."""
+        if self.failures:
+            self.failures -= 1
+            raise NotTold("the bus is down")
+        self.emitted.append((kind, dict(detail)))
+
+
 class MemoryLedger:
     """The ledger in two dictionaries under one lock."""
 
@@ -98,6 +116,9 @@ class MemoryLedger:
         self.builds: dict[BuildId, BuildRecord] = {}
         self.rejected: dict[BuildId, str] = {}
         self.comparisons: dict[ComparisonId, ComparisonRecord] = {}
+        self.revisions: dict[BuildId, int] = {}
+        self.history: dict[tuple[BuildId, str], ReviewRecord] = {}
+        self.decided: dict[tuple[str, str], dict[BuildId, tuple[int, Decision]]] = {}
         self.waits: dict[tuple[str, str], set[ComparisonId]] = {}
         self._lock = threading.Lock()
 
@@ -165,6 +186,45 @@ class MemoryLedger:
             if stored.baseline is None:
                 self.builds[build] = replace(stored, baseline=baseline)
             return stored.baseline or baseline
+
+    def set_review(self, build: BuildId, review: Review | None, revision: int) -> None:
+        """Says what people said of a build."""
+        with self._lock:
+            if build in self.builds and revision > self.revisions.get(build, -1):
+                self.revisions[build] = revision
+                self.builds[build] = replace(self.builds[build], review=review)
+
+    def add_review(self, review: ReviewRecord) -> ReviewRecord:
+        """Adds to the history of a build."""
+        with self._lock:
+            return self.history.setdefault((review.build, review.id), review)
+
+    def reviews(self, build: BuildId) -> list[ReviewRecord]:
+        """The history of a build, the oldest first."""
+        with self._lock:
+            found = [r for r in self.history.values() if r.build == build]
+        return sorted(found, key=lambda r: (r.at, r.id))
+
+    def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
+        """Says what people decided on a build of a pull request."""
+        with self._lock:
+            known = self.decided.setdefault((decision.build.project, pull_request), {})
+            if decision.build not in known or revision > known[decision.build][0]:
+                known[decision.build] = revision, decision
+
+    def decisions(self, project: str, pull_request: str) -> list[Decision]:
+        """What people decided in a pull request, the latest first."""
+        with self._lock:
+            found = [d for _, d in self.decided.get((project, pull_request), {}).values()]
+        return sorted(found, key=lambda d: (d.at, d.build), reverse=True)
+
+    def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
+        """Notes that there is something new to tell."""
+        with self._lock:
+            stored = self.comparisons.get(record.id)
+            if stored is None or stored.execution != record.execution or not stored.finished:
+                raise LeaseLost(f"{record.id}: {record.execution} is no longer the latest")
+            return self._store(replace(stored, updated=now, settled=False))
 
     def claim(
         self,
@@ -300,7 +360,11 @@ class MemoryLedger:
         """Notes that status.json tells of the final state."""
         with self._lock:
             stored = self.comparisons.get(record.id)
-            if stored and stored.execution == record.execution and stored.finished:
+            told = stored and (stored.execution, stored.updated) == (
+                record.execution,
+                record.updated,
+            )
+            if stored and told and stored.finished:
                 self._store(replace(stored, settled=True))
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:

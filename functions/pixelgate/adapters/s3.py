@@ -36,9 +36,9 @@ class S3Objects:
         """The object's bytes; the SDK checks S3's checksum on the way."""
         return self._read(key, limit)[0]
 
-    def read_tagged(self, key: str) -> tuple[bytes, str]:
+    def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
         """The object's bytes and its ETag."""
-        return self._read(key, None)
+        return self._read(key, limit)
 
     def _read(self, key: str, limit: int | None) -> tuple[bytes, str]:
         """The SDK repeats a request that fails, but not a body that breaks off."""

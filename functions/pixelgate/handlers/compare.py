@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
-from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.parser import ValidationError, parse
-from aws_lambda_powertools.utilities.parser.exceptions import InvalidModelTypeError
-from aws_lambda_powertools.utilities.parser.models import S3Model, S3RecordModel
+from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from pixelgate import keys
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
+from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import logger, metrics, stage, tracer
 from pixelgate.keys import BuildId, Upload, check_id
 from pixelgate.pipeline.receive import Collecting, receive
@@ -33,9 +31,6 @@ from pixelgate.pipeline.run import (
 from pixelgate.pipeline.service import Service
 from pixelgate.wiring import aws_service
 
-# On some garbage Powertools' validators stumble before they can say what is wrong with it.
-_NOT_THE_MODEL = (ValidationError, InvalidModelTypeError)
-
 
 class Resume(BaseModel):
     """The sweeper's event, and that of a base which has come: look at this build once more."""
@@ -46,13 +41,6 @@ class Resume(BaseModel):
 
 class _ResumeEvent(BaseModel):
     resume: Resume
-
-
-@dataclass(frozen=True)
-class Ignored:
-    """An event, or a record of one, that is none of our business."""
-
-    why: str
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -95,18 +83,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def uploads_of(event: object) -> list[Upload | Ignored]:
     """The manifests that an event tells of; what makes no sense is ignored in words."""
-    if not isinstance(event, Mapping):
-        return [Ignored("not an event: no JSON object")]
-    if event.get("Event") == "s3:TestEvent":
-        return [Ignored("S3 tests the notification")]
-    if "resume" in event:
+    if isinstance(event, Mapping) and "resume" in event:
         return [_resumed(event)]
-    try:
-        records = parse(event=dict(event), model=S3Model).Records
-    except _NOT_THE_MODEL as error:
-        # No retry makes another event of it.
-        return [Ignored(f"not an S3 event: {error}")]
-    return [_created(record) for record in records]
+    return [
+        _created(found.key) if isinstance(found, Created) else found
+        for found in created_objects(event)
+    ]
 
 
 def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
@@ -139,10 +121,7 @@ def _wake(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     logger.info("its base has come; started", extra=said)
 
 
-def _created(record: S3RecordModel) -> Upload | Ignored:
-    key = unquote_plus(record.s3.object.key) if record.s3.object else ""
-    if "ObjectCreated" not in record.eventName:
-        return Ignored(f"{record.eventName} of {key}")
+def _created(key: str) -> Upload | Ignored:
     upload = keys.upload_of(key)
     if upload is None:
         return Ignored(f"{key} is no build's manifest")
@@ -158,7 +137,7 @@ def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
     try:
         resume = parse(event=dict(event), model=_ResumeEvent).resume
         build = BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
-    except (*_NOT_THE_MODEL, BadManifest) as error:
+    except (*NOT_THE_MODEL, BadManifest) as error:
         return Ignored(f"not an event of ours: {error}")
     return Upload(build, resumed=True)
 

@@ -18,7 +18,7 @@ from pixelgate.keys import BuildId, ComparisonId, Upload
 from pixelgate.pipeline import shards
 from pixelgate.pipeline.run import Gone, Outcome, compare_build, reject
 from pixelgate.pipeline.service import Service
-from pixelgate.pipeline.status import announce, status_of
+from pixelgate.pipeline.telling import say
 
 
 @dataclass(frozen=True)
@@ -88,5 +88,5 @@ def _collect(build: BuildId, repeated: bool, service: Service) -> Collecting:
             now,
             now + service.limits.shard_patience,
         )
-        announce(service.objects, build, status_of(claim))
+        say(claim, service)
     return Collecting(progress, repeated)

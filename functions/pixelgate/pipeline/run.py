@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pixelgate import keys
@@ -21,17 +22,20 @@ from pixelgate.errors import (
     Incurable,
     LeaseLost,
     NotFound,
+    NotTold,
     StillWaiting,
 )
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import intake
 from pixelgate.pipeline.arrival import BucketImages, check_arrival
 from pixelgate.pipeline.baselines import Missing, find_baseline, wait_of
+from pixelgate.pipeline.carry import prepare_review
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import Plan, assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service
-from pixelgate.pipeline.status import announce, iso, status_of, status_of_rejected
+from pixelgate.pipeline.status import iso
+from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
 from pixelgate.pipeline.waiting import OVER, wake_heads
 from pixelgate.record import Baseline, ComparisonRecord, Failure, Result, State
 
@@ -197,7 +201,7 @@ class _Delivery:
         """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling."""
         service = self.service
         try:
-            announce(service.objects, claim.head, status_of(claim))
+            say(claim, service)
             return work(Lease(service, claim, self.time_left))
         except LeaseLost:
             return Superseded(claim.id)
@@ -247,7 +251,7 @@ class _Delivery:
         if record is None:
             return Gone()  # its time to live ended between the two reads
         if record.state is State.WAITING_FOR_BASE:
-            announce(service.objects, record.head, status_of(record))
+            say(record, service)
         return Waiting(record)
 
     def _arrive(self, plan: Plan, base_is_complete: bool, lease: Lease) -> dict[str, ImageFault]:
@@ -303,19 +307,19 @@ class _Delivery:
                 warnings=manifest.warnings,
                 choice=baseline.choice,
             )
+            prepare_review(comparison, self.accepted, service, lease.check)
             return _write_result(comparison, service)
 
 
-def tell(record: ComparisonRecord, records: Records) -> None:
-    """Brings a final state into status.json and notes that it is told."""
-    announce(records.objects, record.head, status_of(record))
-    records.ledger.settle(record)
-
-
 def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> ComparisonRecord:
-    """Records a failure for good. Raises LeaseLost."""
+    """Records a failure for good. Raises LeaseLost.
+
+    Should its event not go out, the sweeper tells of it: raising here would only make Lambda
+    deliver once more what has failed for good.
+    """
     record = records.ledger.fail(claim, failure, records.clock())
-    tell(record, records)
+    with suppress(NotTold):
+        tell(record, records)
     return record
 
 
@@ -323,7 +327,7 @@ def reject(build: BuildId, message: str, service: Service) -> Rejected:
     """Says of a build that its upload is wrong."""
     now = service.clock()
     service.ledger.reject(build, message, now)
-    announce(service.objects, build, status_of_rejected(build, message, now))
+    say_rejected(build, message, now, service)
     return Rejected(message)
 
 
@@ -336,9 +340,8 @@ def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outc
     record = service.ledger.comparison(comparison)
     if record is None:
         return Gone()  # its time to live ended between the two reads
-    announce(service.objects, record.head, {**status_of(record), "claimed": iso(seen)})
-    if not record.settled:
-        service.ledger.settle(record)
+    again = repeat if record.settled else tell
+    again(record, service, claimed=iso(seen))
     return Duplicate(record)
 
 

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from pixelgate.errors import OutOfTime
 from pixelgate.keys import BuildId
-from pixelgate.ports import DifferPool, Ledger, Objects, Renderer, Stages
+from pixelgate.ports import DifferPool, Ledger, Objects, PatientEvents, Renderer, Stages
 from pixelgate.record import ComparisonRecord
 
 
 def _untraced(name: str) -> AbstractContextManager[None]:
     return nullcontext()
+
+
+class _Nobody:
+    """Listens to no event."""
+
+    def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Nobody hears it."""
+
+    try_to_emit = emit
+
+
+NOBODY = _Nobody()
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,7 @@ class Records:
     Attributes:
         objects: the bucket.
         ledger: the table.
+        events: is told of every change of state.
         limits: times and counts.
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
         clock: seconds since 1970.
@@ -57,6 +71,7 @@ class Records:
 
     objects: Objects
     ledger: Ledger
+    events: PatientEvents = NOBODY
     limits: Limits = Limits()
     baseline_branches: tuple[str, ...] = ("main", "master")
     clock: Callable[[], float] = time.time

@@ -22,8 +22,8 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def status_of(record: ComparisonRecord) -> dict[str, Any]:
-    """What status.json says of a comparison."""
+def status_of(record: ComparisonRecord, review: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What status.json says of a comparison, and of its review if there is anything to say."""
     error = None
     if record.error_code:
         error = {"code": record.error_code, "message": record.error_message}
@@ -40,6 +40,7 @@ def status_of(record: ComparisonRecord) -> dict[str, Any]:
         "baseline": record.choice.as_json() if record.choice else None,
         "comparison": record.comparison_key,
         "report": record.report_key,
+        "review": dict(review) if review else None,
         "error": error,
         "execution": record.execution,
         "claim": record.claims,
@@ -66,6 +67,7 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
         "baseline": None,
         "comparison": None,
         "report": None,
+        "review": None,
         "error": {"code": ErrorCode.BAD_MANIFEST, "message": message},
         "execution": None,
         "claim": 0,
@@ -102,12 +104,33 @@ def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> boo
     raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
 
 
+def amend(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
+    """Says something new of the review in whatever status there is; returns whether it wrote."""
+    key = keys.status(build)
+    for _ in range(_TRIES):
+        try:
+            stored, tag = objects.read_tagged(key)
+        except NotFound:
+            return False
+        present = json.loads(stored)
+        if _revision(present) >= review["revision"]:
+            return False
+        body = json.dumps({**present, "review": dict(review)}, indent=2, ensure_ascii=False)
+        try:
+            objects.replace(key, body.encode(), "application/json", tag)
+        except WriteConflict:
+            continue
+        return True
+    raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
+
+
 def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
     """Whether a status may replace the present one.
 
-    Of one comparison the later claim wins, and of one claim the final state. What is said of a
-    refused manifest stays until a claim that began after it: the result of an older upload must
-    not pass for an answer to the newer one. A missing base gives way to a real one.
+    Of one comparison the later claim wins, of one claim the final state, of one state the later
+    review. What is said of a refused manifest stays until a claim that began after it: the result
+    of an older upload must not pass for an answer to the newer one. A missing base gives way to a
+    real one.
     """
     if present is None:
         return True
@@ -127,10 +150,16 @@ def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return (one["base"], one["provisional"]) == (other["base"], other["provisional"])
 
 
-def _rank(status: Mapping[str, Any]) -> tuple[str, int, int]:
+def _rank(status: Mapping[str, Any]) -> tuple[str, int, int, int]:
     """Claims are counted from one again when a record has outlived its time and is created anew.
 
-    One claim goes from PROCESSING to WAITING_FOR_BASE or to a final state.
+    One claim goes from PROCESSING to WAITING_FOR_BASE or to a final state, and that from one
+    revision of its review to the next.
     """
     stage = {State.PROCESSING: 0, State.WAITING_FOR_BASE: 1}.get(status["state"], 2)
-    return status["created"], status["claim"], stage
+    return status["created"], status["claim"], stage, _revision(status)
+
+
+def _revision(status: Mapping[str, Any]) -> int:
+    review = status.get("review")
+    return review["revision"] if review else 0

@@ -1,0 +1,75 @@
+"""Tells pull requests of changes of state, as EventBridge brings them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import ValidationError, parse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from pixelgate.errors import BadManifest, NoticeRefused
+from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.keys import BuildId, check_id
+from pixelgate.pipeline.notify import Notified, notify
+from pixelgate.wiring import Notifier, aws_notifier
+
+_MARGIN = 10.0  # seconds that are kept for the answer
+
+
+class _Detail(BaseModel):
+    project: str
+    build: str
+
+
+class _Event(BaseModel):
+    detail: _Detail
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Brings one pull request up to date.
+
+    Raises:
+        NotTold: a later delivery may succeed. Nothing else waits for it.
+    """
+    try:
+        detail = parse(event=event, model=_Event).detail
+        build = BuildId(check_id(detail.project, "project"), check_id(detail.build, "build"))
+    except (ValidationError, BadManifest) as error:
+        _count("EventsIgnored")
+        logger.warning("event ignored", extra={"why": str(error)})
+        return {"ignored": str(error)}
+    made = notifier()
+    forge = made.connect(lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN)
+    try:
+        outcome = notify(build, made.records, forge, made.places)
+    except NoticeRefused as error:
+        _count("NoticesRefused")
+        logger.error("notice refused for good", extra={"build": str(build), "why": str(error)})
+        return {"build": str(build), "refused": str(error)}
+    except Exception:
+        _count("NoticesRetried")
+        raise
+    if isinstance(outcome, Notified):
+        _count("NoticesSent", int(bool(outcome.done)))
+        answer: dict[str, Any] = {"build": str(build), "done": list(outcome.done)}
+    else:
+        _count("NoticesSent", 0)
+        answer = {"build": str(build), "skipped": outcome.why}
+    logger.info("notified", extra=answer)
+    return answer
+
+
+@cache
+def notifier() -> Notifier:
+    """Made at the first event and kept by the execution environment."""
+    return aws_notifier()
+
+
+def _count(name: str, number: int = 1) -> None:
+    metrics.add_metric(name, MetricUnit.Count, number)

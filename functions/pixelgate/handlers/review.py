@@ -1,0 +1,111 @@
+"""Carries out the reviews that people write into the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from pixelgate import keys
+from pixelgate.errors import BadManifest
+from pixelgate.handlers.s3_events import Created, Ignored, created_objects
+from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.keys import check_id
+from pixelgate.pipeline.review import CarriedOut, Gone, Outcome, Refused, Written, carry_out
+from pixelgate.pipeline.service import Records
+from pixelgate.pipeline.status import iso
+from pixelgate.wiring import aws_records
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Carries out every review that the event names.
+
+    Raises:
+        Exception: one of them wants another delivery; the others are done by then.
+    """
+    answers = []
+    failures = []
+    for found in reviews_of(event):
+        if isinstance(found, Ignored):
+            _count("EventsIgnored")
+            logger.warning("event ignored", extra={"why": found.why})
+            answers.append({"ignored": found.why})
+            continue
+        try:
+            outcome = carry_out(found, records())
+        except Exception as error:
+            _count("ReviewsRetried")
+            logger.warning(
+                "to be delivered again", extra={"build": str(found.build), "error": repr(error)}
+            )
+            failures.append(error)
+            continue
+        answers.append(_report(found, outcome))
+    if failures:
+        raise failures[0]
+    return {"reviews": answers}
+
+
+def reviews_of(event: object) -> Iterator[Written | Ignored]:
+    """The reviews that an event tells of; what makes no sense is ignored in words."""
+    for found in created_objects(event):
+        yield _written(found) if isinstance(found, Created) else found
+
+
+@cache
+def records() -> Records:
+    """Made at the first event and kept by the execution environment."""
+    return aws_records()
+
+
+def _written(created: Created) -> Written | Ignored:
+    named = keys.review_of(created.key)
+    if named is None:
+        return Ignored(f"{created.key} is no review")
+    build, review_id = named
+    try:
+        check_id(build.project, "project")
+        check_id(build.build, "build")
+        check_id(review_id, "review")
+    except BadManifest as error:
+        return Ignored(f"{created.key} cannot be a review: {error}")
+    record = created.record
+    return Written(
+        build,
+        review_id,
+        by=record.userIdentity.principalId,
+        at=iso(record.eventTime.timestamp()),
+        tag=record.s3.object.eTag if record.s3.object else None,
+    )
+
+
+def _report(written: Written, outcome: Outcome) -> dict[str, Any]:
+    answer = {"build": str(written.build), "review": written.id, **_answer(outcome)}
+    # Words may hold names of images, which have no place in a log at INFO.
+    logger.info("review handled", extra={"outcome": {**answer, "why": None}, "by": written.by})
+    if isinstance(outcome, Refused):
+        logger.warning("review refused", extra={"review": written.id, "why": outcome.why})
+    return answer
+
+
+def _answer(outcome: Outcome) -> dict[str, Any]:
+    match outcome:
+        case CarriedOut(review=review, state=state):
+            _count("ReviewsCarriedOut")
+            return {"action": review.action, "build_is": state}
+        case Refused(why=why):
+            _count("ReviewsRefused")
+            return {"refused": True, "why": why}
+        case Gone():
+            _count("EventsIgnored")
+            return {"ignored": "the review is gone"}
+
+
+def _count(name: str) -> None:
+    metrics.add_metric(name, MetricUnit.Count, 1)

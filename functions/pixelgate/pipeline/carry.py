@@ -1,0 +1,152 @@
+"""Says what there is to review in a comparison, and what of it is approved already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pixelgate import keys
+from pixelgate.comparison import Comparison, Measured, Status
+from pixelgate.eligibility import approved_by_rule
+from pixelgate.errors import ImageFault
+from pixelgate.keys import ComparisonId
+from pixelgate.manifest import BuildManifest
+from pixelgate.pipeline.arrival import BucketImages
+from pixelgate.pipeline.ballots import standing
+from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.intake import Accepted
+from pixelgate.pipeline.plan import Pair
+from pixelgate.pipeline.service import Service
+from pixelgate.policy import Policy
+from pixelgate.record import BuildRecord, Review, State
+from pixelgate.review import Change, Granted, ReviewState, Subject
+
+
+def prepare_review(
+    comparison: Comparison, accepted: Accepted, service: Service, check: Callable[[], None]
+) -> None:
+    """Writes what there is to review beside the result, where nobody looks before publication.
+
+    Args:
+        comparison: what is about to be published.
+        accepted: its head build.
+        service: the ports.
+        check: called between any two pairs; raises to stop early.
+    """
+    subject = Subject.of(comparison)
+    if subject.changes:
+        granted = _by_rule(accepted.record, service.baseline_branches)
+        granted = granted or _carried_over(subject, accepted, service, check)
+        subject = replace(subject, granted=granted)
+    key = keys.result(comparison.id, comparison.execution, "review.json")
+    body = json.dumps(subject.as_json(), ensure_ascii=False).encode()
+    service.objects.write(key, body, "application/json")
+
+
+def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> Granted | None:
+    if not (build.trusted and approved_by_rule(build, patterns)):
+        return None
+    return Granted(f"approved by rule: {build.branch} is a baseline branch")
+
+
+def _carried_over(
+    subject: Subject, accepted: Accepted, service: Service, check: Callable[[], None]
+) -> Granted | None:
+    """The approval of an earlier build of the pull request, if the changes are the same."""
+    seed = _seed(accepted.record, service)
+    if seed is None:
+        return None
+    build, approved, by = seed
+    if not _same_outline(subject.changes, approved.changes):
+        return None
+    if not _same_pictures(subject.changes, approved.changes, accepted.manifest, service, check):
+        return None
+    why = f"carried over from build {build}, where the same changes were approved"
+    return Granted(why, by, build)
+
+
+def _seed(head: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+    """The earlier build of the same pull request that people decided last, if they approved it.
+
+    People only: what was itself carried over approves nothing, so that small differences cannot
+    add up from build to build.
+
+    Returns:
+        The build, what was approved of it, and by whom.
+    """
+    if head.pull_request is None:
+        return None
+    for decision in service.ledger.decisions(head.id.project, head.pull_request):
+        build = service.ledger.build(decision.build)
+        if decision.review is None or build is None or build.created >= head.created:
+            continue
+        if build.trusted != head.trusted:
+            continue
+        return _approved(build, service) if decision.review is Review.APPROVED else None
+    return None
+
+
+def _approved(build: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+    """What people approved of a build. The ledger follows the reviews; they themselves count."""
+    if build.baseline is None:
+        return None
+    record = service.ledger.comparison(
+        ComparisonId(build.id.project, build.id.build, build.baseline.build)
+    )
+    if record is None or record.state is not State.SUCCEEDED:
+        return None
+    now = standing(record, service.objects)
+    if now.subject is None or now.counted is None or not now.counted.human:
+        return None
+    if now.counted.state is not ReviewState.APPROVED:
+        return None
+    return build.id.build, now.subject, now.counted.by
+
+
+def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:
+    """Whether the same snapshots have the same statuses, as far as names and hashes tell."""
+    if mine.keys() != theirs.keys():
+        return False
+    for name, change in mine.items():
+        approved = theirs[name]
+        if change.status != approved.status:
+            return False
+        # Nobody can compare what could not be read.
+        unseen = change.status == Status.ERRORED
+        if unseen and (change.head, change.base) != (approved.head, approved.base):
+            return False
+    return True
+
+
+def _same_pictures(
+    mine: Mapping[str, Change],
+    theirs: Mapping[str, Change],
+    manifest: BuildManifest,
+    service: Service,
+    check: Callable[[], None],
+) -> bool:
+    """Whether each head image passes when it is compared with the approved one."""
+    pairs: dict[Pair, Policy] = {}
+    wanted: list[tuple[Pair, Policy]] = []
+    for name, change in mine.items():
+        approved = theirs[name].head
+        if change.head is None or approved is None or change.head == approved:
+            continue
+        policy = manifest.policy_for(name)
+        pair = Pair(approved, change.head, policy.fingerprint(service.engine_label))
+        pairs.setdefault(pair, policy)
+        wanted.append((pair, policy))
+    measured = diff_pairs(
+        pairs,
+        images=BucketImages(service.objects, manifest.id.project),
+        store=DiffStore(service.objects, manifest.id.project),
+        pool=service.pool,
+        tally=Tally(),
+        check=check,
+    )
+    return all(_passes(measured[pair], policy) for pair, policy in wanted)
+
+
+def _passes(result: Measured | ImageFault, policy: Policy) -> bool:
+    return isinstance(result, Measured) and result.diff.passes(policy)

@@ -1,0 +1,81 @@
+"""Events arrive as they were emitted, or the emitter says that they did not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from pixelgate.adapters.eventbridge import EventBridgeEvents
+from pixelgate.adapters.memory import MemoryEvents
+from pixelgate.errors import NotTold
+from pixelgate.ports import Events
+from support.aws import REGION
+
+DETAIL = {"schema_version": 1, "project": "Büro", "review": None, "counts": {"total": 2}}
+Received = Callable[[], list[tuple[str, dict[str, Any]]]]
+
+
+@pytest.fixture(params=["memory", "eventbridge"])
+def bus(request: pytest.FixtureRequest) -> Iterator[tuple[Events, Received]]:
+    """An emitter, and what a listener has heard."""
+    if request.param == "memory":
+        memory = MemoryEvents()
+        yield memory, lambda: memory.emitted
+        return
+    with mock_aws():
+        events, sqs = boto3.client("events", REGION), boto3.client("sqs", REGION)
+        queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+        arn = f"arn:aws:sqs:{REGION}:123456789012:heard"
+        events.put_rule(Name="all", EventPattern=json.dumps({"source": ["pixelgate"]}))
+        events.put_targets(Rule="all", Targets=[{"Id": "queue", "Arn": arn}])
+
+        def received() -> list[tuple[str, dict[str, Any]]]:
+            answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+            heard = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+            return [(event["detail-type"], event["detail"]) for event in heard]
+
+        yield EventBridgeEvents(lambda: events), received
+
+
+def test_event_arrives_as_it_was_emitted(bus: tuple[Events, Received]) -> None:
+    emitter, received = bus
+    emitter.emit("Comparison State Change", DETAIL)
+    assert received() == [("Comparison State Change", DETAIL)]
+
+
+def test_event_that_a_bus_takes_and_drops_was_not_told() -> None:
+    client = boto3.client("events", REGION, aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        stub.add_response(
+            "put_events",
+            {
+                "FailedEntryCount": 1,
+                "Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}],
+            },
+        )
+        with pytest.raises(NotTold, match="EventBridge: ThrottlingException: slow down"):
+            EventBridgeEvents(lambda: client).emit("Comparison State Change", DETAIL)
+
+
+def test_event_that_is_refused_was_not_told() -> None:
+    client = boto3.client("events", REGION, aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        stub.add_client_error("put_events", "InternalException")
+        with pytest.raises(NotTold, match="InternalException"):
+            EventBridgeEvents(lambda: client).emit("Comparison State Change", DETAIL)
+
+
+def test_bus_that_does_not_answer_was_not_told() -> None:
+    class Silent:
+        def put_events(self, **request: Any) -> None:
+            raise EndpointConnectionError(endpoint_url="events")
+
+    with pytest.raises(NotTold, match="EventBridge: Could not connect"):
+        EventBridgeEvents(Silent).emit("Comparison State Change", DETAIL)  # type: ignore[arg-type]

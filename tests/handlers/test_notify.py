@@ -1,0 +1,163 @@
+"""The notify function: an event of EventBridge becomes a commit status and a comment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from handlers.conftest import Account, Context, event
+from handlers.test_compare import WEB, metrics_in, png
+from pixelgate.errors import NotTold, TryLater, UsageError
+from pixelgate.wiring import aws_notifier, repositories
+from support.github import REPOSITORY, TOKEN, FakeGitHub, github
+
+CHANGED = "state-change.json"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGitHub]:
+    with github() as running:
+        yield running
+
+
+@pytest.fixture
+def notify(account: Account, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    secret = boto3.client("secretsmanager").create_secret(Name="github", SecretString=TOKEN)
+    monkeypatch.setenv("PIXELGATE_GITHUB_TOKEN_SECRET", secret["ARN"])
+    monkeypatch.setenv("PIXELGATE_GITHUB_REPOSITORIES", f"web={REPOSITORY}")
+    monkeypatch.setenv("PIXELGATE_GITHUB_API", fake.url)
+    monkeypatch.setenv("PIXELGATE_REPORT_URL", "https://reports.example/{key}")
+    from pixelgate.handlers import notify
+
+    notify.notifier.cache_clear()
+    return notify
+
+
+@pytest.fixture
+def uploaded(account: Account) -> Account:
+    """A pull request's build in which an image cannot be read: a person has to look."""
+    account.upload(WEB, {"a.png": png(1), "b.png": b"garbage"}, pull_request=12, commit="c0ffee")
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    return account
+
+
+def test_event_becomes_status_and_comment(
+    notify: ModuleType,
+    uploaded: Account,
+    fake: FakeGitHub,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    capsys.readouterr()
+    answer = notify.handler(event(CHANGED), Context())
+    assert answer == {
+        "build": "web/4f2a9c1d",
+        "done": ["commit status failure", "comment created"],
+    }
+    assert metrics_in(capsys.readouterr().out)["NoticesSent"] == 1
+    found = fake.latest("c0ffee", "pixelgate/web")
+    assert found is not None
+    assert found["state"] == "failure"
+    assert found["description"] == "1 left to review: 1 added, 1 errored"
+    assert found["target_url"].startswith("https://reports.example/comparisons/web/4f2a9c1d/")
+    [body] = fake.bodies(12)
+    assert "- `b.png`" in body
+    assert notify.handler(event(CHANGED), Context())["done"] == []
+
+
+def test_what_github_refuses_is_counted_and_not_tried_again(
+    notify: ModuleType,
+    uploaded: Account,
+    fake: FakeGitHub,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = uploaded.status(WEB)
+    fake.answers.append((404, {}, {"message": "Not Found"}))
+    capsys.readouterr()
+    answer = notify.handler(event(CHANGED), Context())
+    assert answer["refused"].endswith("404 Not Found")
+    output = capsys.readouterr().out
+    assert metrics_in(output)["NoticesRefused"] == 1
+    assert TOKEN not in output
+    assert uploaded.status(WEB) == before
+
+
+def test_what_may_succeed_later_is_raised(
+    notify: ModuleType,
+    uploaded: Account,
+    fake: FakeGitHub,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake.answers.append((429, {"Retry-After": "120"}, {"message": "slow down"}))
+    capsys.readouterr()
+    with pytest.raises(TryLater):
+        notify.handler(event(CHANGED), Context(seconds_left=60))
+    assert metrics_in(capsys.readouterr().out)["NoticesRetried"] == 1
+    fake.answers.append((503, {"Retry-After": "0"}, {"message": "unavailable"}))
+    assert "comment created" in notify.handler(event(CHANGED), Context())["done"]
+
+
+def test_bad_gateways_for_ever_are_raised(
+    notify: ModuleType, uploaded: Account, fake: FakeGitHub
+) -> None:
+    fake.answers.extend([(502, {"Retry-After": "0"}, None)] * 5)
+    with pytest.raises(NotTold):
+        notify.handler(event(CHANGED), Context())
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {},
+        {"detail": {}},
+        {"detail": {"project": "web"}},
+        {"detail": {"project": "a/b", "build": "b1"}},
+        {"detail": {"project": "web", "build": 5}},
+    ],
+)
+def test_other_events_are_ignored(
+    notify: ModuleType, fake: FakeGitHub, garbage: dict[str, Any]
+) -> None:
+    assert "ignored" in notify.handler(garbage, Context())
+    assert fake.requests == []
+
+
+def test_projects_without_a_repository_are_skipped(
+    notify: ModuleType, account: Account, fake: FakeGitHub
+) -> None:
+    other = event(CHANGED)
+    other["detail"]["project"] = "docs"
+    answer = notify.handler(other, Context())
+    assert answer["skipped"] == "no repository is configured for project docs"
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("acme/shop", {"*": "acme/shop"}),
+        ("shop=acme/shop, web=acme/web.site", {"shop": "acme/shop", "web": "acme/web.site"}),
+        ("shop=acme/shop,acme/all", {"shop": "acme/shop", "*": "acme/all"}),
+    ],
+)
+def test_repositories_are_read(named: str, found: dict[str, str]) -> None:
+    assert repositories(named) == found
+
+
+@pytest.mark.parametrize("named", ["", " , ", "acme", "shop=acme", "https://github.com/acme/shop"])
+def test_what_names_no_repository_is_said(named: str) -> None:
+    with pytest.raises(UsageError, match="no repository"):
+        repositories(named)
+
+
+def test_notifier_says_what_it_lacks(account: Account) -> None:
+    with pytest.raises(UsageError, match="PIXELGATE_GITHUB_REPOSITORIES names no repository"):
+        aws_notifier({"PIXELGATE_BUCKET": "b", "PIXELGATE_TABLE": "t"})
+
+
+def test_the_event_file_tells_of_a_review(account: Account) -> None:
+    assert json.loads(json.dumps(event(CHANGED)))["detail"]["review"]["revision"] == 2

@@ -1,0 +1,290 @@
+"""Approvals that nobody writes again: the same changes in the same pull request, and by rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pixelgate.comparison import Diff
+from pixelgate.errors import OutOfTime
+from pixelgate.keys import BuildId
+from pixelgate.pipeline import carry
+from pixelgate.pipeline.diffing import diff_pairs
+from pixelgate.pipeline.run import compare_build
+from pixelgate.policy import Policy
+from pixelgate.record import BuildRecord, Review
+from support.reviews import Reviewed
+from support.world import PROJECT, sha
+
+BASE = {"a.png": b"a", "b.png": b"b", "gone.png": b"g", "same.png": b"s"}
+# a and b changed, gone was removed, new was added.
+HEAD = {"a.png": b"a2", "b.png": b"b2", "new.png": b"n", "same.png": b"s"}
+REASON = "carried over from build b1, where the same changes were approved"
+
+
+@pytest.fixture
+def reviewed() -> Reviewed:
+    made = Reviewed()
+    made.build("b0", BASE, branch="main")
+    build(made, "b1")
+    return made
+
+
+def build(reviewed: Reviewed, name: str, /, pull_request: Any = 5, **images: bytes) -> None:
+    """A build of the pull request: HEAD, with other bytes for a, b or new."""
+    changed = {**HEAD, **{f"{image}.png": body for image, body in images.items()}}
+    reviewed.build(name, changed, base_build="b0", pull_request=pull_request)
+
+
+def close(reviewed: Reviewed, *pairs: tuple[bytes, bytes]) -> None:
+    """Makes these pairs of images pass when they are compared, in either order."""
+    real = reviewed.world.differs.diff
+    alike = {frozenset(pair) for pair in pairs}
+
+    def diff(base: bytes, head: bytes, policy: Policy, wanted: Any = None) -> Diff:
+        if frozenset((base, head)) in alike:
+            reviewed.world.differs.calls.append((base, head))
+            return Diff(0, 0, 10, (10, 1), (10, 1))
+        return real(base, head, policy)
+
+    reviewed.world.differs.diff = diff  # type: ignore[method-assign]
+
+
+def test_the_same_images_are_approved_once(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve", reason="meant")
+    diffed = len(reviewed.world.differs.calls)
+    build(reviewed, "b2")
+    said = reviewed.said("b2")
+    assert (said["state"], said["left"], said["approved"]) == ("approved", 0, 4)
+    assert (said["by"], said["reasons"]) == (["AWS:ada"], [REASON])
+    assert said["carried_from"] == "b1"
+    assert reviewed.record("b2") == "approved"
+    assert reviewed.world.status("b2")["verdict"] == "needs_review"
+    assert len(reviewed.world.differs.calls) == diffed
+    assert reviewed.heard("b2")[-1] == ("Comparison", "SUCCEEDED", "approved")
+
+
+def test_an_image_within_policy_of_the_approved_one_is_the_same(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    close(reviewed, (b"a2", b"a2'"), (b"n", b"n'"))
+    build(reviewed, "b2", a=b"a2'", new=b"n'")
+    assert reviewed.state("b2") == "approved"
+    assert {(b"a2", b"a2'"), (b"n", b"n'")} <= set(reviewed.world.differs.calls)
+
+
+def test_an_image_outside_policy_is_for_a_person(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    build(reviewed, "b2", a=b"a3")
+    said = reviewed.said("b2")
+    assert (said["state"], said["left"], said["carried_from"]) == ("needed", 4, None)
+    assert reviewed.record("b2") is None
+
+
+def test_drift_does_not_chain(reviewed: Reviewed) -> None:
+    """Each build is close to the one before; the third is far from what a person saw."""
+    reviewed.review("b1", action="approve")
+    close(reviewed, (b"a2", b"a2'"), (b"a2'", b"a2''"))
+    build(reviewed, "b2", a=b"a2'")
+    assert reviewed.said("b2")["carried_from"] == "b1"
+    build(reviewed, "b3", a=b"a2''")
+    assert (reviewed.state("b3"), reviewed.record("b3")) == ("needed", None)
+
+
+def test_later_builds_go_back_to_what_a_person_approved(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    build(reviewed, "b2")
+    build(reviewed, "b3")
+    assert reviewed.said("b3")["carried_from"] == "b1"
+    assert [d.build.build for d in reviewed.world.ledger.decisions(PROJECT, "5")] == ["b1"]
+
+
+def test_a_person_who_approves_a_carried_over_build_is_followed_from_there(
+    reviewed: Reviewed,
+) -> None:
+    reviewed.review("b1", action="approve")
+    close(reviewed, (b"a2", b"a2'"), (b"a2'", b"a2''"))
+    build(reviewed, "b2", a=b"a2'")
+    reviewed.review("b2", action="approve", by="AWS:bob")
+    build(reviewed, "b3", a=b"a2''")
+    said = reviewed.said("b3")
+    assert (said["state"], said["carried_from"]) == ("approved", "b2")
+    assert "AWS:bob" in said["by"]
+
+
+def test_a_part_of_a_carried_over_build_is_not_all_of_it(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    close(reviewed, (b"a2", b"a2'"), (b"a2'", b"a2''"))
+    build(reviewed, "b2", a=b"a2'")
+    reviewed.review("b2", action="approve", names=["b.png"])
+    build(reviewed, "b3", a=b"a2''")
+    assert reviewed.state("b3") == "needed"
+    build(reviewed, "b4", a=b"a2'")
+    assert reviewed.said("b4")["carried_from"] == "b1"
+
+
+@pytest.mark.parametrize(
+    ("images", "why"),
+    [
+        pytest.param({**HEAD, "more.png": b"m"}, "one more", id="one change more"),
+        pytest.param({**HEAD, "a.png": b"a"}, "one less", id="one change less"),
+        pytest.param({**HEAD, "gone.png": b"g2"}, "changed", id="changed, no longer removed"),
+    ],
+)
+def test_other_changes_are_for_a_person(
+    reviewed: Reviewed, images: dict[str, bytes], why: str
+) -> None:
+    reviewed.review("b1", action="approve")
+    reviewed.build("b2", images, base_build="b0", pull_request=5)
+    assert reviewed.state("b2") == "needed", why
+
+
+def test_unreadable_image_is_the_same_only_byte_for_byte(reviewed: Reviewed) -> None:
+    build(reviewed, "b2", new=b"garbage")
+    reviewed.review("b2", action="approve")
+    build(reviewed, "b3", new=b"garbage")
+    assert reviewed.said("b3")["carried_from"] == "b2"
+    build(reviewed, "b4", new=b"garbage, another")
+    assert reviewed.state("b4") == "needed"
+
+
+@pytest.mark.parametrize("pull_request", [6, None, "55"])
+def test_other_pull_requests_are_others(reviewed: Reviewed, pull_request: Any) -> None:
+    reviewed.review("b1", action="approve")
+    reviewed.build("b2", HEAD, base_build="b0", pull_request=pull_request)
+    assert reviewed.state("b2") == "needed"
+
+
+def test_nothing_is_carried_over_from_what_was_not_approved(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve", names=["a.png"])
+    build(reviewed, "b2")
+    assert reviewed.state("b2") == "needed"
+    reviewed.review("b1", action="reject", names=["b.png"])
+    build(reviewed, "b3")
+    assert reviewed.state("b3") == "needed"
+
+
+def test_a_later_rejection_ends_it(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    build(reviewed, "b2")
+    reviewed.review("b2", action="reject", names=["a.png"], by="AWS:bob")
+    build(reviewed, "b3")
+    assert reviewed.state("b3") == "needed"
+
+
+def test_an_approval_that_is_taken_back_is_carried_no_further(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    reviewed.review("b1", action="reject")
+    build(reviewed, "b2")
+    assert reviewed.state("b2") == "needed"
+
+
+def test_only_earlier_builds_are_followed(reviewed: Reviewed) -> None:
+    """b1 was uploaded first but is compared last, after a person has approved b2."""
+    world = reviewed.world
+    world.clock.sleep(60)
+    early = world.upload("b2", HEAD, base_build="b0", pull_request=5, branch="topic")
+    world.ledger.register(
+        BuildRecord(
+            BuildId(PROJECT, "b2"),
+            "commit-of-b2",
+            sha(world.objects.read("uploads/shop/b2/manifest.json")),
+            created=world.clock.now,
+            branch="topic",
+            pull_request="5",
+        )
+    )
+    build(reviewed, "b3")
+    reviewed.review("b3", action="approve")
+    world.compare(early)
+    assert reviewed.state("b2") == "needed"
+
+
+def test_forks_and_our_own_builds_approve_nothing_for_each_other(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    build(reviewed, "fork.b2")
+    assert reviewed.state("fork.b2") == "needed"
+    reviewed.review("fork.b2", action="approve")
+    build(reviewed, "fork.b3")
+    assert reviewed.said("fork.b3")["carried_from"] == "fork.b2"
+    build(reviewed, "b4")
+    assert reviewed.said("b4")["carried_from"] == "b1"
+
+
+def test_what_the_reviews_say_counts_and_not_the_index(reviewed: Reviewed) -> None:
+    """A worker died between the two: the pull request's index is behind."""
+    reviewed.review("b1", action="approve")
+    [said] = reviewed.world.ledger.decisions(PROJECT, "5")
+    reviewed.review("b1", action="reject")
+    reviewed.world.ledger.decided[(PROJECT, "5")][said.build] = (99, said)
+    assert said.review is Review.APPROVED
+    build(reviewed, "b2")
+    assert reviewed.state("b2") == "needed"
+
+
+def test_worker_that_runs_out_of_time_comparing_with_the_approved_gives_the_lease_back(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviewed.review("b1", action="approve")
+    reviewed.world.clock.sleep(60)
+    images = {**HEAD, "a.png": b"a2'"}
+    upload = reviewed.world.upload("b2", images, base_build="b0", pull_request=5, branch="topic")
+    left = [900.0]
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        left[0] = 1.0
+        return diff_pairs(*args, **kwargs)
+
+    monkeypatch.setattr(carry, "diff_pairs", late)
+    with pytest.raises(OutOfTime):
+        compare_build(upload, reviewed.service(), lambda: left[0])
+    assert reviewed.world.record("b2", "b0").lease_until == 0
+    monkeypatch.undo()
+    close(reviewed, (b"a2", b"a2'"))
+    reviewed.world.compare(upload)
+    assert reviewed.state("b2") == "approved"
+
+
+# --- by rule --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "approved"),
+    [
+        ("b2", {"branch": "main"}, True),
+        ("b2", {"branch": "master"}, True),
+        ("b2", {"branch": "topic"}, False),
+        ("b2", {"branch": "main-2"}, False),
+        pytest.param("fork.b2", {"branch": "main"}, False, id="a fork's main"),
+        pytest.param("b2", {"branch": "main", "pull_request": 7}, False, id="a pull request's"),
+    ],
+)
+def test_builds_on_baseline_branches_are_approved_by_rule(
+    reviewed: Reviewed, name: str, fields: dict[str, Any], approved: bool
+) -> None:
+    reviewed.build(name, HEAD, base_build="b0", **fields)
+    said = reviewed.said(name)
+    if approved:
+        reasons = [f"approved by rule: {fields['branch']} is a baseline branch"]
+        assert (said["state"], said["left"], said["by"]) == ("approved", 0, [])
+        assert (said["reasons"], reviewed.record(name)) == (reasons, "approved")
+    else:
+        assert (said["state"], reviewed.record(name)) == ("needed", None)
+
+
+def test_baseline_branches_are_patterns(reviewed: Reviewed) -> None:
+    reviewed.world.clock.sleep(60)
+    upload = reviewed.world.upload("b2", HEAD, base_build="b0", branch="release/1.2")
+    reviewed.world.compare(upload, baseline_branches=("trunk", "release/*"))
+    assert reviewed.state("b2") == "approved"
+
+
+def test_a_person_rejects_what_the_rule_approved(reviewed: Reviewed) -> None:
+    reviewed.build("b2", HEAD, base_build="b0", branch="main")
+    reviewed.review("b2", action="reject", names=["a.png"])
+    assert (reviewed.state("b2"), reviewed.record("b2")) == ("rejected", "rejected")
+
+
+def test_rule_seeds_no_carry_over(reviewed: Reviewed) -> None:
+    reviewed.build("b2", HEAD, base_build="b0", branch="main")
+    assert reviewed.world.ledger.decisions(PROJECT, "5") == []

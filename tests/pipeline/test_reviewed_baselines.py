@@ -1,0 +1,91 @@
+"""What people decide is what later builds are compared with, and who waits is heard of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.reviews import Reviewed
+
+BASE = {"a.png": b"a"}
+HEAD = {"a.png": b"a2"}
+
+
+@pytest.fixture
+def reviewed() -> Reviewed:
+    """A baseline, and a pull request's build on top of it that changes a picture."""
+    made = Reviewed()
+    made.build("b0", BASE, branch="main", commit="c0")
+    made.build("b1", HEAD, commit="c1", base_commit="c0", pull_request=5)
+    return made
+
+
+def next_build(reviewed: Reviewed, name: str = "b2") -> dict[str, Any]:
+    """A build on top of the pull request's commit."""
+    reviewed.build(name, HEAD, commit="c2", base_commit="c1", ancestors=["c0"], pull_request=6)
+    return reviewed.world.status(name)
+
+
+def test_unreviewed_build_is_passed_over(reviewed: Reviewed) -> None:
+    status = next_build(reviewed)
+    assert (status["base"], status["baseline"]["kind"]) == ("b0", "ancestor")
+    assert "nobody has approved it" in status["baseline_reason"]
+
+
+def test_approved_build_is_a_baseline(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    status = next_build(reviewed)
+    assert (status["base"], status["baseline"]["kind"]) == ("b1", "exact")
+    assert status["review"]["state"] == "not_needed"
+
+
+def test_build_that_is_approved_in_part_is_none(reviewed: Reviewed) -> None:
+    reviewed.build("b1+", {**HEAD, "b.png": b"b"}, commit="c1", base_commit="c0", pull_request=5)
+    reviewed.review("b1+", action="approve", names=["b.png"])
+    assert next_build(reviewed)["base"] == "b0"
+
+
+def test_rejected_build_is_none_also_on_a_baseline_branch(reviewed: Reviewed) -> None:
+    reviewed.build("b1-main", HEAD, commit="c1", branch="main", base_commit="c0")
+    assert reviewed.record("b1-main") == "approved"
+    reviewed.review("b1-main", action="reject")
+    status = next_build(reviewed)
+    assert status["base"] == "b0"
+    passed_over = {p["build"]: p["why"] for p in status["baseline"]["passed_over"]}
+    assert passed_over["b1-main"] == "it was rejected"
+
+
+def test_carried_over_approval_makes_a_baseline_too(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    reviewed.build("b1-again", HEAD, commit="c1-again", base_commit="c0", pull_request=5)
+    assert reviewed.said("b1-again")["carried_from"] == "b1"
+    reviewed.build("b2", HEAD, commit="c2", base_commit="c1-again", pull_request=6)
+    assert reviewed.world.status("b2")["base"] == "b1-again"
+
+
+def test_fork_is_none_even_when_it_is_approved(reviewed: Reviewed) -> None:
+    reviewed.build("fork.b1", HEAD, commit="c1", base_commit="c0", pull_request=5)
+    reviewed.review("fork.b1", action="approve")
+    assert reviewed.record("fork.b1") == "approved"
+    assert next_build(reviewed)["base"] == "b0"
+
+
+def test_build_that_waits_is_heard_of_and_can_be_reviewed_when_it_is_compared(
+    reviewed: Reviewed,
+) -> None:
+    reviewed.build("b3", HEAD, commit="c9", base_commit="c8", pull_request=7)
+    assert reviewed.heard("b3") == [
+        ("Comparison", "PROCESSING", None),
+        ("Comparison", "WAITING_FOR_BASE", None),
+    ]
+    reviewed.review("b3", action="approve")
+    waiting = reviewed.world.status("b3")
+    assert waiting["state"] == "WAITING_FOR_BASE"
+    assert "has no result yet" in waiting["review"]["refused"][0]["why"]
+    reviewed.build("b8", BASE, branch="main", commit="c8")
+    reviewed.world.deliver_resumed()
+    assert reviewed.world.status("b3")["base"] == "b8"
+    assert (reviewed.state("b3"), reviewed.record("b3")) == ("needed", None)
+    reviewed.review("b3", action="approve")
+    assert reviewed.record("b3") == "approved"

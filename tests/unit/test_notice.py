@@ -1,0 +1,260 @@
+"""What a pull request is told, and which comment it is told in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pixelgate.notice import (
+    Comment,
+    CommitStatus,
+    Marker,
+    Plan,
+    comment,
+    commit_status,
+    plan_comments,
+)
+
+CONTEXT = "pixelgate/shop"
+URL = "https://example.com/report"
+NOTHING = dict.fromkeys(
+    ("total", "changed", "added", "removed", "renamed", "unchanged", "skipped", "errored"), 0
+)
+
+
+def review(state: str = "needed", left: int = 2, **fields: Any) -> dict[str, Any]:
+    names = [f"{n}.png" for n in range(left)]
+    said = {"state": state, "left": left, "names": names[:100], "by": [], "reasons": []}
+    return said | fields
+
+
+def status(state: str = "SUCCEEDED", **fields: Any) -> dict[str, Any]:
+    said = {
+        "project": "shop",
+        "build": "b1",
+        "state": state,
+        "verdict": "needs_review" if state == "SUCCEEDED" else None,
+        "counts": {**NOTHING, "total": 48, "changed": 1, "added": 1, "unchanged": 46},
+        "base": "b0",
+        "baseline_reason": "the manifest names this build as base_build",
+        "report": "comparisons/shop/b1/b0/e1/index.html",
+        "error": None,
+        "created": "2026-01-02T03:04:05.000+00:00",
+        "updated": "2026-01-02T03:05:05.000+00:00",
+        "review": review() if state == "SUCCEEDED" else None,
+    }
+    return said | fields
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "description"),
+    [
+        (status("WAITING_FOR_BASE"), "pending", "waiting for the base build"),
+        (status("PROCESSING"), "pending", "comparing"),
+        (status(), "failure", "2 left to review: 1 changed, 1 added"),
+        (status(review=review("rejected", 0)), "failure", "rejected: 1 changed, 1 added"),
+        (status(review=review("approved", 0)), "success", "approved: 1 changed, 1 added"),
+        (
+            status(
+                verdict="passed",
+                counts={**NOTHING, "total": 48, "unchanged": 48},
+                review=review("not_needed", 0),
+            ),
+            "success",
+            "no changes in 48 snapshots",
+        ),
+        (
+            status(verdict="passed", review=None, counts={**NOTHING, "total": 3, "added": 3}),
+            "success",
+            "3 added",
+        ),
+        (
+            status("FAILED", error={"code": "TIMEOUT", "message": "the worker stopped"}),
+            "error",
+            "TIMEOUT: the worker stopped",
+        ),
+    ],
+)
+def test_commit_status(said: dict[str, Any], state: str, description: str) -> None:
+    assert commit_status(said, URL) == CommitStatus(state, description, URL)
+
+
+def test_long_description_is_cut_to_what_github_takes() -> None:
+    said = status("FAILED", error={"code": "INTERNAL", "message": "x" * 500})
+    description = commit_status(said, None).description
+    assert (len(description), description[-2:]) == (140, "x…")
+
+
+def test_comment_on_a_build_that_needs_review() -> None:
+    assert comment(status(), CONTEXT, URL) == (
+        '<!-- pixelgate: {"context": "pixelgate/shop", "build": "b1", '
+        '"created": "2026-01-02T03:04:05.000+00:00", "state": "needed"} -->\n'
+        "### pixelgate/shop: review needed\n"
+        "\n"
+        "| changed | added | unchanged |\n"
+        "| ---: | ---: | ---: |\n"
+        "| 1 | 1 | 46 |\n"
+        "\n"
+        "Left to review, 2:\n"
+        "\n"
+        "- `0.png`\n"
+        "- `1.png`\n"
+        "\n"
+        "[Look at the report](https://example.com/report) of build `b1`.\n"
+        "\n"
+        "<sub>Compared with `b0`: the manifest names this build as base\\_build.</sub>\n"
+    )
+
+
+def test_comment_on_an_approved_build_says_who_and_why() -> None:
+    said = comment(
+        status(review=review("approved", 0, by=["AWS:ada"], reasons=["the new header"])),
+        *(CONTEXT, None),
+    )
+    assert "### pixelgate/shop: approved\n" in said
+    assert "> the new header\n\nBy `AWS:ada`.\n" in said
+    assert "Look at the report" not in said
+
+
+def test_comment_on_a_failure_says_what_to_do() -> None:
+    error = {"code": "BASE_MISSING", "message": "base_commit c1 has no build"}
+    said = comment(status("FAILED", error=error, counts={}), CONTEXT, None)
+    assert "### pixelgate/shop: the comparison failed\n" in said
+    assert "`BASE_MISSING` base\\_commit c1 has no build\n" in said
+
+
+def test_twenty_names_are_shown_and_the_rest_counted() -> None:
+    said = comment(status(review=review(left=150)), CONTEXT, URL)
+    assert said.count("\n- `") == 20
+    assert "\n- and 130 more\n" in said
+
+
+def test_comment_of_the_largest_build_is_one_that_github_takes() -> None:
+    names = ["`" * 500 + "ü" * 262 for _ in range(100)]
+    said = comment(
+        status(
+            review=review(
+                "needed", 100_000, names=names, by=["x" * 255] * 20, reasons=["*" * 2_000] * 10
+            )
+        ),
+        *(CONTEXT, URL),
+    )
+    assert len(said) <= 65_536
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        pytest.param("@acme/everybody", "`@acme/everybody`", id="a mention"),
+        pytest.param("a`b", "`` a`b ``", id="a backtick"),
+        pytest.param("``", "``` `` ```", id="only backticks"),
+        pytest.param("x\n### Approved", "`x ### Approved`", id="a new line"),
+        pytest.param("-->", "`-->`", id="the end of a comment"),
+    ],
+)
+def test_names_are_shown_as_what_they_are(chosen: str, shown: str) -> None:
+    said = comment(status(review=review(left=1, names=[chosen])), CONTEXT, URL)
+    assert f"\n- {shown}\n" in said
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        ("@acme/everybody", "@\u200bacme/everybody"),
+        ("fixes #1", "fixes #\u200b1"),
+        ("see https://evil.example", "see https:\u200b//evil.example"),
+        ("[look](x)", "\\[look\\](x)"),
+        ("<img src=x>", "&lt;img src=x&gt;"),
+        ("a\nb", "a b"),
+        ("`code`", "\\`code\\`"),
+    ],
+)
+def test_reasons_are_words_and_no_mark_up(chosen: str, shown: str) -> None:
+    said = comment(status(review=review("rejected", 0, reasons=[chosen])), CONTEXT, None)
+    assert f"> {shown}\n" in said
+
+
+# --- which comment --------------------------------------------------------------------------------
+
+
+def test_marker_is_found_again_whatever_the_build_is_called() -> None:
+    for build in ("b1", 'a"b', "x --> y", "<b>", "日本", "}"):
+        marker = Marker(CONTEXT, build, "2026", "needed")
+        said = comment(status(build=build, created="2026"), CONTEXT, None)
+        assert Marker.of(said) == marker
+        assert said.split("\n")[0].count("-->") == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "a comment of a person",
+        "> <!-- pixelgate: {} -->",
+        "<!-- pixelgate: {} -->",
+        "<!-- pixelgate: {nonsense} -->",
+        '<!-- pixelgate: {"context": 1, "more": 2} -->',
+    ],
+)
+def test_comments_of_others_are_others(body: str) -> None:
+    assert Marker.of(body) is None
+
+
+def told(id: int, build: str = "b1", state: str = "needed", created: str = "2") -> Comment:  # noqa: A002
+    return Comment(id, f"{Marker(CONTEXT, build, created, state)}\nold words")
+
+
+OTHER = Comment(1, f"{Marker('pixelgate/web', 'b1', '2', 'needed')}\n")
+PERSON = Comment(2, "looks good")
+
+
+@pytest.mark.parametrize(
+    ("present", "state", "plan"),
+    [
+        pytest.param([], "needed", Plan(create=True), id="review is needed"),
+        pytest.param([], "rejected", Plan(create=True), id="rejected"),
+        pytest.param([], "FAILED", Plan(create=True), id="failed"),
+        pytest.param([], "not_needed", Plan(), id="nothing to say"),
+        pytest.param([], "approved", Plan(), id="approved by rule or carried over"),
+        pytest.param([OTHER, PERSON], "needed", Plan(create=True), id="others' comments"),
+        pytest.param([told(5)], "needed", Plan(edit=5), id="less is left"),
+        pytest.param([told(5)], "approved", Plan(edit=5), id="approved now"),
+        pytest.param(
+            [told(5, "b0", created="1")],
+            *("needed", Plan(create=True, delete=(5,))),
+            id="a later build needs review again",
+        ),
+        pytest.param(
+            [told(5, "b0", created="1")], "approved", Plan(edit=5), id="a later build does not"
+        ),
+        pytest.param(
+            [told(5, "b0", "approved", "1")],
+            *("needed", Plan(create=True, delete=(5,))),
+            id="new review is needed",
+        ),
+        pytest.param(
+            [told(5, state="approved")],
+            *("needed", Plan(create=True, delete=(5,))),
+            id="needed again",
+        ),
+        pytest.param([told(5, "b2", created="3")], "needed", Plan(), id="an event came late"),
+        pytest.param(
+            [told(5), told(6)], "needed", Plan(edit=6, delete=(5,)), id="two of one moment"
+        ),
+        pytest.param(
+            [told(4, "b0", created="1"), told(5, "b2", created="3")],
+            *("needed", Plan(delete=(4,))),
+            id="an older one was left behind",
+        ),
+    ],
+)
+def test_plan(present: list[Comment], state: str, plan: Plan) -> None:
+    wanted = f"{Marker(CONTEXT, 'b1', '2', state)}\nnew words"
+    assert plan_comments(present, wanted) == plan
+
+
+def test_the_same_words_are_not_written_twice() -> None:
+    wanted = comment(status(), CONTEXT, URL)
+    assert plan_comments([Comment(5, wanted.replace("\n", "\r\n").strip())], wanted) == Plan()
+    assert plan_comments([Comment(5, wanted)], wanted) == Plan()

@@ -1,0 +1,335 @@
+"""What a review may say, what it decides, and what is left for a person afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from pixelgate.comparison import Comparison
+from pixelgate.errors import ReviewRefused
+from pixelgate.record import Review
+from pixelgate.review import (
+    Action,
+    Applied,
+    Ballot,
+    Change,
+    Granted,
+    Refusal,
+    ReviewBody,
+    ReviewState,
+    Subject,
+    block,
+    block_without_subject,
+    parse,
+    select,
+    tally,
+)
+from support.comparisons import SNAPSHOTS, comparison
+
+APPROVE, REJECT = Action.APPROVE, Action.REJECT
+A = Change("changed", "1" * 64, "2" * 64, ("changed-1", "checkout"))
+B = Change("added", "3" * 64, None, (None, "checkout"))
+C = Change("removed", None, "4" * 64)
+SUBJECT = Subject("e1", {"a.png": A, "b.png": B, "c.png": C}, frozenset({"same.png"}))
+NOTHING = Subject("e1", {}, frozenset({"same.png"}))
+
+
+def body(**fields: Any) -> bytes:
+    return json.dumps({"schema_version": 1, "action": "approve", **fields}).encode()
+
+
+def review(n: int, action: Action = APPROVE, *, whole: bool = False, by: str = "ada") -> Applied:
+    return Applied(f"r{n}", action, by, f"2026-01-01T00:00:0{n}.000+00:00", f"why {n}", whole)
+
+
+def ballot(*reviews: tuple[Applied, tuple[str, ...]]) -> Ballot:
+    made = Ballot().of_execution("e1")
+    for one, names in reviews:
+        made = made.with_review(one, names)
+    return made
+
+
+# --- what a review may say ----------------------------------------------------------------------
+
+
+def test_smallest_review_speaks_of_everything() -> None:
+    said = parse(body())
+    assert said == ReviewBody(schema_version=1, action="approve")
+    assert said.whole
+
+
+def test_review_with_everything() -> None:
+    said = parse(
+        body(action="reject", execution="e1", names=["a"], globs=["b*"], groups=["g"], reason="no")
+    )
+    assert (said.action, said.execution, said.reason) == ("reject", "e1", "no")
+    assert (said.names, said.globs, said.groups) == (["a"], ["b*"], ["g"])
+    assert not said.whole
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (b"", "the review is not valid JSON"),
+        (b"[]", "the review must be a JSON object"),
+        (b'{"action":"approve","action":"reject"}', "the review has the key 'action' twice"),
+        (b'{"schema_version":1}', "action: Field required"),
+        (b'{"action":"approve"}', "schema_version: Field required"),
+        (body(schema_version=2), "schema_version: this pixelgate reads schema version 1, not 2"),
+        (body(action="accept"), r"action: must be 'approve' or 'reject' \(got 'accept'\)"),
+        (body(nmaes=["a"]), "nmaes: Extra inputs are not permitted"),
+        (body(names=[]), "names: an empty list selects nothing; leave it out for all"),
+        (body(globs=[]), "globs: an empty list selects nothing"),
+        (body(groups=[]), "groups: an empty list selects nothing"),
+        (body(names="a"), "names: Input should be a valid list"),
+        (body(names=[1]), r"names\[0\]: Input should be a valid string"),
+        (body(reason="x" * 2_001), "reason: String should have at most 2000 characters"),
+        (b'{"schema_version":1,"action":"approve","reason":"\\ud800"}', "is not valid Unicode"),
+    ],
+)
+def test_refused(written: bytes, message: str) -> None:
+    with pytest.raises(ReviewRefused, match=message):
+        parse(written)
+
+
+# --- what it selects ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "selected"),
+    [
+        ({}, set()),
+        ({"names": ["a.png"]}, {"a.png"}),
+        ({"names": ["same.png"]}, {"same.png"}),
+        ({"globs": ["*.png"]}, {"a.png", "b.png", "c.png"}),
+        ({"globs": ["a*", "c*"]}, {"a.png", "c.png"}),
+        ({"groups": ["changed-1"]}, {"a.png"}),
+        ({"groups": ["checkout"]}, {"a.png", "b.png"}),
+        ({"names": ["c.png"], "groups": ["changed-1"]}, {"a.png", "c.png"}),
+    ],
+)
+def test_selects(fields: dict[str, Any], selected: set[str]) -> None:
+    assert select(parse(body(**fields)), SUBJECT) == selected
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"names": ["a.png", "x.png"]}, "names: the build has no snapshot 'x.png'$"),
+        (
+            {"names": [f"x{n}" for n in range(7)]},
+            "no snapshot 'x0', 'x1', 'x2', 'x3', 'x4' and 2 more",
+        ),
+        ({"globs": ["x*"]}, r"globs: 'x\*' matches no snapshot that needs a review"),
+        ({"globs": ["same*"]}, r"'same\*' matches no snapshot that needs a review"),
+        ({"globs": ["[a].png"]}, r"'\[a\].png' matches no snapshot"),
+        ({"groups": ["changed-2"]}, "no snapshot that needs a review has group 'changed-2'"),
+    ],
+)
+def test_selects_nothing_by_mistake(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ReviewRefused, match=message):
+        select(parse(body(**fields)), SUBJECT)
+
+
+def test_a_manifest_s_group_adds_nothing_to_a_change_that_is_approved() -> None:
+    sly = Change("changed", "5" * 64, "6" * 64, ("changed-2", "changed-1"))
+    subject = Subject("e1", {"a.png": A, "sly.png": sly})
+    assert select(parse(body(groups=["changed-1"])), subject) == {"a.png"}
+
+
+# --- what there is to review ----------------------------------------------------------------------
+
+
+def test_what_needs_a_person_is_what_makes_the_verdict() -> None:
+    made = Subject.of(comparison())
+    assert {name: c.status for name, c in made.changes.items()} == {
+        "button/added.png": "added",
+        "button/changed a little.png": "changed",
+        "card/smaller.png": "changed",
+        "errored.png": "errored",
+        "gone.png": "removed",
+    }
+    assert made.changes.keys() | made.others == SNAPSHOTS.keys()
+    assert made.execution == "e1"
+
+
+def test_of_a_first_upload_only_what_cannot_be_read_needs_a_person() -> None:
+    first: Comparison = comparison(base="@none")
+    assert Subject.of(first).changes.keys() == {"errored.png"}
+
+
+def test_subject_is_read_as_it_was_written() -> None:
+    granted = Granted("carried over", ("ada",), "b0")
+    subject = Subject("e1", SUBJECT.changes, SUBJECT.others, granted)
+    assert Subject.from_json(json.loads(json.dumps(subject.as_json()))) == subject
+    assert Subject.from_json(json.loads(json.dumps(SUBJECT.as_json()))) == SUBJECT
+
+
+# --- what is decided ------------------------------------------------------------------------------
+
+
+def test_unreviewed_build_needs_everything() -> None:
+    assert block(SUBJECT, ballot()) == {
+        "state": "needed",
+        "left": 3,
+        "names": ["a.png", "b.png", "c.png"],
+        "approved": 0,
+        "rejected": 0,
+        "by": [],
+        "reasons": [],
+        "carried_from": None,
+        "refused": [],
+        "revision": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("reviews", "state", "left", "approved", "rejected"),
+    [
+        pytest.param([(review(1, whole=True), ())], "approved", [], 3, 0, id="all"),
+        pytest.param([(review(1, REJECT, whole=True), ())], "rejected", [], 0, 3, id="none"),
+        pytest.param([(review(1), ("a.png",))], "needed", ["b.png", "c.png"], 1, 0, id="a part"),
+        pytest.param(
+            [(review(1), ("a.png",)), (review(2), ("b.png", "c.png"))],
+            *("approved", [], 3, 0),
+            id="a part and the rest",
+        ),
+        pytest.param(
+            [(review(1), ("a.png",)), (review(2, REJECT), ("b.png",))],
+            *("rejected", ["c.png"], 1, 1),
+            id="one rejection rejects the build",
+        ),
+        pytest.param(
+            [(review(1, REJECT), ("a.png",)), (review(2, whole=True), ())],
+            *("approved", [], 3, 0),
+            id="a later approval of all takes a rejection back",
+        ),
+        pytest.param(
+            [(review(2, REJECT), ("a.png",)), (review(1, whole=True), ())],
+            *("rejected", [], 2, 1),
+            id="an earlier one does not",
+        ),
+        pytest.param(
+            [(review(1, REJECT, whole=True), ()), (review(2), ("a.png",))],
+            *("rejected", [], 1, 2),
+            id="all rejected but one",
+        ),
+        pytest.param(
+            [(review(1, whole=True), ()), (review(2, REJECT), ("same.png",))],
+            *("rejected", [], 3, 1),
+            id="what passed is rejected by name",
+        ),
+    ],
+)
+def test_decided(
+    reviews: list[tuple[Applied, tuple[str, ...]]],
+    state: str,
+    left: list[str],
+    approved: int,
+    rejected: int,
+) -> None:
+    counted = tally(SUBJECT, ballot(*reviews))
+    assert (counted.state, list(counted.left)) == (state, left)
+    assert (counted.approved, counted.rejected) == (approved, rejected)
+
+
+@pytest.mark.parametrize(
+    ("reviews", "state", "result"),
+    [
+        ([], ReviewState.NOT_NEEDED, None),
+        ([(review(1, whole=True), ())], ReviewState.APPROVED, Review.APPROVED),
+        ([(review(1, REJECT, whole=True), ())], ReviewState.REJECTED, Review.REJECTED),
+        ([(review(1, REJECT), ("same.png",))], ReviewState.REJECTED, Review.REJECTED),
+        ([(review(1), ("same.png",))], ReviewState.NOT_NEEDED, None),
+    ],
+)
+def test_build_in_which_nothing_changed(
+    reviews: list[tuple[Applied, tuple[str, ...]]], state: ReviewState, result: Review | None
+) -> None:
+    counted = tally(NOTHING, ballot(*reviews))
+    assert (counted.state, counted.result) == (state, result)
+
+
+def test_order_and_repetition_of_events_decide_nothing() -> None:
+    reviews: list[tuple[Applied, tuple[str, ...]]] = [
+        (review(1), ("a.png", "b.png")),
+        (review(2, REJECT, by="bob"), ("b.png",)),
+        (review(3, whole=True, by="eve"), ()),
+        (review(4, REJECT), ("c.png",)),
+    ]
+    results = set()
+    for order in itertools.permutations(reviews):
+        made = ballot(*order, *order)
+        counted = tally(SUBJECT, made)
+        results.add((counted, made.revision))
+    [(counted, revision)] = results
+    assert revision == 5
+    assert counted.state is ReviewState.REJECTED
+    assert (counted.approved, counted.rejected) == (2, 1)
+    assert (counted.by, counted.at) == (("eve", "ada"), "2026-01-01T00:00:04.000+00:00")
+
+
+def test_decisions_on_another_result_do_not_count() -> None:
+    made = ballot((review(1, whole=True), ())).of_execution("e2")
+    assert (made.reviews, made.decisions, made.revision) == ({}, {}, 3)
+    assert tally(SUBJECT, made).state is ReviewState.NEEDED
+
+
+def test_ballot_is_read_as_it_was_written() -> None:
+    made = ballot((review(1), ("a.png",)), (review(2, REJECT, whole=True), ()))
+    made = made.with_refusal(Refusal("r3", "bob", "2026-01-01", "no"))
+    assert Ballot.from_json(json.loads(json.dumps(made.as_json()))) == made
+
+
+def test_the_latest_twenty_refusals_are_told() -> None:
+    made = Ballot()
+    for n in range(25):
+        made = made.with_refusal(Refusal(f"r{n:02}", "bob", f"2026-01-{n + 1:02}", "no"))
+    assert [r.id for r in made.refused] == [f"r{n:02}" for n in range(5, 25)]
+    assert made.with_refusal(Refusal("r00", "bob", "2026-01-01", "no")) == made
+    assert made.with_refusal(made.refused[3]) == made
+
+
+def test_a_hundred_names_are_told_and_all_are_counted() -> None:
+    subject = Subject("e1", {f"{n:03}.png": A for n in range(150)})
+    said = block(subject, ballot())
+    assert (said["left"], len(said["names"]), said["names"][-1]) == (150, 100, "099.png")
+
+
+def test_granted_approval_counts_until_a_person_says_otherwise() -> None:
+    granted = Subject("e1", SUBJECT.changes, granted=Granted("carried over", ("ada",), "b0"))
+    counted = tally(granted, ballot())
+    assert (counted.state, counted.approved, counted.by) == (ReviewState.APPROVED, 3, ("ada",))
+    assert not counted.human
+    said = block(granted, ballot())
+    assert (said["carried_from"], said["reasons"]) == ("b0", ["carried over"])
+    assert tally(granted, ballot((review(1, REJECT), ("a.png",)))).state is ReviewState.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("reviews", "human"),
+    [
+        ([(review(1, whole=True), ())], True),
+        ([(review(1), ("a.png", "b.png", "c.png"))], True),
+        pytest.param([(review(1), ("a.png",))], False, id="the rest was granted"),
+        ([(review(1, REJECT), ("a.png",))], True),
+        ([], False),
+    ],
+)
+def test_only_what_people_decided_in_full_is_theirs(
+    reviews: list[tuple[Applied, tuple[str, ...]]], human: bool
+) -> None:
+    granted = Subject("e1", SUBJECT.changes, granted=Granted("rule"))
+    assert tally(granted, ballot(*reviews)).human is human
+
+
+def test_build_without_a_result_tells_refusals_only() -> None:
+    assert block_without_subject(None, 0, Ballot()) is None
+    made = Ballot().with_refusal(Refusal("r1", "bob", "2026-01-01", "too early"))
+    said = block_without_subject(None, 0, made)
+    assert said is not None
+    assert (said["state"], said["left"], said["revision"]) == ("needed", 0, 1)
+    assert said["refused"] == [{"id": "r1", "by": "bob", "at": "2026-01-01", "why": "too early"}]

@@ -19,6 +19,8 @@ Every error this package raises on purpose, and what becomes of it:
   - TooLarge            an object is over a limit          -> the same; nothing was read
   - WriteConflict       a compare-and-set lost             -> read again and decide again
   - NotWanted           the run ended meanwhile            -> dropped; nobody waits for it
+  - BucketError         a client cannot use the bucket     -> exit code 2 and the message
+    - Refused           … for want of a permission         -> the same, unless there is another way
   - UsageError          the person at the command line     -> exit code 2 and the message
 
 Anything else that is raised (a network that is down, a bug) counts as Curable with code INTERNAL.
@@ -148,3 +150,11 @@ class NotWanted(PixelgateError):
 
 class UsageError(PixelgateError):
     """The command line asks for something that cannot be done."""
+
+
+class BucketError(PixelgateError):
+    """The bucket cannot be used; the message says why, and what to do about it."""
+
+
+class Refused(BucketError):
+    """These credentials may not do that."""

@@ -12,7 +12,8 @@ from pixelgate.adapters.dynamodb import DynamoLedger
 from pixelgate.adapters.folder import FolderObjects
 from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
 from pixelgate.adapters.s3 import S3Objects
-from pixelgate.ports import Ledger, Objects
+from pixelgate.adapters.s3_client import S3Store
+from pixelgate.ports import Ledger, Objects, Store
 from support import aws
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     client: S3Client = request.getfixturevalue("s3")
     name = aws.make_bucket(client)
     return S3Objects(client, name), lambda key: client.delete_object(Bucket=name, Key=key)
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "memory":
+        return MemoryObjects()
+    if request.param == "folder":
+        return FolderObjects(tmp_path)
+    client: S3Client = request.getfixturevalue("s3")
+    return S3Store(client, aws.make_bucket(client))
 
 
 @pytest.fixture

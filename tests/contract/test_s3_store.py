@@ -104,7 +104,7 @@ def test_refusals_in_words(
     assert type(caught.value) is kind
 
 
-NAMED = {"endpoint_url": "https://s3.example", "error": "timed out"}
+NAMED: Any = {"endpoint_url": "https://s3.example", "error": "timed out"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -165,7 +166,7 @@ def _commit(
                 "this repository has no commit yet; commit something, or pass --commit"
             )
         return here
-    commit = git.resolve(named) or named
+    commit = _resolved(said.commit, "commit", git) or git.resolve(named) or named
     if not said.commit and found.merged:
         commit = _unmerged(commit, found, git)
     if git.resolve(commit) is None:
@@ -179,6 +180,20 @@ def _commit(
             "the screenshots are of the former, pass --commit HEAD"
         )
     return commit
+
+
+def _resolved(named: str | None, flag: str, git: Git) -> str | None:
+    """What a person calls a commit as its whole hash. A hash may be of one that is not cloned."""
+    if named is None:
+        return None
+    commit = git.resolve(named)
+    if commit is None and not re.fullmatch("[0-9a-f]{7,64}", named):
+        variable = flag.upper().replace("-", "_")
+        raise UsageError(
+            f"--{flag} (or PIXELGATE_{variable}) is {named!r}, which is no commit here for git, "
+            "and no hash of one elsewhere"
+        )
+    return commit or named
 
 
 def _checkout_cure(found: Found) -> str:
@@ -231,7 +246,7 @@ def _base(where: Where, said: Said, found: Found, git: Git, notes: list[str]) ->
     and a build that waits for one which never comes would wait in vain.
     """
     if said.base_commit:
-        return git.resolve(said.base_commit) or said.base_commit
+        return _resolved(said.base_commit, "base-commit", git)
     if found.base_commit:
         return git.resolve(found.base_commit) or found.base_commit
     if where.base_build or where.base_branch is None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from pixelgate.comparison import Comparison, Diff
@@ -37,52 +36,6 @@ class Objects(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
-        ...
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a listing.
-
-    Attributes:
-        key: of the object.
-        size: in bytes.
-        modified: when it was written last, seconds since 1970.
-    """
-
-    key: str
-    size: int
-    modified: float
-
-
-class Store(Objects, Protocol):
-    """The bucket as a client sees it, who asks for much at once and may be allowed little.
-
-    Where the bucket cannot be used, every method raises BucketError, and Refused where that is for
-    want of a permission.
-    """
-
-    def entries(self, prefix: str) -> Iterator[Entry]:
-        """Every object whose key begins so, by key, however many pages that takes."""
-        ...
-
-    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
-        """Writes unless there is an object already; returns whether it wrote.
-
-        The receiver checks the digest; a body that was damaged on its way is not stored.
-        """
-        ...
-
-    def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
-        """As `read_tagged`, or None if the object still has this tag. Raises NotFound."""
-        ...
-
-    def check_write(self, key: str) -> None:
-        """Asks whether a put under this key would be allowed; nothing is written."""
-        ...
-
-    def caller(self) -> str:
-        """Who we are to the bucket's owner."""
         ...
 
 

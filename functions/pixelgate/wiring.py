@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from pixelgate.errors import UsageError
 from pixelgate.keys import BuildId
 from pixelgate.pipeline.service import Limits, Records, Service
-from pixelgate.ports import Stages, Store
+from pixelgate.ports import Stages
+from pixelgate.store import Store
 
 if TYPE_CHECKING:
     from pixelgate.engine.pool import SharedDiffers

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pixelgate import keys, wiring
-from pixelgate.adapters.memory import MemoryObjects
+from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.cli import app as cli
 from pixelgate.keys import BuildId
 from support import images
@@ -39,9 +39,9 @@ Cli = Callable[..., Done]
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
+def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     """The bucket that every command gets."""
-    made = MemoryObjects()
+    made = MemoryStore()
     monkeypatch.setattr(wiring, "open_store", lambda name: made)
     return made
 
@@ -69,7 +69,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 @pytest.fixture
 def run(
     repository: Repository,
-    bucket: MemoryObjects,
+    bucket: MemoryStore,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Cli:
@@ -86,13 +86,13 @@ def run(
     return run
 
 
-def manifest(bucket: MemoryObjects, key: str) -> dict[str, Any]:
+def manifest(bucket: MemoryStore, key: str) -> dict[str, Any]:
     """A manifest that was written."""
     fields: dict[str, Any] = json.loads(bucket.objects[key])
     return fields
 
 
-def tell(bucket: MemoryObjects, build: str, **fields: Any) -> None:
+def tell(bucket: MemoryStore, build: str, **fields: Any) -> None:
     """Writes a status as the pipeline would, and a comparison beside it."""
     comparison = f"comparisons/shop/{build}/b0/e1/comparison.json"
     report = f"comparisons/shop/{build}/b0/e1/index.html"

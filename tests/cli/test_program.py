@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pixelgate.adapters.memory import MemoryObjects
+from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.client.config import read_config
 from support.repository import Repository
 
@@ -152,7 +152,7 @@ def test_init_replaces_nothing_unasked(run: Cli, repository: Repository) -> None
     assert "project = " in path.read_text()
 
 
-def test_doctor_says_what_is_well(run: Cli, bucket: MemoryObjects) -> None:
+def test_doctor_says_what_is_well(run: Cli, bucket: MemoryStore) -> None:
     done = run("doctor")
     assert done.code == 0, done.err
     assert "credentials: this process" in done.err
@@ -160,7 +160,7 @@ def test_doctor_says_what_is_well(run: Cli, bucket: MemoryObjects) -> None:
     assert bucket.objects == {}
 
 
-def test_doctor_says_what_is_wrong(run: Cli, bucket: MemoryObjects) -> None:
+def test_doctor_says_what_is_wrong(run: Cli, bucket: MemoryStore) -> None:
     tell(bucket, "7")
     done = run("doctor", "--json", PIXELGATE_BUCKET="", PIXELGATE_ODIFF="/nowhere/odiff")
     assert done.code == 2

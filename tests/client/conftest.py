@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate.adapters.memory import MemoryObjects
+from pixelgate.adapters.memory_store import MemoryStore
 from support import images
 
 
 @pytest.fixture
-def store() -> MemoryObjects:
-    return MemoryObjects()
+def store() -> MemoryStore:
+    return MemoryStore()
 
 
 @pytest.fixture

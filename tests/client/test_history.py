@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from pixelgate import keys
-from pixelgate.adapters.memory import MemoryObjects
+from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.client.history import history, newest, of_snapshot
 from pixelgate.keys import BuildId
 
 
-def build(store: MemoryObjects, name: str, moment: float, branch: str, **status: Any) -> BuildId:
+def build(store: MemoryStore, name: str, moment: float, branch: str, **status: Any) -> BuildId:
     made = BuildId("shop", name)
     said = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "updated": f"2026-{name}"}
     store.write(keys.status(made), json.dumps({**said, **status}).encode(), "x")
@@ -21,7 +21,7 @@ def build(store: MemoryObjects, name: str, moment: float, branch: str, **status:
     return made
 
 
-def test_newest_first_by_status(store: MemoryObjects) -> None:
+def test_newest_first_by_status(store: MemoryStore) -> None:
     build(store, "1", 100, "main")
     build(store, "2", 300, "main")
     build(store, "3", 200, "feature")
@@ -30,7 +30,7 @@ def test_newest_first_by_status(store: MemoryObjects) -> None:
     assert [b.build for b in newest(store, "shop")] == ["2", "3", "1"]
 
 
-def test_a_branch_and_a_limit(store: MemoryObjects) -> None:
+def test_a_branch_and_a_limit(store: MemoryStore) -> None:
     for number in range(30):
         build(store, f"{number:02}", number, "main" if number % 3 == 0 else "feature")
     found = history(store, "shop", branch="main", limit=4)
@@ -38,7 +38,7 @@ def test_a_branch_and_a_limit(store: MemoryObjects) -> None:
     assert [past.id.build for past in history(store, "shop", limit=2)] == ["29", "28"]
 
 
-def test_a_build_as_json(store: MemoryObjects) -> None:
+def test_a_build_as_json(store: MemoryStore) -> None:
     build(store, "1", 100, "main", counts={"total": 3}, report="r")
     assert [past.as_json() for past in history(store, "shop")] == [
         {
@@ -57,14 +57,14 @@ def test_a_build_as_json(store: MemoryObjects) -> None:
     ]
 
 
-def test_a_refused_build_has_no_manifest(store: MemoryObjects) -> None:
+def test_a_refused_build_has_no_manifest(store: MemoryStore) -> None:
     made = build(store, "1", 100, "main", state="FAILED")
     del store.objects[keys.accepted_manifest(made)]
     (past,) = history(store, "shop")
     assert (past.commit, past.branch, past.as_json()["result"]) == (None, None, "failed")
 
 
-def test_a_status_that_knows_its_branch_is_enough(store: MemoryObjects) -> None:
+def test_a_status_that_knows_its_branch_is_enough(store: MemoryStore) -> None:
     made = build(store, "1", 100, "main")
     status = {"state": "SUCCEEDED", "branch": "feature", "commit": "c9"}
     store.write(keys.status(made), json.dumps(status).encode(), "x")
@@ -73,7 +73,7 @@ def test_a_status_that_knows_its_branch_is_enough(store: MemoryObjects) -> None:
     assert (past.commit, past.branch) == ("c9", "feature")
 
 
-def test_a_snapshot_through_the_builds(store: MemoryObjects) -> None:
+def test_a_snapshot_through_the_builds(store: MemoryStore) -> None:
     for name, moment, status in (("1", 100, "added"), ("2", 200, None), ("3", 300, "changed")):
         images = {"a.png": {"status": status}} if status else {}
         key = f"comparisons/shop/{name}.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pixelgate.adapters.memory import MemoryObjects
+from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.client.reviewing import (
     Decision,
     Selection,
@@ -59,7 +59,7 @@ def test_a_selection_of_nothing_is_misspelt(selection: Selection, words: str) ->
         selection.of(IMAGES)
 
 
-def test_a_review_object(store: MemoryObjects) -> None:
+def test_a_review_object(store: MemoryStore) -> None:
     decision = Decision("reject", Selection(("a.png",), ("b/*",), ("g",)), "e1", "the logo is gone")
     key = write_review(store, BUILD, decision, lambda: "an-id")
     assert key == "reviews/shop/9001-1/an-id.json"
@@ -74,12 +74,12 @@ def test_a_review_object(store: MemoryObjects) -> None:
     }
 
 
-def test_no_selector_is_everything(store: MemoryObjects) -> None:
+def test_no_selector_is_everything(store: MemoryStore) -> None:
     key = write_review(store, BUILD, Decision("approve", Selection(), None))
     assert json.loads(store.objects[key]) == {"schema_version": 1, "action": "approve"}
 
 
-def test_a_reason_has_its_limit(store: MemoryObjects) -> None:
+def test_a_reason_has_its_limit(store: MemoryStore) -> None:
     decision = Decision("approve", Selection(), None, "x" * 2_001)
     with pytest.raises(UsageError, match="--reason has 2,001 characters; up to 2,000"):
         write_review(store, BUILD, decision)

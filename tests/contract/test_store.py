@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from pixelgate.errors import NotFound, WriteConflict
-from pixelgate.ports import Store
+from pixelgate.store import Store
 
 TYPE = "image/png"
 

@@ -5,19 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from pixelgate.errors import (
-    BucketError,
-    FaultCode,
-    ImageFault,
-    NotFound,
-    Refused,
-    TooLarge,
-    WriteConflict,
-)
-from pixelgate.ports import Entry
+from pixelgate.errors import FaultCode, ImageFault, NotFound, TooLarge, WriteConflict
 
 IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"})
 # Pictures that we do not compare. They are listed all the same, so that none is lost in silence.
@@ -68,41 +59,6 @@ class FolderObjects:
     def exists(self, key: str) -> bool:
         """Whether the file is there."""
         return (self._root / key).is_file()
-
-    def entries(self, prefix: str) -> Iterator[Entry]:
-        """Every file whose key begins so."""
-        found = []
-        for where, _, names in os.walk(self._root / prefix.rpartition("/")[0]):
-            for name in names:
-                path = Path(where, name)
-                key = path.relative_to(self._root).as_posix()
-                if key.startswith(prefix):
-                    status = path.stat()
-                    found.append(Entry(key, status.st_size, status.st_mtime))
-        yield from sorted(found, key=lambda entry: entry.key.encode())
-
-    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
-        """Writes unless there is a file already; for one process only."""
-        if hashlib.sha256(body).digest() != sha256:
-            raise BucketError(f"{key} was damaged on its way")
-        if self.exists(key):
-            return False
-        self.write(key, body, content_type)
-        return True
-
-    def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
-        """The file's bytes and their hash, if that is another one."""
-        body, present = self.read_tagged(key)
-        return None if present == tag else (body, present)
-
-    def check_write(self, key: str) -> None:
-        """Asks the folder."""
-        if self._root.exists() and not os.access(self._root, os.W_OK):
-            raise Refused(f"{self._root} may not be written")
-
-    def caller(self) -> str:
-        """The user who runs this."""
-        return f"user {os.getuid()}"
 
 
 class FolderImages:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from pixelgate.errors import (
     AlreadyFinished,
-    BucketError,
     BuildConflict,
     HeldByOther,
     LeaseLost,
@@ -20,7 +17,6 @@ from pixelgate.errors import (
     WriteConflict,
 )
 from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.ports import Entry
 from pixelgate.record import Baseline, BuildRecord, ComparisonRecord, Failure, Result, State
 
 
@@ -30,7 +26,6 @@ class MemoryObjects:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str] = {}
-        self.written: dict[str, float] = {}
         self._versions: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -66,41 +61,8 @@ class MemoryObjects:
         with self._lock:
             return key in self.objects
 
-    def entries(self, prefix: str) -> Iterator[Entry]:
-        """Every object whose key begins so."""
-        with self._lock:
-            found = [
-                Entry(key, len(body), self.written[key])
-                for key, body in self.objects.items()
-                if key.startswith(prefix)
-            ]
-        yield from sorted(found, key=lambda entry: entry.key.encode())
-
-    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
-        """Writes unless there is an object already."""
-        if hashlib.sha256(body).digest() != sha256:
-            raise BucketError(f"{key} was damaged on its way")
-        with self._lock:
-            if key in self.objects:
-                return False
-            self._put(key, body, content_type)
-            return True
-
-    def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
-        """The object's bytes and its version, if that is another one."""
-        body, present = self.read_tagged(key)
-        return None if present == tag else (body, present)
-
-    def check_write(self, key: str) -> None:
-        """Everybody may write."""
-
-    def caller(self) -> str:
-        """Nobody in particular."""
-        return "this process"
-
     def _put(self, key: str, body: bytes, content_type: str) -> None:
         self.objects[key] = body
-        self.written[key] = time.time()
         self.content_types[key] = content_type
         self._versions[key] = self._versions.get(key, 0) + 1
 

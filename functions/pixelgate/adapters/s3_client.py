@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from pixelgate.adapters.s3 import S3Objects
 from pixelgate.adapters.s3_words import in_words
 from pixelgate.errors import NotFound
-from pixelgate.ports import Entry
+from pixelgate.store import Entry
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,7 +26,7 @@ _ALLOWED = frozenset({"NoSuchKey", "PreconditionFailed", "404", "412"})
 
 
 class S3Store:
-    """One bucket, as `pixelgate.ports.Store` has it. It may be used by several threads."""
+    """One bucket, as `pixelgate.store.Store` has it. It may be used by several threads."""
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pixelgate.ci.where import Said, Where
     from pixelgate.client.config import Config
     from pixelgate.keys import BuildId
-    from pixelgate.ports import Store
+    from pixelgate.store import Store
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pixelgate import keys
 from pixelgate.ci.where import Where
 from pixelgate.errors import NotFound, PixelgateError, Refused, UsageError
 from pixelgate.keys import BuildId
-from pixelgate.ports import Store
+from pixelgate.store import Store
 
 # No build has this id ("@" begins none), so what is asked about it can start nothing.
 _PROBE = "@doctor"

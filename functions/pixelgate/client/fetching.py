@@ -15,8 +15,8 @@ from urllib.parse import quote, unquote
 from pixelgate import keys
 from pixelgate.client.parallel import in_parallel
 from pixelgate.errors import BucketError, NotFound, UsageError
-from pixelgate.ports import Store
 from pixelgate.progress import SILENT, Progress
+from pixelgate.store import Store
 
 _THREADS = 16
 # A page links to its pictures by relative path: attributes, srcset, CSS and JSON alike.

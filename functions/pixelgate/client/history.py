@@ -14,8 +14,8 @@ from pixelgate.client.result import read_comparison
 from pixelgate.errors import NotFound
 from pixelgate.keys import BuildId
 from pixelgate.manifest import MAX_BYTES
-from pixelgate.ports import Store
 from pixelgate.progress import SILENT, Progress
+from pixelgate.store import Store
 
 _THREADS = 8
 _STATUS = "/status.json"

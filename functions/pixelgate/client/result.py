@@ -9,7 +9,7 @@ from typing import Any
 
 from pixelgate.client import outcome
 from pixelgate.errors import BucketError, NotFound
-from pixelgate.ports import Store
+from pixelgate.store import Store
 
 # In the order in which a reviewer wants to see them.
 STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unchanged")

@@ -16,7 +16,7 @@ from pixelgate import keys
 from pixelgate.client.outcome import review_of
 from pixelgate.errors import UsageError
 from pixelgate.keys import BuildId
-from pixelgate.ports import Store
+from pixelgate.store import Store
 
 APPROVE, REJECT = "approve", "reject"
 _MAX_REASON = 2_000

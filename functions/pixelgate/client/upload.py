@@ -13,8 +13,8 @@ from pixelgate.client.parallel import in_parallel
 from pixelgate.client.scan import Entry, Scan
 from pixelgate.errors import BucketError, NotFound, Refused, UsageError, WriteConflict
 from pixelgate.keys import BuildId
-from pixelgate.ports import Store
 from pixelgate.progress import SILENT, Progress
+from pixelgate.store import Store
 
 # Up to here a question for each image is faster than sixteen listings, and certainly cheaper.
 MAX_QUESTIONS = 200

@@ -11,8 +11,8 @@ from typing import Any
 from pixelgate import keys
 from pixelgate.errors import BucketError, NotFound, Refused
 from pixelgate.keys import BuildId
-from pixelgate.ports import Store
 from pixelgate.progress import SILENT, Progress
+from pixelgate.store import Store
 
 Status = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ import pytest
 
 from pixelgate import keys
 from pixelgate.adapters.memory_store import MemoryStore
-from pixelgate.errors import BucketError
+from pixelgate.errors import BucketError, Refused
 from pixelgate.keys import BuildId
 from support import images
 from support.repository import Repository
@@ -283,6 +283,20 @@ def test_a_forks_build_is_plain_and_says_so(run: Cli, bucket: MemoryStore, tmp_p
     assert "images" not in fields
     assert (fields["build"], fields["branch"]) == ("fork.9001-2", "octocat:main")
     assert list(bucket.objects)[-1].endswith("manifest.json")
+
+
+def test_a_role_that_may_only_upload_uploads(
+    run: Cli, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> Any:
+        raise Refused("AWS refuses to read")
+
+    for method in ("entries", "exists", "read", "read_tagged", "read_changed"):
+        monkeypatch.setattr(bucket, method, refuse)
+    assert run("upload", "shots", "--build", "7").code == 0
+    assert KEY in bucket.objects
+    done = run("upload", "shots", "--build", "8", "--wait")
+    assert (done.code, "AWS refuses to read" in done.err) == (2, True)
 
 
 def test_the_parts_of_a_build(run: Cli, bucket: MemoryStore) -> None:

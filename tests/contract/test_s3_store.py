@@ -155,6 +155,39 @@ def test_not_modified_is_no_change(store: S3Store, stub: Stubber) -> None:
     assert store.read_changed("a", '"e"') is None
 
 
+@pytest.mark.parametrize(
+    ("listed", "missing"),
+    [
+        pytest.param([], True, id="nothing begins so"),
+        pytest.param(["builds/shop/1/status.json2"], True, id="another one does"),
+        pytest.param(["builds/shop/1/status.json"], False, id="it is there"),
+        pytest.param(None, False, id="nor may we list"),
+    ],
+)
+def test_what_is_missing_is_told_from_what_is_forbidden(
+    store: S3Store, stub: Stubber, listed: list[str] | None, missing: bool
+) -> None:
+    # Who may list some prefixes only gets 403 for what is not there.
+    key = "builds/shop/1/status.json"
+    for method in ("get_object", "get_object", "head_object"):
+        stub.add_client_error(method, "AccessDenied", http_status_code=403)
+        if listed is None:
+            stub.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
+        else:
+            contents = [{"Key": name} for name in listed]
+            asked = {"Bucket": "shots", "Prefix": key, "MaxKeys": 1}
+            stub.add_response("list_objects_v2", {"Contents": contents}, asked)
+    with pytest.raises(NotFound if missing else Refused):
+        store.read(key)
+    with pytest.raises(NotFound if missing else Refused):
+        store.read_changed(key, '"e"')
+    if missing:
+        assert store.exists(key) is False
+    else:
+        with pytest.raises(Refused):
+            store.exists(key)
+
+
 def test_the_caller_is_whom_sts_names(client: S3Client) -> None:
     assert S3Store(client, "shots", lambda: {"Arn": "arn:aws:iam::1:role/ci"}).caller() == (
         "arn:aws:iam::1:role/ci"

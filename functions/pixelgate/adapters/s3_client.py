@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pixelgate.adapters.s3 import S3Objects
-from pixelgate.adapters.s3_words import in_words
+from pixelgate.adapters.s3_words import DENIED, in_words
 from pixelgate.errors import NotFound
 from pixelgate.store import Entry
 
@@ -48,19 +49,19 @@ class S3Store:
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes."""
-        with in_words("read", self._bucket, key):
+        with in_words("read", self._bucket, key), self._missing_as_404(key):
             return self._objects.read(key, limit)
 
     def read_tagged(self, key: str) -> tuple[bytes, str]:
         """The object's bytes and its ETag."""
-        with in_words("read", self._bucket, key):
+        with in_words("read", self._bucket, key), self._missing_as_404(key):
             return self._objects.read_tagged(key)
 
     def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
         """A GET with If-None-Match, which S3 answers with 304 and no body."""
         if tag is None:
             return self.read_tagged(key)
-        with in_words("read", self._bucket, key):
+        with in_words("read", self._bucket, key), self._missing_as_404(key):
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=key, IfNoneMatch=tag)
                 return answer["Body"].read(), answer["ETag"]
@@ -84,8 +85,11 @@ class S3Store:
 
     def exists(self, key: str) -> bool:
         """Asks for the object's head."""
-        with in_words("look for", self._bucket, key):
-            return self._objects.exists(key)
+        try:
+            with in_words("look for", self._bucket, key), self._missing_as_404(key):
+                return self._objects.exists(key)
+        except NotFound:
+            return False
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Lists, a thousand objects a request."""
@@ -138,6 +142,27 @@ class S3Store:
             except ClientError as error:
                 if _code(error) not in _ALLOWED:
                     raise
+
+    @contextmanager
+    def _missing_as_404(self, key: str) -> Iterator[None]:
+        """Tells what is missing from what is forbidden.
+
+        S3 answers 403 to a GET of nothing from whoever may not list the whole bucket; a role that
+        may list some prefixes only is such a one. Its listing tells the difference.
+        """
+        try:
+            yield
+        except ClientError as error:
+            if _code(error) in DENIED and self._is_missing(key):
+                raise NotFound(key) from error
+            raise
+
+    def _is_missing(self, key: str) -> bool:
+        try:
+            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        except ClientError:
+            return False
+        return not any(found["Key"] == key for found in page.get("Contents", []))
 
     def caller(self) -> str:
         """The ARN, as STS tells it; every AWS credential may ask."""

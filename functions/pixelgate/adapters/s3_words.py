@@ -29,7 +29,7 @@ _ACTIONS = {
     "list": "s3:ListBucket",
     "identify": "sts:GetCallerIdentity",
 }
-_DENIED = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled"})
+DENIED = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 _UNKNOWN = frozenset(
     {"InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidToken"}
@@ -62,7 +62,7 @@ def _refusal(error: ClientError, verb: str, bucket: str, key: str) -> BucketErro
     answer = error.response.get("Error", {})
     code, said = str(answer.get("Code", "")), str(answer.get("Message", "")).strip()
     where = f"s3://{bucket}/{key}"
-    if code in _DENIED:
+    if code in DENIED:
         return Refused(
             f"AWS refuses to {verb} {where}: these credentials lack {_ACTIONS.get(verb, verb)} "
             f"there (or the bucket is not yours). Compare the role with docs/ci.md"

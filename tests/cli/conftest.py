@@ -14,6 +14,7 @@ from pixelgate import keys, wiring
 from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.cli import app as cli
 from pixelgate.keys import BuildId
+from pixelgate.store import Store
 from support import images
 from support.repository import SETTINGS, Repository
 
@@ -36,6 +37,12 @@ class Done:
 
 
 Cli = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests compare is nothing that their own job should tell of."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
 
 
 @pytest.fixture
@@ -92,7 +99,7 @@ def manifest(bucket: MemoryStore, key: str) -> dict[str, Any]:
     return fields
 
 
-def tell(bucket: MemoryStore, build: str, **fields: Any) -> None:
+def tell(bucket: Store, build: str, **fields: Any) -> None:
     """Writes a status as the pipeline would, and a comparison beside it."""
     comparison = f"comparisons/shop/{build}/b0/e1/comparison.json"
     report = f"comparisons/shop/{build}/b0/e1/index.html"

@@ -165,6 +165,13 @@ def test_the_nearest_config_up_to_the_repositorys_top(tmp_path: Path) -> None:
         ("project = 5", "pixelgate.toml: project: Input should be a valid string"),
         ("project = ", "pixelgate.toml is no valid TOML: Invalid value"),
         ("[policy]\nstrickt = true", "pixelgate.toml: policy.strickt: Extra inputs"),
+        ("[policy", "pixelgate.toml is no valid TOML: Expected"),
+        ("[policie]\nstrict = true", "pixelgate.toml: policie: Extra"),
+        ("[policy.noise]\nmin_bold = 1", r"pixelgate.toml: policy.noise.min_bold: Extra"),
+        (
+            "[policy]\nsensitive_threshold = 0.9",
+            "pixelgate.toml: policy: sensitive_threshold 0.9 lies above",
+        ),
         ("timeout = 0", "pixelgate.toml: timeout: Input should be greater than 0"),
         (
             '[[rules]]\nmatch = "a"\npolicy = {structural_threshold = 2.0}',

@@ -66,6 +66,7 @@ def test_exit_code(status: dict[str, Any] | None, gate: Gate, code: int) -> None
         (REJECTED, "rejected"),
         (FAILED, "failed"),
         ({"state": "WAITING_FOR_BASE"}, "waiting for base"),
+        ({"state": None}, "no result yet"),
     ],
 )
 def test_in_words(status: dict[str, Any], words: str) -> None:

@@ -111,7 +111,7 @@ RequireBaseline = Annotated[
 OptionalBuild = Annotated[
     str | None,
     typer.Argument(
-        metavar="[BUILD]",
+        metavar="BUILD",
         envvar="PIXELGATE_BUILD",
         help="The build's id; this CI job's, or the newest of the project.",
     ),

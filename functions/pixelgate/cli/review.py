@@ -21,7 +21,7 @@ _Build = Annotated[
 ]
 _Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Snapshots of it; all if nothing is selected."),
+    typer.Argument(metavar="NAME...", help="Snapshots of it; all if nothing is selected."),
 ]
 _Globs = Annotated[
     list[str] | None, typer.Option("--glob", help="Snapshots whose names match; * is anything.")

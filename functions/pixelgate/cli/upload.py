@@ -248,7 +248,7 @@ def finalize(
     parallel_id: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PARALLEL_ID]",
+            metavar="PARALLEL_ID",
             envvar="PIXELGATE_PARALLEL_ID",
             help="As in `upload --parallel-id`; in CI it is the pipeline's.",
         ),

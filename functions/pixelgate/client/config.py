@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from pixelgate.errors import BadManifest, UsageError
 from pixelgate.manifest_schema import PolicyFields, Text, in_words
-from pixelgate.policies import Policies, overridden
+from pixelgate.policies import Policies, overridden, policies_of
 from pixelgate.policy import Policy
 
 NAME = "pixelgate.toml"
@@ -47,6 +48,20 @@ class Config:
         }
         return {name: value for name, value in said.items() if value}
 
+    def policies(self, above: Mapping[str, Any]) -> Policies:
+        """What counts as a change, for a comparison on this machine.
+
+        Args:
+            above: fields that override what the file says.
+
+        Raises:
+            UsageError: the fields contradict one another.
+        """
+        try:
+            return policies_of(self.fields, above)
+        except BadManifest as error:
+            raise UsageError(f"{self.path}: {error}" if self.path else str(error)) from error
+
     @property
     def folder(self) -> Path | None:
         """Where the screenshots lie, seen from here."""
@@ -79,7 +94,7 @@ def read_config(path: Path | None) -> Config:
         raise UsageError(f"{path} cannot be read: {error}") from error
     try:
         fields = ConfigFields.model_validate(tomllib.loads(text))
-        Policies(overridden("policy", fields.policy, Policy()), fields.rules).of("")
+        policies_of(fields)
         for number, rule in enumerate(fields.rules):
             overridden(f"rules[{number}].policy", rule.policy, Policy())
     except tomllib.TOMLDecodeError as error:

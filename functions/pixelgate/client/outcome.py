@@ -102,7 +102,7 @@ def in_words(status: Mapping[str, Any]) -> str:
     if status.get("state") == "FAILED":
         return "failed"
     if status.get("state") != "SUCCEEDED":
-        return str(status.get("state")).lower().replace("_", " ")
+        return str(status.get("state") or "no result yet").lower().replace("_", " ")
     match review_of(status):
         case "needed":
             return "needs review"

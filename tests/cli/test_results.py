@@ -241,6 +241,24 @@ def test_a_review_may_be_waited_for(
     assert (done.code, done.json["review"]["state"]) == (0, "approved")
 
 
+def test_a_review_that_does_not_count_says_why(
+    run: Cli, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    whole = bucket.replace
+
+    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        whole(key, body, content_type, tag)
+        refused = [{"id": Path(key).stem, "why": "the build was compared again"}]
+        review = {"state": "needed", "left": 2, "names": ["a.png"], "refused": refused}
+        tell(bucket, "7", **NEEDS_REVIEW, review=review)
+
+    monkeypatch.setattr(bucket, "replace", replace)
+    done = run("approve", "7", "--wait")
+    assert done.code == 2
+    assert "the review of shop/7 does not count: the build was compared again" in done.err
+
+
 def test_history_lists_builds(run: Cli, bucket: MemoryStore) -> None:
     tell(bucket, "1", updated="2026-01-01T10:00:00.000+00:00")
     tell(bucket, "2", **NEEDS_REVIEW, updated="2026-01-02T10:00:00.000+00:00")

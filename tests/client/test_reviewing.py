@@ -16,6 +16,7 @@ from pixelgate.client.reviewing import (
     is_carried_out,
     new_id,
     read_decisions,
+    refusal_of,
     write_review,
 )
 from pixelgate.errors import UsageError
@@ -26,6 +27,7 @@ IMAGES: dict[str, Any] = {
     "icons/a.png": {"status": "changed", "group": "g1"},
     "icons/b[1].png": {"status": "changed", "group": "g1", "details": {"group": "icons"}},
     "page.png": {"status": "added"},
+    "same.png": {"status": "unchanged", "group": "g3"},
 }
 
 
@@ -33,12 +35,13 @@ IMAGES: dict[str, Any] = {
     ("selection", "names"),
     [
         (Selection(), set(IMAGES)),
-        (Selection(names=("page.png",)), {"page.png"}),
+        (Selection(names=("page.png", "same.png")), {"page.png", "same.png"}),
+        (Selection(globs=("*",)), set(IMAGES) - {"same.png"}),
         (Selection(globs=("icons/*",)), {"icons/a.png", "icons/b[1].png"}),
         (Selection(globs=("*[1]*",)), {"icons/b[1].png"}),
         (Selection(groups=("g1",)), {"icons/a.png", "icons/b[1].png"}),
         (Selection(groups=("icons",)), {"icons/b[1].png"}),
-        (Selection(("page.png",), ("*/a.*",), ("icons",)), set(IMAGES)),
+        (Selection(("page.png",), ("*/a.*",), ("icons",)), set(IMAGES) - {"same.png"}),
     ],
 )
 def test_selection(selection: Selection, names: set[str]) -> None:
@@ -51,7 +54,8 @@ def test_selection(selection: Selection, names: set[str]) -> None:
         (Selection(names=("pages.png",)), r"no snapshot 'pages.png'; is 'page.png' meant\?"),
         (Selection(names=("zzz",)), "no snapshot 'zzz'$"),
         (Selection(globs=("buttons/*",)), "--glob 'buttons/.' matches no snapshot of the build"),
-        (Selection(groups=("g2",)), "--group 'g2' matches no snapshot of the build"),
+        (Selection(groups=("g3",)), "--group 'g3' matches no snapshot of the build that needs a"),
+        (Selection(globs=("same.*",)), "--glob 'same..' matches no snapshot of the build that"),
     ],
 )
 def test_a_selection_of_nothing_is_misspelt(selection: Selection, words: str) -> None:
@@ -169,3 +173,12 @@ def test_carried_out(
     status = {"verdict": "needs_review", "review": review}
     decision = Decision(action, selection, None)
     assert is_carried_out(status, decision, set(selection.names)) is done
+
+
+def test_a_review_that_does_not_count() -> None:
+    refused = [{"id": "i1", "why": "names: the build has no snapshot 'x'"}]
+    status = {"review": {"state": "needed", "left": 1, "refused": refused}}
+    assert refusal_of(status, "reviews/shop/7/i1.json") == refused[0]["why"]
+    assert refusal_of(status, "reviews/shop/7/i2.json") is None
+    assert refusal_of({"review": None}, "reviews/shop/7/i1.json") is None
+    assert refusal_of(None, "reviews/shop/7/i1.json") is None

@@ -140,7 +140,7 @@ def _review(
         keys.append(write_review(context.store, build, replace(decision, reason=reason)))
         what = "all of it" if decision.selection.is_all else f"{len(chosen):,} snapshots"
         say(f"{decision.action} {build}: {what}")
-    done = _wait(context, build, decisions, selected, timeout) if wait else None
+    done = _wait(context, build, decisions, selected, keys, timeout) if wait else None
     if as_json:
         answer: dict[str, Any] = {"project": build.project, "build": build.build, "reviews": keys}
         if done is not None:
@@ -188,19 +188,26 @@ def _wait(
     build: BuildId,
     decisions: tuple[Decision, ...],
     selected: list[set[str]],
+    keys: list[str],
     timeout: float | None,
 ) -> bool:
     from pixelgate.cli.console import complain, progress_bar, say
-    from pixelgate.client.reviewing import is_carried_out
+    from pixelgate.client.reviewing import is_carried_out, refusal_of
     from pixelgate.client.waiting import Seen, poll
+
+    def refusals(seen: Seen) -> list[str]:
+        return [why for key in keys if (why := refusal_of(seen.status, key))]
 
     def done(seen: Seen) -> bool:
         pairs = zip(decisions, selected, strict=True)
-        return all(is_carried_out(seen.status, decision, names) for decision, names in pairs)
+        told = all(is_carried_out(seen.status, decision, names) for decision, names in pairs)
+        return told or bool(refusals(seen))
 
     seconds = timeout or 120.0
     with progress_bar(quiet=False) as progress:
         seen = poll(context.store, build, seconds, done, progress=progress)
+    if why := refusals(seen):
+        raise UsageError(f"the review of {build} does not count: {'; '.join(why)}")
     if done(seen):
         say("carried out")
         return True

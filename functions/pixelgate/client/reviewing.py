@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelgate import keys
-from pixelgate.client.outcome import review_of
+from pixelgate.client.outcome import FAILING, review_of
 from pixelgate.errors import UsageError
 from pixelgate.keys import BuildId
 from pixelgate.store import Store
@@ -38,7 +38,7 @@ class Selection:
         return not (self.names or self.globs or self.groups)
 
     def of(self, images: Mapping[str, Mapping[str, Any]]) -> set[str]:
-        """The names that it selects.
+        """The names that it selects: by name any, by glob and group what a person has to look at.
 
         Raises:
             UsageError: a name, glob or group is none of the build's; most likely it is misspelt.
@@ -46,15 +46,16 @@ class Selection:
         if self.is_all:
             return set(images)
         found: set[str] = set()
+        open_ones = {n: i for n, i in images.items() if i.get("status") in FAILING}
         for name in self.names:
             if name not in images:
                 raise UsageError(f"the build has no snapshot {name!r}{_similar(name, images)}")
             found.add(name)
         for glob in self.globs:
             matching = re.compile(fnmatch.translate(glob.translate(_LITERAL)))
-            found |= _some({n for n in images if matching.match(n)}, "--glob", glob)
+            found |= _some({n for n in open_ones if matching.match(n)}, "--glob", glob)
         for group in self.groups:
-            members = {n for n, image in images.items() if group in _groups(image)}
+            members = {n for n, image in open_ones.items() if group in _groups(image)}
             found |= _some(members, "--group", group)
         return found
 
@@ -152,6 +153,15 @@ def read_decisions(path: Path, build: BuildId | None) -> tuple[BuildId, tuple[De
     )
 
 
+def refusal_of(status: Mapping[str, Any] | None, key: str) -> str | None:
+    """Why the system does not count a review, if the status says that it does not."""
+    review = (status or {}).get("review")
+    refused = review.get("refused") if isinstance(review, dict) else None
+    identifier = key.rpartition("/")[2].removesuffix(".json")
+    found = (r for r in refused or () if isinstance(r, dict) and r.get("id") == identifier)
+    return next((str(r.get("why")) for r in found), None)
+
+
 def is_carried_out(status: Mapping[str, Any] | None, decision: Decision, names: set[str]) -> bool:
     """Whether the status tells of the decision.
 
@@ -180,7 +190,7 @@ def _groups(image: Mapping[str, Any]) -> set[str]:
 
 def _some(found: set[str], flag: str, said: str) -> set[str]:
     if not found:
-        raise UsageError(f"{flag} {said!r} matches no snapshot of the build")
+        raise UsageError(f"{flag} {said!r} matches no snapshot of the build that needs a review")
     return found
 
 

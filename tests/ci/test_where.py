@@ -165,7 +165,7 @@ def test_a_shallow_clone_is_named_with_its_cure(origin: Repository, tmp_path: Pa
     assert found.base_branch == "main"
     assert found.notes == (
         "this clone is shallow: no commit was found that it shares with main. "
-        "give actions/checkout `fetch-depth: 0`",
+        "Give actions/checkout `fetch-depth: 0`",
     )
 
 
@@ -175,22 +175,58 @@ def test_a_shallow_clone_of_one_branch(origin: Repository, tmp_path: Path) -> No
     clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=feature")
     notes = where(clone, found=pull_request(head)).notes
     assert notes == (
+        "this clone is shallow: no commit was found that it shares with main. "
+        "Give actions/checkout `fetch-depth: 0`",
+    )
+
+
+def test_the_default_checkout_of_a_pull_request_has_one_note(
+    origin: Repository, tmp_path: Path
+) -> None:
+    origin.branch("feature")
+    head = origin.commit("feature", "feature")
+    origin.switch("main")
+    origin.commit("main goes on")
+    origin.branch("merge")
+    origin.merge("feature", "Merge")
+    clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=merge")
+    clone.git("switch", "--quiet", "--detach", "HEAD")
+    clone.git("update-ref", "-d", "refs/remotes/origin/merge")
+    found = where(clone, found=pull_request(head, target="b" * 40))
+    assert (found.commit, found.base_commit) == (head, None)
+    assert found.notes == (
+        f"this clone is shallow: the head commit {head[:12]} is not in it. "
+        "Give actions/checkout `fetch-depth: 0`",
+    )
+
+
+def test_a_base_branch_that_is_not_cloned(origin: Repository, tmp_path: Path) -> None:
+    origin.branch("feature")
+    head = origin.commit("feature")
+    clone = origin.clone(tmp_path / "clone", "--single-branch", "--branch=feature")
+    assert where(clone, found=pull_request(head)).notes == (
         "the base branch main is not in this clone, so no merge base was found: "
-        "give actions/checkout `fetch-depth: 0`, or pass --base-commit",
-        "this clone is shallow: only 0 ancestors can be offered as baselines. "
-        "give actions/checkout `fetch-depth: 0`",
+        "run `git fetch origin main`, or pass --base-commit",
+    )
+
+
+def test_histories_without_a_common_commit(origin: Repository) -> None:
+    origin.git("switch", "--quiet", "--orphan", "feature")
+    head = origin.commit("another beginning")
+    assert where(origin, found=pull_request(head)).notes == (
+        f"{head[:12]} and main have no commit in common; pass --base-branch or --base-commit",
     )
 
 
 @pytest.mark.parametrize(
     ("vendor", "cure"),
     [
-        ("GitLab CI", "set GIT_DEPTH: 0 in the job's variables"),
-        ("Bitbucket Pipelines", "set `clone: depth: full` in bitbucket-pipelines.yml"),
-        ("Azure Pipelines", "set `fetchDepth: 0` at `checkout: self`"),
-        ("AWS CodeBuild", "set the project's git clone depth to Full"),
-        ("Jenkins", "turn off 'Shallow clone' in the job's git settings"),
-        (None, "run `git fetch --unshallow`"),
+        ("GitLab CI", "Set GIT_DEPTH: 0 in the job's variables"),
+        ("Bitbucket Pipelines", "Set `clone: depth: full` in bitbucket-pipelines.yml"),
+        ("Azure Pipelines", "Set `fetchDepth: 0` at `checkout: self`"),
+        ("AWS CodeBuild", "Set the project's git clone depth to Full"),
+        ("Jenkins", "Turn off 'Shallow clone' in the job's git settings"),
+        (None, "Run `git fetch --unshallow`"),
     ],
 )
 def test_each_ci_system_has_its_own_cure(
@@ -216,9 +252,9 @@ def test_a_head_that_is_not_in_the_clone(origin: Repository, tmp_path: Path) -> 
     head = "a" * 40
     found = where(clone, found=pull_request(head))
     assert (found.commit, found.base_commit, found.tree) == (head, None, None)
-    assert found.notes[0] == (
+    assert found.notes == (
         "commit aaaaaaaaaaaa is not in this clone, so nothing before it is known: "
-        "give actions/checkout `ref:` that commit and `fetch-depth: 0`"
+        "give actions/checkout `ref:` that commit",
     )
 
 

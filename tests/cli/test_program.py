@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import yaml
 
 from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.client.config import read_config
+from support import images
 from support.repository import Repository
 
 from .conftest import Cli, tell
@@ -79,6 +82,42 @@ def test_colours(environ: dict[str, str], coloured: bool, tmp_path: Path) -> Non
     done = program("compare", str(tmp_path / "a"), str(tmp_path / "b"), **environ)
     assert done.returncode == 2
     assert ("\x1b[31m" in done.stderr or "\x1b[1;31m" in done.stderr) is coloured
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environ", "bar"),
+    [
+        pytest.param(True, {}, True, id="a terminal"),
+        pytest.param(True, {"NO_COLOR": "1"}, True, id="a terminal without colours"),
+        pytest.param(False, {}, False, id="a log"),
+        pytest.param(False, {"FORCE_COLOR": "1"}, False, id="a log with colours"),
+    ],
+)
+def test_a_terminal_has_a_progress_bar_and_a_log_has_none(
+    terminal: bool, environ: dict[str, str], bar: bool, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").write_bytes(images.png())
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    plain = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR"}}
+    command = [str(PROGRAM), "compare", "a", "b"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=theirs, env={**plain, **environ,
+                          "TERM": "xterm", "COLUMNS": "100"}) as process:  # fmt: skip
+        os.close(theirs)
+        said = _all_of(ours)
+    assert process.returncode == 0, said
+    assert ("reading base" in said, "passed" in said) == (bar, True)
+
+
+def _all_of(descriptor: int) -> str:
+    """What is written until the other side is closed; a terminal says so with an error."""
+    said = b""
+    with suppress(OSError):
+        while part := os.read(descriptor, 65_536):
+            said += part
+    os.close(descriptor)
+    return said.decode()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -362,7 +362,7 @@ def test_a_shallow_clone_is_named_and_the_upload_goes_on(
     assert done.code == 0
     note = (
         "this clone is shallow: only 0 ancestors can be offered as baselines. "
-        "run `git fetch --unshallow`"
+        "Run `git fetch --unshallow`"
     )
     assert done.json["notes"] == [note]
     assert f"note: {note}" in done.err

@@ -170,10 +170,7 @@ def _commit(
     if not said.commit and found.merged:
         commit = _unmerged(commit, found, git)
     if git.resolve(commit) is None:
-        cure = _checkout_cure(found)
-        notes.append(
-            f"commit {commit[:12]} is not in this clone, so nothing before it is known{cure}"
-        )
+        _note_missing(notes, found.vendor, commit, git)
     elif here and here != commit and commit not in git.parents(here):
         notes.append(
             f"what is checked out is {here[:12]}, but the build is recorded for {commit[:12]}: if "
@@ -196,10 +193,18 @@ def _resolved(named: str | None, flag: str, git: Git) -> str | None:
     return commit or named
 
 
-def _checkout_cure(found: Found) -> str:
-    if found.vendor == "GitHub Actions":
-        return ": give actions/checkout `ref:` that commit and `fetch-depth: 0`"
-    return f": {_CURES.get(found.vendor or '', _CURE)}"
+def _note_missing(notes: list[str], vendor: str | None, commit: str, git: Git) -> None:
+    """The head is not in the clone: it is too shallow, or another commit was checked out."""
+    if git.is_shallow():
+        _note_shallow(notes, vendor, f"the head commit {commit[:12]} is not in it")
+        return
+    cure = "check it out"
+    if vendor == "GitHub Actions":
+        # On pull_request_target and workflow_run the default branch is checked out.
+        cure = "give actions/checkout `ref:` that commit"
+    notes.append(
+        f"commit {commit[:12]} is not in this clone, so nothing before it is known: {cure}"
+    )
 
 
 def _unmerged(commit: str, found: Found, git: Git) -> str:
@@ -222,7 +227,7 @@ def _with_history(where: Where, said: Said, found: Found, git: Git, notes: list[
     landed = {c.sha: _told(c) for c in (history if base else history[1:])}
     if git.is_shallow() and len(ancestors) < MAX_ANCESTORS and not where.base_build:
         seen = f"{len(ancestors)} ancestors" if len(ancestors) != 1 else "1 ancestor"
-        _note_shallow(notes, where, f"only {seen} can be offered as baselines")
+        _note_shallow(notes, where.vendor, f"only {seen} can be offered as baselines")
     return replace(
         where,
         base_commit=base,
@@ -259,20 +264,26 @@ def _base(where: Where, said: Said, found: Found, git: Git, notes: list[str]) ->
         # A head that lies within its base has been merged by now; an older tip may know better.
         if base and base != where.commit:
             return base
-    if not tips:
-        cure = _CURES.get(where.vendor or "", f"run `git fetch origin {where.base_branch}`")
+    if not any(git.merge_base(where.commit, tip) for tip in tips):
+        _note_no_base(where, tips, git, notes)
+    return None
+
+
+def _note_no_base(where: Where, tips: list[str], git: Git, notes: list[str]) -> None:
+    """Why there is no merge base, and what helps."""
+    if git.is_shallow():
+        what = f"no commit was found that it shares with {where.base_branch}"
+        _note_shallow(notes, where.vendor, what)
+    elif not tips:
         notes.append(
             f"the base branch {where.base_branch} is not in this clone, so no merge base was "
-            f"found: {cure}, or pass --base-commit"
+            f"found: run `git fetch origin {where.base_branch}`, or pass --base-commit"
         )
-    elif git.is_shallow() and all(git.merge_base(where.commit, tip) is None for tip in tips):
-        _note_shallow(notes, where, f"no commit was found that it shares with {where.base_branch}")
-    elif all(git.merge_base(where.commit, tip) is None for tip in tips):
+    elif git.resolve(where.commit):
         notes.append(
             f"{where.commit[:12]} and {where.base_branch} have no commit in common; "
             "pass --base-branch or --base-commit"
         )
-    return None
 
 
 def _tips(where: Where, said: Said, found: Found, git: Git) -> list[str]:
@@ -284,8 +295,9 @@ def _tips(where: Where, said: Said, found: Found, git: Git) -> list[str]:
     return list(dict.fromkeys(sha for name in names if (sha := git.resolve(name))))
 
 
-def _note_shallow(notes: list[str], where: Where, effect: str) -> None:
+def _note_shallow(notes: list[str], vendor: str | None, effect: str) -> None:
     """Once: everything that follows from a short history has the same cure."""
     words = "this clone is shallow"
     if not any(note.startswith(words) for note in notes):
-        notes.append(f"{words}: {effect}. {_CURES.get(where.vendor or '', _CURE)}".rstrip())
+        cure = _CURES.get(vendor or "", _CURE)
+        notes.append(f"{words}: {effect}. {cure[0].upper()}{cure[1:]}")

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from pixelgate.comparison import Comparison, Status, Verdict
 from pixelgate.progress import Progress
@@ -48,6 +49,13 @@ def warn(words: str) -> None:
     console().print(f"[yellow]note:[/] {escape(words)}")
 
 
+class _Count(MofNCompleteColumn):
+    """How many of how many; nothing where nobody knows, as in a wait."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)
+
+
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
     """A bar for each stage on a terminal, and the lines that are worth keeping everywhere.
@@ -61,7 +69,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description:>14}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Count(),
         TimeElapsedColumn(),
     )
     with Bar(*columns, console=out, transient=True) as bar:

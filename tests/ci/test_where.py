@@ -406,6 +406,20 @@ def test_a_detached_head_has_no_branch(origin: Repository) -> None:
         where(origin)
 
 
+def test_a_detached_head_at_the_tip_of_one_remote_branch(
+    origin: Repository, tmp_path: Path
+) -> None:
+    origin.branch("feature")
+    head = origin.commit("work")
+    origin.switch("main")
+    clone = origin.clone(tmp_path / "clone")
+    clone.git("switch", "--quiet", "--detach", head)
+    assert where(clone).branch == "feature"
+    clone.git("update-ref", "refs/remotes/origin/twin", head)
+    with pytest.raises(UsageError, match="the branch is not known"):
+        where(clone)
+
+
 def test_git_is_not_installed(
     origin: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -225,6 +225,18 @@ def test_every_value_has_a_variable_and_a_flag_that_wins(
     assert manifest(bucket, "uploads/shop/8/manifest.json")[field] == "f1f1f1f1"
 
 
+def test_an_empty_variable_is_none(run: Cli, bucket: MemoryStore, repository: Repository) -> None:
+    names = (
+        "BUILD COMMIT BRANCH BASE_COMMIT BASE_BRANCH BASE_BUILD ANCESTORS PULL_REQUEST CI_URL FORK "
+        "SHARD PARALLEL_ID TIMEOUT CONFIG"
+    ).split()
+    empty = {f"PIXELGATE_{name}": "" for name in names}
+    done = run("upload", "shots", **empty)
+    assert done.code == 0, done.err
+    (key,) = (key for key in bucket.objects if key.startswith("uploads/"))
+    assert manifest(bucket, key)["commit"] == repository.head
+
+
 def test_ancestors_can_be_said(run: Cli, bucket: MemoryStore) -> None:
     run("upload", "shots", "--build", "7", PIXELGATE_ANCESTORS="c9, c8 c7")
     assert manifest(bucket, KEY)["ancestors"] == ["c9", "c8", "c7"]

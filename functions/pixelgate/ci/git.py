@@ -74,8 +74,16 @@ class Git:
         return self._ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
 
     def branch(self) -> str | None:
-        """The branch that is checked out; None if HEAD is detached."""
-        return self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
+        """The branch that is checked out; of a detached HEAD the one that origin has there."""
+        here = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
+        if here:
+            return here
+        said = self._ask(
+            "for-each-ref", "--points-at=HEAD", "--format=%(refname)", "refs/remotes/origin/"
+        )
+        names = [ref.removeprefix("refs/remotes/origin/") for ref in (said or "").split()]
+        there = [name for name in names if name != "HEAD"]
+        return there[0] if len(there) == 1 else None
 
     def default_branch(self) -> str | None:
         """The remote's default branch, or whichever of the usual names there is."""

@@ -34,7 +34,7 @@ def gitlab(v: Variables) -> Found:
         base_commit=v["CI_MERGE_REQUEST_DIFF_BASE_SHA"],
         target=v["CI_MERGE_REQUEST_TARGET_BRANCH_SHA"]
         or v["CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA"],
-        pull_request=merge_request or outside,
+        pull_request=merge_request or outside or _open_merge_request(v),
         ci_url=v["CI_JOB_URL"] or v["CI_PIPELINE_URL"],
         # A retried job stays in its pipeline and gets a new id of its own.
         build=f"{pipeline}-{job}" if pipeline and job else pipeline,
@@ -42,6 +42,14 @@ def gitlab(v: Variables) -> Found:
         shard=v.shard("CI_NODE_INDEX", "CI_NODE_TOTAL", first=1),
         fork=fork,
     )
+
+
+def _open_merge_request(v: Variables) -> str | None:
+    """The merge request that a branch's own pipeline belongs to, if there is just one."""
+    found = (v["CI_OPEN_MERGE_REQUESTS"] or "").split(",")
+    project, _, number = found[0].partition("!")
+    ours = len(found) == 1 and project == v["CI_PROJECT_PATH"]
+    return number if ours and number.isdigit() else None
 
 
 def _is_fork(v: Variables) -> bool:

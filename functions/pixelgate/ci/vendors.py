@@ -115,7 +115,8 @@ def bitbucket(v: Variables) -> Found:
 def codebuild(v: Variables) -> Found:
     """AWS CodeBuild: what its webhook said, or what it was told to build."""
     trigger = v["CODEBUILD_WEBHOOK_TRIGGER"] or v["CODEBUILD_SOURCE_VERSION"] or ""
-    pull = re.fullmatch(r"pr/(\d+)", trigger)
+    trigger = trigger.partition("^{")[0]  # refs/heads/main^{<commit>}
+    pull = re.fullmatch(r"(?:pr|refs/pull)/(\d+)(?:/head|/merge)?", trigger)
     tag = re.fullmatch(r"tag/(.+)", trigger)
     pushed = re.fullmatch(r"branch/(.+)|refs/heads/(.+)", trigger)
     branch = branch_of(v["CODEBUILD_WEBHOOK_HEAD_REF"])

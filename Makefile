@@ -20,7 +20,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench bench-memory bench-quality check check-corpus check-native fuzz format \
+.PHONY: help setup demo test test-fast bench bench-memory bench-quality bench-upload check check-corpus check-native fuzz format \
 	build lock clean
 
 help: ## List these words
@@ -43,6 +43,9 @@ bench: setup .tools/bench/.done ## Measure the engine's speed against the others
 
 bench-memory: setup ## Measure what the engine keeps in memory, at 40 Mpx and over 5,000 pairs
 	@$(BIN)/python -m bench.memory $(ARGS)
+
+bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 images, ARGS='--latency 30'
+	@PYTHONPATH=tools $(BIN)/python -m bench.upload $(ARGS)
 
 check: setup .tools/sam/.done ## Lint and type-check everything
 	$(BIN)/ruff format --check .

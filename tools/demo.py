@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from embedded_cloud.cloud import CloudFailed, EmbeddedCloud
 from embedded_cloud.deploy import DeploymentFailed
+from pixelgate.client.fetching import fetch_report
+from pixelgate.client.result import read_comparison
+from pixelgate.store import Store
 from uploader import Uploader
 
 ROOT = Path(__file__).parents[1]
@@ -30,8 +31,7 @@ def main() -> int:
 
     say("starting a local AWS and deploying template.yaml")
     with EmbeddedCloud.start() as cloud:
-        s3 = cloud.client("s3")
-        uploader = Uploader(s3, cloud.bucket, PROJECT)
+        uploader = Uploader(cloud.client("s3"), cloud.bucket, PROJECT)
         say(f"uploading {PROJECT} {BASE}, the baseline, to s3://{cloud.bucket}")
         base = uploader.wait(uploader.upload(BASE, EXAMPLES / "base"))
         say(f"{base['state']}: {base['verdict']} ({base['baseline_reason']})")
@@ -41,29 +41,21 @@ def main() -> int:
         if status["state"] != "SUCCEEDED":
             print(f"{status['error']}\nthe functions' logs: {cloud.log_dir}", file=sys.stderr)
             return 1
-        comparison = download(s3, cloud.bucket, status)
+        comparison, report = fetch(uploader.store, status)
     say("the local AWS has stopped")
     print()
     for name, number in comparison["counts"].items():
         print(f"  {name:<10}{number:>6}")
-    print(f"\nreport: {OUT / status['report']}")
+    print(f"\nreport: {report}")
     return 0
 
 
-def download(s3: Any, bucket: str, status: dict[str, Any]) -> dict[str, Any]:
-    """Copies the report with everything it shows; the keys are its relative paths."""
-    staging = Path(tempfile.mkdtemp(prefix=".demo-", dir=ROOT))
-    for prefix in (f"images/{PROJECT}/", f"diffs/{PROJECT}/", status["report"].rpartition("/")[0]):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                path = staging / entry["Key"]
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+def fetch(store: Store, status: dict[str, Any]) -> tuple[dict[str, Any], Path]:
+    """Copies the report with everything it shows, as `pixelgate report` does."""
+    comparison = read_comparison(store, status)
+    assert comparison is not None  # noqa: S101 - it SUCCEEDED
     shutil.rmtree(OUT, ignore_errors=True)
-    staging.chmod(0o755)
-    staging.replace(OUT)
-    comparison: dict[str, Any] = json.loads((OUT / status["comparison"]).read_text())
-    return comparison
+    return comparison, fetch_report(store, status, comparison, OUT)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ Every error this package raises on purpose, and what becomes of it:
   - NotTold             an event or notice did not go out  -> the next delivery or sweep tells it
     - NoticeRefused     the other side will never take it  -> logged and counted; no retry
     - TryLater          the other side asks us to wait     -> raise; Lambda delivers again later
+  - BucketError         a client cannot use the bucket     -> exit code 2 and the message
+    - Refused           … for want of a permission         -> the same, unless there is another way
   - UsageError          the person at the command line     -> exit code 2 and the message
 
 Anything else that is raised (a network that is down, a bug) counts as Curable with code INTERNAL.
@@ -173,3 +175,11 @@ class TryLater(NotTold):
 
 class UsageError(PixelgateError):
     """The command line asks for something that cannot be done."""
+
+
+class BucketError(PixelgateError):
+    """The bucket cannot be used; the message says why, and what to do about it."""
+
+
+class Refused(BucketError):
+    """These credentials may not do that."""

@@ -215,3 +215,23 @@ def result(comparison: ComparisonId, execution: str, name: str) -> str:
 def relative_url(target: str, page: str) -> str:
     """How the page under one key links to the object under another, percent-encoded."""
     return quote(posixpath.relpath(target, posixpath.dirname(page) or "."))
+
+
+def shard_manifest(build: BuildId, index: int, total: int) -> str:
+    """The manifest of one part of a build; a total of 0 is unknown until `finalize` says it."""
+    return f"uploads/{build.project}/{build.build}/shards/{index}-of-{total}/manifest.json"
+
+
+def finalize_manifest(build: BuildId) -> str:
+    """Says that all parts of a build are in."""
+    return f"uploads/{build.project}/{build.build}/finalize/manifest.json"
+
+
+def plain_image(build: BuildId, name: str) -> str:
+    """An image beside the manifest, by its name; the system hashes it."""
+    return f"uploads/{build.project}/{build.build}/{name}"
+
+
+def review(build: BuildId, identifier: str) -> str:
+    """What a reviewer writes; its creation is an event too."""
+    return f"reviews/{build.project}/{build.build}/{identifier}.json"

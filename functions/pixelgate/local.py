@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ from pixelgate.pipeline.status import iso
 from pixelgate.policies import Policies
 from pixelgate.policy import Policy
 from pixelgate.ports import DifferPool
+from pixelgate.progress import SILENT, Progress
 from pixelgate.report import render
 
 PROJECT = "local"
@@ -54,20 +55,7 @@ class Scan:
     faults: Mapping[str, ImageFault]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """Whom to tell how far the work is.
-
-    Attributes:
-        begin: called with the name of a stage and the number of its steps.
-        step: called after each step.
-    """
-
-    begin: Callable[[str, int], None] = lambda stage, total: None
-    step: Callable[[], None] = lambda: None
-
-
-_DEFAULT_POLICIES, _SILENT = Policies(Policy()), Progress()
+_DEFAULT_POLICIES = Policies(Policy())
 
 
 @dataclass(frozen=True)
@@ -94,7 +82,7 @@ def compare_folders(
     engine: tuple[str, str],
     policies: Policies = _DEFAULT_POLICIES,
     allow_empty: bool = False,
-    progress: Progress = _SILENT,
+    progress: Progress = SILENT,
 ) -> LocalResult:
     """Compares two folders and leaves report, manifest, masks and images in a third one.
 

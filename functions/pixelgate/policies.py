@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from fnmatch import translate
 from functools import cached_property
 from typing import Any
 
-from pydantic import ValidationError
-
 from pixelgate.errors import BadManifest
-from pixelgate.manifest_schema import PolicyFields, PolicyOverrides, Rule, in_words
+from pixelgate.manifest_schema import PolicyFields, PolicyOverrides, Rule
 from pixelgate.policy import Policy
 
 
@@ -75,20 +72,14 @@ def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy
         raise BadManifest(f"{where}: {error}") from error
 
 
-def read_policies(text: str, above: Mapping[str, Any] | None = None) -> Policies:
-    """Reads a TOML file with a table `policy` and tables `rules`, each with `match` and `policy`.
+def policies_of(fields: PolicyFields, above: Mapping[str, Any] | None = None) -> Policies:
+    """The policies that a file sets for everything and by name.
 
     Args:
-        text: of the file.
+        fields: of the file.
         above: fields that override what it says.
 
     Raises:
-        BadManifest: with a message that names the field and the rule.
+        BadManifest: the fields contradict one another; the message names the place.
     """
-    try:
-        fields = PolicyFields.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise BadManifest(str(error)) from error
-    except ValidationError as error:
-        raise BadManifest(in_words(error)) from error
     return Policies(overridden("policy", fields.policy, Policy()), fields.rules, above)

@@ -20,6 +20,7 @@ from pixelgate.pipeline.notify import EVERY_PROJECT, Places
 from pixelgate.pipeline.service import Limits, Records, Service
 from pixelgate.pipeline.telling import Backlog
 from pixelgate.ports import Forge, Stages
+from pixelgate.store import Store
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -134,6 +135,36 @@ def _config() -> Config:
         read_timeout=10,
         max_pool_connections=64,
     )
+
+
+def open_store(bucket: str) -> Store:
+    """The bucket for a client, with the credentials, region and endpoint that AWS's SDK finds.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.adapters.s3_client import S3Store
+    from pixelgate.adapters.s3_words import without_answer
+    from pixelgate.errors import BucketError
+
+    # Retries that end: a request that stalls in every attempt takes some three minutes.
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=32,
+    )
+    try:
+        session = boto3.Session()
+        # STS has no endpoint without a region; which one does not matter to it.
+        sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
+        return S3Store(session.client("s3", config=config), bucket, sts.get_caller_identity)
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, bucket)) from error
 
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:

@@ -382,3 +382,52 @@ def test_the_installed_program_exits_with_the_code(folders: Folders, tmp_path: P
     )
     assert done.returncode == 1
     assert json.loads(done.stdout)["verdict"] == "needs_review"
+
+
+@pytest.fixture
+def changed_and_added(folders: Folders) -> Folders:
+    picture(folders[1] / "same.png", 10, block=5)
+    picture(folders[1] / "new.png", 77)
+    return folders
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        pytest.param((), 1, id="all count"),
+        pytest.param(("--fail-on", "added"), 1, id="added counts"),
+        pytest.param(("--fail-on", "removed,errored"), 0, id="neither counts"),
+        pytest.param(("--exit-zero-on-changes",), 0, id="nothing counts"),
+        pytest.param(("--fail-on", "new"), 2, id="there is no such status"),
+    ],
+)
+def test_what_counts_can_be_chosen(
+    pixelgate: Run, changed_and_added: Folders, options: tuple[str, ...], code: int
+) -> None:
+    assert pixelgate("compare", *changed_and_added, *options).returncode == code
+
+
+def test_summaries_are_written(pixelgate: Run, changed_and_added: Folders, tmp_path: Path) -> None:
+    step, junit = tmp_path / "step.md", tmp_path / "junit.xml"
+    pixelgate("compare", *changed_and_added, "--junit", junit, GITHUB_STEP_SUMMARY=str(step))
+    assert "| changed | `same.png` | 25 pixels" in step.read_text()
+    assert "pixelgate approve" not in step.read_text()
+    assert 'failures="2"' in junit.read_text()
+
+
+def test_the_nearest_pixelgate_toml_says_what_counts(
+    pixelgate: Run, changed_and_added: Folders, tmp_path: Path
+) -> None:
+    config = tmp_path / "pixelgate.toml"
+    config.write_text(
+        'project = "shop"\n[policy]\nmax_changed_pixels = 25\n'
+        '[[rules]]\nmatch = "sub/*"\npolicy = {strict = true}\n'
+    )
+    base, head = changed_and_added
+    (head / "new.png").unlink()
+    assert pixelgate("compare", base, head).returncode == 0
+    assert pixelgate("compare", base, head, "--max-changed-pixels", 24).returncode == 1
+    config.write_text("[policy]\nmax_changed_pixel = 25\n")
+    done = pixelgate("compare", base, head)
+    assert done.returncode == 2
+    assert "pixelgate.toml: policy.max_changed_pixel: Extra inputs" in done.stderr

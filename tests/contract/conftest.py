@@ -10,9 +10,13 @@ import pytest
 
 from pixelgate.adapters.dynamodb import DynamoLedger
 from pixelgate.adapters.folder import FolderObjects
+from pixelgate.adapters.folder_store import FolderStore
 from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
+from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.adapters.s3 import S3Objects
+from pixelgate.adapters.s3_client import S3Store
 from pixelgate.ports import Ledger, Objects
+from pixelgate.store import Store
 from support import aws
 
 if TYPE_CHECKING:
@@ -50,6 +54,16 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     client: S3Client = request.getfixturevalue("s3")
     name = aws.make_bucket(client)
     return S3Objects(client, name), lambda key: client.delete_object(Bucket=name, Key=key)
+
+
+@pytest.fixture(params=["memory", "folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "folder":
+        return FolderStore(tmp_path)
+    client: S3Client = request.getfixturevalue("s3")
+    return S3Store(client, aws.make_bucket(client))
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from pixelgate import __version__
-from pixelgate.cli import compare
+from pixelgate.cli import compare, doctor, history, init, report, review, upload, wait
+from pixelgate.cli.quick import spare_imports
 from pixelgate.errors import PixelgateError
 
 ERROR = 2
@@ -15,11 +18,36 @@ ERROR = 2
 app = typer.Typer(
     name="pixelgate",
     help="Visual regression testing: on this machine, or in your own AWS account.",
+    epilog="Exit codes: 0 passed, approved, or the first upload; 1 needs review or was rejected; "
+    "2 wrong usage, or it could not be done; 3 no result in time; 4 no baseline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("compare")(compare.compare)
+
+
+def _add(command: Callable[..., None], panel: str) -> None:
+    """Adds a command whose name and help are its function's.
+
+    Rich keeps the ends of lines; in a docstring they are there for programmers.
+    """
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    words = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    app.command(command.__name__, help=words, rich_help_panel=panel)(command)
+
+
+_PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
+    ("Set up, and compare here", (init.init, doctor.doctor, compare.compare)),
+    ("In CI", (upload.upload, upload.finalize, wait.wait)),
+    (
+        "Look and review",
+        (wait.status, report.report, review.approve, review.reject, history.history),
+    ),
+)
+for _panel, _commands in _PANELS:
+    for _command in _commands:
+        _add(_command, _panel)
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +75,8 @@ def _complain(message: str) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code: 0 passed, 1 needs review, 2 could not be done."""
+    """Runs one command; returns its exit code, which `pixelgate.client.outcome.Exit` lists."""
+    spare_imports()
     try:
         app(arguments)
     except SystemExit as end:  # Typer's way to return; wrong usage is 2

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelgate.errors import BadManifest, UsageError
+from pixelgate.cli import options as o
 
 if TYPE_CHECKING:
+    from pixelgate.client.outcome import Gate
+    from pixelgate.client.result import Result
+    from pixelgate.comparison import Comparison
     from pixelgate.policies import Policies
-
-NEEDS_REVIEW = 1
 
 
 def compare(
@@ -30,7 +31,11 @@ def compare(
     ] = False,
     policy_file: Annotated[
         Path | None,
-        typer.Option("--policy", help="A TOML file: what counts, for all snapshots and by name."),
+        typer.Option(
+            "--policy",
+            help="A TOML file: what counts, for all snapshots and by name. The nearest "
+            "pixelgate.toml if not named.",
+        ),
     ] = None,
     max_changed_pixels: Annotated[
         int | None, typer.Option(min=0, help="This many changed pixels still pass.")
@@ -53,6 +58,10 @@ def compare(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a head_dir without images.")
     ] = False,
+    fail_on: o.FailOn = None,
+    exit_zero: o.ExitZero = False,
+    summary: o.Summary = None,
+    junit: o.Junit = None,
 ) -> None:
     """Compare two folders of screenshots and write a report. No AWS is involved.
 
@@ -65,10 +74,11 @@ def compare(
     """
     # Imported when they are needed: `--help` must not wait for the engine's libraries.
     from pixelgate.cli.console import console, progress_bar, show_summary
-    from pixelgate.comparison import Verdict
+    from pixelgate.cli.results import Reports, make_gate, write
     from pixelgate.local import COMPARISON, REPORT, compare_folders
     from pixelgate.wiring import find_engine, open_pool
 
+    gate = make_gate(fail_on, exit_zero, require_baseline=False)
     policies = _policies(
         policy_file,
         {
@@ -106,18 +116,25 @@ def compare(
         show_summary(result.comparison)
         console().print(f"unique pairs of images diffed: {result.tally.diffed:,}")
         console().print("report:", str(report), markup=False)
-    if verdict is not Verdict.PASSED:
-        raise typer.Exit(NEEDS_REVIEW)
+    told = _result(result.comparison, gate)
+    write(told, Reports(summary=summary, junit=junit))
+    if told.exit:
+        raise typer.Exit(told.exit)
 
 
-def _policies(path: Path | None, options: dict[str, Any]) -> Policies:
-    """What the file says, and on all of it what the options say."""
-    from pixelgate.policies import read_policies
+def _policies(named: Path | None, options: dict[str, Any]) -> Policies:
+    """What the file says, or the nearest pixelgate.toml, and on all of it what the options say."""
+    from pixelgate.client.config import find_config, read_config
 
-    try:
-        text = path.read_text("utf-8") if path else ""
-        return read_policies(text, {k: v for k, v in options.items() if v is not None})
-    except (OSError, UnicodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    except BadManifest as error:
-        raise UsageError(f"{path}: {error}" if path else str(error)) from error
+    config = read_config(named or find_config(Path.cwd()))
+    return config.policies({k: v for k, v in options.items() if v is not None})
+
+
+def _result(comparison: Comparison, gate: Gate) -> Result:
+    """As a build's result, so that it is told in the same ways."""
+    from pixelgate.client.result import Result
+
+    said = comparison.as_json()
+    kept = ("project", "verdict", "counts", "base", "baseline_reason")
+    status = {name: said[name] for name in kept}
+    return Result({**status, "build": said["head"], "state": "SUCCEEDED"}, said, gate)

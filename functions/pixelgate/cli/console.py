@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from pixelgate.comparison import Comparison, Status, Verdict
-from pixelgate.local import Progress
+from pixelgate.progress import Progress
 
 _COLOURS = {
     Status.ERRORED: "red",
@@ -37,49 +39,81 @@ def complain(message: str) -> None:
     console().print(f"[bold red]error:[/] {escape(message)}")
 
 
+def say(words: str) -> None:
+    """A line for people."""
+    console().print(words, markup=False)
+
+
+def warn(words: str) -> None:
+    """A line that a person should act on."""
+    console().print(f"[yellow]note:[/] {escape(words)}")
+
+
+class _Count(MofNCompleteColumn):
+    """How many of how many; nothing where nobody knows, as in a wait."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)
+
+
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
-    """A bar for each stage on a terminal; nothing elsewhere, where it would only fill a log."""
+    """A bar for each stage on a terminal, and the lines that are worth keeping everywhere.
+
+    A log gets no bar, also where colours are forced upon it.
+    """
     out = console()
-    if quiet or not out.is_terminal:
-        yield Progress()
+    if quiet or not sys.stderr.isatty():
+        yield Progress() if quiet else Progress(say=say)
         return
     columns = (
         TextColumn("{task.description:>14}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Count(),
         TimeElapsedColumn(),
     )
     with Bar(*columns, console=out, transient=True) as bar:
 
         def begin(stage: str, total: int) -> None:
-            bar.add_task(stage, total=total)
+            for task in bar.task_ids:
+                bar.update(task, visible=False)
+            bar.add_task(stage, total=total or None)
 
         def step() -> None:
             bar.advance(bar.task_ids[-1])
 
-        yield Progress(begin, step)
+        yield Progress(begin, step, lambda words: bar.console.print(words, markup=False))
 
 
 def show_summary(comparison: Comparison) -> None:
     """What a person must look at, by name, the counts as a table, and the verdict in words."""
-    out = console()
     to_review = sorted(
-        (list(Status).index(s.status), name, s)
+        (list(Status).index(s.status), str(s.status), name, s.reason or "")
         for name, s in comparison.snapshots.items()
         if s.status in _TO_REVIEW
     )
-    for _, name, snapshot in to_review[:_NAMES_SHOWN]:
-        reason = f"  {snapshot.reason}" if snapshot.reason else ""
-        out.print(f"  {snapshot.status:<11}", name, reason, markup=False, sep="")
-    if len(to_review) > _NAMES_SHOWN:
-        out.print(f"  … and {len(to_review) - _NAMES_SHOWN:,} more, in the report")
+    show_names([found[1:] for found in to_review])
+    show_counts(comparison.counts.as_json())
+    passed = comparison.verdict is Verdict.PASSED
+    console().print("[bold green]passed[/]" if passed else "[bold red]needs review[/]")
+
+
+def show_names(found: Sequence[tuple[str, str, str]]) -> None:
+    """Status, name and words of the first ones, and how many more there are."""
+    out = console()
+    for status, name, words in found[:_NAMES_SHOWN]:
+        reason = f"  {words}" if words else ""
+        out.print(f"  {status:<11}", name, reason, markup=False, sep="")
+    if len(found) > _NAMES_SHOWN:
+        out.print(f"  … and {len(found) - _NAMES_SHOWN:,} more, in the report")
+
+
+def show_counts(counts: Mapping[str, int]) -> None:
+    """The counts as a table, the total last."""
     table = Table(show_header=False, box=None, padding=(0, 2))
     for status in Status:
-        number = getattr(comparison.counts, status)
+        number = counts.get(status, 0)
         style = _COLOURS.get(status, "") if number else "dim"
         table.add_row(status.value, f"{number:,}", style=style)
-    table.add_row("total", f"{comparison.counts.total:,}", style="bold")
-    out.print(table)
-    passed = comparison.verdict is Verdict.PASSED
-    out.print("[bold green]passed[/]" if passed else "[bold red]needs review[/]")
+    table.add_row("total", f"{counts.get('total', 0):,}", style="bold")
+    console().print(table)

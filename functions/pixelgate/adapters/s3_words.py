@@ -1,0 +1,112 @@
+"""What AWS's SDK raises, in words for the person at the command line: what is wrong, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own, of which all network errors are
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSLError,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from pixelgate.errors import BucketError, Refused
+
+_ACTIONS = {
+    "read": "s3:GetObject",
+    "look for": "s3:GetObject and s3:ListBucket",
+    "write": "s3:PutObject",
+    "list": "s3:ListBucket",
+    "identify": "sts:GetCallerIdentity",
+}
+DENIED = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_UNKNOWN = frozenset(
+    {"InvalidAccessKeyId", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidToken"}
+)
+_ELSEWHERE = frozenset({"PermanentRedirect", "301", "AuthorizationHeaderMalformed"})
+_LOG_IN = (
+    "in CI let the job take a role over OIDC (docs/ci.md shows how), "
+    "on a laptop run `aws sso login` or set AWS_PROFILE"
+)
+
+
+@contextmanager
+def in_words(verb: str, bucket: str, key: str) -> Iterator[None]:
+    """Translates what the SDK raises within the context.
+
+    Raises:
+        Refused: the credentials lack a permission.
+        BucketError: anything else.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(error, verb, bucket, key) from error
+    except (BotoCoreError, ProfileNotFound) as error:
+        raise BucketError(without_answer(error, bucket)) from error
+
+
+def _refusal(error: ClientError, verb: str, bucket: str, key: str) -> BucketError:
+    """What S3 answered."""
+    answer = error.response.get("Error", {})
+    code, said = str(answer.get("Code", "")), str(answer.get("Message", "")).strip()
+    where = f"s3://{bucket}/{key}"
+    if code in DENIED:
+        return Refused(
+            f"AWS refuses to {verb} {where}: these credentials lack {_ACTIONS.get(verb, verb)} "
+            f"there (or the bucket is not yours). Compare the role with docs/ci.md"
+        )
+    if code in _EXPIRED:
+        return BucketError(f"the AWS credentials have expired: {_LOG_IN}")
+    if code in _UNKNOWN:
+        return BucketError(f"AWS does not know these credentials ({code}): {_LOG_IN}")
+    if code == "NoSuchBucket":
+        return BucketError(
+            f"there is no bucket {bucket!r}; --bucket, PIXELGATE_BUCKET or pixelgate.toml names "
+            "it, and the output BucketName of the stack says how it is called"
+        )
+    if code in _ELSEWHERE:
+        return BucketError(
+            f"the bucket {bucket!r} lies in another region; set AWS_REGION to the stack's"
+        )
+    if code == "RequestTimeTooSkewed":
+        return BucketError("this machine's clock is wrong, and AWS refuses what it signs; set it")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
+    said = said or "no further words"
+    return BucketError(f"could not {verb} {where}: AWS answered {status} {code}: {said}")
+
+
+def without_answer(error: Exception, bucket: str) -> str:
+    """Why nothing was sent, or nothing came back."""
+    match error:
+        case NoCredentialsError():
+            return f"there are no AWS credentials: {_LOG_IN}"
+        case PartialCredentialsError():
+            return f"the AWS credentials are not whole ({error}): {_LOG_IN}"
+        case ProfileNotFound():
+            return f"{error}; AWS_PROFILE names it, and `aws configure list-profiles` lists them"
+        case NoRegionError():
+            return "no AWS region is set: set AWS_REGION to that of the stack"
+        case CredentialRetrievalError() | SSOError() | TokenRetrievalError():
+            return f"the AWS credentials could not be had ({error}): {_LOG_IN}"
+        case SSLError():
+            return (
+                f"no trusted connection to S3 ({error}): is a proxy in between? See AWS_CA_BUNDLE"
+            )
+        case ConnectionError() | HTTPClientError():
+            return (
+                f"S3 could not be reached for s3://{bucket}, also when asked again ({error}): "
+                "check the network, AWS_REGION, and AWS_ENDPOINT_URL if it is set"
+            )
+    return f"AWS's SDK gave up on s3://{bucket}: {error}"

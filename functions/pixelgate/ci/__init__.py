@@ -1,0 +1,1 @@
+"""Where a build comes from: what the CI system says of it, and what git knows."""

@@ -1,0 +1,141 @@
+"""CircleCI, Buildkite, Jenkins, Azure Pipelines, Bitbucket Pipelines and CodeBuild."""
+
+from __future__ import annotations
+
+import re
+
+from pixelgate.ci.found import Found, Variables, branch_of, last_number, same_repository, tag_ref
+
+
+def circleci(v: Variables) -> Found:
+    """CircleCI, which says nothing of the branch that a pull request goes to."""
+    number = v["CIRCLE_PR_NUMBER"] or last_number(v["CIRCLE_PULL_REQUEST"])
+    return Found(
+        vendor="CircleCI",
+        commit=v["CIRCLE_SHA1"],
+        branch=tag_ref(v["CIRCLE_TAG"]) or v["CIRCLE_BRANCH"],
+        pull_request=number,
+        ci_url=v["CIRCLE_BUILD_URL"],
+        build=v["CIRCLE_BUILD_NUM"],
+        run=v["CIRCLE_WORKFLOW_ID"] or v["CIRCLE_BUILD_NUM"],
+        shard=v.shard("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", first=0),
+        # Both are set for pull requests of forks only.
+        fork=bool(v["CIRCLE_PR_NUMBER"] or v["CIRCLE_PR_REPONAME"]),
+    )
+
+
+def buildkite(v: Variables) -> Found:
+    """Buildkite, whose commit may be the word HEAD."""
+    number = v["BUILDKITE_BUILD_NUMBER"] or v["BUILDKITE_BUILD_ID"]
+    attempt = (v.number("BUILDKITE_RETRY_COUNT") or 0) + 1
+    commit = v["BUILDKITE_COMMIT"]
+    pull = v["BUILDKITE_PULL_REQUEST"] if v.has("BUILDKITE_PULL_REQUEST") else None
+    theirs = v["BUILDKITE_PULL_REQUEST_REPO"]
+    return Found(
+        vendor="Buildkite",
+        commit=None if commit == "HEAD" else commit,
+        branch=tag_ref(v["BUILDKITE_TAG"]) or v["BUILDKITE_BRANCH"],
+        base_branch=v["BUILDKITE_PULL_REQUEST_BASE_BRANCH"]
+        or v["BUILDKITE_MERGE_QUEUE_BASE_BRANCH"]
+        or v["BUILDKITE_PIPELINE_DEFAULT_BRANCH"],
+        base_commit=v["BUILDKITE_MERGE_QUEUE_BASE_COMMIT"],
+        pull_request=pull,
+        ci_url=v["BUILDKITE_BUILD_URL"],
+        build=f"{number}-{attempt}" if number else None,
+        run=number,
+        shard=v.shard("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", first=0),
+        fork=bool(pull and theirs and not same_repository(theirs, v["BUILDKITE_REPO"])),
+    )
+
+
+def jenkins(v: Variables) -> Found:
+    """Jenkins: multibranch pipelines, the pull request builder, and plain jobs."""
+    name = v["BRANCH_NAME"]
+    remote = v["GIT_BRANCH"]
+    plain = remote.partition("/")[2] if remote and remote.startswith("origin/") else remote
+    return Found(
+        vendor="Jenkins",
+        commit=v["ghprbActualCommit"] or v["GIT_COMMIT"],
+        branch=v["CHANGE_BRANCH"]
+        or v["ghprbSourceBranch"]
+        or tag_ref(v["TAG_NAME"])
+        or name
+        or plain,
+        base_branch=v["CHANGE_TARGET"] or v["ghprbTargetBranch"],
+        pull_request=v["CHANGE_ID"] or v["ghprbPullId"],
+        ci_url=v["RUN_DISPLAY_URL"] or v["BUILD_URL"],
+        build=_in_key(v["BUILD_TAG"] or _joined(v["JOB_NAME"], v["BUILD_NUMBER"])),
+        run=_in_key(v["BUILD_TAG"] or _joined(v["JOB_NAME"], v["BUILD_NUMBER"])),
+        fork=bool(v["CHANGE_FORK"]),
+        # The strategy "merge with the target" builds a commit that is in no repository.
+        merged=f"origin/{name}" if v["CHANGE_ID"] and name else None,
+    )
+
+
+def azure(v: Variables) -> Found:
+    """Azure Pipelines, for Azure Repos and GitHub."""
+    pull = v["SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"] or v["SYSTEM_PULLREQUEST_PULLREQUESTID"]
+    build, attempt = v["BUILD_BUILDID"], v["SYSTEM_JOBATTEMPT"] or "1"
+    home, project = v["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"], v["SYSTEM_TEAMPROJECTID"]
+    project = project or v["SYSTEM_TEAMPROJECT"]
+    url = f"{home.rstrip('/')}/{project}/_build/results?buildId={build}" if home else None
+    return Found(
+        vendor="Azure Pipelines",
+        commit=v["SYSTEM_PULLREQUEST_SOURCECOMMITID"] or v["BUILD_SOURCEVERSION"],
+        branch=branch_of(v["SYSTEM_PULLREQUEST_SOURCEBRANCH"] or v["BUILD_SOURCEBRANCH"]),
+        base_branch=branch_of(v["SYSTEM_PULLREQUEST_TARGETBRANCH"]),
+        pull_request=pull,
+        ci_url=url if project and build else None,
+        build=f"{build}-{attempt}" if build else None,
+        run=build,
+        shard=v.shard("SYSTEM_JOBPOSITIONINPHASE", "SYSTEM_TOTALJOBSINPHASE", first=1),
+        fork=v.has("SYSTEM_PULLREQUEST_ISFORK"),
+    )
+
+
+def bitbucket(v: Variables) -> Found:
+    """Bitbucket Pipelines, whose commits may be short ones."""
+    number, attempt = v["BITBUCKET_BUILD_NUMBER"], v["BITBUCKET_STEP_RUN_NUMBER"] or "1"
+    repository = v["BITBUCKET_REPO_FULL_NAME"]
+    url = f"https://bitbucket.org/{repository}/pipelines/results/{number}"
+    return Found(
+        vendor="Bitbucket Pipelines",
+        commit=v["BITBUCKET_COMMIT"],
+        branch=tag_ref(v["BITBUCKET_TAG"]) or v["BITBUCKET_BRANCH"],
+        base_branch=v["BITBUCKET_PR_DESTINATION_BRANCH"],
+        target=v["BITBUCKET_PR_DESTINATION_COMMIT"],
+        pull_request=v["BITBUCKET_PR_ID"],
+        ci_url=url if repository and number else None,
+        build=f"{number}-{attempt}" if number else None,
+        run=number,
+        shard=v.shard("BITBUCKET_PARALLEL_STEP", "BITBUCKET_PARALLEL_STEP_COUNT", first=0),
+    )
+
+
+def codebuild(v: Variables) -> Found:
+    """AWS CodeBuild: what its webhook said, or what it was told to build."""
+    trigger = v["CODEBUILD_WEBHOOK_TRIGGER"] or v["CODEBUILD_SOURCE_VERSION"] or ""
+    trigger = trigger.partition("^{")[0]  # refs/heads/main^{<commit>}
+    pull = re.fullmatch(r"(?:pr|refs/pull)/(\d+)(?:/head|/merge)?", trigger)
+    tag = re.fullmatch(r"tag/(.+)", trigger)
+    pushed = re.fullmatch(r"branch/(.+)|refs/heads/(.+)", trigger)
+    branch = branch_of(v["CODEBUILD_WEBHOOK_HEAD_REF"])
+    return Found(
+        vendor="AWS CodeBuild",
+        commit=v["CODEBUILD_RESOLVED_SOURCE_VERSION"],
+        branch=tag_ref(tag[1]) if tag else branch or (pushed and (pushed[1] or pushed[2])) or None,
+        base_branch=branch_of(v["CODEBUILD_WEBHOOK_BASE_REF"]),
+        pull_request=pull[1] if pull else None,
+        ci_url=v["CODEBUILD_BUILD_URL"],
+        build=_in_key(v["CODEBUILD_BUILD_ID"]),
+        run=_in_key(v["CODEBUILD_BUILD_ID"]),
+    )
+
+
+def _joined(*parts: str | None) -> str | None:
+    return "-".join(p for p in parts if p) if all(parts) else None
+
+
+def _in_key(identifier: str | None) -> str | None:
+    """As it can stand in a key: job names hold slashes, ids of CodeBuild a colon."""
+    return re.sub(r"[^\w.-]+", "-", identifier, flags=re.ASCII) if identifier else None

@@ -1,0 +1,97 @@
+"""`pixelgate history`: the builds of a project, or one snapshot through them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelgate.cli import options as o
+from pixelgate.cli.context import Context
+from pixelgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from pixelgate.client.history import Past
+
+
+def history(
+    name: Annotated[
+        str | None, typer.Argument(help="A snapshot: what became of it in each build.")
+    ] = None,
+    branch: Annotated[str | None, typer.Option(help="Builds of this branch only.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many builds.")] = 20,
+    project: o.Project = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """List the newest builds of a project, or what became of one snapshot in them.
+
+    Exit code: 0 listed; 2 wrong usage, or the bucket could not be read.
+    """
+    from pixelgate.cli.console import progress_bar, say
+    from pixelgate.client.history import history as read
+    from pixelgate.client.history import of_snapshot
+
+    context = Context(project, bucket, config)
+    with progress_bar(quiet=False) as progress:
+        builds = read(context.store, context.project, branch=branch, limit=limit, progress=progress)
+        images = dict(_by_build(of_snapshot(context.store, name, builds, progress))) if name else {}
+    if name and not any(images.values()):
+        raise UsageError(
+            f"no snapshot {name!r} in the newest {len(builds)} builds of {context.project}; "
+            "names are paths with their extension, --limit looks further back"
+        )
+    if as_json:
+        rows = [_row(past, name, images) for past in builds]
+        typer.echo(json.dumps({"project": context.project, "builds": rows}, ensure_ascii=False))
+    elif not builds:
+        of = f" of {branch}" if branch else ""
+        say(f"{context.project} has no build{of} in {context.bucket} yet")
+    else:
+        _show(builds, name, images)
+
+
+def _by_build(found: Any) -> Any:
+    return ((past.id.build, image) for past, image in found)
+
+
+def _row(
+    past: Past, name: str | None, images: Mapping[str, Mapping[str, Any] | None]
+) -> dict[str, Any]:
+    row = past.as_json()
+    return {**row, "snapshot": images.get(past.id.build)} if name else row
+
+
+def _show(
+    builds: list[Past], name: str | None, images: Mapping[str, Mapping[str, Any] | None]
+) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from pixelgate.cli.console import console
+    from pixelgate.client.outcome import in_words
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("when", "build", "commit", "branch", name or "result", "" if name else "counts"):
+        table.add_column(escape(title), overflow="fold")
+    for past in builds:
+        image = images.get(past.id.build)
+        if name:
+            last = (str((image or {}).get("status") or "–"), _pixels(image))
+        else:
+            last = (in_words(past.status), _counts(past.status.get("counts") or {}))
+        cells = past.updated[:16].replace("T", " "), past.id.build, (past.commit or "")[:12]
+        table.add_row(*map(escape, (*cells, past.branch or "", *last)))
+    console().print(table)
+
+
+def _pixels(image: Mapping[str, Any] | None) -> str:
+    pixels = (image or {}).get("changed_pixels")
+    return f"{pixels:,} pixels" if isinstance(pixels, int) else ""
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n and what != "total")

@@ -1,0 +1,88 @@
+"""`pixelgate init`: a commented pixelgate.toml and an example for CI."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelgate.cli import options as o
+from pixelgate.errors import UsageError
+
+
+class CI(StrEnum):
+    """For which CI system an example is written."""
+
+    AUTO = "auto"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    NONE = "none"
+
+
+def init(
+    folder: Annotated[
+        str, typer.Option("--folder", help="Where the tests leave the screenshots.")
+    ] = "screenshots",
+    ci: Annotated[
+        CI, typer.Option("--ci", help="Whose example to write; auto looks at the repository.")
+    ] = CI.AUTO,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are there already.")
+    ] = False,
+    project: o.Project = None,
+    bucket: o.Bucket = None,
+) -> None:
+    """Write a commented pixelgate.toml, and an example of a CI job.
+
+    Exit code: 0 written; 2 a file is there already, or cannot be written.
+    """
+    from pixelgate.ci.git import Git
+    from pixelgate.cli.console import say
+    from pixelgate.cli.templates import CONFIG, GITHUB, GITLAB, filled
+
+    git, here = Git(Path.cwd()), Path.cwd()
+    remote = git.remote() or ""
+    name = project or _name(remote) or here.name
+    if ci is CI.AUTO:
+        ci = _guess(here, remote)
+    branch = git.default_branch() or git.branch() or "main"
+    values = {
+        "project": name,
+        "bucket": bucket or "",
+        "folder": folder,
+        "branch": branch,
+    }
+    files = {Path("pixelgate.toml"): filled(CONFIG, values)}
+    if ci is CI.GITHUB:
+        files[Path(".github/workflows/pixelgate.yml")] = filled(GITHUB, values)
+    elif ci is CI.GITLAB:
+        files[Path(".gitlab/pixelgate.gitlab-ci.yml")] = filled(GITLAB, values)
+    there = [str(path) for path in files if path.exists()]
+    if there and not force:
+        raise UsageError(f"{' and '.join(there)} is there already; --force replaces it")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        say(f"wrote {path}")
+    if not bucket:
+        say("next: write the bucket's name into pixelgate.toml, then run `pixelgate doctor`")
+    else:
+        say("next: run `pixelgate doctor`")
+    if ci is CI.GITLAB:
+        say("and add to .gitlab-ci.yml: include: [{local: .gitlab/pixelgate.gitlab-ci.yml}]")
+
+
+def _guess(here: Path, remote: str) -> CI:
+    if (here / ".gitlab-ci.yml").exists() or "gitlab" in remote:
+        return CI.GITLAB
+    if (here / ".github").is_dir() or "github.com" in remote:
+        return CI.GITHUB
+    return CI.NONE
+
+
+def _name(remote: str) -> str | None:
+    """The repository's name at the end of its address."""
+    last = remote.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git")
+    return last or None

@@ -1,0 +1,218 @@
+"""`pixelgate approve` and `pixelgate reject`: what a reviewer decides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelgate.cli import options as o
+from pixelgate.cli.context import Context
+from pixelgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from pixelgate.client.reviewing import Decision, Selection
+    from pixelgate.keys import BuildId
+
+_Build = Annotated[
+    str | None, typer.Argument(metavar="BUILD", help="The build's id.", show_default=False)
+]
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME...", help="Snapshots of it; all if nothing is selected."),
+]
+_Globs = Annotated[
+    list[str] | None, typer.Option("--glob", help="Snapshots whose names match; * is anything.")
+]
+_Groups = Annotated[
+    list[str] | None, typer.Option("--group", help="Snapshots with the same change, by group.")
+]
+_From = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="The decisions.json that a report has written."),
+]
+_Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why; it is kept and shown.")]
+_Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is carried out.")]
+
+
+def approve(
+    build: _Build = None,
+    names: _Names = None,
+    globs: _Globs = None,
+    groups: _Groups = None,
+    decisions: _From = None,
+    reason: _Reason = None,
+    wait: _Wait = False,
+    timeout: o.Timeout = None,
+    project: o.Project = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Approve a build, or some of its snapshots: they may be what later ones are compared with.
+
+    Who approves is taken from your AWS credentials. With --from, the rejections of the file are
+    written too.
+
+    Exit code: 0 written, and with --wait carried out; 2 wrong usage, or it could not be done;
+    3 it was not carried out in time.
+    """
+    context = Context(project, bucket, config)
+    _review(
+        context, "approve", build, _selection(names, globs, groups), decisions, reason,
+        wait=wait, timeout=timeout, as_json=as_json,
+    )  # fmt: skip
+
+
+def reject(
+    build: _Build = None,
+    names: _Names = None,
+    globs: _Globs = None,
+    groups: _Groups = None,
+    decisions: _From = None,
+    reason: _Reason = None,
+    wait: _Wait = False,
+    timeout: o.Timeout = None,
+    project: o.Project = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
+    as_json: o.AsJson = False,
+) -> None:
+    """Reject a build, or some of its snapshots: it is never what later ones are compared with.
+
+    Who rejects is taken from your AWS credentials. With --from, the approvals of the file are
+    written too.
+
+    Exit code: 0 written, and with --wait carried out; 2 wrong usage, or it could not be done;
+    3 it was not carried out in time.
+    """
+    context = Context(project, bucket, config)
+    _review(
+        context, "reject", build, _selection(names, globs, groups), decisions, reason,
+        wait=wait, timeout=timeout, as_json=as_json,
+    )  # fmt: skip
+
+
+def _selection(
+    names: list[str] | None, globs: list[str] | None, groups: list[str] | None
+) -> Selection:
+    from pixelgate.client.reviewing import Selection
+
+    return Selection(tuple(names or ()), tuple(globs or ()), tuple(groups or ()))
+
+
+def _review(
+    context: Context,
+    action: str,
+    named: str | None,
+    selection: Selection,
+    file: Path | None,
+    reason: str | None,
+    *,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> None:
+    from dataclasses import replace
+
+    from pixelgate.cli.console import say
+    from pixelgate.client.result import read_comparison
+    from pixelgate.client.reviewing import Decision, write_review
+    from pixelgate.client.waiting import look
+
+    build, decisions = _decisions(context, action, named, selection, file)
+    seen = look(context.store, build)
+    status = seen.status or {}
+    if status.get("state") != "SUCCEEDED":
+        state = status.get("state") or "has no status"
+        raise UsageError(
+            f"{build} has no result to {action} ({state}); `pixelgate wait` waits for it"
+        )
+    execution = status.get("execution")
+    decisions = decisions or (Decision(action, selection, execution),)
+    images = (read_comparison(context.store, status) or {}).get("images") or {}
+    selected = [d.selection.of(images) for d in decisions]
+    keys = []
+    for decision, chosen in zip(decisions, selected, strict=True):
+        _check_current(build, decision, execution)
+        keys.append(write_review(context.store, build, replace(decision, reason=reason)))
+        what = "all of it" if decision.selection.is_all else f"{len(chosen):,} snapshots"
+        say(f"{decision.action} {build}: {what}")
+    done = _wait(context, build, decisions, selected, keys, timeout) if wait else None
+    if as_json:
+        answer: dict[str, Any] = {"project": build.project, "build": build.build, "reviews": keys}
+        if done is not None:
+            answer["review"] = (look(context.store, build).status or {}).get("review")
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+    if done is False:
+        from pixelgate.client.outcome import Exit
+
+        raise typer.Exit(Exit.TIMED_OUT)
+
+
+def _decisions(
+    context: Context, action: str, named: str | None, selection: Selection, file: Path | None
+) -> tuple[BuildId, tuple[Decision, ...]]:
+    """The build and what a file decides on it; nothing where there is no file."""
+    from pixelgate.client.reviewing import read_decisions
+
+    if file is None:
+        if not named:
+            raise UsageError(
+                f"which build? `pixelgate {action} BUILD`; `pixelgate history` lists them"
+            )
+        return context.build(named), ()
+    if not selection.is_all:
+        raise UsageError("--from names its snapshots itself; leave out names, --glob and --group")
+    build, decisions = read_decisions(file, context.build(named) if named else None)
+    if build.project != context.project:
+        raise UsageError(
+            f"--from {file} decides on the project {build.project!r}, not {context.project!r}"
+        )
+    return build, decisions
+
+
+def _check_current(build: BuildId, decision: Decision, execution: Any) -> None:
+    """Nobody approves what he has not seen."""
+    if decision.execution and execution and decision.execution != execution:
+        raise UsageError(
+            f"{build} was compared again since this report was made (its run was "
+            f"{decision.execution}, now it is {execution}); fetch the new report and look again"
+        )
+
+
+def _wait(
+    context: Context,
+    build: BuildId,
+    decisions: tuple[Decision, ...],
+    selected: list[set[str]],
+    keys: list[str],
+    timeout: float | None,
+) -> bool:
+    from pixelgate.cli.console import complain, progress_bar, say
+    from pixelgate.client.reviewing import is_carried_out, refusal_of
+    from pixelgate.client.waiting import Seen, poll
+
+    def refusals(seen: Seen) -> list[str]:
+        return [why for key in keys if (why := refusal_of(seen.status, key))]
+
+    def done(seen: Seen) -> bool:
+        pairs = zip(decisions, selected, strict=True)
+        told = all(is_carried_out(seen.status, decision, names) for decision, names in pairs)
+        return told or bool(refusals(seen))
+
+    seconds = timeout or 120.0
+    with progress_bar(quiet=False) as progress:
+        seen = poll(context.store, build, seconds, done, progress=progress)
+    if why := refusals(seen):
+        raise UsageError(f"the review of {build} does not count: {'; '.join(why)}")
+    if done(seen):
+        say("carried out")
+        return True
+    complain(
+        f"the review of {build} is written, and was not carried out within {seconds:g} s; "
+        f"`pixelgate status {build.build}` tells when it is"
+    )
+    return False

@@ -1,0 +1,106 @@
+"""pixelgate.toml: what a project says once, so that no command has to say it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from pixelgate.errors import BadManifest, UsageError
+from pixelgate.manifest_schema import PolicyFields, Text, in_words
+from pixelgate.policies import Policies, overridden, policies_of
+from pixelgate.policy import Policy
+
+NAME = "pixelgate.toml"
+
+
+class ConfigFields(PolicyFields):
+    """The file's fields: those of a file of policies, and where builds go."""
+
+    project: Text | None = None
+    bucket: Text | None = None
+    base_branch: Text | None = None
+    folder: Text | None = None
+    timeout: float | None = Field(default=None, gt=0)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What pixelgate.toml says; empty if there is none.
+
+    Attributes:
+        path: of the file.
+        fields: as they were written.
+    """
+
+    path: Path | None
+    fields: ConfigFields
+
+    def policy_fields(self) -> dict[str, Any]:
+        """`defaults` and `rules` of a manifest."""
+        said = {
+            "defaults": self.fields.policy.model_dump(exclude_none=True),
+            "rules": [rule.model_dump(exclude_none=True) for rule in self.fields.rules],
+        }
+        return {name: value for name, value in said.items() if value}
+
+    def policies(self, above: Mapping[str, Any]) -> Policies:
+        """What counts as a change, for a comparison on this machine.
+
+        Args:
+            above: fields that override what the file says.
+
+        Raises:
+            UsageError: the fields contradict one another.
+        """
+        try:
+            return policies_of(self.fields, above)
+        except BadManifest as error:
+            raise UsageError(f"{self.path}: {error}" if self.path else str(error)) from error
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the screenshots lie, seen from here."""
+        if self.path is None or self.fields.folder is None:
+            return None
+        return self.path.parent / self.fields.folder
+
+
+def find_config(start: Path) -> Path | None:
+    """The pixelgate.toml of this folder or the nearest one above it, up to a repository's top."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / NAME).is_file():
+            return folder / NAME
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def read_config(path: Path | None) -> Config:
+    """Reads the file; None for none.
+
+    Raises:
+        UsageError: with the file, the field and the rule.
+    """
+    if path is None:
+        return Config(None, ConfigFields())
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    try:
+        fields = ConfigFields.model_validate(tomllib.loads(text))
+        policies_of(fields)
+        for number, rule in enumerate(fields.rules):
+            overridden(f"rules[{number}].policy", rule.policy, Policy())
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is no valid TOML: {error}") from error
+    except ValidationError as error:
+        raise UsageError(f"{path}: {in_words(error)}") from error
+    except BadManifest as error:
+        raise UsageError(f"{path}: {error}") from error
+    return Config(path, fields)

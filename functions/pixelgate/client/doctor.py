@@ -1,0 +1,119 @@
+"""Looks whether everything is in place for uploads from here, and says what to do where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from pixelgate import keys
+from pixelgate.ci.where import Where
+from pixelgate.errors import NotFound, PixelgateError, Refused, UsageError
+from pixelgate.keys import BuildId
+from pixelgate.store import Store
+
+# No build has this id ("@" begins none), so what is asked about it can start nothing.
+_PROBE = "@doctor"
+
+
+class Health(StrEnum):
+    """How a check went."""
+
+    GOOD = "good"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        what: its name.
+        health: how it is.
+        words: what was found; where it is wrong, what to do.
+    """
+
+    what: str
+    health: Health
+    words: str
+
+
+def check_where(find: Callable[[], Where]) -> Iterator[Check]:
+    """Commit, branch, base and what was noted about them."""
+    try:
+        where = find()
+    except UsageError as error:
+        yield Check("commit", Health.WRONG, str(error))
+        return
+    vendor = where.vendor or "no CI system that we know"
+    fork = ", of a fork: its builds are never a baseline" if where.fork else ""
+    pull = f", pull request {where.pull_request}" if where.pull_request else ""
+    yield Check("CI", Health.GOOD, f"{vendor}{pull}{fork}")
+    yield Check("commit", Health.GOOD, f"{where.commit} on {where.branch}")
+    if where.base_commit:
+        base = f"{where.base_commit}, shared with {where.base_branch or 'the base branch'}"
+    else:
+        base = "the nearest ancestor that has a build"
+    yield Check("base", Health.GOOD, f"{base}; {len(where.ancestors)} ancestors known")
+    for note in where.notes:
+        yield Check("git", Health.WRONG if "shallow" in note else Health.NOTE, note)
+
+
+def check_bucket(open_store: Callable[[], Store], project: str) -> Iterator[Check]:
+    """Credentials and permissions; nothing is written."""
+    try:
+        store = open_store()
+        yield Check("credentials", Health.GOOD, store.caller())
+    except PixelgateError as error:
+        yield Check("credentials", Health.WRONG, str(error))
+        return
+    images = f"images/{project}/"
+    probe = BuildId(project, _PROBE)
+    known: list[str] = []
+
+    def list_images() -> str:
+        known.extend(entry.key for entry in islice(store.entries(images), 1))
+        return "there are images already" if known else "there are no images yet"
+
+    def read_results() -> str:
+        with suppress(NotFound):
+            store.read(keys.status(probe))
+        return "may be read"
+
+    yield _tried(f"list {images}", list_images, "uploads work without, but send every image again")
+    yield _tried(f"read builds/{project}/", read_results, "`wait`, `status` and `report` need it")
+    yield _tried(
+        f"write uploads/{project}/",
+        lambda: _probe_write(store, keys.plain_image(probe, "probe")),
+        None,
+    )
+    if known:
+        yield _tried(f"write {images}", lambda: _put_again(store, known[0]), None)
+
+
+def _probe_write(store: Store, key: str) -> str:
+    store.check_write(key)
+    return "may be written"
+
+
+def _put_again(store: Store, key: str) -> str:
+    """A conditional put on what is there: it is refused for that, or for want of a permission."""
+    from hashlib import sha256
+
+    store.put_new(key, b"", "application/octet-stream", sha256(b"").digest())
+    return "may be written"
+
+
+def _tried(what: str, act: Callable[[], str], without: str | None) -> Check:
+    """A check; `without` says what works although it is refused."""
+    try:
+        return Check(what, Health.GOOD, act())
+    except Refused as error:
+        if without:
+            return Check(what, Health.NOTE, f"{error} ({without})")
+        return Check(what, Health.WRONG, str(error))
+    except PixelgateError as error:
+        return Check(what, Health.WRONG, str(error))

@@ -1,0 +1,139 @@
+"""The builds of a project, newest first, and what became of one snapshot in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pixelgate import keys
+from pixelgate.client.outcome import in_words
+from pixelgate.client.parallel import in_parallel
+from pixelgate.client.result import read_comparison
+from pixelgate.errors import NotFound
+from pixelgate.keys import BuildId
+from pixelgate.manifest import MAX_BYTES
+from pixelgate.progress import SILENT, Progress
+from pixelgate.store import Store
+
+_THREADS = 8
+_STATUS = "/status.json"
+
+
+@dataclass(frozen=True)
+class Past:
+    """One build.
+
+    Attributes:
+        id: project and build.
+        updated: when its status was written, ISO 8601.
+        status: status.json.
+        commit: of its manifest; None if that was refused.
+        branch: likewise.
+        pull_request: likewise.
+    """
+
+    id: BuildId
+    updated: str
+    status: Mapping[str, Any]
+    commit: str | None
+    branch: str | None
+    pull_request: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """One build of `history --json`."""
+        return {
+            "build": self.id.build,
+            "commit": self.commit,
+            "branch": self.branch,
+            "pull_request": self.pull_request,
+            "state": self.status.get("state"),
+            "verdict": self.status.get("verdict"),
+            "result": in_words(self.status),
+            "counts": self.status.get("counts") or {},
+            "base": self.status.get("base"),
+            "report": self.status.get("report"),
+            "updated": self.updated,
+        }
+
+
+def newest(store: Store, project: str) -> list[BuildId]:
+    """Every build of a project that has a status, the one whose status is newest first."""
+    prefix = f"builds/{project}/"
+    found = [
+        (entry.modified, entry.key.removeprefix(prefix).removesuffix(_STATUS))
+        for entry in store.entries(prefix)
+        if entry.key.endswith(_STATUS) and entry.key.count("/") == prefix.count("/") + 1
+    ]
+    return [BuildId(project, build) for _, build in sorted(found, reverse=True)]
+
+
+def history(
+    store: Store,
+    project: str,
+    *,
+    branch: str | None = None,
+    limit: int = 20,
+    progress: Progress = SILENT,
+) -> list[Past]:
+    """The newest builds of a project, of one branch if that is named.
+
+    Raises:
+        BucketError: the bucket cannot be used.
+    """
+    builds = newest(store, project)
+    found: list[Past] = []
+    progress.begin("reading builds", min(limit, len(builds)))
+    # In slices: with a branch, nobody knows how many are to be looked at.
+    for first in range(0, len(builds), limit):
+        part = builds[first : first + limit]
+        read = dict(in_parallel(lambda build: _past(store, build), part, _THREADS))
+        for build in part:
+            past = read[build]
+            if past and (branch is None or past.branch == branch):
+                found.append(past)
+                progress.step()
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def of_snapshot(
+    store: Store, name: str, builds: list[Past], progress: Progress = SILENT
+) -> Iterator[tuple[Past, Mapping[str, Any] | None]]:
+    """What became of one snapshot in each build; None where it does not occur."""
+    progress.begin("reading comparisons", len(builds))
+    read = {}
+    for past, comparison in in_parallel(
+        lambda past: read_comparison(store, past.status), builds, _THREADS
+    ):
+        progress.step()
+        read[past.id] = ((comparison or {}).get("images") or {}).get(name)
+    for past in builds:
+        yield past, read[past.id]
+
+
+def _past(store: Store, build: BuildId) -> Past | None:
+    """A build from its status and its manifest."""
+    try:
+        status = json.loads(store.read(keys.status(build)))
+    except (NotFound, ValueError):
+        return None
+    if not isinstance(status, dict):
+        return None
+    said: Mapping[str, Any] = status
+    if "branch" not in status:
+        try:
+            said = json.loads(store.read(keys.accepted_manifest(build), MAX_BYTES))
+        except (NotFound, ValueError):
+            said = {}
+    pull = said.get("pull_request")
+    return Past(
+        id=build,
+        updated=str(status.get("updated") or ""),
+        status=status,
+        commit=said.get("commit"),
+        branch=said.get("branch"),
+        pull_request=None if pull is None else str(pull),
+    )

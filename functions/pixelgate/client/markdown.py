@@ -1,0 +1,97 @@
+"""The result as Markdown, for a job's summary."""
+
+from __future__ import annotations
+
+import re
+
+from pixelgate.client.outcome import Exit
+from pixelgate.client.result import STATUSES, Result
+
+# GitHub takes 1 MiB a step; what is longer is not shown at all.
+MAX_BYTES = 1_000_000
+_NAMES_SHOWN = 50
+_SIGNS = {Exit.PASSED: "✅", Exit.NEEDS_REVIEW: "🔍", Exit.FAILED: "❌", Exit.TIMED_OUT: "⏳",
+          Exit.NO_BASELINE: "❌"}  # fmt: skip
+# Whatever could begin markup, a mention or an HTML tag in text that others have written.
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|<>~@:&$-])")
+
+
+def markdown(result: Result) -> str:
+    """A heading with the verdict, the counts, what to look at by name, and what to do."""
+    status = result.status
+    project, build = str(status.get("project")), str(status.get("build"))
+    lines = [f"### {_SIGNS[result.exit]} pixelgate: {_text(project)} {result.words}", ""]
+    lines += [f"Build {_code(build)}{_base(result)}.", ""]
+    if result.error:
+        lines += [_text(result.error), ""]
+    if result.counts:
+        lines += _counts(result)
+    lines += _names(result)
+    lines += _what_to_do(result, project, build)
+    lines += [f"> {_text(note)}\n" for note in result.notes]
+    text = "\n".join(lines).rstrip() + "\n"
+    encoded = text.encode()
+    if len(encoded) <= MAX_BYTES:
+        return text
+    return encoded[:MAX_BYTES].decode(errors="ignore") + "\n…\n"
+
+
+def _base(result: Result) -> str:
+    base, reason = result.status.get("base"), result.status.get("baseline_reason")
+    said = f" against {_code(str(base))}" if base else ""
+    return f"{said} ({_text(str(reason))})" if reason else said
+
+
+def _counts(result: Result) -> list[str]:
+    shown = [s for s in STATUSES if s in result.counts]
+    return [
+        "| " + " | ".join([*shown, "total"]) + " |",
+        "|" + " --: |" * (len(shown) + 1),
+        "| " + " | ".join(f"{result.counts.get(s, 0):,}" for s in [*shown, "total"]) + " |",
+        "",
+    ]
+
+
+def _names(result: Result) -> list[str]:
+    found = list(result.images(*STATUSES[:5]))
+    if not found:
+        return []
+    lines = ["| | snapshot | |", "|---|---|---|"]
+    for name, image in found[:_NAMES_SHOWN]:
+        title = (image.get("details") or {}).get("display_name")
+        shown = f"{_text(str(title))} {_code(name)}" if title else _code(name)
+        lines.append(f"| {image.get('status')} | {shown} | {_text(result.in_words(image))} |")
+    if len(found) > _NAMES_SHOWN:
+        lines.append(f"| … | {len(found) - _NAMES_SHOWN:,} more, in the report | |")
+    return [*lines, ""]
+
+
+def _what_to_do(result: Result, project: str, build: str) -> list[str]:
+    if result.words != "needs review" or not result.status.get("report"):
+        return []
+    where = f"--project {_shell(project)} {_shell(build)}"
+    return [
+        "```",
+        f"pixelgate report  {where}",
+        f"pixelgate approve {where}",
+        "```",
+        "",
+    ]
+
+
+def _text(words: str) -> str:
+    return _MARKUP.sub(r"\\\1", " ".join(words.split()))
+
+
+def _code(name: str) -> str:
+    """A code span: nothing in it is markup, except a backtick, and a bar within a table."""
+    name = name.replace("|", "\\|")
+    fence = "`" * (max((len(run) for run in re.findall("`+", name)), default=0) + 1)
+    pad = " " if name.startswith("`") or name.endswith("`") else ""
+    return f"{fence}{pad}{name}{pad}{fence}"
+
+
+def _shell(word: str) -> str:
+    from shlex import quote
+
+    return quote(word)

@@ -1,0 +1,99 @@
+"""The result of a build as the summaries tell it: its status and its comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pixelgate.client import outcome
+from pixelgate.errors import BucketError, NotFound
+from pixelgate.store import Store
+
+# In the order in which a reviewer wants to see them.
+STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unchanged")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a build.
+
+    Attributes:
+        status: status.json, or what a local comparison says in its place.
+        comparison: comparison.json; None if there is none.
+        gate: what lets it through.
+        notes: what a person should know of where it comes from.
+    """
+
+    status: Mapping[str, Any]
+    comparison: Mapping[str, Any] | None = None
+    gate: outcome.Gate = outcome.GATE
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit(self) -> outcome.Exit:
+        """What a command ends with."""
+        return outcome.exit_of(self.status, self.gate)
+
+    @property
+    def words(self) -> str:
+        """The result in a word or two."""
+        return outcome.in_words(self.status)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Snapshots by status."""
+        return self.status.get("counts") or {}
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed: code and words."""
+        error = self.status.get("error")
+        return f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else None
+
+    def images(self, *statuses: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The snapshots of these statuses, by status and name."""
+        images = (self.comparison or {}).get("images") or {}
+        for status in statuses:
+            yield from sorted((n, i) for n, i in images.items() if i.get("status") == status)
+
+    def in_words(self, image: Mapping[str, Any]) -> str:
+        """What became of one snapshot, in a few words."""
+        match image.get("status"):
+            case "changed":
+                return _measured(image)
+            case "errored":
+                return str(image.get("reason") or "")
+            case "renamed":
+                return f"was {image.get('previous_name')}"
+            case _:
+                return ""
+
+
+def read_comparison(store: Store, status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """comparison.json of a status; None if it has none.
+
+    Raises:
+        BucketError: it cannot be read.
+    """
+    key = status.get("comparison")
+    if not key:
+        return None
+    try:
+        comparison = json.loads(store.read(key))
+    except NotFound as error:
+        raise BucketError(f"the status names {key}, which is not there") from error
+    except ValueError as error:
+        raise BucketError(f"{key} is no JSON") from error
+    if not isinstance(comparison, dict):
+        raise BucketError(f"{key} is no JSON object")
+    return comparison
+
+
+def _measured(image: Mapping[str, Any]) -> str:
+    pixels, total = image.get("changed_pixels"), image.get("total_pixels")
+    if not isinstance(pixels, int) or not isinstance(total, int) or not total:
+        return ""
+    size = "; the size changed" if image.get("size_changed") else ""
+    return f"{pixels:,} pixels ({pixels / total:.2%}){size}"

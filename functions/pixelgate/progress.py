@@ -1,0 +1,24 @@
+"""Whom to tell how far the work is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Whom to tell how far the work is.
+
+    Attributes:
+        begin: called with the name of a stage and the number of its steps.
+        step: called after each step.
+        say: called with a line that is worth a place in a log.
+    """
+
+    begin: Callable[[str, int], None] = lambda stage, total: None
+    step: Callable[[], None] = lambda: None
+    say: Callable[[str], None] = lambda words: None
+
+
+SILENT = Progress()

@@ -1,0 +1,451 @@
+"""Where a build comes from: what people say, what CI says, and what real repositories know."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pixelgate.ci.found import Found
+from pixelgate.ci.git import Git, pull_request_of
+from pixelgate.ci.where import Said, Where, find_out
+from pixelgate.errors import UsageError
+from support.repository import Repository
+
+NOTHING_SAID, NO_CI = Said(), Found()
+
+
+def where(repository: Repository, said: Said = NOTHING_SAID, found: Found = NO_CI) -> Where:
+    return find_out(said, found, Git(repository.folder))
+
+
+def pull_request(commit: str, **fields: object) -> Found:
+    found = Found(
+        vendor="GitHub Actions",
+        commit=commit,
+        branch="feature",
+        base_branch="main",
+        pull_request="5",
+        build="1-1",
+    )
+    return replace(found, **fields)  # type: ignore[arg-type]
+
+
+def test_a_branch_on_a_laptop(origin: Repository, tmp_path: Path) -> None:
+    clone = origin.clone(tmp_path / "clone")
+    base = clone.head
+    clone.branch("feature")
+    clone.commit("one")
+    head = clone.commit("two")
+    found = where(clone)
+    assert (found.commit, found.branch, found.vendor) == (head, "feature", None)
+    assert (found.base_commit, found.base_branch) == (base, "main")
+    assert found.ancestors == tuple(clone.git("rev-list", f"{base}^").split())
+    assert found.tree == clone.tree()
+    assert set(found.landed) == {base, *found.ancestors}
+    assert found.landed[base] == {"tree": clone.tree(base)}
+    assert found.notes == ()
+
+
+def test_on_the_base_branch_the_ancestors_say_it(origin: Repository) -> None:
+    found = where(origin)
+    assert found.base_commit is None
+    assert found.ancestors == tuple(origin.git("rev-list", "HEAD^").split())
+    assert set(found.landed) == set(found.ancestors)
+
+
+def test_a_pull_request_that_main_has_left_behind(origin: Repository, tmp_path: Path) -> None:
+    base = origin.head
+    origin.branch("feature")
+    head = origin.commit("feature")
+    origin.switch("main")
+    tip = origin.commit("main goes on", "other")
+    clone = origin.clone(tmp_path / "clone")
+    # What actions/checkout has in front of it: a merge of both.
+    clone.git("switch", "--quiet", "--detach", tip)
+    clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", head)
+    found = where(clone, found=pull_request(head, target=tip))
+    assert (found.commit, found.base_commit) == (head, base)
+    assert found.notes == ()
+
+
+def test_a_pull_request_that_was_merged_before_its_job_ran(
+    origin: Repository, tmp_path: Path
+) -> None:
+    base = origin.head
+    origin.branch("feature")
+    head = origin.commit("feature")
+    origin.switch("main")
+    origin.merge("feature", "Merge pull request #5 from acme/feature")
+    clone = origin.clone(tmp_path / "clone")
+    assert where(clone, found=pull_request(head, target=base)).base_commit == base
+
+
+def test_a_rebased_pull_request_has_the_new_base(origin: Repository, tmp_path: Path) -> None:
+    origin.branch("feature")
+    origin.commit("feature", "feature")
+    origin.switch("main")
+    tip = origin.commit("main goes on")
+    origin.switch("feature")
+    origin.git("rebase", "--quiet", "main")
+    head = origin.head
+    clone = origin.clone(tmp_path / "clone")
+    assert where(clone, found=pull_request(head)).base_commit == tip
+
+
+def test_a_stacked_pull_request_has_the_lower_branch_as_its_base(
+    origin: Repository, tmp_path: Path
+) -> None:
+    origin.branch("lower")
+    lower = origin.commit("lower")
+    origin.branch("upper")
+    head = origin.commit("upper")
+    clone = origin.clone(tmp_path / "clone")
+    found = where(clone, found=pull_request(head, base_branch="lower"))
+    assert found.base_commit == lower
+
+
+def test_git_tells_of_squash_merges_what_they_are(origin: Repository, tmp_path: Path) -> None:
+    origin.branch("feature")
+    origin.commit("one", "feature")
+    merged = origin.commit("two", "feature")
+    origin.switch("main")
+    squashed = origin.squash("feature", "Add a feature (#5)")
+    clone = origin.clone(tmp_path / "clone")
+    clone.git("fetch", "--quiet", "origin", "feature")
+    clone.branch("next")
+    clone.commit("next")
+    found = where(clone)
+    assert found.base_commit == squashed
+    assert merged not in found.ancestors
+    # The server finds the build of `merged` by either.
+    assert found.landed[squashed] == {"tree": clone.tree(merged), "pull_request": "5"}
+
+
+def test_ancestors_follow_the_first_parent(origin: Repository, tmp_path: Path) -> None:
+    before = origin.head
+    origin.branch("feature")
+    inside = origin.commit("feature", "feature")
+    origin.switch("main")
+    merge = origin.merge("feature", "Merge pull request #7 from acme/feature")
+    origin.commit("after")
+    found = where(origin)
+    assert found.ancestors[:2] == (merge, before)
+    assert inside not in found.ancestors
+    assert found.landed[merge]["pull_request"] == "7"
+
+
+def test_at_most_300_ancestors(tmp_path: Path) -> None:
+    repository = Repository.new(tmp_path / "long")
+    stream = "".join(
+        f"commit refs/heads/main\nmark :{n}\ncommitter A <a@example.com> {n} +0000\ndata 1\nx\n"
+        + (f"from :{n - 1}\n" if n > 1 else "")
+        for n in range(1, 403)
+    )
+    import_file = tmp_path / "stream"
+    import_file.write_text(stream)
+    with import_file.open() as file:
+        subprocess.run(
+            ["git", "-C", str(repository.folder), "fast-import", "--quiet"], stdin=file, check=True
+        )
+    repository.git("switch", "--quiet", "main")
+    found = where(repository)
+    assert len(found.ancestors) == 300
+    assert found.ancestors == tuple(repository.git("rev-list", "--max-count=300", "HEAD^").split())
+
+
+def test_a_shallow_clone_is_named_with_its_cure(origin: Repository, tmp_path: Path) -> None:
+    origin.branch("feature")
+    head = origin.commit("feature")
+    clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=feature", "--no-single-branch")
+    found = where(clone, found=pull_request(head))
+    assert found.base_commit is None
+    assert found.base_branch == "main"
+    assert found.notes == (
+        "this clone is shallow: no commit was found that it shares with main. "
+        "Give actions/checkout `fetch-depth: 0`",
+    )
+
+
+def test_a_shallow_clone_of_one_branch(origin: Repository, tmp_path: Path) -> None:
+    origin.branch("feature")
+    head = origin.commit("feature")
+    clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=feature")
+    notes = where(clone, found=pull_request(head)).notes
+    assert notes == (
+        "this clone is shallow: no commit was found that it shares with main. "
+        "Give actions/checkout `fetch-depth: 0`",
+    )
+
+
+def test_the_default_checkout_of_a_pull_request_has_one_note(
+    origin: Repository, tmp_path: Path
+) -> None:
+    origin.branch("feature")
+    head = origin.commit("feature", "feature")
+    origin.switch("main")
+    origin.commit("main goes on")
+    origin.branch("merge")
+    origin.merge("feature", "Merge")
+    clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=merge")
+    clone.git("switch", "--quiet", "--detach", "HEAD")
+    clone.git("update-ref", "-d", "refs/remotes/origin/merge")
+    found = where(clone, found=pull_request(head, target="b" * 40))
+    assert (found.commit, found.base_commit) == (head, None)
+    assert found.notes == (
+        f"this clone is shallow: the head commit {head[:12]} is not in it. "
+        "Give actions/checkout `fetch-depth: 0`",
+    )
+
+
+def test_a_base_branch_that_is_not_cloned(origin: Repository, tmp_path: Path) -> None:
+    origin.branch("feature")
+    head = origin.commit("feature")
+    clone = origin.clone(tmp_path / "clone", "--single-branch", "--branch=feature")
+    assert where(clone, found=pull_request(head)).notes == (
+        "the base branch main is not in this clone, so no merge base was found: "
+        "run `git fetch origin main`, or pass --base-commit",
+    )
+
+
+def test_histories_without_a_common_commit(origin: Repository) -> None:
+    origin.git("switch", "--quiet", "--orphan", "feature")
+    head = origin.commit("another beginning")
+    assert where(origin, found=pull_request(head)).notes == (
+        f"{head[:12]} and main have no commit in common; pass --base-branch or --base-commit",
+    )
+
+
+@pytest.mark.parametrize(
+    ("vendor", "cure"),
+    [
+        ("GitLab CI", "Set GIT_DEPTH: 0 in the job's variables"),
+        ("Bitbucket Pipelines", "Set `clone: depth: full` in bitbucket-pipelines.yml"),
+        ("Azure Pipelines", "Set `fetchDepth: 0` at `checkout: self`"),
+        ("AWS CodeBuild", "Set the project's git clone depth to Full"),
+        ("Jenkins", "Turn off 'Shallow clone' in the job's git settings"),
+        (None, "Run `git fetch --unshallow`"),
+    ],
+)
+def test_each_ci_system_has_its_own_cure(
+    origin: Repository, tmp_path: Path, vendor: str | None, cure: str
+) -> None:
+    clone = origin.clone(tmp_path / "clone", "--depth=2")
+    notes = where(clone, found=Found(vendor=vendor)).notes
+    assert notes == (f"this clone is shallow: only 1 ancestor can be offered as baselines. {cure}",)
+
+
+def test_a_shallow_clone_that_is_deep_enough_is_fine(origin: Repository, tmp_path: Path) -> None:
+    base = origin.head
+    origin.branch("feature")
+    head = origin.commit("feature")
+    clone = origin.clone(tmp_path / "clone", "--depth=2", "--no-single-branch")
+    clone.git("fetch", "--quiet", "--depth=2", "origin", "feature")
+    found = where(clone, found=pull_request(head))
+    assert found.base_commit == base
+
+
+def test_a_head_that_is_not_in_the_clone(origin: Repository, tmp_path: Path) -> None:
+    clone = origin.clone(tmp_path / "clone")
+    head = "a" * 40
+    found = where(clone, found=pull_request(head))
+    assert (found.commit, found.base_commit, found.tree) == (head, None, None)
+    assert found.notes == (
+        "commit aaaaaaaaaaaa is not in this clone, so nothing before it is known: "
+        "give actions/checkout `ref:` that commit",
+    )
+
+
+def test_a_checkout_that_is_not_what_ci_says(origin: Repository) -> None:
+    head = origin.head
+    other = origin.git("rev-parse", "HEAD~2")
+    found = where(origin, found=Found(vendor="GitHub Actions", commit=other, branch="x"))
+    assert found.commit == other
+    assert found.notes == (
+        f"what is checked out is {head[:12]}, but the build is recorded for {other[:12]}: if the "
+        "screenshots are of the former, pass --commit HEAD",
+    )
+
+
+def test_jenkins_merge_strategy_gives_the_head(origin: Repository, tmp_path: Path) -> None:
+    base = origin.head
+    origin.branch("feature")
+    head = origin.commit("feature", "feature")
+    origin.switch("main")
+    origin.commit("main goes on")
+    clone = origin.clone(tmp_path / "clone")
+    clone.git("update-ref", "refs/remotes/origin/PR-5", head)
+    clone.git("switch", "--quiet", "--detach", head)
+    clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", "origin/main")
+    found = where(
+        clone,
+        found=Found(
+            vendor="Jenkins", commit=clone.head, branch="feature", base_branch="main",
+            pull_request="5", merged="origin/PR-5",
+        ),
+    )  # fmt: skip
+    assert (found.commit, found.base_commit) == (head, base)
+
+
+def test_a_merge_commit_without_its_event_gives_the_second_parent(
+    origin: Repository, tmp_path: Path
+) -> None:
+    base = origin.head
+    origin.branch("feature")
+    head = origin.commit("feature", "feature")
+    origin.switch("main")
+    origin.commit("main goes on")
+    clone = origin.clone(tmp_path / "clone")
+    clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", "origin/feature")
+    merge = clone.head
+    found = where(clone, found=pull_request(merge, merged=merge))
+    assert (found.commit, found.base_commit) == (head, base)
+
+
+def test_a_merge_of_main_into_the_head_stays_the_head(origin: Repository, tmp_path: Path) -> None:
+    origin.branch("feature")
+    origin.commit("feature", "feature")
+    origin.switch("main")
+    tip = origin.commit("main goes on")
+    origin.switch("feature")
+    head = origin.merge("main", "Merge branch 'main' into feature")
+    clone = origin.clone(tmp_path / "clone")
+    clone.git("update-ref", "refs/remotes/origin/PR-5", head)
+    found = where(
+        clone,
+        found=Found(
+            vendor="Jenkins", commit=head, branch="feature", base_branch="main",
+            pull_request="5", merged="origin/PR-5",
+        ),
+    )  # fmt: skip
+    assert (found.commit, found.base_commit) == (head, tip)
+
+
+def test_gitlab_knows_the_merge_base_itself(origin: Repository) -> None:
+    base = origin.git("rev-parse", "HEAD^")
+    found = where(
+        origin, found=Found(vendor="GitLab CI", commit=origin.head, branch="x", base_commit=base)
+    )
+    assert found.base_commit == base
+    assert found.ancestors == (origin.git("rev-parse", "HEAD~2"),)
+
+
+def test_short_commits_become_whole_ones(origin: Repository) -> None:
+    base = origin.git("rev-parse", "HEAD^")
+    found = where(
+        origin,
+        Said(base_commit=base[:12], branch="x"),
+        Found(vendor="Bitbucket Pipelines", commit=origin.head[:12]),
+    )
+    assert (found.commit, found.base_commit) == (origin.head, base)
+
+
+SAID = Said(
+    commit="HEAD~1",
+    branch="said",
+    base_commit="HEAD~2",
+    base_branch="trunk",
+    base_build="b0",
+    pull_request="99",
+    ci_url="https://ci.example/said",
+    build="said-1",
+    fork=False,
+    ancestors=("one", "two"),
+)
+
+
+def test_what_is_said_wins_over_ci_and_git(origin: Repository) -> None:
+    parent, base = origin.git("rev-parse", "HEAD~1"), origin.git("rev-parse", "HEAD~2")
+    found = where(origin, SAID, pull_request(origin.head, fork=True, ci_url="https://ci.example"))
+    assert found == Where(
+        vendor="GitHub Actions",
+        commit=parent,
+        branch="said",
+        build="said-1",
+        base_build="b0",
+        base_commit=base,
+        base_branch="trunk",
+        ancestors=("one", "two"),
+        landed={},
+        tree=origin.tree(parent),
+        pull_request="99",
+        ci_url="https://ci.example/said",
+        fork=False,
+    )
+
+
+def test_without_a_repository_ci_says_enough(tmp_path: Path) -> None:
+    found = find_out(NOTHING_SAID, pull_request("a" * 40, base_commit="b" * 40), Git(tmp_path))
+    assert (found.commit, found.base_commit, found.notes) == ("a" * 40, "b" * 40, ())
+
+
+def test_without_a_repository_the_lack_of_ancestors_is_told(tmp_path: Path) -> None:
+    (note,) = find_out(NOTHING_SAID, pull_request("a" * 40), Git(tmp_path)).notes
+    assert note == (
+        f"{tmp_path} is no git checkout; so no ancestor can serve as the baseline, "
+        "only the newest build of main"
+    )
+
+
+def test_without_git_and_ci_nobody_knows_the_commit(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"the commit is not known: .* is no git checkout, and no"):
+        find_out(NOTHING_SAID, NO_CI, Git(tmp_path))
+
+
+def test_a_repository_without_commits(tmp_path: Path) -> None:
+    repository = Repository.new(tmp_path / "empty")
+    with pytest.raises(UsageError, match="this repository has no commit yet"):
+        where(repository)
+
+
+def test_a_detached_head_has_no_branch(origin: Repository) -> None:
+    origin.git("switch", "--quiet", "--detach", "HEAD")
+    with pytest.raises(UsageError, match="Pass --branch, or set PIXELGATE_BRANCH"):
+        where(origin)
+
+
+def test_a_detached_head_at_the_tip_of_one_remote_branch(
+    origin: Repository, tmp_path: Path
+) -> None:
+    origin.branch("feature")
+    head = origin.commit("work")
+    origin.switch("main")
+    clone = origin.clone(tmp_path / "clone")
+    clone.git("switch", "--quiet", "--detach", head)
+    assert where(clone).branch == "feature"
+    clone.git("update-ref", "refs/remotes/origin/twin", head)
+    with pytest.raises(UsageError, match="the branch is not known"):
+        where(clone)
+
+
+def test_git_is_not_installed(
+    origin: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="git is not installed here; install it, or pass"):
+        where(origin)
+
+
+def test_a_repository_of_somebody_else(origin: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(UsageError, match=r"git config --global --add safe.directory"):
+        where(origin)
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "number"),
+    [
+        ("Add a feature (#5)", "", "5"),
+        ("Fix (#4) again (#5)", "", "5"),
+        ("Merge pull request #7 from acme/feature", "", "7"),
+        ("Merge branch 'x' into 'main'", "Title\n\nSee merge request acme/shop!12", "12"),
+        ("Merged in feature (pull request #8)", "", "8"),
+        ("Merged PR 9: Title", "", "9"),
+        ("Fixes #5", "", None),
+        ("Revert (#5) for now", "", None),
+    ],
+)
+def test_messages_tell_the_pull_request(subject: str, body: str, number: str | None) -> None:
+    assert pull_request_of(subject, body) == number

@@ -1,0 +1,121 @@
+"""Commands run in this process, against a bucket in memory, in a repository of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelgate import keys, wiring
+from pixelgate.adapters.memory_store import MemoryStore
+from pixelgate.cli import app as cli
+from pixelgate.keys import BuildId
+from pixelgate.store import Store
+from support import images
+from support.repository import SETTINGS, Repository
+
+CI_SIGNS = ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "TF_BUILD",
+            "BITBUCKET_BUILD_NUMBER", "CODEBUILD_BUILD_ID", "GITHUB_STEP_SUMMARY")  # fmt: skip
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed on stdout: one JSON value and nothing else."""
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests compare is nothing that their own job should tell of."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    """The bucket that every command gets."""
+    made = MemoryStore()
+    monkeypatch.setattr(wiring, "open_store", lambda name: made)
+    return made
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository with two commits on main, and screenshots in it; we are in its folder."""
+    for name in CI_SIGNS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIXELGATE_PROJECT", "shop")
+    monkeypatch.setenv("PIXELGATE_BUCKET", "shots")
+    made = Repository.new(tmp_path / "repo")
+    made.commit("one")
+    made.commit("two")
+    shots = made.folder / "shots"
+    (shots / "sub").mkdir(parents=True)
+    (shots / "a.png").write_bytes(images.png((5, 3), (10, 10, 10)))
+    (shots / "sub" / "b.png").write_bytes(images.png((5, 3), (20, 20, 20)))
+    monkeypatch.chdir(made.folder)
+    return made
+
+
+@pytest.fixture
+def run(
+    repository: Repository,
+    bucket: MemoryStore,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Cli:
+    """Runs a command; keywords are environment variables."""
+
+    def run(*arguments: object, **environ: str) -> Done:
+        with monkeypatch.context() as patch:
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            capsys.readouterr()
+            code = cli.run([*map(str, arguments)])
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+def manifest(bucket: MemoryStore, key: str) -> dict[str, Any]:
+    """A manifest that was written."""
+    fields: dict[str, Any] = json.loads(bucket.objects[key])
+    return fields
+
+
+def tell(bucket: Store, build: str, **fields: Any) -> None:
+    """Writes a status as the pipeline would, and a comparison beside it."""
+    comparison = f"comparisons/shop/{build}/b0/e1/comparison.json"
+    report = f"comparisons/shop/{build}/b0/e1/index.html"
+    status = {
+        "project": "shop", "build": build, "state": "SUCCEEDED", "verdict": "passed",
+        "counts": {"total": 2, "unchanged": 2}, "base": "b0", "execution": "e1",
+        "baseline_reason": "named", "comparison": comparison, "report": report, "error": None,
+        **fields,
+    }  # fmt: skip
+    bucket.write(keys.status(BuildId("shop", build)), json.dumps(status).encode(), "x")
+    entries = {
+        "a.png": {"status": "changed", "changed_pixels": 3, "total_pixels": 15, "group": "g1"},
+        "sub/b.png": {"status": "added"},
+    }
+    bucket.write(comparison, json.dumps({"images": entries}).encode(), "x")
+    bucket.write(report, b"<p>report", "text/html")
+
+
+NEEDS_REVIEW = {"verdict": "needs_review", "counts": {"total": 2, "changed": 1, "added": 1}}

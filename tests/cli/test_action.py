@@ -1,0 +1,221 @@
+"""The GitHub Action, the examples for CI and the roles beside them, each put to the test."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pixelgate import wiring
+from pixelgate.adapters.s3_client import S3Store
+from pixelgate.cli.templates import GITHUB, GITLAB, filled
+from support import aws
+
+from .conftest import NEEDS_REVIEW, Cli, tell
+
+ROOT = Path(__file__).parents[2]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
+UPLOAD = ACTION["runs"]["steps"][-1]
+EXAMPLES = ROOT / "examples" / "ci"
+VALUES = {"project": "shop", "bucket": "", "folder": "screenshots", "branch": "main"}
+
+
+def run_step(tmp_path: Path, inputs: dict[str, str], answer: str, code: int) -> tuple[Any, ...]:
+    """The action's last step, with a program `pixelgate` that writes down how it was called."""
+    program = tmp_path / "bin" / "pixelgate"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nimport json, os, sys\n"
+        f"json.dump(sys.argv[1:], open({str(tmp_path / 'called')!r}, 'w'))\n"
+        f"print({answer!r}) if {answer!r} else None\nsys.exit({code})\n"
+    )
+    program.chmod(0o755)
+    given = {name: d.get("default", "") for name, d in ACTION["inputs"].items()} | inputs
+    environ = {
+        name: given[re.fullmatch(r"\$\{\{ inputs\.([\w-]+) \}\}", value)[1]]  # type: ignore[index]
+        for name, value in UPLOAD["env"].items()
+    }
+    output = tmp_path / "output"
+    output.touch()
+    path = f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", UPLOAD["run"]],
+        env={**environ, "PATH": path, "GITHUB_OUTPUT": str(output)},
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
+    return done.returncode, json.loads((tmp_path / "called").read_text()), outputs
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 4])
+def test_the_action_ends_as_the_program_does(tmp_path: Path, code: int) -> None:
+    said = {"build": "9001-1", "result": "needs review", "verdict": "needs_review"}
+    ended, called, outputs = run_step(tmp_path, {}, json.dumps(said), code)
+    assert (ended, called) == (code, ["upload", "--json", "--wait"])
+    assert outputs == {
+        "exit-code": str(code),
+        "build": "9001-1",
+        "result": "needs review",
+        "json": json.dumps(said),
+    }
+
+
+def test_a_failure_without_a_word_on_stdout(tmp_path: Path) -> None:
+    ended, _, outputs = run_step(tmp_path, {}, "", 2)
+    assert (ended, outputs) == (2, {"exit-code": "2"})
+
+
+def test_every_input_reaches_the_program_as_one_word(tmp_path: Path) -> None:
+    inputs = {
+        "folder": "my shots; rm -rf /", "wait": "false", "fail-on": "changed,$(id)",
+        "exit-zero-on-changes": "true", "require-baseline": "true", "selective": "true",
+        "all-names": "a b.txt", "junit": "`id`.xml",
+    }  # fmt: skip
+    _, called, outputs = run_step(tmp_path, inputs, '{"build": "b"}', 0)
+    assert called == [
+        "upload", "--json", "my shots; rm -rf /", "--fail-on", "changed,$(id)",
+        "--exit-zero-on-changes", "--require-baseline", "--selective", "--all-names", "a b.txt",
+        "--junit", "`id`.xml",
+    ]  # fmt: skip
+    assert outputs["result"] == "uploaded"
+
+
+def test_no_input_is_text_of_a_script() -> None:
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+    used = json.dumps(ACTION["runs"])
+    assert [name for name in ACTION["inputs"] if f"inputs.{name} " not in used] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "template"), [("github-workflow.yml", GITHUB), ("gitlab-ci.yml", GITLAB)]
+)
+def test_the_examples_are_what_init_writes(name: str, template: str) -> None:
+    assert (EXAMPLES / name).read_text() == filled(template, VALUES)
+
+
+# ---- the roles ------------------------------------------------------------------------------
+
+_ACTIONS = {
+    "PutObject": "s3:PutObject",
+    "GetObject": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "ListObjectsV2": "s3:ListBucket",
+}
+Asked = tuple[str, str]
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """A bucket of moto's, which every command gets."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with aws.s3() as client:
+        yield S3Store(client, aws.make_bucket(client))
+
+
+@pytest.fixture
+def asked(run: Cli, store: S3Store, monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
+    """Every permission that commands make use of."""
+    found: list[Asked] = []
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        if model.name in _ACTIONS:
+            found.append((_ACTIONS[model.name], params.get("Key") or params["Prefix"]))
+
+    store._client.meta.events.register("provide-client-params.s3.*", note)
+    monkeypatch.setattr(wiring, "open_store", lambda name: store)
+    return found
+
+
+def is_allowed(role: str, action: str, key: str) -> bool:
+    """Whether a role's policy grants it: Allow statements on keys, or on prefixes of a listing."""
+    policy = json.loads((EXAMPLES / role).read_text().replace("PROJECT", "shop"))
+    for statement in policy["Statement"]:
+        assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+        if action not in statement["Action"] or statement["Effect"] != "Allow":
+            continue
+        if action == "s3:ListBucket":
+            patterns = statement["Condition"]["StringLike"]["s3:prefix"]
+        else:
+            patterns = [r.removeprefix("arn:aws:s3:::BUCKET/") for r in statement["Resource"]]
+        if any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns):
+            return True
+    return False
+
+
+def refused(role: str, asked: list[Asked]) -> list[Asked]:
+    return [ask for ask in asked if not is_allowed(role, *ask)]
+
+
+def test_the_ci_role_is_enough_for_ci_and_no_more(
+    run: Cli, asked: list[Asked], store: S3Store
+) -> None:
+    tell(store, "7", **NEEDS_REVIEW)
+    asked.clear()
+    assert run("upload", "shots", "--build", "7", "--wait").code == 1
+    assert run("upload", "shots", "--build", "7").code == 0
+    assert run("upload", "shots", "--shard", "1/2", "--parallel-id", "8").code == 0
+    assert run("finalize", "8").code == 0
+    assert run("status", "7").code == 0
+    assert run("wait", "--exit-zero-on-changes").code == 0
+    assert {action for action, _ in asked} == set(_ACTIONS.values())
+    assert refused("role-ci.json", asked) == []
+    asked.clear()
+    assert run("approve", "7").code == 0
+    assert {key.split("/")[0] for _, key in refused("role-ci.json", asked)} == {"reviews"}
+
+
+def test_the_fork_role_is_enough_for_a_forks_upload_and_no_more(
+    run: Cli, asked: list[Asked], store: S3Store
+) -> None:
+    tell(store, "fork.7")
+    asked.clear()
+    assert run("upload", "shots", "--build", "7", "--fork", "--wait").code == 0
+    assert refused("role-fork.json", asked) == []
+    asked.clear()
+    assert run("upload", "shots", "--build", "7").code == 0
+    assert ("s3:PutObject", "uploads/shop/7/manifest.json") in refused("role-fork.json", asked)
+
+
+def test_the_reviewers_role_is_enough_to_review_and_no_more(
+    run: Cli, asked: list[Asked], store: S3Store, tmp_path: Path
+) -> None:
+    tell(store, "7", **NEEDS_REVIEW)
+    asked.clear()
+    assert run("history").code == 0
+    assert run("status", "7").code == 0
+    assert run("report", "7", "--out", tmp_path / "out").code == 0
+    assert run("approve", "7", "a.png").code == 0
+    assert run("reject", "7").code == 0
+    assert refused("role-reviewer.json", asked) == []
+    asked.clear()
+    assert run("upload", "shots", "--build", "8").code == 0
+    puts = {key.split("/")[0] for action, key in refused("role-reviewer.json", asked)}
+    assert puts == {"images", "uploads"}
+
+
+def test_no_role_reaches_beyond_its_project() -> None:
+    for path in EXAMPLES.glob("role-*.json"):
+        for statement in json.loads(path.read_text())["Statement"]:
+            for resource in statement["Resource"]:
+                assert resource == "arn:aws:s3:::BUCKET" or "/PROJECT/" in resource
+
+
+@pytest.mark.parametrize("name", ["trust-github.json", "trust-gitlab.json"])
+def test_a_role_is_taken_by_one_repositorys_tokens_only(name: str) -> None:
+    (statement,) = json.loads((EXAMPLES / name).read_text())["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    (audience,) = statement["Condition"]["StringEquals"].values()
+    (subject,) = statement["Condition"]["StringLike"].values()
+    assert audience == "sts.amazonaws.com"
+    assert not subject.startswith("*")

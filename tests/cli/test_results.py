@@ -1,0 +1,289 @@
+"""`wait`, `status`, `report`, `approve`, `reject`, `history`: what a person does with a build."""
+
+from __future__ import annotations
+
+import json
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelgate import keys
+from pixelgate.adapters.memory_store import MemoryStore
+from pixelgate.keys import BuildId
+
+from .conftest import NEEDS_REVIEW, Cli, manifest, tell
+
+
+@pytest.mark.parametrize(
+    ("status", "options", "code"),
+    [
+        pytest.param({}, (), 0, id="passed"),
+        pytest.param({**NEEDS_REVIEW, "review": {"state": "approved"}}, (), 0, id="approved"),
+        pytest.param({"base": None}, (), 0, id="the first upload"),
+        pytest.param(NEEDS_REVIEW, (), 1, id="needs review"),
+        pytest.param({**NEEDS_REVIEW, "review": {"state": "rejected"}}, (), 1, id="rejected"),
+        pytest.param({"state": "FAILED", "error": {"code": "X"}}, (), 2, id="failed"),
+        pytest.param({"state": "PROCESSING"}, ("--timeout", "0.01"), 3, id="timed out"),
+        pytest.param({"base": None}, ("--require-baseline",), 4, id="no baseline"),
+    ],
+)  # fmt: skip
+def test_exit_codes_of_wait(
+    run: Cli, bucket: MemoryStore, status: dict[str, Any], options: tuple[str, ...], code: int
+) -> None:
+    tell(bucket, "7", **status)
+    done = run("wait", "7", "--json", *options)
+    assert (done.code, done.json["exit_code"], done.json["build"]) == (code, code, "7")
+
+
+def test_wait_takes_this_jobs_build(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "9001-2")
+    ci = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "9001", "GITHUB_RUN_ATTEMPT": "2"}
+    assert run("wait", "--json", **ci).json["build"] == "9001-2"
+    assert run("wait", "--json", PIXELGATE_BUILD="9001-2").json["build"] == "9001-2"
+
+
+def test_without_ci_it_is_the_newest_build(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "2")
+    tell(bucket, "1")
+    bucket.written[keys.status(BuildId("shop", "2"))] += 100
+    done = run("wait", "--json")
+    assert done.json["build"] == "2"
+    assert "the newest build: 2" in done.err
+
+
+def test_no_build_at_all(run: Cli) -> None:
+    done = run("wait")
+    assert done.code == 2
+    assert "shop has no build in shots yet; name one to wait for" in done.err
+
+
+def test_a_build_may_be_named_with_its_project(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "7")
+    assert run("wait", "shop/7", "--json").json["build"] == "7"
+
+
+def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: MemoryStore) -> None:
+    tell(
+        bucket, "7", **NEEDS_REVIEW, baseline_reason="nearest ancestor with a build",
+        baseline={"kind": "ancestor", "distance": 2,
+                  "passed_over": [{"build": "b1", "why": "was rejected"}]},
+        review={"state": "needed", "left": 2, "reasons": ["the logo moved"]},
+    )  # fmt: skip
+    done = run("status", "7")
+    assert (done.code, done.out) == (0, "")
+    lines = [" ".join(line.split()) for line in done.err.splitlines()]
+    assert lines == [
+        "passed over as the baseline: b1: was rejected",
+        "compared with b0: nearest ancestor with a build",
+        "changed a.png 3 pixels (20.00%)",
+        "added sub/b.png",
+        "errored 0",
+        "changed 1",
+        "added 1",
+        "removed 0",
+        "renamed 0",
+        "skipped 0",
+        "unchanged 0",
+        "total 2",
+        "needs review",
+        "left to review: 2",
+        "reason: the logo moved",
+        "look: pixelgate report 7 then: pixelgate approve 7",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"state": "PROCESSING"}, "comparing"),
+        ({"state": "WAITING_FOR_BASE", "baseline_reason": "c0 is not there yet"},
+         "waiting for the baseline: c0 is not there yet"),
+        ({"state": "FAILED", "error": {"code": "TIMEOUT", "message": "too slow"}},
+         "error: TIMEOUT: too slow"),
+    ],
+)  # fmt: skip
+def test_status_of_a_build_without_a_result(
+    run: Cli, bucket: MemoryStore, status: dict[str, Any], words: str
+) -> None:
+    tell(bucket, "7", **status)
+    done = run("status", "7")
+    assert (done.code, done.err.strip()) == (0, words)
+
+
+def test_status_of_no_build(run: Cli) -> None:
+    done = run("status", "7")
+    assert done.code == 2
+    assert "shop/7 has no status in shots: it was not uploaded, its parts" in done.err
+
+
+def test_status_as_json(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    assert run("status", "7", "--json").json == {
+        "project": "shop",
+        "build": "7",
+        "state": "SUCCEEDED",
+        "verdict": "needs_review",
+        "counts": {"total": 2, "changed": 1, "added": 1},
+        "base": "b0",
+        "baseline_reason": "named",
+        "report": "comparisons/shop/7/b0/e1/index.html",
+        "comparison": "comparisons/shop/7/b0/e1/comparison.json",
+        "execution": "e1",
+        "error": None,
+        "result": "needs review",
+        "exit_code": 1,
+    }
+
+
+def test_a_report_is_fetched(
+    run: Cli, bucket: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    tell(bucket, "7")
+    done = run("report", "7", "--out", tmp_path / "out", "--json")
+    page = tmp_path / "out" / "comparisons/shop/7/b0/e1/index.html"
+    assert done.json == {"project": "shop", "build": "7", "report": str(page)}
+    assert page.read_bytes() == b"<p>report"
+    assert opened == []  # this is no terminal
+
+
+def test_there_is_no_report(run: Cli, bucket: MemoryStore) -> None:
+    assert "shop/7 has no report (no status)" in run("report", "7").err
+    tell(bucket, "7", state="FAILED", report=None, error={"code": "X", "message": "too slow"})
+    done = run("report", "7")
+    assert (done.code, "shop/7 has no report (failed: too slow)" in done.err) == (2, True)
+
+
+def reviews(bucket: MemoryStore) -> list[dict[str, Any]]:
+    found = sorted(key for key in bucket.objects if key.startswith("reviews/shop/7/"))
+    return [manifest(bucket, key) for key in found]
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [
+        ((), {}),
+        (("a.png", "sub/b.png"), {"names": ["a.png", "sub/b.png"]}),
+        (("--glob", "sub/*", "--group", "g1"), {"globs": ["sub/*"], "groups": ["g1"]}),
+        (("a.png", "-m", "as designed"), {"names": ["a.png"], "reason": "as designed"}),
+    ],
+)
+def test_a_review_is_written(
+    run: Cli, bucket: MemoryStore, action: str, arguments: tuple[str, ...], fields: dict[str, Any]
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    done = run(action, "7", *arguments, "--json")
+    assert done.code == 0, done.err
+    assert reviews(bucket) == [{"schema_version": 1, "action": action, "execution": "e1", **fields}]
+    (key,) = done.json["reviews"]
+    assert key in bucket.objects
+
+
+def test_the_decisions_of_a_report(run: Cli, bucket: MemoryStore, tmp_path: Path) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    file = tmp_path / "decisions.json"
+    said = {"schema_version": 1, "project": "shop", "build": "7", "execution": "e1",
+            "decisions": {"a.png": "approve", "sub/b.png": "reject"}}  # fmt: skip
+    file.write_text(json.dumps(said))
+    done = run("approve", "--from", file, "--reason", "seen")
+    assert done.code == 0, done.err
+    assert reviews(bucket) == [
+        {"schema_version": 1, "action": "approve", "execution": "e1", "names": ["a.png"],
+         "reason": "seen"},
+        {"schema_version": 1, "action": "reject", "execution": "e1", "names": ["sub/b.png"],
+         "reason": "seen"},
+    ]  # fmt: skip
+    file.write_text(json.dumps({**said, "execution": "e0"}))
+    done = run("approve", "7", "--from", file)
+    assert done.code == 2
+    assert "shop/7 was compared again since this report was made (its run was e0, now" in done.err
+    assert len(reviews(bucket)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "which build? `pixelgate approve BUILD`; `pixelgate history` lists them"),
+        (("7", "b.png"), "the build has no snapshot 'b.png'; is 'sub/b.png' meant?"),
+        (("7", "--glob", "x*"), "--glob 'x*' matches no snapshot of the build"),
+        (("8",), "shop/8 has no result to approve (has no status); `pixelgate wait` waits for it"),
+        (("7", "a.png", "--from", "x.json"), "--from names its snapshots itself; leave out names"),
+    ],
+)
+def test_a_review_of_nothing(
+    run: Cli, bucket: MemoryStore, arguments: tuple[str, ...], words: str
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    done = run("approve", *arguments)
+    assert (done.code, words in done.err) == (2, True), done.err
+    assert reviews(bucket) == []
+
+
+def test_a_review_may_be_waited_for(
+    run: Cli, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    done = run("approve", "7", "--wait", "--timeout", "0.01")
+    assert done.code == 3
+    assert "the review of shop/7 is written, and was not carried out within 0.01 s" in done.err
+    whole = bucket.replace
+
+    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        whole(key, body, content_type, tag)
+        tell(bucket, "7", **NEEDS_REVIEW, review={"state": "approved", "left": 0})
+
+    monkeypatch.setattr(bucket, "replace", replace)
+    done = run("approve", "7", "--wait", "--json")
+    assert (done.code, done.json["review"]["state"]) == (0, "approved")
+
+
+def test_a_review_that_does_not_count_says_why(
+    run: Cli, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    whole = bucket.replace
+
+    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        whole(key, body, content_type, tag)
+        refused = [{"id": Path(key).stem, "why": "the build was compared again"}]
+        review = {"state": "needed", "left": 2, "names": ["a.png"], "refused": refused}
+        tell(bucket, "7", **NEEDS_REVIEW, review=review)
+
+    monkeypatch.setattr(bucket, "replace", replace)
+    done = run("approve", "7", "--wait")
+    assert done.code == 2
+    assert "the review of shop/7 does not count: the build was compared again" in done.err
+
+
+def test_history_lists_builds(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "1", updated="2026-01-01T10:00:00.000+00:00")
+    tell(bucket, "2", **NEEDS_REVIEW, updated="2026-01-02T10:00:00.000+00:00")
+    bucket.written[keys.status(BuildId("shop", "2"))] += 100
+    for name in ("1", "2"):
+        fields = {"commit": f"c{name}", "branch": "main"}
+        bucket.write(
+            keys.accepted_manifest(BuildId("shop", name)), json.dumps(fields).encode(), "x"
+        )
+    done = run("history")
+    assert [" ".join(line.split()) for line in done.err.splitlines()] == [
+        "when build commit branch result counts",
+        "2026-01-02 10:00 2 c2 main needs review 1 changed, 1 added",
+        "2026-01-01 10:00 1 c1 main passed 2 unchanged",
+    ]
+    rows = run("history", "--branch", "main", "--limit", 1, "--json").json["builds"]
+    assert [(row["build"], row["commit"]) for row in rows] == [("2", "c2")]
+    assert run("history", "--branch", "other").err == "shop has no build of other in shots yet\n"
+
+
+def test_history_of_a_snapshot(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "7", updated="2026-01-01T10:00:00.000+00:00")
+    done = run("history", "a.png")
+    assert " ".join(done.err.split()).endswith("2026-01-01 10:00 7 changed 3 pixels")
+    (row,) = run("history", "a.png", "--json").json["builds"]
+    assert row["snapshot"]["status"] == "changed"
+    done = run("history", "a")
+    assert (done.code, "no snapshot 'a' in the newest 1 builds of shop" in done.err) == (2, True)

@@ -1,0 +1,26 @@
+"""A folder of screenshots to upload, and a bucket in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pixelgate.adapters.memory_store import MemoryStore
+from support import images
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three screenshots, two of them with the same bytes."""
+    made = tmp_path / "shots"
+    (made / "sub").mkdir(parents=True)
+    (made / "a.png").write_bytes(images.png((5, 3), (10, 10, 10)))
+    (made / "sub" / "b.jpg").write_bytes(images.jpeg((7, 4), (20, 20, 20)))
+    (made / "sub" / "same as a.png").write_bytes(images.png((5, 3), (10, 10, 10)))
+    return made

@@ -1,0 +1,125 @@
+"""What the doctor finds, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pixelgate.adapters.memory_store import MemoryStore
+from pixelgate.ci.where import Where
+from pixelgate.client.doctor import Check, check_bucket, check_where
+from pixelgate.errors import BucketError, Refused, UsageError
+from pixelgate.store import Entry, Store
+
+IMAGE = f"images/shop/{'a' * 64}"
+
+
+class Refusing(MemoryStore):
+    """A bucket in which some things are not allowed."""
+
+    def __init__(self, *refused: str) -> None:
+        super().__init__()
+        self.refused = refused
+
+    def _ask(self, what: str) -> None:
+        if what in self.refused:
+            raise Refused(f"no {what}")
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        self._ask("list")
+        return super().entries(prefix)
+
+    def read(self, key: str, limit: int | None = None) -> bytes:
+        self._ask("read")
+        return super().read(key, limit)
+
+    def check_write(self, key: str) -> None:
+        self._ask("write")
+
+    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+        self._ask("put")
+        return super().put_new(key, body, content_type, sha256)
+
+
+def lines(checks: Iterator[Check]) -> list[str]:
+    return [f"{check.health} {check.what}: {check.words}" for check in checks]
+
+
+def test_all_is_well(store: MemoryStore) -> None:
+    store.write(IMAGE, b"x", "image/png")
+    before = dict(store.objects)
+    assert lines(check_bucket(lambda: store, "shop")) == [
+        "good credentials: this process",
+        "good list images/shop/: there are images already",
+        "good read builds/shop/: may be read",
+        "good write uploads/shop/: may be written",
+        "good write images/shop/: may be written",
+    ]
+    assert store.objects == before
+
+
+def test_a_new_bucket_is_left_empty(store: MemoryStore) -> None:
+    assert "good list images/shop/: there are no images yet" in lines(
+        check_bucket(lambda: store, "shop")
+    )
+    assert store.objects == {}
+
+
+def test_what_is_not_allowed_is_told() -> None:
+    store = Refusing("list", "read", "write")
+    assert lines(check_bucket(lambda: store, "shop"))[1:] == [
+        "note list images/shop/: no list (uploads work without, but send every image again)",
+        "note read builds/shop/: no read (`wait`, `status` and `report` need it)",
+        "wrong write uploads/shop/: no write",
+    ]
+
+
+def test_images_that_may_not_be_written() -> None:
+    store = Refusing("put")
+    store.write(IMAGE, b"x", "image/png")
+    assert lines(check_bucket(lambda: store, "shop"))[-1] == "wrong write images/shop/: no put"
+
+
+def test_without_credentials_nothing_else_is_asked() -> None:
+    def nobody() -> Store:
+        raise BucketError("there are no AWS credentials")
+
+    assert lines(check_bucket(nobody, "shop")) == [
+        "wrong credentials: there are no AWS credentials"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (
+            Where("GitHub Actions", "c1", "feature", base_commit="c0", base_branch="main",
+                  ancestors=("b1", "b2"), pull_request="5"),
+            [
+                "good CI: GitHub Actions, pull request 5",
+                "good commit: c1 on feature",
+                "good base: c0, shared with main; 2 ancestors known",
+            ],
+        ),
+        (
+            Where(None, "c1", "main", notes=("this clone is shallow: deepen it", "odd")),
+            [
+                "good CI: no CI system that we know",
+                "good commit: c1 on main",
+                "good base: the nearest ancestor that has a build; 0 ancestors known",
+                "wrong git: this clone is shallow: deepen it",
+                "note git: odd",
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_where_we_are(where: Where, told: list[str]) -> None:
+    assert lines(check_where(lambda: where)) == told
+
+
+def test_nobody_knows_where_we_are() -> None:
+    def lost() -> Where:
+        raise UsageError("the commit is not known")
+
+    assert lines(check_where(lost)) == ["wrong commit: the commit is not known"]

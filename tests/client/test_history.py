@@ -1,0 +1,87 @@
+"""The builds of a project, newest first, and one snapshot through them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pixelgate import keys
+from pixelgate.adapters.memory_store import MemoryStore
+from pixelgate.client.history import history, newest, of_snapshot
+from pixelgate.keys import BuildId
+
+
+def build(store: MemoryStore, name: str, moment: float, branch: str, **status: Any) -> BuildId:
+    made = BuildId("shop", name)
+    said = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "updated": f"2026-{name}"}
+    store.write(keys.status(made), json.dumps({**said, **status}).encode(), "x")
+    fields = {"commit": f"c{name}", "branch": branch, "pull_request": 5}
+    store.write(keys.accepted_manifest(made), json.dumps(fields).encode(), "x")
+    store.written[keys.status(made)] = moment
+    return made
+
+
+def test_newest_first_by_status(store: MemoryStore) -> None:
+    build(store, "1", 100, "main")
+    build(store, "2", 300, "main")
+    build(store, "3", 200, "feature")
+    store.write("builds/shop2/9/status.json", b"{}", "x")
+    store.write("builds/shop/4/manifest.json", b"{}", "x")
+    assert [b.build for b in newest(store, "shop")] == ["2", "3", "1"]
+
+
+def test_a_branch_and_a_limit(store: MemoryStore) -> None:
+    for number in range(30):
+        build(store, f"{number:02}", number, "main" if number % 3 == 0 else "feature")
+    found = history(store, "shop", branch="main", limit=4)
+    assert [past.id.build for past in found] == ["27", "24", "21", "18"]
+    assert [past.id.build for past in history(store, "shop", limit=2)] == ["29", "28"]
+
+
+def test_a_build_as_json(store: MemoryStore) -> None:
+    build(store, "1", 100, "main", counts={"total": 3}, report="r")
+    assert [past.as_json() for past in history(store, "shop")] == [
+        {
+            "build": "1",
+            "commit": "c1",
+            "branch": "main",
+            "pull_request": "5",
+            "state": "SUCCEEDED",
+            "verdict": "passed",
+            "result": "passed",
+            "counts": {"total": 3},
+            "base": "b0",
+            "report": "r",
+            "updated": "2026-1",
+        }
+    ]
+
+
+def test_a_refused_build_has_no_manifest(store: MemoryStore) -> None:
+    made = build(store, "1", 100, "main", state="FAILED")
+    del store.objects[keys.accepted_manifest(made)]
+    (past,) = history(store, "shop")
+    assert (past.commit, past.branch, past.as_json()["result"]) == (None, None, "failed")
+
+
+def test_a_status_that_knows_its_branch_is_enough(store: MemoryStore) -> None:
+    made = build(store, "1", 100, "main")
+    status = {"state": "SUCCEEDED", "branch": "feature", "commit": "c9"}
+    store.write(keys.status(made), json.dumps(status).encode(), "x")
+    del store.objects[keys.accepted_manifest(made)]
+    (past,) = history(store, "shop")
+    assert (past.commit, past.branch) == ("c9", "feature")
+
+
+def test_a_snapshot_through_the_builds(store: MemoryStore) -> None:
+    for name, moment, status in (("1", 100, "added"), ("2", 200, None), ("3", 300, "changed")):
+        images = {"a.png": {"status": status}} if status else {}
+        key = f"comparisons/shop/{name}.json"
+        store.write(key, json.dumps({"images": images}).encode(), "x")
+        build(store, name, moment, "main", comparison=key)
+    builds = history(store, "shop")
+    assert [(p.id.build, image) for p, image in of_snapshot(store, "a.png", builds)] == [
+        ("3", {"status": "changed"}),
+        ("2", None),
+        ("1", {"status": "added"}),
+    ]

@@ -1,0 +1,194 @@
+"""What only S3 does for a client: checksums, refusals in words, puts that meet."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore import exceptions as sdk
+from botocore.stub import Stubber
+
+from pixelgate.adapters import s3_client
+from pixelgate.adapters.s3_client import S3Store
+from pixelgate.adapters.s3_words import in_words
+from pixelgate.errors import BucketError, NotFound, Refused
+from support import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BODY = b"one"
+DIGEST = hashlib.sha256(BODY)
+PUT = {
+    "Bucket": "shots",
+    "Key": "images/shop/a",
+    "Body": BODY,
+    "ContentType": "image/png",
+    "ChecksumSHA256": base64.b64encode(DIGEST.digest()).decode(),
+    "IfNoneMatch": "*",
+}
+
+
+@pytest.fixture
+def client() -> S3Client:
+    return boto3.client(
+        "s3", region_name=aws.REGION, aws_access_key_id="x", aws_secret_access_key="x"
+    )
+
+
+@pytest.fixture
+def stub(client: S3Client) -> Iterator[Stubber]:
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def store(client: S3Client, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    monkeypatch.setattr(s3_client, "_PAUSE", 0)
+    return S3Store(client, "shots")
+
+
+def put(store: S3Store) -> bool:
+    return store.put_new("images/shop/a", BODY, "image/png", DIGEST.digest())
+
+
+def test_an_image_goes_with_checksum_and_condition(store: S3Store, stub: Stubber) -> None:
+    stub.add_response("put_object", {}, PUT)
+    assert put(store) is True
+
+
+def test_an_image_that_is_there_is_no_error(store: S3Store, stub: Stubber) -> None:
+    stub.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    assert put(store) is False
+
+
+def test_two_puts_of_one_image_that_meet_end_well(store: S3Store, stub: Stubber) -> None:
+    stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    stub.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
+    assert put(store) is False
+
+
+def test_puts_that_meet_for_ever_end_too(store: S3Store, stub: Stubber) -> None:
+    for _ in range(5):
+        stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+    with pytest.raises(BucketError, match="409 ConditionalRequestConflict"):
+        put(store)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind", "words"),
+    [
+        ("AccessDenied", 403, Refused, r"AWS refuses to write s3://shots/images/shop/a: these "
+         r"credentials lack s3:PutObject there"),
+        ("ExpiredToken", 400, BucketError, "the AWS credentials have expired: in CI let the job"),
+        ("InvalidAccessKeyId", 403, BucketError, "AWS does not know these credentials"),
+        ("NoSuchBucket", 404, BucketError, r"there is no bucket 'shots'; --bucket, PIXELGATE_BUCK"),
+        ("PermanentRedirect", 301, BucketError, "'shots' lies in another region; set AWS_REGION"),
+        ("RequestTimeTooSkewed", 403, BucketError, "this machine's clock is wrong"),
+        ("SlowDown", 503, BucketError, "could not write s3://shots/images/shop/a: AWS answered 50"),
+        ("BadDigest", 400, BucketError, "AWS answered 400 BadDigest"),
+    ],
+)  # fmt: skip
+def test_refusals_in_words(
+    store: S3Store, stub: Stubber, code: str, status: int, kind: type[Exception], words: str
+) -> None:
+    stub.add_client_error("put_object", code, http_status_code=status)
+    with pytest.raises(BucketError, match=words) as caught:
+        put(store)
+    assert type(caught.value) is kind
+
+
+NAMED: Any = {"endpoint_url": "https://s3.example", "error": "timed out"}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (sdk.NoCredentialsError(), "there are no AWS credentials: in CI let the job take a role"),
+        (sdk.PartialCredentialsError(provider="env", cred_var="x"), "credentials are not whole"),
+        (sdk.ProfileNotFound(profile="acme"), r"\(acme\) could not be found; AWS_PROFILE names"),
+        (sdk.NoRegionError(), "no AWS region is set: set AWS_REGION"),
+        (sdk.TokenRetrievalError(provider="sso", error_msg="gone"), "credentials could not be had"),
+        (sdk.EndpointConnectionError(**NAMED), "S3 could not be reached for s3://shots, also when"),
+        (sdk.ConnectTimeoutError(**NAMED), "check the network, AWS_REGION, and AWS_ENDPOINT_URL"),
+        (sdk.SSLError(**NAMED), "no trusted connection to S3 .* See AWS_CA_BUNDLE"),
+        (sdk.ReadTimeoutError(**NAMED), "S3 could not be reached"),
+        (sdk.ParamValidationError(report="Invalid bucket name"), "gave up on s3://shots"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_no_answer_in_words(error: Exception, words: str) -> None:
+    with pytest.raises(BucketError, match=words), in_words("read", "shots", "a"):
+        raise error
+
+
+def test_our_own_errors_pass() -> None:
+    with pytest.raises(NotFound), in_words("read", "shots", "a"):
+        raise NotFound("a")
+
+
+@pytest.mark.parametrize(("code", "status"), [("NoSuchKey", 404), ("PreconditionFailed", 412)])
+def test_a_probe_that_fails_for_its_condition_was_allowed(
+    store: S3Store, stub: Stubber, code: str, status: int
+) -> None:
+    stub.add_client_error("put_object", code, http_status_code=status)
+    store.check_write("uploads/shop/@doctor/probe")
+
+
+def test_a_probe_that_is_refused_says_so(store: S3Store, stub: Stubber) -> None:
+    stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
+    with pytest.raises(Refused, match=r"s3:PutObject"):
+        store.check_write("uploads/shop/@doctor/probe")
+
+
+def test_not_modified_is_no_change(store: S3Store, stub: Stubber) -> None:
+    asked: dict[str, Any] = {"Bucket": "shots", "Key": "a", "IfNoneMatch": '"e"'}
+    stub.add_client_error(
+        "get_object", "304", "Not Modified", http_status_code=304, expected_params=asked
+    )
+    assert store.read_changed("a", '"e"') is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "missing"),
+    [
+        pytest.param([], True, id="nothing begins so"),
+        pytest.param(["builds/shop/1/status.json2"], True, id="another one does"),
+        pytest.param(["builds/shop/1/status.json"], False, id="it is there"),
+        pytest.param(None, False, id="nor may we list"),
+    ],
+)
+def test_what_is_missing_is_told_from_what_is_forbidden(
+    store: S3Store, stub: Stubber, listed: list[str] | None, missing: bool
+) -> None:
+    # Who may list some prefixes only gets 403 for what is not there.
+    key = "builds/shop/1/status.json"
+    for method in ("get_object", "get_object", "head_object"):
+        stub.add_client_error(method, "AccessDenied", http_status_code=403)
+        if listed is None:
+            stub.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
+        else:
+            contents = [{"Key": name} for name in listed]
+            asked = {"Bucket": "shots", "Prefix": key, "MaxKeys": 1}
+            stub.add_response("list_objects_v2", {"Contents": contents}, asked)
+    with pytest.raises(NotFound if missing else Refused):
+        store.read(key)
+    with pytest.raises(NotFound if missing else Refused):
+        store.read_changed(key, '"e"')
+    if missing:
+        assert store.exists(key) is False
+    else:
+        with pytest.raises(Refused):
+            store.exists(key)
+
+
+def test_the_caller_is_whom_sts_names(client: S3Client) -> None:
+    assert S3Store(client, "shots", lambda: {"Arn": "arn:aws:iam::1:role/ci"}).caller() == (
+        "arn:aws:iam::1:role/ci"
+    )

@@ -217,21 +217,6 @@ def relative_url(target: str, page: str) -> str:
     return quote(posixpath.relpath(target, posixpath.dirname(page) or "."))
 
 
-def shard_manifest(build: BuildId, index: int, total: int) -> str:
-    """The manifest of one part of a build; a total of 0 is unknown until `finalize` says it."""
-    return f"uploads/{build.project}/{build.build}/shards/{index}-of-{total}/manifest.json"
-
-
-def finalize_manifest(build: BuildId) -> str:
-    """Says that all parts of a build are in."""
-    return f"uploads/{build.project}/{build.build}/finalize/manifest.json"
-
-
 def plain_image(build: BuildId, name: str) -> str:
     """An image beside the manifest, by its name; the system hashes it."""
     return f"uploads/{build.project}/{build.build}/{name}"
-
-
-def review(build: BuildId, identifier: str) -> str:
-    """What a reviewer writes; its creation is an event too."""
-    return f"reviews/{build.project}/{build.build}/{identifier}.json"

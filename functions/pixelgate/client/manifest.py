@@ -13,12 +13,11 @@ from pixelgate import keys
 from pixelgate.ci.where import Where
 from pixelgate.client.config import Config
 from pixelgate.errors import BadManifest, UsageError
-from pixelgate.keys import BuildId, check_id
+from pixelgate.keys import FORK, BuildId, ShardId, check_id
 from pixelgate.manifest import MAX_BYTES, check_name
 from pixelgate.manifest_schema import ManifestFields, in_words
 
 # IAM lets the role for forks write below uploads/<project>/fork.* only: the key decides.
-FORK = "fork."
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def build_id(project: str, build: str, *, fork: bool) -> BuildId:
 def key_of(build: BuildId, extent: Extent) -> str:
     """Where the manifest goes."""
     if extent.shard:
-        return keys.shard_manifest(build, extent.shard.index, extent.shard.total)
+        return keys.uploaded_manifest(build, ShardId(extent.shard.index, extent.shard.total))
     return keys.uploaded_manifest(build)
 
 

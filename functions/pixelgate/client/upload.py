@@ -204,7 +204,7 @@ def finalize(store: Store, build: BuildId, total: int | None) -> str:
     fields = {"schema_version": 1, "project": build.project, "build": build.build}
     if total is not None:
         fields["total"] = total
-    key = keys.finalize_manifest(build)
+    key = keys.finalize(build)
     store.write(key, json.dumps(fields).encode(), _JSON)
     return key
 

@@ -1,10 +1,10 @@
-"""Reviews: what a person wrote, what it decides, and what is left for a person to do."""
+"""Reviews: what there is to review in a result, and what a person may say of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
 from typing import Annotated, Any, Self
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from pixelgate.comparison import Comparison, Status, Verdict
+from pixelgate.comparison import Comparison, Status
 from pixelgate.errors import BadManifest, ReviewRefused
 from pixelgate.keys import NO_BASE, BuildId
 from pixelgate.manifest_schema import MAX_IMAGES, in_words
@@ -27,12 +27,8 @@ from pixelgate.record import Review
 from pixelgate.strict_json import check_encodable, read_object
 
 MAX_BYTES = 16 * 1024 * 1024  # 100,000 names of 160 bytes
-NAMES_SHOWN = 100
-_WORDS_SHOWN = 20
 _UNKNOWN_SHOWN = 5
 MAX_REASON = 2_000
-# Of a result on which nobody has said anything yet.
-FIRST_REVISION = 1
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 
@@ -42,15 +38,6 @@ class Action(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
-
-
-class ReviewState(StrEnum):
-    """How far the review of a build is."""
-
-    NOT_NEEDED = "not_needed"
-    NEEDED = "needed"
-    APPROVED = "approved"
-    REJECTED = "rejected"
 
 
 class _Selector(BaseModel):
@@ -272,236 +259,6 @@ def _by_group(subject: Subject) -> dict[str, set[str]]:
             if group is not None:
                 groups.setdefault(group, set()).add(name)
     return theirs | ours
-
-
-@dataclass(frozen=True)
-class Applied:
-    """One review that counts: who said what, and when.
-
-    Reviews are ordered by S3's clock, not by the order in which their events come.
-    """
-
-    id: str
-    action: Action
-    by: str
-    at: str
-    reason: str | None = None
-    whole: bool = False
-
-    @property
-    def stamp(self) -> tuple[str, str]:
-        """Of two reviews of one snapshot the one with the higher stamp counts."""
-        return self.at, self.id
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A review that does not count, and why."""
-
-    id: str
-    by: str
-    at: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Ballot:
-    """Everything that reviews have decided about one execution.
-
-    Merging is commutative and idempotent: the last review of each snapshot counts, in the order
-    of their stamps. So the events of reviews may come twice and in any order.
-
-    Attributes:
-        execution: of which result; empty while the build has none.
-        revision: counts what changed; a higher one is the newer.
-        reviews: the reviews that count, by id.
-        decisions: name of a snapshot to the id of its latest review by name.
-        refused: the latest reviews that do not count.
-    """
-
-    execution: str = ""
-    revision: int = 0
-    reviews: Mapping[str, Applied] = field(default_factory=dict)
-    decisions: Mapping[str, str] = field(default_factory=dict)
-    refused: tuple[Refusal, ...] = ()
-
-    def of_execution(self, execution: str) -> Ballot:
-        """The ballot of that result: decisions on another one do not count for it."""
-        if self.execution == execution:
-            return self
-        return Ballot(execution, self.revision + 1, refused=self.refused)
-
-    def with_review(self, review: Applied, names: Iterable[str]) -> Ballot:
-        """Adds a review; the same ballot if it is there already."""
-        if review.id in self.reviews:
-            return self
-        reviews = {**self.reviews, review.id: review}
-        decisions = dict(self.decisions)
-        for name in names:
-            present = decisions.get(name)
-            if present is None or reviews[present].stamp < review.stamp:
-                decisions[name] = review.id
-        return replace(self, revision=self.revision + 1, reviews=reviews, decisions=decisions)
-
-    def with_refusal(self, refusal: Refusal) -> Ballot:
-        """Adds a refusal, and forgets the oldest of many."""
-        if any(r.id == refusal.id and r.why == refusal.why for r in self.refused):
-            return self
-        latest = sorted([*self.refused, refusal], key=lambda r: (r.at, r.id, r.why))
-        if refusal not in latest[-_WORDS_SHOWN:]:
-            return self
-        return replace(self, revision=self.revision + 1, refused=tuple(latest[-_WORDS_SHOWN:]))
-
-    def decision(self, name: str) -> Applied | None:
-        """What counts for a snapshot: its own latest review or that of the whole build."""
-        own = self.decisions.get(name)
-        found = [r for r in (self.reviews[own] if own else None, self.whole) if r]
-        return max(found, key=lambda r: r.stamp, default=None)
-
-    @property
-    def whole(self) -> Applied | None:
-        """The latest review of the whole build."""
-        found = (r for r in self.reviews.values() if r.whole)
-        return max(found, key=lambda r: r.stamp, default=None)
-
-    def as_json(self) -> dict[str, Any]:
-        """review.json of the build."""
-        return {
-            "schema_version": 1,
-            "execution": self.execution,
-            "revision": self.revision,
-            "reviews": {key: vars(review) for key, review in self.reviews.items()},
-            "decisions": dict(self.decisions),
-            "refused": [vars(refusal) for refusal in self.refused],
-        }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Ballot:
-        """The inverse of `as_json`."""
-        return cls(
-            stored["execution"],
-            stored["revision"],
-            {
-                key: Applied(**{**review, "action": Action(review["action"])})
-                for key, review in stored["reviews"].items()
-            },
-            stored["decisions"],
-            tuple(Refusal(**refusal) for refusal in stored["refused"]),
-        )
-
-
-@dataclass(frozen=True)
-class Tallied:
-    """What a ballot makes of its subject.
-
-    Attributes:
-        state: how far the review is.
-        left: names that nobody has decided, sorted.
-        approved: how many snapshots that needed a person are approved.
-        rejected: how many snapshots are rejected.
-        by: who decided, in the order of their reviews.
-        reasons: what they said.
-        at: when the latest review was written that counts; empty if none was.
-        human: whether people decided all of it, so that it may be carried over.
-    """
-
-    state: ReviewState
-    left: tuple[str, ...] = ()
-    approved: int = 0
-    rejected: int = 0
-    by: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    at: str = ""
-    human: bool = False
-
-    @property
-    def result(self) -> Review | None:
-        """`review` of the build's record, on which its use as a baseline depends."""
-        return Review(self.state) if self.state in {*Review} else None
-
-
-def tally(subject: Subject, ballot: Ballot) -> Tallied:
-    """Counts: one rejection rejects the build, and it is approved when nothing is left."""
-    decided = {name: ballot.decision(name) for name in {*subject.changes, *ballot.decisions}}
-    rejected = sum(1 for d in decided.values() if d and d.action is Action.REJECT)
-    granted = subject.granted
-    left = () if granted else tuple(sorted(n for n in subject.changes if not decided[n]))
-    approved = sum(
-        1
-        for name in subject.changes
-        if ((d := decided[name]) and d.action is Action.APPROVE) or (granted and not d)
-    )
-    counting = sorted(
-        {d.stamp: d for d in (*decided.values(), ballot.whole) if d}.values(),
-        key=lambda d: d.stamp,
-    )
-    state = _state(subject, ballot, rejected, len(left))
-    return Tallied(
-        state=state,
-        left=left,
-        approved=approved,
-        rejected=rejected,
-        by=_once([*(granted.by if granted else ()), *(d.by for d in counting)]),
-        reasons=_once(
-            [*([granted.why] if granted else []), *(d.reason for d in counting if d.reason)]
-        ),
-        at=counting[-1].at if counting else "",
-        human=bool(counting)
-        and (state is ReviewState.REJECTED or all(decided[n] for n in subject.changes)),
-    )
-
-
-def _state(subject: Subject, ballot: Ballot, rejected: int, left: int) -> ReviewState:
-    whole = ballot.whole
-    if rejected or (whole and whole.action is Action.REJECT and not subject.changes):
-        return ReviewState.REJECTED
-    if left:
-        return ReviewState.NEEDED
-    if subject.changes or whole:
-        return ReviewState.APPROVED
-    return ReviewState.NOT_NEEDED
-
-
-def _once(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(words))[:_WORDS_SHOWN]
-
-
-def block(subject: Subject, ballot: Ballot) -> dict[str, Any]:
-    """`review` of status.json."""
-    counted = tally(subject, ballot)
-    return {
-        "state": counted.state,
-        "left": len(counted.left),
-        "names": list(counted.left[:NAMES_SHOWN]),
-        "approved": counted.approved,
-        "rejected": counted.rejected,
-        "by": list(counted.by),
-        "reasons": list(counted.reasons),
-        "carried_from": subject.granted.build if subject.granted else None,
-        **_tail(ballot),
-    }
-
-
-def block_without_subject(verdict: str | None, left: int, ballot: Ballot) -> dict[str, Any] | None:
-    """`review` where there is nothing to review yet, or nobody knows what: refusals only."""
-    if verdict is None and not ballot.refused:
-        return None
-    state = ReviewState.NOT_NEEDED if verdict == Verdict.PASSED else ReviewState.NEEDED
-    return {
-        "state": state,
-        "left": left,
-        "names": [],
-        "approved": 0,
-        "rejected": 0,
-        "by": [],
-        "reasons": [],
-        "carried_from": None,
-        **_tail(ballot),
-    }
-
-
-def _tail(ballot: Ballot) -> dict[str, Any]:
-    return {"refused": [vars(r) for r in ballot.refused], "revision": ballot.revision}
 
 
 @dataclass(frozen=True)

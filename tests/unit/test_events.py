@@ -11,10 +11,11 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from pixelgate import events
+from pixelgate.ballot import Applied, Ballot, Refusal, block
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline.status import status_of, status_of_rejected
 from pixelgate.record import BuildRecord, ComparisonRecord, State
-from pixelgate.review import Action, Applied, Ballot, Change, Refusal, Subject, block
+from pixelgate.review import Action, Change, Subject
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/state-change.schema.json").read_text(encoding="utf-8"))

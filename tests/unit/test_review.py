@@ -8,25 +8,19 @@ from typing import Any
 
 import pytest
 
+from pixelgate.ballot import (
+    Applied,
+    Ballot,
+    Refusal,
+    ReviewState,
+    block,
+    block_without_subject,
+    tally,
+)
 from pixelgate.comparison import Comparison
 from pixelgate.errors import ReviewRefused
 from pixelgate.record import Review
-from pixelgate.review import (
-    Action,
-    Applied,
-    Ballot,
-    Change,
-    Granted,
-    Refusal,
-    ReviewBody,
-    ReviewState,
-    Subject,
-    block,
-    block_without_subject,
-    parse,
-    select,
-    tally,
-)
+from pixelgate.review import Action, Change, Granted, ReviewBody, Subject, parse, select
 from support.comparisons import SNAPSHOTS, comparison
 
 APPROVE, REJECT = Action.APPROVE, Action.REJECT

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate import keys
+from pixelgate.ballot import Ballot, Tallied, block, block_without_subject, tally
 from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.keys import BuildId
 from pixelgate.ports import Objects
 from pixelgate.record import ComparisonRecord, State
-from pixelgate.review import Ballot, Subject, Tallied, block, block_without_subject, tally
+from pixelgate.review import Subject
 
 # A script may approve hundreds of snapshots one by one; each lost race means that another one won.
 _TRIES = 50

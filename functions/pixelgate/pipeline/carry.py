@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pixelgate import keys
+from pixelgate.ballot import ReviewState
 from pixelgate.comparison import Comparison, Measured, Status
 from pixelgate.eligibility import approved_by_rule
 from pixelgate.errors import ImageFault
@@ -20,7 +21,7 @@ from pixelgate.pipeline.plan import Pair
 from pixelgate.pipeline.service import Service
 from pixelgate.policy import Policy
 from pixelgate.record import BuildRecord, Review, State
-from pixelgate.review import Change, Granted, ReviewState, Subject
+from pixelgate.review import Change, Granted, Subject
 
 
 def prepare_review(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate import keys
+from pixelgate.ballot import Applied, Ballot, Refusal, block_without_subject
 from pixelgate.errors import NotFound, ReviewRefused, TooLarge, WriteConflict
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline.ballots import change_ballot, read_ballot, read_subject
@@ -15,19 +16,7 @@ from pixelgate.pipeline.service import Records
 from pixelgate.pipeline.status import amend
 from pixelgate.pipeline.telling import repeat, tell
 from pixelgate.record import ComparisonRecord, State
-from pixelgate.review import (
-    MAX_BYTES,
-    Action,
-    Applied,
-    Ballot,
-    Refusal,
-    ReviewBody,
-    ReviewRecord,
-    Subject,
-    block_without_subject,
-    parse,
-    select,
-)
+from pixelgate.review import MAX_BYTES, Action, ReviewBody, ReviewRecord, Subject, parse, select
 
 _MAX_TEXT = 10_000
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixelgate import events
+from pixelgate.ballot import FIRST_REVISION
 from pixelgate.errors import NotTold
 from pixelgate.keys import BuildId
 from pixelgate.pipeline.ballots import Standing, standing
@@ -14,7 +15,7 @@ from pixelgate.pipeline.service import Records
 from pixelgate.pipeline.status import announce, status_of, status_of_rejected
 from pixelgate.ports import Events, Ledger
 from pixelgate.record import BuildRecord, ComparisonRecord
-from pixelgate.review import FIRST_REVISION, Decision
+from pixelgate.review import Decision
 
 _KEPT = 1_000
 

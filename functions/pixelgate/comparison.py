@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import Policy
 from pixelgate.verdict import Evidence, Mark, Spread, is_recoloured, mark_regions
@@ -173,6 +174,7 @@ class Snapshot:
         judgement: what the policy made of the diff.
         policy: fields in which its policy differs from the comparison's.
         details: what the manifest says of it: display_name, group, description, tags, context.
+        thumb: where its thumbnail lies, if one was made.
     """
 
     status: Status
@@ -187,6 +189,7 @@ class Snapshot:
     judgement: Judgement | None = None
     policy: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    thumb: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The entry of `images` in comparison.json; what is unknown is left out."""
@@ -201,6 +204,7 @@ class Snapshot:
             "group": self.group,
             "policy": dict(self.policy) or None,
             "details": dict(self.details) or None,
+            "thumb": self.thumb,
         }
         if self.head_size and self.base_size:
             entry["size_changed"] = self.head_size != self.base_size
@@ -264,6 +268,8 @@ class Comparison:
         policy: the policy where a snapshot does not say otherwise.
         snapshots: name to result, sorted by name.
         warnings: what a person should know of the upload.
+        baseline: how the base was found: kind, distance, passed_over.
+        cost: what the run used until the report was made; None where nobody is charged for it.
     """
 
     id: ComparisonId
@@ -274,6 +280,8 @@ class Comparison:
     policy: Policy
     snapshots: Mapping[str, Snapshot]
     warnings: tuple[str, ...] = ()
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    cost: Usage | None = None
 
     @property
     def counts(self) -> Counts:
@@ -300,6 +308,8 @@ class Comparison:
             "verdict": self.verdict,
             "counts": self.counts.as_json(),
             "warnings": list(self.warnings),
+            **({"baseline": dict(self.baseline)} if self.baseline else {}),
+            **({"cost": self.cost.as_json()} if self.cost else {}),
             "images": {name: s.as_json() for name, s in self.snapshots.items()},
         }
 

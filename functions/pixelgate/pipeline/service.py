@@ -9,7 +9,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from pixelgate.errors import OutOfTime
-from pixelgate.ports import DifferPool, Ledger, Objects, Renderer, Stages
+from pixelgate.ports import (
+    DifferPool,
+    FailureRenderer,
+    Ledger,
+    Meter,
+    Objects,
+    Renderer,
+    Stages,
+    Thumbnailer,
+)
 from pixelgate.record import ComparisonRecord
 
 
@@ -46,6 +55,7 @@ class Records:
     ledger: Ledger
     limits: Limits = Limits()
     clock: Callable[[], float] = time.time
+    render_failure: FailureRenderer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,8 @@ class Service(Records):
     render: Renderer
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
     stage: Stages = _untraced
+    thumbnail: Thumbnailer | None = None
+    meter: Meter | None = None
 
     @property
     def engine_label(self) -> str:

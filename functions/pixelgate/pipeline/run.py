@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pixelgate import keys
-from pixelgate.comparison import Comparison
+from pixelgate.comparison import Comparison, Snapshot
 from pixelgate.errors import (
     AlreadyFinished,
     BadManifest,
@@ -27,6 +28,7 @@ from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service
 from pixelgate.pipeline.status import announce, iso, status_of, status_of_rejected
+from pixelgate.pipeline.thumbs import with_thumbs
 from pixelgate.record import Baseline, ComparisonRecord, Failure, Result
 
 
@@ -112,7 +114,7 @@ def compare_build(
 
 def tell(record: ComparisonRecord, records: Records) -> None:
     """Brings a final state into status.json and notes that it is told."""
-    announce(records.objects, record.head, status_of(record))
+    _say(records, record.head, status_of(record))
     records.ledger.settle(record)
 
 
@@ -123,10 +125,19 @@ def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> Compari
     return record
 
 
+def _say(records: Records, build: BuildId, status: Mapping[str, Any]) -> None:
+    """Announces a status, that of a failure with a page that says what to do."""
+    if status["error"] is not None and records.render_failure:
+        key = keys.failure(build)
+        records.objects.write(key, records.render_failure(status), "text/html; charset=utf-8")
+        status = {**status, "report": key}
+    announce(records.objects, build, status)
+
+
 def _reject(build: BuildId, message: str, service: Service) -> Rejected:
     now = service.clock()
     service.ledger.reject(build, message, now)
-    announce(service.objects, build, status_of_rejected(build, message, now))
+    _say(service, build, status_of_rejected(build, message, now))
     return Rejected(message)
 
 
@@ -149,7 +160,7 @@ def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outc
     record = service.ledger.comparison(comparison)
     if record is None:
         return Gone()  # its time to live ended between the two reads
-    announce(service.objects, record.head, {**status_of(record), "claimed": iso(seen)})
+    _say(service, record.head, {**status_of(record), "claimed": iso(seen)})
     if not record.settled:
         service.ledger.settle(record)
     return Duplicate(record)
@@ -215,6 +226,7 @@ def _produce(
 ) -> Result:
     """Diffs what differs and writes manifest and report, where nobody looks before publication."""
     project = claim.id.project
+    before = service.meter.read() if service.meter else None
     with service.stage("plan"):
         base = None
         if baseline.exists:
@@ -240,6 +252,17 @@ def _produce(
             tally=tally,
             check=lease.check,
         )
+    snapshots: Mapping[str, Snapshot] = assemble(plan, measured, faults)
+    if service.thumbnail:
+        with service.stage("thumbnails"):
+            snapshots = with_thumbs(
+                snapshots,
+                project=project,
+                objects=service.objects,
+                images=images,
+                thumbnail=service.thumbnail,
+                check=lease.check,
+            )
     with service.stage("report"):
         lease.check()
         comparison = Comparison(
@@ -249,8 +272,9 @@ def _produce(
             created=iso(service.clock()),
             engine=dict(zip(("name", "version"), service.engine, strict=True)),
             policy=accepted.manifest.policy,
-            snapshots=assemble(plan, measured, faults),
+            snapshots=snapshots,
             warnings=accepted.manifest.warnings,
+            cost=service.meter.read().since(before) if service.meter and before else None,
         )
         return _write_result(comparison, service)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, ComparisonId
-from pixelgate.policy import Policy
+from pixelgate.policy import ALGORITHM, Policy
 from pixelgate.verdict import Evidence, Mark, Spread, is_recoloured, mark_regions
 
 SCHEMA_VERSION = 1
@@ -264,7 +264,7 @@ class Comparison:
         baseline_reason: why this base, in words.
         execution: the run that made it.
         created: when, ISO 8601 in UTC.
-        engine: name and version of what compared the pixels.
+        engine: name and version of what compared the pixels, and version of our own algorithm.
         policy: the policy where a snapshot does not say otherwise.
         snapshots: name to result, sorted by name.
         warnings: what a person should know of the upload.
@@ -312,6 +312,12 @@ class Comparison:
             **({"cost": self.cost.as_json()} if self.cost else {}),
             "images": {name: s.as_json() for name, s in self.snapshots.items()},
         }
+
+
+def engine_of(label: tuple[str, str]) -> dict[str, str]:
+    """`engine` of a comparison made now: name, version, and the version of our own part."""
+    name, version = label
+    return {"name": name, "version": version, "algorithm": str(ALGORITHM)}
 
 
 def judge(counts: Counts, *, has_base: bool) -> Verdict:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pixelgate import keys
 from pixelgate.adapters.folder import FolderImages, FolderObjects, find_images
-from pixelgate.comparison import Comparison, Status
+from pixelgate.comparison import Comparison, Status, engine_of
 from pixelgate.engine.header import read_header
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import BadManifest, ImageFault, NotFound, UsageError
@@ -142,7 +142,7 @@ def compare_folders(
             baseline_reason="named on the command line",
             execution=uuid.uuid4().hex,
             created=iso(time.time()),
-            engine=dict(zip(("name", "version"), engine, strict=True)),
+            engine=engine_of(engine),
             policy=policies.default,
             snapshots=with_thumbs(
                 assemble(plan, measured, _of_new(head.faults, base.manifest)),

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pixelgate.engine.mask import write_mask
+from pixelgate.engine.native import Flag
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import ImageFault
 from support.images import jpeg, png, webp
@@ -27,10 +28,10 @@ def page(size: tuple[int, int]) -> bytes:
 
 
 def mask(size: tuple[int, int], *boxes: Box) -> bytes:
-    changed = np.zeros((size[1], size[0]), np.bool_)
+    flags = np.zeros((size[1], size[0]), np.uint8)
     for x, y, width, height in boxes:
-        changed[y : y + height, x : x + width] = True
-    return write_mask(changed)
+        flags[y : y + height, x : x + width] = Flag.SENSITIVE
+    return write_mask(flags)
 
 
 def opened(body: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int_]]:

@@ -256,6 +256,11 @@ def test_facts_of_a_run() -> None:
     }
 
 
+def test_an_engine_of_before_names_no_algorithm() -> None:
+    shown = replace(comparison(), engine={"name": "odiff", "version": "4.4.0"})
+    assert facts(model(shown))["Engine"] == ("odiff 4.4.0",)
+
+
 def test_baselines_that_were_passed_over_are_told() -> None:
     baseline = {
         "kind": "ancestor",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pixelgate import keys
-from pixelgate.comparison import Comparison, Snapshot
+from pixelgate.comparison import Comparison, Snapshot, engine_of
 from pixelgate.errors import (
     AlreadyFinished,
     BadManifest,
@@ -270,7 +270,7 @@ def _produce(
             baseline_reason=baseline.reason,
             execution=claim.execution,
             created=iso(service.clock()),
-            engine=dict(zip(("name", "version"), service.engine, strict=True)),
+            engine=engine_of(service.engine),
             policy=accepted.manifest.policy,
             snapshots=snapshots,
             warnings=accepted.manifest.warnings,

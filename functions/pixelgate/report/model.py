@@ -10,7 +10,6 @@ from typing import Any
 from pixelgate.comparison import Band, Comparison, Counts, Region, Snapshot, Status, Verdict
 from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, relative_url
-from pixelgate.policy import ALGORITHM
 from pixelgate.report.words import number, own_policy, policy_in_words, why
 from pixelgate.verdict import Mark
 
@@ -299,13 +298,19 @@ def _run_facts(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
     facts = [
         ("Baseline", (comparison.baseline_reason, *_passed_over(comparison.baseline))),
         ("Compared", (_moment(comparison.created),)),
-        ("Engine", (f"{' '.join(comparison.engine.values())}, algorithm {ALGORITHM}",)),
+        ("Engine", (_engine(comparison.engine),)),
         ("Policy", (policy_in_words(comparison.policy),)),
     ]
     if comparison.cost:
         facts.append(("Cost", tuple(_cost(comparison.cost, comparison.counts))))
     facts.append(("Execution", (comparison.execution,)))
     return facts
+
+
+def _engine(engine: Mapping[str, str]) -> str:
+    """Its name and version, and that of what we make of its answers."""
+    named = f"{engine.get('name', 'unknown')} {engine.get('version', '')}".rstrip()
+    return f"{named}, algorithm {engine['algorithm']}" if "algorithm" in engine else named
 
 
 def _moment(iso: str) -> str:

@@ -118,6 +118,31 @@ def test_a_run_without_a_drawer_has_no_thumbnails(world: World) -> None:
     assert "thumb" not in world.published(outcome.record.id.head)["images"]["a"]
 
 
+@pytest.mark.parametrize(
+    ("time_left", "seconds_each", "drawn"),
+    [
+        pytest.param(900.0, 0.0, 9, id="time for all"),
+        pytest.param(900.0, 50.0, 3, id="two minutes and no longer"),
+        pytest.param(149.0, 0.0, 0, id="the worker is near its own end"),
+    ],
+)
+def test_thumbnails_never_keep_a_run_from_its_end(
+    world: World, time_left: float, seconds_each: float, drawn: int
+) -> None:
+    def slowly(image: bytes, mask: bytes | None, slices: Slices) -> bytes:
+        with lock:
+            world.clock.sleep(seconds_each)
+        return b"small"
+
+    lock = threading.Lock()
+    build = world.upload("b1", {f"{n}": bytes([n]) for n in range(9)})
+    outcome = compare_build(build, world.service(thumbnail=slowly), lambda: time_left)
+    assert isinstance(outcome, Published)
+    images = world.published("b1")["images"]
+    # Two threads: when the time is over another one may be under way.
+    assert drawn <= sum("thumb" in image for image in images.values()) <= drawn + bool(seconds_each)
+
+
 @dataclass
 class Held:
     """Images and masks that are there whatever is asked."""

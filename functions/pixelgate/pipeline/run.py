@@ -254,6 +254,7 @@ def _produce(
         )
     snapshots: Mapping[str, Snapshot] = assemble(plan, measured, faults)
     if service.thumbnail:
+        until = service.clock() + service.limits.thumbnails
         with service.stage("thumbnails"):
             snapshots = with_thumbs(
                 snapshots,
@@ -262,6 +263,7 @@ def _produce(
                 images=images,
                 thumbnail=service.thumbnail,
                 check=lease.check,
+                has_time=lambda: lease.has_time(until),
             )
     with service.stage("report"):
         lease.check()

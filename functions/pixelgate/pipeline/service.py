@@ -37,6 +37,7 @@ class Limits:
         margin: how long before its own end a worker stops and gives the lease back; covers a
             transparent pair of which both requests run to odiff's time limit.
         sweep_after: how long a dead lease is left to Lambda's own retries.
+        thumbnails: how long a run draws them; a list without them is slower, not wrong.
         give_up_after: how long without any sign of life until the sweeper records a failure.
     """
 
@@ -44,6 +45,7 @@ class Limits:
     max_attempts: int = 3
     margin: float = 75.0
     sweep_after: float = 300.0
+    thumbnails: float = 120.0
     give_up_after: float = 3_600.0
 
 
@@ -86,6 +88,11 @@ class Lease:
         self._claim = claim
         self._time_left = time_left
         self._beaten = records.clock()
+
+    def has_time(self, until: float) -> bool:
+        """Whether something that can be left out may still be done, at the latest until then."""
+        limits = self._records.limits
+        return self._records.clock() < until and self._time_left() > 2 * limits.margin
 
     def check(self) -> None:
         """Prolongs the lease when a third of it is over.

@@ -36,6 +36,7 @@ def with_thumbs(
     images: Images,
     thumbnail: Thumbnailer,
     check: Callable[[], None] = lambda: None,
+    has_time: Callable[[], bool] = lambda: True,
 ) -> dict[str, Snapshot]:
     """The snapshots, those of which a thumbnail could be made with its key.
 
@@ -45,7 +46,8 @@ def with_thumbs(
         objects: where masks are found and thumbnails kept; one that is there is not made again.
         images: where the bytes come from.
         thumbnail: who draws.
-        check: called before each one; raises to stop early.
+        check: called after each one; raises to stop the run.
+        has_time: asked before each one; the rest goes without if there is none left.
     """
     wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project))}
     unique = {w.key: w for w in wanted.values()}
@@ -53,6 +55,8 @@ def with_thumbs(
     def make(one: _Wanted) -> str | None:
         if objects.exists(one.key):
             return one.key
+        if not has_time():
+            return None
         for sha256 in one.candidates:
             try:
                 mask = objects.read(one.mask) if one.mask else None

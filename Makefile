@@ -12,6 +12,8 @@ LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_i
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
 	-not -path '*.egg-info/*' -not -name 'native-*.so' -not -path '*/node_modules/*' 2>/dev/null)
 
+APP_MODULES := "functions/pixelgate/report/app/*.js" "tests/app/*.js"
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 export ZIG := $(CURDIR)/.tools/zig/bin/python -m ziglang
@@ -55,6 +57,7 @@ check: setup .tools/sam/.done tools/js/.done ## Lint and type-check everything
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	tools/js/node_modules/.bin/tsc --project tools/js
+	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --check $(APP_MODULES)
 	$(SAM) validate --region us-east-1
 	$(SAM) validate --lint --region us-east-1
 
@@ -75,9 +78,10 @@ check-native: setup ## Run the engine's tests with its compiled part under Addre
 fuzz: setup ## Feed the engine damaged images for SECONDS=60, ARGS='--seed 1 --keep DIR'
 	@PYTHONPATH=tests $(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)
 
-format: setup ## Format the code
+format: setup tools/js/.done ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --log-level warn --write $(APP_MODULES)
 
 bench-quality: setup ## Ask our rule and those of others about some 700 labelled pairs of pictures
 	@test -f .bench/quality/cases.json || $(BIN)/python -m bench.quality.render .bench/quality
@@ -125,7 +129,7 @@ $(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
 	@$(UV_INSTALL) --python .tools/$*/bin/python -r $<
 	@touch $@
 
-# TypeScript checks the page's modules, axe-core looks at the page; no script of theirs runs.
+# TypeScript and Prettier check the page's modules, axe-core looks at the page.
 tools/js/.done: tools/js/package.json tools/js/package-lock.json
 	@echo "setting up tools/js"
 	@cd tools/js && npm ci --silent --ignore-scripts --no-audit --no-fund

@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { detailOf, entriesOf } from "../../functions/pixelgate/report/app/data.js";
-import { canvasOf, clamped, fitScale, foldedBands, slicesOf, stopsOf, zoomedAt } from "../../functions/pixelgate/report/app/geometry.js";
+import {
+  canvasOf,
+  clamped,
+  fitScale,
+  foldedBands,
+  slicesOf,
+  stopsOf,
+  zoomedAt,
+} from "../../functions/pixelgate/report/app/geometry.js";
 import { matches, parse, term, toggled } from "../../functions/pixelgate/report/app/query.js";
 import { rowsOf, sorted } from "../../functions/pixelgate/report/app/rows.js";
 import { DEFAULTS, fromHash, toHash } from "../../functions/pixelgate/report/app/state.js";
@@ -13,8 +21,20 @@ const [ERRORED, CHANGED, ADDED, , , , UNCHANGED] = [0, 1, 2, 3, 4, 5, 6];
 
 function entry(name, more = {}) {
   return {
-    id: 0, name, title: name, status: CHANGED, changed: 10, total: 1000, group: -1, thumb: "", tags: [],
-    headSize: [100, 10], baseSize: [100, 10], recoloured: false, words: name.toLowerCase(), ...more,
+    id: 0,
+    name,
+    title: name,
+    status: CHANGED,
+    changed: 10,
+    total: 1000,
+    group: -1,
+    thumb: "",
+    tags: [],
+    headSize: [100, 10],
+    baseSize: [100, 10],
+    recoloured: false,
+    words: name.toLowerCase(),
+    ...more,
   };
 }
 
@@ -22,7 +42,10 @@ function finds(query, one, decision) {
   return matches(parse(query), one, decision);
 }
 
-const button = entry("Forms/Button dark.png", { tags: ["dark", "Mobile Safari"], words: "forms/button dark.png" });
+const button = entry("Forms/Button dark.png", {
+  tags: ["dark", "Mobile Safari"],
+  words: "forms/button dark.png",
+});
 
 for (const [query, holds] of [
   ["", true],
@@ -94,7 +117,15 @@ test("chips put their word in and take it out", () => {
 });
 
 test("percent never says none for something or all for less", () => {
-  const shown = [[0, 100], [1, 4e7], [123, 1e6], [1, 3], [995, 1000], [999999, 1e6], [5, 5]].map(([a, b]) => percent(a, b));
+  const shown = [
+    [0, 100],
+    [1, 4e7],
+    [123, 1e6],
+    [1, 3],
+    [995, 1000],
+    [999999, 1e6],
+    [5, 5],
+  ].map(([a, b]) => percent(a, b));
   assert.deepEqual(shown, ["0 %", "< 0.01 %", "0.012 %", "33 %", "99.50 %", "99.99 %", "100 %"]);
   assert.equal(percent(0, 0), "");
   assert.deepEqual([count(1, "row"), count(1234, "row")], ["1 row", "1,234 rows"]);
@@ -130,21 +161,41 @@ test("images are cut along what only the other one has", () => {
 test("single rows of another line height are one band", () => {
   const single = [10, 20, 30].map((y) => inserted(y, 1));
   const found = foldedBands([deleted(2, 1), ...single, inserted(50, 40)]);
-  assert.deepEqual(found.map((b) => [b.kind, b.y, b.height, b.rows, b.folded]), [
-    ["deleted", 2, 1, 1, 0],
-    ["inserted", 10, 21, 3, 3],
-    ["inserted", 50, 40, 40, 0],
-  ]);
+  assert.deepEqual(
+    found.map((b) => [b.kind, b.y, b.height, b.rows, b.folded]),
+    [
+      ["deleted", 2, 1, 1, 0],
+      ["inserted", 10, 21, 3, 3],
+      ["inserted", 50, 40, 40, 0],
+    ],
+  );
   assert.equal(foldedBands(single.slice(1)).length, 2, "two are still two");
 });
 
 test("J and K lead through what counts, as one reads", () => {
   const region = (x, y, mark) => ({ x, y, width: 5, height: 5, pixels: 9, mark });
-  const stops = stopsOf([region(9, 40, "bold"), region(0, 3, null), region(50, 2, "line"), region(3, 2, "ink")], [], 100);
-  assert.deepEqual(stops.map((s) => [s.x, s.y]), [[3, 2], [50, 2], [9, 40]]);
+  const stops = stopsOf(
+    [region(9, 40, "bold"), region(0, 3, null), region(50, 2, "line"), region(3, 2, "ink")],
+    [],
+    100,
+  );
+  assert.deepEqual(
+    stops.map((s) => [s.x, s.y]),
+    [
+      [3, 2],
+      [50, 2],
+      [9, 40],
+    ],
+  );
   assert.equal(stopsOf([region(0, 3, null)], [], 100).length, 1, "noise where nothing else is");
   const banded = stopsOf([region(0, 9, "one_sided"), region(0, 50, "bold")], [inserted(10, 20)], 100);
-  assert.deepEqual(banded.map((s) => [s.y, s.label]), [[10, "20 rows inserted"], [50, undefined]]);
+  assert.deepEqual(
+    banded.map((s) => [s.y, s.label]),
+    [
+      [10, "20 rows inserted"],
+      [50, undefined],
+    ],
+  );
 });
 
 test("a picture fits whole, a strip as wide as the pane", () => {
@@ -155,7 +206,11 @@ test("a picture fits whole, a strip as wide as the pane", () => {
 });
 
 test("the window stays on the picture and zooms at a point", () => {
-  assert.deepEqual(clamped({ scale: 1, x: 900, y: -5 }, [1000, 2000], [200, 300]), { scale: 1, x: 800, y: 0 });
+  assert.deepEqual(clamped({ scale: 1, x: 900, y: -5 }, [1000, 2000], [200, 300]), {
+    scale: 1,
+    x: 800,
+    y: 0,
+  });
   assert.deepEqual(clamped({ scale: 1, x: 0, y: 9 }, [100, 100], [200, 300]), { scale: 1, x: -50, y: 0 });
   const at = zoomedAt({ scale: 1, x: 100, y: 100 }, 2, 50, 30);
   assert.deepEqual(at, { scale: 2, x: 125, y: 115 });
@@ -164,13 +219,31 @@ test("the window stays on the picture and zooms at a point", () => {
 
 test("the address says all and only what is not usual", () => {
   assert.equal(toHash({ ...DEFAULTS }), "");
-  const view = { ...DEFAULTS, q: "s:changed & ü", name: "a/b #1.png", whole: true, sort: "name", tree: true, folds: ["s:added", "g:1:"], mode: "swipe", at: 0.25, zoom: 2.5, x: -3, y: 8, region: 2, facts: false };
+  const view = {
+    ...DEFAULTS,
+    q: "s:changed & ü",
+    name: "a/b #1.png",
+    whole: true,
+    sort: "name",
+    tree: true,
+    folds: ["s:added", "g:1:"],
+    mode: "swipe",
+    at: 0.25,
+    zoom: 2.5,
+    x: -3,
+    y: 8,
+    region: 2,
+    facts: false,
+  };
   assert.deepEqual(fromHash(toHash(view)), view);
   assert.deepEqual(fromHash("#m=hack&z=-4&at=77&x=NaN&sort=%3Cb%3E&nobody=1"), { ...DEFAULTS, at: 1 });
 });
 
 function folded(rows) {
-  return rows.map((r) => `${"  ".repeat(r.level - 1)}${r.kind} ${r.label}${r.entries.length > 1 ? ` ×${r.entries.length}` : ""}`);
+  return rows.map(
+    (r) =>
+      `${"  ".repeat(r.level - 1)}${r.kind} ${r.label}${r.entries.length > 1 ? ` ×${r.entries.length}` : ""}`,
+  );
 }
 
 const many = [
@@ -185,30 +258,52 @@ const many = [
 test("groups of the same change are stacked, unchanged is folded", () => {
   const rows = rowsOf(sorted(many, "severity"), { tree: false, folds: new Set(), all: false });
   assert.deepEqual(folded(rows), [
-    "section Could not be compared", "  card bad.png",
-    "section Changed ×3", "  stack a/b/two.png ×2", "  card c.png",
-    "section Added", "  card x/y/z.png",
+    "section Could not be compared",
+    "  card bad.png",
+    "section Changed ×3",
+    "  stack a/b/two.png ×2",
+    "  card c.png",
+    "section Added",
+    "  card x/y/z.png",
     "section Unchanged",
   ]);
-  assert.deepEqual(rows.map((r) => `${r.position}/${r.siblings}`), ["1/4", "1/1", "2/4", "1/2", "2/2", "3/4", "1/1", "4/4"]);
+  assert.deepEqual(
+    rows.map((r) => `${r.position}/${r.siblings}`),
+    ["1/4", "1/1", "2/4", "1/2", "2/2", "3/4", "1/1", "4/4"],
+  );
 });
 
 test("folds turn round what is usual", () => {
   const folds = new Set(["g:5:", "s:added", "s:unchanged"]);
   assert.deepEqual(folded(rowsOf(sorted(many, "name"), { tree: false, folds, all: false })), [
-    "section Could not be compared", "  card bad.png",
-    "section Changed ×3", "  stack a/b/two.png ×2", "    card a/b/two.png", "    card a/one.png", "  card c.png",
+    "section Could not be compared",
+    "  card bad.png",
+    "section Changed ×3",
+    "  stack a/b/two.png ×2",
+    "    card a/b/two.png",
+    "    card a/one.png",
+    "  card c.png",
     "section Added",
-    "section Unchanged", "  card same.png",
+    "section Unchanged",
+    "  card same.png",
   ]);
 });
 
 test("folders that hold only one another share a row, and groups stay within a folder", () => {
   assert.deepEqual(folded(rowsOf(sorted(many, "name"), { tree: true, folds: new Set(), all: true })), [
-    "section Could not be compared", "  card bad.png",
-    "section Changed ×3", "  folder a ×2", "    folder b", "      card a/b/two.png", "    card a/one.png", "  card c.png",
-    "section Added", "  folder x / y", "    card x/y/z.png",
-    "section Unchanged", "  card same.png",
+    "section Could not be compared",
+    "  card bad.png",
+    "section Changed ×3",
+    "  folder a ×2",
+    "    folder b",
+    "      card a/b/two.png",
+    "    card a/one.png",
+    "  card c.png",
+    "section Added",
+    "  folder x / y",
+    "    card x/y/z.png",
+    "section Unchanged",
+    "  card same.png",
   ]);
 });
 
@@ -223,18 +318,52 @@ test("orders", () => {
 
 test("columns become snapshots", () => {
   const list = {
-    names: ["a", "b"], titles: { 1: "Bee" }, status: "16", changed: { 0: 7 }, total: { 0: 70 }, recoloured: { 1: 1 },
-    head_size: [1, 0], base_size: [2, 0], group: { 0: 0 }, thumb: { prefix: "t/", rest: { 0: "x.webp" } }, tags: { 0: ["q"] },
-    sizes: [[3, 4], [5, 6]],
+    names: ["a", "b"],
+    titles: { 1: "Bee" },
+    status: "16",
+    changed: { 0: 7 },
+    total: { 0: 70 },
+    recoloured: { 1: 1 },
+    head_size: [1, 0],
+    base_size: [2, 0],
+    group: { 0: 0 },
+    thumb: { prefix: "t/", rest: { 0: "x.webp" } },
+    tags: { 0: ["q"] },
+    sizes: [
+      [3, 4],
+      [5, 6],
+    ],
   };
   const [a, b] = entriesOf(list);
-  assert.deepEqual([a.title, a.status, a.changed, a.total, a.group, a.thumb, a.tags, a.headSize, a.baseSize], ["a", 1, 7, 70, 0, "t/x.webp", ["q"], [3, 4], [5, 6]]);
-  assert.deepEqual([b.title, b.status, b.group, b.thumb, b.headSize, b.recoloured, b.words], ["Bee", 6, -1, "", null, true, "b\nbee"]);
+  assert.deepEqual(
+    [a.title, a.status, a.changed, a.total, a.group, a.thumb, a.tags, a.headSize, a.baseSize],
+    ["a", 1, 7, 70, 0, "t/x.webp", ["q"], [3, 4], [5, 6]],
+  );
+  assert.deepEqual(
+    [b.title, b.status, b.group, b.thumb, b.headSize, b.recoloured, b.words],
+    ["Bee", 6, -1, "", null, true, "b\nbee"],
+  );
   const details = {
-    head: { prefix: "i/", rest: { 0: "1" } }, base: { prefix: "", rest: {} }, mask: { prefix: "", rest: {} }, marks: ["bold", "line"],
-    regions: { 0: [1, 2, 3, 4, 5, 2, 6, 7, 8, 9, 10, 0] }, bands: { 0: [1, 2, 3, 4, 5] }, why: {}, facts: {}, reason: { 1: "no" },
+    head: { prefix: "i/", rest: { 0: "1" } },
+    base: { prefix: "", rest: {} },
+    mask: { prefix: "", rest: {} },
+    marks: ["bold", "line"],
+    regions: { 0: [1, 2, 3, 4, 5, 2, 6, 7, 8, 9, 10, 0] },
+    bands: { 0: [1, 2, 3, 4, 5] },
+    why: {},
+    facts: {},
+    reason: { 1: "no" },
   };
-  assert.deepEqual(detailOf(details, 0).regions.map((r) => [r.y, r.pixels, r.mark]), [[2, 5, "line"], [7, 10, null]]);
+  assert.deepEqual(
+    detailOf(details, 0).regions.map((r) => [r.y, r.pixels, r.mark]),
+    [
+      [2, 5, "line"],
+      [7, 10, null],
+    ],
+  );
   assert.deepEqual(detailOf(details, 0).bands, [{ kind: "deleted", y: 2, height: 3, baseY: 4, headY: 5 }]);
-  assert.deepEqual([detailOf(details, 0).head, detailOf(details, 1).head, detailOf(details, 1).reason], ["i/1", "", "no"]);
+  assert.deepEqual(
+    [detailOf(details, 0).head, detailOf(details, 1).head, detailOf(details, 1).reason],
+    ["i/1", "", "no"],
+  );
 });

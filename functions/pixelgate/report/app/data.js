@@ -40,7 +40,8 @@ export function carried() {
  * @returns {Entry[]}
  */
 export function entriesOf(list) {
-  const heads = list.head_size, bases = list.base_size;
+  const heads = list.head_size,
+    bases = list.base_size;
   return list.names.map((/** @type {string} */ name, /** @type {number} */ id) => {
     const title = list.titles[id] ?? name;
     const tags = list.tags[id] ?? [];

@@ -14,11 +14,17 @@ function open(title, ...content) {
   const old = document.querySelector("dialog");
   if (old) old.remove();
   const dialog = el("dialog", { "aria-labelledby": "dialog-title" });
-  const close = el("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() }, "×");
+  const close = el(
+    "button",
+    { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() },
+    "×",
+  );
   dialog.append(el("header", {}, el("h2", { id: "dialog-title" }, title), close), ...content);
   dialog.addEventListener("close", () => dialog.remove());
   // A click beside it is a click on its backdrop, which is part of it.
-  dialog.addEventListener("click", (e) => { if (e.target === dialog) dialog.close(); });
+  dialog.addEventListener("click", (e) => {
+    if (e.target === dialog) dialog.close();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
@@ -34,32 +40,109 @@ export function showKeys(keys) {
     }
     return el("section", {}, el("h3", {}, part), list);
   });
-  const search = el("section", { class: "wide" }, el("h3", {}, "Search"), el("p", {}, "All words must hold. ",
-    ...["s:changed", "t:dark", ">1%", "<200px", "is:resized", "is:recoloured", "is:alike", "d:undecided", "g:3", "-legacy", '"two words"']
-      .flatMap((word) => [el("code", {}, word), " "]),
-    "Status, tag, share or number of changed pixels, decision, group; a minus finds the others."));
+  const search = el(
+    "section",
+    { class: "wide" },
+    el("h3", {}, "Search"),
+    el(
+      "p",
+      {},
+      "All words must hold. ",
+      ...[
+        "s:changed",
+        "t:dark",
+        ">1%",
+        "<200px",
+        "is:resized",
+        "is:recoloured",
+        "is:alike",
+        "d:undecided",
+        "g:3",
+        "-legacy",
+        '"two words"',
+      ].flatMap((word) => [el("code", {}, word), " "]),
+      "Status, tag, share or number of changed pixels, decision, group; a minus finds the others.",
+    ),
+  );
   open("Keys", el("div", { class: "columns" }, ...parts, search));
 }
 
 /** @param {Review} review */
 export function showEnd(review) {
   const { approved, rejected, left, all } = review.counts();
-  const words = [count(approved, "approval"), count(rejected, "rejection"), `${left} of ${all} undecided`].join(", ");
+  const words = [
+    count(approved, "approval"),
+    count(rejected, "rejection"),
+    `${left} of ${all} undecided`,
+  ].join(", ");
   const command = review.command();
-  const field = el("input", { class: "command", readonly: true, value: command, "aria-label": "Command", onfocus: () => field.select() });
+  const field = el("input", {
+    class: "command",
+    readonly: true,
+    value: command,
+    "aria-label": "Command",
+    onfocus: () => field.select(),
+  });
   const copied = el("span", { class: "said", role: "status" });
   const dialog = open(
     "Hand in the review",
     el("p", {}, words + "."),
-    left ? el("p", { class: "quiet" }, "What is undecided stays as it is and can be decided later.") : el("p", { class: "quiet" }, "Everything is decided."),
-    review.kept ? "" : el("p", { class: "warning" }, "This browser keeps nothing for this page: what is not downloaded is gone when it is closed."),
-    el("ol", { class: "steps" },
-      el("li", {}, el("button", { type: "button", class: "primary", onclick: () => download(review) }, "Download decisions.json")),
+    left
+      ? el("p", { class: "quiet" }, "What is undecided stays as it is and can be decided later.")
+      : el("p", { class: "quiet" }, "Everything is decided."),
+    review.kept
+      ? ""
+      : el(
+          "p",
+          { class: "warning" },
+          "This browser keeps nothing for this page: what is not downloaded is gone when it is closed.",
+        ),
+    el(
+      "ol",
+      { class: "steps" },
+      el(
+        "li",
+        {},
+        el(
+          "button",
+          { type: "button", class: "primary", onclick: () => download(review) },
+          "Download decisions.json",
+        ),
+      ),
       review.run.local
-        ? el("li", {}, "Two folders on one machine have no build that could be approved. The file tells others what you decided; a build in a bucket takes it with ", el("code", {}, "pixelgate approve BUILD --from decisions.json"), ".")
-        : el("li", {}, "Run it where the file lies: ", field, el("button", { type: "button", onclick: () => copy(field, copied) }, "Copy"), copied),
+        ? el(
+            "li",
+            {},
+            "Two folders on one machine have no build that could be approved. The file tells others what you decided; a build in a bucket takes it with ",
+            el("code", {}, "pixelgate approve BUILD --from decisions.json"),
+            ".",
+          )
+        : el(
+            "li",
+            {},
+            "Run it where the file lies: ",
+            field,
+            el("button", { type: "button", onclick: () => copy(field, copied) }, "Copy"),
+            copied,
+          ),
     ),
-    el("p", {}, el("button", { type: "button", class: "danger", disabled: !review.decisions.size, onclick: () => { review.decide(review.wanted, null); dialog.close(); } }, "Forget all decisions")),
+    el(
+      "p",
+      {},
+      el(
+        "button",
+        {
+          type: "button",
+          class: "danger",
+          disabled: !review.decisions.size,
+          onclick: () => {
+            review.decide(review.wanted, null);
+            dialog.close();
+          },
+        },
+        "Forget all decisions",
+      ),
+    ),
   );
 }
 

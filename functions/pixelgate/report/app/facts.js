@@ -32,16 +32,29 @@ export function snapshotFacts(entry, detail, on) {
   fact("Status", el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]));
   if (detail.reason) fact("Reason", detail.reason);
   if (entry.total) {
-    fact("Changed", `${number(entry.changed)} of ${number(entry.total)} pixels (${percent(entry.changed, entry.total)})`);
+    fact(
+      "Changed",
+      `${number(entry.changed)} of ${number(entry.total)} pixels (${percent(entry.changed, entry.total)})`,
+    );
   }
   if (entry.headSize || entry.baseSize) fact("Size", sizes(entry));
-  if (on.alike) fact("Same change", act(`in ${count(on.alike, "other")}`, () => on.search(`g:${entry.group + 1}`)));
-  if (entry.tags.length) fact("Tags", ...entry.tags.map((tag) => act(tag, () => on.search(term("t", tag)), "tag")));
+  if (on.alike)
+    fact(
+      "Same change",
+      act(`in ${count(on.alike, "other")}`, () => on.search(`g:${entry.group + 1}`)),
+    );
+  if (entry.tags.length)
+    fact("Tags", ...entry.tags.map((tag) => act(tag, () => on.search(term("t", tag)), "tag")));
   for (const [label, value] of detail.facts) fact(label, value);
   /** @type {HTMLElement[]} */
   const parts = [list];
   if (detail.why.length) {
-    const title = entry.status === UNCHANGED ? "Why it passes" : entry.status === CHANGED ? "Why it counts" : "What that means";
+    const title =
+      entry.status === UNCHANGED
+        ? "Why it passes"
+        : entry.status === CHANGED
+          ? "Why it counts"
+          : "What that means";
     parts.push(section(title, el("ul", { class: "why" }, ...detail.why.map((line) => el("li", {}, line)))));
   }
   if (on.stops.length) parts.push(section(`Where (${number(on.stops.length)})`, places(detail, on)));
@@ -63,12 +76,23 @@ function places(detail, { stops, jump, run }) {
   stops.slice(0, MOST_REGIONS).forEach((stop, n) => {
     const what = stop.label ?? `${count(stop.pixels, "pixel")}${stop.mark ? "" : ", like noise"}`;
     const why = stop.mark && !stop.label ? run.marks[stop.mark] : "";
-    list.append(el("li", {}, act(what, () => jump(n + 1), "place", why), el("small", {}, ` ${stop.width}×${stop.height} at ${stop.x}, ${stop.y}`)));
+    list.append(
+      el(
+        "li",
+        {},
+        act(what, () => jump(n + 1), "place", why),
+        el("small", {}, ` ${stop.width}×${stop.height} at ${stop.x}, ${stop.y}`),
+      ),
+    );
   });
   const rest = stops.length - MOST_REGIONS;
-  if (rest > 0) list.append(el("li", { class: "rest" }, `and ${number(rest)} more; J and K lead through all`));
+  if (rest > 0)
+    list.append(el("li", { class: "rest" }, `and ${number(rest)} more; J and K lead through all`));
   const folded = foldedBands(detail.bands).filter((b) => b.folded).length;
-  if (folded) list.append(el("li", { class: "rest" }, "Single rows, as another line height leaves them, are told together."));
+  if (folded)
+    list.append(
+      el("li", { class: "rest" }, "Single rows, as another line height leaves them, are told together."),
+    );
   return list;
 }
 
@@ -77,8 +101,13 @@ function places(detail, { stops, jump, run }) {
  * @param {Run} run
  */
 export function runFacts(run) {
-  return el("dl", {}, ...run.facts.map(([label, lines]) =>
-    el("div", {}, el("dt", {}, label), el("dd", {}, ...lines.map((line) => el("p", {}, line))))));
+  return el(
+    "dl",
+    {},
+    ...run.facts.map(([label, lines]) =>
+      el("div", {}, el("dt", {}, label), el("dd", {}, ...lines.map((line) => el("p", {}, line)))),
+    ),
+  );
 }
 
 /**

@@ -19,22 +19,52 @@ export class Filters {
   constructor(root, store, entries) {
     this.store = store;
     this.box = el("input", {
-      type: "search", id: "search", placeholder: "Search: s:changed t:dark >1% -legacy", "aria-label": "Search snapshots",
-      autocomplete: "off", spellcheck: "false",
+      type: "search",
+      id: "search",
+      placeholder: "Search: s:changed t:dark >1% -legacy",
+      "aria-label": "Search snapshots",
+      autocomplete: "off",
+      spellcheck: "false",
     });
     this.box.addEventListener("input", () => store.set({ q: this.box.value }));
-    this.sort = el("select", { "aria-label": "Sort by" }, ...["severity", "size", "name"].map((by) => el("option", { value: by }, `By ${by}`)));
+    this.sort = el(
+      "select",
+      { "aria-label": "Sort by" },
+      ...["severity", "size", "name"].map((by) => el("option", { value: by }, `By ${by}`)),
+    );
     this.sort.addEventListener("change", () => store.set({ sort: /** @type {Sort} */ (this.sort.value) }));
-    this.tree = el("button", { type: "button", "aria-pressed": "false", title: "Show folders (T)", onclick: () => store.set({ tree: !store.view.tree }) }, "Folders");
+    this.tree = el(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": "false",
+        title: "Show folders (T)",
+        onclick: () => store.set({ tree: !store.view.tree }),
+      },
+      "Folders",
+    );
     this.found = el("span", { class: "found", role: "status" });
-    const statuses = STATUSES.map((status, n) => /** @type {const} */ ([`s:${status}`, TITLES[n], entries.filter((e) => e.status === n).length, status]))
-      .filter(([, , count]) => count);
-    this.chips = statuses.map(([word, label, count, status]) => chip(word, label, count, status, () => this.toggle(word)));
-    this.tags = tagsOf(entries).map(([tag, count]) => chip(term("t", tag), tag, count, "tag", () => this.toggle(term("t", tag))));
+    const statuses = STATUSES.map(
+      (status, n) =>
+        /** @type {const} */ ([
+          `s:${status}`,
+          TITLES[n],
+          entries.filter((e) => e.status === n).length,
+          status,
+        ]),
+    ).filter(([, , count]) => count);
+    this.chips = statuses.map(([word, label, count, status]) =>
+      chip(word, label, count, status, () => this.toggle(word)),
+    );
+    this.tags = tagsOf(entries).map(([tag, count]) =>
+      chip(term("t", tag), tag, count, "tag", () => this.toggle(term("t", tag))),
+    );
     root.append(
       el("div", { class: "searching" }, this.box),
       el("div", { class: "chips", role: "group", "aria-label": "Statuses" }, ...this.chips),
-      this.tags.length ? el("div", { class: "chips", role: "group", "aria-label": "Tags" }, ...this.tags) : "",
+      this.tags.length
+        ? el("div", { class: "chips", role: "group", "aria-label": "Tags" }, ...this.tags)
+        : "",
       el("div", { class: "ordering" }, this.sort, this.tree, this.found),
     );
     store.subscribe((_, changed) => {
@@ -54,7 +84,8 @@ export class Filters {
     this.sort.value = sort;
     this.tree.setAttribute("aria-pressed", String(tree));
     const there = new Set(parse(q).map((t) => t.text.toLowerCase()));
-    for (const one of [...this.chips, ...this.tags]) one.setAttribute("aria-pressed", String(there.has((one.dataset.word ?? "").toLowerCase())));
+    for (const one of [...this.chips, ...this.tags])
+      one.setAttribute("aria-pressed", String(there.has((one.dataset.word ?? "").toLowerCase())));
   }
 
   /**
@@ -74,7 +105,20 @@ export class Filters {
  * @param {() => void} does
  */
 function chip(word, label, count, kind, does) {
-  return el("button", { type: "button", class: `chip ${kind}`, "aria-pressed": "false", "data-word": word, title: word, onclick: does }, label, " ", el("b", {}, number(count)));
+  return el(
+    "button",
+    {
+      type: "button",
+      class: `chip ${kind}`,
+      "aria-pressed": "false",
+      "data-word": word,
+      title: word,
+      onclick: does,
+    },
+    label,
+    " ",
+    el("b", {}, number(count)),
+  );
 }
 
 /**

@@ -22,8 +22,12 @@ const SAME = 0.8;
 export function canvasOf(base, head, bands) {
   /** @param {"inserted"|"deleted"} kind */
   const rows = (kind) => bands.reduce((sum, b) => sum + (b.kind === kind ? b.height : 0), 0);
-  const [bw, bh] = base ?? [0, 0], [hw, hh] = head ?? [0, 0];
-  return [Math.max(bw, hw, 1), Math.max(base ? bh + rows("inserted") : 0, head ? hh + rows("deleted") : 0, 1)];
+  const [bw, bh] = base ?? [0, 0],
+    [hw, hh] = head ?? [0, 0];
+  return [
+    Math.max(bw, hw, 1),
+    Math.max(base ? bh + rows("inserted") : 0, head ? hh + rows("deleted") : 0, 1),
+  ];
 }
 
 /**
@@ -36,7 +40,8 @@ export function canvasOf(base, head, bands) {
 export function slicesOf(side, rows, bands) {
   const mine = side === "base" ? "deleted" : "inserted";
   const slices = [];
-  let y = 0, source = 0;
+  let y = 0,
+    source = 0;
   /** @param {number} height @param {boolean} own */
   const take = (height, own) => {
     const there = Math.min(height, rows - source);
@@ -63,9 +68,11 @@ export function foldedBands(bands) {
   for (let i = 0; i < bands.length; ) {
     let end = i + 1;
     const thin = bands[i].height <= THIN;
-    while (thin && end < bands.length && bands[end].height <= THIN && bands[end].kind === bands[i].kind) end++;
+    while (thin && end < bands.length && bands[end].height <= THIN && bands[end].kind === bands[i].kind)
+      end++;
     if (end - i < FOLD) end = i + 1;
-    const parts = bands.slice(i, end), last = parts[parts.length - 1];
+    const parts = bands.slice(i, end),
+      last = parts[parts.length - 1];
     found.push({
       kind: parts[0].kind,
       y: parts[0].y,
@@ -90,11 +97,17 @@ export function stopsOf(regions, bands, width) {
   const folded = foldedBands(bands);
   // A region that is a band, give or take a row at its edges, is told as the band.
   /** @param {Region} r */
-  const isBand = (r) => folded.some((b) => Math.min(r.y + r.height, b.y + b.height) - Math.max(r.y, b.y) >= SAME * r.height);
+  const isBand = (r) =>
+    folded.some((b) => Math.min(r.y + r.height, b.y + b.height) - Math.max(r.y, b.y) >= SAME * r.height);
   const counted = regions.filter((r) => r.mark && !isBand(r));
   const shown = counted.length || folded.length ? counted : regions;
   const rows = folded.map((b) => ({
-    x: 0, y: b.y, width, height: b.height, pixels: b.rows * width, mark: "one_sided",
+    x: 0,
+    y: b.y,
+    width,
+    height: b.height,
+    pixels: b.rows * width,
+    mark: "one_sided",
     label: b.folded ? `${b.rows} single rows ${b.kind}` : `${b.rows} rows ${b.kind}`,
   }));
   return [...shown, ...rows].sort((a, b) => a.y - b.y || a.x - b.x);
@@ -120,9 +133,14 @@ export function fitScale([width, height], [paneWidth, paneHeight]) {
  */
 export function clamped({ scale, x, y }, [width, height], [paneWidth, paneHeight]) {
   /** @param {number} at @param {number} size @param {number} room */
-  const within = (at, size, room) => (size <= room ? (size - room) / 2 : Math.min(Math.max(at, 0), size - room));
+  const within = (at, size, room) =>
+    size <= room ? (size - room) / 2 : Math.min(Math.max(at, 0), size - room);
   const tall = height <= paneHeight / scale;
-  return { scale, x: within(x, width, paneWidth / scale), y: tall ? 0 : within(y, height, paneHeight / scale) };
+  return {
+    scale,
+    x: within(x, width, paneWidth / scale),
+    y: tall ? 0 : within(y, height, paneHeight / scale),
+  };
 }
 
 /**

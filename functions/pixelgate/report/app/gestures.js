@@ -20,7 +20,8 @@ export class Gestures {
     root.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     root.addEventListener("pointerdown", (e) => this.down(e));
     root.addEventListener("pointermove", (e) => this.moved(e));
-    for (const end of ["pointerup", "pointercancel"]) root.addEventListener(end, (e) => this.up(/** @type {PointerEvent} */ (e)));
+    for (const end of ["pointerup", "pointercancel"])
+      root.addEventListener(end, (e) => this.up(/** @type {PointerEvent} */ (e)));
     root.addEventListener("dblclick", (e) => {
       if (!view(e)) return;
       if (target.store.view.zoom) target.fit();
@@ -55,7 +56,8 @@ export class Gestures {
 
   /** @param {PointerEvent} e */
   moved(e) {
-    const finger = this.fingers.get(e.pointerId), pane = view(e);
+    const finger = this.fingers.get(e.pointerId),
+      pane = view(e);
     if (!finger || !pane) return;
     const [dx, dy] = [e.clientX - finger.x, e.clientY - finger.y];
     this.fingers.set(e.pointerId, { x: e.clientX, y: e.clientY });
@@ -66,8 +68,13 @@ export class Gestures {
     }
     this.target.pan(dx / this.fingers.size, dy / this.fingers.size);
     if (this.fingers.size === 2) {
-      const spread = this.distance(), [a, b] = [...this.fingers.values()];
-      if (this.spread && spread) this.target.zoom(spread / this.spread, ...within({ clientX: (a.x + b.x) / 2, clientY: (a.y + b.y) / 2 }, pane));
+      const spread = this.distance(),
+        [a, b] = [...this.fingers.values()];
+      if (this.spread && spread)
+        this.target.zoom(
+          spread / this.spread,
+          ...within({ clientX: (a.x + b.x) / 2, clientY: (a.y + b.y) / 2 }, pane),
+        );
       this.spread = spread;
     }
   }

@@ -20,7 +20,11 @@ export function listen(table, busy) {
   addEventListener("keydown", (e) => {
     if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || busy() || typing(e)) return;
     const name = e.key.length === 1 ? e.key.toLowerCase() : e.key;
-    const found = table.find((k) => k.keys.includes(name) && (k.shift ?? (isLetter(name) || name.startsWith("Arrow") ? false : e.shiftKey)) === e.shiftKey);
+    const found = table.find(
+      (k) =>
+        k.keys.includes(name) &&
+        (k.shift ?? (isLetter(name) || name.startsWith("Arrow") ? false : e.shiftKey)) === e.shiftKey,
+    );
     if (!found) return;
     e.preventDefault();
     found.does();
@@ -38,7 +42,8 @@ function isLetter(name) {
  */
 function typing(e) {
   const target = /** @type {HTMLElement} */ (e.target);
-  if (target.matches("input[type=range]")) return e.key.startsWith("Arrow") || e.key === "Home" || e.key === "End";
+  if (target.matches("input[type=range]"))
+    return e.key.startsWith("Arrow") || e.key === "Home" || e.key === "End";
   if (target.matches("input, textarea, select")) return true;
   return (e.key === " " || e.key === "Enter") && target.matches("button, a, summary");
 }
@@ -48,10 +53,20 @@ function typing(e) {
  * @param {Key[]} table
  */
 export function shown(table) {
-  const names = /** @type {Record<string, string>} */ ({ ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", Escape: "Esc" });
-  return table.filter((k) => !k.hidden).map(({ keys, shown: as, shift, says, part }) => ({
-    keys: as ?? keys.map((k) => (shift ? "Shift " : "") + (names[k] ?? (k.length === 1 ? k.toUpperCase() : k))),
-    says,
-    part,
-  }));
+  const names = /** @type {Record<string, string>} */ ({
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    " ": "Space",
+    Escape: "Esc",
+  });
+  return table
+    .filter((k) => !k.hidden)
+    .map(({ keys, shown: as, shift, says, part }) => ({
+      keys:
+        as ?? keys.map((k) => (shift ? "Shift " : "") + (names[k] ?? (k.length === 1 ? k.toUpperCase() : k))),
+      says,
+      part,
+    }));
 }

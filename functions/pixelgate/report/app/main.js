@@ -12,9 +12,10 @@ import { printed } from "./print.js";
 import { matches, parse } from "./query.js";
 import { Review } from "./review.js";
 import { openByDefault, rowsOf, sorted } from "./rows.js";
+import { keysOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { Store } from "./state.js";
-import { MODES, Toolbar } from "./toolbar.js";
+import { Toolbar } from "./toolbar.js";
 import { RENAMED, STATUSES, TITLES } from "./types.js";
 import { number } from "./words.js";
 
@@ -22,7 +23,7 @@ import { number } from "./words.js";
 /** @typedef {import("./types.js").Decision} Decision */
 /** @typedef {import("./rows.js").Row} Row */
 
-class App {
+export class App {
   /** @param {any} list the first block of data */
   constructor(list) {
     this.run = /** @type {import("./types.js").Run} */ (list.run);
@@ -30,7 +31,8 @@ class App {
     this.byName = new Map(this.entries.map((e) => [e.name, e]));
     /** @type {Map<number, Entry[]>} */
     this.groups = new Map();
-    for (const e of this.entries) if (e.group >= 0) this.groups.set(e.group, [...(this.groups.get(e.group) ?? []), e]);
+    for (const e of this.entries)
+      if (e.group >= 0) this.groups.set(e.group, [...(this.groups.get(e.group) ?? []), e]);
     /** @type {Record<string, Entry[]>} */
     this.orders = {};
     /** @type {any} the second block, once it is there */
@@ -48,29 +50,51 @@ class App {
     this.toolbar = new Toolbar(byId("toolbar"), this.stage, () => this.dress());
     this.filters = new Filters(byId("filters"), this.store, this.entries);
     this.list = new List(byId("list"), {
-      select: (row) => { this.choose(row); document.body.dataset.pane = "stage"; },
+      select: (row) => {
+        this.choose(row);
+        document.body.dataset.pane = "stage";
+      },
       fold: (row, open) => this.fold(row.key, open),
       decision: (entries) => this.review.of(entries),
       thumb: (entry) => this.thumb(entry),
     });
-    this.decide = /** @type {const} */ ([["approve", "Approve", "A"], ["reject", "Reject", "R"], [null, "Undecided", "U"]]).map(([decision, label, key]) => {
-      const made = el("button", { type: "button", class: `decide ${decision ?? "none"}`, title: `${label} (${key})`, "aria-pressed": "false", onclick: () => this.decideOn(made.getAttribute("aria-pressed") === "true" ? null : decision) }, label);
+    this.decide = /** @type {const} */ ([
+      ["approve", "Approve", "A"],
+      ["reject", "Reject", "R"],
+      [null, "Undecided", "U"],
+    ]).map(([decision, label, key]) => {
+      const made = el(
+        "button",
+        {
+          type: "button",
+          class: `decide ${decision ?? "none"}`,
+          title: `${label} (${key})`,
+          "aria-pressed": "false",
+          onclick: () => this.decideOn(made.getAttribute("aria-pressed") === "true" ? null : decision),
+        },
+        label,
+      );
       return { made, decision, label };
     });
     this.store.subscribe((_, changed) => this.follow(changed));
     this.review.listeners.push(() => this.decided());
-    addEventListener("beforeprint", () => byId("print").replaceChildren(...printed(this.entries, this.review)));
+    addEventListener("beforeprint", () =>
+      byId("print").replaceChildren(...printed(this.entries, this.review)),
+    );
   }
 
   start() {
     // Where there is no room beside the pictures the facts lie above them: only if asked for.
     if (innerWidth <= 1180 && !location.hash.includes("facts=")) this.store.set({ facts: false });
     this.dress();
-    const keys = this.keys();
+    const keys = keysOf(this);
     listen(keys, isOpen);
     byId("help").addEventListener("click", () => showKeys(shown(keys)));
     byId("theme").addEventListener("click", () => this.nextTheme());
-    byId("back").addEventListener("click", () => { document.body.dataset.pane = "list"; byId("list").focus(); });
+    byId("back").addEventListener("click", () => {
+      document.body.dataset.pane = "list";
+      byId("list").focus();
+    });
     byId("info").addEventListener("click", () => this.store.set({ facts: !this.store.view.facts }));
     byId("end").addEventListener("click", () => showEnd(this.review));
     byId("previous").addEventListener("click", () => this.step(-1));
@@ -103,7 +127,9 @@ class App {
     const { q, sort, tree, folds } = this.store.view;
     const all = (this.orders[sort] ??= sorted(this.entries, sort));
     const terms = parse(q);
-    const found = terms.length ? all.filter((e) => matches(terms, e, this.review.decisions.get(e.name))) : all;
+    const found = terms.length
+      ? all.filter((e) => matches(terms, e, this.review.decisions.get(e.name)))
+      : all;
     // Who looks for something wants to see it, also where it is folded by default.
     this.narrow = terms.length > 0 && (terms.some((t) => t.kind === "s" && !t.not) || found.every(isQuiet));
     this.rows = rowsOf(found, { tree, folds: new Set(folds), all: this.narrow });
@@ -129,7 +155,11 @@ class App {
   /** @param {Row} row */
   choose(row) {
     const [entry] = row.entries;
-    this.store.set({ name: entry.name, whole: row.kind === "stack", region: entry.name === this.store.view.name ? this.store.view.region : 0 });
+    this.store.set({
+      name: entry.name,
+      whole: row.kind === "stack",
+      region: entry.name === this.store.view.name ? this.store.view.region : 0,
+    });
   }
 
   /** @param {string} key @param {boolean} open */
@@ -143,14 +173,19 @@ class App {
   step(direction) {
     const key = this.selectedKey();
     let at = this.rows.findIndex((r) => r.key === key);
-    do at += direction; while (this.rows[at] && this.rows[at].kind !== "card" && this.rows[at].kind !== "stack");
+    do at += direction;
+    while (this.rows[at] && this.rows[at].kind !== "card" && this.rows[at].kind !== "stack");
     if (this.rows[at]) this.choose(this.rows[at]);
   }
 
   /** Goes to the first snapshot of a status. @param {number} status */
   toStatus(status) {
-    const key = `s:${STATUSES[status]}`, section = this.rows.find((r) => r.key === key);
-    if (!section) { announce(`${TITLES[status]}: none`); return; }
+    const key = `s:${STATUSES[status]}`,
+      section = this.rows.find((r) => r.key === key);
+    if (!section) {
+      announce(`${TITLES[status]}: none`);
+      return;
+    }
     if (!section.open) this.fold(key, true);
     const at = this.rows.findIndex((r) => r.key === key);
     const first = this.rows.slice(at).find((r) => r.kind === "card" || r.kind === "stack");
@@ -167,15 +202,21 @@ class App {
     this.toolbar.update();
     const key = this.selectedKey();
     this.list.select(key);
-    byId("name").replaceChildren(el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]), " ", el("span", { class: "title", title: entry.name }, entry.title));
+    byId("name").replaceChildren(
+      el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]),
+      " ",
+      el("span", { class: "title", title: entry.name }, entry.title),
+    );
     byId("notes").replaceChildren(...this.notes(entry, detail));
-    byId("facts").replaceChildren(...snapshotFacts(entry, detail, {
-      run: this.run,
-      stops: this.stage.stops,
-      jump: (n) => this.stage.goTo(n),
-      search: (word) => this.store.set({ q: word }),
-      alike: (this.groups.get(entry.group)?.length ?? 1) - 1,
-    }));
+    byId("facts").replaceChildren(
+      ...snapshotFacts(entry, detail, {
+        run: this.run,
+        stops: this.stage.stops,
+        jump: (n) => this.stage.goTo(n),
+        search: (word) => this.store.set({ q: word }),
+        alike: (this.groups.get(entry.group)?.length ?? 1) - 1,
+      }),
+    );
     this.marks();
     document.title = `${entry.title} – ${this.run.project}: ${this.run.head}`;
     this.preload();
@@ -189,14 +230,28 @@ class App {
   notes(entry, detail) {
     const said = [];
     if (detail.reason) said.push(el("p", { class: "bad" }, detail.reason));
-    if (entry.recoloured) said.push(el("p", {}, detail.why.find((line) => line.includes("recoloured")) ?? "Plain areas are recoloured by a shade.", " ", el("button", { type: "button", class: "link", onclick: () => this.store.set({ mode: "diff" }) }, "Show the difference")));
+    if (entry.recoloured)
+      said.push(
+        el(
+          "p",
+          {},
+          detail.why.find((line) => line.includes("recoloured")) ?? "Plain areas are recoloured by a shade.",
+          " ",
+          el(
+            "button",
+            { type: "button", class: "link", onclick: () => this.store.set({ mode: "diff" }) },
+            "Show the difference",
+          ),
+        ),
+      );
     if (entry.status === RENAMED) said.push(el("p", {}, ...detail.why));
     return said;
   }
 
   /** Lets the browser fetch what is probably looked at next. */
   preload() {
-    const key = this.selectedKey(), at = this.rows.findIndex((r) => r.key === key);
+    const key = this.selectedKey(),
+      at = this.rows.findIndex((r) => r.key === key);
     const next = this.rows.slice(at + 1, at + 4).find((r) => r.kind === "card" || r.kind === "stack");
     if (!next || isQuiet(next.entries[0])) return;
     setTimeout(() => {
@@ -217,19 +272,23 @@ class App {
 
   /** What a decision would be about. */
   get meant() {
-    const entry = this.byName.get(this.store.view.name), row = this.row;
+    const entry = this.byName.get(this.store.view.name),
+      row = this.row;
     if (this.store.view.whole && row) return row.entries;
     return entry ? [entry] : [];
   }
 
   /** @param {Decision|null} decision */
   decideOn(decision) {
-    const { meant } = this, row = this.row;
+    const { meant } = this,
+      row = this.row;
     if (!meant.some(wantsReview) || !this.run.reviewable) return;
     this.review.decide(meant, decision);
     const { left, all } = this.review.counts();
     const what = decision === "approve" ? "Approved" : decision === "reject" ? "Rejected" : "Undecided";
-    announce(`${what}: ${meant.length === 1 ? meant[0].title : `${meant.length} alike`}. ${all - left} of ${all} decided.`);
+    announce(
+      `${what}: ${meant.length === 1 ? meant[0].title : `${meant.length} alike`}. ${all - left} of ${all} decided.`,
+    );
     if (decision && row) this.advance(row);
   }
 
@@ -237,7 +296,15 @@ class App {
   advance(row) {
     const at = this.rows.indexOf(row);
     const own = new Set(row.entries);
-    const next = this.rows.slice(at + 1).find((r) => (r.kind === "card" || r.kind === "stack") && !own.has(r.entries[0]) && wantsReview(r.entries[0]) && !this.review.of(r.entries));
+    const next = this.rows
+      .slice(at + 1)
+      .find(
+        (r) =>
+          (r.kind === "card" || r.kind === "stack") &&
+          !own.has(r.entries[0]) &&
+          wantsReview(r.entries[0]) &&
+          !this.review.of(r.entries),
+      );
     if (next) this.choose(next);
   }
 
@@ -250,7 +317,9 @@ class App {
   }
 
   marks() {
-    const { meant } = this, can = this.run.reviewable && meant.some(wantsReview), now = meant.length ? this.review.of(meant) : "";
+    const { meant } = this,
+      can = this.run.reviewable && meant.some(wantsReview),
+      now = meant.length ? this.review.of(meant) : "";
     byId("verdicts").hidden = !can;
     for (const { made, decision, label } of this.decide) {
       made.setAttribute("aria-pressed", String(now === (decision ?? "")));
@@ -271,7 +340,8 @@ class App {
 
   /** Brings preferences onto the page. */
   dress() {
-    const { prefs } = this, root = document.documentElement;
+    const { prefs } = this,
+      root = document.documentElement;
     root.dataset.theme = prefs.theme;
     root.dataset.canvas = prefs.canvas;
     root.style.setProperty("--mark", prefs.colour);
@@ -304,49 +374,6 @@ class App {
     if (this.stage.mode === "single") this.store.set({ side });
     else this.store.set({ mode: "single", side });
   }
-
-  /** @returns {import("./keys.js").Key[]} */
-  keys() {
-    const { stage, store, toolbar } = this, step = 60;
-    /** @param {number} by */
-    const slide = (by) => store.set({ at: Math.min(1, Math.max(0, store.view.at + by)) });
-    return [
-      { keys: ["ArrowDown"], part: "Snapshots", says: "next", does: () => this.step(1) },
-      { keys: ["ArrowUp"], part: "Snapshots", says: "previous", does: () => this.step(-1) },
-      ...STATUSES.map((_, n) => ({
-        keys: [String(n + 1)], shown: ["1", "…", "7"], hidden: n > 0, part: "Snapshots", says: "first errored, changed, added …", does: () => this.toStatus(n),
-      })),
-      { keys: ["g"], part: "Snapshots", says: "open or fold those alike", does: () => this.group() },
-      { keys: ["t"], part: "Snapshots", says: "folders", does: () => store.set({ tree: !store.view.tree }) },
-      { keys: ["/"], part: "Snapshots", says: "search", does: () => { document.body.dataset.pane = "list"; this.filters.box.focus(); this.filters.box.select(); } },
-      { keys: ["Escape"], part: "Snapshots", says: "clear the search, back to the list", does: () => { document.body.dataset.pane = "list"; store.set({ q: "" }); byId("list").focus(); } },
-      { keys: ["a"], part: "Review", says: "approve, and on", does: () => this.decideOn("approve") },
-      { keys: ["r"], part: "Review", says: "reject, and on", does: () => this.decideOn("reject") },
-      { keys: ["u"], part: "Review", says: "undecided again", does: () => this.decideOn(null) },
-      { keys: ["e"], part: "Review", says: "hand in", does: () => { if (this.review.wanted.length) showEnd(this.review); } },
-      { keys: ["j"], part: "Changes", says: "next region", does: () => stage.jump(1) },
-      { keys: ["k"], part: "Changes", says: "previous region", does: () => stage.jump(-1) },
-      { keys: ["m"], part: "Changes", says: "mask", does: () => toolbar.flip("overlay") },
-      { keys: ["h"], part: "Changes", says: "boxes", does: () => toolbar.flip("boxes") },
-      ...MODES.map(([mode, , key, says]) => ({ keys: [key.toLowerCase()], part: "View", says: says.toLowerCase(), does: () => store.set({ mode }) })),
-      { keys: ["ArrowLeft"], part: "View", says: "base alone", does: () => this.look("base") },
-      { keys: ["ArrowRight"], part: "View", says: "head alone", does: () => this.look("head") },
-      { keys: [" "], part: "View", says: "other image, pause blinking", does: () => stage.toggle() },
-      { keys: [","], part: "View", says: "divider or opacity down", does: () => slide(-0.05) },
-      { keys: ["."], part: "View", says: "divider or opacity up", does: () => slide(0.05) },
-      { keys: ["f", "0"], part: "Zoom", says: "fit", does: () => stage.fit() },
-      { keys: ["z"], part: "Zoom", says: "100 %", does: () => stage.zoomTo(1) },
-      { keys: ["+", "="], shown: ["+"], part: "Zoom", says: "in", does: () => stage.zoom(1.25) },
-      { keys: ["-"], part: "Zoom", says: "out", does: () => stage.zoom(1 / 1.25) },
-      ...Object.entries({ ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }).map(([key, [dx, dy]], n) => ({
-        keys: [key], shift: true, shown: ["Shift ←↑↓→"], hidden: n > 0, part: "Zoom", says: "move the picture", does: () => stage.pan(dx, dy),
-      })),
-      { keys: ["l"], part: "Page", says: "light or dark canvas", does: () => toolbar.nextCanvas() },
-      { keys: ["y"], part: "Page", says: "light, dark or auto", does: () => this.nextTheme() },
-      { keys: ["i"], part: "Page", says: "facts", does: () => store.set({ facts: !store.view.facts }) },
-      { keys: ["?"], part: "Page", says: "these keys", does: () => showKeys(shown(this.keys())) },
-    ];
-  }
 }
 
 async function start() {
@@ -360,6 +387,12 @@ async function start() {
 
 start().catch((error) => {
   // Nothing that happens here may leave a page that says nothing.
-  byId("notes").replaceChildren(el("p", { class: "bad" }, `The report could not be opened: ${error instanceof Error ? error.message : error}. It needs a browser of 2023 or newer.`));
+  byId("notes").replaceChildren(
+    el(
+      "p",
+      { class: "bad" },
+      `The report could not be opened: ${error instanceof Error ? error.message : error}. It needs a browser of 2023 or newer.`,
+    ),
+  );
   throw error;
 });

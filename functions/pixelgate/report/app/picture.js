@@ -39,7 +39,13 @@ function missing(where, url) {
   where.classList.add("missing");
   const shown = url.startsWith("data:") ? "the image inside this file is damaged" : decodeURIComponent(url);
   where.replaceChildren(
-    el("p", { class: "gone" }, "This image is not there. Keep the report together with the folders beside it.", el("br"), el("code", {}, shown)),
+    el(
+      "p",
+      { class: "gone" },
+      "This image is not there. Keep the report together with the folders beside it.",
+      el("br"),
+      el("code", {}, shown),
+    ),
   );
 }
 
@@ -76,7 +82,11 @@ export function overlay(url, [width, height]) {
  */
 export function frames(side, entry, detail, [width, height]) {
   const drawn = svg("svg", {
-    class: "frames", viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true",
+    class: "frames",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    "aria-hidden": "true",
   });
   for (const band of foldedBands(detail.bands)) {
     if (band.folded) {
@@ -85,10 +95,13 @@ export function frames(side, entry, detail, [width, height]) {
       continue;
     }
     const there = (band.kind === "inserted") === (side === "head");
-    drawn.append(box({ x: 0, y: band.y, width, height: band.height }, `band ${band.kind}${there ? "" : " gap"}`));
+    drawn.append(
+      box({ x: 0, y: band.y, width, height: band.height }, `band ${band.kind}${there ? "" : " gap"}`),
+    );
   }
   for (const region of detail.regions) drawn.append(box(region, region.mark ? "region" : "region noise"));
-  const { baseSize, headSize } = entry, own = side === "base" ? baseSize : headSize;
+  const { baseSize, headSize } = entry,
+    own = side === "base" ? baseSize : headSize;
   if (own && baseSize && headSize && (baseSize[0] !== headSize[0] || baseSize[1] !== headSize[1])) {
     const last = slicesOf(side, own[1], detail.bands).at(-1);
     drawn.append(box({ x: 0, y: 0, width: own[0], height: last ? last.y + last.height : own[1] }, "extent"));

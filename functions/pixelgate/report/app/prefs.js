@@ -18,7 +18,14 @@ const KEY = "pixelgate:preferences";
 
 /** @type {Prefs} */
 const USUAL = {
-  theme: "auto", canvas: "auto", overlay: true, boxes: true, colour: COLOURS[0], opacity: 0.5, rate: 2, gain: 4,
+  theme: "auto",
+  canvas: "auto",
+  overlay: true,
+  boxes: true,
+  colour: COLOURS[0],
+  opacity: 0.5,
+  rate: 2,
+  gain: 4,
 };
 
 /**

@@ -17,9 +17,25 @@ export function printed(entries, review) {
     const mine = entries.filter((e) => e.status === status);
     if (!mine.length) continue;
     parts.push(el("h2", {}, `${TITLES[status]} (${mine.length})`));
-    if (isQuiet(mine[0])) { parts.push(el("p", {}, `${count(mine.length, "snapshot")}, not listed.`)); continue; }
-    const rows = mine.map((e) => el("tr", {}, el("td", {}, e.title), el("td", {}, e.total ? percent(e.changed, e.total) : ""), el("td", {}, sized(e.headSize ?? e.baseSize)), el("td", {}, said(review.decisions.get(e.name)))));
-    const head = el("tr", {}, ...["Snapshot", "Changed", "Size", "Decision"].map((t) => el("th", { scope: "col" }, t)));
+    if (isQuiet(mine[0])) {
+      parts.push(el("p", {}, `${count(mine.length, "snapshot")}, not listed.`));
+      continue;
+    }
+    const rows = mine.map((e) =>
+      el(
+        "tr",
+        {},
+        el("td", {}, e.title),
+        el("td", {}, e.total ? percent(e.changed, e.total) : ""),
+        el("td", {}, sized(e.headSize ?? e.baseSize)),
+        el("td", {}, said(review.decisions.get(e.name))),
+      ),
+    );
+    const head = el(
+      "tr",
+      {},
+      ...["Snapshot", "Changed", "Size", "Decision"].map((t) => el("th", { scope: "col" }, t)),
+    );
     parts.push(el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)));
   }
   return parts;

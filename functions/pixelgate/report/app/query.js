@@ -60,16 +60,26 @@ export function matches(terms, entry, decision) {
 function test(term, entry, decision) {
   const share = entry.total ? (100 * entry.changed) / entry.total : 0;
   switch (term.kind) {
-    case "s": return term.value.split(",").some((s) => s !== "" && STATUSES[entry.status].startsWith(s));
-    case "t": return entry.tags.some((tag) => tag.toLowerCase() === term.value);
-    case "d": return (ALIASES[term.value] ?? term.value) === (decision ?? "undecided");
-    case "g": return String(entry.group + 1) === term.value;
-    case "is": return is(term.value, entry);
-    case ">%": return share > term.number;
-    case "<%": return entry.total > 0 && share < term.number;
-    case ">px": return entry.changed > term.number;
-    case "<px": return entry.total > 0 && entry.changed < term.number;
-    default: return entry.words.includes(term.value);
+    case "s":
+      return term.value.split(",").some((s) => s !== "" && STATUSES[entry.status].startsWith(s));
+    case "t":
+      return entry.tags.some((tag) => tag.toLowerCase() === term.value);
+    case "d":
+      return (ALIASES[term.value] ?? term.value) === (decision ?? "undecided");
+    case "g":
+      return String(entry.group + 1) === term.value;
+    case "is":
+      return is(term.value, entry);
+    case ">%":
+      return share > term.number;
+    case "<%":
+      return entry.total > 0 && share < term.number;
+    case ">px":
+      return entry.changed > term.number;
+    case "<px":
+      return entry.total > 0 && entry.changed < term.number;
+    default:
+      return entry.words.includes(term.value);
   }
 }
 

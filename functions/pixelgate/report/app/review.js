@@ -21,7 +21,8 @@ export class Review {
     /** @type {Map<string, Decision>} */
     this.decisions = new Map();
     for (const [name, decision] of Object.entries(remembered(this.key) ?? {})) {
-      if (names.has(name) && (decision === "approve" || decision === "reject")) this.decisions.set(name, decision);
+      if (names.has(name) && (decision === "approve" || decision === "reject"))
+        this.decisions.set(name, decision);
     }
     /** Whether the browser keeps them when the page is closed. */
     this.kept = true;

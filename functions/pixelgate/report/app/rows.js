@@ -31,7 +31,10 @@ export function sorted(entries, sort) {
   /** @type {(a: Entry, b: Entry) => number} */
   const byName = (a, b) => (a.name < b.name ? -1 : 1);
   /** @param {Entry} e */
-  const area = (e) => { const s = e.headSize ?? e.baseSize; return s ? s[0] * s[1] : 0; };
+  const area = (e) => {
+    const s = e.headSize ?? e.baseSize;
+    return s ? s[0] * s[1] : 0;
+  };
   /** @param {Entry} e */
   const share = (e) => (e.total ? e.changed / e.total : 0);
   /** @type {Record<Sort, (a: Entry, b: Entry) => number>} */
@@ -67,8 +70,18 @@ export function rowsOf(entries, { tree, folds, all }) {
   for (let status = 0; status < STATUSES.length; status++) {
     const mine = entries.filter((e) => e.status === status);
     if (!mine.length) continue;
-    const key = `s:${STATUSES[status]}`, open = isOpen(key);
-    rows.push({ kind: "section", key, level: 1, height: HEIGHTS.section, label: TITLES[status], entries: mine, open, status });
+    const key = `s:${STATUSES[status]}`,
+      open = isOpen(key);
+    rows.push({
+      kind: "section",
+      key,
+      level: 1,
+      height: HEIGHTS.section,
+      label: TITLES[status],
+      entries: mine,
+      open,
+      status,
+    });
     if (!open) continue;
     if (tree) addFolders(rows, mine, status, "", 2, isOpen);
     else addCards(rows, mine, "", 2, isOpen);
@@ -93,7 +106,10 @@ function place(rows) {
 
 /** @param {Row[]} siblings */
 function numbered(siblings) {
-  siblings.forEach((row, n) => { row.position = n + 1; row.siblings = siblings.length; });
+  siblings.forEach((row, n) => {
+    row.position = n + 1;
+    row.siblings = siblings.length;
+  });
 }
 
 /**
@@ -110,19 +126,25 @@ function addFolders(rows, entries, status, path, level, isOpen) {
   const here = [];
   for (const entry of entries) {
     const slash = entry.name.indexOf("/", path.length);
-    if (slash < 0) { here.push(entry); continue; }
+    if (slash < 0) {
+      here.push(entry);
+      continue;
+    }
     const folder = entry.name.slice(path.length, slash);
     const inside = folders.get(folder);
-    if (inside) inside.push(entry); else folders.set(folder, [entry]);
+    if (inside) inside.push(entry);
+    else folders.set(folder, [entry]);
   }
   for (const [folder, inside] of [...folders].sort(([a], [b]) => (a < b ? -1 : 1))) {
     // A folder that only holds another one shares its row: "app / checkout".
-    let below = `${path}${folder}/`, label = folder;
+    let below = `${path}${folder}/`,
+      label = folder;
     for (let next = only(inside, below); next !== null; next = only(inside, below)) {
       label += ` / ${next}`;
       below += `${next}/`;
     }
-    const key = `f:${STATUSES[status]}:${below}`, open = isOpen(key);
+    const key = `f:${STATUSES[status]}:${below}`,
+      open = isOpen(key);
     rows.push({ kind: "folder", key, level, height: HEIGHTS.folder, label, entries: inside, open, status });
     if (open) addFolders(rows, inside, status, below, level + 1, isOpen);
   }
@@ -154,19 +176,32 @@ function addCards(rows, entries, path, level, isOpen) {
   for (const entry of entries) {
     if (entry.group < 0 || entry.status !== CHANGED) continue;
     const others = alike.get(entry.group);
-    if (others) others.push(entry); else alike.set(entry.group, [entry]);
+    if (others) others.push(entry);
+    else alike.set(entry.group, [entry]);
   }
   /** @type {Set<number>} */
   const done = new Set();
   for (const entry of entries) {
     const others = entry.status === CHANGED ? alike.get(entry.group) : undefined;
-    if (!others || others.length === 1) { rows.push(card(entry, level, path)); continue; }
+    if (!others || others.length === 1) {
+      rows.push(card(entry, level, path));
+      continue;
+    }
     if (done.has(entry.group)) continue;
     done.add(entry.group);
     // In folders a group has a stack in each of them, opened and folded on its own.
-    const key = `g:${entry.group + 1}:${path}`, open = isOpen(key);
+    const key = `g:${entry.group + 1}:${path}`,
+      open = isOpen(key);
     rows.push({
-      kind: "stack", key, level, height: HEIGHTS.card, label: entry.title, entries: others, open, status: entry.status, path,
+      kind: "stack",
+      key,
+      level,
+      height: HEIGHTS.card,
+      label: entry.title,
+      entries: others,
+      open,
+      status: entry.status,
+      path,
     });
     if (open) for (const one of others) rows.push(card(one, level + 1, path));
   }
@@ -180,5 +215,15 @@ function addCards(rows, entries, path, level, isOpen) {
  */
 function card(entry, level, path) {
   const height = isQuiet(entry) ? HEIGHTS.quiet : HEIGHTS.card;
-  return { kind: "card", key: `c:${entry.id}`, level, height, label: entry.title, entries: [entry], open: null, status: entry.status, path };
+  return {
+    kind: "card",
+    key: `c:${entry.id}`,
+    level,
+    height,
+    label: entry.title,
+    entries: [entry],
+    open: null,
+    status: entry.status,
+    path,
+  };
 }

@@ -1,10 +1,11 @@
 // The main view: the images of one snapshot, in one of six modes, with one window onto all of them.
 
-import { attribute, el, icon, stillness } from "./dom.js";
+import { el, icon, stillness } from "./dom.js";
 import { canvasOf, clamped, fitScale, focused, stopsOf, zoomedAt } from "./geometry.js";
 import { Gestures } from "./gestures.js";
 import { Minimap } from "./minimap.js";
 import { frames, layer, overlay } from "./picture.js";
+import { pulse } from "./pulse.js";
 import { sized } from "./words.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
@@ -60,7 +61,11 @@ export class Stage {
   show(entry, detail) {
     this.entry = entry;
     this.detail = detail;
-    this.canvas = canvasOf(detail.base ? entry.baseSize : null, detail.head ? entry.headSize : null, detail.bands);
+    this.canvas = canvasOf(
+      detail.base ? entry.baseSize : null,
+      detail.head ? entry.headSize : null,
+      detail.bands,
+    );
     this.stops = stopsOf(detail.regions, detail.bands, this.canvas[0]);
     this.draw();
   }
@@ -118,16 +123,31 @@ export class Stage {
     world.append(layers);
     for (const side of sides) {
       const size = (side === "base" ? entry.baseSize : entry.headSize) ?? null;
-      if (size && detail[side]) layers.append(layer(side, this.picture(detail[side]), size, detail, `${side === "base" ? "Base" : "Head"} of ${entry.title}`));
+      if (size && detail[side])
+        layers.append(
+          layer(
+            side,
+            this.picture(detail[side]),
+            size,
+            detail,
+            `${side === "base" ? "Base" : "Head"} of ${entry.title}`,
+          ),
+        );
       else if (detail[side]) layers.append(this.unmeasured(side));
     }
     // The mask is part of head: it is swiped, faded and blinked with it, and base stays clean.
     const head = layers.querySelector(".layer.head");
     if (detail.mask && head && this.isPair()) head.append(overlay(this.picture(detail.mask), this.canvas));
-    if (this.isPair()) for (const side of sides.slice(-1)) world.append(frames(side, entry, detail, this.canvas));
+    if (this.isPair())
+      for (const side of sides.slice(-1)) world.append(frames(side, entry, detail, this.canvas));
     Object.assign(world.style, { width: `${this.canvas[0]}px`, height: `${this.canvas[1]}px` });
     const view = el("div", { class: "view" }, world);
-    const element = el("figure", { class: `pane ${sides.join(" ")}`, "aria-label": sides.join(" and ") }, this.caption(sides, mode), view);
+    const element = el(
+      "figure",
+      { class: `pane ${sides.join(" ")}`, "aria-label": sides.join(" and ") },
+      this.caption(sides, mode),
+      view,
+    );
     return { element, view, world };
   }
 
@@ -137,14 +157,25 @@ export class Stage {
    */
   unmeasured(side) {
     const { entry, detail } = /** @type {{entry: Entry, detail: Detail}} */ (this);
-    const image = el("img", { src: this.picture(detail[side]), alt: `${side === "base" ? "Base" : "Head"} of ${entry.title}`, decoding: "async", draggable: "false" });
+    const image = el("img", {
+      src: this.picture(detail[side]),
+      alt: `${side === "base" ? "Base" : "Head"} of ${entry.title}`,
+      decoding: "async",
+      draggable: "false",
+    });
     const made = el("div", { class: `layer ${side} unmeasured` }, image);
     image.addEventListener("load", () => {
-      this.canvas = [Math.max(this.canvas[0], image.naturalWidth), Math.max(this.canvas[1], image.naturalHeight)];
-      for (const { world } of this.panes) Object.assign(world.style, { width: `${this.canvas[0]}px`, height: `${this.canvas[1]}px` });
+      this.canvas = [
+        Math.max(this.canvas[0], image.naturalWidth),
+        Math.max(this.canvas[1], image.naturalHeight),
+      ];
+      for (const { world } of this.panes)
+        Object.assign(world.style, { width: `${this.canvas[0]}px`, height: `${this.canvas[1]}px` });
       this.move();
     });
-    image.addEventListener("error", () => made.replaceChildren(el("p", { class: "gone" }, "The browser cannot read this image either.")));
+    image.addEventListener("error", () =>
+      made.replaceChildren(el("p", { class: "gone" }, "The browser cannot read this image either.")),
+    );
     return made;
   }
 
@@ -161,11 +192,29 @@ export class Stage {
       const size = side === "base" ? b : h;
       const url = this.picture(detail[side]);
       const label = el("b", {}, side === "base" ? "Base" : "Head");
-      const words = el("span", { class: `side ${side}` }, label, el("span", { class: "build", title: this.names[side] }, this.names[side]));
+      const words = el(
+        "span",
+        { class: `side ${side}` },
+        label,
+        el("span", { class: "build", title: this.names[side] }, this.names[side]),
+      );
       if (size) words.append(el("span", { class: resized ? "size resized" : "size" }, sized(size)));
       if (resized && side === "head" && b && h) words.append(el("span", { class: "grown" }, grown(b, h)));
       // A picture within the file itself cannot be opened: browsers refuse such addresses.
-      if (!url.startsWith("data:")) words.append(el("a", { href: url, target: "_blank", rel: "noopener", "aria-label": `Open the ${side} image alone`, title: `Open the ${side} image alone` }, icon("alone")));
+      if (!url.startsWith("data:"))
+        words.append(
+          el(
+            "a",
+            {
+              href: url,
+              target: "_blank",
+              rel: "noopener",
+              "aria-label": `Open the ${side} image alone`,
+              title: `Open the ${side} image alone`,
+            },
+            icon("alone"),
+          ),
+        );
       caption.append(words);
     }
     if (mode === "blink") caption.append(el("span", { class: "now", "aria-live": "off" }, ""));
@@ -193,9 +242,17 @@ export class Stage {
 
   /** Stops or starts the blinking, or shows the other image of the single view. */
   toggle() {
-    if (this.mode === "single") { this.store.set({ side: this.side === "head" ? "base" : "head" }); return; }
+    if (this.mode === "single") {
+      this.store.set({ side: this.side === "head" ? "base" : "head" });
+      return;
+    }
     if (this.mode !== "blink") return;
-    if (this.timer) { clearInterval(this.timer); this.timer = 0; this.flip(); return; }
+    if (this.timer) {
+      clearInterval(this.timer);
+      this.timer = 0;
+      this.flip();
+      return;
+    }
     if (stillness()) this.flip();
     else this.blink();
   }
@@ -216,18 +273,24 @@ export class Stage {
   /** Brings what is in sight, divider and opacity onto the screen. */
   move() {
     if (!this.panes.length) return;
-    const { scale, x, y } = this.window, { at } = this.store.view, mode = this.mode;
+    const { scale, x, y } = this.window,
+      { at } = this.store.view,
+      mode = this.mode;
     const [width, height] = this.room;
     for (const { world } of this.panes) {
       world.style.transform = `translate(${GAP / 2}px, ${GAP / 2}px) scale(${scale}) translate(${-x}px, ${-y}px)`;
       world.style.setProperty("--px", String(1 / scale));
       world.classList.toggle("pixelated", scale > 2);
-      const [base, head] = ["base", "head"].map((s) => /** @type {HTMLElement|null} */ (world.querySelector(`.layer.${s}`)));
+      const [base, head] = ["base", "head"].map(
+        (s) => /** @type {HTMLElement|null} */ (world.querySelector(`.layer.${s}`)),
+      );
       const edge = x + (at * (width + GAP) - GAP / 2) / scale;
       if (head) head.style.clipPath = mode === "swipe" ? `inset(-1px -99999px -1px ${edge}px)` : "";
       if (base) base.style.clipPath = mode === "swipe" ? `inset(-1px calc(100% - ${edge}px) -1px -1px)` : "";
       if (head) head.style.opacity = mode === "onion" ? String(at) : "";
-      if (mode === "diff") /** @type {HTMLElement} */ (world.querySelector(".layers")).style.filter = `brightness(${this.prefs.gain})`;
+      if (mode === "diff")
+        /** @type {HTMLElement} */ (world.querySelector(".layers")).style.filter =
+          `brightness(${this.prefs.gain})`;
     }
     if (this.divider) this.divider.style.left = `${at * 100}%`;
     this.minimap.look(y, height / scale, this.canvas[1] * scale);
@@ -271,7 +334,9 @@ export class Stage {
   /** Where a picture that was just chosen begins: at its first change, if it is not seen whole. */
   begin() {
     if (this.store.view.zoom || !this.stops.length) return;
-    const { scale } = this.window, inSight = this.room[1] / scale, [first] = this.stops;
+    const { scale } = this.window,
+      inSight = this.room[1] / scale,
+      [first] = this.stops;
     const y = first.y + first.height > inSight * 0.9 ? first.y - inSight / 3 : 0;
     this.store.set({ y: clamped({ scale, x: 0, y }, this.canvas, this.room).y });
   }
@@ -291,9 +356,14 @@ export class Stage {
   goTo(number) {
     const stop = this.stops[number - 1];
     if (!stop) return;
-    const w = this.window, [width, height] = this.room;
+    const w = this.window,
+      [width, height] = this.room;
     const small = Math.max(stop.width, stop.height) * w.scale < SMALL;
-    const seen = stop.x >= w.x && stop.y >= w.y && stop.x + stop.width <= w.x + width / w.scale && stop.y + stop.height <= w.y + height / w.scale;
+    const seen =
+      stop.x >= w.x &&
+      stop.y >= w.y &&
+      stop.x + stop.width <= w.x + width / w.scale &&
+      stop.y + stop.height <= w.y + height / w.scale;
     this.store.set({ region: number });
     if (small) this.look(focused(w, stop, this.room, true), true);
     else if (!seen) this.look(focused(w, stop, this.room, false), false);
@@ -309,26 +379,4 @@ function grown(from, to) {
   /** @param {number} n */
   const signed = (n) => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : "±0");
   return `(${signed(to[0] - from[0])} × ${signed(to[1] - from[1])})`;
-}
-
-/**
- * Draws the eye to a box; for who wants stillness it is only framed for a moment.
- * @param {HTMLElement} world
- * @param {import("./types.js").Box} box
- */
-function pulse(world, box) {
-  for (const old of world.querySelectorAll(".pulse")) old.remove();
-  const ring = el("div", { class: "pulse" });
-  attribute(ring, { "data-region": `${box.x},${box.y}` });
-  Object.assign(ring.style, { left: `${box.x}px`, top: `${box.y}px`, width: `${box.width}px`, height: `${box.height}px` });
-  world.append(ring);
-  const still = [{ opacity: 1 }, { opacity: 1 }, { opacity: 0 }];
-  const moving = [
-    { opacity: 0, outlineOffset: "calc(var(--px) * 40px)" },
-    { opacity: 1, outlineOffset: "calc(var(--px) * 4px)", offset: 0.3 },
-    { opacity: 1, outlineOffset: "calc(var(--px) * 12px)", offset: 0.5 },
-    { opacity: 1, outlineOffset: "calc(var(--px) * 4px)", offset: 0.7 },
-    { opacity: 0, outlineOffset: "calc(var(--px) * 4px)" },
-  ];
-  ring.animate(stillness() ? still : moving, { duration: 1400 }).finished.then(() => ring.remove(), () => {});
 }

@@ -4,14 +4,38 @@
 
 /** @type {Readonly<View>} */
 export const DEFAULTS = {
-  q: "", name: "", whole: false, sort: "severity", tree: false, folds: [], mode: "side", side: "head",
-  at: 0.5, zoom: 0, x: 0, y: 0, region: 0, facts: true,
+  q: "",
+  name: "",
+  whole: false,
+  sort: "severity",
+  tree: false,
+  folds: [],
+  mode: "side",
+  side: "head",
+  at: 0.5,
+  zoom: 0,
+  x: 0,
+  y: 0,
+  region: 0,
+  facts: true,
 };
 
 /** The short names that the address has for them. @type {Record<keyof View, string>} */
 const KEYS = {
-  q: "q", name: "s", whole: "whole", sort: "sort", tree: "tree", folds: "fold", mode: "m", side: "side",
-  at: "at", zoom: "z", x: "x", y: "y", region: "r", facts: "facts",
+  q: "q",
+  name: "s",
+  whole: "whole",
+  sort: "sort",
+  tree: "tree",
+  folds: "fold",
+  mode: "m",
+  side: "side",
+  at: "at",
+  zoom: "z",
+  x: "x",
+  y: "y",
+  region: "r",
+  facts: "facts",
 };
 const CHOICES = /** @type {Record<string, string[]>} */ ({
   sort: ["severity", "size", "name"],
@@ -28,7 +52,8 @@ export function toHash(view) {
   for (const key of /** @type {(keyof View)[]} */ (Object.keys(KEYS))) {
     const value = view[key];
     if (Array.isArray(value)) for (const one of value) words.append(KEYS[key], one);
-    else if (typeof value === "number" && value !== DEFAULTS[key]) words.set(KEYS[key], String(Math.round(value * 1e4) / 1e4));
+    else if (typeof value === "number" && value !== DEFAULTS[key])
+      words.set(KEYS[key], String(Math.round(value * 1e4) / 1e4));
     else if (typeof value === "boolean" && value !== DEFAULTS[key]) words.set(KEYS[key], value ? "1" : "0");
     else if (typeof value === "string" && value !== DEFAULTS[key]) words.set(KEYS[key], value);
   }
@@ -81,7 +106,11 @@ export class Store {
   /** @param {Partial<View>} patch */
   set(patch) {
     const before = /** @type {Record<string, any>} */ (this.view);
-    const changed = new Set(Object.entries(patch).filter(([k, v]) => before[k] !== v).map(([k]) => k));
+    const changed = new Set(
+      Object.entries(patch)
+        .filter(([k, v]) => before[k] !== v)
+        .map(([k]) => k),
+    );
     if (!changed.size) return;
     this.view = { ...this.view, ...patch };
     for (const listener of this.listeners) listener(this.view, changed);

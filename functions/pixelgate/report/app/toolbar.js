@@ -29,16 +29,33 @@ export class Toolbar {
     this.applied = applied;
     const { store } = stage;
     this.modes = MODES.map(([mode, label, key, says]) =>
-      button(label, `${says} (${key})`, () => store.set({ mode }), { "data-mode": mode, "aria-pressed": "false" }));
+      button(label, `${says} (${key})`, () => store.set({ mode }), {
+        "data-mode": mode,
+        "aria-pressed": "false",
+      }),
+    );
     this.extra = el("span", { class: "extra" });
     this.scale = button("100 %", "Zoom to 100 % (Z)", () => stage.zoomTo(1), { class: "scale" });
     this.fit = button("Fit", "Fit into the pane (F)", () => stage.fit(), { "aria-pressed": "true" });
     this.where = el("span", { class: "where", role: "status" });
-    this.jumps = group("Changes", button("‹", "Previous change (K)", () => stage.jump(-1)), this.where, button("›", "Next change (J)", () => stage.jump(1)));
-    this.overlay = button("Mask", "Show the changed pixels (M)", () => this.flip("overlay"), { "aria-pressed": "true" });
-    this.boxes = button("Boxes", "Frame the regions (H)", () => this.flip("boxes"), { "aria-pressed": "true" });
+    this.jumps = group(
+      "Changes",
+      button("‹", "Previous change (K)", () => stage.jump(-1)),
+      this.where,
+      button("›", "Next change (J)", () => stage.jump(1)),
+    );
+    this.overlay = button("Mask", "Show the changed pixels (M)", () => this.flip("overlay"), {
+      "aria-pressed": "true",
+    });
+    this.boxes = button("Boxes", "Frame the regions (H)", () => this.flip("boxes"), {
+      "aria-pressed": "true",
+    });
     const swatches = COLOURS.map((colour, i) => {
-      const made = button("", `Mask in ${COLOUR_NAMES[i]}`, () => this.set({ colour }), { class: "swatch", "data-colour": colour, "aria-pressed": "false" });
+      const made = button("", `Mask in ${COLOUR_NAMES[i]}`, () => this.set({ colour }), {
+        class: "swatch",
+        "data-colour": colour,
+        "aria-pressed": "false",
+      });
       made.style.setProperty("--swatch", colour);
       return made;
     });
@@ -48,13 +65,22 @@ export class Toolbar {
     root.append(
       group("View", ...this.modes),
       this.extra,
-      group("Zoom", button("−", "Zoom out (−)", () => stage.zoom(1 / 1.25)), this.scale, button("+", "Zoom in (+)", () => stage.zoom(1.25)), this.fit),
+      group(
+        "Zoom",
+        button("−", "Zoom out (−)", () => stage.zoom(1 / 1.25)),
+        this.scale,
+        button("+", "Zoom in (+)", () => stage.zoom(1.25)),
+        this.fit,
+      ),
       this.jumps,
       group("Mask", this.overlay, this.boxes, el("span", { class: "swatches" }, ...swatches), this.opacity),
       group("Canvas", this.canvas),
     );
     stage.root.addEventListener("moved", (e) => this.moved(/** @type {CustomEvent} */ (e).detail));
-    store.subscribe((_, changed) => { if (changed.has("mode") || changed.has("side") || changed.has("region") || changed.has("at")) this.update(); });
+    store.subscribe((_, changed) => {
+      if (changed.has("mode") || changed.has("side") || changed.has("region") || changed.has("at"))
+        this.update();
+    });
   }
 
   /** @param {Partial<import("./prefs.js").Prefs>} patch */
@@ -83,17 +109,23 @@ export class Toolbar {
 
   /** Shows how things are. */
   update() {
-    const { stage, prefs } = this, { view } = stage.store, pair = stage.isPair(), mode = stage.mode;
+    const { stage, prefs } = this,
+      { view } = stage.store,
+      pair = stage.isPair(),
+      mode = stage.mode;
     for (const one of this.modes) {
       one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
       one.disabled = !pair;
     }
     const n = stage.stops.length;
-    this.where.textContent = n ? `${view.region ? `${view.region} of ` : ""}${n} ${n === 1 ? "change" : "changes"}` : "no regions";
+    this.where.textContent = n
+      ? `${view.region ? `${view.region} of ` : ""}${n} ${n === 1 ? "change" : "changes"}`
+      : "no regions";
     for (const one of this.jumps.querySelectorAll("button")) one.disabled = !n;
     this.overlay.setAttribute("aria-pressed", String(prefs.overlay));
     this.boxes.setAttribute("aria-pressed", String(prefs.boxes));
-    for (const one of this.swatches) one.setAttribute("aria-pressed", String(one.dataset.colour === prefs.colour));
+    for (const one of this.swatches)
+      one.setAttribute("aria-pressed", String(one.dataset.colour === prefs.colour));
     /** @type {HTMLInputElement} */ (this.opacity).value = String(prefs.opacity);
     this.canvas.textContent = `Canvas: ${prefs.canvas}`;
     this.special(mode, view);
@@ -105,22 +137,36 @@ export class Toolbar {
    * @param {View} view
    */
   special(mode, view) {
-    const { stage } = this, now = this.extra.dataset.mode;
+    const { stage } = this,
+      now = this.extra.dataset.mode;
     if (now !== mode) {
       this.extra.dataset.mode = mode;
       const made = {
         swipe: () => [slider("Divider", 0, 1, 0.01, (at) => stage.store.set({ at }))],
         onion: () => [slider("Opacity of head", 0, 1, 0.01, (at) => stage.store.set({ at }))],
-        blink: () => [button("Pause", "Pause, or show the other image (Space)", () => stage.toggle()), slider("Blinks a second", 0.5, 4, 0.5, (rate) => { this.set({ rate }); stage.blinkAgain(); })],
-        diff: () => [slider("Brighter", 1, 16, 1, (gain) => { this.set({ gain }); stage.move(); })],
+        blink: () => [
+          button("Pause", "Pause, or show the other image (Space)", () => stage.toggle()),
+          slider("Blinks a second", 0.5, 4, 0.5, (rate) => {
+            this.set({ rate });
+            stage.blinkAgain();
+          }),
+        ],
+        diff: () => [
+          slider("Brighter", 1, 16, 1, (gain) => {
+            this.set({ gain });
+            stage.move();
+          }),
+        ],
         single: () => [button("Base / Head", "Show the other image (Space, ←, →)", () => stage.toggle())],
         side: () => [],
       }[mode]();
       this.extra.replaceChildren(...made);
     }
     const input = /** @type {HTMLInputElement|null} */ (this.extra.querySelector("input"));
-    if (input && document.activeElement !== input) input.value = String(mode === "blink" ? this.prefs.rate : mode === "diff" ? this.prefs.gain : view.at);
-    if (mode === "single") for (const one of this.extra.querySelectorAll("button")) one.disabled = !stage.isPair();
+    if (input && document.activeElement !== input)
+      input.value = String(mode === "blink" ? this.prefs.rate : mode === "diff" ? this.prefs.gain : view.at);
+    if (mode === "single")
+      for (const one of this.extra.querySelectorAll("button")) one.disabled = !stage.isPair();
   }
 }
 

@@ -74,5 +74,13 @@
  */
 
 export const STATUSES = ["errored", "changed", "added", "removed", "renamed", "skipped", "unchanged"];
-export const TITLES = ["Could not be compared", "Changed", "Added", "Removed", "Renamed", "Skipped", "Unchanged"];
+export const TITLES = [
+  "Could not be compared",
+  "Changed",
+  "Added",
+  "Removed",
+  "Renamed",
+  "Skipped",
+  "Unchanged",
+];
 export const [ERRORED, CHANGED, ADDED, REMOVED, RENAMED, SKIPPED, UNCHANGED] = [0, 1, 2, 3, 4, 5, 6];

@@ -70,6 +70,23 @@ def test_unusual_comparisons_say_what_happened_and_what_to_do(
     assert it.complaints == []
 
 
+def test_of_a_first_upload_only_what_cannot_be_read_is_decided(
+    compared: LocalResult, opened: Open
+) -> None:
+    shown = compared.comparison
+    snapshots = {
+        "broken.png": shown.snapshots["broken.png"],
+        "new.png": Snapshot(Status.ADDED, shown.snapshots["new/welcome.png"].head_sha256),
+    }
+    first = replace(shown, id=ComparisonId("shop", "b1", NO_BASE), snapshots=snapshots)
+    it = opened(rewrite(compared, "first-broken.html", first))
+    assert it.page.locator("#done").inner_text() == "0 of 1"
+    it.press("a", "ArrowDown")
+    assert it.page.locator("#done").inner_text() == "1 of 1"
+    assert it.shown == "new.png"
+    assert not it.page.get_by_role("button", name="Approve").is_visible()
+
+
 def test_what_passed_asks_for_no_review(compared: LocalResult, opened: Open) -> None:
     it = opened(state(compared, "passed"))
     assert not it.page.locator("#review").is_visible()

@@ -120,14 +120,6 @@ function bandsOf(flat) {
 }
 
 /**
- * Whether a person has to decide on it.
- * @param {Entry} entry
- */
-export function wantsReview(entry) {
-  return entry.status <= 3;
-}
-
-/**
  * Whether the list gives it one line and no picture.
  * @param {Entry} entry
  */

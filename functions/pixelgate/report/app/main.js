@@ -1,7 +1,7 @@
 // Puts the page together: unpacks the data, and lets list, pictures, facts and review follow the view.
 
 import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
-import { carried, detailOf, entriesOf, isQuiet, unpack, wantsReview } from "./data.js";
+import { carried, detailOf, entriesOf, isQuiet, unpack } from "./data.js";
 import { byId, el } from "./dom.js";
 import { runFacts, snapshotFacts } from "./facts.js";
 import { Filters } from "./filters.js";
@@ -282,7 +282,7 @@ export class App {
   decideOn(decision) {
     const { meant } = this,
       row = this.row;
-    if (!meant.some(wantsReview) || !this.run.reviewable) return;
+    if (!meant.some((e) => this.review.wants(e))) return;
     this.review.decide(meant, decision);
     const { left, all } = this.review.counts();
     const what = decision === "approve" ? "Approved" : decision === "reject" ? "Rejected" : "Undecided";
@@ -302,7 +302,7 @@ export class App {
         (r) =>
           (r.kind === "card" || r.kind === "stack") &&
           !own.has(r.entries[0]) &&
-          wantsReview(r.entries[0]) &&
+          this.review.wants(r.entries[0]) &&
           !this.review.of(r.entries),
       );
     if (next) this.choose(next);
@@ -318,7 +318,7 @@ export class App {
 
   marks() {
     const { meant } = this,
-      can = this.run.reviewable && meant.some(wantsReview),
+      can = meant.some((e) => this.review.wants(e)),
       now = meant.length ? this.review.of(meant) : "";
     byId("verdicts").hidden = !can;
     for (const { made, decision, label } of this.decide) {

@@ -1,7 +1,7 @@
 // Approve, reject, undecided: what a person decided, kept by the browser for this very run.
 
-import { wantsReview } from "./data.js";
 import { remember, remembered } from "./prefs.js";
+import { ERRORED, REMOVED } from "./types.js";
 import { quoted } from "./words.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
@@ -16,7 +16,7 @@ export class Review {
   constructor(run, entries) {
     this.run = run;
     this.key = `pixelgate:decisions:${run.project}/${run.head}/${run.execution}`;
-    this.wanted = run.reviewable ? entries.filter(wantsReview) : [];
+    this.wanted = entries.filter((e) => this.wants(e));
     const names = new Set(this.wanted.map((e) => e.name));
     /** @type {Map<string, Decision>} */
     this.decisions = new Map();
@@ -31,12 +31,20 @@ export class Review {
   }
 
   /**
+   * Whether a person has to decide on it. What a first upload adds differs from nothing.
+   * @param {Entry} entry
+   */
+  wants(entry) {
+    return this.run.reviewable && entry.status <= (this.run.base === null ? ERRORED : REMOVED);
+  }
+
+  /**
    * @param {Entry[]} entries
    * @param {Decision|null} decision null: undecided again
    */
   decide(entries, decision) {
     for (const entry of entries) {
-      if (!this.run.reviewable || !wantsReview(entry)) continue;
+      if (!this.wants(entry)) continue;
       if (decision) this.decisions.set(entry.name, decision);
       else this.decisions.delete(entry.name);
     }

@@ -52,9 +52,9 @@ def main() -> None:
 
 
 def save(picture: bytes, path: Path) -> None:
-    """As a small PNG: a page has few colours."""
+    """As a small PNG. Not with a palette: it would merge the colours of small things."""
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(200).save(path, optimize=True)
+        image.convert("RGB").save(path, optimize=True)
     print(path.relative_to(ROOT), path.stat().st_size, "bytes")
 
 

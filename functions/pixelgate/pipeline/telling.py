@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from pixelgate import events
+from pixelgate import events, keys
 from pixelgate.ballot import FIRST_REVISION
 from pixelgate.errors import NotTold
 from pixelgate.keys import BuildId
@@ -57,7 +57,7 @@ def say(record: ComparisonRecord, records: Records) -> None:
 
 def say_rejected(build: BuildId, message: str, now: float, records: Records) -> None:
     """Tells that a manifest was refused. Raises NotTold."""
-    status = status_of_rejected(build, message, now)
+    status = _with_page(status_of_rejected(build, message, now), build, records)
     announce(records.objects, build, status)
     records.events.emit(events.COMPARISON, events.detail(status, None))
 
@@ -79,7 +79,7 @@ def tell(record: ComparisonRecord, records: Records, **changes: Any) -> None:
     build = records.ledger.build(record.head)
     if build:
         _note(build, now, records.ledger)
-    status = {**status_of(record, now.block(record)), **changes}
+    status = _with_page({**status_of(record, now.block(record)), **changes}, record.head, records)
     announce(records.objects, record.head, status)
     kind = events.REVIEW if now.counted and now.ballot.reviews else events.COMPARISON
     records.events.emit(kind, events.detail(status, build))
@@ -89,7 +89,17 @@ def tell(record: ComparisonRecord, records: Records, **changes: Any) -> None:
 def repeat(record: ComparisonRecord, records: Records, **changes: Any) -> None:
     """Writes status.json once more, for nobody but who reads it."""
     review = standing(record, records.objects).block(record)
-    announce(records.objects, record.head, {**status_of(record, review), **changes})
+    status = {**status_of(record, review), **changes}
+    announce(records.objects, record.head, _with_page(status, record.head, records))
+
+
+def _with_page(status: dict[str, Any], build: BuildId, records: Records) -> dict[str, Any]:
+    """The status; that of a failure with a page that says what happened and what to do."""
+    if status["error"] is None or records.render_failure is None:
+        return status
+    key = keys.failure(build)
+    records.objects.write(key, records.render_failure(status), "text/html; charset=utf-8")
+    return {**status, "report": key}
 
 
 def _note(build: BuildRecord, now: Standing, ledger: Ledger) -> None:

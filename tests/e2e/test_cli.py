@@ -12,17 +12,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate.comparison import Status
 from support import images
+from support.pages import parsed
 from support.repository import SETTINGS, Repository
 
 pytestmark = pytest.mark.e2e
 
 PROGRAM = str(Path(sys.executable).parent / "pixelgate")
 CI_VARIABLES = re.compile(r"^(CI|GITHUB_|GITLAB_|CIRCLE|BUILDKITE|JENKINS|TF_BUILD|PIXELGATE_)")
+
+# How the page writes it: statuses are numbered in their order.
+UNCHANGED = str(list(Status).index(Status.UNCHANGED))
 
 Environment = dict[str, str]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -134,16 +140,22 @@ def test_a_pull_request_from_upload_to_review(
 
 def check_links(page: Path) -> None:
     """Everything that the page shows lies where it says."""
-    shown = re.findall(r'src="((?:\.\./)+[^"#?]+)"', page.read_text())
-    assert len(shown) >= 3
-    for link in shown:
-        assert (page.parent / link).is_file(), link
+    read = parsed(page.read_bytes())
+    details, listed = read.block("details"), read.block("list")
+    sources = [listed["thumb"], *(details[of] for of in ("head", "base", "mask"))]
+    reviewed = [str(place) for place, said in enumerate(listed["status"]) if said != UNCHANGED]
+    assert len(reviewed) == 3
+    for source in sources:
+        for place in reviewed:
+            link = source["prefix"] + source["rest"][place]
+            assert (page.parent / unquote(link)).is_file(), link
 
 
 def test_doctor_finds_all_well_and_leaves_nothing(
     cloud: EmbeddedCloud, run: Cli, project: str, tmp_path: Path
 ) -> None:
-    run("upload", shots(tmp_path / "shots", 1), "--build", "b1")
+    run("upload", shots(tmp_path / "shots", 1), "--build", "b1", "--wait")
+    cloud.wait_until_idle()
     before = sorted(keys_below(cloud, ""))
     done = run("doctor", "--json")
     health = {c["what"]: c["health"] for c in json.loads(done.stdout)["checks"]}

@@ -69,7 +69,9 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
         bucket, "7", **NEEDS_REVIEW, baseline_reason="nearest ancestor with a build",
         baseline={"kind": "ancestor", "distance": 2,
                   "passed_over": [{"build": "b1", "why": "was rejected"}]},
-        review={"state": "needed", "left": 2, "reasons": ["the logo moved"]},
+        review={"state": "needed", "left": 2, "reasons": ["the logo moved"],
+                "by": ["AWS:AROAEXAMPLE01:ada@example.com", "AWS:AIDAEXAMPLE02"],
+                "refused": [{"id": "r1", "by": "AWS:AROAEXAMPLE1:bob", "at": "", "why": "late"}]},
     )  # fmt: skip
     done = run("status", "7")
     assert (done.code, done.out) == (0, "")
@@ -89,7 +91,9 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
         "total 2",
         "needs review",
         "left to review: 2",
+        "reviewed by ada@example.com, AWS:AIDAEXAMPLE02",
         "reason: the logo moved",
+        "note: a review by bob does not count: late",
         "look: pixelgate report 7 then: pixelgate approve 7",
     ]
 
@@ -260,14 +264,11 @@ def test_a_review_that_does_not_count_says_why(
 
 
 def test_history_lists_builds(run: Cli, bucket: MemoryStore) -> None:
-    tell(bucket, "1", updated="2026-01-01T10:00:00.000+00:00")
-    tell(bucket, "2", **NEEDS_REVIEW, updated="2026-01-02T10:00:00.000+00:00")
+    one = {"commit": "c1", "branch": "main", "updated": "2026-01-01T10:00:00.000+00:00"}
+    two = {"commit": "c2", "branch": "main", "updated": "2026-01-02T10:00:00.000+00:00"}
+    tell(bucket, "1", **one)
+    tell(bucket, "2", **NEEDS_REVIEW, **two)
     bucket.written[keys.status(BuildId("shop", "2"))] += 100
-    for name in ("1", "2"):
-        fields = {"commit": f"c{name}", "branch": "main"}
-        bucket.write(
-            keys.accepted_manifest(BuildId("shop", name)), json.dumps(fields).encode(), "x"
-        )
     done = run("history")
     assert [" ".join(line.split()) for line in done.err.splitlines()] == [
         "when build commit branch result counts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,6 +179,28 @@ def submit(store: Store, key: str, body: bytes, status: Mapping[str, object] | N
         store.write(key, body, _JSON)
         return present != body
     return True
+
+
+def check_unused(
+    store: Store, key: str, body: bytes, status: Callable[[], Mapping[str, object] | None]
+) -> None:
+    """Notices that a build's id is taken before its images are sent; `submit` decides.
+
+    Args:
+        store: the bucket.
+        key: of the manifest.
+        body: the manifest.
+        status: reads status.json of the build.
+
+    Raises:
+        UsageError: there is another manifest.
+    """
+    try:
+        present = store.read(key)
+    except (NotFound, Refused):
+        return
+    if present != body and not _was_refused(status()):
+        raise UsageError(f"nothing was uploaded: {_used(key)}")
 
 
 def _used(key: str) -> str:

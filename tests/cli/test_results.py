@@ -214,7 +214,10 @@ def test_the_decisions_of_a_report(run: Cli, bucket: MemoryStore, tmp_path: Path
         ((), "which build? `pixelgate approve BUILD`; `pixelgate history` lists them"),
         (("7", "b.png"), "the build has no snapshot 'b.png'; is 'sub/b.png' meant?"),
         (("7", "--glob", "x*"), "--glob 'x*' matches no snapshot of the build"),
-        (("8",), "shop/8 has no result to approve (has no status); `pixelgate wait` waits for it"),
+        (
+            ("8",),
+            "shop/8 has no result to approve: there is no such build, or nobody has looked at",
+        ),
         (("7", "a.png", "--from", "x.json"), "--from names its snapshots itself; leave out names"),
     ],
 )

@@ -11,7 +11,14 @@ from pathlib import Path
 from pixelgate import keys
 from pixelgate.client.parallel import in_parallel
 from pixelgate.client.scan import Entry, Scan
-from pixelgate.errors import BucketError, NotFound, Refused, UsageError, WriteConflict
+from pixelgate.errors import (
+    BucketError,
+    NotFound,
+    Refused,
+    UsageError,
+    WriteConflict,
+    why_unread,
+)
 from pixelgate.keys import BuildId
 from pixelgate.progress import SILENT, Progress
 from pixelgate.store import Store
@@ -240,7 +247,7 @@ def read_names(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"--all-names {path} cannot be read: {error}") from error
+        raise UsageError(f"--all-names {path} cannot be read: {why_unread(error)}") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not names:
         raise UsageError(f"--all-names {path} names nothing; it takes one name a line")

@@ -104,6 +104,8 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
         ({"state": "PROCESSING"}, "comparing"),
         ({"state": "WAITING_FOR_BASE", "baseline_reason": "c0 is not there yet"},
          "waiting for the baseline: c0 is not there yet"),
+        ({"state": "WAITING_FOR_BASE", "baseline_reason": "waiting for a build of c0; if none …"},
+         "waiting for a build of c0; if none …"),
         ({"state": "FAILED", "error": {"code": "TIMEOUT", "message": "too slow"}},
          "error: TIMEOUT: too slow"),
     ],
@@ -228,6 +230,38 @@ def test_a_review_of_nothing(
     done = run("approve", *arguments)
     assert (done.code, words in done.err) == (2, True), done.err
     assert reviews(bucket) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"state": "PROCESSING"}, "it is PROCESSING; `pixelgate wait` waits for it"),
+        ({"state": "FAILED", "error": {"code": "TIMEOUT", "message": "too slow"}},
+         "it FAILED (TIMEOUT: too slow); upload it once more"),
+    ],
+)  # fmt: skip
+def test_a_review_of_what_has_no_result(
+    run: Cli, bucket: MemoryStore, status: dict[str, Any], words: str
+) -> None:
+    tell(bucket, "7", **status)
+    done = run("reject", "7")
+    assert (done.code, reviews(bucket)) == (2, [])
+    assert done.err.strip() == f"error: shop/7 has no result to reject: {words}"
+
+
+def test_a_review_says_what_it_waits_for(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    done = run("approve", "7", "a.png", "--wait", "--timeout", "0.01")
+    assert done.err.splitlines()[:2] == [
+        "approve shop/7: 1 snapshot",
+        "waiting until it is carried out",
+    ]
+
+
+def test_a_table_in_a_log_is_not_folded(run: Cli, bucket: MemoryStore) -> None:
+    long = "renovate/a-branch-with-a-name-that-bots-give-to-all-their-branches-and-more"
+    tell(bucket, "7", **NEEDS_REVIEW, branch=long, updated="2026-01-02T10:00:00.000+00:00")
+    assert len(run("history").err.splitlines()) == 2
 
 
 def test_a_review_may_be_waited_for(

@@ -12,6 +12,8 @@ LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_i
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
 	-not -path '*.egg-info/*' -not -name 'native-*.so' -not -path '*/node_modules/*' 2>/dev/null)
 
+APP_MODULES := "functions/pixelgate/report/app/*.js" "tests/app/*.js"
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 export ZIG := $(CURDIR)/.tools/zig/bin/python -m ziglang
@@ -20,7 +22,8 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast bench bench-memory bench-quality bench-upload check check-corpus check-native fuzz format \
+.PHONY: help setup demo test test-fast bench bench-memory bench-quality bench-report bench-upload \
+	check check-corpus check-native fuzz format pictures \
 	build lock clean
 
 help: ## List these words
@@ -31,7 +34,7 @@ setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Make .venv with everything a develo
 demo: setup .tools/cloud/.done .aws-sam/.done ## Run the whole thing here: a local AWS, two real snapshot sets, a report
 	@$(BIN)/python tools/demo.py
 
-test: setup .tools/cloud/.done .aws-sam/.done ## Run every test
+test: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run every test
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 test-fast: setup ## Run the tests that need neither the built artefact nor a browser
@@ -47,11 +50,17 @@ bench-memory: setup ## Measure what the engine keeps in memory, at 40 Mpx and ov
 bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 images, ARGS='--latency 30'
 	@PYTHONPATH=tools $(BIN)/python -m bench.upload $(ARGS)
 
-check: setup .tools/sam/.done ## Lint and type-check everything
+bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (ARGS="--help" lists options)
+	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "reg-cli is left out"
+	@$(BIN)/python -m bench.report $(ARGS)
+
+check: setup .tools/sam/.done tools/js/.done ## Lint and type-check everything
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	tools/js/node_modules/.bin/tsc --project tools/js
+	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --check $(APP_MODULES)
 	$(SAM) validate --region us-east-1
 	$(SAM) validate --lint --region us-east-1
 
@@ -72,13 +81,17 @@ check-native: setup ## Run the engine's tests with its compiled part under Addre
 fuzz: setup ## Feed the engine damaged images for SECONDS=60, ARGS='--seed 1 --keep DIR'
 	@PYTHONPATH=tests $(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)
 
-format: setup ## Format the code
+format: setup tools/js/.done ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --log-level warn --write $(APP_MODULES)
 
 bench-quality: setup ## Ask our rule and those of others about some 700 labelled pairs of pictures
 	@test -f .bench/quality/cases.json || $(BIN)/python -m bench.quality.render .bench/quality
 	@$(BIN)/python -m bench.quality .bench/quality --json .bench/quality.json
+
+pictures: setup ## Take the README's pictures of the report
+	@$(BIN)/python tools/pictures.py
 
 build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
 
@@ -91,6 +104,7 @@ lock: setup ## Renew the pinned versions and hashes
 
 clean: ## Remove everything that was made
 	rm -rf .venv .tools .aws-sam .bench .sam-build.log .coverage .hypothesis .demo-* pixelgate-demo pixelgate-report
+	rm -rf pixelgate-shots tools/js/node_modules tools/js/.done
 	rm -f functions/pixelgate/engine/native-*.so
 	rm -rf bench/speed/node_modules bench/quality/node_modules functions/pixelgate.egg-info
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -116,6 +130,12 @@ $(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
 	@echo "setting up .tools/$*"
 	@test -x .tools/$*/bin/python || $(BIN)/python -m venv .tools/$*
 	@$(UV_INSTALL) --python .tools/$*/bin/python -r $<
+	@touch $@
+
+# TypeScript and Prettier check the page's modules, axe-core looks at the page.
+tools/js/.done: tools/js/package.json tools/js/package-lock.json
+	@echo "setting up tools/js"
+	@cd tools/js && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 .aws-sam/.done: template.yaml samconfig.toml $(SOURCES) | .venv/.done .tools/sam/.done .tools/zig/.done

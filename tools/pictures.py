@@ -15,6 +15,9 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# What is shown: a page with inserted and deleted rows, after two decisions.
+SHOWN = "#s=pages/confirmation-mobile.png"
+KEYS = ("a", "a", "ArrowUp", "ArrowUp", "ArrowUp")
 Scheme = Literal["light", "dark"]
 PICTURES: tuple[tuple[str, Scheme], ...] = (
     ("report-light.png", "light"),
@@ -37,18 +40,21 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             for name, scheme in PICTURES:
                 page = browser.new_page(
-                    viewport={"width": 1200, "height": 820}, color_scheme=scheme
+                    viewport={"width": 1360, "height": 820}, color_scheme=scheme
                 )
-                page.goto(f"file://{folder}/report/index.html")
-                page.wait_for_load_state("networkidle")
+                page.goto(f"file://{folder}/report/index.html{SHOWN}")
+                page.wait_for_selector("body.ready")
+                for key in KEYS:
+                    page.keyboard.press(key)
+                page.wait_for_timeout(600)
                 save(page.screenshot(), ROOT / "docs" / name)
             browser.close()
 
 
 def save(picture: bytes, path: Path) -> None:
-    """As a small PNG: a page has few colours."""
+    """As a small PNG. Not with a palette: it would merge the colours of small things."""
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(128).save(path, optimize=True)
+        image.convert("RGB").save(path, optimize=True)
     print(path.relative_to(ROOT), path.stat().st_size, "bytes")
 
 

@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import Any
 
 from pixelgate.baseline import Choice
+from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, ComparisonId
-from pixelgate.policy import Policy
+from pixelgate.policy import ALGORITHM, Policy
 from pixelgate.verdict import Evidence, Mark, Spread, is_recoloured, mark_regions
 
 SCHEMA_VERSION = 1
@@ -174,6 +175,7 @@ class Snapshot:
         judgement: what the policy made of the diff.
         policy: fields in which its policy differs from the comparison's.
         details: what the manifest says of it: display_name, group, description, tags, context.
+        thumb: where its thumbnail lies, if one was made.
     """
 
     status: Status
@@ -188,6 +190,7 @@ class Snapshot:
     judgement: Judgement | None = None
     policy: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    thumb: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The entry of `images` in comparison.json; what is unknown is left out."""
@@ -202,6 +205,7 @@ class Snapshot:
             "group": self.group,
             "policy": dict(self.policy) or None,
             "details": dict(self.details) or None,
+            "thumb": self.thumb,
         }
         if self.head_size and self.base_size:
             entry["size_changed"] = self.head_size != self.base_size
@@ -261,11 +265,12 @@ class Comparison:
         baseline_reason: why this base, in words.
         execution: the run that made it.
         created: when, ISO 8601 in UTC.
-        engine: name and version of what compared the pixels.
+        engine: name and version of what compared the pixels, and version of our own algorithm.
         policy: the policy where a snapshot does not say otherwise.
         snapshots: name to result, sorted by name.
         warnings: what a person should know of the upload.
         choice: how this base was chosen, and what was passed over.
+        cost: what the run used until the report was made; None where nobody is charged for it.
     """
 
     id: ComparisonId
@@ -277,6 +282,7 @@ class Comparison:
     snapshots: Mapping[str, Snapshot]
     warnings: tuple[str, ...] = ()
     choice: Choice | None = None
+    cost: Usage | None = None
 
     @property
     def counts(self) -> Counts:
@@ -304,8 +310,15 @@ class Comparison:
             "verdict": self.verdict,
             "counts": self.counts.as_json(),
             "warnings": list(self.warnings),
+            **({"cost": self.cost.as_json()} if self.cost else {}),
             "images": {name: s.as_json() for name, s in self.snapshots.items()},
         }
+
+
+def engine_of(label: tuple[str, str]) -> dict[str, str]:
+    """`engine` of a comparison made now: name, version, and the version of our own part."""
+    name, version = label
+    return {"name": name, "version": version, "algorithm": str(ALGORITHM)}
 
 
 def judge(counts: Counts, *, has_base: bool) -> Verdict:

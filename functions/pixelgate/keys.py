@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from pixelgate.errors import BadManifest
@@ -206,6 +207,16 @@ def diff(project: str, fingerprint: str, base_sha256: str, head_sha256: str, suf
     return f"diffs/{project}/{fingerprint}/{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
 
 
+def thumbnail(project: str, made_of: str) -> str:
+    """A small picture; `made_of` is the hash of the image and the mask that it shows."""
+    return f"diffs/{project}/thumbs/{made_of}.webp"
+
+
+def failure(build: BuildId) -> str:
+    """The page that says why a build has no report."""
+    return f"builds/{build.project}/{build.build}/index.html"
+
+
 def result(comparison: ComparisonId, execution: str, name: str) -> str:
     """A file that one execution of a comparison publishes, such as `comparison.json`."""
     c = comparison
@@ -214,7 +225,15 @@ def result(comparison: ComparisonId, execution: str, name: str) -> str:
 
 def relative_url(target: str, page: str) -> str:
     """How the page under one key links to the object under another, percent-encoded."""
-    return quote(posixpath.relpath(target, posixpath.dirname(page) or "."))
+    folder, _, name = target.rpartition("/")
+    return _way(folder, page) + quote(name)
+
+
+@lru_cache(maxsize=256)
+def _way(folder: str, page: str) -> str:
+    """From a page to a folder; a report has a hundred thousand links into three of them."""
+    way = posixpath.relpath(folder or ".", posixpath.dirname(page) or ".")
+    return "" if way == "." else f"{quote(way)}/"
 
 
 def plain_image(build: BuildId, name: str) -> str:

@@ -16,19 +16,21 @@ from pathlib import Path
 
 from pixelgate import keys
 from pixelgate.adapters.folder import FolderImages, FolderObjects, find_images
-from pixelgate.comparison import Comparison, Status
+from pixelgate.comparison import Comparison, Status, engine_of
 from pixelgate.engine.header import read_header
-from pixelgate.errors import BadManifest, ImageFault, UsageError
+from pixelgate.engine.thumbnail import thumbnail
+from pixelgate.errors import BadManifest, ImageFault, NotFound, UsageError
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.manifest import BuildManifest, Image, check_name
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.plan import assemble, make_plan
 from pixelgate.pipeline.status import iso
+from pixelgate.pipeline.thumbs import with_thumbs
 from pixelgate.policies import Policies
 from pixelgate.policy import Policy
 from pixelgate.ports import DifferPool
 from pixelgate.progress import SILENT, Progress
-from pixelgate.report import render
+from pixelgate.report import render, render_inline
 
 PROJECT = "local"
 COMPARISON, REPORT = "comparison.json", "index.html"
@@ -82,6 +84,7 @@ def compare_folders(
     engine: tuple[str, str],
     policies: Policies = _DEFAULT_POLICIES,
     allow_empty: bool = False,
+    inline: bool = False,
     progress: Progress = SILENT,
 ) -> LocalResult:
     """Compares two folders and leaves report, manifest, masks and images in a third one.
@@ -94,6 +97,7 @@ def compare_folders(
         engine: name and version of the engine.
         policies: what counts as a change.
         allow_empty: whether a head folder without images is meant.
+        inline: whether the report shall carry its images within itself, to be mailed as one file.
         progress: whom to tell how far the work is.
 
     Raises:
@@ -126,13 +130,22 @@ def compare_folders(
             baseline_reason="named on the command line",
             execution=uuid.uuid4().hex,
             created=iso(time.time()),
-            engine=dict(zip(("name", "version"), engine, strict=True)),
+            engine=engine_of(engine),
             policy=policies.default,
-            snapshots=assemble(plan, measured, _of_new(head.faults, base.manifest)),
+            snapshots=with_thumbs(
+                assemble(plan, measured, _of_new(head.faults, base.manifest)),
+                project=PROJECT,
+                objects=objects,
+                images=images,
+                thumbnail=thumbnail,
+            ),
         )
-        copied = _copy_images(comparison, images, objects)
         body = json.dumps(comparison.as_json(), ensure_ascii=False).encode()
-        page = render(comparison, copied.get, REPORT)
+        if inline:
+            page = _inline(comparison, images, objects)
+        else:
+            copied = _copy_images(comparison, images, objects)
+            page = render(comparison, copied.get, REPORT, local=True)
         objects.write(COMPARISON, body, "application/json")
         objects.write(REPORT, page, "text/html; charset=utf-8")
     return LocalResult(comparison, tally, out)
@@ -295,6 +308,21 @@ def _copy_images(
         copied[sha] = keys.image(PROJECT, sha)
         objects.write(copied[sha], body, "application/octet-stream")
     return copied
+
+
+def _inline(comparison: Comparison, images: FolderImages, objects: FolderObjects) -> bytes:
+    """The report with its images inside."""
+
+    def read(key: str) -> bytes | None:
+        folder, _, sha256 = key.rpartition("/")
+        try:
+            return images.read(sha256) if folder == f"images/{PROJECT}" else objects.read(key)
+        except (ImageFault, NotFound):
+            return None  # it was changed meanwhile; the page says that it is not there
+
+    return render_inline(
+        comparison, lambda sha256: keys.image(PROJECT, sha256), REPORT, read, local=True
+    )
 
 
 def _of_new(faults: Mapping[str, ImageFault], base: BuildManifest) -> dict[str, ImageFault]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pixelgate.baseline import Choice
 from pixelgate.comparison import Comparison, Diff
+from pixelgate.cost import Usage
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.notice import Comment, CommitStatus
 from pixelgate.policy import Policy
@@ -296,6 +297,36 @@ class Renderer(Protocol):
             image_key: from an image's sha256 to where it lies; None if it cannot be shown.
             report_key: where the report will lie; its links are relative to that.
         """
+        ...
+
+
+class FailureRenderer(Protocol):
+    """Makes the page of a run that failed."""
+
+    def __call__(self, status: Mapping[str, Any]) -> bytes:
+        """What happened and what to do, as UTF-8 HTML; `status` is what status.json says."""
+        ...
+
+
+class Thumbnailer(Protocol):
+    """Draws small pictures."""
+
+    def __call__(
+        self, image: bytes, mask: bytes | None, slices: Sequence[tuple[int, int, int]]
+    ) -> bytes:
+        """The image small, as WebP, with the mask over it.
+
+        `slices` says where the mask's rows are not the image's: row of the mask, row of the image,
+        rows. Raises ImageFault.
+        """
+        ...
+
+
+class Meter(Protocol):
+    """Counts what this process uses of what AWS charges for."""
+
+    def read(self) -> Usage:
+        """What was used since the process began."""
         ...
 
 

@@ -25,6 +25,7 @@ from pixelgate.store import Store
 if TYPE_CHECKING:
     from botocore.config import Config
 
+    from pixelgate.adapters.meter import RequestMeter
     from pixelgate.engine.pool import SharedDiffers
 
 # Older releases answered at random or counted wrongly when images differ in size.
@@ -99,19 +100,27 @@ def open_pool(engine: Engine, size: int | None = None) -> Iterator[SharedDiffers
         pool.close()
 
 
-def aws_records(environ: Mapping[str, str] = os.environ) -> Records:
-    """The bucket and the table of a Lambda function."""
+def aws_records(
+    environ: Mapping[str, str] = os.environ, meter: RequestMeter | None = None
+) -> Records:
+    """The bucket and the table of a Lambda function; the meter counts what is asked of them."""
     import boto3
 
     from pixelgate.adapters.dynamodb import DynamoLedger
     from pixelgate.adapters.eventbridge import EventBridgeEvents
     from pixelgate.adapters.s3 import S3Objects
+    from pixelgate.report import render_failure
 
     config = _config()
+    s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
+    if meter:
+        meter.watch(s3)
+        meter.watch(dynamodb)
     return Records(
         events=Backlog(EventBridgeEvents(lambda: boto3.client("events", config=config))),
-        objects=S3Objects(boto3.client("s3", config=config), environ["PIXELGATE_BUCKET"]),
-        ledger=DynamoLedger(boto3.client("dynamodb", config=config), environ["PIXELGATE_TABLE"]),
+        objects=S3Objects(s3, environ["PIXELGATE_BUCKET"]),
+        ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
+        render_failure=render_failure,
         limits=Limits(
             lease=float(environ.get("PIXELGATE_LEASE_SECONDS", Limits.lease)),
             max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
@@ -186,9 +195,14 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
 
 def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Service:
     """What the compare function needs; made once per execution environment."""
+    from pixelgate.adapters.meter import RequestMeter
+    from pixelgate.engine.thumbnail import thumbnail
     from pixelgate.report import render
 
-    records = aws_records(environ)
+    # Lambda says how much memory it gives; elsewhere nobody charges for any.
+    memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    meter = RequestMeter(int(memory)) if memory else None
+    records = aws_records(environ, meter)
     engine = find_engine(environ)
     return Service(
         objects=records.objects,
@@ -200,7 +214,10 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
         pool=make_pool(engine),
         engine=engine.label,
         render=render,
+        render_failure=records.render_failure,
         stage=stage,
+        thumbnail=thumbnail,
+        meter=meter,
     )
 
 

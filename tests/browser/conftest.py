@@ -1,13 +1,24 @@
-"""Debian's Chromium, driven by Playwright."""
+"""Debian's Chromium, driven by Playwright, and a report of drawn screenshots to open in it."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from browser.drawings import compare, draw_folders, rewrite, tagged
+from pixelgate.baseline import Choice, Kind, PassedOver
+from pixelgate.cost import Usage
+from pixelgate.keys import ComparisonId
+from pixelgate.local import LocalResult
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +29,125 @@ def browser() -> Iterator[Browser]:
             pytest.fail("CI must have Chromium: apt-get install chromium")
         pytest.skip("needs Chromium: apt-get install chromium, or CHROMIUM=<path>")
     with sync_playwright() as playwright:
-        # Without its own sandbox, which Chromium refuses to root, as CI usually is.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        # Without its own sandbox, which Chromium refuses to root, as CI usually is. With the
+        # Liberation fonts and no others: pictures of the page are the same on every machine.
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--font-render-hinting=none", "--disable-lcd-text"],
+            env={**os.environ, "FONTCONFIG_FILE": str(HERE / "fonts.conf")},
+        )
         yield browser
         browser.close()
+
+
+@dataclass
+class Opened:
+    """A page and everything that went wrong on it."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """The name of the snapshot in the main view."""
+        return str(self.page.locator("#name .title").get_attribute("title"))
+
+    def rows(self, kind: str = "card") -> list[str]:
+        """Texts of the rows of the list that are in sight, from top to bottom."""
+        texts: list[str] = self.page.locator(f"#list .row.{kind}").evaluate_all(
+            "all => all.sort((a, b) => a.offsetTop - b.offsetTop).map(r => r.innerText.trim())"
+        )
+        return texts
+
+    def chosen(self) -> str:
+        return self.page.locator("#list [aria-selected=true]").inner_text()
+
+    @property
+    def mode(self) -> str | None:
+        return self.page.locator("#panes").get_attribute("data-mode")
+
+    @property
+    def scale(self) -> str:
+        return self.page.locator("#toolbar .scale").inner_text()
+
+    def transforms(self) -> list[str]:
+        found: list[str] = self.page.locator(".world").evaluate_all(
+            "all => all.map(w => w.style.transform)"
+        )
+        return found
+
+    def settled(self) -> str:
+        """The fragment of the address once it is written."""
+        self.page.wait_for_timeout(200)
+        return str(self.page.evaluate("location.hash"))
+
+    def wait_for(self, what: str, seconds: float = 3.0) -> None:
+        """Waits until an expression holds; the page's own policy forbids Playwright's way."""
+        until = time.monotonic() + seconds
+        while not self.page.evaluate(what):
+            assert time.monotonic() < until, f"{what} never came true"
+            self.page.wait_for_timeout(20)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Open]:
+    contexts: list[BrowserContext] = []
+
+    def open_page(path: Path, fragment: str = "", **options: object) -> Opened:
+        options.setdefault("viewport", {"width": 1300, "height": 800})
+        contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
+        page = contexts[-1].new_page()
+        opened = Opened(page)
+        page.on("console", lambda m: opened.complaints.append(m.text))
+        page.on("pageerror", lambda e: opened.complaints.append(str(e)))
+        page.on("requestfailed", lambda r: opened.complaints.append(f"failed: {r.url}"))
+        page.on("request", lambda r: opened.requests.append(r.url))
+        page.goto(path.as_uri() + fragment)
+        page.wait_for_selector("body.ready")
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> LocalResult:
+    root = tmp_path_factory.mktemp("drawn")
+    base, head = draw_folders(root)
+    return compare(base, head, root / "report # 1")  # a path that links must encode
+
+
+@pytest.fixture(scope="session")
+def report(compared: LocalResult) -> Path:
+    """The report of the drawn folders."""
+    return compared.out / "index.html"
+
+
+@pytest.fixture(scope="session")
+def of_a_bucket(compared: LocalResult) -> Path:
+    """The same as if it came out of a bucket: a project, builds, tags, a baseline, a bill."""
+    shown = compared.comparison
+    return rewrite(
+        compared,
+        "bucket.html",
+        replace(
+            shown,
+            id=ComparisonId("shop", "1234-1", "1230-1"),
+            baseline_reason="the nearest ancestor with an approved build",
+            choice=Choice(Kind.ANCESTOR, 2, (PassedOver("it was rejected", build="1233-1"),)),
+            cost=Usage(42.5, {"s3.GetObject": 120, "s3.PutObject": 60}),
+            execution="e1",
+            engine={"name": "odiff", "version": "4.5.0", "algorithm": "3"},
+            created="2026-01-02T03:04:05.678+00:00",
+            snapshots={name: tagged(name, s) for name, s in shown.snapshots.items()},
+        ),
+    )

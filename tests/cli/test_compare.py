@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from pixelgate.cli import app as cli
+from support.pages import parsed
 
 Folders = tuple[Path, Path]
 
@@ -213,6 +214,37 @@ def test_two_empty_folders_pass_if_that_is_meant(pixelgate: Run, tmp_path: Path)
     assert pixelgate("compare", "a", "b", "--allow-empty").returncode == 0
     page = (tmp_path / "pixelgate-report/index.html").read_text()
     assert "There was nothing to compare" in page
+
+
+def test_a_report_in_one_file_holds_its_images(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    base, head = folders
+    picture(base / "a.png", 10)
+    picture(head / "a.png", 10, block=9)
+    done = pixelgate("compare", base, head, "--inline")
+    assert done.returncode == 1, done.stderr
+    out = tmp_path / "pixelgate-report"
+    assert sorted(path.name for path in out.iterdir()) == ["comparison.json", "diffs", "index.html"]
+    carried = json.loads(parsed((out / "index.html").read_bytes()).raw["files-data"])
+    kinds = sorted((url.split("/")[0], data[:15]) for url, data in carried.items())
+    assert kinds == [
+        ("diffs", "data:image/png;"),  # the mask
+        ("diffs", "data:image/webp"),  # the thumbnail
+        ("images", "data:image/png;"),
+        ("images", "data:image/png;"),
+    ]
+
+
+def test_thumbnails_lie_beside_the_masks(pixelgate: Run, folders: Folders, tmp_path: Path) -> None:
+    _, head = folders
+    picture(head / "new.png", 77)
+    pixelgate("compare", *folders)
+    out = tmp_path / "pixelgate-report"
+    images = json.loads((out / "comparison.json").read_text())["images"]
+    assert "thumb" not in images["same.png"]
+    with Image.open(out / images["new.png"]["thumb"]) as thumb:
+        assert (thumb.format, thumb.size) == ("WEBP", (30, 30))
 
 
 def test_a_new_report_replaces_the_old_one_as_a_whole(

@@ -21,6 +21,7 @@ COMPARISON: dict[str, Any] = {
             "base_sha256": "b" * 64,
             "head_sha256": "a" * 64,
             "mask": "diffs/shop/p/b-a.png",
+            "thumb": "diffs/shop/thumbs/t.webp",
         },
         "same.png": {"status": "unchanged", "head_sha256": "c" * 64, "base_sha256": "c" * 64},
         "lost.png": {"status": "errored", "head_sha256": "d" * 64},
@@ -46,6 +47,7 @@ def published(store: MemoryStore) -> MemoryStore:
         "diffs/shop/p/b-a.png",
         f"diffs/shop/thumbs/{'a' * 64}.webp",
         "diffs/shop/thumbs/x+y.webp",
+        "diffs/shop/thumbs/t.webp",
         f"{EXECUTION}/comparison.json",
         f"{EXECUTION}/report.json",
         "comparisons/shop/h 1/@none/e2/index.html",
@@ -72,6 +74,7 @@ def test_a_report_comes_with_all_that_it_shows(published: MemoryStore, tmp_path:
         "diffs/shop/p/b-a.png",
         f"diffs/shop/thumbs/{'a' * 64}.webp",
         "diffs/shop/thumbs/x+y.webp",
+        "diffs/shop/thumbs/t.webp",
     }
     assert page.read_bytes() == published.objects[PAGE]
     signpost = (tmp_path / "out" / "index.html").read_text()

@@ -75,6 +75,12 @@ def versions(cloud: EmbeddedCloud, prefix: str) -> int:
     return len(answer.get("Versions", []))
 
 
+def diffed(cloud: EmbeddedCloud, project: str) -> int:
+    """Results and masks that were written; thumbnails lie below the same prefix."""
+    thumbs = versions(cloud, f"diffs/{project}/thumbs/")
+    return versions(cloud, f"diffs/{project}/") - thumbs
+
+
 def working(cloud: EmbeddedCloud, seconds: float = 30) -> Worker:
     """The worker that is in the middle of a comparison: it has a claim and odiff runs."""
     end = time.monotonic() + seconds
@@ -148,7 +154,7 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
         "head", pictures(tmp_path / "b", 60, 2, side=700, all_over=True), base_build="base"
     )
     worker = working(cloud)
-    wait_until(lambda: versions(cloud, f"diffs/{head.project}/") >= 20)
+    wait_until(lambda: diffed(cloud, head.project) >= 20)
     worker.kill()
     cloud.wait_until_idle()
     status = uploader.status(head)
@@ -161,7 +167,9 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
     assert status["claim"] == 2
     assert versions(cloud, f"comparisons/{head.project}/head/") == 3
     # What the dead worker had measured was not measured again: one result and one mask a pair.
-    assert versions(cloud, f"diffs/{head.project}/") < 2 * 60 + 20
+    assert diffed(cloud, head.project) < 2 * 60 + 20
+    # One of each image, of base when it was new.
+    assert versions(cloud, f"diffs/{head.project}/thumbs/") == 2 * 60
     cloud.wait_until_idle()
 
 

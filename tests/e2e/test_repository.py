@@ -23,7 +23,8 @@ pytestmark = pytest.mark.e2e
 
 PROGRAM = str(Path(sys.executable).parent / "pixelgate")
 CI_VARIABLES = re.compile(r"^(CI|GITHUB_|GITLAB_|CIRCLE|BUILDKITE|JENKINS|TF_BUILD|PIXELGATE_)")
-Run = Upload = Callable[..., dict[str, Any]]
+Run = Callable[..., dict[str, Any]]
+Upload = Run
 
 
 def shots(folder: Path, levels: tuple[int, ...], first: int) -> Path:

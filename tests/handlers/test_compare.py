@@ -16,6 +16,7 @@ from handlers.conftest import EVENTS, Account, Context, event
 from pixelgate import keys
 from pixelgate.errors import HeldByOther
 from pixelgate.keys import NO_BASE, BuildId, ComparisonId, ShardId
+from support.pages import parsed
 from support.world import sha
 
 WEB = BuildId("web", "4f2a9c1d")
@@ -88,9 +89,12 @@ def test_an_upload_becomes_a_verdict_masks_a_manifest_and_a_report(
             "one_sided": 0,
         }
     ]
+    thumb = Image.open(io.BytesIO(account.read(changed["thumb"])))
+    assert (thumb.format, thumb.size) == ("WEBP", (40, 40))
+    assert "cost" not in comparison, "nobody said how much memory there is"
     mask = Image.open(io.BytesIO(account.read(changed["mask"])))
     assert mask.size == (40, 40)
-    assert b"a.png" in account.read(status["report"])
+    assert "a.png" in parsed(account.read(status["report"])).block("list")["names"]
     metrics = metrics_in(capsys.readouterr().out)
     assert metrics["ComparisonsNeedingReview"] == 1
     assert metrics["SnapshotsCompared"] == 4
@@ -246,7 +250,39 @@ def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> No
     before = set(account.keys())
     account.compare.handler(event("s3-manifest-put.json"), Context())
     written = set(account.keys()) - before
-    assert {key.split("/")[0] for key in written} == {"builds", "comparisons"}
+    assert {key.split("/")[0] for key in written} == {"builds", "comparisons", "diffs"}
+
+
+def test_what_a_run_cost_is_in_its_result(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "2048")
+    account.upload(WEB, {"a.png": png(1)})
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    cost = json.loads(account.read(account.status(WEB)["comparison"]))["cost"]
+    # The manifest that was accepted is in hand; the image is read for its hash and its thumbnail.
+    # Two queries ask who waits for this build: for its id, and for its commit.
+    assert cost["requests"] == {
+        "dynamodb.GetItem": 2,
+        "dynamodb.Query": 2,
+        "dynamodb.UpdateItem": 1,
+        "s3.GetObject": 2,
+        "s3.HeadObject": 1,
+        "s3.PutObject": 1,
+    }
+    assert 0 < cost["gb_seconds"] < 60
+    assert cost["dollars"] > 0.000005
+
+
+def test_a_build_that_is_refused_has_a_page_that_says_why(account: Account) -> None:
+    account.put(keys.uploaded_manifest(WEB), b"{")
+    account.compare.handler(event("s3-manifest-put.json"), Context())
+    status = account.status(WEB)
+    assert status["report"] == "builds/web/4f2a9c1d/index.html"
+    page = parsed(account.read(status["report"]))
+    assert page.all("body")[0]["class"] == "failed"
+    assert "Failed: the manifest is wrong" in page.text
+    assert status["error"]["message"] in page.text
 
 
 def test_names_of_images_are_logged_only_as_errors(

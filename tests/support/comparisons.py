@@ -78,7 +78,7 @@ def comparison(
         baseline_reason=reason,
         execution="e1",
         created="2026-01-02T03:04:05.678+00:00",
-        engine={"name": "odiff", "version": "4.5.0"},
+        engine={"name": "odiff", "version": "4.5.0", "algorithm": "2"},
         policy=Policy(),
         snapshots=snapshots,
         warnings=warnings,

@@ -12,10 +12,10 @@ class Gold:
     """Compares pages with the accepted ones, or accepts them."""
 
     def __init__(self, accept: bool) -> None:
-        self._accept = accept
+        self.accepts = accept
 
     def check(self, page: bytes, accepted: Path) -> None:
-        if self._accept:
+        if self.accepts:
             accepted.write_bytes(page)
             return
         want = accepted.read_bytes()

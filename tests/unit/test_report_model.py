@@ -1,52 +1,44 @@
-"""What the report says: headline, sections, facts, links."""
+"""What the report says: headline, kind, entries, facts, links."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pixelgate import keys
-from pixelgate.comparison import Comparison, Diff, Measured, Region, Snapshot, Status
+from pixelgate.baseline import Choice
+from pixelgate.comparison import Comparison, Diff, Measured, Snapshot, Status
+from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE
-from pixelgate.policy import Policy
-from pixelgate.report.model import Card, Picture, Report, build_model, percent
+from pixelgate.report.model import Entry, Picture, Report, build_failure, build_model
 from support.comparisons import SNAPSHOTS, comparison
+from support.gold import Gold
 from support.manifests import digest
 
+GOLD = Path(__file__).parent / "gold" / "report.json"
 REPORT_KEY = "comparisons/shop/b1/b0/e1/index.html"
 UP = "../../../../.."
 
 
-def model(shown: Comparison) -> Report:
-    return build_model(shown, lambda sha256: keys.image("shop", sha256), REPORT_KEY)
+def model(shown: Comparison, **options: Any) -> Report:
+    return build_model(shown, lambda sha256: keys.image("shop", sha256), REPORT_KEY, **options)
 
 
-def cards(report: Report) -> dict[str, Card]:
-    return {card.name: card for section in report.sections for card in section.cards}
+def entries(report: Report) -> dict[str, Entry]:
+    return {entry.name: entry for entry in report.entries}
 
 
-@pytest.mark.parametrize(
-    ("part", "whole", "text"),
-    [
-        pytest.param(0, 100, "0 %", id="nothing"),
-        pytest.param(1, 40_000_000, "< 0.01 %", id="something is never nothing"),
-        pytest.param(99, 1_000_000, "< 0.01 %", id="just under"),
-        pytest.param(100, 1_000_000, "0.01 %", id="just there"),
-        pytest.param(75, 1_000_000, "< 0.01 %", id="a 77-pixel icon on a page"),
-        pytest.param(123, 1_000_000, "0.012 %", id="two digits"),
-        pytest.param(1, 3, "33 %", id="a third"),
-        pytest.param(6, 1_000, "0.6 %", id="no trailing zero"),
-        pytest.param(5, 100, "5 %", id="five"),
-        pytest.param(99, 100, "99 %", id="ninety-nine"),
-        pytest.param(995, 1_000, "99.50 %", id="over ninety-nine"),
-        pytest.param(999_999, 1_000_000, "99.99 %", id="less is never all"),
-        pytest.param(100, 100, "100 %", id="all"),
-    ],
-)
-def test_percent(part: int, whole: int, text: str) -> None:
-    assert percent(part, whole) == text
+def facts(report: Report) -> dict[str, tuple[str, ...]]:
+    return dict(report.facts)
+
+
+def test_model_is_the_accepted_one(gold: Gold) -> None:
+    page = json.dumps(asdict(model(comparison())), indent=1, ensure_ascii=False)
+    gold.check(f"{page}\n".encode(), GOLD)
 
 
 def several(**counts: int) -> dict[str, Snapshot]:
@@ -146,166 +138,188 @@ def test_headline(snapshots: dict[str, Snapshot], base: str, headline: str, advi
     assert bool(report.advice) is bool(advice)
 
 
-def test_counts_and_sections_stand_in_the_order_of_a_review() -> None:
-    report = model(comparison())
-    assert [(status, number) for status, _, number in report.counts] == [
-        ("errored", 1),
-        ("changed", 2),
-        ("added", 1),
-        ("removed", 1),
-        ("renamed", 1),
-        ("skipped", 1),
-        ("unchanged", 2),
+@pytest.mark.parametrize(
+    ("snapshots", "base", "kind"),
+    [
+        pytest.param({}, "b0", "empty", id="empty"),
+        pytest.param({}, NO_BASE, "empty", id="empty first upload"),
+        pytest.param(several(added=3), NO_BASE, "first", id="first upload"),
+        pytest.param(several(added=3), "b0", "usual", id="all new"),
+        pytest.param(several(errored=3), "b0", "errored", id="all errored"),
+        pytest.param(several(errored=3), NO_BASE, "errored", id="all of a first upload errored"),
+        pytest.param(several(errored=3, unchanged=1), "b0", "usual", id="some errored"),
+    ],
+)
+def test_kind(snapshots: dict[str, Snapshot], base: str, kind: str) -> None:
+    assert model(comparison(snapshots, base=base)).kind == kind
+
+
+def test_entries_stand_in_the_order_of_a_review_and_by_name() -> None:
+    shown = [(entry.status, entry.name) for entry in model(comparison()).entries]
+    assert shown == [
+        ("errored", "errored.png"),
+        ("changed", "button/changed a little.png"),
+        ("changed", "card/smaller.png"),
+        ("added", "button/added.png"),
+        ("removed", "gone.png"),
+        ("renamed", "new name.png"),
+        ("skipped", "skipped.png"),
+        ("unchanged", "passed.png"),
+        ("unchanged", "same.png"),
     ]
-    assert report.total == 9
-    assert [(s.status, s.title, s.folded, len(s.cards)) for s in report.sections] == [
-        ("errored", "Could not be compared", False, 1),
-        ("changed", "Changed", False, 2),
-        ("added", "Added", False, 1),
-        ("removed", "Removed", False, 1),
-        ("renamed", "Renamed", True, 1),
-        ("skipped", "Skipped", True, 1),
-        ("unchanged", "Unchanged", True, 2),
-    ]
-
-
-def test_status_that_does_not_occur_has_a_zero_and_no_section() -> None:
-    report = model(comparison(several(unchanged=1)))
-    assert [number for *_, number in report.counts] == [0, 0, 0, 0, 0, 0, 1]
-    assert [s.status for s in report.sections] == ["unchanged"]
-
-
-def test_the_largest_change_comes_first_then_names() -> None:
-    def changed(pixels: int) -> Snapshot:
-        return Snapshot(
-            Status.CHANGED, measured=Measured(Diff(pixels, 0, 100, (10, 10), (10, 10)), None)
-        )
-
-    report = model(comparison({"b": changed(5), "a": changed(5), "z": changed(9), "c": changed(1)}))
-    assert [card.name for card in report.sections[0].cards] == ["z", "a", "b", "c"]
+    assert len(shown) == len(SNAPSHOTS)
 
 
 @pytest.mark.parametrize(
-    ("name", "facts"),
+    ("snapshots", "base", "reviewable"),
     [
-        pytest.param("button/added.png", ("320×200",), id="added"),
-        pytest.param(
-            "button/changed a little.png",
-            ("320×200", "77 of 64,000 pixels (0.12 %)", "1 region", "colour only"),
-            id="colour only",
-        ),
-        pytest.param(
-            "card/smaller.png",
-            ("320×220 → 300×200", "10,400 of 70,400 pixels (15 %)", "2 regions"),
-            id="size changed",
-        ),
-        pytest.param("errored.png", ("320×200",), id="errored"),
-        pytest.param("gone.png", ("320×200",), id="removed"),
-        pytest.param("new name.png", ("was old name.png", "320×200"), id="renamed"),
-        pytest.param("passed.png", ("320×200", "0 of 64,000 pixels (0 %)"), id="passed"),
+        pytest.param(several(changed=1), "b0", True, id="changed"),
+        pytest.param(several(errored=1), "b0", True, id="errored"),
+        pytest.param(several(unchanged=1), "b0", False, id="nothing to decide"),
+        pytest.param(several(added=1), NO_BASE, False, id="first upload"),
     ],
 )
-def test_facts(name: str, facts: tuple[str, ...]) -> None:
-    assert cards(model(comparison()))[name].facts == facts
+def test_decisions_mean_something_where_a_review_is_needed(
+    snapshots: dict[str, Snapshot], base: str, reviewable: bool
+) -> None:
+    assert model(comparison(snapshots, base=base)).reviewable is reviewable
 
 
 def test_a_size_that_nobody_knows_is_not_told() -> None:
     report = model(comparison({"a.png": Snapshot(Status.ADDED, head_sha256=digest(1))}))
-    [card] = cards(report).values()
-    assert card.facts == ()
-    assert card.head == Picture(f"{UP}/images/shop/{digest(1)}", None)
+    [entry] = report.entries
+    assert (entry.head_size, entry.base_size) == (None, None)
+    assert entry.head == Picture(f"{UP}/images/shop/{digest(1)}", None)
 
 
-def test_card_of_a_change() -> None:
-    assert cards(model(comparison()))["card/smaller.png"] == Card(
-        name="card/smaller.png",
-        anchor="card%2Fsmaller.png",
-        display_name=None,
-        base=Picture(f"{UP}/images/shop/{digest(5)}", (320, 220)),
-        head=Picture(f"{UP}/images/shop/{digest(4)}", (300, 200)),
-        mask=f"{UP}/diffs/shop/f/5-4.png",
-        canvas=(320, 220),
-        slices=(),
-        facts=("320×220 → 300×200", "10,400 of 70,400 pixels (15 %)", "2 regions"),
-        reason=None,
+def test_entry_of_a_change() -> None:
+    entry = entries(model(comparison()))["card/smaller.png"]
+    assert entry.base == Picture(f"{UP}/images/shop/{digest(5)}", (320, 220))
+    assert entry.head == Picture(f"{UP}/images/shop/{digest(4)}", (300, 200))
+    assert entry.mask == f"{UP}/diffs/shop/f/5-4.png"
+    assert (entry.changed, entry.total) == (10_400, 70_400)
+    assert [region.pixels for region, _ in entry.regions] == [10_390, 10]
+
+
+def test_an_image_that_cannot_be_shown_has_no_link() -> None:
+    report = build_model(comparison(), lambda _: None, REPORT_KEY)
+    assert {(entry.base, entry.head) for entry in report.entries} == {(None, None)}
+    assert entries(report)["gone.png"].base_size == (320, 200)
+
+
+def test_what_the_manifest_says_is_told() -> None:
+    details = {
+        "display_name": "Cart, empty",
+        "description": "With nobody signed in",
+        "group": "checkout",
+        "tags": ["dark", "mobile"],
+        "context": {"browser": "chromium 130", "viewport": "390×844"},
+    }
+    shown = {"cart.png": Snapshot(Status.ADDED, digest(1), details=details)}
+    [entry] = model(comparison(shown)).entries
+    assert entry.title == "Cart, empty"
+    assert entry.tags == ("dark", "mobile")
+    assert entry.facts == (
+        ("Description", "With nobody signed in"),
+        ("Belongs to", "checkout"),
+        ("browser", "chromium 130"),
+        ("viewport", "390×844"),
     )
 
 
-def test_card_of_an_error_tells_the_reason_and_shows_no_mask() -> None:
-    card = cards(model(comparison()))["errored.png"]
-    assert card.reason == "UNREADABLE: head: the file is empty"
-    assert card.mask is None
-
-
-def test_display_name_is_told() -> None:
-    assert cards(model(comparison()))["button/changed a little.png"].display_name == "Button & icon"
-
-
-def test_picture_that_cannot_be_shown_is_left_out() -> None:
-    report = build_model(comparison(), {digest(4): "images/x"}.get, REPORT_KEY)
-    card = cards(report)["card/smaller.png"]
-    assert (card.base, card.head) == (None, Picture(f"{UP}/images/x", (300, 200)))
-
-
-def test_canvas_holds_both_pictures() -> None:
-    mixed = Snapshot(
-        Status.CHANGED,
-        digest(1),
-        digest(2),
-        (30, 50),
-        (50, 30),
-        Measured(Diff(1, 1, 2_500, (50, 30), (30, 50), (Region(0, 0, 1, 1, 1),)), "m.png"),
+def test_a_policy_of_its_own_is_told() -> None:
+    noise = {**vars(comparison().policy.noise), "min_bold_pixels": 60}
+    own = {"strict": True, "max_changed_pixels": 5, "noise": noise}
+    diff = Measured(Diff(1, 1, 4, (2, 2), (2, 2)), None)
+    shown = {"a.png": Snapshot(Status.CHANGED, measured=diff, policy=own)}
+    [entry] = model(comparison(shown)).entries
+    assert entry.facts == (
+        ("Own policy", "strict true, max_changed_pixels 5, noise.min_bold_pixels 60"),
     )
-    assert cards(model(comparison({"a": mixed})))["a"].canvas == (50, 50)
 
 
-def test_head_of_the_report() -> None:
-    report = model(comparison())
-    assert (report.title, report.head, report.base) == ("shop: b1", "b1", "b0")
-    assert report.warnings == ("unknown field 'base_comit' was ignored",)
-    assert model(comparison({}, base=NO_BASE)).base is None
+def test_thumbnail_is_linked() -> None:
+    thumb = keys.thumbnail("shop", digest(9))
+    [entry] = model(comparison({"a.png": Snapshot(Status.ADDED, digest(1), thumb=thumb)})).entries
+    assert entry.thumb == f"{UP}/diffs/shop/thumbs/{digest(9)}.webp"
 
 
-def test_facts_of_the_run() -> None:
-    assert model(comparison()).facts == (
-        ("Baseline", "the manifest names this build as base_build"),
-        ("Compared", "2026-01-02T03:04:05.678+00:00"),
-        ("Engine", "odiff 4.5.0"),
-        (
-            "Policy",
+def test_facts_of_a_run() -> None:
+    assert facts(model(comparison())) == {
+        "Baseline": ("the manifest names this build as base_build",),
+        "Compared": ("2026-01-02 03:04:05 UTC",),
+        "Engine": ("odiff 4.5.0, algorithm 2",),
+        "Policy": (
             "structural threshold 0.15, sensitive threshold 0.0225, anti-aliasing left out, "
             "what looks like noise passes",
         ),
-        ("Execution", "e1"),
+        "Execution": ("e1",),
+    }
+
+
+def test_an_engine_of_before_names_no_algorithm() -> None:
+    shown = replace(comparison(), engine={"name": "odiff", "version": "4.4.0"})
+    assert facts(model(shown))["Engine"] == ("odiff 4.4.0",)
+
+
+def test_baselines_that_were_passed_over_are_told() -> None:
+    baseline = {
+        "kind": "ancestor",
+        "distance": 3,
+        "passed_over": [
+            {"build": "b7", "why": "it was rejected"},
+            {"commit": "4f2a9c1d77aa00112233", "why": "it has no build"},
+        ],
+    }
+    shown = replace(comparison(), choice=Choice.from_json(baseline))
+    assert facts(model(shown))["Baseline"][1:] == (
+        "3 commits before head",
+        "passed over b7: it was rejected",
+        "passed over 4f2a9c1d77aa: it has no build",
     )
 
 
-def test_every_snapshot_has_a_card_and_an_anchor_of_its_own() -> None:
-    shown = cards(model(comparison()))
-    assert shown.keys() == SNAPSHOTS.keys()
-    assert len({card.anchor for card in shown.values()}) == len(SNAPSHOTS)
+def test_what_the_run_cost_is_told() -> None:
+    used = Usage(120.0, {"s3.PutObject": 200, "s3.GetObject": 400, "dynamodb.UpdateItem": 5})
+    shown = replace(comparison(several(unchanged=500)), cost=used)
+    # 120 × 0.0000166667 + 200 × 0.000005 + 400 × 0.0000004 + 5 × 0.000000625
+    assert facts(model(shown))["Cost"] == (
+        "$0.0032",
+        "120.0 GB-seconds; requests: 5 to dynamodb, 600 to s3",
+        "$0.0063 for a thousand snapshots, by AWS list prices, us-east-1, 2025-11",
+    )
 
 
 @pytest.mark.parametrize(
-    ("tolerances", "words"),
+    ("code", "headline", "advice"),
     [
-        pytest.param({}, "what looks like noise passes", id="none"),
-        pytest.param({"strict": True}, "any changed pixel counts", id="strict"),
-        pytest.param(
-            {"max_changed_pixels": 1},
-            "what looks like noise or up to 1 changed pixel pass",
-            id="pixels",
-        ),
-        pytest.param(
-            {"strict": True, "max_changed_pixels": 1}, "up to 1 changed pixel pass", id="… strictly"
-        ),
-        pytest.param(
-            {"strict": True, "max_changed_ratio": 0.002, "max_region_pixels": 12},
-            "up to 0.002 of the pixels or regions of up to 12 pixels pass",
-            id="share and region",
-        ),
+        ("BAD_MANIFEST", "Failed: the manifest is wrong", "Correct what it names"),
+        ("BASE_MISSING", "Failed: the base is not there", "Did its job run and upload?"),
+        ("IMAGE_MISSING", "Failed: an image never arrived", "Upload all images first"),
+        ("TIMEOUT", "Failed: the run took too long", "What was compared is kept"),
+        ("INTERNAL", "Failed: the run ended with an error of its own", "It was tried as often"),
     ],
 )
-def test_what_passes_is_said(tolerances: dict[str, Any], words: str) -> None:
-    report = model(replace(comparison(), policy=Policy(**tolerances)))
-    assert dict(report.facts)["Policy"].endswith(words)
+def test_a_run_that_failed_says_why_and_what_to_do(code: str, headline: str, advice: str) -> None:
+    report = build_failure(
+        {
+            "project": "shop",
+            "build": "b1",
+            "base": None,
+            "error": {"code": code, "message": "images: 'a.png' is missing"},
+            "execution": "e9",
+            "updated": "2026-01-02T03:04:05.678+00:00",
+        }
+    )
+    assert report.kind == "failed"
+    assert report.headline == headline
+    assert report.advice.startswith(f"images: 'a.png' is missing. {advice}")
+    assert facts(report)["Error"] == (code, "images: 'a.png' is missing")
+    assert facts(report)["Failed"] == ("2026-01-02 03:04:05 UTC",)
+    assert facts(report)["Execution"] == ("e9",)
+
+
+def test_a_failure_without_words_is_a_page_too() -> None:
+    report = build_failure({"project": "shop", "build": "b1"})
+    assert report.headline == "Failed: the run ended with an error of its own"
+    assert report.advice.startswith("It was tried as often")

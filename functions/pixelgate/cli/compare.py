@@ -55,6 +55,10 @@ def compare(
         bool,
         typer.Option("--count-antialiasing", help="Count pixels that are only smoothed edges."),
     ] = False,
+    inline: Annotated[
+        bool,
+        typer.Option("--inline", help="Write index.html as one file that can be mailed."),
+    ] = False,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a head_dir without images.")
     ] = False,
@@ -100,6 +104,7 @@ def compare(
             engine=engine.label,
             policies=policies,
             allow_empty=allow_empty,
+            inline=inline,
             progress=progress,
         )
     comparison, report = out / COMPARISON, out / REPORT

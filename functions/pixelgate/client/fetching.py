@@ -91,10 +91,9 @@ def _linked(page: str, page_key: str) -> Iterator[str]:
 
 
 def _of_comparison(project: str, comparison: Mapping[str, Any]) -> Iterator[str]:
-    """Images and masks of what a person looks at."""
+    """Images, masks and thumbnails of what a person looks at."""
     for image in (comparison.get("images") or {}).values():
-        if image.get("mask"):
-            yield str(image["mask"])
+        yield from (str(image[of]) for of in ("mask", "thumb") if image.get(of))
         if image.get("status") in _REVIEWED:
             for side in ("base_sha256", "head_sha256"):
                 if image.get(side):

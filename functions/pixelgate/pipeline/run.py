@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pixelgate import keys
 from pixelgate.baseline import Choice
-from pixelgate.comparison import Comparison
+from pixelgate.comparison import Comparison, Snapshot, engine_of
 from pixelgate.errors import (
     AlreadyFinished,
     BadManifest,
@@ -36,6 +36,7 @@ from pixelgate.pipeline.plan import Plan, assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service, check_time
 from pixelgate.pipeline.status import iso
 from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
+from pixelgate.pipeline.thumbs import with_thumbs
 from pixelgate.pipeline.waiting import OVER, wake_heads
 from pixelgate.record import Baseline, ComparisonRecord, Failure, Result, State
 
@@ -294,6 +295,7 @@ class _Delivery:
         """Diffs what differs and writes manifest and report, where nobody looks before that."""
         manifest, service = self.accepted.manifest, self.service
         base_id = BuildId(claim.id.project, baseline.build)
+        before = service.meter.read() if service.meter else None
         with service.stage("plan"):
             base = intake.read_accepted(base_id, service) if baseline.exists else None
             plan = make_plan(manifest, base, service.engine_label)
@@ -307,6 +309,7 @@ class _Delivery:
                 tally=tally,
                 check=lease.check,
             )
+        snapshots = self._drawn(assemble(plan, measured, faults), lease)
         with service.stage("report"):
             lease.check()
             comparison = Comparison(
@@ -314,14 +317,33 @@ class _Delivery:
                 baseline_reason=baseline.reason,
                 execution=claim.execution,
                 created=iso(service.clock()),
-                engine=dict(zip(("name", "version"), service.engine, strict=True)),
+                engine=engine_of(service.engine),
                 policy=manifest.policy,
-                snapshots=assemble(plan, measured, faults),
+                snapshots=snapshots,
                 warnings=manifest.warnings,
                 choice=baseline.choice,
+                cost=service.meter.read().since(before) if service.meter and before else None,
             )
             prepare_review(comparison, self.accepted, service, lease.check)
             return _write_result(comparison, service)
+
+    def _drawn(self, snapshots: dict[str, Snapshot], lease: Lease) -> Mapping[str, Snapshot]:
+        """The snapshots with thumbnails, as far as there is time to draw them."""
+        service = self.service
+        if service.thumbnail is None:
+            return snapshots
+        project = self.accepted.manifest.id.project
+        until = service.clock() + service.limits.thumbnails
+        with service.stage("thumbnails"):
+            return with_thumbs(
+                snapshots,
+                project=project,
+                objects=service.objects,
+                images=BucketImages(service.objects, project),
+                thumbnail=service.thumbnail,
+                check=lease.check,
+                has_time=lambda: lease.has_time(until),
+            )
 
 
 def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> ComparisonRecord:

@@ -11,7 +11,17 @@ from typing import Any
 
 from pixelgate.errors import OutOfTime
 from pixelgate.keys import BuildId
-from pixelgate.ports import DifferPool, Ledger, Objects, PatientEvents, Renderer, Stages
+from pixelgate.ports import (
+    DifferPool,
+    FailureRenderer,
+    Ledger,
+    Meter,
+    Objects,
+    PatientEvents,
+    Renderer,
+    Stages,
+    Thumbnailer,
+)
 from pixelgate.record import ComparisonRecord
 
 
@@ -46,6 +56,7 @@ class Limits:
         margin: how long before its own end a worker stops and gives the lease back; covers a
             transparent pair of which both requests run to odiff's time limit.
         sweep_after: how long a dead lease is left to Lambda's own retries.
+        thumbnails: how long a run draws them; a list without them is slower, not wrong.
         give_up_after: how long without any sign of life until the sweeper records a failure.
         grace: how long a build waits for the base that it names.
         shard_patience: how long after the last shard of a build the next one may come.
@@ -55,6 +66,7 @@ class Limits:
     max_attempts: int = 3
     margin: float = 75.0
     sweep_after: float = 300.0
+    thumbnails: float = 120.0
     give_up_after: float = 3_600.0
     grace: float = 600.0
     shard_patience: float = 3_600.0
@@ -81,6 +93,7 @@ class Records:
     baseline_branches: tuple[str, ...] = ("main", "master")
     resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
+    render_failure: FailureRenderer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +113,8 @@ class Service(Records):
     render: Renderer
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
     stage: Stages = _untraced
+    thumbnail: Thumbnailer | None = None
+    meter: Meter | None = None
 
     @property
     def engine_label(self) -> str:
@@ -125,6 +140,11 @@ class Lease:
         self._claim = claim
         self._time_left = time_left
         self._beaten = records.clock()
+
+    def has_time(self, until: float) -> bool:
+        """Whether something that can be left out may still be done, at the latest until then."""
+        limits = self._records.limits
+        return self._records.clock() < until and self._time_left() > 2 * limits.margin
 
     def check(self) -> None:
         """Prolongs the lease when a third of it is over.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from pixelgate import events
+from pixelgate import events, keys
 from pixelgate.ballot import FIRST_REVISION
 from pixelgate.comparison import Verdict
 from pixelgate.eligibility import approved_by_rule
@@ -61,7 +61,7 @@ def say(record: ComparisonRecord, records: Records) -> None:
 
 def say_rejected(build: BuildId, message: str, now: float, records: Records) -> None:
     """Tells that a manifest was refused. Raises NotTold."""
-    status = status_of_rejected(build, message, now)
+    status = _with_page(status_of_rejected(build, message, now), build, records)
     announce(records.objects, build, status)
     records.events.emit(events.COMPARISON, events.detail(status))
 
@@ -84,6 +84,7 @@ def tell(record: ComparisonRecord, records: Records, **changes: Any) -> None:
     if build:
         _note(build, now, records)
     status = {**status_of(record, now.block(record), build), **changes}
+    status = _with_page(status, record.head, records)
     announce(records.objects, record.head, status)
     reviewed = now.counted and (now.ballot.reviews or now.ballot.granted)
     kind = events.REVIEW if reviewed else events.COMPARISON
@@ -95,7 +96,17 @@ def repeat(record: ComparisonRecord, records: Records, **changes: Any) -> None:
     """Writes status.json once more, for nobody but who reads it."""
     review = standing(record, records.objects).block(record)
     build = records.ledger.build(record.head)
-    announce(records.objects, record.head, {**status_of(record, review, build), **changes})
+    status = {**status_of(record, review, build), **changes}
+    announce(records.objects, record.head, _with_page(status, record.head, records))
+
+
+def _with_page(status: dict[str, Any], build: BuildId, records: Records) -> dict[str, Any]:
+    """The status; that of a failure with a page that says what happened and what to do."""
+    if status["error"] is None or records.render_failure is None:
+        return status
+    key = keys.failure(build)
+    records.objects.write(key, records.render_failure(status), "text/html; charset=utf-8")
+    return {**status, "report": key}
 
 
 def _note(build: BuildRecord, now: Standing, records: Records) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pixelgate.comparison import Comparison
-from pixelgate.report.model import build_model
+from pixelgate.report.inline import render_inline
+from pixelgate.report.model import build_failure, build_model
 from pixelgate.report.page import page
+from pixelgate.report.stored import comparison_of
 
 
 def render(
-    comparison: Comparison, image_key: Callable[[str], str | None], report_key: str
+    comparison: Comparison,
+    image_key: Callable[[str], str | None],
+    report_key: str,
+    *,
+    local: bool = False,
 ) -> bytes:
     """The report as UTF-8 HTML.
 
@@ -18,8 +25,14 @@ def render(
         comparison: what to report.
         image_key: from an image's sha256 to where it lies; None if it cannot be shown.
         report_key: where the report will lie; links are relative to it.
+        local: whether two folders were compared: then there is no build to approve.
     """
-    return page(build_model(comparison, image_key, report_key)).encode()
+    return page(build_model(comparison, image_key, report_key, local=local)).encode()
 
 
-__all__ = ["render"]
+def render_failure(status: Mapping[str, Any]) -> bytes:
+    """The page of a run that failed, as UTF-8 HTML; `status` is what status.json says."""
+    return page(build_failure(status)).encode()
+
+
+__all__ = ["comparison_of", "render", "render_failure", "render_inline"]

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from urllib.parse import quote
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from pixelgate.comparison import (
-    BandKind,
-    Comparison,
-    Counts,
-    Diff,
-    Judgement,
-    Snapshot,
-    Status,
-    Verdict,
-)
+from pixelgate.baseline import Choice
+from pixelgate.comparison import Band, Comparison, Counts, Region, Snapshot, Status, Verdict
+from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, relative_url
-from pixelgate.policy import Policy
+from pixelgate.report.words import number, own_policy, policy_in_words, why
+from pixelgate.verdict import Mark
 
-_TITLES = {
-    Status.ERRORED: "Could not be compared",
-    Status.CHANGED: "Changed",
-    Status.ADDED: "Added",
-    Status.REMOVED: "Removed",
-    Status.RENAMED: "Renamed",
-    Status.SKIPPED: "Skipped",
-    Status.UNCHANGED: "Unchanged",
-}
-_FOLDED = frozenset({Status.RENAMED, Status.SKIPPED, Status.UNCHANGED})
+LOCAL_BASELINE = "named on the command line"
 
 
 @dataclass(frozen=True)
@@ -46,63 +31,50 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Slice:
-    """Rows of one image as they lie on the canvas.
-
-    Attributes:
-        kind: "paired", "inserted" or "deleted".
-        url: of the image.
-        size: width and height of the image.
-        y: the first row on the canvas.
-        source_y: the same row in the image.
-        height: rows.
-    """
-
-    kind: str
-    url: str
-    size: tuple[int, int]
-    y: int
-    source_y: int
-    height: int
-
-
-@dataclass(frozen=True)
-class Card:
+class Entry:
     """One snapshot.
 
     Attributes:
         name: as the build names it.
-        anchor: its fragment in the page's address.
-        display_name: what to call it, where that is not its name.
+        status: what became of it.
+        title: what to call it.
         base: the base image, if there is one to show.
         head: the head image, likewise.
+        base_size: its size, also where the image cannot be shown.
+        head_size: likewise.
         mask: the mask's URL, if something changed.
-        canvas: width and height of the mask, where there is one.
-        slices: the images cut along inserted and deleted rows, to be laid under the mask.
-        facts: short statements: sizes, pixels, regions, the old name.
+        thumb: the thumbnail's URL, if there is one.
+        changed: changed pixels.
+        total: pixels of the canvas, 0 if nothing was measured.
+        recoloured: whether plain areas are recoloured, which no mask shows.
+        regions: changed areas, each with why it counts or None.
+        bands: inserted and deleted rows.
+        group: shared by snapshots with the same change.
+        tags: of the manifest.
+        why: sentences that say why it has its status.
+        facts: label and value of what else is known.
         reason: why it could not be compared.
     """
 
     name: str
-    anchor: str
-    display_name: str | None
-    base: Picture | None
-    head: Picture | None
-    mask: str | None
-    canvas: tuple[int, int] | None
-    slices: tuple[Slice, ...]
-    facts: tuple[str, ...]
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Section:
-    """The snapshots of one status."""
-
     status: Status
     title: str
-    folded: bool
-    cards: tuple[Card, ...]
+    base: Picture | None = None
+    head: Picture | None = None
+    base_size: tuple[int, int] | None = None
+    head_size: tuple[int, int] | None = None
+    mask: str | None = None
+    thumb: str | None = None
+    changed: int = 0
+    total: int = 0
+    recoloured: bool = False
+    regions: tuple[tuple[Region, Mark | None], ...] = ()
+    bands: tuple[Band, ...] = ()
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,166 +82,178 @@ class Report:
     """The whole report.
 
     Attributes:
-        title: of the page.
-        verdict: what CI gates on.
-        headline: the verdict in words.
-        advice: what a person may want to do or know; empty if nothing.
+        kind: usual, empty, first, errored (everything) or failed (the run).
+        project: whose.
         head: the head build.
         base: the base build; None if there is none.
-        counts: label and number of each status, in the order of the sections, with its fragment.
-        total: number of snapshots.
-        sections: the statuses that occur.
-        facts: label and value of what else there is to know of the run.
+        execution: the run that made it; None if none came so far.
+        verdict: what CI gates on; None if there is none.
+        headline: the verdict in words.
+        advice: what happened and what to do, where that is not plain; empty if it is.
+        local: whether two folders were compared, so that there is no build to approve.
+        reviewable: whether decisions mean anything.
+        entries: every snapshot, by status and then by name.
+        facts: label and lines of what else there is to know of the run.
         warnings: what a person should know of the upload.
     """
 
-    title: str
-    verdict: Verdict
-    headline: str
-    advice: str
+    kind: str
+    project: str
     head: str
     base: str | None
-    counts: tuple[tuple[Status, str, int], ...]
-    total: int
-    sections: tuple[Section, ...]
-    facts: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
+    execution: str | None
+    verdict: Verdict | None
+    headline: str
+    advice: str = ""
+    local: bool = False
+    reviewable: bool = False
+    entries: tuple[Entry, ...] = ()
+    facts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    warnings: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def title(self) -> str:
+        """Of the page."""
+        return f"{self.project}: {self.head}"
 
 
 def build_model(
-    comparison: Comparison, image_key: Callable[[str], str | None], report_key: str
+    comparison: Comparison,
+    image_key: Callable[[str], str | None],
+    report_key: str,
+    *,
+    local: bool = False,
 ) -> Report:
     """The report of a comparison; see `render` for the arguments."""
 
+    def url(key: str | None) -> str | None:
+        return relative_url(key, report_key) if key else None
+
     def picture(sha256: str | None, size: tuple[int, int] | None) -> Picture | None:
-        key = image_key(sha256) if sha256 else None
-        return Picture(relative_url(key, report_key), size) if key else None
+        found = url(image_key(sha256)) if sha256 else None
+        return Picture(found, size) if found else None
 
-    alike = Counter(s.group for s in comparison.snapshots.values() if s.group)
-
-    def card(name: str, s: Snapshot) -> Card:
-        mask = s.measured.mask_key if s.measured else None
-        base, head = picture(s.base_sha256, s.base_size), picture(s.head_sha256, s.head_size)
-        return Card(
+    def entry(name: str, s: Snapshot) -> Entry:
+        diff = s.measured.diff if s.measured else None
+        marks = s.judgement.marks if s.judgement else (None,) * len(diff.regions if diff else ())
+        return Entry(
             name=name,
-            anchor=quote(name, safe=""),
-            display_name=s.details.get("display_name"),
-            base=base,
-            head=head,
-            mask=relative_url(mask, report_key) if mask else None,
-            canvas=_canvas(s),
-            slices=tuple(_slices(s, base, head)),
-            facts=tuple(_facts(s, alike[s.group] - 1 if s.group else 0)),
+            status=s.status,
+            title=str(s.details.get("display_name") or name),
+            base=picture(s.base_sha256, s.base_size),
+            head=picture(s.head_sha256, s.head_size),
+            base_size=s.base_size,
+            head_size=s.head_size,
+            mask=url(s.measured.mask_key if s.measured else None),
+            thumb=url(s.thumb),
+            changed=diff.changed_pixels if diff else 0,
+            total=diff.total_pixels if diff else 0,
+            recoloured=bool(s.judgement and s.judgement.recoloured),
+            regions=tuple(zip(diff.regions, marks, strict=True)) if diff else (),
+            bands=diff.bands if diff else (),
+            group=s.group,
+            tags=tuple(map(str, s.details.get("tags", ()))),
+            why=tuple(why(s, comparison.policy)),
+            facts=tuple(_facts(s, comparison)),
             reason=s.reason,
         )
 
-    by_status: dict[Status, list[Card]] = {status: [] for status in Status}
-    for name, snapshot in sorted(comparison.snapshots.items(), key=_by_severity):
-        by_status[snapshot.status].append(card(name, snapshot))
-    counts = comparison.counts
+    order = {status: n for n, status in enumerate(Status)}
+    entries = [entry(name, s) for name, s in comparison.snapshots.items()]
+    entries.sort(key=lambda e: (order[e.status], e.name))
     base = None if comparison.id.base == NO_BASE else comparison.id.base
+    counts = comparison.counts
     return Report(
-        title=f"{comparison.id.project}: {comparison.id.head}",
-        verdict=comparison.verdict,
-        headline=_headline(comparison.verdict, counts),
-        advice=_advice(counts, base),
+        kind=_kind(counts, base),
+        project=comparison.id.project,
         head=comparison.id.head,
         base=base,
-        counts=tuple((s, _TITLES[s], len(cards)) for s, cards in by_status.items()),
-        total=counts.total,
-        sections=tuple(
-            Section(status, _TITLES[status], status in _FOLDED, tuple(cards))
-            for status, cards in by_status.items()
-            if cards
-        ),
+        execution=comparison.execution,
+        verdict=comparison.verdict,
+        headline=_headline(comparison.verdict, counts),
+        advice=_advice(counts, base, local=local),
+        local=local,
+        reviewable=comparison.verdict is Verdict.NEEDS_REVIEW,
+        entries=tuple(entries),
         facts=tuple(_run_facts(comparison)),
         warnings=comparison.warnings,
     )
 
 
-def _by_severity(entry: tuple[str, Snapshot]) -> tuple[float, str]:
-    """The largest share of changed pixels first, then by name."""
-    name, snapshot = entry
-    diff = snapshot.measured.diff if snapshot.measured else None
-    return (-diff.changed_pixels / diff.total_pixels if diff else 0.0), name
+def build_failure(status: Mapping[str, Any]) -> Report:
+    """The page of a run that failed; `status` is what status.json says."""
+    error = status.get("error") or {}
+    code, message = str(error.get("code", "INTERNAL")), str(error.get("message", ""))
+    facts = [
+        ("Error", (code, message)),
+        ("Baseline", (str(status.get("baseline_reason") or "none"),)),
+    ]
+    if status.get("updated"):
+        facts.append(("Failed", (_moment(str(status["updated"])),)))
+    if status.get("execution"):
+        facts.append(("Execution", (str(status["execution"]),)))
+    return Report(
+        kind="failed",
+        project=str(status.get("project", "")),
+        head=str(status.get("build", "")),
+        base=status.get("base"),
+        execution=status.get("execution"),
+        verdict=None,
+        headline=f"Failed: {_FAILURES.get(code, _UNKNOWN)[0]}",
+        advice=f"{message.rstrip('.')}. {_FAILURES.get(code, _UNKNOWN)[1]}"
+        if message
+        else _FAILURES.get(code, _UNKNOWN)[1],
+        facts=tuple(facts),
+    )
 
 
-def _canvas(snapshot: Snapshot) -> tuple[int, int] | None:
-    if not (snapshot.base_size and snapshot.head_size):
-        return None
-    width = max(snapshot.base_size[0], snapshot.head_size[0])
-    if snapshot.measured:  # with inserted and deleted rows it is higher than either image
-        return width, snapshot.measured.diff.total_pixels // width
-    return width, max(snapshot.base_size[1], snapshot.head_size[1])
+_UNKNOWN = (
+    "the run ended with an error of its own",
+    "It was tried as often as it may be. Upload the build's manifest once more; if it fails "
+    "again, the function's log has the whole error under the execution below.",
+)
+_FAILURES = {
+    "BAD_MANIFEST": (
+        "the manifest is wrong",
+        "Correct what it names and upload the build under a new id.",
+    ),
+    "BASE_MISSING": (
+        "the base is not there",
+        "Did its job run and upload? Upload it, then write this build's manifest once more.",
+    ),
+    "IMAGE_MISSING": (
+        "an image never arrived",
+        "Upload all images first and the manifest last, then write the manifest once more.",
+    ),
+    "TIMEOUT": (
+        "the run took too long",
+        "What was compared is kept: write the manifest once more and the next run goes on there.",
+    ),
+}
 
 
-def _slices(snapshot: Snapshot, base: Picture | None, head: Picture | None) -> Iterator[Slice]:
-    """The canvas from top to bottom: head's rows, and base's where they were deleted."""
-    canvas = _canvas(snapshot)
-    bands = snapshot.measured.diff.bands if snapshot.measured else ()
-    if not (bands and canvas and base and base.size and head and head.size):
-        return
-    y = head_y = 0
-    for band in bands:
-        if band.y > y:
-            yield Slice("paired", head.url, head.size, y, head_y, band.y - y)
-            head_y += band.y - y
-        if band.kind is BandKind.INSERTED:
-            yield Slice(band.kind, head.url, head.size, band.y, head_y, band.height)
-            head_y += band.height
-        else:
-            yield Slice(band.kind, base.url, base.size, band.y, band.base_y, band.height)
-        y = band.y + band.height
-    if canvas[1] > y:
-        yield Slice("paired", head.url, head.size, y, head_y, canvas[1] - y)
-
-
-def _facts(s: Snapshot, alike: int) -> list[str]:
+def _facts(s: Snapshot, comparison: Comparison) -> list[tuple[str, str]]:
     facts = []
-    if alike:
-        facts.append(f"the same change as in {_number(alike, 'other')}")
     if s.previous_name:
-        facts.append(f"was {s.previous_name}")
-    if s.base_size and s.head_size and s.base_size != s.head_size:
-        facts.append(f"{_size(s.base_size)} → {_size(s.head_size)}")
-    elif size := s.head_size or s.base_size:
-        facts.append(_size(size))
-    if s.measured:
-        diff = s.measured.diff
-        facts.append(
-            f"{diff.changed_pixels:,} of {diff.total_pixels:,} pixels "
-            f"({percent(diff.changed_pixels, diff.total_pixels)})"
-        )
-        facts += _what_counts(diff, s.judgement)
-        if diff.changed_pixels and not diff.structural_pixels:
-            facts.append("colour only")
+        facts.append(("Was", s.previous_name))
+    if description := s.details.get("description"):
+        facts.append(("Description", str(description)))
+    if group := s.details.get("group"):
+        facts.append(("Belongs to", str(group)))
+    context = s.details.get("context")
+    if isinstance(context, Mapping):
+        facts += [(str(key), str(value)) for key, value in context.items()]
+    if s.policy and (own := own_policy(s.policy, comparison.policy)):
+        facts.append(("Own policy", own))
     return facts
 
 
-def _what_counts(diff: Diff, judgement: Judgement | None) -> Iterator[str]:
-    """Bands, regions and recolours, and which of them were taken for noise."""
-    for kind in BandKind:
-        if rows := sum(band.height for band in diff.bands if band.kind is kind):
-            yield f"{_number(rows, 'row')} {kind}"
-    if diff.regions:
-        noise = sum(mark is None for mark in judgement.marks) if judgement else 0
-        told = _number(len(diff.regions), "region")
-        yield f"{told}, {noise:,} of them like noise" if noise else told
-    if judgement and judgement.recoloured:
-        yield (
-            f"plain areas recoloured by a shade: {_number(diff.spread.recoloured, 'pixel')}, "
-            "too faint for the mask"
-        )
-
-
-def percent(part: int, whole: int) -> str:
-    """A share with two significant digits, never 0 % for something and never 100 % for less."""
-    share = 100 * part / whole
-    if share in {0.0, 100.0}:
-        return f"{share:.0f} %"
-    if share > 99:
-        return f"{min(share, 99.99):.2f} %"
-    return f"{share:.2g} %" if share >= 0.01 else "< 0.01 %"
+def _kind(counts: Counts, base: str | None) -> str:
+    if counts.total == 0:
+        return "empty"
+    if counts.errored == counts.total:
+        return "errored"
+    return "first" if base is None else "usual"
 
 
 def _headline(verdict: Verdict, counts: Counts) -> str:
@@ -288,11 +272,11 @@ def _headline(verdict: Verdict, counts: Counts) -> str:
         ]
         return "Needs review: " + ", ".join(parts)
     if counts.added == counts.total:
-        return f"Passed: a first upload of {_number(counts.total, 'snapshot')}"
-    return f"Passed: {_number(counts.total, 'snapshot')}, nothing to review"
+        return f"Passed: a first upload of {number(counts.total, 'snapshot')}"
+    return f"Passed: {number(counts.total, 'snapshot')}, nothing to review"
 
 
-def _advice(counts: Counts, base: str | None) -> str:
+def _advice(counts: Counts, base: str | None, *, local: bool) -> str:
     if counts.total == 0:
         return "Neither the base nor the head holds a screenshot. Did the screenshots get written?"
     if base is None:
@@ -301,42 +285,61 @@ def _advice(counts: Counts, base: str | None) -> str:
             "The next build that names this one as its base is compared with it."
         )
     if counts.errored == counts.total:
-        return "Not one snapshot could be compared; the reasons below tell why."
+        where = "folder" if local else "upload"
+        return (
+            "Not one snapshot could be compared; the reason stands with each. If it is the same "
+            "everywhere, look at the job that takes the screenshots and at what the "
+            f"{where} holds."
+        )
     return ""
 
 
-def _run_facts(comparison: Comparison) -> list[tuple[str, str]]:
-    policy = comparison.policy
-    return [
-        ("Baseline", f"{comparison.baseline_reason}"),
-        ("Compared", comparison.created),
-        ("Engine", " ".join(comparison.engine.values())),
-        (
-            "Policy",
-            f"structural threshold {policy.structural_threshold:g}, sensitive threshold "
-            f"{policy.sensitive_threshold:g}, anti-aliasing "
-            f"{'left out' if policy.antialiasing else 'counted'}, " + _tolerance(policy),
-        ),
-        ("Execution", comparison.execution),
+def _run_facts(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
+    facts = [
+        ("Baseline", (comparison.baseline_reason, *_passed_over(comparison.choice))),
+        ("Compared", (_moment(comparison.created),)),
+        ("Engine", (_engine(comparison.engine),)),
+        ("Policy", (policy_in_words(comparison.policy),)),
     ]
+    if comparison.cost:
+        facts.append(("Cost", tuple(_cost(comparison.cost, comparison.counts))))
+    facts.append(("Execution", (comparison.execution,)))
+    return facts
 
 
-def _tolerance(policy: Policy) -> str:
-    """What passes although it changed, in words."""
-    limits = [] if policy.strict else ["what looks like noise"]
-    if policy.max_changed_pixels:
-        limits.append(f"up to {_number(policy.max_changed_pixels, 'changed pixel')}")
-    if policy.max_changed_ratio:
-        limits.append(f"up to {policy.max_changed_ratio:.4g} of the pixels")
-    if policy.max_region_pixels is not None:
-        limits.append(f"regions of up to {_number(policy.max_region_pixels, 'pixel')}")
-    verb = "passes" if len(limits) == 1 and not policy.strict else "pass"
-    return f"{' or '.join(limits)} {verb}" if limits else "any changed pixel counts"
+def _engine(engine: Mapping[str, str]) -> str:
+    """Its name and version, and that of what we make of its answers."""
+    named = f"{engine.get('name', 'unknown')} {engine.get('version', '')}".rstrip()
+    return f"{named}, algorithm {engine['algorithm']}" if "algorithm" in engine else named
 
 
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]}×{size[1]}"
+def _moment(iso: str) -> str:
+    """A time as people write it, to the second."""
+    return f"{iso[:10]} {iso[11:19]} UTC" if iso.endswith("+00:00") else iso
 
 
-def _number(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+def _passed_over(choice: Choice | None) -> list[str]:
+    """Nearer candidates and why they could not serve."""
+    if choice is None:
+        return []
+    told = [f"{number(choice.distance, 'commit')} before head"] if choice.distance else []
+    for candidate in choice.passed_over:
+        which = candidate.build or str(candidate.commit)[:12]
+        told.append(f"passed over {which}: {candidate.why}")
+    return told
+
+
+def _cost(used: Usage, counts: Counts) -> list[str]:
+    """What was used, in the units of the bill."""
+    as_json = used.as_json()
+    services: Counter[str] = Counter()
+    for name, n in used.requests.items():
+        services[name.partition(".")[0]] += n
+    requests = ", ".join(f"{n:,} to {name}" for name, n in sorted(services.items()))
+    dollars = as_json["dollars"]
+    each = 1_000 * dollars / counts.total if counts.total else 0.0
+    return [
+        f"${dollars:.4f}" if dollars >= 0.0001 else f"${dollars:.6f}",
+        f"{as_json['gb_seconds']:,.1f} GB-seconds; requests: {requests or 'none'}",
+        f"${each:.4f} for a thousand snapshots, by {as_json['price_list']}",
+    ]

@@ -1,0 +1,1 @@
+"""How quick the report is in a browser, and how quick reg-cli's."""

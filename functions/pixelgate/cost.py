@@ -1,0 +1,65 @@
+"""What a run cost: what it used, and dollars by a price list that is stated beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# AWS list prices of us-east-1 in US dollars, without free tiers and discounts; storage and traffic
+# are not in it. Lambda on x86; DynamoDB on demand, an item of up to 1 KB.
+PRICE_LIST = "AWS list prices, us-east-1, 2025-11"
+_GB_SECOND = 0.0000166667
+_PER_REQUEST: Mapping[str, float] = {
+    "lambda.Invoke": 0.20 / 1_000_000,
+    "s3.PutObject": 0.005 / 1_000,
+    "s3.CopyObject": 0.005 / 1_000,
+    "s3.ListObjectsV2": 0.005 / 1_000,
+    "s3.GetObject": 0.0004 / 1_000,
+    "s3.HeadObject": 0.0004 / 1_000,
+    "dynamodb.PutItem": 0.625 / 1_000_000,
+    "dynamodb.UpdateItem": 0.625 / 1_000_000,
+    "dynamodb.DeleteItem": 0.625 / 1_000_000,
+    "dynamodb.TransactWriteItems": 2 * 0.625 / 1_000_000,
+    "dynamodb.GetItem": 0.125 / 1_000_000,
+    "dynamodb.Query": 0.125 / 1_000_000,
+}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What was used up to some moment.
+
+    Attributes:
+        gb_seconds: memory times duration.
+        requests: number of calls by "service.Operation", as AWS names them.
+    """
+
+    gb_seconds: float = 0.0
+    requests: Mapping[str, int] = field(default_factory=dict)
+
+    def since(self, before: Usage) -> Usage:
+        """What was used between an earlier reading and this one."""
+        requests = Counter(self.requests)
+        requests.subtract(before.requests)
+        return Usage(
+            self.gb_seconds - before.gb_seconds,
+            {name: n for name, n in sorted(requests.items()) if n > 0},
+        )
+
+    @property
+    def dollars(self) -> float:
+        """By the price list; a request that is not in it costs nothing there."""
+        return self.gb_seconds * _GB_SECOND + sum(
+            n * _PER_REQUEST.get(name, 0.0) for name, n in self.requests.items()
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """`cost` in comparison.json."""
+        return {
+            "gb_seconds": round(self.gb_seconds, 3),
+            "requests": dict(self.requests),
+            "dollars": round(self.dollars, 6),
+            "price_list": PRICE_LIST,
+        }

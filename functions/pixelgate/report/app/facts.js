@@ -1,0 +1,129 @@
+// The panel that says what is known: of the snapshot, why it counts, and of the whole run.
+
+import { el } from "./dom.js";
+import { foldedBands } from "./geometry.js";
+import { CHANGED, STATUSES, TITLES, UNCHANGED } from "./types.js";
+import { term } from "./query.js";
+import { count, number, percent, sized } from "./words.js";
+
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./types.js").Detail} Detail */
+/** @typedef {import("./types.js").Run} Run */
+
+const MOST_REGIONS = 60;
+
+/**
+ * The facts of a snapshot.
+ * @param {Entry} entry
+ * @param {Detail} detail
+ * @param {object} on
+ * @param {Run} on.run
+ * @param {import("./types.js").Region[]} on.stops
+ * @param {(number: number) => void} on.jump
+ * @param {(term: string) => void} on.search
+ * @param {number} on.alike how many others have the same change
+ */
+export function snapshotFacts(entry, detail, on) {
+  const list = el("dl", {});
+  /** @param {string} label @param {...(string|Node)} value */
+  const fact = (label, ...value) => list.append(el("div", {}, el("dt", {}, label), el("dd", {}, ...value)));
+  fact("Name", el("code", {}, entry.name));
+  if (entry.title !== entry.name) fact("Called", entry.title);
+  fact("Status", el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]));
+  if (detail.reason) fact("Reason", detail.reason);
+  if (entry.total) {
+    fact(
+      "Changed",
+      `${number(entry.changed)} of ${number(entry.total)} pixels (${percent(entry.changed, entry.total)})`,
+    );
+  }
+  if (entry.headSize || entry.baseSize) fact("Size", sizes(entry));
+  if (on.alike)
+    fact(
+      "Same change",
+      act(`in ${count(on.alike, "other")}`, () => on.search(`g:${entry.group + 1}`)),
+    );
+  if (entry.tags.length)
+    fact("Tags", ...entry.tags.map((tag) => act(tag, () => on.search(term("t", tag)), "tag")));
+  for (const [label, value] of detail.facts) fact(label, value);
+  /** @type {HTMLElement[]} */
+  const parts = [list];
+  if (detail.why.length) {
+    const title =
+      entry.status === UNCHANGED
+        ? "Why it passes"
+        : entry.status === CHANGED
+          ? "Why it counts"
+          : "What that means";
+    parts.push(section(title, el("ul", { class: "why" }, ...detail.why.map((line) => el("li", {}, line)))));
+  }
+  if (on.stops.length) parts.push(section(`Where (${number(on.stops.length)})`, places(detail, on)));
+  return parts;
+}
+
+/** @param {Entry} entry */
+function sizes({ baseSize, headSize }) {
+  const [base, head] = [sized(baseSize), sized(headSize)];
+  return base && head && base !== head ? `${base} → ${head}` : head || base;
+}
+
+/**
+ * @param {Detail} detail
+ * @param {{stops: import("./types.js").Region[], jump: (n: number) => void, run: Run}} on
+ */
+function places(detail, { stops, jump, run }) {
+  const list = el("ol", { class: "places" });
+  stops.slice(0, MOST_REGIONS).forEach((stop, n) => {
+    const what = stop.label ?? `${count(stop.pixels, "pixel")}${stop.mark ? "" : ", like noise"}`;
+    const why = stop.mark && !stop.label ? run.marks[stop.mark] : "";
+    list.append(
+      el(
+        "li",
+        {},
+        act(what, () => jump(n + 1), "place", why),
+        el("small", {}, ` ${stop.width}×${stop.height} at ${stop.x}, ${stop.y}`),
+      ),
+    );
+  });
+  const rest = stops.length - MOST_REGIONS;
+  if (rest > 0)
+    list.append(el("li", { class: "rest" }, `and ${number(rest)} more; J and K lead through all`));
+  const folded = foldedBands(detail.bands).filter((b) => b.folded).length;
+  if (folded)
+    list.append(
+      el("li", { class: "rest" }, "Single rows, as another line height leaves them, are told together."),
+    );
+  return list;
+}
+
+/**
+ * What there is to know of the run.
+ * @param {Run} run
+ */
+export function runFacts(run) {
+  return el(
+    "dl",
+    {},
+    ...run.facts.map(([label, lines]) =>
+      el("div", {}, el("dt", {}, label), el("dd", {}, ...lines.map((line) => el("p", {}, line)))),
+    ),
+  );
+}
+
+/**
+ * @param {string} title
+ * @param {Node} content
+ */
+function section(title, content) {
+  return el("section", {}, el("h3", {}, title), content);
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} does
+ * @param {string} [kind]
+ * @param {string} [title]
+ */
+function act(label, does, kind = "link", title = "") {
+  return el("button", { type: "button", class: kind, title: title || null, onclick: does }, label);
+}

@@ -1,0 +1,134 @@
+// Search, chips, sorting and folders: what the list shows, all of it as words in the search box.
+
+import { el } from "./dom.js";
+import { parse, term, toggled } from "./query.js";
+import { STATUSES, TITLES } from "./types.js";
+import { number } from "./words.js";
+
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./types.js").Sort} Sort */
+
+const MOST_TAGS = 24;
+
+export class Filters {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./state.js").Store} store
+   * @param {Entry[]} entries
+   */
+  constructor(root, store, entries) {
+    this.store = store;
+    this.box = el("input", {
+      type: "search",
+      id: "search",
+      placeholder: "Search: s:changed t:dark >1% -legacy",
+      "aria-label": "Search snapshots",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
+    this.box.addEventListener("input", () => store.set({ q: this.box.value }));
+    this.sort = el(
+      "select",
+      { "aria-label": "Sort by" },
+      ...["severity", "size", "name"].map((by) => el("option", { value: by }, `By ${by}`)),
+    );
+    this.sort.addEventListener("change", () => store.set({ sort: /** @type {Sort} */ (this.sort.value) }));
+    this.tree = el(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": "false",
+        title: "Show folders (T)",
+        onclick: () => store.set({ tree: !store.view.tree }),
+      },
+      "Folders",
+    );
+    this.found = el("span", { class: "found", role: "status" });
+    const statuses = STATUSES.map(
+      (status, n) =>
+        /** @type {const} */ ([
+          `s:${status}`,
+          TITLES[n],
+          entries.filter((e) => e.status === n).length,
+          status,
+        ]),
+    ).filter(([, , count]) => count);
+    this.chips = statuses.map(([word, label, count, status]) =>
+      chip(word, label, count, status, () => this.toggle(word)),
+    );
+    this.tags = tagsOf(entries).map(([tag, count]) =>
+      chip(term("t", tag), tag, count, "tag", () => this.toggle(term("t", tag))),
+    );
+    root.append(
+      el("div", { class: "searching" }, this.box),
+      el("div", { class: "chips", role: "group", "aria-label": "Statuses" }, ...this.chips),
+      this.tags.length
+        ? el("div", { class: "chips", role: "group", "aria-label": "Tags" }, ...this.tags)
+        : "",
+      el("div", { class: "ordering" }, this.sort, this.tree, this.found),
+    );
+    store.subscribe((_, changed) => {
+      if (changed.has("q") || changed.has("sort") || changed.has("tree")) this.update();
+    });
+    this.update();
+  }
+
+  /** @param {string} word */
+  toggle(word) {
+    this.store.set({ q: toggled(this.store.view.q, word) });
+  }
+
+  update() {
+    const { q, sort, tree } = this.store.view;
+    if (this.box.value !== q) this.box.value = q;
+    this.sort.value = sort;
+    this.tree.setAttribute("aria-pressed", String(tree));
+    const there = new Set(parse(q).map((t) => t.text.toLowerCase()));
+    for (const one of [...this.chips, ...this.tags])
+      one.setAttribute("aria-pressed", String(there.has((one.dataset.word ?? "").toLowerCase())));
+  }
+
+  /**
+   * @param {number} found
+   * @param {number} all
+   */
+  tell(found, all) {
+    this.found.textContent = found === all ? `${number(all)} in all` : `${number(found)} of ${number(all)}`;
+  }
+}
+
+/**
+ * @param {string} word
+ * @param {string} label
+ * @param {number} count
+ * @param {string} kind
+ * @param {() => void} does
+ */
+function chip(word, label, count, kind, does) {
+  return el(
+    "button",
+    {
+      type: "button",
+      class: `chip ${kind}`,
+      "aria-pressed": "false",
+      "data-word": word,
+      title: word,
+      onclick: does,
+    },
+    label,
+    " ",
+    el("b", {}, number(count)),
+  );
+}
+
+/**
+ * The tags that most snapshots have.
+ * @param {Entry[]} entries
+ * @returns {[string, number][]}
+ */
+function tagsOf(entries) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const entry of entries) for (const tag of entry.tags) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, MOST_TAGS);
+}

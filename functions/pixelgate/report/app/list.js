@@ -1,0 +1,292 @@
+// The sidebar: of any number of rows only those in sight are elements.
+
+import { attribute, el, icon } from "./dom.js";
+import { percent, number, sized } from "./words.js";
+import { STATUSES, CHANGED, ERRORED } from "./types.js";
+import { isQuiet } from "./data.js";
+
+/** @typedef {import("./rows.js").Row} Row */
+/** @typedef {import("./types.js").Entry} Entry */
+
+const AHEAD = 400; // pixels above and below that are made before they are seen
+const SAID = /** @type {Record<string, string>} */ ({
+  approve: "approved",
+  reject: "rejected",
+  mixed: "partly decided",
+});
+
+export class List {
+  /**
+   * @param {HTMLElement} root
+   * @param {object} on
+   * @param {(row: Row) => void} on.select a row with snapshots was chosen
+   * @param {(row: Row, open: boolean) => void} on.fold
+   * @param {(entries: Entry[]) => string} on.decision approve, reject, mixed or ""
+   * @param {(entry: Entry) => string} on.thumb address of a picture, or ""
+   */
+  constructor(root, on) {
+    this.root = root;
+    this.on = on;
+    /** @type {Row[]} */
+    this.rows = [];
+    /** Where each row begins, and where the last one ends. */
+    this.tops = new Float64Array(1);
+    /** @type {Map<number, HTMLElement>} */
+    this.made = new Map();
+    this.active = -1;
+    this.sizer = el("div", { class: "sizer", role: "none" });
+    root.append(this.sizer);
+    let due = false;
+    root.addEventListener(
+      "scroll",
+      () => {
+        if (!due)
+          requestAnimationFrame(() => {
+            due = false;
+            this.draw();
+          });
+        due = true;
+      },
+      { passive: true },
+    );
+    new ResizeObserver(() => this.draw()).observe(root);
+    root.addEventListener("click", (e) => this.clicked(e));
+    root.addEventListener("keydown", (e) => this.pressed(e));
+  }
+
+  /**
+   * @param {Row[]} rows
+   * @param {string} selected key of the row that is shown
+   */
+  show(rows, selected) {
+    const activeKey = this.rows[this.active]?.key;
+    this.rows = rows;
+    this.tops = new Float64Array(rows.length + 1);
+    for (let i = 0; i < rows.length; i++) this.tops[i + 1] = this.tops[i] + rows[i].height;
+    this.sizer.style.height = `${this.tops[rows.length]}px`;
+    for (const element of this.made.values()) element.remove();
+    this.made.clear();
+    this.selected = selected;
+    this.active = rows.findIndex((r) => r.key === activeKey);
+    if (this.active < 0)
+      this.active = Math.max(
+        0,
+        rows.findIndex((r) => r.key === selected),
+      );
+    this.draw();
+  }
+
+  /** @param {string} key */
+  select(key) {
+    this.selected = key;
+    const at = this.rows.findIndex((r) => r.key === key);
+    if (at >= 0) this.activate(at);
+    this.refresh();
+  }
+
+  /** Draws the rows in sight anew: something about them has changed. */
+  refresh() {
+    for (const element of this.made.values()) element.remove();
+    this.made.clear();
+    this.draw();
+  }
+
+  /** Makes the rows in sight and forgets the others. */
+  draw() {
+    const { scrollTop, clientHeight } = this.root;
+    const from = this.rowAt(scrollTop - AHEAD),
+      to = this.rowAt(scrollTop + clientHeight + AHEAD);
+    for (const [i, element] of this.made)
+      if (i < from || i > to) {
+        element.remove();
+        this.made.delete(i);
+      }
+    const fresh = document.createDocumentFragment();
+    for (let i = from; i <= to && i < this.rows.length; i++) {
+      if (this.made.has(i)) continue;
+      const element = this.make(i);
+      this.made.set(i, element);
+      fresh.append(element);
+    }
+    this.sizer.append(fresh);
+    const active = this.made.get(this.active);
+    attribute(this.root, { "aria-activedescendant": active ? active.id : null });
+  }
+
+  /** @param {number} y @returns {number} */
+  rowAt(y) {
+    let low = 0,
+      high = this.rows.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.tops[middle] <= y) low = middle;
+      else high = middle - 1;
+    }
+    return Math.max(0, low);
+  }
+
+  /** @param {number} i @returns {HTMLElement} */
+  make(i) {
+    const row = this.rows[i];
+    const made = el("div", {
+      id: `row-${i}`,
+      class: `row ${row.kind} ${STATUSES[row.status]}${isQuiet(row.entries[0]) ? " quiet" : ""}`,
+      role: "treeitem",
+      "aria-level": row.level,
+      "aria-setsize": row.siblings,
+      "aria-posinset": row.position,
+      "data-row": i,
+      "aria-expanded": row.open === null ? null : String(row.open),
+      "aria-selected": String(row.key === this.selected),
+      "data-level": Math.min(row.level, 6),
+    });
+    made.classList.toggle("active", i === this.active);
+    Object.assign(made.style, { top: `${this.tops[i]}px`, height: `${row.height}px` });
+    if (row.kind === "section" || row.kind === "folder") {
+      made.append(
+        el("span", { class: "fold" }, icon(row.open ? "fold" : "open")),
+        el("span", { class: "label" }, row.label),
+        el("span", { class: "count" }, number(row.entries.length)),
+      );
+    } else this.fill(made, row);
+    return made;
+  }
+
+  /**
+   * @param {HTMLElement} made
+   * @param {Row} row
+   */
+  fill(made, row) {
+    const [entry] = row.entries,
+      decided = this.on.decision(row.entries);
+    if (!isQuiet(entry)) made.append(this.thumbnail(entry, row));
+    const isPath = entry.title === entry.name;
+    const told = isPath ? (row.path?.length ?? 0) : 0,
+      slash = isPath ? Math.max(told, entry.name.lastIndexOf("/") + 1) : 0;
+    const folder = slash > told ? el("span", { class: "folder" }, entry.title.slice(told, slash)) : null;
+    const name = el("span", { class: "name", title: entry.name }, folder, entry.title.slice(slash));
+    const text = el("span", { class: "text" }, name);
+    if (!isQuiet(entry)) text.append(el("span", { class: "facts" }, facts(entry)));
+    made.append(text);
+    if (row.kind === "stack") {
+      made.append(
+        el(
+          "button",
+          {
+            class: "alike",
+            tabindex: "-1",
+            type: "button",
+            "aria-label": `${row.open ? "Fold" : "Open"} the ${row.entries.length} alike`,
+          },
+          `${row.entries.length} alike`,
+        ),
+      );
+    }
+    if (decided)
+      made.append(
+        el(
+          "span",
+          { class: `decided ${decided}`, role: "img", "aria-label": SAID[decided] },
+          icon(/** @type {"approve"|"reject"|"mixed"} */ (decided)),
+        ),
+      );
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {Row} row
+   */
+  thumbnail(entry, row) {
+    const frame = el("span", { class: "thumb", "aria-hidden": "true" });
+    const url = this.on.thumb(entry);
+    if (url) {
+      const image = el("img", { src: url, alt: "", decoding: "async", draggable: "false" });
+      image.addEventListener("error", () => image.replaceWith(el("span", { class: "no-thumb" }, "–")), {
+        once: true,
+      });
+      frame.append(image);
+    } else frame.append(el("span", { class: "no-thumb" }, entry.status === ERRORED ? "!" : "–"));
+    if (row.kind === "stack" && !row.open) frame.classList.add("stacked");
+    return frame;
+  }
+
+  /** @param {MouseEvent} e */
+  clicked(e) {
+    const target = /** @type {HTMLElement} */ (e.target),
+      found = target.closest("[data-row]");
+    if (!found) return;
+    const i = Number(/** @type {HTMLElement} */ (found).dataset.row),
+      row = this.rows[i];
+    this.activate(i);
+    if (row.kind === "section" || row.kind === "folder" || target.closest(".alike"))
+      this.on.fold(row, !row.open);
+    else this.on.select(row);
+  }
+
+  /** The keys of a tree, as every tree has them. @param {KeyboardEvent} e */
+  pressed(e) {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
+    const row = this.rows[this.active];
+    const page = Math.max(1, Math.floor(this.root.clientHeight / 72) - 1);
+    const moves = /** @type {Record<string, number>} */ ({
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -1e9,
+      End: 1e9,
+    });
+    if (e.key in moves) this.moveTo(this.active + moves[e.key]);
+    else if (!row) return;
+    else if (e.key === "ArrowRight" && row.open === false) this.on.fold(row, true);
+    else if (e.key === "ArrowRight" && row.open) this.moveTo(this.active + 1);
+    else if (e.key === "ArrowLeft" && row.open) this.on.fold(row, false);
+    else if (e.key === "ArrowLeft") this.moveTo(this.parent(this.active));
+    else if (e.key === "Enter" || e.key === " ") {
+      if (row.kind === "section" || row.kind === "folder") this.on.fold(row, !row.open);
+      else this.on.select(row);
+    } else return;
+    e.preventDefault();
+    e.stopPropagation();
+  }
+
+  /** @param {number} i */
+  parent(i) {
+    let at = i;
+    while (at > 0 && this.rows[at].level >= this.rows[i].level) at--;
+    return at;
+  }
+
+  /** @param {number} i */
+  moveTo(i) {
+    const at = Math.min(this.rows.length - 1, Math.max(0, i));
+    if (at < 0) return;
+    this.activate(at);
+    const row = this.rows[at];
+    if (row.kind === "stack" || row.kind === "card") this.on.select(row);
+  }
+
+  /** Makes a row the active one and brings it into sight. @param {number} i */
+  activate(i) {
+    this.made.get(this.active)?.classList.remove("active");
+    this.active = i;
+    const top = this.tops[i],
+      bottom = this.tops[i + 1],
+      { scrollTop, clientHeight } = this.root;
+    if (top < scrollTop) this.root.scrollTop = top - (this.rows[i].level > 1 ? 8 : 0);
+    else if (bottom > scrollTop + clientHeight) this.root.scrollTop = bottom - clientHeight + 8;
+    this.draw();
+    this.made.get(i)?.classList.add("active");
+  }
+}
+
+/** The second line of a row. @param {Entry} entry */
+function facts(entry) {
+  const { headSize, baseSize } = entry,
+    said = [];
+  if (entry.total && entry.status === CHANGED)
+    said.push(entry.recoloured && !entry.changed ? "recoloured" : percent(entry.changed, entry.total));
+  const resized = headSize && baseSize && (headSize[0] !== baseSize[0] || headSize[1] !== baseSize[1]);
+  said.push(resized ? `${sized(baseSize)} → ${sized(headSize)}` : sized(headSize ?? baseSize));
+  return said.filter(Boolean).join(" · ");
+}

@@ -1,0 +1,398 @@
+// Puts the page together: unpacks the data, and lets list, pictures, facts and review follow the view.
+
+import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
+import { carried, detailOf, entriesOf, isQuiet, unpack } from "./data.js";
+import { byId, el } from "./dom.js";
+import { runFacts, snapshotFacts } from "./facts.js";
+import { Filters } from "./filters.js";
+import { listen, shown } from "./keys.js";
+import { List } from "./list.js";
+import { readPrefs, writePrefs } from "./prefs.js";
+import { printed } from "./print.js";
+import { matches, parse } from "./query.js";
+import { Review } from "./review.js";
+import { openByDefault, rowsOf, sorted } from "./rows.js";
+import { keysOf } from "./shortcuts.js";
+import { Stage } from "./stage.js";
+import { Store } from "./state.js";
+import { Toolbar } from "./toolbar.js";
+import { RENAMED, STATUSES, TITLES } from "./types.js";
+import { number } from "./words.js";
+
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./types.js").Decision} Decision */
+/** @typedef {import("./rows.js").Row} Row */
+
+export class App {
+  /** @param {any} list the first block of data */
+  constructor(list) {
+    this.run = /** @type {import("./types.js").Run} */ (list.run);
+    this.entries = entriesOf(list);
+    this.byName = new Map(this.entries.map((e) => [e.name, e]));
+    /** @type {Map<number, Entry[]>} */
+    this.groups = new Map();
+    for (const e of this.entries)
+      if (e.group >= 0) this.groups.set(e.group, [...(this.groups.get(e.group) ?? []), e]);
+    /** @type {Record<string, Entry[]>} */
+    this.orders = {};
+    /** @type {any} the second block, once it is there */
+    this.details = null;
+    /** @type {Row[]} */
+    this.rows = [];
+    /** Whether the search opens what is folded by default. */
+    this.narrow = false;
+    this.files = carried();
+    this.store = new Store();
+    this.prefs = readPrefs();
+    this.review = new Review(this.run, this.entries);
+    this.stage = new Stage(byId("panes"), this.store, this.prefs, (url) => this.files[url] ?? url);
+    this.stage.names = { base: this.run.base ?? "", head: this.run.head };
+    this.toolbar = new Toolbar(byId("toolbar"), this.stage, () => this.dress());
+    this.filters = new Filters(byId("filters"), this.store, this.entries);
+    this.list = new List(byId("list"), {
+      select: (row) => {
+        this.choose(row);
+        document.body.dataset.pane = "stage";
+      },
+      fold: (row, open) => this.fold(row.key, open),
+      decision: (entries) => this.review.of(entries),
+      thumb: (entry) => this.thumb(entry),
+    });
+    this.decide = /** @type {const} */ ([
+      ["approve", "Approve", "A"],
+      ["reject", "Reject", "R"],
+      [null, "Undecided", "U"],
+    ]).map(([decision, label, key]) => {
+      const made = el(
+        "button",
+        {
+          type: "button",
+          class: `decide ${decision ?? "none"}`,
+          title: `${label} (${key})`,
+          "aria-pressed": "false",
+          onclick: () => this.decideOn(made.getAttribute("aria-pressed") === "true" ? null : decision),
+        },
+        label,
+      );
+      return { made, decision, label };
+    });
+    this.store.subscribe((_, changed) => this.follow(changed));
+    this.review.listeners.push(() => this.decided());
+    addEventListener("beforeprint", () =>
+      byId("print").replaceChildren(...printed(this.entries, this.review)),
+    );
+  }
+
+  start() {
+    // Where there is no room beside the pictures the facts lie above them: only if asked for.
+    if (innerWidth <= 1180 && !location.hash.includes("facts=")) this.store.set({ facts: false });
+    this.dress();
+    const keys = keysOf(this);
+    listen(keys, isOpen);
+    byId("help").addEventListener("click", () => showKeys(shown(keys)));
+    byId("theme").addEventListener("click", () => this.nextTheme());
+    byId("back").addEventListener("click", () => {
+      document.body.dataset.pane = "list";
+      byId("list").focus();
+    });
+    byId("info").addEventListener("click", () => this.store.set({ facts: !this.store.view.facts }));
+    byId("end").addEventListener("click", () => showEnd(this.review));
+    byId("previous").addEventListener("click", () => this.step(-1));
+    byId("next").addEventListener("click", () => this.step(1));
+    byId("verdicts").append(...this.decide.map((d) => d.made));
+    byId("run").append(runFacts(this.run));
+    document.body.dataset.pane = this.store.view.name ? "stage" : "list";
+    this.arrange();
+    this.progress();
+  }
+
+  /** @param {any} details */
+  open(details) {
+    this.details = details;
+    const first = this.rows.find((r) => r.kind === "stack" || r.kind === "card");
+    if (this.byName.has(this.store.view.name)) this.display(false);
+    else if (first) this.choose(first);
+    this.list.refresh();
+  }
+
+  /** What a change of the view asks for. @param {Set<string>} changed */
+  follow(changed) {
+    if (["q", "sort", "tree", "folds"].some((key) => changed.has(key))) this.arrange();
+    if (changed.has("name") || changed.has("whole")) this.display(changed.has("name"));
+    if (changed.has("facts")) this.dress();
+  }
+
+  /** Brings the rows of the list up to date. */
+  arrange() {
+    const { q, sort, tree, folds } = this.store.view;
+    const all = (this.orders[sort] ??= sorted(this.entries, sort));
+    const terms = parse(q);
+    const found = terms.length
+      ? all.filter((e) => matches(terms, e, this.review.decisions.get(e.name)))
+      : all;
+    // Who looks for something wants to see it, also where it is folded by default.
+    this.narrow = terms.length > 0 && (terms.some((t) => t.kind === "s" && !t.not) || found.every(isQuiet));
+    this.rows = rowsOf(found, { tree, folds: new Set(folds), all: this.narrow });
+    this.filters.tell(found.length, all.length);
+    this.list.show(this.rows, this.selectedKey());
+    byId("none").hidden = found.length > 0;
+  }
+
+  /** The row of what is shown: the snapshot's own, or its group's where that is folded. */
+  selectedKey() {
+    const entry = this.byName.get(this.store.view.name);
+    if (!entry) return "";
+    const own = `c:${entry.id}`;
+    const there = !this.store.view.whole && this.rows.some((r) => r.key === own);
+    return there ? own : (this.rows.find((r) => r.kind === "stack" && r.entries.includes(entry))?.key ?? own);
+  }
+
+  get row() {
+    const key = this.selectedKey();
+    return this.rows.find((r) => r.key === key);
+  }
+
+  /** @param {Row} row */
+  choose(row) {
+    const [entry] = row.entries;
+    this.store.set({
+      name: entry.name,
+      whole: row.kind === "stack",
+      region: entry.name === this.store.view.name ? this.store.view.region : 0,
+    });
+  }
+
+  /** @param {string} key @param {boolean} open */
+  fold(key, open) {
+    const folds = this.store.view.folds.filter((k) => k !== key);
+    if (open !== openByDefault(key, this.narrow)) folds.push(key);
+    this.store.set({ folds });
+  }
+
+  /** @param {number} direction */
+  step(direction) {
+    const key = this.selectedKey();
+    let at = this.rows.findIndex((r) => r.key === key);
+    do at += direction;
+    while (this.rows[at] && this.rows[at].kind !== "card" && this.rows[at].kind !== "stack");
+    if (this.rows[at]) this.choose(this.rows[at]);
+  }
+
+  /** Goes to the first snapshot of a status. @param {number} status */
+  toStatus(status) {
+    const key = `s:${STATUSES[status]}`,
+      section = this.rows.find((r) => r.key === key);
+    if (!section) {
+      announce(`${TITLES[status]}: none`);
+      return;
+    }
+    if (!section.open) this.fold(key, true);
+    const at = this.rows.findIndex((r) => r.key === key);
+    const first = this.rows.slice(at).find((r) => r.kind === "card" || r.kind === "stack");
+    if (first) this.choose(first);
+  }
+
+  /** Shows the chosen snapshot. @param {boolean} fresh whether it is another one than before */
+  display(fresh) {
+    const entry = this.byName.get(this.store.view.name);
+    if (!entry || !this.details) return;
+    const detail = detailOf(this.details, entry.id);
+    this.stage.show(entry, detail);
+    if (fresh) this.stage.begin();
+    this.toolbar.update();
+    const key = this.selectedKey();
+    this.list.select(key);
+    byId("name").replaceChildren(
+      el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]),
+      " ",
+      el("span", { class: "title", title: entry.name }, entry.title),
+    );
+    byId("notes").replaceChildren(...this.notes(entry, detail));
+    byId("facts").replaceChildren(
+      ...snapshotFacts(entry, detail, {
+        run: this.run,
+        stops: this.stage.stops,
+        jump: (n) => this.stage.goTo(n),
+        search: (word) => this.store.set({ q: word }),
+        alike: (this.groups.get(entry.group)?.length ?? 1) - 1,
+      }),
+    );
+    this.marks();
+    document.title = `${entry.title} – ${this.run.project}: ${this.run.head}`;
+    this.preload();
+  }
+
+  /**
+   * What has to be said above the pictures.
+   * @param {Entry} entry
+   * @param {import("./types.js").Detail} detail
+   */
+  notes(entry, detail) {
+    const said = [];
+    if (detail.reason) said.push(el("p", { class: "bad" }, detail.reason));
+    if (entry.recoloured)
+      said.push(
+        el(
+          "p",
+          {},
+          detail.why.find((line) => line.includes("recoloured")) ?? "Plain areas are recoloured by a shade.",
+          " ",
+          el(
+            "button",
+            { type: "button", class: "link", onclick: () => this.store.set({ mode: "diff" }) },
+            "Show the difference",
+          ),
+        ),
+      );
+    if (entry.status === RENAMED) said.push(el("p", {}, ...detail.why));
+    return said;
+  }
+
+  /** Lets the browser fetch what is probably looked at next. */
+  preload() {
+    const key = this.selectedKey(),
+      at = this.rows.findIndex((r) => r.key === key);
+    const next = this.rows.slice(at + 1, at + 4).find((r) => r.kind === "card" || r.kind === "stack");
+    if (!next || isQuiet(next.entries[0])) return;
+    setTimeout(() => {
+      const detail = detailOf(this.details, next.entries[0].id);
+      for (const url of [detail.base, detail.head]) if (url) new Image().src = this.files[url] ?? url;
+    }, 200);
+  }
+
+  /** @param {Entry} entry */
+  thumb(entry) {
+    let url = entry.thumb;
+    if (!url && this.details) {
+      const { head, base } = detailOf(this.details, entry.id);
+      url = head || base;
+    }
+    return this.files[url] ?? url;
+  }
+
+  /** What a decision would be about. */
+  get meant() {
+    const entry = this.byName.get(this.store.view.name),
+      row = this.row;
+    if (this.store.view.whole && row) return row.entries;
+    return entry ? [entry] : [];
+  }
+
+  /** @param {Decision|null} decision */
+  decideOn(decision) {
+    const { meant } = this,
+      row = this.row;
+    if (!meant.some((e) => this.review.wants(e))) return;
+    this.review.decide(meant, decision);
+    const { left, all } = this.review.counts();
+    const what = decision === "approve" ? "Approved" : decision === "reject" ? "Rejected" : "Undecided";
+    announce(
+      `${what}: ${meant.length === 1 ? meant[0].title : `${meant.length} alike`}. ${all - left} of ${all} decided.`,
+    );
+    if (decision && row) this.advance(row);
+  }
+
+  /** To the next one that nobody has decided, if there is one below. @param {Row} row */
+  advance(row) {
+    const at = this.rows.indexOf(row);
+    const own = new Set(row.entries);
+    const next = this.rows
+      .slice(at + 1)
+      .find(
+        (r) =>
+          (r.kind === "card" || r.kind === "stack") &&
+          !own.has(r.entries[0]) &&
+          this.review.wants(r.entries[0]) &&
+          !this.review.of(r.entries),
+      );
+    if (next) this.choose(next);
+  }
+
+  /** Brings everything up to date that shows decisions. */
+  decided() {
+    if (parse(this.store.view.q).some((t) => t.kind === "d")) this.arrange();
+    else this.list.refresh();
+    this.marks();
+    this.progress();
+  }
+
+  marks() {
+    const { meant } = this,
+      can = meant.some((e) => this.review.wants(e)),
+      now = meant.length ? this.review.of(meant) : "";
+    byId("verdicts").hidden = !can;
+    for (const { made, decision, label } of this.decide) {
+      made.setAttribute("aria-pressed", String(now === (decision ?? "")));
+      made.textContent = meant.length > 1 && decision ? `${label} ${meant.length} alike` : label;
+    }
+  }
+
+  progress() {
+    const { approved, rejected, left, all } = this.review.counts();
+    byId("review").hidden = !all;
+    byId("done").textContent = `${number(all - left)} of ${number(all)}`;
+    const bar = byId("bar");
+    bar.setAttribute("aria-valuemax", String(all));
+    bar.setAttribute("aria-valuenow", String(all - left));
+    bar.style.setProperty("--approved", `${(100 * approved) / (all || 1)}%`);
+    bar.style.setProperty("--rejected", `${(100 * rejected) / (all || 1)}%`);
+  }
+
+  /** Brings preferences onto the page. */
+  dress() {
+    const { prefs } = this,
+      root = document.documentElement;
+    root.dataset.theme = prefs.theme;
+    root.dataset.canvas = prefs.canvas;
+    root.style.setProperty("--mark", prefs.colour);
+    root.style.setProperty("--mark-opacity", String(prefs.opacity));
+    document.body.classList.toggle("no-overlay", !prefs.overlay);
+    document.body.classList.toggle("no-boxes", !prefs.boxes);
+    document.body.classList.toggle("no-facts", !this.store.view.facts);
+    byId("info").setAttribute("aria-pressed", String(this.store.view.facts));
+    byId("theme").textContent = { auto: "Auto", light: "Light", dark: "Dark" }[prefs.theme];
+  }
+
+  nextTheme() {
+    const order = /** @type {const} */ (["auto", "light", "dark"]);
+    this.prefs.theme = order[(order.indexOf(this.prefs.theme) + 1) % order.length];
+    writePrefs(this.prefs);
+    this.dress();
+  }
+
+  /** Opens or folds the group of what is shown. */
+  group() {
+    const entry = this.byName.get(this.store.view.name);
+    const stack = entry && this.rows.find((r) => r.kind === "stack" && r.entries.includes(entry));
+    if (!stack) return;
+    if (stack.open) this.store.set({ whole: true });
+    this.fold(stack.key, !stack.open);
+  }
+
+  /** @param {"base"|"head"} side */
+  look(side) {
+    if (this.stage.mode === "single") this.store.set({ side });
+    else this.store.set({ mode: "single", side });
+  }
+}
+
+async function start() {
+  const app = new App(await unpack("list"));
+  app.start();
+  performance.mark("pixelgate:listed");
+  app.open(await unpack("details"));
+  performance.mark("pixelgate:ready");
+  document.body.classList.add("ready");
+}
+
+start().catch((error) => {
+  // Nothing that happens here may leave a page that says nothing.
+  byId("notes").replaceChildren(
+    el(
+      "p",
+      { class: "bad" },
+      `The report could not be opened: ${error instanceof Error ? error.message : error}. It needs a browser of 2023 or newer.`,
+    ),
+  );
+  throw error;
+});

@@ -1,0 +1,86 @@
+// Approve, reject, undecided: what a person decided, kept by the browser for this very run.
+
+import { remember, remembered } from "./prefs.js";
+import { ERRORED, REMOVED } from "./types.js";
+import { quoted } from "./words.js";
+
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./types.js").Run} Run */
+/** @typedef {import("./types.js").Decision} Decision */
+
+export class Review {
+  /**
+   * @param {Run} run
+   * @param {Entry[]} entries
+   */
+  constructor(run, entries) {
+    this.run = run;
+    this.key = `pixelgate:decisions:${run.project}/${run.head}/${run.execution}`;
+    this.wanted = entries.filter((e) => this.wants(e));
+    const names = new Set(this.wanted.map((e) => e.name));
+    /** @type {Map<string, Decision>} */
+    this.decisions = new Map();
+    for (const [name, decision] of Object.entries(remembered(this.key) ?? {})) {
+      if (names.has(name) && (decision === "approve" || decision === "reject"))
+        this.decisions.set(name, decision);
+    }
+    /** Whether the browser keeps them when the page is closed. */
+    this.kept = true;
+    /** @type {(() => void)[]} */
+    this.listeners = [];
+  }
+
+  /**
+   * Whether a person has to decide on it. What a first upload adds differs from nothing.
+   * @param {Entry} entry
+   */
+  wants(entry) {
+    return this.run.reviewable && entry.status <= (this.run.base === null ? ERRORED : REMOVED);
+  }
+
+  /**
+   * @param {Entry[]} entries
+   * @param {Decision|null} decision null: undecided again
+   */
+  decide(entries, decision) {
+    for (const entry of entries) {
+      if (!this.wants(entry)) continue;
+      if (decision) this.decisions.set(entry.name, decision);
+      else this.decisions.delete(entry.name);
+    }
+    this.kept = remember(this.key, Object.fromEntries(this.decisions));
+    for (const listener of this.listeners) listener();
+  }
+
+  /**
+   * What was decided on all of them: approve, reject, mixed, or "" if nothing.
+   * @param {Entry[]} entries
+   */
+  of(entries) {
+    const first = this.decisions.get(entries[0].name);
+    if (entries.length === 1) return first ?? "";
+    const same = entries.every((e) => this.decisions.get(e.name) === first);
+    if (same) return first ?? "";
+    return "mixed";
+  }
+
+  /** How many of each. */
+  counts() {
+    let approved = 0;
+    for (const decision of this.decisions.values()) approved += Number(decision === "approve");
+    const rejected = this.decisions.size - approved;
+    return { approved, rejected, left: this.wanted.length - this.decisions.size, all: this.wanted.length };
+  }
+
+  /** What `pixelgate approve --from` reads. */
+  asFile() {
+    const { project, head, execution } = this.run;
+    const decisions = Object.fromEntries([...this.decisions].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return `${JSON.stringify({ schema_version: 1, project, build: head, execution, decisions }, null, 2)}\n`;
+  }
+
+  /** The command that takes the file. */
+  command() {
+    return `pixelgate approve ${quoted(this.run.head)} --project ${quoted(this.run.project)} --from decisions.json`;
+  }
+}

@@ -1,0 +1,67 @@
+"""The report in a single file that can be mailed: the pictures lie within it as data."""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+from pixelgate.comparison import Comparison, Status
+from pixelgate.report.model import Entry, Report, build_model
+from pixelgate.report.page import page
+
+_KINDS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
+_QUIET = frozenset({Status.UNCHANGED, Status.SKIPPED})
+
+
+def render_inline(
+    comparison: Comparison,
+    image_key: Callable[[str], str | None],
+    report_key: str,
+    read: Callable[[str], bytes | None],
+    *,
+    local: bool = False,
+) -> bytes:
+    """The report as one HTML file, with the images of all that changed inside.
+
+    Unchanged and skipped snapshots are listed without pictures. Some fifty changed images of a
+    few hundred kilobytes make a file that can be mailed; nothing stops larger ones.
+
+    Args:
+        comparison: what to report.
+        image_key: from an image's sha256 to where it lies; None if it cannot be shown.
+        report_key: where the report with its links would lie.
+        read: the bytes under a key; None if there are none.
+        local: whether two folders were compared.
+    """
+    report = build_model(comparison, image_key, report_key, local=local)
+    folder = posixpath.dirname(report_key)
+    carried = {}
+    for url in dict.fromkeys(_urls(report)):
+        body = read(posixpath.normpath(posixpath.join(folder, unquote(url))))
+        if body is not None:
+            carried[url] = _data_url(body)
+    return page(report, carried).encode()
+
+
+def _urls(report: Report) -> Iterator[str]:
+    for entry in report.entries:
+        if entry.status not in _QUIET:
+            yield from _of_entry(entry)
+
+
+def _of_entry(entry: Entry) -> Iterator[str]:
+    for url in (
+        entry.thumb,
+        entry.base.url if entry.base else None,
+        entry.head.url if entry.head else None,
+        entry.mask,
+    ):
+        if url:
+            yield url
+
+
+def _data_url(body: bytes) -> str:
+    kind = next((kind for begin, kind in _KINDS if body.startswith(begin)), "png")
+    return f"data:image/{kind};base64,{base64.b64encode(body).decode()}"

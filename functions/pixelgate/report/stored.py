@@ -1,0 +1,113 @@
+"""Reads comparison.json back, so that a report can be made of it anywhere and at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from pixelgate.baseline import Choice
+from pixelgate.comparison import (
+    SCHEMA_VERSION,
+    Band,
+    BandKind,
+    Comparison,
+    Diff,
+    Judgement,
+    Measured,
+    Region,
+    Snapshot,
+    Status,
+)
+from pixelgate.cost import Usage
+from pixelgate.errors import UsageError
+from pixelgate.keys import NO_BASE, ComparisonId
+from pixelgate.policy import Noise, Policy, Rectangle
+from pixelgate.verdict import Mark, Spread
+
+
+def comparison_of(stored: Mapping[str, Any]) -> Comparison:
+    """The comparison that comparison.json tells of.
+
+    Raises:
+        UsageError: it is of another schema version, or no comparison.json at all.
+    """
+    version = stored.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UsageError(
+            f"comparison.json has schema version {version!r}; this pixelgate reads {SCHEMA_VERSION}"
+        )
+    try:
+        return Comparison(
+            id=ComparisonId(stored["project"], stored["head"], stored["base"] or NO_BASE),
+            baseline_reason=stored["baseline_reason"],
+            execution=stored["execution"],
+            created=stored["created"],
+            engine=stored["engine"],
+            policy=_policy(stored["policy"]),
+            snapshots={name: _snapshot(entry) for name, entry in stored["images"].items()},
+            warnings=tuple(stored["warnings"]),
+            choice=Choice.from_json(stored["baseline"]) if stored.get("baseline") else None,
+            cost=_cost(stored.get("cost")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"this is no comparison.json of ours: {error!r}") from error
+
+
+def _policy(stored: Mapping[str, Any]) -> Policy:
+    known = {f.name for f in fields(Policy)}
+    plain = {k: v for k, v in stored.items() if k in known - {"noise", "ignore_regions"}}
+    boxes = tuple(Rectangle(**box) for box in stored.get("ignore_regions", ()))
+    return Policy(**plain, noise=Noise(**stored.get("noise", {})), ignore_regions=boxes)
+
+
+def _cost(stored: Mapping[str, Any] | None) -> Usage | None:
+    return Usage(stored["gb_seconds"], stored["requests"]) if stored else None
+
+
+def _snapshot(entry: Mapping[str, Any]) -> Snapshot:
+    measured, judgement = _measured(entry)
+    return Snapshot(
+        status=Status(entry["status"]),
+        head_sha256=entry.get("head_sha256"),
+        base_sha256=entry.get("base_sha256"),
+        head_size=_size(entry.get("head_size")),
+        base_size=_size(entry.get("base_size")),
+        measured=measured,
+        previous_name=entry.get("previous_name"),
+        reason=entry.get("reason"),
+        group=entry.get("group"),
+        judgement=judgement,
+        policy=entry.get("policy") or {},
+        details=entry.get("details") or {},
+        thumb=entry.get("thumb"),
+    )
+
+
+def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | None]:
+    if "total_pixels" not in entry:
+        return None, None
+    marks = [region["mark"] for region in entry["regions"]]
+    regions = [{k: v for k, v in region.items() if k != "mark"} for region in entry["regions"]]
+    diff = Diff(
+        changed_pixels=entry["changed_pixels"],
+        structural_pixels=entry["structural_pixels"],
+        total_pixels=entry["total_pixels"],
+        base_size=_size(entry.get("base_size")) or (0, 0),
+        head_size=_size(entry.get("head_size")) or (0, 0),
+        regions=tuple(map(Region.from_json, regions)),
+        bands=tuple(Band(**b | {"kind": BandKind(b["kind"])}) for b in entry.get("bands", ())),
+        spread=Spread(**entry["differing"]),
+    )
+    judgement = None
+    if "recoloured" in entry:
+        judgement = Judgement(
+            changed=entry["status"] == Status.CHANGED,
+            marks=tuple(Mark(mark) if mark else None for mark in marks),
+            recoloured=entry["recoloured"],
+        )
+    return Measured(diff, entry.get("mask")), judgement
+
+
+def _size(stored: list[int] | None) -> tuple[int, int] | None:
+    return (stored[0], stored[1]) if stored else None

@@ -1,0 +1,246 @@
+"""The sidebar: order, groups, folders, search, chips, address; by mouse and by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from browser.conftest import Open, Opened
+from browser.drawings import HOSTILE, UNCHANGED
+
+pytestmark = pytest.mark.browser
+
+CHANGED = [
+    "icons/clear.png",
+    HOSTILE,
+    "cart/grown.png",
+    "cart/banner.png",
+    "cart/button-desktop.png",
+]
+
+
+def sections(it: Opened) -> list[str]:
+    return [" ".join(text.split()) for text in it.rows("section")]
+
+
+def test_statuses_stand_in_the_order_of_a_review_and_unchanged_is_folded(
+    report: Path, opened: Open
+) -> None:
+    it = opened(report, viewport={"width": 1300, "height": 1600})
+    assert sections(it) == [
+        "Could not be compared 1",
+        "Changed 11",
+        "Added 1",
+        "Removed 1",
+        "Renamed 1",
+        f"Unchanged {UNCHANGED}",
+    ]
+    assert it.shown == "broken.png", "the first one is shown"
+    assert [row.split("\n")[0] for row in it.rows()][1:6] == CHANGED
+    assert it.page.locator("h1").inner_text() == (
+        "Needs review: 1 could not be compared, 11 changed, 1 added, 1 removed"
+    )
+
+
+def test_the_same_change_is_one_stack(report: Path, opened: Open) -> None:
+    it = opened(report)
+    [stack] = it.rows("stack")
+    assert stack.split("\n")[-1] == "4 alike"
+    it.page.locator("#list .stack .alike").click()
+    assert sum("step-" in row for row in it.rows()) == 4
+    it.page.locator("#list .stack .alike").click()
+    assert sum("step-" in row for row in it.rows()) == 0
+
+
+def test_g_opens_and_folds_the_stack_and_moves_into_it(report: Path, opened: Open) -> None:
+    it = opened(report, "#s=pages/step-1-mobile.png&whole=1")
+    it.press("g", "ArrowDown", "ArrowDown")
+    assert it.shown == "pages/step-2-mobile.png"
+    assert "4 alike" not in it.chosen()
+    it.press("g")
+    assert "4 alike" in it.chosen()
+    assert it.shown == "pages/step-2-mobile.png"
+
+
+def test_thumbnails_are_there_and_show_the_change(report: Path, opened: Open) -> None:
+    it = opened(report)
+    row = it.page.locator("#list .row", has_text="cart/grown.png")
+    image = row.locator(".thumb img")
+    assert str(image.get_attribute("src")).startswith("diffs/local/thumbs/")
+    assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == 154
+    assert "16 % · 640×420 → 640×500" in row.inner_text()
+
+
+def fold_by_mouse(it: Opened, label: str) -> None:
+    it.page.locator("#list .section", has_text=label).click()
+
+
+def fold_by_keys(it: Opened, label: str) -> None:
+    it.page.locator("#list").focus()
+    it.press("Home")
+    while label not in it.page.locator("#list .active").inner_text():
+        it.press("ArrowDown")
+    it.press("Enter")
+
+
+@pytest.mark.parametrize("fold", [fold_by_mouse, fold_by_keys])
+def test_sections_fold_and_open(
+    report: Path, opened: Open, fold: Callable[[Opened, str], None]
+) -> None:
+    it = opened(report)
+    fold(it, "Changed")
+    assert not [row for row in it.rows() if "cart/" in row]
+    fold(it, "Unchanged")
+    assert sum("quiet/" in row for row in it.rows()) >= 10
+    assert it.settled().count("fold=") == 2
+
+
+def test_the_tree_is_driven_like_every_tree(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.page.locator("#list").focus()
+    it.press("Home", "ArrowDown")
+    assert it.shown == "broken.png"
+    it.press("ArrowLeft", "ArrowLeft")
+    expanded = it.page.locator("#list .active").get_attribute("aria-expanded")
+    assert expanded == "false", "left folds what is above"
+    it.press("ArrowRight", "ArrowRight")
+    assert it.chosen().startswith("broken.png")
+    it.press("End")
+    assert "Unchanged" in it.page.locator("#list .active").inner_text()
+    tree = it.page.locator("#list")
+    assert it.page.locator(f"#{tree.get_attribute('aria-activedescendant')}").count() == 1
+
+
+def test_folders(report: Path, opened: Open) -> None:
+    it = opened(report, viewport={"width": 1300, "height": 1600})
+    it.press("t")
+    folders = [" ".join(row.split()) for row in it.rows("folder")]
+    assert folders[:4] == ["cart 3", "icons 1", "long 1", "pages 4"]
+    it.page.locator("#list .folder", has_text="cart").first.click()
+    assert not [row for row in it.rows() if "banner.png" in row]
+    it.page.get_by_role("button", name="Folders").click()
+    assert it.rows("folder") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("banner", ["cart/banner.png"]),
+        ("cart/ -banner", ["cart/grown.png", "cart/button-desktop.png"]),
+        ("s:added", ["new/welcome.png"]),
+        ("s:added s:removed", ["new/welcome.png", "old/goodbye.png"]),
+        (">20%", ["icons/clear.png", HOSTILE]),
+        ("is:resized <14%", ["cart/banner.png"]),
+        ("is:recoloured", ["soft/recoloured.png"]),
+        ("onerror", [HOSTILE]),
+        ("same-07", ["quiet/same-07.png"]),
+        ("nothing like it", []),
+    ],
+)
+def test_search_finds_at_once_and_opens_what_it_finds(
+    report: Path, opened: Open, query: str, found: list[str]
+) -> None:
+    it = opened(report)
+    it.press("/")
+    it.page.keyboard.type(query)
+    assert [row.split("\n")[0] for row in it.rows()] == found
+    assert it.page.locator("#none").is_visible() is (not found)
+    it.page.locator("#list").focus()
+    it.press("Escape")
+    assert len(it.rows()) > 5
+    assert it.page.locator("#search").input_value() == ""
+
+
+def test_half_typed_words_do_not_empty_the_list(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.press("/", "s", ":")
+    assert len(it.rows()) > 5
+
+
+def test_chips_of_statuses_and_tags_are_words_of_the_search(
+    of_a_bucket: Path, opened: Open
+) -> None:
+    it = opened(of_a_bucket)
+    it.page.get_by_role("button", name="Changed 11", exact=True).click()
+    it.page.get_by_role("button", name="mobile 4").click()
+    assert it.page.locator("#search").input_value() == "s:changed t:mobile"
+    assert it.page.locator(".found").inner_text() == "4 of 45"
+    assert it.page.get_by_role("button", name="mobile 4").get_attribute("aria-pressed") == "true"
+    it.page.get_by_role("button", name="mobile 4").click()
+    assert it.page.locator("#search").input_value() == "s:changed"
+
+
+@pytest.mark.parametrize(
+    ("by", "first"),
+    [("severity", "icons/clear.png"), ("size", "long/terms.png"), ("name", HOSTILE)],
+)
+def test_order(report: Path, opened: Open, by: str, first: str) -> None:
+    it = opened(report, "#q=s:changed")
+    it.page.get_by_label("Sort by").select_option(by)
+    assert it.rows()[0].split("\n")[0] == first
+
+
+def test_numbers_jump_to_a_status(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.press("4")
+    assert it.shown == "old/goodbye.png"
+    it.press("7")
+    assert it.shown == "quiet/same-00.png", "and open it where it is folded"
+    it.press("2")
+    assert it.shown == "icons/clear.png"
+    it.press("6")
+    assert it.shown == "icons/clear.png", "nothing was skipped"
+
+
+def test_up_and_down_lead_through_the_list(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.press("ArrowDown", "ArrowDown")
+    assert it.shown == HOSTILE
+    it.press("ArrowUp")
+    assert it.shown == "icons/clear.png"
+    it.page.get_by_role("button", name="Next snapshot").click()
+    it.page.get_by_role("button", name="Previous snapshot").click()
+    assert it.shown == "icons/clear.png"
+
+
+def test_a_click_shows_what_was_clicked(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.page.locator("#list .row", has_text="cart/banner.png").click()
+    assert it.shown == "cart/banner.png"
+    assert it.chosen().startswith("cart/banner.png")
+
+
+def test_a_link_shows_what_i_see(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.press("t", "/")
+    it.page.keyboard.type("s:changed cart")
+    it.page.locator("#list").focus()
+    it.press("End", "w", "z", ".", "i")
+    it.page.get_by_label("Sort by").select_option("name")
+    fragment = it.settled()
+    again = opened(report, fragment)
+    for what in (it, again):
+        assert what.shown == "cart/button-desktop.png"
+        assert what.mode == "swipe"
+        assert what.scale == "100 %"
+        assert what.page.locator("#search").input_value() == "s:changed cart"
+        assert what.page.get_by_label("Sort by").input_value() == "name"
+        assert not what.page.locator("#about").is_visible()
+    assert it.rows() == again.rows()
+    assert it.transforms() == again.transforms()
+    assert again.settled() == fragment
+
+
+def test_another_fragment_shows_another_thing(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.page.evaluate("location.hash = '#s=icons/clear.png&m=diff'")
+    it.wait_for("document.querySelector('#panes').dataset.mode === 'diff'")
+    assert it.shown == "icons/clear.png"
+
+
+def test_nonsense_in_the_address_does_no_harm(report: Path, opened: Open) -> None:
+    it = opened(report, "#s=nobody&m=%3Cscript%3E&z=-1&x=NaN&fold=%00&q=%22")
+    assert it.shown == "broken.png"
+    assert it.complaints == []

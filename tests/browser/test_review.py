@@ -1,0 +1,161 @@
+"""Approve, reject, undecided; progress; what comes out; by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from browser.conftest import Open, Opened
+
+pytestmark = pytest.mark.browser
+
+
+def progress(it: Opened) -> str:
+    return it.page.locator("#done").inner_text()
+
+
+def downloaded(page: Page) -> Any:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download decisions.json").click()
+    assert download.value.suggested_filename == "decisions.json"
+    return json.loads(Path(download.value.path()).read_text())
+
+
+def test_by_keys_one_decides_and_is_led_on(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    assert progress(it) == "0 of 14"
+    it.press("a")
+    assert it.shown == "icons/clear.png"
+    it.press("r")
+    assert progress(it) == "2 of 14"
+    row = it.page.locator("#list .row", has_text="icons/clear.png")
+    assert row.get_by_role("img", name="rejected").is_visible()
+    it.press("ArrowUp", "u")
+    assert progress(it) == "1 of 14"
+    assert it.shown == "icons/clear.png", "who takes back stays"
+    assert it.page.get_by_role("progressbar").get_attribute("aria-valuenow") == "1"
+
+
+def test_by_mouse(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.page.get_by_role("button", name="Approve").click()
+    assert progress(it) == "1 of 14"
+    it.page.get_by_role("button", name="Previous snapshot").click()
+    approve = it.page.get_by_role("button", name="Approve")
+    assert approve.get_attribute("aria-pressed") == "true"
+    approve.click()
+    assert progress(it) == "0 of 14", "a second click takes it back"
+    it.page.get_by_role("button", name="Reject").click()
+    it.page.get_by_role("button", name="Previous snapshot").click()
+    it.page.get_by_role("button", name="Undecided").click()
+    assert progress(it) == "0 of 14"
+
+
+def test_a_folded_group_is_decided_as_one(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.page.locator("#list .stack .name").click()
+    assert it.page.get_by_role("button", name="Approve 4 alike").is_visible()
+    it.press("a")
+    assert progress(it) == "4 of 14"
+    assert it.page.locator("#said").inner_text() == "Approved: 4 alike. 4 of 14 decided."
+    it.page.locator("#list .stack .alike").click()
+    it.page.locator("#list .card", has_text="step-2").click()
+    assert it.page.get_by_role("button", name="Approve", exact=True).is_visible()
+    it.press("r")
+    assert progress(it) == "4 of 14"
+    stack = it.page.locator("#list .stack")
+    assert stack.get_by_role("img", name="partly decided").is_visible()
+
+
+def test_search_by_decision(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.press("a", "r", "/")
+    it.page.keyboard.type("d:rejected")
+    assert [row.split("\n")[0] for row in it.rows()] == ["icons/clear.png"]
+
+
+def test_what_needs_no_decision_offers_none(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket, "#s=moved/is.png")
+    assert not it.page.get_by_role("button", name="Approve").is_visible()
+    it.press("a")
+    assert progress(it) == "0 of 14"
+
+
+def test_decisions_are_there_again_for_this_run_only(
+    of_a_bucket: Path, report: Path, opened: Open
+) -> None:
+    it = opened(of_a_bucket)
+    it.press("a", "a", "r")
+    it.page.reload()
+    it.page.wait_for_selector("body.ready")
+    assert progress(it) == "3 of 14"
+    it.page.goto(report.as_uri())
+    it.page.wait_for_selector("body.ready")
+    assert progress(it) == "0 of 14", "another run of the same snapshots"
+
+
+def test_what_is_remembered_wrongly_does_no_harm(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    key = "pixelgate:decisions:shop/1234-1/e1"
+    for stored in ('{"broken.png":"approve","x":"approve","icons/clear.png":"<b>"}', "[", "7"):
+        it.page.evaluate("([key, value]) => localStorage.setItem(key, value)", [key, stored])
+        it.page.reload()
+        it.page.wait_for_selector("body.ready")
+        assert progress(it) == ("1 of 14" if "approve" in stored else "0 of 14")
+    assert it.complaints == []
+
+
+def test_the_file_says_what_the_command_reads(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.press("a", "r", "e")
+    dialog = it.page.get_by_role("dialog", name="Hand in the review")
+    assert "1 approval, 1 rejection, 12 of 14 undecided." in dialog.inner_text()
+    assert dialog.get_by_label("Command").input_value() == (
+        "pixelgate approve 1234-1 --project shop --from decisions.json"
+    )
+    assert downloaded(it.page) == {
+        "schema_version": 1,
+        "project": "shop",
+        "build": "1234-1",
+        "execution": "e1",
+        "decisions": {"broken.png": "approve", "icons/clear.png": "reject"},
+    }
+
+
+def test_the_command_is_copied_or_marked(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.page.get_by_role("button", name="Hand in…").click()
+    it.page.get_by_role("button", name="Copy").click()
+    said = it.page.locator("dialog .said")
+    it.wait_for("document.querySelector('dialog .said').textContent !== ''")
+    assert said.inner_text() in {"Copied.", "Press Ctrl+C to copy."}
+
+
+def test_two_folders_have_no_command(report: Path, opened: Open) -> None:
+    it = opened(report)
+    it.press("e")
+    dialog = it.page.get_by_role("dialog")
+    assert dialog.get_by_label("Command").count() == 0
+    assert "Two folders on one machine" in dialog.inner_text()
+
+
+def test_all_can_be_forgotten(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.press("a", "a", "e")
+    it.page.get_by_role("button", name="Forget all decisions").click()
+    assert progress(it) == "0 of 14"
+    assert it.page.get_by_role("dialog").count() == 0
+
+
+def test_where_nothing_can_be_remembered_the_page_says_so(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.page.evaluate(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked') } })"
+    )
+    it.press("a", "e")
+    assert progress(it) == "1 of 14"
+    assert "This browser keeps nothing" in it.page.get_by_role("dialog").inner_text()

@@ -1,0 +1,187 @@
+"""Why a snapshot counts or passes, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pixelgate.comparison import (
+    Band,
+    BandKind,
+    Diff,
+    Judgement,
+    Measured,
+    Region,
+    Snapshot,
+    Status,
+)
+from pixelgate.policy import Noise, Policy, Rectangle
+from pixelgate.report.words import MARKS, number, own_policy, policy_in_words, tolerance, why
+from pixelgate.verdict import Mark, Spread
+
+INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED
+
+
+def changed(
+    *pixels: int,
+    marks: tuple[Mark | None, ...] = (),
+    structural: int = 1,
+    status: Status = Status.CHANGED,
+    spread: Spread = Spread(),  # noqa: B008 - a frozen value
+    bands: tuple[Band, ...] = (),
+    recoloured: bool = False,
+) -> Snapshot:
+    regions = tuple(Region(0, 10 * n, 5, 5, p) for n, p in enumerate(pixels))
+    diff = Diff(
+        sum(pixels),
+        structural if pixels else 0,
+        10_000,
+        (100, 100),
+        (100, 100),
+        regions,
+        bands=bands,
+        spread=spread,
+    )
+    judgement = Judgement(
+        status is Status.CHANGED, marks or (Mark.SOLID,) * len(pixels), recoloured
+    )
+    return Snapshot(status, measured=Measured(diff, "m.png"), judgement=judgement)
+
+
+def told(snapshot: Snapshot, policy: Policy = Policy()) -> list[str]:  # noqa: B008 - likewise
+    return list(why(snapshot, policy))
+
+
+def test_every_mark_has_words() -> None:
+    assert set(MARKS) == set(Mark)
+
+
+@pytest.mark.parametrize("mark", Mark)
+def test_a_region_that_counts_says_under_which_rule(mark: Mark) -> None:
+    spoken = mark.replace("_", "-")
+    assert told(changed(1_234, marks=(mark,))) == [
+        f"1 region counts as {spoken} (1,234 pixels): {MARKS[mark]}."
+    ]
+
+
+def test_regions_of_a_kind_are_told_together_and_noise_is_told_too() -> None:
+    marks = (Mark.BOLD, None, Mark.BOLD, Mark.LINE, None)
+    assert told(changed(100, 2, 50, 40, 1, marks=marks)) == [
+        f"2 regions count as bold (150 pixels): {MARKS[Mark.BOLD]}.",
+        f"1 region counts as line (40 pixels): {MARKS[Mark.LINE]}.",
+        "2 regions look like noise.",
+    ]
+
+
+def test_noise_that_passes_is_told() -> None:
+    shown = changed(3, marks=(None,), status=Status.UNCHANGED)
+    assert told(shown) == ["1 region looks like noise."]
+
+
+def test_a_recolour_without_a_mask_is_told_with_numbers() -> None:
+    shown = changed(spread=Spread(recoloured=4_321), recoloured=True)
+    assert told(shown) == [
+        "Plain areas are recoloured by a shade: 4,321 pixels of 10,000, too faint for the mask."
+    ]
+
+
+def test_a_change_of_colour_alone_is_told() -> None:
+    assert told(changed(90, structural=0))[-1] == (
+        "Colour only: the pass that sees shapes sees nothing."
+    )
+
+
+def test_files_that_differ_in_no_pixel_are_told() -> None:
+    assert told(changed(status=Status.UNCHANGED)) == [
+        "The files differ; no pixel does by more than the thresholds."
+    ]
+
+
+def test_strict_is_told() -> None:
+    shown = changed(1, marks=(None,))
+    assert told(shown, Policy(strict=True))[-1] == "The policy is strict: any changed pixel counts."
+    own = replace(shown, policy={"strict": True})
+    assert told(own)[-1] == "The policy is strict: any changed pixel counts."
+
+
+def test_what_a_limit_lets_pass_is_told() -> None:
+    shown = changed(40, status=Status.UNCHANGED)
+    assert told(shown, Policy(max_changed_pixels=50))[-1] == (
+        "It passes because what looks like noise or up to 50 changed pixels pass."
+    )
+
+
+def test_bands_are_told_with_the_rows_of_their_image() -> None:
+    bands = (Band(INSERTED, 10, 39, 10, 10), Band(DELETED, 80, 1, 41, 80))
+    assert told(changed(9, bands=bands))[:2] == [
+        "39 rows inserted at row 10 of head.",
+        "1 row deleted at row 41 of base.",
+    ]
+
+
+def test_single_rows_of_another_line_height_are_told_together() -> None:
+    single = tuple(Band(INSERTED, y, 1, y, y) for y in range(20, 60, 10))
+    bands = (Band(INSERTED, 3, 9, 3, 3), *single, Band(DELETED, 90, 2, 70, 90))
+    assert told(changed(9, bands=bands))[:3] == [
+        "9 rows inserted at row 3 of head.",
+        "4 rows inserted one by one between rows 20 and 51, as another line height does it.",
+        "2 rows deleted at row 70 of base.",
+    ]
+
+
+def test_many_bands_are_counted() -> None:
+    bands = tuple(Band(INSERTED, y, 9, y, y) for y in range(0, 140, 20))
+    assert told(changed(9, bands=bands))[4] == "3 more of such bands."
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "words"),
+    [
+        (Snapshot(Status.ADDED), "The base has no snapshot of that name."),
+        (Snapshot(Status.REMOVED), "The head has no snapshot of that name."),
+        (
+            Snapshot(Status.RENAMED, previous_name="old.png"),
+            "The same image was called old.png in the base.",
+        ),
+        (Snapshot(Status.SKIPPED), "The upload is selective and left it out; that is no removal."),
+        (Snapshot(Status.ERRORED), "What cannot be compared never passes."),
+        (Snapshot(Status.UNCHANGED), "Base and head are the same file."),
+    ],
+)
+def test_other_statuses(snapshot: Snapshot, words: str) -> None:
+    assert told(snapshot) == [words]
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (Policy(), "what looks like noise passes"),
+        (Policy(strict=True), "any changed pixel counts"),
+        (Policy(max_changed_pixels=1), "what looks like noise or up to 1 changed pixel pass"),
+        (
+            Policy(strict=True, max_changed_ratio=0.01, max_region_pixels=7),
+            "up to 0.01 of the pixels or regions of up to 7 pixels pass",
+        ),
+    ],
+)
+def test_tolerance(policy: Policy, words: str) -> None:
+    assert tolerance(policy) == words
+    assert policy_in_words(policy).endswith(f"anti-aliasing left out, {words}")
+
+
+def test_a_policy_that_counts_smoothed_edges() -> None:
+    assert "anti-aliasing counted" in policy_in_words(Policy(antialiasing=False))
+
+
+def test_fields_of_its_own() -> None:
+    noise = vars(Noise(min_solid_pixels=20))
+    boxes = [vars(Rectangle(0, 0, 5, 5))] * 2
+    own = {"antialiasing": False, "noise": noise, "ignore_regions": boxes}
+    assert own_policy(own, Policy()) == (
+        "antialiasing false, noise.min_solid_pixels 20, 2 ignored regions"
+    )
+
+
+def test_numbers() -> None:
+    assert [number(n, "row") for n in (0, 1, 1_234)] == ["0 rows", "1 row", "1,234 rows"]

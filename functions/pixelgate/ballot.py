@@ -9,7 +9,7 @@ from typing import Any
 
 from pixelgate.comparison import Verdict
 from pixelgate.record import Review
-from pixelgate.review import Action, Subject
+from pixelgate.review import Action, Granted, Subject
 
 NAMES_SHOWN = 100
 # Of a result on which nobody has said anything yet.
@@ -69,6 +69,7 @@ class Ballot:
         reviews: the reviews that count, by id.
         decisions: name of a snapshot to the id of its latest review by name.
         refused: the latest reviews that do not count.
+        granted: an approval that was carried over after the result was published.
     """
 
     execution: str = ""
@@ -76,6 +77,7 @@ class Ballot:
     reviews: Mapping[str, Applied] = field(default_factory=dict)
     decisions: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
+    granted: Granted | None = None
 
     def of_execution(self, execution: str) -> Ballot:
         """The ballot of that result: decisions on another one do not count for it."""
@@ -94,6 +96,12 @@ class Ballot:
             if present is None or reviews[present].stamp < review.stamp:
                 decisions[name] = review.id
         return replace(self, revision=self.revision + 1, reviews=reviews, decisions=decisions)
+
+    def with_grant(self, granted: Granted) -> Ballot:
+        """Adds an approval that was carried over; the first one stays."""
+        if self.granted:
+            return self
+        return replace(self, revision=self.revision + 1, granted=granted)
 
     def with_refusal(self, refusal: Refusal) -> Ballot:
         """Adds a refusal, and forgets the oldest of many."""
@@ -125,6 +133,7 @@ class Ballot:
             "reviews": {key: vars(review) for key, review in self.reviews.items()},
             "decisions": dict(self.decisions),
             "refused": [vars(refusal) for refusal in self.refused],
+            "granted": self.granted.as_json() if self.granted else None,
         }
 
     @classmethod
@@ -139,6 +148,7 @@ class Ballot:
             },
             stored["decisions"],
             tuple(Refusal(**refusal) for refusal in stored["refused"]),
+            Granted.from_json(stored.get("granted")),
         )
 
 
@@ -176,7 +186,7 @@ def tally(subject: Subject, ballot: Ballot) -> Tallied:
     """Counts: one rejection rejects the build, and it is approved when nothing is left."""
     decided = {name: ballot.decision(name) for name in {*subject.changes, *ballot.decisions}}
     rejected = sum(1 for d in decided.values() if d and d.action is Action.REJECT)
-    granted = subject.granted
+    granted = subject.granted or ballot.granted
     left = () if granted else tuple(sorted(n for n in subject.changes if not decided[n]))
     approved = sum(
         1
@@ -221,6 +231,7 @@ def _once(words: Iterable[str]) -> tuple[str, ...]:
 def block(subject: Subject, ballot: Ballot) -> dict[str, Any]:
     """`review` of status.json."""
     counted = tally(subject, ballot)
+    granted = subject.granted or ballot.granted
     return {
         "state": counted.state,
         "left": len(counted.left),
@@ -229,7 +240,7 @@ def block(subject: Subject, ballot: Ballot) -> dict[str, Any]:
         "rejected": counted.rejected,
         "by": list(counted.by),
         "reasons": list(counted.reasons),
-        "carried_from": subject.granted.build if subject.granted else None,
+        "carried_from": granted.build if granted else None,
         **_tail(ballot),
     }
 

@@ -183,3 +183,10 @@ class BucketError(PixelgateError):
 
 class Refused(BucketError):
     """These credentials may not do that."""
+
+
+def why_unread(error: OSError | UnicodeError) -> str:
+    """Why a text file cannot be read, without the file, which whoever tells of it names."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"it is no UTF-8: {error}"

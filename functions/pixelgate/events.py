@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pixelgate.record import BuildRecord
-
 SOURCE = "pixelgate"
 COMPARISON = "Comparison State Change"
 REVIEW = "Review State Change"
@@ -14,6 +12,9 @@ REVIEW = "Review State Change"
 _FROM_STATUS = (
     "project",
     "build",
+    "commit",
+    "branch",
+    "pull_request",
     "base",
     "state",
     "verdict",
@@ -29,13 +30,8 @@ _NAMES_TOLD = 20
 _LETTERS_TOLD = 1_000
 
 
-def detail(status: Mapping[str, Any], build: BuildRecord | None) -> dict[str, Any]:
-    """The detail of an event, from what status.json says.
-
-    Args:
-        status: of the build.
-        build: its record; None if its manifest was refused.
-    """
+def detail(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The detail of an event, from what status.json says."""
     said = {name: status[name] for name in _FROM_STATUS}
     review = _short(status["review"])
     revision = review["revision"] if review else 0
@@ -46,9 +42,6 @@ def detail(status: Mapping[str, Any], build: BuildRecord | None) -> dict[str, An
         **said,
         "error": error and {**error, "message": _cut(error["message"])},
         "review": review,
-        "commit": build.commit if build else None,
-        "branch": build.branch if build else None,
-        "pull_request": build.pull_request if build else None,
     }
 
 

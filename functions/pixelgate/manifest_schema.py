@@ -262,6 +262,8 @@ def _place(problem: ErrorDetails) -> str:
 def _rule(problem: ErrorDetails) -> str:
     rule = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
+    if problem["type"] == "extra_forbidden":
+        return "there is no such field"
     if problem["type"] == "missing" or isinstance(given, dict | list) or given is None:
         return rule
     return f"{rule} (got {ascii(given)[:80]})"

@@ -154,6 +154,15 @@ class Granted:
     by: tuple[str, ...] = ()
     build: str | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept beside a result or among its reviews."""
+        return {"why": self.why, "by": list(self.by), "build": self.build}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any] | None) -> Granted | None:
+        """The inverse of `as_json`; None for none."""
+        return cls(stored["why"], tuple(stored["by"]), stored["build"]) if stored else None
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -194,18 +203,17 @@ class Subject:
             "execution": self.execution,
             "changes": {name: c.as_json() for name, c in self.changes.items()},
             "others": sorted(self.others),
-            "granted": vars(self.granted) if self.granted else None,
+            "granted": self.granted.as_json() if self.granted else None,
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Subject:
         """The inverse of `as_json`."""
-        granted = stored["granted"]
         return cls(
             stored["execution"],
             {name: Change.from_json(row) for name, row in stored["changes"].items()},
             frozenset(stored["others"]),
-            Granted(granted["why"], tuple(granted["by"]), granted["build"]) if granted else None,
+            Granted.from_json(stored["granted"]),
         )
 
 

@@ -462,4 +462,4 @@ def test_the_nearest_pixelgate_toml_says_what_counts(
     config.write_text("[policy]\nmax_changed_pixel = 25\n")
     done = pixelgate("compare", base, head)
     assert done.returncode == 2
-    assert "pixelgate.toml: policy.max_changed_pixel: Extra inputs" in done.stderr
+    assert "pixelgate.toml: policy.max_changed_pixel: there is no such" in done.stderr

@@ -207,3 +207,14 @@ def test_doctor_says_what_is_wrong(run: Cli, bucket: MemoryStore) -> None:
     assert (health["bucket"], health["odiff"], health["project"]) == ("wrong", "note", "good")
     words = {check["what"]: check["words"] for check in json.loads(done.out)["checks"]}
     assert words["bucket"].startswith("no bucket is named: pass --bucket, set PIXELGATE_BUCKET")
+
+
+def test_doctor_says_once_what_is_wrong_with_the_file(run: Cli, repository: Repository) -> None:
+    (repository.folder / "pixelgate.toml").write_text('projet = "shop"')
+    done = run("doctor")
+    assert done.code == 2
+    lines = [line for line in done.err.splitlines() if line.startswith("wrong")]
+    assert len(lines) == 1
+    assert lines[0].endswith(
+        "pixelgate.toml: projet: there is no such field. The rest depends on it"
+    )

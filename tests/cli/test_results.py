@@ -69,7 +69,9 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
         bucket, "7", **NEEDS_REVIEW, baseline_reason="nearest ancestor with a build",
         baseline={"kind": "ancestor", "distance": 2,
                   "passed_over": [{"build": "b1", "why": "was rejected"}]},
-        review={"state": "needed", "left": 2, "reasons": ["the logo moved"]},
+        review={"state": "needed", "left": 2, "reasons": ["the logo moved"],
+                "by": ["AWS:AROAEXAMPLE01:ada@example.com", "AWS:AIDAEXAMPLE02"],
+                "refused": [{"id": "r1", "by": "AWS:AROAEXAMPLE1:bob", "at": "", "why": "late"}]},
     )  # fmt: skip
     done = run("status", "7")
     assert (done.code, done.out) == (0, "")
@@ -89,7 +91,9 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
         "total 2",
         "needs review",
         "left to review: 2",
+        "reviewed by ada@example.com, AWS:AIDAEXAMPLE02",
         "reason: the logo moved",
+        "note: a review by bob does not count: late",
         "look: pixelgate report 7 then: pixelgate approve 7",
     ]
 
@@ -100,6 +104,8 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
         ({"state": "PROCESSING"}, "comparing"),
         ({"state": "WAITING_FOR_BASE", "baseline_reason": "c0 is not there yet"},
          "waiting for the baseline: c0 is not there yet"),
+        ({"state": "WAITING_FOR_BASE", "baseline_reason": "waiting for a build of c0; if none …"},
+         "waiting for a build of c0; if none …"),
         ({"state": "FAILED", "error": {"code": "TIMEOUT", "message": "too slow"}},
          "error: TIMEOUT: too slow"),
     ],
@@ -210,7 +216,10 @@ def test_the_decisions_of_a_report(run: Cli, bucket: MemoryStore, tmp_path: Path
         ((), "which build? `pixelgate approve BUILD`; `pixelgate history` lists them"),
         (("7", "b.png"), "the build has no snapshot 'b.png'; is 'sub/b.png' meant?"),
         (("7", "--glob", "x*"), "--glob 'x*' matches no snapshot of the build"),
-        (("8",), "shop/8 has no result to approve (has no status); `pixelgate wait` waits for it"),
+        (
+            ("8",),
+            "shop/8 has no result to approve: there is no such build, or nobody has looked at",
+        ),
         (("7", "a.png", "--from", "x.json"), "--from names its snapshots itself; leave out names"),
     ],
 )
@@ -221,6 +230,38 @@ def test_a_review_of_nothing(
     done = run("approve", *arguments)
     assert (done.code, words in done.err) == (2, True), done.err
     assert reviews(bucket) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ({"state": "PROCESSING"}, "it is PROCESSING; `pixelgate wait` waits for it"),
+        ({"state": "FAILED", "error": {"code": "TIMEOUT", "message": "too slow"}},
+         "it FAILED (TIMEOUT: too slow); upload it once more"),
+    ],
+)  # fmt: skip
+def test_a_review_of_what_has_no_result(
+    run: Cli, bucket: MemoryStore, status: dict[str, Any], words: str
+) -> None:
+    tell(bucket, "7", **status)
+    done = run("reject", "7")
+    assert (done.code, reviews(bucket)) == (2, [])
+    assert done.err.strip() == f"error: shop/7 has no result to reject: {words}"
+
+
+def test_a_review_says_what_it_waits_for(run: Cli, bucket: MemoryStore) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    done = run("approve", "7", "a.png", "--wait", "--timeout", "0.01")
+    assert done.err.splitlines()[:2] == [
+        "approve shop/7: 1 snapshot",
+        "waiting until it is carried out",
+    ]
+
+
+def test_a_table_in_a_log_is_not_folded(run: Cli, bucket: MemoryStore) -> None:
+    long = "renovate/a-branch-with-a-name-that-bots-give-to-all-their-branches-and-more"
+    tell(bucket, "7", **NEEDS_REVIEW, branch=long, updated="2026-01-02T10:00:00.000+00:00")
+    assert len(run("history").err.splitlines()) == 2
 
 
 def test_a_review_may_be_waited_for(
@@ -260,14 +301,11 @@ def test_a_review_that_does_not_count_says_why(
 
 
 def test_history_lists_builds(run: Cli, bucket: MemoryStore) -> None:
-    tell(bucket, "1", updated="2026-01-01T10:00:00.000+00:00")
-    tell(bucket, "2", **NEEDS_REVIEW, updated="2026-01-02T10:00:00.000+00:00")
+    one = {"commit": "c1", "branch": "main", "updated": "2026-01-01T10:00:00.000+00:00"}
+    two = {"commit": "c2", "branch": "main", "updated": "2026-01-02T10:00:00.000+00:00"}
+    tell(bucket, "1", **one)
+    tell(bucket, "2", **NEEDS_REVIEW, **two)
     bucket.written[keys.status(BuildId("shop", "2"))] += 100
-    for name in ("1", "2"):
-        fields = {"commit": f"c{name}", "branch": "main"}
-        bucket.write(
-            keys.accepted_manifest(BuildId("shop", name)), json.dumps(fields).encode(), "x"
-        )
     done = run("history")
     assert [" ".join(line.split()) for line in done.err.splitlines()] == [
         "when build commit branch result counts",

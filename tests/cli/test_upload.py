@@ -75,8 +75,25 @@ def test_another_build_may_not_take_its_id(
     (repository.folder / "shots" / "c.png").write_bytes(images.png())
     done = run("upload", "shots", "--build", "7")
     assert done.code == 2
+    assert "error: nothing was uploaded: uploads/shop/7/manifest.json was written" in done.err
     assert "a build is written once. Give this one another --build; jobs that each" in done.err
     assert list(manifest(bucket, KEY)["images"]) == ["a.png", "sub/b.png"]
+    assert sum(key.startswith("images/") for key in bucket.objects) == 2  # c.png was not sent
+
+
+def test_an_id_that_is_taken_meanwhile_is_noticed_too(
+    run: Cli, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = bucket.put_new
+
+    def put(key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+        bucket.write(KEY, b"{}", "application/json")
+        return whole(key, body, content_type, sha256)
+
+    monkeypatch.setattr(bucket, "put_new", put)
+    done = run("upload", "shots", "--build", "7")
+    assert (done.code, bucket.objects[KEY]) == (2, b"{}")
+    assert "error: uploads/shop/7/manifest.json was written before" in done.err
 
 
 def test_without_an_id_every_upload_is_a_build_of_its_own(

@@ -11,12 +11,13 @@ from pixelgate.client.history import history, newest, of_snapshot
 from pixelgate.keys import BuildId
 
 
-def build(store: MemoryStore, name: str, moment: float, branch: str, **status: Any) -> BuildId:
+def build(
+    store: MemoryStore, name: str, moment: float, branch: str | None, **status: Any
+) -> BuildId:
     made = BuildId("shop", name)
-    said = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "updated": f"2026-{name}"}
+    said = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "updated": f"2026-{name}",
+            "commit": f"c{name}", "branch": branch, "pull_request": "5"}  # fmt: skip
     store.write(keys.status(made), json.dumps({**said, **status}).encode(), "x")
-    fields = {"commit": f"c{name}", "branch": branch, "pull_request": 5}
-    store.write(keys.accepted_manifest(made), json.dumps(fields).encode(), "x")
     store.written[keys.status(made)] = moment
     return made
 
@@ -57,20 +58,24 @@ def test_a_build_as_json(store: MemoryStore) -> None:
     ]
 
 
-def test_a_refused_build_has_no_manifest(store: MemoryStore) -> None:
-    made = build(store, "1", 100, "main", state="FAILED")
-    del store.objects[keys.accepted_manifest(made)]
+def test_of_a_refused_build_no_commit_is_known(store: MemoryStore) -> None:
+    build(store, "1", 100, None, state="FAILED", commit=None, pull_request=None)
     (past,) = history(store, "shop")
     assert (past.commit, past.branch, past.as_json()["result"]) == (None, None, "failed")
 
 
-def test_a_status_that_knows_its_branch_is_enough(store: MemoryStore) -> None:
-    made = build(store, "1", 100, "main")
-    status = {"state": "SUCCEEDED", "branch": "feature", "commit": "c9"}
-    store.write(keys.status(made), json.dumps(status).encode(), "x")
-    del store.objects[keys.accepted_manifest(made)]
-    (past,) = history(store, "shop")
-    assert (past.commit, past.branch) == ("c9", "feature")
+def test_no_manifest_is_read(store: MemoryStore) -> None:
+    """One may have 256 MiB."""
+    build(store, "1", 100, "main")
+    read, asked = store.read, []
+
+    def note(key: str, limit: int | None = None) -> bytes:
+        asked.append(key)
+        return read(key, limit)
+
+    store.read = note  # type: ignore[method-assign]
+    history(store, "shop")
+    assert asked == ["builds/shop/1/status.json"]
 
 
 def test_a_snapshot_through_the_builds(store: MemoryStore) -> None:

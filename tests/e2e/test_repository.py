@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.e2e
 
 PROGRAM = str(Path(sys.executable).parent / "pixelgate")
 CI_VARIABLES = re.compile(r"^(CI|GITHUB_|GITLAB_|CIRCLE|BUILDKITE|JENKINS|TF_BUILD|PIXELGATE_)")
-Upload = Callable[..., dict[str, Any]]
+Run = Callable[..., dict[str, Any]]
+Upload = Run
 
 
 def shots(folder: Path, levels: tuple[int, ...], first: int) -> Path:
@@ -42,28 +44,43 @@ def repository(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-def upload(
-    cloud: EmbeddedCloud, repository: Repository, request: pytest.FixtureRequest, tmp_path: Path
-) -> Upload:
-    """Uploads pictures of these levels from the checkout as it is, and waits."""
+def environ(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a job sees: no CI system, the cloud, a project of the test's own."""
     plain = {name: value for name, value in os.environ.items() if not CI_VARIABLES.match(name)}
     pixelgate = {"PIXELGATE_BUCKET": cloud.bucket, "PIXELGATE_PROJECT": request.node.name}
+    return {**plain, **SETTINGS, **cloud.variables(), **pixelgate}
 
-    def upload(
-        *levels: int, options: tuple[str, ...] = (), first: int = 0, **environ: str
-    ) -> dict[str, Any]:
-        folder = shots(tmp_path / f"shots-{first}", levels, first)
+
+@pytest.fixture
+def run(environ: dict[str, str], repository: Repository) -> Run:
+    """Runs a command in the checkout as it is; what it prints on stdout is JSON, or nothing."""
+
+    def run(*arguments: str, **more: str) -> dict[str, Any]:
         done = subprocess.run(
-            [PROGRAM, "upload", str(folder), "--wait", "--json", *options],
+            [PROGRAM, *arguments, "--json"],
             cwd=repository.folder,
-            env={**plain, **SETTINGS, **cloud.variables(), **pixelgate, **environ},
+            env={**environ, **more},
             capture_output=True,
             text=True,
             timeout=180,
         )
         assert done.stdout, done.stderr
         said: dict[str, Any] = json.loads(done.stdout)
-        assert said["exit_code"] == done.returncode
+        return {**said, "code": done.returncode}
+
+    return run
+
+
+@pytest.fixture
+def upload(run: Run, tmp_path: Path) -> Upload:
+    """Uploads pictures of these levels from the checkout as it is, and waits."""
+
+    def upload(
+        *levels: int, options: tuple[str, ...] = (), first: int = 0, **environ: str
+    ) -> dict[str, Any]:
+        folder = shots(tmp_path / f"shots-{first}", levels, first)
+        said = run("upload", str(folder), "--wait", *options, **environ)
+        assert said["exit_code"] == said["code"]
         return said
 
     return upload
@@ -131,3 +148,83 @@ def test_a_fork_is_compared_and_is_no_baseline(upload: Upload, repository: Repos
     repository.commit("more")
     ours = upload(10, 20, options=("--build", "main-2"))
     assert ours["base"] == "main-1"
+
+
+def until(done: Callable[[], bool], seconds: float = 60) -> None:
+    """Asks again and again."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.2)
+
+
+def test_an_approval_starts_the_pull_request_that_waits_for_it(
+    cloud: EmbeddedCloud, upload: Upload, run: Run, repository: Repository
+) -> None:
+    """A squash that also took in something else, on a branch whose own job never ran."""
+    upload(10, 20, options=("--build", "main-1"))
+    repository.branch("feature")
+    repository.commit("one", "feature")
+    assert upload(10, 99, options=("--build", "pr-5", "--pull-request", "5"))["code"] == 1
+    repository.switch("main")
+    repository.commit("something else")
+    repository.squash("feature", "Add a feature (#5)")
+    repository.branch("next")
+    repository.commit("next", "next")
+    found: list[dict[str, Any]] = []
+    options = ("--build", "pr-6", "--pull-request", "6", "--base-branch", "main")
+    waiting = threading.Thread(target=lambda: found.append(upload(10, 99, options=options)))
+    waiting.start()
+    client = cloud.client("s3")
+    key = f"builds/{run('history')['project']}/pr-6/status.json"
+
+    def waits() -> bool:
+        listed = client.list_objects_v2(Bucket=cloud.bucket, Prefix=key)
+        return bool(listed["KeyCount"]) and run("status", "pr-6")["state"] == "WAITING_FOR_BASE"
+
+    until(waits)
+    assert run("approve", "pr-5", "--wait")["review"]["state"] == "approved"
+    waiting.join()
+    assert [(said["code"], said["base"], said["baseline"]["kind"]) for said in found] == [
+        (0, "pr-5", "exact")
+    ]
+
+
+def test_a_late_approval_reaches_the_newest_build_of_the_pull_request(
+    upload: Upload, run: Run, repository: Repository
+) -> None:
+    upload(10, 20, options=("--build", "main-1"))
+    repository.branch("feature")
+    for build in ("pr-1", "pr-2"):
+        repository.commit(build, "feature")
+        said = upload(10, 99, options=("--build", build, "--pull-request", "5"))
+        assert (said["code"], said["review"]["left"]) == (1, 1)
+    run("approve", "pr-1", "--wait", "-m", "meant")
+    until(lambda: run("status", "pr-2")["review"]["state"] == "approved")
+    said = run("wait", "pr-2")
+    assert (said["code"], said["result"], said["review"]["carried_from"]) == (0, "approved", "pr-1")
+    builds = {row["build"]: row for row in run("history")["builds"]}
+    assert builds["pr-2"]["commit"] == repository.head
+    assert (builds["pr-2"]["branch"], builds["pr-2"]["pull_request"]) == ("feature", "5")
+
+
+def test_an_upload_that_is_killed_goes_on(
+    cloud: EmbeddedCloud, environ: dict[str, str], run: Run, repository: Repository, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(1_200):
+        body = images.png((8, 8), (number % 256, number // 256, 7))
+        (folder / f"{number}.png").write_bytes(body)
+    command = [PROGRAM, "upload", str(folder), "--build", "1"]
+    client, prefix = cloud.client("s3"), f"images/{environ['PIXELGATE_PROJECT']}/"
+    killed = subprocess.Popen(
+        command, cwd=repository.folder, env=environ, stderr=subprocess.DEVNULL
+    )
+    until(lambda: client.list_objects_v2(Bucket=cloud.bucket, Prefix=prefix)["KeyCount"] >= 50)
+    killed.kill()
+    killed.wait()
+    said = run(*command[1:], "--wait")
+    assert (said["code"], said["images"], said["counts"]["added"]) == (0, 1_200, 1_200)
+    assert said["already_there"] >= 50
+    assert said["uploaded"] == 1_200 - said["already_there"]

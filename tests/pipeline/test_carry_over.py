@@ -11,6 +11,7 @@ from pixelgate.errors import OutOfTime
 from pixelgate.keys import BuildId
 from pixelgate.pipeline import carry
 from pixelgate.pipeline.diffing import diff_pairs
+from pixelgate.pipeline.review import carry_out
 from pixelgate.pipeline.run import compare_build
 from pixelgate.policy import Policy
 from pixelgate.record import BuildRecord, Review
@@ -288,3 +289,120 @@ def test_a_person_rejects_what_the_rule_approved(reviewed: Reviewed) -> None:
 def test_rule_seeds_no_carry_over(reviewed: Reviewed) -> None:
     reviewed.build("b2", HEAD, base_build="b0", branch="main")
     assert reviewed.world.ledger.decisions(PROJECT, "5") == []
+
+
+# --- an approval that comes after the next build was compared -------------------------------------
+
+
+def test_late_approval_reaches_the_newest_build(reviewed: Reviewed) -> None:
+    build(reviewed, "b2")
+    assert reviewed.state("b2") == "needed"
+    reviewed.review("b1", action="approve", reason="meant")
+    assert [b.build for b in reviewed.world.resumed] == ["b2"]
+    reviewed.resume("b2")
+    said = reviewed.said("b2")
+    assert (said["state"], said["left"], said["approved"]) == ("approved", 0, 4)
+    assert (said["by"], said["reasons"], said["carried_from"]) == (["AWS:ada"], [REASON], "b1")
+    assert reviewed.record("b2") == "approved"
+    assert reviewed.heard("b2")[-2:] == [
+        ("Comparison", "SUCCEEDED", "needed"),
+        ("Review", "SUCCEEDED", "approved"),
+    ]
+    assert reviewed.sweep() == []
+
+
+def test_late_approval_is_carried_once_however_often_the_build_is_called(
+    reviewed: Reviewed,
+) -> None:
+    build(reviewed, "b2")
+    reviewed.review("b1", action="approve")
+    reviewed.resume("b2")
+    told, events = reviewed.world.status("b2"), len(reviewed.bus.emitted)
+    reviewed.resume("b2")
+    assert reviewed.world.status("b2") == told
+    assert len(reviewed.bus.emitted) == events
+
+
+def test_late_approval_is_measured_against_the_approved_image(reviewed: Reviewed) -> None:
+    close(reviewed, (b"a2", b"a2'"))
+    build(reviewed, "b2", a=b"a2'")
+    build(reviewed, "b3", a=b"a3")
+    reviewed.review("b1", action="approve")
+    assert [b.build for b in reviewed.world.resumed] == ["b3"]  # the newest one only
+    reviewed.resume("b3")
+    assert (reviewed.state("b3"), reviewed.record("b3")) == ("needed", None)
+    assert reviewed.state("b2") == "needed"
+
+
+def test_late_approval_does_not_chain(reviewed: Reviewed) -> None:
+    build(reviewed, "b2")
+    reviewed.review("b1", action="approve")
+    reviewed.resume("b2")
+    build(reviewed, "b3")
+    assert reviewed.said("b3")["carried_from"] == "b1"
+    assert [d.build.build for d in reviewed.world.ledger.decisions(PROJECT, "5")] == ["b1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"action": "reject"}, "a rejection"),
+        ({"action": "approve", "names": ["a.png"]}, "a part"),
+    ],
+)
+def test_what_is_no_approval_calls_nobody(
+    reviewed: Reviewed, fields: dict[str, Any], what: str
+) -> None:
+    build(reviewed, "b2")
+    reviewed.review("b1", **fields)
+    assert reviewed.world.resumed == [], what
+
+
+def test_late_approval_leaves_alone_what_people_decided(reviewed: Reviewed) -> None:
+    build(reviewed, "b2")
+    reviewed.review("b2", action="reject", names=["a.png"])
+    reviewed.review("b1", action="approve")
+    assert reviewed.world.resumed == []
+    reviewed.resume("b2")
+    assert (reviewed.state("b2"), reviewed.record("b2")) == ("rejected", "rejected")
+
+
+def test_build_of_a_fork_is_not_reached_by_the_approval_of_ours(reviewed: Reviewed) -> None:
+    build(reviewed, "fork.b2")
+    reviewed.review("b1", action="approve")
+    assert reviewed.world.resumed == []
+    reviewed.resume("fork.b2")
+    assert reviewed.state("fork.b2") == "needed"
+
+
+def test_a_review_whose_call_fails_is_delivered_again(reviewed: Reviewed) -> None:
+    build(reviewed, "b2")
+    written = reviewed.write("b1", action="approve")
+
+    def throttled(build: BuildId) -> None:
+        raise ConnectionError("TooManyRequestsException")
+
+    with pytest.raises(ConnectionError):
+        carry_out(written, reviewed.service(resume=throttled))
+    reviewed.deliver(written)
+    assert {b.build for b in reviewed.world.resumed} == {"b2"}
+
+
+def test_a_look_that_runs_out_of_time_is_taken_again(reviewed: Reviewed) -> None:
+    close(reviewed, (b"a2", b"a2'"))
+    build(reviewed, "b2", a=b"a2'")
+    reviewed.review("b1", action="approve")
+    with pytest.raises(OutOfTime):
+        compare_build(BuildId(PROJECT, "b2"), reviewed.service(), lambda: 10.0, resumed=True)
+    assert reviewed.state("b2") == "needed"
+    reviewed.resume("b2")
+    assert reviewed.said("b2")["carried_from"] == "b1"
+
+
+def test_status_says_of_which_build_it_is(reviewed: Reviewed) -> None:
+    status = reviewed.world.status("b1")
+    assert (status["commit"], status["branch"], status["pull_request"]) == (
+        "commit-of-b1",
+        "topic",
+        "5",
+    )

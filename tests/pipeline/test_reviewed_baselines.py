@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,3 +90,88 @@ def test_build_that_waits_is_heard_of_and_can_be_reviewed_when_it_is_compared(
     assert (reviewed.state("b3"), reviewed.record("b3")) == ("needed", None)
     reviewed.review("b3", action="approve")
     assert reviewed.record("b3") == "approved"
+
+
+# --- who waits for what is approved ---------------------------------------------------------------
+
+# S is the squash of pull request #5 on main; main's own build of it has not come.
+LANDED = {"base_commit": "S", "landed": {"S": {"pull_request": 5}}, "ancestors": ["c0"]}
+
+
+def test_approval_wakes_who_waits_for_it(reviewed: Reviewed) -> None:
+    reviewed.build("next", HEAD, commit="c2", **LANDED)
+    assert reviewed.world.status("next")["state"] == "WAITING_FOR_BASE"
+    reviewed.review("b1", action="approve")
+    assert [b.build for b in reviewed.world.resumed] == ["next"]
+    reviewed.world.deliver_resumed()
+    status = reviewed.world.status("next")
+    assert (status["state"], status["base"], status["baseline"]["kind"]) == (
+        "SUCCEEDED",
+        "b1",
+        "exact",
+    )
+
+
+def test_approval_wakes_once_however_often_its_event_comes(reviewed: Reviewed) -> None:
+    reviewed.build("next", HEAD, commit="c2", **LANDED)
+    written = reviewed.write("b1", action="approve")
+    for _ in range(3):
+        reviewed.deliver(written)
+    assert [b.build for b in reviewed.world.resumed] == ["next"]
+
+
+@pytest.mark.parametrize("said", [{"action": "reject"}, {"action": "approve", "names": ["a.png"]}])
+def test_review_that_makes_no_baseline_wakes_nobody(
+    reviewed: Reviewed, said: dict[str, Any]
+) -> None:
+    two = {**HEAD, "b.png": b"b"}
+    reviewed.build("b1+", two, commit="c3", base_commit="c0", pull_request=5)
+    reviewed.build("next", HEAD, commit="c2", **LANDED)
+    reviewed.review("b1+", **said)
+    assert reviewed.world.resumed == []
+    assert reviewed.world.status("next")["state"] == "WAITING_FOR_BASE"
+
+
+def test_approval_that_is_carried_over_wakes_too(reviewed: Reviewed) -> None:
+    """The next build waits for a commit with the files of one that is rejected, then approved."""
+    reviewed.review("b1", action="approve")
+    again = {"commit": "c1-again", "base_commit": "c0", "pull_request": 5}
+    reviewed.build("next", HEAD, commit="c2", base_commit="c1-again")
+    reviewed.build("b1-again", HEAD, **again)
+    assert reviewed.said("b1-again")["carried_from"] == "b1"
+    reviewed.world.deliver_resumed()
+    assert reviewed.world.status("next")["base"] == "b1-again"
+
+
+def test_worker_that_dies_between_approval_and_wake_is_replaced_by_the_sweeper(
+    reviewed: Reviewed,
+) -> None:
+    reviewed.build("next", HEAD, commit="c2", **LANDED)
+    ledger = reviewed.world.ledger
+    waiting = ledger.waiting
+
+    def dies(project: str, topics: Any) -> Any:
+        raise MemoryError
+
+    ledger.waiting = dies  # type: ignore[method-assign]
+    with pytest.raises(MemoryError):
+        reviewed.review("b1", action="approve")
+    ledger.waiting = waiting  # type: ignore[method-assign]
+    reviewed.world.limits = replace(reviewed.world.limits, grace=10_000)
+    assert "tell" in reviewed.sweep()
+    assert [b.build for b in reviewed.world.resumed] == ["next"]
+
+
+def test_build_approved_by_rule_wakes_when_its_images_come_and_asks_nobody_again(
+    reviewed: Reviewed,
+) -> None:
+    asked: list[Any] = []
+    waiting = reviewed.world.ledger.waiting
+
+    def count(project: str, topics: Any) -> Any:
+        asked.append(topics)
+        return waiting(project, topics)
+
+    reviewed.world.ledger.waiting = count  # type: ignore[method-assign]
+    reviewed.build("b2", HEAD, branch="main", commit="c2", base_commit="c0")
+    assert (reviewed.state("b2"), len(asked)) == ("approved", 1)

@@ -38,6 +38,10 @@ class Reviewed:
         fields = {"branch": "topic", **fields}
         return compare_build(self.world.upload(build, images, **fields), self.service())
 
+    def resume(self, build: str) -> Compared:
+        """One delivery of a build that was called for."""
+        return compare_build(BuildId(PROJECT, build), self.service(), resumed=True)
+
     def write(self, build: str, by: str = "AWS:ada", id: str = "", **fields: Any) -> Written:  # noqa: A002
         """What a reviewer does, and what S3 says of it."""
         self.world.clock.sleep(1)
@@ -62,7 +66,7 @@ class Reviewed:
     def sweep(self) -> list[str]:
         """What the sweeper does after ten minutes."""
         self.world.clock.sleep(600)
-        return [str(s.action) for s in sweep(self.service(), lambda build: None)]
+        return [str(s.action) for s in sweep(self.service(), self.world.resumed.append)]
 
     def said(self, build: str) -> dict[str, Any]:
         """`review` of status.json."""

@@ -140,11 +140,12 @@ def test_branches_are_names_with_commas(stack: Stack, branches: str, allowed: bo
     assert bool(re.fullmatch(pattern, branches)) is allowed
 
 
-def test_sweeper_knows_whom_to_start(stack: Stack) -> None:
-    sweep = stack.function("SweepFunction")["Environment"]["Variables"]
-    compare = stack.function("CompareFunction")["Environment"]["Variables"]
-    assert compare.pop("MALLOC_ARENA_MAX") == "2"  # the sweeper decodes nothing
-    assert sweep == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
+@pytest.mark.parametrize("name", ["SweepFunction", "ReviewFunction"])
+def test_sweeper_and_review_function_know_whom_to_start(stack: Stack, name: str) -> None:
+    found = stack.function(name)["Environment"]["Variables"]
+    compare = dict(stack.function("CompareFunction")["Environment"]["Variables"])
+    assert compare.pop("MALLOC_ARENA_MAX") == "2"  # they decode nothing
+    assert found == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,12 @@ def test_the_schema_is_one() -> None:
     ],
 )
 def test_comparison_s_event(record: ComparisonRecord) -> None:
-    check(events.detail(status_of(record), BUILD))
+    check(events.detail(status_of(record, build=BUILD)))
 
 
 def test_result_s_event() -> None:
     review = block(SUBJECT, Ballot().of_execution("e1"))
-    told = events.detail(status_of(DONE, review), BUILD)
+    told = events.detail(status_of(DONE, review, BUILD))
     check(told)
     assert {k: told[k] for k in ("id", "commit", "branch", "pull_request")} == {
         "id": "e1/SUCCEEDED/1",
@@ -86,14 +86,14 @@ def test_review_s_event_says_who_and_not_who_was_refused() -> None:
     ballot = Ballot().of_execution("e1")
     ballot = ballot.with_review(Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ())
     ballot = ballot.with_refusal(Refusal("r2", "bob", "2026", "no"))
-    told = events.detail(status_of(DONE, block(SUBJECT, ballot)), BUILD)
+    told = events.detail(status_of(DONE, block(SUBJECT, ballot), BUILD))
     check(told)
     assert (told["review"]["by"], told["review"]["reasons"]) == (["ada"], ["meant"])
     assert "bob" not in json.dumps(told)
 
 
 def test_refused_manifest_s_event() -> None:
-    told = events.detail(status_of_rejected(BUILD.id, "x" * 5_000, 1000.0), None)
+    told = events.detail(status_of_rejected(BUILD.id, "x" * 5_000, 1000.0))
     check(told)
     assert told["error"] == {"code": "BAD_MANIFEST", "message": "x" * 1_000 + " …"}
     assert (told["commit"], told["branch"], told["pull_request"]) == (None, None, None)
@@ -108,7 +108,7 @@ def test_largest_event_fits_into_eventbridge() -> None:
     for n in range(40):
         one = Applied(f"r{n}", Action.APPROVE, "x" * 255, f"{n:04}", f"{n}" + "😀" * 1_990, False)
         ballot = ballot.with_review(one, [f"{n:03}{'x' * 1_021}"])
-    told = events.detail(status_of(DONE, block(subject, ballot)), BUILD)
+    told = events.detail(status_of(DONE, block(subject, ballot), BUILD))
     check(told)
     assert len(json.dumps(told, ensure_ascii=False).encode()) < 200_000
 

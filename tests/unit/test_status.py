@@ -14,7 +14,7 @@ from pixelgate.baseline import Choice, Kind, PassedOver
 from pixelgate.errors import ErrorCode, WriteConflict
 from pixelgate.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.pipeline.status import announce, iso, status_of, status_of_rejected, supersedes
-from pixelgate.record import ComparisonRecord, State
+from pixelgate.record import BuildRecord, ComparisonRecord, State
 
 BUILD = BuildId("shop", "b1")
 KEY = keys.status(BUILD)
@@ -54,6 +54,9 @@ def test_status_of_a_run_under_way() -> None:
         "schema_version": 1,
         "project": "shop",
         "build": "b1",
+        "commit": None,
+        "branch": None,
+        "pull_request": None,
         "state": "PROCESSING",
         "verdict": None,
         "counts": {},
@@ -75,6 +78,15 @@ def test_status_of_a_run_under_way() -> None:
         "provisional": False,
         "wait_until": None,
         "updated": "1970-01-01T00:16:40.000+00:00",
+    }
+
+
+def test_status_says_of_which_commit_branch_and_pull_request_the_build_is() -> None:
+    build = BuildRecord(BUILD, "c0ffee", "a" * 64, 999.0, branch="topic", pull_request="5")
+    assert status_of(RUNNING, build=build) == status_of(RUNNING) | {
+        "commit": "c0ffee",
+        "branch": "topic",
+        "pull_request": "5",
     }
 
 
@@ -106,6 +118,9 @@ def test_status_of_a_refused_manifest() -> None:
         "schema_version": 1,
         "project": "shop",
         "build": "b1",
+        "commit": None,
+        "branch": None,
+        "pull_request": None,
         "state": "FAILED",
         "verdict": None,
         "counts": {},

@@ -74,7 +74,7 @@ def _refusal(error: ClientError, verb: str, bucket: str, key: str) -> BucketErro
     if code == "NoSuchBucket":
         return BucketError(
             f"there is no bucket {bucket!r}; --bucket, PIXELGATE_BUCKET or pixelgate.toml names "
-            "it, and the output BucketName of the stack says how it is called"
+            "it, and the output Bucket of the stack says how it is called"
         )
     if code in _ELSEWHERE:
         return BucketError(

@@ -49,6 +49,10 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
+# What Azure leaves of a variable that is not set.
+_MACRO = re.compile(r"\$\([\w.]+\)")
+
+
 class Variables:
     """An environment in which empty and unset are the same, as they are in CI files."""
 
@@ -56,7 +60,8 @@ class Variables:
         self._environ = environ
 
     def __getitem__(self, name: str) -> str | None:
-        return self._environ.get(name, "").strip() or None
+        value = self._environ.get(name, "").strip()
+        return None if _MACRO.fullmatch(value) else value or None
 
     def has(self, name: str) -> bool:
         """Whether it is set to anything that means yes."""

@@ -40,6 +40,8 @@ def github(v: Variables, event: dict[str, Any] | None) -> Found:
         return _workflow_run(found, event["workflow_run"], event)
     if at(event, "issue", "pull_request"):
         return _comment(found, event)
+    if isinstance(event.get("deployment"), dict):
+        return _deployment(found, event["deployment"], event)
     if v["GITHUB_HEAD_REF"]:
         return _without_event(found, v)
     return replace(
@@ -96,15 +98,28 @@ def _workflow_run(found: Found, run: dict[str, Any], event: dict[str, Any]) -> F
     theirs = text(at(run, "head_repository", "full_name"))
     fork = theirs != text(at(event, "repository", "full_name"))
     branch = text(run.get("head_branch"))
+    default = text(at(event, "repository", "default_branch"))
+    if not fork and branch == default and run.get("event") == "push":
+        pull = None  # a pull request from main to a release branch does not make main a part of it
     return replace(
         found,
         commit=text(run.get("head_sha")),
         branch=f"{theirs}:{branch}" if fork else branch,
-        base_branch=text(at(pull, "base", "ref"))
-        or text(at(event, "repository", "default_branch")),
+        base_branch=text(at(pull, "base", "ref")) or default,
         target=text(at(pull, "base", "sha")),
         pull_request=text(at(pull, "number")),
         fork=fork,
+    )
+
+
+def _deployment(found: Found, deployment: dict[str, Any], event: dict[str, Any]) -> Found:
+    """A preview is ready: it says of which commit, and mostly of which branch."""
+    commit, ref = text(deployment.get("sha")), text(deployment.get("ref"))
+    return replace(
+        found,
+        commit=commit,
+        branch=None if ref == commit else branch_of(ref),
+        base_branch=text(at(event, "repository", "default_branch")),
     )
 
 

@@ -45,7 +45,12 @@ def gitlab(v: Variables) -> Found:
 
 
 def _open_merge_request(v: Variables) -> str | None:
-    """The merge request that a branch's own pipeline belongs to, if there is just one."""
+    """The merge request that a branch's own pipeline belongs to, if there is just one.
+
+    One from the default branch to a release branch does not make main's builds a part of it.
+    """
+    if v["CI_COMMIT_BRANCH"] == v["CI_DEFAULT_BRANCH"]:
+        return None
     found = (v["CI_OPEN_MERGE_REQUESTS"] or "").split(",")
     project, _, number = found[0].partition("!")
     ours = len(found) == 1 and project == v["CI_PROJECT_PATH"]

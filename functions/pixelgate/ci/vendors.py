@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from pixelgate.ci.found import Found, Variables, branch_of, last_number, same_repository, tag_ref
 
 
 def circleci(v: Variables) -> Found:
     """CircleCI, which says nothing of the branch that a pull request goes to."""
-    number = v["CIRCLE_PR_NUMBER"] or last_number(v["CIRCLE_PULL_REQUEST"])
+    # Only pull requests of forks are built as a branch that is called so.
+    theirs = re.fullmatch(r"pull/(\d+)(?:/head|/merge)?", v["CIRCLE_BRANCH"] or "")
+    number = v["CIRCLE_PR_NUMBER"] or (theirs and theirs[1])
+    if number is None and v["CIRCLE_BRANCH"] not in {"main", "master"}:
+        # One from main to a release branch does not make main's builds a part of it.
+        number = last_number(v["CIRCLE_PULL_REQUEST"])
     return Found(
         vendor="CircleCI",
         commit=v["CIRCLE_SHA1"],
@@ -20,7 +26,7 @@ def circleci(v: Variables) -> Found:
         run=v["CIRCLE_WORKFLOW_ID"] or v["CIRCLE_BUILD_NUM"],
         shard=v.shard("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", first=0),
         # Both are set for pull requests of forks only.
-        fork=bool(v["CIRCLE_PR_NUMBER"] or v["CIRCLE_PR_REPONAME"]),
+        fork=bool(theirs or v["CIRCLE_PR_NUMBER"] or v["CIRCLE_PR_REPONAME"]),
     )
 
 
@@ -55,14 +61,15 @@ def jenkins(v: Variables) -> Found:
     plain = remote.partition("/")[2] if remote and remote.startswith("origin/") else remote
     return Found(
         vendor="Jenkins",
-        commit=v["ghprbActualCommit"] or v["GIT_COMMIT"],
+        commit=v["ghprbActualCommit"] or v["gitlabMergeRequestLastCommit"] or v["GIT_COMMIT"],
         branch=v["CHANGE_BRANCH"]
         or v["ghprbSourceBranch"]
+        or v["gitlabSourceBranch"]
         or tag_ref(v["TAG_NAME"])
         or name
         or plain,
-        base_branch=v["CHANGE_TARGET"] or v["ghprbTargetBranch"],
-        pull_request=v["CHANGE_ID"] or v["ghprbPullId"],
+        base_branch=v["CHANGE_TARGET"] or v["ghprbTargetBranch"] or v["gitlabTargetBranch"],
+        pull_request=v["CHANGE_ID"] or v["ghprbPullId"] or v["gitlabMergeRequestIid"],
         ci_url=v["RUN_DISPLAY_URL"] or v["BUILD_URL"],
         build=_in_key(v["BUILD_TAG"] or _joined(v["JOB_NAME"], v["BUILD_NUMBER"])),
         run=_in_key(v["BUILD_TAG"] or _joined(v["JOB_NAME"], v["BUILD_NUMBER"])),
@@ -78,7 +85,8 @@ def azure(v: Variables) -> Found:
     build, attempt = v["BUILD_BUILDID"], v["SYSTEM_JOBATTEMPT"] or "1"
     home, project = v["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"], v["SYSTEM_TEAMPROJECTID"]
     project = project or v["SYSTEM_TEAMPROJECT"]
-    url = f"{home.rstrip('/')}/{project}/_build/results?buildId={build}" if home else None
+    place = quote(project or "")  # the names of projects hold spaces
+    url = f"{home.rstrip('/')}/{place}/_build/results?buildId={build}" if home else None
     return Found(
         vendor="Azure Pipelines",
         commit=v["SYSTEM_PULLREQUEST_SOURCECOMMITID"] or v["BUILD_SOURCEVERSION"],
@@ -123,7 +131,10 @@ def codebuild(v: Variables) -> Found:
     return Found(
         vendor="AWS CodeBuild",
         commit=v["CODEBUILD_RESOLVED_SOURCE_VERSION"],
-        branch=tag_ref(tag[1]) if tag else branch or (pushed and (pushed[1] or pushed[2])) or None,
+        branch=(tag_ref(tag[1]) if tag else None)
+        or branch
+        or (pushed and (pushed[1] or pushed[2]))
+        or (f"refs/pull/{pull[1]}/head" if pull else None),
         base_branch=branch_of(v["CODEBUILD_WEBHOOK_BASE_REF"]),
         pull_request=pull[1] if pull else None,
         ci_url=v["CODEBUILD_BUILD_URL"],

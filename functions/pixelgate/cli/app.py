@@ -84,5 +84,6 @@ def run(arguments: list[str] | None = None) -> int:
     except PixelgateError as error:
         _complain(str(error))
     except OSError as error:
-        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        what = error.strerror or str(error)
+        _complain(f"{error.filename}: {what}" if error.filename else what)
     return ERROR

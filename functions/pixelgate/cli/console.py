@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,9 +30,16 @@ _TO_REVIEW = frozenset({Status.ERRORED, Status.CHANGED, Status.ADDED, Status.REM
 _NAMES_SHOWN = 10
 
 
+_LOG_COLUMNS = 200
+
+
 def console() -> Console:
-    """Rich decides about colours: none without a terminal, none with NO_COLOR."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    """Rich decides about colours: none without a terminal, none with NO_COLOR.
+
+    A table in a log or in a pipe is not folded to the width of a terminal that is not there.
+    """
+    width = None if sys.stderr.isatty() or "COLUMNS" in os.environ else _LOG_COLUMNS
+    return Console(stderr=True, highlight=False, soft_wrap=True, width=width)
 
 
 def complain(message: str) -> None:

@@ -56,7 +56,7 @@ class Context:
         if not found:
             raise UsageError(
                 "no bucket is named: pass --bucket, set PIXELGATE_BUCKET, or write `bucket` into "
-                "pixelgate.toml; the stack's output BucketName says how it is called"
+                "pixelgate.toml; the stack's output Bucket says how it is called"
             )
         return found.removeprefix("s3://").rstrip("/")
 

@@ -59,20 +59,24 @@ def _checks(context: Context) -> Iterator[Check]:
     python = f"pixelgate {__version__}, Python {platform.python_version()}"
     yield Check("versions", Health.GOOD, python)
     yield _odiff()
+    try:
+        config = context.config
+    except PixelgateError as error:
+        yield Check("config", Health.WRONG, f"{error}. The rest depends on it")
+        return
+    yield Check("config", Health.GOOD, str(config.path or "no pixelgate.toml here or above"))
     settled = True
-    for what in ("config", "project", "bucket"):
+    for what in ("project", "bucket"):
         try:
             found = getattr(context, what)
         except PixelgateError as error:
             settled = False
             yield Check(what, Health.WRONG, str(error))
             continue
-        words = str(found.path or "no pixelgate.toml here or above") if what == "config" else found
-        yield Check(what, Health.GOOD, words)
+        yield Check(what, Health.GOOD, found)
     if settled:
         yield from check_bucket(lambda: context.store, context.project)
-    if settled or not context.config_path:
-        yield from check_where(lambda: context.where(Said()))
+    yield from check_where(lambda: context.where(Said()))
 
 
 def _odiff() -> Check:

@@ -85,6 +85,9 @@ def as_json(result: Result) -> dict[str, Any]:
     kept = ("project", "build", "state", "verdict", "counts", "base", "baseline",
             "baseline_reason", "review", "report", "comparison", "execution", "error")  # fmt: skip
     said = {name: status.get(name) for name in kept if name in status}
+    # Null until the manifest is read; whoever uploads knows better.
+    known = ("commit", "branch", "pull_request")
+    said |= {name: status[name] for name in known if status.get(name) is not None}
     return {**said, "result": result.words, "exit_code": int(result.exit)}
 
 
@@ -137,14 +140,20 @@ def show(result: Result) -> None:
 
 
 def _show_what_to_do(result: Result) -> None:
-    from pixelgate.cli.console import say
-    from pixelgate.client.outcome import Exit
+    from pixelgate.cli.console import say, warn
+    from pixelgate.client.outcome import Exit, reviewers, short_name
 
     review = result.status.get("review")
-    if isinstance(review, dict) and review.get("left"):
+    review = review if isinstance(review, dict) else {}
+    if review.get("left"):
         say(f"left to review: {review['left']:,}")
-    for word in (review or {}).get("reasons") or ():
+    if by := reviewers(result.status):
+        say(f"reviewed by {', '.join(by)}")
+    for word in review.get("reasons") or ():
         say(f"reason: {word}")
+    for refusal in review.get("refused") or ():
+        who = short_name(str(refusal.get("by")))
+        warn(f"a review by {who} does not count: {refusal.get('why')}")
     build = result.status.get("build")
     if result.exit is Exit.NO_BASELINE:
         say("there was no baseline, and --require-baseline asks for one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,10 +127,7 @@ def _review(
     seen = look(context.store, build)
     status = seen.status or {}
     if status.get("state") != "SUCCEEDED":
-        state = status.get("state") or "has no status"
-        raise UsageError(
-            f"{build} has no result to {action} ({state}); `pixelgate wait` waits for it"
-        )
+        raise UsageError(f"{build} has no result to {action}: {_why_none(status)}")
     execution = status.get("execution")
     decisions = decisions or (Decision(action, selection, execution),)
     images = (read_comparison(context.store, status) or {}).get("images") or {}
@@ -138,7 +136,11 @@ def _review(
     for decision, chosen in zip(decisions, selected, strict=True):
         _check_current(build, decision, execution)
         keys.append(write_review(context.store, build, replace(decision, reason=reason)))
-        what = "all of it" if decision.selection.is_all else f"{len(chosen):,} snapshots"
+        what = (
+            "all of it"
+            if decision.selection.is_all
+            else f"{len(chosen):,} snapshot{'s' * (len(chosen) != 1)}"
+        )
         say(f"{decision.action} {build}: {what}")
     done = _wait(context, build, decisions, selected, keys, timeout) if wait else None
     if as_json:
@@ -150,6 +152,21 @@ def _review(
         from pixelgate.client.outcome import Exit
 
         raise typer.Exit(Exit.TIMED_OUT)
+
+
+def _why_none(status: Mapping[str, Any]) -> str:
+    """Why there is nothing to review, and what to do."""
+    match status.get("state"):
+        case None:
+            return (
+                "there is no such build, or nobody has looked at its upload yet; "
+                "`pixelgate history` lists the builds"
+            )
+        case "FAILED":
+            error = status.get("error") or {}
+            return f"it FAILED ({error.get('code')}: {error.get('message')}); upload it once more"
+        case state:
+            return f"it is {state}; `pixelgate wait` waits for it"
 
 
 def _decisions(
@@ -205,7 +222,10 @@ def _wait(
 
     seconds = timeout or 120.0
     with progress_bar(quiet=False) as progress:
-        seen = poll(context.store, build, seconds, done, progress=progress)
+        seen = poll(
+            context.store, build, seconds, done, progress=progress,
+            words=lambda status: "waiting until it is carried out",
+        )  # fmt: skip
     if why := refusals(seen):
         raise UsageError(f"the review of {build} does not count: {'; '.join(why)}")
     if done(seen):

@@ -103,11 +103,7 @@ pixelgate:
 def filled(template: str, values: Mapping[str, str]) -> str:
     """A template with its values, each quoted as TOML and YAML both read it."""
     bucket = values["bucket"]
-    line = (
-        f"bucket = {json.dumps(bucket)}"
-        if bucket
-        else '# bucket = "the stack\'s output BucketName"'
-    )
+    line = f"bucket = {json.dumps(bucket)}" if bucket else '# bucket = "the stack\'s output Bucket"'
     text = template.replace("@bucket_line@", line)
     for name, value in values.items():
         text = text.replace(f"@{name}@", json.dumps(value, ensure_ascii=False))

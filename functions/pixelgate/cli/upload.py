@@ -143,7 +143,7 @@ def _upload(
     from pixelgate.cli.console import progress_bar, say, warn
     from pixelgate.client.manifest import build_id, key_of, manifest_of
     from pixelgate.client.scan import scan
-    from pixelgate.client.upload import send_images, send_plain, submit
+    from pixelgate.client.upload import check_unused, send_images, send_plain, submit
 
     for note in where.notes:
         warn(note)
@@ -163,12 +163,14 @@ def _upload(
         if where.fork and any(entry.sidecar for entry in found.entries.values()):
             warn("the build is a fork's: what its sidecar files say is not uploaded")
         body = manifest_of(build, where, images, context.config, extent)
+        key = key_of(build, extent)
+        if not where.fork:  # whose role reads no manifests, and whose manifest names no images
+            check_unused(context.store, key, body, lambda: _look(context, build).status)
         if where.fork:
             sent = send_plain(context.store, build, found, progress)
         else:
             sent = send_images(context.store, build.project, found, progress)
         before = _look(context, build)
-        key = key_of(build, extent)
         submit(context.store, key, body, before.status)
     part = f", part {extent.shard.index} of {extent.shard.total or '?'}" if extent.shard else ""
     say(f"uploaded {build}{part}: {sent.images:,} snapshots of {where.commit[:12]}")

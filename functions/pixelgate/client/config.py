@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from pixelgate.errors import BadManifest, UsageError
+from pixelgate.errors import BadManifest, UsageError, why_unread
 from pixelgate.manifest_schema import PolicyFields, Text, in_words
 from pixelgate.policies import Policies, overridden, policies_of
 from pixelgate.policy import Policy
@@ -91,7 +91,7 @@ def read_config(path: Path | None) -> Config:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        raise UsageError(f"{path} cannot be read: {why_unread(error)}") from error
     try:
         fields = ConfigFields.model_validate(tomllib.loads(text))
         policies_of(fields)

@@ -13,7 +13,6 @@ from pixelgate.client.parallel import in_parallel
 from pixelgate.client.result import read_comparison
 from pixelgate.errors import NotFound
 from pixelgate.keys import BuildId
-from pixelgate.manifest import MAX_BYTES
 from pixelgate.progress import SILENT, Progress
 from pixelgate.store import Store
 
@@ -29,7 +28,7 @@ class Past:
         id: project and build.
         updated: when its status was written, ISO 8601.
         status: status.json.
-        commit: of its manifest; None if that was refused.
+        commit: of the build; None if its manifest was refused, or not all its parts are there.
         branch: likewise.
         pull_request: likewise.
     """
@@ -115,25 +114,19 @@ def of_snapshot(
 
 
 def _past(store: Store, build: BuildId) -> Past | None:
-    """A build from its status and its manifest."""
+    """A build from its status."""
     try:
         status = json.loads(store.read(keys.status(build)))
     except (NotFound, ValueError):
         return None
     if not isinstance(status, dict):
         return None
-    said: Mapping[str, Any] = status
-    if "branch" not in status:
-        try:
-            said = json.loads(store.read(keys.accepted_manifest(build), MAX_BYTES))
-        except (NotFound, ValueError):
-            said = {}
-    pull = said.get("pull_request")
+    pull = status.get("pull_request")
     return Past(
         id=build,
         updated=str(status.get("updated") or ""),
         status=status,
-        commit=said.get("commit"),
-        branch=said.get("branch"),
+        commit=status.get("commit"),
+        branch=status.get("branch"),
         pull_request=None if pull is None else str(pull),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pixelgate.client.outcome import Exit
+from pixelgate.client.outcome import Exit, reviewers
 from pixelgate.client.result import STATUSES, Result
 
 # GitHub takes 1 MiB a step; what is longer is not shown at all.
@@ -27,6 +27,7 @@ def markdown(result: Result) -> str:
     if result.counts:
         lines += _counts(result)
     lines += _names(result)
+    lines += _review(result)
     lines += _what_to_do(result, project, build)
     lines += [f"> {_text(note)}\n" for note in result.notes]
     text = "\n".join(lines).rstrip() + "\n"
@@ -64,6 +65,15 @@ def _names(result: Result) -> list[str]:
     if len(found) > _NAMES_SHOWN:
         lines.append(f"| … | {len(found) - _NAMES_SHOWN:,} more, in the report | |")
     return [*lines, ""]
+
+
+def _review(result: Result) -> list[str]:
+    by = reviewers(result.status)
+    if not by:
+        return []
+    reasons = (result.status.get("review") or {}).get("reasons") or ()
+    said = f": {'; '.join(_text(str(reason)) for reason in reasons)}" if reasons else ""
+    return [f"Reviewed by {', '.join(map(_code, by))}{said}.", ""]
 
 
 def _what_to_do(result: Result, project: str, build: str) -> list[str]:

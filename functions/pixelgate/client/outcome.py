@@ -65,6 +65,22 @@ def review_of(status: Mapping[str, Any]) -> str:
     return "needed" if status.get("verdict") == "needs_review" else "not_needed"
 
 
+def reviewers(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """Who reviewed, as people call one another; status.json keeps the whole identities.
+
+    A role's session is `AWS:<id of the role>:<name of the session>` to S3, and the name says who.
+    """
+    review = status.get("review")
+    by = (review.get("by") if isinstance(review, dict) else None) or ()
+    return tuple(dict.fromkeys(short_name(str(identity)) for identity in by))
+
+
+def short_name(identity: str) -> str:
+    """`ada` for `AWS:AROA…:ada`; any other identity as it is."""
+    parts = identity.split(":", 2)
+    return parts[2] if len(parts) == 3 and parts[0] == "AWS" and parts[2] else identity
+
+
 def exit_of(status: Mapping[str, Any] | None, gate: Gate = GATE) -> Exit:
     """What a command ends with.
 

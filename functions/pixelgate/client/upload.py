@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pixelgate import keys
 from pixelgate.client.parallel import in_parallel
 from pixelgate.client.scan import Entry, Scan
-from pixelgate.errors import BucketError, NotFound, Refused, UsageError, WriteConflict
+from pixelgate.errors import (
+    BucketError,
+    NotFound,
+    Refused,
+    UsageError,
+    WriteConflict,
+    why_unread,
+)
 from pixelgate.keys import BuildId
 from pixelgate.progress import SILENT, Progress
 from pixelgate.store import Store
@@ -181,6 +188,28 @@ def submit(store: Store, key: str, body: bytes, status: Mapping[str, object] | N
     return True
 
 
+def check_unused(
+    store: Store, key: str, body: bytes, status: Callable[[], Mapping[str, object] | None]
+) -> None:
+    """Notices that a build's id is taken before its images are sent; `submit` decides.
+
+    Args:
+        store: the bucket.
+        key: of the manifest.
+        body: the manifest.
+        status: reads status.json of the build.
+
+    Raises:
+        UsageError: there is another manifest.
+    """
+    try:
+        present = store.read(key)
+    except (NotFound, Refused):
+        return
+    if present != body and not _was_refused(status()):
+        raise UsageError(f"nothing was uploaded: {_used(key)}")
+
+
 def _used(key: str) -> str:
     return (
         f"{key} was written before, with other content; a build is written once. Give this one "
@@ -218,7 +247,7 @@ def read_names(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"--all-names {path} cannot be read: {error}") from error
+        raise UsageError(f"--all-names {path} cannot be read: {why_unread(error)}") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not names:
         raise UsageError(f"--all-names {path} names nothing; it takes one name a line")

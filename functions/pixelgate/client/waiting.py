@@ -95,8 +95,18 @@ def poll(
     *,
     progress: Progress = SILENT,
     clock: Clock = REAL_CLOCK,
+    words: Callable[[Status | None], str] | None = None,
 ) -> Seen:
     """Reads the status until `done` or the time is over; returns the last one.
+
+    Args:
+        store: the bucket.
+        build: whose status.
+        timeout: seconds.
+        done: whether a status is what is waited for.
+        progress: is told of every new state.
+        clock: how time passes.
+        words: what is said of a status; by default its state.
 
     Raises:
         BucketError: the bucket cannot be asked, several times in a row.
@@ -115,10 +125,10 @@ def poll(
                 raise
         if done(seen):
             return seen
-        words = in_words(seen.status)
-        if words != said:
-            progress.say(words)
-            said = words
+        now = (words or in_words)(seen.status)
+        if now != said:
+            progress.say(now)
+            said = now
         left = end - clock.now()
         if left <= 0:
             return seen
@@ -151,6 +161,8 @@ def in_words(status: Status | None) -> str:
             return "waiting for the comparison to begin"
         case "WAITING_FOR_BASE":
             reason = (status or {}).get("baseline_reason")
+            if str(reason).startswith("waiting for "):
+                return str(reason)
             return f"waiting for the baseline{f': {reason}' if reason else ''}"
         case "WAITING_FOR_SHARDS":
             return "waiting for the other shards"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from pixelgate.keys import check_id
 from pixelgate.pipeline.review import CarriedOut, Gone, Outcome, Refused, Written, carry_out
 from pixelgate.pipeline.service import Records
 from pixelgate.pipeline.status import iso
-from pixelgate.wiring import aws_records
+from pixelgate.wiring import aws_records, resume_by_lambda
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -61,7 +62,7 @@ def reviews_of(event: object) -> Iterator[Written | Ignored]:
 @cache
 def records() -> Records:
     """Made at the first event and kept by the execution environment."""
-    return aws_records()
+    return replace(aws_records(), resume=resume_by_lambda())  # who waits for an approval
 
 
 def _written(created: Created) -> Written | Ignored:

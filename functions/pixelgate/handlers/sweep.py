@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -40,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @cache
 def records() -> Records:
     """Made at the first event and kept by the execution environment."""
-    return aws_records()
+    return replace(aws_records(), resume=resume())
 
 
 @cache

@@ -14,13 +14,14 @@ from pixelgate.errors import ImageFault
 from pixelgate.keys import ComparisonId
 from pixelgate.manifest import BuildManifest
 from pixelgate.pipeline.arrival import BucketImages
-from pixelgate.pipeline.ballots import standing
+from pixelgate.pipeline.ballots import change_ballot, standing
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import Pair
 from pixelgate.pipeline.service import Service
+from pixelgate.pipeline.telling import tell
 from pixelgate.policy import Policy
-from pixelgate.record import BuildRecord, Review, State
+from pixelgate.record import BuildRecord, ComparisonRecord, Review, State
 from pixelgate.review import Change, Granted, Subject
 
 
@@ -43,6 +44,41 @@ def prepare_review(
     key = keys.result(comparison.id, comparison.execution, "review.json")
     body = json.dumps(subject.as_json(), ensure_ascii=False).encode()
     service.objects.write(key, body, "application/json")
+
+
+def carry_over_late(
+    record: ComparisonRecord, accepted: Accepted, service: Service, check: Callable[[], None]
+) -> None:
+    """Looks once more for an approval to carry over, when the result has been told.
+
+    A person may have approved the earlier build after this one had looked. Whoever approves first
+    notes it, then looks whether this one is published; so one of the two sees the other.
+
+    Args:
+        record: of the comparison, told.
+        accepted: its head build.
+        service: the ports.
+        check: called between any two pairs; raises to stop early.
+
+    Raises:
+        Exception: another delivery should look.
+    """
+    if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
+        return
+    now = standing(record, service.objects)
+    if now.subject is None or now.counted is None or now.counted.state is not ReviewState.NEEDED:
+        return
+    granted = _carried_over(now.subject, accepted, service, check)
+    if granted is None:
+        return
+    # From here on the sweeper sees to it, should this worker die.
+    record = service.ledger.reopen(record, service.clock())
+    change_ballot(
+        record.head,
+        service.objects,
+        lambda ballot: ballot.of_execution(record.execution).with_grant(granted),
+    )
+    tell(service.ledger.reopen(record, service.clock()), service)
 
 
 def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> Granted | None:

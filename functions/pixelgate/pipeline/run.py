@@ -29,11 +29,11 @@ from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import intake
 from pixelgate.pipeline.arrival import BucketImages, check_arrival
 from pixelgate.pipeline.baselines import Missing, find_baseline, wait_of
-from pixelgate.pipeline.carry import prepare_review
+from pixelgate.pipeline.carry import carry_over_late, prepare_review
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import Plan, assemble, make_plan
-from pixelgate.pipeline.service import Lease, Records, Service
+from pixelgate.pipeline.service import Lease, Records, Service, check_time
 from pixelgate.pipeline.status import iso
 from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
 from pixelgate.pipeline.thumbs import with_thumbs
@@ -163,7 +163,10 @@ class _Delivery:
             claim = self._claim(comparison, baseline.reason, baseline.choice)
         except AlreadyFinished:
             self._end_waits()
-            return _tell_again(comparison, self.seen, self.service)
+            outcome = _tell_again(comparison, self.seen, self.service)
+            if isinstance(outcome, Duplicate):
+                self._carry_over_late(outcome.record)
+            return outcome
         self._end_waits()  # not before: an open claim is what the sweeper finds
         return self._guarded(claim, lambda lease: self._publish(claim, baseline, lease))
 
@@ -222,9 +225,19 @@ class _Delivery:
         published = Published(record, tally, record.updated - self.accepted.record.created)
         try:
             tell(record, service)
+            self._carry_over_late(record)
         except Exception as error:
             return replace(published, untold=error)
         return published
+
+    def _carry_over_late(self, record: ComparisonRecord) -> None:
+        """An earlier build of the pull request may have been approved since this one looked."""
+        carry_over_late(
+            record,
+            self.accepted,
+            self.service,
+            lambda: check_time(self.time_left, self.service.limits),
+        )
 
     def _begin_wait(self, claim: ComparisonRecord, missing: Missing, lease: Lease) -> Outcome:
         """Lets others have this build as their base, then waits for its own."""

@@ -41,6 +41,10 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
+def _start_nothing(build: BuildId) -> None:
+    raise RuntimeError(f"{build}: this function starts no comparison")
+
+
 @dataclass(frozen=True)
 class Limits:
     """Times, in seconds, and counts.
@@ -78,6 +82,7 @@ class Records:
         events: is told of every change of state.
         limits: times and counts.
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
+        resume: delivers a build to another worker: what it waited for has come.
         clock: seconds since 1970.
     """
 
@@ -86,6 +91,7 @@ class Records:
     events: PatientEvents = NOBODY
     limits: Limits = Limits()
     baseline_branches: tuple[str, ...] = ("main", "master")
+    resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
     render_failure: FailureRenderer | None = None
 
@@ -98,7 +104,6 @@ class Service(Records):
         pool: who compares pixels.
         engine: name and version of what compares them.
         render: makes the report.
-        resume: delivers a build to another worker: what it waited for has come.
         new_execution: names a run.
         stage: is told which stage is under way.
     """
@@ -106,7 +111,6 @@ class Service(Records):
     pool: DifferPool
     engine: tuple[str, str]
     render: Renderer
-    resume: Callable[[BuildId], None]
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
     stage: Stages = _untraced
     thumbnail: Thumbnailer | None = None
@@ -116,6 +120,14 @@ class Service(Records):
     def engine_label(self) -> str:
         """Name and version in one."""
         return " ".join(self.engine)
+
+
+def check_time(time_left: Callable[[], float], limits: Limits) -> None:
+    """Ends the work of a worker that is near its time limit. Raises OutOfTime."""
+    if time_left() < limits.margin:
+        raise OutOfTime(
+            "the worker's time limit is near; what it has diffed is kept for the next attempt"
+        )
 
 
 class Lease:
@@ -142,10 +154,7 @@ class Lease:
             OutOfTime: this worker is near its time limit.
         """
         limits = self._records.limits
-        if self._time_left() < limits.margin:
-            raise OutOfTime(
-                "the worker's time limit is near; what it has diffed is kept for the next attempt"
-            )
+        check_time(self._time_left, limits)
         now = self._records.clock()
         if now - self._beaten >= limits.lease / 3:
             self._records.ledger.heartbeat(self._claim, now, now + limits.lease)

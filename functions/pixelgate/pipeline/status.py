@@ -11,7 +11,7 @@ from pixelgate import keys
 from pixelgate.errors import ErrorCode, NotFound, WriteConflict
 from pixelgate.keys import NO_BASE, BuildId
 from pixelgate.ports import Objects
-from pixelgate.record import ComparisonRecord, State
+from pixelgate.record import BuildRecord, ComparisonRecord, State
 
 # Writers of one status are a handful of workers; each lost race means that another one won.
 _TRIES = 20
@@ -22,8 +22,18 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def status_of(record: ComparisonRecord, review: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What status.json says of a comparison, and of its review if there is anything to say."""
+def status_of(
+    record: ComparisonRecord,
+    review: Mapping[str, Any] | None = None,
+    build: BuildRecord | None = None,
+) -> dict[str, Any]:
+    """What status.json says of a comparison.
+
+    Args:
+        record: of the comparison.
+        review: how its review stands, if there is anything to say.
+        build: the head; None as long as not all parts of it are there.
+    """
     error = None
     if record.error_code:
         error = {"code": record.error_code, "message": record.error_message}
@@ -32,6 +42,9 @@ def status_of(record: ComparisonRecord, review: Mapping[str, Any] | None = None)
         "schema_version": 1,
         "project": record.id.project,
         "build": record.id.head,
+        "commit": build.commit if build else None,
+        "branch": build.branch if build else None,
+        "pull_request": build.pull_request if build else None,
         "state": record.state,
         "verdict": record.verdict,
         "counts": dict(record.counts),
@@ -59,6 +72,9 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
         "schema_version": 1,
         "project": build.project,
         "build": build.build,
+        "commit": None,  # what a refused manifest says is not repeated
+        "branch": None,
+        "pull_request": None,
         "state": State.FAILED,
         "verdict": None,
         "counts": {},

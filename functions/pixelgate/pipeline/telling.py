@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from pixelgate import events, keys
 from pixelgate.ballot import FIRST_REVISION
+from pixelgate.comparison import Verdict
+from pixelgate.eligibility import approved_by_rule
 from pixelgate.errors import NotTold
-from pixelgate.keys import BuildId
+from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline.ballots import Standing, standing
 from pixelgate.pipeline.service import Records
 from pixelgate.pipeline.status import announce, status_of, status_of_rejected
-from pixelgate.ports import Events, Ledger
-from pixelgate.record import BuildRecord, ComparisonRecord
+from pixelgate.pipeline.waiting import wake_heads
+from pixelgate.ports import Events
+from pixelgate.record import BuildRecord, ComparisonRecord, Lookup, Review, State
 from pixelgate.review import Decision
 
 _KEPT = 1_000
+# Builds of one pull request that are read to find the newest: forks may name it as they like.
+_READ = 500
 
 
 class Backlog:
@@ -48,18 +54,16 @@ class Backlog:
 
 def say(record: ComparisonRecord, records: Records) -> None:
     """Tells of a passing state: somebody waits, or works."""
-    status = status_of(record)
+    status = status_of(record, build=records.ledger.build(record.head))
     announce(records.objects, record.head, status)
-    records.events.try_to_emit(
-        events.COMPARISON, events.detail(status, records.ledger.build(record.head))
-    )
+    records.events.try_to_emit(events.COMPARISON, events.detail(status))
 
 
 def say_rejected(build: BuildId, message: str, now: float, records: Records) -> None:
     """Tells that a manifest was refused. Raises NotTold."""
     status = _with_page(status_of_rejected(build, message, now), build, records)
     announce(records.objects, build, status)
-    records.events.emit(events.COMPARISON, events.detail(status, None))
+    records.events.emit(events.COMPARISON, events.detail(status))
 
 
 def tell(record: ComparisonRecord, records: Records, **changes: Any) -> None:
@@ -78,18 +82,21 @@ def tell(record: ComparisonRecord, records: Records, **changes: Any) -> None:
     now = standing(record, records.objects)
     build = records.ledger.build(record.head)
     if build:
-        _note(build, now, records.ledger)
-    status = _with_page({**status_of(record, now.block(record)), **changes}, record.head, records)
+        _note(build, now, records)
+    status = {**status_of(record, now.block(record), build), **changes}
+    status = _with_page(status, record.head, records)
     announce(records.objects, record.head, status)
-    kind = events.REVIEW if now.counted and now.ballot.reviews else events.COMPARISON
-    records.events.emit(kind, events.detail(status, build))
+    reviewed = now.counted and (now.ballot.reviews or now.ballot.granted)
+    kind = events.REVIEW if reviewed else events.COMPARISON
+    records.events.emit(kind, events.detail(status))
     records.ledger.settle(record)
 
 
 def repeat(record: ComparisonRecord, records: Records, **changes: Any) -> None:
     """Writes status.json once more, for nobody but who reads it."""
     review = standing(record, records.objects).block(record)
-    status = {**status_of(record, review), **changes}
+    build = records.ledger.build(record.head)
+    status = {**status_of(record, review, build), **changes}
     announce(records.objects, record.head, _with_page(status, record.head, records))
 
 
@@ -102,14 +109,46 @@ def _with_page(status: dict[str, Any], build: BuildId, records: Records) -> dict
     return {**status, "report": key}
 
 
-def _note(build: BuildRecord, now: Standing, ledger: Ledger) -> None:
-    """Tells the build's record what people said, and its pull request whom to follow."""
+def _note(build: BuildRecord, now: Standing, records: Records) -> None:
+    """Tells the build's record what people said, and its pull request whom to follow.
+
+    Written first, looked at then: who waits for this build, or was compared before the approval
+    came, is found whichever way the steps interleave.
+    """
     if now.counted is None:
         return
     result, revision = now.counted.result, now.ballot.revision
     if result is None and revision == FIRST_REVISION:
         return  # nobody has ever said anything, as of most builds
-    ledger.set_review(build.id, result, revision)
+    records.ledger.set_review(build.id, result, revision)
+    spoken = now.ballot.reviews or not approved_by_rule(build, records.baseline_branches)
+    if result is Review.APPROVED and spoken:
+        wake_heads(build.id, records)  # those approved by rule did so when their images came
     if build.pull_request is not None and now.ballot.reviews:
         said = result if now.counted.human else None
-        ledger.set_decision(build.pull_request, Decision(build.id, said, now.counted.at), revision)
+        decision = Decision(build.id, said, now.counted.at)
+        records.ledger.set_decision(build.pull_request, decision, revision)
+        if said is Review.APPROVED:
+            _look_again(build, build.pull_request, records)
+
+
+def _look_again(approved: BuildRecord, pull_request: str, records: Records) -> None:
+    """Calls a worker for the newest build of the pull request, if it was compared before this.
+
+    One that is still being compared looks by itself once its result is published.
+
+    Raises:
+        Exception: nobody could be called. No sweeper looks for this, so it is told again.
+    """
+    found = records.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
+    same = (b for b in islice(found, _READ) if b.trusted == approved.trusted)
+    newest = next(same, None)
+    if newest is None or newest.created <= approved.created or newest.baseline is None:
+        return
+    comparison = records.ledger.comparison(
+        ComparisonId(newest.id.project, newest.id.build, newest.baseline.build)
+    )
+    if comparison is None or comparison.state is not State.SUCCEEDED or newest.review:
+        return
+    if comparison.verdict == Verdict.NEEDS_REVIEW:
+        records.resume(newest.id)

@@ -62,7 +62,7 @@ audit: setup ## Check pins and hashes, and with ADVISORIES=FOLDER of OSV files w
 	@$(BIN)/python tools/audit.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
 	@command -v pip-audit >/dev/null || exit 0; \
 		for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
-		pip-audit --require-hashes --disable-pip -r "$$list" || exit 1; done
+		pip-audit --strict --require-hashes --disable-pip -r "$$list" || exit 1; done
 
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Time event to verdict by step, ARGS='DIR --rounds 5'
 	@PYTHONPATH=tools:. $(BIN)/python -m bench.whole $(ARGS)

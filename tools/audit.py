@@ -4,8 +4,8 @@
     make audit ADVISORIES=FOLDER             # the same, and known vulnerabilities, offline too
 
 FOLDER holds advisories in the OSV format, one JSON file each, as the archives of osv.dev for PyPI
-and npm unpack to; old ones tell only of old troubles, so the age of the newest is told. `make audit`
-runs pip-audit as well if it is on PATH, strictly: what it cannot look up fails instead of passing.
+and npm unpack to; old ones tell only of old troubles, so the age of the newest is told. With
+pip-audit on PATH `make audit` runs that too, strictly: what it cannot look up makes it fail.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:us-east-1:{account}:table/{id}",
     "AWS::Lambda::Function": "arn:aws:lambda:us-east-1:{account}:function:{id}",
     "AWS::SQS::Queue": "arn:aws:sqs:us-east-1:{account}:{id}",
+    "AWS::StepFunctions::StateMachine": "{id}",
 }
 
 # What this cloud has no way to use, and why.
@@ -112,7 +113,7 @@ def in_this_cloud(text: str, stack: Stack, run: Ran) -> str:
         if kind in ARNS:
             physical = run.resources[name].rpartition("/")[2]
             text = text.replace(f"${{{name}.Arn}}", ARNS[kind].format(account=ACCOUNT, id=physical))
-    return text
+    return re.sub(r"\$\{(\w+)\}", lambda found: run.resources.get(found[1], found[0]), text)
 
 
 def calls(run: Ran) -> Iterator[dict[str, Any]]:

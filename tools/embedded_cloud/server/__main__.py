@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,8 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 
 def with_state(
-    state: Callable[[], dict[str, Any]], cloud: Callable[..., Awaitable[None]]
-) -> Callable[..., Awaitable[None]]:
+    state: Callable[[], dict[str, Any]], cloud: Callable[..., Coroutine[Any, Any, None]]
+) -> Callable[..., Coroutine[Any, Any, None]]:
     """MiniStack's application, and one more page: what the functions are doing."""
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+App = Callable[[dict[str, Any], Any, Any], Coroutine[Any, Any, None]]
 Call = tuple[str, str]  # action and resource
 
 FILE = "calls.jsonl"
@@ -24,7 +25,14 @@ ACCOUNT = "000000000000"
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 _FUNCTION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
-_OBJECT_ACTIONS = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject"}
+_DELETED = re.compile(r"<Object>.*?</Object>", re.DOTALL)
+_KEY = re.compile(r"<Key>(.*?)</Key>", re.DOTALL)
+_OBJECT_ACTIONS = {
+    "GET": "GetObject",
+    "HEAD": "GetObject",
+    "PUT": "PutObject",
+    "DELETE": "DeleteObject",
+}
 
 
 def access_key(function: str) -> str:
@@ -54,7 +62,8 @@ class Recorder:
 
             async def receive_and_keep() -> Any:
                 message = await receive()
-                if service != "s3":  # images are of no interest, and large
+                # Images are of no interest, and large; what is deleted together is a POST.
+                if service != "s3" or scope["method"] == "POST":
                     body.extend(message.get("body", b""))
                 return message
 
@@ -101,7 +110,7 @@ def calls(scope: Mapping[str, Any], service: str, region: str, body: bytes) -> l
     """
     path = unquote(scope["path"])
     if service == "s3":
-        return [_on_bucket(scope, path)]
+        return _on_bucket(scope, path, body)
     if service == "lambda" and (found := _FUNCTION.fullmatch(path)):
         name = found[1].rpartition(":function:")[2]
         return [
@@ -118,17 +127,28 @@ def calls(scope: Mapping[str, Any], service: str, region: str, body: bytes) -> l
     return [(action, resource) for resource in _resources(action, asked, region)]
 
 
-def _on_bucket(scope: Mapping[str, Any], path: str) -> Call:
+def _on_bucket(scope: Mapping[str, Any], path: str, body: bytes) -> list[Call]:
     bucket, _, key = path.removeprefix("/").partition("/")
     query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
     method = scope["method"]
     if not key:
-        action = "ListBucket" if method == "HEAD" or "list-type" in query else f"{method}Bucket"
-        return f"s3:{action}", f"arn:aws:s3:::{bucket}"
+        if method == "POST" and "delete" in query:
+            return [
+                (f"s3:{_deletes(found)}", f"arn:aws:s3:::{bucket}/{unescape(named[1])}")
+                for found in _DELETED.findall(body.decode())
+                if (named := _KEY.search(found))
+            ]
+        listing = method == "HEAD" or "list-type" in query
+        action = "ListBucketVersions" if "versions" in query else f"{method}Bucket"
+        return [(f"s3:{'ListBucket' if listing else action}", f"arn:aws:s3:::{bucket}")]
     action = _OBJECT_ACTIONS.get(method, f"{method}Object")
     if query.keys() - {"x-id"}:  # another version, its tags, a part: each needs a grant of its own
         action += "With" + "And".join(sorted(query.keys() - {"x-id"}))
-    return f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}"
+    return [(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")]
+
+
+def _deletes(entry: str) -> str:
+    return "DeleteObjectVersion" if "<VersionId>" in entry else "DeleteObject"
 
 
 def _resources(action: str, asked: Mapping[str, Any], region: str) -> list[str]:

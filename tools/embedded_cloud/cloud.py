@@ -35,7 +35,7 @@ from .server.calls import FILE as CALLS_FILE
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 START_SECONDS = 30
-LOGS_KEPT = 5  # of the latest clouds
+LOGS_KEPT = 20  # of the latest clouds: more than one run of the tests starts
 # To ourselves, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -8,6 +8,8 @@ SAM := .tools/sam/bin/sam
 NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
 # The embedded cloud runs the functions with the Python of .tools/cloud, which is that of .venv;
 # their wheels must be for the same one. For Lambda itself it is 3.13, the Makefile's default.
+DEPLOY_PYTHON ?= 3.13
+STACK ?= pixelgate
 LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
 	-not -path '*.egg-info/*' -not -name 'native-*.so' -not -path '*/node_modules/*' 2>/dev/null)
@@ -23,7 +25,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast bench bench-memory bench-quality bench-report bench-upload \
-	check check-corpus check-native fuzz format pictures \
+	bench-cold bench-whole audit check check-corpus check-native dashboard deploy fuzz format pictures smoke \
 	build lock clean
 
 help: ## List these words
@@ -64,6 +66,18 @@ check: setup .tools/sam/.done tools/js/.done ## Lint and type-check everything
 	$(SAM) validate --region us-east-1
 	$(SAM) validate --lint --region us-east-1
 
+audit: setup ## Check pins and hashes, and with ADVISORIES=FOLDER of OSV files what is known of them
+	@$(BIN)/python tools/audit.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
+	@command -v pip-audit >/dev/null || exit 0; \
+		for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
+		pip-audit --strict --require-hashes --disable-pip -r "$$list" || exit 1; done
+
+bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Time event to verdict by step, ARGS='DIR --rounds 5'
+	@PYTHONPATH=tools:. $(BIN)/python -m bench.whole $(ARGS)
+
+bench-cold: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done ## Time cold starts under AWS's runtime emulator
+	@PYTHONPATH=tools:. $(BIN)/python -m bench.cold $(ARGS)
+
 check-corpus: setup ## Hold the engine against plain odiff: DIR=… with base/ and head/, ARGS='--random 500'
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
 
@@ -94,6 +108,18 @@ pictures: setup ## Take the README's pictures of the report
 	@$(BIN)/python tools/pictures.py
 
 build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
+
+dashboard: setup ## Draw the dashboard with the numbers of a local run, LOGS=FOLDER or the latest
+	@PYTHONPATH=tools $(BIN)/python tools/dashboard.py $(if $(LOGS),--logs $(LOGS)) $(ARGS)
+
+# Built apart from what the embedded cloud runs: that is for this machine's Python.
+deploy: setup .tools/sam/.done .tools/zig/.done ## Build for Lambda and deploy as STACK=pixelgate, ARGS='--guided'
+	LAMBDA_PYTHON=$(DEPLOY_PYTHON) $(SAM) build --build-dir .aws-sam/deploy
+	$(SAM) deploy --template-file .aws-sam/deploy/template.yaml --config-file $(CURDIR)/samconfig.toml \
+		--stack-name $(STACK) $(ARGS)
+
+smoke: setup ## Try a deployed stack in your own account: STACK=pixelgate
+	@PYTHONPATH=tools $(BIN)/python tools/smoke.py $(STACK)
 
 lock: setup ## Renew the pinned versions and hashes
 	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam \

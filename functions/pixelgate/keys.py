@@ -204,7 +204,12 @@ def image(project: str, sha256: str) -> str:
 
 def diff(project: str, fingerprint: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
     """The result (`.json`) or mask (`.png`) of one pair of images under one policy."""
-    return f"diffs/{project}/{fingerprint}/{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
+    return f"{diffs(project, fingerprint)}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
+
+
+def diffs(project: str, fingerprint: str) -> str:
+    """Where the results and masks of one policy lie."""
+    return f"diffs/{project}/{fingerprint}/"
 
 
 def thumbnail(project: str, made_of: str) -> str:

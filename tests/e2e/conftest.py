@@ -2,8 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,48 @@ LOG_LINES_SHOWN = 40
 RETRY_DELAY = 2.0  # seconds, then twice that: as on AWS, a short lease ends before the last attempt
 
 
+LAST = "test_whole_run.py"  # looks back on what all the others did
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a cloud's functions did while it was up.
+
+    Attributes:
+        calls: what they asked of AWS, see EmbeddedCloud.calls.
+        logs: what they logged, by their logical ids.
+        resources: physical ids of the stack, by logical ones.
+    """
+
+    calls: list[dict[str, Any]]
+    logs: Mapping[str, str]
+    resources: Mapping[str, str]
+
+    @classmethod
+    def of(cls, cloud: EmbeddedCloud) -> "Ran":
+        """What has happened so far."""
+        functions = [n for n, kind in cloud.stack.types.items() if kind == "AWS::Lambda::Function"]
+        return cls(cloud.calls(), {n: cloud.logs(n) for n in functions}, cloud.stack.resources)
+
+
 @pytest.fixture(scope="session")
-def built() -> Path:
+def earlier() -> Iterator[list[Ran]]:
+    """What the clouds did that tests started for themselves and that have ended."""
+    found: list[Ran] = []
+    stop = EmbeddedCloud.stop
+
+    def note_and_stop(cloud: EmbeddedCloud) -> None:
+        if cloud.stack.resources:
+            found.append(Ran.of(cloud))
+        stop(cloud)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EmbeddedCloud, "stop", note_and_stop)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def built(earlier: list[Ran]) -> Path:
     """Where the artefact lies. It is built first when it is missing or older than a source."""
     changed = newer_source(BUILD / "template.yaml")
     if changed:
@@ -42,6 +84,11 @@ def cloud(built: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedCloud
         say = request.config.get_terminal_writer().line
         say(f"\nfunctions run in: {running.isolation}; their logs: {running.log_dir}")
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back on the whole run comes last."""
+    items.sort(key=lambda item: item.path.name == LAST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,6 +7,8 @@ from itertools import combinations
 
 import pytest
 
+from pixelgate.errors import FaultCode
+
 from .stack import Json, Stack, texts
 
 # What the functions emit (Powertools, EMF) and what AWS does, as far as we look at it.
@@ -30,12 +32,15 @@ EMITTED = {
         "NoticesSent",
         "PairsDiffed",
         "PairsFromCache",
+        "PixelsDiffed",
         "ReviewsCarriedOut",
         "ReviewsRefused",
         "ReviewsRetried",
+        "SecondsDiffing",
         "SecondsToVerdict",
         "ShardsKept",
         "ShardsRepeated",
+        "SnapshotsByHash",
         "SnapshotsCompared",
         "WaitsInVain",
     },
@@ -49,6 +54,7 @@ EMITTED = {
         "Throttles",
     },
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/DynamoDB": {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
 }
 DIMENSION = {
     "Pixelgate": [("service", {"pixelgate"})],
@@ -59,6 +65,7 @@ DIMENSION = {
         )
     ],
     "AWS/SQS": [("QueueName", {"${FailedEvents.QueueName}"})],
+    "AWS/DynamoDB": [("TableName", {"${Table}"})],
 }
 
 
@@ -77,6 +84,16 @@ def test_every_metric_on_the_dashboard_is_emitted(stack: Stack) -> None:
         [(dimension, values)] = DIMENSION[namespace]
         assert dimensions[0] == dimension, metric
         assert dimensions[1] in values, metric
+        if metric == "ImagesErrored":
+            assert dimensions[2] == "reason"
+            assert dimensions[3] in set(FaultCode)
+        else:
+            assert dimensions[2:] == [], metric
+
+
+def test_every_reason_why_an_image_is_errored_is_on_the_dashboard(stack: Stack) -> None:
+    reasons = [row[5] for row in charted(stack) if row[1] == "ImagesErrored"]
+    assert sorted(reasons) == sorted(FaultCode)
 
 
 def test_every_metric_of_ours_is_on_the_dashboard(stack: Stack) -> None:

@@ -30,11 +30,12 @@ from botocore.config import Config
 
 from .deploy import Stack, deploy
 from .server import STATE_PATH
+from .server.calls import FILE as CALLS_FILE
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 START_SECONDS = 30
-LOGS_KEPT = 5  # of the latest clouds
+LOGS_KEPT = 20  # of the latest clouds: more than one run of the tests starts
 # To ourselves, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -198,6 +199,11 @@ class EmbeddedCloud:
         return self.stack.only("AWS::DynamoDB::Table")
 
     @property
+    def server_pid(self) -> int:
+        """The process that stands for AWS."""
+        return self._process.pid
+
+    @property
     def isolation(self) -> str:
         """How functions are kept apart from this host, and why not better."""
         return str(self._state()["isolation"])
@@ -221,6 +227,20 @@ class EmbeddedCloud:
         name = self.stack.resources[function] if function else "*"
         files = sorted(self.log_dir.glob(f"{name}.log"))
         return "".join(file.read_text() for file in files if file.name != "server.log")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """What the functions have asked of AWS, each kind once.
+
+        Each has the function's logical id, the action and its resource as IAM calls them, the HTTP
+        status of the answer, and whether the request was conditional on there being nothing yet.
+        Functions of the latest stack, as for `logs`.
+        """
+        logical = {physical: name for name, physical in self.stack.resources.items()}
+        file = self.log_dir / CALLS_FILE
+        lines = file.read_text().splitlines() if file.exists() else []
+        found = [json.loads(line) for line in lines]
+        ours = [call for call in found if call["function"] in logical]
+        return [{**call, "function": logical[call["function"]]} for call in ours]
 
     def workers(self, function: str = "") -> list[Worker]:
         """The runtime processes that are up; of one function, by its logical id, or all."""

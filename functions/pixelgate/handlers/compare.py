@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pixelgate import keys
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import logger, metrics, stage, tracer
+from pixelgate.handlers.telemetry import about, logger, metrics, seconds_by_stage, stage, tracer
 from pixelgate.keys import BuildId, Upload, check_id
 from pixelgate.pipeline.receive import Collecting, receive
 from pixelgate.pipeline.run import (
@@ -56,6 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     answers = []
     failures = []
     for found in uploads_of(event):
+        seconds_by_stage()  # what an earlier build of the event took is no part of this one
         if isinstance(found, Ignored):
             _count("EventsIgnored")
             logger.warning("event ignored", extra={"why": found.why})
@@ -69,7 +70,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             held = isinstance(error, HeldByOther)
             _count("DuplicateDeliveries" if held else "ComparisonsRetried")
             logger.warning(
-                "to be delivered again", extra={"build": str(found.build), "error": repr(error)}
+                "to be delivered again", extra={**about(found.build), "error": repr(error)}
             )
             failures.append(error)
             continue
@@ -94,9 +95,16 @@ def uploads_of(event: object) -> list[Upload | Ignored]:
 def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     """Logs and counts what came of a build; returns it in a few words."""
     answer = _answer(outcome)
+    match outcome:
+        case Published(record=r) | Failed(record=r) | Duplicate(record=r) | Waiting(record=r):
+            said = about(build, r.id, r.execution)
+        case Superseded(comparison=comparison):
+            said = about(build, comparison)
+        case _:
+            said = about(build)
     # Messages may hold names of images, which have no place in a log at INFO.
-    said = {"project": build.project, "build": build.build, "outcome": {**answer, "message": None}}
-    logger.info("build handled", extra=said)
+    told = {"outcome": {**answer, "message": None}, "stages": seconds_by_stage()}
+    logger.info("build handled", extra={**said, **told})
     if isinstance(outcome, Failed):
         logger.error("comparison failed", extra={**said, "reason": answer["message"]})
     return {"build": str(build), **answer}
@@ -111,7 +119,7 @@ def service() -> Service:
 
 def _wake(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     """Calls this function for a build whose base has come."""
-    said = {"project": build.project, "build": build.build}
+    said = about(build)
     try:
         resume(build)
     except Exception:
@@ -148,9 +156,12 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
             passed = record.verdict == "passed"
             _count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
             _count("SnapshotsCompared", record.counts["total"])
-            _count("ImagesErrored", record.counts["errored"])
+            _count("SnapshotsByHash", tally.same_hash)
             _count("PairsDiffed", tally.diffed)
             _count("PairsFromCache", tally.cached)
+            _count("PixelsDiffed", tally.pixels)
+            metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
+            _count_faults(tally.faults)
             _count("LeaseTakeovers", int(record.attempts > 1))
             metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, seconds)
             return {
@@ -193,3 +204,11 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
 
 def _count(name: str, number: int = 1) -> None:
     metrics.add_metric(name, MetricUnit.Count, number)
+
+
+def _count_faults(faults: Mapping[str, int]) -> None:
+    """Errored images, each reason a dimension of its own: the codes are few and fixed."""
+    for code, number in faults.items():
+        with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
+            metric.add_dimension("service", metrics.service)
+            metric.add_dimension("reason", code)

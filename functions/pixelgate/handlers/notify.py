@@ -11,8 +11,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from pixelgate.errors import BadManifest, NoticeRefused
-from pixelgate.handlers.telemetry import logger, metrics, tracer
-from pixelgate.keys import BuildId, check_id
+from pixelgate.handlers.telemetry import about, logger, metrics, tracer
+from pixelgate.keys import BuildId, ComparisonId, check_id
 from pixelgate.pipeline.notify import Notified, notify
 from pixelgate.wiring import Notifier, aws_notifier
 
@@ -22,6 +22,8 @@ _MARGIN = 10.0  # seconds that are kept for the answer
 class _Detail(BaseModel):
     project: str
     build: str
+    base: str | None = None
+    execution: str | None = None
 
 
 class _Event(BaseModel):
@@ -44,13 +46,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         _count("EventsIgnored")
         logger.warning("event ignored", extra={"why": str(error)})
         return {"ignored": str(error)}
+    comparison = ComparisonId(build.project, build.build, detail.base) if detail.base else None
+    said = about(build, comparison, detail.execution)
     made = notifier()
     forge = made.connect(lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN)
     try:
         outcome = notify(build, made.records, forge, made.places)
     except NoticeRefused as error:
         _count("NoticesRefused")
-        logger.error("notice refused for good", extra={"build": str(build), "why": str(error)})
+        logger.error("notice refused for good", extra={**said, "why": str(error)})
         return {"build": str(build), "refused": str(error)}
     except Exception:
         _count("NoticesRetried")
@@ -61,7 +65,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     else:
         _count("NoticesSent", 0)
         answer = {"build": str(build), "skipped": outcome.why}
-    logger.info("notified", extra=answer)
+    logger.info("notified", extra={**answer, **said})
     return answer
 
 

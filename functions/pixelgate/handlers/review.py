@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pixelgate import keys
 from pixelgate.errors import BadManifest
 from pixelgate.handlers.s3_events import Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.handlers.telemetry import about, logger, metrics, tracer
 from pixelgate.keys import check_id
 from pixelgate.pipeline.review import CarriedOut, Gone, Outcome, Refused, Written, carry_out
 from pixelgate.pipeline.service import Records
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         except Exception as error:
             _count("ReviewsRetried")
             logger.warning(
-                "to be delivered again", extra={"build": str(found.build), "error": repr(error)}
+                "to be delivered again", extra={**about(found.build), "error": repr(error)}
             )
             failures.append(error)
             continue
@@ -88,10 +88,14 @@ def _written(created: Created) -> Written | Ignored:
 
 def _report(written: Written, outcome: Outcome) -> dict[str, Any]:
     answer = {"build": str(written.build), "review": written.id, **_answer(outcome)}
+    said = about(written.build)
+    if isinstance(outcome, CarriedOut):
+        said = about(written.build, outcome.comparison, outcome.review.execution)
     # Words may hold names of images, which have no place in a log at INFO.
-    logger.info("review handled", extra={"outcome": {**answer, "why": None}, "by": written.by})
+    told = {"outcome": {**answer, "why": None}, "by": written.by}
+    logger.info("review handled", extra={**said, **told})
     if isinstance(outcome, Refused):
-        logger.warning("review refused", extra={"review": written.id, "why": outcome.why})
+        logger.warning("review refused", extra={**said, "review": written.id, "why": outcome.why})
     return answer
 
 

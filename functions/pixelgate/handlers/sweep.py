@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.handlers.telemetry import about, logger, metrics, tracer
 from pixelgate.keys import BuildId
 from pixelgate.pipeline.service import Records
 from pixelgate.pipeline.sweep import Action, sweep
@@ -33,8 +33,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         {"comparison": str(s.record.id), "action": s.action, "attempt": s.record.attempts}
         for s in swept
     ]
-    for answer in answers:
-        logger.warning("a comparison that nobody works on", extra=answer)
+    for found in swept:
+        said = about(found.record.head, found.record.id, found.record.execution)
+        told = {"action": found.action, "attempt": found.record.attempts}
+        logger.warning("a comparison that nobody works on", extra={**said, **told})
     return {"swept": answers}
 
 

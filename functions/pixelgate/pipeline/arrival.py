@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 
@@ -11,6 +11,7 @@ from pixelgate import keys
 from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge
 from pixelgate.matching import Kind
 from pixelgate.pipeline.plan import Plan
+from pixelgate.pipeline.presence import present
 from pixelgate.ports import DifferPool, Objects
 
 MAX_IMAGE_BYTES = 256 * 1024 * 1024
@@ -44,9 +45,15 @@ class BucketImages:
             )
         return body
 
-    def exists(self, sha256: str) -> bool:
-        """Whether there is an object for that hash."""
-        return self._objects.exists(keys.image(self._project, sha256))
+    def asked_for(self, hashes: Collection[str]) -> Callable[[str], bool]:
+        """Answers for each of these hashes whether there is an object for it."""
+        listed = present(self._objects, keys.image(self._project, ""), len(hashes))
+
+        def exists(sha256: str) -> bool:
+            key = keys.image(self._project, sha256)
+            return self._objects.exists(key) if listed is None else key in listed
+
+        return exists
 
 
 def check_arrival(
@@ -74,12 +81,13 @@ def check_arrival(
         ImagesMissing: the upload is incomplete; the message lists names.
     """
     to_read, to_find = _unseen(plan, base_is_complete)
+    exists = images.asked_for(to_find)
 
     def look(sha256: str) -> ImageFault | None:
         try:
             if sha256 in to_read:
                 pool.inspect(images.read(sha256))
-            elif not images.exists(sha256):
+            elif not exists(sha256):
                 raise ImageFault(FaultCode.IMAGE_MISSING, "not in the bucket")
         except ImageFault as fault:
             return fault

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from pixelgate import keys
 from pixelgate.comparison import Band, BandKind, Diff, Measured, Region
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.plan import Pair
+from pixelgate.pipeline.presence import present
 from pixelgate.policy import Policy
 from pixelgate.ports import DifferPool, Images, Objects
 from pixelgate.verdict import Spread
@@ -25,10 +28,23 @@ _POLL_SECONDS = 5.0
 
 @dataclass
 class Tally:
-    """How the pairs of a run were answered."""
+    """How the snapshots of a run were answered.
+
+    Attributes:
+        diffed: pairs that were compared.
+        cached: pairs that an earlier run had compared.
+        pixels: of the pairs that were compared.
+        seconds: that comparing took, or looking for what had been compared.
+        same_hash: snapshots of which the hash alone says that they are unchanged or renamed.
+        faults: errored images, by the code of their fault.
+    """
 
     diffed: int = 0
     cached: int = 0
+    pixels: int = 0
+    seconds: float = 0.0
+    same_hash: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
 
 
 class DiffStore:
@@ -37,11 +53,21 @@ class DiffStore:
     def __init__(self, objects: Objects, project: str) -> None:
         self._objects = objects
         self._project = project
+        self._there: dict[str, frozenset[str] | None] = {}
+
+    def look_ahead(self, pairs: Iterable[Pair]) -> None:
+        """Lists what is stored, so that nobody asks for what is not: of most new pairs, all."""
+        for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
+            prefix = keys.diffs(self._project, fingerprint)
+            self._there[fingerprint] = present(self._objects, prefix, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
         """The stored result of a pair; None if there is none for exactly these two images."""
+        key, there = self._key(pair, ".json"), self._there.get(pair.fingerprint)
+        if there is not None and key not in there:
+            return None
         try:
-            stored = json.loads(self._objects.read(self._key(pair, ".json")))
+            stored = json.loads(self._objects.read(key))
         except NotFound:
             return None
         # The key holds only the beginning of each hash.
@@ -128,13 +154,18 @@ def diff_pairs(
             return _Answer(fault, cached=False)
         return _Answer(store.save(pair, diff), cached=False)
 
+    begun = time.monotonic()
+    store.look_ahead(pairs)
     answers: dict[Pair, Measured | ImageFault] = {}
     threads = pool.size * _THREADS_PER_DIFFER
     for pair, found in _answer_all(pairs, answer, threads, check, stopping):
         answers[pair] = found.result
         tally.cached += found.cached
         tally.diffed += not found.cached
+        if not found.cached and isinstance(found.result, Measured):
+            tally.pixels += found.result.diff.total_pixels
         done()
+    tally.seconds += time.monotonic() - begun
     return answers
 
 

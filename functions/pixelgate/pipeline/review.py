@@ -42,10 +42,17 @@ class Written:
 
 @dataclass(frozen=True)
 class CarriedOut:
-    """The review counts, be it since now or since an earlier delivery."""
+    """The review counts, be it since now or since an earlier delivery.
+
+    Attributes:
+        review: as it is kept.
+        state: what the build is now.
+        comparison: which of the build's it speaks of.
+    """
 
     review: ReviewRecord
     state: str
+    comparison: ComparisonId | None = None
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,10 @@ def _apply(
 
 def _carried_out(line: ReviewRecord, records: Records) -> CarriedOut:
     told = records.ledger.build(line.build)
-    return CarriedOut(line, str(told.review) if told and told.review else "open")
+    if told is None or told.baseline is None:
+        return CarriedOut(line, "open")
+    comparison = ComparisonId(line.build.project, line.build.build, told.baseline.build)
+    return CarriedOut(line, str(told.review or "open"), comparison)
 
 
 def _refuse(written: Written, why: str, records: Records) -> Refused:

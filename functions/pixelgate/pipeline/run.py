@@ -26,6 +26,7 @@ from pixelgate.errors import (
     StillWaiting,
 )
 from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.matching import Kind
 from pixelgate.pipeline import intake
 from pixelgate.pipeline.arrival import BucketImages, check_arrival
 from pixelgate.pipeline.baselines import Missing, find_baseline, wait_of
@@ -221,13 +222,14 @@ class _Delivery:
     def _publish(self, claim: ComparisonRecord, baseline: Baseline, lease: Lease) -> Outcome:
         service, tally = self.service, Tally()
         result = self._produce(claim, baseline, lease, tally)
-        record = service.ledger.publish(claim, result, service.clock())
-        published = Published(record, tally, record.updated - self.accepted.record.created)
-        try:
-            tell(record, service)
-            self._carry_over_late(record)
-        except Exception as error:
-            return replace(published, untold=error)
+        with service.stage("publish"):
+            record = service.ledger.publish(claim, result, service.clock())
+            published = Published(record, tally, record.updated - self.accepted.record.created)
+            try:
+                tell(record, service)
+                self._carry_over_late(record)
+            except Exception as error:
+                return replace(published, untold=error)
         return published
 
     def _carry_over_late(self, record: ComparisonRecord) -> None:
@@ -271,7 +273,7 @@ class _Delivery:
     def _arrive(self, plan: Plan, base_is_complete: bool, lease: Lease) -> dict[str, ImageFault]:
         """Makes sure that the images are there, and calls who has waited for that."""
         build, service = self.accepted.manifest.id, self.service
-        with service.stage("arrival"):
+        with service.stage("fetch"):
             faults: dict[str, ImageFault] = {}
             if not self.accepted.record.complete:
                 try:
@@ -324,6 +326,7 @@ class _Delivery:
                 choice=baseline.choice,
                 cost=service.meter.read().since(before) if service.meter and before else None,
             )
+            _count_answers(comparison, plan, tally)
             prepare_review(comparison, self.accepted, service, lease.check)
             return _write_result(comparison, service)
 
@@ -400,6 +403,13 @@ def _release(claim: ComparisonRecord, error: Exception, service: Service) -> Non
 def _is_complete(build: BuildId, service: Service) -> bool:
     record = service.ledger.build(build)
     return record is not None and record.complete
+
+
+def _count_answers(comparison: Comparison, plan: Plan, tally: Tally) -> None:
+    """Counts what no pair tells: what hashes answered, and what could not be compared."""
+    tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in plan.matches)
+    reasons = [s.reason for s in comparison.snapshots.values() if s.reason]
+    tally.faults.update(reason.partition(":")[0] for reason in reasons)
 
 
 def _write_result(comparison: Comparison, service: Service) -> Result:

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
 
 from . import STATE_PATH
+from .calls import Recorder
 from .environment import Host
 from .functions import Functions
 from .isolation import choose
@@ -67,7 +68,8 @@ def main() -> None:
     config = Config()
     config.bind = [f"fd://{options.socket}"]
     config.keep_alive_timeout = 75
-    asyncio.run(serve(with_state(state), config, shutdown_trigger=asyncio.Event().wait))
+    app = Recorder(options.log_dir).around(ministack.app.app)
+    asyncio.run(serve(with_state(state, app), config, shutdown_trigger=asyncio.Event().wait))
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -83,12 +85,14 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def with_state(state: Callable[[], dict[str, Any]]) -> Callable[..., Awaitable[None]]:
+def with_state(
+    state: Callable[[], dict[str, Any]], cloud: Callable[..., Coroutine[Any, Any, None]]
+) -> Callable[..., Coroutine[Any, Any, None]]:
     """MiniStack's application, and one more page: what the functions are doing."""
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope.get("path") != STATE_PATH:
-            await ministack.app.app(scope, receive, send)
+            await cloud(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": json.dumps(state()).encode()})

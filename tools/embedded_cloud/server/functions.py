@@ -15,6 +15,7 @@ from typing import Any
 
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
+from .calls import access_key
 from .environment import Function
 from .packages import Packages
 from .pool import Pool
@@ -79,12 +80,15 @@ class Functions:
                 if attempt < last:
                     time.sleep(self._retry_delay * attempt)
                 elif queue := on_failure(settings):
-                    self._send(queue, failure_record(config, request_id, attempt, event, result))
+                    message = failure_record(config, request_id, attempt, event, result)
+                    self._send(queue, message, as_function=config["FunctionName"])
         finally:
             with self._lock:
                 self.pending -= 1
 
-    def _send(self, queue_arn: str, message: Record) -> None:
+    def _send(self, queue_arn: str, message: Record, as_function: str) -> None:
+        """Send to a queue with the function's own role, as Lambda does."""
+        region = queue_arn.split(":")[3]
         account, name = queue_arn.split(":")[-2:]
         url = f"{self._endpoint}/{account}/{name}"
         request = urllib.request.Request(  # noqa: S310 — to ourselves
@@ -93,6 +97,10 @@ class Functions:
             {
                 "Content-Type": "application/x-amz-json-1.0",
                 "X-Amz-Target": "AmazonSQS.SendMessage",
+                "Authorization": (
+                    "AWS4-HMAC-SHA256 "
+                    f"Credential={access_key(as_function)}/20200101/{region}/sqs/aws4_request"
+                ),
             },
         )
         urllib.request.urlopen(request).close()  # noqa: S310
@@ -107,7 +115,7 @@ class Functions:
         }
         region = config["FunctionArn"].split(":")[3]
         access = {
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": access_key(config["FunctionName"]),  # calls.py reads it
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,

@@ -1,0 +1,169 @@
+"""What means harm is sent to the deployed stack: it is refused in words and hurts nobody else."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate import keys
+from pixelgate.keys import BuildId
+from pixelgate.manifest import MAX_BYTES
+from support.hostile import DATA, END, SIGNATURE, good_png, header, other_format, other_png
+from support.world import sha
+from uploader import Uploader
+
+pytestmark = pytest.mark.e2e
+
+GOOD = {"sha256": "ab" * 32, "width": 10, "height": 10}
+
+
+@pytest.fixture
+def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
+    """A project of the test's own: its name is the test's."""
+    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name.partition("[")[0])
+
+
+def manifest(**changes: Any) -> str:
+    fields = {"project": "hostile", "build": "BUILD", "commit": "c", "branch": "main"}
+    return json.dumps({**fields, "images": {"a.png": GOOD}, **changes})
+
+
+def named(name: str) -> str:
+    return manifest(images={name: GOOD})
+
+
+MANIFESTS = [
+    pytest.param(lambda: named("../../builds/other/1/status.json"), "images", id="a path upwards"),
+    pytest.param(lambda: named("/etc/passwd"), "images", id="an absolute path"),
+    pytest.param(lambda: named("a/../../b.png"), "images", id="a path upwards in the middle"),
+    pytest.param(lambda: named("a\u0000.png"), "images", id="a NUL"),
+    pytest.param(lambda: named("a\u001b[31m.png"), "images", id="a terminal's escape"),
+    pytest.param(lambda: named("a\u202egnp.exe"), "images", id="right to left"),
+    pytest.param(lambda: named("a" * 2_000 + ".png"), "images", id="an endless name"),
+    pytest.param(
+        lambda: '{"project": "hostile", "project": "victim", "build": "BUILD"}', "twice", id="twice"
+    ),
+    pytest.param(lambda: "[" * 200_000 + "]" * 200_000, "", id="200,000 deep"),
+    pytest.param(lambda: manifest(width=float("nan")), "", id="not a number"),
+    pytest.param(lambda: manifest(project="victim"), "victim", id="another project"),
+    pytest.param(lambda: manifest(build="another"), "another", id="another build"),
+    pytest.param(lambda: manifest(project="hοstile"), "project", id="a look-alike project"),
+    pytest.param(lambda: manifest(base_build="../victim/1"), "base_build", id="a base upwards"),
+    pytest.param(
+        lambda: manifest(images={"a.png": {**GOOD, "sha256": "../victim/" + "a" * 54}}),
+        "sha256",
+        id="a hash that is a path",
+    ),
+    pytest.param(lambda: " " * (MAX_BYTES + 1), "bytes", id="a byte too many"),
+]
+
+
+@pytest.mark.parametrize(("make", "rule"), MANIFESTS)
+def test_a_hostile_manifest_is_refused_in_words(
+    cloud: EmbeddedCloud, request: pytest.FixtureRequest, make: Callable[[], str], rule: str
+) -> None:
+    build = BuildId("hostile", f"b{abs(hash(request.node.name))}")
+    body = make().replace("BUILD", build.build).encode("utf-8", "surrogatepass")
+    s3 = cloud.client("s3")
+    s3.put_object(Bucket=cloud.bucket, Key=keys.uploaded_manifest(build), Body=body)
+    status = Uploader(s3, cloud.bucket, "hostile").wait(build)
+    assert (status["state"], status["error"]["code"]) == ("FAILED", "BAD_MANIFEST")
+    assert rule in status["error"]["message"]
+    assert len(status["error"]["message"]) < 5_000
+    s3.delete_object(Bucket=cloud.bucket, Key=keys.uploaded_manifest(build))
+    # Nothing but the word of refusal was written, there or for anybody else.
+    prefixes = ("builds/victim", "builds/other", "comparisons/hostile", "images/hostile")
+    assert [k for p in prefixes for k in listed(cloud, p)] == []
+    assert listed(cloud, f"builds/hostile/{build.build}/") == [keys.status(build)]
+
+
+def test_look_alike_names_are_told_apart(uploader: Uploader, tmp_path: Path) -> None:
+    """Two names that look the same are two snapshots; the manifest's bytes decide."""
+    picture(tmp_path / "a.png", "red")
+    images = uploader.upload_images(tmp_path)
+    [entry] = images.values()
+    build = uploader.write_manifest("b1", {"images": {"cafe.png": entry, "cаfe.png": entry}})
+    assert uploader.wait(build)["counts"]["added"] == 2
+
+
+def test_another_project_s_images_cannot_be_had(
+    cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
+) -> None:
+    """Their hashes do not help: a project's images are looked for under its own prefix."""
+    picture(tmp_path / "secret.png", "navy")
+    victim = Uploader(cloud.client("s3"), cloud.bucket, "victim-of-theft")
+    stolen = victim.upload_images(tmp_path)
+    status = uploader.wait(uploader.write_manifest("b1", {"images": stolen}))
+    assert (status["state"], status["error"]["code"]) == ("FAILED", "IMAGE_MISSING")
+    assert listed(cloud, f"images/{uploader.project}/") == []
+
+
+def test_an_image_that_is_not_what_it_says_is_errored_with_its_reason(
+    cloud: EmbeddedCloud, uploader: Uploader
+) -> None:
+    s3 = cloud.client("s3")
+
+    def put(body: bytes, sha256: str | None = None) -> dict[str, Any]:
+        sha256 = sha256 or sha(body)
+        key = keys.image(uploader.project, sha256)
+        s3.put_object(Bucket=cloud.bucket, Key=key, Body=body)
+        return {"sha256": sha256, "width": 64, "height": 48}
+
+    gone = put(good_png() + b"gone soon")
+    names = {"odd/liar", "odd/gone", "odd/cut", "odd/gif", "odd/wide", "odd/heavy", "odd/plain"}
+    good = put(good_png())
+    base = uploader.write_manifest(
+        "base", {"images": {name: gone if name == "odd/gone" else good for name in names}}
+    )
+    assert uploader.wait(base)["counts"]["added"] == len(names)
+    s3.delete_object(Bucket=cloud.bucket, Key=keys.image(uploader.project, gone["sha256"]))
+    heavy = put(bytes(256 * 1024 * 1024 + 1))
+    head = uploader.write_manifest(
+        "head",
+        {
+            "base_build": "base",
+            "images": {
+                "odd/liar": put(other_png(), "cd" * 32),
+                "odd/gone": put(other_png()),
+                "odd/cut": put(other_png()[:-200]),
+                "odd/gif": put(other_format("GIF")),
+                "odd/wide": put(SIGNATURE + header(8_000, 5_001) + DATA + END),
+                "odd/heavy": heavy,
+                "odd/plain": good,
+            },
+        },
+    )
+    status = uploader.wait(head)
+    s3.delete_object(Bucket=cloud.bucket, Key=keys.image(uploader.project, heavy["sha256"]))
+    assert (status["verdict"], status["counts"]["errored"]) == ("needs_review", 6)
+    assert status["counts"]["unchanged"] == 1
+    body = s3.get_object(Bucket=cloud.bucket, Key=status["comparison"])["Body"]
+    images = json.load(body)["images"]
+    reasons = {name: entry["reason"].partition(":")[0] for name, entry in images.items()
+               if entry["status"] == "errored"}  # fmt: skip
+    assert reasons == {
+        "odd/liar": "HASH_MISMATCH",
+        "odd/gone": "IMAGE_MISSING",
+        "odd/cut": "UNREADABLE",
+        "odd/gif": "UNSUPPORTED_FORMAT",
+        "odd/wide": "EXCEEDS_PIXEL_LIMIT",
+        "odd/heavy": "EXCEEDS_BYTE_LIMIT",
+    }
+
+
+def picture(path: Path, colour: str) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (20, 10), colour).save(out, "PNG")
+    path.write_bytes(out.getvalue())
+
+
+def listed(cloud: EmbeddedCloud, prefix: str) -> list[str]:
+    answer = cloud.client("s3").list_objects_v2(Bucket=cloud.bucket, Prefix=prefix)
+    return [found["Key"] for found in answer.get("Contents", [])]

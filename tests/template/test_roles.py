@@ -1,0 +1,77 @@
+"""The example roles of examples/ci keep one project apart from another, as IAM reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from .stack import BUCKET_ARN, ROOT, covers, object_arn
+
+IMAGE = "images/shop/9f86d081"
+MANIFEST = "uploads/shop/7/manifest.json"
+FORKS = "uploads/shop/fork.7/manifest.json"
+STATUS = "builds/shop/7/status.json"
+REVIEW = "reviews/shop/7/1.json"
+REPORT = "comparisons/shop/7/6/1/index.html"
+MASK = "diffs/shop/1/9f86d081-60303ae2.png"
+FORKS_STATUS = "builds/shop/fork.7/status.json"
+EVERYTHING = [IMAGE, MANIFEST, FORKS, STATUS, REVIEW, REPORT, MASK, FORKS_STATUS]
+LOOK_ALIKES = ["shop2", "shop.", "sho", "a/shop", "shоp", "SHOP"]
+MAY_WRITE = {
+    "role-ci.json": {IMAGE, MANIFEST, FORKS},
+    "role-fork.json": {FORKS},
+    "role-reviewer.json": {REVIEW},
+}
+NEVER = ("s3:DeleteObject", "s3:PutObjectAcl", "s3:PutBucketPolicy", "s3:DeleteObjectVersion")
+
+
+def statements(role: str, project: str = "shop") -> list[dict[str, Any]]:
+    text = (ROOT / "examples" / "ci" / role).read_text(encoding="utf-8")
+    text = text.replace("arn:aws:s3:::BUCKET", BUCKET_ARN).replace("PROJECT", project)
+    found: list[dict[str, Any]] = json.loads(text)["Statement"]
+    return found
+
+
+def may(role: str, action: str, key: str) -> bool:
+    assert {s["Effect"] for s in statements(role)} == {"Allow"}
+    return any(covers(s, action, object_arn(key)) for s in statements(role))
+
+
+@pytest.mark.parametrize("role", MAY_WRITE)
+def test_what_a_role_writes(role: str) -> None:
+    assert {key for key in EVERYTHING if may(role, "s3:PutObject", key)} == MAY_WRITE[role]
+
+
+@pytest.mark.parametrize("role", MAY_WRITE)
+@pytest.mark.parametrize("other", LOOK_ALIKES)
+def test_another_project_is_out_of_reach(role: str, other: str) -> None:
+    keys = [key.replace("/shop/", f"/{other}/") for key in EVERYTHING]
+    reached = [k for k in keys for a in ("s3:PutObject", "s3:GetObject") if may(role, a, k)]
+    assert reached == []
+
+
+@pytest.mark.parametrize("role", MAY_WRITE)
+@pytest.mark.parametrize("action", NEVER)
+def test_nobody_deletes_or_opens_anything(role: str, action: str) -> None:
+    assert [key for key in EVERYTHING if may(role, action, key)] == []
+
+
+def test_a_fork_reads_its_own_results_only() -> None:
+    assert may("role-fork.json", "s3:GetObject", FORKS_STATUS)
+    assert [k for k in EVERYTHING if may("role-fork.json", "s3:GetObject", k)] == [
+        FORKS,
+        FORKS_STATUS,
+    ]
+
+
+@pytest.mark.parametrize("role", MAY_WRITE)
+def test_a_listing_is_of_the_project_s_prefixes(role: str) -> None:
+    """ListBucket is granted on the bucket, and narrowed by what is listed."""
+    for statement in statements(role):
+        if "s3:ListBucket" not in statement["Action"]:
+            continue
+        prefixes = statement["Condition"]["StringLike"]["s3:prefix"]
+        assert prefixes
+        assert all(prefix.split("/")[1] == "shop" for prefix in prefixes)

@@ -1,0 +1,61 @@
+"""Whoever is called at night finds a page for the alarm that called."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .stack import ROOT, Stack
+
+RUNBOOK = ROOT / "docs" / "runbook"
+PAGES = sorted(path.name for path in RUNBOOK.glob("*.md") if path.name != "README.md")
+SECTIONS = ("What it means", "Who notices", "Look first", "Do", "It is over")
+
+
+def page_of(stack: Stack) -> dict[str, str]:
+    """The page that each alarm's description names."""
+    found = {}
+    for name, alarm in stack.of_type("AWS::CloudWatch::Alarm").items():
+        [found[name]] = re.findall(r"docs/runbook/([\w-]+\.md)", alarm["AlarmDescription"])
+    return found
+
+
+def test_each_alarm_has_a_page_of_its_own_and_each_page_its_alarm(stack: Stack) -> None:
+    assert sorted(page_of(stack).values()) == PAGES
+
+
+def test_a_page_names_the_alarm_that_leads_to_it(stack: Stack) -> None:
+    for alarm, page in page_of(stack).items():
+        assert f"Alarm `{alarm}`" in (RUNBOOK / page).read_text(encoding="utf-8")
+
+
+def test_the_first_page_lists_all(stack: Stack) -> None:
+    text = (RUNBOOK / "README.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"\| `(\w+)` \| \[[^\]]+\]\(([\w-]+\.md)\) \|", text))
+    assert listed == page_of(stack)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_says_what_whom_where_what_to_do_and_until_when(page: str) -> None:
+    text = (RUNBOOK / page).read_text(encoding="utf-8")
+    assert re.findall(r"^\*\*([^*]+?)\.?\*\*", text, re.MULTILINE) == list(SECTIONS)
+
+
+@pytest.mark.parametrize("page", ["README.md", *PAGES])
+def test_links_lead_somewhere(page: str) -> None:
+    text = (RUNBOOK / page).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([\w./-]+\.md)\)", text)
+    assert [name for name in linked if not (RUNBOOK / name).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_calls_things_is_what_they_are_called(stack: Stack, page: str) -> None:
+    """Messages, metrics' labels and outputs that a page speaks of exist."""
+    text = (RUNBOOK / page).read_text(encoding="utf-8")
+    code = "".join(p.read_text() for p in (ROOT / "functions/pixelgate/handlers").glob("*.py"))
+    for message in re.findall(r"message = '([^']+)'", text):
+        assert f'"{message}"' in code, message
+    outputs = (ROOT / "template.yaml").read_text(encoding="utf-8").partition("\nOutputs:")[2]
+    for output in re.findall(r"\$\(stack (\w+)\)", text):
+        assert f"\n  {output}:\n" in outputs, output

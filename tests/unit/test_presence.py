@@ -1,0 +1,31 @@
+"""Keys are listed where that takes fewer requests, and asked for one by one where it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from pixelgate.adapters.memory import MemoryObjects
+from pixelgate.pipeline import presence
+from pixelgate.pipeline.presence import present
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "listed"),
+    [
+        pytest.param(0, 10, True, id="nothing there"),
+        pytest.param(3, 9, False, id="a listing for nine is not worth it"),
+        pytest.param(20, 10, True, id="just one page of what ten are worth"),
+        pytest.param(21, 10, False, id="one more than that"),
+        pytest.param(40, 20, True, id="two pages for twenty"),
+        pytest.param(41, 20, False, id="one more than those"),
+    ],
+)
+def test_present(monkeypatch: pytest.MonkeyPatch, there: int, wanted: int, listed: bool) -> None:
+    monkeypatch.setattr(presence, "PAGE", 20)
+    objects = MemoryObjects()
+    for number in range(there):
+        objects.write(f"images/shop/{number:02}", b"", "image/png")
+    objects.write("images/shoes/1", b"", "image/png")
+    found = present(objects, "images/shop/", wanted)
+    expected = frozenset(f"images/shop/{number:02}" for number in range(there))
+    assert found == (expected if listed else None)

@@ -1,0 +1,172 @@
+"""Tries a deployed stack: two real builds, a review, and what the bucket must refuse.
+
+    make smoke STACK=pixelgate
+
+Uses your own credentials, region and endpoint, as AWS's SDK finds them; they must be able to read
+the stack's outputs, to write uploads/, images/ and reviews/ and to read results. It writes builds
+of the project pixelgate-smoke, some 3 MB the first time, and costs less than a cent. Nothing else
+is changed, nothing is removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pixelgate import keys
+from pixelgate.keys import BuildId
+from uploader import Uploader
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PROJECT = "pixelgate-smoke"
+SECONDS = 180
+COUNTS = {
+    "total": 48, "changed": 21, "added": 9, "removed": 5, "renamed": 1,
+    "unchanged": 12, "skipped": 0, "errored": 0,
+}  # fmt: skip
+
+
+class SmokeFailed(Exception):
+    """The stack does not do what it should; the message says what it did."""
+
+
+def check(holds: bool, otherwise: str) -> None:
+    """Raises SmokeFailed with these words if it does not hold."""
+    if not holds:
+        raise SmokeFailed(otherwise)
+
+
+class Smoke:
+    """The steps, each of which says what it found or raises SmokeFailed."""
+
+    def __init__(self, stack: str) -> None:
+        session = boto3.Session()
+        [found] = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        check(found["StackStatus"].endswith("_COMPLETE"), found["StackStatus"])
+        self._outputs = {o["OutputKey"]: o["OutputValue"] for o in found["Outputs"]}
+        self._stack = stack
+        self._session = session
+        self._s3 = session.client("s3")
+        self._uploader = Uploader(self._s3, self._outputs["Bucket"], PROJECT)
+        self._run = time.strftime("%Y%m%d-%H%M%S")
+        self._head = BuildId(PROJECT, f"{self._run}-head")
+
+    def base_is_taken(self) -> str:
+        """The first build: everything is added."""
+        build = self._uploader.upload(f"{self._run}-base", EXAMPLES / "base")
+        status = self._uploader.wait(build, SECONDS)
+        check(status["state"] == "SUCCEEDED", str(status))
+        return f"{status['counts']['added']} added"
+
+    def head_is_compared(self) -> str:
+        """The second one, with known counts."""
+        self._uploader.upload(
+            self._head.build,
+            EXAMPLES / "head",
+            base_build=f"{self._run}-base",
+            branch="smoke",
+        )
+        status = self._uploader.wait(self._head, SECONDS)
+        check(status["state"] == "SUCCEEDED", str(status))
+        check(status["verdict"] == "needs_review", str(status))
+        check(status["counts"] == COUNTS, str(status["counts"]))
+        return f"{status['counts']['changed']} changed, as they should"
+
+    def report_is_there(self) -> str:
+        """The page that people look at."""
+        status = self._uploader.wait(self._head)
+        page = self._s3.get_object(Bucket=self._outputs["Bucket"], Key=status["report"])
+        body = page["Body"].read()
+        check(body.startswith(b"<!"), f"the report begins with {body[:50]!r}")
+        return f"{len(body):,} bytes"
+
+    def review_is_carried_out(self) -> str:
+        """Approves everything, as a person does."""
+        body = {"schema_version": 1, "action": "approve", "reason": "smoke test"}
+        key = keys.review(self._head, f"{time.time_ns():020}")
+        self._s3.put_object(Bucket=self._outputs["Bucket"], Key=key, Body=json.dumps(body).encode())
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            status = self._uploader.status(self._head) or {}
+            review = status.get("review", {})
+            if review.get("state") == "approved":
+                return f"approved by {', '.join(review['by'])}"
+            time.sleep(1)
+        raise SmokeFailed(f"not approved after {SECONDS} s")
+
+    def nothing_was_given_up_on(self) -> str:
+        """The queue of failed events is empty."""
+        found = self._session.client("sqs").get_queue_attributes(
+            QueueUrl=self._outputs["FailedEvents"], AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        number = int(found["Attributes"]["ApproximateNumberOfMessages"])
+        check(number == 0, f"{number} events: docs/runbook/failed-events.md")
+        return "no failed events"
+
+    def images_are_written_once(self) -> str:
+        """Whoever may write an image may not replace one."""
+        key = keys.image(PROJECT, "0" * 64)
+        refused = _refused(
+            lambda: self._s3.put_object(Bucket=self._outputs["Bucket"], Key=key, Body=b"x")
+        )
+        check(refused, "an image was written without If-None-Match")
+        return "refused without If-None-Match"
+
+    def strangers_are_refused(self) -> str:
+        """Who does not sign sees nothing."""
+        stranger = self._session.client("s3", config=Config(signature_version=UNSIGNED))
+        refused = _refused(lambda: stranger.list_objects_v2(Bucket=self._outputs["Bucket"]))
+        check(refused, "the bucket is listed for anybody")
+        return "refused without a signature"
+
+
+def _refused(act: Callable[[], Any]) -> bool:
+    try:
+        act()
+    except ClientError as error:
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    return False
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the steps; 0 if all went well, else 1 after the first that did not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stack")
+    options = parser.parse_args(arguments)
+    try:
+        smoke = Smoke(options.stack)
+        steps = [
+            smoke.base_is_taken,
+            smoke.head_is_compared,
+            smoke.report_is_there,
+            smoke.review_is_carried_out,
+            smoke.nothing_was_given_up_on,
+        ]
+        if "AWS_ENDPOINT_URL" in os.environ:
+            print("an emulator enforces no policy: what the bucket must refuse is left out")
+        else:
+            steps += [smoke.images_are_written_once, smoke.strangers_are_refused]
+        for step in steps:
+            begun = time.monotonic()
+            said = step()
+            words = step.__name__.replace("_", " ")
+            print(f"ok    {words}: {said} ({time.monotonic() - begun:.1f} s)", flush=True)
+    except (SmokeFailed, TimeoutError, BotoCoreError, ClientError) as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

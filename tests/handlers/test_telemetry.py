@@ -12,7 +12,7 @@ from handlers.conftest import Account, Context
 from handlers.test_compare import metrics_in, png, put_event
 from pixelgate.keys import BuildId
 
-STEPS = ["accept", "claim", "plan", "fetch", "diff", "report", "publish"]
+STEPS = ["accept", "claim", "plan", "fetch", "diff", "thumbnails", "report", "publish"]
 
 
 def test_each_step_is_a_sub_segment_and_is_timed(

@@ -134,6 +134,20 @@ def test_one_wrong_file_and_nothing_is_uploaded(
     assert bucket.objects == {}
 
 
+def test_an_upload_that_is_stopped_says_so(
+    run: Cli, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bucket, "put_new", stop)
+    done = run("upload", "shots", "--build", "7", "--json")
+    assert (done.code, done.out, KEY in bucket.objects) == (130, "", False)
+    assert done.err.splitlines()[-1] == (
+        "error: interrupted. Run the same command again; what is uploaded stays"
+    )
+
+
 def test_an_interrupted_upload_has_no_manifest_and_goes_on(
     run: Cli, bucket: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

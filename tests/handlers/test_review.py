@@ -23,7 +23,9 @@ def changed(account: Account) -> Account:
     """A build with one change that a person has to look at."""
     account.upload(BASE, {"a.png": png(1)})
     account.compare.handler(event("s3-manifest-put.json") | upload_of(BASE), Context())
-    account.upload(WEB, {"a.png": png(1, block=20)}, base_build=BASE.build, branch="topic")
+    account.upload(
+        WEB, {"a.png": png(1, block=20)}, base_build=BASE.build, branch="topic", pull_request=5
+    )
     account.compare.handler(event("s3-manifest-put.json"), Context())
     assert account.status(WEB)["review"]["state"] == "needed"
     return account
@@ -183,3 +185,19 @@ def test_names_of_images_are_no_information_for_the_log(
 ) -> None:
     changed.review.handler(written(changed, action="approve", names=["secret.png"]), Context())
     assert {r.levelname for r in caplog.records if "secret" in str(vars(r))} == {"WARNING"}
+
+
+def test_review_calls_the_compare_function_for_who_waits(
+    changed: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head waits for the squash of the pull request whose build is approved now."""
+    called: list[BuildId] = []
+    monkeypatch.setattr(changed.review, "resume_by_lambda", lambda: called.append)
+    changed.review.records.cache_clear()
+    head = BuildId("web", "next")
+    landed = {"S": {"pull_request": 5}}
+    changed.upload(head, {"a.png": png(1)}, branch="next", base_commit="S", landed=landed)
+    changed.compare.handler(event("s3-manifest-put.json") | upload_of(head), Context())
+    assert changed.status(head)["state"] == "WAITING_FOR_BASE"
+    changed.review.handler(written(changed, action="approve"), Context())
+    assert called == [head]

@@ -14,6 +14,7 @@ from pixelgate.cli.quick import spare_imports
 from pixelgate.errors import PixelgateError
 
 ERROR = 2
+INTERRUPTED = frozenset({130, 143})  # by Ctrl-C, by a CI system that cancels
 
 app = typer.Typer(
     name="pixelgate",
@@ -80,6 +81,8 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         app(arguments)
     except SystemExit as end:  # Typer's way to return; wrong usage is 2
+        if end.code in INTERRUPTED:
+            _complain("interrupted. Run the same command again; what is uploaded stays")
         return end.code if isinstance(end.code, int) else ERROR
     except PixelgateError as error:
         _complain(str(error))

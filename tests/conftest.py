@@ -18,6 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the tests of gold pages get over the pages; read the diff before commit",
     )
+    parser.addoption("--seed", default="1", help="of random faults")
+    parser.addoption("--rounds", default="20", help="random runs of each story of faults")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pixelgate.errors import (
 )
 from pixelgate.keys import BuildId, ComparisonId, Upload
 from pixelgate.pipeline import shards
-from pixelgate.pipeline.run import Gone, Outcome, compare_build, reject
+from pixelgate.pipeline.run import Gone, Outcome, begun, compare_build, reject
 from pixelgate.pipeline.service import Service
 from pixelgate.pipeline.telling import say
 
@@ -51,6 +51,7 @@ def receive(
     build, objects, total, repeated = upload.build, service.objects, None, False
     if not upload.shard and not upload.finalizes:
         return compare_build(build, service, time_left, resumed=upload.resumed)
+    seen = begun(build, service)
     try:
         with service.stage("accept"):
             if upload.shard:
@@ -62,11 +63,11 @@ def receive(
         return Gone()
     except BadManifest as error:
         where = f"{upload.shard.words}: " if upload.shard else ""
-        return reject(build, f"{where}{error}", service)
+        return reject(build, f"{where}{error}", service, seen)
     try:
         whole = shards.merged(build, objects, final=upload.finalizes, total=total)
     except BadManifest as error:
-        return reject(build, str(error), service)
+        return reject(build, str(error), service, seen)
     if whole is None:
         return _collect(build, repeated, service)
     return compare_build(build, service, time_left)

@@ -35,7 +35,7 @@ from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import Plan, assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service, check_time
-from pixelgate.pipeline.status import iso
+from pixelgate.pipeline.status import begun_after, iso
 from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
 from pixelgate.pipeline.thumbs import with_thumbs
 from pixelgate.pipeline.waiting import OVER, wake_heads
@@ -115,7 +115,7 @@ def compare_build(
         HeldByOther: another worker is at it; deliver again later.
         Exception: a retry may help; the lease was given back and the error recorded.
     """
-    seen = service.clock()
+    seen = begun(build, service)
     try:
         with service.stage("accept"):
             accepted = intake.accept_again(build, service) if resumed else None
@@ -123,7 +123,7 @@ def compare_build(
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
-        return reject(build, str(error), service)
+        return reject(build, str(error), service, seen)
     return _Delivery(accepted, service, time_left, seen).run()
 
 
@@ -135,13 +135,13 @@ class _Delivery:
         accepted: the build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest.
+        seen: when this delivery looked for the manifest, see `begun`.
     """
 
     accepted: Accepted
     service: Service
     time_left: Callable[[], float]
-    seen: float
+    seen: str
 
     def run(self) -> Outcome:
         """Compares the build, or lets it wait for its base."""
@@ -206,7 +206,7 @@ class _Delivery:
         """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling."""
         service = self.service
         try:
-            say(claim, service)
+            say(claim, service, claimed=max(iso(claim.claimed), self.seen))
             return work(Lease(service, claim, self.time_left))
         except LeaseLost:
             return Superseded(claim.id)
@@ -349,6 +349,15 @@ class _Delivery:
             )
 
 
+def begun(build: BuildId, service: Service) -> str:
+    """When a delivery looks at what was uploaded: not before anything that its status tells.
+
+    Whoever wrote that may have a clock that is ahead of ours. What it refused is what lay there
+    before, so what lies there now is later, whatever the clocks say.
+    """
+    return begun_after(service.objects, build, iso(service.clock()))
+
+
 def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> ComparisonRecord:
     """Records a failure for good. Raises LeaseLost.
 
@@ -361,15 +370,15 @@ def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> Compari
     return record
 
 
-def reject(build: BuildId, message: str, service: Service) -> Rejected:
-    """Says of a build that its upload is wrong."""
+def reject(build: BuildId, message: str, service: Service, seen: str) -> Rejected:
+    """Says of a build that its upload is wrong; `seen` is when that was looked at."""
     now = service.clock()
     service.ledger.reject(build, message, now)
-    say_rejected(build, message, now, service)
+    say_rejected(build, message, now, service, updated=max(iso(now), seen))
     return Rejected(message)
 
 
-def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outcome:
+def _tell_again(comparison: ComparisonId, seen: str, service: Service) -> Outcome:
     """Tells the result of an earlier delivery, if status.json does not.
 
     `seen` is when this delivery looked for the manifest: what was said of a refused one before
@@ -379,7 +388,7 @@ def _tell_again(comparison: ComparisonId, seen: float, service: Service) -> Outc
     if record is None:
         return Gone()  # its time to live ended between the two reads
     again = repeat if record.settled else tell
-    again(record, service, claimed=iso(seen))
+    again(record, service, claimed=seen)
     return Duplicate(record)
 
 

@@ -120,6 +120,15 @@ def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> boo
     raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
 
 
+def begun_after(objects: Objects, build: BuildId, now: str) -> str:
+    """The later one of this time and that of the status which is there."""
+    try:
+        present = json.loads(objects.read(keys.status(build)))
+    except NotFound:
+        return now
+    return max(now, str(present["updated"]))
+
+
 def amend(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
     """Says something new of the review in whatever status there is; returns whether it wrote."""
     key = keys.status(build)

@@ -52,16 +52,19 @@ class Backlog:
             self._waiting.append((kind, dict(detail)))
 
 
-def say(record: ComparisonRecord, records: Records) -> None:
-    """Tells of a passing state: somebody waits, or works."""
-    status = status_of(record, build=records.ledger.build(record.head))
+def say(record: ComparisonRecord, records: Records, **changes: Any) -> None:
+    """Tells of a passing state: somebody waits, or works; `changes` as for `tell`."""
+    status = {**status_of(record, build=records.ledger.build(record.head)), **changes}
     announce(records.objects, record.head, status)
     records.events.try_to_emit(events.COMPARISON, events.detail(status))
 
 
-def say_rejected(build: BuildId, message: str, now: float, records: Records) -> None:
-    """Tells that a manifest was refused. Raises NotTold."""
-    status = _with_page(status_of_rejected(build, message, now), build, records)
+def say_rejected(
+    build: BuildId, message: str, now: float, records: Records, **changes: Any
+) -> None:
+    """Tells that a manifest was refused; `changes` as for `tell`. Raises NotTold."""
+    status = {**status_of_rejected(build, message, now), **changes}
+    status = _with_page(status, build, records)
     announce(records.objects, build, status)
     records.events.emit(events.COMPARISON, events.detail(status))
 

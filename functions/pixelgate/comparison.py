@@ -270,6 +270,7 @@ class Comparison:
         snapshots: name to result, sorted by name.
         warnings: what a person should know of the upload.
         choice: how this base was chosen, and what was passed over.
+        started: when the run that made it began, in the same form.
         cost: what the run used until the report was made; None where nobody is charged for it.
     """
 
@@ -282,6 +283,7 @@ class Comparison:
     snapshots: Mapping[str, Snapshot]
     warnings: tuple[str, ...] = ()
     choice: Choice | None = None
+    started: str | None = None
     cost: Usage | None = None
 
     @property
@@ -304,6 +306,7 @@ class Comparison:
             "baseline_reason": self.baseline_reason,
             "baseline": self.choice.as_json() if self.choice else None,
             "execution": self.execution,
+            **({"started": self.started} if self.started else {}),
             "created": self.created,
             "engine": dict(self.engine),
             "policy": self.policy.as_json(),

@@ -103,6 +103,7 @@ def compare_folders(
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
     """
+    started = iso(time.time())
     _check_folders(base_dir, head_dir, out)
     base_files, head_files = find_images(base_dir), find_images(head_dir)
     _check_names(base_files, head_files)
@@ -129,6 +130,7 @@ def compare_folders(
             id=ComparisonId(PROJECT, str(head_dir), str(base_dir)),
             baseline_reason="named on the command line",
             execution=uuid.uuid4().hex,
+            started=started,
             created=iso(time.time()),
             engine=engine_of(engine),
             policy=policies.default,

@@ -147,6 +147,7 @@ def of_a_bucket(compared: LocalResult) -> Path:
             cost=Usage(42.5, {"s3.GetObject": 120, "s3.PutObject": 60}),
             execution="e1",
             engine={"name": "odiff", "version": "4.5.0", "algorithm": "3"},
+            started=None,
             created="2026-01-02T03:04:05.678+00:00",
             snapshots={name: tagged(name, s) for name, s in shown.snapshots.items()},
         ),

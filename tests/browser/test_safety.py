@@ -56,6 +56,7 @@ def test_words_of_a_manifest_full_of_markup_do_nothing(compared: LocalResult, op
         baseline_reason=WORDS,
         warnings=(WORDS,),
         execution=WORDS,
+        started=None,
         created=WORDS,
         engine={"name": WORDS, "version": WORDS},
         choice=Choice(Kind.GRACE, 1, (PassedOver(WORDS, build=WORDS),)),

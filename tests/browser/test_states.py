@@ -44,6 +44,7 @@ def state(compared: LocalResult, kind: str) -> Path:
         snapshots=snapshots,
         execution="e1",
         engine={"name": "odiff", "version": "4.5.0", "algorithm": "3"},
+        started=None,
         created="2026-01-02T03:04:05.678+00:00",
     )
     return rewrite(compared, f"{kind}.html", changed)

@@ -78,10 +78,11 @@ def test_a_hostile_manifest_is_refused_in_words(
     assert rule in status["error"]["message"]
     assert len(status["error"]["message"]) < 5_000
     s3.delete_object(Bucket=cloud.bucket, Key=keys.uploaded_manifest(build))
-    # Nothing but the word of refusal was written, there or for anybody else.
+    # Nothing but the words of refusal, for CI and as a page, was written, for nobody else.
     prefixes = ("builds/victim", "builds/other", "comparisons/hostile", "images/hostile")
     assert [k for p in prefixes for k in listed(cloud, p)] == []
-    assert listed(cloud, f"builds/hostile/{build.build}/") == [keys.status(build)]
+    words = [keys.failure(build), keys.status(build)]
+    assert listed(cloud, f"builds/hostile/{build.build}/") == words
 
 
 def test_look_alike_names_are_told_apart(uploader: Uploader, tmp_path: Path) -> None:

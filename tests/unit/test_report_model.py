@@ -262,6 +262,15 @@ def test_an_engine_of_before_names_no_algorithm() -> None:
     assert facts(model(shown))["Engine"] == ("odiff 4.4.0",)
 
 
+def test_how_long_the_run_took_is_told() -> None:
+    shown = replace(
+        comparison(),
+        started="2026-01-02T03:04:01.100+00:00",
+        created="2026-01-02T03:04:05.678+00:00",
+    )
+    assert facts(model(shown))["Compared"] == ("2026-01-02 03:04:05 UTC", "in 4.6 s")
+
+
 def test_baselines_that_were_passed_over_are_told() -> None:
     baseline = {
         "kind": "ancestor",

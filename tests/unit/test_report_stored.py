@@ -71,6 +71,7 @@ def rich() -> Comparison:
         comparison({**SNAPSHOTS, "banded.png": BANDED}),
         policy=policy,
         choice=Choice(Kind.ANCESTOR, 2),
+        started="2026-01-02T03:04:01.100+00:00",
         cost=Usage(1.5, {"s3.GetObject": 3}),
     )
 

@@ -318,6 +318,7 @@ class _Delivery:
                 id=claim.id,
                 baseline_reason=baseline.reason,
                 execution=claim.execution,
+                started=iso(claim.claimed),
                 created=iso(service.clock()),
                 engine=engine_of(service.engine),
                 policy=manifest.policy,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pixelgate.baseline import Choice
@@ -297,7 +298,7 @@ def _advice(counts: Counts, base: str | None, *, local: bool) -> str:
 def _run_facts(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
     facts = [
         ("Baseline", (comparison.baseline_reason, *_passed_over(comparison.choice))),
-        ("Compared", (_moment(comparison.created),)),
+        ("Compared", _when(comparison)),
         ("Engine", (_engine(comparison.engine),)),
         ("Policy", (policy_in_words(comparison.policy),)),
     ]
@@ -311,6 +312,14 @@ def _engine(engine: Mapping[str, str]) -> str:
     """Its name and version, and that of what we make of its answers."""
     named = f"{engine.get('name', 'unknown')} {engine.get('version', '')}".rstrip()
     return f"{named}, algorithm {engine['algorithm']}" if "algorithm" in engine else named
+
+
+def _when(comparison: Comparison) -> tuple[str, ...]:
+    """When the result was made, and how long that took."""
+    if comparison.started is None:
+        return (_moment(comparison.created),)
+    ended, began = map(datetime.fromisoformat, (comparison.created, comparison.started))
+    return _moment(comparison.created), f"in {(ended - began).total_seconds():,.1f} s"
 
 
 def _moment(iso: str) -> str:

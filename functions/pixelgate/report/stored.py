@@ -43,6 +43,7 @@ def comparison_of(stored: Mapping[str, Any]) -> Comparison:
             baseline_reason=stored["baseline_reason"],
             execution=stored["execution"],
             created=stored["created"],
+            started=stored.get("started"),
             engine=stored["engine"],
             policy=_policy(stored["policy"]),
             snapshots={name: _snapshot(entry) for name, entry in stored["images"].items()},

@@ -81,12 +81,13 @@ def diffed(cloud: EmbeddedCloud, project: str) -> int:
     return versions(cloud, f"diffs/{project}/") - thumbs
 
 
-def working(cloud: EmbeddedCloud, seconds: float = 30) -> Worker:
-    """The worker that is in the middle of a comparison: it has a claim and odiff runs."""
+def working(cloud: EmbeddedCloud, project: str, seconds: float = 30) -> Worker:
+    """The worker that is in the middle of a comparison: it has stored a first result."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        begun = diffed(cloud, project) > 0
         for worker in cloud.workers("CompareFunction"):
-            if worker.request_id and any(worker.tmp.glob("pg*/*")):
+            if begun and worker.request_id:
                 return worker
         time.sleep(0.01)
     raise AssertionError("no worker got to work")
@@ -153,7 +154,7 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
     head = uploader.upload(
         "head", pictures(tmp_path / "b", 60, 2, side=700, all_over=True), base_build="base"
     )
-    worker = working(cloud)
+    worker = working(cloud, uploader.project)
     wait_until(lambda: diffed(cloud, head.project) >= 20)
     worker.kill()
     cloud.wait_until_idle()
@@ -181,7 +182,7 @@ def test_a_late_worker_changes_nothing(
     head = uploader.upload(
         "head", pictures(tmp_path / "b", 60, 2, side=700, all_over=True), base_build="base"
     )
-    late = working(cloud)
+    late = working(cloud, uploader.project)
     late.pause()
     time.sleep(LEASE + 1)
     deliver(cloud, head)
@@ -202,7 +203,7 @@ def test_a_pair_on_which_odiff_is_killed_is_compared_all_the_same(
     head = uploader.upload(
         "head", pictures(tmp_path / "b", 40, 2, side=700, all_over=True), base_build="base"
     )
-    working(cloud)
+    working(cloud, uploader.project)
     for pid in odiffs():
         try:
             os.kill(pid, signal.SIGKILL)

@@ -214,7 +214,7 @@ def test_an_approval_during_the_run_does_not_count(
     uploader.wait(uploader.upload("base", many(tmp_path / "a", 40, 1, side=700, all_over=True)))
     folder = many(tmp_path / "b", 40, 2, side=700, all_over=True)
     head = uploader.upload("head", folder, **OF_PULL_REQUEST)
-    worker = working(cloud)
+    worker = working(cloud, uploader.project)
     worker.pause()
     try:
         review(cloud, head, action="approve")

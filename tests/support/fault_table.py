@@ -33,7 +33,7 @@ once more changes nothing.
 | `errored` | published; the image is `errored` with its reason, and the verdict is needs_review |
 | `no base` | published; the base came only after the grace, so everything counts as added |
 | `later` | published when the fault was over, by the sweeper |
-| `redrive` | published when the fault was over, by `pixelgate admin redrive` |
+| `redrive` | published when the fault was over and its event was sent once more |
 | `FAILED …` | FAILED with that code and a message |
 | `gone` | what somebody deleted is not there: the event is ignored, or the review refused |
 | – | the step makes no call that the fault could befall |

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from PIL import Image
 from embedded_cloud.cloud import EmbeddedCloud, Worker
 from pixelgate import keys
 from pixelgate.keys import BuildId, ComparisonId
+from support.processes import executing, odiffs
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
@@ -46,11 +50,18 @@ def pictures(
     """Different pictures; those of another version differ in one block, or all over."""
     folder.mkdir()
     for i in range(number):
-        seed = i + 1_000 * version if all_over else i
-        pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
-        pixels[: 10 * version, :10] = (255, 0, i)
-        Image.fromarray(pixels).save(folder / f"{i:03}.png", compress_level=1)
+        (folder / f"{i:03}.png").write_bytes(_picture(i, version, side, all_over))
     return folder
+
+
+@cache
+def _picture(i: int, version: int, side: int, all_over: bool) -> bytes:
+    seed = i + 1_000 * version if all_over else i
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+    pixels[: 10 * version, :10] = (255, 0, i)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+    return out.getvalue()
 
 
 def comparison_of(cloud: EmbeddedCloud, status: dict[str, Any]) -> dict[str, Any]:
@@ -91,19 +102,6 @@ def working(cloud: EmbeddedCloud, project: str, seconds: float = 30) -> Worker:
                 return worker
         time.sleep(0.01)
     raise AssertionError("no worker got to work")
-
-
-def odiffs() -> list[int]:
-    """The odiff processes of this machine."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if command[0].endswith(b"odiff") and b"--server" in command:
-            found.append(int(process.name))
-    return found
 
 
 def test_two_real_releases_give_the_known_counts(cloud: EmbeddedCloud, uploader: Uploader) -> None:
@@ -204,11 +202,11 @@ def test_a_pair_on_which_odiff_is_killed_is_compared_all_the_same(
         "head", pictures(tmp_path / "b", 40, 2, side=700, all_over=True), base_build="base"
     )
     working(cloud, uploader.project)
-    for pid in odiffs():
-        try:
+    doomed = odiffs(cloud.server_pid)
+    assert doomed
+    for pid in doomed:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
     status = uploader.wait(head)
     assert (status["counts"]["changed"], status["counts"]["errored"]) == (40, 0)
 
@@ -286,10 +284,12 @@ def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def test_no_odiff_outlives_the_cloud(built: Path) -> None:
-    before = set(odiffs())
-    with EmbeddedCloud.start(build_dir=built) as cloud:
-        uploader = Uploader(cloud.client("s3"), cloud.bucket, "demo")
-        uploader.wait(uploader.upload("base", EXAMPLES / "base"))
-        uploader.wait(uploader.upload("head", EXAMPLES / "head", base_build="base"))
-        assert set(odiffs()) - before
-    assert set(odiffs()) - before == set()
+    with contextlib.ExitStack() as until_checked:
+        with EmbeddedCloud.start(build_dir=built) as cloud:
+            uploader = Uploader(cloud.client("s3"), cloud.bucket, "demo")
+            uploader.wait(uploader.upload("base", EXAMPLES / "base"))
+            uploader.wait(uploader.upload("head", EXAMPLES / "head", base_build="base"))
+            running = odiffs(cloud.server_pid)
+            program = until_checked.enter_context(Path(f"/proc/{running[0]}/exe").open("rb"))
+            assert set(running) <= set(executing(program))
+        assert executing(program) == []

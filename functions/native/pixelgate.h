@@ -65,6 +65,27 @@ static inline uint32_t colour_and_behind(const uint8_t *pixel)
     return four & 0xFFFFFF;
 }
 
+typedef uint64_t Eight __attribute__((vector_size(64))); /* words */
+
+/* From x on, where the next byte that is not zero may be: in the next eight of them, or at the end.
+ * Most of a page is unchanged, so most of the time goes by 64 bytes. */
+static inline int64_t skip_zeros(const uint8_t *row, int64_t x, int64_t width)
+{
+    for (; x + 64 <= width; x += 64) {
+        Eight words;
+        memcpy(&words, row + x, sizeof words);
+        if (__builtin_reduce_or(words))
+            break;
+    }
+    for (; x + 8 <= width; x += 8) {
+        uint64_t word;
+        memcpy(&word, row + x, sizeof word);
+        if (word)
+            return x;
+    }
+    return x;
+}
+
 static inline int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 

@@ -156,11 +156,11 @@ PUBLIC void pg_leave_out_smoothed(const View *view, int64_t height, int64_t widt
     for (int64_t y = 0; y < height; y++) {
         uint8_t *row = flags + y * flags_stride;
         for (int64_t x = 0; x < width; x++) {
-            uint64_t eight;
-            while (x + 8 <= width && (memcpy(&eight, row + x, 8), eight == 0))
-                x += 8;
-            if (x == width)
-                break;
+            if (!row[x]) {
+                x = skip_zeros(row, x, width);
+                if (x == width)
+                    break;
+            }
             if (row[x] & SENSITIVE &&
                 (is_smoothed(&base, &head, x, y) || is_smoothed(&head, &base, x, y)))
                 row[x] &= ~(SENSITIVE | STRUCTURAL);

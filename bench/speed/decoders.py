@@ -145,10 +145,12 @@ def _pyspng() -> Decode:
 
 
 def _ours() -> Decode:
-    rooms = Rooms()
+    kept = threading.local()
 
     def decode(body: bytes) -> Pixels:
-        decoded = png.read(body, rooms, "image")
+        if not hasattr(kept, "rooms"):
+            kept.rooms = Rooms()  # for one thread
+        decoded = png.read(body, kept.rooms, "image")
         if decoded is None:
             raise ValueError("not an ordinary PNG")
         return decoded

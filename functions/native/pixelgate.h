@@ -89,6 +89,23 @@ static inline int64_t skip_zeros(const uint8_t *row, int64_t x, int64_t width)
 static inline int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
+typedef uint8_t Sixteen __attribute__((vector_size(16)));
+
+/* One number for each colour: four pixels at a time, where there are two more to be read. */
+static inline void encode(const uint8_t *pixels, int64_t count, uint32_t *codes)
+{
+    int64_t x = 0;
+    for (; x + 6 <= count; x += 4) {
+        Sixteen bytes, none = {0};
+        memcpy(&bytes, pixels + 3 * x, sizeof bytes);
+        bytes = __builtin_shufflevector(bytes, none, 0, 1, 2, 16, 3, 4, 5, 16, 6, 7, 8, 16, 9, 10,
+                                        11, 16);
+        memcpy(codes + x, &bytes, sizeof bytes);
+    }
+    for (; x < count; x++)
+        codes[x] = colour(pixels + 3 * x);
+}
+
 /* An RGBA image as it is seen on a grey background, as RGB, its rows one after the other. */
 PUBLIC void pg_blend(const uint8_t *rgba, int64_t stride, int64_t height, int64_t width,
                      int64_t level, uint8_t *rgb);

@@ -8,8 +8,6 @@
 /* Filters of the PNG specification, third edition, chapter 9. */
 enum { NONE, SUB, UP, AVERAGE, PAETH };
 
-typedef uint8_t Sixteen __attribute__((vector_size(16)));
-
 static void add_up(const uint8_t *filtered, const uint8_t *above, int64_t bytes, uint8_t *row)
 {
     int64_t i = 0;

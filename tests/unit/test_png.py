@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelgate.engine import native, png
+from pixelgate.engine.chunks import size_of
 from pixelgate.engine.rooms import Rooms
 from support.images import chunk, encoded, interlaced_png, jpeg, palette_png, picture, raw_png
 
@@ -133,6 +134,24 @@ def test_pixels_lie_in_the_room_of_their_purpose() -> None:
     assert again is not None
     assert np.shares_memory(base, again)
     assert not np.shares_memory(base, head)
+
+
+@pytest.mark.parametrize("name", ["a wrong checksum", "data in two places", "cut off"])
+def test_the_size_is_told_without_the_pixels(name: str) -> None:
+    assert size_of(LEFT_TO_PILLOW[name]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["a palette", "a wrong checksum of the header", "a wrong checksum of a text",
+             "a transparent colour", "two headers", "no width", "no data", "the header alone"],
+)  # fmt: skip
+def test_where_more_is_unusual_pillow_tells_the_size(name: str) -> None:
+    assert size_of(LEFT_TO_PILLOW[name]) is None
+
+
+def test_of_a_picture_that_moves_pillow_tells() -> None:
+    frames = [picture("RGB", (5, 3), level) for level in (0, 9)]
+    assert size_of(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])) is None
 
 
 def test_a_row_that_is_wider_than_any_register_is_unfiltered_in_place() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,16 +9,8 @@ import numpy.typing as npt
 from imagecodecs import DeflateError, deflate_crc32, deflate_decode
 
 from pixelgate.engine import native
+from pixelgate.engine.chunks import Unusual, channels_of, chunks_of, size_of
 from pixelgate.engine.rooms import Rooms
-
-_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-_HEADER_ENDS = 33
-# 8 bits a channel, colour without or with alpha, not interlaced: bytes 24 to 28.
-_CHANNELS = {bytes((8, 2, 0, 0, 0)): 3, bytes((8, 6, 0, 0, 0)): 4}
-
-
-class _Unusual(Exception):
-    """The file is damaged, or not as browsers write it."""
 
 
 def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | None:
@@ -36,51 +27,35 @@ def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | Non
     Returns:
         Shape (height, width, 3 or 4), or None.
     """
-    channels = _CHANNELS.get(body[24:29])
-    if channels is None or not body.startswith(_START):
+    size, channels = size_of(body), channels_of(body)
+    if size is None or channels is None:
         return None
-    width, height = struct.unpack_from(">II", body, 16)
-    size = height * (1 + width * channels)
-    if not (width and height):
-        return None
+    width, height = size
+    filtered = height * (1 + width * channels)
     try:
-        compressed = b"".join(_data_of(memoryview(body)))
-        room = rooms.take(purpose, (size,))
-        if len(deflate_decode(compressed, out=memoryview(room))) != size:
+        compressed = b"".join(_data_of(body))
+        room = rooms.take(purpose, (filtered,))
+        if len(deflate_decode(compressed, out=memoryview(room))) != filtered:
             return None
-    except (_Unusual, DeflateError):
+    except (Unusual, DeflateError):
         return None
     if not native.unfilter(room, height, width, channels):
         return None
-    return room[: size - height].reshape(height, width, channels)
+    return room[: filtered - height].reshape(height, width, channels)
 
 
-def _data_of(body: memoryview) -> Iterator[memoryview]:
+def _data_of(body: bytes) -> Iterator[memoryview]:
     """The compressed bytes, in parts.
 
     Raises:
-        _Unusual: a checksum or a length is wrong, the data lie in several places, or a chunk is
-            neither data nor one that may be left out, or makes a colour transparent.
+        Unusual: as of chunks_of, or the data lie in several places.
     """
-    at, behind = 8, False
-    found = False
-    while at + 12 <= len(body):
-        length, kind = struct.unpack_from(">I4s", body, at)
-        end = at + 8 + length
-        if end + 4 > len(body):
-            raise _Unusual
-        if deflate_crc32(body[at + 4 : end]) != int.from_bytes(body[end : end + 4]):
-            raise _Unusual
-        if kind == b"IDAT":
-            if behind:
-                raise _Unusual
-            found = True
-            yield body[at + 8 : end]
-        elif kind == b"IEND":
-            return
-        elif at > 8 and (kind == b"tRNS" or not kind[0] & 32):
-            raise _Unusual
-        else:
+    found = behind = False
+    for kind, data in chunks_of(body, deflate_crc32):
+        if kind != b"IDAT":
             behind = found
-        at = end + 4
-    raise _Unusual
+        elif behind:
+            raise Unusual
+        else:
+            found = True
+            yield data

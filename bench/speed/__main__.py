@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.speed import machine
-from bench.speed.decoders import fastest, measure
+from bench.speed.decoders import OURS, fastest, measure
 from bench.speed.equality import check
 from bench.speed.pairs import Pair, drawn, from_folders
 from bench.speed.profiling import profile
@@ -79,7 +79,9 @@ def main() -> int:
 def _measure(title: str, pairs: Sequence[Pair], options: argparse.Namespace) -> Measured:
     decoders = measure(pairs)
     routes: list[Route] = [make() for make in ROUTES]
-    routes.append(DecodeOnce(fastest(decoders)))
+    # By the fastest decoder at hand, and by the fastest that others have made.
+    names = dict.fromkeys((fastest(decoders), fastest(decoders, without=OURS)))
+    routes += [DecodeOnce(name) for name in names]
     if options.only:
         routes = [r for r in routes if any(part in r.name for part in options.only)]
     timed = time_all(routes, pairs, options.rounds)

@@ -15,12 +15,7 @@ PUBLIC void pg_count_blocks(const uint8_t *flags, int64_t stride, int64_t height
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * stride;
         int32_t *line = counts + y / BLOCK * across;
-        for (int64_t x = 0; x < width;) {
-            uint64_t eight;
-            if (x + 8 <= width && (memcpy(&eight, row + x, 8), eight == 0)) {
-                x += 8;
-                continue;
-            }
+        for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
             int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
             int32_t found[5] = {0};
             for (int64_t u = x; u < end; u++)
@@ -167,14 +162,17 @@ PUBLIC void pg_pack(const uint8_t *flags, int64_t stride, int64_t height, int64_
         const uint8_t *row = flags + y * stride;
         memset(packed, 0, before);
         packed += before;
-        for (int64_t x = 0; x < width; x += 8) {
+        int64_t across = (width + 7) / 8;
+        memset(packed, 0, across);
+        for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width; x += 8) {
             uint64_t eight = 0;
             if (x + 8 <= width)
                 memcpy(&eight, row + x, 8);
             else
                 memcpy(&eight, row + x, width - x);
-            *packed++ = (uint8_t)((eight >> shift & ones) * to_top >> 56);
+            packed[x / 8] = (uint8_t)((eight >> shift & ones) * to_top >> 56);
         }
+        packed += across;
     }
 }
 
@@ -186,11 +184,11 @@ static inline int64_t gather(const uint8_t *flags, int64_t flags_stride, const u
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * flags_stride, *pixels = image + y * stride;
         for (int64_t x = 0; x < width; x++) {
-            uint64_t eight;
-            while (x + 8 <= width && (memcpy(&eight, row + x, 8), eight == 0))
-                x += 8;
-            if (x == width)
-                break;
+            if (!row[x]) {
+                x = skip_zeros(row, x, width);
+                if (x == width)
+                    break;
+            }
             if (row[x] & bit)
                 memcpy(gathered + found++ * channels, pixels + x * channels, channels);
         }

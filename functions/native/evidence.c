@@ -28,23 +28,6 @@ typedef struct {
     int64_t height, width; /* of what both images have, from that row on */
 } Views;
 
-typedef uint8_t Sixteen __attribute__((vector_size(16)));
-
-/* One number for each colour: four pixels at a time, where there are two more to be read. */
-static void encode(const uint8_t *pixels, int64_t count, uint32_t *codes)
-{
-    int64_t x = 0;
-    for (; x + 6 <= count; x += 4) {
-        Sixteen bytes, none = {0};
-        memcpy(&bytes, pixels + 3 * x, sizeof bytes);
-        bytes = __builtin_shufflevector(bytes, none, 0, 1, 2, 16, 3, 4, 5, 16, 6, 7, 8, 16, 9, 10,
-                                        11, 16);
-        memcpy(codes + x, &bytes, sizeof bytes);
-    }
-    for (; x < count; x++)
-        codes[x] = colour(pixels + 3 * x);
-}
-
 /* Beyond the image its outermost pixels go on: a neighbour that is not there is no other. */
 static void load(Window *window, const Views *views)
 {
@@ -258,6 +241,8 @@ static void find_lines(const Views *views, const uint8_t *flags, int64_t stride,
         for (int64_t x = 0; x < views->width; x++) {
             if (!(row[x] & SENSITIVE)) {
                 run = 0;
+                if (!row[x])
+                    x = skip_zeros(row, x, views->width) - 1;
                 continue;
             }
             run = run && alike(views, x, y, x - 1, y) ? run + 1 : 1;

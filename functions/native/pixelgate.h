@@ -65,8 +65,46 @@ static inline uint32_t colour_and_behind(const uint8_t *pixel)
     return four & 0xFFFFFF;
 }
 
+typedef uint64_t Eight __attribute__((vector_size(64))); /* words */
+
+/* From x on, where the next byte that is not zero may be: in the next eight of them, or at the end.
+ * Most of a page is unchanged, so most of the time goes by 64 bytes. */
+static inline int64_t skip_zeros(const uint8_t *row, int64_t x, int64_t width)
+{
+    for (; x + 64 <= width; x += 64) {
+        Eight words;
+        memcpy(&words, row + x, sizeof words);
+        if (__builtin_reduce_or(words))
+            break;
+    }
+    for (; x + 8 <= width; x += 8) {
+        uint64_t word;
+        memcpy(&word, row + x, sizeof word);
+        if (word)
+            return x;
+    }
+    return x;
+}
+
 static inline int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+typedef uint8_t Sixteen __attribute__((vector_size(16)));
+
+/* One number for each colour: four pixels at a time, where there are two more to be read. */
+static inline void encode(const uint8_t *pixels, int64_t count, uint32_t *codes)
+{
+    int64_t x = 0;
+    for (; x + 6 <= count; x += 4) {
+        Sixteen bytes, none = {0};
+        memcpy(&bytes, pixels + 3 * x, sizeof bytes);
+        bytes = __builtin_shufflevector(bytes, none, 0, 1, 2, 16, 3, 4, 5, 16, 6, 7, 8, 16, 9, 10,
+                                        11, 16);
+        memcpy(codes + x, &bytes, sizeof bytes);
+    }
+    for (; x < count; x++)
+        codes[x] = colour(pixels + 3 * x);
+}
 
 /* An RGBA image as it is seen on a grey background, as RGB, its rows one after the other. */
 PUBLIC void pg_blend(const uint8_t *rgba, int64_t stride, int64_t height, int64_t width,

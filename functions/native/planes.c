@@ -146,6 +146,45 @@ static int is_smoothed(const Image *image, const Image *other, int64_t x, int64_
            (is_flat(other, x, y, brightest) || is_flat(other, x, y, darkest));
 }
 
+/* A piece of a row: where much is in question, it is quicker to look at all of it at once. */
+enum { PIECE = 64, MUCH = 12 };
+
+/* How many neighbours each pixel of a piece has that are of its colour; all its pixels have eight
+ * of them in the image. */
+static void count_alike(const Image *image, int64_t x, int64_t y, uint8_t *alike)
+{
+    uint32_t codes[3][PIECE + 2], found[PIECE];
+    for (int row = 0; row < 3; row++)
+        encode(image->pixels + (y - 1 + row) * image->stride + 3 * (x - 1), PIECE + 2, codes[row]);
+    const uint32_t *above = codes[0] + 1, *own = codes[1] + 1, *below = codes[2] + 1;
+    for (int i = 0; i < PIECE; i++)
+        found[i] = (own[i] == above[i - 1]) + (own[i] == above[i]) + (own[i] == above[i + 1]) +
+                   (own[i] == own[i - 1]) + (own[i] == own[i + 1]) + (own[i] == below[i - 1]) +
+                   (own[i] == below[i]) + (own[i] == below[i + 1]);
+    for (int i = 0; i < PIECE; i++)
+        alike[i] = (uint8_t)found[i];
+}
+
+static int64_t count_sensitive(const uint8_t *row)
+{
+    uint8_t found = 0;
+    for (int i = 0; i < PIECE; i++)
+        found += (row[i] & SENSITIVE) != 0;
+    return found;
+}
+
+/* Takes smoothed edges out of a piece of a row. */
+static void leave_out_piece(const Image *base, const Image *head, int64_t x, int64_t y, uint8_t *row)
+{
+    uint8_t in_base[PIECE], in_head[PIECE];
+    count_alike(base, x, y, in_base);
+    count_alike(head, x, y, in_head);
+    for (int i = 0; i < PIECE; i++)
+        if (row[x + i] & SENSITIVE && ((in_base[i] < 3 && is_smoothed(base, head, x + i, y)) ||
+                                       (in_head[i] < 3 && is_smoothed(head, base, x + i, y))))
+            row[x + i] &= ~(SENSITIVE | STRUCTURAL);
+}
+
 /* Takes smoothed edges out of both passes. Whether a pixel is one does not depend on a threshold:
  * so one look serves both. */
 PUBLIC void pg_leave_out_smoothed(const View *view, int64_t height, int64_t width, uint8_t *flags,
@@ -155,14 +194,18 @@ PUBLIC void pg_leave_out_smoothed(const View *view, int64_t height, int64_t widt
     Image head = {view->head, view->head_stride, width, height};
     for (int64_t y = 0; y < height; y++) {
         uint8_t *row = flags + y * flags_stride;
+        int inside = y > 0 && y < height - 1;
         for (int64_t x = 0; x < width; x++) {
-            uint64_t eight;
-            while (x + 8 <= width && (memcpy(&eight, row + x, 8), eight == 0))
-                x += 8;
-            if (x == width)
-                break;
-            if (row[x] & SENSITIVE &&
-                (is_smoothed(&base, &head, x, y) || is_smoothed(&head, &base, x, y)))
+            if (!row[x]) {
+                x = skip_zeros(row, x, width);
+                if (x == width)
+                    break;
+            }
+            if (inside && x > 0 && x + PIECE < width && count_sensitive(row + x) >= MUCH) {
+                leave_out_piece(&base, &head, x, y, row);
+                x += PIECE - 1;
+            } else if (row[x] & SENSITIVE &&
+                       (is_smoothed(&base, &head, x, y) || is_smoothed(&head, &base, x, y)))
                 row[x] &= ~(SENSITIVE | STRUCTURAL);
         }
     }

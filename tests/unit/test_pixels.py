@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgate.engine import pixels
 from pixelgate.engine.pixels import decode, is_opaque, on_background
 from pixelgate.errors import FaultCode, ImageFault
 from support.images import (
@@ -123,7 +122,7 @@ def test_memory_that_runs_out_is_not_the_image_s_fault(
         raise MemoryError
 
     monkeypatch.setattr(Image, "open", exhausted)
-    monkeypatch.setattr(pixels, "spng_decode", exhausted)
+    monkeypatch.setattr("pixelgate.engine.png.deflate_decode", exhausted)
     with pytest.raises(MemoryError):
         decode(body)
 

@@ -48,7 +48,7 @@ class Route(ABC):
         gives: what one gets for the time.
     """
 
-    name: ClassVar[str]
+    name: str
     gives: ClassVar[str]
 
     @abstractmethod

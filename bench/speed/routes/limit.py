@@ -15,10 +15,10 @@ from bench.speed.workers import WORKERS, spread
 class DecodeOnce(Route):
     """Both images decoded by the fastest decoder, then read once, side by side."""
 
-    name = "limit: decode both once"
     gives = "equal or not"
 
     def __init__(self, decoder: str) -> None:
+        self.name = f"limit: decode both once, {decoder}"
         self._decoder = decoder
 
     def start(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from pixelgate.engine.chunks import size_of
 from pixelgate.errors import FaultCode, ImageFault
 
 # Two decoded 40 Mpx images and odiff's own buffers fit into the memory of one worker.
@@ -59,6 +60,9 @@ def read_header(body: bytes) -> Header:
     """
     if not body:
         raise ImageFault(FaultCode.UNREADABLE, "the file is empty")
+    size = size_of(body)
+    if size is not None:
+        return Header("PNG", *size)
     scans = body.count(b"\xff\xda") if body.startswith(_JPEG) else 0
     if scans > _MAX_SCANS:
         raise ImageFault(

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import numpy.typing as npt
+from imagecodecs import zlibng_encode
 
 from pixelgate.engine import native
 from pixelgate.engine.native import Flag, Plane
@@ -14,8 +15,8 @@ from pixelgate.engine.pixels import decode, is_opaque
 
 Mask = npt.NDArray[np.bool_]  # (height, width), true where a pixel changed
 
-# A mask of a page takes 0.3 ms and 3.6 KB; with zlib's default level 0.7 ms and 2.5 KB.
-_LEVEL = 1
+# A mask of a page takes 0.1 ms and 2.6 KB; with zlib itself 0.3 ms and 3.6 KB, or 0.7 and 2.5.
+_LEVEL = 4
 _PALETTE = bytes((255, 0, 0, 255, 0, 0))
 _ALPHA = bytes((0, 255))
 
@@ -47,7 +48,7 @@ def write_mask(flags: Plane, flag: Flag = Flag.SENSITIVE) -> bytes:
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 3, 0, 0, 0)),
             _chunk(b"PLTE", _PALETTE),
             _chunk(b"tRNS", _ALPHA),
-            _chunk(b"IDAT", zlib.compress(rows.data, _LEVEL)),
+            _chunk(b"IDAT", bytes(zlibng_encode(rows.reshape(-1), level=_LEVEL))),
             _chunk(b"IEND", b""),
         )
     )

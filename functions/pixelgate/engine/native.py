@@ -159,6 +159,21 @@ def blend(image: Pixels, level: int) -> Pixels:
     return seen
 
 
+def unfilter(image: npt.NDArray[np.uint8], height: int, width: int, channels: int) -> bool:
+    """Undoes the filters of a PNG's rows in place; false if a row has one that does not exist.
+
+    Args:
+        image: height × (1 + width × channels) bytes; afterwards the pixels lie at its beginning.
+        height: of the image.
+        width: of the image.
+        channels: 3 or 4.
+    """
+    zeros = np.zeros(width * channels, np.uint8)
+    return bool(
+        _library().pg_unfilter(image.ctypes.data, height, width, channels, zeros.ctypes.data)
+    )
+
+
 def without_alpha(image: Pixels, into: Pixels) -> bool:
     """Writes a contiguous RGBA image as RGB; false if anything shines through it."""
     return bool(
@@ -304,6 +319,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_leave_out_smoothed": (ctypes.POINTER(_View), _SIZE, _SIZE, _IMAGE),
     "pg_unite": (_IMAGE, _IMAGE, _SIZE, _SIZE),
     "pg_blend": (_IMAGE, _SIZE, _SIZE, _SIZE, _POINTER),
+    "pg_unfilter": (_POINTER, *(_SIZE,) * 3, _POINTER),
     "pg_drop_useless_alpha": (_POINTER, _SIZE, _POINTER),
     "pg_count_blocks": (_IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_find_areas": (_IMAGE, _SIZE, _SIZE, _POINTER, _POINTER, _POINTER),

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from imagecodecs import spng_decode
 from PIL import Image, ImageOps
 
-from pixelgate.engine import native
+from pixelgate.engine import native, png
 from pixelgate.engine.header import FORMATS, in_words, orientation
 from pixelgate.engine.rooms import Rooms
 from pixelgate.errors import FaultCode, ImageFault
 
 Rgba = npt.NDArray[np.uint8]  # (height, width, 4)
 Rgb = npt.NDArray[np.uint8]  # (height, width, 3)
-
-# Of a PNG: 8 bits a channel, colour without or with alpha, not interlaced. At bytes 24 to 28.
-_COLOUR, _COLOUR_AND_ALPHA = 2, 6
-_UNUSUAL = frozenset({b"IHDR", b"tRNS", b""})
-_ORDINARY = frozenset({bytes((8, kind, 0, 0, 0)) for kind in (_COLOUR, _COLOUR_AND_ALPHA)})
 
 
 def decode(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Rgb | Rgba:
@@ -40,16 +32,9 @@ def decode(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> R
         ImageFault: UNREADABLE.
     """
     rooms = rooms or Rooms()
-    if _is_ordinary_png(body):
-        try:
-            width, height = struct.unpack_from(">II", body, 16)
-            channels = 3 if body[25] == _COLOUR else 4
-            room = rooms.take(f"{purpose}, {channels} channels", (height, width, channels))
-            return _without_useless_alpha(spng_decode(body, out=room), rooms, purpose)
-        except MemoryError:
-            raise  # the machine's fault, not the image's
-        except Exception:  # noqa: S110 - damaged; Pillow knows better words for it, or reads it
-            pass
+    ordinary = png.read(body, rooms, purpose)
+    if ordinary is not None:
+        return _without_useless_alpha(ordinary, rooms, purpose)
     try:
         with Image.open(io.BytesIO(body), formats=FORMATS) as image:
             image.load()
@@ -60,32 +45,6 @@ def decode(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> R
     except Exception as error:
         # As in read_header: damaged files make Pillow raise errors of a dozen kinds.
         raise ImageFault(FaultCode.UNREADABLE, f"the image is damaged{in_words(error)}") from error
-
-
-def _is_ordinary_png(body: bytes) -> bool:
-    """Whether this is a PNG as browsers write their screenshots.
-
-    libspng with zlib-ng decodes those some fifteen times as fast as Pillow. All others take
-    Pillow's road, with its conversions: palettes, greys, 16 bits, a transparent colour, Adam7.
-    """
-    return (
-        body.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
-        and body[24:29] in _ORDINARY
-        # Of two headers, libspng and Pillow believe different ones.
-        and not _UNUSUAL & set(_chunks_behind_the_header(body))
-    )
-
-
-def _chunks_behind_the_header(body: bytes) -> Iterator[bytes]:
-    """The kinds of the chunks; b"" at the end if their lengths lead out of the file."""
-    at = 33
-    while at + 8 <= len(body):
-        length, kind = struct.unpack_from(">I4s", body, at)
-        yield kind
-        if kind == b"IEND":
-            return
-        at += 12 + length
-    yield b""
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -226,13 +226,15 @@ def _landmarks(base: _Hashes, head: _Hashes, limit: int) -> list[_Run]:
 
 def _unique_in_both(base: _Hashes, head: _Hashes) -> tuple[Indices, Indices]:
     """The rows that occur once in base and once in head, in the order of base."""
-    sides = []
-    for hashes in (base, head):
-        values, first, count = np.unique(hashes, return_index=True, return_counts=True)
-        sides.append((values[count == 1], first[count == 1]))
-    (ours, ys), (theirs, zs) = sides
-    _, at, there = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
-    ys, zs = ys[at], zs[there]
+    both = np.concatenate([base, head])
+    order = np.argsort(both, kind="stable")
+    values = both[order]
+    edges = np.concatenate([[True], values[1:] != values[:-1], [True]])
+    # Values that occur twice: the first of a pair is base's, if either is.
+    pairs = np.flatnonzero(edges[:-2] & ~edges[1:-1] & edges[2:])
+    ys, zs = order[pairs], order[pairs + 1] - len(base)
+    once = (ys < len(base)) & (zs >= 0)
+    ys, zs = ys[once], zs[once]
     order = np.argsort(ys)
     return ys[order], zs[order]
 

@@ -1,0 +1,165 @@
+"""PNGs of the fast road: every filter held against Pillow, and what is left to Pillow."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pixelgate.engine import native, png
+from pixelgate.engine.chunks import size_of
+from pixelgate.engine.rooms import Rooms
+from support.images import chunk, encoded, interlaced_png, jpeg, palette_png, picture, raw_png
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0))
+DATA = zlib.compress(b"\0abcdef")
+END = chunk(b"IEND", b"")
+
+
+def fast(body: bytes) -> npt.NDArray[np.uint8] | None:
+    return png.read(body, Rooms(), "image")
+
+
+def pillow(body: bytes) -> npt.NDArray[np.uint8]:
+    with Image.open(io.BytesIO(body)) as image:
+        return np.asarray(image)
+
+
+@st.composite
+def scanlines(draw: st.DrawFn) -> tuple[tuple[int, int], int, bytes]:
+    """Size, kind of colour, and filtered rows; many of their bytes are zero, as in screenshots."""
+    width, height = draw(st.integers(1, 70)), draw(st.integers(1, 6))
+    kind = draw(st.sampled_from([2, 6]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    shape = height, width * (3 if kind == 2 else 4)
+    share = draw(st.sampled_from([0.0, 0.01, 0.1, 1.0]))
+    rows = np.where(random.random(shape) < share, random.integers(0, 256, shape), 0)
+    filters = draw(st.lists(st.integers(0, 4), min_size=height, max_size=height))
+    return (width, height), kind, np.insert(rows, 0, filters, axis=1).astype(np.uint8).tobytes()
+
+
+@given(scanlines())
+def test_every_filter_gives_pillows_pixels(case: tuple[tuple[int, int], int, bytes]) -> None:
+    size, kind, rows = case
+    body = raw_png(size, 8, kind, rows)
+    found = fast(body)
+    assert found is not None
+    assert np.array_equal(found, pillow(body))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_data_may_be_cut_anywhere(parts: int) -> None:
+    cuts = np.linspace(0, len(DATA), parts + 1).astype(int).tolist()
+    data = b"".join(chunk(b"IDAT", DATA[a:b]) for a, b in pairwise(cuts))
+    found = fast(SIGNATURE + HEADER + chunk(b"tEXt", b"a\0b") + data + chunk(b"tIME", b"") + END)
+    assert found is not None
+    assert found.tobytes() == b"abcdef"
+
+
+def _whole(data: bytes) -> bytes:
+    return SIGNATURE + HEADER + data + END
+
+
+IDAT = chunk(b"IDAT", DATA)
+BROKEN_SUM = IDAT[:-1] + bytes([IDAT[-1] ^ 1])
+LEFT_TO_PILLOW = {
+    "no PNG": b"text",
+    "a JPEG": jpeg(),
+    "a palette": palette_png([1] * 15, 5, [255, 0, 0, 0, 255, 0]),
+    "grey": encoded(picture("L", (5, 3), 7), "PNG"),
+    "16 bits": raw_png((1, 1), 16, 2, b"\0abcdef"),
+    "interlaced": interlaced_png((5, 3), (9, 8, 7)),
+    "a transparent colour": _whole(chunk(b"tRNS", b"\0a\0b\0c") + IDAT),
+    "two headers": _whole(HEADER + IDAT),
+    "a palette beside colours": _whole(chunk(b"PLTE", b"abc") + IDAT),
+    "a chunk that must be understood": _whole(chunk(b"ABCD", b"") + IDAT),
+    "data in two places": _whole(
+        chunk(b"IDAT", DATA[:5]) + chunk(b"tEXt", b"") + chunk(b"IDAT", DATA[5:])
+    ),
+    "no data": _whole(b""),
+    "empty data": _whole(chunk(b"IDAT", b"")),
+    "a wrong checksum": _whole(BROKEN_SUM),
+    "a wrong checksum of the header": SIGNATURE + HEADER[:-1] + b"\0" + IDAT + END,
+    "a wrong checksum of a text": _whole(chunk(b"tEXt", b"ab")[:-1] + b"\0" + IDAT),
+    "a wrong checksum of the pixels": _whole(chunk(b"IDAT", DATA[:-1] + b"\0")),
+    "no end": SIGNATURE + HEADER + IDAT,
+    "cut off": _whole(IDAT)[:-20],
+    "a length that leads out of the file": SIGNATURE
+    + HEADER
+    + b"\xff\xff\xff\xff"
+    + IDAT[4:]
+    + END,
+    "too few pixels": _whole(chunk(b"IDAT", zlib.compress(b"\0abc"))),
+    "too many pixels": _whole(chunk(b"IDAT", zlib.compress(b"\0abcdefg"))),
+    "a filter that does not exist": _whole(chunk(b"IDAT", zlib.compress(b"\5abcdef"))),
+    "no width": SIGNATURE
+    + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 1, 8, 2, 0, 0, 0))
+    + IDAT
+    + END,
+    "nothing": b"",
+    "the header alone": SIGNATURE + HEADER,
+    "half a header": (SIGNATURE + HEADER)[:30],
+}
+
+
+@pytest.mark.parametrize("body", LEFT_TO_PILLOW.values(), ids=LEFT_TO_PILLOW)
+def test_what_is_unusual_is_left_to_pillow(body: bytes) -> None:
+    assert fast(body) is None
+
+
+@pytest.mark.parametrize("name", ["deflate_decode", "deflate_crc32"])
+def test_memory_that_runs_out_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(png, name, exhausted)
+    with pytest.raises(MemoryError):
+        fast(_whole(IDAT))
+
+
+def test_pixels_lie_in_the_room_of_their_purpose() -> None:
+    rooms = Rooms()
+    base, head, again = (png.read(_whole(IDAT), rooms, side) for side in ("base", "head", "base"))
+    assert base is not None
+    assert head is not None
+    assert again is not None
+    assert np.shares_memory(base, again)
+    assert not np.shares_memory(base, head)
+
+
+@pytest.mark.parametrize("name", ["a wrong checksum", "data in two places", "cut off"])
+def test_the_size_is_told_without_the_pixels(name: str) -> None:
+    assert size_of(LEFT_TO_PILLOW[name]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["a palette", "a wrong checksum of the header", "a wrong checksum of a text",
+             "a transparent colour", "two headers", "no width", "no data", "the header alone"],
+)  # fmt: skip
+def test_where_more_is_unusual_pillow_tells_the_size(name: str) -> None:
+    assert size_of(LEFT_TO_PILLOW[name]) is None
+
+
+def test_of_a_picture_that_moves_pillow_tells() -> None:
+    frames = [picture("RGB", (5, 3), level) for level in (0, 9)]
+    assert size_of(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])) is None
+
+
+def test_a_row_that_is_wider_than_any_register_is_unfiltered_in_place() -> None:
+    """Each row begins one byte further from its filtered bytes than the last."""
+    random = np.random.default_rng(3)
+    rows = random.integers(0, 256, (40, 1 + 3 * 101)).astype(np.uint8)
+    rows[:, 0] = np.arange(40) % 5
+    room = rows.reshape(-1).copy()
+    assert native.unfilter(room, 40, 101, 3)
+    whole = pillow(raw_png((101, 40), 8, 2, rows.tobytes()))
+    assert np.array_equal(room[:-40].reshape(40, 101, 3), whole)

@@ -75,6 +75,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failures.append(error)
             continue
         answers.append(report(found.build, outcome))
+        if isinstance(outcome, Published) and outcome.undrawn:
+            why = {**about(found.build), "error": repr(outcome.undrawn)}
+            logger.warning("thumbnails are missing", extra=why)
         if isinstance(outcome, Published) and outcome.untold:
             failures.append(outcome.untold)
     if failures:
@@ -103,7 +106,7 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
         case _:
             said = about(build)
     # Messages may hold names of images, which have no place in a log at INFO.
-    told = {"outcome": {**answer, "message": None}, "stages": seconds_by_stage()}
+    told = {"outcome": {**answer, "message": None}, **seconds_by_stage()}
     logger.info("build handled", extra={**said, **told})
     if isinstance(outcome, Failed):
         logger.error("comparison failed", extra={**said, "reason": answer["message"]})

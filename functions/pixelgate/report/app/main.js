@@ -57,6 +57,7 @@ export class App {
       fold: (row, open) => this.fold(row.key, open),
       decision: (entries) => this.review.of(entries),
       thumb: (entry) => this.thumb(entry),
+      picture: (entry) => this.picture(entry),
     });
     this.decide = /** @type {const} */ ([
       ["approve", "Approve", "A"],
@@ -262,11 +263,14 @@ export class App {
 
   /** @param {Entry} entry */
   thumb(entry) {
-    let url = entry.thumb;
-    if (!url && this.details) {
-      const { head, base } = detailOf(this.details, entry.id);
-      url = head || base;
-    }
+    return entry.thumb ? (this.files[entry.thumb] ?? entry.thumb) : this.picture(entry);
+  }
+
+  /** @param {Entry} entry */
+  picture(entry) {
+    if (!this.details) return "";
+    const { head, base } = detailOf(this.details, entry.id);
+    const url = head || base;
     return this.files[url] ?? url;
   }
 

@@ -127,7 +127,7 @@ def one_round(cloud: EmbeddedCloud, base: Path, head: Path, project: str, proces
     def compare(build: str, which: str, **fields: Any) -> dict[str, Any]:
         build_id = uploader.write_manifest(build, {"images": images[which], **fields})
         uploader.wait(build_id)
-        cloud.wait_until_idle()
+        cloud.wait_until_idle(300)  # of a first upload there is much to draw
         return handled(cloud, project, build)
 
     first = compare("base", "base")

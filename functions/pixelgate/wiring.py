@@ -139,8 +139,8 @@ def aws_records(
 def _config() -> Config:
     """How the SDK is to call AWS.
 
-    A call that stalls in every attempt takes some 45 s, half a lease: a heartbeat, which is sent
-    with two thirds of the lease left, does not outlive it.
+    A call that stalls in every attempt takes some 45 s, half a lease, and 55 if the direct way was
+    tried before: a heartbeat, which is sent with two thirds of the lease left, does not outlive it.
     """
     from botocore.config import Config
 

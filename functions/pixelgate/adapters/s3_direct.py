@@ -1,6 +1,6 @@
 """S3 by the shortest way, for what is asked of it hundreds of times in a run.
 
-AWS's SDK takes 1.2 ms of a processor for a request, and each pair needs four; this takes 0.15
+AWS's SDK takes 1.2 ms of a processor for a request, and each pair needs four; this takes 0.13
 (docs/decisions/0053). It knows how to do what goes well, and that only. Of all else, be it a
 refusal, a broken connection or a wrong checksum, it says None: then the caller asks once more
 through the SDK, with its retries, its redirects and its words.

@@ -56,7 +56,7 @@ export class App {
       },
       fold: (row, open) => this.fold(row.key, open),
       decision: (entries) => this.review.of(entries),
-      thumb: (entry) => this.thumb(entry),
+      thumb: (entry) => (entry.thumb ? (this.files[entry.thumb] ?? entry.thumb) : this.picture(entry)),
       picture: (entry) => this.picture(entry),
     });
     this.decide = /** @type {const} */ ([
@@ -259,11 +259,6 @@ export class App {
       const detail = detailOf(this.details, next.entries[0].id);
       for (const url of [detail.base, detail.head]) if (url) new Image().src = this.files[url] ?? url;
     }, 200);
-  }
-
-  /** @param {Entry} entry */
-  thumb(entry) {
-    return entry.thumb ? (this.files[entry.thumb] ?? entry.thumb) : this.picture(entry);
   }
 
   /** @param {Entry} entry */

@@ -75,9 +75,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failures.append(error)
             continue
         answers.append(report(found.build, outcome))
-        if isinstance(outcome, Published) and outcome.undrawn:
-            why = {**about(found.build), "error": repr(outcome.undrawn)}
-            logger.warning("thumbnails are missing", extra=why)
         if isinstance(outcome, Published) and outcome.untold:
             failures.append(outcome.untold)
     if failures:
@@ -110,6 +107,8 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     logger.info("build handled", extra={**said, **told})
     if isinstance(outcome, Failed):
         logger.error("comparison failed", extra={**said, "reason": answer["message"]})
+    if isinstance(outcome, Published) and outcome.undrawn:
+        logger.warning("thumbnails are missing", extra={**said, "error": repr(outcome.undrawn)})
     return {"build": str(build), **answer}
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pixelgate import keys
 from pixelgate.baseline import Choice
 from pixelgate.comparison import Comparison, Snapshot, engine_of
+from pixelgate.cost import Usage
 from pixelgate.errors import (
     AlreadyFinished,
     BadManifest,
@@ -37,7 +38,7 @@ from pixelgate.pipeline.plan import Plan, assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service, check_time
 from pixelgate.pipeline.status import begun_after, iso
 from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
-from pixelgate.pipeline.thumbs import with_thumbs
+from pixelgate.pipeline.thumbs import requests_of, with_addresses, with_thumbs
 from pixelgate.pipeline.waiting import OVER, wake_heads
 from pixelgate.record import Baseline, ComparisonRecord, Failure, Result, State
 
@@ -51,6 +52,8 @@ class Published:
     seconds: float
     # Why status.json does not tell of it yet; another delivery will.
     untold: Exception | None = None
+    # Why thumbnails are missing; the report shows the images themselves.
+    undrawn: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ class _Delivery:
 
     def _publish(self, claim: ComparisonRecord, baseline: Baseline, lease: Lease) -> Outcome:
         service, tally = self.service, Tally()
-        result = self._produce(claim, baseline, lease, tally)
+        result, snapshots = self._produce(claim, baseline, lease, tally)
         with service.stage("publish"):
             record = service.ledger.publish(claim, result, service.clock())
             published = Published(record, tally, record.updated - self.accepted.record.created)
@@ -229,8 +232,8 @@ class _Delivery:
                 tell(record, service)
                 self._carry_over_late(record)
             except Exception as error:
-                return replace(published, untold=error)
-        return published
+                published = replace(published, untold=error)
+        return replace(published, undrawn=self._draw(snapshots, lease))
 
     def _carry_over_late(self, record: ComparisonRecord) -> None:
         """An earlier build of the pull request may have been approved since this one looked."""
@@ -293,7 +296,7 @@ class _Delivery:
 
     def _produce(
         self, claim: ComparisonRecord, baseline: Baseline, lease: Lease, tally: Tally
-    ) -> Result:
+    ) -> tuple[Result, Mapping[str, Snapshot]]:
         """Diffs what differs and writes manifest and report, where nobody looks before that."""
         manifest, service = self.accepted.manifest, self.service
         base_id = BuildId(claim.id.project, baseline.build)
@@ -311,7 +314,11 @@ class _Delivery:
                 tally=tally,
                 check=lease.check,
             )
-        snapshots = self._drawn(assemble(plan, measured, faults), lease)
+        snapshots: Mapping[str, Snapshot] = assemble(plan, measured, faults)
+        to_come = Usage()
+        if service.thumbnail:
+            to_come = requests_of(snapshots, claim.id.project)
+            snapshots = with_addresses(snapshots, claim.id.project)
         with service.stage("report"):
             lease.check()
             comparison = Comparison(
@@ -325,29 +332,33 @@ class _Delivery:
                 snapshots=snapshots,
                 warnings=manifest.warnings,
                 choice=baseline.choice,
-                cost=service.meter.read().since(before) if service.meter and before else None,
+                cost=service.meter.read().since(before).plus(to_come)
+                if service.meter and before
+                else None,
             )
             _count_answers(comparison, plan, tally)
             prepare_review(comparison, self.accepted, service, lease.check)
-            return _write_result(comparison, service)
+            return _write_result(comparison, service), snapshots
 
-    def _drawn(self, snapshots: dict[str, Snapshot], lease: Lease) -> Mapping[str, Snapshot]:
-        """The snapshots with thumbnails, as far as there is time to draw them."""
-        service = self.service
+    def _draw(self, snapshots: Mapping[str, Snapshot], lease: Lease) -> Exception | None:
+        """Draws thumbnails as far as there is time: the verdict is out, nothing here changes it."""
+        service, project = self.service, self.accepted.manifest.id.project
         if service.thumbnail is None:
-            return snapshots
-        project = self.accepted.manifest.id.project
+            return None
         until = service.clock() + service.limits.thumbnails
-        with service.stage("thumbnails"):
-            return with_thumbs(
-                snapshots,
-                project=project,
-                objects=service.objects,
-                images=BucketImages(service.objects, project),
-                thumbnail=service.thumbnail,
-                check=lease.check,
-                has_time=lambda: lease.has_time(until),
-            )
+        try:
+            with service.stage("thumbnails"):
+                with_thumbs(
+                    snapshots,
+                    project=project,
+                    objects=service.objects,
+                    images=BucketImages(service.objects, project),
+                    thumbnail=service.thumbnail,
+                    has_time=lambda: lease.has_time(until),
+                )
+        except Exception as error:
+            return error
+        return None
 
 
 def begun(build: BuildId, service: Service) -> str:

@@ -48,6 +48,12 @@ class Usage:
             {name: n for name, n in sorted(requests.items()) if n > 0},
         )
 
+    def plus(self, other: Usage) -> Usage:
+        """What both have used."""
+        requests = Counter(self.requests)
+        requests.update(other.requests)
+        return Usage(self.gb_seconds + other.gb_seconds, dict(sorted(requests.items())))
+
     @property
     def dollars(self) -> float:
         """By the price list; a request that is not in it costs nothing there."""

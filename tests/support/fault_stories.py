@@ -12,9 +12,9 @@ from pixelgate import keys
 from pixelgate.adapters.memory import MemoryEvents, MemoryLedger, MemoryObjects
 from pixelgate.errors import HeldByOther
 from pixelgate.keys import BuildId, ShardId, Upload
+from pixelgate.pipeline.outcome import Published
 from pixelgate.pipeline.receive import receive
 from pixelgate.pipeline.review import Written, carry_out
-from pixelgate.pipeline.run import Published
 from pixelgate.pipeline.service import Service
 from pixelgate.pipeline.status import iso
 from pixelgate.pipeline.sweep import sweep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -37,6 +37,7 @@ def with_thumbs(
     thumbnail: Thumbnailer,
     check: Callable[[], None] = lambda: None,
     has_time: Callable[[], bool] = lambda: True,
+    there: Collection[str] = (),
 ) -> dict[str, Snapshot]:
     """The snapshots, those of which a thumbnail could be made with its key.
 
@@ -48,6 +49,7 @@ def with_thumbs(
         thumbnail: who draws.
         check: called after each one; raises to stop the run.
         has_time: asked before each one; the rest goes without if there is none left.
+        there: keys that are known to be there, and need not be asked for.
     """
     wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project))}
     unique = {w.key: w for w in wanted.values()}
@@ -67,10 +69,11 @@ def with_thumbs(
             return one.key
         return None
 
-    made = set()
+    made: set[str | None] = {key for key in unique if key in there}
+    missing = [one for key, one in unique.items() if key not in made]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="thumb") as threads:
         try:
-            for key in threads.map(make, unique.values()):
+            for key in threads.map(make, missing):
                 check()
                 made.add(key)
         except BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -75,6 +74,22 @@ def publish(
         LeaseLost: another worker has taken over; nothing of this is visible.
         OutOfTime: this worker has to stop.
     """
+    result = _write_down(claim, found, accepted, service, lease)
+    with service.stage("publish"):
+        record = service.ledger.publish(claim, result, service.clock())
+        published = Published(record, found.tally, record.updated - accepted.record.created)
+        try:
+            tell(record, service)
+            carry_over_late(record, accepted, service, lease.check_time)
+        except Exception as error:
+            return replace(published, untold=error)
+    return published
+
+
+def _write_down(
+    claim: ComparisonRecord, found: Found, accepted: Accepted, service: Service, lease: Lease
+) -> Result:
+    """Writes it under the execution's own prefix; what it was made of is then free to go."""
     assembled = assemble(found.plan, found.results, found.faults)
     snapshots = _drawn(assembled, found.thumbs, claim.id.project, service, lease)
     with service.stage("report"):
@@ -94,16 +109,7 @@ def publish(
         )
         _count_answers(comparison, found)
         prepare_review(comparison, accepted, service, lease.check)
-        result = _write_result(comparison, service)
-    with service.stage("publish"):
-        record = service.ledger.publish(claim, result, service.clock())
-        published = Published(record, found.tally, record.updated - accepted.record.created)
-        try:
-            tell(record, service)
-            carry_over_late(record, accepted, service, lease.check_time)
-        except Exception as error:
-            return replace(published, untold=error)
-    return published
+        return _write_result(comparison, service)
 
 
 def tell_again(
@@ -171,11 +177,10 @@ def _write_result(comparison: Comparison, service: Service) -> Result:
     """Writes manifest and report under the execution's own prefix."""
     comparison_key = keys.result(comparison.id, comparison.execution, "comparison.json")
     report_key = keys.result(comparison.id, comparison.execution, "index.html")
-    body = json.dumps(comparison.as_json(), ensure_ascii=False).encode()
+    service.objects.write(comparison_key, comparison.encoded(), "application/json")
     page = service.render(
         comparison, lambda sha: keys.image(comparison.id.project, sha), report_key
     )
-    service.objects.write(comparison_key, body, "application/json")
     service.objects.write(report_key, page, "text/html; charset=utf-8")
     return Result(
         verdict=comparison.verdict,

@@ -32,12 +32,12 @@ from pixelgate.comparison import Diff, Measured, Region, Snapshot, Status
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import intake
 from pixelgate.pipeline.arrival import BucketImages
-from pixelgate.pipeline.batches import MAX_PAIRS, Batch, Done, Handed, read_batch, write_plan
+from pixelgate.pipeline.batches import Batch, Done, Handed, read_batch, write_plan
 from pixelgate.pipeline.batches import write_result as write_batch_result
 from pixelgate.pipeline.diffing import Tally
 from pixelgate.pipeline.fanout import publish_handed, work
 from pixelgate.pipeline.plan import Pair, make_plan
-from pixelgate.pipeline.service import Service
+from pixelgate.pipeline.service import Limits, Service
 from pixelgate.pipeline.thumbs import with_thumbs
 from pixelgate.ports import Objects
 from pixelgate.record import Baseline
@@ -130,7 +130,7 @@ def measure_plan(folder: Path) -> tuple[float, float]:
     accepted = intake.accept(HEAD, service)
     base = intake.read_accepted(BASE, service)
     plan = make_plan(accepted.manifest, base, service.engine_label)
-    write_plan(Handed(ID, "e1"), plan, {}, None, service.objects)
+    write_plan(Handed(ID, "e1"), plan, {}, None, service.objects, service.limits)
     return watch.read()
 
 
@@ -211,7 +211,7 @@ def measure_work(folder: Path) -> Pairs:
         plan = make_plan(head, base, service.engine_label)
         now = service.clock()
         service.ledger.claim(ID, "", "e1", now, now + 900)
-        write_plan(Handed(ID, "e1"), plan, {}, None, objects)
+        write_plan(Handed(ID, "e1"), plan, {}, None, objects, service.limits)
         [batch] = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
         begun = time.perf_counter()
         work(Handed(ID, "e1"), Batch(**batch), service, lambda: math.inf)
@@ -232,11 +232,11 @@ def model(number: int, share: float, real: Pairs, pieces: Mapping[str, Piece]) -
     """Seconds and dollars of one build, from its pieces and the prices."""
     per_pair = real.seconds
     pairs = max(1, round(number * share))
-    batches = math.ceil(pairs / MAX_PAIRS)
+    batches = math.ceil(pairs / Limits().batch_pairs)
     alone = pairs * real.megapixels <= INLINE_MEGAPIXELS
     plan, publish = pieces["plan"].seconds, pieces["publish"].seconds
     arrival = pairs * LATENCY / HEAD_THREADS
-    batch = min(pairs, MAX_PAIRS) * per_pair
+    batch = min(pairs, Limits().batch_pairs) * per_pair
     diff = pairs * per_pair if alone else math.ceil(batches / WORKERS) * batch + 2 * COLD_START
     computed = plan + arrival + publish + pairs * per_pair
     cold = 1 if alone else 2 + min(batches, WORKERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 
 from pixelgate import keys
 from pixelgate.adapters.memory_fan_out import MemoryFanOut
+from pixelgate.cost import Usage
 from pixelgate.errors import FaultCode, HeldByOther, ImageFault, OutOfTime
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import batches
 from pixelgate.pipeline.batches import Batch, Handed
+from pixelgate.pipeline.diffing import Tally
 from pixelgate.pipeline.fanout import Worked, give_back, publish_handed, work
 from pixelgate.pipeline.outcome import Duplicate, HandedOver, Outcome, Published, Superseded
 from pixelgate.pipeline.run import compare_build
@@ -25,12 +28,7 @@ from support.world import PROJECT, ScriptedDiffers, World
 
 HEAD = BuildId(PROJECT, "head")
 ID = ComparisonId(PROJECT, "head", "base")
-MANY = Limits(inline_megapixels=0)
-
-
-@pytest.fixture(autouse=True)
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MAX_PAIRS", 3)
+MANY = Limits(inline_megapixels=0, batch_pairs=3)
 
 
 @pytest.fixture
@@ -101,11 +99,13 @@ def test_many_workers_publish_what_one_would(fan_out: MemoryFanOut) -> None:
         if head == b"new7":
             raise ImageFault(FaultCode.UNREADABLE, "broken")
 
-    published = []
+    published, tallies = [], []
     for limits in (Limits(), MANY):
         world = World(limits=limits, differs=ScriptedDiffers(script=fault))
-        world.compare(world.upload("base", {f"{i}.png": b"old%d" % i for i in range(10)}))
-        images = {f"{i}.png": b"new%d" % i for i in range(10)} | {"x.png": b"garbage"}
+        same = {"same.png": b"same"}
+        old = {f"{i}.png": b"old%d" % i for i in range(10)}
+        world.compare(world.upload("base", old | same))
+        images = {f"{i}.png": b"new%d" % i for i in range(10)} | {"x.png": b"garbage"} | same
         world.upload("head", images, base_build="base")
         outcome = world.compare(HEAD, fan_out=fan_out)
         if isinstance(outcome, HandedOver):
@@ -113,11 +113,41 @@ def test_many_workers_publish_what_one_would(fan_out: MemoryFanOut) -> None:
             run_all(world, handed)
             outcome = publish_handed(handed, world.service(), forever)
         assert isinstance(outcome, Published)
-        assert (outcome.tally.diffed, outcome.tally.cached) == (10, 0)  # the fault counts too
+        assert outcome.tally.seconds > 0
+        tallies.append(replace(outcome.tally, seconds=0))
         published.append(files(world, "head"))
     assert published[0] == published[1]
+    faults = Counter({"UNREADABLE": 2})
+    # Nine of ten pixels each; the pair that is broken counts as compared.
+    assert tallies == [Tally(diffed=10, pixels=90, same_hash=1, faults=faults)] * 2
     counts = json.loads(published[0]["comparison.json"])["counts"]
-    assert (counts["changed"], counts["errored"], counts["total"]) == (9, 2, 11)
+    assert (counts["changed"], counts["errored"], counts["total"]) == (9, 2, 12)
+
+
+def test_what_many_workers_cost_is_added_up(world: World, fan_out: MemoryFanOut) -> None:
+    class Meter:
+        """Each run asks for its usage at its beginning and at its end: one gigabyte second."""
+
+        def __init__(self) -> None:
+            self.reads = 0
+
+        def read(self) -> Usage:
+            self.reads += 1
+            return Usage(float(self.reads), {"s3.GetObject": 10 * self.reads})
+
+    meter = Meter()
+    world.compare(HEAD, fan_out=fan_out, meter=meter)
+    handed = handed_of(world)
+    for batch in planned(world, handed):
+        work(handed, batch, world.service(meter=meter), forever)
+    publish_handed(handed, world.service(meter=meter), forever)
+    cost = world.published("head")["cost"]
+    assert cost["gb_seconds"] == 6  # handing over, four batches, publishing
+    assert cost["requests"] == {
+        "s3.GetObject": 60,
+        "states.ExpressExecution": 4,
+        "states.StateTransition": 3,
+    }
 
 
 def test_each_unique_pair_is_in_one_batch(world: World, fan_out: MemoryFanOut) -> None:
@@ -129,10 +159,8 @@ def test_each_unique_pair_is_in_one_batch(world: World, fan_out: MemoryFanOut) -
     assert len(world.differs.calls) == 10
 
 
-def test_a_batch_holds_no_more_pixels_than_fit(
-    world: World, fan_out: MemoryFanOut, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batches, "MAX_PIXELS", 20)  # each image has 10
+def test_a_batch_holds_no_more_pixels_than_fit(world: World, fan_out: MemoryFanOut) -> None:
+    world.limits = replace(MANY, batch_megapixels=0.00002)  # each image has 10 pixels
     handed = hand_over(world, fan_out)
     found = [batches.read_batch(handed, b, world.objects) for b in planned(world, handed)]
     assert [len(pairs) for pairs in found] == [2] * 5

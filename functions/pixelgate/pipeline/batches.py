@@ -26,17 +26,16 @@ from pixelgate.keys import ComparisonId
 from pixelgate.pipeline.budget import pixels_of
 from pixelgate.pipeline.diffing import DiffStore, Tally, as_stored
 from pixelgate.pipeline.plan import Pair, Plan
+from pixelgate.pipeline.service import Limits
 from pixelgate.policy import Policy, Rectangle
 from pixelgate.ports import Objects
 
-# A worker that is killed loses what of its batch it has under way, and a retry must fit into the
-# five minutes of an EXPRESS execution together with it. 100 megapixels are some 10 s.
-MAX_PAIRS = 50
-MAX_PIXELS = 100_000_000
 _READERS = 32
 # What a worker counts of its pairs; the rest is told by the comparison as a whole.
 _TALLIED = ("diffed", "cached", "pixels", "seconds")
 _JSON = "application/json"
+_EXPRESS, _TRANSITION = "states.ExpressExecution", "states.StateTransition"
+_PARENTS_STEPS = 3  # into the map, out of it, and into the publisher
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Collected:
         results: of every pair.
         tally: how they were answered.
         thumbs: keys of thumbnails that are there.
-        usage: what the workers that left a result have used.
+        usage: what the workers that left a result have used, and the state machine with them.
     """
 
     results: Mapping[Pair, Measured | ImageFault]
@@ -101,6 +100,7 @@ def write_plan(
     faults: Mapping[str, ImageFault],
     usage: Usage | None,
     objects: Objects,
+    limits: Limits,
 ) -> int:
     """Writes what the workers and the publisher need; returns the number of batches.
 
@@ -110,8 +110,9 @@ def write_plan(
         faults: what is wrong with head images, by name.
         usage: what it took so far.
         objects: where to.
+        limits: how large a batch may be.
     """
-    body, batches = _lines(plan)
+    body, batches = _lines(plan, limits)
     c, e = handed.comparison, handed.execution
     begun = {
         "faults": {name: {"code": f.code, "message": str(f)} for name, f in faults.items()},
@@ -162,7 +163,8 @@ def collect(handed: Handed, pairs: Iterable[Pair], store: DiffStore, objects: Ob
     c, e = handed.comparison, handed.execution
     batches = [Batch(**b) for b in json.loads(objects.read(keys.fan_out(c, e, "batches.json")))]
     found: dict[Pair, Measured | ImageFault] = {}
-    tally, thumbs, usage, lost = Tally(), set[str](), Usage(), 0
+    tally, thumbs, lost = Tally(), set[str](), 0
+    usage = Usage(requests={_EXPRESS: len(batches), _TRANSITION: _PARENTS_STEPS})
     with ThreadPoolExecutor(_READERS, thread_name_prefix="collect") as threads:
         for body in _read_in_order(batches, handed, objects, threads):
             if body is None:
@@ -202,15 +204,15 @@ def _read_in_order(
         yield body
 
 
-def _lines(plan: Plan) -> tuple[bytes, list[Batch]]:
+def _lines(plan: Plan, limits: Limits) -> tuple[bytes, list[Batch]]:
     """One line for each pair, and the batches that they make."""
     default = Policy()
     overrides: dict[Policy, dict[str, Any]] = {}
-    pixels = pixels_of(plan)
+    pixels, most = pixels_of(plan), limits.batch_megapixels * 1e6
     body, batches = bytearray(), list[Batch]()
     begun, count, area = 0, 0, 0
     for pair, policy in plan.pairs.items():
-        if count and (count == MAX_PAIRS or area + pixels[pair] > MAX_PIXELS):
+        if count and (count == limits.batch_pairs or area + pixels[pair] > most):
             batches.append(Batch(len(batches), begun, len(body) - begun))
             begun, count, area = len(body), 0, 0
         if policy not in overrides:

@@ -66,7 +66,7 @@ def hand_over(
     """
     handed = Handed(claim.id, claim.execution)
     with service.stage("hand over"):
-        batches = write_plan(handed, plan, faults, metering.used, service.objects)
+        batches = write_plan(handed, plan, faults, metering.used, service.objects, service.limits)
         reason = f"{why}; {len(plan.pairs):,} pairs in {batches:,} batches"
         now = service.clock()
         record = service.ledger.hand_over(claim, reason, now, now + service.limits.fan_out_lease)

@@ -64,6 +64,10 @@ class Limits:
         fan_out_lease: how long a claim that was handed over is believed without a sign of any of
             its workers; longer than the longest one runs and its last retry waits.
         inline_megapixels: so many are compared by the worker that claimed; more are handed over.
+        batch_pairs: pairs of one batch at most. A worker that is killed loses what of its batch it
+            has under way, and a retry must fit into the five minutes of an EXPRESS execution with
+            it.
+        batch_megapixels: the same in pixels; 100 are some 10 s.
     """
 
     lease: float = 90.0
@@ -76,6 +80,8 @@ class Limits:
     shard_patience: float = 3_600.0
     fan_out_lease: float = 900.0
     inline_megapixels: float = 300.0
+    batch_pairs: int = 50
+    batch_megapixels: float = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import pytest
 from PIL import Image
 
 from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate import keys
 from pixelgate.keys import BuildId
 from uploader import Uploader
 
@@ -108,6 +110,37 @@ def test_starting_an_execution_twice_is_harmless(
     assert [e["name"] for e in listed].count(record["execution"]) == 1
 
 
+def test_an_approval_is_carried_over_to_what_many_workers_compared(
+    cloud: EmbeddedCloud, tmp_path: Path, everything_is_too_much: None
+) -> None:
+    uploader = Uploader(cloud.client("s3"), cloud.bucket, "fan-approved")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "base", 3, 0)))
+    fields = {"base_build": "base", "branch": "topic", "pull_request": 5}
+    first = uploader.upload("first", pictures(tmp_path / "first", 3, 1), **fields)
+    uploader.wait(first)
+    key = keys.review(first, "r1")
+    approval = b'{"schema_version": 1, "action": "approve"}'
+    cloud.client("s3").put_object(Bucket=cloud.bucket, Key=key, Body=approval)
+    wait_until(lambda: review_of(uploader, first)["state"] == "approved")
+    cloud.wait_until_idle()
+
+    again = pictures(tmp_path / "again", 3, 1)
+    with Image.open(again / "00000.png") as image:
+        image.copy().save(again / "00000.png", compress_level=9)  # other bytes
+    second = uploader.upload("second", again, **fields)
+    uploader.wait(second)
+    assert "3 pairs in 1 batches" in record_of(cloud, uploader.project, "second")["fan_out"]
+    assert review_of(uploader, second)["state"] == "approved"
+    assert review_of(uploader, second)["carried_from"] == "first"
+
+
+def review_of(uploader: Uploader, build: BuildId) -> dict[str, Any]:
+    status = uploader.status(build)
+    assert status is not None
+    found: dict[str, Any] = status["review"]
+    return found
+
+
 def pictures(folder: Path, number: int, version: int) -> Path:
     """Small pictures, each its own; of the head all differ, and the last cannot be read."""
     folder.mkdir()
@@ -160,12 +193,11 @@ def published(cloud: EmbeddedCloud, uploader: Uploader, status: dict[str, Any]) 
         text = text.replace(status["build"], "HEAD")
         return MOMENT.sub("THEN", TOOK.sub("", COST.sub("", text))).encode()
 
-    names = [key.removeprefix(prefix) for key in listed(cloud, prefix) if "/fan-out/" not in key]
-    found = {name: neutral(read(cloud, prefix + name)) for name in names}
+    results = read_all(cloud, [k for k in listed(cloud, prefix) if "/fan-out/" not in k])
+    found = {key.removeprefix(prefix): neutral(body) for key, body in results.items()}
     assert {"comparison.json", "index.html", "review.json"} <= found.keys()
-    diffs = listed(cloud, f"diffs/{uploader.project}/")
     found["status.json"] = neutral(json.dumps(status).encode())
-    return found | {key: read(cloud, key) for key in diffs}
+    return found | read_all(cloud, listed(cloud, f"diffs/{uploader.project}/"))
 
 
 def unpacked(found: re.Match[str]) -> str:
@@ -179,14 +211,22 @@ def where(name: str, ours: bytes, theirs: bytes) -> str:
     return f"{name}: {ours[around]!r} instead of {theirs[around]!r}"
 
 
-def read(cloud: EmbeddedCloud, key: str) -> bytes:
-    body: bytes = cloud.client("s3").get_object(Bucket=cloud.bucket, Key=key)["Body"].read()
-    return body
+def read_all(cloud: EmbeddedCloud, names: Iterable[str]) -> dict[str, bytes]:
+    s3 = cloud.client("s3")
+
+    def read(key: str) -> tuple[str, bytes]:
+        return key, s3.get_object(Bucket=cloud.bucket, Key=key)["Body"].read()
+
+    with ThreadPoolExecutor(8) as threads:
+        return dict(threads.map(read, names))
 
 
 def forget_diffs(cloud: EmbeddedCloud, project: str) -> None:
-    for key in listed(cloud, f"diffs/{project}/"):
-        cloud.client("s3").delete_object(Bucket=cloud.bucket, Key=key)
+    s3, names = cloud.client("s3"), listed(cloud, f"diffs/{project}/")
+    for at in range(0, len(names), 1_000):
+        objects = [{"Key": name} for name in names[at : at + 1_000]]
+        s3.delete_objects(Bucket=cloud.bucket, Delete={"Objects": objects})
+    assert listed(cloud, f"diffs/{project}/") == []
 
 
 def listed(cloud: EmbeddedCloud, prefix: str) -> list[str]:

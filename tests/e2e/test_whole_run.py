@@ -41,6 +41,8 @@ UNUSED = {
 RARELY_USED = {
     # The sweeper tells of a review whose worker died, and wakes who waited for the approved build.
     ("SweepFunction", "TakeThemOver", "dynamodb:Query"): "tests/pipeline/test_interleaved_reviews",
+    # Many workers' heartbeat: one in five minutes does for a lease of a quarter of an hour.
+    ("WorkerFunction", "KeepTheLease", "dynamodb:UpdateItem"): "tests/pipeline/test_fan_out",
 }
 # What no end-to-end test brings about, and where it is tested.
 NOT_EMITTED = {

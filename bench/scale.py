@@ -63,7 +63,7 @@ EXPRESS_GB = 64 / 1024
 # What the template says, and what could not be measured here.
 MEMORY_GB, WORKERS, INLINE_MEGAPIXELS = 3538 / 1024, 50, 300.0
 COLD_START = 3.0  # seconds; of compare, of the first workers, of the publisher
-HEAD_THREADS = 8  # arrival asks for each image that is to be compared
+LIST = 0.1  # seconds for a page of 1,000 keys; arrival lists the project's images, of both builds
 
 
 class LateFolder(FolderObjects):
@@ -235,14 +235,15 @@ def model(number: int, share: float, real: Pairs, pieces: Mapping[str, Piece]) -
     batches = math.ceil(pairs / Limits().batch_pairs)
     alone = pairs * real.megapixels <= INLINE_MEGAPIXELS
     plan, publish = pieces["plan"].seconds, pieces["publish"].seconds
-    arrival = pairs * LATENCY / HEAD_THREADS
+    pages = math.ceil((number + pairs) / 1_000)
+    arrival = pages * LIST
     batch = min(pairs, Limits().batch_pairs) * per_pair
     diff = pairs * per_pair if alone else math.ceil(batches / WORKERS) * batch + 2 * COLD_START
     computed = plan + arrival + publish + pairs * per_pair
     cold = 1 if alone else 2 + min(batches, WORKERS)
     dollars = (computed + cold * COLD_START) * MEMORY_GB * GB_SECOND
     dollars += pairs * (6 * GET + 3 * PUT)  # two images, store, mask; result, mask, thumbnail
-    dollars += 10 * (GET + PUT) + 8 * DYNAMODB_WRITE + 12 * DYNAMODB_READ
+    dollars += (10 + pages) * PUT + 10 * GET + 8 * DYNAMODB_WRITE + 12 * DYNAMODB_READ
     if not alone:
         dollars += batches * (2 * GET + PUT + INVOKE + EXPRESS + 2 * DYNAMODB_READ)
         dollars += batches * batch * EXPRESS_GB * EXPRESS_GB_SECOND + 6 * TRANSITION

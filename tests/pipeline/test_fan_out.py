@@ -269,6 +269,21 @@ def test_a_claim_that_was_not_handed_over_is_still_another_s(
     assert fan_out.started == {}
 
 
+def test_a_worker_lists_nothing(
+    world: World, fan_out: MemoryFanOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a project with 100,000 results, to know of fifty."""
+    world.limits = replace(MANY, batch_pairs=50)
+    handed = hand_over(world, fan_out)
+
+    def refuse(prefix: str) -> None:
+        raise AssertionError(prefix)
+
+    monkeypatch.setattr(world.objects, "list", refuse)
+    run_all(world, handed)
+    assert len(world.differs.calls) == 10
+
+
 def test_a_batch_that_runs_twice_diffs_once(world: World, fan_out: MemoryFanOut) -> None:
     handed = hand_over(world, fan_out)
     [first, *_] = planned(world, handed)

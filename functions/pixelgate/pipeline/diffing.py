@@ -51,13 +51,17 @@ class Tally:
 class DiffStore:
     """Results and masks by pair of hashes: what one run has measured, no other measures again."""
 
-    def __init__(self, objects: Objects, project: str) -> None:
+    def __init__(self, objects: Objects, project: str, *, lists: bool = True) -> None:
+        """`lists` allows for listing what is stored; of no use to who wants a part of a plan."""
         self._objects = objects
         self._project = project
+        self._lists = lists
         self._there: dict[str, frozenset[str] | None] = {}
 
     def look_ahead(self, pairs: Iterable[Pair]) -> None:
         """Lists what is stored, so that nobody asks for what is not: of most new pairs, all."""
+        if not self._lists:
+            return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
             prefix = keys.diffs(self._project, fingerprint)
             self._there[fingerprint] = present(self._objects, prefix, wanted)

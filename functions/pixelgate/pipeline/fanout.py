@@ -108,7 +108,7 @@ def work(
             found = diff_pairs(
                 dict(order),
                 images=BucketImages(objects, project),
-                store=DiffStore(objects, project),
+                store=DiffStore(objects, project, lists=False),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,

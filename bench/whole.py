@@ -6,8 +6,9 @@
 Uploads base and head into the embedded cloud, as new projects in each round so that nothing is in
 the diff cache, and reads the steps from the compare function's log. The same pairs are then diffed
 by the same engine with as many processors and nothing else around it: that is the plain diff time,
-and what is more than it is the overhead. At last the head is uploaded once more as its own
-successor: every snapshot is unchanged.
+and what is more than it is the overhead. Thumbnails are drawn when the verdict is out, so they
+are told apart. At last the head is uploaded once more as its own successor: every snapshot is
+unchanged.
 
 Beside the time on the clock, which a busy machine and the emulator on the same processors blow up,
 it tells the processors' time: of the function with its odiffs, of the plain diffs, and of the
@@ -34,22 +35,29 @@ from pixelgate.policy import Policy
 from pixelgate.wiring import find_engine, open_pool
 from uploader import Uploader
 
+_AFTER = "thumbnails"  # the one step that comes after the verdict
+
 
 @dataclass(frozen=True)
 class Round:
     """Seconds of one round.
 
     Attributes:
-        verdict: from the event's acceptance by Lambda to the end of its answer.
+        verdict: from the event's acceptance by Lambda until the verdict is out.
         stages: of that, by step; what none of them covers is "the rest".
+        processors: of the same steps, the function's processors' seconds without its odiffs.
+        after: on the clock, and on processors, what is done when the verdict is out.
         plain: the same pairs, diffed and nothing else.
-        busy: processors' seconds of the function, of the emulator, and of the plain diffs.
+        busy: processors' seconds of the function and its odiffs until the verdict, of the emulator
+            in all, and of the plain diffs.
         unchanged: from the event to the verdict when nothing has changed.
         again: the steps of that.
     """
 
     verdict: float
     stages: Mapping[str, float]
+    processors: Mapping[str, float]
+    after: tuple[float, float]
     plain: float
     busy: tuple[float, float, float]
     unchanged: float
@@ -119,10 +127,11 @@ def one_round(cloud: EmbeddedCloud, base: Path, head: Path, project: str, proces
     def compare(build: str, which: str, **fields: Any) -> dict[str, Any]:
         build_id = uploader.write_manifest(build, {"images": images[which], **fields})
         uploader.wait(build_id)
-        cloud.wait_until_idle()
+        cloud.wait_until_idle(300)  # of a first upload there is much to draw
         return handled(cloud, project, build)
 
-    compare("base", "base")
+    first = compare("base", "base")
+    print(f"  {project}: the base, all of it added, took {first['took']:.1f} s", file=sys.stderr)
     [worker] = cloud.workers("CompareFunction")
     processes = worker.pid, cloud.server_pid
     before = [busy(pid) for pid in processes]
@@ -134,12 +143,15 @@ def one_round(cloud: EmbeddedCloud, base: Path, head: Path, project: str, proces
     images["all"] = {**images["base"], **images["head"]}
     compare("all", "all")
     same = compare("again", "all", base_build="all")
+    after = changed["stages"].pop(_AFTER, 0.0), changed["processors"].pop(_AFTER, 0.0)
     return Round(
-        verdict=changed["took"],
+        verdict=changed["took"] - after[0],
         stages=changed["stages"],
+        processors=changed["processors"],
+        after=after,
         plain=alone,
-        busy=(spent[0], spent[1], spent[2]),
-        unchanged=same["took"],
+        busy=(spent[0] - after[1], spent[1], spent[2]),
+        unchanged=same["took"] - same["stages"].pop(_AFTER, 0.0),
         again=same["stages"],
     )
 
@@ -149,11 +161,14 @@ def middle(rounds: list[Mapping[str, float]]) -> dict[str, float]:
     return {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
 
 
-def table(title: str, total: float, stages: Mapping[str, float]) -> None:
-    """Prints the steps and what none of them covers."""
+def table(
+    title: str, total: float, stages: Mapping[str, float], works: Mapping[str, float] | None = None
+) -> None:
+    """Prints the steps and what none of them covers; beside each its processors' time."""
     print(f"\n{title}: {total:.2f} s")
     for name, seconds in {**stages, "the rest": total - sum(stages.values())}.items():
-        print(f"  {name:10} {seconds:7.3f} s  {100 * seconds / total:5.1f} %")
+        work = f"  processors {works[name]:.3f} s" if works and name in works else ""
+        print(f"  {name:10} {seconds:7.3f} s  {100 * seconds / total:5.1f} %{work}")
 
 
 def main() -> None:
@@ -184,7 +199,8 @@ def main() -> None:
     rounds = rounds[1:]
     verdict = statistics.median(r.verdict for r in rounds)
     alone = statistics.median(r.plain for r in rounds)
-    table("from the event to the verdict", verdict, middle([r.stages for r in rounds]))
+    steps, works = middle([r.stages for r in rounds]), middle([r.processors for r in rounds])
+    table("from the event to the verdict", verdict, steps, works)
     print(f"plain diff time of the same pairs: {alone:.2f} s")
     share = statistics.median((r.verdict - r.plain) / r.verdict for r in rounds)
     print(f"what is not diffing: {100 * share:.0f} % of the whole")
@@ -193,6 +209,8 @@ def main() -> None:
         f"processors' time: function {function:.2f} s, of which plain diffs take {diffs:.2f} s, so "
         f"{100 * (function - diffs) / function:.0f} % is not diffing; emulator {emulator:.2f} s"
     )
+    late, work = (statistics.median(r.after[i] for r in rounds) for i in range(2))
+    print(f"when the verdict is out: {_AFTER} {late:.2f} s, processors' time {work:.2f} s")
     unchanged = statistics.median(r.unchanged for r in rounds)
     table(f"{names:,} unchanged snapshots", unchanged, middle([r.again for r in rounds]))
 

@@ -177,7 +177,7 @@ class Snapshot:
         judgement: what the policy made of the diff.
         policy: fields in which its policy differs from the comparison's.
         details: what the manifest says of it: display_name, group, description, tags, context.
-        thumb: where its thumbnail lies, if one was made.
+        thumb: where its thumbnail lies, or is going to lie.
     """
 
     status: Status
@@ -273,7 +273,8 @@ class Comparison:
         warnings: what a person should know of the upload.
         choice: how this base was chosen, and what was passed over.
         started: when the run that made it began, in the same form.
-        cost: what the run used until the report was made; None where nobody is charged for it.
+        cost: what the run used until the report was made, and the requests for thumbnails, as if
+            each had still to be drawn; None where nobody is charged for it.
     """
 
     id: ComparisonId

@@ -212,9 +212,14 @@ def diffs(project: str, fingerprint: str) -> str:
     return f"diffs/{project}/{fingerprint}/"
 
 
+def thumbnails(project: str) -> str:
+    """Where a project's thumbnails lie."""
+    return f"diffs/{project}/thumbs/"
+
+
 def thumbnail(project: str, made_of: str) -> str:
     """A small picture; `made_of` is the hash of the image and the mask that it shows."""
-    return f"diffs/{project}/thumbs/{made_of}.webp"
+    return f"{thumbnails(project)}{made_of}.webp"
 
 
 def failure(build: BuildId) -> str:

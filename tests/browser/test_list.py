@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,23 @@ def test_thumbnails_are_there_and_show_the_change(report: Path, opened: Open) ->
     assert str(image.get_attribute("src")).startswith("diffs/local/thumbs/")
     assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == 154
     assert "16 % · 640×420 → 640×500" in row.inner_text()
+
+
+def test_a_thumbnail_that_is_still_to_be_drawn_is_stood_in_for_by_the_image(
+    report: Path, opened: Open, tmp_path: Path
+) -> None:
+    copied = tmp_path / "report"
+    shutil.copytree(report.parent, copied)
+    shutil.rmtree(copied / "diffs" / "local" / "thumbs")
+    it = opened(copied / report.name)
+    image = it.page.locator("#list .row", has_text="cart/grown.png").locator(".thumb img")
+    it.page.wait_for_function("i => i.naturalWidth === 640", arg=image.element_handle())
+    assert str(image.get_attribute("src")).startswith("images/")
+    (copied / str(image.get_attribute("src"))).unlink()
+    it.page.reload()
+    frame = it.page.locator("#list .row", has_text="cart/grown.png").locator(".thumb")
+    frame.locator(".no-thumb").wait_for()
+    assert frame.inner_text() == "–"
 
 
 def fold_by_mouse(it: Opened, label: str) -> None:

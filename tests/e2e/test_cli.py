@@ -123,6 +123,7 @@ def test_a_pull_request_from_upload_to_review(
 
     assert json.loads(run("wait", "--json", codes=(1,), **ci).stdout)["build"] == "9001-1"
     assert "needs review" in run("status", "9001-1").stderr
+    cloud.wait_until_idle()  # thumbnails come after the verdict
     fetched = json.loads(run("report", "9001-1", "--out", tmp_path / "out", "--json").stdout)
     check_links(Path(fetched["report"]))
     reviewed = json.loads(run("approve", "9001-1", "00000.png", "-m", "fine", "--json").stdout)

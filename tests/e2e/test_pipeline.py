@@ -169,9 +169,9 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
     assert versions(cloud, f"comparisons/{head.project}/head/") == 3
     # What the dead worker had measured was not measured again: one result and one mask a pair.
     assert diffed(cloud, head.project) < 2 * 60 + 20
-    # One of each image, of base when it was new.
-    assert versions(cloud, f"diffs/{head.project}/thumbs/") == 2 * 60
+    # They come after the verdict: one of each image, of base when it was new.
     cloud.wait_until_idle()
+    assert versions(cloud, f"diffs/{head.project}/thumbs/") == 2 * 60
 
 
 @pytest.mark.usefixtures("short_lease")

@@ -12,7 +12,7 @@ from handlers.conftest import Account, Context
 from handlers.test_compare import metrics_in, png, put_event
 from pixelgate.keys import BuildId
 
-STEPS = ["accept", "claim", "plan", "fetch", "diff", "thumbnails", "report", "publish"]
+STEPS = ["accept", "claim", "plan", "fetch", "diff", "report", "publish", "thumbnails"]
 
 
 def test_each_step_is_a_sub_segment_and_is_timed(
@@ -44,7 +44,8 @@ def test_each_step_is_a_sub_segment_and_is_timed(
     account.compare.handler(put_event(head), Context())
     assert [name for name in begun if not name.startswith("##")] == STEPS
     [line] = [vars(record) for record in caplog.records if record.message == "build handled"]
-    assert list(line["stages"]) == STEPS
+    assert list(line["stages"]) == list(line["processors"]) == STEPS
+    assert line["processors"]["diff"] > 0
     assert (line["project"], line["build"]) == ("web", "head")
     assert line["comparison"] == "web: head against base"
     assert line["execution"] == account.status(head)["execution"]

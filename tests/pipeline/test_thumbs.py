@@ -14,7 +14,7 @@ from pixelgate.comparison import Band, BandKind, Diff, Measured, Region, Snapsho
 from pixelgate.errors import FaultCode, ImageFault, LeaseLost, NotFound
 from pixelgate.pipeline.outcome import Published
 from pixelgate.pipeline.run import compare_build
-from pixelgate.pipeline.thumbs import with_thumbs
+from pixelgate.pipeline.thumbs import requests_of, with_thumbs
 from pixelgate.report import render_failure
 from support.manifests import digest
 from support.pages import parsed
@@ -98,10 +98,43 @@ def test_the_same_image_with_another_mask_is_another_picture(world: World, drawe
     assert one != other
 
 
-def test_an_image_that_cannot_be_drawn_has_none_and_the_run_goes_on(world: World) -> None:
+def test_an_image_that_cannot_be_drawn_has_none_and_the_others_have(world: World) -> None:
     images = run(world, Drawer(broken=(b"2",)), {"a": b"2", "b": b"3"}, {"a": b"1"})["images"]
-    assert "thumb" not in images["a"]
-    assert "thumb" in images["b"]
+    assert not world.objects.exists(images["a"]["thumb"])
+    assert world.objects.exists(images["b"]["thumb"])
+
+
+def test_the_verdict_does_not_wait_for_pictures(world: World) -> None:
+    seen = []
+
+    def draw(image: bytes, mask: bytes | None, slices: Slices) -> bytes:
+        seen.append(world.status("b1")["state"])
+        return b"small"
+
+    compare_build(world.upload("b1", {"a": b"1"}), world.service(thumbnail=draw))
+    assert seen == ["SUCCEEDED"]
+
+
+def test_what_keeps_thumbnails_from_being_drawn_is_told_and_changes_nothing(world: World) -> None:
+    def fail(image: bytes, mask: bytes | None, slices: Slices) -> bytes:
+        raise OSError("no space left")
+
+    outcome = compare_build(world.upload("b1", {"a": b"1"}), world.service(thumbnail=fail))
+    assert isinstance(outcome, Published)
+    assert str(outcome.undrawn) == "no space left"
+    assert world.status("b1")["state"] == "SUCCEEDED"
+    assert outcome.untold is None
+
+
+def test_what_thumbnails_will_take_is_in_the_cost() -> None:
+    snapshots = {
+        "changed": changed(),
+        "new": Snapshot(Status.ADDED, digest(3)),
+        "the same": Snapshot(Status.ADDED, digest(3)),
+        "quiet": Snapshot(Status.UNCHANGED, digest(4), digest(4)),
+    }
+    assert requests_of(snapshots, "shop").requests == {"s3.GetObject": 3, "s3.PutObject": 2}
+    assert requests_of({"quiet": snapshots["quiet"]}, "shop").requests == {}
 
 
 def test_an_errored_snapshot_shows_the_image_that_can_be_read() -> None:
@@ -140,8 +173,9 @@ def test_thumbnails_never_keep_a_run_from_its_end(
     outcome = compare_build(build, world.service(thumbnail=slowly), lambda: time_left)
     assert isinstance(outcome, Published)
     images = world.published("b1")["images"]
+    there = sum(world.objects.exists(image["thumb"]) for image in images.values())
     # Two threads: when the time is over another one may be under way.
-    assert drawn <= sum("thumb" in image for image in images.values()) <= drawn + bool(seconds_each)
+    assert drawn <= there <= drawn + bool(seconds_each)
 
 
 @dataclass

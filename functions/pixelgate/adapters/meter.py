@@ -25,10 +25,10 @@ class RequestMeter:
 
     def watch(self, client: Any) -> None:
         """Counts every request that this boto3 client sends."""
-        client.meta.events.register("request-created", self._count)
+        client.meta.events.register("before-send", self._count)
 
     def _count(self, event_name: str, **_: Any) -> None:
-        # "request-created.s3.PutObject", for each attempt once more.
+        # "before-send.s3.PutObject", for each attempt once more, the direct ones (s3_direct) too.
         with self._lock:
             self._requests[event_name.partition(".")[2]] += 1
 

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
+from pixelgate.adapters.s3_direct import DirectS3, Page
 from pixelgate.errors import NotFound, TooLarge, WriteConflict
 from pixelgate.ports import Listed
 
@@ -28,9 +29,11 @@ _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"
 class S3Objects:
     """One bucket. Its client may be used by several threads."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, direct: DirectS3 | None = None) -> None:
+        """What is done most often takes the direct way first, if there is one."""
         self._client = client
         self._bucket = bucket
+        self._direct = direct
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes; the SDK checks S3's checksum on the way."""
@@ -51,6 +54,9 @@ class S3Objects:
 
     def _read(self, key: str, limit: int | None, part: _Part | None = None) -> tuple[bytes, str]:
         """The SDK repeats a request that fails, but not a body that breaks off."""
+        found = self._direct.get(key, limit) if self._direct else None
+        if found is not None:
+            return found
         for tries_left in (2, 1, 0):
             with _our_errors(key):
                 answer = self._client.get_object(Bucket=self._bucket, Key=key, **(part or {}))
@@ -67,6 +73,8 @@ class S3Objects:
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Puts the object."""
+        if self._direct and self._direct.put(key, body, content_type):
+            return
         with _our_errors(key):
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
@@ -95,12 +103,23 @@ class S3Objects:
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Asks for page after page: S3 lists at most 1,000 objects at once."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=prefix
-        )
-        for page in pages:
-            for found in page.get("Contents", ()):
-                yield Listed(found["Key"], found["Size"], found["ETag"])
+        token = None
+        while True:
+            page = self._direct.page(prefix, token) if self._direct else None
+            found, token = page or self._page(prefix, token)
+            yield from found
+            if token is None:
+                return
+
+    def _page(self, prefix: str, token: str | None) -> Page:
+        goes_on: _GoesOn = {"ContinuationToken": token} if token else {}
+        page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **goes_on)
+        found = [Listed(o["Key"], o["Size"], o["ETag"]) for o in page.get("Contents", ())]
+        return found, page.get("NextContinuationToken")
+
+
+class _GoesOn(TypedDict, total=False):
+    ContinuationToken: str
 
 
 class _Part(TypedDict, total=False):

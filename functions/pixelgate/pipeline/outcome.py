@@ -18,6 +18,8 @@ class Published:
     seconds: float
     # Why status.json does not tell of it yet; another delivery will.
     untold: Exception | None = None
+    # Why thumbnails are missing; the report shows the images themselves.
+    undrawn: Exception | None = None
 
 
 @dataclass(frozen=True)

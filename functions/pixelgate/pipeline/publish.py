@@ -20,7 +20,7 @@ from pixelgate.pipeline.plan import Pair, Plan, assemble
 from pixelgate.pipeline.service import Lease, Service, check_time
 from pixelgate.pipeline.status import iso
 from pixelgate.pipeline.telling import repeat, tell
-from pixelgate.pipeline.thumbs import with_thumbs
+from pixelgate.pipeline.thumbs import requests_of, with_addresses, with_thumbs
 from pixelgate.record import ComparisonRecord, Result
 
 
@@ -74,7 +74,7 @@ def publish(
         LeaseLost: another worker has taken over; nothing of this is visible.
         OutOfTime: this worker has to stop.
     """
-    result = _write_down(claim, found, accepted, service, lease)
+    result, shown = _write_down(claim, found, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
         published = Published(record, found.tally, record.updated - accepted.record.created)
@@ -82,16 +82,24 @@ def publish(
             tell(record, service)
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
-            return replace(published, untold=error)
-    return published
+            published = replace(published, untold=error)
+    undrawn = _draw(shown, found.thumbs, claim.id.project, service, lease)
+    return replace(published, undrawn=undrawn)
 
 
 def _write_down(
     claim: ComparisonRecord, found: Found, accepted: Accepted, service: Service, lease: Lease
-) -> Result:
-    """Writes it under the execution's own prefix; what it was made of is then free to go."""
-    assembled = assemble(found.plan, found.results, found.faults)
-    snapshots = _drawn(assembled, found.thumbs, claim.id.project, service, lease)
+) -> tuple[Result, dict[str, Snapshot]]:
+    """Writes it under the execution's own prefix; what it was made of is then free to go.
+
+    Returns:
+        The result, and of the snapshots those that have thumbnails.
+    """
+    snapshots, project = assemble(found.plan, found.results, found.faults), claim.id.project
+    used = found.metering.used
+    if service.thumbnail:
+        used = used and used.plus(requests_of(snapshots, project, found.thumbs))
+        snapshots = with_addresses(snapshots, project)
     with service.stage("report"):
         lease.check()
         comparison = Comparison(
@@ -105,11 +113,12 @@ def _write_down(
             snapshots=snapshots,
             warnings=accepted.manifest.warnings,
             choice=claim.choice,
-            cost=found.metering.used,
+            cost=used,
         )
         _count_answers(comparison, found)
         prepare_review(comparison, accepted, service, lease.check)
-        return _write_result(comparison, service)
+        shown = {name: s for name, s in snapshots.items() if s.thumb}
+        return _write_result(comparison, service), shown
 
 
 def tell_again(
@@ -149,28 +158,31 @@ def _count_answers(comparison: Comparison, found: Found) -> None:
     tally.faults.update(reason.partition(":")[0] for reason in reasons)
 
 
-def _drawn(
+def _draw(
     snapshots: Mapping[str, Snapshot],
     there: frozenset[str],
     project: str,
     service: Service,
     lease: Lease,
-) -> Mapping[str, Snapshot]:
-    """The snapshots with thumbnails, as far as there is time to draw them."""
+) -> Exception | None:
+    """Draws thumbnails as far as there is time: the verdict is out, nothing here changes it."""
     if service.thumbnail is None:
-        return snapshots
+        return None
     until = service.clock() + service.limits.thumbnails
-    with service.stage("thumbnails"):
-        return with_thumbs(
-            snapshots,
-            project=project,
-            objects=service.objects,
-            images=BucketImages(service.objects, project),
-            thumbnail=service.thumbnail,
-            check=lease.check,
-            has_time=lambda: lease.has_time(until),
-            there=there,
-        )
+    try:
+        with service.stage("thumbnails"):
+            with_thumbs(
+                snapshots,
+                project=project,
+                objects=service.objects,
+                images=BucketImages(service.objects, project),
+                thumbnail=service.thumbnail,
+                has_time=lambda: lease.has_time(until),
+                there=there,
+            )
+    except Exception as error:
+        return error
+    return None
 
 
 def _write_result(comparison: Comparison, service: Service) -> Result:

@@ -1,4 +1,8 @@
-"""Thumbnails of what a reviewer looks at, made once for each picture and kept for ever."""
+"""Thumbnails of what a reviewer looks at, made once for each picture and kept for ever.
+
+Where one lies follows from what it is made of. So the report can say that before it is drawn, and
+the verdict need not wait for pictures.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ from dataclasses import dataclass, replace
 
 from pixelgate import keys
 from pixelgate.comparison import BandKind, Diff, Snapshot, Status
+from pixelgate.cost import Usage
 from pixelgate.errors import ImageFault, NotFound
+from pixelgate.pipeline.presence import present
 from pixelgate.ports import Images, Objects, Thumbnailer
 
 # Raised whenever the same image and mask may give another thumbnail than before.
@@ -26,6 +32,25 @@ class _Wanted:
     mask: str | None
     slices: tuple[tuple[int, int, int], ...]
     key: str
+
+
+def with_addresses(snapshots: Mapping[str, Snapshot], project: str) -> dict[str, Snapshot]:
+    """The snapshots, those that are to have a thumbnail with its key."""
+    return {
+        name: replace(s, thumb=w.key) if (w := _wanted(s, project)) else s
+        for name, s in snapshots.items()
+    }
+
+
+def requests_of(
+    snapshots: Mapping[str, Snapshot], project: str, there: Collection[str] = ()
+) -> Usage:
+    """What drawing them takes if no other than those is there: S3's requests, not the seconds."""
+    wanted = (w for s in snapshots.values() if (w := _wanted(s, project)))
+    unique = {w.key: w for w in wanted if w.key not in there}
+    reads = sum(1 + bool(w.mask) for w in unique.values())
+    asked = {"s3.GetObject": reads, "s3.PutObject": len(unique)}
+    return Usage(requests={name: n for name, n in asked.items() if n})
 
 
 def with_thumbs(
@@ -53,9 +78,10 @@ def with_thumbs(
     """
     wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project))}
     unique = {w.key: w for w in wanted.values()}
+    listed = present(objects, keys.thumbnails(project), len(unique))
 
     def make(one: _Wanted) -> str | None:
-        if objects.exists(one.key):
+        if one.key in listed if listed is not None else objects.exists(one.key):
             return one.key
         if not has_time():
             return None

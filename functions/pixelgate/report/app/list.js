@@ -23,6 +23,7 @@ export class List {
    * @param {(row: Row, open: boolean) => void} on.fold
    * @param {(entries: Entry[]) => string} on.decision approve, reject, mixed or ""
    * @param {(entry: Entry) => string} on.thumb address of a picture, or ""
+   * @param {(entry: Entry) => string} on.picture address of the snapshot itself, or ""
    */
   constructor(root, on) {
     this.root = root;
@@ -201,9 +202,18 @@ export class List {
     const url = this.on.thumb(entry);
     if (url) {
       const image = el("img", { src: url, alt: "", decoding: "async", draggable: "false" });
-      image.addEventListener("error", () => image.replaceWith(el("span", { class: "no-thumb" }, "–")), {
-        once: true,
-      });
+      const giveUp = () => image.replaceWith(el("span", { class: "no-thumb" }, "–"));
+      image.addEventListener(
+        "error",
+        () => {
+          // Thumbnails are drawn when the report is out: this one may still be to come.
+          const picture = this.on.picture(entry);
+          if (!picture || picture === url) return giveUp();
+          image.addEventListener("error", giveUp, { once: true });
+          image.src = picture;
+        },
+        { once: true },
+      );
       frame.append(image);
     } else frame.append(el("span", { class: "no-thumb" }, entry.status === ERRORED ? "!" : "–"));
     if (row.kind === "stack" && !row.open) frame.classList.add("stacked");

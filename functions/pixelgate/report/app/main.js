@@ -56,7 +56,8 @@ export class App {
       },
       fold: (row, open) => this.fold(row.key, open),
       decision: (entries) => this.review.of(entries),
-      thumb: (entry) => this.thumb(entry),
+      thumb: (entry) => (entry.thumb ? (this.files[entry.thumb] ?? entry.thumb) : this.picture(entry)),
+      picture: (entry) => this.picture(entry),
     });
     this.decide = /** @type {const} */ ([
       ["approve", "Approve", "A"],
@@ -261,12 +262,10 @@ export class App {
   }
 
   /** @param {Entry} entry */
-  thumb(entry) {
-    let url = entry.thumb;
-    if (!url && this.details) {
-      const { head, base } = detailOf(this.details, entry.id);
-      url = head || base;
-    }
+  picture(entry) {
+    if (!this.details) return "";
+    const { head, base } = detailOf(this.details, entry.id);
+    const url = head || base;
     return this.files[url] ?? url;
   }
 

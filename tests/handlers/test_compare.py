@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -272,6 +273,25 @@ def test_what_a_run_cost_is_in_its_result(
     }
     assert 0 < cost["gb_seconds"] < 60
     assert cost["dollars"] > 0.000005
+
+
+def test_thumbnails_that_cannot_be_drawn_are_a_warning(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError("no space left")
+
+    made = account.compare.service()
+    account.upload(WEB, {"a.png": png(1)})
+    with monkeypatch.context() as patch:
+        patch.setattr(account.compare, "service", lambda: replace(made, thumbnail=fail))
+        answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert answer["builds"][0]["state"] == "SUCCEEDED"
+    [line] = [vars(record) for record in caplog.records if record.levelname == "WARNING"]
+    assert (line["message"], line["error"]) == (
+        "thumbnails are missing",
+        "OSError('no space left')",
+    )
 
 
 def test_a_build_that_is_refused_has_a_page_that_says_why(account: Account) -> None:

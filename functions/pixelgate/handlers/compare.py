@@ -114,6 +114,8 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     logger.info("build handled", extra={**said, **told})
     if isinstance(outcome, Failed):
         logger.error("comparison failed", extra={**said, "reason": answer["message"]})
+    if isinstance(outcome, Published) and outcome.undrawn:
+        logger.warning("thumbnails are missing", extra={**said, "error": repr(outcome.undrawn)})
     return {"build": str(build), **answer}
 
 

@@ -110,7 +110,7 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
         case _:
             said = about(build)
     # Messages may hold names of images, which have no place in a log at INFO.
-    told = {"outcome": {**answer, "message": None}, "stages": seconds_by_stage()}
+    told = {"outcome": {**answer, "message": None}, **seconds_by_stage()}
     logger.info("build handled", extra={**said, **told})
     if isinstance(outcome, Failed):
         logger.error("comparison failed", extra={**said, "reason": answer["message"]})

@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     tally = outcome.tally
     answer = {"diffed": tally.diffed, "cached": tally.cached, "errored": outcome.faults}
     metrics.add_metric("BatchesDone", MetricUnit.Count, 1)
-    logger.info("batch done", extra={**answer, "stages": seconds_by_stage()})
+    logger.info("batch done", extra={**answer, **seconds_by_stage()})
     return {"batch": batch.number, **answer}
 
 

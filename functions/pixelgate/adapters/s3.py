@@ -54,7 +54,7 @@ class S3Objects:
 
     def _read(self, key: str, limit: int | None, part: _Part | None = None) -> tuple[bytes, str]:
         """The SDK repeats a request that fails, but not a body that breaks off."""
-        found = self._direct.get(key, limit) if self._direct else None
+        found = self._direct.get(key, limit) if self._direct and part is None else None
         if found is not None:
             return found
         for tries_left in (2, 1, 0):

@@ -26,8 +26,9 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup demo test test-fast test-faults faults-page bench bench-memory bench-quality bench-report bench-upload \
-	bench-cold bench-whole audit check check-corpus check-native dashboard deploy fuzz format pictures smoke \
+.PHONY: help ready setup demo test test-fast test-fan-out test-faults faults-page bench bench-memory bench-quality \
+	bench-report bench-scale bench-upload bench-cold bench-whole audit check check-corpus check-native dashboard \
+	deploy fuzz format pictures smoke \
 	build lock clean
 
 help: ## List these words
@@ -62,11 +63,17 @@ bench-memory: setup ## Measure what the engine keeps in memory, at 40 Mpx and ov
 bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 images, ARGS='--latency 30'
 	@PYTHONPATH=tools $(BIN)/python -m bench.upload $(ARGS)
 
+bench-scale: setup ## Measure and model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
+	@$(BIN)/python -m bench.scale --svg docs/scale.svg $(ARGS)
+
+test-fan-out: setup .tools/cloud/.done .aws-sam/.done ## Run the state machine on 2,000 pairs while its workers are killed
+	@FAN_OUT_PAIRS=2000 $(BIN)/python -m pytest -q tests/e2e/test_fan_out.py
+
 bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (ARGS="--help" lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "reg-cli is left out"
 	@$(BIN)/python -m bench.report $(ARGS)
 
-check: setup .tools/sam/.done tools/js/.done ## Lint and type-check everything
+check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-check everything
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -75,6 +82,7 @@ check: setup .tools/sam/.done tools/js/.done ## Lint and type-check everything
 	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --check $(APP_MODULES)
 	$(SAM) validate --region us-east-1
 	$(SAM) validate --lint --region us-east-1
+	PYTHONPATH=tools $(BIN)/python -m check_machine .tools/asl/node_modules/.bin/asl-validator
 
 audit: setup ## Check pins and hashes, and with ADVISORIES=FOLDER of OSV files what is known of them
 	@$(BIN)/python tools/audit.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
@@ -161,6 +169,12 @@ $(BIN)/odiff: .venv/.done $(wildcard layers/odiff/*/* layers/odiff/*.sh)
 
 $(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
 	@$(MAKE) --no-print-directory --silent -C functions/native
+
+.tools/asl/.done: tools/asl/package.json tools/asl/package-lock.json
+	@echo "setting up .tools/asl"
+	@mkdir -p .tools/asl && cp $^ .tools/asl
+	@cd .tools/asl && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .tools/%/.done: tools/requirements-%.txt | .venv/.done
 	@echo "setting up .tools/$*"

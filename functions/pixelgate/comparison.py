@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -299,6 +301,23 @@ class Comparison:
 
     def as_json(self) -> dict[str, Any]:
         """comparison.json, schema version 1."""
+        images = {name: s.as_json() for name, s in self.snapshots.items()}
+        return {**self._heading(), "images": images}
+
+    def encoded(self) -> bytes:
+        """comparison.json in UTF-8; one image after the other, as all at once fill the memory."""
+        encode = json.JSONEncoder(ensure_ascii=False).encode
+        body = io.BytesIO()
+        body.write(encode(self._heading())[:-1].encode())
+        body.write(b', "images": {')
+        between = ""
+        for name, snapshot in self.snapshots.items():
+            body.write(f"{between}{encode(name)}: {encode(snapshot.as_json())}".encode())
+            between = ", "
+        body.write(b"}}")
+        return body.getvalue()
+
+    def _heading(self) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "project": self.id.project,
@@ -315,7 +334,6 @@ class Comparison:
             "counts": self.counts.as_json(),
             "warnings": list(self.warnings),
             **({"cost": self.cost.as_json()} if self.cost else {}),
-            "images": {name: s.as_json() for name, s in self.snapshots.items()},
         }
 
 

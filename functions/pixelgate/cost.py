@@ -18,6 +18,9 @@ _PER_REQUEST: Mapping[str, float] = {
     "s3.ListObjectsV2": 0.005 / 1_000,
     "s3.GetObject": 0.0004 / 1_000,
     "s3.HeadObject": 0.0004 / 1_000,
+    # A step of a STANDARD execution, and the start of an EXPRESS one.
+    "states.StateTransition": 0.025 / 1_000,
+    "states.ExpressExecution": 1.00 / 1_000_000,
     "dynamodb.PutItem": 0.625 / 1_000_000,
     "dynamodb.UpdateItem": 0.625 / 1_000_000,
     "dynamodb.DeleteItem": 0.625 / 1_000_000,

@@ -57,6 +57,7 @@ class FaultCode(StrEnum):
     EXCEEDS_BYTE_LIMIT = "EXCEEDS_BYTE_LIMIT"
     ENGINE_FAILED = "ENGINE_FAILED"
     ENGINE_TIMEOUT = "ENGINE_TIMEOUT"
+    RESULT_MISSING = "RESULT_MISSING"
 
 
 class PixelgateError(Exception):

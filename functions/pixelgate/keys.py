@@ -233,6 +233,16 @@ def result(comparison: ComparisonId, execution: str, name: str) -> str:
     return f"comparisons/{c.project}/{c.head}/{c.base}/{execution}/{name}"
 
 
+def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:
+    """A file that the workers of one execution leave for one another."""
+    return result(comparison, execution, f"fan-out/{name}")
+
+
+def batch_result(comparison: ComparisonId, execution: str, number: int) -> str:
+    """What came of one batch of an execution's pairs."""
+    return fan_out(comparison, execution, f"results/{number:06}.json")
+
+
 def relative_url(target: str, page: str) -> str:
     """How the page under one key links to the object under another, percent-encoded."""
     folder, _, name = target.rpartition("/")

@@ -142,7 +142,7 @@ def compare_folders(
                 thumbnail=thumbnail,
             ),
         )
-        body = json.dumps(comparison.as_json(), ensure_ascii=False).encode()
+        body = comparison.encoded()
         if inline:
             page = _inline(comparison, images, objects)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,8 +38,10 @@ MAX_NAME_BYTES = 1_024
 DETAILS = ("display_name", "group", "description", "tags", "context")
 _MAX_MESSAGE = 5_000
 _MAX_WARNINGS = 20
-# U+202A–202E and U+2066–2069 turn the reading direction: a name could show as another one.
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Unicode's controls (Cc), line and paragraph separators (Zl, Zp), and U+202A–202E and U+2066–2069,
+# which turn the reading direction: a name could show as another one.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_NO_PARTS = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,9 +296,9 @@ def check_name(name: str) -> str:
         _bad_name(name, "is not valid Unicode")
     if not 1 <= size <= MAX_NAME_BYTES:
         _bad_name(name[:60], f"must have 1 to {MAX_NAME_BYTES} bytes, has {size}")
-    if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} or c in _BIDI_CONTROLS for c in name):
+    if _CONTROLS.search(name):
         _bad_name(name, "holds a control character")
-    if any(part in {"", ".", ".."} for part in name.split("/")):
+    if not _NO_PARTS.isdisjoint(name.split("/")):
         _bad_name(name, "must be a relative path without '.', '..' or an empty part")
     return name
 

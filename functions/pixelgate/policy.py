@@ -154,6 +154,8 @@ class Policy:
 
     def differences(self, other: Policy) -> dict[str, Any]:
         """The fields in which this policy differs from the other, with this one's values."""
+        if self is other:
+            return {}  # of most images: they have the build's own
         mine = self.as_json()
         return {
             field.name: mine[field.name]

@@ -45,6 +45,10 @@ class Objects(Protocol):
         """The object's bytes and a tag for `replace`. Raises NotFound or TooLarge."""
         ...
 
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """So many of the object's bytes from that offset on; fewer at its end. Raises NotFound."""
+        ...
+
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Writes the whole object at once; a reader sees the old or the new one, never a part."""
         ...
@@ -175,6 +179,12 @@ class Ledger(Protocol):
         """Prolongs the lease. Raises LeaseLost."""
         ...
 
+    def hand_over(
+        self, claim: ComparisonRecord, reason: str, now: float, lease_until: float
+    ) -> ComparisonRecord:
+        """Notes that others go on under this claim, and why; they keep it. Raises LeaseLost."""
+        ...
+
     def release(self, claim: ComparisonRecord, code: str, message: str, now: float) -> None:
         """Gives the lease back and keeps the error for a person to read. Raises LeaseLost."""
         ...
@@ -200,6 +210,14 @@ class Ledger(Protocol):
 
     def unfinished(self, lease_before: float) -> Iterable[ComparisonRecord]:
         """Records that are unfinished or unsettled and whose lease ran out before that time."""
+        ...
+
+
+class FanOut(Protocol):
+    """What lets many workers go on with a comparison, and then has it published."""
+
+    def start(self, execution: str, comparison: ComparisonId) -> None:
+        """Starts it, once however often it is called for the same execution."""
         ...
 
 

@@ -134,6 +134,7 @@ class ComparisonRecord:
         settled: whether status.json tells of this final state.
         choice: how this base was chosen.
         wait_until: when the wait for a base ends, seconds since 1970; None if it never waited.
+        fan_out: why its execution was handed over to many workers; None if one does it all.
     """
 
     id: ComparisonId
@@ -156,6 +157,7 @@ class ComparisonRecord:
     settled: bool = False
     choice: Choice | None = None
     wait_until: float | None = None
+    fan_out: str | None = None
 
     @property
     def head(self) -> BuildId:

@@ -797,3 +797,35 @@ def test_counts_and_times_come_back_as_numbers(ledger: Ledger) -> None:
     assert all(type(n) is int for n in record.counts.values())
     assert type(record.updated) is type(record.lease_until) is type(record.created) is float
     assert record.updated == done.updated == T + 0.1
+
+
+# --- handing over -------------------------------------------------------------------------------
+
+
+def test_what_is_handed_over_keeps_its_execution_and_has_a_longer_lease(ledger: Ledger) -> None:
+    first = claim(ledger)
+    record = ledger.hand_over(first, "too much", T + 5, T + 905)
+    assert (record.execution, record.claims) == ("e1", 1)
+    assert (record.fan_out, record.lease_until, record.updated) == ("too much", T + 905, T + 5)
+    assert stored(ledger) == record
+    with pytest.raises(HeldByOther):
+        claim(ledger, "e2", T + 904)
+
+
+def test_the_next_claim_forgets_that_it_was_handed_over(ledger: Ledger) -> None:
+    ledger.hand_over(claim(ledger), "too much", T, T + 900)
+    claim(ledger, "e2", T + 900)
+    assert stored(ledger).fan_out is None
+
+
+def test_nobody_hands_over_what_another_has_taken(ledger: Ledger) -> None:
+    first = claim(ledger)
+    claim(ledger, "e2", T + LEASE)
+    with pytest.raises(LeaseLost):
+        ledger.hand_over(first, "too much", T + LEASE, T + 900)
+    assert stored(ledger).fan_out is None
+
+
+def test_the_reason_stays_with_the_result(ledger: Ledger) -> None:
+    record = ledger.hand_over(claim(ledger), "too much", T, T + 900)
+    assert ledger.publish(record, RESULT, T + 60).fan_out == "too much"

@@ -40,6 +40,25 @@ def test_more_than_the_reader_allows_is_not_read(objects: Objects) -> None:
         objects.read("a", 4)
 
 
+@pytest.mark.parametrize(
+    ("offset", "length", "expected"),
+    [
+        pytest.param(0, 2, b"01", id="the beginning"),
+        pytest.param(3, 4, b"3456", id="the middle"),
+        pytest.param(8, 5, b"89", id="past the end"),
+        pytest.param(10, 1, b"", id="behind the end"),
+    ],
+)
+def test_a_range_is_read(objects: Objects, offset: int, length: int, expected: bytes) -> None:
+    objects.write("a", b"0123456789", "text/plain")
+    assert objects.read_range("a", offset, length) == expected
+
+
+def test_a_range_of_nothing_is_not_found(objects: Objects) -> None:
+    with pytest.raises(NotFound):
+        objects.read_range("a", 0, 1)
+
+
 def test_what_was_not_written_is_not_found(objects: Objects) -> None:
     with pytest.raises(NotFound, match=KEY):
         objects.read(KEY)

@@ -41,18 +41,24 @@ UNUSED = {
 RARELY_USED = {
     # The sweeper tells of a review whose worker died, and wakes who waited for the approved build.
     ("SweepFunction", "TakeThemOver", "dynamodb:Query"): "tests/pipeline/test_interleaved_reviews",
+    # Many workers' heartbeat: one in five minutes does for a lease of a quarter of an hour.
+    ("WorkerFunction", "KeepTheLease", "dynamodb:UpdateItem"): "tests/pipeline/test_fan_out",
 }
 # What no end-to-end test brings about, and where it is tested.
 NOT_EMITTED = {
     ("ImagesErrored", "ENGINE_FAILED"): "odiff dies twice on one pair: tests/engine/test_odiff.py",
     ("ImagesErrored", "ENGINE_TIMEOUT"): "odiff hangs for 30 s, twice: tests/engine/test_odiff.py",
+    (
+        "ImagesErrored",
+        "RESULT_MISSING",
+    ): "five workers die on one pair: tests/pipeline/test_fan_out",
 }
 OURS = "Pixelgate"
 CLAIMED = {"SUCCEEDED", "PROCESSING", "WAITING_FOR_BASE"}
 FIELDS = {"project", "build", "comparison", "execution"}
 OF_A_BUILD = (
     *("build handled", "to be delivered again", "comparison failed", "notified"),
-    *("notice refused for good", "review handled", "review refused"),
+    *("notice refused for good", "review handled", "review refused", "batch done"),
     *("a comparison that nobody works on", "its base has come; started"),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pixelgate.errors import ErrorCode
-from pixelgate.pipeline.run import Failed, Published, Waiting
+from pixelgate.pipeline.outcome import Failed, Published, Waiting
 from pixelgate.pipeline.sweep import sweep
 from pixelgate.record import Review
 from support.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pixelgate.keys import BuildId
-from pixelgate.pipeline.run import Duplicate, Published, Rejected
+from pixelgate.pipeline.outcome import Duplicate, Published, Rejected
 from support.world import PROJECT, World
 
 HEAD = BuildId(PROJECT, "head")

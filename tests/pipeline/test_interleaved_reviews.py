@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixelgate.pipeline.outcome import Published, Waiting
 from pixelgate.pipeline.review import CarriedOut, carry_out
-from pixelgate.pipeline.run import Published, Waiting, compare_build
+from pixelgate.pipeline.run import compare_build
 from pixelgate.pipeline.sweep import sweep
 from support.reviews import Reviewed
 from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from pixelgate.keys import BuildId, Upload
+from pixelgate.pipeline.outcome import Published, Waiting
 from pixelgate.pipeline.receive import receive
-from pixelgate.pipeline.run import Published, Waiting
 from pixelgate.pipeline.sweep import sweep
 from pixelgate.record import Review, State
 from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects

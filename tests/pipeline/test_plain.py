@@ -9,8 +9,8 @@ import pytest
 
 from pixelgate import keys
 from pixelgate.keys import BuildId, ShardId
+from pixelgate.pipeline.outcome import Duplicate, Published, Rejected
 from pixelgate.pipeline.receive import Collecting
-from pixelgate.pipeline.run import Duplicate, Published, Rejected
 from support.world import PROJECT, World, sha
 
 BUILD = BuildId(PROJECT, "b1")

@@ -14,8 +14,8 @@ from pixelgate.engine.pool import SharedDiffers
 from pixelgate.errors import ErrorCode, OutOfTime
 from pixelgate.keys import NO_BASE, BuildId
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.outcome import Duplicate, Failed, Published, Rejected, Waiting
 from pixelgate.pipeline.plan import Pair
-from pixelgate.pipeline.run import Duplicate, Failed, Published, Rejected, Waiting
 from pixelgate.pipeline.service import Limits
 from pixelgate.pipeline.sweep import sweep
 from pixelgate.policy import Policy

@@ -13,8 +13,8 @@ from pixelgate import keys
 from pixelgate.errors import ErrorCode, NotTold, WriteConflict
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import telling
+from pixelgate.pipeline.failing import fail
 from pixelgate.pipeline.review import CarriedOut, Gone, Refused, Written, carry_out
-from pixelgate.pipeline.run import fail
 from pixelgate.pipeline.status import iso
 from pixelgate.pipeline.telling import Backlog
 from pixelgate.record import ComparisonRecord, Failure, Result

@@ -18,15 +18,8 @@ from pixelgate.errors import (
     OutOfTime,
 )
 from pixelgate.keys import NO_BASE, BuildId
-from pixelgate.pipeline.run import (
-    Duplicate,
-    Failed,
-    Gone,
-    Published,
-    Rejected,
-    Superseded,
-    compare_build,
-)
+from pixelgate.pipeline.outcome import Duplicate, Failed, Gone, Published, Rejected, Superseded
+from pixelgate.pipeline.run import compare_build
 from pixelgate.pipeline.service import Limits
 from pixelgate.pipeline.sweep import Action, sweep
 from pixelgate.record import ComparisonRecord, State

@@ -11,8 +11,8 @@ import pytest
 
 from pixelgate import keys
 from pixelgate.keys import SHARDS, BuildId, ShardId
+from pixelgate.pipeline.outcome import Duplicate, Failed, Gone, Published, Rejected
 from pixelgate.pipeline.receive import Collecting
-from pixelgate.pipeline.run import Duplicate, Failed, Gone, Published, Rejected
 from pixelgate.pipeline.shards import keep_shard
 from pixelgate.pipeline.sweep import Action, sweep
 from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects

@@ -12,7 +12,8 @@ import pytest
 from pixelgate import keys
 from pixelgate.comparison import Band, BandKind, Diff, Measured, Region, Snapshot, Status
 from pixelgate.errors import FaultCode, ImageFault, LeaseLost, NotFound
-from pixelgate.pipeline.run import Published, compare_build
+from pixelgate.pipeline.outcome import Published
+from pixelgate.pipeline.run import compare_build
 from pixelgate.pipeline.thumbs import requests_of, with_thumbs
 from pixelgate.report import render_failure
 from support.manifests import digest

@@ -8,7 +8,7 @@ import pytest
 
 from pixelgate import keys
 from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline.run import Duplicate, Failed, Published, Waiting
+from pixelgate.pipeline.outcome import Duplicate, Failed, Published, Waiting
 from pixelgate.pipeline.sweep import Action, sweep
 from pixelgate.record import State
 from support.world import PROJECT, World

@@ -12,14 +12,15 @@ from pixelgate import keys
 from pixelgate.adapters.memory import MemoryEvents, MemoryLedger, MemoryObjects
 from pixelgate.errors import HeldByOther
 from pixelgate.keys import BuildId, ShardId, Upload
+from pixelgate.pipeline.outcome import Published
 from pixelgate.pipeline.receive import receive
 from pixelgate.pipeline.review import Written, carry_out
-from pixelgate.pipeline.run import Published
 from pixelgate.pipeline.service import Service
 from pixelgate.pipeline.status import iso
 from pixelgate.pipeline.sweep import sweep
 from pixelgate.pipeline.telling import Backlog
 from pixelgate.record import ComparisonRecord, Result
+from support.fault_machine import Machine
 from support.faults import Fault, Faults, Place, Worker
 from support.schedule import Killed
 from support.world import PROJECT, World
@@ -87,6 +88,7 @@ class Story:
         sweeps: how often the sweeper ran until everything was quiet.
         cured: whether the lasting fault had to end first.
         redriven: how many events were sent again from the queue.
+        machine: many workers, if there are any: then no pair is compared by one that is alone.
     """
 
     faults: Faults
@@ -97,6 +99,7 @@ class Story:
     sweeps: int = 0
     cured: bool = False
     redriven: int = 0
+    machine: Machine | None = None
 
     @classmethod
     def begin(
@@ -151,7 +154,7 @@ class Story:
             break
         else:
             self.queue.append(event)
-        self._deliver_resumed()
+        self._go_on()
 
     def once(self, event: Callable[[Worker], object], skew: float = 0.0) -> None:
         """One delivery in the middle of another worker's call; what fails is tried again later."""
@@ -161,8 +164,15 @@ class Story:
     def service(self, worker: Worker) -> Service:
         """The ports of one worker."""
         world = self.world
+        made = world.service()
+        if self.machine:
+            made = replace(
+                made,
+                fan_out=worker.port("states", self.machine.started),
+                limits=replace(made.limits, inline_megapixels=0, batch_pairs=1),
+            )
         return replace(
-            world.service(),
+            made,
             objects=worker.port("objects", world.objects),
             ledger=worker.port("ledger", world.ledger),
             pool=worker.port("pool", world.differs),
@@ -180,7 +190,7 @@ class Story:
         service = self.service(worker)
         with suppress(Exception, Killed):  # the next sweep is the retry
             sweep(service, service.resume)
-        self._deliver_resumed()
+        self._go_on()
 
     def end(self, hours: float = 3.0) -> None:
         """Sweeps until all is quiet; ends a fault that lasts, sends again what was given up."""
@@ -204,7 +214,20 @@ class Story:
     def _is_busy(self) -> bool:
         return any(not c.settled for c in self.world.ledger.comparisons.values())
 
-    def _deliver_resumed(self) -> None:
+    def hand_over_everything(self) -> None:
+        """From here on many workers compare."""
+
+        def count() -> None:
+            self.deliveries += 1
+
+        self.machine = Machine(
+            self.world.objects, count, self.service, lambda: self.faults, self.world.clock.sleep
+        )
+
+    def _go_on(self) -> None:
+        """Runs what was started and delivers what was called for."""
+        if self.machine:
+            self.machine.run()
         while self.world.resumed:
             self.deliver(self.compares(self.world.resumed.pop(0), resumed=True))
 
@@ -314,6 +337,12 @@ def sweeping(story: Story) -> None:
     story.world.differs.script = lambda base, head: None
 
 
+def many_workers(story: Story) -> None:
+    """A head that is too much for one worker: a batch for each of its two pairs."""
+    story.hand_over_everything()
+    compare(story)
+
+
 def _ignoring_groups(run: Callable[[], object]) -> None:
     with suppress(ExceptionGroup):
         run()
@@ -327,4 +356,5 @@ STORIES: dict[str, Callable[[Story], None]] = {
     "plain": plain,
     "review": review,
     "sweep": sweeping,
+    "many workers": many_workers,
 }

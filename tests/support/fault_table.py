@@ -15,11 +15,13 @@ _HEAD = """\
 # What becomes of every fault
 
 Made by `make faults-page` from a run; `make test-faults` checks that it is true. {runs:,} runs:
-each fault at each call that each step makes, in seven stories (a build with its base; one that
+each fault at each call that each step makes, in eight stories (a build with its base; one that
 waits and is woken by a base that comes later or in the middle of any step; a refused manifest that
-is corrected; shards; plain images; a review; a worker that died and is swept up). The ports are the
-doubles in memory, which the contract tests hold against S3 and DynamoDB; Lambda's three attempts,
-the schedule and the failed-events queue are played by the test.
+is corrected; shards; plain images; a review; a worker that died and is swept up; a build that is
+handed over to many workers). The ports are the doubles in memory, which the contract tests hold
+against S3 and DynamoDB; Lambda's three attempts, the schedule, the failed-events queue and the
+state machine with its retries are played by the test. `machine` is Step Functions reading the list
+of batches; `worker` and `publisher` are all calls of these two functions.
 
 After every run: one published result or a FAILED with a code and words; no status ever shows what
 is not whole; no record is open or untold; the counts are right; whatever event comes a day later

@@ -16,10 +16,20 @@ from pixelgate.errors import FaultCode, ImageFault, NotFound, WriteConflict
 from support.schedule import Killed
 
 LAMBDA_SECONDS = 900.0
+WORKER_SECONDS = 120.0  # of one that compares a batch
 STEPS = (
     "accept", "baseline", "wait", "claim", "plan", "arrival", "fetch", "diff", "store",
     "report", "publish", "status", "wake", "review", "sweep",
+    "hand over", "machine", "worker", "publisher",
 )  # fmt: skip
+
+
+class Lost(BaseException):
+    """A worker whose result never comes: the state machine goes on without it."""
+
+
+class Stopped(BaseException):
+    """The execution of the state machine is ended, and calls nobody any more."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class Worker:
 
     Attributes:
         faults: what may befall it.
-        role: compare, review or sweep.
+        role: compare, review or sweep; of the state machine: machine, worker or publisher.
         skew: how many seconds its clock is ahead.
         stage: what its run says that it is at.
         dead: whether it was killed: nothing that it does is seen any more.
@@ -161,7 +171,12 @@ class Worker:
 
     def time_left(self) -> float:
         """Seconds until Lambda ends it."""
-        return 10.0 if self.hurried else LAMBDA_SECONDS
+        return 10.0 if self.hurried else self.limit
+
+    @property
+    def limit(self) -> float:
+        """Seconds that Lambda gives it."""
+        return WORKER_SECONDS if self.role == "worker" else LAMBDA_SECONDS
 
     def kill(self) -> Killed:
         """Ends it, with all its threads."""
@@ -198,7 +213,7 @@ _BY_OPERATION = {
     "ledger.wait": "wait", "ledger.end_wait": "wait", "ledger.claim": "claim",
     "ledger.release": "claim", "ledger.publish": "publish", "ledger.fail": "publish",
     "ledger.settle": "status", "ledger.set_review": "status", "ledger.set_decision": "status",
-    "pool.diff": "diff",
+    "pool.diff": "diff", "states.start": "hand over",
 }  # fmt: skip
 
 
@@ -257,7 +272,7 @@ def _killed_after(call: Call) -> Any:
 
 
 def _killed_at_the_limit(call: Call) -> Any:
-    call.worker.faults.sleep(LAMBDA_SECONDS)
+    call.worker.faults.sleep(call.worker.limit)
     raise call.worker.kill()
 
 
@@ -360,6 +375,18 @@ FAULTS = (
         _raising(_refusal("ProvisionedThroughputExceededException", 400, "DynamoDB")), lasts=True,
     ),
     Fault("DynamoDB: answer lost, sent again", _table, _answer_lost),
+    Fault(
+        "Step Functions: throttled", _on("states.start"),
+        _raising(_refusal("ThrottlingException", 400, "StartExecution")), lasts=True,
+    ),
+    Fault(
+        "Step Functions: worker lost, its result never comes",
+        _on("states.invoke", steps=("worker",)), _raising(Lost), lasts=True,
+    ),
+    Fault("Step Functions: answer lost, called once more", _on("states.invoke"), _answer_lost),
+    Fault(
+        "Step Functions: execution stopped", _on("states.invoke"), _raising(Stopped), lasts=True
+    ),
     Fault("condition race: another delivery overtakes", _any, _overtaken),
     Fault("clock skew: 60 s fast from here on", _any, _skewed(60.0)),
     Fault("clock skew: 60 s slow from here on", _any, _skewed(-60.0)),

@@ -11,8 +11,8 @@ from typing import Any
 from pixelgate import keys
 from pixelgate.adapters.memory import MemoryEvents
 from pixelgate.keys import BuildId
+from pixelgate.pipeline.outcome import Outcome as Compared
 from pixelgate.pipeline.review import Outcome, Written, carry_out
-from pixelgate.pipeline.run import Outcome as Compared
 from pixelgate.pipeline.run import compare_build
 from pixelgate.pipeline.service import Service
 from pixelgate.pipeline.status import iso

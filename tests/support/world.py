@@ -15,8 +15,9 @@ from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
 from pixelgate.comparison import Diff, Region
 from pixelgate.errors import FaultCode, ImageFault
 from pixelgate.keys import BuildId, ComparisonId, Upload
+from pixelgate.pipeline.outcome import Outcome
 from pixelgate.pipeline.receive import Collecting, receive
-from pixelgate.pipeline.run import Outcome, compare_build
+from pixelgate.pipeline.run import compare_build
 from pixelgate.pipeline.service import Limits, Service
 from pixelgate.policy import Policy
 from pixelgate.ports import Renderer

@@ -10,7 +10,14 @@ from pixelgate.pipeline.service import Limits, Records
 
 from .stack import ROOT, Json, Stack, allows, translated
 
-FUNCTIONS = ["CompareFunction", "NotifyFunction", "ReviewFunction", "SweepFunction"]
+FUNCTIONS = [
+    "CompareFunction",
+    "NotifyFunction",
+    "PublishFunction",
+    "ReviewFunction",
+    "SweepFunction",
+    "WorkerFunction",
+]
 
 
 def test_these_are_all_functions(stack: Stack) -> None:
@@ -60,8 +67,9 @@ def test_builds_learn_the_architecture_from_their_working_directory(architecture
     assert stack.only("AWS::Lambda::LayerVersion")["CompatibleArchitectures"] == [architecture]
 
 
-def test_odiff_comes_from_the_layer(stack: Stack) -> None:
-    function = stack.function("CompareFunction")
+@pytest.mark.parametrize("name", ["CompareFunction", "WorkerFunction", "PublishFunction"])
+def test_odiff_comes_from_the_layer(stack: Stack, name: str) -> None:
+    function = stack.function(name)
     [(layer, properties)] = stack.of_type("AWS::Lambda::LayerVersion").items()
     assert function["Layers"] == [f"${{{layer}}}"]
     assert function["Environment"]["Variables"]["PIXELGATE_ODIFF"] == "/opt/bin/odiff"
@@ -145,6 +153,8 @@ def test_sweeper_and_review_function_know_whom_to_start(stack: Stack, name: str)
     found = stack.function(name)["Environment"]["Variables"]
     compare = dict(stack.function("CompareFunction")["Environment"]["Variables"])
     assert compare.pop("MALLOC_ARENA_MAX") == "2"  # they decode nothing
+    for handing_over in ("STATE_MACHINE", "FAN_OUT_CONCURRENCY", "INLINE_MEGAPIXELS"):
+        del compare[f"PIXELGATE_{handing_over}"]
     assert found == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 
 

@@ -23,6 +23,9 @@ TABLE = "${Table.Arn}"
 INDEX = "${Table.Arn}/index/unfinished"
 BUCKET = "the bucket itself"
 BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+MACHINE = "${CompareMachine}"
+STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+PLAN = "comparisons/web/4f2a9c1d/b7730e52/1/fan-out/plan.jsonl"
 TOKEN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-token-AbCdEf"
 
 OBJECT_WRITES = [
@@ -71,6 +74,65 @@ OBJECT_WRITES = [
         ("CompareRole", "logs:PutLogEvents", "${CompareLogs.Arn}", True),
         ("CompareRole", "logs:PutLogEvents", "${SweepLogs.Arn}", False),
         ("CompareRole", "logs:CreateLogGroup", "${CompareLogs.Arn}", False),
+        ("CompareRole", "states:StartExecution", MACHINE, True),
+        ("CompareRole", "states:StopExecution", MACHINE, False),
+        ("CompareRole", "lambda:InvokeFunction", "${WorkerFunction.Arn}", False),
+        ("WorkerRole", "s3:GetObject", IMAGE, True),
+        ("WorkerRole", "s3:GetObject", MASK, True),
+        ("WorkerRole", "s3:GetObject", PLAN, True),
+        ("WorkerRole", "s3:GetObject", STATUS, False),
+        ("WorkerRole", "s3:GetObject", MANIFEST, False),
+        ("WorkerRole", "s3:PutObject", MASK, True),
+        ("WorkerRole", "s3:PutObject", PLAN, True),
+        ("WorkerRole", "s3:PutObject", STATUS, False),
+        ("WorkerRole", "s3:PutObject", IMAGE, False),
+        ("WorkerRole", "s3:ListBucket", BUCKET, True),
+        ("WorkerRole", "dynamodb:GetItem", TABLE, True),
+        ("WorkerRole", "dynamodb:UpdateItem", TABLE, True),
+        ("WorkerRole", "dynamodb:PutItem", TABLE, False),
+        ("WorkerRole", "dynamodb:Query", TABLE, False),
+        ("WorkerRole", "events:PutEvents", BUS, False),
+        ("WorkerRole", "states:StartExecution", MACHINE, False),
+        ("WorkerRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        ("WorkerRole", "secretsmanager:GetSecretValue", TOKEN, False),
+        ("WorkerRole", "logs:PutLogEvents", "${WorkerLogs.Arn}", True),
+        ("PublishRole", "s3:GetObject", STATUS, True),
+        ("PublishRole", "s3:GetObject", PLAN, True),
+        ("PublishRole", "s3:GetObject", MASK, True),
+        ("PublishRole", "s3:GetObject", IMAGE, True),
+        ("PublishRole", "s3:GetObject", MANIFEST, False),
+        ("PublishRole", "s3:PutObject", STATUS, True),
+        ("PublishRole", "s3:PutObject", REPORT, True),
+        ("PublishRole", "s3:PutObject", IMAGE, False),
+        ("PublishRole", "s3:ListBucket", BUCKET, True),
+        ("PublishRole", "dynamodb:GetItem", TABLE, True),
+        ("PublishRole", "dynamodb:UpdateItem", TABLE, True),
+        ("PublishRole", "dynamodb:Query", TABLE, True),
+        ("PublishRole", "dynamodb:PutItem", TABLE, False),
+        ("PublishRole", "dynamodb:DeleteItem", TABLE, False),
+        ("PublishRole", "events:PutEvents", BUS, True),
+        ("PublishRole", "states:StartExecution", MACHINE, False),
+        ("PublishRole", "secretsmanager:GetSecretValue", TOKEN, False),
+        ("PublishRole", "logs:PutLogEvents", "${PublishLogs.Arn}", True),
+        ("MachineRole", "lambda:InvokeFunction", "${WorkerFunction.Arn}", True),
+        ("MachineRole", "lambda:InvokeFunction", "${PublishFunction.Arn}", True),
+        ("MachineRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        ("MachineRole", "s3:GetObject", PLAN, True),
+        ("MachineRole", "s3:GetObject", IMAGE, False),
+        ("MachineRole", "s3:PutObject", PLAN, False),
+        (
+            "MachineRole",
+            "states:StartExecution",
+            f"{STATES}:stateMachine:${{AWS::StackName}}-compare",
+            True,
+        ),
+        (
+            "MachineRole",
+            "states:StopExecution",
+            f"{STATES}:execution:${{AWS::StackName}}-compare/CompareBatches:1",
+            True,
+        ),
+        ("MachineRole", "states:StartExecution", f"{STATES}:stateMachine:another", False),
         ("SweepRole", "dynamodb:Query", INDEX, True),
         ("SweepRole", "dynamodb:Query", TABLE, True),
         ("SweepRole", "dynamodb:GetItem", TABLE, True),
@@ -180,15 +242,30 @@ def test_the_role_of_forks_may(action: str, key: str, expected: bool) -> None:
         assert not is_trusted(BuildId("web", build[1]))
 
 
-def test_only_tracing_has_no_resource(stack: Stack) -> None:
+LOG_DELIVERY = {
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
+
+
+def test_only_tracing_and_the_machine_s_log_have_no_resource(stack: Stack) -> None:
     granted_on_everything = {
-        action
+        (role == "MachineRole", action)
         for role in stack.of_type("AWS::IAM::Role")
         for grant in stack.grants(role)
         if "*" in listed(grant["Resource"])
         for action in listed(grant["Action"])
     }
-    assert granted_on_everything == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+    tracing = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+    assert granted_on_everything == {(False, a) for a in tracing} | {
+        (True, a) for a in LOG_DELIVERY
+    }
 
 
 def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack) -> None:
@@ -198,7 +275,7 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
             for resource in set(listed(grant["Resource"])) - {"*"}:
                 # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
                 assert "*" not in resource.removesuffix("/*"), grant["Sid"]
-                ours = (BUCKET_ARN, BUS, "${")
+                ours = (BUCKET_ARN, BUS, "${", f"{STATES}:")
                 if grant["Sid"] == "ReadItsToken":
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
@@ -211,17 +288,20 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Sta
     assert roles == {
         "CompareFunction": "${CompareRole.Arn}",
         "NotifyFunction": "${NotifyRole.Arn}",
+        "PublishFunction": "${PublishRole.Arn}",
         "ReviewFunction": "${ReviewRole.Arn}",
         "SweepFunction": "${SweepRole.Arn}",
+        "WorkerFunction": "${WorkerRole.Arn}",
     }
-    for role in stack.of_type("AWS::IAM::Role").values():
+    for name, role in stack.of_type("AWS::IAM::Role").items():
         [trust] = role["AssumeRolePolicyDocument"]["Statement"]
-        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        service = "states" if name == "MachineRole" else "lambda"
+        assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert "ManagedPolicyArns" not in role  # AWS's own grant more than is needed
 
 
 def test_events_are_sent_as_nobody_but_pixelgate(stack: Stack) -> None:
-    for role in ("CompareRole", "ReviewRole", "SweepRole"):
+    for role in ("CompareRole", "PublishRole", "ReviewRole", "SweepRole"):
         [grant] = [g for g in stack.grants(role) if covers(g, "events:PutEvents", BUS)]
         assert grant["Condition"] == {"StringEquals": {"events:source": events.SOURCE}}
 

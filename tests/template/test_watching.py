@@ -15,8 +15,10 @@ from .stack import Json, Stack, texts
 EMITTED = {
     "Pixelgate": {
         "BadManifests",
+        "BatchesDone",
         "BuildsWaiting",
         "ComparisonsFailed",
+        "ComparisonsHandedOver",
         "ComparisonsNeedingReview",
         "ComparisonsPassed",
         "ComparisonsRetried",
@@ -55,17 +57,27 @@ EMITTED = {
     },
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
     "AWS/DynamoDB": {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
+    "AWS/States": {
+        "ExecutionsAborted",
+        "ExecutionsFailed",
+        "ExecutionsSucceeded",
+        "ExecutionsTimedOut",
+    },
 }
 DIMENSION = {
     "Pixelgate": [("service", {"pixelgate"})],
     "AWS/Lambda": [
         (
             "FunctionName",
-            {f"${{{name}Function}}" for name in ("Compare", "Notify", "Review", "Sweep")},
+            {
+                f"${{{name}Function}}"
+                for name in ("Compare", "Notify", "Publish", "Review", "Sweep", "Worker")
+            },
         )
     ],
     "AWS/SQS": [("QueueName", {"${FailedEvents.QueueName}"})],
     "AWS/DynamoDB": [("TableName", {"${Table}"})],
+    "AWS/States": [("StateMachineArn", {"${CompareMachine}"})],
 }
 
 

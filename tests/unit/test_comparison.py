@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -232,6 +234,17 @@ def test_comparison_manifest_is_pinned() -> None:
             },
         },
     }
+
+
+@pytest.mark.parametrize(
+    "snapshots", [FULL.snapshots, {"ä/\u2028.png": Snapshot(Status.ADDED)}, {}]
+)
+def test_what_is_written_image_by_image_is_what_is_written_at_once(
+    snapshots: Mapping[str, Snapshot],
+) -> None:
+    comparison = replace(FULL, snapshots=snapshots)
+    at_once = json.dumps(comparison.as_json(), ensure_ascii=False)
+    assert comparison.encoded().decode() == at_once
 
 
 def test_comparison_without_a_base_says_null() -> None:

@@ -23,6 +23,8 @@ def test_what_was_used_between_two_readings() -> None:
         (Usage(0, {"dynamodb.UpdateItem": 1_000_000}), 0.625),
         (Usage(0, {"dynamodb.GetItem": 1_000_000}), 0.125),
         (Usage(0, {"lambda.Invoke": 1_000_000}), 0.2),
+        (Usage(0, {"states.StateTransition": 1_000}), 0.025),
+        (Usage(0, {"states.ExpressExecution": 1_000_000}), 1.0),
         (Usage(0, {"s3.DeleteObject": 1_000_000}), 0.0),
     ],
 )

@@ -57,9 +57,11 @@ def deploy(
     """Upload what a built template refers to, create the stack, wait until it is there."""
     body = yaml.load(template.read_text(), TemplateLoader)  # noqa: S506 — a safe loader
     upload_local_files(s3, template.parent, body)
+    # By its place, as `sam deploy` does: a template in the request has at most 51,200 bytes.
+    s3.put_object(Bucket=ARTEFACTS, Key="template.json", Body=json.dumps(body).encode())
     cloudformation.create_stack(
         StackName=stack_name,
-        TemplateBody=json.dumps(body),
+        TemplateURL=f"{s3.meta.endpoint_url}/{ARTEFACTS}/template.json",
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         OnFailure="DO_NOTHING",

@@ -70,7 +70,7 @@ class DynamoLedger(DynamoReviews):
                 "SET #state = :processing, execution = :execution, lease_until = :lease_until, "
                 "updated = :now, claimed = :now, created = if_not_exists(created, :now), "
                 "baseline_reason = :reason, baseline_choice = :choice, unfinished = :unfinished "
-                "REMOVE error_code, error_message, retryable, expires_at "
+                "REMOVE error_code, error_message, retryable, expires_at, fan_out "
                 "ADD attempts :one, claims :one",
                 FREE,
                 {
@@ -106,6 +106,18 @@ class DynamoLedger(DynamoReviews):
         self._owned_update(
             claim, "SET lease_until = :lease_until", {":lease_until": lease_until}, now
         )
+
+    def hand_over(
+        self, claim: ComparisonRecord, reason: str, now: float, lease_until: float
+    ) -> ComparisonRecord:
+        """Prolongs the lease for whoever goes on; the next claim forgets the reason."""
+        item = self._owned_update(
+            claim,
+            "SET lease_until = :lease_until, fan_out = :reason",
+            {":lease_until": lease_until, ":reason": reason},
+            now,
+        )
+        return comparison_record(claim.id, item)
 
     def release(self, claim: ComparisonRecord, code: str, message: str, now: float) -> None:
         """Ends the lease at once and keeps the error; the state stays PROCESSING."""

@@ -109,4 +109,5 @@ def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> Comp
         settled="unfinished" not in item,
         choice=Choice.from_json(choice) if choice else None,
         wait_until=None if wait_until is None else float(wait_until),
+        fan_out=item.get("fan_out"),
     )

@@ -37,6 +37,10 @@ class FolderObjects:
         body = self.read(key, limit)
         return body, hashlib.sha256(body).hexdigest()
 
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """Some of the file's bytes."""
+        return self.read(key)[offset : offset + length]
+
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Writes beside the file and renames, so that no reader sees half of it."""
         path = self._root / key

@@ -60,6 +60,10 @@ class MemoryObjects:
                 raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
             return body, str(self._versions[key])
 
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """Some of the object's bytes."""
+        return self.read(key)[offset : offset + length]
+
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Writes the object."""
         with self._lock:
@@ -265,6 +269,15 @@ class MemoryLedger:
         """Prolongs the lease."""
         with self._owned(claim) as record:
             self._store(replace(record, lease_until=lease_until, updated=now))
+
+    def hand_over(
+        self, claim: ComparisonRecord, reason: str, now: float, lease_until: float
+    ) -> ComparisonRecord:
+        """Prolongs the lease for whoever goes on."""
+        with self._owned(claim) as record:
+            return self._store(
+                replace(record, fan_out=reason, lease_until=lease_until, updated=now)
+            )
 
     def release(self, claim: ComparisonRecord, code: str, message: str, now: float) -> None:
         """Gives the lease back."""

@@ -17,17 +17,18 @@ from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import about, logger, metrics, seconds_by_stage, stage, tracer
 from pixelgate.keys import BuildId, Upload, check_id
-from pixelgate.pipeline.receive import Collecting, receive
-from pixelgate.pipeline.run import (
+from pixelgate.pipeline.outcome import (
     Duplicate,
     Failed,
     Gone,
+    HandedOver,
     Outcome,
     Published,
     Rejected,
     Superseded,
     Waiting,
 )
+from pixelgate.pipeline.receive import Collecting, receive
 from pixelgate.pipeline.service import Service
 from pixelgate.wiring import aws_service
 
@@ -96,7 +97,13 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     """Logs and counts what came of a build; returns it in a few words."""
     answer = _answer(outcome)
     match outcome:
-        case Published(record=r) | Failed(record=r) | Duplicate(record=r) | Waiting(record=r):
+        case (
+            Published(record=r)
+            | HandedOver(record=r)
+            | Failed(record=r)
+            | Duplicate(record=r)
+            | Waiting(record=r)
+        ):
             said = about(build, r.id, r.execution)
         case Superseded(comparison=comparison):
             said = about(build, comparison)
@@ -176,6 +183,13 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
                 "pairs_diffed": tally.diffed,
                 "pairs_from_cache": tally.cached,
                 "seconds": round(seconds, 3),
+            }
+        case HandedOver(record=record):
+            _count("ComparisonsHandedOver")
+            return {
+                "state": record.state,
+                "execution": record.execution,
+                "handed_over": record.fan_out,
             }
         case Failed(record=record):
             _count("ComparisonsFailed")

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from pixelgate import keys
 from pixelgate.comparison import Band, BandKind, Diff, Measured, Region
@@ -50,13 +51,17 @@ class Tally:
 class DiffStore:
     """Results and masks by pair of hashes: what one run has measured, no other measures again."""
 
-    def __init__(self, objects: Objects, project: str) -> None:
+    def __init__(self, objects: Objects, project: str, *, lists: bool = True) -> None:
+        """`lists` allows for listing what is stored; of no use to who wants a part of a plan."""
         self._objects = objects
         self._project = project
+        self._lists = lists
         self._there: dict[str, frozenset[str] | None] = {}
 
     def look_ahead(self, pairs: Iterable[Pair]) -> None:
         """Lists what is stored, so that nobody asks for what is not: of most new pairs, all."""
+        if not self._lists:
+            return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
             prefix = keys.diffs(self._project, fingerprint)
             self._there[fingerprint] = present(self._objects, prefix, wanted)
@@ -70,7 +75,13 @@ class DiffStore:
             stored = json.loads(self._objects.read(key))
         except NotFound:
             return None
-        # The key holds only the beginning of each hash.
+        return self.recall(pair, stored)
+
+    def recall(self, pair: Pair, stored: Mapping[str, Any]) -> Measured | None:
+        """What a stored result says of a pair; None if it is one of other images.
+
+        The key holds only the beginning of each hash.
+        """
         if (stored["base_sha256"], stored["head_sha256"]) != (pair.base, pair.head):
             return None
         diff = Diff(
@@ -94,27 +105,30 @@ class DiffStore:
         if diff.mask is not None:
             mask_key = self._key(pair, ".png")
             self._objects.write(mask_key, diff.mask, "image/png")
-        result = {
-            "schema_version": 2,
-            "base_sha256": pair.base,
-            "head_sha256": pair.head,
-            "changed_pixels": diff.changed_pixels,
-            "structural_pixels": diff.structural_pixels,
-            "total_pixels": diff.total_pixels,
-            "base_size": diff.base_size,
-            "head_size": diff.head_size,
-            "regions": [region.as_json() for region in diff.regions],
-            "bands": [vars(band) for band in diff.bands],
-            "differing": vars(diff.spread),
-            "fingerprint": diff.fingerprint,
-        }
-        self._objects.write(
-            self._key(pair, ".json"), json.dumps(result).encode(), "application/json"
-        )
+        result = json.dumps(as_stored(pair, diff)).encode()
+        self._objects.write(self._key(pair, ".json"), result, "application/json")
         return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
 
     def _key(self, pair: Pair, suffix: str) -> str:
         return keys.diff(self._project, pair.fingerprint, pair.base, pair.head, suffix)
+
+
+def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
+    """What is kept of a pair, beside its mask; `DiffStore.recall` is the inverse."""
+    return {
+        "schema_version": 2,
+        "base_sha256": pair.base,
+        "head_sha256": pair.head,
+        "changed_pixels": diff.changed_pixels,
+        "structural_pixels": diff.structural_pixels,
+        "total_pixels": diff.total_pixels,
+        "base_size": diff.base_size,
+        "head_size": diff.head_size,
+        "regions": [region.as_json() for region in diff.regions],
+        "bands": [vars(band) for band in diff.bands],
+        "differing": vars(diff.spread),
+        "fingerprint": diff.fingerprint,
+    }
 
 
 def diff_pairs(

@@ -16,7 +16,9 @@ from pixelgate.errors import (
 )
 from pixelgate.keys import BuildId, ComparisonId, Upload
 from pixelgate.pipeline import shards
-from pixelgate.pipeline.run import Gone, Outcome, begun, compare_build, reject
+from pixelgate.pipeline.failing import reject
+from pixelgate.pipeline.outcome import Gone, Outcome
+from pixelgate.pipeline.run import begun, compare_build
 from pixelgate.pipeline.service import Service
 from pixelgate.pipeline.telling import say
 

@@ -2,101 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pixelgate import keys
 from pixelgate.baseline import Choice
-from pixelgate.comparison import Comparison, Snapshot, engine_of
-from pixelgate.cost import Usage
+from pixelgate.comparison import Measured
 from pixelgate.errors import (
     AlreadyFinished,
     BadManifest,
     BaseMissing,
     BuildConflict,
-    ComparisonFailed,
-    ErrorCode,
+    HeldByOther,
     ImageFault,
     ImagesMissing,
-    Incurable,
-    LeaseLost,
     NotFound,
-    NotTold,
     StillWaiting,
 )
 from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.matching import Kind
 from pixelgate.pipeline import intake
 from pixelgate.pipeline.arrival import BucketImages, check_arrival
 from pixelgate.pipeline.baselines import Missing, find_baseline, wait_of
-from pixelgate.pipeline.carry import carry_over_late, prepare_review
+from pixelgate.pipeline.budget import pixels_of, too_much
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.failing import guarded, reject
+from pixelgate.pipeline.fanout import hand_over, start_again
 from pixelgate.pipeline.intake import Accepted
-from pixelgate.pipeline.plan import Plan, assemble, make_plan
-from pixelgate.pipeline.service import Lease, Records, Service, check_time
+from pixelgate.pipeline.outcome import Gone, HandedOver, Outcome, Waiting
+from pixelgate.pipeline.plan import Pair, Plan, make_plan
+from pixelgate.pipeline.publish import Found, Metering, publish, tell_again
+from pixelgate.pipeline.service import Lease, Service
 from pixelgate.pipeline.status import begun_after, iso
-from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
-from pixelgate.pipeline.thumbs import requests_of, with_addresses, with_thumbs
+from pixelgate.pipeline.telling import say
 from pixelgate.pipeline.waiting import OVER, wake_heads
-from pixelgate.record import Baseline, ComparisonRecord, Failure, Result, State
-
-
-@dataclass(frozen=True)
-class Published:
-    """This delivery published the result."""
-
-    record: ComparisonRecord
-    tally: Tally
-    seconds: float
-    # Why status.json does not tell of it yet; another delivery will.
-    untold: Exception | None = None
-    # Why thumbnails are missing; the report shows the images themselves.
-    undrawn: Exception | None = None
-
-
-@dataclass(frozen=True)
-class Failed:
-    """This delivery recorded a failure for good."""
-
-    record: ComparisonRecord
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """The manifest is wrong."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Duplicate:
-    """The comparison was finished before; its status is told again if it was not."""
-
-    record: ComparisonRecord
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The base is not there yet; its arrival, or the end of the grace, delivers the build again."""
-
-    record: ComparisonRecord
-
-
-@dataclass(frozen=True)
-class Superseded:
-    """Another worker took over while this one worked; nothing of this run is visible."""
-
-    comparison: ComparisonId
-
-
-@dataclass(frozen=True)
-class Gone:
-    """There is no manifest under the key any more."""
-
-
-Outcome = Published | Failed | Rejected | Duplicate | Waiting | Superseded | Gone
+from pixelgate.record import Baseline, ComparisonRecord, State
 
 
 def compare_build(
@@ -167,10 +106,12 @@ class _Delivery:
             claim = self._claim(comparison, baseline.reason, baseline.choice)
         except AlreadyFinished:
             self._end_waits()
-            outcome = _tell_again(comparison, self.seen, self.service)
-            if isinstance(outcome, Duplicate):
-                self._carry_over_late(outcome.record)
-            return outcome
+            return self._tell_again(comparison)
+        except HeldByOther:
+            handed = start_again(comparison, self.service)
+            if handed is None:
+                raise
+            return HandedOver(handed)
         self._end_waits()  # not before: an open claim is what the sweeper finds
         return self._guarded(claim, lambda lease: self._publish(claim, baseline, lease))
 
@@ -182,7 +123,7 @@ class _Delivery:
         except StillWaiting:
             return self._wait_on(comparison)
         except AlreadyFinished:
-            return _tell_again(comparison, self.seen, self.service)
+            return self._tell_again(comparison)
         outcome = self._guarded(claim, lambda lease: self._begin_wait(claim, missing, lease))
         return self._wait_on(comparison) if isinstance(outcome, Waiting) else outcome
 
@@ -205,43 +146,35 @@ class _Delivery:
             shards = ComparisonId(head.project, head.build, keys.SHARDS)
             self.service.ledger.end_wait(shards, "every shard has come", now)
 
+    def _tell_again(self, comparison: ComparisonId) -> Outcome:
+        return tell_again(comparison, self.accepted, self.service, self.time_left, self.seen)
+
     def _guarded(self, claim: ComparisonRecord, work: Callable[[Lease], Outcome]) -> Outcome:
-        """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling."""
         service = self.service
-        try:
+
+        def begin() -> Outcome:
             say(claim, service, claimed=max(iso(claim.claimed), self.seen))
             return work(Lease(service, claim, self.time_left))
-        except LeaseLost:
-            return Superseded(claim.id)
-        except Incurable as error:
-            # A base may come yet: then the manifest, written once more, is compared with it.
-            return _fail_unless_lost(claim, error, isinstance(error, BaseMissing), service)
-        except Exception as error:
-            if claim.attempts >= service.limits.max_attempts:
-                return _fail_unless_lost(claim, error, True, service)
-            _release(claim, error, service)
-            raise
+
+        return guarded(claim, begin, service)
 
     def _publish(self, claim: ComparisonRecord, baseline: Baseline, lease: Lease) -> Outcome:
-        service, tally = self.service, Tally()
-        result, snapshots = self._produce(claim, baseline, lease, tally)
-        with service.stage("publish"):
-            record = service.ledger.publish(claim, result, service.clock())
-            published = Published(record, tally, record.updated - self.accepted.record.created)
-            try:
-                tell(record, service)
-                self._carry_over_late(record)
-            except Exception as error:
-                published = replace(published, untold=error)
-        return replace(published, undrawn=self._draw(snapshots, lease))
+        """Compares and publishes, or lets many workers do what is too much for this one."""
+        service, tally, metering = self.service, Tally(), Metering(self.service)
+        plan, faults = self._plan(claim, baseline, lease)
+        why = self._why_not_alone(plan)
+        if why and service.fan_out:
+            return hand_over(claim, plan, faults, why, metering, service, service.fan_out)
+        measured = self._diff(plan, lease, tally)
+        found = Found(plan, measured, faults, tally, metering)
+        return publish(claim, found, self.accepted, service, lease)
 
-    def _carry_over_late(self, record: ComparisonRecord) -> None:
-        """An earlier build of the pull request may have been approved since this one looked."""
-        carry_over_late(
-            record,
-            self.accepted,
-            self.service,
-            lambda: check_time(self.time_left, self.service.limits),
+    def _why_not_alone(self, plan: Plan) -> str | None:
+        """What is stored already is looked for by whoever works on its batch."""
+        limits, processors = self.service.limits, self.service.pool.size
+        work = sum(pixels_of(plan).values()) / 1e6
+        return too_much(
+            work, limits.inline_megapixels, processors, self.time_left() - limits.margin
         )
 
     def _begin_wait(self, claim: ComparisonRecord, missing: Missing, lease: Lease) -> Outcome:
@@ -294,71 +227,29 @@ class _Delivery:
             wake_heads(build, service)
         return faults
 
-    def _produce(
-        self, claim: ComparisonRecord, baseline: Baseline, lease: Lease, tally: Tally
-    ) -> tuple[Result, Mapping[str, Snapshot]]:
-        """Diffs what differs and writes manifest and report, where nobody looks before that."""
-        manifest, service = self.accepted.manifest, self.service
-        base_id = BuildId(claim.id.project, baseline.build)
-        before = service.meter.read() if service.meter else None
+    def _plan(
+        self, claim: ComparisonRecord, baseline: Baseline, lease: Lease
+    ) -> tuple[Plan, dict[str, ImageFault]]:
+        """What is to be compared, once all of it has arrived; and what of it cannot be read."""
+        service, base_id = self.service, BuildId(claim.id.project, baseline.build)
         with service.stage("plan"):
             base = intake.read_accepted(base_id, service) if baseline.exists else None
-            plan = make_plan(manifest, base, service.engine_label)
-        faults = self._arrive(plan, _is_complete(base_id, service), lease)
+            plan = make_plan(self.accepted.manifest, base, service.engine_label)
+        base_record = service.ledger.build(base_id)
+        complete = base_record is not None and base_record.complete
+        return plan, self._arrive(plan, complete, lease)
+
+    def _diff(self, plan: Plan, lease: Lease, tally: Tally) -> dict[Pair, Measured | ImageFault]:
+        service, project = self.service, self.accepted.manifest.id.project
         with service.stage("diff"):
-            measured = diff_pairs(
+            return diff_pairs(
                 plan.pairs,
-                images=BucketImages(service.objects, claim.id.project),
-                store=DiffStore(service.objects, claim.id.project),
+                images=BucketImages(service.objects, project),
+                store=DiffStore(service.objects, project),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
             )
-        snapshots: Mapping[str, Snapshot] = assemble(plan, measured, faults)
-        to_come = Usage()
-        if service.thumbnail:
-            to_come = requests_of(snapshots, claim.id.project)
-            snapshots = with_addresses(snapshots, claim.id.project)
-        with service.stage("report"):
-            lease.check()
-            comparison = Comparison(
-                id=claim.id,
-                baseline_reason=baseline.reason,
-                execution=claim.execution,
-                started=iso(claim.claimed),
-                created=iso(service.clock()),
-                engine=engine_of(service.engine),
-                policy=manifest.policy,
-                snapshots=snapshots,
-                warnings=manifest.warnings,
-                choice=baseline.choice,
-                cost=service.meter.read().since(before).plus(to_come)
-                if service.meter and before
-                else None,
-            )
-            _count_answers(comparison, plan, tally)
-            prepare_review(comparison, self.accepted, service, lease.check)
-            return _write_result(comparison, service), snapshots
-
-    def _draw(self, snapshots: Mapping[str, Snapshot], lease: Lease) -> Exception | None:
-        """Draws thumbnails as far as there is time: the verdict is out, nothing here changes it."""
-        service, project = self.service, self.accepted.manifest.id.project
-        if service.thumbnail is None:
-            return None
-        until = service.clock() + service.limits.thumbnails
-        try:
-            with service.stage("thumbnails"):
-                with_thumbs(
-                    snapshots,
-                    project=project,
-                    objects=service.objects,
-                    images=BucketImages(service.objects, project),
-                    thumbnail=service.thumbnail,
-                    has_time=lambda: lease.has_time(until),
-                )
-        except Exception as error:
-            return error
-        return None
 
 
 def begun(build: BuildId, service: Service) -> str:
@@ -368,92 +259,3 @@ def begun(build: BuildId, service: Service) -> str:
     before, so what lies there now is later, whatever the clocks say.
     """
     return begun_after(service.objects, build, iso(service.clock()))
-
-
-def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> ComparisonRecord:
-    """Records a failure for good. Raises LeaseLost.
-
-    Should its event not go out, the sweeper tells of it: raising here would only make Lambda
-    deliver once more what has failed for good.
-    """
-    record = records.ledger.fail(claim, failure, records.clock())
-    with suppress(NotTold):
-        tell(record, records)
-    return record
-
-
-def reject(build: BuildId, message: str, service: Service, seen: str) -> Rejected:
-    """Says of a build that its upload is wrong; `seen` is when that was looked at."""
-    now = service.clock()
-    service.ledger.reject(build, message, now)
-    say_rejected(build, message, now, service, updated=max(iso(now), seen))
-    return Rejected(message)
-
-
-def _tell_again(comparison: ComparisonId, seen: str, service: Service) -> Outcome:
-    """Tells the result of an earlier delivery, if status.json does not.
-
-    `seen` is when this delivery looked for the manifest: what was said of a refused one before
-    that is out of date, as the accepted one lies there again.
-    """
-    record = service.ledger.comparison(comparison)
-    if record is None:
-        return Gone()  # its time to live ended between the two reads
-    again = repeat if record.settled else tell
-    again(record, service, claimed=seen)
-    return Duplicate(record)
-
-
-def _fail_unless_lost(
-    claim: ComparisonRecord, error: Exception, retryable: bool, service: Service
-) -> Outcome:
-    try:
-        return Failed(fail(claim, Failure(_code(error), _in_words(error), retryable), service))
-    except LeaseLost:
-        return Superseded(claim.id)
-
-
-def _release(claim: ComparisonRecord, error: Exception, service: Service) -> None:
-    """Gives the lease back; if even that fails, the lease runs out by itself."""
-    try:
-        service.ledger.release(claim, _code(error), _in_words(error), service.clock())
-    except Exception as second:
-        error.add_note(f"the lease could not be given back: {second}")
-
-
-def _is_complete(build: BuildId, service: Service) -> bool:
-    record = service.ledger.build(build)
-    return record is not None and record.complete
-
-
-def _count_answers(comparison: Comparison, plan: Plan, tally: Tally) -> None:
-    """Counts what no pair tells: what hashes answered, and what could not be compared."""
-    tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in plan.matches)
-    reasons = [s.reason for s in comparison.snapshots.values() if s.reason]
-    tally.faults.update(reason.partition(":")[0] for reason in reasons)
-
-
-def _write_result(comparison: Comparison, service: Service) -> Result:
-    """Writes manifest and report under the execution's own prefix."""
-    comparison_key = keys.result(comparison.id, comparison.execution, "comparison.json")
-    report_key = keys.result(comparison.id, comparison.execution, "index.html")
-    body = json.dumps(comparison.as_json(), ensure_ascii=False).encode()
-    page = service.render(
-        comparison, lambda sha: keys.image(comparison.id.project, sha), report_key
-    )
-    service.objects.write(comparison_key, body, "application/json")
-    service.objects.write(report_key, page, "text/html; charset=utf-8")
-    return Result(
-        verdict=comparison.verdict,
-        counts=comparison.counts.as_json(),
-        comparison_key=comparison_key,
-        report_key=report_key,
-    )
-
-
-def _code(error: Exception) -> ErrorCode:
-    return error.code if isinstance(error, ComparisonFailed) else ErrorCode.INTERNAL
-
-
-def _in_words(error: Exception) -> str:
-    return str(error) if isinstance(error, ComparisonFailed) else f"{type(error).__name__}: {error}"

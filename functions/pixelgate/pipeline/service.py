@@ -14,6 +14,7 @@ from pixelgate.keys import BuildId
 from pixelgate.ports import (
     DifferPool,
     FailureRenderer,
+    FanOut,
     Ledger,
     Meter,
     Objects,
@@ -60,6 +61,13 @@ class Limits:
         give_up_after: how long without any sign of life until the sweeper records a failure.
         grace: how long a build waits for the base that it names.
         shard_patience: how long after the last shard of a build the next one may come.
+        fan_out_lease: how long a claim that was handed over is believed without a sign of any of
+            its workers; longer than the longest one runs and its last retry waits.
+        inline_megapixels: so many are compared by the worker that claimed; more are handed over.
+        batch_pairs: pairs of one batch at most. A worker that is killed loses what of its batch it
+            has under way, and a retry must fit into the five minutes of an EXPRESS execution with
+            it.
+        batch_megapixels: the same in pixels; 100 are some 10 s.
     """
 
     lease: float = 90.0
@@ -70,6 +78,10 @@ class Limits:
     give_up_after: float = 3_600.0
     grace: float = 600.0
     shard_patience: float = 3_600.0
+    fan_out_lease: float = 900.0
+    inline_megapixels: float = 300.0
+    batch_pairs: int = 50
+    batch_megapixels: float = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +118,7 @@ class Service(Records):
         render: makes the report.
         new_execution: names a run.
         stage: is told which stage is under way.
+        fan_out: lets many workers go on with what is too much for one; None if there are none.
     """
 
     pool: DifferPool
@@ -113,6 +126,7 @@ class Service(Records):
     render: Renderer
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
     stage: Stages = _untraced
+    fan_out: FanOut | None = None
     thumbnail: Thumbnailer | None = None
     meter: Meter | None = None
 
@@ -134,12 +148,23 @@ class Lease:
     """Keeps a claim alive while work goes on, and ends the work when time runs out."""
 
     def __init__(
-        self, records: Records, claim: ComparisonRecord, time_left: Callable[[], float]
+        self,
+        records: Records,
+        claim: ComparisonRecord,
+        time_left: Callable[[], float],
+        seconds: float | None = None,
     ) -> None:
+        """How long the lease is, if not as long as one of a worker that is alone, in seconds."""
         self._records = records
         self._claim = claim
         self._time_left = time_left
-        self._beaten = records.clock()
+        self._seconds = seconds or records.limits.lease
+        # Others may have prolonged it a moment ago, or nobody for long.
+        self._beaten = claim.lease_until - self._seconds
+
+    def check_time(self) -> None:
+        """Ends the work of a worker that is near its time limit. Raises OutOfTime."""
+        check_time(self._time_left, self._records.limits)
 
     def has_time(self, until: float) -> bool:
         """Whether something that can be left out may still be done, at the latest until then."""
@@ -153,9 +178,8 @@ class Lease:
             LeaseLost: another worker has taken over.
             OutOfTime: this worker is near its time limit.
         """
-        limits = self._records.limits
-        check_time(self._time_left, limits)
+        self.check_time()
         now = self._records.clock()
-        if now - self._beaten >= limits.lease / 3:
-            self._records.ledger.heartbeat(self._claim, now, now + limits.lease)
+        if now - self._beaten >= self._seconds / 3:
+            self._records.ledger.heartbeat(self._claim, now, now + self._seconds)
             self._beaten = now

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pixelgate.errors import ErrorCode, LeaseLost
 from pixelgate.keys import SHARDS, BuildId, ComparisonId
-from pixelgate.pipeline.run import fail
+from pixelgate.pipeline.failing import fail
 from pixelgate.pipeline.service import Limits, Records
 from pixelgate.pipeline.telling import tell
 from pixelgate.pipeline.waiting import OVER

@@ -7,7 +7,7 @@ the verdict need not wait for pictures.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -42,9 +42,12 @@ def with_addresses(snapshots: Mapping[str, Snapshot], project: str) -> dict[str,
     }
 
 
-def requests_of(snapshots: Mapping[str, Snapshot], project: str) -> Usage:
-    """What drawing them takes if none is there: S3's requests, not the seconds."""
-    unique = {w.key: w for s in snapshots.values() if (w := _wanted(s, project))}
+def requests_of(
+    snapshots: Mapping[str, Snapshot], project: str, there: Collection[str] = ()
+) -> Usage:
+    """What drawing them takes if no other than those is there: S3's requests, not the seconds."""
+    wanted = (w for s in snapshots.values() if (w := _wanted(s, project)))
+    unique = {w.key: w for w in wanted if w.key not in there}
     reads = sum(1 + bool(w.mask) for w in unique.values())
     asked = {"s3.GetObject": reads, "s3.PutObject": len(unique)}
     return Usage(requests={name: n for name, n in asked.items() if n})
@@ -59,6 +62,7 @@ def with_thumbs(
     thumbnail: Thumbnailer,
     check: Callable[[], None] = lambda: None,
     has_time: Callable[[], bool] = lambda: True,
+    there: Collection[str] = (),
 ) -> dict[str, Snapshot]:
     """The snapshots, those of which a thumbnail could be made with its key.
 
@@ -70,6 +74,7 @@ def with_thumbs(
         thumbnail: who draws.
         check: called after each one; raises to stop the run.
         has_time: asked before each one; the rest goes without if there is none left.
+        there: keys that are known to be there, and need not be asked for.
     """
     wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project))}
     unique = {w.key: w for w in wanted.values()}
@@ -90,10 +95,11 @@ def with_thumbs(
             return one.key
         return None
 
-    made = set()
+    made: set[str | None] = {key for key in unique if key in there}
+    missing = [one for key, one in unique.items() if key not in made]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="thumb") as threads:
         try:
-            for key in threads.map(make, unique.values()):
+            for key in threads.map(make, missing):
                 check()
                 made.add(key)
         except BaseException:

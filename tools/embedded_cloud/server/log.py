@@ -34,13 +34,19 @@ class Log:
         with self._pipe:
             open_ = True
             while open_:
-                select.select([self._pipe], [], [])
+                self._wait()
                 with self._lock:
                     open_ = self._read_what_is_there()
 
+    def _wait(self, milliseconds: int | None = None) -> bool:
+        """Whether there is something to read, or the end; select() knows no file above 1,023."""
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        return bool(poll.poll(milliseconds))
+
     def _read_what_is_there(self) -> bool:
         """Read without waiting; false at the end of the pipe."""
-        while not self._pipe.closed and select.select([self._pipe], [], [], 0)[0]:
+        while not self._pipe.closed and self._wait(0):
             chunk = os.read(self._pipe.fileno(), 65536)
             if not chunk:
                 return False

@@ -1,0 +1,62 @@
+"""Publishes what the workers of a comparison that was handed over have measured."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from pixelgate.handlers.compare import report
+from pixelgate.handlers.fan_out import result_of
+from pixelgate.handlers.telemetry import (
+    about,
+    logger,
+    metrics,
+    seconds_by_stage,
+    stage,
+    tracer,
+)
+from pixelgate.keys import BuildId
+from pixelgate.pipeline.fanout import give_back, publish_handed
+from pixelgate.pipeline.outcome import Published
+from pixelgate.pipeline.service import Service
+from pixelgate.wiring import aws_service
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Publishes, or gives the comparison back if the map over its batches failed as a whole.
+
+    Raises:
+        Exception: the state machine tries again.
+    """
+    handed, error = result_of(event)
+    build = BuildId(handed.comparison.project, handed.comparison.head)
+    logger.append_keys(**about(build, handed.comparison, handed.execution))
+    seconds_by_stage()  # what an earlier event took is no part of this one
+    if error is not None:
+        given_back = give_back(handed, error, service())
+        metrics.add_metric("ComparisonsRetried", MetricUnit.Count, int(given_back))
+        logger.error("the workers could not be started", extra={"reason": error})
+        return {"given_back": given_back}
+    try:
+        outcome = publish_handed(
+            handed, service(), lambda: context.get_remaining_time_in_millis() / 1000
+        )
+    except Exception:
+        metrics.add_metric("ComparisonsRetried", MetricUnit.Count, 1)
+        raise
+    answer = report(build, outcome)
+    if isinstance(outcome, Published) and outcome.untold:
+        raise outcome.untold  # the next attempt tells it again
+    return answer
+
+
+@cache
+def service() -> Service:
+    """Made at the first event and kept by the execution environment."""
+    return aws_service(stage)

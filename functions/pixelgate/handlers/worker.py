@@ -1,0 +1,54 @@
+"""Compares one batch of the pairs of a comparison that was handed over."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from pixelgate.handlers.fan_out import work_of
+from pixelgate.handlers.telemetry import (
+    about,
+    logger,
+    metrics,
+    seconds_by_stage,
+    stage,
+    tracer,
+)
+from pixelgate.keys import BuildId
+from pixelgate.pipeline.fanout import Worked, work
+from pixelgate.pipeline.service import Service
+from pixelgate.wiring import aws_service
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Works on the batch that the event names; answers in a few bytes.
+
+    Raises:
+        Exception: the state machine tries again.
+    """
+    handed, batch = work_of(event)
+    build = BuildId(handed.comparison.project, handed.comparison.head)
+    logger.append_keys(**about(build, handed.comparison, handed.execution), batch=batch.number)
+    seconds_by_stage()  # what an earlier batch took is no part of this one
+    outcome = work(handed, batch, service(), lambda: context.get_remaining_time_in_millis() / 1000)
+    if not isinstance(outcome, Worked):
+        metrics.add_metric("LateWorkers", MetricUnit.Count, 1)
+        logger.info("superseded")
+        return {"batch": batch.number, "superseded": True}
+    tally = outcome.tally
+    answer = {"diffed": tally.diffed, "cached": tally.cached, "errored": outcome.faults}
+    metrics.add_metric("BatchesDone", MetricUnit.Count, 1)
+    logger.info("batch done", extra={**answer, **seconds_by_stage()})
+    return {"batch": batch.number, **answer}
+
+
+@cache
+def service() -> Service:
+    """Made at the first event and kept by the execution environment."""
+    return aws_service(stage)

@@ -1,0 +1,125 @@
+"""Handing over, working on a batch and publishing, as the state machine calls them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from pydantic import ValidationError
+
+from pixelgate import keys
+from pixelgate.handlers.fan_out import result_of, work_of
+from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.pipeline.batches import Batch, Handed
+from support.images import png
+
+from .conftest import Account, Context
+
+BASE, HEAD = BuildId("shop", "b1"), BuildId("shop", "b2")
+ID = ComparisonId("shop", "b2", "b1")
+
+
+@pytest.fixture
+def machine(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    client = boto3.client("stepfunctions")
+    definition = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+    arn = client.create_state_machine(
+        name="compare",
+        definition=json.dumps(definition),
+        roleArn="arn:aws:iam::123456789012:role/machine",
+    )["stateMachineArn"]
+    monkeypatch.setenv("PIXELGATE_STATE_MACHINE", arn)
+    monkeypatch.setenv("PIXELGATE_INLINE_MEGAPIXELS", "0")
+    monkeypatch.setenv("PIXELGATE_FAN_OUT_CONCURRENCY", "7")
+    from pixelgate.handlers import publish, worker
+
+    yield arn
+    for module in (publish, worker):
+        if module.service.cache_info().currsize:
+            module.service().pool.close()
+            module.service.cache_clear()
+
+
+def resume(build: BuildId) -> dict[str, Any]:
+    return {"resume": {"project": build.project, "build": build.build}}
+
+
+def test_a_comparison_goes_through_all_three_functions(
+    account: Account, machine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pixelgate.handlers import publish, worker
+
+    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
+    account.compare.handler(resume(BASE), Context())
+    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
+    [answer] = account.compare.handler(resume(HEAD), Context())["builds"]
+    assert answer["handed_over"] == (
+        "0 megapixels to compare are more than the 0 for one worker; 1 pairs in 1 batches"
+    )
+    assert "ComparisonsHandedOver" in capsys.readouterr().out
+    assert account.status(HEAD)["state"] == "PROCESSING"
+
+    client = boto3.client("stepfunctions")
+    [execution] = client.list_executions(stateMachineArn=machine)["executions"]
+    assert execution["name"] == answer["execution"]
+    said = json.loads(client.describe_execution(executionArn=execution["executionArn"])["input"])
+    assert said == {
+        "bucket": account.bucket,
+        "project": "shop",
+        "head": "b2",
+        "base": "b1",
+        "execution": answer["execution"],
+        "concurrency": 7,
+    }
+    [batch] = json.loads(account.read(keys.fan_out(ID, answer["execution"], "batches.json")))
+    done = worker.handler({**said, "batch": batch}, Context())
+    assert done == {"batch": 0, "diffed": 1, "cached": 0, "errored": 0}
+    published = publish.handler(said, Context())
+    assert (published["state"], published["verdict"]) == ("SUCCEEDED", "needs_review")
+    assert published["counts"]["changed"] == 1
+    assert account.status(HEAD)["state"] == "SUCCEEDED"
+    assert "ComparisonsNeedingReview" in capsys.readouterr().out
+    assert worker.handler({**said, "batch": batch}, Context()) == {"batch": 0, "superseded": True}
+    assert publish.handler(said, Context())["duplicate"] is True
+
+
+def test_a_map_that_failed_is_given_back(account: Account, machine: str) -> None:
+    from pixelgate.handlers import publish
+
+    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
+    account.compare.handler(resume(BASE), Context())
+    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
+    [answer] = account.compare.handler(resume(HEAD), Context())["builds"]
+    said = {"project": "shop", "head": "b2", "base": "b1", "execution": answer["execution"]}
+    caught = {"Error": "States.ItemReaderFailed", "Cause": "no such key"}
+    assert publish.handler({**said, "caught": caught}, Context()) == {"given_back": True}
+    record = account.compare.service().ledger.comparison(ID)
+    assert record.lease_until == 0
+    assert record.error_message == "INTERNAL: States.ItemReaderFailed: no such key"
+    assert account.status(HEAD)["state"] == "PROCESSING"
+
+
+def test_what_the_machine_says_is_read_in_full() -> None:
+    said = {"project": "p", "head": "h", "base": "b", "execution": "e", "bucket": "x"}
+    handed = Handed(ComparisonId("p", "h", "b"), "e")
+    batch = {"number": 3, "offset": 100, "length": 50}
+    assert work_of({**said, "batch": batch}) == (handed, Batch(3, 100, 50))
+    assert result_of(said) == (handed, None)
+    assert result_of({**said, "caught": {"Error": "E", "Cause": "c"}}) == (handed, "E: c")
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pytest.param({"number": 0, "offset": -1, "length": 5}, id="before the beginning"),
+        pytest.param({"number": 0, "offset": 0, "length": 0}, id="nothing"),
+        pytest.param({"number": 0, "offset": 0}, id="no length"),
+    ],
+)
+def test_a_batch_that_makes_no_sense_is_refused(batch: dict[str, int]) -> None:
+    said = {"project": "p", "head": "h", "base": "b", "execution": "e"}
+    with pytest.raises(ValidationError):
+        work_of({**said, "batch": batch})

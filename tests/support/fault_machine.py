@@ -1,0 +1,112 @@
+"""The state machine of template.yaml, played: batches, their retries, and the publisher."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from pixelgate import keys
+from pixelgate.adapters.memory_fan_out import MemoryFanOut
+from pixelgate.keys import ComparisonId
+from pixelgate.pipeline.batches import Batch, Handed
+from pixelgate.pipeline.fanout import give_back, publish_handed, work
+from pixelgate.pipeline.outcome import Published
+from pixelgate.pipeline.service import Service
+from pixelgate.ports import Objects
+from support.faults import Faults, Lost, Stopped, Worker
+from support.schedule import Killed
+
+# As the template says: attempts of a batch, of the publisher, and the longest wait between two.
+WORKER_ATTEMPTS, WORKER_WAIT = 5, 10.0
+PUBLISHER_ATTEMPTS, PUBLISHER_WAIT = 5, 60.0
+
+
+@dataclass
+class Machine:
+    """Runs the executions that were started, one after the other.
+
+    Attributes:
+        objects: the bucket.
+        called: is told whenever a function is called.
+        service: the ports of one worker.
+        faults: what goes wrong at the moment.
+        sleep: lets time pass.
+        started: executions, by name.
+    """
+
+    objects: Objects
+    called: Callable[[], None]
+    service: Callable[[Worker], Service]
+    faults: Callable[[], Faults]
+    sleep: Callable[[float], None]
+    started: MemoryFanOut = field(default_factory=MemoryFanOut)
+
+    def run(self) -> None:
+        """Runs what was started and has not been run."""
+        self.started.run(self._execute)
+
+    def _execute(self, execution: str, comparison: ComparisonId) -> None:
+        handed = Handed(comparison, execution)
+        try:
+            listed = self._read_batches(handed)
+            if listed is None:
+                self._attempt("publisher", partial(_give_back, handed))
+                return
+            for batch in listed:
+                self._attempt("worker", partial(_work, handed, batch))
+            self._attempt("publisher", partial(_publish, handed))
+        except Stopped:
+            return  # a person has ended the execution; nothing of it goes on
+
+    def _read_batches(self, handed: Handed) -> list[Batch] | None:
+        """Step Functions reads the list itself."""
+        key = keys.fan_out(handed.comparison, handed.execution, "batches.json")
+        for _ in range(4):
+            with suppress(Exception, Killed):
+                body = Worker(self.faults(), "machine").port("objects", self.objects).read(key)
+                return [Batch(**batch) for batch in json.loads(body)]
+            self.sleep(PUBLISHER_WAIT)
+        return None
+
+    def _attempt(self, role: str, call: Callable[[Service, Worker], object]) -> None:
+        """Calls a function until it answers; who never does is tolerated."""
+        attempts, wait = WORKER_ATTEMPTS, WORKER_WAIT
+        if role == "publisher":
+            attempts, wait = PUBLISHER_ATTEMPTS, PUBLISHER_WAIT
+        for _ in range(attempts):
+            self.called()
+            try:
+                self._invoke(role, call)
+            except Lost:
+                return
+            except (Exception, Killed):
+                self.sleep(wait)
+            else:
+                return
+
+    def _invoke(self, role: str, call: Callable[[Service, Worker], object]) -> None:
+        faults = self.faults()
+
+        def make() -> None:
+            worker = Worker(faults, role)
+            call(self.service(worker), worker)
+
+        faults.call(Worker(faults, role), "states", "invoke", "", make)
+
+
+def _work(handed: Handed, batch: Batch, service: Service, worker: Worker) -> None:
+    work(handed, batch, service, worker.time_left)
+
+
+def _give_back(handed: Handed, service: Service, worker: Worker) -> None:
+    give_back(handed, "the list of batches could not be read", service)
+
+
+def _publish(handed: Handed, service: Service, worker: Worker) -> None:
+    """What the handler does: what was not told is told by the next attempt."""
+    outcome = publish_handed(handed, service, worker.time_left)
+    if isinstance(outcome, Published) and outcome.untold:
+        raise outcome.untold

@@ -1,0 +1,118 @@
+"""The state machine: it ends, tries again, names its executions, and fits what it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pixelgate import keys
+from pixelgate.keys import ComparisonId
+from pixelgate.pipeline.budget import MEGAPIXELS_PER_SECOND
+from pixelgate.pipeline.service import Limits
+
+from .stack import Json, Stack, translated
+
+
+@pytest.fixture
+def machine(stack: Stack) -> Json:
+    return stack.only("AWS::StepFunctions::StateMachine")["Definition"]
+
+
+def states(machine: Json) -> Iterator[tuple[str, Json]]:
+    """Every state, those within the map too."""
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def test_parent_is_standard_and_children_are_express(stack: Stack, machine: Json) -> None:
+    # Only a STANDARD execution's name is unique: starting it twice is harmless.
+    assert stack.only("AWS::StepFunctions::StateMachine")["StateMachineType"] == "STANDARD"
+    children = machine["States"]["CompareBatches"]["ItemProcessor"]["ProcessorConfig"]
+    assert children == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
+
+
+def test_everything_that_runs_has_a_time_limit(stack: Stack, machine: Json) -> None:
+    assert machine["TimeoutSeconds"] == 4 * 3_600
+    limits = {"${Worker}": "WorkerFunction", "${Publisher}": "PublishFunction"}
+    tasks = [state for _, state in states(machine) if state["Type"] == "Task"]
+    assert len(tasks) == 3
+    for task in tasks:
+        function = stack.function(limits[task["Parameters"]["FunctionName"]])
+        assert task["TimeoutSeconds"] == function["Timeout"] + 10
+
+
+def test_two_attempts_of_a_worker_fit_into_an_express_execution(machine: Json) -> None:
+    [task] = machine["States"]["CompareBatches"]["ItemProcessor"]["States"].values()
+    longest_wait = max(retry["MaxDelaySeconds"] for retry in task["Retry"])
+    assert 2 * task["TimeoutSeconds"] + longest_wait <= 300
+
+
+def test_all_retries_have_jitter_and_an_end(machine: Json) -> None:
+    retries = [retry for _, state in states(machine) for retry in state.get("Retry", ())]
+    assert len(retries) == 5
+    for retry in retries:
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["MaxAttempts"] <= 8
+        assert retry["BackoffRate"] >= 2
+        assert retry["MaxDelaySeconds"] <= 60
+
+
+def test_lost_batches_do_not_stop_the_others(machine: Json) -> None:
+    mapped = machine["States"]["CompareBatches"]
+    assert mapped["ToleratedFailurePercentage"] == 100
+    assert mapped["Next"] == "Publish"
+    assert "ResultWriter" not in mapped  # results are read where the workers left them
+
+
+def test_a_map_that_fails_as_a_whole_is_given_back_not_published(machine: Json) -> None:
+    [caught] = machine["States"]["CompareBatches"]["Catch"]
+    assert (caught["ErrorEquals"], caught["Next"]) == (["States.ALL"], "GiveBack")
+    assert machine["States"]["GiveBack"]["Next"] == "Failed"
+
+
+def test_the_list_of_batches_is_where_the_plan_is_written(machine: Json) -> None:
+    reader = machine["States"]["CompareBatches"]["ItemReader"]["Parameters"]
+    said = reader["Key.$"].removeprefix("States.Format('").split("'")[0]
+    assert said.format("shop", "head", "base", "e1") == keys.fan_out(
+        ComparisonId("shop", "head", "base"), "e1", "batches.json"
+    )
+
+
+def test_workers_and_publisher_keep_the_same_long_lease(stack: Stack) -> None:
+    for name in ("WorkerFunction", "PublishFunction"):
+        variables = stack.function(name)["Environment"]["Variables"]
+        lease = float(variables["PIXELGATE_FAN_OUT_LEASE_SECONDS"])
+        # Longer than a batch with all its retries; else the sweeper would take over what lives.
+        assert lease == Limits().fan_out_lease > 300
+
+
+def test_what_one_worker_is_given_fits_into_its_time(stack: Stack) -> None:
+    budget = stack.parameters["InlineMegapixels"]
+    assert float(budget["Default"]) == Limits().inline_megapixels
+    processors = 2
+    seconds = budget["MaxValue"] / (MEGAPIXELS_PER_SECOND * processors)
+    assert seconds < stack.function("CompareFunction")["Timeout"] - Limits().margin
+    assert budget["Default"] / (MEGAPIXELS_PER_SECOND * processors) <= 100
+
+
+def test_budget_and_concurrency_are_parameters() -> None:
+    stack = translated(InlineMegapixels="7", FanOutConcurrency="9")
+    variables = stack.function("CompareFunction")["Environment"]["Variables"]
+    assert variables["PIXELGATE_INLINE_MEGAPIXELS"] == "7"
+    assert variables["PIXELGATE_FAN_OUT_CONCURRENCY"] == "9"
+    assert variables["PIXELGATE_STATE_MACHINE"] == "${CompareMachine}"
+
+
+def test_what_the_machine_logs_names_no_images(stack: Stack) -> None:
+    machine = stack.only("AWS::StepFunctions::StateMachine")
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert machine["LoggingConfiguration"]["Level"] == "ERROR"
+
+
+def test_only_our_account_s_machine_may_take_its_role(stack: Stack) -> None:
+    role = stack.of_type("AWS::IAM::Role")["MachineRole"]
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}

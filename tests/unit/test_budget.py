@@ -1,0 +1,77 @@
+"""Whether one worker compares a build, or many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pixelgate.keys import BuildId
+from pixelgate.manifest import parse
+from pixelgate.pipeline.budget import pixels_of, too_much
+from pixelgate.pipeline.plan import make_plan
+from support.manifests import body, build_of, entry
+
+
+@pytest.mark.parametrize(
+    ("work", "seconds_left", "expected"),
+    [
+        pytest.param(300.0, 800.0, None, id="as much as one may do"),
+        pytest.param(
+            300.1,
+            800.0,
+            "300 megapixels to compare are more than the 300 for one worker",
+            id="a little more",
+        ),
+        pytest.param(250.0, 50.0, None, id="just in time"),
+        pytest.param(
+            250.0,
+            49.0,
+            "250 megapixels to compare may take one worker 50 s, and it has 49 left",
+            id="not in time",
+        ),
+        pytest.param(
+            5.0,
+            -3.0,
+            "5 megapixels to compare may take one worker 1 s, and it has 0 left",
+            id="too late already",
+        ),
+        pytest.param(0.0, 0.0, None, id="nothing to do"),
+    ],
+)
+def test_two_processors(work: float, seconds_left: float, expected: str | None) -> None:
+    assert too_much(work, 300.0, 2, seconds_left) == expected
+
+
+def test_each_unique_pair_counts_with_its_larger_image_and_no_more_than_is_compared() -> None:
+    images = {
+        "a": entry(1, width=100, height=50),
+        "b": entry(2, width=10, height=10),
+        "b again": entry(2, width=10, height=10),
+        "huge": entry(3, width=30_000, height=30_000),
+        "same": entry(4),
+        "new": entry(5),
+    }
+    before = {
+        "a": entry(11, width=20, height=20),
+        "b": entry(12, width=10, height=20),
+        "b again": entry(12, width=10, height=20),
+        "huge": entry(13),
+        "same": entry(4),
+    }
+    head, base = (
+        parse(body(BuildId("shop", name), images=found), BuildId("shop", name))
+        for name, found in (("b1", images), ("b0", before))
+    )
+    plan = make_plan(head, base, "odiff 4.5.0")
+    assert sorted(pixels_of(plan).values()) == [200, 5_000, 40_000_000]
+
+
+def test_an_unknown_size_counts_as_a_page() -> None:
+    head, base = (
+        replace(
+            built, images={name: replace(image, size=None) for name, image in built.images.items()}
+        )
+        for built in (build_of({"a": 1}), build_of({"a": 2}, BuildId("shop", "b0")))
+    )
+    assert list(pixels_of(make_plan(head, base, "odiff 4.5.0")).values()) == [1_440 * 4_000]

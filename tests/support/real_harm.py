@@ -196,8 +196,9 @@ def disk_full(always: bool) -> Callable[[Told], str]:
 
     def tell(told: Told) -> str:
         needs_sandbox(told)
-        # None at all; or too little for odiff's two images of 11 KB each.
-        ballast, lock = Ballast(told.chance.choice((0, 8_192, 16_384))), threading.Lock()
+        # None at all; or too little for odiff's two images of 11 KB each, or for its mask alone.
+        rooms = (0, 8_192, 16_384, 24_576) if always else (0,)
+        ballast, lock = Ballast(told.chance.choice(rooms)), threading.Lock()
 
         def plan(request: Request) -> Act | None:
             if request.method == "GET" and request.key.startswith("images/"):

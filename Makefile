@@ -49,7 +49,7 @@ test-real-faults: setup .tools/cloud/.done .aws-sam/.done ## Kill real processes
 	@$(BIN)/python -m pytest -q tests/faults -m e2e --real all $(ARGS)
 
 faults-page: setup ## Write docs/faults.md anew, from a run
-	@PYTHONPATH=tests $(BIN)/python -c 'from support.fault_table import PAGE, page; PAGE.write_text(page())'
+	@PYTHONPATH=tests:tools $(BIN)/python -c 'from support.fault_table import PAGE, page; PAGE.write_text(page())'
 
 bench: setup .tools/bench/.done ## Measure the engine's speed against the others' (ARGS="--help" lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "npm's rivals are left out"

@@ -159,12 +159,11 @@ def test_no_process_is_orphaned_and_no_file_is_left(ward: Ward) -> None:
     ward.cloud.wait_until_idle(120)
     workers = ward.cloud.workers()
     assert workers
-    ours = {worker.pid: odiffs(worker.pid) for worker in workers}
+    # Each has its odiffs, or what took their place, and nobody has any other.
+    ours = {worker.pid: descendants(worker.pid) for worker in workers}
     assert [pids for pids in ours.values() if len(pids) > 2] == []
-    every = sorted(pid for pids in ours.values() for pid in pids)
-    assert sorted(odiffs(ward.cloud.server_pid)) == every
+    assert set(odiffs(ward.cloud.server_pid)) <= {pid for pids in ours.values() for pid in pids}
     for worker in workers:
-        assert set(descendants(worker.pid)) == set(ours[worker.pid])
         # X-Ray's SDK leaves a mark of its own when it is loaded.
         found = (path for path in worker.tmp.rglob("*") if ".aws-xray" not in path.parts)
         left = [path for path in found if path.is_file()]

@@ -26,7 +26,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup demo test test-fast test-fan-out test-faults faults-page bench bench-memory bench-quality \
+.PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page bench bench-memory bench-quality \
 	bench-report bench-scale bench-upload bench-cold bench-whole audit check check-corpus check-native dashboard \
 	deploy fuzz format pictures smoke \
 	build lock clean
@@ -48,10 +48,13 @@ test-fast: setup ## Run the tests that need neither the built artefact nor a bro
 	@$(BIN)/python -m pytest -q -m 'not e2e and not browser' --ignore tests/template
 
 test-faults: setup ## Run the fault suite: every fault at every call of every step, ARGS='--seed 2 --rounds 200'
-	@$(BIN)/python -m pytest -q tests/faults $(ARGS)
+	@$(BIN)/python -m pytest -q tests/faults -m 'not e2e' $(ARGS)
+
+test-real-faults: setup .tools/cloud/.done .aws-sam/.done ## Kill real processes, fill real disks: ARGS='--seed 2 --real-rounds 5'
+	@$(BIN)/python -m pytest -q tests/faults -m e2e --real all $(ARGS)
 
 faults-page: setup ## Write docs/faults.md anew, from a run
-	@PYTHONPATH=tests $(BIN)/python -c 'from support.fault_table import PAGE, page; PAGE.write_text(page())'
+	@PYTHONPATH=tests:tools $(BIN)/python -c 'from support.fault_table import PAGE, page; PAGE.write_text(page())'
 
 bench: setup .tools/bench/.done ## Measure the engine's speed against the others' (ARGS="--help" lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "npm's rivals are left out"

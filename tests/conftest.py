@@ -23,6 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--seed", default="1", help="of random faults")
     parser.addoption("--rounds", default="20", help="random runs of each story of faults")
+    parser.addoption(
+        "--real", default="some", choices=("some", "all"), help="faults of real processes"
+    )
+    parser.addoption("--real-rounds", default="1", help="runs of each fault of real processes")
 
 
 @pytest.fixture

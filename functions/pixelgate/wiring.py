@@ -131,6 +131,8 @@ def aws_records(
         limits=Limits(
             lease=float(environ.get("PIXELGATE_LEASE_SECONDS", Limits.lease)),
             max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
+            margin=float(environ.get("PIXELGATE_MARGIN_SECONDS", Limits.margin)),
+            sweep_after=float(environ.get("PIXELGATE_SWEEP_AFTER_SECONDS", Limits.sweep_after)),
             grace=float(environ.get("PIXELGATE_BASE_GRACE_SECONDS", Limits.grace)),
             fan_out_lease=float(
                 environ.get("PIXELGATE_FAN_OUT_LEASE_SECONDS", Limits.fan_out_lease)

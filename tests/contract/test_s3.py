@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, IncompleteReadError
+from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError
 from botocore.stub import Stubber
 
 from pixelgate.adapters.s3 import S3Objects
@@ -103,16 +103,21 @@ def test_our_errors_name_the_key_and_keep_their_cause(refusing: Refusing) -> Non
     assert isinstance(caught.value.__cause__, ClientError)
 
 
-class BreakingBody:
-    """A body whose connection ends in the middle, so and so often."""
+BROKEN_OFF = IncompleteReadError(actual_bytes=1, expected_bytes=5)
+GARBLED = FlexibleChecksumError(error_msg="expected checksum a did not match calculated checksum b")
 
-    def __init__(self, body: bytes, breaks: list[bool]) -> None:
+
+class BreakingBody:
+    """A body that does not arrive as it was sent, so and so often."""
+
+    def __init__(self, body: bytes, breaks: list[bool], error: Exception) -> None:
         self.body = body
         self.breaks = breaks
+        self.error = error
 
     def read(self) -> bytes:
         if self.breaks.pop(0):
-            raise IncompleteReadError(actual_bytes=1, expected_bytes=len(self.body))
+            raise self.error
         return self.body
 
     def close(self) -> None: ...
@@ -127,17 +132,19 @@ class BreakingBody:
         pytest.param([True, True, True], False, id="always"),
     ],
 )
-def test_body_that_breaks_off_is_fetched_again(
-    client: S3Client, breaks: list[bool], whole: bool
+@pytest.mark.parametrize("error", [BROKEN_OFF, GARBLED], ids=["broken off", "garbled"])
+def test_body_that_does_not_arrive_is_fetched_again(
+    client: S3Client, breaks: list[bool], whole: bool, error: Exception
 ) -> None:
+    left = [*breaks]
     with Stubber(client) as stubber:
         for _ in breaks:
-            answer = {"Body": BreakingBody(b"12345", breaks), "ETag": "e", "ContentLength": 5}
+            answer = {"Body": BreakingBody(b"12345", left, error), "ETag": "e", "ContentLength": 5}
             stubber.add_response("get_object", answer)
         objects = S3Objects(client, "bucket")
         if whole:
             assert objects.read("a") == b"12345"
         else:
-            with pytest.raises(IncompleteReadError):
+            with pytest.raises(type(error)):
                 objects.read("a")
         stubber.assert_no_pending_responses()

@@ -1,7 +1,6 @@
 """The built artefact and the cloud that runs it, once for all end-to-end tests."""
 
 import os
-import subprocess
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,8 @@ from typing import Any
 import pytest
 
 from embedded_cloud.cloud import EmbeddedCloud
+from support.artefact import up_to_date
 
-ROOT = Path(__file__).parents[2]
-BUILD = ROOT / ".aws-sam" / "build"
-SOURCES = ("template.yaml", "functions", "layers")
-NOT_SOURCES = {"__pycache__", "node_modules", "pixelgate.egg-info"}
 LOG_LINES_SHOWN = 40
 RETRY_DELAY = 2.0  # seconds, then twice that: as on AWS, a short lease ends before the last attempt
 
@@ -62,13 +58,7 @@ def earlier() -> Iterator[list[Ran]]:
 @pytest.fixture(scope="session")
 def built(earlier: list[Ran]) -> Path:
     """Where the artefact lies. It is built first when it is missing or older than a source."""
-    changed = newer_source(BUILD / "template.yaml")
-    if changed:
-        done = subprocess.run(["make", "build"], cwd=ROOT, capture_output=True, text=True)
-        if done.returncode:
-            said = (done.stdout + done.stderr)[-3000:]
-            pytest.fail(f"`make build`, needed as {changed} is new, failed:\n{said}", pytrace=False)
-    return BUILD
+    return up_to_date()
 
 
 @pytest.fixture(scope="session")
@@ -103,18 +93,3 @@ def pytest_runtest_makereport(
         last = running.logs().splitlines()[-LOG_LINES_SHOWN:]
         report.sections.append((f"functions, all in {running.log_dir}", "\n".join(last)))
     return report
-
-
-def newer_source(artefact: Path) -> Path | None:
-    """The source that changed last, if that was after the artefact was made."""
-    files = [
-        path
-        for source in (ROOT / name for name in SOURCES)
-        for path in (source.rglob("*") if source.is_dir() else [source])
-        if path.is_file()
-        and not {"__pycache__", "node_modules", "pixelgate.egg-info"} & {*path.parts}
-    ]
-    newest = max(files, key=lambda path: path.stat().st_mtime)
-    if artefact.exists() and artefact.stat().st_mtime >= newest.stat().st_mtime:
-        return None
-    return newest.relative_to(ROOT)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from support.artefact import up_to_date
+from support.real_table import Table
 
 
 @pytest.fixture
@@ -15,3 +20,15 @@ def seed(request: pytest.FixtureRequest) -> int:
 def rounds(request: pytest.FixtureRequest) -> int:
     """How many random runs each story has."""
     return int(request.config.getoption("--rounds"))
+
+
+@pytest.fixture(scope="session")
+def table(request: pytest.FixtureRequest) -> Table:
+    """How real faults are known to end."""
+    return Table(accept=bool(request.config.getoption("--accept-gold")))
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """Where the artefact lies."""
+    return up_to_date()

@@ -39,6 +39,22 @@ def test_the_page_tells_what_happens() -> None:
     assert PAGE.read_text() == page(), "`make faults-page` writes it anew"
 
 
+LISTED = (
+    "process killed", "time-out", "out of memory", "/tmp full", "odiff crashes", "odiff hangs",
+    "odiff answers garbage", "S3: 500", "S3: 503 SlowDown", "S3: 404", "S3: truncated body",
+    "S3: wrong checksum", "DynamoDB: throttled", "condition race", "event delivered twice",
+    "event delivered late", "events out of order", "clock skew: 60 s fast", "clock skew: 60 s slow",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", LISTED)
+def test_what_is_promised_has_a_row_with_endings(words: str) -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith(f"| {words}")]
+    assert rows, words
+    for row in rows:
+        assert {cell.strip(" |") for cell in row.split(" | ")[1:]} - {"–"}, row
+
+
 @pytest.mark.parametrize("story", STORIES)
 def test_several_faults_at_once(story: str, seed: int, rounds: int) -> None:
     """For an hour every call fails with a chance of one in twelve, in any way but for good."""

@@ -388,9 +388,12 @@ def test_settings_come_from_the_environment(
 ) -> None:
     monkeypatch.setenv("PIXELGATE_BASELINE_BRANCHES", "trunk, release/*")
     monkeypatch.setenv("PIXELGATE_BASE_GRACE_SECONDS", "30")
+    monkeypatch.setenv("PIXELGATE_MARGIN_SECONDS", "20")
+    monkeypatch.setenv("PIXELGATE_SWEEP_AFTER_SECONDS", "40")
     service = account.compare.service()
     assert service.baseline_branches == ("trunk", "release/*")
-    assert service.limits.grace == 30.0
+    limits = service.limits
+    assert (limits.grace, limits.margin, limits.sweep_after) == (30.0, 20.0, 40.0)
 
 
 def test_shards_and_finalize(account: Account, capsys: pytest.CaptureFixture[str]) -> None:

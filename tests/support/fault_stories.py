@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pixelgate import keys
 from pixelgate.adapters.memory import MemoryEvents, MemoryLedger, MemoryObjects
@@ -23,6 +22,7 @@ from pixelgate.record import ComparisonRecord, Result
 from support.fault_machine import Machine
 from support.faults import Fault, Faults, Place, Worker
 from support.schedule import Killed
+from support.whole import what_is_not_whole
 from support.world import PROJECT, World
 
 BASE = {"a.png": b"a", "b.png": b"b", "same.png": b"s"}
@@ -56,25 +56,8 @@ class WatchedObjects(MemoryObjects):
 
     def _put(self, key: str, body: bytes, content_type: str) -> None:
         super()._put(key, body, content_type)
-        if key.endswith("/status.json"):
-            self._look(json.loads(body))
-        if key.startswith("diffs/") and key.endswith(".json"):
-            mask = key.removesuffix(".json") + ".png"
-            if mask not in self.objects:
-                self.partial.append(f"{key} without its mask")
-
-    def _look(self, status: dict[str, Any]) -> None:
-        shown = [status["comparison"], status["report"]]
-        if status["state"] != "SUCCEEDED":
-            self.partial += [f"{status['state']} shows {key}" for key in shown if key]
-            return
-        self.partial += [f"{key} is shown and missing" for key in shown if key not in self.objects]
-        if status["comparison"] in self.objects:
-            written = json.loads(self.objects[status["comparison"]])
-            if written["counts"] != status["counts"]:
-                self.partial.append("counts differ between status.json and comparison.json")
-            masks = {i.get("mask") for i in written["images"].values()} - {None}
-            self.partial += [f"mask {key} is missing" for key in masks - self.objects.keys()]
+        if key.endswith("/status.json") or (key.startswith("diffs/") and key.endswith(".json")):
+            self.partial += what_is_not_whole(key, body, self.objects.get)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from support.fault_audit import Ending, audit
 from support.fault_stories import STORIES, Story
 from support.faults import FAULTS, STEPS, Fault, Place
+from support.real_table import rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 
@@ -39,6 +40,24 @@ once more changes nothing.
 | `FAILED …` | FAILED with that code and a message |
 | `gone` | what somebody deleted is not there: the event is ignored, or the review refused |
 | – | the step makes no call that the fault could befall |
+"""
+
+
+_REAL = """\
+## On real processes
+
+The faults above are played on doubles. These are real: the built functions run as processes of
+their own in the embedded cloud, in a sandbox with Lambda's paths, a control group as memory limit
+and a tmpfs as /tmp, and reach S3 and DynamoDB by a wire that refuses, cuts off, garbles and loses
+answers, so that the SDK's own retries take part. Each is done to a comparison of some twenty pairs
+at moments drawn from a seed. An outside look at bucket and table holds the same promises as above,
+images and counts are those of an undisturbed run, every event is sent once more when all is over,
+and in the end there is no process that nobody waits for and no file in /tmp.
+
+*Once*: one life of a process; the first request of each kind; one delivery's limit. *Longer than
+it is tried*: two lives in a row; one request until the SDK gives up. *In every attempt*: until
+Lambda has given up, and the sweeper cannot help either. `make test-real-faults` runs all of them,
+`make test` some; what is found here and not in the table fails.
 """
 
 
@@ -94,7 +113,9 @@ def page() -> str:
     once = _table(lasting=False)
     lasting = _table(lasting=True)
     head = _HEAD.format(runs=len(_RUNS))
-    return "\n".join([head, "## Once", "", *once, "", "## For three hours", "", *lasting, ""])
+    real = [f"| {' | '.join(row)} |" for row in rows()]
+    told = [head, "## Once", "", *once, "", "## For three hours", "", *lasting]
+    return "\n".join([*told, "", _REAL, *real, ""])
 
 
 def _table(*, lasting: bool) -> list[str]:

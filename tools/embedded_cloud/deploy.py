@@ -86,7 +86,8 @@ def deploy(
 def upload_local_files(s3: "S3Client", directory: Path, template: dict[str, Any]) -> None:
     """Put code beside the template into a bucket, and its place there into the template."""
     s3.create_bucket(Bucket=ARTEFACTS)
-    present: set[str] = set()
+    listed = s3.list_objects_v2(Bucket=ARTEFACTS).get("Contents", ())
+    present = {found["Key"] for found in listed}  # another stack may have the same code
     for resource in template["Resources"].values():
         field = LOCAL_FILES.get(resource["Type"], "")
         source = resource.get("Properties", {}).get(field)

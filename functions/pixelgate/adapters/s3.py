@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import (
     ClientError,
+    FlexibleChecksumError,
     IncompleteReadError,
     ReadTimeoutError,
     ResponseStreamingError,
@@ -20,7 +21,12 @@ from pixelgate.ports import Listed
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+_BROKEN = (
+    FlexibleChecksumError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
 # 412: the tag is another one. 409: a concurrent write of the same key was under way.
 _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -53,7 +59,7 @@ class S3Objects:
             raise
 
     def _read(self, key: str, limit: int | None, part: _Part | None = None) -> tuple[bytes, str]:
-        """The SDK repeats a request that fails, but not a body that breaks off."""
+        """The SDK repeats a request that fails, but not a body that breaks off or is garbled."""
         found = self._direct.get(key, limit) if self._direct and part is None else None
         if found is not None:
             return found
@@ -66,7 +72,7 @@ class S3Objects:
                 raise TooLarge(f"{key} has {size:,} bytes; {limit:,} are allowed")
             try:
                 return answer["Body"].read(), answer["ETag"]
-            except _BROKEN_OFF:
+            except _BROKEN:
                 if not tries_left:
                     raise
         raise AssertionError

@@ -1,0 +1,58 @@
+"""How real faults ended in the runs that docs/faults.md tells of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.real_faults import ONCE, REAL_FAULTS, WAYS, RealFault
+
+FILE = Path(__file__).parents[1] / "faults" / "real.json"
+# What it took depends on how busy a machine is: a slow worker looks like a dead one.
+EFFORT = ("ok", "retry", "sweep", "redrive")
+# And what goes on for long uses up the attempts of a slow machine sooner.
+USED_UP = {"FAILED TIMEOUT", "FAILED INTERNAL"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The endings of each fault in each way.
+
+    Attributes:
+        accept: whether new endings are written down, rather than refused.
+    """
+
+    accept: bool
+
+    def hold(self, fault: RealFault, ending: str) -> None:
+        """Holds an ending against those that are known."""
+        known = read()
+        endings = known.setdefault(fault.name, {}).setdefault(fault.way, [])
+        if self.accept:
+            endings[:] = sorted({*endings, ending}, key=_order)
+            FILE.write_text(json.dumps(known, indent=1) + "\n")
+            return
+        patient = fault.way != ONCE and {*EFFORT, *USED_UP} & {*endings}
+        allowed = {*endings, *(EFFORT if patient or {*EFFORT} & {*endings} else ())}
+        allowed |= USED_UP if patient else set()
+        assert ending in allowed, f"{fault.id}: {ending}; docs/faults.md says {endings}"
+
+
+def read() -> dict[str, dict[str, list[str]]]:
+    """What was found."""
+    return dict(json.loads(FILE.read_text())) if FILE.exists() else {}
+
+
+def rows() -> list[list[str]]:
+    """The table of docs/faults.md."""
+    known = read()
+    names = list(dict.fromkeys(fault.name for fault in REAL_FAULTS))
+    cells = [[", ".join(known.get(n, {}).get(way, ())) or "–" for way in WAYS] for n in names]
+    return [["fault", *WAYS], ["---"] * (len(WAYS) + 1)] + [
+        [name, *row] for name, row in zip(names, cells, strict=True)
+    ]
+
+
+def _order(ending: str) -> tuple[int, str]:
+    return EFFORT.index(ending) if ending in EFFORT else len(EFFORT), ending

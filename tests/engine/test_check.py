@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pixelgate.comparison import Diff
 from pixelgate.engine import native
 from pixelgate.engine.differ import CHECK_EVERY, OdiffDiffer
 from pixelgate.engine.native import Flag, Plane, View
-from pixelgate.engine.odiff import OdiffServer
+from pixelgate.engine.odiff import Answer, OdiffServer
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 from pixelgate.policy import Policy
 from support.images import encoded
@@ -173,3 +174,18 @@ def test_on_white_and_on_black_odiff_is_asked_about_each(server: Counting) -> No
     with OdiffDiffer(server) as differ:
         differ.diff(bodies[0], bodies[1], Policy())
     assert server.asked == 2
+
+
+@pytest.mark.parametrize(("free", "error"), [(0, OSError), (10**9, ImageFault)])
+def test_a_mask_that_had_no_room_is_no_fault_of_the_image(
+    monkeypatch: pytest.MonkeyPatch, free: int, error: type[Exception]
+) -> None:
+    class Full(OdiffServer):
+        def compare(self, *_: object) -> Answer:
+            return Answer(match=False, pixels=5)  # and leaves no mask
+
+    monkeypatch.setattr(
+        "pixelgate.engine.reference.shutil.disk_usage", lambda _: SimpleNamespace(free=free)
+    )
+    with OdiffDiffer(Full(Path("none"))) as differ, pytest.raises(error, match="mask"):
+        differ.diff(BASE, HEAD, Policy())

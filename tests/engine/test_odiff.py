@@ -208,6 +208,11 @@ DEATHS = [
         r"ended with 1.*xxx",
         id="a flood on stderr",
     ),
+    pytest.param(
+        READY + "sys.stdin.readline()\nwhile True: sys.stdout.write('x' * 65_536)",
+        r"answer does not end",
+        id="an answer without an end",
+    ),
 ]
 
 

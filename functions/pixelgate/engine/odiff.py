@@ -31,6 +31,7 @@ RECYCLE_AFTER = 50
 RECYCLE_RSS_BYTES = 400 * 1024 * 1024
 _STDERR_KEPT = 4_096
 _MAX_REQUEST_BYTES = 16_000
+_MAX_ANSWER_BYTES = 1_000_000  # real ones have less than a thousand
 _PAGE = os.sysconf("SC_PAGESIZE")
 
 # What a hostile image may cost. Address space: 40 Mpx need up to 1.4 GB.
@@ -201,6 +202,8 @@ class OdiffServer:
                     self._stdout += chunk
                 if not chunk:
                     watched.discard(descriptor)
+            if len(self._stdout) > _MAX_ANSWER_BYTES:
+                raise self._died(FaultCode.ENGINE_FAILED, "odiff's answer does not end")
             if out.fileno() not in watched and err.fileno() not in watched:
                 raise self._died(FaultCode.ENGINE_FAILED, self._how_it_ended())
         line, _, self._stdout = self._stdout.partition(b"\n")

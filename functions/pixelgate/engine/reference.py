@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import struct
 import tempfile
@@ -21,6 +22,7 @@ from pixelgate.errors import EngineDied, FaultCode, ImageFault
 # odiff judges a pixel by its neighbours' neighbours: with two rows and columns kept around each
 # pixel in question, a part of the image gives the very pixels that the whole gives.
 _MARGIN = 2
+_ROOM = 4_000_000  # bytes that are free wherever odiff could write a mask
 
 Index = slice | npt.NDArray[np.intp]
 
@@ -103,6 +105,9 @@ def _mask_of(answer: Answer, output: Path, shape: tuple[int, ...]) -> Mask:
     try:
         mask = read_mask(output.read_bytes())
     except (OSError, ImageFault) as error:
+        if shutil.disk_usage(output.parent).free < _ROOM:
+            # The machine's fault, not the image's: elsewhere, or later, odiff has room for it.
+            raise OSError(errno.ENOSPC, "no room for odiff's mask", str(output.parent)) from error
         raise ImageFault(FaultCode.ENGINE_FAILED, f"odiff left no mask: {error}") from error
     shown = int(np.count_nonzero(mask))
     if mask.shape != shape or shown != answer.pixels:

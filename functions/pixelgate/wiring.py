@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelgate.errors import UsageError
+from pixelgate.failed import FailedEvents
 from pixelgate.keys import BuildId
 from pixelgate.pipeline.notify import EVERY_PROJECT, Places
 from pixelgate.pipeline.service import Limits, Records, Service
@@ -174,6 +175,28 @@ def open_store(bucket: str) -> Store:
         return S3Store(session.client("s3", config=config), bucket, sts.get_caller_identity)
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, bucket)) from error
+
+
+def open_failed_events(url: str) -> FailedEvents:
+    """The queue of events on which Lambda gave up, for a person.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.adapters.failed_events import SqsFailedEvents
+    from pixelgate.adapters.s3_words import without_answer
+    from pixelgate.errors import BucketError
+
+    config = _config()
+    try:
+        return SqsFailedEvents(
+            boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, url)) from error
 
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:

@@ -202,6 +202,16 @@ def image(project: str, sha256: str) -> str:
     return f"images/{project}/{sha256}"
 
 
+def aside(project: str, sha256: str) -> str:
+    """Where an image lies that nobody seems to need, until it is deleted or taken back."""
+    return f"aside/{project}/{sha256}"
+
+
+def going(project: str) -> str:
+    """Which images garbage collection is about to take away from `images/`, and until when."""
+    return f"gc/{project}/going.json"
+
+
 def diff(project: str, fingerprint: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
     """The result (`.json`) or mask (`.png`) of one pair of images under one policy."""
     return f"{diffs(project, fingerprint)}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
@@ -226,6 +236,11 @@ def result(comparison: ComparisonId, execution: str, name: str) -> str:
     """A file that one execution of a comparison publishes, such as `comparison.json`."""
     c = comparison
     return f"comparisons/{c.project}/{c.head}/{c.base}/{execution}/{name}"
+
+
+def is_scratch(key: str) -> bool:
+    """Whether a file of an execution is only there for its own workers, while they work."""
+    return key.split("/")[5:6] == ["fan-out"]
 
 
 def relative_url(target: str, page: str) -> str:

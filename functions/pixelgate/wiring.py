@@ -20,7 +20,7 @@ from pixelgate.keys import BuildId
 from pixelgate.pipeline.notify import EVERY_PROJECT, Places
 from pixelgate.pipeline.service import Limits, Records, Service
 from pixelgate.pipeline.telling import Backlog
-from pixelgate.ports import Forge, Stages
+from pixelgate.ports import Attic, Forge, Stages
 from pixelgate.store import Store
 
 if TYPE_CHECKING:
@@ -197,6 +197,36 @@ def open_failed_events(url: str) -> FailedEvents:
         )
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, url)) from error
+
+
+def open_attic(
+    bucket: str, table: str, branches: tuple[str, ...] = Records.baseline_branches
+) -> tuple[Records, Attic]:
+    """Bucket and table for those who tidy up, with the caller's own credentials.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.adapters.dynamodb import DynamoLedger
+    from pixelgate.adapters.s3 import S3Objects
+    from pixelgate.adapters.s3_attic import S3Attic
+    from pixelgate.adapters.s3_words import without_answer
+    from pixelgate.errors import BucketError
+
+    config = _config()
+    try:
+        s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, bucket)) from error
+    records = Records(
+        objects=S3Objects(s3, bucket),
+        ledger=DynamoLedger(dynamodb, table),
+        baseline_branches=branches,
+    )
+    return records, S3Attic(s3, bucket)
 
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:

@@ -10,7 +10,9 @@ from pixelgate.pipeline.service import Limits, Records
 
 from .stack import ROOT, Json, Stack, allows, translated
 
-FUNCTIONS = ["CompareFunction", "NotifyFunction", "ReviewFunction", "SweepFunction"]
+FUNCTIONS = [
+    "CompareFunction", "NotifyFunction", "ReviewFunction", "SweepFunction", "TidyFunction",
+]  # fmt: skip
 
 
 def test_these_are_all_functions(stack: Stack) -> None:
@@ -106,6 +108,7 @@ def test_sweeps_do_not_pile_up(stack: Stack) -> None:
         for r in rules
         if "ScheduleExpression" in r
     }
+    assert schedules.pop("rate(1 day)") is None  # the tidy function's
     assert schedules == {"rate(5 minutes)": None, "rate(1 minute)": '{"only": "waits"}'}
     assert stack.function("SweepFunction")["Timeout"] < 300
     assert invoke_config(stack, "SweepFunction")["MaximumRetryAttempts"] == 0

@@ -110,6 +110,17 @@ OBJECT_WRITES = [
         ("ReviewRole", "dynamodb:Query", INDEX, False),
         ("ReviewRole", "secretsmanager:GetSecretValue", TOKEN, False),
         ("ReviewRole", "logs:PutLogEvents", "${ReviewLogs.Arn}", True),
+        ("TidyRole", "s3:GetObject", STATUS, True),
+        ("TidyRole", "s3:GetObject", REVIEW, False),
+        ("TidyRole", "s3:DeleteObject", REPORT, True),
+        ("TidyRole", "s3:DeleteObject", REVIEW, False),
+        ("TidyRole", "s3:DeleteObjectVersion", REPORT, False),
+        ("TidyRole", "s3:PutObject", STATUS, False),
+        ("TidyRole", "s3:PutObject", REPORT, False),
+        ("TidyRole", "dynamodb:GetItem", TABLE, True),
+        ("TidyRole", "dynamodb:UpdateItem", TABLE, False),
+        ("TidyRole", "dynamodb:Scan", TABLE, False),
+        ("TidyRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
         ("NotifyRole", "s3:GetObject", STATUS, True),
         ("NotifyRole", "s3:GetObject", REPORT, False),
         ("NotifyRole", "s3:GetObject", IMAGE, False),
@@ -213,6 +224,7 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Sta
         "NotifyFunction": "${NotifyRole.Arn}",
         "ReviewFunction": "${ReviewRole.Arn}",
         "SweepFunction": "${SweepRole.Arn}",
+        "TidyFunction": "${TidyRole.Arn}",
     }
     for role in stack.of_type("AWS::IAM::Role").values():
         [trust] = role["AssumeRolePolicyDocument"]["Statement"]

@@ -22,6 +22,7 @@ EMITTED = {
         "ComparisonsRetried",
         "DuplicateDeliveries",
         "EventsIgnored",
+        "ExecutionsOrphaned",
         "HeadsWoken",
         "ImagesErrored",
         "LateWorkers",
@@ -61,7 +62,7 @@ DIMENSION = {
     "AWS/Lambda": [
         (
             "FunctionName",
-            {f"${{{name}Function}}" for name in ("Compare", "Notify", "Review", "Sweep")},
+            {f"${{{name}Function}}" for name in ("Compare", "Notify", "Review", "Sweep", "Tidy")},
         )
     ],
     "AWS/SQS": [("QueueName", {"${FailedEvents.QueueName}"})],

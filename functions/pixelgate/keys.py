@@ -212,19 +212,28 @@ def going(project: str) -> str:
     return f"gc/{project}/going.json"
 
 
-def diff(project: str, fingerprint: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
-    """The result (`.json`) or mask (`.png`) of one pair of images under one policy."""
-    return f"{diffs(project, fingerprint)}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
+def diff(folder: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
+    """The result (`.json`) or mask (`.png`) of one pair of images; the folder is `diffs`."""
+    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
 
 
-def diffs(project: str, fingerprint: str) -> str:
-    """Where the results and masks of one policy lie."""
-    return f"diffs/{project}/{fingerprint}/"
+def diffs(project: str, fingerprint: str, generation: str = "") -> str:
+    """Where the results and masks of one policy lie that were made in one generation, with "/"."""
+    return f"diffs/{project}/{_in(generation)}{fingerprint}/"
 
 
-def thumbnail(project: str, made_of: str) -> str:
+def thumbnails(project: str, generation: str = "") -> str:
+    """Where the small pictures lie that were made in one generation, with "/"."""
+    return f"diffs/{project}/{_in(generation)}thumbs/"
+
+
+def thumbnail(project: str, made_of: str, generation: str = "") -> str:
     """A small picture; `made_of` is the hash of the image and the mask that it shows."""
-    return f"diffs/{project}/thumbs/{made_of}.webp"
+    return f"{thumbnails(project, generation)}{made_of}.webp"
+
+
+def _in(generation: str) -> str:
+    return f"{generation}/" if generation else ""
 
 
 def failure(build: BuildId) -> str:

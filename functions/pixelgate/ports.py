@@ -81,6 +81,10 @@ class Attic(Protocol):
         """Every object whose key begins so, in the order of their keys."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names of the folders directly below a prefix, without listing what is in them."""
+        ...
+
     def copy(self, key: str, to: str) -> None:
         """Copies an object, if it is still there."""
         ...

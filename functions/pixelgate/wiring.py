@@ -127,7 +127,7 @@ def aws_records(
             max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
             grace=float(environ.get("PIXELGATE_BASE_GRACE_SECONDS", Limits.grace)),
         ),
-        baseline_branches=_names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches),
+        baseline_branches=baseline_branches(environ),
     )
 
 
@@ -229,6 +229,21 @@ def open_attic(
     return records, S3Attic(s3, bucket)
 
 
+def retention_days(said: str) -> Callable[[str], float]:
+    """Reads `90`, or `90,shop=30`: days for all projects, and for some.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found = {EVERY_PROJECT: 90.0}
+    for part in filter(None, map(str.strip, said.split(","))):
+        project, equals, days = part.rpartition("=")
+        if not re.fullmatch(r"\d{1,5}", days):
+            raise UsageError(f"{part!r} is no retention: days, or project=days")
+        found[project if equals else EVERY_PROJECT] = float(days)
+    return lambda project: found.get(project, found[EVERY_PROJECT])
+
+
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
     """Delivers a build to the compare function once more, asynchronously."""
     import boto3
@@ -326,6 +341,11 @@ def repositories(named: str) -> dict[str, str]:
     if not found:
         raise UsageError("PIXELGATE_GITHUB_REPOSITORIES names no repository")
     return found
+
+
+def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Branches whose builds need no approval."""
+    return _names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches)
 
 
 def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:

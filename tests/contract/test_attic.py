@@ -40,6 +40,13 @@ def test_objects_are_listed_with_their_times(tidied: tuple[Objects, Attic]) -> N
     assert all(abs(entry.modified - time.time()) < 60 for entry in found)
 
 
+def test_folders_are_told_by_name(tidied: tuple[Objects, Attic]) -> None:
+    objects, attic = tidied
+    for key in ("a/shop/1", "a/shop/2", "a/web/x/y", "a/none", "b/other/1"):
+        objects.write(key, b"", "text/plain")
+    assert list(attic.folders("a/")) == ["shop", "web"]
+
+
 def test_a_copy_is_in_both_places_and_of_what_is_gone_there_is_none(
     tidied: tuple[Objects, Attic],
 ) -> None:

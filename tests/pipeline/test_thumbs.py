@@ -72,7 +72,7 @@ def test_what_a_reviewer_looks_at_has_a_thumbnail(world: World, drawer: Drawer) 
         "gone": b"small 4",
         "renamed": b"small 5",
     }
-    assert images["changed"]["thumb"].startswith("diffs/shop/thumbs/")
+    assert images["changed"]["thumb"].startswith("diffs/shop/1970-01/thumbs/")
     [changed] = [call for call in drawer.calls if call[0] == b"2"]
     assert changed == (b"2", b"mask", ())
 

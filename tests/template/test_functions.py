@@ -151,6 +151,13 @@ def test_sweeper_and_review_function_know_whom_to_start(stack: Stack, name: str)
     assert found == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 
 
+def test_garbage_is_collected_only_if_somebody_says_so(stack: Stack) -> None:
+    tidy = stack.function("TidyFunction")["Environment"]["Variables"]
+    assert tidy["PIXELGATE_GARBAGE_COLLECTION"] == "off"
+    assert tidy["PIXELGATE_RETENTION_DAYS"] == "90"
+    assert stack.parameters["GarbageCollection"]["AllowedValues"] == ["off", "dry", "delete"]
+
+
 @pytest.mark.parametrize(
     ("name", "group"), [(name, name.replace("Function", "Logs")) for name in FUNCTIONS]
 )

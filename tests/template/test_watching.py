@@ -15,6 +15,7 @@ from .stack import Json, Stack, texts
 EMITTED = {
     "Pixelgate": {
         "BadManifests",
+        "BuildsRemoved",
         "BuildsWaiting",
         "ComparisonsFailed",
         "ComparisonsNeedingReview",
@@ -25,12 +26,14 @@ EMITTED = {
         "ExecutionsOrphaned",
         "HeadsWoken",
         "ImagesErrored",
+        "ImagesSetAside",
         "LateWorkers",
         "LeaseTakeovers",
         "LeasesSwept",
         "NoticesRefused",
         "NoticesRetried",
         "NoticesSent",
+        "ObjectsRemoved",
         "PairsDiffed",
         "PairsFromCache",
         "PixelsDiffed",

@@ -21,6 +21,11 @@ class MemoryAttic:
         for found in self._objects.list(prefix):
             yield Aged(found.key, found.size, self._objects.modified.get(found.key, 0.0))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names up to the next "/"."""
+        below = (found.key.removeprefix(prefix) for found in self._objects.list(prefix))
+        yield from sorted({key.partition("/")[0] for key in below if "/" in key})
+
     def copy(self, key: str, to: str) -> None:
         """Copies, if it is there."""
         if self._objects.exists(key):

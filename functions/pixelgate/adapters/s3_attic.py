@@ -31,6 +31,15 @@ class S3Attic:
             for found in page.get("Contents", ()):
                 yield Aged(found["Key"], found["Size"], found["LastModified"].timestamp())
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Lists page by page what lies up to the next "/"."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+        )
+        for page in pages:
+            for found in page.get("CommonPrefixes", ()):
+                yield found["Prefix"].removeprefix(prefix).rstrip("/")
+
     def copy(self, key: str, to: str) -> None:
         """Copies within S3."""
         try:

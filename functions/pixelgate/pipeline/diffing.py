@@ -15,6 +15,7 @@ from itertools import islice
 from pixelgate import keys
 from pixelgate.comparison import Band, BandKind, Diff, Measured, Region
 from pixelgate.errors import ImageFault, NotFound
+from pixelgate.generation import Generations
 from pixelgate.pipeline.plan import Pair
 from pixelgate.pipeline.presence import present
 from pixelgate.policy import Policy
@@ -50,20 +51,36 @@ class Tally:
 class DiffStore:
     """Results and masks by pair of hashes: what one run has measured, no other measures again."""
 
-    def __init__(self, objects: Objects, project: str) -> None:
+    def __init__(
+        self, objects: Objects, project: str, generations: Generations | None = None
+    ) -> None:
+        """A store for one run.
+
+        Args:
+            objects: where it lies.
+            project: whose.
+            generations: of the run's beginning; by default, that is now.
+        """
         self._objects = objects
         self._project = project
+        self._generations = generations or Generations.at(time.time())
         self._there: dict[str, frozenset[str] | None] = {}
 
     def look_ahead(self, pairs: Iterable[Pair]) -> None:
         """Lists what is stored, so that nobody asks for what is not: of most new pairs, all."""
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
-            prefix = keys.diffs(self._project, fingerprint)
-            self._there[fingerprint] = present(self._objects, prefix, wanted)
+            for folder in self._folders(fingerprint):
+                self._there[folder] = present(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
         """The stored result of a pair; None if there is none for exactly these two images."""
-        key, there = self._key(pair, ".json"), self._there.get(pair.fingerprint)
+        for folder in self._folders(pair.fingerprint):
+            if found := self._load(pair, folder):
+                return found
+        return None
+
+    def _load(self, pair: Pair, folder: str) -> Measured | None:
+        key, there = keys.diff(folder, pair.base, pair.head, ".json"), self._there.get(folder)
         if there is not None and key not in there:
             return None
         try:
@@ -86,7 +103,8 @@ class DiffStore:
             spread=Spread(**stored["differing"]),
             fingerprint=stored["fingerprint"],
         )
-        return Measured(diff, self._key(pair, ".png") if diff.changed_pixels else None)
+        mask = keys.diff(folder, pair.base, pair.head, ".png") if diff.changed_pixels else None
+        return Measured(diff, mask)
 
     def save(self, pair: Pair, diff: Diff) -> Measured:
         """Stores the mask, then the result: who finds a result finds its mask as well."""
@@ -114,7 +132,12 @@ class DiffStore:
         return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
 
     def _key(self, pair: Pair, suffix: str) -> str:
-        return keys.diff(self._project, pair.fingerprint, pair.base, pair.head, suffix)
+        return keys.diff(self._folders(pair.fingerprint)[0], pair.base, pair.head, suffix)
+
+    def _folders(self, fingerprint: str) -> list[str]:
+        """Where to look; the first is where to write."""
+        both = self._generations.both
+        return [keys.diffs(self._project, fingerprint, generation) for generation in both]
 
 
 def diff_pairs(

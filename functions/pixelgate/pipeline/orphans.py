@@ -20,8 +20,8 @@ _HOUR = 3_600.0
 
 def projects(attic: Attic) -> list[str]:
     """Every project that has builds or results, or had some."""
-    tops = ("builds/", "comparisons/", "uploads/", "aside/")
-    return sorted({entry.key.split("/", 2)[1] for top in tops for entry in attic.entries(top)})
+    tops = ("builds/", "comparisons/", "uploads/", "images/", "diffs/", "aside/")
+    return sorted({name for top in tops for name in attic.folders(top)})
 
 
 def orphans(

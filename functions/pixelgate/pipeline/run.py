@@ -35,6 +35,7 @@ from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import Plan, assemble, make_plan
 from pixelgate.pipeline.service import Lease, Records, Service, check_time
+from pixelgate.pipeline.sparing import outlast
 from pixelgate.pipeline.status import begun_after, iso
 from pixelgate.pipeline.telling import repeat, say, say_rejected, tell
 from pixelgate.pipeline.thumbs import with_thumbs
@@ -274,6 +275,7 @@ class _Delivery:
         """Makes sure that the images are there, and calls who has waited for that."""
         build, service = self.accepted.manifest.id, self.service
         with service.stage("fetch"):
+            outlast({m.head for m in plan.matches if m.head}, build.project, service, lease.check)
             faults: dict[str, ImageFault] = {}
             if not self.accepted.record.complete:
                 try:
@@ -306,7 +308,7 @@ class _Delivery:
             measured = diff_pairs(
                 plan.pairs,
                 images=BucketImages(service.objects, claim.id.project),
-                store=DiffStore(service.objects, claim.id.project),
+                store=DiffStore(service.objects, claim.id.project, service.generations),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
@@ -347,6 +349,7 @@ class _Delivery:
                 thumbnail=service.thumbnail,
                 check=lease.check,
                 has_time=lambda: lease.has_time(until),
+                generations=service.generations,
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from e2e.test_pipeline import pictures
+from e2e.test_reviews import review
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate import keys
 from pixelgate.keys import ComparisonId
@@ -58,3 +59,54 @@ def test_what_a_dead_run_left_goes(
     cloud.configure("TidyFunction", {"PIXELGATE_ORPHANS_SECONDS": "0"})
     assert tidy(cloud, uploader.project)["orphans"] == 1
     assert there(cloud, folder) == published
+
+
+def collects(cloud: EmbeddedCloud, project: str, delay: int) -> None:
+    """Lets the function collect one project's garbage as if so much later."""
+    settings = {
+        "PIXELGATE_GARBAGE_COLLECTION": "delete",
+        "PIXELGATE_RETENTION_DAYS": f"90,{project}=0",
+        "PIXELGATE_GARBAGE_DELAY_SECONDS": str(delay),
+    }
+    cloud.configure("TidyFunction", settings)
+
+
+def test_an_old_build_and_what_only_it_refers_to_go(
+    cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
+) -> None:
+    """With delays of nothing, and of an hour less than nothing, instead of weeks."""
+    project, s3 = uploader.project, cloud.client("s3")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 2, 1)))
+    kept = there(cloud, f"images/{project}")
+    old = uploader.upload_images(pictures(tmp_path / "b", 2, 2))
+    fields = {"images": old, "base_build": "base", "branch": "topic"}
+    head = uploader.write_manifest("head", fields)
+    uploader.wait(head)
+    review(cloud, head, action="reject")
+    cloud.wait_until_idle()
+    forgotten = f"diffs/{project}/2020-01/f/nobody-shows-it.png"
+    s3.put_object(Bucket=cloud.bucket, Key=forgotten, Body=b"x")
+
+    collects(cloud, project, 0)
+    done = tidy(cloud, project)
+    assert (done["hidden"], done["removed"], done["deleted"]) == (1, 0, 1)
+    done = tidy(cloud, project)
+    assert (done["removed"], done["set_aside"]) == (1, 2)
+    assert there(cloud, f"images/{project}") == kept
+    assert there(cloud, *(f"{top}/{head}" for top in ("uploads", "builds", "reviews"))) == set()
+
+    # One client had seen an image in its place, one has sent a manifest that will be refused.
+    first, second = sorted(old)
+    late = uploader.write_manifest("late", {"images": {first: old[first]}, "branch": "topic"})
+    assert uploader.wait(late)["verdict"] == "passed"
+    assert f"images/{project}/{old[first]['sha256']}" in there(cloud, f"images/{project}")
+    uploader.write_manifest("refused", {"images": {second: old[second]}, "odd": 1})
+    cloud.wait_until_idle()
+    collects(cloud, project, 90 * 86_400)
+    assert tidy(cloud, project)["restored"] == 1
+    assert there(cloud, f"images/{project}") == kept | {
+        f"images/{project}/{image['sha256']}" for image in old.values()
+    }
+    collects(cloud, project, -3_600)
+    assert tidy(cloud, project)["deleted"] >= 2
+    assert there(cloud, f"aside/{project}") == set()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pixelgate.wiring import find_engine, open_pool
 from support.town import Town
-from support.town_audit import audit, nothing_changes_any_more
+from support.town_audit import audit, nothing_changes_any_more, only_what_is_shown_is_left
 
 
 def main() -> int:
@@ -35,9 +35,10 @@ def main() -> int:
             given_up = town.end_trouble()
             endings = audit(town)
             nothing_changes_any_more(town)
+            orphaned = only_what_is_shown_is_left(town)
         left = [str(path) for path in Path(folder).rglob("*")]
         tempfile.tempdir = None
-    orphaned = odiffs() - before
+    running = odiffs() - before
     print(
         f"{options.comparisons} comparisons and their bases, {town.deliveries:,} deliveries, "
         f"{town.happened.total():,} faults, {given_up} events given up and sent again, "
@@ -47,9 +48,10 @@ def main() -> int:
     print("faults: " + ", ".join(f"{n} {words}" for words, n in sorted(town.happened.items())))
     print(f"in the bucket: {len(town.objects.objects):,} objects, "
           f"in the table: {len(town.ledger.comparisons):,} comparisons, "
-          f"each published once or FAILED")  # fmt: skip
-    print(f"left: {len(left)} files, {len(orphaned)} processes")
-    return int(bool(left or orphaned))
+          f"each published once or FAILED; "
+          f"{orphaned} dead runs' files were swept")  # fmt: skip
+    print(f"left: {len(left)} files, {len(running)} processes")
+    return int(bool(left or running))
 
 
 def odiffs() -> set[int]:

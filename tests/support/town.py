@@ -85,6 +85,7 @@ class Town:
     def __post_init__(self) -> None:
         self.ledger, self.objects, self.bus = WatchedLedger(), Objects(), MemoryEvents()
         self.world = World(self.objects, self.ledger)
+        self.objects.clock = self.world.clock
         self.draw = random.Random(self.seed)
         self._events: list[_Event] = []
         self._numbers = itertools.count()

@@ -7,7 +7,9 @@ from collections import Counter
 from typing import Any
 
 from pixelgate import keys
+from pixelgate.adapters.memory_attic import MemoryAttic
 from pixelgate.keys import BuildId
+from pixelgate.pipeline.orphans import orphans
 from pixelgate.record import State
 from support.town import Expected, Town
 from support.world import PROJECT, sha
@@ -101,6 +103,24 @@ def _bucket(town: Town) -> None:
                 assert top == "diffs", key
     assert published == executions, published ^ executions
     assert not {head for head, _ in orphaned} - {b.build for b in town.expected}
+
+
+def only_what_is_shown_is_left(town: Town) -> int:
+    """Days later the sweeper removes what dead runs left; returns of how many.
+
+    Raises:
+        AssertionError: anything else is left, or anything that is published is not.
+    """
+    town.world.clock.sleep(2 * 86_400)
+    attic = MemoryAttic(town.objects, town.world.clock)
+    found = list(orphans(PROJECT, town.world.service(), attic, older_than=86_400))
+    for _, files in found:
+        attic.delete(files)
+    left = {tuple(e.key.split("/", 5)[2:5]) for e in attic.entries(f"comparisons/{PROJECT}/")}
+    done = [c for c in town.ledger.comparisons.values() if c.state is State.SUCCEEDED]
+    assert left == {(c.id.head, c.id.base, c.execution) for c in done}
+    audit(town)
+    return len(found)
 
 
 def nothing_changes_any_more(town: Town) -> None:

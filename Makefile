@@ -26,7 +26,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page bench bench-memory bench-quality \
+.PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page soak bench bench-memory bench-quality \
 	bench-report bench-scale bench-upload bench-cold bench-whole audit check check-corpus check-native dashboard \
 	deploy fuzz format pictures smoke \
 	build lock clean
@@ -55,6 +55,9 @@ test-real-faults: setup .tools/cloud/.done .aws-sam/.done ## Kill real processes
 
 faults-page: setup ## Write docs/faults.md anew, from a run
 	@PYTHONPATH=tests:tools $(BIN)/python -c 'from support.fault_table import PAGE, page; PAGE.write_text(page())'
+
+soak: setup ## Compare 200 times with real odiff and random faults, then audit, ARGS='--seed 2 --comparisons 2000'
+	@PYTHONPATH=tests timeout 1800 $(BIN)/python tools/soak.py $(ARGS)
 
 bench: setup .tools/bench/.done ## Measure the engine's speed against the others' (ARGS="--help" lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "npm's rivals are left out"

@@ -29,16 +29,16 @@ from pixelgate import keys
 from pixelgate.adapters.folder import FolderObjects
 from pixelgate.adapters.memory import MemoryLedger
 from pixelgate.comparison import Diff, Measured, Region, Snapshot, Status
+from pixelgate.generation import Generations
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline import intake
-from pixelgate.pipeline.arrival import BucketImages
 from pixelgate.pipeline.batches import Batch, Done, Handed, read_batch, write_plan
 from pixelgate.pipeline.batches import write_result as write_batch_result
 from pixelgate.pipeline.diffing import Tally
 from pixelgate.pipeline.fanout import publish_handed, work
 from pixelgate.pipeline.plan import Pair, make_plan
 from pixelgate.pipeline.service import Limits, Service
-from pixelgate.pipeline.thumbs import with_thumbs
+from pixelgate.pipeline.thumbs import with_addresses
 from pixelgate.ports import Objects
 from pixelgate.record import Baseline
 from pixelgate.report import render
@@ -134,9 +134,9 @@ def measure_plan(folder: Path) -> tuple[float, float]:
     return watch.read()
 
 
-def set_up_results(folder: Path) -> None:
+def set_up_results(place: Path) -> None:
     """What the workers leave: each pair has two regions and a change of its own."""
-    objects, handed = FolderObjects(folder), Handed(ID, "e1")
+    objects, handed = FolderObjects(place), Handed(ID, "e1")
     evidence = Evidence(differing=700, structural=400, one_sided=300)
     regions = (Region(8, 9, 40, 20, 500, evidence), Region(90, 9, 20, 20, 200, evidence))
     listed = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
@@ -145,15 +145,11 @@ def set_up_results(folder: Path) -> None:
         for pair in read_batch(handed, batch, objects):
             size = (1_280, 800)
             diff = Diff(700, 400, 1_024_000, size, size, regions, fingerprint=pair.head[:32])
-            mask = keys.diff(PROJECT, pair.fingerprint, pair.base, pair.head, ".png")
+            results_of = keys.diffs(PROJECT, pair.fingerprint, Generations.at(time.time()).current)
+            mask = keys.diff(results_of, pair.base, pair.head, ".png")
             results[pair] = Measured(diff, mask)
         thumbs = _thumbs(results)
         write_batch_result(handed, batch, Done(results, Tally(len(results), 0), thumbs), objects)
-
-
-class _Everything(set[str]):
-    def __contains__(self, key: object) -> bool:
-        return True
 
 
 def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
@@ -162,15 +158,7 @@ def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
         pair.head: Snapshot(Status.CHANGED, pair.head, pair.base, measured=measured)
         for pair, measured in results.items()
     }
-    folder = FolderObjects(Path("/nowhere"))
-    named = with_thumbs(
-        shown,
-        project=PROJECT,
-        objects=folder,
-        images=BucketImages(folder, PROJECT),
-        thumbnail=_draw_nothing,
-        there=_Everything(),
-    )
+    named = with_addresses(shown, PROJECT, Generations.at(time.time()).current)
     return [snapshot.thumb for snapshot in named.values() if snapshot.thumb]
 
 

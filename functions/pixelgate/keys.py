@@ -202,24 +202,38 @@ def image(project: str, sha256: str) -> str:
     return f"images/{project}/{sha256}"
 
 
-def diff(project: str, fingerprint: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
-    """The result (`.json`) or mask (`.png`) of one pair of images under one policy."""
-    return f"{diffs(project, fingerprint)}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
+def aside(project: str, sha256: str) -> str:
+    """Where an image lies that nobody seems to need, until it is deleted or taken back."""
+    return f"aside/{project}/{sha256}"
 
 
-def diffs(project: str, fingerprint: str) -> str:
-    """Where the results and masks of one policy lie."""
-    return f"diffs/{project}/{fingerprint}/"
+def going(project: str) -> str:
+    """Which images garbage collection is about to take away from `images/`, and until when."""
+    return f"gc/{project}/going.json"
 
 
-def thumbnails(project: str) -> str:
-    """Where a project's thumbnails lie."""
-    return f"diffs/{project}/thumbs/"
+def diff(folder: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
+    """The result (`.json`) or mask (`.png`) of one pair of images; the folder is `diffs`."""
+    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
 
 
-def thumbnail(project: str, made_of: str) -> str:
+def diffs(project: str, fingerprint: str, generation: str = "") -> str:
+    """Where the results and masks of one policy lie that were made in one generation, with "/"."""
+    return f"diffs/{project}/{_in(generation)}{fingerprint}/"
+
+
+def thumbnails(project: str, generation: str = "") -> str:
+    """Where the small pictures lie that were made in one generation, with "/"."""
+    return f"diffs/{project}/{_in(generation)}thumbs/"
+
+
+def thumbnail(project: str, made_of: str, generation: str = "") -> str:
     """A small picture; `made_of` is the hash of the image and the mask that it shows."""
-    return f"{thumbnails(project)}{made_of}.webp"
+    return f"{thumbnails(project, generation)}{made_of}.webp"
+
+
+def _in(generation: str) -> str:
+    return f"{generation}/" if generation else ""
 
 
 def failure(build: BuildId) -> str:
@@ -241,6 +255,11 @@ def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:
 def batch_result(comparison: ComparisonId, execution: str, number: int) -> str:
     """What came of one batch of an execution's pairs."""
     return fan_out(comparison, execution, f"results/{number:06}.json")
+
+
+def is_scratch(key: str) -> bool:
+    """Whether a file of an execution is only there for its own workers, while they work."""
+    return key.split("/")[5:6] == ["fan-out"]
 
 
 def relative_url(target: str, page: str) -> str:

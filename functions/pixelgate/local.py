@@ -20,6 +20,7 @@ from pixelgate.comparison import Comparison, Status, engine_of
 from pixelgate.engine.header import read_header
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import BadManifest, ImageFault, NotFound, UsageError
+from pixelgate.generation import NO_GENERATIONS
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.manifest import BuildManifest, Image, check_name
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
@@ -120,7 +121,7 @@ def compare_folders(
         measured = diff_pairs(
             plan.pairs,
             images=images,
-            store=DiffStore(objects, PROJECT),
+            store=DiffStore(objects, PROJECT, NO_GENERATIONS),
             pool=pool,
             tally=tally,
             check=lambda: None,
@@ -137,6 +138,7 @@ def compare_folders(
             snapshots=with_thumbs(
                 assemble(plan, measured, _of_new(head.faults, base.manifest)),
                 project=PROJECT,
+                generation=NO_GENERATIONS.current,
                 objects=objects,
                 images=images,
                 thumbnail=thumbnail,

@@ -69,6 +69,35 @@ class Objects(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Aged:
+    """An object in a listing: its key, its bytes, and when it was written, seconds since 1970."""
+
+    key: str
+    size: int
+    modified: float
+
+
+class Attic(Protocol):
+    """A bucket for those who tidy it up."""
+
+    def entries(self, prefix: str) -> Iterator[Aged]:
+        """Every object whose key begins so, in the order of their keys."""
+        ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names of the folders directly below a prefix, without listing what is in them."""
+        ...
+
+    def copy(self, key: str, to: str) -> None:
+        """Copies an object, if it is still there."""
+        ...
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Deletes objects; those that are gone already do not matter."""
+        ...
+
+
 class Ledger(Protocol):
     """The records on which concurrent workers agree; every method is one atomic step."""
 
@@ -109,6 +138,21 @@ class Ledger(Protocol):
 
     def lose(self, build: BuildId) -> None:
         """Notes that images of an accepted build are not there."""
+        ...
+
+    def forget(self, build: BuildId, now: float) -> bool:
+        """Hides an accepted build from everybody for good, unless it was approved.
+
+        Nobody finds it any more, and its id cannot be uploaded again. Returns whether it is hidden.
+        """
+        ...
+
+    def forgotten(self, build: BuildId) -> float | None:
+        """Since when an accepted build is hidden; None if it is not."""
+        ...
+
+    def bury(self, build: BuildId) -> None:
+        """Removes a hidden build, of which nothing is left, and with it all that leads to it."""
         ...
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:

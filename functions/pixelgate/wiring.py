@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelgate.errors import UsageError
+from pixelgate.failed import FailedEvents
 from pixelgate.keys import BuildId
 from pixelgate.pipeline.notify import EVERY_PROJECT, Places
 from pixelgate.pipeline.service import Limits, Records, Service
 from pixelgate.pipeline.telling import Backlog
-from pixelgate.ports import FanOut, Forge, Stages
+from pixelgate.ports import Attic, FanOut, Forge, Stages
 from pixelgate.store import Store
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def aws_records(
                 environ.get("PIXELGATE_INLINE_MEGAPIXELS", Limits.inline_megapixels)
             ),
         ),
-        baseline_branches=_names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches),
+        baseline_branches=baseline_branches(environ),
     )
 
 
@@ -189,6 +190,73 @@ def open_store(bucket: str) -> Store:
         return S3Store(session.client("s3", config=config), bucket, sts.get_caller_identity)
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, bucket)) from error
+
+
+def open_failed_events(url: str) -> FailedEvents:
+    """The queue of events on which Lambda gave up, for a person.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.adapters.failed_events import SqsFailedEvents
+    from pixelgate.adapters.s3_words import without_answer
+    from pixelgate.errors import BucketError
+
+    config = _config()
+    try:
+        return SqsFailedEvents(
+            boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, url)) from error
+
+
+def open_attic(
+    bucket: str, table: str, branches: tuple[str, ...] = Records.baseline_branches
+) -> tuple[Records, Attic]:
+    """Bucket and table for those who tidy up, with the caller's own credentials.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.adapters.dynamodb import DynamoLedger
+    from pixelgate.adapters.s3 import S3Objects
+    from pixelgate.adapters.s3_attic import S3Attic
+    from pixelgate.adapters.s3_words import without_answer
+    from pixelgate.errors import BucketError
+
+    config = _config()
+    try:
+        s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, bucket)) from error
+    records = Records(
+        objects=S3Objects(s3, bucket),
+        ledger=DynamoLedger(dynamodb, table),
+        baseline_branches=branches,
+    )
+    return records, S3Attic(s3, bucket)
+
+
+def retention_days(said: str) -> Callable[[str], float]:
+    """Reads `90`, or `90,shop=30`: days for all projects, and for some.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found = {EVERY_PROJECT: 90.0}
+    for part in filter(None, map(str.strip, said.split(","))):
+        project, equals, days = part.rpartition("=")
+        if not re.fullmatch(r"\d{1,5}", days):
+            raise UsageError(f"{part!r} is no retention: days, or project=days")
+        found[project if equals else EVERY_PROJECT] = float(days)
+    return lambda project: found.get(project, found[EVERY_PROJECT])
 
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
@@ -306,6 +374,11 @@ def repositories(named: str) -> dict[str, str]:
     if not found:
         raise UsageError("PIXELGATE_GITHUB_REPOSITORIES names no repository")
     return found
+
+
+def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Branches whose builds need no approval."""
+    return _names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches)
 
 
 def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:

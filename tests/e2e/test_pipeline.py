@@ -88,8 +88,15 @@ def versions(cloud: EmbeddedCloud, prefix: str) -> int:
 
 def diffed(cloud: EmbeddedCloud, project: str) -> int:
     """Results and masks that were written; thumbnails lie below the same prefix."""
-    thumbs = versions(cloud, f"diffs/{project}/thumbs/")
-    return versions(cloud, f"diffs/{project}/") - thumbs
+    return versions(cloud, f"diffs/{project}/") - drawn(cloud, project)
+
+
+def drawn(cloud: EmbeddedCloud, project: str) -> int:
+    """Thumbnails that were written; each lies in the month of its run."""
+    answer = cloud.client("s3").list_object_versions(
+        Bucket=cloud.bucket, Prefix=f"diffs/{project}/"
+    )
+    return sum("/thumbs/" in found["Key"] for found in answer.get("Versions", []))
 
 
 def working(cloud: EmbeddedCloud, project: str, seconds: float = 30) -> Worker:

@@ -73,7 +73,7 @@ def test_what_a_reviewer_looks_at_has_a_thumbnail(world: World, drawer: Drawer) 
         "gone": b"small 4",
         "renamed": b"small 5",
     }
-    assert images["changed"]["thumb"].startswith("diffs/shop/thumbs/")
+    assert images["changed"]["thumb"].startswith("diffs/shop/1970-01/thumbs/")
     [changed] = [call for call in drawer.calls if call[0] == b"2"]
     assert changed == (b"2", b"mask", ())
 
@@ -133,8 +133,11 @@ def test_what_thumbnails_will_take_is_in_the_cost() -> None:
         "the same": Snapshot(Status.ADDED, digest(3)),
         "quiet": Snapshot(Status.UNCHANGED, digest(4), digest(4)),
     }
-    assert requests_of(snapshots, "shop").requests == {"s3.GetObject": 3, "s3.PutObject": 2}
-    assert requests_of({"quiet": snapshots["quiet"]}, "shop").requests == {}
+    assert requests_of(snapshots, "shop", "2026-11").requests == {
+        "s3.GetObject": 3,
+        "s3.PutObject": 2,
+    }
+    assert requests_of({"quiet": snapshots["quiet"]}, "shop", "2026-11").requests == {}
 
 
 def test_an_errored_snapshot_shows_the_image_that_can_be_read() -> None:
@@ -209,6 +212,7 @@ def draw(
     made = with_thumbs(
         {"a": snapshot},
         project="shop",
+        generation="2026-11",
         objects=held,  # type: ignore[arg-type]
         images=held,
         thumbnail=drawer,

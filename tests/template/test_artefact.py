@@ -52,7 +52,7 @@ def test_all_functions_and_any_build_get_the_same_bytes(artefact: Path, tmp_path
     first = contents(artefact)
     again = build("build-CompareFunction", tmp_path / "again")
     assert first == again
-    for name in ("SweepFunction", "ReviewFunction", "NotifyFunction"):
+    for name in ("SweepFunction", "ReviewFunction", "NotifyFunction", "TidyFunction"):
         other = build(f"build-{name}", tmp_path / name, umask=0o077)
         assert {path: content for path, (_, content) in other.items()} == {
             path: content for path, (_, content) in first.items()

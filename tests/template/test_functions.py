@@ -16,6 +16,7 @@ FUNCTIONS = [
     "PublishFunction",
     "ReviewFunction",
     "SweepFunction",
+    "TidyFunction",
     "WorkerFunction",
 ]
 
@@ -114,6 +115,7 @@ def test_sweeps_do_not_pile_up(stack: Stack) -> None:
         for r in rules
         if "ScheduleExpression" in r
     }
+    assert schedules.pop("rate(1 day)") is None  # the tidy function's
     assert schedules == {"rate(5 minutes)": None, "rate(1 minute)": '{"only": "waits"}'}
     assert stack.function("SweepFunction")["Timeout"] < 300
     assert invoke_config(stack, "SweepFunction")["MaximumRetryAttempts"] == 0
@@ -156,6 +158,13 @@ def test_sweeper_and_review_function_know_whom_to_start(stack: Stack, name: str)
     for handing_over in ("STATE_MACHINE", "FAN_OUT_CONCURRENCY", "INLINE_MEGAPIXELS"):
         del compare[f"PIXELGATE_{handing_over}"]
     assert found == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
+
+
+def test_garbage_is_collected_only_if_somebody_says_so(stack: Stack) -> None:
+    tidy = stack.function("TidyFunction")["Environment"]["Variables"]
+    assert tidy["PIXELGATE_GARBAGE_COLLECTION"] == "off"
+    assert tidy["PIXELGATE_RETENTION_DAYS"] == "90"
+    assert stack.parameters["GarbageCollection"]["AllowedValues"] == ["off", "dry", "delete"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ STATUS = "builds/web/4f2a9c1d/status.json"
 REPORT = "comparisons/web/4f2a9c1d/b7730e52/1/index.html"
 MASK = "diffs/web/1/9f86d081-60303ae2.png"
 REVIEW = "reviews/web/4f2a9c1d/1.json"
+ASIDE = "aside/web/9f86d081"
+GOING = "gc/web/going.json"
 TABLE = "${Table.Arn}"
 INDEX = "${Table.Arn}/index/unfinished"
 BUCKET = "the bucket itself"
@@ -172,6 +174,30 @@ OBJECT_WRITES = [
         ("ReviewRole", "dynamodb:Query", INDEX, False),
         ("ReviewRole", "secretsmanager:GetSecretValue", TOKEN, False),
         ("ReviewRole", "logs:PutLogEvents", "${ReviewLogs.Arn}", True),
+        pytest.param(
+            "CompareRole", "s3:GetObject", ASIDE, True, id="takes back what was set aside"
+        ),
+        ("CompareRole", "s3:GetObject", GOING, True),
+        ("CompareRole", "s3:PutObject", GOING, False),
+        ("TidyRole", "s3:GetObject", STATUS, True),
+        ("TidyRole", "s3:GetObject", MANIFEST, True),
+        ("TidyRole", "s3:GetObject", REPORT, True),
+        ("TidyRole", "s3:PutObject", GOING, True),
+        ("TidyRole", "s3:PutObject", ASIDE, True),
+        ("TidyRole", "s3:PutObject", IMAGE, True),
+        ("TidyRole", "s3:PutObject", MANIFEST, False),
+        ("TidyRole", "s3:DeleteObject", IMAGE, True),
+        ("TidyRole", "s3:DeleteObject", GOING, False),
+        ("TidyRole", "s3:DeleteObjectVersion", IMAGE, False),
+        ("TidyRole", "dynamodb:DeleteItem", TABLE, True),
+        ("TidyRole", "s3:GetObject", REVIEW, False),
+        ("TidyRole", "s3:DeleteObject", REPORT, True),
+        ("TidyRole", "s3:DeleteObjectVersion", REPORT, False),
+        ("TidyRole", "s3:PutObject", STATUS, False),
+        ("TidyRole", "s3:PutObject", REPORT, False),
+        ("TidyRole", "dynamodb:GetItem", TABLE, True),
+        ("TidyRole", "dynamodb:Scan", TABLE, False),
+        ("TidyRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
         ("NotifyRole", "s3:GetObject", STATUS, True),
         ("NotifyRole", "s3:GetObject", REPORT, False),
         ("NotifyRole", "s3:GetObject", IMAGE, False),
@@ -194,6 +220,8 @@ def test_no_role_can_write_what_triggers_a_function(stack: Stack) -> None:
         for role in stack.of_type("AWS::IAM::Role")
         for action in OBJECT_WRITES
         for resource in (MANIFEST, PLAIN_IMAGE, REVIEW)
+        # S3 tells nobody of deletions: the notification is for what was created.
+        if (role, action) != ("TidyRole", "s3:DeleteObject")
         if allows(stack.grants(role), action, arn(resource))
     ]
     assert writers == []
@@ -291,6 +319,7 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Sta
         "PublishFunction": "${PublishRole.Arn}",
         "ReviewFunction": "${ReviewRole.Arn}",
         "SweepFunction": "${SweepRole.Arn}",
+        "TidyFunction": "${TidyRole.Arn}",
         "WorkerFunction": "${WorkerRole.Arn}",
     }
     for name, role in stack.of_type("AWS::IAM::Role").items():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .stack import BUCKET_ARN, ROOT, covers, object_arn
+from .stack import BUCKET_ARN, ROOT, Stack, covers, listed, object_arn
 
 IMAGE = "images/shop/9f86d081"
 MANIFEST = "uploads/shop/7/manifest.json"
@@ -75,3 +75,18 @@ def test_a_listing_is_of_the_project_s_prefixes(role: str) -> None:
         prefixes = statement["Condition"]["StringLike"]["s3:prefix"]
         assert prefixes
         assert all(prefix.split("/")[1] == "shop" for prefix in prefixes)
+
+
+def test_who_collects_by_hand_may_what_the_tidy_function_may(stack: Stack) -> None:
+    def of_bucket_and_table(found: list[dict[str, Any]]) -> set[tuple[str, str]]:
+        return {
+            (action, resource.partition(":::")[2].partition("/")[2].split("/")[0])
+            for statement in found
+            for action in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+            if action.startswith(("s3:", "dynamodb:"))
+        }
+
+    by_hand = of_bucket_and_table(statements("role-operator.json"))
+    assert by_hand == of_bucket_and_table(stack.grants("TidyRole"))
+    assert ("s3:DeleteObject", "images") in by_hand

@@ -16,6 +16,7 @@ EMITTED = {
     "Pixelgate": {
         "BadManifests",
         "BatchesDone",
+        "BuildsRemoved",
         "BuildsWaiting",
         "ComparisonsFailed",
         "ComparisonsHandedOver",
@@ -24,14 +25,17 @@ EMITTED = {
         "ComparisonsRetried",
         "DuplicateDeliveries",
         "EventsIgnored",
+        "ExecutionsOrphaned",
         "HeadsWoken",
         "ImagesErrored",
+        "ImagesSetAside",
         "LateWorkers",
         "LeaseTakeovers",
         "LeasesSwept",
         "NoticesRefused",
         "NoticesRetried",
         "NoticesSent",
+        "ObjectsRemoved",
         "PairsDiffed",
         "PairsFromCache",
         "PixelsDiffed",
@@ -71,7 +75,7 @@ DIMENSION = {
             "FunctionName",
             {
                 f"${{{name}Function}}"
-                for name in ("Compare", "Notify", "Publish", "Review", "Sweep", "Worker")
+                for name in ("Compare", "Notify", "Publish", "Review", "Sweep", "Tidy", "Worker")
             },
         )
     ],

@@ -133,3 +133,11 @@ def test_each_kind_of_call_is_written_once_with_the_answer_and_its_condition(
     lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
     call = {"function": "compare", "action": "s3:PutObject", "resource": "arn:aws:s3:::b/images/1"}
     assert lines == [call | {"status": 412, "once": once_} for once_ in (True, False)]
+
+
+def test_a_copy_reads_what_it_copies() -> None:
+    asked = scope("PUT", "/b/aside/x", "x-id=CopyObject", x_amz_copy_source="b/images/a%20b")
+    assert calls(asked, "s3", "us-east-1", b"") == [
+        ("s3:PutObject", "arn:aws:s3:::b/aside/x"),
+        ("s3:GetObject", "arn:aws:s3:::b/images/a b"),
+    ]

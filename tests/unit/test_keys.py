@@ -138,8 +138,8 @@ def test_every_key() -> None:
     assert keys.accepted_manifest(build) == "builds/shop/b1/manifest.json"
     assert keys.status(build) == "builds/shop/b1/status.json"
     assert keys.image("shop", head) == f"images/shop/{head}"
-    assert keys.diff("shop", "f00", base, head, ".png") == (
-        "diffs/shop/f00/abababababababab-cdcdcdcdcdcdcdcd.png"
+    assert keys.diff(keys.diffs("shop", "f00", "2026-11"), base, head, ".png") == (
+        "diffs/shop/2026-11/f00/abababababababab-cdcdcdcdcdcdcdcd.png"
     )
     assert keys.result(comparison, "e1", "index.html") == "comparisons/shop/b1/b0/e1/index.html"
     assert keys.result(ComparisonId("shop", "b1", NO_BASE), "e1", "comparison.json") == (
@@ -170,7 +170,9 @@ def test_written_keys_stay_under_their_prefix(project: str, head: str, base: str
     written = {
         keys.accepted_manifest(build): f"builds/{project}/{head}/",
         keys.status(build): f"builds/{project}/{head}/",
-        keys.diff(project, "f" * 16, "0" * 64, "1" * 64, ".json"): f"diffs/{project}/{'f' * 16}/",
+        keys.diff(keys.diffs(project, "f" * 16), "0" * 64, "1" * 64, ".json"): (
+            f"diffs/{project}/{'f' * 16}/"
+        ),
         keys.result(comparison, "e1", "index.html"): f"comparisons/{project}/{head}/{base}/e1/",
     }
     for key, prefix in written.items():

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from pixelgate.adapters.dynamodb_items import (
     build_key,
     build_record,
     digest,
     lookup_key,
+    to_item,
 )
 from pixelgate.adapters.dynamodb_table import KEPT_SECONDS, DynamoTable, Refused
 from pixelgate.errors import BuildConflict, ErrorCode
 from pixelgate.keys import BuildId
-from pixelgate.record import Baseline, BuildRecord, Lookup
+from pixelgate.record import Baseline, BuildRecord, Lookup, Review
 
 # The same manifest again is a second delivery; a rejected build may be uploaded anew.
 FRESH_BUILD = (
-    "attribute_not_exists(pk) OR attribute_not_exists(manifest_sha256)"
-    " OR manifest_sha256 = :manifest_sha256"
+    "attribute_not_exists(forgotten) AND (attribute_not_exists(pk)"
+    " OR attribute_not_exists(manifest_sha256) OR manifest_sha256 = :manifest_sha256)"
 )
+REMOVED = "was removed after its retention; upload it as a new build, with an id of its own"
 
 
 class DynamoBuilds(DynamoTable):
@@ -58,8 +60,9 @@ class DynamoBuilds(DynamoTable):
                 names={f"#{name}": name for name in said},
             )
         except Refused as refused:
+            why = "was uploaded before with another manifest"
             raise BuildConflict(
-                f"{build.id} was uploaded before with another manifest"
+                f"{build.id} {REMOVED if 'forgotten' in refused.item else why}"
             ) from refused
         return build_record(build.id, stored)
 
@@ -84,7 +87,9 @@ class DynamoBuilds(DynamoTable):
     def build(self, build: BuildId) -> BuildRecord | None:
         """The accepted build of that id."""
         item = self._get(build_key(build))
-        return build_record(build, item) if item and "manifest_sha256" in item else None
+        if item is None or "manifest_sha256" not in item or "forgotten" in item:
+            return None
+        return build_record(build, item)
 
     def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
         """The accepted builds of a commit, newest first."""
@@ -130,6 +135,43 @@ class DynamoBuilds(DynamoTable):
     def lose(self, build: BuildId) -> None:
         """Notes that images of it are missing."""
         self._update(build_key(build), "SET lost = :true", "attribute_exists(pk)", {":true": True})
+
+    def forget(self, build: BuildId, now: float) -> bool:
+        """Marks the build's item: whatever leads to it leads nowhere then."""
+        try:
+            self._update(
+                build_key(build),
+                "SET forgotten = if_not_exists(forgotten, :now)",
+                "attribute_exists(manifest_sha256) AND "
+                "(attribute_not_exists(review) OR review <> :approved)",
+                {":now": now, ":approved": Review.APPROVED},
+            )
+        except Refused:
+            return False
+        return True
+
+    def forgotten(self, build: BuildId) -> float | None:
+        """When the item was marked."""
+        item = self._get(build_key(build))
+        return float(item["forgotten"]) if item and "forgotten" in item else None
+
+    def bury(self, build: BuildId) -> None:
+        """Deletes the entries that lead to it, then the item."""
+        item = self._get(build_key(build))
+        if item is None or "forgotten" not in item:
+            return
+        record = build_record(build, item)
+        leads = [
+            lookup_key(lookup, value, record.created, build)
+            for lookup in Lookup
+            if (value := lookup.of(record))
+        ]
+        for sk in (f"commit/{record.commit}/{build.build}", *leads):
+            self._delete({"pk": build.project, "sk": sk})
+        self._delete(build_key(build))
+
+    def _delete(self, key: Mapping[str, str]) -> None:
+        self._client.delete_item(TableName=self._table, Key=to_item(key))
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
         """Decides the baseline once; who comes second gets the first one's decision."""

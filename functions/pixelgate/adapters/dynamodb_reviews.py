@@ -20,6 +20,8 @@ from pixelgate.review import Decision, ReviewRecord
 
 # Two workers may tell of two reviews in the wrong order: only a later revision is written.
 NEWER = "attribute_not_exists(review_revision) OR review_revision < :revision"
+# Whoever has garbage collection hide a build has made sure that it was not approved.
+THERE = "attribute_exists(pk) AND attribute_not_exists(forgotten)"
 
 
 class DynamoReviews(DynamoBuilds):
@@ -32,7 +34,7 @@ class DynamoReviews(DynamoBuilds):
         if review is None:
             says = "SET review_revision = :revision REMOVE review"
             del values[":review"]
-        self._update_if(build_key(build), says, f"attribute_exists(pk) AND ({NEWER})", values)
+        self._update_if(build_key(build), says, f"{THERE} AND ({NEWER})", values)
 
     def add_review(self, review: ReviewRecord) -> ReviewRecord:
         """Puts the item unless there is one; who comes second gets the first one's."""

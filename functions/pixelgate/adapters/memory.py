@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -43,6 +44,8 @@ class MemoryObjects:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str] = {}
+        self.modified: dict[str, float] = {}
+        self.clock: Callable[[], float] = time.time
         self._versions: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -95,6 +98,7 @@ class MemoryObjects:
     def _put(self, key: str, body: bytes, content_type: str) -> None:
         self.objects[key] = body
         self.content_types[key] = content_type
+        self.modified[key] = self.clock()
         self._versions[key] = self._versions.get(key, 0) + 1
 
 
@@ -124,11 +128,14 @@ class MemoryLedger:
         self.history: dict[tuple[BuildId, str], ReviewRecord] = {}
         self.decided: dict[tuple[str, str], dict[BuildId, tuple[int, Decision]]] = {}
         self.waits: dict[tuple[str, str], set[ComparisonId]] = {}
+        self.hidden: dict[BuildId, float] = {}
         self._lock = threading.Lock()
 
     def register(self, build: BuildRecord) -> BuildRecord:
         """Accepts a build."""
         with self._lock:
+            if build.id in self.hidden:
+                raise BuildConflict(f"{build.id} was removed after its retention")
             stored = self.builds.setdefault(build.id, build)
             if stored.manifest_sha256 != build.manifest_sha256:
                 raise BuildConflict(f"{build.id} was uploaded before with another manifest")
@@ -182,6 +189,26 @@ class MemoryLedger:
     def _note(self, build: BuildId, **changes: Any) -> None:
         with self._lock:
             self.builds[build] = replace(self.builds[build], **changes)
+
+    def forget(self, build: BuildId, now: float) -> bool:
+        """Hides a build, unless it was approved."""
+        with self._lock:
+            if build in self.hidden:
+                return True
+            stored = self.builds.get(build)
+            if stored is None or stored.review is Review.APPROVED:
+                return False
+            del self.builds[build]
+            self.hidden[build] = now
+            return True
+
+    def forgotten(self, build: BuildId) -> float | None:
+        """Since when it is hidden."""
+        return self.hidden.get(build)
+
+    def bury(self, build: BuildId) -> None:
+        """Removes a hidden build."""
+        self.hidden.pop(build, None)
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
         """Decides the baseline once."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pixelgate import __version__
-from pixelgate.cli import compare, doctor, history, init, report, review, upload, wait
+from pixelgate.cli import admin, compare, doctor, history, init, report, review, upload, wait
 from pixelgate.cli.quick import spare_imports
 from pixelgate.errors import PixelgateError
 
@@ -49,6 +49,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
+app.add_typer(admin.admin, rich_help_panel="Run the stack")
 
 
 def _print_version(wanted: bool) -> None:

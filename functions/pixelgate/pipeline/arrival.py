@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import islice
 
 from pixelgate import keys
-from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge
+from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge, WriteConflict
 from pixelgate.matching import Kind
 from pixelgate.pipeline.plan import Plan
 from pixelgate.pipeline.presence import present
@@ -34,7 +35,7 @@ class BucketImages:
         """
         key = keys.image(self._project, sha256)
         try:
-            body = self._objects.read(key, MAX_IMAGE_BYTES)
+            body = self._read(key, sha256)
         except NotFound as error:
             raise ImageFault(FaultCode.IMAGE_MISSING, f"{key} is not in the bucket") from error
         except TooLarge as error:
@@ -50,10 +51,34 @@ class BucketImages:
         listed = present(self._objects, keys.image(self._project, ""), len(hashes))
 
         def exists(sha256: str) -> bool:
-            key = keys.image(self._project, sha256)
-            return self._objects.exists(key) if listed is None else key in listed
+            there = listed is not None and keys.image(self._project, sha256) in listed
+            return there or self.exists(sha256)
 
         return exists
+
+    def exists(self, sha256: str) -> bool:
+        """Whether there is an object for that hash; one that was set aside is taken back."""
+        key = keys.image(self._project, sha256)
+        if self._objects.exists(key):
+            return True
+        try:
+            self._take_back(key, sha256)
+        except NotFound:
+            return False
+        return True
+
+    def _read(self, key: str, sha256: str) -> bytes:
+        try:
+            return self._objects.read(key, MAX_IMAGE_BYTES)
+        except NotFound:
+            return self._take_back(key, sha256)
+
+    def _take_back(self, key: str, sha256: str) -> bytes:
+        """An upload found it there before garbage collection set it aside. Raises NotFound."""
+        body = self._objects.read(keys.aside(self._project, sha256), MAX_IMAGE_BYTES)
+        with suppress(WriteConflict):  # somebody else has taken it back, or uploaded it anew
+            self._objects.replace(key, body, _type_of(body), None)
+        return body
 
 
 def check_arrival(
@@ -128,6 +153,12 @@ def _look_at_all(
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield running.pop(future), future.result()
+
+
+def _type_of(body: bytes) -> str:
+    if body.startswith(b"\xff\xd8"):
+        return "image/jpeg"
+    return "image/webp" if body.startswith(b"RIFF") else "image/png"
 
 
 def _in_words(missing: list[str]) -> str:

@@ -24,7 +24,7 @@ from pixelgate.cost import Usage
 from pixelgate.errors import FaultCode, ImageFault, NotFound
 from pixelgate.keys import ComparisonId
 from pixelgate.pipeline.budget import pixels_of
-from pixelgate.pipeline.diffing import DiffStore, Tally, as_stored
+from pixelgate.pipeline.diffing import DiffStore, Tally, as_stored, recall
 from pixelgate.pipeline.plan import Pair, Plan
 from pixelgate.pipeline.service import Limits
 from pixelgate.policy import Policy, Rectangle
@@ -171,7 +171,7 @@ def collect(handed: Handed, pairs: Iterable[Pair], store: DiffStore, objects: Ob
                 lost += 1
                 continue
             said = json.loads(body)
-            found.update(_results(said, store))
+            found.update(_results(said))
             for name in _TALLIED:
                 setattr(tally, name, getattr(tally, name) + said["tally"][name])
             thumbs.update(said["thumbs"])
@@ -236,22 +236,20 @@ def _pair_of(line: bytes) -> tuple[Pair, Policy]:
 
 def _as_json(pair: Pair, found: Measured | ImageFault) -> dict[str, Any]:
     match found:
-        case Measured(diff=diff):
-            return as_stored(pair, diff)
+        case Measured(diff, mask_key):
+            return {**as_stored(pair, diff), "mask": mask_key}
         case ImageFault() as fault:
             sides = {"base_sha256": pair.base, "head_sha256": pair.head}
             return {**sides, "fault": {"code": fault.code, "message": str(fault)}}
 
 
-def _results(
-    body: Mapping[str, Any], store: DiffStore
-) -> Iterator[tuple[Pair, Measured | ImageFault]]:
+def _results(body: Mapping[str, Any]) -> Iterator[tuple[Pair, Measured | ImageFault]]:
     for result in body["results"]:
         policy = result["policy"]
         pair = Pair(result["base_sha256"], result["head_sha256"], policy)
         if "fault" in result:
             yield pair, _fault(result["fault"])
-        elif measured := store.recall(pair, result):
+        elif measured := recall(pair, result, result["mask"]):
             yield pair, measured
 
 

@@ -177,7 +177,7 @@ def _same_pictures(
     measured = diff_pairs(
         pairs,
         images=BucketImages(service.objects, manifest.id.project),
-        store=DiffStore(service.objects, manifest.id.project),
+        store=DiffStore(service.objects, manifest.id.project, service.generations),
         pool=service.pool,
         tally=Tally(),
         check=check,

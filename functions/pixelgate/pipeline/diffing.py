@@ -16,6 +16,7 @@ from typing import Any
 from pixelgate import keys
 from pixelgate.comparison import Band, BandKind, Diff, Measured, Region
 from pixelgate.errors import ImageFault, NotFound
+from pixelgate.generation import Generations
 from pixelgate.pipeline.plan import Pair
 from pixelgate.pipeline.presence import present
 from pixelgate.policy import Policy
@@ -51,10 +52,25 @@ class Tally:
 class DiffStore:
     """Results and masks by pair of hashes: what one run has measured, no other measures again."""
 
-    def __init__(self, objects: Objects, project: str, *, lists: bool = True) -> None:
-        """`lists` allows for listing what is stored; of no use to who wants a part of a plan."""
+    def __init__(
+        self,
+        objects: Objects,
+        project: str,
+        generations: Generations | None = None,
+        *,
+        lists: bool = True,
+    ) -> None:
+        """A store for one run.
+
+        Args:
+            objects: where it lies.
+            project: whose.
+            generations: of the run's beginning; by default, that is now.
+            lists: whether to list what is stored; of no use to who wants a part of a plan.
+        """
         self._objects = objects
         self._project = project
+        self._generations = generations or Generations.at(time.time())
         self._lists = lists
         self._there: dict[str, frozenset[str] | None] = {}
 
@@ -63,41 +79,25 @@ class DiffStore:
         if not self._lists:
             return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
-            prefix = keys.diffs(self._project, fingerprint)
-            self._there[fingerprint] = present(self._objects, prefix, wanted)
+            for folder in self._folders(fingerprint):
+                self._there[folder] = present(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
         """The stored result of a pair; None if there is none for exactly these two images."""
-        key, there = self._key(pair, ".json"), self._there.get(pair.fingerprint)
+        for folder in self._folders(pair.fingerprint):
+            if found := self._load(pair, folder):
+                return found
+        return None
+
+    def _load(self, pair: Pair, folder: str) -> Measured | None:
+        key, there = keys.diff(folder, pair.base, pair.head, ".json"), self._there.get(folder)
         if there is not None and key not in there:
             return None
         try:
             stored = json.loads(self._objects.read(key))
         except NotFound:
             return None
-        return self.recall(pair, stored)
-
-    def recall(self, pair: Pair, stored: Mapping[str, Any]) -> Measured | None:
-        """What a stored result says of a pair; None if it is one of other images.
-
-        The key holds only the beginning of each hash.
-        """
-        if (stored["base_sha256"], stored["head_sha256"]) != (pair.base, pair.head):
-            return None
-        diff = Diff(
-            changed_pixels=stored["changed_pixels"],
-            structural_pixels=stored["structural_pixels"],
-            total_pixels=stored["total_pixels"],
-            base_size=(stored["base_size"][0], stored["base_size"][1]),
-            head_size=(stored["head_size"][0], stored["head_size"][1]),
-            regions=tuple(Region.from_json(region) for region in stored["regions"]),
-            bands=tuple(
-                Band(**band | {"kind": BandKind(band["kind"])}) for band in stored["bands"]
-            ),
-            spread=Spread(**stored["differing"]),
-            fingerprint=stored["fingerprint"],
-        )
-        return Measured(diff, self._key(pair, ".png") if diff.changed_pixels else None)
+        return recall(pair, stored, keys.diff(folder, pair.base, pair.head, ".png"))
 
     def save(self, pair: Pair, diff: Diff) -> Measured:
         """Stores the mask, then the result: who finds a result finds its mask as well."""
@@ -110,11 +110,16 @@ class DiffStore:
         return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
 
     def _key(self, pair: Pair, suffix: str) -> str:
-        return keys.diff(self._project, pair.fingerprint, pair.base, pair.head, suffix)
+        return keys.diff(self._folders(pair.fingerprint)[0], pair.base, pair.head, suffix)
+
+    def _folders(self, fingerprint: str) -> list[str]:
+        """Where to look; the first is where to write."""
+        both = self._generations.both
+        return [keys.diffs(self._project, fingerprint, generation) for generation in both]
 
 
 def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
-    """What is kept of a pair, beside its mask; `DiffStore.recall` is the inverse."""
+    """What is kept of a pair, beside its mask; `recall` is the inverse."""
     return {
         "schema_version": 2,
         "base_sha256": pair.base,
@@ -129,6 +134,27 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
         "differing": vars(diff.spread),
         "fingerprint": diff.fingerprint,
     }
+
+
+def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
+    """What a stored result says of a pair; None if it is one of other images.
+
+    Its key holds only the beginning of each hash.
+    """
+    if (stored["base_sha256"], stored["head_sha256"]) != (pair.base, pair.head):
+        return None
+    diff = Diff(
+        changed_pixels=stored["changed_pixels"],
+        structural_pixels=stored["structural_pixels"],
+        total_pixels=stored["total_pixels"],
+        base_size=(stored["base_size"][0], stored["base_size"][1]),
+        head_size=(stored["head_size"][0], stored["head_size"][1]),
+        regions=tuple(Region.from_json(region) for region in stored["regions"]),
+        bands=tuple(Band(**band | {"kind": BandKind(band["kind"])}) for band in stored["bands"]),
+        spread=Spread(**stored["differing"]),
+        fingerprint=stored["fingerprint"],
+    )
+    return Measured(diff, mask_key if diff.changed_pixels else None)
 
 
 def diff_pairs(

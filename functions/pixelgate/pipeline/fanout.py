@@ -108,7 +108,7 @@ def work(
             found = diff_pairs(
                 dict(order),
                 images=BucketImages(objects, project),
-                store=DiffStore(objects, project, lists=False),
+                store=DiffStore(objects, project, service.generations, lists=False),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
@@ -141,6 +141,7 @@ def _draw(
         drawn = with_thumbs(
             snapshots,
             project=project,
+            generation=service.generations.current,
             objects=service.objects,
             images=BucketImages(service.objects, project),
             thumbnail=service.thumbnail,
@@ -209,7 +210,7 @@ def _publish(
             base = intake.read_accepted(BuildId(claim.id.project, baseline.build), service)
         plan = make_plan(accepted.manifest, base, service.engine_label)
     with service.stage("collect"):
-        store = DiffStore(service.objects, claim.id.project)
+        store = DiffStore(service.objects, claim.id.project, service.generations)
         collected = collect(handed, plan.pairs, store, service.objects)
         faults, begun = read_begun(handed, service.objects)
     metering.add(begun.plus(collected.usage))

@@ -74,7 +74,8 @@ def publish(
         LeaseLost: another worker has taken over; nothing of this is visible.
         OutOfTime: this worker has to stop.
     """
-    result, shown = _write_down(claim, found, accepted, service, lease)
+    generation = service.generations.current
+    result, shown = _write_down(claim, found, accepted, generation, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
         published = Published(record, found.tally, record.updated - accepted.record.created)
@@ -83,12 +84,17 @@ def publish(
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
             published = replace(published, untold=error)
-    undrawn = _draw(shown, found.thumbs, claim.id.project, service, lease)
+    undrawn = _draw(shown, found.thumbs, claim.id.project, generation, service, lease)
     return replace(published, undrawn=undrawn)
 
 
 def _write_down(
-    claim: ComparisonRecord, found: Found, accepted: Accepted, service: Service, lease: Lease
+    claim: ComparisonRecord,
+    found: Found,
+    accepted: Accepted,
+    generation: str,
+    service: Service,
+    lease: Lease,
 ) -> tuple[Result, dict[str, Snapshot]]:
     """Writes it under the execution's own prefix; what it was made of is then free to go.
 
@@ -98,8 +104,8 @@ def _write_down(
     snapshots, project = assemble(found.plan, found.results, found.faults), claim.id.project
     used = found.metering.used
     if service.thumbnail:
-        used = used and used.plus(requests_of(snapshots, project, found.thumbs))
-        snapshots = with_addresses(snapshots, project)
+        used = used and used.plus(requests_of(snapshots, project, generation, found.thumbs))
+        snapshots = with_addresses(snapshots, project, generation)
     with service.stage("report"):
         lease.check()
         comparison = Comparison(
@@ -162,6 +168,7 @@ def _draw(
     snapshots: Mapping[str, Snapshot],
     there: frozenset[str],
     project: str,
+    generation: str,
     service: Service,
     lease: Lease,
 ) -> Exception | None:
@@ -174,6 +181,7 @@ def _draw(
             with_thumbs(
                 snapshots,
                 project=project,
+                generation=generation,
                 objects=service.objects,
                 images=BucketImages(service.objects, project),
                 thumbnail=service.thumbnail,

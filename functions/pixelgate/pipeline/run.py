@@ -32,6 +32,7 @@ from pixelgate.pipeline.outcome import Gone, HandedOver, Outcome, Waiting
 from pixelgate.pipeline.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.publish import Found, Metering, publish, tell_again
 from pixelgate.pipeline.service import Lease, Service
+from pixelgate.pipeline.sparing import outlast
 from pixelgate.pipeline.status import begun_after, iso
 from pixelgate.pipeline.telling import say
 from pixelgate.pipeline.waiting import OVER, wake_heads
@@ -210,6 +211,7 @@ class _Delivery:
         """Makes sure that the images are there, and calls who has waited for that."""
         build, service = self.accepted.manifest.id, self.service
         with service.stage("fetch"):
+            outlast({m.head for m in plan.matches if m.head}, build.project, service, lease.check)
             faults: dict[str, ImageFault] = {}
             if not self.accepted.record.complete:
                 try:
@@ -245,7 +247,7 @@ class _Delivery:
             return diff_pairs(
                 plan.pairs,
                 images=BucketImages(service.objects, project),
-                store=DiffStore(service.objects, project),
+                store=DiffStore(service.objects, project, service.generations),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.errors import OutOfTime
+from pixelgate.generation import Generations
 from pixelgate.keys import BuildId
 from pixelgate.ports import (
     DifferPool,
@@ -96,6 +97,7 @@ class Records:
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
         resume: delivers a build to another worker: what it waited for has come.
         clock: seconds since 1970.
+        sleep: waits so many seconds.
     """
 
     objects: Objects
@@ -105,6 +107,7 @@ class Records:
     baseline_branches: tuple[str, ...] = ("main", "master")
     resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
     render_failure: FailureRenderer | None = None
 
 
@@ -129,6 +132,11 @@ class Service(Records):
     fan_out: FanOut | None = None
     thumbnail: Thumbnailer | None = None
     meter: Meter | None = None
+
+    @property
+    def generations(self) -> Generations:
+        """Where a run that begins now writes results, and looks for them."""
+        return Generations.at(self.clock())
 
     @property
     def engine_label(self) -> str:

@@ -1,4 +1,4 @@
-"""Thumbnails of what a reviewer looks at, made once for each picture and kept for ever.
+"""Thumbnails of what a reviewer looks at, made once a month for each picture.
 
 Where one lies follows from what it is made of. So the report can say that before it is drawn, and
 the verdict need not wait for pictures.
@@ -34,19 +34,21 @@ class _Wanted:
     key: str
 
 
-def with_addresses(snapshots: Mapping[str, Snapshot], project: str) -> dict[str, Snapshot]:
+def with_addresses(
+    snapshots: Mapping[str, Snapshot], project: str, generation: str
+) -> dict[str, Snapshot]:
     """The snapshots, those that are to have a thumbnail with its key."""
     return {
-        name: replace(s, thumb=w.key) if (w := _wanted(s, project)) else s
+        name: replace(s, thumb=w.key) if (w := _wanted(s, project, generation)) else s
         for name, s in snapshots.items()
     }
 
 
 def requests_of(
-    snapshots: Mapping[str, Snapshot], project: str, there: Collection[str] = ()
+    snapshots: Mapping[str, Snapshot], project: str, generation: str, there: Collection[str] = ()
 ) -> Usage:
     """What drawing them takes if no other than those is there: S3's requests, not the seconds."""
-    wanted = (w for s in snapshots.values() if (w := _wanted(s, project)))
+    wanted = (w for s in snapshots.values() if (w := _wanted(s, project, generation)))
     unique = {w.key: w for w in wanted if w.key not in there}
     reads = sum(1 + bool(w.mask) for w in unique.values())
     asked = {"s3.GetObject": reads, "s3.PutObject": len(unique)}
@@ -57,6 +59,7 @@ def with_thumbs(
     snapshots: Mapping[str, Snapshot],
     *,
     project: str,
+    generation: str,
     objects: Objects,
     images: Images,
     thumbnail: Thumbnailer,
@@ -69,6 +72,7 @@ def with_thumbs(
     Args:
         snapshots: by name.
         project: whose.
+        generation: in which the run began; what was drawn before is not looked for.
         objects: where masks are found and thumbnails kept; one that is there is not made again.
         images: where the bytes come from.
         thumbnail: who draws.
@@ -76,9 +80,9 @@ def with_thumbs(
         has_time: asked before each one; the rest goes without if there is none left.
         there: keys that are known to be there, and need not be asked for.
     """
-    wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project))}
+    wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project, generation))}
     unique = {w.key: w for w in wanted.values()}
-    listed = present(objects, keys.thumbnails(project), len(unique))
+    listed = present(objects, keys.thumbnails(project, generation), len(unique))
 
     def make(one: _Wanted) -> str | None:
         if one.key in listed if listed is not None else objects.exists(one.key):
@@ -113,7 +117,7 @@ def with_thumbs(
     }
 
 
-def _wanted(snapshot: Snapshot, project: str) -> _Wanted | None:
+def _wanted(snapshot: Snapshot, project: str, generation: str) -> _Wanted | None:
     """Of head, or of base where there is no head; named by what it is made of."""
     candidates = tuple(sha for sha in (snapshot.head_sha256, snapshot.base_sha256) if sha)
     if snapshot.status not in _SHOWN or not candidates:
@@ -125,8 +129,8 @@ def _wanted(snapshot: Snapshot, project: str) -> _Wanted | None:
     if snapshot.status is Status.CHANGED and snapshot.measured and snapshot.measured.mask_key:
         mask, slices = snapshot.measured.mask_key, _slices(snapshot.measured.diff)
     made_of = "\n".join((str(RECIPE), *candidates, mask or ""))
-    key = keys.thumbnail(project, hashlib.sha256(made_of.encode()).hexdigest())
-    return _Wanted(candidates, mask, slices, key)
+    name = hashlib.sha256(made_of.encode()).hexdigest()
+    return _Wanted(candidates, mask, slices, keys.thumbnail(project, name, generation))
 
 
 def _slices(diff: Diff) -> tuple[tuple[int, int, int], ...]:

@@ -144,7 +144,11 @@ def _on_bucket(scope: Mapping[str, Any], path: str, body: bytes) -> list[Call]:
     action = _OBJECT_ACTIONS.get(method, f"{method}Object")
     if query.keys() - {"x-id"}:  # another version, its tags, a part: each needs a grant of its own
         action += "With" + "And".join(sorted(query.keys() - {"x-id"}))
-    return [(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")]
+    asked = [(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")]
+    source = dict(scope["headers"]).get(b"x-amz-copy-source", b"").decode().removeprefix("/")
+    if source:
+        asked.append(("s3:GetObject", f"arn:aws:s3:::{unquote(source)}"))
+    return asked
 
 
 def _deletes(entry: str) -> str:

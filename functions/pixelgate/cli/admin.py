@@ -1,0 +1,145 @@
+"""`pixelgate admin`: what whoever runs the stack does now and then, with their own credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelgate.cli import options as o
+from pixelgate.cli.context import Context
+from pixelgate.errors import UsageError, WriteConflict
+
+if TYPE_CHECKING:
+    from pixelgate.client.redriving import Listed
+    from pixelgate.pipeline.collect import Collected
+
+admin = typer.Typer(
+    name="admin", help="Failed events and old builds, for whoever runs the stack.",
+    no_args_is_help=True,
+)  # fmt: skip
+
+_Queue = Annotated[
+    str,
+    typer.Option(
+        "--queue",
+        envvar="PIXELGATE_FAILED_EVENTS",
+        help="URL of the queue: the stack's output FailedEvents.",
+    ),
+]
+
+
+_Table = Annotated[
+    str,
+    typer.Option("--table", envvar="PIXELGATE_TABLE", help="The table: the stack's output Table."),
+]
+# Required: with other names than the stack's, its baselines would pass for old builds.
+_Branches = Annotated[
+    str,
+    typer.Option(
+        "--baseline-branches",
+        envvar="PIXELGATE_BASELINE_BRANCHES",
+        help="As the stack's parameter BaselineBranches says.",
+    ),
+]
+
+
+@admin.command()
+def failed(queue: _Queue) -> None:
+    """List the events on which Lambda gave up, and why. Changes nothing."""
+    from pixelgate import wiring
+    from pixelgate.client.redriving import list_failed
+
+    found = list_failed(wiring.open_failed_events(queue))
+    for listed in found:
+        typer.echo(_line(listed))
+    typer.echo(f"{len(found)} failed events", err=True)
+
+
+@admin.command()
+def redrive(queue: _Queue) -> None:
+    """Send them again, with all of Lambda's attempts. Safe to repeat.
+
+    Exit code: 0 all were sent; 2 some were not, and stay in the queue.
+    """
+    from pixelgate import wiring
+    from pixelgate.client.redriving import redrive as send_again
+
+    done = send_again(wiring.open_failed_events(queue))
+    for listed in done:
+        typer.echo(_line(listed))
+    left = [listed for listed in done if listed.problem]
+    typer.echo(f"{len(done) - len(left)} sent again, {len(left)} left in the queue", err=True)
+    if left:
+        raise typer.Exit(2)
+
+
+@admin.command()
+def gc(
+    table: _Table,
+    baseline_branches: _Branches,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Take the next step, not only say what would go.")
+    ] = False,
+    retention: Annotated[
+        float, typer.Option("--retention", min=1, metavar="DAYS", help="Younger builds stay.")
+    ] = 90.0,
+    project: o.Project = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
+) -> None:
+    """Say what no kept build refers to; with --delete, take a step towards removing it.
+
+    Kept are builds that are young, approved, unfinished, eligible as a baseline, or the base of
+    such a build. The others are hidden first, and go in a run a week later; images are set aside
+    then, and go a week after that, unless somebody needs them meanwhile.
+    """
+    from pixelgate import wiring
+    from pixelgate.pipeline.collect import Retention, collect
+
+    context = Context(project, bucket, config)
+    branches = tuple(name.strip() for name in baseline_branches.split(",") if name.strip())
+    if not branches:
+        raise UsageError(
+            "--baseline-branches: names no branch; baselines would pass for old builds"
+        )
+    records, attic = wiring.open_attic(context.bucket, table, branches)
+    try:
+        done = collect(context.project, records, attic, Retention(days=retention), delete=delete)
+    except (WriteConflict, ValueError) as error:
+        raise UsageError(f"nothing more was removed: {error}") from error
+    typer.echo(in_words(done, delete=delete))
+
+
+def in_words(done: Collected, *, delete: bool) -> str:
+    """What a run found and did."""
+    kept = ", ".join(f"{n:,} {why}" for why, n in sorted(done.kept.items())) or "none"
+    lines = [
+        f"{done.project}: builds kept: {kept}",
+        f"past retention: {len(done.builds):,} builds, {done.images:,} images, "
+        f"{done.diffs:,} results, masks and thumbnails; {done.size / 1e6:,.1f} MB",
+    ]
+    lines += [f"  {name}" for name in done.builds]
+    if delete:
+        lines.append(
+            f"now: {done.forgotten:,} builds hidden, {done.removed:,} removed, "
+            f"{done.set_aside:,} images set aside, {done.restored:,} taken back, "
+            f"{done.deleted:,} objects deleted"
+        )
+    else:
+        lines.append("nothing was changed; --delete takes the next step")
+    return "\n".join(lines)
+
+
+def _line(listed: Listed) -> str:
+    """One event in one line; who writes to the bucket chooses keys, and terminals obey some."""
+    event = listed.event
+    if event is None:
+        return _plain(listed.problem)
+    tried = f"{event.attempts} attempts" if event.attempts != 1 else "1 attempt"
+    problem = f"  LEFT: {listed.problem}" if listed.problem else ""
+    return _plain(f"{event.when}  {event.name}  {event.about}  {tried}, {event.why}{problem}")
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

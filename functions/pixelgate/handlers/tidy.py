@@ -1,0 +1,89 @@
+"""Runs once a day: files that dead runs left, and, if told to, what no kept build refers to."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.pipeline.collect import DAY, Retention, collect
+from pixelgate.pipeline.orphans import orphans, projects
+from pixelgate.pipeline.service import Records
+from pixelgate.ports import Attic
+from pixelgate.wiring import baseline_branches, open_attic, retention_days
+
+OFF, DRY, DELETE = "off", "dry", "delete"
+
+
+_METRICS = {
+    "ExecutionsOrphaned": "orphans",
+    "BuildsRemoved": "removed",
+    "ImagesSetAside": "set_aside",
+    "ObjectsRemoved": "deleted",
+}
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Tidies up every project.
+
+    Raises:
+        ExceptionGroup: some could not be tidied up; the others were.
+    """
+    records, attic = opened()
+    days = retention_days(os.environ.get("PIXELGATE_RETENTION_DAYS", ""))
+    told, failures = {}, []
+    for project in projects(attic):
+        try:
+            told[project] = _tidy(project, records, attic, days(project))
+        except Exception as error:
+            error.add_note(project)
+            failures.append(error)
+            continue
+        logger.info("tidied up", extra={"project": project, "done": told[project]})
+    for metric, what in _METRICS.items():
+        number = sum(done.get(what, 0) for done in told.values())
+        metrics.add_metric(metric, MetricUnit.Count, number)
+    if failures:
+        raise ExceptionGroup("not every project could be tidied up", failures)
+    return {"projects": told}
+
+
+@cache
+def opened() -> tuple[Records, Attic]:
+    """Made at the first event and kept by the execution environment."""
+    environ = os.environ
+    branches = baseline_branches(environ)
+    return open_attic(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)
+
+
+def _tidy(project: str, records: Records, attic: Attic, days: float) -> dict[str, int]:
+    executions = 0
+    patience = float(os.environ.get("PIXELGATE_ORPHANS_SECONDS", DAY))
+    for execution, files in orphans(project, records, attic, older_than=patience):
+        attic.delete(files)
+        executions += 1
+        logger.info("removed what a run left", extra={"project": project, "execution": execution})
+    mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
+    if mode == OFF:
+        return {"orphans": executions}
+    delay = float(os.environ.get("PIXELGATE_GARBAGE_DELAY_SECONDS", Retention.delay))
+    done = collect(project, records, attic, Retention(days, delay), delete=mode == DELETE)
+    return {
+        "orphans": executions,
+        "builds": len(done.builds),
+        "images": done.images,
+        "diffs": done.diffs,
+        "bytes": done.size,
+        "hidden": done.forgotten,
+        "removed": done.removed,
+        "set_aside": done.set_aside,
+        "restored": done.restored,
+        "deleted": done.deleted,
+    }

@@ -1,0 +1,71 @@
+"""`pixelgate admin gc`: says what would go, and takes a step only if it is told to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pixelgate import wiring
+from pixelgate.adapters.memory_attic import MemoryAttic
+from pixelgate.keys import BuildId
+from pixelgate.pipeline.collect import DAY
+from support.world import PROJECT, World
+
+from .conftest import Cli
+
+TABLE = ("--table", "t", "--baseline-branches", "main")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    attic = MemoryAttic(world.objects, world.clock)
+    for name, branch in (("old", "topic"), ("base", "main")):
+        world.compare(world.upload(name, {"a.png": name.encode()}, branch=branch))
+    world.clock.sleep(100 * DAY)
+
+    def opened(bucket: str, table: str, branches: tuple[str, ...]) -> Any:
+        assert (bucket, table) == ("shots", "t")
+        return world.service(baseline_branches=branches), attic
+
+    monkeypatch.setattr(wiring, "open_attic", opened)
+    return world
+
+
+def test_nothing_is_changed_unless_it_is_told_to(run: Cli, world: World) -> None:
+    before = dict(world.objects.objects)
+    done = run("admin", "gc", *TABLE)
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "shop: builds kept: 1 may be a baseline",
+        "past retention: 1 builds, 1 images, 0 results, masks and thumbnails; 0.1 MB",
+        "  old",
+        "nothing was changed; --delete takes the next step",
+    ]
+    assert world.objects.objects == before
+
+
+def test_each_run_takes_a_step(run: Cli, world: World) -> None:
+    done = run("admin", "gc", "--delete", *TABLE)
+    assert "now: 1 builds hidden, 0 removed, 0 images set aside" in done.out
+    assert world.ledger.build(BuildId(PROJECT, "old")) is None
+    world.clock.sleep(8 * DAY)
+    done = run("admin", "gc", "--delete", *TABLE)
+    assert "now: 0 builds hidden, 1 removed, 1 images set aside" in done.out
+
+
+def test_what_cannot_be_read_stops_it_in_words(run: Cli, world: World) -> None:
+    world.objects.write("builds/shop/old/status.json", b"{", "application/json")
+    done = run("admin", "gc", "--delete", *TABLE)
+    assert done.code == 2
+    assert "nothing more was removed" in done.err
+
+
+def test_longer_retention_keeps_it(run: Cli, world: World) -> None:
+    assert "past retention: 0 builds" in run("admin", "gc", "--retention", "101", *TABLE).out
+
+
+def test_the_stack_s_baseline_branches_must_be_named(run: Cli, world: World) -> None:
+    assert run("admin", "gc", "--table", "t").code == 2
+    assert "names no branch" in run("admin", "gc", "--table", "t", "--baseline-branches", ",").err

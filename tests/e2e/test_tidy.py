@@ -1,0 +1,113 @@
+"""What the stack removes by itself, and what whoever runs it removes by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.test_pipeline import pictures
+from e2e.test_reviews import review
+from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate import keys
+from pixelgate.keys import ComparisonId
+from uploader import Uploader
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
+    """A project of the test's own: its name is the test's."""
+    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name)
+
+
+def tidy(cloud: EmbeddedCloud, project: str) -> dict[str, int]:
+    """Runs the function as its schedule does; returns what it did for a project."""
+    answer = cloud.client("lambda").invoke(
+        FunctionName=cloud.stack.resources["TidyFunction"], Payload=b"{}"
+    )
+    told: dict[str, Any] = json.load(answer["Payload"])
+    assert "projects" in told, told
+    done: dict[str, int] = told["projects"][project]
+    return done
+
+
+def there(cloud: EmbeddedCloud, *folders: str) -> set[str]:
+    """Keys of a project."""
+    pages = [
+        cloud.client("s3").list_objects_v2(Bucket=cloud.bucket, Prefix=f"{folder}/")
+        for folder in folders
+    ]
+    return {found["Key"] for page in pages for found in page.get("Contents", ())}
+
+
+def test_what_a_dead_run_left_goes(
+    cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
+) -> None:
+    head = uploader.upload("head", pictures(tmp_path / "a", 2, 1))
+    uploader.wait(head)
+    cloud.wait_until_idle()
+    folder = f"comparisons/{uploader.project}"
+    published = there(cloud, folder)
+    dead = keys.result(ComparisonId(head.project, head.build, "@none"), "dead", "comparison.json")
+    cloud.client("s3").put_object(Bucket=cloud.bucket, Key=dead, Body=b"{}")
+    cloud.configure("TidyFunction", {"PIXELGATE_ORPHANS_SECONDS": "3600"})
+    assert tidy(cloud, uploader.project)["orphans"] == 0
+    cloud.configure("TidyFunction", {"PIXELGATE_ORPHANS_SECONDS": "0"})
+    assert tidy(cloud, uploader.project)["orphans"] == 1
+    assert there(cloud, folder) == published
+
+
+def collects(cloud: EmbeddedCloud, project: str, delay: int) -> None:
+    """Lets the function collect one project's garbage as if so much later."""
+    settings = {
+        "PIXELGATE_GARBAGE_COLLECTION": "delete",
+        "PIXELGATE_RETENTION_DAYS": f"90,{project}=0",
+        "PIXELGATE_GARBAGE_DELAY_SECONDS": str(delay),
+    }
+    cloud.configure("TidyFunction", settings)
+
+
+def test_an_old_build_and_what_only_it_refers_to_go(
+    cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
+) -> None:
+    """With delays of nothing, and of an hour less than nothing, instead of weeks."""
+    project, s3 = uploader.project, cloud.client("s3")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 2, 1)))
+    kept = there(cloud, f"images/{project}")
+    old = uploader.upload_images(pictures(tmp_path / "b", 2, 2))
+    fields = {"images": old, "base_build": "base", "branch": "topic"}
+    head = uploader.write_manifest("head", fields)
+    uploader.wait(head)
+    review(cloud, head, action="reject")
+    cloud.wait_until_idle()
+    forgotten = f"diffs/{project}/2020-01/f/nobody-shows-it.png"
+    s3.put_object(Bucket=cloud.bucket, Key=forgotten, Body=b"x")
+
+    collects(cloud, project, 0)
+    done = tidy(cloud, project)
+    assert (done["hidden"], done["removed"], done["deleted"]) == (1, 0, 1)
+    done = tidy(cloud, project)
+    assert (done["removed"], done["set_aside"]) == (1, 2)
+    assert there(cloud, f"images/{project}") == kept
+    assert there(cloud, *(f"{top}/{head}" for top in ("uploads", "builds", "reviews"))) == set()
+
+    # One client had seen an image in its place, one has sent a manifest that will be refused.
+    first, second = sorted(old)
+    late = uploader.write_manifest("late", {"images": {first: old[first]}, "branch": "topic"})
+    assert uploader.wait(late)["verdict"] == "passed"
+    assert f"images/{project}/{old[first]['sha256']}" in there(cloud, f"images/{project}")
+    refused = uploader.write_manifest("refused", {"images": {second: {**old[second], "width": 0}}})
+    assert uploader.wait(refused)["state"] == "FAILED"
+    collects(cloud, project, 90 * 86_400)
+    assert tidy(cloud, project)["restored"] == 1
+    assert there(cloud, f"images/{project}") == kept | {
+        f"images/{project}/{image['sha256']}" for image in old.values()
+    }
+    collects(cloud, project, -3_600)
+    assert tidy(cloud, project)["deleted"] >= 2
+    tidy(cloud, project)  # what the run before has set aside
+    assert there(cloud, f"aside/{project}") == set()

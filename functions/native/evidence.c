@@ -242,7 +242,7 @@ static void find_lines(const Views *views, const uint8_t *flags, int64_t stride,
             if (!(row[x] & SENSITIVE)) {
                 run = 0;
                 if (!row[x])
-                    x = skip_zeros(row, x, views->width) - 1;
+                    x = at_least(x, skip_zeros(row, x, views->width) - 1);
                 continue;
             }
             run = run && alike(views, x, y, x - 1, y) ? run + 1 : 1;

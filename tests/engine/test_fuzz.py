@@ -65,14 +65,17 @@ def test_four_hundred_pairs_of_a_fixed_seed_keep_every_invariant() -> None:
 
 
 def test_a_crash_of_the_engines_process_is_told_and_its_pairs_are_kept(tmp_path: Path) -> None:
-    with fuzzing("--seconds", 30, "--seed", 1, "--keep", tmp_path / "kept") as process:
-        os.kill(child_at_work(process), signal.SIGSEGV)
-        said, _ = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert "was ended by SIGSEGV" in said
-    assert "left behind" not in said
-    pairs = list((tmp_path / "kept").iterdir())
-    assert 1 <= len(pairs) <= 2
+    kept = tmp_path / "kept"
+    for _ in range(5):
+        with fuzzing("--seconds", 30, "--seed", 1, "--keep", kept) as process:
+            os.kill(child_at_work(process), signal.SIGSEGV)
+            said, _ = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert "was ended by SIGSEGV" in said
+        assert "left behind" not in said
+        if kept.exists():  # now and then it is hit between two pairs
+            break
+    assert 1 <= len(list(kept.iterdir())) <= 2
     assert "seed 1 again" in said
 
 

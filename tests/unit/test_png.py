@@ -149,6 +149,18 @@ def test_where_more_is_unusual_pillow_tells_the_size(name: str) -> None:
     assert size_of(LEFT_TO_PILLOW[name]) is None
 
 
+def test_whose_texts_and_profiles_are_read_pillow_tells_the_size() -> None:
+    body = SIGNATURE + HEADER + chunk(b"tEXt", b"a\0b") + IDAT + END
+    assert size_of(body) is None
+    assert fast(body) is not None
+
+
+@pytest.mark.parametrize("length", [3, 4])
+def test_a_gamma_is_harmless_if_it_is_one(length: int) -> None:
+    body = SIGNATURE + HEADER + chunk(b"gAMA", bytes(length)) + IDAT + END
+    assert size_of(body) == ((2, 1) if length == 4 else None)
+
+
 def test_of_a_picture_that_moves_pillow_tells() -> None:
     frames = [picture("RGB", (5, 3), level) for level in (0, 9)]
     assert size_of(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])) is None

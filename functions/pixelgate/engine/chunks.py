@@ -10,6 +10,9 @@ _START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _HEADER_AT, _FORM = 8, slice(24, 29)
 # 8 bits a channel, colour without or with alpha, not interlaced.
 _CHANNELS = {bytes((8, 2, 0, 0, 0)): 3, bytes((8, 6, 0, 0, 0)): 4}
+# What browsers say of colours and of dots an inch, and how long that is. Whether a picture moves,
+# or has a profile or texts that are damaged, is for Pillow to tell.
+_HARMLESS = {b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9}
 _MAY_BE_LEFT_OUT = 32  # in the first letter of a chunk's kind
 
 Sum = Callable[[memoryview], int]  # CRC-32
@@ -19,23 +22,27 @@ class Unusual(Exception):
     """The file is damaged, or not as browsers write it."""
 
 
-def channels_of(body: bytes) -> int | None:
-    """3 or 4 if the file begins as a PNG of 8-bit RGB or RGBA, not interlaced; else None."""
-    return _CHANNELS.get(body[_FORM]) if body.startswith(_START) else None
+def form_of(body: bytes) -> tuple[int, int, int] | None:
+    """Width, height and 3 or 4 channels, if the file begins as such a PNG; else None."""
+    channels = _CHANNELS.get(body[_FORM]) if body.startswith(_START) else None
+    if channels is None:
+        return None
+    width, height = struct.unpack_from(">II", body, 16)
+    return (width, height, channels) if width and height else None
 
 
 def size_of(body: bytes) -> tuple[int, int] | None:
-    """Width and height of such a PNG, as far as can be told without its pixels; else None."""
-    if channels_of(body) is None:
+    """Width and height of such a PNG, if Pillow would find nothing to say before its pixels."""
+    form = form_of(body)
+    if form is None:
         return None
     try:
-        for kind, _ in chunks_of(body, zlib.crc32, until=b"IDAT"):
-            if kind == b"acTL":  # of a picture that moves Pillow knows that it does
+        for kind, data in chunks_of(body, zlib.crc32, until=b"IDAT"):
+            if _HARMLESS.get(kind) != len(data):
                 return None
     except Unusual:
         return None
-    width, height = struct.unpack_from(">II", body, 16)
-    return (width, height) if width and height else None
+    return form[:2]
 
 
 def chunks_of(

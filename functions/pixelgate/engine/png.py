@@ -9,7 +9,7 @@ import numpy.typing as npt
 from imagecodecs import DeflateError, deflate_crc32, deflate_decode
 
 from pixelgate.engine import native
-from pixelgate.engine.chunks import Unusual, channels_of, chunks_of, size_of
+from pixelgate.engine.chunks import Unusual, chunks_of, form_of
 from pixelgate.engine.rooms import Rooms
 
 
@@ -27,10 +27,10 @@ def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | Non
     Returns:
         Shape (height, width, 3 or 4), or None.
     """
-    size, channels = size_of(body), channels_of(body)
-    if size is None or channels is None:
+    form = form_of(body)
+    if form is None:
         return None
-    width, height = size
+    width, height, channels = form
     filtered = height * (1 + width * channels)
     try:
         compressed = b"".join(_data_of(body))

@@ -43,7 +43,7 @@ from pixelgate.ports import Objects
 from pixelgate.record import Baseline
 from pixelgate.report import render
 from pixelgate.verdict import Evidence
-from pixelgate.wiring import find_engine, open_pool
+from pixelgate.wiring import find_engine, open_pool, pace_collector
 
 ROOT = Path(__file__).parents[1]
 PROJECT, ID = "shop", ComparisonId("shop", "head", "base")
@@ -322,6 +322,7 @@ def main() -> None:
     parser.add_argument("--piece", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    pace_collector()  # as in the functions
     if chosen.piece:
         _run_piece(chosen.piece, chosen.folder)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pixelgate.pipeline.plan import Pair, Plan
 
-# Of one processor, all included: bench/scale.py measured 4.3 a second of a worker with two, on a
+# Of one processor, all included: bench/scale.py measured 5.5 a second of a worker with two, on a
 # busy machine, 20 ms from its bucket, with thumbnails; the diff alone is many times faster. Only a
 # guess of how long it takes: a worker that runs out of time keeps its diffs.
 MEGAPIXELS_PER_SECOND = 2.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,6 +91,7 @@ class Faults:
     happened: int = 0
     rival: Callable[[float], None] = lambda skew: None
     dice: Callable[[Place], Fault | None] = lambda place: None
+    _made: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -105,8 +107,8 @@ class Faults:
     def _place(self, worker: Worker, operation: str, key: str) -> tuple[Place, Fault | None]:
         step = step_of(worker, operation, key)
         with self._lock:
-            number = sum(p.step == step and p.operation == operation for p in self.places)
-            place = Place(step, operation, number)
+            place = Place(step, operation, self._made[step, operation])
+            self._made[step, operation] += 1
             self.places.append(place)
             strikes = self._strikes(place)
             self.happened += strikes

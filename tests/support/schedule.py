@@ -6,6 +6,7 @@ see happens, so these are all the places in which workers can overtake one anoth
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from pixelgate.ports import Ledger, Objects
 
 # A worker that does not come back is a test that hangs.
 _PATIENCE = 20
+_TO_THE_END = 1_000  # turns
 
 
 class Killed(BaseException):
@@ -37,6 +39,7 @@ class Schedule:
         self._stopped: list[threading.Semaphore] = []
         self._done: list[bool] = []
         self.steps: list[int] = []
+        self.taken: list[int] = []  # turns; one more than steps, for who came to the end
 
     def run(self, *workers: Callable[[], object]) -> list[object]:
         """What each has returned or raised."""
@@ -45,6 +48,7 @@ class Schedule:
         self._stopped = [threading.Semaphore(0) for _ in workers]
         self._done = [False] * len(workers)
         self.steps = [0] * len(workers)
+        self.taken = [0] * len(workers)
 
         def run_one(number: int, worker: Callable[[], object]) -> None:
             self._me.number = number
@@ -63,6 +67,7 @@ class Schedule:
         for thread in threads:
             thread.start()
         for number in self._whose_turn(len(workers)):
+            self.taken[number] += 1
             self._go[number].release()
             self._await(self._stopped[number])
         for thread in threads:
@@ -90,6 +95,38 @@ class Schedule:
     @staticmethod
     def _await(semaphore: threading.Semaphore) -> None:
         assert semaphore.acquire(timeout=_PATIENCE), "a worker is stuck"
+
+
+def run_every_order(run: Callable[[list[int]], Schedule], step: int = 1) -> int:
+    """All that two workers can do with one change of turns, and with two; each once.
+
+    The one goes k steps, the other j, then the one to its end and the other to its own; and the
+    other way round.
+
+    Args:
+        run: makes a run by these turns and checks it; returns its schedule.
+        step: of k and j.
+
+    Returns:
+        How many runs there were.
+    """
+    runs = 0
+    for one, other in ((0, 1), (1, 0)):
+        for k in itertools.count(1, step):
+            for j in itertools.count(1, step):
+                turns = [one] * k + [other] * j + [one] * _TO_THE_END
+                try:
+                    schedule = run(turns)
+                except AssertionError as error:
+                    error.add_note(f"worker {one} goes {k} steps, worker {other} goes {j}")
+                    raise
+                runs += 1
+                first_has_ended = schedule.taken[one] <= k
+                if first_has_ended or schedule.taken[other] <= j:
+                    break  # more turns would be the same run
+            if first_has_ended:
+                break
+    return runs
 
 
 class _Stepping:

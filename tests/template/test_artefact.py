@@ -19,19 +19,24 @@ LAMBDA_S_LIMIT = 250 * 2**20  # unzipped, function and layers together
 
 
 def build(target: str, into: Path, umask: int = 0o022) -> dict[str, tuple[int, str]]:
-    """Mode and hash of every file that a build leaves, by its path."""
+    """Builds a function; returns what it holds."""
     subprocess.run(
         ["make", "-C", ROOT / "functions", target, "ARCH=x86_64", f"ARTIFACTS_DIR={into}"],
         check=True,
         umask=umask,
         env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
     )
+    return contents(into)
+
+
+def contents(folder: Path) -> dict[str, tuple[int, str]]:
+    """Mode and hash of every file, by its path."""
     return {
-        str(path.relative_to(into)): (
+        str(path.relative_to(folder)): (
             path.stat().st_mode,
             hashlib.sha256(path.read_bytes()).hexdigest(),
         )
-        for path in into.rglob("*")
+        for path in folder.rglob("*")
         if path.is_file()
     }
 
@@ -43,8 +48,8 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return into
 
 
-def test_all_functions_and_any_build_get_the_same_bytes(tmp_path: Path) -> None:
-    first = build("build-CompareFunction", tmp_path / "first")
+def test_all_functions_and_any_build_get_the_same_bytes(artefact: Path, tmp_path: Path) -> None:
+    first = contents(artefact)
     again = build("build-CompareFunction", tmp_path / "again")
     assert first == again
     for name in ("SweepFunction", "ReviewFunction", "NotifyFunction"):

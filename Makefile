@@ -9,6 +9,8 @@ NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
 # The embedded cloud runs the functions with the Python of .tools/cloud, which is that of .venv;
 # their wheels must be for the same one. For Lambda itself it is 3.13, the Makefile's default.
 DEPLOY_PYTHON ?= 3.13
+# Of `make test`. 0: all in one, which names the files as it goes.
+PROCESSES ?= 2
 STACK ?= pixelgate
 LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
@@ -24,20 +26,22 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-faults faults-page bench bench-memory bench-quality bench-report bench-upload \
+.PHONY: help ready setup demo test test-fast test-faults faults-page bench bench-memory bench-quality bench-report bench-upload \
 	bench-cold bench-whole audit check check-corpus check-native dashboard deploy fuzz format pictures smoke \
 	build lock clean
 
 help: ## List these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
+ready: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Make all that check and test need
+
 setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Make .venv with everything a developer needs, odiff, and the engine's compiled part
 
 demo: setup .tools/cloud/.done .aws-sam/.done ## Run the whole thing here: a local AWS, two real snapshot sets, a report
 	@$(BIN)/python tools/demo.py
 
-test: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run every test
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+test: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run every test, in PROCESSES=2
+	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered
 
 test-fast: setup ## Run the tests that need neither the built artefact nor a browser
 	@$(BIN)/python -m pytest -q -m 'not e2e and not browser' --ignore tests/template

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 
 from support.gold import Gold
+from support.spread import Spread, longest_first
 
 # No deadline: on a busy machine a slow example is not a wrong one.
 settings.register_profile("pixelgate", deadline=None)
@@ -25,3 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def gold(request: pytest.FixtureRequest) -> Gold:
     return Gold(accept=request.config.getoption("--accept-gold"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spread:
+    """With `-n 2`: which process runs which tests."""
+    return Spread(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are spread over processes, what is begun last had better be short."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        longest_first(items)

@@ -81,8 +81,9 @@ def cloud(built: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedCloud
     with EmbeddedCloud.start(
         build_dir=built, isolation=isolation, environments=16, retry_delay=RETRY_DELAY
     ) as running:
-        say = request.config.get_terminal_writer().line
-        say(f"\nfunctions run in: {running.isolation}; their logs: {running.log_dir}")
+        if request.config.pluginmanager.has_plugin("terminalreporter"):  # one process runs all
+            say = request.config.get_terminal_writer().line
+            say(f"\nfunctions run in: {running.isolation}; their logs: {running.log_dir}")
         yield running
 
 

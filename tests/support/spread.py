@@ -1,0 +1,32 @@
+"""How tests are spread over processes: by files, and those that share a cloud are not parted."""
+
+from __future__ import annotations
+
+import pytest
+from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# They share one cloud, and the last of them looks back on what all of them did to it.
+TOGETHER = "tests/e2e/"
+# What takes longest, so that no process is left alone with it in the end.
+LONG = (TOGETHER, "tests/browser/", "tests/contract/", "tests/faults/", "tests/template/")
+
+
+class Spread(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives files to processes in the order of collection; a file's fixtures are set up once."""
+
+    def __init__(self, config: pytest.Config, log: object) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+def unit(nodeid: str) -> str:
+    """The name of what one process runs from its beginning to its end."""
+    return TOGETHER if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Sorts tests by how long their folders take; within each, their order stays."""
+    items.sort(key=lambda item: [item.nodeid.startswith(place) for place in LONG], reverse=True)

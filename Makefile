@@ -139,7 +139,7 @@ lock: setup ## Renew the pinned versions and hashes
 	done
 
 clean: ## Remove everything that was made
-	rm -rf .venv .tools .aws-sam .bench .sam-build.log .coverage .hypothesis .demo-* pixelgate-demo pixelgate-report
+	rm -rf .venv .tools .aws-sam .bench .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report
 	rm -rf pixelgate-shots tools/js/node_modules tools/js/.done
 	rm -f functions/pixelgate/engine/native-*.so
 	rm -rf bench/speed/node_modules bench/quality/node_modules functions/pixelgate.egg-info

@@ -20,6 +20,8 @@ from support.repository import SETTINGS, Repository
 
 CI_SIGNS = ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "TF_BUILD",
             "BITBUCKET_BUILD_NUMBER", "CODEBUILD_BUILD_ID", "GITHUB_STEP_SUMMARY")  # fmt: skip
+# readline exports them to whoever has it loaded, as where tests are spread over processes.
+SIZE = ("COLUMNS", "LINES")
 
 
 @dataclass
@@ -56,7 +58,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A repository with two commits on main, and screenshots in it; we are in its folder."""
-    for name in CI_SIGNS:
+    for name in (*CI_SIGNS, *SIZE):
         monkeypatch.delenv(name, raising=False)
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)

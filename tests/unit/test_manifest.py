@@ -486,9 +486,9 @@ def test_number_of_images(number: int, accepted: bool) -> None:
 def test_key_twice_among_very_many_is_found_at_once() -> None:
     # Looking for each key among all others would take hours within the legal size.
     raw = b"{" + b",".join(b'"%d":1' % n for n in range(20_000)) + b',"19999":1}'
-    start = time.monotonic()
+    start = time.process_time()
     assert refusal(raw) == "the manifest has the key '19999' twice in one object"
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

@@ -113,18 +113,19 @@ def run_every_order(run: Callable[[list[int]], Schedule], step: int = 1) -> int:
     runs = 0
     for one, other in ((0, 1), (1, 0)):
         for k in itertools.count(1, step):
+            ended = False  # the one, before the other began: more turns would be the same run
             for j in itertools.count(1, step):
                 turns = [one] * k + [other] * j + [one] * _TO_THE_END
                 try:
-                    schedule = run(turns)
+                    taken = run(turns).taken
                 except AssertionError as error:
                     error.add_note(f"worker {one} goes {k} steps, worker {other} goes {j}")
                     raise
                 runs += 1
-                first_has_ended = schedule.taken[one] <= k
-                if first_has_ended or schedule.taken[other] <= j:
-                    break  # more turns would be the same run
-            if first_has_ended:
+                ended = taken[one] <= k
+                if ended or taken[other] <= j:
+                    break
+            if ended:
                 break
     return runs
 

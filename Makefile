@@ -26,9 +26,9 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page soak bench bench-memory bench-quality \
-	bench-report bench-scale bench-upload bench-cold bench-whole audit check check-corpus check-native dashboard \
-	deploy fuzz format pictures smoke \
+.PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page soak bench \
+	bench-memory bench-quality bench-report bench-scale bench-upload bench-cold bench-whole audit check \
+	check-corpus check-native dashboard deploy fuzz format pictures smoke \
 	build lock clean
 
 help: ## List these words

@@ -10,6 +10,13 @@ from hypothesis import settings
 from support.gold import Gold
 from support.spread import Spread, longest_first
 
+# Powertools reads these when a handler's module is imported for the first time, whoever does that.
+os.environ.update(
+    POWERTOOLS_SERVICE_NAME="pixelgate",
+    POWERTOOLS_METRICS_NAMESPACE="Pixelgate",
+    POWERTOOLS_TRACE_DISABLED="1",
+)
+
 # No deadline: on a busy machine a slow example is not a wrong one.
 settings.register_profile("pixelgate", deadline=None)
 settings.load_profile("pixelgate")

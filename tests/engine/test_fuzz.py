@@ -65,7 +65,7 @@ def test_four_hundred_pairs_of_a_fixed_seed_keep_every_invariant() -> None:
 
 
 def test_a_crash_of_the_engines_process_is_told_and_its_pairs_are_kept(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
+    kept, said = tmp_path / "kept", ""
     for _ in range(5):
         with fuzzing("--seconds", 30, "--seed", 1, "--keep", kept) as process:
             os.kill(child_at_work(process), signal.SIGSEGV)

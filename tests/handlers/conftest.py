@@ -95,9 +95,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": REGION,
         "PIXELGATE_COMPARE_FUNCTION": "compare",
-        "POWERTOOLS_SERVICE_NAME": "pixelgate",
-        "POWERTOOLS_METRICS_NAMESPACE": "Pixelgate",
-        "POWERTOOLS_TRACE_DISABLED": "1",
     }.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
@@ -105,7 +102,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         bucket, table = make_bucket(s3), make_table(dynamodb)
         monkeypatch.setenv("PIXELGATE_BUCKET", bucket)
         monkeypatch.setenv("PIXELGATE_TABLE", table)
-        # Imported here: Powertools reads its settings when a handler's module is imported.
         from pixelgate.handlers import compare, review, sweep
 
         compare.service.cache_clear()

@@ -67,12 +67,14 @@ def test_many_workers_killed_at_random_publish_what_one_worker_does(
     assert (record["claims"], record["execution"]) == ("1", many["execution"])
     assert f"{PAIRS:,} pairs in {-(-PAIRS // 50)} batches" in record["fan_out"]
     assert execution(cloud, many["execution"])["status"] == "SUCCEEDED"
+    cloud.wait_until_idle()
     ours = published(cloud, uploader, many)
     forget_diffs(cloud, uploader.project)
 
     cloud.configure("CompareFunction", {"PIXELGATE_INLINE_MEGAPIXELS": "4000"})
     one = uploader.wait(uploader.upload(ONE, head, base_build="base"), 900)
     assert "fan_out" not in record_of(cloud, uploader.project, ONE)
+    cloud.wait_until_idle()
     theirs = published(cloud, uploader, one)
     assert ours.keys() == theirs.keys()
     assert [
@@ -222,6 +224,7 @@ def read_all(cloud: EmbeddedCloud, names: Iterable[str]) -> dict[str, bytes]:
 
 
 def forget_diffs(cloud: EmbeddedCloud, project: str) -> None:
+    cloud.wait_until_idle()  # thumbnails come after the verdict
     s3, names = cloud.client("s3"), listed(cloud, f"diffs/{project}/")
     for at in range(0, len(names), 1_000):
         objects = [{"Key": name} for name in names[at : at + 1_000]]

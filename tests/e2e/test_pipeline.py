@@ -177,7 +177,7 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
     assert diffed(cloud, head.project) < 2 * 60 + 20
     # They come after the verdict: one of each image, of base when it was new.
     cloud.wait_until_idle()
-    assert versions(cloud, f"diffs/{head.project}/thumbs/") == 2 * 60
+    assert drawn(cloud, head.project) == 2 * 60
 
 
 @pytest.mark.usefixtures("short_lease")

@@ -200,7 +200,9 @@ class Told:
 
     def _everything(self) -> tuple[object, ...]:
         prefixes = (f"{kind}/{self.project}/" for kind in ("builds", "comparisons", "diffs"))
-        return (self.status(), *(self.site.keys(prefix) for prefix in prefixes))
+        found = [set(self.site.keys(prefix)) for prefix in prefixes]
+        # Thumbnails come when the verdict is out, at their leisure.
+        return (self.status(), *({key for key in one if "/thumbs/" not in key} for one in found))
 
     # --- what must be true ---
 

@@ -11,6 +11,7 @@ becomes its child. Exits as the command did, 128 + signal, or OUT_OF_MEMORY.
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -28,7 +29,9 @@ class MemoryGroup:
 
     def __init__(self, limit_mb: int) -> None:
         first = (CGROUPS / "memory").is_dir()
-        self.path = CGROUPS / ("memory" if first else "") / f"pixelgate-{os.getpid()}"
+        # Not by the number of our process alone: one that was killed leaves its group behind.
+        name = f"pixelgate-{os.getpid()}-{secrets.token_hex(4)}"
+        self.path = CGROUPS / ("memory" if first else "") / name
         if not first:
             # Refused (EBUSY) inside most containers: the caller then has no sandbox.
             (CGROUPS / "cgroup.subtree_control").write_text("+memory")

@@ -114,7 +114,7 @@ check-native: setup ## Run the engine's tests with its compiled part under Addre
 		ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(CURDIR)/.bench/sanitized \
 		$(BIN)/python -m pytest -q tests/engine/test_exact.py tests/engine/test_evidence.py \
 		tests/engine/test_canvas.py tests/engine/test_rows.py tests/engine/test_fingerprint.py \
-		tests/engine/conformance tests/unit/test_mask.py tests/unit/test_native.py
+		tests/engine/conformance tests/unit/test_mask.py tests/unit/test_native.py tests/unit/test_png.py
 
 fuzz: setup ## Feed the engine damaged images for SECONDS=60, ARGS='--seed 1 --keep DIR'
 	@PYTHONPATH=tests $(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)

@@ -88,7 +88,7 @@ def test_an_old_mask_does_not_survive_a_match(odiff: Path, images: tuple[Path, P
 
 
 def test_many_requests_go_over_one_process(odiff: Path, images: tuple[Path, Path, Path]) -> None:
-    with OdiffServer(odiff) as server:
+    with OdiffServer(odiff, recycle_after=50) as server:
         server.compare(*images, OPTIONS)
         first = server.pid
         for _ in range(20):

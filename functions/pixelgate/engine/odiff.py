@@ -27,7 +27,7 @@ READY_SECONDS = 10.0
 # requests, which must fit into the time that a worker keeps for its end.
 REQUEST_SECONDS = 30.0
 # Start to ready takes 1 ms, so a fresh process is cheap: recycle long before the leak matters.
-RECYCLE_AFTER = 50
+RECYCLE_AFTER = 10
 RECYCLE_RSS_BYTES = 400 * 1024 * 1024
 _STDERR_KEPT = 4_096
 _MAX_REQUEST_BYTES = 16_000

@@ -3,25 +3,25 @@
 
 #include "pixelgate.h"
 
-/* How many pixels of each block have each of the lower five flags.
+/* How many pixels of each block have each flag.
  *
- * counts: five planes of blocks, in the order of the flags; is zeroed first. */
+ * counts: planes of blocks, in the order of the flags; is zeroed first. */
 PUBLIC void pg_count_blocks(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
                             int32_t *counts)
 {
     int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
     int64_t plane = across * down;
-    memset(counts, 0, 5 * plane * sizeof *counts);
+    memset(counts, 0, FLAGS * plane * sizeof *counts);
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * stride;
         int32_t *line = counts + y / BLOCK * across;
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
             int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
-            int32_t found[5] = {0};
+            int32_t found[FLAGS] = {0};
             for (int64_t u = x; u < end; u++)
-                for (int bit = 0; bit < 5; bit++)
+                for (int bit = 0; bit < FLAGS; bit++)
                     found[bit] += row[u] >> bit & 1;
-            for (int bit = 0; bit < 5; bit++)
+            for (int bit = 0; bit < FLAGS; bit++)
                 line[bit * plane + x / BLOCK] += found[bit];
             x = end;
         }

@@ -26,6 +26,8 @@ enum {
     SENSITIVE = 4,   /* further apart than the sensitive threshold: it is in the mask */
     STRUCTURAL = 8,  /* further apart than the structural one */
     ONE_SIDED = 16,  /* only one of the images has it */
+    SMOOTHED = 32,   /* further apart than the sensitive threshold, and forgiven by odiff */
+    FLAGS = 6,       /* how many there are */
 };
 
 /* The opaque images as they are seen on one background, or on two. */

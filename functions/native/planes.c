@@ -173,6 +173,12 @@ static int64_t count_sensitive(const uint8_t *row)
     return found;
 }
 
+/* What is said of a pixel that is a smoothed edge. */
+static inline uint8_t forgiven(uint8_t flags)
+{
+    return (uint8_t)((flags & ~(SENSITIVE | STRUCTURAL)) | SMOOTHED);
+}
+
 /* Takes smoothed edges out of a piece of a row. */
 static void leave_out_piece(const Image *base, const Image *head, int64_t x, int64_t y, uint8_t *row)
 {
@@ -182,7 +188,7 @@ static void leave_out_piece(const Image *base, const Image *head, int64_t x, int
     for (int i = 0; i < PIECE; i++)
         if (row[x + i] & SENSITIVE && ((in_base[i] < 3 && is_smoothed(base, head, x + i, y)) ||
                                        (in_head[i] < 3 && is_smoothed(head, base, x + i, y))))
-            row[x + i] &= ~(SENSITIVE | STRUCTURAL);
+            row[x + i] = forgiven(row[x + i]);
 }
 
 /* Takes smoothed edges out of both passes. Whether a pixel is one does not depend on a threshold:
@@ -206,7 +212,7 @@ PUBLIC void pg_leave_out_smoothed(const View *view, int64_t height, int64_t widt
                 x += PIECE - 1;
             } else if (row[x] & SENSITIVE &&
                        (is_smoothed(&base, &head, x, y) || is_smoothed(&head, &base, x, y)))
-                row[x] &= ~(SENSITIVE | STRUCTURAL);
+                row[x] = forgiven(row[x]);
         }
     }
 }
@@ -220,7 +226,7 @@ PUBLIC void pg_unite(uint8_t *flags, int64_t stride, const uint8_t *others, int6
         const uint8_t *other = others + y * others_stride;
         for (int64_t x = 0; x < width; x++) {
             uint8_t both = row[x] | other[x];
-            row[x] = both & SENSITIVE ? both & ~FAINT : both;
+            row[x] = both & SENSITIVE ? both & ~(FAINT | SMOOTHED) : both;
         }
     }
 }

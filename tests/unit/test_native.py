@@ -83,6 +83,33 @@ def test_unequal_rows_of_views() -> None:
     assert not native.unequal_rows(base[:, 1:9], head[:, 1:9]).any()
 
 
+def test_every_flag_is_counted_in_its_block() -> None:
+    flags = np.random.default_rng(3).integers(0, 1 << len(Flag), (50, 70)).astype(np.uint8)
+    found = native.count_blocks(flags)
+    assert found.shape == (len(Flag), 4, 5)
+    for flag in Flag:
+        padded = np.zeros((64, 80), int)
+        padded[:50, :70] = flags & flag > 0
+        wanted = padded.reshape(4, 16, 5, 16).sum(axis=(1, 3))
+        assert np.array_equal(found[flag.plane], wanted), flag
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        pytest.param(Flag.SMOOTHED, Flag.SMOOTHED, Flag.SMOOTHED, id="forgiven on both"),
+        pytest.param(Flag.SMOOTHED, Flag(0), Flag.SMOOTHED, id="forgiven on one, equal on one"),
+        pytest.param(Flag.SMOOTHED, Flag.SENSITIVE, Flag.SENSITIVE, id="forgiven on one only"),
+        pytest.param(Flag.FAINT, Flag.SENSITIVE, Flag.SENSITIVE, id="faint on one only"),
+    ],
+)
+def test_what_counts_on_one_background_counts(one: Flag, other: Flag, both: Flag) -> None:
+    for first, second in ((one, other), (other, one)):
+        flags = np.full((3, 3), first | Flag.DIFFERS, np.uint8)
+        native.unite(flags, np.full((3, 3), second | Flag.DIFFERS, np.uint8))
+        assert (flags == both | Flag.DIFFERS).all()
+
+
 @pytest.mark.parametrize("level", [0, 255, 128])
 def test_every_colour_and_alpha_is_blended_to_the_nearest(level: int) -> None:
     """Half a level does not happen: 255 is odd."""

@@ -34,6 +34,8 @@ class Flag(IntFlag):
     DIFFERS: by any amount. FAINT: as far apart as a recolour has to be, and not as the sensitive
     pass sees. SENSITIVE: further apart than the sensitive threshold, so it is in the mask.
     STRUCTURAL: further apart than the structural one. ONE_SIDED: only one image has it.
+    SMOOTHED: further apart than the sensitive threshold, but odiff takes it for a smoothed edge;
+    then it is neither SENSITIVE nor STRUCTURAL.
     """
 
     DIFFERS = 1
@@ -41,6 +43,7 @@ class Flag(IntFlag):
     SENSITIVE = 4
     STRUCTURAL = 8
     ONE_SIDED = 16
+    SMOOTHED = 32
 
     @property
     def plane(self) -> int:

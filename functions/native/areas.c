@@ -70,7 +70,7 @@ static void enclose(Box *box, const uint8_t *flags, int64_t stride, int64_t x, i
     for (int64_t v = y; v < bottom; v++) {
         const uint8_t *row = flags + v * stride;
         for (int64_t u = x; u < right; u++) {
-            if (!(row[u] & SENSITIVE))
+            if (!(row[u] & (SENSITIVE | COUNTED)))
                 continue;
             box->x = at_most(box->x, u);
             box->y = at_most(box->y, v);
@@ -146,6 +146,67 @@ PUBLIC int64_t pg_find_areas(const uint8_t *flags, int64_t stride, int64_t heigh
     free(areas);
     free(rank);
     return found;
+}
+
+/* Joins blocks that lie at most `reach` blocks apart, in either direction.
+ *
+ * touched: a byte a block, not 0 for those to be joined.
+ * of_block: is given a number for each block, from 0 on in reading order, -1 for none.
+ * Returns how many there are. */
+PUBLIC int64_t pg_join_blocks(const uint8_t *touched, int64_t across, int64_t down, int64_t reach,
+                              int32_t *of_block)
+{
+    int32_t *parents = of_block;
+    for (int64_t row = 0; row < down; row++)
+        for (int64_t column = 0; column < across; column++) {
+            int32_t block = (int32_t)(row * across + column);
+            parents[block] = touched[block] ? block : -1;
+            if (!touched[block])
+                continue;
+            for (int64_t y = at_least(0, row - reach); y <= row; y++) {
+                int64_t last = y < row ? at_most(across - 1, column + reach) : column - 1;
+                for (int64_t x = at_least(0, column - reach); x <= last; x++)
+                    if (touched[y * across + x])
+                        join(parents, (int32_t)(y * across + x), block);
+            }
+        }
+    /* The root of a block lies before it: roots first, from the end on, then their numbers. */
+    int32_t found = 0;
+    for (int64_t block = across * down - 1; block >= 0; block--)
+        if (parents[block] >= 0)
+            parents[block] = root(parents, (int32_t)block);
+    for (int64_t block = 0; block < across * down; block++) {
+        if (parents[block] == block)
+            of_block[block] = -2 - found++; /* a root that has its number already */
+        else if (parents[block] >= 0)
+            of_block[block] = of_block[parents[block]];
+    }
+    for (int64_t block = 0; block < across * down; block++)
+        if (of_block[block] < -1)
+            of_block[block] = -2 - of_block[block];
+    return found;
+}
+
+/* Two flags as rows of two bits a pixel, four pixels a byte, the leftmost in the highest bits: 1
+ * where a pixel has the first flag, 2 where it has only the second one.
+ *
+ * Arguments else as of pg_pack. */
+PUBLIC void pg_pack_two(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
+                        int64_t first, int64_t second, int64_t before, uint8_t *packed)
+{
+    int64_t across = (width + 3) / 4;
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = flags + y * stride;
+        memset(packed, 0, before + across);
+        packed += before;
+        for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
+            int64_t end = at_most(width, x + 8);
+            for (; x < end; x++)
+                packed[x / 4] |= (uint8_t)((row[x] & first ? 1 : row[x] & second ? 2 : 0)
+                                           << (6 - x % 4 * 2));
+        }
+        packed += across;
+    }
 }
 
 /* A flag as rows of bits, eight pixels a byte, the leftmost in the highest bit.

@@ -1,366 +1,492 @@
-/* What tells a change from noise, measured on each region; docs/verdict.md explains it. */
+/* What tells a change from noise, measured block by block; docs/verdict.md explains it. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "pixelgate.h"
 
-/* Levels of brightness: what has a match within that, one pixel further on, is there in both. */
-enum { NEARLY = 2, ROUGHLY = 12 };
-enum { SHORTEST_RUN = 16 };
+/* Levels of a channel. Two are what rounding and dithering leave; a strong difference is more than
+ * compression leaves in a plain area; so far outside of its surroundings, a pixel is not a blend of
+ * them. */
+enum { LEVELS = 2, STRONG = 8, OUTSIDE = 12 };
+/* A blend of two colours at an edge may move by this share of the edge's height, in per cent. So
+ * many levels are added to the height: next to nothing, a small difference would be a large share. */
+enum { BLEND = 35, FLOOR = 8 };
 /* A block shows something if its pixels reach over so many levels of one channel; of four rows one
  * is looked at: text and edges are higher. */
 enum { TEXTURE = 16, SAMPLED = 4 };
+/* Contrast is never taken for smaller than this. */
+enum { LEAST_CONTRAST = 12 };
 
 /* A window goes over some blocks of one row of blocks, with one pixel around them. */
-enum { WINDOW = 16 * BLOCK, ROWS = BLOCK + 2, COLUMNS = WINDOW + 2, MOST_VIEWS = 2 };
+enum { WINDOW = 16 * BLOCK, ROWS = BLOCK + 2, COLUMNS = WINDOW + 2 };
 
 typedef struct {
     int64_t x, y, width, height; /* the window's pixels, without those around it */
-    uint32_t codes[2 * MOST_VIEWS][ROWS][COLUMNS];
-    uint8_t light[2][ROWS][COLUMNS];
-    uint8_t changed[ROWS][COLUMNS];
-    uint8_t one_colour[BLOCK][WINDOW];
+    uint8_t pixels[2][3][ROWS][COLUMNS]; /* base and head, channel by channel */
 } Window;
 
+/* Two images that are seen on one background. Beyond their border the outermost pixels go on. */
 typedef struct {
-    const View *views;
-    int64_t count;         /* one or two */
-    int64_t top;           /* the canvas's row that is their first */
-    int64_t height, width; /* of what both images have, from that row on */
-} Views;
-
-/* Beyond the image its outermost pixels go on: a neighbour that is not there is no other. */
-static void load(Window *window, const Views *views)
-{
-    for (int64_t row = 0; row < window->height + 2; row++) {
-        int64_t y = at_most(at_least(window->y - 1 + row, 0), views->height - 1);
-        for (int64_t k = 0; k < 2 * views->count; k++) {
-            const View *view = &views->views[k / 2];
-            const uint8_t *pixels = k % 2 ? view->head + y * view->head_stride
-                                          : view->base + y * view->base_stride;
-            uint32_t *codes = window->codes[k][row];
-            encode(pixels + 3 * window->x, window->width, codes + 1);
-            int64_t left = at_least(window->x - 1, 0);
-            int64_t right = at_most(window->x + window->width, views->width - 1);
-            codes[0] = colour(pixels + 3 * left);
-            codes[window->width + 1] = colour(pixels + 3 * right);
-        }
-    }
-}
-
-/* Where all neighbours have the pixel's colour, in both images, on every background. On black
- * alone, all of a black picture is one colour, whatever shines through. */
-static void find_one_colour(Window *window, const Views *views)
-{
-    uint8_t level[ROWS][WINDOW]; /* like left and right neighbour */
-    memset(window->one_colour, 1, sizeof window->one_colour);
-    for (int64_t k = 0; k < 2 * views->count; k++) {
-        uint32_t(*codes)[COLUMNS] = window->codes[k];
-        for (int64_t y = 0; y < window->height + 2; y++)
-            for (int64_t x = 0; x < window->width; x++)
-                level[y][x] = (codes[y][x] == codes[y][x + 1]) & (codes[y][x + 1] == codes[y][x + 2]);
-        for (int64_t y = 0; y < window->height; y++)
-            for (int64_t x = 0; x < window->width; x++)
-                window->one_colour[y][x] &= level[y][x] & level[y + 1][x] & level[y + 2][x] &
-                                            (codes[y][x + 1] == codes[y + 1][x + 1]) &
-                                            (codes[y + 1][x + 1] == codes[y + 2][x + 1]);
-    }
-}
-
-static void light_up(Window *window, int64_t view)
-{
-    for (int image = 0; image < 2; image++)
-        for (int64_t y = 0; y < window->height + 2; y++)
-            for (int64_t x = 0; x < window->width + 2; x++) {
-                uint32_t rgb = window->codes[2 * view + image][y][x];
-                uint32_t sum = 77 * (rgb & 255) + 150 * (rgb >> 8 & 255) + 29 * (rgb >> 16 & 255);
-                window->light[image][y][x] = (uint8_t)(sum >> 8);
-            }
-}
+    const View *view;
+    int64_t height, width;
+} Pair;
 
 static inline uint8_t lower(uint8_t a, uint8_t b) { return a < b ? a : b; }
 static inline uint8_t higher(uint8_t a, uint8_t b) { return a > b ? a : b; }
 static inline uint8_t above(uint8_t a, uint8_t b) { return a > b ? (uint8_t)(a - b) : 0; }
+static inline uint8_t apart(uint8_t a, uint8_t b) { return a > b ? (uint8_t)(a - b) : (uint8_t)(b - a); }
 
-/* By how much the brightness of each pixel of a row lies outside that of the other image's 3 × 3
- * there, in either direction. */
-static void find_lacking(const Window *window, int64_t row, uint8_t *lacking)
+static inline const uint8_t *row_of(const Pair *pair, int image, int64_t y)
+{
+    y = at_most(at_least(y, 0), pair->height - 1);
+    return image ? pair->view->head + y * pair->view->head_stride
+                 : pair->view->base + y * pair->view->base_stride;
+}
+
+static void load(Window *window, const Pair *pair)
+{
+    for (int image = 0; image < 2; image++)
+        for (int64_t row = 0; row < window->height + 2; row++) {
+            const uint8_t *pixels = row_of(pair, image, window->y - 1 + row);
+            int64_t left = at_least(window->x - 1, 0);
+            int64_t right = at_most(window->x + window->width, pair->width - 1);
+            for (int c = 0; c < 3; c++) {
+                uint8_t *plane = window->pixels[image][c][row];
+                const uint8_t *from = pixels + 3 * window->x + c;
+                plane[0] = pixels[3 * left + c];
+                for (int64_t x = 0; x < window->width; x++)
+                    plane[x + 1] = from[3 * x];
+                plane[window->width + 1] = pixels[3 * right + c];
+            }
+        }
+}
+
+/* What is found for each pixel of a row of a window. */
+typedef struct {
+    uint8_t most[WINDOW];    /* the largest difference of a channel */
+    uint8_t outside[WINDOW]; /* the farthest that a channel lies outside the other image's 3 × 3 */
+    uint8_t edge[WINDOW];    /* the largest range of a channel in the 3 × 3 of either image */
+} Found;
+
+/* flags: of the row's pixels; what has no flag lies in an ignored region and does not differ. */
+static void look(const Window *window, int64_t row, const uint8_t *flags, Found *found)
 {
     uint8_t low[COLUMNS], high[COLUMNS];
-    memset(lacking, 0, window->width);
-    for (int image = 0; image < 2; image++) {
-        const uint8_t *one = window->light[image][row + 1] + 1;
-        const uint8_t(*other)[COLUMNS] = &window->light[1 - image][row];
-        for (int64_t x = 0; x < window->width + 2; x++) {
-            low[x] = lower(lower(other[0][x], other[1][x]), other[2][x]);
-            high[x] = higher(higher(other[0][x], other[1][x]), other[2][x]);
-        }
-        for (int64_t x = 0; x < window->width; x++) {
-            uint8_t least = lower(lower(low[x], low[x + 1]), low[x + 2]);
-            uint8_t most = higher(higher(high[x], high[x + 1]), high[x + 2]);
-            lacking[x] = higher(lacking[x], higher(above(least, one[x]), above(one[x], most)));
-        }
-    }
-}
-
-/* What one window adds to a block. */
-typedef struct {
-    int32_t bold, unmatched, solid, brighter, moved;
-} Block;
-
-static void load_changed(Window *window, const Views *views, const uint8_t *flags, int64_t stride)
-{
-    int64_t left = at_least(window->x - 1, 0);
-    int64_t right = at_most(window->x + window->width + 1, views->width);
-    for (int64_t row = 0; row < window->height + 2; row++) {
-        int64_t y = window->y - 1 + row;
-        memset(window->changed[row], 0, window->width + 2);
-        if (y < 0 || y >= views->height)
-            continue;
-        const uint8_t *own = flags + y * stride;
-        uint8_t *changed = window->changed[row] + 1 - window->x;
-        for (int64_t x = left; x < right; x++)
-            changed[x] = (own[x] & SENSITIVE) != 0;
-    }
-}
-
-static void measure_row(const Window *window, int64_t row, Block *blocks)
-{
-    uint8_t lacking[WINDOW], column[COLUMNS];
-    const uint8_t *changed = window->changed[row + 1] + 1, *one_colour = window->one_colour[row];
-    const uint8_t *before = window->light[0][row + 1] + 1, *after = window->light[1][row + 1] + 1;
-    const uint8_t(*near)[COLUMNS] = &window->changed[row];
-    find_lacking(window, row, lacking);
-    for (int64_t x = 0; x < window->width + 2; x++)
-        column[x] = near[0][x] | near[1][x] | near[2][x];
-    for (int64_t x = 0; x < window->width; x += BLOCK) {
-        Block sum = {0};
-        for (int64_t u = x; u < at_most(window->width, x + BLOCK); u++) {
-            sum.bold += changed[u] & (lacking[u] > ROUGHLY);
-            sum.unmatched += changed[u] & (lacking[u] > NEARLY);
-            sum.solid += changed[u] & one_colour[u];
-            int32_t step = (after[u] - before[u]) * (column[u] | column[u + 1] | column[u + 2]);
-            sum.brighter += step;
-            sum.moved += step < 0 ? -step : step;
-        }
-        Block *block = &blocks[x / BLOCK];
-        block->bold += sum.bold;
-        block->unmatched += sum.unmatched;
-        block->solid += sum.solid;
-        block->brighter += sum.brighter;
-        block->moved += sum.moved;
-    }
-}
-
-/* Goes over the blocks of one row that have a count, in windows. */
-typedef struct {
-    Window *window;
-    const Views *views;
-    const int32_t *counts; /* of this row of blocks */
-    int64_t across, row, next;
-} Walk;
-
-static int step(Walk *walk)
-{
-    int64_t column = walk->next, most = WINDOW / BLOCK;
-    while (column < walk->across && !walk->counts[column])
-        column++;
-    if (column * BLOCK >= walk->views->width)
-        return 0;
-    int64_t end = column + 1;
-    while (end < walk->across && walk->counts[end] && end - column < most)
-        end++;
-    Window *window = walk->window;
-    window->x = column * BLOCK;
-    window->width = at_most(end * BLOCK, walk->views->width) - window->x;
-    /* Rows of blocks are the canvas's; the views may begin in the middle of one. */
-    int64_t y = walk->row * BLOCK - walk->views->top;
-    window->y = at_least(y, 0);
-    window->height = at_most(y + BLOCK, walk->views->height) - window->y;
-    walk->next = end;
-    return window->height > 0;
-}
-
-static void measure_blocks(Window *window, const Views *views, const uint8_t *flags, int64_t stride,
-                           const int32_t *changed, int64_t across, int64_t down, int64_t view,
-                           Block *blocks)
-{
-    const uint8_t *own = flags + views->top * stride;
-    for (int64_t row = 0; row < down; row++) {
-        Walk walk = {window, views, changed + row * across, across, row, 0};
-        while (step(&walk)) {
-            load(window, views);
-            load_changed(window, views, own, stride);
-            find_one_colour(window, views);
-            light_up(window, view);
-            for (int64_t y = 0; y < window->height; y++)
-                measure_row(window, y, blocks + row * across + window->x / BLOCK);
-        }
-    }
-}
-
-/* The largest number of bold pixels in a square of 2 × 2 blocks that a block lies in. */
-static int32_t boldest(const Block *blocks, int64_t across, int64_t down, int64_t column, int64_t row)
-{
-    int32_t most = 0;
-    for (int64_t y = row - 1; y <= row; y++)
-        for (int64_t x = column - 1; x <= column; x++) {
-            int32_t sum = 0;
-            for (int64_t v = at_least(y, 0); v <= at_most(y + 1, down - 1); v++)
-                for (int64_t u = at_least(x, 0); u <= at_most(x + 1, across - 1); u++)
-                    sum += blocks[v * across + u].bold;
-            most = sum > most ? sum : most;
-        }
-    return most;
-}
-
-static int alike(const Views *views, int64_t x, int64_t y, int64_t u, int64_t v)
-{
-    for (int64_t k = 0; k < views->count; k++) {
-        const View *view = &views->views[k];
-        if (colour(view->base + y * view->base_stride + 3 * x) !=
-                colour(view->base + v * view->base_stride + 3 * u) ||
-            colour(view->head + y * view->head_stride + 3 * x) !=
-                colour(view->head + v * view->head_stride + 3 * u))
-            return 0;
-    }
-    return 1;
-}
-
-/* Notes the longest straight run of changed pixels of one colour in each area; short ones stay 0.
- *
- * A run never leaves its area: its pixels touch, so do their blocks. */
-static void find_lines(const Views *views, const uint8_t *flags, int64_t stride,
-                       const int32_t *of_block, int64_t across, int32_t *down_to, Evidence *found)
-{
-    const uint8_t *own = flags + views->top * stride;
-    memset(down_to, 0, views->width * sizeof *down_to);
-    for (int64_t y = 0; y < views->height; y++) {
-        const uint8_t *row = own + y * stride, *upper = y ? row - stride : NULL;
-        const int32_t *areas = of_block + (y + views->top) / BLOCK * across;
-        int64_t run = 0;
-        for (int64_t x = 0; x < views->width; x++) {
-            if (!(row[x] & SENSITIVE)) {
-                run = 0;
-                if (!row[x])
-                    x = at_least(x, skip_zeros(row, x, views->width) - 1);
-                continue;
+    int64_t width = window->width;
+    memset(found->most, 0, width);
+    memset(found->outside, 0, width);
+    memset(found->edge, 0, width);
+    for (int c = 0; c < 3; c++) {
+        const uint8_t *base = window->pixels[0][c][row + 1] + 1;
+        const uint8_t *head = window->pixels[1][c][row + 1] + 1;
+        for (int64_t x = 0; x < width; x++)
+            found->most[x] = higher(found->most[x], apart(base[x], head[x]));
+        for (int image = 0; image < 2; image++) {
+            const uint8_t(*own)[COLUMNS] = &window->pixels[image][c][row];
+            const uint8_t *other = image ? base : head;
+            for (int64_t x = 0; x < width + 2; x++) {
+                low[x] = lower(lower(own[0][x], own[1][x]), own[2][x]);
+                high[x] = higher(higher(own[0][x], own[1][x]), own[2][x]);
             }
-            run = run && alike(views, x, y, x - 1, y) ? run + 1 : 1;
-            int continues = upper && upper[x] & SENSITIVE && alike(views, x, y, x, y - 1);
-            down_to[x] = continues ? down_to[x] + 1 : 1;
-            int64_t longer = at_least(run, down_to[x]);
-            if (longer >= SHORTEST_RUN) {
-                Evidence *area = &found[areas[x / BLOCK]];
-                area->line = at_least(area->line, longer);
+            for (int64_t x = 0; x < width; x++) {
+                uint8_t least = lower(lower(low[x], low[x + 1]), low[x + 2]);
+                uint8_t largest = higher(higher(high[x], high[x + 1]), high[x + 2]);
+                uint8_t off = higher(above(least, other[x]), above(other[x], largest));
+                found->outside[x] = higher(found->outside[x], off);
+                found->edge[x] = higher(found->edge[x], (uint8_t)(largest - least));
             }
         }
     }
+    for (int64_t x = 0; x < width; x++) {
+        uint8_t differs = (uint8_t)-(flags[x] & DIFFERS);
+        found->most[x] &= differs;
+        found->outside[x] &= differs;
+    }
 }
 
-/* Adds what was measured on one background, of which that counts which says more. */
-static void collect(const Block *blocks, const int32_t *of_block, int64_t across, int64_t down,
-                    int64_t areas, Evidence *found, Evidence *sums, int64_t *moved)
+static void add(const Window *window, int64_t row, const Found *found, int64_t x, Block *block)
 {
-    memset(sums, 0, areas * sizeof *sums);
-    memset(moved, 0, 2 * areas * sizeof *moved);
-    for (int64_t block = 0; block < across * down; block++) {
-        int32_t area = of_block[block];
-        if (area < 0)
-            continue;
-        Evidence *sum = &sums[area];
-        sum->solid += blocks[block].solid;
-        sum->unmatched += blocks[block].unmatched;
-        sum->bold =
-            at_least(sum->bold, boldest(blocks, across, down, block % across, block / across));
-        moved[2 * area] += blocks[block].brighter;
-        moved[2 * area + 1] += blocks[block].moved;
+    int64_t stop = at_most(window->width, x + BLOCK);
+    const uint8_t *base[3], *head[3];
+    for (int c = 0; c < 3; c++) {
+        base[c] = window->pixels[0][c][row + 1] + 1;
+        head[c] = window->pixels[1][c][row + 1] + 1;
     }
-    for (int64_t area = 0; area < areas; area++) {
-        int64_t all = at_least(moved[2 * area + 1], 1);
-        int64_t one_way = moved[2 * area] < 0 ? -moved[2 * area] : moved[2 * area];
-        double balance = (double)one_way / (double)all;
-        found[area].solid = at_least(found[area].solid, sums[area].solid);
-        found[area].unmatched = at_least(found[area].unmatched, sums[area].unmatched);
-        found[area].bold = at_least(found[area].bold, sums[area].bold);
-        found[area].balance = balance > found[area].balance ? balance : found[area].balance;
+    int32_t differing = 0, clear = 0, strong = 0, outside = 0, moved = 0, plain = 0, solid = 0;
+    int32_t solid_strong = 0, signed_light = 0, light = 0, red = 0, blue = 0, colour = 0;
+    int64_t energy = 0;
+    uint8_t most = 0, farthest = 0;
+    float steepest = 0;
+    for (int64_t u = x; u < stop; u++) {
+        int m = found->most[u], edge = found->edge[u], differs = m > 0;
+        differing += differs;
+        clear += m > LEVELS;
+        strong += m > STRONG;
+        outside += found->outside[u] > OUTSIDE;
+        moved += m > STRONG && 100 * m > BLEND * (edge + FLOOR);
+        plain += edge == 0 && m >= LEVELS;
+        solid += edge == 0 && m > LEVELS;
+        solid_strong += edge == 0 && m > STRONG;
+        most = higher(most, found->most[u]);
+        farthest = higher(farthest, found->outside[u]);
+        float share = m > STRONG ? (float)m / (float)(edge + FLOOR) : 0;
+        steepest = share > steepest ? share : steepest;
+        int dr = (head[0][u] - base[0][u]) * differs, dg = (head[1][u] - base[1][u]) * differs;
+        int db = (head[2][u] - base[2][u]) * differs;
+        int step = 77 * dr + 150 * dg + 29 * db;
+        signed_light += step;
+        light += abs(step);
+        energy += (int64_t)step * step;
+        red += dr - dg;
+        blue += db - dg;
+        colour += abs(dr - dg) + abs(db - dg);
     }
+    block->differing += differing;
+    block->clear += clear;
+    block->strong += strong;
+    block->outside += outside;
+    block->moved += moved;
+    block->plain += plain;
+    block->solid += solid;
+    block->solid_strong += solid_strong;
+    block->signed_light += signed_light;
+    block->light += light;
+    block->red += red;
+    block->blue += blue;
+    block->colour += colour;
+    block->energy += (double)energy / 65536;
+    block->most = block->most > most ? block->most : most;
+    block->farthest = block->farthest > farthest ? block->farthest : farthest;
+    block->steepest = block->steepest > steepest ? block->steepest : steepest;
 }
 
-/* Measures every area of the mask.
+static inline uint8_t light_of(int red, int green, int blue)
+{
+    return (uint8_t)((77 * red + 150 * green + 29 * blue) >> 8);
+}
+
+/* The range of brightness over both images. */
+static void find_contrast(const Window *window, int64_t x, Block *block)
+{
+    uint8_t low = 255, high = 0;
+    int64_t stop = at_most(window->width, x + BLOCK);
+    for (int image = 0; image < 2; image++)
+        for (int64_t row = 1; row <= window->height; row++) {
+            const uint8_t *red = window->pixels[image][0][row] + 1;
+            const uint8_t *green = window->pixels[image][1][row] + 1;
+            const uint8_t *blue = window->pixels[image][2][row] + 1;
+            for (int64_t u = x; u < stop; u++) {
+                uint8_t light = light_of(red[u], green[u], blue[u]);
+                low = lower(low, light);
+                high = higher(high, light);
+            }
+        }
+    block->contrast = high - low;
+}
+
+/* Measures the blocks in which anything differs, but for their residue.
  *
- * flags, height, width: the canvas.
- * views, count: the images as far as both have pixels, on each background; their first row is the
- *     canvas's row `top`, and they have `both_height` rows of `both_width` pixels. All that is in
- *     the mask and lies in both images must be among them, with two rows around.
- * counts: as pg_count_blocks makes them.
- * of_block, areas: as pg_find_areas makes them.
- * found: one for each area; is zeroed first.
- * Returns 0, or -1 if there is no memory for a window and some bytes a block. */
-PUBLIC int64_t pg_measure(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
-                          const View *views, int64_t count, int64_t top, int64_t both_height,
-                          int64_t both_width, const int32_t *counts, const int32_t *of_block,
-                          int64_t areas, Evidence *found)
+ * height, width: of the images; their first row begins a row of blocks.
+ * flags: of their pixels.
+ * differing: pixels of each block that have the flag for it.
+ * blocks: one for each block of the images; is zeroed first.
+ * Returns 0, or -1 if there is no memory for a window. */
+PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width,
+                                 const uint8_t *flags, int64_t stride, const int32_t *differing,
+                                 Block *blocks)
 {
     int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
-    int64_t plane = across * down;
-    Views seen = {views, count, top, both_height, both_width};
-    Window *window = malloc(sizeof *window);
-    Block *blocks = malloc(plane * sizeof *blocks);
-    Evidence *sums = malloc(areas * sizeof *sums);
-    int64_t *moved = malloc(2 * areas * sizeof *moved);
-    int32_t *down_to = malloc(at_least(1, both_width) * sizeof *down_to);
-    int64_t failed = !window || !blocks || !sums || !moved || !down_to ? -1 : 0;
-    if (!failed) {
-        memset(found, 0, areas * sizeof *found);
-        for (int64_t block = 0; block < plane; block++) {
-            if (of_block[block] < 0)
-                continue;
-            found[of_block[block]].differing += counts[block];
-            found[of_block[block]].structural += counts[3 * plane + block];
-            found[of_block[block]].one_sided += counts[4 * plane + block];
-        }
-        for (int64_t view = 0; view < count && both_height > 0; view++) {
-            memset(blocks, 0, plane * sizeof *blocks);
-            measure_blocks(window, &seen, flags, stride, counts + 2 * plane, across, down, view,
-                           blocks);
-            collect(blocks, of_block, across, down, areas, found, sums, moved);
-        }
-        if (both_height > 0)
-            find_lines(&seen, flags, stride, of_block, across, down_to, found);
-    }
-    free(window);
-    free(blocks);
-    free(sums);
-    free(moved);
-    free(down_to);
-    return failed;
-}
-
-/* Counts faint pixels that have one colour all around them, in both images, on every background.
- *
- * Arguments as of pg_measure. Returns -1 if there is no memory for a window. */
-PUBLIC int64_t pg_count_recoloured(const uint8_t *flags, int64_t stride, int64_t height,
-                                   int64_t width, const View *views, int64_t count, int64_t top,
-                                   int64_t both_height, int64_t both_width, const int32_t *counts)
-{
-    int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK, found = 0;
-    Views seen = {views, count, top, both_height, both_width};
+    Pair pair = {view, height, width};
     Window *window = malloc(sizeof *window);
     if (!window)
         return -1;
+    memset(blocks, 0, across * down * sizeof *blocks);
     for (int64_t row = 0; row < down; row++) {
-        Walk walk = {window, &seen, counts + across * down + row * across, across, row, 0};
-        while (step(&walk)) {
-            load(window, &seen);
-            find_one_colour(window, &seen);
+        const int32_t *counts = differing + row * across;
+        Block *line = blocks + row * across;
+        for (int64_t column = 0; column < across; column++) {
+            if (!counts[column])
+                continue;
+            int64_t end = column + 1;
+            while (end < across && counts[end] && end - column < WINDOW / BLOCK)
+                end++;
+            window->x = column * BLOCK;
+            window->y = row * BLOCK;
+            window->width = at_most(end * BLOCK, width) - window->x;
+            window->height = at_most((row + 1) * BLOCK, height) - window->y;
+            load(window, &pair);
+            Found found;
             for (int64_t y = 0; y < window->height; y++) {
-                const uint8_t *own = flags + (top + window->y + y) * stride + window->x;
-                for (int64_t x = 0; x < window->width; x++)
-                    found += window->one_colour[y][x] && own[x] & FAINT;
+                look(window, y, flags + (window->y + y) * stride + window->x, &found);
+                for (int64_t x = 0; x < window->width; x += BLOCK)
+                    add(window, y, &found, x, &line[column + x / BLOCK]);
             }
+            for (int64_t x = 0; x < window->width; x += BLOCK) {
+                Block *block = &line[column + x / BLOCK];
+                find_contrast(window, x, block);
+                block->raw = (float)(sqrt(block->energy / (BLOCK * BLOCK)) /
+                                     (block->contrast + LEAST_CONTRAST));
+            }
+            column = end - 1;
         }
     }
     free(window);
+    return 0;
+}
+
+/* Brightness of a block and of one pixel around it. */
+typedef struct {
+    int16_t of[ROWS][ROWS];
+} Patch;
+
+/* Where the flags say that nothing differs, both get the base: it lies in an ignored region. */
+static void load_patches(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x,
+                         int64_t y, Patch *base, Patch *head)
+{
+    for (int64_t row = 0; row < ROWS; row++) {
+        int64_t v = at_most(at_least(y - 1 + row, 0), pair->height - 1);
+        const uint8_t *old = row_of(pair, 0, v), *new = row_of(pair, 1, v);
+        for (int64_t i = 0; i < ROWS; i++) {
+            int64_t u = at_most(at_least(x - 1 + i, 0), pair->width - 1);
+            const uint8_t *from = old + 3 * u;
+            const uint8_t *to = flags[v * stride + u] & DIFFERS ? new + 3 * u : from;
+            base->of[row][i] = light_of(from[0], from[1], from[2]);
+            head->of[row][i] = light_of(to[0], to[1], to[2]);
+        }
+    }
+}
+
+enum { TERMS = 9, PIXELS = BLOCK * BLOCK };
+
+/* How much of the difference to another patch no filter of 3 × 3 explains, in squared levels: the
+ * least squares of other − own over the eight neighbours' differences and a constant. */
+static double unexplained(const Patch *own, const Patch *other)
+{
+    static const int right[TERMS - 1] = {-1, 0, 1, -1, 1, -1, 0, 1};
+    static const int down[TERMS - 1] = {-1, -1, -1, 0, 0, 1, 1, 1};
+    int16_t terms[TERMS][PIXELS], wanted[PIXELS];
+    for (int y = 0; y < BLOCK; y++)
+        for (int x = 0; x < BLOCK; x++) {
+            int16_t centre = own->of[y + 1][x + 1];
+            for (int k = 0; k < TERMS - 1; k++)
+                terms[k][y * BLOCK + x] = own->of[y + 1 + down[k]][x + 1 + right[k]] - centre;
+            terms[TERMS - 1][y * BLOCK + x] = 1;
+            wanted[y * BLOCK + x] = other->of[y + 1][x + 1] - centre;
+        }
+    double products[TERMS][TERMS], towards[TERMS], weights[TERMS], all = 0, trace = 0;
+    int32_t sum = 0;
+    for (int i = 0; i < PIXELS; i++)
+        sum += wanted[i] * wanted[i];
+    all = sum;
+    for (int a = 0; a < TERMS; a++) {
+        int32_t with = 0;
+        for (int i = 0; i < PIXELS; i++)
+            with += terms[a][i] * wanted[i];
+        towards[a] = with;
+        for (int b = a; b < TERMS; b++) {
+            int32_t product = 0;
+            for (int i = 0; i < PIXELS; i++)
+                product += terms[a][i] * terms[b][i];
+            products[a][b] = products[b][a] = product;
+        }
+        trace += products[a][a];
+    }
+    /* A little is added to the diagonal: where nothing is to be seen, nothing can be solved. */
+    double ridge = 1e-3 * trace / TERMS + 1, factor[TERMS][TERMS], half[TERMS];
+    for (int i = 0; i < TERMS; i++) {
+        for (int j = 0; j <= i; j++) {
+            double rest = products[i][j] + (i == j ? ridge : 0);
+            for (int k = 0; k < j; k++)
+                rest -= factor[i][k] * factor[j][k];
+            factor[i][j] = i == j ? sqrt(rest) : rest / factor[j][j];
+        }
+        double rest = towards[i];
+        for (int k = 0; k < i; k++)
+            rest -= factor[i][k] * half[k];
+        half[i] = rest / factor[i][i];
+    }
+    for (int i = TERMS - 1; i >= 0; i--) {
+        double rest = half[i];
+        for (int k = i + 1; k < TERMS; k++)
+            rest -= factor[k][i] * weights[k];
+        weights[i] = rest / factor[i][i];
+    }
+    double left = all;
+    for (int a = 0; a < TERMS; a++) {
+        left -= 2 * weights[a] * towards[a];
+        for (int b = 0; b < TERMS; b++)
+            left += weights[a] * products[a][b] * weights[b];
+    }
+    return left > 0 ? left : 0;
+}
+
+/* Measures the residue of some blocks: what is left of their difference, against their contrast,
+ * after the best filter of 3 × 3 that makes one image of the other; either may be the softer one.
+ *
+ * Arguments as of pg_measure_blocks; wanted: a byte a block, not 0 for each one to be measured. */
+PUBLIC void pg_measure_residue(const View *view, int64_t height, int64_t width,
+                               const uint8_t *flags, int64_t stride, const uint8_t *wanted,
+                               Block *blocks)
+{
+    int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
+    Pair pair = {view, height, width};
+    for (int64_t i = 0; i < across * down; i++) {
+        if (!wanted[i])
+            continue;
+        Patch base, head;
+        load_patches(&pair, flags, stride, i % across * BLOCK, i / across * BLOCK, &base, &head);
+        double one = unexplained(&base, &head), other = unexplained(&head, &base);
+        blocks[i].residue = (float)(sqrt((one < other ? one : other) / PIXELS) /
+                                    (blocks[i].contrast + LEAST_CONTRAST));
+    }
+}
+
+static inline int is_strong(const uint8_t *base, const uint8_t *head)
+{
+    return apart(base[0], head[0]) > STRONG || apart(base[1], head[1]) > STRONG ||
+           apart(base[2], head[2]) > STRONG;
+}
+
+/* Notes the longest straight run of strong differences of one colour in each block.
+ *
+ * flags: of the images' rows.
+ * lengths: room for a number a column. */
+PUBLIC void pg_find_runs(const View *view, int64_t height, int64_t width, const uint8_t *flags,
+                         int64_t stride, int32_t *lengths, Block *blocks)
+{
+    int64_t across = (width + BLOCK - 1) / BLOCK;
+    memset(lengths, 0, width * sizeof *lengths);
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *row = flags + y * stride, *upper = y ? row - stride : NULL;
+        const uint8_t *base = view->base + y * view->base_stride;
+        const uint8_t *head = view->head + y * view->head_stride;
+        int32_t run = 0;
+        for (int64_t x = 0; x < width; x++) {
+            if (!(row[x] & DIFFERS)) {
+                run = 0;
+                if (!row[x])
+                    x = at_least(x, skip_zeros(row, x, width) - 1);
+                continue;
+            }
+            const uint8_t *old = base + 3 * x, *new = head + 3 * x;
+            if (!is_strong(old, new)) {
+                run = 0;
+                lengths[x] = 0;
+                continue;
+            }
+            run = run && !memcmp(old, old - 3, 3) && !memcmp(new, new - 3, 3) ? run + 1 : 1;
+            int continues = upper && upper[x] & DIFFERS &&
+                            !memcmp(old, old - view->base_stride, 3) &&
+                            !memcmp(new, new - view->head_stride, 3);
+            lengths[x] = continues ? lengths[x] + 1 : 1;
+            Block *block = &blocks[y / BLOCK * across + x / BLOCK];
+            int32_t longer = run > lengths[x] ? run : lengths[x];
+            block->run = block->run > longer ? block->run : longer;
+        }
+    }
+}
+
+/* Whether a block looks like text: much of it is plain, it has contrast, and thin strokes. */
+static int is_text(const uint8_t *image, int64_t stride, int64_t height, int64_t width, int64_t x,
+                   int64_t y)
+{
+    enum { PLAIN = 30, CONTRAST = 40, STEP = 8, ACROSS = 6, DOWN = 10 };
+    int64_t right = at_most(width, x + BLOCK), bottom = at_most(height, y + BLOCK);
+    int32_t equal = 0, thin = 0, low_high = 0;
+    uint8_t low = 255, high = 0;
+    for (int64_t v = y; v < bottom; v++)
+        for (int64_t u = x; u < right; u++) {
+            const uint8_t *own = image + v * stride + 3 * u;
+            uint8_t light = light_of(own[0], own[1], own[2]);
+            low = lower(low, light);
+            high = higher(high, light);
+            equal += u + 1 < width && own[0] == own[3] && own[1] == own[4] && own[2] == own[5];
+            if (u > 0 && u + 1 < width) {
+                int left = 0, on = 0;
+                for (int c = 0; c < 3; c++) {
+                    left |= apart(own[c], own[c - 3]) > STEP;
+                    on |= apart(own[c], own[c + 3]) > STEP;
+                }
+                thin += left && on;
+            }
+            if (v > 0 && v + 1 < height) {
+                int up = 0, under = 0;
+                for (int c = 0; c < 3; c++) {
+                    up |= apart(own[c], own[c - stride]) > STEP;
+                    under |= apart(own[c], own[c + stride]) > STEP;
+                }
+                low_high += up && under;
+            }
+        }
+    int64_t area = (right - x) * (bottom - y);
+    return 100 * equal > PLAIN * area && high - low > CONTRAST && (thin >= ACROSS || low_high >= DOWN);
+}
+
+/* Notes which blocks of an RGB image look like text; only the wanted ones are looked at.
+ *
+ * wanted: a byte a block; a byte that is not 0 becomes 1 for text and 0 else. */
+PUBLIC void pg_find_text(const uint8_t *image, int64_t stride, int64_t height, int64_t width,
+                         uint8_t *wanted)
+{
+    int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
+    for (int64_t i = 0; i < across * down; i++)
+        if (wanted[i])
+            wanted[i] = (uint8_t)is_text(image, stride, height, width, i % across * BLOCK,
+                                         i / across * BLOCK);
+}
+
+/* Notes which pixels of some blocks count although odiff forgives them or they lie below its
+ * threshold: those that differ by more than so many levels of a channel.
+ *
+ * flags: of the images' rows; COUNTED is set.
+ * wanted: a byte a block, not 0 where pixels count. */
+PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, const uint8_t *wanted,
+                            int64_t levels, uint8_t *flags, int64_t stride)
+{
+    int64_t across = (width + BLOCK - 1) / BLOCK;
+    for (int64_t y = 0; y < height; y++) {
+        const uint8_t *base = view->base + y * view->base_stride;
+        const uint8_t *head = view->head + y * view->head_stride;
+        uint8_t *row = flags + y * stride;
+        for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
+            int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
+            if (wanted[y / BLOCK * across + x / BLOCK])
+                for (int64_t u = x; u < end; u++) {
+                    const uint8_t *old = base + 3 * u, *new = head + 3 * u;
+                    if (row[u] & DIFFERS && !(row[u] & SENSITIVE) &&
+                        (apart(old[0], new[0]) > levels || apart(old[1], new[1]) > levels ||
+                         apart(old[2], new[2]) > levels))
+                        row[u] |= COUNTED;
+                }
+            x = end;
+        }
+    }
+}
+
+/* How many colours an RGB image has; counting stops above `most`, which is below 4,096. */
+PUBLIC int64_t pg_count_colours(const uint8_t *image, int64_t stride, int64_t height, int64_t width,
+                                int64_t most)
+{
+    enum { SLOTS = 16384 };
+    uint32_t seen[SLOTS];
+    memset(seen, 255, sizeof seen);
+    int64_t found = 0;
+    uint32_t last = UINT32_MAX;
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = 0; x < width; x++) {
+            uint32_t own = colour(image + y * stride + 3 * x);
+            if (own == last)
+                continue;
+            last = own;
+            uint32_t slot = own * 2654435761u >> 18;
+            while (seen[slot] != own && seen[slot] != UINT32_MAX)
+                slot = (slot + 1) % SLOTS;
+            if (seen[slot] == own)
+                continue;
+            seen[slot] = own;
+            if (++found > most)
+                return found;
+        }
     return found;
 }
 

@@ -22,7 +22,7 @@ enum { BLOCK = 16 };
 /* What is said of a pixel of the canvas. */
 enum {
     DIFFERS = 1,     /* by any amount */
-    FAINT = 2,       /* as far apart as a recolour has to be, and not as the sensitive pass sees */
+    COUNTED = 2,     /* not in odiff's mask, but the evidence says that it is no noise */
     SENSITIVE = 4,   /* further apart than the sensitive threshold: it is in the mask */
     STRUCTURAL = 8,  /* further apart than the structural one */
     ONE_SIDED = 16,  /* only one of the images has it */
@@ -36,11 +36,13 @@ typedef struct {
     int64_t base_stride, head_stride;
 } View;
 
-/* What was measured on one region; pixelgate.verdict says what each means. */
+/* What was measured on one block of two images; pixelgate.engine.evidence says what each means. */
 typedef struct {
-    int64_t differing, structural, solid, bold, unmatched, line, one_sided;
-    double balance;
-} Evidence;
+    int32_t differing, clear, strong, most, outside, farthest, moved, plain, solid, solid_strong;
+    int32_t signed_light, light, red, blue, colour, contrast, run;
+    float steepest, raw, residue;
+    double energy;
+} Block;
 
 /* A region: its box and its changed pixels. */
 typedef struct {

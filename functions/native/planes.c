@@ -17,9 +17,9 @@ static inline int64_t distance(int64_t red, int64_t green, int64_t blue)
  *
  * flags: is written where pixels differ; it must be zero there.
  * rows_differ: for each row whether to look at it.
- * faint, sensitive, structural: the smallest distances that count as such. */
+ * sensitive, structural: the smallest distances that count as such. */
 PUBLIC void pg_judge(const View *view, int64_t height, int64_t width, const uint8_t *rows_differ,
-                     int64_t faint, int64_t sensitive, int64_t structural, uint8_t *flags,
+                     int64_t sensitive, int64_t structural, uint8_t *flags,
                      int64_t flags_stride)
 {
     enum { TOGETHER = 8 }; /* pixels compared at once: three words */
@@ -46,8 +46,6 @@ PUBLIC void pg_judge(const View *view, int64_t height, int64_t width, const uint
                 said = DIFFERS;
                 if (apart >= sensitive)
                     said |= SENSITIVE;
-                else if (apart >= faint)
-                    said |= FAINT;
                 if (apart >= structural)
                     said |= STRUCTURAL;
                 from = old;
@@ -226,7 +224,7 @@ PUBLIC void pg_unite(uint8_t *flags, int64_t stride, const uint8_t *others, int6
         const uint8_t *other = others + y * others_stride;
         for (int64_t x = 0; x < width; x++) {
             uint8_t both = row[x] | other[x];
-            row[x] = both & SENSITIVE ? both & ~(FAINT | SMOOTHED) : both;
+            row[x] = both & SENSITIVE ? both & ~SMOOTHED : both;
         }
     }
 }

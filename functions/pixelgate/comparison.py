@@ -14,10 +14,10 @@ from pixelgate.baseline import Choice
 from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import ALGORITHM, Policy
-from pixelgate.verdict import Evidence, Mark, Spread, is_recoloured, mark_regions
+from pixelgate.verdict import Evidence, Explained, Kind, Mark, Picture, explain, mark_of
 
 SCHEMA_VERSION = 1
-_NO_EVIDENCE, _NO_SPREAD = Evidence(), Spread()
+_NO_PICTURE = Picture()
 
 
 class Status(StrEnum):
@@ -67,25 +67,30 @@ class Band:
 
 @dataclass(frozen=True)
 class Region:
-    """A connected area of changed pixels: its box on the canvas and what was measured on it."""
+    """A connected area of the mask: its box on the canvas and its pixels.
+
+    Attributes:
+        x, y, width, height: the box, tight around the pixels.
+        pixels: how many of the mask's pixels it has.
+        area: which of the diff's `areas` it lies in; None in results of older versions.
+    """
 
     x: int
     y: int
     width: int
     height: int
     pixels: int
-    evidence: Evidence = _NO_EVIDENCE
+    area: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The box, the changed pixels, and the evidence beside them."""
-        flat = {k: v for k, v in vars(self).items() if k != "evidence"}
-        return flat | vars(self.evidence)
+        """The fields by their names."""
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Region:
-        """The inverse of `as_json`."""
+        """The inverse of `as_json`; reads results of older versions, too."""
         box = {f: stored[f] for f in ("x", "y", "width", "height", "pixels")}
-        return cls(**box, evidence=Evidence(**{k: v for k, v in stored.items() if k not in box}))
+        return cls(**box, area=stored.get("area"))
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,16 @@ class Judgement:
 
     Attributes:
         changed: whether a person has to look.
-        marks: for each region why it counts, or None where it looks like noise.
-        recoloured: whether plain areas have another colour, too faint for the mask.
+        marks: for each region why it counts, or None where a noise explains it.
+        recoloured: whether plain areas have another colour, too faint for the mask; only results
+            of older versions have this, whose masks did not show them.
+        kinds: for each region the noise that explains it, or None where it counts.
     """
 
     changed: bool
     marks: tuple[Mark | None, ...]
-    recoloured: bool
+    recoloured: bool = False
+    kinds: tuple[Kind | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,18 +116,22 @@ class Diff:
     """What the engine measured on one pair of images under one policy.
 
     Attributes:
-        changed_pixels: pixels set in the mask.
-        structural_pixels: pixels that the structural pass reports too.
+        changed_pixels: pixels of odiff's mask.
+        structural_pixels: those of them that the structural pass reports too.
         total_pixels: pixels of the canvas: max width × max height, and with bands max width × the
             rows of either image.
         base_size: width and height of the base image.
         head_size: width and height of the head image.
-        regions: the mask's connected areas, largest first; their pixels add up to changed_pixels.
-        mask: the mask as PNG bytes, of the canvas's size; None if nothing changed.
+        regions: the mask's connected areas, largest first; their pixels add up to changed_pixels
+            and counted_pixels.
+        mask: the mask as PNG bytes, of the canvas's size; None if nothing is in it.
         bands: rows that were inserted or deleted, from top to bottom; their pixels are in the mask.
-        spread: how far differences of any size reach.
+        picture: what was measured on the whole picture.
         fingerprint: equal for diffs that show the same change, wherever on the canvas it lies;
             None if nothing changed.
+        counted_pixels: pixels that odiff leaves out and that the evidence counts; in the mask too.
+        areas: what was measured on the areas that regions point at.
+        explained: each noise that explains some of the difference, with its numbers.
     """
 
     changed_pixels: int
@@ -130,22 +142,27 @@ class Diff:
     regions: tuple[Region, ...] = ()
     mask: bytes | None = field(default=None, repr=False)
     bands: tuple[Band, ...] = ()
-    spread: Spread = _NO_SPREAD
+    picture: Picture = _NO_PICTURE
     fingerprint: str | None = None
+    counted_pixels: int = 0
+    areas: tuple[Evidence, ...] = ()
+    explained: tuple[Explained, ...] = ()
 
     def judge(self, policy: Policy) -> Judgement:
         """What the policy makes of what was measured."""
-        pixels = [region.pixels for region in self.regions]
-        marks = mark_regions(
-            pixels, [region.evidence for region in self.regions], self.spread, policy.noise
-        )
-        recoloured = is_recoloured(self.spread, self.total_pixels, policy.noise)
-        counts = recoloured or (self.changed_pixels > 0 if policy.strict else any(marks))
-        faint = self.spread.recoloured if recoloured else 0
+        found = [explain(area, self.picture, policy.noise) for area in self.areas]
+        why = [
+            None if k else mark_of(a, policy.noise) for a, k in zip(self.areas, found, strict=True)
+        ]
+        # A region of no area: each of its pixels differs by less than any noise has to explain.
+        kinds = tuple(Kind.LEVELS if r.area is None else found[r.area] for r in self.regions)
+        marks = tuple(None if r.area is None else why[r.area] for r in self.regions)
+        counts = self.picture.differing > 0 if policy.strict else any(marks)
+        pixels = [r.pixels for r, m in zip(self.regions, marks, strict=True) if m or policy.strict]
         tolerated = policy.tolerates(
-            self.changed_pixels + faint, self.total_pixels, max([*pixels, faint], default=0)
+            self.changed_pixels + self.counted_pixels, self.total_pixels, max(pixels, default=0)
         )
-        return Judgement(counts and not tolerated, tuple(marks), recoloured)
+        return Judgement(counts and not tolerated, marks, kinds=kinds)
 
     def passes(self, policy: Policy) -> bool:
         """Whether the policy takes the two images for the same."""
@@ -215,20 +232,28 @@ class Snapshot:
             diff = self.measured.diff
             entry |= {
                 "changed_pixels": diff.changed_pixels,
+                "counted_pixels": diff.counted_pixels,
                 "structural_pixels": diff.structural_pixels,
                 "total_pixels": diff.total_pixels,
                 "mask": self.measured.mask_key,
                 "regions": self._regions(diff),
                 "bands": [vars(band) for band in diff.bands] or None,
-                "differing": vars(diff.spread),
-                "recoloured": self.judgement.recoloured if self.judgement else None,
+                "areas": [vars(area) for area in diff.areas] or None,
+                "noise": [vars(noise) for noise in diff.explained] or None,
+                "differing": vars(diff.picture),
+                "recoloured": (self.judgement and self.judgement.recoloured) or None,
             }
         return {k: v for k, v in entry.items() if v is not None}
 
     def _regions(self, diff: Diff) -> list[dict[str, Any]]:
-        """Each with its mark: why it counts, or null where it was taken for noise."""
-        marks = self.judgement.marks if self.judgement else (None,) * len(diff.regions)
-        return [r.as_json() | {"mark": m} for r, m in zip(diff.regions, marks, strict=True)]
+        """Each with its mark, why it counts, or with the noise that explains it."""
+        none = (None,) * len(diff.regions)
+        marks = self.judgement.marks if self.judgement else none
+        kinds = (self.judgement.kinds if self.judgement else ()) or none
+        return [
+            r.as_json() | {"mark": m, "noise": k}
+            for r, m, k in zip(diff.regions, marks, kinds, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

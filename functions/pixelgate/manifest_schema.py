@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -11,12 +12,13 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
-from pixelgate.policy import Policy, Rectangle
+from pixelgate.policy import Noise, Policy, Rectangle
 
 MAX_IMAGES = 100_000
 MAX_RULES = 100  # each is tried on each name
@@ -29,6 +31,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -48,28 +51,18 @@ class Region(_Model):
     height: Pixels
 
 
-class NoiseOverrides(_Model):
-    """The numbers of the verdict's rule that a project or an image sets."""
+def _overrides_of(numbers: type[Noise]) -> Any:
+    """Fields for a model: each number of the rule, or none."""
+    kinds = {"int": Count, "float": Amount, "bool": bool}
+    return {field.name: (kinds[str(field.type)] | None, None) for field in fields(numbers)}
 
-    model_config = ConfigDict(extra="forbid")
-    min_solid_pixels: Count | None = None
-    min_bold_pixels: Count | None = None
-    min_line_pixels: Count | None = None
-    local_blocks: Count | None = None
-    local_share: Share | None = None
-    min_structural_pixels: Count | None = None
-    min_structural_share: Share | None = None
-    min_ink_pixels: Count | None = None
-    min_balance: Share | None = None
-    one_way_balance: Share | None = None
-    min_unmatched_pixels: Count | None = None
-    clean_share: Share | None = None
-    min_tint_pixels: Count | None = None
-    crisp_share: Share | None = None
-    recolour_threshold: Share | None = None
-    min_recoloured_pixels: Count | None = None
-    whole_picture: Share | None = None
-    whole_picture_blocks: Share | None = None
+
+NoiseOverrides = create_model(
+    "NoiseOverrides",
+    __config__=ConfigDict(strict=True, frozen=True, extra="forbid"),
+    __doc__="The numbers of the verdict's rule that a project or an image sets.",
+    **_overrides_of(Noise),
+)
 
 
 class PolicyOverrides(_Model):
@@ -81,7 +74,7 @@ class PolicyOverrides(_Model):
     antialiasing: bool | None = None
     align_rows: bool | None = None
     strict: bool | None = None
-    noise: NoiseOverrides | None = None
+    noise: NoiseOverrides | None = None  # type: ignore[valid-type]
     max_changed_pixels: Count | None = None
     max_changed_ratio: Share | None = None
     max_region_pixels: Count | None = None

@@ -11,7 +11,7 @@ from pixelgate.errors import BadManifest
 
 # Raised whenever the same two images may give another mask than before, so that stored results
 # of an older algorithm are not taken for ours.
-ALGORITHM = 3
+ALGORITHM = 4
 
 
 _MEASURING = ("structural_threshold", "sensitive_threshold", "antialiasing", "align_rows")
@@ -29,47 +29,101 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Noise:
-    """The numbers of the rule that tells a change from noise; docs/verdict.md explains it.
+    """The numbers of the rule that explains noise; docs/verdict.md explains them.
+
+    A residue is what is left of a block's difference, over its contrast, after the best filter of
+    3 × 3; a raw difference is the same without a filter.
 
     Attributes:
-        min_solid_pixels: so many changed pixels amid one colour in both images are a change.
-        min_bold_pixels: so many whose brightness the other image has nowhere near them are one.
-        min_line_pixels: a straight run so long is one.
-        local_blocks: differences in so few blocks of 16 × 16 count as local, …
-        local_share: … or in so small a share of the blocks that show something.
-        min_structural_pixels: where differences are local, so many structural pixels …
-        min_structural_share: … that are such a share of the region are a change.
-        min_ink_pixels: where they are local, so many changed pixels are one if …
-        min_balance: … more became darker than brighter or the other way round by that share.
-        one_way_balance: from here on all went one way.
-        min_unmatched_pixels: where they are local, so many without a match nearby are one.
-        clean_share: a region is clean if such a share of what differs in it has changed.
-        min_tint_pixels: a clean region of that size in which all went one way is a change.
-        crisp_share: all counts where such a share of all that differs at all has changed.
-        recolour_threshold: the faintest recolour of a plain area, in the scale of the thresholds.
-        min_recoloured_pixels: how large such an area must be.
-        whole_picture: not if such a share of the picture differs, …
-        whole_picture_blocks: … or such a share of the blocks that show something.
+        levels: differences of so many levels of a channel are rounding or dithering, …
+        min_plain_pixels: … unless so many pixels of plain areas differ by two levels or more.
+        min_solid_pixels: so many pixels of plain areas that differ by more are a change.
+        one_way: above it, all of an area got brighter or darker; …
+        min_light: … if the mean difference of brightness is above so many levels.
+        one_hue: above it, all of an area moved to one hue; …
+        min_colour: … if the mean difference of colour is above so many levels.
+        min_outside: a tint takes a pixel at least so many levels out of what is around it.
+        min_line_pixels: a straight run so long is a line; …
+        max_line_share: … if it differs by more than this share of its edge's height.
+        max_moved_raw: a raw difference above it is no compression, whatever filter explains it.
+        outlier: so many times the residue that nine in ten blocks stay below still fits to them.
+        blend_moved: share of an area's strong pixels that may move by over 35 % of their edge.
+        blend_outside: share of its pixels that may lie outside the other image's 3 × 3.
+        blend_raw: largest median of the raw difference of a blend.
+        blend_residue: largest residue of a blend.
+        fringe_colour: coloured fringes of text have a mean difference of colour above it, …
+        fringe_hue: … and go one way by less than this.
+        fringe_outside: share of their pixels that may lie outside the other image's 3 × 3.
+        fringe_raw: largest median of their raw difference.
+        fringe_residue: their largest residue.
+        text_coverage: share of the text around that another rendering touches at least.
+        text_picture: the same share of all text, for areas too small to prove it.
+        text_outside: share of its pixels that may lie outside the other image's 3 × 3, …
+        text_farthest: … and the farthest that one may, in levels.
+        text_raw: largest median of its raw difference, and …
+        text_raw_high: … what nine in ten blocks stay below.
+        text_residue: largest median of its residue, and …
+        text_residue_high: … what nine in ten blocks stay below.
+        text_residue_most: its largest residue, where `outlier` does not allow more.
+        codec_coverage: share of the blocks that show something which compression touches.
+        codec_dense_pixels: mean number of their pixels that differ.
+        codec_residue: largest median of the residue over the picture, and …
+        codec_residue_high: … what nine in ten blocks stay below.
+        codec_residue_most: the largest residue, where `outlier` does not allow more.
+        codec_raw: largest median of an area's raw difference.
+        palette_outside: share of pixels that may lie outside the other image's 3 × 3, if one
+            image has few colours.
+        palette_residue_high: what nine in ten blocks of it stay below.
+        photo_dense: share of the pixels of a photo's blocks that differ at least.
+        photo_one_way: how far they may go one way.
+        photo_residue_high: what nine in ten blocks of it stay below.
+        photo_residue_most: its largest residue, where `outlier` does not allow more.
+        corners: whether 8 × 8 pixels in one corner of the picture may differ.
     """
 
+    levels: int = 2
+    min_plain_pixels: int = 100
     min_solid_pixels: int = 9
-    min_bold_pixels: int = 36
-    min_line_pixels: int = 32
-    local_blocks: int = 4
-    local_share: float = 0.125
-    min_structural_pixels: int = 3
-    min_structural_share: float = 0.25
-    min_ink_pixels: int = 4
-    min_balance: float = 0.25
-    one_way_balance: float = 0.9
-    min_unmatched_pixels: int = 3
-    clean_share: float = 0.3
-    min_tint_pixels: int = 32
-    crisp_share: float = 0.9
-    recolour_threshold: float = 0.006
-    min_recoloured_pixels: int = 100
-    whole_picture: float = 0.99
-    whole_picture_blocks: float = 0.9
+    one_way: float = 0.85
+    min_light: float = 2.0
+    one_hue: float = 0.6
+    min_colour: float = 4.0
+    min_outside: int = 3
+    min_line_pixels: int = 24
+    max_line_share: float = 0.25
+    max_moved_raw: float = 0.12
+    outlier: float = 2.6
+    blend_moved: float = 0.06
+    blend_outside: float = 0.03
+    blend_raw: float = 0.1
+    blend_residue: float = 0.07
+    fringe_colour: float = 20.0
+    fringe_hue: float = 0.12
+    fringe_outside: float = 0.3
+    fringe_raw: float = 0.06
+    fringe_residue: float = 0.04
+    text_coverage: float = 0.55
+    text_picture: float = 0.6
+    text_outside: float = 0.2
+    text_farthest: int = 150
+    text_raw: float = 0.16
+    text_raw_high: float = 0.22
+    text_residue: float = 0.075
+    text_residue_high: float = 0.11
+    text_residue_most: float = 0.06
+    codec_coverage: float = 0.97
+    codec_dense_pixels: float = 20.0
+    codec_residue: float = 0.03
+    codec_residue_high: float = 0.04
+    codec_residue_most: float = 0.055
+    codec_raw: float = 0.07
+    palette_outside: float = 0.1
+    palette_residue_high: float = 0.03
+    photo_dense: float = 0.25
+    photo_one_way: float = 0.3
+    photo_residue_high: float = 0.06
+    photo_residue_most: float = 0.05
+    corners: bool = True
 
 
 @dataclass(frozen=True)
@@ -137,14 +191,16 @@ class Policy:
         return self.max_region_pixels is not None and largest_region <= self.max_region_pixels
 
     def fingerprint(self, engine: str) -> str:
-        """Names what decides the measurement: thresholds, algorithm and engine.
+        """Names what decides the measurement: thresholds, the noise, algorithm and engine.
 
-        Results are stored under it. What only judges them is left out, so that other tolerances
+        Results are stored under it. What only tolerates them is left out, so that other limits
         need no new diff.
         """
         decides: dict[str, Any] = {name: getattr(self, name) for name in _MEASURING}
         decides["ignore_regions"] = [asdict(box) for box in self.ignore_regions]
-        decides["recolour_threshold"] = self.noise.recolour_threshold
+        # What counts is in the mask, so the rule's numbers decide about it, too.
+        decides["noise"] = asdict(self.noise)
+        decides["strict"] = self.strict
         text = json.dumps([ALGORITHM, engine, decides], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

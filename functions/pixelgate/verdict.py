@@ -1,152 +1,344 @@
-"""Which differences a person would call a change: a rule over regions, as a pure function.
+"""Which differences a person would see: every one counts unless a named noise explains it.
 
-docs/verdict.md explains it, and why neither a number of pixels nor a share does.
+docs/verdict.md explains the rule and how well it does. It is a pure function of what the engine
+measured on an area of differing blocks (`Evidence`) and on the whole picture (`Picture`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any, Self
 
 from pixelgate.policy import Noise
 
 
+class Kind(StrEnum):
+    """A noise that can explain a difference, in the order in which they are tried."""
+
+    LEVELS = "levels"
+    CODEC = "codec"
+    PALETTE = "palette"
+    BLEND = "blend"
+    FRINGES = "fringes"
+    TEXT = "text"
+    PHOTO = "photo"
+    CORNER = "corner"
+
+
 class Mark(StrEnum):
-    """Why a region counts as changed."""
+    """Why an area counts, in the order in which the reasons are looked for."""
 
     ONE_SIDED = "one_sided"
-    SOLID = "solid"
-    BOLD = "bold"
+    PLAIN = "plain"
     LINE = "line"
-    LOCAL = "local"
-    INK = "ink"
-    SHAPE = "shape"
+    MOVED = "moved"
     TINT = "tint"
-    CRISP = "crisp"
-
-
-# What may be noise when there is much more of it elsewhere in the picture.
-_FAINT = frozenset({Mark.LOCAL, Mark.INK, Mark.SHAPE})
+    SHAPE = "shape"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured on one region, beside the number of its changed pixels.
+    """What was measured on an area: blocks of 16 × 16 that differ and lie close together.
 
     Attributes:
-        differing: pixels of the region's blocks that differ at all, by however little.
-        structural: changed pixels that the structural pass sees too.
-        solid: changed pixels with one colour all around them, in the base as in the head.
-        bold: changed pixels whose brightness the other image has nowhere within a pixel's
-            distance, not even nearly; in that square of 32 pixels that has most of them.
-        unmatched: the same, anywhere in the region, with almost no tolerance.
-        line: length of the longest straight run of changed pixels of one colour.
-        balance: 0 if as much became brighter as became darker, 1 if all went one way; over the
-            changed pixels and their neighbours.
-        one_sided: pixels that only one of the images has.
+        blocks: how many blocks differ by more than two levels of a channel.
+        text: blocks in it and around it that look like text, in the base.
+        text_touched: share of those that differ by more than two levels.
+        differing: pixels that differ at all.
+        clear: pixels that differ by more than two levels.
+        strong: pixels that differ by more than eight levels.
+        most: the largest difference, in levels.
+        outside: pixels of which a channel lies more than 12 levels outside the range that it has
+            in the 3 × 3 pixels of the other image there; no blend of what is there makes them.
+        farthest: the farthest that one lies outside, in levels.
+        moved: strong pixels that differ by more than 35 % of the height of their edge.
+        steepest: the largest share of its edge's height by which a strong pixel differs.
+        plain: pixels amid one colour in both images that differ by two levels or more.
+        solid: such pixels that differ by more than two levels.
+        solid_strong: such pixels that differ by more than eight.
+        run: the longest straight run of strong differences of one colour, in pixels.
+        one_way: 0 if as much got brighter as got darker, 1 if all went one way.
+        light: mean difference of brightness of the pixels that differ, in levels.
+        hue: 0 if colours moved all ways, 1 if all went one way.
+        colour: mean difference of colour, in levels of red against green and blue against green.
+        dense: share of the pixels of its blocks that differ.
+        raw: difference over contrast of a block, root mean square; the median of the blocks.
+        raw_high: the same; nine in ten blocks have less.
+        residue: what is left of it after the best filter of 3 × 3; the median of the blocks.
+        residue_high: the same; nine in ten blocks have less.
+        residue_most: the largest of a block.
+        corner: whether all of it lies in one corner of the picture, 8 × 8 pixels.
+        one_sided: pixels that only one image has.
     """
 
+    blocks: int = 0
+    text: int = 0
+    text_touched: float = 0.0
     differing: int = 0
-    structural: int = 0
+    clear: int = 0
+    strong: int = 0
+    most: int = 0
+    outside: int = 0
+    farthest: int = 0
+    moved: int = 0
+    steepest: float = 0.0
+    plain: int = 0
     solid: int = 0
-    bold: int = 0
-    unmatched: int = 0
-    line: int = 0
-    balance: float = 0.0
+    solid_strong: int = 0
+    run: int = 0
+    one_way: float = 0.0
+    light: float = 0.0
+    hue: float = 0.0
+    colour: float = 0.0
+    dense: float = 0.0
+    raw: float = 0.0
+    raw_high: float = 0.0
+    residue: float = 0.0
+    residue_high: float = 0.0
+    residue_most: float = 0.0
+    corner: bool = False
     one_sided: int = 0
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Reads what was stored; older versions measured other things, which are left out."""
+        return cls(**_known(cls, stored))
 
 
 @dataclass(frozen=True)
-class Spread:
-    """How far differences of any size reach over the whole picture.
+class Picture:
+    """What was measured on the whole picture.
 
     Attributes:
         differing: pixels that differ at all.
-        blocks: blocks of 16 × 16 that show something: text, an edge, a picture.
+        blocks: blocks of 16 × 16 that show something: text, an edge, a picture. 0 if it was not
+            needed for the verdict.
         touched: those of them in which a pixel differs.
-        recoloured: pixels with one colour all around them, in both images, that lie too close
-            together for the sensitive pass and yet apart.
+        dense: mean number of differing pixels of those blocks.
+        text: blocks that look like text. 0 if it was not needed for the verdict.
+        text_touched: share of them that differ by more than two levels.
+        text_explained: blocks of areas that were explained as another rendering of text.
+        residue: median over all blocks that differ by more than two levels.
+        residue_high: nine in ten of those blocks have less.
+        few_colours: whether one image has at most 256 colours and the other one more.
     """
 
     differing: int = 0
     blocks: int = 0
     touched: int = 0
-    recoloured: int = 0
+    dense: float = 0.0
+    text: int = 0
+    text_touched: float = 0.0
+    text_explained: int = 0
+    residue: float = 0.0
+    residue_high: float = 0.0
+    few_colours: bool = False
 
-    def is_local(self, noise: Noise) -> bool:
-        """Whether nearly all of the picture is the same to the last bit."""
-        return self.touched <= max(noise.local_blocks, noise.local_share * self.blocks)
-
-
-def mark_regions(
-    pixels: Sequence[int], evidence: Sequence[Evidence], spread: Spread, noise: Noise
-) -> list[Mark | None]:
-    """Says of each region why it counts, or None where it looks like noise.
-
-    Args:
-        pixels: changed pixels of each region.
-        evidence: what else was measured on each.
-        spread: how far differences reach over the picture.
-        noise: the numbers of the rule.
-    """
-    local = spread.is_local(noise)
-    crisp = sum(pixels) >= noise.crisp_share * spread.differing
-    rest = Mark.CRISP if crisp else None
-    marks = [
-        _mark(n, found, noise, local=local) or rest
-        for n, found in zip(pixels, evidence, strict=True)
-    ]
-    counted = sum(n for n, mark in zip(pixels, marks, strict=True) if mark)
-    if 2 * counted < sum(pixels):
-        # Most of what changed is noise; so may be what is small.
-        marks = [None if mark in _FAINT else mark for mark in marks]
-    return marks
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Reads what was stored; older versions measured other things, which are left out."""
+        return cls(**_known(cls, stored))
 
 
-def _mark(pixels: int, found: Evidence, noise: Noise, *, local: bool) -> Mark | None:
-    """Why one region counts; the first rule that holds."""
-    clean = pixels >= noise.clean_share * found.differing
-    rules = (
-        (Mark.ONE_SIDED, found.one_sided > 0),
-        (Mark.SOLID, found.solid >= noise.min_solid_pixels),
-        (Mark.BOLD, found.bold >= noise.min_bold_pixels),
-        (
-            Mark.LINE,
-            found.line >= noise.min_line_pixels
-            and (local or found.structural >= found.line or 2 * pixels >= found.differing),
-        ),
-        (
-            Mark.LOCAL,
-            local
-            and found.structural >= noise.min_structural_pixels
-            and found.structural >= noise.min_structural_share * pixels,
-        ),
-        (
-            Mark.INK,
-            local
-            and pixels >= noise.min_ink_pixels
-            and (
-                found.balance >= noise.one_way_balance
-                or (clean and found.balance >= noise.min_balance)
-            ),
-        ),
-        (Mark.SHAPE, local and clean and found.unmatched >= noise.min_unmatched_pixels),
-        (
-            Mark.TINT,
-            clean and pixels >= noise.min_tint_pixels and found.balance >= noise.one_way_balance,
-        ),
+def _known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(cls)}
+    return {name: value for name, value in stored.items() if name in names}
+
+
+def explain(area: Evidence, picture: Picture, noise: Noise) -> Kind | None:
+    """The noise that explains all of an area's difference; None if it counts."""
+    if area.one_sided:
+        return None
+    return next((kind for kind, holds in _RULES.items() if holds(area, picture, noise)), None)
+
+
+def mark_of(area: Evidence, noise: Noise) -> Mark:
+    """Why an area counts that no noise explains."""
+    reasons = {
+        Mark.ONE_SIDED: area.one_sided > 0,
+        Mark.PLAIN: is_recoloured(area, noise),
+        Mark.LINE: has_line(area, noise),
+        Mark.MOVED: area.raw > noise.max_moved_raw and area.residue < area.raw / 10,
+        Mark.TINT: is_tinted(area, noise),
+    }
+    return next((mark for mark, holds in reasons.items() if holds), Mark.SHAPE)
+
+
+def is_recoloured(area: Evidence, noise: Noise) -> bool:
+    """Whether a plain area has another colour in both images."""
+    return area.solid >= noise.min_solid_pixels or area.plain >= noise.min_plain_pixels
+
+
+def is_tinted(area: Evidence, noise: Noise) -> bool:
+    """Whether all of an area got brighter, darker or another hue, ends of its range included."""
+    brighter = area.one_way > noise.one_way and area.light > noise.min_light
+    recoloured = area.hue > noise.one_hue and area.colour > noise.min_colour
+    return area.farthest >= noise.min_outside and (brighter or recoloured)
+
+
+def has_line(area: Evidence, noise: Noise) -> bool:
+    """Whether a straight line of one colour differs."""
+    return area.run >= noise.min_line_pixels and (
+        area.steepest > noise.max_line_share or area.one_way > 0.95
     )
-    return next((mark for mark, holds in rules if holds), None)
 
 
-def is_recoloured(spread: Spread, total_pixels: int, noise: Noise) -> bool:
-    """Whether plain areas have another colour, by less than the sensitive pass sees.
-
-    A whole picture that is a shade off, as another colour profile or format makes it, is not.
-    """
+def is_codec(picture: Picture, noise: Noise) -> bool:
+    """Whether compression proves itself: all that shows something differs, everywhere by little."""
     return (
-        spread.recoloured >= noise.min_recoloured_pixels
-        and spread.differing < noise.whole_picture * total_pixels
-        and spread.touched <= noise.whole_picture_blocks * spread.blocks
+        picture.blocks >= 4
+        and picture.touched >= noise.codec_coverage * picture.blocks
+        and picture.dense > noise.codec_dense_pixels
+        and picture.residue <= noise.codec_residue
+        and picture.residue_high <= noise.codec_residue_high
     )
+
+
+def _levels(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return area.most <= noise.levels and area.plain < noise.min_plain_pixels
+
+
+def _codec(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    limit = max(noise.codec_residue_most, noise.outlier * picture.residue_high)
+    return (
+        is_codec(picture, noise)
+        and area.solid_strong < noise.min_solid_pixels
+        and not (area.hue > noise.one_hue and area.colour > noise.min_colour)
+        and not is_tinted(area, noise)
+        and area.raw <= noise.codec_raw
+        and area.residue_most <= limit
+    )
+
+
+def _palette(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return (
+        picture.few_colours
+        and area.solid_strong < noise.min_solid_pixels
+        and area.outside <= noise.palette_outside * area.clear
+        and area.raw <= noise.blend_raw
+        and area.residue_high <= noise.palette_residue_high
+        and area.residue_most <= noise.blend_residue
+    )
+
+
+def _blend(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    moved, outside = area.moved, area.outside
+    return (
+        not is_recoloured(area, noise)
+        and not is_tinted(area, noise)
+        and not has_line(area, noise)
+        and (moved < 3 or moved <= noise.blend_moved * area.strong)
+        and (outside < 4 or outside <= noise.blend_outside * area.clear)
+        and area.raw <= noise.blend_raw
+        and area.residue_most <= noise.blend_residue
+    )
+
+
+def _is_fringed(area: Evidence, noise: Noise) -> bool:
+    return area.colour > noise.fringe_colour and area.hue < noise.fringe_hue
+
+
+def _fringes(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return (
+        _is_fringed(area, noise)
+        and not is_recoloured(area, noise)
+        and area.outside <= noise.fringe_outside * area.clear
+        and area.raw <= noise.fringe_raw
+        and area.residue_most <= noise.fringe_residue
+    )
+
+
+def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    """Whether its difference is of the size that another rendering of text makes."""
+    outside = noise.fringe_outside if _is_fringed(area, noise) else noise.text_outside
+    limit = max(noise.text_residue_most, noise.outlier * picture.residue_high)
+    return (
+        not is_recoloured(area, noise)
+        and not is_tinted(area, noise)
+        and not (area.run >= noise.min_line_pixels and area.one_way > 0.8)
+        and area.farthest <= noise.text_farthest
+        and area.outside <= outside * area.clear
+        and area.raw <= noise.text_raw
+        and area.raw_high <= noise.text_raw_high
+        and area.residue <= noise.text_residue
+        and area.residue_high <= noise.text_residue_high
+        and area.residue_most <= limit
+    )
+
+
+def _text(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    alone = area.blocks >= 4 and area.text >= 3 and area.text_touched >= noise.text_coverage
+    along = picture.text_explained >= 8 and picture.text_touched >= noise.text_picture
+    return (alone or along) and _is_text(area, picture, noise)
+
+
+def _photo(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    limit = max(noise.photo_residue_most, noise.outlier * area.residue_high)
+    return (
+        not is_recoloured(area, noise)
+        and area.blocks >= 8
+        and area.dense >= noise.photo_dense
+        and area.one_way <= noise.photo_one_way
+        and area.hue <= noise.one_hue
+        and area.raw <= noise.max_moved_raw
+        and area.residue_high <= noise.photo_residue_high
+        and area.residue_most <= limit
+    )
+
+
+def _corner(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return area.corner and noise.corners
+
+
+_RULES: Mapping[Kind, Callable[[Evidence, Picture, Noise], bool]] = {
+    Kind.LEVELS: _levels,
+    Kind.CODEC: _codec,
+    Kind.PALETTE: _palette,
+    Kind.BLEND: _blend,
+    Kind.FRINGES: _fringes,
+    Kind.TEXT: _text,
+    Kind.PHOTO: _photo,
+    Kind.CORNER: _corner,
+}
+
+
+@dataclass(frozen=True)
+class Explained:
+    """All areas of a picture that one noise explains.
+
+    Attributes:
+        kind: the noise.
+        areas: how many.
+        pixels: pixels in them that differ.
+        most: the largest difference, in levels.
+        residue: the largest residue of a block.
+        text_touched: share of the text in and around them that differs.
+    """
+
+    kind: Kind
+    areas: int
+    pixels: int
+    most: int
+    residue: float
+    text_touched: float
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Reads what was stored."""
+        return cls(**{**stored, "kind": Kind(stored["kind"])})
+
+    @classmethod
+    def of(cls, kind: Kind, areas: Sequence[Evidence]) -> Explained:
+        """Sums up; at least one area."""
+        text = sum(area.text for area in areas)
+        touched = sum(area.text * area.text_touched for area in areas)
+        return cls(
+            kind,
+            len(areas),
+            sum(area.differing for area in areas),
+            max(area.most for area in areas),
+            max(area.residue_most for area in areas),
+            round(touched / text, 3) if text else 0.0,
+        )

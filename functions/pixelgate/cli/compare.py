@@ -27,7 +27,7 @@ def compare(
         bool, typer.Option("--json", help="Print the result as JSON on stdout and nothing else.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Any changed pixel counts, noise too.")
+        bool, typer.Option("--strict", help="Any pixel that differs at all counts.")
     ] = False,
     policy_file: Annotated[
         Path | None,

@@ -9,9 +9,8 @@ from typing import Self
 import numpy as np
 
 from pixelgate.comparison import Diff
-from pixelgate.engine import native, planes
+from pixelgate.engine import evidence, native, planes
 from pixelgate.engine.canvas import lay_out
-from pixelgate.engine.evidence import fingerprint_of, regions_of, spread_of
 from pixelgate.engine.header import Header, canvas_of, read_header
 from pixelgate.engine.mask import Mask, write_mask
 from pixelgate.engine.native import Flag, Plane, View
@@ -87,18 +86,25 @@ class OdiffDiffer:
         found = planes.find(canvas, policy, self._rooms, self._check_of(policy))
         planes.clear(found.flags, policy.ignore_regions, canvas.rows)
         counts = native.count_blocks(found.flags)
+        findings = evidence.find(canvas, found, counts, policy)
+        evidence.count_pixels(found, findings, policy)
+        counts = native.count_blocks(found.flags)
         areas = native.find_areas(found.flags, counts)
+        regions, listed = evidence.regions_of(areas, findings)
         return Diff(
             changed_pixels=int(counts[Flag.SENSITIVE.plane].sum()),
+            counted_pixels=int(counts[Flag.COUNTED.plane].sum()),
             structural_pixels=int(counts[Flag.STRUCTURAL.plane].sum()),
             total_pixels=canvas.shape[0] * canvas.shape[1],
             base_size=base_header.size,
             head_size=head_header.size,
-            regions=regions_of(found, counts, areas),
+            regions=regions,
+            areas=listed,
+            explained=findings.explained,
             mask=write_mask(found.flags) if len(areas.boxes) else None,
             bands=canvas.bands,
-            spread=spread_of(canvas, found, counts),
-            fingerprint=fingerprint_of(canvas, found.flags, counts, areas),
+            picture=findings.picture,
+            fingerprint=evidence.fingerprint_of(canvas, found.flags, areas, findings),
         )
 
     def _decode(self, side: str, body: bytes) -> Rgb | Rgba:

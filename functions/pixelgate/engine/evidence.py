@@ -3,61 +3,427 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelgate.comparison import BandKind, Region
 from pixelgate.engine import native
 from pixelgate.engine.canvas import Canvas
-from pixelgate.engine.native import Areas, Counts, Flag, Plane
-from pixelgate.engine.planes import Planes
-from pixelgate.verdict import Spread
+from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
+from pixelgate.engine.pixels import on_background
+from pixelgate.engine.planes import WHITE, Planes
+from pixelgate.policy import Policy
+from pixelgate.verdict import Evidence, Explained, Kind, Picture, explain
+
+# Blocks that lie at most so many blocks apart are judged together: a word and its neighbours.
+_REACH = 3
+# So many blocks around an area belong to its surroundings.
+_AROUND = 2
+# The share of a picture's blocks that compression touches is only worth looking at from here on.
+_MANY = 4
+
+Labels = npt.NDArray[np.int32]  # (rows of blocks, columns of blocks), -1 for none
 
 
-def regions_of(planes: Planes, counts: Counts, areas: Areas) -> tuple[Region, ...]:
-    """The areas of the mask, each with what was measured on it."""
-    evidence = native.measure(planes.flags, planes.both, counts, areas)
-    return tuple(
-        Region(x, y, width, height, pixels, one)
-        for (x, y, width, height, pixels), one in zip(areas.boxes.tolist(), evidence, strict=True)
-    )
+@dataclass(frozen=True)
+class Findings:
+    """What was found on a pair.
+
+    Attributes:
+        areas: the evidence of each area.
+        kinds: the noise that explains each, None where it counts.
+        of_block: the area of each block of the canvas.
+        picture: what was measured on the whole picture.
+    """
+
+    areas: tuple[Evidence, ...]
+    kinds: tuple[Kind | None, ...]
+    of_block: Labels
+    picture: Picture
+
+    @cached_property
+    def explained(self) -> tuple[Explained, ...]:
+        """The noises that were found, each with its numbers."""
+        return tuple(
+            Explained.of(
+                kind, [a for a, k in zip(self.areas, self.kinds, strict=True) if k is kind]
+            )
+            for kind in Kind
+            if kind in self.kinds
+        )
+
+    @property
+    def counted(self) -> Chosen:
+        """The blocks of the areas that count."""
+        counts = np.array([kind is None for kind in self.kinds] + [False], np.uint8)
+        return counts[self.of_block]
 
 
-def spread_of(canvas: Canvas, planes: Planes, counts: Counts) -> Spread:
-    """How far differences reach over the picture."""
-    differing = int(counts[Flag.DIFFERS.plane].sum())
-    if not differing:
-        return Spread()
-    shows = native.textured(canvas.base, planes.levels)
-    height, width = canvas.base.shape[:2]
-    if (height, width) != canvas.shape:
-        # A block at the edge of the smaller image holds pixels that only the other one has.
-        touched = native.count_blocks(planes.flags[:height, :width])[Flag.DIFFERS.plane] > 0
-    else:
-        touched = counts[Flag.DIFFERS.plane] > 0
-    recoloured = 0
-    if counts[Flag.FAINT.plane].any():
-        recoloured = native.count_recoloured(planes.flags, planes.both, counts)
-    return Spread(
-        differing, int(np.count_nonzero(shows)), int(np.count_nonzero(shows & touched)), recoloured
-    )
+def find(canvas: Canvas, planes: Planes, counts: Counts, policy: Policy) -> Findings:
+    """Measures and judges each area of differing blocks, on each background.
+
+    Args:
+        canvas: the images.
+        planes: their flags, without what lies in ignored regions.
+        counts: of the flags.
+        policy: the numbers of the rule.
+    """
+    return _Search(canvas, planes, counts, policy).run()
 
 
-def fingerprint_of(canvas: Canvas, flags: Plane, counts: Counts, areas: Areas) -> str | None:
-    """Names a change by its shape and its colours, wherever on the canvas it lies.
+def count_pixels(planes: Planes, findings: Findings, policy: Policy) -> None:
+    """Flags what counts and is not in odiff's mask: in a strict policy all that differs."""
+    top, (height, width) = planes.both.top, planes.both.size
+    if not height:
+        return
+    rows = slice(top // BLOCK, -(-(top + height) // BLOCK))
+    flags = planes.flags[top : top + height, :width]
+    wanted = findings.counted[rows, : -(-width // BLOCK)]
+    levels = policy.noise.levels
+    if policy.strict:
+        wanted, levels = np.ones_like(wanted), 0
+    wanted = np.ascontiguousarray(wanted)
+    for view in planes.both.views:
+        native.count_pixels(view, wanted, levels, flags)
+        if (faint := _faint(findings)[rows, : wanted.shape[1]] & wanted).any():
+            native.count_pixels(view, np.ascontiguousarray(faint), levels - 1, flags)
+
+
+def _faint(findings: Findings) -> Chosen:
+    """The blocks of areas in which nothing differs by more than the plain areas do."""
+    only = np.array([a.most <= 2 for a in findings.areas] + [False], np.uint8)
+    return only[findings.of_block]
+
+
+class _Search:
+    """The areas of one pair, and what is measured only if it is needed."""
+
+    def __init__(self, canvas: Canvas, planes: Planes, counts: Counts, policy: Policy) -> None:
+        self._canvas, self._planes, self._counts = canvas, planes, counts
+        self._noise = policy.noise
+        self._differing = counts[Flag.DIFFERS.plane] > 0
+        self._one_sided = counts[Flag.ONE_SIDED.plane]
+        top, (height, width) = planes.both.top, planes.both.size
+        self._part = (
+            slice(top // BLOCK, -(-(top + height) // BLOCK)),
+            slice(0, -(-width // BLOCK)),
+        )
+        self._flags = planes.flags[top : top + height, :width]
+
+    def run(self) -> Findings:
+        views = [native.measure_blocks(v, self._flags) for v in self._views]
+        touched = (self._one_sided > 0).astype(np.uint8)
+        for blocks in views:
+            touched[self._part] |= (blocks["clear"] > 0) | (
+                blocks["plain"] >= self._noise.min_plain_pixels
+            )
+        of_block, number = native.join_blocks(touched, _REACH)
+        picture = Picture(differing=int(self._counts[Flag.DIFFERS.plane].sum()))
+        if not number:
+            return Findings((), (), of_block, picture)
+        found: list[tuple[list[Evidence], list[Kind | None], Picture]] = []
+        for view, blocks in zip(self._views, views, strict=True):
+            sums = _Sums(of_block, touched, blocks, self._part, number)
+            self._measure_residue(view, blocks, sums)
+            found.append(self._judge(sums, blocks, picture))
+        if not found:  # the images have nothing in common that differs
+            blocks = native.no_blocks(touched[self._part].shape)
+            sums = _Sums(of_block, touched, blocks, self._part, number)
+            found.append(self._judge(sums, blocks, picture))
+        return self._join(found, of_block)
+
+    @property
+    def _views(self) -> Sequence[native.View]:
+        return self._planes.both.views if self._flags.size else ()
+
+    def _measure_residue(self, view: native.View, blocks: Blocks, sums: _Sums) -> None:
+        """Only where it can decide: no noise explains a raw difference above all limits."""
+        noise = self._noise
+        most = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.max_moved_raw)
+        blocks["residue"] = blocks["raw"]
+        wanted = np.zeros(blocks.shape, np.uint8)
+        wanted.flat[sums.places] = (sums.quantile("raw", 0.5) <= most)[sums.labels]
+        if wanted.any():
+            native.measure_residue(view, self._flags, wanted, blocks)
+
+    def _judge(
+        self, sums: _Sums, blocks: Blocks, picture: Picture
+    ) -> tuple[list[Evidence], list[Kind | None], Picture]:
+        areas = self._evidence(sums)
+        residue = sums.of("residue")
+        if residue.size:
+            middle, high = np.quantile(residue, (0.5, 0.9))
+            picture = replace(picture, residue=_short(middle), residue_high=_short(high))
+        picture = self._with_coverage(picture)
+        kinds = [explain(area, picture, self._noise) for area in areas]
+        if None not in kinds:
+            return areas, kinds, picture
+        picture = replace(picture, few_colours=self._has_few_colours)
+        text = sum(a.blocks for a, k in zip(areas, kinds, strict=True) if k is Kind.TEXT)
+        if text:
+            picture = replace(picture, text_explained=text, **self._text_of(blocks))
+        kinds = [k or explain(a, picture, self._noise) for a, k in zip(areas, kinds, strict=True)]
+        return areas, kinds, picture
+
+    def _evidence(self, sums: _Sums) -> list[Evidence]:
+        """The evidence of each area, on one background."""
+        text, text_touched = sums.text_around(self._base)
+        one_sided = sums.total(self._one_sided)
+        corner = self._corners(sums)
+        total = {name: sums.sum(name) for name in _SUMMED}
+        most = {
+            name: sums.most(name) for name in ("most", "farthest", "steepest", "run", "residue")
+        }
+        blocks = sums.sum(None)
+        differing = np.maximum(1, total["differing"])
+        # Brightness is summed in 256ths of a level.
+        light = total["light"] / 256
+        hue = (abs(total["red"]) + abs(total["blue"])) / np.maximum(1, total["colour"])
+        numbers: dict[str, npt.NDArray[Any]] = {
+            "blocks": blocks,
+            "text": text,
+            "text_touched": text_touched / np.maximum(1, text),
+            **{name: total[name] for name in _AS_SUMMED},
+            **{name: most[name] for name in ("most", "farthest", "steepest", "run")},
+            "one_way": abs(total["signed_light"]) / np.maximum(1, total["light"]),
+            "light": light / differing,
+            "hue": hue,
+            "colour": total["colour"] / differing,
+            "dense": total["differing"] / (np.maximum(1, blocks) * BLOCK * BLOCK),
+            "raw": sums.quantile("raw", 0.5),
+            "raw_high": sums.quantile("raw", 0.9),
+            "residue": sums.quantile("residue", 0.5),
+            "residue_high": sums.quantile("residue", 0.9),
+            "residue_most": most["residue"],
+            "corner": corner,
+            "one_sided": one_sided,
+        }
+        return [
+            Evidence(**dict(zip(numbers, map(_short, one), strict=True)))
+            for one in zip(*(values.tolist() for values in numbers.values()), strict=True)
+        ]
+
+    def _corners(self, sums: _Sums) -> npt.NDArray[np.bool_]:
+        """Whether all that differs in an area lies in the picture's corners of 8 × 8, in one."""
+        small = 8
+        height, width = self._canvas.shape
+        inside = np.zeros(sums.number, bool)
+        clear = sums.sum("differing")
+        top = self._planes.both.top
+        for rows in (slice(0, small), slice(max(0, height - small), height)):
+            for columns in (slice(0, small), slice(max(0, width - small), width)):
+                part = self._planes.flags[rows, columns]
+                found = int(np.count_nonzero(part & np.uint8(Flag.DIFFERS)))
+                area = sums.of_block[rows.start // BLOCK, columns.start // BLOCK]
+                if found and area >= 0 and rows.start >= top and found >= clear[area]:
+                    inside[area] = True
+        return inside
+
+    def _with_coverage(self, picture: Picture) -> Picture:
+        """Adds what compression is seen by, if enough differs for it at all."""
+        touched = int(np.count_nonzero(self._differing))
+        if touched < _MANY or picture.differing < self._noise.codec_dense_pixels * touched:
+            return picture
+        shows = self._shows
+        seen = shows & self._differing[: shows.shape[0], : shows.shape[1]]
+        pixels = self._counts[Flag.DIFFERS.plane][: shows.shape[0], : shows.shape[1]]
+        blocks = int(np.count_nonzero(shows))
+        return replace(
+            picture,
+            blocks=blocks,
+            touched=int(np.count_nonzero(seen)),
+            dense=_short(float(pixels[shows].sum()) / max(1, blocks)),
+        )
+
+    @cached_property
+    def _shows(self) -> npt.NDArray[np.bool_]:
+        return native.textured(self._canvas.base, self._planes.levels)
+
+    @cached_property
+    def _base(self) -> native.Pixels:
+        return on_background(self._canvas.base, WHITE)
+
+    @cached_property
+    def _has_few_colours(self) -> bool:
+        images = self._base, on_background(self._canvas.head, WHITE)
+        few = [native.has_few_colours(image) for image in images]
+        return few[0] != few[1]
+
+    def _text_of(self, blocks: Blocks) -> dict[str, Any]:
+        """How much of all text differs."""
+        text = native.find_text(self._base, self._shows.astype(np.uint8))
+        touched = np.zeros(text.shape, bool)
+        touched[self._part] = blocks["clear"] > 0
+        number = int(text.sum())
+        return {
+            "text": number,
+            "text_touched": _short(float(text[touched].sum()) / max(1, number)),
+        }
+
+    def _join(
+        self, found: list[tuple[list[Evidence], list[Kind | None], Picture]], of_block: Labels
+    ) -> Findings:
+        """An area is explained if it is on every background; told is the one where it counts."""
+        areas, kinds, picture = found[0]
+        for others, other_kinds, other in found[1:]:
+            for n, kind in enumerate(other_kinds):
+                if kinds[n] is not None and (kind is None or kinds[n] is Kind.LEVELS):
+                    areas[n], kinds[n] = others[n], kind
+            if None in other_kinds:
+                picture = other
+        return Findings(tuple(areas), tuple(kinds), of_block, picture)
+
+
+_AS_SUMMED = (
+    *("differing", "clear", "strong", "outside", "moved", "plain", "solid", "solid_strong"),
+)
+_SUMMED = (*_AS_SUMMED, "signed_light", "light", "red", "blue", "colour")
+
+
+class _Sums:
+    """Sums over the blocks of each area, of one background."""
+
+    def __init__(
+        self,
+        of_block: Labels,
+        touched: Chosen,
+        blocks: Blocks,
+        part: tuple[slice, slice],
+        number: int,
+    ) -> None:
+        self.of_block, self.number = of_block, number
+        self._touched, self._part = touched, part
+        own = of_block[part]
+        self.places = np.flatnonzero(own >= 0)
+        self.labels = own.flat[self.places]
+        self._blocks = blocks.reshape(-1)
+        self._order = np.argsort(self.labels, kind="stable")
+
+    def of(self, name: str) -> npt.NDArray[Any]:
+        """The values of the touched blocks."""
+        return self._blocks[name][self.places]
+
+    def sum(self, name: str | None) -> npt.NDArray[np.int64]:
+        """The sum of each area; without a name the number of blocks."""
+        weights = None if name is None else self.of(name)
+        return np.bincount(self.labels, weights, self.number).astype(np.int64)
+
+    def most(self, name: str) -> npt.NDArray[Any]:
+        """The largest value of each area."""
+        values = self.of(name)
+        found = np.zeros(self.number, values.dtype)
+        np.maximum.at(found, self.labels, values)
+        return found
+
+    def total(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """The sum of each area over all of the canvas."""
+        inside = self.of_block >= 0
+        return np.bincount(self.of_block[inside], counts[inside], self.number).astype(np.int64)
+
+    def quantile(self, name: str, share: float) -> npt.NDArray[np.float64]:
+        """A quantile of each area's blocks, between two of them in proportion; 0 without any."""
+        values = self.of(name).astype(np.float64)
+        order = np.lexsort((values, self.labels))
+        number = np.bincount(self.labels, minlength=self.number)
+        found = np.zeros(self.number)
+        some = number > 0
+        start = (np.cumsum(number) - number)[some]
+        place = share * (number[some] - 1)
+        low = place.astype(np.intp)
+        high = np.minimum(low + 1, number[some] - 1)
+        ordered = values[order]
+        below, above = ordered[start + low], ordered[start + high]
+        found[some] = below + (above - below) * (place - low)
+        return found
+
+    def text_around(
+        self, base: native.Pixels
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """How many blocks in and around each area look like text, and how many of them differ."""
+        down, across = -(-base.shape[0] // BLOCK), -(-base.shape[1] // BLOCK)
+        labels = self.of_block[:down, :across]
+        near = np.zeros((down, across), np.uint8)
+        for rows, columns in _shifts():
+            into, out_of = _shifted(near.shape, rows, columns)
+            near[into] |= labels[out_of] >= 0
+        text = native.find_text(base, near) > 0
+        touched = self._touched[:down, :across] > 0
+        # A block between two areas belongs to the surroundings of both, once.
+        pairs = [np.empty(0, np.int64)]
+        place = np.arange(down * across).reshape(down, across)
+        for rows, columns in _shifts():
+            into, out_of = _shifted(near.shape, rows, columns)
+            chosen = text[into] & (labels[out_of] >= 0)
+            pairs.append(labels[out_of][chosen].astype(np.int64) * place.size + place[into][chosen])
+        both = np.unique(np.concatenate(pairs))
+        area, where = np.divmod(both, place.size)
+        number = np.bincount(area, minlength=self.number)
+        differs = np.bincount(area, touched.flat[where], self.number).astype(np.int64)
+        return number, differs
+
+
+def _shifts() -> Iterator[tuple[int, int]]:
+    reach = range(-_AROUND, _AROUND + 1)
+    return ((rows, columns) for rows in reach for columns in reach)
+
+
+def _shifted(
+    shape: tuple[int, int], rows: int, columns: int
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where a plane lies on itself, moved by so many rows and columns: into, and out of."""
+    into, out_of = [], []
+    for size, by in zip(shape, (rows, columns), strict=True):
+        into.append(slice(max(0, by), max(0, min(size, size + by))))
+        out_of.append(slice(max(0, -by), max(0, min(size, size - by))))
+    return (into[0], into[1]), (out_of[0], out_of[1])
+
+
+def _short(number: Any) -> Any:
+    """Three digits after the point are enough to judge by."""
+    return round(float(number), 3) if isinstance(number, float) else number
+
+
+def regions_of(areas: Areas, findings: Findings) -> tuple[tuple[Region, ...], tuple[Evidence, ...]]:
+    """The regions of the mask, largest first, and the evidence that they point at."""
+    numbers: dict[int, int] = {}
+    regions = []
+    where = _first_blocks(areas)
+    for (x, y, width, height, pixels), block in zip(areas.boxes.tolist(), where, strict=True):
+        area = int(findings.of_block.flat[block])
+        # odiff's mask has pixels of areas in which all channels differ by two levels at most only
+        # where its threshold was set to next to nothing.
+        number = numbers.setdefault(area, len(numbers)) if area >= 0 else None
+        regions.append(Region(x, y, width, height, pixels, number))
+    return tuple(regions), tuple(findings.areas[area] for area in numbers)
+
+
+def _first_blocks(areas: Areas) -> list[int]:
+    """For each region the first block that it lies in."""
+    labels, places = np.unique(areas.of_block, return_index=True)
+    return [int(p) for n, p in zip(labels, places, strict=True) if n >= 0]
+
+
+def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Findings) -> str | None:
+    """Names a change by the shape and the colours of all that counts, wherever it lies.
 
     Returns:
-        None if nothing changed and nothing was recoloured.
+        None if nothing is in the mask.
     """
-    flag = Flag.SENSITIVE if len(areas.boxes) else Flag.FAINT
-    rows, columns = _reach_of(areas) if len(areas.boxes) else _reach_of_faint(flags)
-    if rows.stop == 0:
+    if not len(areas.boxes):
         return None
+    flag = Flag.SENSITIVE | Flag.COUNTED
+    counts = _counting(areas, findings)
+    rows, columns = _reach_of(areas.boxes[counts] if counts.any() else areas.boxes)
     box = flags[rows, columns]
-    name = hashlib.sha256(f"{flag.name} {box.shape}".encode())
-    name.update(native.pack(box, flag))
-    room = np.empty((int(counts[flag.plane].sum()), canvas.base.shape[2]), np.uint8)
+    name = hashlib.sha256(f"{box.shape}".encode())
+    for one in (Flag.SENSITIVE, Flag.COUNTED):
+        name.update(native.pack(box, one))
+    room = np.empty((int(np.count_nonzero(native.has(box, flag))), canvas.base.shape[2]), np.uint8)
     for image, lacking in zip(canvas.images, (BandKind.INSERTED, BandKind.DELETED), strict=True):
         right = min(columns.stop, image.shape[1])
         across = slice(min(columns.start, right), right)
@@ -70,21 +436,17 @@ def fingerprint_of(canvas: Canvas, flags: Plane, counts: Counts, areas: Areas) -
     return name.hexdigest()[:32]
 
 
-def _reach_of(areas: Areas) -> tuple[slice, slice]:
-    """The rows and the columns from the first changed pixel to the last."""
-    left, top, width, height, _ = areas.boxes.T
+def _counting(areas: Areas, findings: Findings) -> npt.NDArray[np.bool_]:
+    """Which regions lie in areas that count."""
+    counted = findings.counted
+    return np.array([bool(counted.flat[block]) for block in _first_blocks(areas)], bool)
+
+
+def _reach_of(boxes: npt.NDArray[np.int64]) -> tuple[slice, slice]:
+    """The rows and the columns from the first pixel of these boxes to the last."""
+    left, top, width, height, _ = boxes.T
     bottom, right = np.max(top + height), np.max(left + width)
     return slice(int(np.min(top)), int(bottom)), slice(int(np.min(left)), int(right))
-
-
-def _reach_of_faint(flags: Plane) -> tuple[slice, slice]:
-    """The same of faint pixels, which make no areas; empty if there are none."""
-    faint = native.has(flags, Flag.FAINT)
-    found = []
-    for axis in (1, 0):
-        places = np.flatnonzero(faint.any(axis=axis))
-        found.append(slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0))
-    return found[0], found[1]
 
 
 def _own_rows(canvas: Canvas, rows: slice, height: int, lacking: BandKind) -> Iterator[slice]:

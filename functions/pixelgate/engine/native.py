@@ -19,8 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.verdict import Evidence
-
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3 or 4)
 Plane = npt.NDArray[np.uint8]  # (height, width), of flags
 Counts = npt.NDArray[np.int32]  # (flags, rows of blocks, columns of blocks)
@@ -31,15 +29,15 @@ BLOCK = 16
 class Flag(IntFlag):
     """What is said of a pixel of the canvas; each also is a plane of `Counts`, in this order.
 
-    DIFFERS: by any amount. FAINT: as far apart as a recolour has to be, and not as the sensitive
-    pass sees. SENSITIVE: further apart than the sensitive threshold, so it is in the mask.
+    DIFFERS: by any amount. COUNTED: odiff's mask does not have it, but the evidence counts it.
+    SENSITIVE: further apart than the sensitive threshold, so it is in odiff's mask.
     STRUCTURAL: further apart than the structural one. ONE_SIDED: only one image has it.
     SMOOTHED: further apart than the sensitive threshold, but odiff takes it for a smoothed edge;
     then it is neither SENSITIVE nor STRUCTURAL.
     """
 
     DIFFERS = 1
-    FAINT = 2
+    COUNTED = 2
     SENSITIVE = 4
     STRUCTURAL = 8
     ONE_SIDED = 16
@@ -63,8 +61,17 @@ class _View(ctypes.Structure):
     )
 
 
-_MEASURED = ("differing", "structural", "solid", "bold", "unmatched", "line", "one_sided")
-_EVIDENCE = np.dtype([(name, np.int64) for name in _MEASURED] + [("balance", np.float64)])
+_WHOLE = (
+    *("differing", "clear", "strong", "most", "outside", "farthest", "moved", "plain", "solid"),
+    *("solid_strong", "signed_light", "light", "red", "blue", "colour", "contrast", "run"),
+)
+_BLOCK = np.dtype(
+    [(name, np.int32) for name in _WHOLE]
+    + [(name, np.float32) for name in ("steepest", "raw", "residue")]
+    + [("energy", np.float64)]
+)
+Blocks = npt.NDArray[np.void]  # (rows of blocks, columns of blocks), of _BLOCK
+Chosen = npt.NDArray[np.uint8]  # (rows of blocks, columns of blocks), 1 for a block that is chosen
 
 
 @dataclass(frozen=True)
@@ -126,15 +133,13 @@ def hash_rows(image: Pixels) -> npt.NDArray[np.uint64]:
     return found
 
 
-def judge(
-    view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int, int], flags: Plane
-) -> None:
+def judge(view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int], flags: Plane) -> None:
     """Notes how far pixels lie apart.
 
     Args:
         view: the images.
         rows: whether to look at a row, shape (height,).
-        least: smallest distances that count as faint, sensitive and structural.
+        least: smallest distances that count as sensitive and as structural.
         flags: shape (height, width); zero in the rows that are looked at.
     """
     height, width, _ = view[0].shape
@@ -193,8 +198,8 @@ def count_blocks(flags: Plane) -> Counts:
 
 
 def find_areas(flags: Plane, counts: Counts) -> Areas:
-    """The connected areas of the mask."""
-    changed = counts[Flag.SENSITIVE.plane]
+    """The connected areas of the mask: of odiff's pixels and of those that the evidence counts."""
+    changed = counts[Flag.SENSITIVE.plane] + counts[Flag.COUNTED.plane]
     of_block = np.empty(changed.shape, np.int32)
     boxes = np.empty((np.count_nonzero(changed), 5), np.int64)
     found = _library().pg_find_areas(
@@ -203,50 +208,80 @@ def find_areas(flags: Plane, counts: Counts) -> Areas:
     return Areas(boxes[: _done(found)], of_block)
 
 
-def measure(flags: Plane, both: Both, counts: Counts, areas: Areas) -> list[Evidence]:
-    """What was measured on each area.
+def join_blocks(touched: Chosen, reach: int) -> tuple[npt.NDArray[np.int32], int]:
+    """Joins blocks that lie at most `reach` blocks apart.
+
+    Returns:
+        A number for each block, from 0 on in reading order, -1 where it is not touched; and how
+        many there are.
+    """
+    of_block = np.empty(touched.shape, np.int32)
+    down, across = touched.shape
+    found = _library().pg_join_blocks(
+        touched.ctypes.data, across, down, reach, of_block.ctypes.data
+    )
+    return of_block, int(found)
+
+
+def measure_blocks(view: View, flags: Plane) -> Blocks:
+    """What was measured on each block in which anything differs, but for its residue.
 
     Args:
-        flags: of the canvas.
-        both: all rows of the mask that both images have, with two rows around each.
-        counts: of the flags.
-        areas: of the mask.
+        view: base and head; their first row begins a row of blocks.
+        flags: of the same pixels.
     """
-    found = np.empty(len(areas.boxes), _EVIDENCE)
+    height, width = flags.shape
+    differing = np.ascontiguousarray(count_blocks(flags)[Flag.DIFFERS.plane])
+    blocks = np.empty(differing.shape, _BLOCK)
+    views = _views([view])
     _done(
-        _library().pg_measure(
-            *_rows(flags),
-            *flags.shape,
-            _views(both.views),
-            len(both.views),
-            both.top,
-            *both.size,
-            counts.ctypes.data,
-            areas.of_block.ctypes.data,
-            len(found),
-            found.ctypes.data,
+        _library().pg_measure_blocks(
+            views, height, width, *_rows(flags), differing.ctypes.data, blocks.ctypes.data
         )
     )
-    names = (*_MEASURED, "balance")
-    return [
-        Evidence(**dict(zip(names, (*one[:-1], round(one[-1], 3)), strict=True)))
-        for one in found.tolist()
-    ]
-
-
-def count_recoloured(flags: Plane, both: Both, counts: Counts) -> int:
-    """How many faint pixels have one colour all around them; arguments as of `measure`."""
-    return _done(
-        _library().pg_count_recoloured(
-            *_rows(flags),
-            *flags.shape,
-            _views(both.views),
-            len(both.views),
-            both.top,
-            *both.size,
-            counts.ctypes.data,
-        )
+    lengths = np.empty(width, np.int32)
+    _library().pg_find_runs(
+        views, height, width, *_rows(flags), lengths.ctypes.data, blocks.ctypes.data
     )
+    return blocks
+
+
+def no_blocks(shape: tuple[int, ...]) -> Blocks:
+    """Blocks in which nothing differs."""
+    return np.zeros(shape, _BLOCK)
+
+
+def measure_residue(view: View, flags: Plane, wanted: Chosen, blocks: Blocks) -> None:
+    """Sets the residue of the wanted blocks; the other arguments are those of measure_blocks."""
+    height, width = flags.shape
+    _library().pg_measure_residue(
+        _views([view]), height, width, *_rows(flags), wanted.ctypes.data, blocks.ctypes.data
+    )
+
+
+def find_text(image: Pixels, wanted: Chosen) -> Chosen:
+    """Which of the wanted blocks of an RGB image look like text."""
+    height, width, _ = image.shape
+    text = wanted.copy()
+    _library().pg_find_text(*_rows(image), height, width, text.ctypes.data)
+    return text
+
+
+def count_pixels(view: View, wanted: Chosen, levels: int, flags: Plane) -> None:
+    """Sets COUNTED where a pixel of the wanted blocks differs by more than so many levels.
+
+    Not where odiff's mask has it already.
+    """
+    height, width = flags.shape
+    _library().pg_count_pixels(
+        _views([view]), height, width, wanted.ctypes.data, levels, *_rows(flags)
+    )
+
+
+def has_few_colours(image: Pixels, most: int = 256) -> bool:
+    """Whether an RGB image has at most so many colours."""
+    height, width, _ = image.shape
+    return int(_library().pg_count_colours(*_rows(image), height, width, most)) <= most
 
 
 def textured(image: Pixels, levels: Sequence[int]) -> npt.NDArray[np.bool_]:
@@ -266,6 +301,18 @@ def pack(flags: Plane, flag: Flag, before: int = 0) -> npt.NDArray[np.uint8]:
     height, width = flags.shape
     packed = np.empty((height, before + -(-width // 8)), np.uint8)
     _library().pg_pack(*_rows(flags), height, width, flag, before, packed.ctypes.data)
+    return packed
+
+
+def pack_two(flags: Plane, first: Flag, second: Flag, before: int) -> npt.NDArray[np.uint8]:
+    """Two flags as rows of two bits a pixel: 1 where it has the first, 2 where only the second.
+
+    Returns:
+        Shape (height, bytes), each row after so many zero bytes.
+    """
+    height, width = flags.shape
+    packed = np.empty((height, before + -(-width // 4)), np.uint8)
+    _library().pg_pack_two(*_rows(flags), height, width, first, second, before, packed.ctypes.data)
     return packed
 
 
@@ -314,21 +361,27 @@ def _done(answer: int) -> int:
 
 _POINTER, _SIZE = ctypes.c_void_p, ctypes.c_int64
 _IMAGE = (_POINTER, _SIZE)
-_BOTH = (ctypes.POINTER(_View), _SIZE, _SIZE, _SIZE, _SIZE)
+_VIEW = (ctypes.POINTER(_View), _SIZE, _SIZE)
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_unequal_rows": (_IMAGE, _IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_hash_rows": (_IMAGE, _SIZE, _SIZE, _POINTER),
-    "pg_judge": (ctypes.POINTER(_View), _SIZE, _SIZE, _POINTER, *(_SIZE,) * 3, _IMAGE),
-    "pg_leave_out_smoothed": (ctypes.POINTER(_View), _SIZE, _SIZE, _IMAGE),
+    "pg_judge": (_VIEW, _POINTER, *(_SIZE,) * 2, _IMAGE),
+    "pg_leave_out_smoothed": (_VIEW, _IMAGE),
     "pg_unite": (_IMAGE, _IMAGE, _SIZE, _SIZE),
     "pg_blend": (_IMAGE, _SIZE, _SIZE, _SIZE, _POINTER),
     "pg_unfilter": (_POINTER, *(_SIZE,) * 3, _POINTER),
     "pg_drop_useless_alpha": (_POINTER, _SIZE, _POINTER),
     "pg_count_blocks": (_IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_find_areas": (_IMAGE, _SIZE, _SIZE, _POINTER, _POINTER, _POINTER),
-    "pg_measure": (_IMAGE, _SIZE, _SIZE, _BOTH, _POINTER, _POINTER, _SIZE, _POINTER),
-    "pg_count_recoloured": (_IMAGE, _SIZE, _SIZE, _BOTH, _POINTER),
+    "pg_join_blocks": (_POINTER, *(_SIZE,) * 3, _POINTER),
+    "pg_measure_blocks": (_VIEW, _IMAGE, _POINTER, _POINTER),
+    "pg_measure_residue": (_VIEW, _IMAGE, _POINTER, _POINTER),
+    "pg_find_runs": (_VIEW, _IMAGE, _POINTER, _POINTER),
+    "pg_find_text": (_IMAGE, _SIZE, _SIZE, _POINTER),
+    "pg_count_pixels": (_VIEW, _POINTER, _SIZE, _IMAGE),
+    "pg_count_colours": (_IMAGE, *(_SIZE,) * 3),
     "pg_find_texture": (_IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 4),
+    "pg_pack_two": (_IMAGE, *(_SIZE,) * 5, _POINTER),
     "pg_pack": (_IMAGE, *(_SIZE,) * 4, _POINTER),
     "pg_gather": (_IMAGE, _IMAGE, *(_SIZE,) * 4, _POINTER),
 }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pixelgate.engine import native
 from pixelgate.engine.canvas import Canvas
-from pixelgate.engine.native import Both, Flag, Plane, View
+from pixelgate.engine.native import BLOCK, Both, Flag, Plane, View
 from pixelgate.engine.pixels import Rgb, Rgba, is_opaque, on_background
 from pixelgate.engine.rooms import Rooms
 from pixelgate.engine.yiq import least
@@ -94,7 +94,6 @@ def _compare(
 ) -> None:
     """Sets the flags of two images on one background."""
     limits = (
-        least(policy.noise.recolour_threshold),
         least(policy.sensitive_threshold),
         least(policy.structural_threshold),
     )
@@ -107,8 +106,13 @@ def _compare(
 
 
 def _around(rows: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    """From the first of these rows to behind the last, and the margin; nothing if there is none."""
+    """From the first of these rows to behind the last, and the margin; nothing if there is none.
+
+    It begins where a row of blocks does and, but for the margin, ends where one ends: so blocks are
+    measured whole.
+    """
     places = np.flatnonzero(rows)
     if not places.size:
         return 0, 0
-    return max(0, int(places[0]) - _MARGIN), min(len(rows), int(places[-1]) + 1 + _MARGIN)
+    start, stop = max(0, int(places[0]) - _MARGIN), int(places[-1]) + 1
+    return start // BLOCK * BLOCK, min(len(rows), -(-stop // BLOCK) * BLOCK + _MARGIN)

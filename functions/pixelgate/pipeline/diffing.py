@@ -21,7 +21,7 @@ from pixelgate.pipeline.plan import Pair
 from pixelgate.pipeline.presence import present
 from pixelgate.policy import Policy
 from pixelgate.ports import DifferPool, Images, Objects
-from pixelgate.verdict import Spread
+from pixelgate.verdict import Evidence, Explained, Picture
 
 # While one pair waits for S3, others are compared: threads wait, differs compute.
 _THREADS_PER_DIFFER = 2
@@ -121,7 +121,7 @@ class DiffStore:
 def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
     """What is kept of a pair, beside its mask; `recall` is the inverse."""
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "base_sha256": pair.base,
         "head_sha256": pair.head,
         "changed_pixels": diff.changed_pixels,
@@ -131,7 +131,10 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
         "head_size": diff.head_size,
         "regions": [region.as_json() for region in diff.regions],
         "bands": [vars(band) for band in diff.bands],
-        "differing": vars(diff.spread),
+        "counted_pixels": diff.counted_pixels,
+        "areas": [vars(area) for area in diff.areas],
+        "noise": [vars(noise) for noise in diff.explained],
+        "differing": vars(diff.picture),
         "fingerprint": diff.fingerprint,
     }
 
@@ -151,10 +154,13 @@ def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measu
         head_size=(stored["head_size"][0], stored["head_size"][1]),
         regions=tuple(Region.from_json(region) for region in stored["regions"]),
         bands=tuple(Band(**band | {"kind": BandKind(band["kind"])}) for band in stored["bands"]),
-        spread=Spread(**stored["differing"]),
+        picture=Picture.from_json(stored["differing"]),
+        counted_pixels=stored["counted_pixels"],
+        areas=tuple(Evidence.from_json(area) for area in stored["areas"]),
+        explained=tuple(Explained.from_json(noise) for noise in stored["noise"]),
         fingerprint=stored["fingerprint"],
     )
-    return Measured(diff, mask_key if diff.changed_pixels else None)
+    return Measured(diff, mask_key if diff.regions else None)
 
 
 def diff_pairs(

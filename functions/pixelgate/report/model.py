@@ -147,7 +147,7 @@ def build_model(
             head_size=s.head_size,
             mask=url(s.measured.mask_key if s.measured else None),
             thumb=url(s.thumb),
-            changed=diff.changed_pixels if diff else 0,
+            changed=diff.changed_pixels + diff.counted_pixels if diff else 0,
             total=diff.total_pixels if diff else 0,
             recoloured=bool(s.judgement and s.judgement.recoloured),
             regions=tuple(zip(diff.regions, marks, strict=True)) if diff else (),

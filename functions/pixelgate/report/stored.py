@@ -23,7 +23,13 @@ from pixelgate.cost import Usage
 from pixelgate.errors import UsageError
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import Noise, Policy, Rectangle
-from pixelgate.verdict import Mark, Spread
+from pixelgate.verdict import Evidence, Explained, Kind, Mark, Picture
+
+# Results until 0.1 named their rules otherwise.
+_OLD_MARKS = {
+    "solid": Mark.PLAIN,
+    **dict.fromkeys(("bold", "local", "ink", "shape", "crisp"), Mark.SHAPE),
+}
 
 
 def comparison_of(stored: Mapping[str, Any]) -> Comparison:
@@ -59,7 +65,7 @@ def _policy(stored: Mapping[str, Any]) -> Policy:
     known = {f.name for f in fields(Policy)}
     plain = {k: v for k, v in stored.items() if k in known - {"noise", "ignore_regions"}}
     boxes = tuple(Rectangle(**box) for box in stored.get("ignore_regions", ()))
-    return Policy(**plain, noise=Noise(**stored.get("noise", {})), ignore_regions=boxes)
+    return Policy(**plain, noise=_noise(stored.get("noise", {})), ignore_regions=boxes)
 
 
 def _cost(stored: Mapping[str, Any] | None) -> Usage | None:
@@ -88,8 +94,7 @@ def _snapshot(entry: Mapping[str, Any]) -> Snapshot:
 def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | None]:
     if "total_pixels" not in entry:
         return None, None
-    marks = [region["mark"] for region in entry["regions"]]
-    regions = [{k: v for k, v in region.items() if k != "mark"} for region in entry["regions"]]
+    regions = entry["regions"]
     diff = Diff(
         changed_pixels=entry["changed_pixels"],
         structural_pixels=entry["structural_pixels"],
@@ -98,16 +103,32 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         head_size=_size(entry.get("head_size")) or (0, 0),
         regions=tuple(map(Region.from_json, regions)),
         bands=tuple(Band(**b | {"kind": BandKind(b["kind"])}) for b in entry.get("bands", ())),
-        spread=Spread(**entry["differing"]),
+        picture=Picture.from_json(entry["differing"]),
+        counted_pixels=entry.get("counted_pixels", 0),
+        areas=tuple(Evidence.from_json(area) for area in entry.get("areas", ())),
+        explained=tuple(Explained.from_json(noise) for noise in entry.get("noise", ())),
     )
-    judgement = None
-    if "recoloured" in entry:
-        judgement = Judgement(
-            changed=entry["status"] == Status.CHANGED,
-            marks=tuple(Mark(mark) if mark else None for mark in marks),
-            recoloured=entry["recoloured"],
-        )
+    kinds = [region.get("noise") for region in regions]
+    judgement = Judgement(
+        changed=entry["status"] == Status.CHANGED,
+        marks=tuple(_mark(region.get("mark")) for region in regions),
+        recoloured=entry.get("recoloured", False),
+        kinds=tuple(Kind(kind) if kind else None for kind in kinds),
+    )
     return Measured(diff, entry.get("mask")), judgement
+
+
+def _noise(stored: Mapping[str, Any]) -> Noise:
+    """The numbers of the rule; those of an older version's rule are left out."""
+    known = {field.name for field in fields(Noise)}
+    return Noise(**{name: number for name, number in stored.items() if name in known})
+
+
+def _mark(stored: str | None) -> Mark | None:
+    """A mark, or the nearest one to that of an older version."""
+    if stored is None:
+        return None
+    return _OLD_MARKS.get(stored) or Mark(stored)
 
 
 def _size(stored: list[int] | None) -> tuple[int, int] | None:

@@ -8,19 +8,26 @@ from typing import Any
 
 from pixelgate.comparison import Band, BandKind, Diff, Judgement, Snapshot, Status
 from pixelgate.policy import Policy
-from pixelgate.verdict import Mark
+from pixelgate.verdict import Explained, Kind, Mark
 
-# The rules of docs/verdict.md, in the order in which they are tried.
+# In the order in which they are looked for; docs/verdict.md.
 MARKS: Mapping[Mark, str] = {
     Mark.ONE_SIDED: "only one of the images has these pixels",
-    Mark.SOLID: "a plain area has another colour",
-    Mark.BOLD: "something is there that the other image has nowhere near",
-    Mark.LINE: "a straight line appeared, vanished or moved",
-    Mark.LOCAL: "a small shape is another, and the rest of the picture is the same to the last bit",
-    Mark.INK: "something faint appeared or vanished in a picture that is otherwise the same",
-    Mark.SHAPE: "a small shape has no match nearby in a picture that is otherwise the same",
-    Mark.TINT: "something has another tint, all of it in one direction",
-    Mark.CRISP: "nearly all that differs differs clearly, so that none of it is noise",
+    Mark.PLAIN: "a plain area has another colour",
+    Mark.LINE: "a straight line appeared, vanished, moved or has another colour",
+    Mark.MOVED: "the same shapes lie elsewhere",
+    Mark.TINT: "all of it got brighter, darker or another hue",
+    Mark.SHAPE: "no blend of what the other image has there makes it",
+}
+NOISES: Mapping[Kind, str] = {
+    Kind.LEVELS: "rounding or dithering, two levels of a channel at most",
+    Kind.CODEC: "lossy compression, wherever the picture shows something",
+    Kind.PALETTE: "a palette of few colours",
+    Kind.BLEND: "smoothing at edges that both images have",
+    Kind.FRINGES: "coloured fringes of text (LCD smoothing) in one of the images",
+    Kind.TEXT: "another rendering of text",
+    Kind.PHOTO: "lossy compression of a photo",
+    Kind.CORNER: "up to 8 × 8 pixels in a corner of the picture",
 }
 _BANDS_TOLD = 4
 # Rows that are inserted or deleted one by one, as another line height does it, are told together.
@@ -54,19 +61,22 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
     if judgement:
         yield from _of_regions(diff, judgement)
         if judgement.recoloured:
-            yield (
-                f"Plain areas are recoloured by a shade: {number(diff.spread.recoloured, 'pixel')} "
-                f"of {diff.total_pixels:,}, too faint for the mask."
-            )
-    if not diff.changed_pixels and not (judgement and judgement.recoloured):
-        yield "The files differ; no pixel does by more than the thresholds."
+            yield "Plain areas are recoloured by a shade, too faint for the mask."
+    yield from map(_of_noise, diff.explained)
+    if diff.counted_pixels:
+        yield (
+            f"{number(diff.counted_pixels, 'pixel')} of the mask, in orange, odiff leaves out: "
+            "they are below its threshold, or it takes them for smoothed edges."
+        )
+    if not diff.picture.differing and not diff.regions:
+        yield "The files differ, no pixel does."
     if diff.changed_pixels and not diff.structural_pixels:
         yield "Colour only: the pass that sees shapes sees nothing."
     strict = snapshot.policy.get("strict", policy.strict)
     if strict and snapshot.status is Status.CHANGED:
-        yield "The policy is strict: any changed pixel counts."
+        yield "The policy is strict: any pixel that differs at all counts."
     counts = judgement and (any(judgement.marks) or judgement.recoloured or strict)
-    if snapshot.status is Status.UNCHANGED and diff.changed_pixels and counts:
+    if snapshot.status is Status.UNCHANGED and diff.regions and counts:
         yield f"It passes because {tolerance(policy, snapshot.policy)}."
 
 
@@ -83,9 +93,17 @@ def _of_regions(diff: Diff, judgement: Judgement) -> Iterator[str]:
                 f"{number(n, 'region')} {counts} as {mark.replace('_', '-')} "
                 f"({number(pixels[mark], 'pixel')}): {words}."
             )
-    if noise := len(judgement.marks) - counted.total():
-        looks = "looks" if noise == 1 else "look"
-        yield f"{number(noise, 'region')} {looks} like noise."
+
+
+def _of_noise(noise: Explained) -> str:
+    areas = f"{number(noise.areas, 'area')} ({number(noise.pixels, 'pixel')}, at most "
+    areas += f"{number(noise.most, 'level')}) {'is' if noise.areas == 1 else 'are'} noise: "
+    numbers = []
+    if noise.kind is Kind.TEXT:
+        numbers.append(f"{noise.text_touched:.0%} of the text around is touched")
+    if noise.kind is not Kind.LEVELS:
+        numbers.append(f"largest residue {noise.residue:.2f}")
+    return areas + NOISES[noise.kind] + (f" ({', '.join(numbers)})." if numbers else ".")
 
 
 def _of_bands(bands: Sequence[Band]) -> Iterator[str]:

@@ -11,6 +11,9 @@ enum { LEVELS = 2, STRONG = 8, OUTSIDE = 12 };
 /* A blend of two colours at an edge may move by this share of the edge's height, in per cent. So
  * many levels are added to the height: next to nothing, a small difference would be a large share. */
 enum { BLEND = 35, FLOOR = 8 };
+/* A colour that lies so many levels off the line between the darkest and the brightest colour of its
+ * surroundings is no blend of these two. */
+enum { OFF = 24 };
 /* A block shows something if its pixels reach over so many levels of one channel; of four rows one
  * is looked at: text and edges are higher. */
 enum { TEXTURE = 16, SAMPLED = 4 };
@@ -18,11 +21,12 @@ enum { TEXTURE = 16, SAMPLED = 4 };
 enum { LEAST_CONTRAST = 12 };
 
 /* A window goes over some blocks of one row of blocks, with one pixel around them. */
+enum { LIGHT = 3 }; /* behind the channels */
 enum { WINDOW = 16 * BLOCK, ROWS = BLOCK + 2, COLUMNS = WINDOW + 2 };
 
 typedef struct {
     int64_t x, y, width, height; /* the window's pixels, without those around it */
-    uint8_t pixels[2][3][ROWS][COLUMNS]; /* base and head, channel by channel */
+    uint8_t pixels[2][4][ROWS][COLUMNS]; /* base and head: red, green, blue, and brightness */
 } Window;
 
 /* Two images that are seen on one background. Beyond their border the outermost pixels go on. */
@@ -35,6 +39,11 @@ static inline uint8_t lower(uint8_t a, uint8_t b) { return a < b ? a : b; }
 static inline uint8_t higher(uint8_t a, uint8_t b) { return a > b ? a : b; }
 static inline uint8_t above(uint8_t a, uint8_t b) { return a > b ? (uint8_t)(a - b) : 0; }
 static inline uint8_t apart(uint8_t a, uint8_t b) { return a > b ? (uint8_t)(a - b) : (uint8_t)(b - a); }
+
+static inline uint8_t light_of(int red, int green, int blue)
+{
+    return (uint8_t)((77 * red + 150 * green + 29 * blue) >> 8);
+}
 
 static inline const uint8_t *row_of(const Pair *pair, int image, int64_t y)
 {
@@ -58,6 +67,10 @@ static void load(Window *window, const Pair *pair)
                     plane[x + 1] = from[3 * x];
                 plane[window->width + 1] = pixels[3 * right + c];
             }
+            const uint8_t(*planes)[ROWS][COLUMNS] = window->pixels[image];
+            for (int64_t x = 0; x < window->width + 2; x++)
+                window->pixels[image][LIGHT][row][x] =
+                    light_of(planes[0][row][x], planes[1][row][x], planes[2][row][x]);
         }
 }
 
@@ -65,6 +78,7 @@ static void load(Window *window, const Pair *pair)
 typedef struct {
     uint8_t most[WINDOW];    /* the largest difference of a channel */
     uint8_t outside[WINDOW]; /* the farthest that a channel lies outside the other image's 3 × 3 */
+    uint8_t light[WINDOW];   /* the same, of its brightness */
     uint8_t edge[WINDOW];    /* the largest range of a channel in the 3 × 3 of either image */
 } Found;
 
@@ -76,10 +90,12 @@ static void look(const Window *window, int64_t row, const uint8_t *flags, Found 
     memset(found->most, 0, width);
     memset(found->outside, 0, width);
     memset(found->edge, 0, width);
-    for (int c = 0; c < 3; c++) {
+    memset(found->light, 0, width);
+    for (int c = 0; c <= LIGHT; c++) {
         const uint8_t *base = window->pixels[0][c][row + 1] + 1;
         const uint8_t *head = window->pixels[1][c][row + 1] + 1;
-        for (int64_t x = 0; x < width; x++)
+        uint8_t *outside = c == LIGHT ? found->light : found->outside;
+        for (int64_t x = 0; c < LIGHT && x < width; x++)
             found->most[x] = higher(found->most[x], apart(base[x], head[x]));
         for (int image = 0; image < 2; image++) {
             const uint8_t(*own)[COLUMNS] = &window->pixels[image][c][row];
@@ -92,7 +108,7 @@ static void look(const Window *window, int64_t row, const uint8_t *flags, Found 
                 uint8_t least = lower(lower(low[x], low[x + 1]), low[x + 2]);
                 uint8_t largest = higher(higher(high[x], high[x + 1]), high[x + 2]);
                 uint8_t off = higher(above(least, other[x]), above(other[x], largest));
-                found->outside[x] = higher(found->outside[x], off);
+                outside[x] = higher(outside[x], off);
                 found->edge[x] = higher(found->edge[x], (uint8_t)(largest - least));
             }
         }
@@ -101,6 +117,7 @@ static void look(const Window *window, int64_t row, const uint8_t *flags, Found 
         uint8_t differs = (uint8_t)-(flags[x] & DIFFERS);
         found->most[x] &= differs;
         found->outside[x] &= differs;
+        found->light[x] &= differs;
     }
 }
 
@@ -115,7 +132,7 @@ static void add(const Window *window, int64_t row, const Found *found, int64_t x
     int32_t differing = 0, clear = 0, strong = 0, outside = 0, moved = 0, plain = 0, solid = 0;
     int32_t solid_strong = 0, signed_light = 0, light = 0, red = 0, blue = 0, colour = 0;
     int64_t energy = 0;
-    uint8_t most = 0, farthest = 0;
+    uint8_t most = 0, farthest = 0, light_off = 0;
     float steepest = 0;
     for (int64_t u = x; u < stop; u++) {
         int m = found->most[u], edge = found->edge[u], differs = m > 0;
@@ -129,6 +146,7 @@ static void add(const Window *window, int64_t row, const Found *found, int64_t x
         solid_strong += edge == 0 && m > STRONG;
         most = higher(most, found->most[u]);
         farthest = higher(farthest, found->outside[u]);
+        light_off = higher(light_off, found->light[u]);
         float share = m > STRONG ? (float)m / (float)(edge + FLOOR) : 0;
         steepest = share > steepest ? share : steepest;
         int dr = (head[0][u] - base[0][u]) * differs, dg = (head[1][u] - base[1][u]) * differs;
@@ -157,12 +175,53 @@ static void add(const Window *window, int64_t row, const Found *found, int64_t x
     block->energy += (double)energy / 65536;
     block->most = block->most > most ? block->most : most;
     block->farthest = block->farthest > farthest ? block->farthest : farthest;
+    block->light_off = block->light_off > light_off ? block->light_off : light_off;
     block->steepest = block->steepest > steepest ? block->steepest : steepest;
 }
 
-static inline uint8_t light_of(int red, int green, int blue)
+/* Whether a pixel's colour lies off the line between the other image's darkest and brightest colour
+ * in the 3 × 3 there. row, x: of the pixel, with what is around the window. */
+static int is_off(const Window *window, int other, int64_t row, int64_t x)
 {
-    return (uint8_t)((77 * red + 150 * green + 29 * blue) >> 8);
+    int64_t dark_row = row, dark_x = x, bright_row = row, bright_x = x;
+    uint8_t low = window->pixels[other][LIGHT][row][x], high = low;
+    for (int64_t v = row - 1; v <= row + 1; v++)
+        for (int64_t u = x - 1; u <= x + 1; u++) {
+            uint8_t light = window->pixels[other][LIGHT][v][u];
+            if (light < low) {
+                low = light;
+                dark_row = v;
+                dark_x = u;
+            }
+            if (light > high) {
+                high = light;
+                bright_row = v;
+                bright_x = u;
+            }
+        }
+    int64_t along = 0, length = 0, square = 0;
+    for (int c = 0; c < 3; c++) {
+        int dark = window->pixels[other][c][dark_row][dark_x];
+        int line = window->pixels[other][c][bright_row][bright_x] - dark;
+        int own = window->pixels[1 - other][c][row][x] - dark;
+        along += (int64_t)own * line;
+        length += (int64_t)line * line;
+        square += (int64_t)own * own;
+    }
+    /* Behind an end of the line it is the distance from the end. */
+    if (along <= 0 || !length)
+        return square > OFF * OFF;
+    if (along >= length)
+        return square - 2 * along + length > OFF * OFF;
+    return square * length - along * along > (int64_t)OFF * OFF * length;
+}
+
+static void count_off(const Window *window, int64_t row, const Found *found, int64_t x, Block *block)
+{
+    int64_t stop = at_most(window->width, x + BLOCK);
+    for (int64_t u = x; u < stop; u++)
+        if (found->most[u] > OFF)
+            block->off += is_off(window, 0, row + 1, u + 1) || is_off(window, 1, row + 1, u + 1);
 }
 
 /* The range of brightness over both images. */
@@ -172,13 +231,10 @@ static void find_contrast(const Window *window, int64_t x, Block *block)
     int64_t stop = at_most(window->width, x + BLOCK);
     for (int image = 0; image < 2; image++)
         for (int64_t row = 1; row <= window->height; row++) {
-            const uint8_t *red = window->pixels[image][0][row] + 1;
-            const uint8_t *green = window->pixels[image][1][row] + 1;
-            const uint8_t *blue = window->pixels[image][2][row] + 1;
+            const uint8_t *light = window->pixels[image][LIGHT][row] + 1;
             for (int64_t u = x; u < stop; u++) {
-                uint8_t light = light_of(red[u], green[u], blue[u]);
-                low = lower(low, light);
-                high = higher(high, light);
+                low = lower(low, light[u]);
+                high = higher(high, light[u]);
             }
         }
     block->contrast = high - low;
@@ -218,8 +274,10 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
             Found found;
             for (int64_t y = 0; y < window->height; y++) {
                 look(window, y, flags + (window->y + y) * stride + window->x, &found);
-                for (int64_t x = 0; x < window->width; x += BLOCK)
+                for (int64_t x = 0; x < window->width; x += BLOCK) {
                     add(window, y, &found, x, &line[column + x / BLOCK]);
+                    count_off(window, y, &found, x, &line[column + x / BLOCK]);
+                }
             }
             for (int64_t x = 0; x < window->width; x += BLOCK) {
                 Block *block = &line[column + x / BLOCK];

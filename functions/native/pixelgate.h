@@ -39,7 +39,7 @@ typedef struct {
 /* What was measured on one block of two images; pixelgate.engine.evidence says what each means. */
 typedef struct {
     int32_t differing, clear, strong, most, outside, farthest, moved, plain, solid, solid_strong;
-    int32_t signed_light, light, red, blue, colour, contrast, run;
+    int32_t signed_light, light, red, blue, colour, contrast, run, off, light_off;
     float steepest, raw, residue;
     double energy;
 } Block;

@@ -37,29 +37,37 @@ class Noise:
     Attributes:
         levels: differences of so many levels of a channel are rounding or dithering, …
         min_plain_pixels: … unless so many pixels of plain areas differ by two levels or more.
-        min_solid_pixels: so many pixels of plain areas that differ by more are a change.
+        min_solid_pixels: so many pixels of plain areas that differ by more are a change, …
+        min_strong_pixels: … and so many that differ by more than eight levels.
         one_way: above it, all of an area got brighter or darker; …
         min_light: … if the mean difference of brightness is above so many levels.
         one_hue: above it, all of an area moved to one hue; …
         min_colour: … if the mean difference of colour is above so many levels.
-        min_outside: a tint takes a pixel at least so many levels out of what is around it.
+        min_outside: a tint takes a pixel at least so many levels out of what is around it, …
+        tint_reach: … and at least by this share of the largest difference.
         min_line_pixels: a straight run so long is a line; …
         max_line_share: … if it differs by more than this share of its edge's height.
-        max_moved_raw: a raw difference above it is no compression, whatever filter explains it.
+        max_moved_raw: a raw difference above it, …
+        moved_residue: … of which a filter leaves less than this share, is a move by whole pixels.
         outlier: so many times the residue that nine in ten blocks stay below still fits to them.
         blend_moved: share of an area's strong pixels that may move by over 35 % of their edge.
         blend_outside: share of its pixels that may lie outside the other image's 3 × 3.
+        blend_off: share of its strong pixels that may have a colour off the line of their edge.
         blend_raw: largest median of the raw difference of a blend.
         blend_residue: largest residue of a blend.
         fringe_colour: coloured fringes of text have a mean difference of colour above it, …
         fringe_hue: … and go one way by less than this.
         fringe_outside: share of their pixels that may lie outside the other image's 3 × 3.
         fringe_raw: largest median of their raw difference.
+        fringe_dense: share of their blocks' pixels that may differ.
         fringe_residue: their largest residue.
         text_coverage: share of the text around that another rendering touches at least.
         text_picture: the same share of all text, for areas too small to prove it.
         text_outside: share of its pixels that may lie outside the other image's 3 × 3, …
         text_farthest: … and the farthest that one may, in levels.
+        text_off: share of its strong pixels that may have a colour off the line of their edge.
+        text_dense: share of its blocks' pixels that may differ.
+        text_most_dense: mean number of differing pixels above which it is compression.
         text_raw: largest median of its raw difference, and …
         text_raw_high: … what nine in ten blocks stay below.
         text_residue: largest median of its residue, and …
@@ -70,12 +78,19 @@ class Noise:
         codec_residue: largest median of the residue over the picture, and …
         codec_residue_high: … what nine in ten blocks stay below.
         codec_residue_most: the largest residue, where `outlier` does not allow more.
+        codec_outlier: the same as `outlier`, for compression.
+        codec_light: the farthest that brightness may lie outside the other image's 3 × 3.
+        codec_farthest: the farthest that a channel may.
         codec_raw: largest median of an area's raw difference.
         palette_outside: share of pixels that may lie outside the other image's 3 × 3, if one
             image has few colours.
         palette_residue_high: what nine in ten blocks of it stay below.
         photo_dense: share of the pixels of a photo's blocks that differ at least.
         photo_one_way: how far they may go one way.
+        photo_outside: share of its pixels that may lie outside the other image's 3 × 3.
+        photo_raw: largest median of its raw difference.
+        photo_light: the farthest that brightness may lie outside the other image's 3 × 3.
+        photo_residue_sparse: the largest residue of a block of which less than a quarter differs.
         photo_residue_high: what nine in ten blocks of it stay below.
         photo_residue_most: its largest residue, where `outlier` does not allow more.
         corners: whether 8 × 8 pixels in one corner of the picture may differ.
@@ -83,29 +98,37 @@ class Noise:
 
     levels: int = 2
     min_plain_pixels: int = 100
-    min_solid_pixels: int = 9
+    min_solid_pixels: int = 64
+    min_strong_pixels: int = 9
     one_way: float = 0.85
     min_light: float = 2.0
     one_hue: float = 0.6
     min_colour: float = 4.0
     min_outside: int = 3
+    tint_reach: float = 0.8
     min_line_pixels: int = 24
     max_line_share: float = 0.25
-    max_moved_raw: float = 0.12
+    max_moved_raw: float = 0.04
+    moved_residue: float = 0.12
     outlier: float = 2.6
     blend_moved: float = 0.06
     blend_outside: float = 0.03
+    blend_off: float = 0.1
     blend_raw: float = 0.1
     blend_residue: float = 0.07
     fringe_colour: float = 20.0
-    fringe_hue: float = 0.12
+    fringe_hue: float = 0.2
     fringe_outside: float = 0.3
-    fringe_raw: float = 0.06
+    fringe_raw: float = 0.07
+    fringe_dense: float = 0.7
     fringe_residue: float = 0.04
     text_coverage: float = 0.55
     text_picture: float = 0.6
     text_outside: float = 0.2
     text_farthest: int = 150
+    text_off: float = 0.25
+    text_dense: float = 0.45
+    text_most_dense: float = 60.0
     text_raw: float = 0.16
     text_raw_high: float = 0.22
     text_residue: float = 0.075
@@ -115,12 +138,19 @@ class Noise:
     codec_dense_pixels: float = 20.0
     codec_residue: float = 0.03
     codec_residue_high: float = 0.04
-    codec_residue_most: float = 0.055
+    codec_residue_most: float = 0.08
+    codec_outlier: float = 3.2
+    codec_light: int = 45
+    codec_farthest: int = 120
     codec_raw: float = 0.07
     palette_outside: float = 0.1
     palette_residue_high: float = 0.03
     photo_dense: float = 0.25
     photo_one_way: float = 0.3
+    photo_outside: float = 0.2
+    photo_raw: float = 0.12
+    photo_light: int = 60
+    photo_residue_sparse: float = 0.05
     photo_residue_high: float = 0.06
     photo_residue_most: float = 0.05
     corners: bool = True

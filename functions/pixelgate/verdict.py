@@ -53,7 +53,10 @@ class Evidence:
         outside: pixels of which a channel lies more than 12 levels outside the range that it has
             in the 3 × 3 pixels of the other image there; no blend of what is there makes them.
         farthest: the farthest that one lies outside, in levels.
+        light_off: the same for its brightness.
         moved: strong pixels that differ by more than 35 % of the height of their edge.
+        off: pixels that differ by more than 24 levels, and of which one image's colour lies so far
+            off the line between the darkest and the brightest colour of the other's 3 × 3 there.
         steepest: the largest share of its edge's height by which a strong pixel differs.
         plain: pixels amid one colour in both images that differ by two levels or more.
         solid: such pixels that differ by more than two levels.
@@ -69,6 +72,7 @@ class Evidence:
         residue: what is left of it after the best filter of 3 × 3; the median of the blocks.
         residue_high: the same; nine in ten blocks have less.
         residue_most: the largest of a block.
+        residue_sparse: the largest of a block of which fewer than a quarter of the pixels differ.
         corner: whether all of it lies in one corner of the picture, 8 × 8 pixels.
         one_sided: pixels that only one image has.
     """
@@ -82,7 +86,9 @@ class Evidence:
     most: int = 0
     outside: int = 0
     farthest: int = 0
+    light_off: int = 0
     moved: int = 0
+    off: int = 0
     steepest: float = 0.0
     plain: int = 0
     solid: int = 0
@@ -98,6 +104,7 @@ class Evidence:
     residue: float = 0.0
     residue_high: float = 0.0
     residue_most: float = 0.0
+    residue_sparse: float = 0.0
     corner: bool = False
     one_sided: int = 0
 
@@ -160,7 +167,7 @@ def mark_of(area: Evidence, noise: Noise) -> Mark:
         Mark.ONE_SIDED: area.one_sided > 0,
         Mark.PLAIN: is_recoloured(area, noise),
         Mark.LINE: has_line(area, noise),
-        Mark.MOVED: area.raw > noise.max_moved_raw and area.residue < area.raw / 10,
+        Mark.MOVED: is_moved(area, noise),
         Mark.TINT: is_tinted(area, noise),
     }
     return next((mark for mark, holds in reasons.items() if holds), Mark.SHAPE)
@@ -168,14 +175,20 @@ def mark_of(area: Evidence, noise: Noise) -> Mark:
 
 def is_recoloured(area: Evidence, noise: Noise) -> bool:
     """Whether a plain area has another colour in both images."""
-    return area.solid >= noise.min_solid_pixels or area.plain >= noise.min_plain_pixels
+    return (
+        area.solid_strong >= noise.min_strong_pixels
+        or area.solid >= noise.min_solid_pixels
+        or area.plain >= noise.min_plain_pixels
+    )
 
 
 def is_tinted(area: Evidence, noise: Noise) -> bool:
     """Whether all of an area got brighter, darker or another hue, ends of its range included."""
     brighter = area.one_way > noise.one_way and area.light > noise.min_light
     recoloured = area.hue > noise.one_hue and area.colour > noise.min_colour
-    return area.farthest >= noise.min_outside and (brighter or recoloured)
+    # A blend changes most within the range of its edge; a tint moves the ends of that range.
+    ends = area.farthest >= max(noise.min_outside, noise.tint_reach * area.most)
+    return ends and (brighter or recoloured)
 
 
 def has_line(area: Evidence, noise: Noise) -> bool:
@@ -183,6 +196,11 @@ def has_line(area: Evidence, noise: Noise) -> bool:
     return area.run >= noise.min_line_pixels and (
         area.steepest > noise.max_line_share or area.one_way > 0.95
     )
+
+
+def is_moved(area: Evidence, noise: Noise) -> bool:
+    """Whether its shapes lie elsewhere: a filter of 3 × 3 explains all, and there is much of it."""
+    return area.raw > noise.max_moved_raw and area.residue_high < noise.moved_residue * area.raw
 
 
 def is_codec(picture: Picture, noise: Noise) -> bool:
@@ -201,12 +219,14 @@ def _levels(area: Evidence, picture: Picture, noise: Noise) -> bool:
 
 
 def _codec(area: Evidence, picture: Picture, noise: Noise) -> bool:
-    limit = max(noise.codec_residue_most, noise.outlier * picture.residue_high)
+    limit = max(noise.codec_residue_most, noise.codec_outlier * picture.residue_high)
     return (
         is_codec(picture, noise)
-        and area.solid_strong < noise.min_solid_pixels
+        and area.solid_strong < noise.min_strong_pixels
         and not (area.hue > noise.one_hue and area.colour > noise.min_colour)
         and not is_tinted(area, noise)
+        and area.farthest <= noise.codec_farthest
+        and area.light_off <= noise.codec_light
         and area.raw <= noise.codec_raw
         and area.residue_most <= limit
     )
@@ -215,7 +235,7 @@ def _codec(area: Evidence, picture: Picture, noise: Noise) -> bool:
 def _palette(area: Evidence, picture: Picture, noise: Noise) -> bool:
     return (
         picture.few_colours
-        and area.solid_strong < noise.min_solid_pixels
+        and area.solid_strong < noise.min_strong_pixels
         and area.outside <= noise.palette_outside * area.clear
         and area.raw <= noise.blend_raw
         and area.residue_high <= noise.palette_residue_high
@@ -229,7 +249,8 @@ def _blend(area: Evidence, picture: Picture, noise: Noise) -> bool:
         not is_recoloured(area, noise)
         and not is_tinted(area, noise)
         and not has_line(area, noise)
-        and (moved < 3 or moved <= noise.blend_moved * area.strong)
+        and (area.off < 4 or area.off <= noise.blend_off * area.strong)
+        and (moved < 2 or moved <= noise.blend_moved * area.strong)
         and (outside < 4 or outside <= noise.blend_outside * area.clear)
         and area.raw <= noise.blend_raw
         and area.residue_most <= noise.blend_residue
@@ -246,18 +267,23 @@ def _fringes(area: Evidence, picture: Picture, noise: Noise) -> bool:
         and not is_recoloured(area, noise)
         and area.outside <= noise.fringe_outside * area.clear
         and area.raw <= noise.fringe_raw
+        and area.dense <= noise.fringe_dense
         and area.residue_most <= noise.fringe_residue
     )
 
 
 def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
     """Whether its difference is of the size that another rendering of text makes."""
-    outside = noise.fringe_outside if _is_fringed(area, noise) else noise.text_outside
+    fringed = _is_fringed(area, noise)
+    outside = noise.fringe_outside if fringed else noise.text_outside
     limit = max(noise.text_residue_most, noise.outlier * picture.residue_high)
     return (
         not is_recoloured(area, noise)
         and not is_tinted(area, noise)
         and not (area.run >= noise.min_line_pixels and area.one_way > 0.8)
+        and (fringed or area.off <= noise.text_off * area.strong)
+        and area.dense <= (noise.fringe_dense if fringed else noise.text_dense)
+        and not is_moved(area, noise)
         and area.farthest <= noise.text_farthest
         and area.outside <= outside * area.clear
         and area.raw <= noise.text_raw
@@ -271,7 +297,10 @@ def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
 def _text(area: Evidence, picture: Picture, noise: Noise) -> bool:
     alone = area.blocks >= 4 and area.text >= 3 and area.text_touched >= noise.text_coverage
     along = picture.text_explained >= 8 and picture.text_touched >= noise.text_picture
-    return (alone or along) and _is_text(area, picture, noise)
+    # Where everything differs densely it is compression, and text has to pass as such.
+    codec = is_codec(picture, noise) and picture.dense > noise.text_most_dense
+    codec = codec and not _is_fringed(area, noise)
+    return (alone or along) and not codec and _is_text(area, picture, noise)
 
 
 def _photo(area: Evidence, picture: Picture, noise: Noise) -> bool:
@@ -282,7 +311,11 @@ def _photo(area: Evidence, picture: Picture, noise: Noise) -> bool:
         and area.dense >= noise.photo_dense
         and area.one_way <= noise.photo_one_way
         and area.hue <= noise.one_hue
-        and area.raw <= noise.max_moved_raw
+        and area.outside <= noise.photo_outside * area.clear
+        and area.raw <= noise.photo_raw
+        and not is_moved(area, noise)
+        and area.light_off <= noise.photo_light
+        and area.residue_sparse <= noise.photo_residue_sparse
         and area.residue_high <= noise.photo_residue_high
         and area.residue_most <= limit
     )

@@ -144,7 +144,7 @@ class _Search:
     def _measure_residue(self, view: native.View, blocks: Blocks, sums: _Sums) -> None:
         """Only where it can decide: no noise explains a raw difference above all limits."""
         noise = self._noise
-        most = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.max_moved_raw)
+        most = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.photo_raw)
         blocks["residue"] = blocks["raw"]
         wanted = np.zeros(blocks.shape, np.uint8)
         wanted.flat[sums.places] = (sums.quantile("raw", 0.5) <= most)[sums.labels]
@@ -176,9 +176,7 @@ class _Search:
         one_sided = sums.total(self._one_sided)
         corner = self._corners(sums)
         total = {name: sums.sum(name) for name in _SUMMED}
-        most = {
-            name: sums.most(name) for name in ("most", "farthest", "steepest", "run", "residue")
-        }
+        most = {name: sums.most(name) for name in (*_AS_MOST, "residue")}
         blocks = sums.sum(None)
         differing = np.maximum(1, total["differing"])
         # Brightness is summed in 256ths of a level.
@@ -189,7 +187,7 @@ class _Search:
             "text": text,
             "text_touched": text_touched / np.maximum(1, text),
             **{name: total[name] for name in _AS_SUMMED},
-            **{name: most[name] for name in ("most", "farthest", "steepest", "run")},
+            **{name: most[name] for name in _AS_MOST},
             "one_way": abs(total["signed_light"]) / np.maximum(1, total["light"]),
             "light": light / differing,
             "hue": hue,
@@ -200,6 +198,7 @@ class _Search:
             "residue": sums.quantile("residue", 0.5),
             "residue_high": sums.quantile("residue", 0.9),
             "residue_most": most["residue"],
+            "residue_sparse": sums.most_sparse(),
             "corner": corner,
             "one_sided": one_sided,
         }
@@ -280,8 +279,9 @@ class _Search:
 
 
 _AS_SUMMED = (
-    *("differing", "clear", "strong", "outside", "moved", "plain", "solid", "solid_strong"),
+    *("differing", "clear", "strong", "outside", "moved", "off", "plain", "solid", "solid_strong"),
 )
+_AS_MOST = ("most", "farthest", "light_off", "steepest", "run")
 _SUMMED = (*_AS_SUMMED, "signed_light", "light", "red", "blue", "colour")
 
 
@@ -318,6 +318,13 @@ class _Sums:
         values = self.of(name)
         found = np.zeros(self.number, values.dtype)
         np.maximum.at(found, self.labels, values)
+        return found
+
+    def most_sparse(self) -> npt.NDArray[Any]:
+        """The largest residue of each area's blocks of which fewer than a quarter differs."""
+        sparse = self.of("differing") < BLOCK * BLOCK / 4
+        found = np.zeros(self.number, np.float32)
+        np.maximum.at(found, self.labels[sparse], self.of("residue")[sparse])
         return found
 
     def total(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -63,12 +63,14 @@ class _View(ctypes.Structure):
 
 _WHOLE = (
     *("differing", "clear", "strong", "most", "outside", "farthest", "moved", "plain", "solid"),
-    *("solid_strong", "signed_light", "light", "red", "blue", "colour", "contrast", "run"),
+    *("solid_strong", "signed_light", "light", "red", "blue", "colour", "contrast", "run", "off"),
+    "light_off",
 )
 _BLOCK = np.dtype(
     [(name, np.int32) for name in _WHOLE]
     + [(name, np.float32) for name in ("steepest", "raw", "residue")]
-    + [("energy", np.float64)]
+    + [("energy", np.float64)],
+    align=True,
 )
 Blocks = npt.NDArray[np.void]  # (rows of blocks, columns of blocks), of _BLOCK
 Chosen = npt.NDArray[np.uint8]  # (rows of blocks, columns of blocks), 1 for a block that is chosen

@@ -300,6 +300,7 @@ def _limit(pid: int) -> None:
 def _rss(pid: int | None) -> int:
     """Resident bytes of a process; 0 where /proc does not tell."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as statm:
+            return int(statm.read(200).split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):
         return 0

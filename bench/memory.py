@@ -39,7 +39,7 @@ ODIFF = "odiff"
 # A pair alone shall do with less than half of it.
 WORKER_MB, PAIR_MB = 3000, 1536
 SAMPLE_SECONDS = 0.005
-EVERY = 20  # comparisons between two samples: odiff grows for fifty, then begins anew
+EVERY = 20  # comparisons between two samples: odiff grows, then begins anew
 # Allocators breathe; a leak of odiff's kind would be hundreds of times this.
 FLAT_RATIO, FLAT_MB = 1.05, 10.0
 # As template.yaml sets it: with more arenas glibc keeps what other threads have freed.

@@ -41,7 +41,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="pg") as folder,
         OdiffServer(binary) as server,
-        OdiffDiffer(OdiffServer(binary), check_every=None) as differ,
+        OdiffDiffer(OdiffServer(binary)) as differ,
     ):
         plain = PlainOdiff(server, Path(folder))
         for name, pair in pairs:

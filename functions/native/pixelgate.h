@@ -28,6 +28,7 @@ enum {
     ONE_SIDED = 16,  /* only one of the images has it */
     SMOOTHED = 32,   /* further apart than the sensitive threshold, and forgiven by odiff */
     FLAGS = 6,       /* how many there are */
+    ASKED = 64,      /* for a while: it could be a smoothed edge, so odiff is asked */
 };
 
 /* The opaque images as they are seen on one background, or on two. */
@@ -52,21 +53,6 @@ typedef struct {
 static inline uint32_t colour(const uint8_t *pixel)
 {
     return pixel[0] | (uint32_t)pixel[1] << 8 | (uint32_t)pixel[2] << 16;
-}
-
-/* The same by one load, where the byte before the pixel or the byte behind it may be read. */
-static inline uint32_t colour_and_before(const uint8_t *pixel)
-{
-    uint32_t four;
-    memcpy(&four, pixel - 1, sizeof four);
-    return four >> 8;
-}
-
-static inline uint32_t colour_and_behind(const uint8_t *pixel)
-{
-    uint32_t four;
-    memcpy(&four, pixel, sizeof four);
-    return four & 0xFFFFFF;
 }
 
 typedef uint64_t Eight __attribute__((vector_size(64))); /* words */

@@ -19,7 +19,6 @@ def odiff() -> Path:
 
 @pytest.fixture
 def differ(odiff: Path, tmp_path: Path) -> Iterator[OdiffDiffer]:
-    """It never asks odiff: what it says is its own, and tests hold it against odiff."""
-    with OdiffDiffer(OdiffServer(odiff), folder=tmp_path, check_every=None) as differ:
+    with OdiffDiffer(OdiffServer(odiff), folder=tmp_path) as differ:
         yield differ
     assert list(tmp_path.iterdir()) == [], "files were left behind"

@@ -9,10 +9,9 @@ import pytest
 
 from pixelgate.comparison import Diff, Region
 from pixelgate.engine.differ import OdiffDiffer
-from pixelgate.engine.reference import part_around
 from pixelgate.policy import Policy, Rectangle
 from pixelgate.verdict import Evidence, Spread
-from support.agreement import checked_mask, mask_of
+from support.agreement import disagreement, mask_of
 from support.drawings import png, random_pair
 from support.pixels import ellipse, grey, rgba, with_box
 from support.plain_evidence import Reference
@@ -202,9 +201,7 @@ def test_a_gap_that_is_left_out_joins_no_runs(differ: OdiffDiffer, gap: int, tur
     if turned:
         base, head = base.swapaxes(0, 1).copy(), head.swapaxes(0, 1).copy()
     diff = differ.diff(png(base), png(head), PLAIN)
-    rows, columns = part_around(checked_mask(diff))
-    assert not isinstance(rows, slice)
-    assert not isinstance(columns, slice)
+    assert disagreement(diff) is None
     line, far = diff.regions
     assert (line.pixels, line.evidence.line, line.evidence.unmatched) == (36, 18, 36)
     assert far == Region(*(FAR[:2] if not turned else FAR[1::-1]), 1, 1, 1, Evidence(
@@ -349,10 +346,7 @@ def test_tall_pictures_are_measured_as_pixel_by_pixel(
     assert found.spread == wanted.spread()
 
 
-def test_some_of_those_parts_leave_rows_and_columns_out(differ: OdiffDiffer) -> None:
+def test_boxes_that_lie_far_apart_are_measured_each_by_itself(differ: OdiffDiffer) -> None:
     base = grey(200, 200)
     diff = differ.diff(png(base), png(dark((5, 5, 9, 9), (150, 150, 9, 9), size=(200, 200))), PLAIN)
-    rows, columns = part_around(checked_mask(diff))
-    assert isinstance(rows, np.ndarray)
-    assert isinstance(columns, np.ndarray)
     assert [r.evidence for r in diff.regions] == [Evidence(81, 81, 49, 81, 81, 0, 1.0)] * 2

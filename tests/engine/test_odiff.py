@@ -340,7 +340,7 @@ def test_a_differ_survives_that_odiff_is_killed_under_it(
 ) -> None:
     base, head, _ = images
     server = OdiffServer(odiff)
-    with OdiffDiffer(server, check_every=1) as differ:
+    with OdiffDiffer(server) as differ:
         differ.diff(base.read_bytes(), head.read_bytes(), Policy())
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)

@@ -146,7 +146,7 @@ def test_views_must_be_rgb_and_of_one_size() -> None:
     small, large = np.zeros((2, 2, 3), np.uint8), np.zeros((2, 3, 3), np.uint8)
     for pair in ((small, large), (np.zeros((2, 2, 4), np.uint8),) * 2):
         with pytest.raises(ValueError, match="two RGB images of one size"):
-            native.leave_out_smoothed(pair, np.zeros((2, 2), np.uint8))
+            native.find_questions(pair, np.zeros((2, 2), np.uint8))
 
 
 def test_without_the_library_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelgate.engine.reference import Index, as_bitmap, part_around, put
+from pixelgate.engine.native import ASKED, Flag, Part, Pixels, Plane
+from pixelgate.engine.reference import bitmap, parts_in_question
+from pixelgate.engine.rooms import Rooms
+
+SIZE = (20, 30)
 
 
-def places(index: Index, size: int) -> list[int]:
-    return [int(place) for place in np.arange(size)[index]]
+def plane(*places: tuple[int, int], size: tuple[int, int] = SIZE) -> Plane:
+    """Flags of which those at these places are asked about."""
+    flags = np.full(size, Flag.DIFFERS, np.uint8)
+    for place in places:
+        flags[place] |= ASKED
+    return flags
+
+
+def parts_of(flags: Plane) -> list[Part]:
+    return parts_in_question(flags, (flags & ASKED).any(axis=1))
+
+
+def columns_of(part: Part) -> list[int]:
+    return [column for first, count in part.runs.tolist() for column in range(first, first + count)]
 
 
 @pytest.mark.parametrize(
-    ("changed", "rows", "columns"),
+    ("asked", "rows", "columns"),
     [
         pytest.param([(5, 6)], range(3, 8), range(4, 9), id="one pixel and two around it"),
         pytest.param([(0, 0)], range(3), range(3), id="in a corner"),
@@ -29,32 +45,65 @@ def places(index: Index, size: int) -> list[int]:
             [*range(1, 6), *range(24, 29)],
             id="nothing between two that lie far apart",
         ),
-        pytest.param(
-            [(2, 3), (8, 9)], range(11), range(1, 12), id="all between two that lie close"
-        ),
     ],
 )
-def test_part_around(
-    changed: list[tuple[int, int]], rows: range | list[int], columns: range | list[int]
+def test_a_part_is_what_is_asked_about_and_its_margin(
+    asked: list[tuple[int, int]], rows: range | list[int], columns: range | list[int]
 ) -> None:
-    mask = np.zeros((20, 30), bool)
-    for place in changed:
-        mask[place] = True
-    found = part_around(mask)
-    assert (places(found[0], 20), places(found[1], 30)) == (list(rows), list(columns))
+    [part] = parts_of(plane(*asked))
+    assert (part.rows.tolist(), columns_of(part)) == (list(rows), list(columns))
+    assert part.shape == (len(rows), len(columns))
+    assert part.rows[part.asked_rows].tolist() == [row for row, _ in asked]
+    assert np.array(columns)[part.asked_columns].tolist() == [column for _, column in asked]
 
 
-@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40), st.integers(1, 5))
-def test_what_is_put_back_lies_where_it_was_taken(
+def test_rows_with_questions_in_other_columns_are_parts_of_their_own_where_that_saves() -> None:
+    size = (2_000, 1_000)
+    flags = plane(size=size)
+    flags[100:600, 0:400] |= ASKED
+    flags[1_000:1_500, 600:1_000] |= ASKED
+    assert [part.shape for part in parts_of(flags)] == [(504, 402), (504, 402)]
+    flags[1_000:1_500] &= np.uint8(~ASKED & 255)
+    flags[1_000:1_500, 0:400] |= ASKED
+    assert [part.shape for part in parts_of(flags)] == [(1_008, 402)]
+
+
+def test_a_part_is_never_larger_than_odiff_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelgate.engine.reference._MOST_PIXELS", 10_000)
+    flags = plane(size=(500, 100))
+    flags[:] |= ASKED
+    shapes = [part.shape for part in parts_of(flags)]
+    assert max(height * width for height, width in shapes) <= 10_000 + 4 * 100
+    assert len(shapes) == 5
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 40), st.integers(1, 9))
+def test_every_question_is_asked_once_with_all_that_decides_about_it(
     seed: int, height: int, width: int, pixels: int
 ) -> None:
     random = np.random.default_rng(seed)
-    mask = np.zeros((height, width), bool)
-    mask[random.integers(0, height, pixels), random.integers(0, width, pixels)] = True
-    rows, columns = part_around(mask)
-    again = np.zeros_like(mask)
-    put(again, rows, columns, mask[rows][:, columns])
-    assert np.array_equal(again, mask)
+    flags = plane(
+        *zip(random.integers(0, height, pixels), random.integers(0, width, pixels), strict=True),
+        size=(height, width),
+    )
+    asked = (flags & ASKED) > 0
+    times = np.zeros((height, width), int)
+    for part in parts_of(flags):
+        rows, columns = part.rows.tolist(), columns_of(part)
+        times[np.ix_(part.rows[part.asked_rows], np.array(columns)[part.asked_columns])] += 1
+        for y, x in np.argwhere(asked):
+            if y in part.rows[part.asked_rows]:
+                assert set(rows) >= {v for v in range(y - 2, y + 3) if 0 <= v < height}
+                assert set(columns) >= {u for u in range(x - 2, x + 3) if 0 <= u < width}
+    assert (times[asked] == 1).all()
+
+
+def as_bitmap(image: Pixels) -> bytes:
+    """All of an image as a file."""
+    height, width, _ = image.shape
+    rows, columns = np.arange(height), np.ones(width, bool)
+    part = Part(rows, rows >= 0, np.array([[0, width]]), columns)
+    return bytes(bitmap(image, part, Rooms()))
 
 
 def bitmap_header(width: int, height: int, pixels: int) -> bytes:
@@ -103,7 +152,17 @@ def test_bitmap_is_one_that_others_read_with_red_and_blue_exchanged() -> None:
         assert np.array_equal(np.asarray(read)[..., ::-1], image)
 
 
-def test_bitmap_of_a_part_of_an_image_is_that_part() -> None:
-    image = np.arange(6 * 6 * 4, dtype=np.uint8).reshape(6, 6, 4)
-    part = image[1:4, 2:5, :3]
-    assert as_bitmap(part) == as_bitmap(np.ascontiguousarray(part))
+def test_bitmap_of_a_part_holds_its_rows_and_columns() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    [part] = parts_of(plane((3, 4), (30, 20), (31, 44), size=(40, 50)))
+    file = bytes(bitmap(image, part, Rooms()))
+    assert file == as_bitmap(np.ascontiguousarray(image[part.rows][:, columns_of(part)]))
+
+
+def test_a_bitmap_after_a_larger_one_is_padded_with_zeros() -> None:
+    rooms = Rooms()
+    whole = Part(np.arange(9), np.ones(9, bool), np.array([[0, 9]]), np.ones(9, bool))
+    dot = Part(np.arange(1), np.ones(1, bool), np.array([[0, 1]]), np.ones(1, bool))
+    image = np.full((9, 9, 3), 255, np.uint8)
+    bitmap(image, whole, rooms)
+    assert bytes(bitmap(image, dot, rooms)) == as_bitmap(image[:1, :1])

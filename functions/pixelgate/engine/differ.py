@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Self
-
-import numpy as np
 
 from pixelgate.comparison import Diff
 from pixelgate.engine import evidence, native, planes
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.header import Header, canvas_of, read_header
-from pixelgate.engine.mask import Mask, write_mask
-from pixelgate.engine.native import Flag, Plane, View
+from pixelgate.engine.mask import write_mask
+from pixelgate.engine.native import Flag
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.pixels import Rgb, Rgba, decode
 from pixelgate.engine.reference import Reference
@@ -21,41 +18,18 @@ from pixelgate.engine.rooms import Rooms
 from pixelgate.errors import ImageFault
 from pixelgate.policy import Policy
 
-logger = logging.getLogger(__name__)
-
-_WITHOUT = np.uint8(~(Flag.SENSITIVE | Flag.STRUCTURAL))
-# Of so many pairs odiff judges one again: docs/decisions/0015.
-CHECK_EVERY = 50
-
-
-# Of a larger pair it judges only a part: on 40 megapixels it takes half a gigabyte.
-_CHECKED_PIXELS = 8_000_000
-
 
 class OdiffDiffer:
-    """The engine for one thread: odiff's rule, and an odiff server that it is held against.
+    """The engine for one thread: compiled code finds what differs, odiff says what of it counts."""
 
-    The first pair and every fiftieth after it are judged by odiff as well. Should it ever say
-    something else than we do, its word counts, from then on for every pair, and the log tells.
-    """
-
-    def __init__(
-        self,
-        server: OdiffServer,
-        *,
-        folder: Path | None = None,
-        check_every: int | None = CHECK_EVERY,
-    ) -> None:
+    def __init__(self, server: OdiffServer, *, folder: Path | None = None) -> None:
         """Takes over an odiff server.
 
         Args:
             server: the odiff to ask; it is closed with the differ.
             folder: where files for odiff are written; the system's temporary folder by default.
-            check_every: of so many pairs odiff judges one again; 1: each, None: none.
         """
         self._reference = Reference(server, folder=folder)
-        self._check_every = check_every
-        self._unchecked = check_every or 0
         self._rooms = Rooms()
 
     def __enter__(self) -> Self:
@@ -83,7 +57,7 @@ class OdiffDiffer:
         canvas_of(base_header, head_header)
         images = self._decode("base", base), self._decode("head", head)
         canvas = lay_out(*images, self._rooms, align_rows=policy.align_rows)
-        found = planes.find(canvas, policy, self._rooms, self._check_of(policy))
+        found = planes.find(canvas, policy, self._rooms, self._reference)
         planes.clear(found.flags, policy.ignore_regions, canvas.rows)
         counts = native.count_blocks(found.flags)
         findings = evidence.find(canvas, found, counts, policy)
@@ -112,43 +86,6 @@ class OdiffDiffer:
             return decode(body, self._rooms, side)
         except ImageFault as fault:
             raise ImageFault(fault.code, f"{side}: {fault}") from fault
-
-    def _check_of(self, policy: Policy) -> planes.Check | None:
-        """What odiff has to say of this pair, if it is asked."""
-        self._unchecked += 1
-        if self._check_every is None or self._unchecked < self._check_every:
-            return None
-
-        def check(view: View, before: Plane, flags: Plane) -> None:
-            apart = native.has(before, Flag.SENSITIVE)
-            if not apart.any():
-                return
-            rows, sure = _checked_rows(apart) if self._check_every != 1 else (slice(None),) * 2
-            part = view[0][rows], view[1][rows]
-            changed = self._reference.changed(part, apart[rows], policy.sensitive_threshold)
-            # Only now: a pair that odiff failed on is no check, and the next one will be.
-            self._unchecked = 0
-            ours = native.has(flags[rows], Flag.SENSITIVE)
-            if np.array_equal(changed[sure], ours[sure]):
-                return
-            logger.error("odiff judges smoothed edges otherwise than pixelgate: odiff is asked")
-            self._check_every = 1
-            if len(changed) < len(apart):
-                changed = self._reference.changed(view, apart, policy.sensitive_threshold)
-            flags[:] = np.where(changed, before, before & _WITHOUT)
-
-        return check
-
-
-def _checked_rows(apart: Mask) -> tuple[slice, slice]:
-    """From the first row in question on, as many as are checked, and which of them are sure.
-
-    odiff judges a pixel by the two rows around it, which the last ones do not have.
-    """
-    height, width = apart.shape
-    start = max(0, int(np.argmax(apart.any(axis=1))) - 2)
-    stop = min(height, start + max(5, _CHECKED_PIXELS // width))
-    return slice(start, stop), slice(0, None if stop == height else -2)
 
 
 def _header_of(side: str, body: bytes) -> Header:

@@ -24,6 +24,7 @@ Plane = npt.NDArray[np.uint8]  # (height, width), of flags
 Counts = npt.NDArray[np.int32]  # (flags, rows of blocks, columns of blocks)
 
 BLOCK = 16
+ASKED = 64  # a flag while odiff judges a pair: the pixel could be a smoothed edge
 
 
 class Flag(IntFlag):
@@ -111,6 +112,28 @@ class Both:
         return height, width
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some rows and columns of an image, moved together.
+
+    Attributes:
+        rows: which ones, in order; shape (height,).
+        asked_rows: for each of them whether odiff is asked about it; else it only lies around.
+        runs: first column and number of columns of each group of neighbours, shape (groups, 2).
+        asked_columns: for each column of the part, shape (width,).
+    """
+
+    rows: npt.NDArray[np.int64]
+    asked_rows: npt.NDArray[np.bool_]
+    runs: npt.NDArray[np.int64]
+    asked_columns: npt.NDArray[np.bool_]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return len(self.rows), len(self.asked_columns)
+
+
 def has(flags: Plane, flag: Flag) -> npt.NDArray[np.bool_]:
     """Which pixels have a flag. numpy takes an enumeration for 64 bits a pixel; this does not."""
     found: npt.NDArray[np.bool_] = flags & np.uint8(flag) != 0
@@ -150,10 +173,72 @@ def judge(view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int], flags
     )
 
 
-def leave_out_smoothed(view: View, flags: Plane) -> None:
-    """Takes smoothed edges out of the sensitive and the structural plane, as odiff does."""
+def find_questions(view: View, flags: Plane) -> npt.NDArray[np.bool_]:
+    """Marks as ASKED what could be a smoothed edge; returns the rows with any, shape (height,)."""
     height, width, _ = view[0].shape
-    _library().pg_leave_out_smoothed(_views([view]), height, width, *_rows(flags))
+    rows = np.zeros(height, bool)
+    _library().pg_find_questions(_views([view]), height, width, *_rows(flags), rows.ctypes.data)
+    return rows
+
+
+def find_first(flags: Plane, flag: Flag) -> tuple[int, int] | None:
+    """Row and column of the first pixel that has a flag."""
+    found = int(_library().pg_find_first(*_rows(flags), *flags.shape, flag))
+    return None if found < 0 else divmod(found, flags.shape[1])
+
+
+def columns_with(flags: Plane, flag: int) -> npt.NDArray[np.bool_]:
+    """In which columns a pixel has a flag, shape (width,)."""
+    columns = np.zeros(flags.shape[1], bool)
+    _library().pg_mark_columns(*_rows(flags), *flags.shape, flag, columns.ctypes.data)
+    return columns
+
+
+def write_bitmap(image: Pixels, part: Part, into: npt.NDArray[np.uint8]) -> None:
+    """Writes a part of an RGB image as the pixels of a BMP, the last row first.
+
+    Args:
+        image: shape (height, width, 3).
+        part: which rows and columns.
+        into: has room for the rows, each padded to four bytes.
+    """
+    _library().pg_write_bitmap(
+        *_rows(image),
+        part.rows.ctypes.data,
+        len(part.rows),
+        part.runs.ctypes.data,
+        len(part.runs),
+        into.ctypes.data,
+    )
+
+
+def hear(flags: Plane, part: Part, mask: Pixels | None) -> tuple[int, int, int]:
+    """Takes odiff's mask of a part for its word on what it was asked about: ASKED is cleared.
+
+    Args:
+        flags: of the whole; what odiff forgives becomes SMOOTHED.
+        part: what odiff saw.
+        mask: opaque where a pixel counts, shape (rows, columns, 3 or 4); None if odiff says that
+            nothing differs.
+
+    Returns:
+        How many pixels the mask shows; how many of these are nearer than the threshold; and how
+        many others it does not show although they cannot be smoothed edges.
+    """
+    heard = np.empty(3, np.int64)
+    _library().pg_hear(
+        *_rows(flags),
+        part.rows.ctypes.data,
+        part.asked_rows.ctypes.data,
+        len(part.rows),
+        part.runs.ctypes.data,
+        len(part.runs),
+        part.asked_columns.ctypes.data,
+        *((heard.ctypes.data, 0, 0) if mask is None else (*_rows(mask), mask.shape[2])),
+        heard.ctypes.data,
+    )
+    shown, nearer, forgiven = heard.tolist()
+    return shown, nearer, forgiven
 
 
 def unite(flags: Plane, others: Plane) -> None:
@@ -368,7 +453,11 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_unequal_rows": (_IMAGE, _IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_hash_rows": (_IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_judge": (_VIEW, _POINTER, *(_SIZE,) * 2, _IMAGE),
-    "pg_leave_out_smoothed": (_VIEW, _IMAGE),
+    "pg_find_questions": (_VIEW, _IMAGE, _POINTER),
+    "pg_find_first": (_IMAGE, *(_SIZE,) * 3),
+    "pg_mark_columns": (_IMAGE, *(_SIZE,) * 3, _POINTER),
+    "pg_write_bitmap": (_IMAGE, _POINTER, _SIZE, _POINTER, _SIZE, _POINTER),
+    "pg_hear": (_IMAGE, _POINTER, *(_POINTER, _SIZE) * 2, _POINTER, _IMAGE, _SIZE, _POINTER),
     "pg_unite": (_IMAGE, _IMAGE, _SIZE, _SIZE),
     "pg_blend": (_IMAGE, _SIZE, _SIZE, _SIZE, _POINTER),
     "pg_unfilter": (_POINTER, *(_SIZE,) * 3, _POINTER),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,8 @@ import numpy.typing as npt
 from pixelgate.engine import native
 from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Both, Flag, Plane, View
-from pixelgate.engine.pixels import Rgb, Rgba, is_opaque, on_background
+from pixelgate.engine.pixels import is_opaque, on_background
+from pixelgate.engine.reference import Reference
 from pixelgate.engine.rooms import Rooms
 from pixelgate.engine.yiq import least
 from pixelgate.policy import Policy, Rectangle
@@ -21,9 +21,6 @@ from pixelgate.policy import Policy, Rectangle
 _MARGIN = 2
 WHITE, BLACK = 255, 0
 _ALONE = Flag.DIFFERS | Flag.SENSITIVE | Flag.STRUCTURAL | Flag.ONE_SIDED
-
-# Looks at smoothed edges again: the images, the flags with them and those without.
-Check = Callable[[View, Plane, Plane], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Planes:
     levels: tuple[int, ...]
 
 
-def find(canvas: Canvas, policy: Policy, rooms: Rooms, check: Check | None = None) -> Planes:
+def find(canvas: Canvas, policy: Policy, rooms: Rooms, reference: Reference) -> Planes:
     """Compares two images, each pixel with the one in the same place.
 
     On white, and on black too if anything shines through: what looks the same on both looks the
@@ -53,7 +50,10 @@ def find(canvas: Canvas, policy: Policy, rooms: Rooms, check: Check | None = Non
         canvas: what was laid out.
         policy: the thresholds.
         rooms: where the flags may lie.
-        check: is shown what was taken for smoothed edges.
+        reference: is asked what counts.
+
+    Raises:
+        ImageFault: odiff failed on it.
     """
     base, head = canvas.base, canvas.head
     levels = (WHITE,) if is_opaque(base) and is_opaque(head) else (WHITE, BLACK)
@@ -62,10 +62,10 @@ def find(canvas: Canvas, policy: Policy, rooms: Rooms, check: Check | None = Non
     rows = slice(*_around(canvas.unequal_rows | canvas.one_sided_rows[:height]))
     views = [(on_background(base[rows], n), on_background(head[rows], n)) for n in levels]
     one = flags[rows, :width]
-    _compare(views[0], canvas.unequal_rows[rows], policy, one, check)
+    _compare(views[0], canvas.unequal_rows[rows], policy, one, reference)
     for view in views[1:]:
         other = rooms.zeros("flags on the other background", one.shape)
-        _compare(view, canvas.unequal_rows[rows], policy, other, check)
+        _compare(view, canvas.unequal_rows[rows], policy, other, reference)
         native.unite(one, other)
     flags[canvas.one_sided_rows] = _ALONE
     flags[:, width:] = _ALONE
@@ -86,11 +86,7 @@ def clear(flags: Plane, boxes: tuple[Rectangle, ...], rows: npt.NDArray[np.intp]
 
 
 def _compare(
-    view: tuple[Rgb | Rgba, Rgb | Rgba],
-    rows: npt.NDArray[np.bool_],
-    policy: Policy,
-    flags: Plane,
-    check: Check | None,
+    view: View, rows: npt.NDArray[np.bool_], policy: Policy, flags: Plane, reference: Reference
 ) -> None:
     """Sets the flags of two images on one background."""
     limits = (
@@ -98,11 +94,7 @@ def _compare(
         least(policy.structural_threshold),
     )
     native.judge(view, rows, limits, flags)
-    if policy.antialiasing:
-        before = flags.copy() if check else flags
-        native.leave_out_smoothed(view, flags)
-        if check:
-            check(view, before, flags)
+    reference.judge(view, flags, policy.sensitive_threshold, antialiasing=policy.antialiasing)
 
 
 def _around(rows: npt.NDArray[np.bool_]) -> tuple[int, int]:

@@ -188,7 +188,8 @@ class Snapshot:
         head_size: width and height of the head image, where known.
         base_size: width and height of the base image, where known.
         measured: the diff, where one was made; also for what passed.
-        previous_name: the base's name of a renamed snapshot.
+        previous_name: the base's name where it is another one: of a renamed snapshot, or of one
+            whose name the base writes in another Unicode form.
         reason: why it is errored.
         group: shared by all snapshots with the same change; None if no other has it.
         judgement: what the policy made of the diff.

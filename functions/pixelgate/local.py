@@ -23,6 +23,8 @@ from pixelgate.errors import BadManifest, ImageFault, NotFound, UsageError
 from pixelgate.generation import NO_GENERATIONS
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.manifest import BuildManifest, Image, check_name
+from pixelgate.matching import case_hints
+from pixelgate.names import canonical, collisions
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.plan import assemble, make_plan
 from pixelgate.pipeline.status import iso
@@ -135,6 +137,7 @@ def compare_folders(
             created=iso(time.time()),
             engine=engine_of(engine),
             policy=policies.default,
+            warnings=tuple(case_hints(plan.matches)),
             snapshots=with_thumbs(
                 assemble(plan, measured, _of_new(head.faults, base.manifest)),
                 project=PROJECT,
@@ -224,6 +227,7 @@ def _check_names(*folders: Mapping[str, Path]) -> None:
                 check_name(name)
             except BadManifest as error:
                 wrong.append(f"{str(path)!a}: {str(error).partition(': ')[2]}")
+        wrong += collisions(files)
     if wrong:
         raise UsageError(_listed("these files have names that no snapshot can have", wrong))
 
@@ -331,4 +335,5 @@ def _inline(comparison: Comparison, images: FolderImages, objects: FolderObjects
 
 def _of_new(faults: Mapping[str, ImageFault], base: BuildManifest) -> dict[str, ImageFault]:
     """Faults of snapshots that the base lacks; equal bytes are equal, whatever they hold."""
-    return {name: fault for name, fault in faults.items() if name not in base.images}
+    known = {canonical(name) for name in base.images}
+    return {name: fault for name, fault in faults.items() if canonical(name) not in known}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -24,6 +24,7 @@ from pixelgate.manifest_schema import (
     in_words,
     warnings_of,
 )
+from pixelgate.names import canonical, collisions
 from pixelgate.policies import Policies, overridden
 from pixelgate.policy import Policy
 from pixelgate.strict_json import check_encodable, read_object
@@ -124,7 +125,10 @@ class BuildManifest:
     @property
     def partial(self) -> bool:
         """Whether it lacks snapshots of its suite, as far as anybody can tell."""
-        return self.selective and not (self.all_names and self.all_names <= self.images.keys())
+        if not self.selective:
+            return False
+        here = {canonical(name) for name in self.images}
+        return not self.all_names or any(canonical(name) not in here for name in self.all_names)
 
     def hashes(self) -> dict[str, str]:
         """Name to sha256."""
@@ -242,6 +246,8 @@ def _parse(
     images = parsed.images or {}
     for name in (*images, *(parsed.all_names or ())):
         check_name(name)
+    if model is ManifestFields:  # what was accepted before this rule stays readable
+        check_collisions(images)
     check_encodable(fields, body)
     selective = parsed.all_names is not None if parsed.selective is None else parsed.selective
     notes = parsed.notes if isinstance(parsed, AcceptedFields) else ()
@@ -277,11 +283,11 @@ def _number(pull_request: str | int | None) -> str | None:
     return None if pull_request is None else str(pull_request).removeprefix("#")
 
 
-def _first(warnings: list[str]) -> tuple[str, ...]:
+def _first(warnings: list[str], what: str = "warnings") -> tuple[str, ...]:
     """The first ones: they are for a person, and stand in every report of the build."""
     if len(warnings) <= _MAX_WARNINGS:
         return tuple(warnings)
-    return (*warnings[:_MAX_WARNINGS], f"and {len(warnings) - _MAX_WARNINGS} more warnings")
+    return (*warnings[:_MAX_WARNINGS], f"and {len(warnings) - _MAX_WARNINGS} more {what}")
 
 
 def check_name(name: str) -> str:
@@ -301,6 +307,16 @@ def check_name(name: str) -> str:
     if not _NO_PARTS.isdisjoint(name.split("/")):
         _bad_name(name, "must be a relative path without '.', '..' or an empty part")
     return name
+
+
+def check_collisions(names: Iterable[str]) -> None:
+    """Refuses names that only Unicode's forms tell apart.
+
+    Raises:
+        BadManifest: naming both of each such pair.
+    """
+    if wrong := list(collisions(names)):
+        raise BadManifest(f"images: {'; '.join(_first(wrong, 'names'))}")
 
 
 def _bad_name(name: str, rule: str) -> NoReturn:

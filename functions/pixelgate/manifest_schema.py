@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from pixelgate.names import canonical
 from pixelgate.policy import Noise, Policy, Rectangle
 
 MAX_IMAGES = 100_000
@@ -190,7 +191,8 @@ class ManifestFields(_Model):
         if self.base_build == self.build:
             raise ValueError("base_build: a build cannot be its own base")
         if self.all_names is not None and self.images is not None:
-            missing = sorted(self.images.keys() - set(self.all_names))
+            known = {canonical(name) for name in self.all_names}
+            missing = sorted(name for name in self.images if canonical(name) not in known)
             if missing:
                 raise ValueError(f"all_names: lacks {missing[0]!r}, which is among the images")
         return self

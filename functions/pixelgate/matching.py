@@ -1,16 +1,22 @@
-"""Pairs the snapshots of a head build with those of its base, by name and by hash only."""
+"""Pairs the snapshots of a head build with those of its base, by name and by hash only.
+
+Names are the same if they are in NFC: see pixelgate.names.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
+from pixelgate.names import canonical, in_any_case, same_names
+
 # Comparing every old name with every new one costs the product of their letters. Past so many,
 # some two seconds, equal images (hundreds of blank screenshots, say) are paired in name order.
 _MAX_LETTERS = 50_000_000
+_HINTS = 10
 
 
 class Kind(StrEnum):
@@ -33,7 +39,8 @@ class Match:
         kind: what name and hash say.
         head: sha256 of the head image; None if the head lacks it.
         base: sha256 of the base image; None if the base lacks it.
-        previous_name: the base's name of a renamed snapshot.
+        previous_name: the base's name where it is another one: of a renamed snapshot, or of one
+            whose name the base writes in another Unicode form.
     """
 
     name: str
@@ -53,6 +60,7 @@ def match(
     """Matches two builds, sorted by name.
 
     Every head name appears once; every base name appears once, as a name or as a previous name.
+    Names that only Unicode's forms tell apart are one; each is shown as it was written.
 
     Args:
         head: name to sha256 of the head build.
@@ -61,16 +69,18 @@ def match(
         all_names: the names of the whole suite; with it a selective upload can tell what was
             removed from what was only left out.
     """
-    removed, skipped = _split_missing(base.keys() - head.keys(), selective, all_names)
-    renamed = dict(_renames({n: head[n] for n in head.keys() - base.keys()}, removed, base))
+    same = same_names(head.keys(), base.keys())
+    removed, skipped = _split_missing(base.keys() - {*same.values()}, selective, all_names)
+    renamed = dict(_renames({n: head[n] for n in head.keys() - same.keys()}, removed, base))
     old_names = set(renamed.values())
 
     matches = [Match(n, Kind.SKIPPED, base=base[n]) for n in skipped]
     matches += [Match(n, Kind.REMOVED, base=base[n]) for n in removed if n not in old_names]
     for name, sha in head.items():
-        if name in base:
-            kind = Kind.UNCHANGED if base[name] == sha else Kind.DIFFERING
-            matches.append(Match(name, kind, head=sha, base=base[name]))
+        if name in same:
+            old = same[name]
+            kind = Kind.UNCHANGED if base[old] == sha else Kind.DIFFERING
+            matches.append(Match(name, kind, sha, base[old], None if old == name else old))
         elif name in renamed:
             matches.append(Match(name, Kind.RENAMED, sha, sha, previous_name=renamed[name]))
         else:
@@ -78,13 +88,30 @@ def match(
     return sorted(matches, key=lambda m: m.name)
 
 
+def case_hints(matches: Sequence[Match]) -> list[str]:
+    """A sentence on each snapshot that was added where one was removed whose case differs only."""
+    gone: dict[str, str] = {}
+    for m in matches:
+        if m.kind is Kind.REMOVED:
+            gone.setdefault(in_any_case(m.name), m.name)
+    hints = [
+        f"{m.name!r} was added and {old!r} removed: the names differ in case only, so these two "
+        "were not compared"
+        for m in matches
+        if m.kind is Kind.ADDED and (old := gone.pop(in_any_case(m.name), None)) is not None
+    ]
+    more = len(hints) - _HINTS
+    return [*hints[:_HINTS], *([f"and {more:,} more such pairs"] if more > 0 else [])]
+
+
 def _split_missing(
     missing: Iterable[str], selective: bool, all_names: Collection[str] | None
 ) -> tuple[list[str], list[str]]:
     """Which names that only the base has were removed, and which the head just left out."""
     if all_names is not None:
-        known = set(all_names)
-        return [n for n in missing if n not in known], [n for n in missing if n in known]
+        known = {canonical(n) for n in all_names}
+        gone = [n for n in missing if canonical(n) not in known]
+        return gone, [n for n in missing if canonical(n) in known]
     return ([], list(missing)) if selective else (list(missing), [])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pixelgate.errors import BadManifest
 from pixelgate.manifest_schema import PolicyFields, PolicyOverrides, Rule
+from pixelgate.names import canonical
 from pixelgate.policy import Policy
 
 
@@ -42,7 +43,9 @@ class Policies:
     def _patterns(self) -> tuple[re.Pattern[str], ...]:
         # Only the star is one: names do hold brackets and question marks.
         literal = str.maketrans({"[": "[[]", "?": "[?]"})
-        return tuple(re.compile(translate(r.match.translate(literal))) for r in self._rules)
+        return tuple(
+            re.compile(translate(canonical(r.match).translate(literal))) for r in self._rules
+        )
 
     def of(self, name: str, own: PolicyOverrides | None = None) -> Policy:
         """The policy of one snapshot; a later rule overrides an earlier one, its own fields both.
@@ -50,7 +53,8 @@ class Policies:
         Raises:
             BadManifest: the fields contradict one another; the message names the place.
         """
-        matching = tuple(i for i, p in enumerate(self._patterns) if p.match(name))
+        compared = canonical(name)
+        matching = tuple(i for i, p in enumerate(self._patterns) if p.match(compared))
         if matching not in self._known:
             policy = self.default
             for i in matching:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
@@ -23,6 +23,7 @@ from pixelgate.comparison import Comparison, Status
 from pixelgate.errors import BadManifest, ReviewRefused
 from pixelgate.keys import NO_BASE, BuildId
 from pixelgate.manifest_schema import MAX_IMAGES, in_words
+from pixelgate.names import canonical
 from pixelgate.record import Review
 from pixelgate.strict_json import check_encodable, read_object
 
@@ -226,15 +227,16 @@ def select(review: ReviewBody, subject: Subject) -> frozenset[str]:
     """
     if review.whole:
         return frozenset()
-    named = set(review.names or ())
-    unknown = sorted(named - subject.changes.keys() - subject.others)
+    found_as = _as_written(review.names or (), subject)
+    named = {found for found in found_as.values() if found is not None}
+    unknown = sorted(name for name, found in found_as.items() if found is None)
     if unknown:
         shown = ", ".join(map(repr, unknown[:_UNKNOWN_SHOWN]))
         more = f" and {len(unknown) - _UNKNOWN_SHOWN} more" if len(unknown) > _UNKNOWN_SHOWN else ""
         raise ReviewRefused(f"names: the build has no snapshot {shown}{more}")
     for glob in review.globs or ():
-        pattern = _compiled(glob)
-        found = {name for name in subject.changes if pattern.match(name)}
+        pattern = _compiled(canonical(glob))
+        found = {name for name in subject.changes if pattern.match(canonical(name))}
         named |= _some(found, f"globs: {glob!r} matches no snapshot that needs a review")
     if review.groups:
         by_group = _by_group(subject)
@@ -242,6 +244,15 @@ def select(review: ReviewBody, subject: Subject) -> frozenset[str]:
             found = by_group.get(group, set())
             named |= _some(found, f"groups: no snapshot that needs a review has group {group!r}")
     return frozenset(named)
+
+
+def _as_written(names: Iterable[str], subject: Subject) -> dict[str, str | None]:
+    """Each name as the build writes it; None if the build has none that is the same."""
+    known = subject.changes.keys() | subject.others
+    forms: dict[str, str] = {}
+    if any(name not in known for name in names):
+        forms = {canonical(name): name for name in sorted(known)}
+    return {name: name if name in known else forms.get(canonical(name)) for name in names}
 
 
 def _compiled(glob: str) -> re.Pattern[str]:

@@ -95,6 +95,11 @@ for (const [query, holds] of [
   test(`search ${query}`, () => assert.equal(finds(query, button), holds));
 }
 
+test("search in another Unicode form", () => {
+  const one = entry("u", { words: "\u00fcbersicht" });
+  assert.ok(finds("u\u0308ber", one));
+});
+
 test("search for decisions", () => {
   assert.ok(finds("d:approved", button, "approve"));
   assert.ok(finds("d:rejected d:approve", button, "approve"));

@@ -345,6 +345,43 @@ def test_wrong_names_of_both_folders_are_listed_at_once(pixelgate: Run, folders:
     assert r"tab\t.png': the name holds a control character" in done.stderr
 
 
+def test_names_in_two_unicode_forms_are_compared(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    picture(folders[0] / "u\u0308ber.png", 30)
+    picture(folders[1] / "\u00fcber.png", 30, block=10)
+    done = pixelgate("compare", *folders)
+    assert done.returncode == 1
+    image = manifest(tmp_path)["images"]["\u00fcber.png"]
+    assert (image["status"], image["previous_name"]) == ("changed", "u\u0308ber.png")
+
+
+def test_one_name_twice_in_a_folder_is_2_and_names_both(pixelgate: Run, folders: Folders) -> None:
+    picture(folders[1] / "u\u0308ber.png", 30)
+    picture(folders[1] / "\u00fcber.png", 30)
+    if len([*folders[1].glob("*ber.png")]) < 2:
+        pytest.skip("this file system takes both for one")
+    done = pixelgate("compare", *folders)
+    assert done.returncode == 2
+    assert r"'u\u0308ber.png' and '\xfcber.png' are one name in two Unicode forms" in done.stderr
+
+
+def test_names_that_differ_in_case_only_are_told(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    picture(folders[0] / "home.png", 30)
+    picture(folders[1] / "Home.png", 40)
+    done = pixelgate("compare", *folders)
+    hint = (
+        "'Home.png' was added and 'home.png' removed: the names differ in case only, so these two "
+        "were not compared"
+    )
+    assert f"note: {hint}" in done.stderr
+    assert manifest(tmp_path)["warnings"] == [hint]
+    page = (tmp_path / "pixelgate-report/index.html").read_text()
+    assert "the names differ in case only" in page
+
+
 def test_a_cancelled_run_leaves_nothing_behind(folders: Folders, tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     for i in range(40):

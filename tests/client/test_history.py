@@ -90,3 +90,12 @@ def test_a_snapshot_through_the_builds(store: MemoryStore) -> None:
         ("2", None),
         ("1", {"status": "added"}),
     ]
+
+
+def test_a_snapshot_is_found_in_whatever_unicode_form_a_build_writes_it(store: MemoryStore) -> None:
+    for build_name, moment, written in (("1", 100, "u\u0308.png"), ("2", 200, "\u00fc.png")):
+        key = f"comparisons/shop/{build_name}.json"
+        store.write(key, json.dumps({"images": {written: {"status": written}}}).encode(), "x")
+        build(store, build_name, moment, "main", comparison=key)
+    found = of_snapshot(store, "\u00fc.png", history(store, "shop"))
+    assert [(image or {})["status"] for _, image in found] == ["\u00fc.png", "u\u0308.png"]

@@ -49,6 +49,13 @@ def test_selection(selection: Selection, names: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "selection", [Selection(names=("\u00fc.png",)), Selection(globs=("\u00fc*",))]
+)
+def test_a_selection_in_another_unicode_form(selection: Selection) -> None:
+    assert selection.of({"u\u0308.png": {"status": "changed"}}) == {"u\u0308.png"}
+
+
+@pytest.mark.parametrize(
     ("selection", "words"),
     [
         (Selection(names=("pages.png",)), r"no snapshot 'pages.png'; is 'page.png' meant\?"),

@@ -91,6 +91,20 @@ def test_everything_wrong_is_told_at_once(folder: Path, monkeypatch: pytest.Monk
     ]
 
 
+def test_one_name_in_two_unicode_forms_is_told_with_both(folder: Path) -> None:
+    for name in ("\u00fc.png", "u\u0308.png"):
+        (folder / name).write_bytes(images.png())
+    if len([*folder.glob("*\u0308.png"), *folder.glob("\u00fc.png")]) < 2:
+        pytest.skip("this file system takes both for one")
+    with pytest.raises(UsageError) as caught:
+        scan(folder)
+    assert str(caught.value).splitlines() == [
+        f"nothing was uploaded: 1 file in {folder} cannot be:",
+        r"  'u\u0308.png' and '\xfc.png' are one name in two Unicode forms; a build can hold only "
+        "one",
+    ]
+
+
 def test_of_very_many_the_first_hundred_are_shown(folder: Path) -> None:
     for number in range(105):
         (folder / f"x{number:03}.png").write_bytes(b"")

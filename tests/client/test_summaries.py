@@ -87,6 +87,11 @@ def test_markdown_of_a_build_that_failed() -> None:
     )
 
 
+def test_markdown_says_what_a_person_should_know_of_the_upload() -> None:
+    text = markdown(Result(STATUS, {"images": {}, "warnings": ["two names differ"]}))
+    assert "> two names differ\n" in text
+
+
 def test_markdown_shows_fifty_names_and_counts_the_rest() -> None:
     images = {f"{n:03}.png": {"status": "added"} for n in range(60)}
     text = markdown(Result(STATUS, {"images": images}))

@@ -52,6 +52,17 @@ def close(reviewed: Reviewed, *pairs: tuple[bytes, bytes]) -> None:
     reviewed.world.differs.diff = diff  # type: ignore[method-assign]
 
 
+def test_an_approval_is_carried_over_to_names_in_another_unicode_form() -> None:
+    made = Reviewed()
+    made.build("b0", {"\u00fc.png": b"u"}, branch="main")
+    made.build("b1", {"\u00fc.png": b"u2"}, base_build="b0", pull_request=5)
+    made.review("b1", action="approve", reason="meant")
+    made.build("b2", {"u\u0308.png": b"u2"}, base_build="b0", pull_request=5)
+    assert made.said("b2")["state"] == "approved"
+    made.build("b3", {"u\u0308.png": b"u3"}, base_build="b0", pull_request=5)
+    assert made.said("b3")["state"] == "needed"
+
+
 def test_the_same_images_are_approved_once(reviewed: Reviewed) -> None:
     reviewed.review("b1", action="approve", reason="meant")
     diffed = len(reviewed.world.differs.calls)

@@ -102,6 +102,16 @@ def test_a_broken_image_is_errored_and_the_others_are_compared(world: World) -> 
     assert world.status("head")["base"] == "b1"
 
 
+def test_one_name_in_two_unicode_forms_is_refused_with_both(world: World) -> None:
+    world.compare(put_plain(world, {"\u00fc.png": b"a", "u\u0308.png": b"b"}))
+    error = world.status("b1")["error"]
+    assert error["code"] == "BAD_MANIFEST"
+    assert error["message"] == (
+        r"images: 'u\u0308.png' and '\xfc.png' are one name in two Unicode forms; a build can hold "
+        "only one"
+    )
+
+
 def test_what_is_no_image_is_left_out_and_named(world: World) -> None:
     files = {"a.png": b"a", "notes.txt": b"x", ".DS_Store": b"x", ".hidden/b.png": b"x"}
     files |= {"": b"", "folder/": b"", "folder.png/": b""}  # as S3's console makes folders

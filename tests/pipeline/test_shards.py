@@ -165,6 +165,17 @@ def test_two_shards_with_the_same_image_are_both_named(world: World) -> None:
     )
 
 
+def test_one_name_of_two_shards_in_two_unicode_forms_is_named_in_both(world: World) -> None:
+    world.receive(put_shard(world, 1, 2, {"\u00fc.png": b"1"}))
+    assert isinstance(world.receive(put_shard(world, 2, 2, {"u\u0308.png": b"2"})), Rejected)
+    error = world.status("p1")["error"]
+    assert error["code"] == "BAD_MANIFEST"
+    assert error["message"] == (
+        r"images: '\xfc.png' and 'u\u0308.png' are one name in two Unicode forms; a build can hold "
+        "only one: shard 1 of 2 has the first, shard 2 of 2 the second"
+    )
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -329,6 +340,16 @@ def test_selective_shards_know_what_was_removed(world: World) -> None:
     counts = world.status("p1")["counts"]
     assert (counts["unchanged"], counts["skipped"], counts["removed"]) == (2, 2, 1)
     assert world.ledger.builds[BUILD].selective
+
+
+def test_shards_may_list_the_suite_in_two_unicode_forms(world: World) -> None:
+    world.compare(world.upload("base", {"u\u0308.png": b"1", "1.png": b"2"}, commit="B"))
+    for n, listed in ((1, "\u00fc.png"), (2, "u\u0308.png")):
+        said: dict[str, Any] = {"base_commit": "B", "all_names": [listed, "1.png", "2.png"]}
+        world.receive(put_shard(world, n, 2, one_image(n), **said))
+    images = world.published("p1")["images"]
+    assert images["u\u0308.png"]["status"] == "skipped"
+    assert len(images) == 3
 
 
 def deliver_at_once(world: World, put: list[str], turns: list[int]) -> Schedule:

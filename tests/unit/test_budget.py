@@ -10,7 +10,7 @@ from pixelgate.keys import BuildId
 from pixelgate.manifest import parse
 from pixelgate.pipeline.budget import pixels_of, too_much
 from pixelgate.pipeline.plan import make_plan
-from support.manifests import body, build_of, entry
+from support.manifests import BUILD, body, build_of, entry
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,12 @@ from support.manifests import body, build_of, entry
 )
 def test_two_processors(work: float, seconds_left: float, expected: str | None) -> None:
     assert too_much(work, 300.0, 2, seconds_left) == expected
+
+
+def test_a_pair_whose_names_are_in_two_unicode_forms_counts_like_any_other() -> None:
+    base = parse(body(images={"u\u0308": entry(1, width=100, height=50)}), BUILD)
+    head = parse(body(images={"\u00fc": entry(2, width=10, height=10)}), BUILD)
+    assert [*pixels_of(make_plan(head, base, "engine")).values()] == [5_000]
 
 
 def test_each_unique_pair_counts_with_its_larger_image_and_no_more_than_is_compared() -> None:

@@ -12,7 +12,15 @@ import pytest
 from pixelgate import manifest, manifest_schema
 from pixelgate.errors import BadManifest
 from pixelgate.keys import BuildId, ShardId
-from pixelgate.manifest import BuildManifest, Image, Landed, check_name, parse, parse_finalize
+from pixelgate.manifest import (
+    BuildManifest,
+    Image,
+    Landed,
+    check_name,
+    parse,
+    parse_accepted,
+    parse_finalize,
+)
 from pixelgate.manifest_schema import Shard
 from pixelgate.policy import Policy, Rectangle
 from support.manifests import BUILD, body, digest, entry, fields
@@ -173,6 +181,11 @@ def test_finalize(raw: dict[str, Any], total: int | str | None) -> None:
         pytest.param({"selective": True}, True, id="selective, nobody knows of what"),
         pytest.param({"all_names": ["a.png"]}, False, id="all of the suite after all"),
         pytest.param({"all_names": ["a.png", "b.png"]}, True, id="one of two"),
+        pytest.param(
+            {"images": {"\u00fc.png": entry()}, "all_names": ["u\u0308.png"]},
+            False,
+            id="all of it, in another Unicode form",
+        ),
     ],
 )
 def test_what_lacks_snapshots_is_partial(changes: dict[str, Any], partial: bool) -> None:
@@ -712,3 +725,23 @@ def test_context_may_be_nested() -> None:
     for _ in range(30):
         deep = {"a": deep}
     assert parse(body(images={"a.png": entry(context=deep)}), BUILD).images["a.png"].details
+
+
+def test_one_name_in_two_unicode_forms_is_refused_with_both() -> None:
+    images = {name: entry(n) for n, name in enumerate(("\u00fc.png", "a.png", "u\u0308.png"))}
+    assert refusal(body(images=images)) == (
+        "images: 'u\\u0308.png' and '\\xfc.png' are one name in two Unicode forms; "
+        "a build can hold only one"
+    )
+
+
+def test_of_very_many_such_names_the_first_ones_are_told() -> None:
+    images = {f"{letter}{n}": entry() for n in range(30) for letter in ("\u00fc", "u\u0308")}
+    said = refusal(body(images=images))
+    assert said.count("two Unicode forms") == 20
+    assert said.endswith("; and 10 more names")
+
+
+def test_what_was_accepted_before_that_rule_stays_readable() -> None:
+    images = {"\u00fc.png": entry(1), "u\u0308.png": entry(2)}
+    assert len(parse_accepted(body(images=images), BUILD).images) == 2

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelgate import matching
-from pixelgate.matching import Kind, Match, match
+from pixelgate.matching import Kind, Match, case_hints, match
+from pixelgate.names import canonical, find, same_names
 
 Build = dict[str, str]
 
@@ -306,3 +307,121 @@ def test_compared_the_other_way_round_added_and_removed_change_places(
     back = Counter(m.kind for m in match(base, head))
     assert (forth[ADDED], forth[REMOVED]) == (back[REMOVED], back[ADDED])
     assert forth[RENAMED] == back[RENAMED]
+
+
+# --- one name in several forms ------------------------------------------------------------------
+
+NFC, NFD = "\u00dcbersicht gr\u00f6\u00dfe.png", "U\u0308bersicht gro\u0308\u00dfe.png"
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(NFC, NFD), (NFD, NFC)])
+@pytest.mark.parametrize(("base", "kind"), [("1", UNCHANGED), ("2", DIFFERING)])
+def test_a_name_in_another_unicode_form_is_the_same(
+    ours: str, theirs: str, base: str, kind: Kind
+) -> None:
+    """It is neither renamed nor added and removed; both are told as they were written."""
+    assert match({ours: "1"}, {theirs: base}) == [
+        Match(ours, kind, "1", base, previous_name=theirs)
+    ]
+
+
+def test_the_same_picture_elsewhere_does_not_take_the_name_s_partner() -> None:
+    assert match({NFC: "2", "new": "1"}, {NFD: "1"}) == [
+        Match("new", ADDED, head="1"),
+        Match(NFC, DIFFERING, "2", "1", previous_name=NFD),
+    ]
+
+
+def test_a_base_from_before_the_rule_may_hold_both_forms() -> None:
+    assert match({NFC: "1"}, {NFC: "2", NFD: "3"}) == [
+        Match(NFD, REMOVED, base="3"),
+        Match(NFC, DIFFERING, "1", "2"),
+    ]
+
+
+@pytest.mark.parametrize("listed", [NFC, NFD])
+def test_a_selective_upload_s_list_of_names_may_be_in_another_form(listed: str) -> None:
+    matches = match({}, {NFD: "1", "gone": "2"}, selective=True, all_names=[listed])
+    assert {m.name: m.kind for m in matches} == {NFD: SKIPPED, "gone": REMOVED}
+
+
+# Letters that have two forms, one that has three (the sign of the unit Ångström), and ASCII.
+letters = st.sampled_from(["\u00fc", "u\u0308", "\u00c5", "A\u030a", "\u212b", "a", "A"])
+written = st.lists(letters, min_size=1, max_size=3).map("".join)
+forms = st.dictionaries(written, st.sampled_from("123"), max_size=6)
+
+
+def in_nfc(build: Build) -> Build:
+    return {canonical(name): sha for name, sha in build.items()}
+
+
+def one_form(build: Build) -> Build:
+    """A build as it may be uploaded: no two names are the same."""
+    return {name: build[name] for name in {canonical(n): n for n in sorted(build)}.values()}
+
+
+@given(forms, forms)
+def test_forms_change_nothing_but_how_names_are_written(head: Build, base: Build) -> None:
+    head, base = one_form(head), one_form(base)
+    as_written = {(m.kind, canonical(m.name), m.head, m.base) for m in match(head, base)}
+    in_one_form = {(m.kind, m.name, m.head, m.base) for m in match(in_nfc(head), in_nfc(base))}
+    same = {UNCHANGED, DIFFERING}
+    assert {row for row in as_written if row[0] in same} == {
+        row for row in in_one_form if row[0] in same
+    }
+    assert Counter(row[0] for row in as_written) == Counter(row[0] for row in in_one_form)
+
+
+@given(forms, forms)
+def test_in_forms_too_no_name_is_lost(head: Build, base: Build) -> None:
+    matches = match(head, base)
+    assert sorted(m.name for m in matches if m.head) == sorted(head)
+    assert sorted(m.previous_name or m.name for m in matches if m.base) == sorted(base)
+    for m in matches:
+        told = {**head, **base}
+        assert m.name in told
+        if m.kind in {UNCHANGED, DIFFERING}:
+            assert canonical(m.previous_name or m.name) == canonical(m.name)
+
+
+@given(forms, forms)
+def test_a_name_has_one_partner_and_no_partner_is_left_over(head: Build, base: Build) -> None:
+    same = same_names(head.keys(), base.keys())
+    assert len({*same.values()}) == len(same)
+    assert all(canonical(ours) == canonical(theirs) for ours, theirs in same.items())
+    assert all(same[name] == name for name in head.keys() & base.keys())
+    ours, theirs = one_form(head), one_form(base)
+    both = {canonical(n) for n in ours} & {canonical(n) for n in theirs}
+    assert {canonical(n) for n in same_names(ours, theirs)} == both
+
+
+def test_a_name_is_found_in_whatever_form() -> None:
+    assert find(NFC, [NFD, "b"]) == NFD
+    assert find(NFD, {NFC: 1, NFD: 2}) == NFD
+    assert find("a", [NFD]) is None
+
+
+def test_what_differs_in_case_only_gets_a_hint() -> None:
+    matches = match({"Home.png": "1", "a.png": "2"}, {"home.png": "3", "b.png": "4"})
+    assert case_hints(matches) == [
+        "'Home.png' was added and 'home.png' removed: the names differ in case only, so these two "
+        "were not compared"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "base"),
+    [
+        pytest.param({"Home.png": "1"}, {"home.png": "1"}, id="renamed: the same picture"),
+        pytest.param({"Home.png": "1", "home.png": "2"}, {"home.png": "2"}, id="only added"),
+        pytest.param({"home2.png": "1"}, {"home.png": "2"}, id="another name"),
+    ],
+)
+def test_nothing_else_gets_a_hint(head: Build, base: Build) -> None:
+    assert case_hints(match(head, base)) == []
+
+
+def test_ten_hints_are_enough() -> None:
+    hints = case_hints(match({f"A{n}": "1" for n in range(13)}, {f"a{n}": "2" for n in range(13)}))
+    assert len(hints) == 11
+    assert hints[-1] == "and 3 more such pairs"

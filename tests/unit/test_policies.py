@@ -213,3 +213,11 @@ def test_the_command_line_lies_above_the_file_and_its_rules() -> None:
 
 def test_an_empty_file_is_the_built_in_policy() -> None:
     assert read_policies("").of("a") == Policy()
+
+
+@pytest.mark.parametrize("pattern", ["\u00fc*", "u\u0308*"])
+def test_a_rule_s_pattern_and_a_name_may_be_in_two_unicode_forms(pattern: str) -> None:
+    rules = [{"match": pattern, "policy": {"strict": True}}]
+    found = build(images={"u\u0308ber.png": entry(1), "u.png": entry(2)}, rules=rules)
+    assert found.policy_for("u\u0308ber.png").strict
+    assert not found.policy_for("u.png").strict

@@ -153,6 +153,13 @@ def test_other_statuses(snapshot: Snapshot, words: str) -> None:
     assert told(snapshot) == [words]
 
 
+def test_a_name_that_the_base_writes_otherwise() -> None:
+    assert told(Snapshot(Status.UNCHANGED, previous_name="u\u0308.png")) == [
+        r"The base writes this name in another Unicode form, which looks the same: 'u\u0308.png'.",
+        "Base and head are the same file.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("policy", "words"),
     [

@@ -109,6 +109,12 @@ def test_selects(fields: dict[str, Any], selected: set[str]) -> None:
     assert select(parse(body(**fields)), SUBJECT) == selected
 
 
+@pytest.mark.parametrize("fields", [{"names": ["\u00fc.png"]}, {"globs": ["\u00fc*"]}])
+def test_selects_by_a_name_in_another_unicode_form(fields: dict[str, Any]) -> None:
+    subject = Subject("e1", {"u\u0308.png": A, "b.png": B})
+    assert select(parse(body(**fields)), subject) == {"u\u0308.png"}
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -101,6 +101,8 @@ def show_summary(comparison: Comparison) -> None:
         if s.status in _TO_REVIEW
     )
     show_names([found[1:] for found in to_review])
+    for warning in comparison.warnings:
+        warn(warning)
     show_counts(comparison.counts.as_json())
     passed = comparison.verdict is Verdict.PASSED
     console().print("[bold green]passed[/]" if passed else "[bold red]needs review[/]")

@@ -118,7 +118,7 @@ def _put(path: Path, body: bytes, mode: str) -> None:
 
 def show(result: Result) -> None:
     """A result for people, on stderr."""
-    from pixelgate.cli.console import complain, console, show_counts, show_names
+    from pixelgate.cli.console import complain, console, show_counts, show_names, warn
     from pixelgate.client.outcome import Exit
     from pixelgate.client.result import STATUSES
 
@@ -133,6 +133,8 @@ def show(result: Result) -> None:
         against = f"compared with {base}" if base else "compared with nothing"
         out.print(f"{against}{f': {reason}' if reason else ''}", markup=False)
     show_names([(str(i["status"]), n, result.in_words(i)) for n, i in result.images(*STATUSES[:4])])
+    for warning in result.warnings:
+        warn(warning)
     show_counts(result.counts)
     colour = "green" if result.exit is Exit.PASSED else "red"
     out.print(result.words, style=f"bold {colour}", markup=False)

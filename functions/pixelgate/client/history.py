@@ -13,6 +13,7 @@ from pixelgate.client.parallel import in_parallel
 from pixelgate.client.result import read_comparison
 from pixelgate.errors import NotFound
 from pixelgate.keys import BuildId
+from pixelgate.names import find
 from pixelgate.progress import SILENT, Progress
 from pixelgate.store import Store
 
@@ -108,7 +109,8 @@ def of_snapshot(
         lambda past: read_comparison(store, past.status), builds, _THREADS
     ):
         progress.step()
-        read[past.id] = ((comparison or {}).get("images") or {}).get(name)
+        images = (comparison or {}).get("images") or {}
+        read[past.id] = images.get(find(name, images))
     for past in builds:
         yield past, read[past.id]
 

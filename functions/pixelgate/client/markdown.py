@@ -29,7 +29,7 @@ def markdown(result: Result) -> str:
     lines += _names(result)
     lines += _review(result)
     lines += _what_to_do(result, project, build)
-    lines += [f"> {_text(note)}\n" for note in result.notes]
+    lines += [f"> {_text(note)}\n" for note in (*result.warnings, *result.notes)]
     text = "\n".join(lines).rstrip() + "\n"
     encoded = text.encode()
     if len(encoded) <= MAX_BYTES:

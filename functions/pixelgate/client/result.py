@@ -52,6 +52,11 @@ class Result:
         error = self.status.get("error")
         return f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else None
 
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know of the upload, as the comparison says it."""
+        return [str(warning) for warning in (self.comparison or {}).get("warnings") or ()]
+
     def images(self, *statuses: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The snapshots of these statuses, by status and name."""
         images = (self.comparison or {}).get("images") or {}

@@ -16,6 +16,7 @@ from pixelgate import keys
 from pixelgate.client.outcome import FAILING, review_of
 from pixelgate.errors import UsageError
 from pixelgate.keys import BuildId
+from pixelgate.names import canonical, find
 from pixelgate.store import Store
 
 APPROVE, REJECT = "approve", "reject"
@@ -48,12 +49,13 @@ class Selection:
         found: set[str] = set()
         open_ones = {n: i for n, i in images.items() if i.get("status") in FAILING}
         for name in self.names:
-            if name not in images:
+            written = find(name, images)
+            if written is None:
                 raise UsageError(f"the build has no snapshot {name!r}{_similar(name, images)}")
-            found.add(name)
+            found.add(written)
         for glob in self.globs:
-            matching = re.compile(fnmatch.translate(glob.translate(_LITERAL)))
-            found |= _some({n for n in open_ones if matching.match(n)}, "--glob", glob)
+            matching = re.compile(fnmatch.translate(canonical(glob).translate(_LITERAL)))
+            found |= _some({n for n in open_ones if matching.match(canonical(n))}, "--glob", glob)
         for group in self.groups:
             members = {n for n, image in open_ones.items() if group in _groups(image)}
             found |= _some(members, "--group", group)

@@ -18,6 +18,7 @@ from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
 from pixelgate.manifest import DETAILS, check_name
 from pixelgate.manifest_schema import MAX_IMAGES, ImageFields, in_words
+from pixelgate.names import collisions
 from pixelgate.policies import overridden
 from pixelgate.policy import Policy
 from pixelgate.progress import SILENT, Progress
@@ -111,10 +112,10 @@ def scan(folder: Path, progress: Progress = SILENT) -> Scan:
         if wrong:
             problems[name] = [f"{_shown(path)}: {what}" for what in wrong]
         ignored.update(dict.fromkeys(unknown, _shown(path.with_suffix(".json"))))
-    if problems:
-        raise UsageError(
-            _listed(folder, [line for name in sorted(problems) for line in problems[name]])
-        )
+    wrong = [line for name in sorted(problems) for line in problems[name]]
+    wrong += collisions(files)
+    if wrong:
+        raise UsageError(_listed(folder, wrong))
     return Scan(
         entries={name: read[name] for name in files},
         warnings=tuple(

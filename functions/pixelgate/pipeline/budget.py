@@ -17,11 +17,11 @@ _MOST = 40_000_000
 def pixels_of(plan: Plan) -> dict[Pair, int]:
     """The pixels of the larger image of each pair, as far as the manifests tell."""
     pixels: dict[Pair, int] = {}
-    for name, pair in plan.pair_of.items():
-        if pair in pixels:
+    for m in plan.matches:
+        pair = plan.pair_of.get(m.name)
+        if pair is None or pair in pixels:
             continue
-        builds = (plan.head, plan.base) if plan.base else (plan.head,)
-        sizes = filter(None, (build.images[name].size for build in builds))
+        sizes = (image.size for image in plan.images_of(m) if image and image.size)
         pixels[pair] = min(max((w * h for w, h in sizes), default=_UNKNOWN), _MOST)
     return pixels
 

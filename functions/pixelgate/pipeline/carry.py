@@ -13,6 +13,7 @@ from pixelgate.eligibility import approved_by_rule
 from pixelgate.errors import ImageFault
 from pixelgate.keys import ComparisonId
 from pixelgate.manifest import BuildManifest
+from pixelgate.names import same_names
 from pixelgate.pipeline.arrival import BucketImages
 from pixelgate.pipeline.ballots import change_ballot, standing
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
@@ -95,9 +96,13 @@ def _carried_over(
     if seed is None:
         return None
     build, approved, by = seed
-    if not _same_outline(subject.changes, approved.changes):
+    same = same_names(subject.changes.keys(), approved.changes.keys())
+    if not len(same) == len(subject.changes) == len(approved.changes):
         return None
-    if not _same_pictures(subject.changes, approved.changes, accepted.manifest, service, check):
+    theirs = {name: approved.changes[other] for name, other in same.items()}
+    if not _same_outline(subject.changes, theirs):
+        return None
+    if not _same_pictures(subject.changes, theirs, accepted.manifest, service, check):
         return None
     why = f"carried over from build {build}, where the same changes were approved"
     return Granted(why, by, build)
@@ -142,9 +147,7 @@ def _approved(build: BuildRecord, service: Service) -> tuple[str, Subject, tuple
 
 
 def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:
-    """Whether the same snapshots have the same statuses, as far as names and hashes tell."""
-    if mine.keys() != theirs.keys():
-        return False
+    """Whether snapshots of the same names have the same statuses, as far as hashes tell."""
     for name, change in mine.items():
         approved = theirs[name]
         if change.status != approved.status:

@@ -21,6 +21,7 @@ from pixelgate.manifest import (
     check_name,
 )
 from pixelgate.manifest_schema import MAX_IMAGES
+from pixelgate.names import collisions
 from pixelgate.pipeline.arrival import MAX_IMAGE_BYTES
 from pixelgate.ports import DifferPool, Listed, Objects
 from pixelgate.strict_json import read_object
@@ -87,6 +88,7 @@ def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
         digest.update(f"\0{name}\0{found.size}\0{found.tag}".encode())
         wrong += _wrong(name, found.size)
         images.append(found)
+    wrong += [f"images: {said}" for said in collisions(f.key.removeprefix(folder) for f in images)]
     if len(images) > MAX_IMAGES:
         wrong.append(f"there are {len(images):,} images under {folder}; {MAX_IMAGES:,} are allowed")
     if wrong:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pixelgate.comparison import Measured, Snapshot, Status
 from pixelgate.errors import ImageFault
-from pixelgate.manifest import BuildManifest
+from pixelgate.manifest import BuildManifest, Image
 from pixelgate.matching import Kind, Match, match
 from pixelgate.policy import Policy
 
@@ -54,6 +54,12 @@ class Plan:
     matches: Sequence[Match]
     pairs: Mapping[Pair, Policy]
     pair_of: Mapping[str, Pair]
+
+    def images_of(self, m: Match) -> tuple[Image | None, Image | None]:
+        """What both manifests say of a snapshot: the head's image and the base's."""
+        head = self.head.images.get(m.name) if m.head else None
+        base = self.base.images.get(m.previous_name or m.name) if self.base and m.base else None
+        return head, base
 
 
 def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> Plan:
@@ -148,8 +154,7 @@ def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
 
 
 def _entry(plan: Plan, m: Match, status: Status, **known: Any) -> Snapshot:
-    head = plan.head.images.get(m.name) if m.head else None
-    base = plan.base.images.get(m.previous_name or m.name) if plan.base and m.base else None
+    head, base = plan.images_of(m)
     described = head or base
     sizes = {"head_size": head.size if head else None, "base_size": base.size if base else None}
     return Snapshot(

@@ -10,7 +10,7 @@ from pixelgate.comparison import Comparison, Measured, Snapshot, engine_of
 from pixelgate.cost import Usage
 from pixelgate.errors import ImageFault
 from pixelgate.keys import ComparisonId
-from pixelgate.matching import Kind
+from pixelgate.matching import Kind, case_hints
 from pixelgate.pipeline.arrival import BucketImages
 from pixelgate.pipeline.carry import carry_over_late, prepare_review
 from pixelgate.pipeline.diffing import Tally
@@ -117,7 +117,7 @@ def _write_down(
             engine=engine_of(service.engine),
             policy=accepted.manifest.policy,
             snapshots=snapshots,
-            warnings=accepted.manifest.warnings,
+            warnings=(*accepted.manifest.warnings, *case_hints(found.plan.matches)),
             choice=claim.choice,
             cost=used,
         )

@@ -12,6 +12,7 @@ from pixelgate import keys
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
 from pixelgate.keys import BuildId, ShardId
 from pixelgate.manifest import MAX_BYTES, fingerprint, parse, parse_accepted, parse_finalize
+from pixelgate.names import canonical, collision
 from pixelgate.pipeline.plain import look_beside, take_in
 from pixelgate.ports import DifferPool, Objects
 from pixelgate.strict_json import read_object
@@ -215,7 +216,7 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
         "upload_sha256": hashlib.sha256(b"\0".join(bodies.values())).hexdigest(),
     }
     if len(names) == len(fields):
-        whole["all_names"] = sorted(set.union(*names))
+        whole["all_names"] = sorted({canonical(name): name for name in set.union(*names)}.values())
     else:
         whole.pop("all_names", None)
     if missing:
@@ -242,20 +243,24 @@ def _check_alike(
 
 def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
     images: dict[str, Any] = {}
-    owner: dict[str, ShardId] = {}
+    owner: dict[str, tuple[str, ShardId]] = {}
     twice = []
     for shard, said in fields.items():
         for name, image in said["images"].items():
-            if name in owner:
-                twice.append(
-                    f"images[{name!a}]: {owner[name].words} and {shard.words} both hold it"
-                )
-            owner[name] = shard
+            first, holder = owner.setdefault(canonical(name), (name, shard))
+            if holder != shard:
+                twice.append(_held_twice(first, holder, name, shard))
             images[name] = image
     if twice:
         more = [f"and {len(twice) - _SHOWN} more"] if len(twice) > _SHOWN else []
         raise BadManifest("; ".join(twice[:_SHOWN] + more))
     return images
+
+
+def _held_twice(one: str, of_one: ShardId, two: str, of_two: ShardId) -> str:
+    if one == two:
+        return f"images[{two!a}]: {of_one.words} and {of_two.words} both hold it"
+    return f"images: {collision(one, two)}: {of_one.words} has the first, {of_two.words} the second"
 
 
 def _listed(indices: Sequence[int]) -> str:

@@ -235,7 +235,7 @@ _FAILURES = {
 
 def _facts(s: Snapshot, comparison: Comparison) -> list[tuple[str, str]]:
     facts = []
-    if s.previous_name:
+    if s.previous_name and s.status is Status.RENAMED:
         facts.append(("Was", s.previous_name))
     if description := s.details.get("description"):
         facts.append(("Description", str(description)))

@@ -36,6 +36,11 @@ _THIN, _RUN = 2, 3
 
 def why(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
     """Sentences that say why it has its status; `policy` is the comparison's."""
+    if snapshot.previous_name and snapshot.status is not Status.RENAMED:
+        yield (
+            "The base writes this name in another Unicode form, which looks the same: "
+            f"{snapshot.previous_name!a}."
+        )
     match snapshot.status:
         case Status.ADDED:
             yield "The base has no snapshot of that name."

@@ -58,7 +58,7 @@ export function entriesOf(list) {
       headSize: heads[id] ? list.sizes[heads[id] - 1] : null,
       baseSize: bases[id] ? list.sizes[bases[id] - 1] : null,
       recoloured: id in list.recoloured,
-      words: (title === name ? name : `${name}\n${title}`).toLowerCase(),
+      words: (title === name ? name : `${name}\n${title}`).normalize("NFC").toLowerCase(),
     };
   });
 }

@@ -20,7 +20,7 @@ export function parse(text) {
   const terms = [];
   for (const found of text.matchAll(WORD)) {
     const [whole, minus, key, phrase, bare] = found;
-    const value = (phrase ?? bare).toLowerCase();
+    const value = (phrase ?? bare).normalize("NFC").toLowerCase();
     if (!value || HALF_TYPED.test(value)) continue;
     const amount = key || phrase !== undefined ? null : AMOUNT.exec(value);
     if (amount) {

@@ -13,6 +13,7 @@ from pixelgate.comparison import Verdict
 from pixelgate.eligibility import why_not
 from pixelgate.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.manifest import BuildManifest, Landed
+from pixelgate.pipeline.carry import taken_back
 from pixelgate.pipeline.service import Records
 from pixelgate.record import Baseline, BuildRecord, Lookup
 
@@ -293,7 +294,8 @@ class _Search:
         return islice(others, _LOOKED_AT)
 
     def _why_not(self, build: BuildRecord) -> str | None:
-        return why_not(build, self._records.baseline_branches)
+        why = why_not(build, self._records.baseline_branches)
+        return why or taken_back(build, self._records)
 
     def _serves(self, build: BuildRecord) -> bool:
         why = self._why_not(build)

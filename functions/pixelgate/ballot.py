@@ -165,6 +165,7 @@ class Tallied:
         reasons: what they said.
         at: when the latest review was written that counts; empty if none was.
         human: whether people decided all of it, so that it may be carried over.
+        complete: whether an approval is one of all snapshots; else the build is no baseline.
     """
 
     state: ReviewState
@@ -175,10 +176,13 @@ class Tallied:
     reasons: tuple[str, ...] = ()
     at: str = ""
     human: bool = False
+    complete: bool = True
 
     @property
     def result(self) -> Review | None:
         """`review` of the build's record, on which its use as a baseline depends."""
+        if self.state is ReviewState.APPROVED and not self.complete:
+            return None
         return Review(self.state) if self.state in {*Review} else None
 
 
@@ -210,6 +214,8 @@ def tally(subject: Subject, ballot: Ballot) -> Tallied:
         at=counting[-1].at if counting else "",
         human=bool(counting)
         and (state is ReviewState.REJECTED or all(decided[n] for n in subject.changes)),
+        # Of a first upload a review by name decides what could not be read; the rest is unseen.
+        complete=not subject.first or ballot.whole is not None,
     )
 
 

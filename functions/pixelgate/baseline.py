@@ -19,7 +19,10 @@ class Kind(StrEnum):
     ANCESTOR = "ancestor"  # the nearest ancestor that has an eligible build
     BRANCH = "branch"  # the newest eligible build of the base branch
     GRACE = "grace"  # one of these two, after the exact one was waited for in vain
-    NONE = "none"
+    NONE = "none"  # nothing is known that it could be compared with
+    REFUSED = (
+        "refused"  # there are builds, and nobody has approved them: what is new needs a person
+    )
 
 
 @dataclass(frozen=True)

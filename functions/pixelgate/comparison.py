@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pixelgate.baseline import Choice
+from pixelgate.baseline import Choice, Kind
 from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import ALGORITHM, Policy
@@ -323,7 +323,16 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """What CI gates on."""
-        return judge(self.counts, has_base=self.id.base != NO_BASE)
+        return judge(self.counts, has_base=not self.is_first)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether there is nothing that it could have been compared with.
+
+        A build whose only candidates nobody has approved is none: what it shows needs a person.
+        """
+        refused = self.choice is not None and self.choice.kind is Kind.REFUSED
+        return self.id.base == NO_BASE and not refused
 
     def as_json(self) -> dict[str, Any]:
         """comparison.json, schema version 1."""

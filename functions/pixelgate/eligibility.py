@@ -20,15 +20,15 @@ def approved_by_rule(build: BuildRecord, baseline_branches: Sequence[str]) -> bo
     )
 
 
-def why_not(
-    build: BuildRecord, baseline_branches: Sequence[str], *, vouched: bool = False
-) -> str | None:
+def why_not(build: BuildRecord, baseline_branches: Sequence[str]) -> str | None:
     """Why a build may not serve as a baseline; None if it may, once its images are there.
+
+    However it was found: a manifest that names it, a tree or a pull request that it has in common
+    with a commit of the base branch, all of them are CI's word. No person has looked.
 
     Args:
         build: the candidate.
         baseline_branches: whose builds need no approval.
-        vouched: somebody else answers for it: the manifest names it, or what it shows has landed.
     """
     if not build.trusted:
         return "a fork's build is never a baseline"
@@ -38,7 +38,7 @@ def why_not(
         return "it was rejected"
     if build.selective:
         return "it holds only a part of the suite"
-    if vouched or build.review == Review.APPROVED or approved_by_rule(build, baseline_branches):
+    if build.review == Review.APPROVED or approved_by_rule(build, baseline_branches):
         return None
     if any(fnmatchcase(build.branch, pattern) for pattern in baseline_branches):
         return f"nobody has approved it, and it is a build of pull request #{build.pull_request}"

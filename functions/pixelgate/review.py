@@ -21,7 +21,7 @@ from pydantic import (
 
 from pixelgate.comparison import Comparison, Status
 from pixelgate.errors import BadManifest, ReviewRefused
-from pixelgate.keys import NO_BASE, BuildId
+from pixelgate.keys import BuildId
 from pixelgate.manifest_schema import MAX_IMAGES, in_words
 from pixelgate.names import canonical
 from pixelgate.record import Review
@@ -174,18 +174,20 @@ class Subject:
         changes: what needs a person, by name.
         others: the names of everything else.
         granted: the approval that the build has without a review of its own.
+        first: nothing was compared: others were added, and nobody has to look at them.
     """
 
     execution: str
     changes: Mapping[str, Change]
     others: frozenset[str] = frozenset()
     granted: Granted | None = None
+    first: bool = False
 
     @classmethod
     def of(cls, comparison: Comparison) -> Subject:
         """Reads off a comparison what a person has to look at; agrees with `comparison.judge`."""
         wanted = {Status.ERRORED}
-        if comparison.id.base != NO_BASE:
+        if not comparison.is_first:
             wanted |= {Status.CHANGED, Status.ADDED, Status.REMOVED}
         changes = {
             name: Change(
@@ -195,7 +197,7 @@ class Subject:
             if s.status in wanted
         }
         others = frozenset(comparison.snapshots.keys() - changes.keys())
-        return cls(comparison.execution, changes, others)
+        return cls(comparison.execution, changes, others, first=comparison.is_first)
 
     def as_json(self) -> dict[str, Any]:
         """review.json beside comparison.json."""
@@ -205,6 +207,7 @@ class Subject:
             "changes": {name: c.as_json() for name, c in self.changes.items()},
             "others": sorted(self.others),
             "granted": self.granted.as_json() if self.granted else None,
+            "first": self.first,
         }
 
     @classmethod
@@ -215,6 +218,7 @@ class Subject:
             {name: Change.from_json(row) for name, row in stored["changes"].items()},
             frozenset(stored["others"]),
             Granted.from_json(stored["granted"]),
+            stored.get("first", False),
         )
 
 

@@ -162,6 +162,37 @@ def test_without_any_baseline_everything_is_added_and_passes(world: World) -> No
     assert status["baseline_reason"].endswith("every snapshot counts as added")
 
 
+@pytest.mark.parametrize(
+    ("images", "verdict"), [(IMAGES, "needs_review"), ({}, "passed")], ids=["pictures", "none"]
+)
+def test_where_nothing_but_unapproved_builds_are_what_is_new_needs_a_person(
+    world: World, images: dict[str, bytes], verdict: str
+) -> None:
+    """A clone that is too shallow to see the base branch does not make a pull request pass."""
+    build(world, "b", commit="C", branch="stacked", review=Review.REJECTED)
+    fields: dict[str, Any] = {"branch": "f", "base_commit": "C", "allow_empty": True}
+    world.compare(world.upload("head", images, **fields))
+    status = world.status("head")
+    assert (status["base"], status["verdict"]) == (None, verdict)
+    assert (status["baseline"]["kind"], status["counts"]["added"]) == ("refused", len(images))
+    assert status["baseline_reason"] == (
+        "base_commit C cannot be compared with: its build b may not serve: it was rejected, and "
+        "nothing else may: every snapshot counts as added, and needs a person"
+    )
+
+
+@pytest.mark.parametrize(
+    "what", [{"name": "fork.b"}, {"selective": True}], ids=["a fork's", "a part"]
+)
+def test_what_can_never_be_approved_for_it_leaves_a_first_upload_one(
+    world: World, what: dict[str, Any]
+) -> None:
+    fields = {"branch": "f", "commit": "C", "name": "b", **what}
+    build(world, **fields)
+    status = head(world, ancestors=["C"])
+    assert (status["baseline"]["kind"], status["verdict"]) == ("none", "passed")
+
+
 def test_the_choice_stands_in_comparison_json_and_in_the_record(world: World) -> None:
     build(world, "old", commit="C1")
     build(world, "bad", commit="C2", review=Review.REJECTED)
@@ -189,7 +220,10 @@ def test_no_more_than_twenty_candidates_are_remembered(world: World) -> None:
 
 def test_a_squashed_pull_request_is_found_by_its_tree(world: World) -> None:
     build(world, "old", commit="M1")
-    build(world, "pr5", commit="P5", branch="feature", pull_request=5, tree="T5")
+    build(
+        world, "pr5", commit="P5", branch="feature", pull_request=5, tree="T5",
+        review=Review.APPROVED,
+    )  # fmt: skip
     landed = {"S": {"tree": "T5", "pull_request": 5}}
     status = head(world, base_commit="S", ancestors=["M1"], landed=landed)
     assert (status["base"], status["baseline"]["kind"]) == ("pr5", "exact")
@@ -235,8 +269,49 @@ def test_a_rejected_pull_request_does_not_serve_though_it_landed(world: World) -
     assert passed_over(status) == {"pr5": "it was rejected"}
 
 
+def test_what_passed_and_landed_is_answered_for_by_what_it_was_compared_with(
+    world: World,
+) -> None:
+    """Nobody has to review a build that changes nothing, and nobody waits for another one."""
+    build(world, "main-1", commit="M1")
+    pr5: dict[str, Any] = {"commit": "P5", "branch": "f", "pull_request": 5, "tree": "T5"}
+    build(world, "pr5", **pr5, base_commit="M1")
+    status = head(world, base_commit="S", landed={"S": {"tree": "T5"}})
+    assert (status["base"], status["baseline"]["kind"]) == ("main-1", "exact")
+    assert status["baseline_reason"] == (
+        "base_commit S has the same files as commit P5 of build pr5, "
+        "which passed against this build"
+    )
+    assert passed_over(status) == {
+        "pr5": "nobody has approved it, and its branch 'f' is no baseline branch"
+    }
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({"images": {"a.png": b"changed"}}, id="it has changes"),
+        pytest.param({"base_commit": None}, id="it was compared with nothing"),
+        pytest.param({"selective": True}, id="it is a part"),
+        pytest.param({"base": Review.REJECTED}, id="its base was rejected"),
+        pytest.param({"review": Review.REJECTED}, id="it was rejected"),
+    ],
+)
+def test_nothing_answers_for_what_landed_otherwise(world: World, how: dict[str, Any]) -> None:
+    build(world, "old", commit="M0")
+    build(world, "main-1", commit="M1")
+    fields: dict[str, Any] = {"commit": "P5", "branch": "f", "tree": "T5", "base_commit": "M1"}
+    fields |= {name: how[name] for name in ("base_commit", "selective") if name in how}
+    world.compare(world.upload("pr5", how.get("images", IMAGES), **fields))
+    world.review("pr5", how.get("review"))
+    world.review("main-1", how.get("base"))
+    status = head(world, ancestors=["S", "M0"], landed={"S": {"tree": "T5"}})
+    assert status["base"] == "old"
+
+
 def test_squashed_ancestors_are_found_too(world: World) -> None:
-    build(world, "pr5", commit="P5", branch="f", pull_request=5, tree="T5")
+    pr5: dict[str, Any] = {"commit": "P5", "branch": "f", "pull_request": 5, "tree": "T5"}
+    build(world, "pr5", **pr5, review=Review.APPROVED)
     status = head(world, ancestors=["S2", "S1"], landed={"S1": {"tree": "T5"}})
     assert (status["base"], status["baseline"]["distance"]) == ("pr5", 2)
 
@@ -251,9 +326,17 @@ def test_a_pull_request_is_not_its_own_landed_base(world: World) -> None:
 # Named by its id.
 
 
-def test_a_build_that_is_named_needs_no_approval(world: World) -> None:
+def test_a_build_that_is_named_serves_once_it_is_approved(world: World) -> None:
+    """Naming it is CI's word; nobody has looked."""
     build(world, "b", commit="C", branch="feature")
-    status = head(world, base_build="b")
+    upload = world.upload("head", IMAGES, branch="feature", base_build="b")
+    assert isinstance(world.compare(upload), Failed)
+    assert world.status("head")["error"]["message"].startswith(
+        "base_build b cannot be compared with: nobody has approved it"
+    )
+    world.review("b", Review.APPROVED)
+    assert isinstance(world.compare(upload), Published)
+    status = world.status("head")
     assert (status["base"], status["baseline"]["kind"]) == ("b", "named")
 
 
@@ -286,7 +369,7 @@ def test_a_named_build_that_never_comes_is_a_failure_and_may_be_tried_again(worl
         "code": "BASE_MISSING",
         "message": "base_build typo cannot be compared with: no build of base_build typo came "
         "within 10 minutes (did its snapshot job run and upload?), and the manifest names nothing "
-        "else. Upload it, then write this build's manifest once more",
+        "else. Upload it or approve it, then write this build's manifest once more",
     }
     build(world, "typo", commit="C")
     assert isinstance(world.compare(upload), Published)

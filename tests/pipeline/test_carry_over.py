@@ -287,7 +287,7 @@ def test_builds_on_baseline_branches_are_approved_by_rule(
 def test_baseline_branches_are_patterns(reviewed: Reviewed) -> None:
     reviewed.world.clock.sleep(60)
     upload = reviewed.world.upload("b2", HEAD, base_build="b0", branch="release/1.2")
-    reviewed.world.compare(upload, baseline_branches=("trunk", "release/*"))
+    reviewed.world.compare(upload, baseline_branches=("main", "release/*"))
     assert reviewed.state("b2") == "approved"
 
 

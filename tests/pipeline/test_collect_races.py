@@ -23,6 +23,7 @@ from pixelgate.pipeline.collect import Retention, collect
 from pixelgate.pipeline.service import Service
 from pixelgate.pipeline.sparing import Announcement
 from pixelgate.ports import Attic
+from pixelgate.record import Review
 from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT
 
@@ -49,6 +50,11 @@ def worker(tidied: Tidied, name: str) -> Actor:
 
 def time(tidied: Tidied, seconds: float) -> Actor:
     return lambda service, attic: tidied.world.clock.sleep(seconds)
+
+
+def rejection(tidied: Tidied, name: str) -> Actor:
+    """What was approved is a baseline, and stays; once it is rejected it may go."""
+    return lambda service, attic: tidied.world.review(name, Review.REJECTED)
 
 
 def begin(day: str) -> Tidied:
@@ -120,8 +126,8 @@ def a_base_is_chosen_while_it_is_removed() -> tuple[Tidied, list[Actor]]:
     tidied.build("old", b"x")
     tidied.days(60)
     tidied.upload("late", b"x", b"y", seen={b"x"}, base_build="old")
-    tidied.world.review("old", None)
-    return tidied, [worker(tidied, "late"), collector(runs=2)]
+    tidied.world.review("old", Review.APPROVED)
+    return tidied, [worker(tidied, "late"), rejection(tidied, "old"), collector(runs=2)]
 
 
 SCENARIOS: list[Scenario] = [

@@ -65,6 +65,35 @@ def test_carried_over_approval_makes_a_baseline_too(reviewed: Reviewed) -> None:
     assert reviewed.world.status("b2")["base"] == "b1-again"
 
 
+def test_carried_over_approval_ends_with_the_one_that_it_rests_on(reviewed: Reviewed) -> None:
+    reviewed.review("b1", action="approve")
+    reviewed.build("b1-again", HEAD, commit="c1-again", base_commit="c0", pull_request=5)
+    reviewed.review("b1", action="reject")
+    again = {"base_commit": "c1-again", "ancestors": ["c0"], "pull_request": 6}
+    reviewed.build("b2", HEAD, commit="c2", **again)
+    status = reviewed.world.status("b2")
+    assert status["base"] == "b0"
+    assert status["baseline"]["passed_over"][0]["why"] == (
+        "its approval was carried over from build b1, which was rejected since"
+    )
+    reviewed.review("b1-again", action="approve")
+    reviewed.build("b3", HEAD, commit="c3", **again)
+    assert reviewed.world.status("b3")["base"] == "b1-again"
+
+
+def test_names_that_are_approved_of_a_first_upload_make_no_baseline_of_the_rest(
+    reviewed: Reviewed,
+) -> None:
+    first = {"broken.png": b"garbage", "never-seen.png": b"x"}
+    reviewed.build("first", first, commit="f1")
+    reviewed.review("first", action="approve", names=["broken.png"])
+    assert (reviewed.state("first"), reviewed.record("first")) == ("approved", None)
+    reviewed.build("next", first, commit="f2", ancestors=["f1"])
+    assert reviewed.world.status("next")["baseline"]["kind"] == "refused"
+    reviewed.review("first", action="approve")
+    assert reviewed.record("first") == "approved"
+
+
 def test_fork_is_none_even_when_it_is_approved(reviewed: Reviewed) -> None:
     reviewed.build("fork.b1", HEAD, commit="c1", base_commit="c0", pull_request=5)
     reviewed.review("fork.b1", action="approve")

@@ -10,7 +10,8 @@ from pixelgate import keys
 from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.pipeline.outcome import Duplicate, Failed, Published, Waiting
 from pixelgate.pipeline.sweep import Action, sweep
-from pixelgate.record import State
+from pixelgate.pipeline.waiting import wake_heads
+from pixelgate.record import Review, State
 from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}
@@ -119,6 +120,10 @@ def test_a_base_that_is_being_taken_in_is_waited_for(world: World) -> None:
 def test_a_squashed_base_wakes_by_its_tree(world: World) -> None:
     world.compare(upload_head(world, landed={"C": {"tree": "T"}}))
     world.compare(world.upload("pr", IMAGES, commit="P", branch="f", pull_request=5, tree="T"))
+    [outcome] = world.deliver_resumed()
+    assert isinstance(outcome, Waiting)  # nobody has approved it
+    world.review("pr", Review.APPROVED)
+    wake_heads(BuildId(PROJECT, "pr"), world.service())
     [outcome] = world.deliver_resumed()
     assert isinstance(outcome, Published)
     assert world.status("head")["base"] == "pr"

@@ -54,21 +54,6 @@ def test_eligible(build: BuildRecord, changes: dict[str, Any], why: str | None) 
     assert said is why is None or (why is not None and said is not None and why in said)
 
 
-@pytest.mark.parametrize(
-    ("changes", "serves"),
-    [
-        pytest.param({}, True, id="without an approval"),
-        pytest.param({"review": Review.REJECTED}, False, id="not if rejected"),
-        pytest.param({"trusted": False}, False, id="not if a fork's"),
-        pytest.param({"selective": True}, False, id="not if selective"),
-        pytest.param({"lost": True}, False, id="not if incomplete"),
-    ],
-)
-def test_what_somebody_vouches_for(changes: dict[str, Any], serves: bool) -> None:
-    build = replace(OF_PULL_REQUEST, **changes)
-    assert (why_not(build, BRANCHES, vouched=True) is None) is serves
-
-
 def test_without_baseline_branches_nothing_is_approved_by_rule() -> None:
     assert approved_by_rule(ON_MAIN, BRANCHES)
     assert not approved_by_rule(ON_MAIN, ())

@@ -9,9 +9,11 @@ from itertools import islice
 
 from pixelgate import keys
 from pixelgate.baseline import MAX_PASSED_OVER, Choice, Kind, PassedOver
+from pixelgate.comparison import Verdict
 from pixelgate.eligibility import why_not
 from pixelgate.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.manifest import BuildManifest, Landed
+from pixelgate.pipeline.carry import taken_back
 from pixelgate.pipeline.service import Records
 from pixelgate.record import Baseline, BuildRecord, Lookup
 
@@ -95,6 +97,7 @@ class _Search:
         self._records = records
         self._waited = waited
         self._passed_over: list[PassedOver] = []
+        self._refused = False
 
     def run(self) -> Baseline | Missing:
         m = self._manifest
@@ -112,7 +115,8 @@ class _Search:
         if m.base_build is not None and m.base_commit is None and missing:
             # It was named by hand: nothing else was meant, and no first upload either.
             return replace(missing, why=missing.why or self._in_vain(missing))
-        return Baseline(NO_BASE, self._none(missing), self._choice(Kind.NONE))
+        kind = Kind.REFUSED if self._refused else Kind.NONE
+        return Baseline(NO_BASE, self._none(missing), self._choice(kind))
 
     def _named(self) -> Baseline | Missing | None:
         m = self._manifest
@@ -120,9 +124,9 @@ class _Search:
             return None
         build = self._records.ledger.build(BuildId(m.id.project, m.base_build))
         reason = "the manifest names this build as base_build"
-        if build and self._serves(build, vouched=True):
+        if build and self._serves(build):
             return Baseline(build.id.build, reason, self._choice(Kind.NAMED))
-        why = self._why_not(build, vouched=True) if build else None
+        why = self._why_not(build) if build else None
         topic = f"build:{m.base_build}"
         return Missing(f"base_build {m.base_build}", (topic,), f"{why}" if why else "")
 
@@ -201,6 +205,9 @@ class _Search:
         )
 
     def _none(self, missing: Missing | None) -> str:
+        ending = "every snapshot counts as added"
+        if self._refused:
+            ending += ", and needs a person"
         if missing is None and not self._manifest.ancestors and not self._manifest.base_branch:
             return "the manifest names no base: every snapshot counts as added"
         if missing is None:
@@ -209,7 +216,7 @@ class _Search:
             first = f"{missing.what} cannot be compared with: {missing.why}, and nothing else may"
         else:
             first = f"{self._in_vain(missing)}, and nothing else may stand in for it"
-        return f"{first}: every snapshot counts as added"
+        return f"{first}: {ending}"
 
     def _best(self, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
         """A build of the commit, of the same tree, or of the pull request that it came from."""
@@ -217,9 +224,12 @@ class _Search:
             if self._serves(build):
                 return build, f"the newest build of {what}"
         for build in of.same_tree:
-            # The branch itself holds the very same files: what is approved there, is here.
-            if self._serves(build, vouched=True):
-                return build, f"{what} has the same files as commit {build.commit} of this build"
+            same = f"{what} has the same files as commit {build.commit} of"
+            if self._serves(build):
+                return build, f"{same} this build"
+            base = self._passed_against(build)
+            if base and self._serves(base):
+                return base, f"{same} build {build.id.build}, which passed against this build"
         for build in of.pull_request:
             if self._serves(build):
                 number = build.pull_request
@@ -227,6 +237,21 @@ class _Search:
         if not (of.own or of.same_tree or of.pull_request):
             self._passed_over.append(PassedOver("it has no build", commit=of.commit))
         return None
+
+    def _passed_against(self, build: BuildRecord) -> BuildRecord | None:
+        """What a build was compared with that nobody has to review: it shows the same.
+
+        That build rather than this one: what lies within the thresholds of it nobody has seen, and
+        must not add up from build to build.
+        """
+        if build.review or build.selective or not build.baseline or not build.baseline.exists:
+            return None
+        ledger, project = self._records.ledger, build.id.project
+        base = build.baseline.build
+        record = ledger.comparison(ComparisonId(project, build.id.build, base))
+        if base == self._manifest.id.build or record is None or record.verdict != Verdict.PASSED:
+            return None
+        return ledger.build(BuildId(project, base))
 
     def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
         """Asks for the builds of those commits of which anything is known, some at a time."""
@@ -268,13 +293,17 @@ class _Search:
         others = (b for b in islice(found, _READ) if b.trusted and b.id != self._manifest.id)
         return islice(others, _LOOKED_AT)
 
-    def _why_not(self, build: BuildRecord, *, vouched: bool = False) -> str | None:
-        return why_not(build, self._records.baseline_branches, vouched=vouched)
+    def _why_not(self, build: BuildRecord) -> str | None:
+        why = why_not(build, self._records.baseline_branches)
+        return why or taken_back(build, self._records)
 
-    def _serves(self, build: BuildRecord, *, vouched: bool = False) -> bool:
-        why = self._why_not(build, vouched=vouched)
+    def _serves(self, build: BuildRecord) -> bool:
+        why = self._why_not(build)
         if why is None and build.arrived:
             return True
+        # A fork may not decide who needs a review, and a part of a suite is never a baseline.
+        may_be_reviewed = build.trusted and not (build.lost or build.selective)
+        self._refused = self._refused or (why is not None and may_be_reviewed)
         why = why or "its images have not all arrived yet"
         self._passed_over.append(PassedOver(why, build=build.id.build))
         return False

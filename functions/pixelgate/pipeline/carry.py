@@ -11,7 +11,7 @@ from pixelgate.ballot import ReviewState
 from pixelgate.comparison import Comparison, Measured, Status
 from pixelgate.eligibility import approved_by_rule
 from pixelgate.errors import ImageFault
-from pixelgate.keys import ComparisonId
+from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.manifest import BuildManifest
 from pixelgate.names import same_names
 from pixelgate.pipeline.arrival import BucketImages
@@ -19,7 +19,7 @@ from pixelgate.pipeline.ballots import change_ballot, standing
 from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.intake import Accepted
 from pixelgate.pipeline.plan import Pair
-from pixelgate.pipeline.service import Service
+from pixelgate.pipeline.service import Records, Service
 from pixelgate.pipeline.telling import tell
 from pixelgate.policy import Policy
 from pixelgate.record import BuildRecord, ComparisonRecord, Review, State
@@ -80,6 +80,30 @@ def carry_over_late(
         lambda ballot: ballot.of_execution(record.execution).with_grant(granted),
     )
     tell(service.ledger.reopen(record, service.clock()), service)
+
+
+def taken_back(build: BuildRecord, records: Records) -> str | None:
+    """Why an approval that was carried over counts no more; None if nothing speaks against it.
+
+    Args:
+        build: a build that is approved.
+        records: the ports.
+    """
+    if build.review is not Review.APPROVED or not build.pull_request or not build.baseline:
+        return None
+    record = records.ledger.comparison(
+        ComparisonId(build.id.project, build.id.build, build.baseline.build)
+    )
+    now = standing(record, records.objects) if record else None
+    if now is None or now.subject is None or now.counted is None or now.counted.human:
+        return None
+    granted = now.subject.granted or now.ballot.granted
+    if granted is None or granted.build is None:
+        return None
+    earlier = records.ledger.build(BuildId(build.id.project, granted.build))
+    if earlier is None or earlier.review is not Review.REJECTED:
+        return None
+    return f"its approval was carried over from build {granted.build}, which was rejected since"
 
 
 def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> Granted | None:

@@ -184,7 +184,7 @@ class _Delivery:
         if missing.why:
             raise BaseMissing(
                 f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
-                "nothing else. Upload it, then write this build's manifest once more"
+                "nothing else. Upload it or approve it, then write this build's manifest once more"
             )
         if self.accepted.record.arrived:
             wake_heads(manifest.id, service)

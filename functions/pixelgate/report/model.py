@@ -220,7 +220,8 @@ _FAILURES = {
     ),
     "BASE_MISSING": (
         "the base is not there",
-        "Did its job run and upload? Upload it, then write this build's manifest once more.",
+        "Did its job run and upload? Upload it or approve it, then write this build's manifest "
+        "once more.",
     ),
     "IMAGE_MISSING": (
         "an image never arrived",

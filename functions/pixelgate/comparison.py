@@ -120,6 +120,7 @@ class Diff:
         spread: how far differences of any size reach.
         fingerprint: equal for diffs that show the same change, wherever on the canvas it lies;
             None if nothing changed.
+        profiles: the names of base's and head's colour profiles, where they have not the same.
     """
 
     changed_pixels: int
@@ -132,6 +133,7 @@ class Diff:
     bands: tuple[Band, ...] = ()
     spread: Spread = _NO_SPREAD
     fingerprint: str | None = None
+    profiles: tuple[str, str] | None = None
 
     def judge(self, policy: Policy) -> Judgement:
         """What the policy makes of what was measured."""
@@ -222,6 +224,8 @@ class Snapshot:
                 "bands": [vars(band) for band in diff.bands] or None,
                 "differing": vars(diff.spread),
                 "recoloured": self.judgement.recoloured if self.judgement else None,
+                "base_profile": diff.profiles[0] if diff.profiles else None,
+                "head_profile": diff.profiles[1] if diff.profiles else None,
             }
         return {k: v for k, v in entry.items() if v is not None}
 

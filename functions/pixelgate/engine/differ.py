@@ -16,7 +16,7 @@ from pixelgate.engine.header import Header, canvas_of, read_header
 from pixelgate.engine.mask import Mask, write_mask
 from pixelgate.engine.native import Flag, Plane, View
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.engine.pixels import Rgb, Rgba, decode
+from pixelgate.engine.pixels import Picture, read
 from pixelgate.engine.reference import Reference
 from pixelgate.engine.rooms import Rooms
 from pixelgate.errors import ImageFault
@@ -82,8 +82,8 @@ class OdiffDiffer:
         """
         base_header, head_header = _header_of("base", base), _header_of("head", head)
         canvas_of(base_header, head_header)
-        images = self._decode("base", base), self._decode("head", head)
-        canvas = lay_out(*images, self._rooms, align_rows=policy.align_rows)
+        before, after = self._decode("base", base), self._decode("head", head)
+        canvas = lay_out(before.pixels, after.pixels, self._rooms, align_rows=policy.align_rows)
         found = planes.find(canvas, policy, self._rooms, self._check_of(policy))
         planes.clear(found.flags, policy.ignore_regions, canvas.rows)
         counts = native.count_blocks(found.flags)
@@ -99,11 +99,12 @@ class OdiffDiffer:
             bands=canvas.bands,
             spread=spread_of(canvas, found, counts),
             fingerprint=fingerprint_of(canvas, found.flags, counts, areas),
+            profiles=_unlike(before.profile, after.profile),
         )
 
-    def _decode(self, side: str, body: bytes) -> Rgb | Rgba:
+    def _decode(self, side: str, body: bytes) -> Picture:
         try:
-            return decode(body, self._rooms, side)
+            return read(body, self._rooms, side)
         except ImageFault as fault:
             raise ImageFault(fault.code, f"{side}: {fault}") from fault
 
@@ -143,6 +144,10 @@ def _checked_rows(apart: Mask) -> tuple[slice, slice]:
     start = max(0, int(np.argmax(apart.any(axis=1))) - 2)
     stop = min(height, start + max(5, _CHECKED_PIXELS // width))
     return slice(start, stop), slice(0, None if stop == height else -2)
+
+
+def _unlike(base: str, head: str) -> tuple[str, str] | None:
+    return None if base == head else (base, head)
 
 
 def _header_of(side: str, body: bytes) -> Header:

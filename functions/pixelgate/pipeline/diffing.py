@@ -133,6 +133,7 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
         "bands": [vars(band) for band in diff.bands],
         "differing": vars(diff.spread),
         "fingerprint": diff.fingerprint,
+        **({"profiles": diff.profiles} if diff.profiles else {}),
     }
 
 
@@ -153,6 +154,7 @@ def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measu
         bands=tuple(Band(**band | {"kind": BandKind(band["kind"])}) for band in stored["bands"]),
         spread=Spread(**stored["differing"]),
         fingerprint=stored["fingerprint"],
+        profiles=tuple(stored["profiles"]) if stored.get("profiles") else None,
     )
     return Measured(diff, mask_key if diff.changed_pixels else None)
 

@@ -99,6 +99,7 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         regions=tuple(map(Region.from_json, regions)),
         bands=tuple(Band(**b | {"kind": BandKind(b["kind"])}) for b in entry.get("bands", ())),
         spread=Spread(**entry["differing"]),
+        profiles=_profiles(entry),
     )
     judgement = None
     if "recoloured" in entry:
@@ -112,3 +113,9 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
 
 def _size(stored: list[int] | None) -> tuple[int, int] | None:
     return (stored[0], stored[1]) if stored else None
+
+
+def _profiles(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    if "base_profile" not in entry:
+        return None
+    return entry["base_profile"], entry["head_profile"]

@@ -132,6 +132,7 @@ class Diff:
         counted_pixels: pixels that odiff leaves out and that the evidence counts; in the mask too.
         areas: what was measured on the areas that regions point at.
         explained: each noise that explains some of the difference, with its numbers.
+        profiles: the names of base's and head's colour profiles, where they have not the same.
     """
 
     changed_pixels: int
@@ -147,6 +148,7 @@ class Diff:
     counted_pixels: int = 0
     areas: tuple[Evidence, ...] = ()
     explained: tuple[Explained, ...] = ()
+    profiles: tuple[str, str] | None = None
 
     def judge(self, policy: Policy) -> Judgement:
         """What the policy makes of what was measured."""
@@ -243,6 +245,8 @@ class Snapshot:
                 "noise": [vars(noise) for noise in diff.explained] or None,
                 "differing": vars(diff.picture),
                 "recoloured": (self.judgement and self.judgement.recoloured) or None,
+                "base_profile": diff.profiles[0] if diff.profiles else None,
+                "head_profile": diff.profiles[1] if diff.profiles else None,
             }
         return {k: v for k, v in entry.items() if v is not None}
 

@@ -166,9 +166,7 @@ def test_what_cannot_be_read_is_said_and_the_next_pair_is_compared(
 def test_a_bomb_is_refused_before_anything_is_decoded(
     differ: OdiffDiffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "pixelgate.engine.differ.decode", lambda body: pytest.fail("it was decoded")
-    )
+    monkeypatch.setattr("pixelgate.engine.differ.read", lambda *_: pytest.fail("it was decoded"))
     monkeypatch.setattr(
         "pixelgate.engine.odiff.OdiffServer.compare", lambda *a: pytest.fail("odiff was asked")
     )

@@ -114,18 +114,9 @@ AS_PILLOW: dict[str, bytes] = {
     "pixels whose CRC is wrong": SIGNATURE + header() + hostile.wrong_crc(DATA) + END,
     "an end whose CRC is wrong": hostile.wrong_crc(GOOD),
     "no end": GOOD[:-12],
-    "a wrong CRC before the pixels": with_chunks(hostile.wrong_crc(chunk(b"tEXt", b"a\0b"))),
-    "a wrong CRC behind the pixels": with_chunks(after=hostile.wrong_crc(chunk(b"tEXt", b"a\0b"))),
     "a wrong checksum of the stream": hostile.with_data(zlib.compress(ROWS)[:-1] + b"\0"),
     "a chunk that nobody knows": with_chunks(chunk(b"quUx", b"hi")),
     "a critical chunk that nobody knows": with_chunks(chunk(b"QUUX", b"hi")),
-    "a text that is no stream": with_chunks(chunk(b"zTXt", b"k\0\0zz")),
-    "a profile that is no stream": with_chunks(chunk(b"iCCP", b"k\0\0zz")),
-    "a profile without a name's end": with_chunks(chunk(b"iCCP", b"abc")),
-    "a time without its bytes": with_chunks(chunk(b"tIME", b"")),
-    "a resolution without its bytes": with_chunks(chunk(b"pHYs", b"")),
-    "an Exif block of nonsense": with_chunks(chunk(b"eXIf", b"MM\0*" + b"\xff" * 20)),
-    "a gamma of nought": with_chunks(chunk(b"gAMA", bytes(4))),
     "no palette": hostile.with_palette(),
     "a palette that ends in a colour": hostile.with_palette(chunk(b"PLTE", b"\1\2\3\4")),
     "a palette of too few colours": hostile.with_palette(chunk(b"PLTE", b"\1\2\3"), most=200),
@@ -161,6 +152,49 @@ def test_it_is_read_as_pillow_reads_it_or_refused_as_pillow_refuses_it(
     other[0, 0, 0] ^= 0x80
     other[0, 0, 3:] = 255
     assert differ.diff(png(other), body, strict).changed_pixels == 1
+
+
+P3_CHUNK = chunk(b"cICP", bytes((12, 13, 0, 1)))
+# Chunks that are damaged or mean nothing, and that a browser passes over.
+PASSED_OVER: dict[str, bytes] = {
+    "a text with a wrong CRC": hostile.wrong_crc(chunk(b"tEXt", b"a\0b")),
+    "colours with a wrong CRC": hostile.wrong_crc(P3_CHUNK),
+    "a transparent colour with a wrong CRC": hostile.wrong_crc(
+        chunk(b"tRNS", b"".join(bytes([0, int(level)]) for level in hostile.NOISE[0, 0]))
+    ),
+    "a transparent colour of two bytes": chunk(b"tRNS", b"\0\1"),
+    "frames with a wrong CRC": hostile.wrong_crc(chunk(b"acTL", struct.pack(">II", 2, 0))),
+    "a text that is no stream": chunk(b"zTXt", b"k\0\0zz"),
+    "a text of 70 MB": chunk(b"zTXt", b"k\0\0" + hostile.bomb(70_000_000)),
+    "a profile that is no stream": chunk(b"iCCP", b"k\0\0zz"),
+    "a profile that is cut off": chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(999))[:-5]),
+    "a profile of nonsense": chunk(b"iCCP", b"k\0\0" + zlib.compress(b"nonsense" * 99)),
+    "a profile of 70 MB": chunk(b"iCCP", b"k\0\0" + hostile.bomb(70_000_000)),
+    "a profile without a name's end": chunk(b"iCCP", b"abc"),
+    "colours of three bytes": chunk(b"cICP", b"\x0c\x0d\0"),
+    "colours that nobody knows": chunk(b"cICP", bytes((99, 99, 0, 1))),
+    "a time without its bytes": chunk(b"tIME", b""),
+    "a resolution without its bytes": chunk(b"pHYs", b""),
+    "an Exif block of nonsense": chunk(b"eXIf", b"MM\0*" + b"\xff" * 20),
+    "a gamma of nought": chunk(b"gAMA", bytes(4)),
+    "primaries on a line": chunk(b"cHRM", bytes(32)) + chunk(b"gAMA", struct.pack(">I", 100_000)),
+}
+
+
+@pytest.mark.parametrize("passed_over", PASSED_OVER.values(), ids=PASSED_OVER)
+def test_what_browsers_pass_over_changes_nothing(differ: OdiffDiffer, passed_over: bytes) -> None:
+    strict = Policy(0.0, 0.0, antialiasing=False)
+    for body in (with_chunks(passed_over), with_chunks(after=passed_over)):
+        diff = differ.diff(GOOD, body, strict)
+        assert (diff.changed_pixels, diff.total_pixels) == (0, WIDTH * HEIGHT)
+        assert differ.diff(OTHER, body, Policy()).changed_pixels == 20
+
+
+def test_megabytes_behind_the_end_of_a_jpeg_are_not_read(differ: OdiffDiffer) -> None:
+    junk = np.random.default_rng(1).bytes(8_000_000)  # in which are more than a hundred "scans"
+    assert junk.count(b"\xff\xda") > 100
+    strict = Policy(0.0, 0.0, antialiasing=False)
+    assert differ.diff(hostile.jpeg(), hostile.jpeg() + junk, strict).changed_pixels == 0
 
 
 WHOLE = {

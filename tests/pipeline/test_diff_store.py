@@ -40,6 +40,18 @@ def test_a_stored_diff_comes_back_in_full() -> None:
     assert {type(band.kind) for band in loaded.diff.bands} == {BandKind}
 
 
+def test_profiles_come_back_and_results_from_before_there_were_any_are_read() -> None:
+    objects = MemoryObjects()
+    store = DiffStore(objects, "shop")
+    tagged = replace(DIFF, profiles=("sRGB", "Display P3"))
+    store.save(PAIR, tagged)
+    loaded = store.load(PAIR)
+    assert loaded is not None
+    assert loaded.diff == replace(tagged, mask=None)
+    store.save(PAIR, DIFF)
+    assert all(b"profiles" not in objects.read(found.key) for found in objects.list(""))
+
+
 def test_its_mask_lies_where_it_says() -> None:
     objects = MemoryObjects()
     key = DiffStore(objects, "shop").save(PAIR, DIFF).mask_key

@@ -73,6 +73,34 @@ def without_the_rest(body: bytes) -> bytes:
     return _png_of([*parts[: last + 1], (b"IEND", b"")])
 
 
+def without_what_browsers_skip(body: bytes) -> bytes:
+    """A PNG without the chunks that may be left out, except transparency before the pixels.
+
+    What has to be understood stays as it is, damaged or not. For comparisons with a decoder that
+    refuses a picture for its texts, and knows nothing of colours.
+    """
+    kept, at, found = [SIGNATURE], len(SIGNATURE), set[bytes]()
+    while at + 12 <= len(body):
+        (length,) = struct.unpack_from(">I", body, at)
+        whole = body[at : at + 12 + length]
+        kind, content = whole[4:8], whole[8:-4]
+        if len(whole) < 12 + length:
+            break
+        at += len(whole)
+        right = chunk(kind, content) == whole
+        if kind == b"tRNS":
+            wanted = {0: 2, 2: 6}.get(body[25], length)
+            needed = right and length == wanted and not found & {b"IDAT", b"tRNS"}
+        else:
+            needed = not kind[0] & 0x20 or (right and kind in {b"acTL", b"fcTL", b"fdAT"})
+        if needed:
+            found.add(kind)
+            kept.append(whole)
+        if kind == b"IEND":
+            break
+    return b"".join([*kept, body[at:]])
+
+
 def _damage(random: Random, body: bytes, files: list[bytes]) -> bytes:
     """Half of the time the container is known and stays valid around the damage."""
     deep: tuple[Callable[[Random, bytes], bytes], ...] = ()

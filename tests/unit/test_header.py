@@ -129,10 +129,30 @@ def test_what_cannot_be_read_is_unreadable(body: bytes, message: str) -> None:
 def test_a_jpeg_of_a_hundred_scans_is_read_and_one_more_is_refused() -> None:
     body = jpeg()
     more = b"\xff\xda" * (100 - body.count(b"\xff\xda"))
-    assert read_header(body + more).size == SIZE
+    assert read_header(body[:-2] + more + body[-2:]).size == SIZE
     with pytest.raises(ImageFault) as caught:
-        read_header(body + more + b"\xff\xda")
-    assert caught.value.reason == "UNREADABLE: the JPEG has 101 scans; up to 100 are read"
+        read_header(body[:-2] + more + b"\xff\xda" + body[-2:])
+    assert caught.value.reason == (
+        "UNREADABLE: the JPEG has more than 100 scans, which are not read"
+    )
+
+
+@pytest.mark.parametrize("scans", [b"\xff\xda" * 200, b"\xff\xff\xda" * 200])
+def test_what_looks_like_scans_behind_the_end_of_a_jpeg_or_in_its_comments_is_only_data(
+    scans: bytes,
+) -> None:
+    body = jpeg()
+    comment = b"\xff\xfe" + (len(scans) + 2).to_bytes(2) + scans
+    assert read_header(body + scans).size == SIZE
+    assert read_header(body[:2] + comment + body[2:]).size == SIZE
+
+
+@pytest.mark.parametrize("marker", [b"\xff\x01", b"\xff\x02", b"\xff\xd8", b"\xff\xd0"])
+def test_scans_cannot_hide_behind_a_marker_that_has_no_length(marker: bytes) -> None:
+    body = jpeg()
+    hidden = marker + b"\x01\x94" + b"\xff\xda" * 200
+    with pytest.raises(ImageFault, match="more than 100 scans"):
+        read_header(body[:-2] + hidden + body[-2:])
 
 
 def test_what_looks_like_scans_in_other_formats_is_only_data() -> None:

@@ -50,6 +50,7 @@ BANDED = Snapshot(
             (Region(0, 3, 10, 4, 40, Evidence(differing=40, one_sided=40)),),
             bands=(Band(BandKind.INSERTED, 3, 4, 3, 3),),
             spread=Spread(40, 3, 2, 0),
+            profiles=("sRGB", "Display P3"),
         ),
         "diffs/shop/f/22-21.png",
     ),

@@ -65,6 +65,17 @@ def test_a_region_that_counts_says_under_which_rule(mark: Mark) -> None:
     ]
 
 
+def test_another_colour_profile_is_named_and_read_back() -> None:
+    snapshot = changed(100)
+    assert snapshot.measured is not None
+    diff = replace(snapshot.measured.diff, profiles=("sRGB", "Display P3"))
+    tagged = replace(snapshot, measured=replace(snapshot.measured, diff=diff))
+    assert told(tagged)[0] == ("The colour profile is another: sRGB in base, Display P3 in head.")
+    entry = tagged.as_json()
+    assert (entry["base_profile"], entry["head_profile"]) == ("sRGB", "Display P3")
+    assert "base_profile" not in snapshot.as_json()
+
+
 def test_regions_of_a_kind_are_told_together_and_noise_is_told_too() -> None:
     marks = (Mark.BOLD, None, Mark.BOLD, Mark.LINE, None)
     assert told(changed(100, 2, 50, 40, 1, marks=marks)) == [

@@ -1,19 +1,22 @@
-"""The chunks of a PNG as browsers write their screenshots; all others are Pillow's."""
+"""The chunks of a PNG: what they say before the pixels, and which of them a decoder has to see."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
-_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_START = SIGNATURE + b"\0\0\0\rIHDR"
 _HEADER_AT, _FORM = 8, slice(24, 29)
 # 8 bits a channel, colour without or with alpha, not interlaced.
 _CHANNELS = {bytes((8, 2, 0, 0, 0)): 3, bytes((8, 6, 0, 0, 0)): 4}
-# What browsers say of colours and of dots an inch, and how long that is. Whether a picture moves,
-# or has a profile or texts that are damaged, is for Pillow to tell.
-_HARMLESS = {b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9}
 _MAY_BE_LEFT_OUT = 32  # in the first letter of a chunk's kind
+# Chunks that may be left out, and that Pillow is shown: they tell whether a picture moves.
+_MOVES = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_KEY_BYTES = {0: 2, 2: 6}  # length of tRNS by kind of colour: grey, RGB
 
 Sum = Callable[[memoryview], int]  # CRC-32
 
@@ -22,8 +25,78 @@ class Unusual(Exception):
     """The file is damaged, or not as browsers write it."""
 
 
+class Chunk(NamedTuple):
+    """One chunk, which ends inside the file.
+
+    Attributes:
+        kind: its four letters.
+        data: what it holds.
+        whole: the same with length, kind and checksum.
+    """
+
+    kind: bytes
+    data: memoryview
+    whole: memoryview
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether a decoder that does not know it has to give up."""
+        return not self.kind[0] & _MAY_BE_LEFT_OUT
+
+    def is_intact(self, sum_of: Sum = zlib.crc32) -> bool:
+        """Whether its checksum is right."""
+        return sum_of(self.whole[4:-4]) == int.from_bytes(self.whole[-4:])
+
+
+@dataclass(frozen=True)
+class Preamble:
+    """What a PNG says before its pixels.
+
+    Attributes:
+        width: in pixels, as stored.
+        height: likewise.
+        depth: bits a channel.
+        colour: kind of colour: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA.
+        said: the data of the first intact chunk of each kind that may be left out.
+        simple: whether it is 8-bit RGB or RGBA, not interlaced, does not move, and no other
+            chunk has to be understood.
+    """
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    said: Mapping[bytes, bytes]
+    simple: bool
+
+
+def preamble_of(body: bytes) -> Preamble | None:
+    """Reads what comes before the pixels; None without a good header and pixels behind it.
+
+    Chunks that may be left out and have a wrong checksum are passed over, as browsers do.
+    """
+    if not body.startswith(_START):
+        return None
+    chunks = walk(body)
+    header = next(chunks, None)
+    if header is None or not header.is_intact():
+        return None
+    width, height, depth, colour = struct.unpack_from(">IIBB", header.data)
+    simple = body[_FORM] in _CHANNELS and width > 0 and height > 0
+    said: dict[bytes, bytes] = {}
+    for chunk in chunks:
+        if chunk.kind == b"IDAT":
+            simple &= b"acTL" not in said
+            return Preamble(width, height, depth, colour, said, simple)
+        if chunk.is_critical:
+            simple = False
+        elif chunk.kind not in said and chunk.is_intact():
+            said[chunk.kind] = bytes(chunk.data)
+    return None
+
+
 def form_of(body: bytes) -> tuple[int, int, int] | None:
-    """Width, height and 3 or 4 channels, if the file begins as such a PNG; else None."""
+    """Width, height and 3 or 4 channels, if the file begins as browsers write a PNG; else None."""
     channels = _CHANNELS.get(body[_FORM]) if body.startswith(_START) else None
     if channels is None:
         return None
@@ -31,40 +104,71 @@ def form_of(body: bytes) -> tuple[int, int, int] | None:
     return (width, height, channels) if width and height else None
 
 
-def size_of(body: bytes) -> tuple[int, int] | None:
-    """Width and height of such a PNG, if Pillow would find nothing to say before its pixels."""
-    form = form_of(body)
-    if form is None:
-        return None
-    try:
-        for kind, data in chunks_of(body, zlib.crc32, until=b"IDAT"):
-            if _HARMLESS.get(kind) != len(data):
-                return None
-    except Unusual:
-        return None
-    return form[:2]
-
-
-def chunks_of(
-    body: bytes, sum_of: Sum, until: bytes = b"IEND"
-) -> Iterator[tuple[bytes, memoryview]]:
-    """The kind and the data of each chunk behind the header, up to the first one of a kind.
+def pixel_data(body: bytes, sum_of: Sum) -> Iterator[memoryview]:
+    """The compressed pixels of such a file, in parts.
 
     Raises:
-        Unusual: a checksum or a length is wrong, or a chunk is neither data nor one that may be
-            left out, or makes a colour transparent.
+        Unusual: the header or pixels have a wrong checksum, a chunk reaches past the file, one
+            that is no pixels has to be understood, a colour is transparent, the pixels lie in
+            several places, or the end is missing.
     """
+    chunks = walk(body)
+    header = next(chunks, None)
+    if header is None or not header.is_intact(sum_of):
+        raise Unusual
+    found = behind = False
+    for chunk in chunks:
+        if chunk.kind == b"IDAT":
+            if behind or not chunk.is_intact(sum_of):
+                break
+            found = True
+            yield chunk.data
+        elif chunk.kind == b"IEND":
+            return
+        elif chunk.is_critical or (chunk.kind == b"tRNS" and not found):
+            break
+        else:
+            behind = found
+    raise Unusual
+
+
+def essential(body: bytes) -> bytes:
+    """A PNG without the chunks that browsers skip, for a parser that minds what is in them.
+
+    What has to be understood stays as it is, damaged or not, and so does a chunk that reaches past
+    the file: the parser has words for it. Transparency stays if its checksum and its length are
+    right and the pixels are still to come.
+    """
+    kept, at, behind = [memoryview(SIGNATURE)], len(SIGNATURE), False
+    transparency = False
+    for chunk in walk(body):
+        at += len(chunk.whole)
+        behind |= chunk.kind == b"IDAT"
+        if chunk.kind == b"tRNS":
+            keep = not behind and not transparency and _is_transparency(chunk, colour=body[25])
+            transparency |= keep
+        else:
+            keep = chunk.is_critical or (chunk.kind in _MOVES and chunk.is_intact())
+        if keep:
+            kept.append(chunk.whole)
+    kept.append(memoryview(body)[at:])
+    return b"".join(kept)
+
+
+def _is_transparency(chunk: Chunk, colour: int) -> bool:
+    length = len(chunk.data)
+    return length == _KEY_BYTES.get(colour, length) and chunk.is_intact()
+
+
+def walk(body: bytes) -> Iterator[Chunk]:
+    """Each chunk as far as the first that reaches past the file, and not past IEND."""
     view, at = memoryview(body), _HEADER_AT
     while at + 12 <= len(body):
         length, kind = struct.unpack_from(">I4s", body, at)
-        if kind == until:
+        end = at + 12 + length
+        if end > len(body):
             return
-        end = at + 8 + length
-        if end + 4 > len(body) or sum_of(view[at + 4 : end]) != int.from_bytes(view[end : end + 4]):
-            break
-        if at != _HEADER_AT:
-            if kind == b"tRNS" or (kind != b"IDAT" and not kind[0] & _MAY_BE_LEFT_OUT):
-                break
-            yield kind, view[at + 8 : end]
-        at = end + 4
-    raise Unusual
+        yield Chunk(kind, view[at + 8 : end - 4], view[at:end])
+        if kind == b"IEND":
+            return
+        at = end

@@ -12,7 +12,7 @@ from pixelgate.engine.header import Header, canvas_of, read_header
 from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.engine.pixels import Rgb, Rgba, decode
+from pixelgate.engine.pixels import Picture, read
 from pixelgate.engine.reference import Reference
 from pixelgate.engine.rooms import Rooms
 from pixelgate.errors import ImageFault
@@ -55,8 +55,8 @@ class OdiffDiffer:
         """
         base_header, head_header = _header_of("base", base), _header_of("head", head)
         canvas_of(base_header, head_header)
-        images = self._decode("base", base), self._decode("head", head)
-        canvas = lay_out(*images, self._rooms, align_rows=policy.align_rows)
+        before, after = self._decode("base", base), self._decode("head", head)
+        canvas = lay_out(before.pixels, after.pixels, self._rooms, align_rows=policy.align_rows)
         found = planes.find(canvas, policy, self._rooms, self._reference)
         planes.clear(found.flags, policy.ignore_regions, canvas.rows)
         counts = native.count_blocks(found.flags)
@@ -79,13 +79,18 @@ class OdiffDiffer:
             bands=canvas.bands,
             picture=findings.picture,
             fingerprint=evidence.fingerprint_of(canvas, found.flags, areas, findings),
+            profiles=_unlike(before.profile, after.profile),
         )
 
-    def _decode(self, side: str, body: bytes) -> Rgb | Rgba:
+    def _decode(self, side: str, body: bytes) -> Picture:
         try:
-            return decode(body, self._rooms, side)
+            return read(body, self._rooms, side)
         except ImageFault as fault:
             raise ImageFault(fault.code, f"{side}: {fault}") from fault
+
+
+def _unlike(base: str, head: str) -> tuple[str, str] | None:
+    return None if base == head else (base, head)
 
 
 def _header_of(side: str, body: bytes) -> Header:

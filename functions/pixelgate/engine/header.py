@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from pixelgate.engine.chunks import size_of
+from pixelgate.engine import exif
+from pixelgate.engine.chunks import SIGNATURE, Preamble, essential, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
 
 # Two decoded 40 Mpx images and odiff's own buffers fit into the memory of one worker.
@@ -17,15 +19,16 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 # Pillow would refuse from 179 Mpx on and warn from 89; our own limit is lower and says more.
 Image.MAX_IMAGE_PIXELS = None
 
-_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_JPEG = b"\xff\xd8\xff"
 # Each scan of a progressive JPEG goes over the whole picture. Real ones have some ten; with a
 # thousand of them 200 KB keep a decoder busy for half a minute.
 _MAX_SCANS = 100
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 # Signs that an error's text is for programmers.
 _INSIDES = ("Plugin", "<", "literal", "argument", "0x")
 
 # Formats that people do have and that we tell by name instead of calling them unreadable.
-_LYING = frozenset({5, 6, 7, 8})  # Exif orientations that exchange width and height
 _FOREIGN = {
     b"GIF8": "GIF",
     b"BM": "BMP",
@@ -60,24 +63,23 @@ def read_header(body: bytes) -> Header:
     """
     if not body:
         raise ImageFault(FaultCode.UNREADABLE, "the file is empty")
-    size = size_of(body)
-    if size is not None:
-        return Header("PNG", *size)
-    scans = body.count(b"\xff\xda") if body.startswith(_JPEG) else 0
-    if scans > _MAX_SCANS:
+    preamble = preamble_of(body)
+    held = _held(preamble)
+    if preamble is not None and preamble.simple:
+        return _shown("PNG", preamble.width, preamble.height, held)
+    if body.startswith(_JPEG) and _has_many_scans(body):
         raise ImageFault(
-            FaultCode.UNREADABLE, f"the JPEG has {scans:,} scans; up to {_MAX_SCANS} are read"
+            FaultCode.UNREADABLE, f"the JPEG has more than {_MAX_SCANS} scans, which are not read"
         )
     try:
-        with Image.open(io.BytesIO(body), formats=FORMATS) as image:
+        with open_image(body) as image:
             if getattr(image, "is_animated", False):
                 raise ImageFault(
                     FaultCode.UNSUPPORTED_FORMAT, "the image is animated; one picture is compared"
                 )
-            width, height = image.size
-            if orientation(image) in _LYING:
-                width, height = height, width
-            return Header(format=image.format or "", width=width, height=height)
+            if preamble is None:
+                held = exif.orientation_of(image.info.get("exif", b""))
+            return _shown(image.format or "", *image.size, held)
     except ImageFault:
         raise
     except UnidentifiedImageError as error:
@@ -96,12 +98,15 @@ def in_words(error: Exception) -> str:
     return "" if not said or any(sign in said for sign in _INSIDES) else f": {said}"
 
 
-def orientation(image: Image.Image) -> int:
-    """How a camera held the picture, by Exif; 1 is upright. Screenshots are, and PNG has none."""
-    if image.format == "PNG":
-        return 1  # looking for it would decode the whole image
-    stored = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return stored if isinstance(stored, int) else 1
+def open_image(body: bytes) -> ImageFile.ImageFile:
+    """Opens it with Pillow, of a PNG only what browsers look at.
+
+    Raises:
+        Exception: of any kind, if the file is damaged or in another format.
+    """
+    if body.startswith(SIGNATURE):
+        body = essential(body)
+    return Image.open(io.BytesIO(body), formats=FORMATS)
 
 
 def canvas_of(base: Header, head: Header) -> tuple[int, int]:
@@ -119,8 +124,39 @@ def canvas_of(base: Header, head: Header) -> tuple[int, int]:
     return width, height
 
 
+def _held(preamble: Preamble | None) -> int:
+    """The orientation of a PNG. Only what stands before the pixels counts, as in browsers."""
+    return exif.of_png(preamble.said.get(b"eXIf", b"")) if preamble else exif.UPRIGHT
+
+
+def _shown(format_: str, width: int, height: int, held: int) -> Header:
+    if held in exif.LYING:
+        width, height = height, width
+    return Header(format_, width, height)
+
+
+def _has_many_scans(body: bytes) -> bool:
+    """Whether a JPEG has too many scans before its end; what stands behind that is not read.
+
+    Segments are skipped as libjpeg skips them. Of markers that it does not know, and of scans, no
+    length is believed: so nothing that it could take for a scan is skipped.
+    """
+    at, scans = 2, 0
+    while found := _MARKER.search(body, at):
+        at, marker = found.end(), found[1][0]
+        if marker == _END:
+            return False
+        if marker == _SCAN:
+            scans += 1
+            if scans > _MAX_SCANS:
+                return True
+        elif marker >= 0xC0 and marker != _START:
+            at += max(2, int.from_bytes(body[at : at + 2]))
+    return False
+
+
 def _not_ours(body: bytes) -> ImageFault:
-    if body.startswith((_PNG, _JPEG)) or (body.startswith(b"RIFF") and body[8:12] == b"WEBP"):
+    if body.startswith((SIGNATURE, _JPEG)) or (body.startswith(b"RIFF") and body[8:12] == b"WEBP"):
         return ImageFault(FaultCode.UNREADABLE, "the header is damaged")
     for magic, name in _FOREIGN.items():
         if body.startswith(magic):

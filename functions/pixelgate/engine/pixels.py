@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
-from pixelgate.engine import native, png
-from pixelgate.engine.header import FORMATS, in_words, orientation
+from pixelgate.engine import colour, exif, native, png
+from pixelgate.engine.chunks import Preamble, preamble_of
+from pixelgate.engine.header import in_words, open_image
+from pixelgate.engine.icc import SRGB, Profile
 from pixelgate.engine.rooms import Rooms
 from pixelgate.errors import FaultCode, ImageFault
 
@@ -17,34 +19,106 @@ Rgba = npt.NDArray[np.uint8]  # (height, width, 4)
 Rgb = npt.NDArray[np.uint8]  # (height, width, 3)
 
 
+_GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16"})
+_GREY_COLOURS = frozenset({0, 4})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+        pixels: as a browser shows them: upright, in sRGB; shape (height, width, 3), or (height,
+            width, 4) if any pixel is transparent.
+        profile: the name of the colour profile that the file's own numbers had.
+    """
+
+    pixels: Rgb | Rgba
+    profile: str = SRGB.name
+
+
 def decode(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Rgb | Rgba:
-    """Decodes PNG, JPEG or WebP to 8 bits a channel.
+    """The pixels alone; as of `read`."""
+    return read(body, rooms, purpose).pixels
+
+
+def read(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Picture:
+    """Decodes PNG, JPEG or WebP to 8 bits a channel, turned and coloured as a browser shows it.
 
     Args:
         body: the file.
         rooms: where the pixels may lie; memory of their own by default.
         purpose: whose rooms: the next image of that purpose overwrites the pixels.
 
-    Returns:
-        Shape (height, width, 3), or (height, width, 4) if any pixel is transparent.
-
     Raises:
         ImageFault: UNREADABLE.
     """
     rooms = rooms or Rooms()
+    preamble = preamble_of(body)
     ordinary = png.read(body, rooms, purpose)
-    if ordinary is not None:
-        return _without_useless_alpha(ordinary, rooms, purpose)
+    if ordinary is None:
+        pixels, profile, held = _by_pillow(body, preamble, rooms, purpose)
+    else:
+        pixels = _without_useless_alpha(ordinary, rooms, purpose)
+        profile, held = SRGB, exif.UPRIGHT
+    if preamble is not None:
+        profile = colour.of_png(preamble.said)
+        profile = _usable(profile, is_grey=preamble.colour in _GREY_COLOURS)
+        held = exif.of_png(preamble.said.get(b"eXIf", b""))
+    pixels = exif.turned(pixels, held)
+    if profile.way is not None:
+        pixels = pixels if pixels.flags.writeable else pixels.copy()
+        profile.convert(pixels)
+    return Picture(pixels, profile.name)
+
+
+def _by_pillow(
+    body: bytes, preamble: Preamble | None, rooms: Rooms, purpose: str
+) -> tuple[Rgb | Rgba, Profile, int]:
+    """Pixels, and by what a JPEG or a WebP says, the profile and the orientation."""
     try:
-        with Image.open(io.BytesIO(body), formats=FORMATS) as image:
+        with open_image(body) as image:
             image.load()
-            upright = image if orientation(image) == 1 else ImageOps.exif_transpose(image)
-            return _as_array(_eight_bit(upright), rooms, purpose)
+            profile = colour.of_icc(image.info.get("icc_profile"))
+            profile = _usable(profile, is_grey=image.mode in _GREY_MODES)
+            if image.mode == "CMYK":
+                profile = SRGB  # Pillow's conversion gives sRGB, whatever the inks were meant for
+            held = exif.orientation_of(image.info.get("exif", b""))
+            wide = preamble is not None and preamble.depth > 8
+            opaque = _opaque_by_all_bits(body, image) if wide else None
+            pixels = _as_array(_eight_bit(image), rooms, purpose)
+            if opaque is not None:
+                pixels = _without_useless_alpha(np.dstack([pixels, opaque]), rooms, purpose)
+            return pixels, profile, held
     except MemoryError:
         raise
     except Exception as error:
         # As in read_header: damaged files make Pillow raise errors of a dozen kinds.
         raise ImageFault(FaultCode.UNREADABLE, f"the image is damaged{in_words(error)}") from error
+
+
+def _usable(profile: Profile, *, is_grey: bool) -> Profile:
+    """A profile of greys says nothing of colours."""
+    return SRGB if profile.is_grey and not is_grey else profile
+
+
+def _opaque_by_all_bits(body: bytes, image: Image.Image) -> npt.NDArray[np.uint8] | None:
+    """The alpha of 16-bit RGB that has a transparent colour; takes that colour from the image.
+
+    Pillow keeps the upper eight bits of each channel, and two colours may share these. It is made
+    to read the lower ones too.
+    """
+    key = image.info.get("transparency")
+    if image.mode != "RGB" or not isinstance(key, tuple):
+        return None
+    del image.info["transparency"]
+    with open_image(body) as other:
+        other.tile = [tile._replace(args="RGB;16L") for tile in other.tile]
+        other.load()
+        lower = np.asarray(other)
+    upper, levels = np.asarray(image), np.array(key)
+    hidden = ((upper == levels >> 8) & (lower == levels & 255)).all(axis=2)
+    return np.where(hidden, 0, 255).astype(np.uint8)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -54,10 +128,6 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         grey = (levels >> 8).astype(np.uint8)
         transparent = levels == image.info.get("transparency", -1)
         return Image.fromarray(np.dstack([grey, np.where(transparent, 0, 255).astype(np.uint8)]))
-    key = image.info.get("transparency")
-    if isinstance(key, tuple) and max(key) > 255:
-        # Pillow reads 16 bits a channel as 8 and leaves the transparent colour at 16.
-        image.info["transparency"] = tuple(level >> 8 for level in key)
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 from imagecodecs import DeflateError, deflate_crc32, deflate_decode
 
 from pixelgate.engine import native
-from pixelgate.engine.chunks import Unusual, chunks_of, form_of
+from pixelgate.engine.chunks import Unusual, form_of, pixel_data
 from pixelgate.engine.rooms import Rooms
 
 
 def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | None:
     """Decodes a PNG of 8-bit RGB or RGBA, not interlaced, in which all is as it should be.
 
-    Every checksum is looked at. What is damaged or unusual in any way is left to Pillow: it knows
-    palettes, greys, 16 bits, transparent colours and Adam7, and has words for damage.
+    The checksums of the header and of the pixels are looked at; what may be left out is passed
+    over. What is damaged or unusual in any other way is left to Pillow: it knows palettes, greys,
+    16 bits, transparent colours and Adam7, and has words for damage.
 
     Args:
         body: the file; its size in pixels is one that may be decoded.
@@ -33,7 +32,7 @@ def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | Non
     width, height, channels = form
     filtered = height * (1 + width * channels)
     try:
-        compressed = b"".join(_data_of(body))
+        compressed = b"".join(pixel_data(body, deflate_crc32))
         room = rooms.take(purpose, (filtered,))
         if len(deflate_decode(compressed, out=memoryview(room))) != filtered:
             return None
@@ -42,20 +41,3 @@ def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | Non
     if not native.unfilter(room, height, width, channels):
         return None
     return room[: filtered - height].reshape(height, width, channels)
-
-
-def _data_of(body: bytes) -> Iterator[memoryview]:
-    """The compressed bytes, in parts.
-
-    Raises:
-        Unusual: as of chunks_of, or the data lie in several places.
-    """
-    found = behind = False
-    for kind, data in chunks_of(body, deflate_crc32):
-        if kind != b"IDAT":
-            behind = found
-        elif behind:
-            raise Unusual
-        else:
-            found = True
-            yield data

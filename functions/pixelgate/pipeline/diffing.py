@@ -136,6 +136,7 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
         "noise": [vars(noise) for noise in diff.explained],
         "differing": vars(diff.picture),
         "fingerprint": diff.fingerprint,
+        **({"profiles": diff.profiles} if diff.profiles else {}),
     }
 
 
@@ -159,6 +160,7 @@ def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measu
         areas=tuple(Evidence.from_json(area) for area in stored["areas"]),
         explained=tuple(Explained.from_json(noise) for noise in stored["noise"]),
         fingerprint=stored["fingerprint"],
+        profiles=tuple(stored["profiles"]) if stored.get("profiles") else None,
     )
     return Measured(diff, mask_key if diff.regions else None)
 

@@ -107,6 +107,7 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         counted_pixels=entry.get("counted_pixels", 0),
         areas=tuple(Evidence.from_json(area) for area in entry.get("areas", ())),
         explained=tuple(Explained.from_json(noise) for noise in entry.get("noise", ())),
+        profiles=_profiles(entry),
     )
     kinds = [region.get("noise") for region in regions]
     judgement = Judgement(
@@ -133,3 +134,9 @@ def _mark(stored: str | None) -> Mark | None:
 
 def _size(stored: list[int] | None) -> tuple[int, int] | None:
     return (stored[0], stored[1]) if stored else None
+
+
+def _profiles(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    if "base_profile" not in entry:
+        return None
+    return entry["base_profile"], entry["head_profile"]

@@ -62,6 +62,9 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
     if snapshot.measured is None:
         return
     diff, judgement = snapshot.measured.diff, snapshot.judgement
+    if diff.profiles:
+        base, head = diff.profiles
+        yield f"The colour profile is another: {base} in base, {head} in head."
     yield from _of_bands(diff.bands)
     if judgement:
         yield from _of_regions(diff, judgement)

@@ -39,8 +39,15 @@ class Verdict(StrEnum):
     NEEDS_REVIEW = "needs_review"
 
 
+class Axis(StrEnum):
+    """What the lines of a band are."""
+
+    ROWS = "rows"
+    COLUMNS = "columns"
+
+
 class BandKind(StrEnum):
-    """Which image has the rows of a band."""
+    """Which image has the lines of a band."""
 
     INSERTED = "inserted"
     DELETED = "deleted"
@@ -48,21 +55,52 @@ class BandKind(StrEnum):
 
 @dataclass(frozen=True)
 class Band:
-    """Rows that only one image has, and that moved what lies below them.
+    """Rows or columns that only one image has, and that moved what lies behind them.
 
     Attributes:
         kind: INSERTED if only head has them, DELETED if only base has.
-        y: the first of its rows on the canvas.
-        height: rows.
-        base_y: the base row at which it begins; if inserted, the one before which it was inserted.
-        head_y: likewise of head.
+        start: the first of them on the canvas.
+        length: how many they are.
+        base_start: base's line at which it begins; if inserted, the one before which it was
+            inserted.
+        head_start: likewise of head.
+        axis: whether they are rows or columns.
     """
 
     kind: BandKind
-    y: int
-    height: int
-    base_y: int
-    head_y: int
+    start: int
+    length: int
+    base_start: int
+    head_start: int
+    axis: Axis = Axis.ROWS
+
+    @property
+    def stop(self) -> int:
+        """The canvas's first line behind it."""
+        return self.start + self.length
+
+    def as_json(self) -> dict[str, Any]:
+        """With y and height if it is one of rows, x and width if it is one of columns."""
+        at, size = _BAND_WORDS[self.axis]
+        return {
+            "kind": self.kind,
+            "axis": self.axis,
+            at: self.start,
+            size: self.length,
+            f"base_{at}": self.base_start,
+            f"head_{at}": self.head_start,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Band:
+        """The inverse of `as_json`; what has no axis was stored when there were only rows."""
+        axis = Axis(stored.get("axis", Axis.ROWS))
+        at, size = _BAND_WORDS[axis]
+        start, length, base, head = (stored[n] for n in (at, size, f"base_{at}", f"head_{at}"))
+        return cls(BandKind(stored["kind"]), start, length, base, head, axis)
+
+
+_BAND_WORDS = {Axis.ROWS: ("y", "height"), Axis.COLUMNS: ("x", "width")}
 
 
 @dataclass(frozen=True)
@@ -110,13 +148,14 @@ class Diff:
     Attributes:
         changed_pixels: pixels set in the mask.
         structural_pixels: pixels that the structural pass reports too.
-        total_pixels: pixels of the canvas: max width × max height, and with bands max width × the
-            rows of either image.
+        total_pixels: pixels of the canvas: max width × max height; along an axis with bands the
+            lines of either image.
         base_size: width and height of the base image.
         head_size: width and height of the head image.
         regions: the mask's connected areas, largest first; their pixels add up to changed_pixels.
         mask: the mask as PNG bytes, of the canvas's size; None if nothing changed.
-        bands: rows that were inserted or deleted, from top to bottom; their pixels are in the mask.
+        bands: rows that were inserted or deleted, from top to bottom, then columns from left to
+            right; their pixels are in the mask.
         spread: how far differences of any size reach.
         fingerprint: equal for diffs that show the same change, wherever on the canvas it lies;
             None if nothing changed.
@@ -219,7 +258,7 @@ class Snapshot:
                 "total_pixels": diff.total_pixels,
                 "mask": self.measured.mask_key,
                 "regions": self._regions(diff),
-                "bands": [vars(band) for band in diff.bands] or None,
+                "bands": [band.as_json() for band in diff.bands] or None,
                 "differing": vars(diff.spread),
                 "recoloured": self.judgement.recoloured if self.judgement else None,
             }

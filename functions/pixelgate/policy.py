@@ -11,7 +11,7 @@ from pixelgate.errors import BadManifest
 
 # Raised whenever the same two images may give another mask than before, so that stored results
 # of an older algorithm are not taken for ours.
-ALGORITHM = 3
+ALGORITHM = 4
 
 
 _MEASURING = ("structural_threshold", "sensitive_threshold", "antialiasing", "align_rows")

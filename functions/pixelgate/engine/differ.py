@@ -85,7 +85,7 @@ class OdiffDiffer:
         images = self._decode("base", base), self._decode("head", head)
         canvas = lay_out(*images, self._rooms, align_rows=policy.align_rows)
         found = planes.find(canvas, policy, self._rooms, self._check_of(policy))
-        planes.clear(found.flags, policy.ignore_regions, canvas.rows)
+        planes.clear(found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown)
         counts = native.count_blocks(found.flags)
         areas = native.find_areas(found.flags, counts)
         return Diff(

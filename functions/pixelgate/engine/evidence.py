@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import numpy as np
 
-from pixelgate.comparison import BandKind, Region
+from pixelgate.comparison import Region
 from pixelgate.engine import native
 from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import Areas, Counts, Flag, Plane
@@ -58,12 +57,10 @@ def fingerprint_of(canvas: Canvas, flags: Plane, counts: Counts, areas: Areas) -
     name = hashlib.sha256(f"{flag.name} {box.shape}".encode())
     name.update(native.pack(box, flag))
     room = np.empty((int(counts[flag.plane].sum()), canvas.base.shape[2]), np.uint8)
-    for image, lacking in zip(canvas.images, (BandKind.INSERTED, BandKind.DELETED), strict=True):
-        right = min(columns.stop, image.shape[1])
-        across = slice(min(columns.start, right), right)
+    for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
         found = 0
-        for own in _own_rows(canvas, rows, image.shape[0], lacking):
-            found += native.gather(flags[own, across], flag, image[own, across], room[found:])
+        for part in parts:
+            found += native.gather(flags[part], flag, image[part], room[found:])
         # With its size: what one image gained is not what the other one lost.
         name.update(str(found).encode())
         name.update(room[:found])
@@ -85,13 +82,3 @@ def _reach_of_faint(flags: Plane) -> tuple[slice, slice]:
         places = np.flatnonzero(faint.any(axis=axis))
         found.append(slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0, 0))
     return found[0], found[1]
-
-
-def _own_rows(canvas: Canvas, rows: slice, height: int, lacking: BandKind) -> Iterator[slice]:
-    """The parts of some rows of the canvas that an image of that height really has."""
-    start, end = rows.start, min(rows.stop, height)
-    for band in canvas.bands:
-        if band.kind is lacking:
-            yield slice(start, max(start, min(band.y, end)))
-            start = max(start, min(band.y + band.height, end))
-    yield slice(start, max(start, end))

@@ -10,7 +10,6 @@ from pixelgate.baseline import Choice
 from pixelgate.comparison import (
     SCHEMA_VERSION,
     Band,
-    BandKind,
     Comparison,
     Diff,
     Judgement,
@@ -97,7 +96,7 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         base_size=_size(entry.get("base_size")) or (0, 0),
         head_size=_size(entry.get("head_size")) or (0, 0),
         regions=tuple(map(Region.from_json, regions)),
-        bands=tuple(Band(**b | {"kind": BandKind(b["kind"])}) for b in entry.get("bands", ())),
+        bands=tuple(map(Band.from_json, entry.get("bands", ()))),
         spread=Spread(**entry["differing"]),
     )
     judgement = None

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pixelgate.comparison import Band, BandKind, Diff, Judgement, Snapshot, Status
+from pixelgate.comparison import Axis, Band, BandKind, Diff, Judgement, Snapshot, Status
 from pixelgate.policy import Policy
 from pixelgate.verdict import Mark
 
@@ -90,19 +90,22 @@ def _of_regions(diff: Diff, judgement: Judgement) -> Iterator[str]:
 
 def _of_bands(bands: Sequence[Band]) -> Iterator[str]:
     told = 0
-    for run in _runs(bands):
-        first, rows = run[0], sum(band.height for band in run)
+    runs = _runs(bands)
+    for run in runs:
+        first, lines = run[0], sum(band.length for band in run)
+        word = first.axis.removesuffix("s")
         if len(run) > 1:
+            why = ", as another line height does it" if first.axis is Axis.ROWS else ""
             yield (
-                f"{number(rows, 'row')} {first.kind} one by one between rows {first.y:,} and "
-                f"{run[-1].y + run[-1].height:,}, as another line height does it."
+                f"{number(lines, word)} {first.kind} one by one between {first.axis} "
+                f"{first.start:,} and {run[-1].stop:,}{why}."
             )
         elif told < _BANDS_TOLD:
             told += 1
-            where = f"at row {first.head_y if first.kind is BandKind.INSERTED else first.base_y:,}"
-            side = "head" if first.kind is BandKind.INSERTED else "base"
-            yield f"{number(rows, 'row')} {first.kind} {where} of {side}."
-    if rest := sum(len(run) == 1 for run in _runs(bands)) - told:
+            inserted = first.kind is BandKind.INSERTED
+            where = f"at {word} {first.head_start if inserted else first.base_start:,}"
+            yield f"{number(lines, word)} {first.kind} {where} of {'head' if inserted else 'base'}."
+    if rest := sum(len(run) == 1 for run in runs) - told:
         yield f"{rest:,} more of such bands."
 
 
@@ -110,8 +113,9 @@ def _runs(bands: Sequence[Band]) -> list[list[Band]]:
     """Bands one by one, and runs of thin ones of a kind together."""
     runs: list[list[Band]] = []
     for band in bands:
-        thin = band.height <= _THIN
-        if runs and thin and runs[-1][-1].height <= _THIN and runs[-1][-1].kind is band.kind:
+        last = runs[-1][-1] if runs else band
+        alike = (last.kind, last.axis) == (band.kind, band.axis)
+        if runs and alike and max(last.length, band.length) <= _THIN:
             runs[-1].append(band)
         else:
             runs.append([band])

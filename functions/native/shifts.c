@@ -4,12 +4,55 @@
 
 #include "pixelgate.h"
 
-/* Both loops below count in bytes and empty them before they are full. */
+/* Counts are kept in bytes and emptied before these are full. */
 enum { FULL = 255 };
 
-static inline uint8_t far(uint8_t a, uint8_t b, uint8_t least)
+/* 255, which is -1, where two bytes lie so far apart, and 0 elsewhere. */
+static inline Sixteen far(const uint8_t *a, const uint8_t *b, uint8_t least)
 {
-    return (uint8_t)((a > b ? a - b : b - a) >= least);
+    Sixteen one, other;
+    memcpy(&one, a, sizeof one);
+    memcpy(&other, b, sizeof other);
+    Sixteen apart = __builtin_elementwise_max(one, other) - __builtin_elementwise_min(one, other);
+    return (Sixteen)(apart >= least);
+}
+
+static inline int32_t is_far(uint8_t a, uint8_t b, uint8_t least)
+{
+    return (a > b ? a - b : b - a) >= least;
+}
+
+/* How many of some bytes lie so far apart. */
+static int32_t count_far(const uint8_t *a, const uint8_t *b, int64_t bytes, uint8_t least)
+{
+    int32_t sum = 0;
+    int64_t i = 0;
+    while (i + 16 <= bytes) {
+        int64_t stop = at_most(i + 16 * FULL, bytes - bytes % 16);
+        Sixteen counts = {0};
+        for (; i < stop; i += 16)
+            counts -= far(a + i, b + i, least);
+        for (int k = 0; k < 16; k++)
+            sum += counts[k];
+    }
+    for (; i < bytes; i++)
+        sum += is_far(a[i], b[i], least);
+    return sum;
+}
+
+/* Adds to a count for each byte whether it lies so far from the other. */
+static void add_far(const uint8_t *a, const uint8_t *b, int64_t bytes, uint8_t least,
+                    uint8_t *counts)
+{
+    int64_t i = 0;
+    for (; i + 16 <= bytes; i += 16) {
+        Sixteen sum;
+        memcpy(&sum, counts + i, sizeof sum);
+        sum -= far(a + i, b + i, least);
+        memcpy(counts + i, &sum, sizeof sum);
+    }
+    for (; i < bytes; i++)
+        counts[i] += is_far(a[i], b[i], least);
 }
 
 /* How many channel values of each row lie so far from those of the next pixel: what a row shows,
@@ -22,12 +65,11 @@ PUBLIC void pg_edges_in_rows(const uint8_t *image, int64_t stride, int64_t rows,
 {
     for (int64_t y = 0; y < rows; y++)
         for (int64_t strip = 0; strip < strips; strip++) {
-            int64_t start = width * strip / strips, stop = width * (strip + 1) / strips;
-            const uint8_t *row = image + y * stride;
-            int32_t sum = 0;
-            for (int64_t i = start * channels; i < (at_most(stop, width - 1)) * channels; i++)
-                sum += far(row[i], row[i + channels], (uint8_t)least);
-            found[y * strips + strip] = sum;
+            int64_t start = width * strip / strips;
+            int64_t stop = at_most(width * (strip + 1) / strips, width - 1);
+            const uint8_t *row = image + y * stride + start * channels;
+            found[y * strips + strip] =
+                count_far(row, row + channels, (stop - start) * channels, (uint8_t)least);
         }
 }
 
@@ -53,8 +95,7 @@ PUBLIC void pg_edges_in_columns(const uint8_t *image, int64_t stride, int64_t ro
         int64_t counted = 0;
         for (int64_t y = rows * strip / strips; y < rows * (strip + 1) / strips; y += step) {
             const uint8_t *row = image + y * stride;
-            for (int64_t i = 0; i < (width - 1) * channels; i++)
-                bytes[i] += far(row[i], row[i + channels], (uint8_t)least);
+            add_far(row, row + channels, (width - 1) * channels, (uint8_t)least, bytes);
             if (++counted % FULL == 0)
                 empty(bytes, width, channels, found + strip, strips);
         }
@@ -69,10 +110,7 @@ PUBLIC void pg_apart_in_rows(const uint8_t *base, int64_t base_stride, const uin
 {
     for (int64_t y = 0; y < rows; y++) {
         const uint8_t *one = base + y * base_stride, *other = head + y * head_stride;
-        int32_t sum = 0;
-        for (int64_t i = 0; i < bytes; i++)
-            sum += far(one[i], other[i], (uint8_t)least);
-        found[y] = sum;
+        found[y] = count_far(one, other, bytes, (uint8_t)least);
     }
 }
 
@@ -85,8 +123,7 @@ PUBLIC void pg_apart_in_columns(const uint8_t *base, int64_t base_stride, const 
     memset(found, 0, width * sizeof *found);
     for (int64_t y = 0; y < rows; y++) {
         const uint8_t *one = base + y * base_stride, *other = head + y * head_stride;
-        for (int64_t i = 0; i < width * channels; i++)
-            bytes[i] += far(one[i], other[i], (uint8_t)least);
+        add_far(one, other, width * channels, (uint8_t)least, bytes);
         if ((y + 1) % FULL == 0)
             empty(bytes, width, channels, found, 1);
     }

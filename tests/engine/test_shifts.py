@@ -257,7 +257,7 @@ def test_every_pixel_of_both_images_is_on_the_canvas(
 @given(
     st.sampled_from([ROWS, COLUMNS]),
     st.sampled_from(["insert", "delete"]),
-    st.integers(0, 120),
+    st.integers(0, 100),
     st.integers(1, 30),
     st.integers(0, 5),
 )

@@ -16,7 +16,7 @@ from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.engine.pixels import Rgb, Rgba
 from pixelgate.engine.rooms import Rooms
 from pixelgate.engine.rows import MIN_GAIN, align
-from pixelgate.engine.shifts import align_shifted, far_apart
+from pixelgate.engine.shifts import align_shifted, far_apart, likely_shift, sample, show_the_same
 
 Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
 
@@ -158,11 +158,41 @@ def _alignments(
     width = max(base.shape[1], head.shape[1])
     rows = _align_rows(base, head, unequal, width)
     columns = _align_columns(base, head, unequal, rows)
-    if columns and not rows:
-        ours, theirs = columns.pairs()
-        base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
-        rows = _align_rows(base, head, native.unequal_rows(*_overlap(base, head)), columns.length)
-    return rows, columns
+    if rows:
+        return rows, columns
+    if columns:
+        return _rows_of(base, head, columns), columns
+    return _align_both(base, head, unequal)
+
+
+def _align_both(
+    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen
+) -> tuple[Alignment | None, Alignment | None]:
+    """Looks for rows and columns that came in together: one explains nothing without the other."""
+    places = np.flatnonzero(unequal)
+    some = sample(base, head, places, places)
+    if not far_apart(*some) or show_the_same(*some):
+        return None, None
+    shift = likely_shift(base, head)
+    start, stop = max(0, -shift), min(len(base), len(head) - shift)
+    if not shift or stop - start < MIN_GAIN:
+        return None, None
+    most = MAX_PIXELS // (len(base) + len(head))
+    columns = align_shifted(
+        base[start:stop], head[start + shift : stop + shift], Axis.COLUMNS, max_lines=most
+    )
+    rows = _rows_of(base, head, columns) if columns else None
+    return (rows, columns) if rows else (None, None)
+
+
+def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
+    """Looks for rows in the columns that both images have."""
+    ours, theirs = columns.pairs()
+    base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
+    unequal = native.unequal_rows(*_overlap(base, head))
+    if np.count_nonzero(unequal) < MIN_GAIN:
+        return None
+    return _align_rows(base, head, unequal, columns.length)
 
 
 def _align_rows(
@@ -174,8 +204,11 @@ def _align_rows(
     most = MAX_PIXELS // max(1, width)
     found = align(base, head, unequal, max_lines=most)
     places = np.flatnonzero(unequal)
-    if found or len(places) < MIN_GAIN or not far_apart(base, head, places, places):
+    if found or len(places) < MIN_GAIN:
         return found
+    some = sample(base, head, places, places)
+    if not far_apart(*some) or show_the_same(*some):
+        return None
     return align_shifted(base, head, Axis.ROWS, max_lines=most)
 
 
@@ -183,9 +216,8 @@ def _align_columns(
     base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, rows: Alignment | None
 ) -> Alignment | None:
     """Looks for columns in the rows that both images have."""
-    across = min(base.shape[1], head.shape[1])
     ours, theirs = rows.pairs() if rows else (np.flatnonzero(unequal),) * 2
-    if not far_apart(base[:, :across], head[:, :across], ours, theirs):
+    if not far_apart(*sample(base, head, ours, theirs)):
         return None
     if rows:
         base, head, height = base[ours], head[theirs], rows.length

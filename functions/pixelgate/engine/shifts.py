@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelgate.comparison import Axis
 from pixelgate.engine import native
@@ -23,9 +24,10 @@ from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
 from pixelgate.engine.rows import APART, CLEAR, JOINT_PRICE, MAX_ROWS, MIN_EVIDENCE
 
-# Where two rows differ because something moved, such a share of their channel values lies so far
-# apart. Compression mostly stays below; then nothing more is done.
-_FAR, _FAR_SHARE, _SAMPLED = 32, 1 / 128, 64
+# Where rows differ because something moved, such a share of their channel values lies so far apart,
+# and few of them show the same as in their place; otherwise nothing more is done.
+_FAR, _FAR_SHARE, _SAMPLED = 32, 1 / 40, 64
+_MOSTLY_ALIKE = 3 / 4
 # From so many levels on, two neighbouring pixels are an edge.
 _EDGE = 24
 # Lines are told apart by the edges in so many parts of each.
@@ -33,24 +35,35 @@ _STRIPS = 4
 # A line's partner must show the same but for such a share; what shows less is no evidence.
 _ALIKE, _LEAST_EDGES = 1 / 8, 12
 # So many shifts are looked at, those at which most edges of both images meet; a few are tried.
-_LOOKED_AT, _TRIED = 16, 4
+_LOOKED_AT, _TRIED = 10, 4
 # To see what columns show, about so many rows are looked at.
-_ROWS = 512
+_ROWS = 256
+# What differs must become less by such a share.
+_LESS = 1 / 4
 
 
-def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, ys: Indices, zs: Indices) -> bool:
-    """Whether rows of two images differ so much that something may have moved.
+def far_apart(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+    """Whether rows that are compared differ so much that something may have moved.
 
     Args:
-        base: shape (height, width, channels).
-        head: the same width and number of channels.
-        ys: rows of base.
-        zs: the rows of head with which they are compared.
+        base: shape (rows, width, channels).
+        head: of the same shape.
     """
-    step = max(1, len(ys) // _SAMPLED)
-    apart = native.apart_in_rows(base[ys[::step]], head[zs[::step]], _FAR)
+    apart = native.apart_in_rows(base, head, _FAR)
     differ = int(np.count_nonzero(apart))
-    return differ > 0 and int(apart.sum()) > _FAR_SHARE * differ * base[0].size
+    return int(apart.sum()) > _FAR_SHARE * differ * max(1, base[:1].size)
+
+
+def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+    """Whether most rows show what those do with which they are compared; arguments as before."""
+    ours, theirs = _edges(base, Axis.ROWS), _edges(head, Axis.ROWS)
+    return int(np.count_nonzero(_alike(ours, theirs))) >= _MOSTLY_ALIKE * len(ours)
+
+
+def sample(base: Rgb | Rgba, head: Rgb | Rgba, ys: Indices, zs: Indices) -> tuple[Rgb | Rgba, ...]:
+    """Some of these rows of two images, and of them as many columns as both have."""
+    width, step = min(base.shape[1], head.shape[1]), max(1, len(ys) // _SAMPLED)
+    return base[ys[::step], :width], head[zs[::step], :width]
 
 
 def align_shifted(
@@ -99,10 +112,11 @@ def _runs(base: Rgb | Rgba, head: Rgb | Rgba, edges: tuple[Shown, Shown], axis: 
     # A line in a band counts half: an inserted and a deleted one are as a pair that differs.
     alone = max(1, base.size // len(ours) // 2)
     overlap = min(len(ours), len(theirs))
-    in_place = costs[np.flatnonzero(shifts == 0)[0], :overlap].sum(dtype=np.int64)
-    plain = int(in_place) + alone * abs(final)
+    in_place = int(costs[np.flatnonzero(shifts == 0)[0], :overlap].sum(dtype=np.int64))
     whole, chosen = native.cheapest_pairs(shifts, costs, len(theirs), alone, alone * JOINT_PRICE)
-    if plain - whole < max(alone * MIN_EVIDENCE // 2, plain // CLEAR):
+    # What the sizes differ by is one-sided in any case.
+    less = in_place + alone * abs(final) - whole
+    if less < max(alone * MIN_EVIDENCE // 2, _LESS * in_place):
         return []
     return _with_gaps_paired(_chosen_runs(shifts, chosen), len(ours), len(theirs))
 
@@ -114,43 +128,66 @@ def _edges(image: Rgb | Rgba, axis: Axis) -> Shown:
     return native.edges_in_columns(image, _EDGE, _STRIPS, max(1, len(image) // _ROWS))
 
 
+def likely_shift(base: Rgb | Rgba, head: Rgb | Rgba) -> int:
+    """By how much most rows seem to have moved, wherever in them it lies what they show; or 0."""
+    ours, theirs = _totals(base), _totals(head)
+    if (len(ours), ours.tobytes()) > (len(theirs), theirs.tobytes()):
+        return -likely_shift(head, base)
+    found = _likely_shifts(ours, theirs)
+    return int(found[0]) if found.size else 0
+
+
+def _totals(image: Rgb | Rgba) -> Shown:
+    return native.edges_in_rows(image, _EDGE, 1)
+
+
 def _likely_shifts(ours: Shown, theirs: Shown) -> Indices:
     """The shifts, other than none, at which many lines have a partner that shows the same."""
-    tried: list[int] = []
-    lines = np.arange(len(ours))
-    left = ours.sum(axis=1) >= _LEAST_EDGES
-    alike = {}
-    for shift in [0, *_meeting(ours, theirs).tolist()]:
-        partner = lines + shift
-        there = (partner >= 0) & (partner < len(theirs)) & left
-        one, other = ours[there], theirs[partner[there]]
-        alike[shift] = np.zeros(len(ours), bool)
-        alike[shift][there] = np.abs(one - other).sum(axis=1) <= _ALIKE * one.sum(axis=1)
-    left &= ~alike.pop(0)
-    while alike and len(tried) < _TRIED:
-        best = max(alike, key=lambda shift: int(np.count_nonzero(alike[shift] & left)))
-        partners = alike.pop(best) & left
-        if np.count_nonzero(partners) < MIN_EVIDENCE:
+    lines = np.flatnonzero(ours.sum(axis=1) >= _LEAST_EDGES)
+    overlap = min(len(ours), len(theirs))
+    lines = lines[(lines >= overlap) | ~_alike(ours[lines], theirs[np.minimum(lines, overlap - 1)])]
+    least = max(MIN_EVIDENCE, len(lines) // CLEAR)
+    if len(lines) < least:
+        return np.array([], np.int64)
+    found = {}
+    for shift in _meeting(ours, theirs).tolist():
+        there = (lines + shift >= 0) & (lines + shift < len(theirs))
+        there[there] = _alike(ours[lines[there]], theirs[lines[there] + shift])
+        found[shift] = there
+    left, tried = np.ones(len(lines), bool), list[int]()
+    while found and len(tried) < _TRIED:
+        best = max(found, key=lambda shift: int(np.count_nonzero(found[shift] & left)))
+        partners = found.pop(best) & left
+        if np.count_nonzero(partners) < least:
             break
         tried.append(best)
         left &= ~partners
     return np.array(tried, np.int64)
 
 
+def _alike(ours: Shown, theirs: Shown) -> npt.NDArray[np.bool_]:
+    """Which lines show the same as those with which they are compared, but for a little."""
+    most = np.maximum(ours.sum(axis=1), theirs.sum(axis=1))
+    found: npt.NDArray[np.bool_] = np.abs(ours - theirs).sum(axis=1) <= _ALIKE * most
+    return found
+
+
 def _meeting(ours: Shown, theirs: Shown) -> Indices:
-    """The shifts at which most edges of both images meet, 0 left out; by a correlation."""
+    """The shifts at which most edges of both images meet, found by a correlation; 0 left out."""
     size = 1 << (len(ours) + len(theirs)).bit_length()
-    one, other = (
-        np.fft.rfft(np.diff(shown.astype(np.float32), axis=0), size, axis=0)
-        for shown in (ours, theirs)
-    )
+    steps = [np.diff(shown.astype(np.float32), axis=0) for shown in (ours, theirs)]
+    # The edges of a band are many, and have no partner: they may not outweigh the others.
+    most = 2 * max(1.0, float(np.abs(steps[0]).mean()))
+    one, other = (np.fft.rfft(np.clip(step, -most, most), size, axis=0) for step in steps)
     together = np.fft.irfft((one.conj() * other).sum(axis=1), size)
     shifts = np.arange(size)
     shifts[shifts > size // 2] -= size
     possible = (shifts != 0) & (shifts > -len(ours)) & (shifts < len(theirs))
     together, shifts = together[possible], shifts[possible]
     best: Indices = shifts[np.argsort(-together, kind="stable")[:_LOOKED_AT]]
-    return best
+    # Where the sizes differ, what lies behind all bands has moved by that.
+    final = len(theirs) - len(ours)
+    return np.union1d(best, [final]) if final else best
 
 
 def _apart(base: Rgb | Rgba, head: Rgb | Rgba, shift: int, axis: Axis) -> Shown:

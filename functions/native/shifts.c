@@ -82,18 +82,18 @@ static void empty(uint8_t *bytes, int64_t width, int64_t channels, int32_t *foun
     memset(bytes, 0, width * channels);
 }
 
-/* The same of each column, of one row in `step`; found: width × strips.
+/* The same of each column; found: width × strips.
  *
  * bytes: room for one row. */
 PUBLIC void pg_edges_in_columns(const uint8_t *image, int64_t stride, int64_t rows, int64_t width,
-                                int64_t channels, int64_t least, int64_t step, int64_t strips,
+                                int64_t channels, int64_t least, int64_t strips,
                                 uint8_t *bytes, int32_t *found)
 {
     memset(bytes, 0, width * channels);
     memset(found, 0, width * strips * sizeof *found);
     for (int64_t strip = 0; strip < strips; strip++) {
         int64_t counted = 0;
-        for (int64_t y = rows * strip / strips; y < rows * (strip + 1) / strips; y += step) {
+        for (int64_t y = rows * strip / strips; y < rows * (strip + 1) / strips; y++) {
             const uint8_t *row = image + y * stride;
             add_far(row, row + channels, (width - 1) * channels, (uint8_t)least, bytes);
             if (++counted % FULL == 0)

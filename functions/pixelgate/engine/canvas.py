@@ -16,7 +16,7 @@ from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.engine.pixels import Rgb, Rgba
 from pixelgate.engine.rooms import Rooms
 from pixelgate.engine.rows import MIN_GAIN, align
-from pixelgate.engine.shifts import align_shifted, far_apart, likely_shift, sample, show_the_same
+from pixelgate.engine.shifts import align_shifted, far_apart, likely_shifts, sample, show_the_same
 
 Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
 
@@ -170,17 +170,16 @@ def _align_both(
 ) -> tuple[Alignment | None, Alignment | None]:
     """Looks for rows and columns that came in together: one explains nothing without the other."""
     places = np.flatnonzero(unequal)
-    some = sample(base, head, places, places)
-    if not far_apart(*some) or show_the_same(*some):
+    if not _may_have_moved(base, head, places):
         return None, None
-    shift = likely_shift(base, head)
+    # A column that came in changes where in a row it lies what the row shows, not how much it is.
+    likely = likely_shifts(base, head, Axis.ROWS, strips=1)
+    shift = int(likely[0]) if likely.size else 0
     start, stop = max(0, -shift), min(len(base), len(head) - shift)
     if not shift or stop - start < MIN_GAIN:
         return None, None
-    most = MAX_PIXELS // (len(base) + len(head))
-    columns = align_shifted(
-        base[start:stop], head[start + shift : stop + shift], Axis.COLUMNS, max_lines=most
-    )
+    ours = np.arange(start, stop)
+    columns = _columns_of(base, head, ours, ours + shift, len(base) + len(head))
     rows = _rows_of(base, head, columns) if columns else None
     return (rows, columns) if rows else (None, None)
 
@@ -206,25 +205,48 @@ def _align_rows(
     places = np.flatnonzero(unequal)
     if found or len(places) < MIN_GAIN:
         return found
-    some = sample(base, head, places, places)
-    if not far_apart(*some) or show_the_same(*some):
+    if not _may_have_moved(base, head, places):
         return None
-    return align_shifted(base, head, Axis.ROWS, max_lines=most)
+    return align_shifted(
+        base, head, Axis.ROWS, likely_shifts(base, head, Axis.ROWS), max_lines=most
+    )
+
+
+def _may_have_moved(base: Rgb | Rgba, head: Rgb | Rgba, places: Indices) -> bool:
+    """Whether these rows differ as if something had moved, and not as noise or a recolour does."""
+    some = sample(base, head, places, places)
+    return far_apart(*some) and not show_the_same(*some)
 
 
 def _align_columns(
     base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, rows: Alignment | None
 ) -> Alignment | None:
     """Looks for columns in the rows that both images have."""
-    ours, theirs = rows.pairs() if rows else (np.flatnonzero(unequal),) * 2
+    if rows:
+        return _columns_of(base, head, *rows.pairs(), rows.length)
+    places = np.arange(len(unequal))
+    return _columns_of(base, head, places, places, max(len(base), len(head)))
+
+
+def _columns_of(
+    base: Rgb | Rgba, head: Rgb | Rgba, ours: Indices, theirs: Indices, height: int
+) -> Alignment | None:
+    """Looks for columns in these rows, on a canvas of that height."""
     if not far_apart(*sample(base, head, ours, theirs)):
         return None
-    if rows:
-        base, head, height = base[ours], head[theirs], rows.length
-    else:
-        height = max(len(base), len(head))
-        base, head = base[: len(unequal)], head[: len(unequal)]
-    return align_shifted(base, head, Axis.COLUMNS, max_lines=MAX_PIXELS // max(1, height))
+    # Enough rows to see what a column shows.
+    shifts = likely_shifts(*sample(base, head, ours, theirs, rows=256), Axis.COLUMNS)
+    if not shifts.size:
+        return None
+    most = MAX_PIXELS // max(1, height)
+    images = _taken(base, ours), _taken(head, theirs)
+    return align_shifted(*images, Axis.COLUMNS, shifts, max_lines=most)
+
+
+def _taken(image: Rgb | Rgba, rows: Indices) -> Rgb | Rgba:
+    """Some rows of an image; without a copy where they lie together."""
+    first, last = int(rows[0]), int(rows[-1])
+    return image[first : last + 1] if last - first + 1 == len(rows) else image[rows]
 
 
 def _parts(own_rows: Indices, own_columns: Indices, rows: slice, columns: slice) -> _Parts:

@@ -143,13 +143,13 @@ def edges_in_rows(image: Pixels, least: int, strips: int) -> Shown:
     return found
 
 
-def edges_in_columns(image: Pixels, least: int, strips: int, step: int = 1) -> Shown:
-    """The same of each column, of one row in `step`; shape (width, strips)."""
+def edges_in_columns(image: Pixels, least: int, strips: int) -> Shown:
+    """The same of each column; shape (width, strips)."""
     height, width, channels = image.shape
     found, room = np.empty((width, strips), np.int32), np.empty(width * channels, np.uint8)
     _library().pg_edges_in_columns(
         *_rows(image),
-        *(height, width, channels, least, step, strips),
+        *(height, width, channels, least, strips),
         room.ctypes.data,
         found.ctypes.data,
     )
@@ -403,7 +403,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_unequal_rows": (_IMAGE, _IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_hash_rows": (_IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_edges_in_rows": (_IMAGE, *(_SIZE,) * 5, _POINTER),
-    "pg_edges_in_columns": (_IMAGE, *(_SIZE,) * 6, *(_POINTER,) * 2),
+    "pg_edges_in_columns": (_IMAGE, *(_SIZE,) * 5, *(_POINTER,) * 2),
     "pg_apart_in_rows": (_IMAGE, _IMAGE, *(_SIZE,) * 3, _POINTER),
     "pg_apart_in_columns": (_IMAGE, _IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 2),
     "pg_cheapest_pairs": (_POINTER, _SIZE, _POINTER, *(_SIZE,) * 4, _POINTER),

@@ -36,10 +36,16 @@ _STRIPS = 4
 _ALIKE, _LEAST_EDGES = 1 / 8, 12
 # So many shifts are looked at, those at which most edges of both images meet; a few are tried.
 _LOOKED_AT, _TRIED = 10, 4
-# To see what columns show, about so many rows are looked at.
-_ROWS = 256
 # What differs must become less by such a share.
 _LESS = 1 / 4
+
+
+def sample(
+    base: Rgb | Rgba, head: Rgb | Rgba, ys: Indices, zs: Indices, rows: int = _SAMPLED
+) -> tuple[Rgb | Rgba, Rgb | Rgba]:
+    """About so many of these rows of base and head, spread over the images."""
+    step = max(1, len(ys) // rows)
+    return base[ys[::step]], head[zs[::step]]
 
 
 def far_apart(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
@@ -47,52 +53,72 @@ def far_apart(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
 
     Args:
         base: shape (rows, width, channels).
-        head: of the same shape.
+        head: as many rows; of another width it is compared as far as both reach.
     """
-    apart = native.apart_in_rows(base, head, _FAR)
+    width = min(base.shape[1], head.shape[1])
+    apart = native.apart_in_rows(base[:, :width], head[:, :width], _FAR)
     differ = int(np.count_nonzero(apart))
-    return int(apart.sum()) > _FAR_SHARE * differ * max(1, base[:1].size)
+    return int(apart.sum()) > int(_FAR_SHARE * differ * width * base.shape[2])
 
 
 def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
     """Whether most rows show what those do with which they are compared; arguments as before."""
-    ours, theirs = _edges(base, Axis.ROWS), _edges(head, Axis.ROWS)
+    width = min(base.shape[1], head.shape[1])
+    ours, theirs = (_edges(image[:, :width], Axis.ROWS) for image in (base, head))
     return int(np.count_nonzero(_alike(ours, theirs))) >= _MOSTLY_ALIKE * len(ours)
 
 
-def sample(base: Rgb | Rgba, head: Rgb | Rgba, ys: Indices, zs: Indices) -> tuple[Rgb | Rgba, ...]:
-    """Some of these rows of two images, and of them as many columns as both have."""
-    width, step = min(base.shape[1], head.shape[1]), max(1, len(ys) // _SAMPLED)
-    return base[ys[::step], :width], head[zs[::step], :width]
+def likely_shifts(
+    base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis, *, strips: int = _STRIPS
+) -> Indices:
+    """The shifts, other than none, at which many lines have a partner that shows the same.
+
+    Args:
+        base: shape (height, width, channels).
+        head: of any size.
+        axis: what the lines are.
+        strips: each must show the same in so many parts of it.
+
+    Returns:
+        A few or none, that of the most lines first.
+    """
+    ours, theirs = _edges(base, axis, strips), _edges(head, axis, strips)
+    if (len(ours), ours.tobytes()) > (len(theirs), theirs.tobytes()):
+        # Of shifts that are equally good the same are taken, whichever image is the base.
+        return -_explaining(theirs, ours)
+    return _explaining(ours, theirs)
 
 
 def align_shifted(
-    base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis, *, max_lines: int = 2 * MAX_ROWS
+    base: Rgb | Rgba,
+    head: Rgb | Rgba,
+    axis: Axis,
+    shifts: Indices,
+    *,
+    max_lines: int = 2 * MAX_ROWS,
 ) -> Alignment | None:
-    """Finds the lines that only one of two images has, if less differs then.
+    """Finds the lines that only one of two images has, if clearly less differs then.
 
     Args:
         base: shape (height, width, channels).
         head: of the same height if columns are looked for, of the same width if rows are.
         axis: what to look for.
+        shifts: at which a line's partner may lie, beside its place.
         max_lines: the most lines that the canvas may have.
 
     Returns:
         None if comparing each line with the one in the same place is as good.
     """
     lengths = len(_lines(base, axis)), len(_lines(head, axis))
-    if min(lengths) < MIN_EVIDENCE or max(lengths) > MAX_ROWS:
+    if not shifts.size or min(lengths) < MIN_EVIDENCE or max(lengths) > MAX_ROWS:
         return None
-    edges = _edges(base, axis), _edges(head, axis)
-    if (lengths[0], edges[0].tobytes()) > (lengths[1], edges[1].tobytes()):
-        # Of ways that are equally good the same is taken, whichever image is the base.
-        runs = [Run(b, h, n) for h, b, n in _runs(head, base, edges[::-1], axis)]
+    names = (native.hash_rows(image).tobytes() for image in (base, head))
+    if (lengths[0], next(names)) > (lengths[1], next(names)):
+        runs = [Run(b, h, n) for h, b, n in _runs(head, base, -shifts, axis)]
     else:
-        runs = _runs(base, head, edges, axis)
-    if not runs:
-        return None
+        runs = _runs(base, head, shifts, axis)
     alignment = Alignment(bands_between(runs, axis), *lengths)
-    return alignment if alignment.length <= max_lines else None
+    return alignment if runs and alignment.length <= max_lines else None
 
 
 def _lines(image: Rgb | Rgba, axis: Axis) -> Rgb | Rgba:
@@ -100,49 +126,31 @@ def _lines(image: Rgb | Rgba, axis: Axis) -> Rgb | Rgba:
     return image if axis is Axis.ROWS else image.swapaxes(0, 1)
 
 
-def _runs(base: Rgb | Rgba, head: Rgb | Rgba, edges: tuple[Shown, Shown], axis: Axis) -> list[Run]:
+def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> list[Run]:
     """The lines that belong together, if less differs then; otherwise none."""
-    ours, theirs = edges
-    found = _likely_shifts(ours, theirs)
-    if not found.size:
-        return []
-    final = len(theirs) - len(ours)
-    shifts = np.unique(np.concatenate([found, [0, final]]))
+    ours, theirs = len(_lines(base, axis)), len(_lines(head, axis))
+    final, overlap = theirs - ours, min(ours, theirs)
+    shifts = np.union1d(likely, [0, final])
     costs = np.stack([_apart(base, head, int(shift), axis) for shift in shifts])
     # A line in a band counts half: an inserted and a deleted one are as a pair that differs.
-    alone = max(1, base.size // len(ours) // 2)
-    overlap = min(len(ours), len(theirs))
+    alone = max(1, base.size // ours // 2)
     in_place = int(costs[np.flatnonzero(shifts == 0)[0], :overlap].sum(dtype=np.int64))
-    whole, chosen = native.cheapest_pairs(shifts, costs, len(theirs), alone, alone * JOINT_PRICE)
+    whole, chosen = native.cheapest_pairs(shifts, costs, theirs, alone, alone * JOINT_PRICE)
     # What the sizes differ by is one-sided in any case.
     less = in_place + alone * abs(final) - whole
     if less < max(alone * MIN_EVIDENCE // 2, _LESS * in_place):
         return []
-    return _with_gaps_paired(_chosen_runs(shifts, chosen), len(ours), len(theirs))
+    return _with_gaps_paired(_chosen_runs(shifts, chosen), ours, theirs)
 
 
-def _edges(image: Rgb | Rgba, axis: Axis) -> Shown:
+def _edges(image: Rgb | Rgba, axis: Axis, strips: int = _STRIPS) -> Shown:
     """What each line shows, shape (lines, strips)."""
-    if axis is Axis.ROWS:
-        return native.edges_in_rows(image, _EDGE, _STRIPS)
-    return native.edges_in_columns(image, _EDGE, _STRIPS, max(1, len(image) // _ROWS))
+    count = native.edges_in_rows if axis is Axis.ROWS else native.edges_in_columns
+    return count(image, _EDGE, strips)
 
 
-def likely_shift(base: Rgb | Rgba, head: Rgb | Rgba) -> int:
-    """By how much most rows seem to have moved, wherever in them it lies what they show; or 0."""
-    ours, theirs = _totals(base), _totals(head)
-    if (len(ours), ours.tobytes()) > (len(theirs), theirs.tobytes()):
-        return -likely_shift(head, base)
-    found = _likely_shifts(ours, theirs)
-    return int(found[0]) if found.size else 0
-
-
-def _totals(image: Rgb | Rgba) -> Shown:
-    return native.edges_in_rows(image, _EDGE, 1)
-
-
-def _likely_shifts(ours: Shown, theirs: Shown) -> Indices:
-    """The shifts, other than none, at which many lines have a partner that shows the same."""
+def _explaining(ours: Shown, theirs: Shown) -> Indices:
+    """The shifts that explain the most of the lines that show something else than in place."""
     lines = np.flatnonzero(ours.sum(axis=1) >= _LEAST_EDGES)
     overlap = min(len(ours), len(theirs))
     lines = lines[(lines >= overlap) | ~_alike(ours[lines], theirs[np.minimum(lines, overlap - 1)])]

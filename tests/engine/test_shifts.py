@@ -98,13 +98,19 @@ def test_what_came_in_is_the_only_difference(axis: Axis, length: int, at: int) -
 @pytest.mark.parametrize("axis", [ROWS, COLUMNS])
 def test_where_the_size_stays_the_end_goes(axis: Axis) -> None:
     base = page(1)
-    head = insert(base, axis, 0, 24)[:160, :160]
+    head = insert(base, axis, 0, 8)[:160, :160]
     canvas = laid_out(base, head)
     assert canvas.bands == (
-        Band(INSERTED, 0, 24, 0, 0, axis),
-        Band(DELETED, 160, 24, 136, 160, axis),
+        Band(INSERTED, 0, 8, 0, 0, axis),
+        Band(DELETED, 160, 8, 152, 160, axis),
     )
     assert left(canvas) == 0
+
+
+def test_columns_that_came_in_and_went_may_not_be_more_than_what_they_moved() -> None:
+    """Half of the page's columns: compared in place far less differs."""
+    base = page(1)
+    assert laid_out(base, insert(base, COLUMNS, 0, 80)[:, :160]).bands == ()
 
 
 def test_rows_are_found_on_pages_of_two_widths() -> None:

@@ -22,7 +22,7 @@ from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Gap, Indices, Run, bands_between, gaps_between
 from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
-from pixelgate.engine.rows import APART, CLEAR, JOINT_PRICE, MAX_ROWS, MIN_EVIDENCE
+from pixelgate.engine.rows import APART, CLEAR, MAX_ROWS, MIN_EVIDENCE
 
 # Where rows differ because something moved, such a share of their channel values lies so far apart,
 # and few of them show the same as in their place; otherwise nothing more is done.
@@ -36,8 +36,10 @@ _STRIPS = 4
 _ALIKE, _LEAST_EDGES = 1 / 8, 12
 # So many shifts are looked at, those at which most edges of both images meet; a few are tried.
 _LOOKED_AT, _TRIED = 10, 4
-# What differs must become less by such a share.
-_LESS = 1 / 4
+# What differs or has no partner must become less by such a share, and by so many lines' pixels. One
+# more band must bring so many lines: single ones come by chance.
+_LESS, _LEAST_LESS = 1 / 4, 2
+_JOINT_PRICE = 2
 
 
 def sample(
@@ -132,15 +134,15 @@ def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> li
     final, overlap = theirs - ours, min(ours, theirs)
     shifts = np.union1d(likely, [0, final])
     costs = np.stack([_apart(base, head, int(shift), axis) for shift in shifts])
-    # A line in a band counts half: an inserted and a deleted one are as a pair that differs.
-    alone = max(1, base.size // ours // 2)
     in_place = int(costs[np.flatnonzero(shifts == 0)[0], :overlap].sum(dtype=np.int64))
-    whole, chosen = native.cheapest_pairs(shifts, costs, theirs, alone, alone * JOINT_PRICE)
+    alone = max(1, base.size // ours)
+    whole, chosen = native.cheapest_pairs(shifts, costs, theirs, alone, alone * _JOINT_PRICE)
+    runs = _with_gaps_paired(_chosen_runs(shifts, chosen), ours, theirs)
+    bands = bands_between(runs, axis)
     # What the sizes differ by is one-sided in any case.
-    less = in_place + alone * abs(final) - whole
-    if less < max(alone * MIN_EVIDENCE // 2, _LESS * in_place):
-        return []
-    return _with_gaps_paired(_chosen_runs(shifts, chosen), ours, theirs)
+    less = in_place + alone * (abs(final) + _JOINT_PRICE * len(bands)) - whole
+    pays = less >= max(alone * _LEAST_LESS, _LESS * in_place)
+    return runs if pays and bands else []
 
 
 def _edges(image: Rgb | Rgba, axis: Axis, strips: int = _STRIPS) -> Shown:

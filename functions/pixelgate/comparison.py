@@ -14,7 +14,7 @@ from pixelgate.baseline import Choice, Kind
 from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import ALGORITHM, Policy
-from pixelgate.verdict import Evidence, Explained, Kind, Mark, Picture, explain, mark_of
+from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture, explain, mark_of
 
 SCHEMA_VERSION = 1
 _NO_PICTURE = Picture()
@@ -39,8 +39,15 @@ class Verdict(StrEnum):
     NEEDS_REVIEW = "needs_review"
 
 
+class Axis(StrEnum):
+    """What the lines of a band are."""
+
+    ROWS = "rows"
+    COLUMNS = "columns"
+
+
 class BandKind(StrEnum):
-    """Which image has the rows of a band."""
+    """Which image has the lines of a band."""
 
     INSERTED = "inserted"
     DELETED = "deleted"
@@ -48,21 +55,52 @@ class BandKind(StrEnum):
 
 @dataclass(frozen=True)
 class Band:
-    """Rows that only one image has, and that moved what lies below them.
+    """Rows or columns that only one image has, and that moved what lies behind them.
 
     Attributes:
         kind: INSERTED if only head has them, DELETED if only base has.
-        y: the first of its rows on the canvas.
-        height: rows.
-        base_y: the base row at which it begins; if inserted, the one before which it was inserted.
-        head_y: likewise of head.
+        start: the first of them on the canvas.
+        length: how many they are.
+        base_start: base's line at which it begins; if inserted, the one before which it was
+            inserted.
+        head_start: likewise of head.
+        axis: whether they are rows or columns.
     """
 
     kind: BandKind
-    y: int
-    height: int
-    base_y: int
-    head_y: int
+    start: int
+    length: int
+    base_start: int
+    head_start: int
+    axis: Axis = Axis.ROWS
+
+    @property
+    def stop(self) -> int:
+        """The canvas's first line behind it."""
+        return self.start + self.length
+
+    def as_json(self) -> dict[str, Any]:
+        """With y and height if it is one of rows, x and width if it is one of columns."""
+        at, size = _BAND_WORDS[self.axis]
+        return {
+            "kind": self.kind,
+            "axis": self.axis,
+            at: self.start,
+            size: self.length,
+            f"base_{at}": self.base_start,
+            f"head_{at}": self.head_start,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Band:
+        """The inverse of `as_json`; what has no axis was stored when there were only rows."""
+        axis = Axis(stored.get("axis", Axis.ROWS))
+        at, size = _BAND_WORDS[axis]
+        start, length, base, head = (stored[n] for n in (at, size, f"base_{at}", f"head_{at}"))
+        return cls(BandKind(stored["kind"]), start, length, base, head, axis)
+
+
+_BAND_WORDS = {Axis.ROWS: ("y", "height"), Axis.COLUMNS: ("x", "width")}
 
 
 @dataclass(frozen=True)
@@ -108,7 +146,7 @@ class Judgement:
     changed: bool
     marks: tuple[Mark | None, ...]
     recoloured: bool = False
-    kinds: tuple[Kind | None, ...] = ()
+    kinds: tuple[NoiseKind | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,14 +156,15 @@ class Diff:
     Attributes:
         changed_pixels: pixels of odiff's mask.
         structural_pixels: those of them that the structural pass reports too.
-        total_pixels: pixels of the canvas: max width × max height, and with bands max width × the
-            rows of either image.
+        total_pixels: pixels of the canvas: max width × max height; along an axis with bands the
+            lines of either image.
         base_size: width and height of the base image.
         head_size: width and height of the head image.
         regions: the mask's connected areas, largest first; their pixels add up to changed_pixels
             and counted_pixels.
         mask: the mask as PNG bytes, of the canvas's size; None if nothing is in it.
-        bands: rows that were inserted or deleted, from top to bottom; their pixels are in the mask.
+        bands: rows that were inserted or deleted, from top to bottom, then columns from left to
+            right; their pixels are in the mask.
         picture: what was measured on the whole picture.
         fingerprint: equal for diffs that show the same change, wherever on the canvas it lies;
             None if nothing changed.
@@ -157,7 +196,7 @@ class Diff:
             None if k else mark_of(a, policy.noise) for a, k in zip(self.areas, found, strict=True)
         ]
         # A region of no area: each of its pixels differs by less than any noise has to explain.
-        kinds = tuple(Kind.LEVELS if r.area is None else found[r.area] for r in self.regions)
+        kinds = tuple(NoiseKind.LEVELS if r.area is None else found[r.area] for r in self.regions)
         marks = tuple(None if r.area is None else why[r.area] for r in self.regions)
         counts = self.picture.differing > 0 if policy.strict else any(marks)
         pixels = [r.pixels for r, m in zip(self.regions, marks, strict=True) if m or policy.strict]
@@ -240,7 +279,7 @@ class Snapshot:
                 "total_pixels": diff.total_pixels,
                 "mask": self.measured.mask_key,
                 "regions": self._regions(diff),
-                "bands": [vars(band) for band in diff.bands] or None,
+                "bands": [band.as_json() for band in diff.bands] or None,
                 "areas": [vars(area) for area in diff.areas] or None,
                 "noise": [vars(noise) for noise in diff.explained] or None,
                 "differing": vars(diff.picture),

@@ -370,17 +370,16 @@ class FailureRenderer(Protocol):
         ...
 
 
+# Where the mask's rows, and where its columns, are not the image's: the first in the mask, the
+# first in the image, how many.
+Slices = tuple[Sequence[tuple[int, int, int]], Sequence[tuple[int, int, int]]]
+
+
 class Thumbnailer(Protocol):
     """Draws small pictures."""
 
-    def __call__(
-        self, image: bytes, mask: bytes | None, slices: Sequence[tuple[int, int, int]]
-    ) -> bytes:
-        """The image small, as WebP, with the mask over it.
-
-        `slices` says where the mask's rows are not the image's: row of the mask, row of the image,
-        rows. Raises ImageFault.
-        """
+    def __call__(self, image: bytes, mask: bytes | None, slices: Slices) -> bytes:
+        """The image small, as WebP, with the mask over it. Raises ImageFault."""
         ...
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from pixelgate.policy import Noise
 
 
-class Kind(StrEnum):
+class NoiseKind(StrEnum):
     """A noise that can explain a difference, in the order in which they are tried."""
 
     LEVELS = "levels"
@@ -154,7 +154,7 @@ def _known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in stored.items() if name in names}
 
 
-def explain(area: Evidence, picture: Picture, noise: Noise) -> Kind | None:
+def explain(area: Evidence, picture: Picture, noise: Noise) -> NoiseKind | None:
     """The noise that explains all of an area's difference; None if it counts."""
     if area.one_sided:
         return None
@@ -325,15 +325,15 @@ def _corner(area: Evidence, picture: Picture, noise: Noise) -> bool:
     return area.corner and noise.corners
 
 
-_RULES: Mapping[Kind, Callable[[Evidence, Picture, Noise], bool]] = {
-    Kind.LEVELS: _levels,
-    Kind.CODEC: _codec,
-    Kind.PALETTE: _palette,
-    Kind.BLEND: _blend,
-    Kind.FRINGES: _fringes,
-    Kind.TEXT: _text,
-    Kind.PHOTO: _photo,
-    Kind.CORNER: _corner,
+_RULES: Mapping[NoiseKind, Callable[[Evidence, Picture, Noise], bool]] = {
+    NoiseKind.LEVELS: _levels,
+    NoiseKind.CODEC: _codec,
+    NoiseKind.PALETTE: _palette,
+    NoiseKind.BLEND: _blend,
+    NoiseKind.FRINGES: _fringes,
+    NoiseKind.TEXT: _text,
+    NoiseKind.PHOTO: _photo,
+    NoiseKind.CORNER: _corner,
 }
 
 
@@ -350,7 +350,7 @@ class Explained:
         text_touched: share of the text in and around them that differs.
     """
 
-    kind: Kind
+    kind: NoiseKind
     areas: int
     pixels: int
     most: int
@@ -360,10 +360,10 @@ class Explained:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Reads what was stored."""
-        return cls(**{**stored, "kind": Kind(stored["kind"])})
+        return cls(**{**stored, "kind": NoiseKind(stored["kind"])})
 
     @classmethod
-    def of(cls, kind: Kind, areas: Sequence[Evidence]) -> Explained:
+    def of(cls, kind: NoiseKind, areas: Sequence[Evidence]) -> Explained:
         """Sums up; at least one area."""
         text = sum(area.text for area in areas)
         touched = sum(area.text * area.text_touched for area in areas)

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { detailOf, entriesOf } from "../../functions/pixelgate/report/app/data.js";
 import {
+  boxOf,
   canvasOf,
   clamped,
   fitScale,
@@ -142,32 +143,61 @@ test("words for a shell", () => {
   assert.equal(quoted("it's $(rm)"), "'it'\\''s $(rm)'");
 });
 
-const inserted = (y, height) => ({ kind: "inserted", y, height, baseY: y, headY: y });
-const deleted = (y, height) => ({ kind: "deleted", y, height, baseY: y, headY: y });
+const band = (kind, start, length, axis = "rows") => ({
+  kind,
+  axis,
+  start,
+  length,
+  baseStart: start,
+  headStart: start,
+});
+const inserted = (start, length, axis) => band("inserted", start, length, axis);
+const deleted = (start, length, axis) => band("deleted", start, length, axis);
 
 test("images are cut along what only the other one has", () => {
   const bands = [inserted(3, 2), deleted(8, 1)];
-  assert.deepEqual(slicesOf("base", 10, bands), [
-    { y: 0, source: 0, height: 3, own: false },
-    { y: 5, source: 3, height: 3, own: false },
-    { y: 8, source: 6, height: 1, own: true },
-    { y: 9, source: 7, height: 3, own: false },
+  assert.deepEqual(slicesOf("base", "rows", 10, bands), [
+    { start: 0, source: 0, length: 3, own: false },
+    { start: 5, source: 3, length: 3, own: false },
+    { start: 8, source: 6, length: 1, own: true },
+    { start: 9, source: 7, length: 3, own: false },
   ]);
-  assert.deepEqual(slicesOf("head", 11, bands), [
-    { y: 0, source: 0, height: 3, own: false },
-    { y: 3, source: 3, height: 2, own: true },
-    { y: 5, source: 5, height: 3, own: false },
-    { y: 9, source: 8, height: 3, own: false },
+  assert.deepEqual(slicesOf("head", "rows", 11, bands), [
+    { start: 0, source: 0, length: 3, own: false },
+    { start: 3, source: 3, length: 2, own: true },
+    { start: 5, source: 5, length: 3, own: false },
+    { start: 9, source: 8, length: 3, own: false },
   ]);
   assert.deepEqual(canvasOf([5, 10], [7, 11], bands), [7, 12]);
-  assert.deepEqual(slicesOf("base", 4, []), [{ y: 0, source: 0, height: 4, own: false }]);
+  assert.deepEqual(slicesOf("base", "rows", 4, []), [{ start: 0, source: 0, length: 4, own: false }]);
+});
+
+test("images are cut along columns, too", () => {
+  const bands = [inserted(3, 2), inserted(0, 4, "columns"), deleted(9, 1, "columns")];
+  assert.deepEqual(slicesOf("base", "columns", 6, bands), [
+    { start: 4, source: 0, length: 5, own: false },
+    { start: 9, source: 5, length: 1, own: true },
+  ]);
+  assert.deepEqual(canvasOf([6, 10], [9, 12], bands), [10, 12]);
+  const [rows, columns, last] = foldedBands(bands);
+  assert.deepEqual(boxOf(rows, [10, 12]), { x: 0, y: 3, width: 10, height: 2 });
+  assert.deepEqual(boxOf(columns, [10, 12]), { x: 0, y: 0, width: 4, height: 12 });
+  assert.equal(last.kind, "deleted");
+  const region = { x: 0, y: 2, width: 4, height: 9, pixels: 36, mark: "one_sided" };
+  assert.deepEqual(
+    stopsOf([region], bands.slice(1), [10, 12]).map((s) => [s.x, s.width, s.pixels, s.label]),
+    [
+      [0, 4, 48, "4 columns inserted"],
+      [9, 1, 12, "1 column deleted"],
+    ],
+  );
 });
 
 test("single rows of another line height are one band", () => {
   const single = [10, 20, 30].map((y) => inserted(y, 1));
   const found = foldedBands([deleted(2, 1), ...single, inserted(50, 40)]);
   assert.deepEqual(
-    found.map((b) => [b.kind, b.y, b.height, b.rows, b.folded]),
+    found.map((b) => [b.kind, b.start, b.length, b.lines, b.folded]),
     [
       ["deleted", 2, 1, 1, 0],
       ["inserted", 10, 21, 3, 3],
@@ -182,7 +212,7 @@ test("J and K lead through what counts, as one reads", () => {
   const stops = stopsOf(
     [region(9, 40, "bold"), region(0, 3, null), region(50, 2, "line"), region(3, 2, "ink")],
     [],
-    100,
+    [100, 99],
   );
   assert.deepEqual(
     stops.map((s) => [s.x, s.y]),
@@ -192,8 +222,8 @@ test("J and K lead through what counts, as one reads", () => {
       [9, 40],
     ],
   );
-  assert.equal(stopsOf([region(0, 3, null)], [], 100).length, 1, "noise where nothing else is");
-  const banded = stopsOf([region(0, 9, "one_sided"), region(0, 50, "bold")], [inserted(10, 20)], 100);
+  assert.equal(stopsOf([region(0, 3, null)], [], [100, 99]).length, 1, "noise where nothing else is");
+  const banded = stopsOf([region(0, 9, "one_sided"), region(0, 50, "bold")], [inserted(10, 20)], [100, 99]);
   assert.deepEqual(
     banded.map((s) => [s.y, s.label]),
     [
@@ -354,7 +384,7 @@ test("columns become snapshots", () => {
     mask: { prefix: "", rest: {} },
     marks: ["bold", "line"],
     regions: { 0: [1, 2, 3, 4, 5, 2, 6, 7, 8, 9, 10, 0] },
-    bands: { 0: [1, 2, 3, 4, 5] },
+    bands: { 0: [1, 2, 3, 4, 5, 2, 6, 7, 8, 9] },
     why: {},
     facts: {},
     reason: { 1: "no" },
@@ -366,7 +396,10 @@ test("columns become snapshots", () => {
       [7, 10, null],
     ],
   );
-  assert.deepEqual(detailOf(details, 0).bands, [{ kind: "deleted", y: 2, height: 3, baseY: 4, headY: 5 }]);
+  assert.deepEqual(detailOf(details, 0).bands, [
+    { kind: "deleted", axis: "rows", start: 2, length: 3, baseStart: 4, headStart: 5 },
+    { kind: "inserted", axis: "columns", start: 6, length: 7, baseStart: 8, headStart: 9 },
+  ]);
   assert.deepEqual(
     [detailOf(details, 0).head, detailOf(details, 1).head, detailOf(details, 1).reason],
     ["i/1", "", "no"],

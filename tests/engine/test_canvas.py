@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pixelgate.comparison import Band, BandKind, Diff, Region
+from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.yiq import least
 from pixelgate.policy import Policy, Rectangle
@@ -68,7 +68,7 @@ def rows_of(diff: Diff) -> Mask:
     """The canvas with the rows of all bands set."""
     mask = np.zeros((diff.total_pixels // WIDTH, WIDTH), bool)
     for band in diff.bands:
-        mask[band.y : band.y + band.height] = True
+        mask[band.start : band.start + band.length] = True
     return mask
 
 
@@ -81,8 +81,8 @@ def test_only_what_came_in_or_went_is_changed(
         base, head = (np.dstack([i, np.where(i[..., :1] < 99, 255, 90)]) for i in (base, head))
         base, head = base.astype(np.uint8), head.astype(np.uint8)
     diff = differ.diff(png(base), png(head), Policy())
-    height = len(base) + sum(band.height for band in bands if band.kind is INSERTED)
-    rows = sum(band.height for band in bands)
+    height = len(base) + sum(band.length for band in bands if band.kind is INSERTED)
+    rows = sum(band.length for band in bands)
 
     assert list(diff.bands) == bands
     assert (diff.base_size, diff.head_size) == ((WIDTH, len(base)), (WIDTH, len(head)))
@@ -103,7 +103,7 @@ def test_the_other_way_round_what_came_in_goes(
     other = {INSERTED: DELETED, DELETED: INSERTED}
     assert list(there.bands) == bands
     assert list(back.bands) == [
-        Band(other[b.kind], b.y, b.height, b.head_y, b.base_y) for b in bands
+        Band(other[b.kind], b.start, b.length, b.head_start, b.base_start) for b in bands
     ]
     assert np.array_equal(checked_mask(there), checked_mask(back))
     assert there.regions == back.regions
@@ -148,7 +148,7 @@ def test_what_lies_beside_a_band_keeps_its_neighbours(differ: OdiffDiffer) -> No
     head[129, 0:3] = head[155, 0:3] = 0
     diff = differ.diff(png(PAGE), png(head), Policy())
     mask = checked_mask(diff)
-    assert [b.y for b in diff.bands] == [0, 130]
+    assert [b.start for b in diff.bands] == [0, 130]
     assert np.array_equal(np.argwhere(mask & ~rows_of(diff)), [[y, x] for y in (129, 155)
                                                                for x in range(3)])  # fmt: skip
 
@@ -208,11 +208,111 @@ def test_without_aligned_rows_all_that_moved_is_changed(differ: OdiffDiffer) -> 
     assert sum(r.evidence.one_sided for r in diff.regions) == 40 * WIDTH
 
 
-def test_pages_of_two_widths_are_not_aligned(differ: OdiffDiffer) -> None:
+def test_rows_are_aligned_on_pages_of_two_widths(differ: OdiffDiffer) -> None:
     wider = np.pad(TALLER, ((0, 0), (0, 1), (0, 0)), constant_values=255)
     diff = differ.diff(png(PAGE), png(wider), Policy())
-    assert diff.bands == ()
+    assert diff.bands == (BANNER,)
     assert diff.total_pixels == 340 * 121
+    wanted = np.zeros((340, 121), bool)
+    wanted[:40] = wanted[:, 120:] = True
+    assert np.array_equal(checked_mask(diff), wanted)
+    assert sum(r.evidence.one_sided for r in diff.regions) == diff.changed_pixels == 40 * 121 + 300
+
+
+SIDEBAR = np.repeat(banner()[:, :30], 8, axis=0)[:300]  # 30 columns
+
+
+def beside(page: Pixels, x: int = 0) -> Pixels:
+    """With a sidebar in it."""
+    return np.concatenate([page[:, :x], SIDEBAR[: len(page)], page[:, x:]], axis=1)
+
+
+@pytest.mark.parametrize("x", [0, 50])
+@pytest.mark.parametrize("swapped", [False, True], ids=["inserted", "deleted"])
+def test_inserted_and_deleted_columns_are_all_that_changed(
+    differ: OdiffDiffer, x: int, swapped: bool
+) -> None:
+    pair = (PAGE, beside(PAGE, x))[:: -1 if swapped else 1]
+    diff = differ.diff(png(pair[0]), png(pair[1]), Policy())
+    wanted = np.zeros((300, 150), bool)
+    wanted[:, x : x + 30] = True
+    assert diff.bands == (Band(DELETED if swapped else INSERTED, x, 30, x, x, Axis.COLUMNS),)
+    assert np.array_equal(checked_mask(diff), wanted)
+    assert diff.changed_pixels == diff.structural_pixels == 9_000
+    assert sum(r.evidence.one_sided for r in diff.regions) == 9_000
+    assert diff.judge(Policy()).changed
+
+
+def test_columns_inserted_on_a_page_of_fixed_width(differ: OdiffDiffer) -> None:
+    head = np.concatenate([SIDEBAR[:, :8], PAGE[:, :112]], axis=1)
+    diff = differ.diff(png(PAGE), png(head), Policy())
+    assert diff.bands == (
+        Band(INSERTED, 0, 8, 0, 0, Axis.COLUMNS),
+        Band(DELETED, 120, 8, 112, 120, Axis.COLUMNS),
+    )
+    mask = checked_mask(diff)
+    assert mask[:, :8].all()
+    assert mask[:, 120:].all()
+    assert not mask[:, 8:120].any()
+
+
+def test_inserted_rows_and_columns_cross(differ: OdiffDiffer) -> None:
+    head = np.concatenate([np.tile(banner(), (1, 2, 1))[:, :150], beside(PAGE)])
+    diff = differ.diff(png(PAGE), png(head), Policy())
+    assert diff.bands == (BANNER, Band(INSERTED, 0, 30, 0, 0, Axis.COLUMNS))
+    assert diff.changed_pixels == 340 * 150 - 300 * 120
+    assert checked_mask(diff)[40:, 30:].sum() == 0
+
+
+def test_inserted_rows_cross_deleted_columns(differ: OdiffDiffer) -> None:
+    """Where they cross neither image has a pixel; both bands are whole all the same."""
+    diff = differ.diff(png(beside(PAGE)), png(TALLER), Policy())
+    assert diff.bands == (BANNER, Band(DELETED, 0, 30, 0, 0, Axis.COLUMNS))
+    assert diff.changed_pixels == 340 * 150 - 300 * 120
+    assert checked_mask(diff)[40:, 30:].sum() == 0
+
+
+def test_an_edit_beside_inserted_columns_is_found_in_its_place(differ: OdiffDiffer) -> None:
+    head = beside(PAGE)
+    head[100:110, 34:40] = 0  # amid the blank margin
+    diff = differ.diff(png(PAGE), png(head), Policy())
+    mask = checked_mask(diff)
+    assert mask[:, :30].all()
+    assert np.count_nonzero(mask[:, 30:]) == np.count_nonzero(PAGE[100:110, 4:10, 0])
+
+
+def test_ignored_regions_lie_where_a_person_sees_them_beside_inserted_columns(
+    differ: OdiffDiffer,
+) -> None:
+    head = beside(PAGE)
+    head[100:110, 34:40] = 0
+    boxes = (Rectangle(0, 0, 30, 300), Rectangle(34, 100, 6, 10))
+    assert differ.diff(png(PAGE), png(head), Policy(ignore_regions=boxes)).changed_pixels == 0
+    for box in boxes:
+        assert differ.diff(png(PAGE), png(head), Policy(ignore_regions=(box,))).changed_pixels
+    # Deleted columns are those of base, as deleted rows are.
+    back = differ.diff(png(beside(PAGE)), png(PAGE), Policy(ignore_regions=boxes[:1]))
+    assert (len(back.bands), back.changed_pixels) == (1, 9_000 - 9_000)
+
+
+def test_the_same_columns_inserted_elsewhere_are_the_same_change(differ: OdiffDiffer) -> None:
+    diffs = [differ.diff(png(PAGE), png(beside(PAGE, x)), Policy()) for x in (0, 50)]
+    other = differ.diff(png(PAGE), png(beside(PAGE) ^ np.uint8(1)), Policy())
+    back = differ.diff(png(beside(PAGE)), png(PAGE), Policy())
+    assert diffs[0].fingerprint == diffs[1].fingerprint
+    assert len({diffs[0].fingerprint, other.fingerprint, back.fingerprint}) == 3
+
+
+def test_an_edit_below_a_banner_is_compared_with_what_was_there(differ: OdiffDiffer) -> None:
+    """Not with the banner's first rows: no row of the edited line has an equal."""
+    head = TALLER.copy()
+    head[40:52, 30:60] = 255 - head[40:52, 30:60]
+    diff = differ.diff(png(PAGE), png(head), Policy())
+    mask = checked_mask(diff)
+    assert diff.bands == (BANNER,)
+    assert mask[:40].all()
+    assert not mask[40:, :30].any()
+    assert not mask[52:].any()
 
 
 @pytest.mark.parametrize(("limit", "bands"), [(340 * WIDTH, 1), (340 * WIDTH - 1, 0)])
@@ -242,7 +342,7 @@ def edited(random: np.random.Generator) -> Pixels:
 
 def sources(diff: Diff) -> tuple[list[int], list[int]]:
     """For each row of the canvas the base row and the head row, -1 where there is none."""
-    kinds = {y: b.kind for b in diff.bands for y in range(b.y, b.y + b.height)}
+    kinds = {y: b.kind for b in diff.bands for y in range(b.start, b.start + b.length)}
     found = []
     for lacking, (_, height) in ((INSERTED, diff.base_size), (DELETED, diff.head_size)):
         own = iter([*range(height), *[-1] * diff.total_pixels])

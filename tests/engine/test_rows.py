@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelgate.comparison import Band, BandKind
-from pixelgate.engine.rows import MIN_EVIDENCE, MIN_GAIN, Alignment, align
+from pixelgate.engine.alignment import Alignment
+from pixelgate.engine.rows import MIN_EVIDENCE, MIN_GAIN, align
 
 Pixels = npt.NDArray[np.uint8]
 INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED
@@ -48,23 +49,25 @@ def aligned(base: Sequence[int], head: Sequence[int]) -> Alignment | None:
 
 
 def check(alignment: Alignment, base: Pixels, head: Pixels) -> None:
-    ours, theirs = alignment.base_rows(), alignment.head_rows()
-    assert len(ours) == len(theirs) == alignment.height
+    ours, theirs = alignment.base_lines(), alignment.head_lines()
+    assert len(ours) == len(theirs) == alignment.length
     assert np.array_equal(ours[ours >= 0], np.arange(len(base)))
     assert np.array_equal(theirs[theirs >= 0], np.arange(len(head)))
     canvas = {(int(y), int(z)) for y, z in zip(ours, theirs, strict=True)}
     assert (-1, -1) not in canvas
     for band in alignment.bands:
-        there = slice(band.y, band.y + band.height)
+        there = slice(band.start, band.start + band.length)
         has, lacks = (theirs, ours) if band.kind is INSERTED else (ours, theirs)
-        start = band.head_y if band.kind is INSERTED else band.base_y
-        assert np.array_equal(has[there], np.arange(start, start + band.height))
+        start = band.head_start if band.kind is INSERTED else band.base_start
+        assert np.array_equal(has[there], np.arange(start, start + band.length))
         assert (lacks[there] == -1).all()
-        assert np.count_nonzero(ours[: band.y] >= 0) == band.base_y
-        assert np.count_nonzero(theirs[: band.y] >= 0) == band.head_y
-    assert sum(band.height for band in alignment.bands) == len(ours) - len(alignment.pairs()[0])
-    below = {band.y + band.height: band.kind for band in alignment.bands}
-    assert all(below.get(band.y) is not band.kind for band in alignment.bands), "one band in two"
+        assert np.count_nonzero(ours[: band.start] >= 0) == band.base_start
+        assert np.count_nonzero(theirs[: band.start] >= 0) == band.head_start
+    assert sum(band.length for band in alignment.bands) == len(ours) - len(alignment.pairs()[0])
+    below = {band.start + band.length: band.kind for band in alignment.bands}
+    assert all(below.get(band.start) is not band.kind for band in alignment.bands), (
+        "one band in two"
+    )
     ours, theirs = alignment.pairs()
     overlap = min(len(base), len(head))
     equal = (base[ours] == head[theirs]).all(axis=(1, 2))
@@ -218,7 +221,7 @@ def test_an_element_that_moved_a_little_is_shown_by_the_blank_rows_above_and_bel
         [*blank(100), *rows(100, 50), *blank(100)], [*blank(110), *rows(100, 50), *blank(90)]
     )
     assert alignment is not None
-    assert [(b.kind, b.y, b.height) for b in alignment.bands] == [
+    assert [(b.kind, b.start, b.length) for b in alignment.bands] == [
         (INSERTED, 100, 10),
         (DELETED, 160, 10),
     ]
@@ -264,8 +267,8 @@ def test_views_of_wider_images_are_aligned_as_their_copies_are() -> None:
 
 def test_the_canvas_has_a_largest_size() -> None:
     base, head = image(PAGE), image([*rows(900, 40), *PAGE])
-    assert align(base, head, max_pixels=len(head) * 3) is not None
-    assert align(base, head, max_pixels=len(head) * 3 - 1) is None
+    assert align(base, head, max_lines=len(head)) is not None
+    assert align(base, head, max_lines=len(head) - 1) is None
 
 
 def test_images_of_millions_of_rows_are_left_alone() -> None:
@@ -353,7 +356,7 @@ def test_head_is_base_with_the_bands_and_the_pairs_that_differ(
     rebuilt[unlike] = head[unlike]
     for band in alignment.bands:
         if band.kind is INSERTED:
-            new = slice(band.head_y, band.head_y + band.height)
+            new = slice(band.head_start, band.head_start + band.length)
             rebuilt[new] = head[new]
     assert np.array_equal(rebuilt, head)
 
@@ -366,7 +369,9 @@ def test_what_one_way_is_inserted_is_deleted_the_other_way(
     assert (there is None) == (back is None)
     if there is not None and back is not None:
         other = {INSERTED: DELETED, DELETED: INSERTED}
-        mirrored = (Band(other[b.kind], b.y, b.height, b.head_y, b.base_y) for b in back.bands)
+        mirrored = (
+            Band(other[b.kind], b.start, b.length, b.head_start, b.base_start) for b in back.bands
+        )
         assert there.bands == tuple(mirrored)
 
 

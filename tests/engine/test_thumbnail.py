@@ -106,7 +106,7 @@ def test_of_a_tall_page_the_part_with_the_first_change_is_shown() -> None:
 
 def test_the_mask_is_put_where_its_rows_lie_in_the_image() -> None:
     """Two rows were deleted at 10: below them the mask lies two rows lower than the image."""
-    slices = ((0, 0, 10), (12, 10, 28))
+    slices = ((0, 0, 10), (12, 10, 28)), ()
     canvas = mask((40, 40), (0, 10, 40, 2), (20, 32, 4, 2))
     found = marked(opened(thumbnail(page((40, 38)), canvas, slices)))
     assert {y for y, _ in found} <= set(range(28, 34))

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from pixelgate.adapters.memory import MemoryObjects
-from pixelgate.comparison import Band, BandKind, Diff, Region
+from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.pipeline.diffing import DiffStore
 from pixelgate.pipeline.plan import Pair
 from pixelgate.verdict import Evidence, Spread
@@ -24,7 +24,11 @@ DIFF = Diff(
         Region(5, 6, 2, 1, 2, Evidence(differing=2)),
     ),
     mask=b"mask",
-    bands=(Band(BandKind.INSERTED, 3, 12, 3, 3), Band(BandKind.DELETED, 30, 2, 18, 30)),
+    bands=(
+        Band(BandKind.INSERTED, 3, 12, 3, 3),
+        Band(BandKind.DELETED, 30, 2, 18, 30),
+        Band(BandKind.DELETED, 0, 1, 0, 0, Axis.COLUMNS),
+    ),
     spread=Spread(differing=11, blocks=7, touched=6, recoloured=5),
     fingerprint="0123456789abcdef" * 2,
 )

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from pixelgate import keys
-from pixelgate.comparison import Band, BandKind, Diff, Measured, Region, Snapshot, Status
+from pixelgate.comparison import Axis, Band, BandKind, Diff, Measured, Region, Snapshot, Status
 from pixelgate.errors import FaultCode, ImageFault, LeaseLost, NotFound
 from pixelgate.pipeline.outcome import Published
 from pixelgate.pipeline.run import compare_build
 from pixelgate.pipeline.thumbs import requests_of, with_thumbs
+from pixelgate.ports import Slices
 from pixelgate.report import render_failure
 from support.manifests import digest
 from support.pages import parsed
 from support.world import World
-
-Slices = Sequence[tuple[int, int, int]]
 
 
 @dataclass
@@ -75,7 +74,7 @@ def test_what_a_reviewer_looks_at_has_a_thumbnail(world: World, drawer: Drawer) 
     }
     assert images["changed"]["thumb"].startswith("diffs/shop/1970-01/thumbs/")
     [changed] = [call for call in drawer.calls if call[0] == b"2"]
-    assert changed == (b"2", b"mask", ())
+    assert changed == (b"2", b"mask", ((), ()))
 
 
 def test_none_is_made_twice(world: World, drawer: Drawer) -> None:
@@ -224,16 +223,20 @@ def draw(
 @pytest.mark.parametrize(
     ("bands", "slices"),
     [
-        ((), ()),
-        ((Band(BandKind.INSERTED, 3, 2, 3, 3),), ((0, 0, 3), (3, 3, 2), (5, 5, 5))),
-        ((Band(BandKind.DELETED, 3, 2, 3, 3),), ((0, 0, 3), (5, 3, 7))),
+        ((), ((), ())),
+        ((Band(BandKind.INSERTED, 3, 2, 3, 3),), (((0, 0, 3), (3, 3, 2), (5, 5, 5)), ())),
+        ((Band(BandKind.DELETED, 3, 2, 3, 3),), (((0, 0, 3), (5, 3, 7)), ())),
         (
             (Band(BandKind.DELETED, 0, 2, 0, 0), Band(BandKind.INSERTED, 6, 6, 6, 4)),
-            ((2, 0, 4), (6, 4, 6)),
+            (((2, 0, 4), (6, 4, 6)), ()),
+        ),
+        (
+            (Band(BandKind.INSERTED, 3, 2, 3, 3, Axis.COLUMNS),),
+            ((), ((0, 0, 3), (3, 3, 2), (5, 5, 4))),
         ),
     ],
 )
-def test_the_drawer_is_told_where_the_rows_of_head_lie(
+def test_the_drawer_is_told_where_head_lies_on_the_canvas(
     bands: tuple[Band, ...], slices: Slices
 ) -> None:
     drawer = Drawer()

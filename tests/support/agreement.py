@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixelgate.comparison import BandKind, Diff, Region
+from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.engine.mask import read_mask
 from support.plain_odiff import Mask
+
+AXES = (Axis.COLUMNS, Axis.ROWS)  # as sizes are told: width, then height
 
 
 def checked_mask(diff: Diff) -> Mask:
@@ -24,11 +26,19 @@ def mask_of(diff: Diff) -> Mask:
 
 
 def canvas(diff: Diff) -> tuple[int, int]:
-    """Width and height of what holds both images, and the rows that only one of them has."""
-    base, head = diff.base_size, diff.head_size
-    if diff.bands:
-        return base[0], base[1] + sum(b.height for b in diff.bands if b.kind is BandKind.INSERTED)
-    return max(base[0], head[0]), max(base[1], head[1])
+    """Width and height of what holds both images, and the lines that only one of them has."""
+    width, height = (
+        base + sum(b.length for b in bands if b.kind is BandKind.INSERTED)
+        if (bands := bands_of(diff, axis))
+        else max(base, head)
+        for axis, base, head in zip(AXES, diff.base_size, diff.head_size, strict=True)
+    )
+    return width, height
+
+
+def bands_of(diff: Diff, axis: Axis) -> list[Band]:
+    """Those of rows, or those of columns."""
+    return [band for band in diff.bands if band.axis is axis]
 
 
 def disagreement(diff: Diff) -> str | None:
@@ -54,20 +64,22 @@ def disagreement(diff: Diff) -> str | None:
 
 
 def _bands_disagree(diff: Diff) -> str | None:
-    """Bands lie apart from one another, top to bottom, and make up for the other image's rows."""
-    y = base_y = head_y = 0
-    for band in diff.bands:
-        paired = band.y - y
-        if paired < 0 or (band.base_y, band.head_y) != (base_y + paired, head_y + paired):
-            return f"{band} does not follow on row {y} of the canvas"
-        inserted = band.kind is BandKind.INSERTED
-        base_y, head_y = (
-            band.base_y + band.height * (not inserted),
-            (band.head_y + band.height * inserted),
-        )
-        y = band.y + band.height
-    if diff.bands and diff.base_size[1] - base_y != diff.head_size[1] - head_y:
-        return f"below the bands base has {diff.base_size[1] - base_y} rows, head another number"
+    """Bands lie apart from one another, in order, and make up for the other image's lines."""
+    if diff.bands != (*bands_of(diff, Axis.ROWS), *bands_of(diff, Axis.COLUMNS)):
+        return "bands of columns come before bands of rows"
+    for axis, *sizes in zip(AXES, diff.base_size, diff.head_size, strict=True):
+        at = base = head = 0
+        bands = bands_of(diff, axis)
+        for band in bands:
+            paired = band.start - at
+            if paired < 0 or (band.base_start, band.head_start) != (base + paired, head + paired):
+                return f"{band} does not follow on {axis} {at} of the canvas"
+            inserted = band.kind is BandKind.INSERTED
+            base = band.base_start + band.length * (not inserted)
+            head = band.head_start + band.length * inserted
+            at = band.stop
+        if bands and sizes[0] - base != sizes[1] - head:
+            return f"behind the bands base has {sizes[0] - base} {axis}, head another number"
     return None
 
 

@@ -84,9 +84,12 @@ def test_a_result_that_agrees_is_right() -> None:
         (replace(RIGHT, regions=first(differing=60)), "3 structural and 61 differing"),
         (replace(RIGHT, spread=replace(RIGHT.spread, touched=10)), "is impossible"),
         (replace(RIGHT, fingerprint=None), "fingerprint None is impossible"),
-        (bands(Band(BandKind.INSERTED, 5, 5, 5, 6), ALIGNED.bands[1]), "does not follow on row 0"),
-        (bands(ALIGNED.bands[0], Band(BandKind.DELETED, 8, 10, 3, 8)), "does not follow on row 10"),
-        (bands(*ALIGNED.bands[:1]), "below the bands base has 30 rows"),
+        (bands(Band(BandKind.INSERTED, 5, 5, 5, 6), ALIGNED.bands[1]), "does not follow on rows 0"),
+        (
+            bands(ALIGNED.bands[0], Band(BandKind.DELETED, 8, 10, 3, 8)),
+            "does not follow on rows 10",
+        ),
+        (bands(*ALIGNED.bands[:1]), "behind the bands base has 30 rows"),
     ],
 )
 def test_what_contradicts_itself_is_told(wrong: Diff, words: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pixelgate.baseline import Choice, Kind
 from pixelgate.comparison import (
+    Axis,
     Band,
     BandKind,
     Comparison,
@@ -38,7 +39,10 @@ DIFF = Diff(
     head_size=(10, 18),
     regions=(Region(1, 2, 3, 4, 5, ALONE), Region(8, 9, 1, 2, 2, NOISE)),
     mask=b"never in the manifest",
-    bands=(Band(BandKind.DELETED, 2, 2, 2, 2),),
+    bands=(
+        Band(BandKind.DELETED, 2, 2, 2, 2),
+        Band(BandKind.INSERTED, 1, 3, 1, 1, Axis.COLUMNS),
+    ),
     spread=Spread(differing=96, blocks=50, touched=40, recoloured=3),
     fingerprint="never in the manifest either",
 )
@@ -192,7 +196,24 @@ def test_comparison_manifest_is_pinned() -> None:
                         "mark": None,
                     },
                 ],
-                "bands": [{"kind": "deleted", "y": 2, "height": 2, "base_y": 2, "head_y": 2}],
+                "bands": [
+                    {
+                        "kind": "deleted",
+                        "axis": "rows",
+                        "y": 2,
+                        "height": 2,
+                        "base_y": 2,
+                        "head_y": 2,
+                    },
+                    {
+                        "kind": "inserted",
+                        "axis": "columns",
+                        "x": 1,
+                        "width": 3,
+                        "base_x": 1,
+                        "head_x": 1,
+                    },
+                ],
                 "differing": {"differing": 96, "blocks": 50, "touched": 40, "recoloured": 3},
                 "recoloured": False,
                 "policy": {"ignore_regions": [{"x": 0, "y": 0, "width": 1, "height": 1}]},
@@ -358,3 +379,8 @@ def test_diff_is_judged_by_what_was_measured(policy: Policy, passes: bool) -> No
 
 def test_diff_without_regions_has_no_largest_one() -> None:
     assert Diff(0, 0, 1, (1, 1), (1, 1)).passes(Policy(max_region_pixels=0))
+
+
+def test_a_band_that_was_stored_before_there_were_columns_is_one_of_rows() -> None:
+    stored = {"kind": "inserted", "y": 7, "height": 2, "base_y": 5, "head_y": 6}
+    assert Band.from_json(stored) == Band(BandKind.INSERTED, 7, 2, 5, 6, Axis.ROWS)

@@ -150,7 +150,7 @@ def test_pixels_left_without_a_box(box: Rectangle, left: int) -> None:
 
 def cleared(shape: tuple[int, int], *boxes: Rectangle) -> Mask:
     flags = np.full(shape, 31, np.uint8)
-    clear(flags, boxes, np.arange(shape[0]))
+    clear(flags, boxes, np.arange(shape[0]), np.arange(shape[1]))
     assert set(flags.flat) <= {0, 31}
     return flags > 0
 
@@ -168,8 +168,14 @@ def test_boxes_add_up() -> None:
 
 def test_box_lies_where_a_person_sees_the_rows() -> None:
     flags = np.ones((5, 2), np.uint8)
-    clear(flags, (Rectangle(0, 1, 9, 2),), np.array([0, 7, 7, 1, 2]))
+    clear(flags, (Rectangle(0, 1, 9, 2),), np.array([0, 7, 7, 1, 2]), np.arange(2))
     assert flags.all(axis=1).tolist() == [True, True, True, False, False]
+
+
+def test_box_lies_where_a_person_sees_the_columns() -> None:
+    flags = np.ones((2, 5), np.uint8)
+    clear(flags, (Rectangle(1, 1, 2, 9),), np.arange(2), np.array([0, 1, 7, 2, 3]))
+    assert flags.tolist() == [[1, 1, 1, 1, 1], [1, 0, 1, 0, 1]]
 
 
 # --- regions --------------------------------------------------------------------------------

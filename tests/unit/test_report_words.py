@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pixelgate.comparison import (
+    Axis,
     Band,
     BandKind,
     Diff,
@@ -138,6 +139,16 @@ def test_single_rows_of_another_line_height_are_told_together() -> None:
         "9 rows inserted at row 3 of head.",
         "4 rows inserted one by one between rows 20 and 51, as another line height does it.",
         "2 rows deleted at row 70 of base.",
+    ]
+
+
+def test_columns_are_told_as_columns() -> None:
+    single = tuple(Band(INSERTED, x, 1, x, x, Axis.COLUMNS) for x in range(20, 60, 10))
+    bands = (Band(INSERTED, 10, 1, 10, 10), Band(DELETED, 8, 24, 7, 8, Axis.COLUMNS), *single)
+    assert told(changed(9, bands=bands))[:3] == [
+        "1 row inserted at row 10 of head.",
+        "24 columns deleted at column 7 of base.",
+        "4 columns inserted one by one between columns 20 and 51.",
     ]
 
 

@@ -3,19 +3,55 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.comparison import Band
+from pixelgate.comparison import Axis, Band
 from pixelgate.engine import native
+from pixelgate.engine.alignment import Alignment, Indices
 from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.engine.pixels import Rgb, Rgba
 from pixelgate.engine.rooms import Rooms
-from pixelgate.engine.rows import Alignment, Indices, align
+from pixelgate.engine.rows import MIN_GAIN, align
+from pixelgate.engine.shifts import align_shifted, far_apart, likely_shifts, sample, show_the_same
 
-Rows = npt.NDArray[np.bool_]  # (height,)
+Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Where the rows of a canvas come from, or its columns.
+
+    Attributes:
+        base: for each of them base's, or -1 where base has none.
+        head: likewise.
+        bands: what was inserted or deleted.
+    """
+
+    base: Indices
+    head: Indices
+    bands: tuple[Band, ...] = ()
+
+    @classmethod
+    def of(cls, base: int, head: int, alignment: Alignment | None) -> Lines:
+        """Of images with so many; without an alignment each lies in its place."""
+        if alignment:
+            return cls(alignment.base_lines(), alignment.head_lines(), alignment.bands)
+        places = np.arange(max(base, head))
+        return cls(np.where(places < base, places, -1), np.where(places < head, places, -1))
+
+    @property
+    def one_sided(self) -> Chosen:
+        """Which of them only one image has."""
+        return (self.base < 0) | (self.head < 0)
+
+    @property
+    def shown(self) -> Indices:
+        """For each of them head's, or base's where it was deleted."""
+        return np.where(self.head < 0, self.base, self.head)
 
 
 @dataclass(frozen=True)
@@ -24,19 +60,26 @@ class Canvas:
 
     Attributes:
         images: base and head, from the canvas's top left corner; with as many channels.
-        shape: height and width of the canvas.
-        unequal_rows: whether the rows that both images have differ, as far as both reach.
-        one_sided_rows: of the canvas, those that only one of the images has.
-        rows: for each row of the canvas the head's row there, or base's where it was deleted.
-        bands: rows that were inserted or deleted.
+        rows: where the rows come from.
+        columns: where the columns come from.
+        unequal_rows: in which rows the images differ as far as both reach, or something lies that
+            only one of them has.
     """
 
     images: tuple[Rgb | Rgba, Rgb | Rgba]
-    shape: tuple[int, int]
-    unequal_rows: Rows
-    one_sided_rows: Rows
-    rows: npt.NDArray[np.intp]
-    bands: tuple[Band, ...] = ()
+    rows: Lines
+    columns: Lines
+    unequal_rows: Chosen
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the canvas."""
+        return len(self.rows.base), len(self.columns.base)
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """Rows that were inserted or deleted, then columns."""
+        return *self.rows.bands, *self.columns.bands
 
     @property
     def base(self) -> Rgb | Rgba:
@@ -48,6 +91,16 @@ class Canvas:
         """The head image as far as both have pixels."""
         return _overlap(*self.images)[1]
 
+    def parts(self, rows: slice, columns: slice) -> tuple[_Parts, _Parts]:
+        """The parts of a box that base really has, and those that head has."""
+        return (
+            _parts(self.rows.base, self.columns.base, rows, columns),
+            _parts(self.rows.head, self.columns.head, rows, columns),
+        )
+
+
+_Parts = list[tuple[slice, slice]]
+
 
 def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: bool) -> Canvas:
     """Puts two images on a canvas.
@@ -56,19 +109,31 @@ def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: boo
         base: shape (height, width, 3 or 4).
         head: of any size.
         rooms: where an image with another one's rows may lie.
-        align_rows: whether to look for inserted and deleted rows. Where there are some, each
-            image gets the other's rows in place of those that it lacks: they are no difference,
-            and what lies around them keeps its neighbours.
+        align_rows: whether to look for inserted and deleted rows and columns. Where there are
+            some, each image gets the other's in place of those that it lacks: they are no
+            difference, and what lies around them keeps its neighbours.
     """
     if base.shape[2] != head.shape[2]:
         base, head = _with_alpha(base), _with_alpha(head)
     unequal = native.unequal_rows(*_overlap(base, head))
-    alignment = align(base, head, unequal, max_pixels=MAX_PIXELS) if align_rows else None
-    if alignment:
-        return _aligned(base, head, alignment, rooms)
-    shape = max(base.shape[0], head.shape[0]), max(base.shape[1], head.shape[1])
-    rows = np.arange(shape[0])
-    return Canvas((base, head), shape, unequal, rows >= len(unequal), rows)
+    alignments = _alignments(base, head, unequal) if align_rows else (None, None)
+    rows, columns = (
+        Lines.of(base.shape[axis], head.shape[axis], one) for axis, one in enumerate(alignments)
+    )
+    if alignments == (None, None):
+        return Canvas((base, head), rows, columns, unequal)
+    images = (
+        _filled(base, head, (rows.base, columns.base), (rows.head, columns.head), rooms, "base"),
+        _filled(head, base, (rows.head, columns.head), (rows.base, columns.base), rooms, "head"),
+    )
+    unequal = native.unequal_rows(*images) | columns.one_sided.any()
+    return Canvas(images, rows, columns, unequal)
+
+
+def runs_of(chosen: Chosen) -> Iterator[slice]:
+    """The stretches in which all are chosen."""
+    edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
+    return itertools.starmap(slice, edges.reshape(-1, 2).tolist())
 
 
 def _overlap(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Rgb | Rgba, Rgb | Rgba]:
@@ -84,34 +149,160 @@ def _with_alpha(image: Rgb | Rgba) -> Rgba:
     return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
 
 
-def _aligned(base: Rgb | Rgba, head: Rgb | Rgba, alignment: Alignment, rooms: Rooms) -> Canvas:
-    base_rows, head_rows = alignment.base_rows(), alignment.head_rows()
-    shape = len(base_rows), *head.shape[1:]
-    images = (
-        _filled(base, base_rows, head, head_rows, rooms.take("filled base", shape)),
-        _filled(head, head_rows, base, base_rows, rooms.take("filled head", shape)),
+def _alignments(
+    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen
+) -> tuple[Alignment | None, Alignment | None]:
+    """Looks for rows, for columns in the rows that are paired then, and once more for rows."""
+    if np.count_nonzero(unequal) < MIN_GAIN:
+        return None, None
+    width = max(base.shape[1], head.shape[1])
+    rows = _align_rows(base, head, unequal, width)
+    columns = _align_columns(base, head, unequal, rows)
+    if rows:
+        return rows, columns
+    if columns:
+        return _rows_of(base, head, columns), columns
+    return _align_both(base, head, unequal)
+
+
+def _align_both(
+    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen
+) -> tuple[Alignment | None, Alignment | None]:
+    """Looks for rows and columns that came in together: one explains nothing without the other."""
+    places = np.flatnonzero(unequal)
+    if not _may_have_moved(base, head, places):
+        return None, None
+    # A column that came in changes where in a row it lies what the row shows, not how much it is.
+    likely = likely_shifts(base, head, Axis.ROWS, strips=1)
+    shift = int(likely[0]) if likely.size else 0
+    start, stop = max(0, -shift), min(len(base), len(head) - shift)
+    if not shift or stop - start < MIN_GAIN:
+        return None, None
+    ours = np.arange(start, stop)
+    columns = _columns_of(base, head, ours, ours + shift, len(base) + len(head))
+    rows = _rows_of(base, head, columns) if columns else None
+    return (rows, columns) if rows else (None, None)
+
+
+def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
+    """Looks for rows in the columns that both images have."""
+    ours, theirs = columns.pairs()
+    base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
+    unequal = native.unequal_rows(*_overlap(base, head))
+    if np.count_nonzero(unequal) < MIN_GAIN:
+        return None
+    return _align_rows(base, head, unequal, columns.length)
+
+
+def _align_rows(
+    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, width: int
+) -> Alignment | None:
+    """Looks for rows as far as both images are wide, on a canvas of that width."""
+    across = min(base.shape[1], head.shape[1])
+    base, head = base[:, :across], head[:, :across]
+    most = MAX_PIXELS // max(1, width)
+    found = align(base, head, unequal, max_lines=most)
+    places = np.flatnonzero(unequal)
+    if found or len(places) < MIN_GAIN:
+        return found
+    if not _may_have_moved(base, head, places):
+        return None
+    return align_shifted(
+        base, head, Axis.ROWS, likely_shifts(base, head, Axis.ROWS), max_lines=most
     )
-    lacking = (base_rows < 0) | (head_rows < 0)
-    rows = np.where(head_rows < 0, base_rows, head_rows)
-    return Canvas(images, shape[:2], native.unequal_rows(*images), lacking, rows, alignment.bands)
+
+
+def _may_have_moved(base: Rgb | Rgba, head: Rgb | Rgba, places: Indices) -> bool:
+    """Whether these rows differ as if something had moved, and not as noise or a recolour does."""
+    some = sample(base, head, places, places)
+    return far_apart(*some) and not show_the_same(*some)
+
+
+def _align_columns(
+    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, rows: Alignment | None
+) -> Alignment | None:
+    """Looks for columns in the rows that both images have."""
+    if rows:
+        return _columns_of(base, head, *rows.pairs(), rows.length)
+    places = np.arange(len(unequal))
+    return _columns_of(base, head, places, places, max(len(base), len(head)))
+
+
+def _columns_of(
+    base: Rgb | Rgba, head: Rgb | Rgba, ours: Indices, theirs: Indices, height: int
+) -> Alignment | None:
+    """Looks for columns in these rows, on a canvas of that height."""
+    if not far_apart(*sample(base, head, ours, theirs)):
+        return None
+    # Enough rows to see what a column shows.
+    shifts = likely_shifts(*sample(base, head, ours, theirs, rows=256), Axis.COLUMNS)
+    if not shifts.size:
+        return None
+    most = MAX_PIXELS // max(1, height)
+    images = _taken(base, ours), _taken(head, theirs)
+    return align_shifted(*images, Axis.COLUMNS, shifts, max_lines=most)
+
+
+def _taken(image: Rgb | Rgba, rows: Indices) -> Rgb | Rgba:
+    """Some rows of an image; without a copy where they lie together."""
+    first, last = int(rows[0]), int(rows[-1])
+    return image[first : last + 1] if last - first + 1 == len(rows) else image[rows]
+
+
+def _parts(own_rows: Indices, own_columns: Indices, rows: slice, columns: slice) -> _Parts:
+    across = [
+        slice(columns.start + run.start, columns.start + run.stop)
+        for run in runs_of(own_columns[columns] >= 0)
+    ]
+    return [
+        (slice(rows.start + run.start, rows.start + run.stop), part)
+        for run in runs_of(own_rows[rows] >= 0)
+        for part in across
+    ]
 
 
 def _filled(
-    image: Rgb | Rgba, own: Indices, other: Rgb | Rgba, others: Indices, room: Rgb | Rgba
+    image: Rgb | Rgba,
+    other: Rgb | Rgba,
+    own: tuple[Indices, Indices],
+    others: tuple[Indices, Indices],
+    rooms: Rooms,
+    side: str,
 ) -> Rgb | Rgba:
-    """An image with the rows of another one where it has none.
+    """An image as large as the canvas, with the pixels of another one where it has none.
 
     Args:
         image: shape (height, width, channels).
-        own: for each row of the canvas the image's row, or -1.
         other: the other image.
-        others: likewise for it.
-        room: of the canvas's shape.
+        own: for each row and for each column of the canvas the image's, or -1.
+        others: likewise for the other image.
+        rooms: where it may lie.
+        side: which image it is.
     """
-    borders = np.flatnonzero(np.diff(own < 0)) + 1
-    if not borders.size:
+    if (own[0] >= 0).all() and (own[1] >= 0).all():
         return image
-    for start, stop in itertools.pairwise([0, *borders.tolist(), len(own)]):
-        source, rows = (other, others) if own[start] < 0 else (image, own)
-        room[start:stop] = source[rows[start] : rows[start] + stop - start]
+    room = rooms.take(f"filled {side}", (len(own[0]), len(own[1]), image.shape[2]))
+    pieces = [_pieces(*lines) for lines in zip(own, others, strict=True)]
+    for rows, columns in itertools.product(*pieces):
+        place = room[rows[0], columns[0]]
+        if rows[1] and columns[1]:
+            place[:] = image[rows[1], columns[1]]
+        elif rows[2] and columns[2]:
+            place[:] = other[rows[2], columns[2]]
+        else:
+            place[:] = 0  # inserted rows have no pixels in deleted columns
     return room
+
+
+def _pieces(own: Indices, others: Indices) -> list[tuple[slice, slice | None, slice | None]]:
+    """The canvas's lines in pieces, and where each lies in the image and in the other one."""
+    borders = np.flatnonzero(np.diff(own < 0) | np.diff(others < 0)) + 1
+
+    def lines(sources: Indices, start: int, stop: int) -> slice | None:
+        first = int(sources[start])
+        return None if first < 0 else slice(first, first + stop - start)
+
+    return [
+        (slice(start, stop), lines(own, start, stop), lines(others, start, stop))
+        for start, stop in itertools.pairwise([0, *borders.tolist(), len(own)])
+    ]

@@ -58,7 +58,7 @@ class OdiffDiffer:
         before, after = self._decode("base", base), self._decode("head", head)
         canvas = lay_out(before.pixels, after.pixels, self._rooms, align_rows=policy.align_rows)
         found = planes.find(canvas, policy, self._rooms, self._reference)
-        planes.clear(found.flags, policy.ignore_regions, canvas.rows)
+        planes.clear(found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown)
         counts = native.count_blocks(found.flags)
         findings = evidence.find(canvas, found, counts, policy)
         evidence.count_pixels(found, findings, policy)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.comparison import BandKind, Region
+from pixelgate.comparison import Region
 from pixelgate.engine import native
 from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
 from pixelgate.engine.pixels import on_background
 from pixelgate.engine.planes import WHITE, Planes
 from pixelgate.policy import Policy
-from pixelgate.verdict import Evidence, Explained, Kind, Picture, explain
+from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture, explain
 
 # Blocks that lie at most so many blocks apart are judged together: a word and its neighbours.
 _REACH = 3
@@ -42,7 +42,7 @@ class Findings:
     """
 
     areas: tuple[Evidence, ...]
-    kinds: tuple[Kind | None, ...]
+    kinds: tuple[NoiseKind | None, ...]
     of_block: Labels
     picture: Picture
 
@@ -53,7 +53,7 @@ class Findings:
             Explained.of(
                 kind, [a for a, k in zip(self.areas, self.kinds, strict=True) if k is kind]
             )
-            for kind in Kind
+            for kind in NoiseKind
             if kind in self.kinds
         )
 
@@ -126,7 +126,7 @@ class _Search:
         picture = Picture(differing=int(self._counts[Flag.DIFFERS.plane].sum()))
         if not number:
             return Findings((), (), of_block, picture)
-        found: list[tuple[list[Evidence], list[Kind | None], Picture]] = []
+        found: list[tuple[list[Evidence], list[NoiseKind | None], Picture]] = []
         for view, blocks in zip(self._views, views, strict=True):
             sums = _Sums(of_block, touched, blocks, self._part, number)
             self._measure_residue(view, blocks, sums)
@@ -153,7 +153,7 @@ class _Search:
 
     def _judge(
         self, sums: _Sums, blocks: Blocks, picture: Picture
-    ) -> tuple[list[Evidence], list[Kind | None], Picture]:
+    ) -> tuple[list[Evidence], list[NoiseKind | None], Picture]:
         areas = self._evidence(sums)
         residue = sums.of("residue")
         if residue.size:
@@ -164,7 +164,7 @@ class _Search:
         if None not in kinds:
             return areas, kinds, picture
         picture = replace(picture, few_colours=self._has_few_colours)
-        text = sum(a.blocks for a, k in zip(areas, kinds, strict=True) if k is Kind.TEXT)
+        text = sum(a.blocks for a, k in zip(areas, kinds, strict=True) if k is NoiseKind.TEXT)
         if text:
             picture = replace(picture, text_explained=text, **self._text_of(blocks))
         kinds = [k or explain(a, picture, self._noise) for a, k in zip(areas, kinds, strict=True)]
@@ -265,13 +265,13 @@ class _Search:
         }
 
     def _join(
-        self, found: list[tuple[list[Evidence], list[Kind | None], Picture]], of_block: Labels
+        self, found: list[tuple[list[Evidence], list[NoiseKind | None], Picture]], of_block: Labels
     ) -> Findings:
         """An area is explained if it is on every background; told is the one where it counts."""
         areas, kinds, picture = found[0]
         for others, other_kinds, other in found[1:]:
             for n, kind in enumerate(other_kinds):
-                if kinds[n] is not None and (kind is None or kinds[n] is Kind.LEVELS):
+                if kinds[n] is not None and (kind is None or kinds[n] is NoiseKind.LEVELS):
                     areas[n], kinds[n] = others[n], kind
             if None in other_kinds:
                 picture = other
@@ -431,12 +431,10 @@ def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Finding
     for one in (Flag.SENSITIVE, Flag.COUNTED):
         name.update(native.pack(box, one))
     room = np.empty((int(np.count_nonzero(native.has(box, flag))), canvas.base.shape[2]), np.uint8)
-    for image, lacking in zip(canvas.images, (BandKind.INSERTED, BandKind.DELETED), strict=True):
-        right = min(columns.stop, image.shape[1])
-        across = slice(min(columns.start, right), right)
+    for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
         found = 0
-        for own in _own_rows(canvas, rows, image.shape[0], lacking):
-            found += native.gather(flags[own, across], flag, image[own, across], room[found:])
+        for part in parts:
+            found += native.gather(flags[part], flag, image[part], room[found:])
         # With its size: what one image gained is not what the other one lost.
         name.update(str(found).encode())
         name.update(room[:found])
@@ -454,13 +452,3 @@ def _reach_of(boxes: npt.NDArray[np.int64]) -> tuple[slice, slice]:
     left, top, width, height, _ = boxes.T
     bottom, right = np.max(top + height), np.max(left + width)
     return slice(int(np.min(top)), int(bottom)), slice(int(np.min(left)), int(right))
-
-
-def _own_rows(canvas: Canvas, rows: slice, height: int, lacking: BandKind) -> Iterator[slice]:
-    """The parts of some rows of the canvas that an image of that height really has."""
-    start, end = rows.start, min(rows.stop, height)
-    for band in canvas.bands:
-        if band.kind is lacking:
-            yield slice(start, max(start, min(band.y, end)))
-            start = max(start, min(band.y + band.height, end))
-    yield slice(start, max(start, end))

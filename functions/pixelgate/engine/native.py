@@ -22,6 +22,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3 or 4)
 Plane = npt.NDArray[np.uint8]  # (height, width), of flags
 Counts = npt.NDArray[np.int32]  # (flags, rows of blocks, columns of blocks)
+Shown = npt.NDArray[np.int32]  # (rows or columns, strips)
 
 BLOCK = 16
 ASKED = 64  # a flag while odiff judges a pair: the pixel could be a smoothed edge
@@ -156,6 +157,92 @@ def hash_rows(image: Pixels) -> npt.NDArray[np.uint64]:
     found = np.empty(height, np.uint64)
     _library().pg_hash_rows(*_rows(image), height, width * channels, found.ctypes.data)
     return found
+
+
+def edges_in_rows(image: Pixels, least: int, strips: int) -> Shown:
+    """How much each row shows, whatever plain colour is behind it.
+
+    Args:
+        image: shape (height, width, channels).
+        least: by so many levels neighbouring pixels differ at an edge.
+        strips: the row is counted in so many parts of the same width.
+
+    Returns:
+        Channel values at an edge, shape (height, strips).
+    """
+    height, width, channels = image.shape
+    found = np.empty((height, strips), np.int32)
+    _library().pg_edges_in_rows(
+        *_rows(image), height, width, channels, least, strips, found.ctypes.data
+    )
+    return found
+
+
+def edges_in_columns(image: Pixels, least: int, strips: int) -> Shown:
+    """The same of each column; shape (width, strips)."""
+    height, width, channels = image.shape
+    found, room = np.empty((width, strips), np.int32), np.empty(width * channels, np.uint8)
+    _library().pg_edges_in_columns(
+        *_rows(image),
+        *(height, width, channels, least, strips),
+        room.ctypes.data,
+        found.ctypes.data,
+    )
+    return found
+
+
+def apart_in_rows(base: Pixels, head: Pixels, least: int) -> npt.NDArray[np.int32]:
+    """How many channel values of each row lie so many levels apart; images of one shape."""
+    height, width, channels = base.shape
+    found = np.empty(height, np.int32)
+    _library().pg_apart_in_rows(
+        *_rows(base), *_rows(head), height, width * channels, least, found.ctypes.data
+    )
+    return found
+
+
+def apart_in_columns(base: Pixels, head: Pixels, least: int) -> npt.NDArray[np.int32]:
+    """The same of each column."""
+    height, width, channels = base.shape
+    found, room = np.empty(width, np.int32), np.empty(width * channels, np.uint8)
+    _library().pg_apart_in_columns(
+        *_rows(base),
+        *_rows(head),
+        *(height, width, channels, least),
+        room.ctypes.data,
+        found.ctypes.data,
+    )
+    return found
+
+
+def cheapest_pairs(
+    shifts: npt.NDArray[np.int64],
+    costs: npt.NDArray[np.int32],
+    head: int,
+    alone: int,
+    joint: int,
+) -> tuple[int, npt.NDArray[np.int64]]:
+    """Pairs the lines (rows or columns) of two images at the least cost.
+
+    Args:
+        shifts: where a line's partner may lie; ascending, 0 and head - base among them.
+        costs: of each line of base with its partner at each shift, shape (shifts, base).
+        head: lines of head.
+        alone: what a line without a partner costs.
+        joint: what each change of the shift costs beside that.
+
+    Returns:
+        What all of it costs; for each line of base the shift's position, -1 without a partner.
+    """
+    count, base = costs.shape
+    chosen = np.empty(base, np.int64)
+    whole = _library().pg_cheapest_pairs(
+        np.ascontiguousarray(shifts).ctypes.data,
+        *(count, np.ascontiguousarray(costs).ctypes.data),
+        *(base, head, alone, joint),
+        chosen.ctypes.data,
+    )
+    return _done(whole), chosen
 
 
 def judge(view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int], flags: Plane) -> None:
@@ -458,6 +545,11 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_mark_columns": (_IMAGE, *(_SIZE,) * 3, _POINTER),
     "pg_write_bitmap": (_IMAGE, _POINTER, _SIZE, _POINTER, _SIZE, _POINTER),
     "pg_hear": (_IMAGE, _POINTER, *(_POINTER, _SIZE) * 2, _POINTER, _IMAGE, _SIZE, _POINTER),
+    "pg_edges_in_rows": (_IMAGE, *(_SIZE,) * 5, _POINTER),
+    "pg_edges_in_columns": (_IMAGE, *(_SIZE,) * 5, *(_POINTER,) * 2),
+    "pg_apart_in_rows": (_IMAGE, _IMAGE, *(_SIZE,) * 3, _POINTER),
+    "pg_apart_in_columns": (_IMAGE, _IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 2),
+    "pg_cheapest_pairs": (_POINTER, _SIZE, _POINTER, *(_SIZE,) * 4, _POINTER),
     "pg_unite": (_IMAGE, _IMAGE, _SIZE, _SIZE),
     "pg_blend": (_IMAGE, _SIZE, _SIZE, _SIZE, _POINTER),
     "pg_unfilter": (_POINTER, *(_SIZE,) * 3, _POINTER),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgate.engine import native
-from pixelgate.engine.canvas import Canvas
+from pixelgate.engine.canvas import Canvas, runs_of
 from pixelgate.engine.native import BLOCK, Both, Flag, Plane, View
 from pixelgate.engine.pixels import is_opaque, on_background
 from pixelgate.engine.reference import Reference
@@ -59,7 +59,7 @@ def find(canvas: Canvas, policy: Policy, rooms: Rooms, reference: Reference) -> 
     levels = (WHITE,) if is_opaque(base) and is_opaque(head) else (WHITE, BLACK)
     flags = rooms.zeros("flags", canvas.shape)
     height, width, _ = base.shape
-    rows = slice(*_around(canvas.unequal_rows | canvas.one_sided_rows[:height]))
+    rows = slice(*_around(canvas.unequal_rows | canvas.rows.one_sided[:height]))
     views = [(on_background(base[rows], n), on_background(head[rows], n)) for n in levels]
     one = flags[rows, :width]
     _compare(views[0], canvas.unequal_rows[rows], policy, one, reference)
@@ -67,22 +67,30 @@ def find(canvas: Canvas, policy: Policy, rooms: Rooms, reference: Reference) -> 
         other = rooms.zeros("flags on the other background", one.shape)
         _compare(view, canvas.unequal_rows[rows], policy, other, reference)
         native.unite(one, other)
-    flags[canvas.one_sided_rows] = _ALONE
-    flags[:, width:] = _ALONE
+    flags[canvas.rows.one_sided] = _ALONE
+    for columns in runs_of(canvas.columns.one_sided):
+        flags[:, columns] = _ALONE
     return Planes(flags, Both(views, rows.start), levels)
 
 
-def clear(flags: Plane, boxes: tuple[Rectangle, ...], rows: npt.NDArray[np.intp]) -> None:
+def clear(
+    flags: Plane,
+    boxes: tuple[Rectangle, ...],
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+) -> None:
     """Clears what lies inside these boxes; they may reach past the canvas.
 
     Args:
         flags: is changed in place.
-        boxes: in the rows that a person sees.
+        boxes: in the rows and columns that a person sees.
         rows: for each row of the canvas which one that is, shape (height,).
+        columns: likewise, shape (width,).
     """
     for box in boxes:
         inside = (rows >= box.y) & (rows < box.y + box.height)
-        flags[inside, box.x : box.x + box.width] = 0
+        for across in runs_of((columns >= box.x) & (columns < box.x + box.width)):
+            flags[inside, across] = 0
 
 
 def _compare(

@@ -13,20 +13,24 @@ no change can go unseen.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.comparison import Band, BandKind
+from pixelgate.comparison import Axis
 from pixelgate.engine import native
+from pixelgate.engine.alignment import (
+    Alignment,
+    Gap,
+    Indices,
+    Run,
+    bands_between,
+    gaps_between,
+)
 from pixelgate.engine.pixels import Rgb, Rgba
 
-Indices = npt.NDArray[np.int64]  # (rows,)
 _Hashes = npt.NDArray[np.uint64]  # (rows,)
 
-MAX_PIXELS = 40_000_000
 # Screenshots are at most 31,250 rows of 1280 px; the time grows with the rows, not the pixels.
 MAX_ROWS = 100_000
 # An alignment must make so many more pairs equal, and of the rows that differ in place or lie in
@@ -35,6 +39,8 @@ MAX_ROWS = 100_000
 MIN_GAIN = 16
 CLEAR = 8
 MIN_EVIDENCE = 8
+# From so many levels on two channel values are apart: the sensitive pass sees that much of grey.
+APART = 6
 # One more band must bring so many equal rows: single ones, as the tips of letters, come by chance.
 JOINT_PRICE = 4
 # So many rows in bands must bring one more. It is cheap because a page of fixed height loses at
@@ -46,74 +52,12 @@ _MAX_RUNS = 512
 _LEVELS = 4  # how often gaps are searched for rows that are unique there, though not outside
 
 
-@dataclass(frozen=True)
-class Alignment:
-    """A canvas on which both images have room: one row for each pair of rows and row of a band.
-
-    Attributes:
-        bands: from top to bottom; rows outside them are paired.
-        base_height: rows of the base image.
-        head_height: rows of the head image.
-    """
-
-    bands: tuple[Band, ...]
-    base_height: int
-    head_height: int
-
-    @property
-    def height(self) -> int:
-        """Rows of the canvas."""
-        return self.base_height + sum(b.height for b in self._of(BandKind.INSERTED))
-
-    def base_rows(self) -> Indices:
-        """For each row of the canvas the base row, or -1 where base has none."""
-        return self._rows(absent=BandKind.INSERTED)
-
-    def head_rows(self) -> Indices:
-        """For each row of the canvas the head row, or -1 where head has none."""
-        return self._rows(absent=BandKind.DELETED)
-
-    def pairs(self) -> tuple[Indices, Indices]:
-        """The base rows and the head rows that are compared with one another, both ascending."""
-        base, head = self.base_rows(), self.head_rows()
-        both = (base >= 0) & (head >= 0)
-        return base[both], head[both]
-
-    def _of(self, kind: BandKind) -> Iterator[Band]:
-        return (band for band in self.bands if band.kind is kind)
-
-    def _rows(self, absent: BandKind) -> Indices:
-        present = np.ones(self.height, bool)
-        for band in self._of(absent):
-            present[band.y : band.y + band.height] = False
-        return np.where(present, np.cumsum(present) - 1, -1)
-
-
-class _Run(NamedTuple):
-    """Consecutive rows of both images that are paired."""
-
-    base: int
-    head: int
-    height: int
-
-
-class _Gap(NamedTuple):
-    """Rows of both images that lie between two runs; either side may be empty."""
-
-    base: slice
-    head: slice
-
-    @property
-    def heights(self) -> tuple[int, int]:
-        return self.base.stop - self.base.start, self.head.stop - self.head.start
-
-
 def align(
     base: Rgb | Rgba,
     head: Rgb | Rgba,
     changed: npt.NDArray[np.bool_] | None = None,
     *,
-    max_pixels: int = MAX_PIXELS,
+    max_lines: int = 2 * MAX_ROWS,
 ) -> Alignment | None:
     """Finds the rows that only one of two images has, if that explains much of what changed.
 
@@ -121,7 +65,7 @@ def align(
         base: shape (height, width, channels).
         head: the same width and number of channels; the height may differ.
         changed: which of the rows that both have differ where they are, if that is known.
-        max_pixels: the largest canvas to make.
+        max_lines: the most rows that the canvas may have.
 
     Returns:
         None if comparing row n with row n is as good, or if the images cannot be aligned.
@@ -138,61 +82,61 @@ def align(
     # Where the heights differ, equal rows at the end have moved: they are evidence, not trimmed.
     bottom = int(np.argmax(changed[::-1])) if len(base) == len(head) else 0
     inner = _moved(base[top : len(base) - bottom], head[top : len(head) - bottom])
-    runs = [_Run(b + top, h + top, n) for b, h, n in inner]
+    runs = [Run(b + top, h + top, n) for b, h, n in inner]
     if not runs:
         return None
-    bands = _bands([_Run(0, 0, top), *runs, _Run(len(base) - bottom, len(head) - bottom, bottom)])
+    runs = [Run(0, 0, top), *runs, Run(len(base) - bottom, len(head) - bottom, bottom)]
+    bands = bands_between(runs, Axis.ROWS)
     # Counted in pixels: rows of one hash are equal for the matching only.
     unequal = sum(
         int(np.count_nonzero(native.unequal_rows(base[b : b + n], head[h : h + n])))
-        for b, h, n in runs
+        for b, h, n in runs[1:-1]
     )
     # The rows by which the heights differ are outside the overlap in the plain comparison, too.
-    extra = sum(band.height for band in bands) - abs(len(base) - len(head))
+    extra = sum(band.length for band in bands) - abs(len(base) - len(head))
     # An inserted and a deleted row are two rows without an equal, as an unequal pair is.
     gain = plain - unequal - extra // 2
     alignment = Alignment(bands, len(base), len(head))
     pays = gain >= max(MIN_GAIN, (plain + extra) // CLEAR)
-    return alignment if pays and alignment.height * base.shape[1] <= max_pixels else None
+    return alignment if pays and alignment.length <= max_lines else None
 
 
-def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[_Run]:
+def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[Run]:
     """Pairs off the rows of two images whose first rows differ, if some have clearly moved."""
     if (len(ours), ours[0].tobytes()) > (len(theirs), theirs[0].tobytes()):
         # Of ways that are equally good the same is taken, whichever image is the base.
-        return [_Run(b, h, n) for h, b, n in _moved(theirs, ours)]
+        return [Run(b, h, n) for h, b, n in _moved(theirs, ours)]
     base, head = native.hash_rows(ours), native.hash_rows(theirs)
     runs = _match(base, head)
-    return runs if _evidence(base, head, runs) >= MIN_EVIDENCE else []
+    if _evidence(base, head, runs) < MIN_EVIDENCE:
+        return []
+    whole = Gap(slice(0, len(base)), slice(0, len(head)))
+    return sorted(
+        [*runs, *(r for gap in gaps_between(whole, runs) for r in paired(ours, theirs, gap))]
+    )
 
 
-def _match(base: _Hashes, head: _Hashes) -> list[_Run]:
-    """Pairs off the rows of two sequences: as many as the shorter one of each gap has.
-
-    Returns:
-        Runs from top to bottom.
-    """
-    whole = _Gap(slice(0, len(base)), slice(0, len(head)))
-    runs, gaps = list[_Run](), [whole]
+def _match(base: _Hashes, head: _Hashes) -> list[Run]:
+    """The equal rows of two sequences that belong together, from top to bottom."""
+    whole = Gap(slice(0, len(base)), slice(0, len(head)))
+    runs, gaps = list[Run](), [whole]
     for _ in range(_LEVELS):
         # All the gaps of a level share the limit, so that the time is bounded.
-        rows = sum(sum(gap.heights) for gap in gaps)
-        found: list[_Gap] = []
+        rows = sum(sum(gap.lengths) for gap in gaps)
+        found: list[Gap] = []
         for gap in gaps:
-            limit = _MAX_RUNS * sum(gap.heights) // max(1, rows)
+            limit = _MAX_RUNS * sum(gap.lengths) // max(1, rows)
             inner = _landmarks(base[gap.base], head[gap.head], limit)
             inner = _extended(base[gap.base], head[gap.head], inner)
-            moved = [_Run(b + gap.base.start, h + gap.head.start, n) for b, h, n in inner]
+            moved = [Run(b + gap.base.start, h + gap.head.start, n) for b, h, n in inner]
             runs += moved
             if moved:
-                found += (g for g in _gaps(gap, moved) if min(g.heights) > JOINT_PRICE)
+                found += (g for g in gaps_between(gap, moved) if min(g.lengths) > JOINT_PRICE)
         gaps = found
-    for gap in _gaps(whole, sorted(runs)):
-        runs += _paired(base, head, gap)
     return sorted(runs)
 
 
-def _evidence(base: _Hashes, head: _Hashes, runs: list[_Run]) -> int:
+def _evidence(base: _Hashes, head: _Hashes, runs: list[Run]) -> int:
     """How many rows that occur once in each image are paired with one another, and have moved."""
     partners = np.full(len(base), -1)
     for b, h, n in runs:
@@ -201,7 +145,7 @@ def _evidence(base: _Hashes, head: _Hashes, runs: list[_Run]) -> int:
     return int(np.count_nonzero((partners[ys] == zs) & (ys != zs)))
 
 
-def _landmarks(base: _Hashes, head: _Hashes, limit: int) -> list[_Run]:
+def _landmarks(base: _Hashes, head: _Hashes, limit: int) -> list[Run]:
     """The runs of equal rows around rows that are unique, in an order that both images have."""
     ys, zs = _unique_in_both(base, head)
     if not len(ys) or not limit:
@@ -221,7 +165,7 @@ def _landmarks(base: _Hashes, head: _Hashes, limit: int) -> list[_Run]:
         starts, heights = starts[:, kept], heights[kept]
     worth = heights + _company(base, head, starts, heights)
     chain = _best_chain(starts, heights, worth, len(head) - len(base))
-    return [_Run(int(starts[0, k]), int(starts[1, k]), int(heights[k])) for k in chain]
+    return [Run(int(starts[0, k]), int(starts[1, k]), int(heights[k])) for k in chain]
 
 
 def _unique_in_both(base: _Hashes, head: _Hashes) -> tuple[Indices, Indices]:
@@ -295,20 +239,20 @@ def _best_chain(starts: Indices, heights: Indices, worth: Indices, final: int) -
     return chain[::-1]
 
 
-def _extended(base: _Hashes, head: _Hashes, runs: list[_Run]) -> list[_Run]:
+def _extended(base: _Hashes, head: _Hashes, runs: list[Run]) -> list[Run]:
     """The runs with the equal rows around them.
 
     Rows that could go with the run above and with the one below go with the one above: where blank
     space grew, the new rows are the last ones of it.
     """
-    extended: list[_Run] = []
+    extended: list[Run] = []
     y = z = 0  # the end of the run above
     stops = [*(run[:2] for run in runs[1:]), (len(base), len(head))]
     for (b, h, n), (next_y, next_z) in zip(runs, stops, strict=False):
         up = _equal_rows(base[y:b][::-1], head[z:h][::-1])
         b, h, n = b - up, h - up, n + up
         n += _equal_rows(base[b + n : next_y], head[h + n : next_z])
-        extended.append(_Run(b, h, n))
+        extended.append(Run(b, h, n))
         y, z = b + n, h + n
     return extended
 
@@ -320,42 +264,22 @@ def _equal_rows(ours: _Hashes, theirs: _Hashes) -> int:
     return int(np.argmax(unequal)) if unequal.any() else most
 
 
-def _gaps(whole: _Gap, runs: list[_Run]) -> Iterator[_Gap]:
-    """What the runs leave of it, from top to bottom."""
-    y, z = whole.base.start, whole.head.start
-    for b, h, n in [*runs, _Run(whole.base.stop, whole.head.stop, 0)]:
-        if b > y or h > z:
-            yield _Gap(slice(y, b), slice(z, h))
-        y, z = b + n, h + n
+def paired(base: Rgb | Rgba, head: Rgb | Rgba, gap: Gap) -> Iterator[Run]:
+    """Pairs off the rows of a gap: as many as its shorter side has, from its top and its bottom.
 
-
-def _paired(base: _Hashes, head: _Hashes, gap: _Gap) -> Iterator[_Run]:
-    """Pairs off the rows of a gap: some from its top on, the others from its bottom on.
-
-    Few or none of the rows are equal there, but the blank ones between lines of text are: the band
-    lies where most rows are equal to their partners, as far down as possible if in doubt.
+    Few or none of the rows are equal there, but some are alike: an edited line of text, the blank
+    rows around it. The band lies where the least differs, as far down as possible if in doubt.
     """
     ours, theirs = base[gap.base], head[gap.head]
-    pairs = min(gap.heights)
-    from_top = ours[:pairs] == theirs[:pairs]
-    from_bottom = ours[len(ours) - pairs :] == theirs[len(theirs) - pairs :]
-    # Pairing k rows from the top gains from_top[:k] and loses from_bottom[:k].
-    gains = np.concatenate([[0], np.cumsum(from_top.astype(int) - from_bottom)])
-    upper = pairs - int(np.argmax(gains[::-1]))
+    pairs = min(gap.lengths)
+    upper = pairs
+    if gap.lengths[0] != gap.lengths[1]:
+        from_top = native.apart_in_rows(ours[:pairs], theirs[:pairs], APART)
+        bottom = ours[len(ours) - pairs :], theirs[len(theirs) - pairs :]
+        from_bottom = native.apart_in_rows(*bottom, APART)
+        # Pairing k rows from the top costs from_top[:k] and saves from_bottom[:k].
+        costs = np.concatenate([[0], np.cumsum(from_top.astype(np.int64) - from_bottom)])
+        upper = pairs - int(np.argmin(costs[::-1]))
     lower = pairs - upper
-    yield _Run(gap.base.start, gap.head.start, upper)
-    yield _Run(gap.base.stop - lower, gap.head.stop - lower, lower)
-
-
-def _bands(runs: list[_Run]) -> tuple[Band, ...]:
-    """The rows between the runs, each on one side only; the runs cover all the others."""
-    bands = []
-    y = base_y = head_y = 0
-    for b, h, n in runs:
-        for kind, height in ((BandKind.DELETED, b - base_y), (BandKind.INSERTED, h - head_y)):
-            if height:
-                bands.append(Band(kind, y, height, base_y, head_y))
-                y += height
-                base_y, head_y = (b, head_y) if kind is BandKind.DELETED else (base_y, h)
-        y, base_y, head_y = y + n, b + n, h + n
-    return tuple(bands)
+    yield Run(gap.base.start, gap.head.start, upper)
+    yield Run(gap.base.stop - lower, gap.head.stop - lower, lower)

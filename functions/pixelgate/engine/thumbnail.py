@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageFilter
 
 from pixelgate.engine.pixels import decode
 from pixelgate.engine.rooms import Rooms
+from pixelgate.ports import Slices
 
 # Two pixels of the file for each of the 80 × 60 that a list gives a picture.
 SIZE = (160, 120)
@@ -35,9 +36,7 @@ class _Own(threading.local):
 _own = _Own()
 
 
-def thumbnail(
-    image: bytes, mask: bytes | None = None, slices: Sequence[tuple[int, int, int]] = ()
-) -> bytes:
+def thumbnail(image: bytes, mask: bytes | None = None, slices: Slices = ((), ())) -> bytes:
     """Draws an image small, with the mask in one colour over it.
 
     Of a tall page that part is shown in which its first change lies.
@@ -45,7 +44,8 @@ def thumbnail(
     Args:
         image: PNG, JPEG or WebP.
         mask: the mask's PNG, if something changed.
-        slices: where the mask's rows are not the image's: row of the mask, row of the image, rows.
+        slices: where the mask's rows, and its columns, are not the image's: the first in the mask,
+            the first in the image, how many.
 
     Raises:
         ImageFault: the image cannot be read.
@@ -62,18 +62,23 @@ def thumbnail(
     return out.getvalue()
 
 
-def _changed(
-    mask: bytes, slices: Sequence[tuple[int, int, int]], width: int, height: int
-) -> npt.NDArray[np.bool_]:
+def _changed(mask: bytes, slices: Slices, width: int, height: int) -> npt.NDArray[np.bool_]:
     """The changed pixels of the image; a canvas may be wider and higher than it."""
     with Image.open(io.BytesIO(mask), formats=("PNG",)) as opened:
         # One bit a pixel, as mask.write_mask has it: 0 is transparent, 1 red.
         canvas = np.asarray(opened).astype(bool)
-    changed = np.zeros((height, width), np.bool_)
+    rows, columns = slices
+    return _own_rows(_own_rows(canvas, rows, height).T, columns, width).T
+
+
+def _own_rows(
+    canvas: npt.NDArray[np.bool_], slices: Sequence[tuple[int, int, int]], height: int
+) -> npt.NDArray[np.bool_]:
+    own = np.zeros((height, canvas.shape[1]), np.bool_)
     for y, source, rows in slices or ((0, 0, height),):
-        part = canvas[y : y + rows, :width][: max(0, height - source)]
-        changed[source : source + part.shape[0], : part.shape[1]] = part
-    return changed
+        part = canvas[y : y + rows][: max(0, height - source)]
+        own[source : source + len(part)] = part
+    return own
 
 
 def _window(width: int, height: int, changed: npt.NDArray[np.bool_] | None) -> tuple[int, int]:

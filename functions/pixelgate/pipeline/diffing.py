@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from pixelgate import keys
-from pixelgate.comparison import Band, BandKind, Diff, Measured, Region
+from pixelgate.comparison import Band, Diff, Measured, Region
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.generation import Generations
 from pixelgate.pipeline.plan import Pair
@@ -130,7 +130,7 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
         "base_size": diff.base_size,
         "head_size": diff.head_size,
         "regions": [region.as_json() for region in diff.regions],
-        "bands": [vars(band) for band in diff.bands],
+        "bands": [band.as_json() for band in diff.bands],
         "counted_pixels": diff.counted_pixels,
         "areas": [vars(area) for area in diff.areas],
         "noise": [vars(noise) for noise in diff.explained],
@@ -154,7 +154,7 @@ def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measu
         base_size=(stored["base_size"][0], stored["base_size"][1]),
         head_size=(stored["head_size"][0], stored["head_size"][1]),
         regions=tuple(Region.from_json(region) for region in stored["regions"]),
-        bands=tuple(Band(**band | {"kind": BandKind(band["kind"])}) for band in stored["bands"]),
+        bands=tuple(map(Band.from_json, stored["bands"])),
         picture=Picture.from_json(stored["differing"]),
         counted_pixels=stored["counted_pixels"],
         areas=tuple(Evidence.from_json(area) for area in stored["areas"]),

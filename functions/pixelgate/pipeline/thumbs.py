@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from pixelgate import keys
-from pixelgate.comparison import BandKind, Diff, Snapshot, Status
+from pixelgate.comparison import Axis, BandKind, Diff, Snapshot, Status
 from pixelgate.cost import Usage
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.presence import present
-from pixelgate.ports import Images, Objects, Thumbnailer
+from pixelgate.ports import Images, Objects, Slices, Thumbnailer
 
 # Raised whenever the same image and mask may give another thumbnail than before.
 RECIPE = 1
@@ -30,7 +30,7 @@ class _Wanted:
 
     candidates: tuple[str, ...]
     mask: str | None
-    slices: tuple[tuple[int, int, int], ...]
+    slices: Slices
     key: str
 
 
@@ -125,7 +125,7 @@ def _wanted(snapshot: Snapshot, project: str, generation: str) -> _Wanted | None
     if snapshot.status is not Status.ERRORED:
         candidates = candidates[:1]
     mask: str | None = None
-    slices: tuple[tuple[int, int, int], ...] = ()
+    slices: Slices = ((), ())
     if snapshot.status is Status.CHANGED and snapshot.measured and snapshot.measured.mask_key:
         mask, slices = snapshot.measured.mask_key, _slices(snapshot.measured.diff)
     made_of = "\n".join((str(RECIPE), *candidates, mask or ""))
@@ -133,17 +133,23 @@ def _wanted(snapshot: Snapshot, project: str, generation: str) -> _Wanted | None
     return _Wanted(candidates, mask, slices, keys.thumbnail(project, name, generation))
 
 
-def _slices(diff: Diff) -> tuple[tuple[int, int, int], ...]:
-    """Row of the canvas, row of head, rows: where head lies if rows were inserted or deleted."""
-    slices, y, source = [], 0, 0
-    for band in diff.bands:
-        if band.y > y:
-            slices.append((y, source, band.y - y))
-            source += band.y - y
+def _slices(diff: Diff) -> Slices:
+    """Where head lies on the canvas, if rows or columns were inserted or deleted."""
+    return _slices_of(diff, Axis.ROWS), _slices_of(diff, Axis.COLUMNS)
+
+
+def _slices_of(diff: Diff, axis: Axis) -> tuple[tuple[int, int, int], ...]:
+    slices, at, source = [], 0, 0
+    bands = [band for band in diff.bands if band.axis is axis]
+    for band in bands:
+        if band.start > at:
+            slices.append((at, source, band.start - at))
+            source += band.start - at
         if band.kind is BandKind.INSERTED:
-            slices.append((band.y, source, band.height))
-            source += band.height
-        y = band.y + band.height
-    if diff.bands and source < diff.head_size[1]:
-        slices.append((y, source, diff.head_size[1] - source))
+            slices.append((band.start, source, band.length))
+            source += band.length
+        at = band.stop
+    lines = diff.head_size[axis is Axis.ROWS]
+    if bands and source < lines:
+        slices.append((at, source, lines - source))
     return tuple(slices)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from pixelgate.comparison import BandKind, Status
+from pixelgate.comparison import Axis, Band, BandKind, Status
 from pixelgate.report.model import Entry, Report
 from pixelgate.report.words import MARKS
 from pixelgate.verdict import Mark
@@ -99,12 +99,17 @@ def _regions(entry: Entry) -> list[int]:
 
 
 def _bands(entry: Entry) -> list[int]:
-    """Kind, y, height and the row of base and head of each, one after the other."""
+    """Kind, first line, number, and the line of base and head of each, one after the other.
+
+    The kind is 1 where lines were deleted, and 2 more where they are columns.
+    """
     return [
-        n
-        for b in entry.bands
-        for n in (int(b.kind is BandKind.DELETED), b.y, b.height, b.base_y, b.head_y)
+        n for b in entry.bands for n in (_kind_of(b), b.start, b.length, b.base_start, b.head_start)
     ]
+
+
+def _kind_of(band: Band) -> int:
+    return (band.kind is BandKind.DELETED) + 2 * (band.axis is Axis.COLUMNS)
 
 
 def _sparse(

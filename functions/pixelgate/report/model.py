@@ -49,7 +49,7 @@ class Entry:
         total: pixels of the canvas, 0 if nothing was measured.
         recoloured: whether plain areas are recoloured, which no mask shows.
         regions: changed areas, each with why it counts or None.
-        bands: inserted and deleted rows.
+        bands: inserted and deleted rows and columns.
         group: shared by snapshots with the same change.
         tags: of the manifest.
         why: sentences that say why it has its status.

@@ -10,7 +10,6 @@ from pixelgate.baseline import Choice
 from pixelgate.comparison import (
     SCHEMA_VERSION,
     Band,
-    BandKind,
     Comparison,
     Diff,
     Judgement,
@@ -23,7 +22,7 @@ from pixelgate.cost import Usage
 from pixelgate.errors import UsageError
 from pixelgate.keys import NO_BASE, ComparisonId
 from pixelgate.policy import Noise, Policy, Rectangle
-from pixelgate.verdict import Evidence, Explained, Kind, Mark, Picture
+from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 
 # Results until 0.1 named their rules otherwise.
 _OLD_MARKS = {
@@ -102,7 +101,7 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         base_size=_size(entry.get("base_size")) or (0, 0),
         head_size=_size(entry.get("head_size")) or (0, 0),
         regions=tuple(map(Region.from_json, regions)),
-        bands=tuple(Band(**b | {"kind": BandKind(b["kind"])}) for b in entry.get("bands", ())),
+        bands=tuple(map(Band.from_json, entry.get("bands", ()))),
         picture=Picture.from_json(entry["differing"]),
         counted_pixels=entry.get("counted_pixels", 0),
         areas=tuple(Evidence.from_json(area) for area in entry.get("areas", ())),
@@ -114,7 +113,7 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         changed=entry["status"] == Status.CHANGED,
         marks=tuple(_mark(region.get("mark")) for region in regions),
         recoloured=entry.get("recoloured", False),
-        kinds=tuple(Kind(kind) if kind else None for kind in kinds),
+        kinds=tuple(NoiseKind(kind) if kind else None for kind in kinds),
     )
     return Measured(diff, entry.get("mask")), judgement
 

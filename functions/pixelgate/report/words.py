@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pixelgate.comparison import Band, BandKind, Diff, Judgement, Snapshot, Status
+from pixelgate.comparison import Axis, Band, BandKind, Diff, Judgement, Snapshot, Status
 from pixelgate.policy import Policy
-from pixelgate.verdict import Explained, Kind, Mark
+from pixelgate.verdict import Explained, Mark, NoiseKind
 
 # In the order in which they are looked for; docs/verdict.md.
 MARKS: Mapping[Mark, str] = {
@@ -19,15 +19,15 @@ MARKS: Mapping[Mark, str] = {
     Mark.TINT: "all of it got brighter, darker or another hue",
     Mark.SHAPE: "no blend of what the other image has there makes it",
 }
-NOISES: Mapping[Kind, str] = {
-    Kind.LEVELS: "rounding or dithering, two levels of a channel at most",
-    Kind.CODEC: "lossy compression, wherever the picture shows something",
-    Kind.PALETTE: "a palette of few colours",
-    Kind.BLEND: "smoothing at edges that both images have",
-    Kind.FRINGES: "coloured fringes of text (LCD smoothing) in one of the images",
-    Kind.TEXT: "another rendering of text",
-    Kind.PHOTO: "lossy compression of a photo",
-    Kind.CORNER: "up to 8 × 8 pixels in a corner of the picture",
+NOISES: Mapping[NoiseKind, str] = {
+    NoiseKind.LEVELS: "rounding or dithering, two levels of a channel at most",
+    NoiseKind.CODEC: "lossy compression, wherever the picture shows something",
+    NoiseKind.PALETTE: "a palette of few colours",
+    NoiseKind.BLEND: "smoothing at edges that both images have",
+    NoiseKind.FRINGES: "coloured fringes of text (LCD smoothing) in one of the images",
+    NoiseKind.TEXT: "another rendering of text",
+    NoiseKind.PHOTO: "lossy compression of a photo",
+    NoiseKind.CORNER: "up to 8 × 8 pixels in a corner of the picture",
 }
 _BANDS_TOLD = 4
 # Rows that are inserted or deleted one by one, as another line height does it, are told together.
@@ -107,28 +107,31 @@ def _of_noise(noise: Explained) -> str:
     areas = f"{number(noise.areas, 'area')} ({number(noise.pixels, 'pixel')}, at most "
     areas += f"{number(noise.most, 'level')}) {'is' if noise.areas == 1 else 'are'} noise: "
     numbers = []
-    if noise.kind is Kind.TEXT:
+    if noise.kind is NoiseKind.TEXT:
         numbers.append(f"{noise.text_touched:.0%} of the text around is touched")
-    if noise.kind is not Kind.LEVELS:
+    if noise.kind is not NoiseKind.LEVELS:
         numbers.append(f"largest residue {noise.residue:.2f}")
     return areas + NOISES[noise.kind] + (f" ({', '.join(numbers)})." if numbers else ".")
 
 
 def _of_bands(bands: Sequence[Band]) -> Iterator[str]:
     told = 0
-    for run in _runs(bands):
-        first, rows = run[0], sum(band.height for band in run)
+    runs = _runs(bands)
+    for run in runs:
+        first, lines = run[0], sum(band.length for band in run)
+        word = first.axis.removesuffix("s")
         if len(run) > 1:
+            why = ", as another line height does it" if first.axis is Axis.ROWS else ""
             yield (
-                f"{number(rows, 'row')} {first.kind} one by one between rows {first.y:,} and "
-                f"{run[-1].y + run[-1].height:,}, as another line height does it."
+                f"{number(lines, word)} {first.kind} one by one between {first.axis} "
+                f"{first.start:,} and {run[-1].stop:,}{why}."
             )
         elif told < _BANDS_TOLD:
             told += 1
-            where = f"at row {first.head_y if first.kind is BandKind.INSERTED else first.base_y:,}"
-            side = "head" if first.kind is BandKind.INSERTED else "base"
-            yield f"{number(rows, 'row')} {first.kind} {where} of {side}."
-    if rest := sum(len(run) == 1 for run in _runs(bands)) - told:
+            inserted = first.kind is BandKind.INSERTED
+            where = f"at {word} {first.head_start if inserted else first.base_start:,}"
+            yield f"{number(lines, word)} {first.kind} {where} of {'head' if inserted else 'base'}."
+    if rest := sum(len(run) == 1 for run in runs) - told:
         yield f"{rest:,} more of such bands."
 
 
@@ -136,8 +139,9 @@ def _runs(bands: Sequence[Band]) -> list[list[Band]]:
     """Bands one by one, and runs of thin ones of a kind together."""
     runs: list[list[Band]] = []
     for band in bands:
-        thin = band.height <= _THIN
-        if runs and thin and runs[-1][-1].height <= _THIN and runs[-1][-1].kind is band.kind:
+        last = runs[-1][-1] if runs else band
+        alike = (last.kind, last.axis) == (band.kind, band.axis)
+        if runs and alike and max(last.length, band.length) <= _THIN:
             runs[-1].append(band)
         else:
             runs.append([band])

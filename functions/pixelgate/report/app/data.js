@@ -113,8 +113,10 @@ function bandsOf(flat) {
   /** @type {Band[]} */
   const found = [];
   for (let i = 0; i < flat.length; i += BAND_FIELDS) {
-    const [deleted, y, height, baseY, headY] = flat.slice(i, i + BAND_FIELDS);
-    found.push({ kind: deleted ? "deleted" : "inserted", y, height, baseY, headY });
+    const [bits, start, length, baseStart, headStart] = flat.slice(i, i + BAND_FIELDS);
+    const kind = bits & 1 ? "deleted" : "inserted",
+      axis = bits & 2 ? "columns" : "rows";
+    found.push({ kind, axis, start, length, baseStart, headStart });
   }
   return found;
 }

@@ -3,7 +3,9 @@
 /** @typedef {import("./types.js").Band} Band */
 /** @typedef {import("./types.js").Box} Box */
 /** @typedef {import("./types.js").Region} Region */
-/** @typedef {{y: number, source: number, height: number, own: boolean}} Slice */
+/** @typedef {import("./types.js").Axis} Axis */
+/** @typedef {{start: number, source: number, length: number, own: boolean}} Slice */
+/** @typedef {{kind: string, axis: Axis, start: number, length: number, lines: number, folded: number, parts: Band[]}} Folded */
 /** @typedef {{scale: number, x: number, y: number}} Window */
 
 export const MIN_SCALE = 0.02;
@@ -13,71 +15,75 @@ const THIN = 2;
 const SAME = 0.8;
 
 /**
- * The size of the canvas on which both images lie, row beside its counterpart.
+ * The size of the canvas on which both images lie, what belongs together in one place.
  * @param {[number, number]|null} base
  * @param {[number, number]|null} head
  * @param {Band[]} bands
  * @returns {[number, number]}
  */
 export function canvasOf(base, head, bands) {
-  /** @param {"inserted"|"deleted"} kind */
-  const rows = (kind) => bands.reduce((sum, b) => sum + (b.kind === kind ? b.height : 0), 0);
-  const [bw, bh] = base ?? [0, 0],
-    [hw, hh] = head ?? [0, 0];
-  return [
-    Math.max(bw, hw, 1),
-    Math.max(base ? bh + rows("inserted") : 0, head ? hh + rows("deleted") : 0, 1),
-  ];
+  /** @param {Axis} axis @param {number|undefined} own @param {number|undefined} other */
+  const size = (axis, own, other) => {
+    /** @param {"inserted"|"deleted"} kind */
+    const lines = (kind) =>
+      bands.reduce((sum, b) => sum + (b.axis === axis && b.kind === kind ? b.length : 0), 0);
+    return Math.max(own ? own + lines("inserted") : 0, other ? other + lines("deleted") : 0, 1);
+  };
+  return [size("columns", base?.[0], head?.[0]), size("rows", base?.[1], head?.[1])];
 }
 
 /**
- * An image cut along the rows that only one side has.
+ * The rows or the columns of an image, cut where only one side has some.
  * @param {"base"|"head"} side
- * @param {number} rows of the image
- * @param {Band[]} bands from top to bottom
- * @returns {Slice[]} own: rows that only this image has
+ * @param {Axis} axis
+ * @param {number} lines of the image
+ * @param {Band[]} bands in order
+ * @returns {Slice[]} own: lines that only this image has
  */
-export function slicesOf(side, rows, bands) {
+export function slicesOf(side, axis, lines, bands) {
   const mine = side === "base" ? "deleted" : "inserted";
   const slices = [];
-  let y = 0,
+  let start = 0,
     source = 0;
-  /** @param {number} height @param {boolean} own */
-  const take = (height, own) => {
-    const there = Math.min(height, rows - source);
-    if (there > 0) slices.push({ y, source, height: there, own });
+  /** @param {number} length @param {boolean} own */
+  const take = (length, own) => {
+    const there = Math.min(length, lines - source);
+    if (there > 0) slices.push({ start, source, length: there, own });
     source += Math.max(there, 0);
-    y += height;
+    start += length;
   };
   for (const band of bands) {
-    if (band.y > y) take(band.y - y, false);
-    if (band.kind === mine) take(band.height, true);
-    else y += band.height;
+    if (band.axis !== axis) continue;
+    if (band.start > start) take(band.start - start, false);
+    if (band.kind === mine) take(band.length, true);
+    else start += band.length;
   }
-  if (rows > source) slices.push({ y, source, height: rows - source, own: false });
+  if (lines > source) slices.push({ start, source, length: lines - source, own: false });
   return slices;
 }
 
 /**
  * Bands as they are drawn and told: a run of single rows, as another line height leaves it, is one.
  * @param {Band[]} bands
- * @returns {{kind: string, y: number, height: number, rows: number, folded: number, parts: Band[]}[]}
+ * @returns {Folded[]}
  */
 export function foldedBands(bands) {
   const found = [];
   for (let i = 0; i < bands.length; ) {
+    const { kind, axis, start } = bands[i];
+    /** @param {Band} b */
+    const alike = (b) => b.length <= THIN && b.kind === kind && b.axis === axis;
     let end = i + 1;
-    const thin = bands[i].height <= THIN;
-    while (thin && end < bands.length && bands[end].height <= THIN && bands[end].kind === bands[i].kind)
-      end++;
+    while (alike(bands[i]) && end < bands.length && alike(bands[end])) end++;
     if (end - i < FOLD) end = i + 1;
     const parts = bands.slice(i, end),
       last = parts[parts.length - 1];
     found.push({
-      kind: parts[0].kind,
-      y: parts[0].y,
-      height: last.y + last.height - parts[0].y,
-      rows: parts.reduce((sum, b) => sum + b.height, 0),
+      kind,
+      axis,
+      start,
+      length: last.start + last.length - start,
+      lines: parts.reduce((sum, b) => sum + b.length, 0),
       folded: parts.length > 1 ? parts.length : 0,
       parts,
     });
@@ -87,30 +93,45 @@ export function foldedBands(bands) {
 }
 
 /**
+ * Where a band lies on the canvas.
+ * @param {Folded} band
+ * @param {[number, number]} canvas
+ * @returns {Box}
+ */
+export function boxOf({ axis, start, length }, [width, height]) {
+  return axis === "rows"
+    ? { x: 0, y: start, width, height: length }
+    : { x: start, y: 0, width: length, height };
+}
+
+/**
  * Where J and K lead: what counts, as one reads; noise only where nothing counts.
  * @param {Region[]} regions
  * @param {Band[]} bands
- * @param {number} width of the canvas
+ * @param {[number, number]} canvas
  * @returns {Region[]}
  */
-export function stopsOf(regions, bands, width) {
+export function stopsOf(regions, bands, canvas) {
   const folded = foldedBands(bands);
-  // A region that is a band, give or take a row at its edges, is told as the band.
-  /** @param {Region} r */
-  const isBand = (r) =>
-    folded.some((b) => Math.min(r.y + r.height, b.y + b.height) - Math.max(r.y, b.y) >= SAME * r.height);
-  const counted = regions.filter((r) => r.mark && !isBand(r));
+  // A region that is a band, give or take a line at its edges, is told as the band.
+  /** @param {Region} r @param {Folded} b */
+  const lies = ({ x, y, width, height }, { axis, start, length }) => {
+    const [at, size] = axis === "rows" ? [y, height] : [x, width];
+    return Math.min(at + size, start + length) - Math.max(at, start) >= SAME * size;
+  };
+  const counted = regions.filter((r) => r.mark && !folded.some((b) => lies(r, b)));
   const shown = counted.length || folded.length ? counted : regions;
-  const rows = folded.map((b) => ({
-    x: 0,
-    y: b.y,
-    width,
-    height: b.height,
-    pixels: b.rows * width,
-    mark: "one_sided",
-    label: b.folded ? `${b.rows} single rows ${b.kind}` : `${b.rows} rows ${b.kind}`,
-  }));
-  return [...shown, ...rows].sort((a, b) => a.y - b.y || a.x - b.x);
+  const told = folded.map((b) => {
+    const box = boxOf(b, canvas),
+      words = b.lines === 1 ? b.axis.slice(0, -1) : b.axis;
+    return {
+      ...box,
+      pixels: b.lines * (b.axis === "rows" ? box.width : box.height),
+      mark: "one_sided",
+      label: b.folded ? `${b.lines} single ${b.axis} ${b.kind}` : `${b.lines} ${words} ${b.kind}`,
+    };
+  });
+  return [...shown, ...told].sort((a, b) => a.y - b.y || a.x - b.x);
 }
 
 /**

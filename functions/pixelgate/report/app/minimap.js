@@ -69,7 +69,8 @@ export class Minimap {
       drawn.append(svg("rect", { class: kind, x: 0, width: 10, y, height: Math.max(height, least) }));
     for (const region of detail.regions) if (!region.mark) mark(region.y, region.height, "noise");
     for (const region of detail.regions) if (region.mark) mark(region.y, region.height, "changed");
-    for (const band of foldedBands(detail.bands)) mark(band.y, band.height, band.kind);
+    for (const band of foldedBands(detail.bands))
+      if (band.axis === "rows") mark(band.start, band.length, band.kind);
     this.track.replaceChildren(drawn, this.window);
     this.element.replaceChildren(this.track);
   }

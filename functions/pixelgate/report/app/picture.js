@@ -1,7 +1,7 @@
 // One image of a pair on the canvas: its slices, what marks them, and the words if it is missing.
 
 import { el, svg } from "./dom.js";
-import { foldedBands, slicesOf } from "./geometry.js";
+import { boxOf, foldedBands, slicesOf } from "./geometry.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
 /** @typedef {import("./types.js").Detail} Detail */
@@ -17,16 +17,33 @@ import { foldedBands, slicesOf } from "./geometry.js";
  */
 export function layer(side, url, size, detail, alt) {
   const made = el("div", { class: `layer ${side}` });
-  const [width, rows] = size;
-  slicesOf(side, rows, detail.bands).forEach((slice, n) => {
-    const image = el("img", { src: url, alt: n ? "" : alt, decoding: "async", draggable: "false" });
-    const cut = el("div", { class: "slice" }, image);
-    Object.assign(cut.style, { top: `${slice.y}px`, width: `${width}px`, height: `${slice.height}px` });
-    Object.assign(image.style, { top: `${-slice.source}px`, width: `${width}px`, height: `${rows}px` });
-    image.addEventListener("error", () => missing(made, url), { once: true });
-    made.append(cut);
-  });
+  const [width, height] = size;
+  const [across, down] = [
+    slicesOf(side, "columns", width, detail.bands),
+    slicesOf(side, "rows", height, detail.bands),
+  ];
+  for (const [n, row] of down.entries())
+    for (const [k, column] of across.entries()) {
+      const words = n || k ? "" : alt;
+      const image = el("img", { src: url, alt: words, decoding: "async", draggable: "false" });
+      const cut = el("div", { class: "slice" }, image);
+      lay(cut, column.start, row.start, column.length, row.length);
+      lay(image, -column.source, -row.source, width, height);
+      image.addEventListener("error", () => missing(made, url), { once: true });
+      made.append(cut);
+    }
   return made;
+}
+
+/**
+ * @param {HTMLElement} what
+ * @param {number} x
+ * @param {number} y
+ * @param {number} width
+ * @param {number} height
+ */
+function lay(what, x, y, width, height) {
+  Object.assign(what.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
 }
 
 /**
@@ -74,7 +91,7 @@ export function overlay(url, [width, height]) {
 }
 
 /**
- * Frames: regions, inserted and deleted rows, and the end of an image that has another size.
+ * Frames: regions, inserted and deleted rows and columns, and the end of an image that has another size.
  * @param {"base"|"head"} side
  * @param {Entry} entry
  * @param {Detail} detail
@@ -89,22 +106,21 @@ export function frames(side, entry, detail, [width, height]) {
     "aria-hidden": "true",
   });
   for (const band of foldedBands(detail.bands)) {
-    if (band.folded) {
-      // Single rows, as another line height leaves them: a bracket tells more than forty stripes.
-      drawn.append(box({ x: 0, y: band.y, width, height: band.height }, `folded ${band.kind}`));
-      continue;
-    }
     const there = (band.kind === "inserted") === (side === "head");
-    drawn.append(
-      box({ x: 0, y: band.y, width, height: band.height }, `band ${band.kind}${there ? "" : " gap"}`),
-    );
+    // Of single rows, as another line height leaves them, a bracket tells more than forty stripes.
+    const looks = band.folded ? "folded" : there ? "band" : "band gap";
+    drawn.append(box(boxOf(band, [width, height]), `${looks} ${band.kind}`));
   }
   for (const region of detail.regions) drawn.append(box(region, region.mark ? "region" : "region noise"));
   const { baseSize, headSize } = entry,
     own = side === "base" ? baseSize : headSize;
   if (own && baseSize && headSize && (baseSize[0] !== headSize[0] || baseSize[1] !== headSize[1])) {
-    const last = slicesOf(side, own[1], detail.bands).at(-1);
-    drawn.append(box({ x: 0, y: 0, width: own[0], height: last ? last.y + last.height : own[1] }, "extent"));
+    /** @param {import("./types.js").Axis} axis @param {number} lines */
+    const end = (axis, lines) => {
+      const last = slicesOf(side, axis, lines, detail.bands).at(-1);
+      return last ? last.start + last.length : lines;
+    };
+    drawn.append(box({ x: 0, y: 0, width: end("columns", own[0]), height: end("rows", own[1]) }, "extent"));
   }
   return drawn;
 }

@@ -66,7 +66,7 @@ export class Stage {
       detail.head ? entry.headSize : null,
       detail.bands,
     );
-    this.stops = stopsOf(detail.regions, detail.bands, this.canvas[0]);
+    this.stops = stopsOf(detail.regions, detail.bands, this.canvas);
     this.draw();
   }
 

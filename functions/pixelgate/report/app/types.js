@@ -35,7 +35,11 @@
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Box */
 /** @typedef {Box & {pixels: number, mark: string|null, label?: string}} Region */
-/** @typedef {{kind: "inserted"|"deleted", y: number, height: number, baseY: number, headY: number}} Band */
+/** @typedef {"rows"|"columns"} Axis */
+/**
+ * Rows or columns that only one image has; where they begin on the canvas, in base and in head.
+ * @typedef {{kind: "inserted"|"deleted", axis: Axis, start: number, length: number, baseStart: number, headStart: number}} Band
+ */
 
 /**
  * What the main view shows of one snapshot.

@@ -1,0 +1,236 @@
+"""Which rows or columns of two images belong together where they are alike, not equal.
+
+On a page with a gradient, what a banner moved down lies on another colour than before: no row has
+an equal. And of columns hardly any occurs only once. So a line's partner is looked for at a few
+shifts only. What a line shows, its edges, says which ones: edges stay, whatever plain colour is
+behind them. Among these shifts the pixels decide: that way is taken which leaves the least that
+differs or has no partner.
+
+Rows and columns are both called lines here. Whatever comes out, every line of either image is
+paired or in a band, exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgate.comparison import Axis
+from pixelgate.engine import native
+from pixelgate.engine.alignment import Alignment, Gap, Indices, Run, bands_between, gaps_between
+from pixelgate.engine.native import Shown
+from pixelgate.engine.pixels import Rgb, Rgba
+from pixelgate.engine.rows import APART, CLEAR, MAX_ROWS, MIN_EVIDENCE
+
+# Where rows differ because something moved, such a share of their channel values lies so far apart,
+# and few of them show the same as in their place; otherwise nothing more is done.
+_FAR, _FAR_SHARE, _SAMPLED = 32, 1 / 40, 64
+_MOSTLY_ALIKE = 3 / 4
+# From so many levels on, two neighbouring pixels are an edge.
+_EDGE = 24
+# Lines are told apart by the edges in so many parts of each.
+_STRIPS = 4
+# A line's partner must show the same but for such a share; what shows less is no evidence.
+_ALIKE, _LEAST_EDGES = 1 / 8, 12
+# So many shifts are looked at, those at which most edges of both images meet; a few are tried.
+_LOOKED_AT, _TRIED = 10, 4
+# What differs or has no partner must become less by such a share, and by so many lines' pixels. One
+# more band must bring so many lines: single ones come by chance.
+_LESS, _LEAST_LESS = 1 / 4, 2
+_JOINT_PRICE = 2
+
+
+def sample(
+    base: Rgb | Rgba, head: Rgb | Rgba, ys: Indices, zs: Indices, rows: int = _SAMPLED
+) -> tuple[Rgb | Rgba, Rgb | Rgba]:
+    """About so many of these rows of base and head, spread over the images."""
+    step = max(1, len(ys) // rows)
+    return base[ys[::step]], head[zs[::step]]
+
+
+def far_apart(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+    """Whether rows that are compared differ so much that something may have moved.
+
+    Args:
+        base: shape (rows, width, channels).
+        head: as many rows; of another width it is compared as far as both reach.
+    """
+    width = min(base.shape[1], head.shape[1])
+    apart = native.apart_in_rows(base[:, :width], head[:, :width], _FAR)
+    differ = int(np.count_nonzero(apart))
+    return int(apart.sum()) > int(_FAR_SHARE * differ * width * base.shape[2])
+
+
+def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+    """Whether most rows show what those do with which they are compared; arguments as before."""
+    width = min(base.shape[1], head.shape[1])
+    ours, theirs = (_edges(image[:, :width], Axis.ROWS) for image in (base, head))
+    return int(np.count_nonzero(_alike(ours, theirs))) >= _MOSTLY_ALIKE * len(ours)
+
+
+def likely_shifts(
+    base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis, *, strips: int = _STRIPS
+) -> Indices:
+    """The shifts, other than none, at which many lines have a partner that shows the same.
+
+    Args:
+        base: shape (height, width, channels).
+        head: of any size.
+        axis: what the lines are.
+        strips: each must show the same in so many parts of it.
+
+    Returns:
+        A few or none, that of the most lines first.
+    """
+    ours, theirs = _edges(base, axis, strips), _edges(head, axis, strips)
+    if (len(ours), ours.tobytes()) > (len(theirs), theirs.tobytes()):
+        # Of shifts that are equally good the same are taken, whichever image is the base.
+        return -_explaining(theirs, ours)
+    return _explaining(ours, theirs)
+
+
+def align_shifted(
+    base: Rgb | Rgba,
+    head: Rgb | Rgba,
+    axis: Axis,
+    shifts: Indices,
+    *,
+    max_lines: int = 2 * MAX_ROWS,
+) -> Alignment | None:
+    """Finds the lines that only one of two images has, if clearly less differs then.
+
+    Args:
+        base: shape (height, width, channels).
+        head: of the same height if columns are looked for, of the same width if rows are.
+        axis: what to look for.
+        shifts: at which a line's partner may lie, beside its place.
+        max_lines: the most lines that the canvas may have.
+
+    Returns:
+        None if comparing each line with the one in the same place is as good.
+    """
+    lengths = len(_lines(base, axis)), len(_lines(head, axis))
+    if not shifts.size or min(lengths) < MIN_EVIDENCE or max(lengths) > MAX_ROWS:
+        return None
+    names = (native.hash_rows(image).tobytes() for image in (base, head))
+    if (lengths[0], next(names)) > (lengths[1], next(names)):
+        runs = [Run(b, h, n) for h, b, n in _runs(head, base, -shifts, axis)]
+    else:
+        runs = _runs(base, head, shifts, axis)
+    alignment = Alignment(bands_between(runs, axis), *lengths)
+    return alignment if runs and alignment.length <= max_lines else None
+
+
+def _lines(image: Rgb | Rgba, axis: Axis) -> Rgb | Rgba:
+    """A view of the image in which the lines come first."""
+    return image if axis is Axis.ROWS else image.swapaxes(0, 1)
+
+
+def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> list[Run]:
+    """The lines that belong together, if less differs then; otherwise none."""
+    ours, theirs = len(_lines(base, axis)), len(_lines(head, axis))
+    final, overlap = theirs - ours, min(ours, theirs)
+    shifts = np.union1d(likely, [0, final])
+    costs = np.stack([_apart(base, head, int(shift), axis) for shift in shifts])
+    in_place = int(costs[np.flatnonzero(shifts == 0)[0], :overlap].sum(dtype=np.int64))
+    alone = max(1, base.size // ours)
+    whole, chosen = native.cheapest_pairs(shifts, costs, theirs, alone, alone * _JOINT_PRICE)
+    runs = _with_gaps_paired(_chosen_runs(shifts, chosen), ours, theirs)
+    bands = bands_between(runs, axis)
+    # What the sizes differ by is one-sided in any case.
+    less = in_place + alone * (abs(final) + _JOINT_PRICE * len(bands)) - whole
+    pays = less >= max(alone * _LEAST_LESS, _LESS * in_place)
+    return runs if pays and bands else []
+
+
+def _edges(image: Rgb | Rgba, axis: Axis, strips: int = _STRIPS) -> Shown:
+    """What each line shows, shape (lines, strips)."""
+    count = native.edges_in_rows if axis is Axis.ROWS else native.edges_in_columns
+    return count(image, _EDGE, strips)
+
+
+def _explaining(ours: Shown, theirs: Shown) -> Indices:
+    """The shifts that explain the most of the lines that show something else than in place."""
+    lines = np.flatnonzero(ours.sum(axis=1) >= _LEAST_EDGES)
+    overlap = min(len(ours), len(theirs))
+    lines = lines[(lines >= overlap) | ~_alike(ours[lines], theirs[np.minimum(lines, overlap - 1)])]
+    least = max(MIN_EVIDENCE, len(lines) // CLEAR)
+    if len(lines) < least:
+        return np.array([], np.int64)
+    found = {}
+    for shift in _meeting(ours, theirs).tolist():
+        there = (lines + shift >= 0) & (lines + shift < len(theirs))
+        there[there] = _alike(ours[lines[there]], theirs[lines[there] + shift])
+        found[shift] = there
+    left, tried = np.ones(len(lines), bool), list[int]()
+    while found and len(tried) < _TRIED:
+        best = max(found, key=lambda shift: int(np.count_nonzero(found[shift] & left)))
+        partners = found.pop(best) & left
+        if np.count_nonzero(partners) < least:
+            break
+        tried.append(best)
+        left &= ~partners
+    return np.array(tried, np.int64)
+
+
+def _alike(ours: Shown, theirs: Shown) -> npt.NDArray[np.bool_]:
+    """Which lines show the same as those with which they are compared, but for a little."""
+    most = np.maximum(ours.sum(axis=1), theirs.sum(axis=1))
+    found: npt.NDArray[np.bool_] = np.abs(ours - theirs).sum(axis=1) <= _ALIKE * most
+    return found
+
+
+def _meeting(ours: Shown, theirs: Shown) -> Indices:
+    """The shifts at which most edges of both images meet, found by a correlation; 0 left out."""
+    size = 1 << (len(ours) + len(theirs)).bit_length()
+    steps = [np.diff(shown.astype(np.float32), axis=0) for shown in (ours, theirs)]
+    # The edges of a band are many, and have no partner: they may not outweigh the others.
+    most = 2 * max(1.0, float(np.abs(steps[0]).mean()))
+    one, other = (np.fft.rfft(np.clip(step, -most, most), size, axis=0) for step in steps)
+    together = np.fft.irfft((one.conj() * other).sum(axis=1), size)
+    shifts = np.arange(size)
+    shifts[shifts > size // 2] -= size
+    possible = (shifts != 0) & (shifts > -len(ours)) & (shifts < len(theirs))
+    together, shifts = together[possible], shifts[possible]
+    best: Indices = shifts[np.argsort(-together, kind="stable")[:_LOOKED_AT]]
+    # Where the sizes differ, what lies behind all bands has moved by that.
+    final = len(theirs) - len(ours)
+    return np.union1d(best, [final]) if final else best
+
+
+def _apart(base: Rgb | Rgba, head: Rgb | Rgba, shift: int, axis: Axis) -> Shown:
+    """How many channel values of each of base's lines differ from its partner's at a shift."""
+    ours, theirs = len(_lines(base, axis)), len(_lines(head, axis))
+    costs = np.zeros(ours, np.int32)
+    start, stop = max(0, -shift), min(ours, theirs - shift)
+    if start < stop:
+        own, other = slice(start, stop), slice(start + shift, stop + shift)
+        if axis is Axis.ROWS:
+            costs[own] = native.apart_in_rows(base[own], head[other], APART)
+        else:
+            costs[own] = native.apart_in_columns(base[:, own], head[:, other], APART)
+    return costs
+
+
+def _chosen_runs(shifts: Indices, chosen: Indices) -> list[Run]:
+    """The paired lines, together as long as their shift stays the same."""
+    edges = np.flatnonzero(np.diff(chosen)) + 1
+    starts, stops = [0, *edges.tolist()], [*edges.tolist(), len(chosen)]
+    return [
+        Run(start, start + int(shifts[chosen[start]]), stop - start)
+        for start, stop in zip(starts, stops, strict=True)
+        if chosen[start] >= 0
+    ]
+
+
+def _with_gaps_paired(runs: list[Run], ours: int, theirs: int) -> list[Run]:
+    """The same, and of gaps that both images have the first lines."""
+    whole = Gap(slice(0, ours), slice(0, theirs))
+
+    def paired() -> Iterator[Run]:
+        for gap in gaps_between(whole, runs):
+            yield Run(gap.base.start, gap.head.start, min(gap.lengths))
+
+    return sorted([*runs, *(run for run in paired() if run.length), Run(ours, theirs, 0)])

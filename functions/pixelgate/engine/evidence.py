@@ -17,7 +17,7 @@ from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
 from pixelgate.engine.pixels import on_background
 from pixelgate.engine.planes import WHITE, Planes
-from pixelgate.policy import Policy
+from pixelgate.policy import Noise, Policy
 from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture, explain
 
 # Blocks that lie at most so many blocks apart are judged together: a word and its neighbours.
@@ -26,6 +26,11 @@ _REACH = 3
 _AROUND = 2
 # The share of a picture's blocks that compression touches is only worth looking at from here on.
 _MANY = 4
+# A corner has so many pixels on each side; a picture with smaller sides is an icon, not a screen.
+_CORNER, _LEAST_WITH_CORNERS = 8, 64
+
+# By so many levels a plain area has to differ.
+_PLAIN = 2
 
 Labels = npt.NDArray[np.int32]  # (rows of blocks, columns of blocks), -1 for none
 
@@ -87,16 +92,17 @@ def count_pixels(planes: Planes, findings: Findings, policy: Policy) -> None:
     levels = policy.noise.levels
     if policy.strict:
         wanted, levels = np.ones_like(wanted), 0
-    wanted = np.ascontiguousarray(wanted)
+    faint = _faint(findings, policy.noise)[rows, : wanted.shape[1]] & wanted
+    wanted, faint = np.ascontiguousarray(wanted), np.ascontiguousarray(faint)
     for view in planes.both.views:
         native.count_pixels(view, wanted, levels, flags)
-        if (faint := _faint(findings)[rows, : wanted.shape[1]] & wanted).any():
-            native.count_pixels(view, np.ascontiguousarray(faint), levels - 1, flags)
+        if faint.any():
+            native.count_pixels(view, faint, min(levels, _PLAIN - 1), flags)
 
 
-def _faint(findings: Findings) -> Chosen:
-    """The blocks of areas in which nothing differs by more than the plain areas do."""
-    only = np.array([a.most <= 2 for a in findings.areas] + [False], np.uint8)
+def _faint(findings: Findings, noise: Noise) -> Chosen:
+    """The blocks of areas in which so much is plain that what is fainter counts, too."""
+    only = np.array([a.plain >= noise.min_plain_pixels for a in findings.areas] + [False], np.uint8)
     return only[findings.of_block]
 
 
@@ -208,19 +214,19 @@ class _Search:
         ]
 
     def _corners(self, sums: _Sums) -> npt.NDArray[np.bool_]:
-        """Whether all that differs in an area lies in the picture's corners of 8 × 8, in one."""
-        small = 8
+        """Whether all that differs in an area lies in one of the picture's corners."""
         height, width = self._canvas.shape
         inside = np.zeros(sums.number, bool)
-        clear = sums.sum("differing")
-        top = self._planes.both.top
-        for rows in (slice(0, small), slice(max(0, height - small), height)):
-            for columns in (slice(0, small), slice(max(0, width - small), width)):
-                part = self._planes.flags[rows, columns]
-                found = int(np.count_nonzero(part & np.uint8(Flag.DIFFERS)))
-                area = sums.of_block[rows.start // BLOCK, columns.start // BLOCK]
-                if found and area >= 0 and rows.start >= top and found >= clear[area]:
-                    inside[area] = True
+        if min(height, width) < _LEAST_WITH_CORNERS:
+            return inside
+        differing = sums.sum("differing")
+        for top in (0, height - _CORNER):
+            for left in (0, width - _CORNER):
+                part = self._planes.flags[top : top + _CORNER, left : left + _CORNER]
+                rows, columns = np.nonzero(native.has(part, Flag.DIFFERS))
+                areas = sums.of_block[(top + rows) // BLOCK, (left + columns) // BLOCK]
+                found = np.bincount(areas[areas >= 0], minlength=sums.number)
+                inside |= (found > 0) & (found >= differing)
         return inside
 
     def _with_coverage(self, picture: Picture) -> Picture:
@@ -399,9 +405,8 @@ def regions_of(areas: Areas, findings: Findings) -> tuple[tuple[Region, ...], tu
     """The regions of the mask, largest first, and the evidence that they point at."""
     numbers: dict[int, int] = {}
     regions = []
-    where = _first_blocks(areas)
-    for (x, y, width, height, pixels), block in zip(areas.boxes.tolist(), where, strict=True):
-        area = int(findings.of_block.flat[block])
+    where = _areas_of(areas, findings).tolist()
+    for (x, y, width, height, pixels), area in zip(areas.boxes.tolist(), where, strict=True):
         # odiff's mask has pixels of areas in which all channels differ by two levels at most only
         # where its threshold was set to next to nothing.
         number = numbers.setdefault(area, len(numbers)) if area >= 0 else None
@@ -409,10 +414,16 @@ def regions_of(areas: Areas, findings: Findings) -> tuple[tuple[Region, ...], tu
     return tuple(regions), tuple(findings.areas[area] for area in numbers)
 
 
-def _first_blocks(areas: Areas) -> list[int]:
-    """For each region the first block that it lies in."""
-    labels, places = np.unique(areas.of_block, return_index=True)
-    return [int(p) for n, p in zip(labels, places, strict=True) if n >= 0]
+def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
+    """For each region the area that it lies in, -1 for none; of several one that counts."""
+    found = np.full(len(areas.boxes), -1, np.intp)
+    inside = (areas.of_block >= 0) & (findings.of_block >= 0)
+    regions, own = areas.of_block[inside], findings.of_block[inside]
+    counts = np.array([kind is None for kind in findings.kinds], bool)[own]
+    order = np.lexsort((own, ~counts, regions))
+    numbers, firsts = np.unique(regions[order], return_index=True)
+    found[numbers] = own[order][firsts]
+    return found
 
 
 def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Findings) -> str | None:
@@ -443,8 +454,9 @@ def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Finding
 
 def _counting(areas: Areas, findings: Findings) -> npt.NDArray[np.bool_]:
     """Which regions lie in areas that count."""
-    counted = findings.counted
-    return np.array([bool(counted.flat[block]) for block in _first_blocks(areas)], bool)
+    counts = np.array([kind is None for kind in findings.kinds] + [False], bool)
+    found: npt.NDArray[np.bool_] = counts[_areas_of(areas, findings)]
+    return found
 
 
 def _reach_of(boxes: npt.NDArray[np.int64]) -> tuple[slice, slice]:

@@ -18,6 +18,12 @@ def checked_mask(diff: Diff) -> Mask:
     return mask_of(diff)
 
 
+def odiffs_mask(diff: Diff) -> Mask:
+    """The part of it that is odiff's, of a result whose parts agree."""
+    checked_mask(diff)
+    return masks_of(diff)[0]
+
+
 def mask_of(diff: Diff) -> Mask:
     """The mask as an array, also where there is none."""
     odiffs, counted = masks_of(diff)
@@ -54,7 +60,7 @@ def disagreement(diff: Diff) -> str | None:
     pixels = diff.changed_pixels, diff.counted_pixels
     if mask.shape != (height, width) or diff.total_pixels != width * height:
         return f"{diff.total_pixels} pixels in all, a mask of {mask.shape[::-1]}"
-    if pixels != (found := (np.count_nonzero(odiffs), np.count_nonzero(counted))):
+    if pixels != (found := (int(odiffs.sum()), int(counted.sum()))):
         return f"{pixels} changed and counted, {found} set"
     if sum(pixels) != summed:
         return f"{pixels} changed and counted, {summed} in regions"

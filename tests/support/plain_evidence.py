@@ -34,7 +34,8 @@ LARGEST = ("most", "farthest", "light_off", "steepest", "run")
 def brightness(image: npt.NDArray[Any]) -> Plane:
     """In levels; shape (height, width, 3) becomes (height, width)."""
     red, green, blue = np.moveaxis(image.astype(np.int64), -1, 0)
-    return (77 * red + 150 * green + 29 * blue) >> 8
+    found: Plane = (77 * red + 150 * green + 29 * blue) >> 8
+    return found
 
 
 def around(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -47,7 +48,8 @@ def around(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def outside(own: Plane, other: Plane) -> Plane:
     """How far each value of one image lies outside the other's 3 × 3."""
     near = around(other)
-    return np.maximum(0, np.maximum(near.min(0) - own, own - near.max(0)))
+    found: Plane = np.maximum(0, np.maximum(near.min(0) - own, own - near.max(0)))
+    return found
 
 
 def blocks_of(shape: Sequence[int]) -> list[Place]:
@@ -147,7 +149,7 @@ class View:
         length, along = int((line**2).sum()), int((line * way).sum())
         share = min(Fraction(1), max(Fraction(0), Fraction(along, length or 1)))
         steps = zip(way.tolist(), line.tolist(), strict=True)
-        return sum((a - share * b) ** 2 for a, b in steps) > 24**2
+        return bool(sum((a - share * b) ** 2 for a, b in steps) > 24**2)
 
     @cached_property
     def runs(self) -> Plane:
@@ -165,13 +167,13 @@ class View:
     def _are_one(self, place: Place, other: Place) -> bool:
         return all((image[place] == image[other]).all() for image in self.images)
 
-    def block(self, place: Place) -> dict[str, float]:
+    def block(self, place: Place) -> dict[str, Any]:
         """All that is told of one block."""
         own = inside(place)
-        found: dict[str, float] = {n: plane[own].sum() for n, plane in self.pixels.items()}
+        found: dict[str, Any] = {n: plane[own].sum() for n, plane in self.pixels.items()}
         found |= {name: plane[own].max() for name, plane in self.largest.items()}
         lights = np.stack([light[own] for light in self.light])
-        found["contrast"] = lights.max() - lights.min()
+        found["contrast"] = np.ptp(lights)
         energy = ((self.pixels["light"][own] / 256) ** 2).sum()
         found["raw"] = np.sqrt(energy / BLOCK**2) / (found["contrast"] + 12)
         return found
@@ -227,7 +229,7 @@ def is_text(image: Pixels, place: Place) -> bool:
             down += far((y, x), (y - 1, x)) and far((y, x), (y + 1, x))
     own = light[inside(place)]
     plain = 100 * equal > 30 * len(rows) * len(columns)
-    return bool(plain and own.max() - own.min() > 40 and (across >= 6 or down >= 10))
+    return bool(plain and np.ptp(own) > 40 and (across >= 6 or down >= 10))
 
 
 def joined(touched: Sequence[Place], reach: int) -> list[list[Place]]:
@@ -273,13 +275,13 @@ class Canvas:
         return [place for place in blocks_of(self.differs.shape) if self._is_touched(place)]
 
     def _is_touched(self, place: Place) -> bool:
-        if self.one_sided[inside(place)].any():
-            return True
-        return any(
-            view.pixels["clear"][inside(place)].any()
-            or view.pixels["plain"][inside(place)].sum() >= self.noise.min_plain_pixels
-            for view in self.seen
-        )
+        alone = bool(self.one_sided[inside(place)].any())
+        return alone or any(self._is_judged(view, place) for view in self.seen)
+
+    def _is_judged(self, view: View, place: Place) -> bool:
+        """Whether a block differs by more than two levels, or is plain and differs by two."""
+        clear, plain = (view.pixels[name][inside(place)] for name in ("clear", "plain"))
+        return bool(clear.any() or plain.sum() >= self.noise.min_plain_pixels)
 
     @cached_property
     def groups(self) -> list[list[Place]]:
@@ -291,7 +293,7 @@ class Canvas:
         return [self._evidence(view, group) for group in self.groups]
 
     def _evidence(self, view: View, group: Sequence[Place]) -> Evidence:
-        common = [place for place in group if place in set(blocks_of(view.shape))]
+        common = [place for place in group if self._is_judged(view, place)]
         blocks = [view.block(place) for place in common]
         raw = [block["raw"] for block in blocks]
         noise = self.noise

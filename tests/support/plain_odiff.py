@@ -121,7 +121,7 @@ def masks_in(body: bytes) -> tuple[Mask, Mask]:
 
 
 def mismatch(found: Diff, wanted: Expected) -> str | None:
-    """In which number or pixel odiff's part of a result is not the expected one; None if in none."""
+    """Which number or pixel of odiff's part of a result is not the expected one; None if none."""
     mask = np.zeros_like(wanted.sensitive) if found.mask is None else masks_in(found.mask)[0]
     counts = found.changed_pixels, found.structural_pixels
     right = tuple(int(np.count_nonzero(m)) for m in (wanted.sensitive, wanted.structural))

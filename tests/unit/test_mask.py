@@ -39,7 +39,7 @@ def regions(mask: Mask) -> tuple[Region, ...]:
 def flags_of(mask: Mask) -> Plane:
     """A plane in which those pixels changed, and the others have flags that say less."""
     random = np.random.default_rng(mask.size)
-    others = random.choice([0, Flag.DIFFERS, Flag.DIFFERS | Flag.FAINT], mask.shape)
+    others = random.choice([0, Flag.DIFFERS, Flag.DIFFERS | Flag.SMOOTHED], mask.shape)
     return np.where(mask, Flag.DIFFERS | Flag.SENSITIVE, others).astype(np.uint8)
 
 

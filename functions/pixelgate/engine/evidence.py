@@ -124,32 +124,35 @@ class _Search:
     def run(self) -> Findings:
         views = [native.measure_blocks(v, self._flags) for v in self._views]
         touched = (self._one_sided > 0).astype(np.uint8)
+        views = views or [native.no_blocks(touched[self._part].shape)]
         for blocks in views:
-            touched[self._part] |= (blocks["clear"] > 0) | (
-                blocks["plain"] >= self._noise.min_plain_pixels
-            )
+            touched[self._part] |= self._differ(blocks)
         of_block, number = native.join_blocks(touched, _REACH)
         picture = Picture(differing=int(self._counts[Flag.DIFFERS.plane].sum()))
         if not number:
             return Findings((), (), of_block, picture)
-        found: list[tuple[list[Evidence], list[NoiseKind | None], Picture]] = []
-        for view, blocks in zip(self._views, views, strict=True):
-            sums = _Sums(of_block, touched, blocks, self._part, number)
-            self._measure_residue(view, blocks, sums)
-            found.append(self._judge(sums, blocks, picture))
-        if not found:  # the images have nothing in common that differs
-            blocks = native.no_blocks(touched[self._part].shape)
-            sums = _Sums(of_block, touched, blocks, self._part, number)
-            found.append(self._judge(sums, blocks, picture))
-        return self._join(found, of_block)
+        sums = [
+            _Sums(of_block, touched, blocks, self._differ(blocks), self._part, number)
+            for blocks in views
+        ]
+        for view, one in zip(self._views, sums, strict=False):
+            self._measure_residue(view, one)
+        return self._judge(sums, of_block, picture)
 
     @property
     def _views(self) -> Sequence[native.View]:
         return self._planes.both.views if self._flags.size else ()
 
-    def _measure_residue(self, view: native.View, blocks: Blocks, sums: _Sums) -> None:
+    def _differ(self, blocks: Blocks) -> npt.NDArray[np.bool_]:
+        """The blocks that differ enough to be judged."""
+        found: npt.NDArray[np.bool_] = (blocks["clear"] > 0) | (
+            blocks["plain"] >= self._noise.min_plain_pixels
+        )
+        return found
+
+    def _measure_residue(self, view: native.View, sums: _Sums) -> None:
         """Only where it can decide: no noise explains a raw difference above all limits."""
-        noise = self._noise
+        noise, blocks = self._noise, sums.blocks
         most = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.photo_raw)
         blocks["residue"] = blocks["raw"]
         wanted = np.zeros(blocks.shape, np.uint8)
@@ -157,24 +160,38 @@ class _Search:
         if wanted.any():
             native.measure_residue(view, self._flags, wanted, blocks)
 
-    def _judge(
-        self, sums: _Sums, blocks: Blocks, picture: Picture
-    ) -> tuple[list[Evidence], list[NoiseKind | None], Picture]:
-        areas = self._evidence(sums)
-        residue = sums.of("residue")
+    def _judge(self, sums: Sequence[_Sums], of_block: Labels, picture: Picture) -> Findings:
+        """Judges each area on each background, by one picture: the same that is stored."""
+        areas = [self._evidence(one) for one in sums]
+        residue = np.concatenate([one.of("residue") for one in sums])
         if residue.size:
             middle, high = np.quantile(residue, (0.5, 0.9))
             picture = replace(picture, residue=_short(middle), residue_high=_short(high))
         picture = self._with_coverage(picture)
-        kinds = [explain(area, picture, self._noise) for area in areas]
-        if None not in kinds:
-            return areas, kinds, picture
-        picture = replace(picture, few_colours=self._has_few_colours)
-        text = sum(a.blocks for a, k in zip(areas, kinds, strict=True) if k is NoiseKind.TEXT)
-        if text:
-            picture = replace(picture, text_explained=text, **self._text_of(blocks))
-        kinds = [k or explain(a, picture, self._noise) for a, k in zip(areas, kinds, strict=True)]
-        return areas, kinds, picture
+        told, kinds = self._explained(areas, picture)
+        if None in kinds:
+            picture = replace(picture, few_colours=self._has_few_colours)
+            text = sum(a.blocks for a, k in zip(told, kinds, strict=True) if k is NoiseKind.TEXT)
+            if text:
+                picture = replace(picture, text_explained=text, **self._text_of(sums))
+            told, kinds = self._explained(areas, picture)
+        return Findings(tuple(told), tuple(kinds), of_block, picture)
+
+    def _explained(
+        self, areas: Sequence[Sequence[Evidence]], picture: Picture
+    ) -> tuple[list[Evidence], list[NoiseKind | None]]:
+        """What is told of each area, and the noise that explains it on every background.
+
+        Told is the background on which the area counts; else one on which more than rounding
+        differs.
+        """
+        told, kinds = [], []
+        for views in zip(*areas, strict=True):
+            found = [(explain(area, picture, self._noise), area) for area in views]
+            kind, area = min(found, key=lambda one: _TELLING.get(one[0], 1))
+            told.append(area)
+            kinds.append(kind)
+        return told, kinds
 
     def _evidence(self, sums: _Sums) -> list[Evidence]:
         """The evidence of each area, on one background."""
@@ -259,31 +276,20 @@ class _Search:
         few = [native.has_few_colours(image) for image in images]
         return few[0] != few[1]
 
-    def _text_of(self, blocks: Blocks) -> dict[str, Any]:
+    def _text_of(self, sums: Sequence[_Sums]) -> dict[str, Any]:
         """How much of all text differs."""
         text = native.find_text(self._base, self._shows.astype(np.uint8))
         touched = np.zeros(text.shape, bool)
-        touched[self._part] = blocks["clear"] > 0
+        for one in sums:
+            touched[self._part] |= one.blocks["clear"] > 0
         number = int(text.sum())
         return {
             "text": number,
             "text_touched": _short(float(text[touched].sum()) / max(1, number)),
         }
 
-    def _join(
-        self, found: list[tuple[list[Evidence], list[NoiseKind | None], Picture]], of_block: Labels
-    ) -> Findings:
-        """An area is explained if it is on every background; told is the one where it counts."""
-        areas, kinds, picture = found[0]
-        for others, other_kinds, other in found[1:]:
-            for n, kind in enumerate(other_kinds):
-                if kinds[n] is not None and (kind is None or kinds[n] is NoiseKind.LEVELS):
-                    areas[n], kinds[n] = others[n], kind
-            if None in other_kinds:
-                picture = other
-        return Findings(tuple(areas), tuple(kinds), of_block, picture)
 
-
+_TELLING: dict[NoiseKind | None, int] = {None: 0, NoiseKind.LEVELS: 2}
 _AS_SUMMED = (
     *("differing", "clear", "strong", "outside", "moved", "off", "plain", "solid", "solid_strong"),
 )
@@ -299,20 +305,20 @@ class _Sums:
         of_block: Labels,
         touched: Chosen,
         blocks: Blocks,
+        differ: npt.NDArray[np.bool_],
         part: tuple[slice, slice],
         number: int,
     ) -> None:
         self.of_block, self.number = of_block, number
         self._touched, self._part = touched, part
-        own = of_block[part]
-        self.places = np.flatnonzero(own >= 0)
-        self.labels = own.flat[self.places]
-        self._blocks = blocks.reshape(-1)
-        self._order = np.argsort(self.labels, kind="stable")
+        self.blocks = blocks
+        self.places = np.flatnonzero(differ)
+        self.labels = of_block[part].flat[self.places]
 
     def of(self, name: str) -> npt.NDArray[Any]:
-        """The values of the touched blocks."""
-        return self._blocks[name][self.places]
+        """The values of the blocks that differ."""
+        found: npt.NDArray[Any] = self.blocks[name].flat[self.places]
+        return found
 
     def sum(self, name: str | None) -> npt.NDArray[np.int64]:
         """The sum of each area; without a name the number of blocks."""

@@ -117,12 +117,9 @@ def lettered(page: Pixels, y: int) -> Pixels:
 
 
 def letters(diff: Diff) -> list[tuple[int, int, int, int, int]]:
-    """The boxes and pixels of regions that both images have."""
-    return [
-        (r.x, r.y, r.width, r.height, r.pixels)
-        for r in diff.regions
-        if r.area is not None and not diff.areas[r.area].one_sided
-    ]
+    """The boxes and pixels of regions that are narrower than the page."""
+    boxes = [(r.x, r.y, r.width, r.height, r.pixels) for r in diff.regions]
+    return [box for box in boxes if box[2] < WIDTH]
 
 
 def test_a_change_below_a_banner_is_found_in_its_place(differ: OdiffDiffer) -> None:

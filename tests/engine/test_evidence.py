@@ -289,8 +289,9 @@ BOX = with_box(grey(100, 100), 10, 30, 20, 20, RED)
             grey(100, 100),
             BOX,
             {
-                "blocks": 6, "differing": 400, "clear": 400, "strong": 400, "most": 128, "outside": 400,
-                "farthest": 128, "moved": 400, "plain": 324, "solid": 324, "solid_strong": 324, "run": 20,
+                "blocks": 6, "differing": 400, "clear": 400, "strong": 400, "most": 128,
+                "outside": 400, "farthest": 128, "moved": 400, "plain": 324, "solid": 324,
+                "solid_strong": 324, "run": 20,
             },
             id="a box whose rim has two colours beside it",
         ),

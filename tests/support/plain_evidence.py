@@ -316,7 +316,7 @@ class Canvas:
             text=len(text),
             text_touched=sum(p in self.touched for p in text) / max(1, len(text)),
             **{name: total(name) for name in SUMMED},
-            **{name: max((block[name] for block in blocks), default=0) for name in LARGEST},  # type: ignore[arg-type]
+            **{name: max((block[name] for block in blocks), default=0) for name in LARGEST},
             one_way=abs(total("signed_light")) / max(1, total("light")),
             light=total("light") / 256 / differing,
             hue=(abs(total("red")) + abs(total("blue"))) / max(1, total("colour")),

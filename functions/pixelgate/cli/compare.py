@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelgate.cli import options as o
+from pixelgate.policy import Sensitivity
 
 if TYPE_CHECKING:
     from pixelgate.client.outcome import Gate
@@ -29,6 +30,10 @@ def compare(
     strict: Annotated[
         bool, typer.Option("--strict", help="Any pixel that differs at all counts.")
     ] = False,
+    sensitivity: Annotated[
+        Sensitivity | None,
+        typer.Option(help="How much a noise may explain; exact is the same as --strict."),
+    ] = None,
     policy_file: Annotated[
         Path | None,
         typer.Option(
@@ -92,6 +97,7 @@ def compare(
             "max_changed_pixels": max_changed_pixels,
             "max_changed_ratio": max_changed_ratio,
             "strict": strict or None,
+            "sensitivity": sensitivity,
         },
     )
     engine = find_engine()

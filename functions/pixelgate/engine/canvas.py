@@ -212,6 +212,11 @@ def _alike_rows(base: Rgb | Rgba, head: Rgb | Rgba, width: int) -> Alignment | N
 def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
     """Looks for rows in the columns that both images have."""
     ours, theirs = columns.pairs()
+    lines = np.arange(min(len(base), len(head)))
+    some = sample(base, head, lines, lines)
+    some = np.take(some[0], ours, axis=1), np.take(some[1], theirs, axis=1)
+    if not far_apart(*some, len(lines)):
+        return None
     base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
     unequal = native.unequal_rows(*_overlap(base, head))
     return _equal_rows(base, head, unequal, columns.length) or _alike_rows(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pixelgate.comparison import Band, BandKind, Diff, Region
 from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.yiq import least
 from pixelgate.policy import Policy, Rectangle
 from pixelgate.verdict import Evidence, Mark
@@ -216,12 +219,10 @@ def test_pages_of_two_widths_are_not_aligned(differ: OdiffDiffer) -> None:
 
 
 @pytest.mark.parametrize(("limit", "bands"), [(340 * WIDTH, 1), (340 * WIDTH - 1, 0)])
-def test_a_canvas_that_would_be_too_large_is_not_made(
-    differ: OdiffDiffer, monkeypatch: pytest.MonkeyPatch, limit: int, bands: int
-) -> None:
-    """At 40,000,000 pixels it is aligned; with one row more the images are compared in place."""
-    monkeypatch.setattr("pixelgate.engine.canvas.MAX_PIXELS", limit)
-    diff = differ.diff(png(PAGE), png(FIXED[:290]), Policy())
+def test_a_canvas_that_would_be_too_large_is_not_made(odiff: Path, limit: int, bands: int) -> None:
+    """At the limit it is aligned; with one row more the images are compared in place."""
+    with OdiffDiffer(OdiffServer(odiff), max_pixels=limit) as differ:
+        diff = differ.diff(png(PAGE), png(FIXED[:290]), Policy())
     assert diff.total_pixels == (340 if bands else 300) * WIDTH
     assert (len(diff.bands) > 0) == bool(bands)
 

@@ -49,7 +49,14 @@ class Canvas:
         return _overlap(*self.images)[1]
 
 
-def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: bool) -> Canvas:
+def lay_out(
+    base: Rgb | Rgba,
+    head: Rgb | Rgba,
+    rooms: Rooms,
+    *,
+    align_rows: bool,
+    max_pixels: int = MAX_PIXELS,
+) -> Canvas:
     """Puts two images on a canvas.
 
     Args:
@@ -59,11 +66,12 @@ def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: boo
         align_rows: whether to look for inserted and deleted rows. Where there are some, each
             image gets the other's rows in place of those that it lacks: they are no difference,
             and what lies around them keeps its neighbours.
+        max_pixels: the largest canvas to make by aligning rows.
     """
     if base.shape[2] != head.shape[2]:
         base, head = _with_alpha(base), _with_alpha(head)
     unequal = native.unequal_rows(*_overlap(base, head))
-    alignment = align(base, head, unequal, max_pixels=MAX_PIXELS) if align_rows else None
+    alignment = align(base, head, unequal, max_pixels=max_pixels) if align_rows else None
     if alignment:
         return _aligned(base, head, alignment, rooms)
     shape = max(base.shape[0], head.shape[0]), max(base.shape[1], head.shape[1])

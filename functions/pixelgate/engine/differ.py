@@ -12,7 +12,7 @@ from pixelgate.comparison import Diff
 from pixelgate.engine import native, planes
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.evidence import fingerprint_of, regions_of, spread_of
-from pixelgate.engine.header import Header, canvas_of, read_header
+from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, read_header
 from pixelgate.engine.mask import Mask, write_mask
 from pixelgate.engine.native import Flag, Plane, View
 from pixelgate.engine.odiff import OdiffServer
@@ -29,7 +29,7 @@ _WITHOUT = np.uint8(~(Flag.SENSITIVE | Flag.STRUCTURAL))
 CHECK_EVERY = 50
 
 
-# Of a larger pair it judges only a part: on 40 megapixels it takes half a gigabyte.
+# Of a larger pair it judges only a part: on 50 megapixels it takes over half a gigabyte.
 _CHECKED_PIXELS = 8_000_000
 
 
@@ -46,6 +46,7 @@ class OdiffDiffer:
         *,
         folder: Path | None = None,
         check_every: int | None = CHECK_EVERY,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Takes over an odiff server.
 
@@ -53,9 +54,11 @@ class OdiffDiffer:
             server: the odiff to ask; it is closed with the differ.
             folder: where files for odiff are written; the system's temporary folder by default.
             check_every: of so many pairs odiff judges one again; 1: each, None: none.
+            max_pixels: of the largest canvas that is compared.
         """
         self._reference = Reference(server, folder=folder)
         self._check_every = check_every
+        self._max_pixels = max_pixels
         self._unchecked = check_every or 0
         self._rooms = Rooms()
 
@@ -80,10 +83,18 @@ class OdiffDiffer:
         Raises:
             ImageFault: an image cannot be read, is too large, or odiff failed on it.
         """
-        base_header, head_header = _header_of("base", base), _header_of("head", head)
-        canvas_of(base_header, head_header)
+        base_header, head_header = self._header_of("base", base), self._header_of("head", head)
+        canvas_of(base_header, head_header, self._max_pixels)
         before, after = self._decode("base", base), self._decode("head", head)
-        canvas = lay_out(before.pixels, after.pixels, self._rooms, align_rows=policy.align_rows)
+        profiles = _unlike(before.profile, after.profile)
+        canvas = lay_out(
+            before.pixels,
+            after.pixels,
+            self._rooms,
+            align_rows=policy.align_rows,
+            max_pixels=self._max_pixels,
+        )
+        del before, after  # aligned images are copies: no more than two large ones shall stay
         found = planes.find(canvas, policy, self._rooms, self._check_of(policy))
         planes.clear(found.flags, policy.ignore_regions, canvas.rows)
         counts = native.count_blocks(found.flags)
@@ -99,8 +110,16 @@ class OdiffDiffer:
             bands=canvas.bands,
             spread=spread_of(canvas, found, counts),
             fingerprint=fingerprint_of(canvas, found.flags, counts, areas),
-            profiles=_unlike(before.profile, after.profile),
+            profiles=profiles,
         )
+
+    def _header_of(self, side: str, body: bytes) -> Header:
+        try:
+            header = read_header(body)
+            canvas_of(header, header, self._max_pixels)
+            return header
+        except ImageFault as fault:
+            raise ImageFault(fault.code, f"{side}: {fault}") from fault
 
     def _decode(self, side: str, body: bytes) -> Picture:
         try:
@@ -148,12 +167,3 @@ def _checked_rows(apart: Mask) -> tuple[slice, slice]:
 
 def _unlike(base: str, head: str) -> tuple[str, str] | None:
     return None if base == head else (base, head)
-
-
-def _header_of(side: str, body: bytes) -> Header:
-    try:
-        header = read_header(body)
-        canvas_of(header, header)
-        return header
-    except ImageFault as fault:
-        raise ImageFault(fault.code, f"{side}: {fault}") from fault

@@ -161,7 +161,7 @@ def as_bitmap(image: Rgb) -> bytearray:
     stride = (width * 3 + 3) // 4 * 4
     size = stride * height
     # odiff takes a file of less than 64 bytes, up to two pixels, for a damaged one. Filled in
-    # place: each further copy of 40 Mpx would be 120 MB.
+    # place: each further copy of 50 Mpx would be 150 MB.
     file = bytearray(max(64, 54 + size))
     struct.pack_into("<2sIHHI", file, 0, b"BM", 54 + size, 0, 0, 54)
     struct.pack_into("<IiiHHIIiiII", file, 14, 40, width, height, 1, 24, 0, size, 0, 0, 0, 0)

@@ -21,12 +21,12 @@ import numpy.typing as npt
 
 from pixelgate.comparison import Band, BandKind
 from pixelgate.engine import native
+from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.engine.pixels import Rgb, Rgba
 
 Indices = npt.NDArray[np.int64]  # (rows,)
 _Hashes = npt.NDArray[np.uint64]  # (rows,)
 
-MAX_PIXELS = 40_000_000
 # Screenshots are at most 31,250 rows of 1280 px; the time grows with the rows, not the pixels.
 MAX_ROWS = 100_000
 # An alignment must make so many more pairs equal, and of the rows that differ in place or lie in

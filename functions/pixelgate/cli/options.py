@@ -36,7 +36,7 @@ MaxMegapixels = Annotated[
     typer.Option(
         min=0.000001,
         envvar="PIXELGATE_MAX_MEGAPIXELS",
-        help="The largest picture that is compared; 50. Each megapixel may take 27 MB of memory.",
+        help="The largest picture that is compared; 50. Each megapixel may take 30 MB of memory.",
     ),
 ]
 Summary = Annotated[

@@ -13,8 +13,8 @@ from pixelgate.engine.chunks import SIGNATURE, Preamble, essential, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
 
 # So many pixels of a canvas are compared if nobody says otherwise: a page of 2560 pixels may be
-# 19,500 high. Each megapixel takes up to 27 MB if both images are transparent and change all over,
-# else up to 12, odiff included (make bench-memory); 50 of them stay below 1.5 GB.
+# 19,500 high. If both images are transparent and change all over, 50 megapixels take 1.5 GB, two
+# odiffs included, opaque ones half of that (make bench-memory).
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP")
 

@@ -14,7 +14,7 @@ from pixelgate.policy import Policy
 from pixelgate.ports import Differ
 
 # Beside the largest image that is allowed, one of a phone may be compared. The largest pair alone
-# takes up to 1.4 GB (make bench-memory).
+# takes up to 1.5 GB (make bench-memory).
 _PIXELS_BESIDE = 3_000_000
 
 

@@ -63,7 +63,7 @@ bench: setup .tools/bench/.done ## Measure the engine's speed against the others
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "npm's rivals are left out"
 	@PYTHONPATH=functions:. .tools/bench/bin/python -m bench.speed $(ARGS)
 
-bench-memory: setup ## Measure what the engine keeps in memory, at 40 Mpx and over 5,000 pairs
+bench-memory: setup ## Measure what the engine keeps in memory, at 50 Mpx and over 5,000 pairs
 	@$(BIN)/python -m bench.memory $(ARGS)
 
 bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 images, ARGS='--latency 30'

@@ -67,6 +67,7 @@ def compare(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a head_dir without images.")
     ] = False,
+    max_megapixels: o.MaxMegapixels = None,
     fail_on: o.FailOn = None,
     exit_zero: o.ExitZero = False,
     summary: o.Summary = None,
@@ -101,7 +102,10 @@ def compare(
         },
     )
     engine = find_engine()
-    with open_pool(engine) as pool, progress_bar(quiet=as_json) as progress:
+    with (
+        open_pool(engine, max_megapixels=max_megapixels) as pool,
+        progress_bar(quiet=as_json) as progress,
+    ):
         result = compare_folders(
             base_dir,
             head_dir,

@@ -102,7 +102,14 @@ class Canvas:
 _Parts = list[tuple[slice, slice]]
 
 
-def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: bool) -> Canvas:
+def lay_out(
+    base: Rgb | Rgba,
+    head: Rgb | Rgba,
+    rooms: Rooms,
+    *,
+    align_rows: bool,
+    max_pixels: int = MAX_PIXELS,
+) -> Canvas:
     """Puts two images on a canvas.
 
     Args:
@@ -112,14 +119,16 @@ def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: boo
         align_rows: whether to look for inserted and deleted rows and columns. Where there are
             some, each image gets the other's in place of those that it lacks: they are no
             difference, and what lies around them keeps its neighbours.
+        max_pixels: the largest canvas to make by aligning.
     """
     if base.shape[2] != head.shape[2]:
         base, head = _with_alpha(base), _with_alpha(head)
     unequal = native.unequal_rows(*_overlap(base, head))
     alignments = _alignments(base, head, unequal) if align_rows else (None, None)
-    rows, columns = (
-        Lines.of(base.shape[axis], head.shape[axis], one) for axis, one in enumerate(alignments)
-    )
+    rows, columns = _lines_of(base, head, alignments)
+    if len(rows.base) * len(columns.base) > max_pixels:
+        alignments = (None, None)
+        rows, columns = _lines_of(base, head, alignments)
     if alignments == (None, None):
         return Canvas((base, head), rows, columns, unequal)
     images = (
@@ -128,6 +137,15 @@ def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: boo
     )
     unequal = native.unequal_rows(*images) | columns.one_sided.any()
     return Canvas(images, rows, columns, unequal)
+
+
+def _lines_of(
+    base: Rgb | Rgba, head: Rgb | Rgba, alignments: tuple[Alignment | None, Alignment | None]
+) -> tuple[Lines, Lines]:
+    rows, columns = (
+        Lines.of(base.shape[axis], head.shape[axis], one) for axis, one in enumerate(alignments)
+    )
+    return rows, columns
 
 
 def runs_of(chosen: Chosen) -> Iterator[slice]:

@@ -160,8 +160,12 @@ def _compositor() -> list[Noise]:
 
 
 def _shifts() -> list[Noise]:
+    # From half a device pixel on, the picture looks moved.
+    scales = {1: (1, 2, 3), 2: (1, 2), 3: (1,)}
     return [
-        Noise("n_frac", f"frac.{tenths}{way}", styles=("", f"body{{{rule}}}"))
+        Noise(
+            "n_frac", f"frac.{tenths}{way}", styles=("", f"body{{{rule}}}"), scales=scales[tenths]
+        )
         for tenths in (1, 2, 3)
         for way, rule in (
             ("-right", f"transform:translateX(.{tenths}px)"),

@@ -72,6 +72,12 @@ class Stage:
             tab.evaluate("rules => edits.style(rules)", style)
         tab.evaluate("document.fonts.ready.then(() => undefined)")
         tab.evaluate("edits.remember()")
+        # Markup that is read anew may look otherwise; so all looks are of markup read anew.
+        self.restore()
+
+    def restore(self) -> None:
+        """Puts the page back as it was opened."""
+        self._tab.evaluate("edits.restore()")
 
     def shoot(self) -> bytes:
         """A screenshot of the window."""
@@ -92,12 +98,12 @@ class Stage:
             if self._plant(edit.kind, seed, edit.base) is None:
                 return None
             before = self.shoot()
-            self._tab.evaluate("edits.restore()")
+            self.restore()
         made = self._plant(edit.kind, seed, edit.parameters)
         if made is None:
             return None
         after = self.shoot()
-        self._tab.evaluate("edits.restore()")
+        self.restore()
         return Made(made["done"], tuple(made["box"]), made["font"], before, after)
 
     def _plant(self, kind: str, seed: int, parameters: Any) -> dict[str, Any] | None:

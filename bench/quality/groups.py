@@ -32,7 +32,7 @@ from bench.quality.labels import Judged, judge_edit, judge_noise
 from bench.quality.measure import Rgb, Word
 from bench.quality.noises import MIXED, SETTINGS, Noise, all_noises
 from bench.quality.pages import VIEWS, Page, View, install, load_pages
-from bench.quality.scene import Box, cut, words_in
+from bench.quality.scene import Box, cut, require_fonts, words_in
 from bench.quality.stage import Look, Made, Stage, around, decoded
 
 PROCESSES = 2
@@ -76,6 +76,8 @@ class Plan:
     """What is made of the pages of one process.
 
     Attributes:
+        places: the pages and windows.
+        draw: another number gives other edits in other places.
         noises: the noises of each place.
         mixes: the noises under which each place is also edited.
         looks: what has been seen, by place, browser and style.
@@ -83,6 +85,7 @@ class Plan:
     """
 
     places: list[Place]
+    draw: int = 0
     noises: dict[int, list[Noise]] = field(default_factory=dict)
     mixes: dict[int, list[Noise]] = field(default_factory=dict)
     looks: dict[LookKey, Look] = field(default_factory=dict)
@@ -115,13 +118,13 @@ def places_of(pages: Iterable[Page]) -> list[Place]:
     return [Place(index, page, view) for index, (page, view) in enumerate(found)]
 
 
-def plan_for(places: list[Place], share: int) -> Plan:
-    """Deals the noises out to the places; another order for each process."""
-    plan = Plan(places)
+def plan_for(places: list[Place], share: int, draw: int) -> Plan:
+    """Deals the noises out to the places; another order for each process and each draw."""
+    plan = Plan(places, draw)
     queue, mixed = deque(all_noises()), deque(MIXED)
     by_kind = {noise.kind: noise for noise in queue}
-    queue.rotate(-share * len(queue) // PROCESSES)
-    mixed.rotate(-share * len(mixed) // PROCESSES)
+    queue.rotate(-share * len(queue) // PROCESSES - 5 * draw)
+    mixed.rotate(-share * len(mixed) // PROCESSES - 5 * draw)
     for place in places:
         plan.noises[place.index] = _deal(queue, place, NOISES_EACH)
         kinds = deque(by_kind[name] for name in mixed if name in by_kind)
@@ -150,12 +153,13 @@ class Maker:
         """Prepares; ``work`` is for files that the browsers need meanwhile."""
         self._playwright, self._folder, self._work, self._plan = playwright, folder, work, plan
         self._edits = deque(EDITS)
-        self._edits.rotate(-7 * plan.places[0].index)
+        self._edits.rotate(-83 * (plan.places[0].index + plan.draw))
         self._mixing = deque(edit for edit in EDITS if edit.mixes)
-        self._mixing.rotate(-11 * plan.places[0].index)
+        self._mixing.rotate(-53 * (plan.places[0].index + plan.draw))
         self._mixes: list[Mix] = []
         self.entries: list[Entry] = []
         self.left_out: Counter[str] = Counter()
+        self.version = ""
 
     def make(self) -> None:
         """Looks at the pages in every browser, then writes what needs two looks."""
@@ -163,6 +167,8 @@ class Maker:
             if not any(self._plan.wanted(name, place) for place in self._plan.places):
                 continue
             with launched(self._playwright, variant, self._work) as browser:
+                self.version = browser.version
+                require_fonts(browser)
                 for place in self._plan.places:
                     self._visit(browser, name, place)
         for place in self._plan.places:
@@ -170,6 +176,9 @@ class Maker:
                 self._write_noise(place, noise)
         for mix in self._mixes:
             self._write_mix(mix)
+
+    def _seed(self, place: Place, *parts: str) -> int:
+        return seed(self._plan.draw, place.name, *parts)
 
     def _visit(self, browser: Browser, variant: str, place: Place) -> None:
         styles = self._plan.wanted(variant, place)
@@ -195,7 +204,7 @@ class Maker:
                 return
             if edit.kind in kinds:
                 continue
-            number = seed(place.name, edit.kind)
+            number = self._seed(place, edit.kind)
             made = stage.make(edit, number)
             if made is None:
                 continue
@@ -215,7 +224,7 @@ class Maker:
 
     def _mix(self, stage: Stage, look: Look, place: Place, noise: Noise) -> None:
         for edit in list(self._mixing):
-            number = seed(place.name, edit.kind, noise.kind)
+            number = self._seed(place, edit.kind, noise.kind)
             # What the base has, too, would have to be planted in both browsers.
             made = stage.make(edit, number) if edit.base is None else None
             if made is None:
@@ -249,7 +258,7 @@ class Maker:
             self._plan.looks[place.index, variant, style]
             for variant, style in zip(noise.variants, noise.styles, strict=True)
         ]
-        number = seed(place.name, noise.kind)
+        number = self._seed(place, noise.kind)
         random = np.random.default_rng(number)
         parts = self._plan.parts[place.index] if number % 2 else []
         boxes: list[Box | None] = [None]
@@ -269,7 +278,7 @@ class Maker:
         self.left_out[f"{noise.group} identical"] += 1
 
     def _treated(self, pair: tuple[Rgb, Rgb], noise: Noise, place: Place) -> tuple[Rgb, Rgb]:
-        number = seed(place.name, noise.kind)
+        number = self._seed(place, noise.kind)
         base, head = (
             treat(pixels, number) if treat else pixels
             for treat, pixels in zip(noise.treats, pair, strict=True)
@@ -318,14 +327,18 @@ def _words(base: list[Word], head: list[Word], box: Box | None) -> tuple[list[Wo
     return moved(base), moved(head)
 
 
-def make_share(share: int, folder: Path) -> tuple[list[Entry], Counter[str]]:
-    """Makes the pairs of every second page, in a process of its own."""
+def make_share(share: int, folder: Path, draw: int) -> tuple[list[Entry], Counter[str], str]:
+    """Makes the pairs of every second page, in a process of its own.
+
+    Returns:
+        The pairs, how many were left out and why, and the version of Chromium.
+    """
     pages = load_pages()
     places = [place for place in places_of(pages) if pages.index(place.page) % PROCESSES == share]
     with tempfile.TemporaryDirectory() as work, sync_playwright() as playwright:
-        maker = Maker(playwright, folder, Path(work), plan_for(places, share))
+        maker = Maker(playwright, folder, Path(work), plan_for(places, share, draw))
         maker.make()
-    return maker.entries, maker.left_out
+    return maker.entries, maker.left_out, maker.version
 
 
 def write_expected(folder: Path, entries: Sequence[Entry]) -> None:
@@ -342,20 +355,29 @@ def main() -> int:
     """Makes the set and says how many pairs each group has."""
     parser = argparse.ArgumentParser(prog="bench.quality.groups", description=__doc__)
     parser.add_argument("folder", type=Path, help="where to put them; must be empty or absent")
-    folder: Path = parser.parse_args().folder
+    parser.add_argument(
+        "--draw", type=int, default=0, metavar="N",
+        help="another number gives other edits in other places of the same pages",
+    )  # fmt: skip
+    args = parser.parse_args()
+    folder: Path = args.folder
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise SystemExit(f"{folder} is not empty")
     install()
     began = time.monotonic()
     with ProcessPoolExecutor(PROCESSES) as pool:
-        made = list(pool.map(make_share, range(PROCESSES), [folder] * PROCESSES))
-    entries = [entry for some, _ in made for entry in some]
+        shares = range(PROCESSES)
+        made = list(pool.map(make_share, shares, [folder] * PROCESSES, [args.draw] * PROCESSES))
+    entries = [entry for some, *_ in made for entry in some]
     write_expected(folder, entries)
+    # It comes last, so that its presence says that the set is whole.
+    about = {"pairs": len(entries), "draw": args.draw, "chromium": made[0][2]}
+    (folder / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
     print(f"{len(entries)} pairs in {time.monotonic() - began:.0f} s")
     for group, count in sorted(Counter(entry[0] for entry in entries).items()):
         print(f"  {group:9} {count}")
-    left = sum((counts for _, counts in made), Counter())
+    left = sum((counts for _, counts, _ in made), Counter())
     print("left out:", ", ".join(f"{name} {count}" for name, count in sorted(left.items())))
     return 0
 

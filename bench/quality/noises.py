@@ -128,7 +128,9 @@ def _dither(pixels: Rgb, seed: int) -> Rgb:
     return dithered
 
 
-def _font(package: str, file: str, family: str = "Bench") -> str:
+def _font(package: str, file: str) -> str:
+    """Rules that set all text in one of the fonts that are installed as packages."""
+    family = "Bench"
     data = base64.b64encode((MODULES / package / file).read_bytes()).decode()
     return (
         f'@font-face{{font-family:"{family}";src:url(data:font/any;base64,{data})}}'
@@ -176,15 +178,13 @@ def _shifts() -> list[Noise]:
 
 
 def _fonts() -> list[Noise]:
-    dejavu = ("dejavu-fonts-ttf-2.35", "dejavu-fonts-ttf")
-    pairs = {
-        "dejavu-sans-2.35-2.37": [_font(p, "ttf/DejaVuSans.ttf") for p in dejavu],
-        "dejavu-serif-2.35-2.37": [_font(p, "ttf/DejaVuSerif.ttf") for p in dejavu],
-        "roboto-4-5": [
-            _font(p, "files/roboto-latin-400-normal.woff2") for p in ("roboto-4", "roboto-5")
-        ],
-    }
-    return [Noise("n_font", kind, styles=(a, b)) for kind, (a, b) in pairs.items()]
+    """Two releases of a font each, as npm has them; the later drew some outlines anew."""
+    noises = []
+    for name in ("roboto", "arimo", "open-sans"):
+        file = f"files/{name}-latin-400-normal.woff2"
+        styles = (_font(f"{name}-4", file), _font(f"{name}-5", file))
+        noises.append(Noise("n_font", f"{name}-4-5", styles=styles))
+    return noises
 
 
 def _codecs() -> list[Noise]:

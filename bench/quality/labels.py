@@ -130,6 +130,8 @@ def judge_edit(
         or (edit.group == edits.WORDING and numbers["levels"] < LETTER_LEVELS)
         or (edit.group == edits.WORDING and font < READABLE)
         or (edit.kind == "shadow" and theme == "dark")
+        # A pale corner rounded by two pixels.
+        or (edit.kind == "radius" and numbers["delta_e"] < FOUND_UNDER_NOISE)
     )
     return Judged(DISPUTED if doubtful else DIFFER, numbers)
 

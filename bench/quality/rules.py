@@ -109,7 +109,11 @@ class Rules:
     def judge(self, case: Case) -> Verdicts:
         """Asks every rule about a pair, and ours under every policy of the curve."""
         verdicts = self._ask_all(case)
-        dials = {name: self._ask_ours(case, policy)[0] for name, policy in self._dials}
+        default = Policy()
+        dials = {
+            name: verdicts.changed[OURS] if policy == default else self._ask_ours(case, policy)[0]
+            for name, policy in self._dials
+        }
         return replace(verdicts, dials=dials)
 
     def _ask_all(self, case: Case) -> Verdicts:

@@ -240,6 +240,8 @@ def _is_little(area: Evidence, picture: Picture, noise: Noise) -> bool:
         area.solid_strong < noise.min_strong_pixels
         and not (area.hue > noise.one_hue and area.colour > noise.min_colour)
         and not is_tinted(area, noise)
+        and not is_moved(area, noise)
+        and area.outside <= noise.codec_outside * area.clear
         and area.farthest <= noise.codec_farthest
         and area.light_off <= noise.codec_light
         and area.raw <= noise.codec_raw

@@ -298,7 +298,8 @@ BOX = with_box(grey(100, 100), 10, 30, 20, 20, RED)
         pytest.param(
             grey(100, 100),
             with_box(grey(100, 100), 16, 16, 12, 12, (130,) * 3),
-            {"blocks": 1, "differing": 144, "clear": 0, "plain": 100, "solid": 0, "most": 2, "light": 2.0},
+            {"blocks": 1, "differing": 144, "clear": 0, "plain": 100, "solid": 0, "most": 2,
+             "light": 2.0},
             id="two levels of a hundred plain pixels",
         ),
         pytest.param(

@@ -19,6 +19,10 @@ from support.plain_odiff import PlainOdiff, pixels_of, unaligned
 
 FOLDERS = sorted(p.parent for p in make.HERE.glob("*/expected.json"))
 CASES = make.cases()
+SAME = {
+    *("nothing", "disc-half-a-pixel", "text-a-quarter-further", "text-a-quarter-further-counted"),
+    *("jpeg-recompressed", "webp-lossy", "noise-strict"),
+}
 
 
 def stored(folder: Path) -> tuple[Path, Path]:
@@ -47,6 +51,14 @@ def test_a_fixture_comes_out_as_plain_odiff_found_it(differ: OdiffDiffer, folder
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
         assert [left, top, right - left, bottom - top] == expected["changed"]["box"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_the_verdict_on_a_fixture_is_a_persons(differ: OdiffDiffer, folder: Path) -> None:
+    """Who flips between both pictures sees a change, but for those of SAME."""
+    policy = policy_of(json.loads((folder / "expected.json").read_text()))
+    diff = differ.diff(*(file.read_bytes() for file in stored(folder)), policy)
+    assert diff.passes(policy) == (folder.name in SAME)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -76,6 +76,9 @@ def test_steps_from_black_are_seen_alike(differ: OdiffDiffer, threshold: float, 
     assert np.flatnonzero(mask[0]).tolist() == list(range(first, 256))
 
 
-def test_threshold_one_sees_nothing_not_even_white_for_black(differ: OdiffDiffer) -> None:
+def test_odiff_sees_nothing_at_threshold_one_and_the_evidence_counts_white_for_black(
+    differ: OdiffDiffer,
+) -> None:
     diff = differ.diff(png(grey(9, 9, 0)), png(grey(9, 9, 255)), unaligned(Policy(1.0, 1.0)))
-    assert (diff.changed_pixels, diff.mask, diff.regions) == (0, None, ())
+    assert not odiffs_mask(diff).any()
+    assert (diff.changed_pixels, diff.counted_pixels) == (0, 81)

@@ -171,7 +171,7 @@ _AT_BEST = tuple(
 
 
 def could_be_noise(area: Evidence, noise: Noise) -> bool:
-    """Whether an area could be explained, whatever its residue, the text around, and the picture."""
+    """Whether an area could be explained, whatever its residue, its surroundings and the rest."""
     # More residue than that, or it would be taken for a move.
     least = noise.moved_residue * area.raw
     at_best = replace(

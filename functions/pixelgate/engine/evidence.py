@@ -189,7 +189,7 @@ class _Search:
         undecided: npt.NDArray[np.bool_],
         picture: Picture,
     ) -> tuple[list[list[Evidence]], Picture]:
-        """Adds the residue of some areas, the text around them, and what both say of the picture."""
+        """Adds the residue of some areas and the text around them, and what they say of all."""
         residues = []
         for view, one in zip(self._views, sums, strict=False):
             wanted = np.zeros(one.blocks.shape, np.uint8)
@@ -223,7 +223,7 @@ class _Search:
         return told, kinds
 
     def _evidence(self, sums: _Sums, around: _Around | None = None) -> list[Evidence]:
-        """The evidence of each area, on one background, with the text around it if that is known."""
+        """The evidence of each area, on one background; with the text around it, if known."""
         nothing = np.zeros(sums.number, np.int64)
         text, text_touched = around or (nothing, nothing)
         one_sided = sums.total(self._one_sided)
@@ -479,8 +479,17 @@ def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
     return found
 
 
-def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Findings) -> str | None:
+def fingerprint_of(
+    canvas: Canvas, flags: Plane, counts: Counts, areas: Areas, findings: Findings
+) -> str | None:
     """Names a change by the shape and the colours of all that counts, wherever it lies.
+
+    Args:
+        canvas: the images.
+        flags: what is in the mask.
+        counts: of the flags.
+        areas: of the mask.
+        findings: which of them count.
 
     Returns:
         None if nothing is in the mask.
@@ -488,13 +497,15 @@ def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Finding
     if not len(areas.boxes):
         return None
     flag = Flag.SENSITIVE | Flag.COUNTED
-    counts = _counting(areas, findings)
-    rows, columns = _reach_of(areas.boxes[counts] if counts.any() else areas.boxes)
+    counting = _counting(areas, findings)
+    rows, columns = _reach_of(areas.boxes[counting] if counting.any() else areas.boxes)
     box = flags[rows, columns]
     name = hashlib.sha256(f"{box.shape}".encode())
-    for one in (Flag.SENSITIVE, Flag.COUNTED):
-        name.update(native.pack(box, one))
-    room = np.empty((int(np.count_nonzero(native.has(box, flag))), canvas.base.shape[2]), np.uint8)
+    name.update(native.pack(box, Flag.SENSITIVE))
+    pixels = int(counts[Flag.SENSITIVE.plane].sum() + counts[Flag.COUNTED.plane].sum())
+    if counts[Flag.COUNTED.plane].any():
+        name.update(native.pack(box, Flag.COUNTED))
+    room = np.empty((pixels, canvas.base.shape[2]), np.uint8)
     for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
         found = 0
         for part in parts:

@@ -18,7 +18,15 @@ from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, 
 from pixelgate.engine.pixels import on_background
 from pixelgate.engine.planes import WHITE, Planes
 from pixelgate.policy import Noise, Policy
-from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture, explain
+from pixelgate.verdict import (
+    Evidence,
+    Explained,
+    NoiseKind,
+    Picture,
+    could_be_noise,
+    explain,
+    needs_few_colours,
+)
 
 # Blocks that lie at most so many blocks apart are judged together: a word and its neighbours.
 _REACH = 3
@@ -135,8 +143,6 @@ class _Search:
             _Sums(of_block, touched, blocks, self._differ(blocks), self._part, number)
             for blocks in views
         ]
-        for view, one in zip(self._views, sums, strict=False):
-            self._measure_residue(view, one)
         return self._judge(sums, of_block, picture)
 
     @property
@@ -150,32 +156,55 @@ class _Search:
         )
         return found
 
-    def _measure_residue(self, view: native.View, sums: _Sums) -> None:
-        """Only where it can decide: no noise explains a raw difference above all limits."""
-        noise, blocks = self._noise, sums.blocks
-        most = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.photo_raw)
-        blocks["residue"] = blocks["raw"]
-        wanted = np.zeros(blocks.shape, np.uint8)
-        wanted.flat[sums.places] = (sums.quantile("raw", 0.5) <= most)[sums.labels]
-        if wanted.any():
-            native.measure_residue(view, self._flags, wanted, blocks)
-
     def _judge(self, sums: Sequence[_Sums], of_block: Labels, picture: Picture) -> Findings:
-        """Judges each area on each background, by one picture: the same that is stored."""
+        """Judges each area on each background, by one picture: the same that is stored.
+
+        What costs most is measured only of areas that it can still decide about.
+        """
+        for one in sums:
+            one.blocks["residue"] = one.blocks["raw"]
         areas = [self._evidence(one) for one in sums]
-        residue = np.concatenate([one.of("residue") for one in sums])
+        undecided = np.array(
+            [
+                all(could_be_noise(a, self._noise) for a in views)
+                for views in zip(*areas, strict=True)
+            ]
+        )
+        if undecided.any():
+            areas, picture = self._measure(sums, areas, undecided, picture)
+        told, kinds = self._explained(areas, picture)
+        unexplained = [a for a, k in zip(told, kinds, strict=True) if k is None]
+        if any(needs_few_colours(area, picture, self._noise) for area in unexplained):
+            picture = replace(picture, few_colours=self._has_few_colours)
+        text = sum(a.blocks for a, k in zip(told, kinds, strict=True) if k is NoiseKind.TEXT)
+        if unexplained and text:
+            picture = replace(picture, text_explained=text, **self._text_of(sums))
+        told, kinds = self._explained(areas, picture)
+        return Findings(tuple(told), tuple(kinds), of_block, picture)
+
+    def _measure(
+        self,
+        sums: Sequence[_Sums],
+        areas: Sequence[Sequence[Evidence]],
+        undecided: npt.NDArray[np.bool_],
+        picture: Picture,
+    ) -> tuple[list[list[Evidence]], Picture]:
+        """Adds the residue of some areas and the text around them, and what they say of all."""
+        residues = []
+        for view, one in zip(self._views, sums, strict=False):
+            wanted = np.zeros(one.blocks.shape, np.uint8)
+            wanted.flat[one.places] = undecided[one.labels]
+            native.measure_residue(view, self._flags, wanted, one.blocks)
+            residues.append(one.of("residue")[undecided[one.labels]])
+        residue = np.concatenate(residues)
         if residue.size:
             middle, high = np.quantile(residue, (0.5, 0.9))
             picture = replace(picture, residue=_short(middle), residue_high=_short(high))
-        picture = self._with_coverage(picture)
-        told, kinds = self._explained(areas, picture)
-        if None in kinds:
-            picture = replace(picture, few_colours=self._has_few_colours)
-            text = sum(a.blocks for a, k in zip(told, kinds, strict=True) if k is NoiseKind.TEXT)
-            if text:
-                picture = replace(picture, text_explained=text, **self._text_of(sums))
-            told, kinds = self._explained(areas, picture)
-        return Findings(tuple(told), tuple(kinds), of_block, picture)
+        measured = []
+        for one, known in zip(sums, areas, strict=True):
+            new = self._evidence(one, one.text_around(self._base, undecided))
+            measured.append([n if u else k for n, k, u in zip(new, known, undecided, strict=True)])
+        return measured, self._with_coverage(picture)
 
     def _explained(
         self, areas: Sequence[Sequence[Evidence]], picture: Picture
@@ -193,9 +222,10 @@ class _Search:
             kinds.append(kind)
         return told, kinds
 
-    def _evidence(self, sums: _Sums) -> list[Evidence]:
-        """The evidence of each area, on one background."""
-        text, text_touched = sums.text_around(self._base)
+    def _evidence(self, sums: _Sums, around: _Around | None = None) -> list[Evidence]:
+        """The evidence of each area, on one background; with the text around it, if known."""
+        nothing = np.zeros(sums.number, np.int64)
+        text, text_touched = around or (nothing, nothing)
         one_sided = sums.total(self._one_sided)
         corner = self._corners(sums)
         total = {name: sums.sum(name) for name in _SUMMED}
@@ -297,6 +327,9 @@ _AS_MOST = ("most", "farthest", "light_off", "steepest", "run")
 _SUMMED = (*_AS_SUMMED, "signed_light", "light", "red", "blue", "colour")
 
 
+_Around = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each area
+
+
 class _Sums:
     """Sums over the blocks of each area, of one background."""
 
@@ -360,23 +393,37 @@ class _Sums:
         found[some] = below + (above - below) * (place - low)
         return found
 
-    def text_around(
-        self, base: native.Pixels
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """How many blocks in and around each area look like text, and how many of them differ."""
+    def text_around(self, base: native.Pixels, wanted: npt.NDArray[np.bool_]) -> _Around:
+        """How many blocks in and around each area look like text, and how many of them differ.
+
+        Args:
+            base: the base on white, RGB.
+            wanted: of which areas; of others the answer is 0.
+        """
         down, across = -(-base.shape[0] // BLOCK), -(-base.shape[1] // BLOCK)
-        labels = self.of_block[:down, :across]
+        chosen = np.append(wanted, False)[self.of_block[:down, :across]]
+        labels = np.where(chosen, self.of_block[:down, :across], -1)
         near = np.zeros((down, across), np.uint8)
-        for rows, columns in _shifts():
-            into, out_of = _shifted(near.shape, rows, columns)
-            near[into] |= labels[out_of] >= 0
-        text = native.find_text(base, near) > 0
-        touched = self._touched[:down, :across] > 0
+        rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            nothing = np.zeros(self.number, np.int64)
+            return nothing, nothing
+        # Only the part around the wanted areas is gone over.
+        part = tuple(
+            slice(max(0, int(places[0]) - _AROUND), int(places[-1]) + 1 + _AROUND)
+            for places in (rows, columns)
+        )
+        labels, close = labels[part], near[part]
+        for by in _shifts():
+            into, out_of = _shifted(close.shape, *by)
+            close[into] |= labels[out_of] >= 0
+        text = native.find_text(base, near)[part] > 0
+        touched = self._touched[:down, :across][part] > 0
         # A block between two areas belongs to the surroundings of both, once.
         pairs = [np.empty(0, np.int64)]
-        place = np.arange(down * across).reshape(down, across)
-        for rows, columns in _shifts():
-            into, out_of = _shifted(near.shape, rows, columns)
+        place = np.arange(labels.size).reshape(labels.shape)
+        for by in _shifts():
+            into, out_of = _shifted(close.shape, *by)
             chosen = text[into] & (labels[out_of] >= 0)
             pairs.append(labels[out_of][chosen].astype(np.int64) * place.size + place[into][chosen])
         both = np.unique(np.concatenate(pairs))
@@ -432,8 +479,17 @@ def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
     return found
 
 
-def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Findings) -> str | None:
+def fingerprint_of(
+    canvas: Canvas, flags: Plane, counts: Counts, areas: Areas, findings: Findings
+) -> str | None:
     """Names a change by the shape and the colours of all that counts, wherever it lies.
+
+    Args:
+        canvas: the images.
+        flags: what is in the mask.
+        counts: of the flags.
+        areas: of the mask.
+        findings: which of them count.
 
     Returns:
         None if nothing is in the mask.
@@ -441,13 +497,15 @@ def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Finding
     if not len(areas.boxes):
         return None
     flag = Flag.SENSITIVE | Flag.COUNTED
-    counts = _counting(areas, findings)
-    rows, columns = _reach_of(areas.boxes[counts] if counts.any() else areas.boxes)
+    counting = _counting(areas, findings)
+    rows, columns = _reach_of(areas.boxes[counting] if counting.any() else areas.boxes)
     box = flags[rows, columns]
     name = hashlib.sha256(f"{box.shape}".encode())
-    for one in (Flag.SENSITIVE, Flag.COUNTED):
-        name.update(native.pack(box, one))
-    room = np.empty((int(np.count_nonzero(native.has(box, flag))), canvas.base.shape[2]), np.uint8)
+    name.update(native.pack(box, Flag.SENSITIVE))
+    pixels = int(counts[Flag.SENSITIVE.plane].sum() + counts[Flag.COUNTED.plane].sum())
+    if counts[Flag.COUNTED.plane].any():
+        name.update(native.pack(box, Flag.COUNTED))
+    room = np.empty((pixels, canvas.base.shape[2]), np.uint8)
     for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
         found = 0
         for part in parts:

@@ -182,10 +182,12 @@ static void add(const Window *window, int64_t row, const Found *found, int64_t x
         int32_t dr = (head[0][i] - base[0][i]) * differs, dg = (head[1][i] - base[1][i]) * differs;
         int32_t db = (head[2][i] - base[2][i]) * differs;
         int32_t step = 77 * dr + 150 * dg + 29 * db;
+        int32_t size = step < 0 ? -step : step;
         signed_light += step;
-        all_light += step < 0 ? -step : step;
-        /* In sixteenths of a level: sixteen squares of them fit. */
-        energy += (step >> 4) * (step >> 4);
+        all_light += size;
+        /* In sixteenths of a level, to the nearest: sixteen squares of them fit. */
+        int32_t sixteenths = (size + 8) >> 4;
+        energy += sixteenths * sixteenths;
         red += dr - dg;
         blue += db - dg;
         colour += (dr < dg ? dg - dr : dr - dg) + (db < dg ? dg - db : db - dg);

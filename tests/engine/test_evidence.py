@@ -162,7 +162,7 @@ def find(base: Pixels, head: Pixels, policy: Policy, reference: Reference) -> Fo
     height, width, _ = canvas.base.shape
     for pair in views:
         differs[:height, :width] |= differing(*pair)
-    return Found(findings, Canvas(views, differs & seen, alone & seen, policy.noise))
+    return Found(findings, Canvas(views, differs & seen, alone & seen, policy.limits))
 
 
 def alike(found: Evidence, wanted: Evidence) -> str | None:
@@ -485,7 +485,7 @@ def test_what_is_in_the_mask_is_what_was_judged(differ: OdiffDiffer, seed: int) 
     diff = differ.diff(pair.base, pair.head, pair.policy)
     assert disagreement(diff) is None
     judged = diff.judge(pair.policy)
-    found = [explain(area, diff.picture, pair.policy.noise) for area in diff.areas]
+    found = [explain(area, diff.picture, pair.policy.limits) for area in diff.areas]
     wanted = [NoiseKind.LEVELS if r.area is None else found[r.area] for r in diff.regions]
     assert list(judged.kinds) == wanted
     explained = {kind for kind in found if kind} | {NoiseKind.LEVELS}

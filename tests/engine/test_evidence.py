@@ -318,7 +318,8 @@ BOX = with_box(grey(100, 100), 10, 30, 20, 20, RED)
             with_box(grey(60, 60, 0), 30, 0, 30, 60, WHITE),
             with_box(grey(60, 60, 0), 31, 0, 29, 60, WHITE),
             {
-                "differing": 60, "strong": 60, "outside": 0, "farthest": 0, "light_off": 0, "moved": 60, "plain": 0,
+                "differing": 60, "strong": 60, "outside": 0, "farthest": 0, "light_off": 0,
+                "moved": 60, "plain": 0,
                 "run": 60, "one_way": 1.0, "light": 255.0, "off": 0,
             },
             id="an edge a pixel further on has all its match beside it",

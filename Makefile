@@ -63,7 +63,7 @@ bench: setup .tools/bench/.done ## Measure the engine's speed against the others
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "npm's rivals are left out"
 	@PYTHONPATH=functions:. .tools/bench/bin/python -m bench.speed $(ARGS)
 
-bench-memory: setup ## Measure what the engine keeps in memory, at 40 Mpx and over 5,000 pairs
+bench-memory: setup ## Measure what the engine keeps in memory, at 50 Mpx and over 5,000 pairs
 	@$(BIN)/python -m bench.memory $(ARGS)
 
 bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 images, ARGS='--latency 30'
@@ -124,9 +124,10 @@ format: setup tools/js/.done ## Format the code
 	$(BIN)/ruff check --fix .
 	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --log-level warn --write $(APP_MODULES)
 
-bench-quality: setup ## Ask our rule and those of others about some 700 labelled pairs of pictures
+bench-quality: setup ## Ask our rule and those of others about some 2,000 labelled pairs, ARGS='--cases DIR'
 	@test -f .bench/quality/cases.json || $(BIN)/python -m bench.quality.render .bench/quality
-	@$(BIN)/python -m bench.quality .bench/quality --json .bench/quality.json
+	@test -f .bench/groups/about.json || { rm -rf .bench/groups; $(BIN)/python -m bench.quality.groups .bench/groups; }
+	@$(BIN)/python -m bench.quality .bench/quality --cases .bench/groups --json .bench/quality.json $(ARGS)
 
 pictures: setup ## Take the README's pictures of the report
 	@$(BIN)/python tools/pictures.py

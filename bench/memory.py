@@ -81,11 +81,11 @@ class Case:
 CASES = (
     *(
         Case(width, height, transparent, all_over)
-        for width, height in ((8000, 5000), (1280, 31250))
+        for width, height in ((8000, 6250), (1280, 39062))
         for transparent in (False, True)
         for all_over in (False, True)
     ),
-    Case(8000, 5000, transparent=True, all_over=True, beside=True),
+    Case(8000, 6250, transparent=True, all_over=True, beside=True),
 )
 
 

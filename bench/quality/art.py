@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bench.quality.photos import photo_url
+
 # 24 × 24, drawn with a stroke of 2.
 ICONS = {
     "anchor": "M12 7v14M5 13c0 5 4 8 7 8s7-3 7-8M8 10h8M12 3a2 2 0 1 1 0 4a2 2 0 1 1 0-4",
@@ -103,6 +105,9 @@ def expand(markup: str) -> str:
                 return chart(kind)
             case ["days"]:
                 return days()
+            case ["photo", number, width, height]:
+                url = photo_url(int(number), int(width), int(height))
+                return f'<img src="{url}" width="{width}" height="{height}" alt="">'
         raise SystemExit(f"there is no drawing {match[0]}")
 
     return re.sub(r"\{\{([^}]*)\}\}", drawing, markup)

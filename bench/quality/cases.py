@@ -1,4 +1,9 @@
-"""Labelled pairs in a folder: ``<label>/<case>/base.png`` and ``head.png``, and cases.json."""
+"""Labelled pairs in a folder, in one of two forms.
+
+By label: ``<label>/<case>/base.png`` and ``head.png``, and cases.json. By group:
+``<group>/base/<name>``, ``<group>/head/<name>`` and ``<group>/expected.json``, which says of each
+name what is expected (changed or unchanged), what was done, and of what kind that is.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ MATCH = "should-match"
 DIFFER = "should-differ"
 DISPUTED = "disputed"
 LABELS = (MATCH, DIFFER, DISPUTED)
+EXPECTED = {"changed": DIFFER, "unchanged": MATCH}
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,9 @@ class Case:
         part: page for a whole window, component for a cut.
         parameters: with what exactly the head was made.
         measured: what was measured of the pair, as far as the label rests on it.
-        folder: where the two images lie.
+        group: of a folder by group; empty in one by label.
+        what: what was done, in words.
+        folder: where the two images lie, or the group's folder.
     """
 
     name: str
@@ -40,17 +48,22 @@ class Case:
     part: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
+    group: str = ""
+    what: str = ""
     folder: Path = Path()
 
     @property
     def base(self) -> Path:
         """The base image."""
-        return self.folder / "base.png"
+        return self._image("base")
 
     @property
     def head(self) -> Path:
         """The head image."""
-        return self.folder / "head.png"
+        return self._image("head")
+
+    def _image(self, side: str) -> Path:
+        return self.folder / side / self.name if self.group else self.folder / f"{side}.png"
 
     def as_json(self) -> dict[str, Any]:
         """The entry in cases.json; the folder follows from label and name."""
@@ -81,4 +94,35 @@ def read_cases(folder: Path) -> list[Case]:
         ]
     if not cases:
         raise SystemExit(f"{folder} holds no labelled pairs")
+    return cases
+
+
+def read_groups(folder: Path) -> list[Case]:
+    """Reads the pairs of a folder by group.
+
+    Pairs that are expected to be anything but changed or unchanged (an error, say) are left out.
+    Where expected.json names no kind, the group stands for it.
+    """
+    cases: list[Case] = []
+    for index in sorted(folder.glob("*/expected.json")):
+        group = index.parent.name
+        for name, said in json.loads(index.read_text(encoding="utf-8")).items():
+            if said["expected"] not in EXPECTED:
+                continue
+            case = Case(
+                name=name,
+                label=EXPECTED[said["expected"]],
+                kind=said.get("kind", group),
+                half=said.get("half", ""),
+                page=said.get("page", ""),
+                view=said.get("view", ""),
+                part="component" if said.get("cut") else "page",
+                measured=said.get("measured") or {},
+                group=group,
+                what=said.get("what", ""),
+                folder=index.parent,
+            )
+            cases.append(case)
+    if not cases:
+        raise SystemExit(f"{folder} holds no groups with an expected.json")
     return cases

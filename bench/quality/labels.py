@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.quality import measure
+from bench.quality import edits, measure
 from bench.quality.browsers import Variant
 from bench.quality.cases import DIFFER, DISPUTED, MATCH
+from bench.quality.edits import Edit
 from bench.quality.kinds import READABLE, VISIBLE_LEVELS, Plant
 from bench.quality.measure import Rgb, Word
 from bench.quality.pages import View
@@ -88,3 +89,73 @@ def judge_plant(pair: tuple[Rgb, Rgb], plant: Plant, font: float, theme: str) ->
     shade = theme == "dark" and plant.kind.startswith("shadow")
     doubtful = plant.label == DISPUTED or unreadable or faint or pale or shade
     return Judged(DISPUTED if doubtful else DIFFER, numbers)
+
+
+# An edit that a person finds when flipping between two whole pages, and one that is still found
+# when the second page was rendered under noise, as well.
+FOUND, FOUND_UNDER_NOISE = 4.0, 10.0
+# Text whose colour changed by no more levels is arguable, and so are letters that are hardly there.
+TEXT_LEVELS, LETTER_LEVELS = 12, 40
+
+
+def judge_edit(
+    pair: tuple[Rgb, Rgb], edit: Edit, font: float, theme: str, *, noisy: bool = False
+) -> Judged | None:
+    """An edit of the grouped set counts if it is plain enough.
+
+    Args:
+        pair: base and head, both without any noise.
+        edit: what was done.
+        font: the smallest size of the text in question, in CSS pixels.
+        theme: of the page.
+        noisy: whether the pair is then shown under noise, which takes a plainer edit.
+
+    Returns:
+        None if nothing differs that drawing again would not explain.
+    """
+    numbers = measure.pixel_numbers(*pair)
+    flat = edit.kind in edits.FLAT
+    levels, pixels = (0, 0) if flat else DRAWN_AGAIN
+    if numbers["levels"] <= levels and numbers["pixels"] <= pixels:
+        return None
+    least = 0.0 if flat else FOUND
+    if noisy:
+        least = FOUND_UNDER_NOISE
+    doubtful = (
+        numbers["levels"] < VISIBLE_LEVELS
+        or numbers["delta_e"] < least
+        or numbers["pixels"] < (6 if noisy else 3)
+        or (flat and numbers["pixels"] < 400 and numbers["delta_e"] < measure.JUST_NOTICEABLE)
+        or (edit.kind in edits.TEXT_COLOURS and numbers["levels"] <= TEXT_LEVELS)
+        or (edit.group == edits.WORDING and numbers["levels"] < LETTER_LEVELS)
+        or (edit.group == edits.WORDING and font < READABLE)
+        or (edit.kind == "shadow" and theme == "dark")
+        # A pale corner rounded by two pixels.
+        or (edit.kind == "radius" and numbers["delta_e"] < FOUND_UNDER_NOISE)
+    )
+    return Judged(DISPUTED if doubtful else DIFFER, numbers)
+
+
+def judge_noise(
+    pair: tuple[Rgb, Rgb], words: tuple[list[Word], list[Word]], view: View, strict: tuple[str, ...]
+) -> Judged:
+    """A harmless rendering of the grouped set stays harmless unless it moved or recoloured.
+
+    Args:
+        pair: base and head.
+        words: of both, with boxes relative to the pictures' upper left corner.
+        view: the window.
+        strict: what to measure: "place", "colour", or "codec" for the colours of lossy files.
+    """
+    numbers = measure.pixel_numbers(*pair)
+    disputed = False
+    if "place" in strict:
+        moved = measure.words_moved(*words)
+        numbers["words_moved"] = round(moved, 2) if moved != float("inf") else None
+        numbers["words_shifted"] = round(measure.words_shifted(*pair, words[0], view.scale), 3)
+        disputed = moved >= measure.MOVED or numbers["words_shifted"] > measure.MOVED_SHARE
+    if "colour" in strict:
+        disputed |= _recolours(pair, view, numbers, measure.JUST_NOTICEABLE)
+    if "codec" in strict:
+        disputed |= _recolours(pair, view, numbers, measure.COMPRESSED)
+    return Judged(DISPUTED if disputed else MATCH, numbers)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import mimetypes
 import re
 import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from PIL import Image
+
 from bench.quality import art
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "node_modules"
+# The longer side of a photo that comes with a package's page.
+PHOTO = 700
 
 STYLES = {
     "own": (),
@@ -19,6 +26,18 @@ STYLES = {
     "bulma": ("bulma/css/bulma.min.css",),
     "govuk": ("govuk-frontend/dist/govuk/govuk-frontend.min.css",),
     "pico": ("@picocss/pico/css/pico.min.css",),
+    "uikit": ("uikit/dist/css/uikit.min.css",),
+    "spectre": (
+        "spectre.css/dist/spectre.min.css",
+        "spectre.css/dist/spectre-icons.min.css",
+        "spectre.css/dist/spectre-exp.min.css",
+    ),
+    "picnic": ("picnic/picnic.min.css",),
+    "materialize": ("@materializecss/materialize/dist/css/materialize.min.css",),
+    "water-dark": ("water.css/out/dark.min.css",),
+    "tufte": ("tufte-css/tufte.min.css",),
+    "latex": ("latex.css/style.min.css",),
+    "98": ("98.css/dist/98.css",),
     "primer": (
         "@primer/primitives/dist/css/base/size/size.css",
         "@primer/primitives/dist/css/base/typography/typography.css",
@@ -57,6 +76,8 @@ VIEWS = {
     "desktop": View("desktop", 1280, 800, 1),
     "phone2": View("phone2", 360, 740, 2),
     "phone3": View("phone3", 390, 844, 3),
+    "m1": View("m1", 390, 844, 1),
+    "m2": View("m2", 390, 844, 2),
 }
 
 
@@ -68,7 +89,8 @@ class Page:
         name: of its file.
         framework: whose styles it uses.
         views: the windows in which it is drawn.
-        half: tune or held-out; all that is made of a page lies in one half.
+        half: tune or held-out, all that is made of a page lies in one half; or fresh for a page
+            without marks, which only the grouped set (``bench.quality.groups``) uses.
         theme: light or dark.
         html: the whole document.
     """
@@ -101,6 +123,10 @@ def _load(path: Path) -> Page:
     said = dict(part.split(": ") for part in first.strip("<!->\n ").split("; "))
     theme = said.get("theme", "light")
     font = said.get("font", "Liberation Sans")
+    if "shows" in said:
+        body = _shipped(MODULES / said["shows"]) + body
+    if "skip" in said:
+        body += f"<style>body{{margin-top:-{said['skip']}px !important}}</style>"
     html = (
         f'<!doctype html><html lang="en" class="govuk-template" data-theme="{theme}" '
         f'data-bs-theme="{theme}" data-color-mode="light" data-light-theme="light">'
@@ -116,6 +142,38 @@ def _load(path: Path) -> Page:
         theme=theme,
         html=html,
     )
+
+
+def _shipped(path: Path) -> str:
+    """The body of a page that a package ships, without its scripts and with its pictures in it."""
+    html = path.read_text(encoding="utf-8")
+    html = re.sub(
+        r"(?is)<script\b.*?</script>|<noscript\b.*?</noscript>|<iframe.*?</iframe>", "", html
+    )
+    found = re.search(r"(?is)<body[^>]*>(.*)</body>", html)
+    body = found[1] if found else html
+
+    def inlined(match: re.Match[str]) -> str:
+        file = path.parent / match[2]
+        if not file.is_file():
+            return match[0]
+        kind, content = mimetypes.guess_type(file.name)[0] or "image/jpeg", file.read_bytes()
+        if kind == "image/jpeg":
+            content = _smaller(content)
+        return f"{match[1]}data:{kind};base64,{base64.b64encode(content).decode()}"
+
+    body = re.sub(r"""(\bsrc=["']?)([\w./-]+\.(?:jpe?g|png|svg|webp))""", inlined, body)
+    return body.replace("{{", "{ {")
+
+
+@cache
+def _smaller(jpeg: bytes) -> bytes:
+    """The picture at no more than PHOTO pixels: every edit writes the page anew."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        image.thumbnail((PHOTO, PHOTO))
+        file = io.BytesIO()
+        image.convert("RGB").save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
 @cache

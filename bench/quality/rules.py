@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from bench.quality.cases import Case
+from bench.quality.dials import Dial
 from bench.quality.measure import Rgb
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
@@ -40,6 +42,8 @@ RULES = {
 }
 RIVALS = [rule for rule in RULES if rule != OURS]
 
+# At which odiff is asked, and whether it leaves out smoothed edges.
+THRESHOLDS = {"0.01": True, "0.0225": True, "0.15": True, "0.1": False}
 # odiff's and pixelmatch's anti-aliasing rules reach two pixels far.
 MARGIN = 4
 ARGOS_PIXELS, ARGOS_RATIO, ARGOS_SENSITIVE_RATIO = 20, 0.0002, 0.03
@@ -55,12 +59,14 @@ class Verdicts:
         ours: the numbers behind our verdict.
         counts: pixels that odiff counts, by threshold; 0.1 with anti-aliasing counted.
         error: why our engine failed, if it did; then it counts as changed.
+        dials: by name of a policy of the curve, whether ours calls the pair changed under it.
     """
 
     changed: dict[str, bool]
     ours: dict[str, Any]
     counts: dict[str, int | None]
     error: str | None = None
+    dials: dict[str, bool] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """As the runner's JSON shows it."""
@@ -70,13 +76,15 @@ class Verdicts:
 class Rules:
     """All rules, ready to be asked; one thread at a time."""
 
-    def __init__(self, *, whole: bool = False) -> None:
+    def __init__(self, dials: Sequence[Dial] = (), *, whole: bool = False) -> None:
         """Starts what the rules need.
 
         Args:
+            dials: the policies of the curve, each with its name.
             whole: hand the rivals the whole pictures, to check that the parts suffice.
         """
         self._whole = whole
+        self._dials = [(name, Policy().with_overrides(dict(changes))) for name, changes in dials]
         with ExitStack() as stack:
             self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="q")))
             binary = find_engine().binary
@@ -99,21 +107,35 @@ class Rules:
         self._stack.close()
 
     def judge(self, case: Case) -> Verdicts:
-        """Asks every rule about a pair."""
-        changed, ours, error = self._ask_ours(case)
+        """Asks every rule about a pair, and ours under every policy of the curve."""
+        verdicts = self._ask_all(case)
+        default = Policy()
+        dials = {
+            name: verdicts.changed[OURS] if policy == default else self._ask_ours(case, policy)[0]
+            for name, policy in self._dials
+        }
+        return replace(verdicts, dials=dials)
+
+    def _ask_all(self, case: Case) -> Verdicts:
+        changed, ours, error = self._ask_ours(case, Policy())
         verdicts = {OURS: changed}
-        base, head = _pixels(case.base), _pixels(case.head)
+        try:
+            base, head = _pixels(case.base), _pixels(case.head)
+        except (OSError, ValueError) as unreadable:
+            # What a rule cannot read, it does not call the same.
+            verdicts |= dict.fromkeys(RIVALS, True)
+            return Verdicts(verdicts, ours, dict.fromkeys(THRESHOLDS), error or str(unreadable))
         if base.shape != head.shape:
             verdicts |= dict.fromkeys(RIVALS, True)
-            return Verdicts(verdicts, ours, dict.fromkeys(("0.01", "0.0225", "0.15", "0.1")), error)
+            return Verdicts(verdicts, ours, dict.fromkeys(THRESHOLDS), error)
         part = _changed_part(base, head)
         if part is None:
             verdicts |= dict.fromkeys(RIVALS, False)
-            return Verdicts(
-                verdicts, ours, dict.fromkeys(("0.01", "0.0225", "0.15", "0.1"), 0), error
-            )
+            return Verdicts(verdicts, ours, dict.fromkeys(THRESHOLDS, 0), error)
         files = (case.base, case.head)
-        if not self._whole and not _is_transparent(base, head):
+        if any(file.suffix != ".png" for file in files) or not (
+            self._whole or _is_transparent(base, head)
+        ):
             files = (self._folder / "b.png", self._folder / "h.png")
             for file, pixels in zip(files, (base, head), strict=True):
                 Image.fromarray(pixels[part]).save(file, compress_level=1)
@@ -123,8 +145,7 @@ class Rules:
         verdicts["reg-suit"] = bool((_on_white(base) != _on_white(head)).any())
         return Verdicts({rule: verdicts[rule] for rule in RULES}, ours, dict(counts), error)
 
-    def _ask_ours(self, case: Case) -> tuple[bool, dict[str, Any], str | None]:
-        policy = Policy()
+    def _ask_ours(self, case: Case, policy: Policy) -> tuple[bool, dict[str, Any], str | None]:
         try:
             diff = self._ours.diff(case.base.read_bytes(), case.head.read_bytes(), policy)
         except PixelgateError as error:
@@ -140,12 +161,7 @@ class Rules:
 
     def _ask_odiff(self, files: tuple[Path, Path]) -> dict[str, int]:
         counts = {}
-        for threshold, antialiasing in (
-            ("0.01", True),
-            ("0.0225", True),
-            ("0.15", True),
-            ("0.1", False),
-        ):
+        for threshold, antialiasing in THRESHOLDS.items():
             options = {"threshold": float(threshold), "antialiasing": antialiasing}
             answer = self._odiff.compare(*files, self._folder / "d.png", options)
             counts[threshold] = answer.pixels

@@ -1,16 +1,19 @@
-"""What the runner prints: the matrix, the kinds, and our wrong cases."""
+"""What the runner prints: the matrix, the curve, groups and kinds, and our wrong cases."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.quality.cases import DIFFER, DISPUTED, MATCH, Case
 from bench.quality.measure import JUST_NOTICEABLE
-from bench.quality.rules import OURS, RIVALS, RULES, Verdicts
+from bench.quality.rules import OURS, RULES, Verdicts
 
 Row = Sequence[str | int]
+# Numbers at the end of a kind: how many places, pixels, shares.
+SIZES = re.compile(r"(-+[\d.]+)+$")
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,21 @@ class Result:
 
 @dataclass(frozen=True)
 class Score:
-    """How a rule did on some pairs."""
+    """How a rule did on some pairs.
+
+    Attributes:
+        right: verdicts that agree with the label.
+        pairs: those with a label that is not disputed.
+        changed: the changed ones among them.
+        false_alarms: harmless pairs that it calls changed.
+        missed: changed pairs that it lets pass: its false passes.
+        disputed_changed: disputed pairs that it calls changed.
+        disputed: pairs about which people may see otherwise.
+    """
 
     right: int
     pairs: int
+    changed: int
     false_alarms: int
     missed: int
     disputed_changed: int
@@ -46,58 +60,136 @@ class Score:
 
     @classmethod
     def of(cls, rule: str, results: Iterable[Result]) -> Score:
-        """Counts."""
-        right = pairs = alarms = missed = disputed_changed = disputed = 0
-        for result in results:
-            changed = result.verdicts.changed[rule]
-            if result.case.label == DISPUTED:
-                disputed += 1
-                disputed_changed += changed
-                continue
-            pairs += 1
-            right += changed == (result.case.label == DIFFER)
-            alarms += changed and result.case.label == MATCH
-            missed += not changed and result.case.label == DIFFER
-        return cls(right, pairs, alarms, missed, disputed_changed, disputed)
+        """Counts a rule's verdicts."""
+        return cls.count((r.case.label, r.verdicts.changed[rule]) for r in results)
+
+    @classmethod
+    def count(cls, verdicts: Iterable[tuple[str, bool]]) -> Score:
+        """Counts labels, each with whether the rule says changed."""
+        said = Counter(verdicts)
+        missed, alarms = said[DIFFER, False], said[MATCH, True]
+        return cls(
+            right=said[DIFFER, True] + said[MATCH, False],
+            pairs=said[DIFFER, True] + said[MATCH, False] + missed + alarms,
+            changed=said[DIFFER, True] + missed,
+            false_alarms=alarms,
+            missed=missed,
+            disputed_changed=said[DISPUTED, True],
+            disputed=said[DISPUTED, True] + said[DISPUTED, False],
+        )
 
 
 def matrix(title: str, results: Sequence[Result]) -> list[str]:
-    """Each rule's score on these pairs, best first."""
+    """Each rule's score on these pairs, best first: wrong in the one way and in the other apart."""
     rows: list[Row] = []
     for rule in sorted(RULES, key=lambda rule: -Score.of(rule, results).right):
         score = Score.of(rule, results)
-        share = f"{100 * score.right / max(1, score.pairs):.1f} %"
-        disputed = f"{score.disputed_changed} / {score.disputed}"
         right = f"{score.right} / {score.pairs}"
-        rows.append((rule, right, share, score.false_alarms, score.missed, disputed))
-    head = ("rule", "right / pairs", "right", "false alarms", "missed", "disputed: changed")
+        row = (rule, right, _share(score.right, score.pairs), *_wrong(score))
+        disputed = (f"{score.disputed_changed} / {score.disputed}",) if score.disputed else ()
+        rows.append((*row, *disputed))
+    head = [
+        "rule",
+        "right / pairs",
+        "right",
+        "false passes",
+        "of changed",
+        "false alarms",
+        "of same",
+    ]
+    if rows and len(rows[0]) > len(head):
+        head.append("disputed: changed")
     return [f"## {title}", "", *_table(head, rows), ""]
 
 
-def best_rival(results: Sequence[Result]) -> str:
-    """The rival that is right most often."""
-    return max(RIVALS, key=lambda rule: Score.of(rule, results).right)
+def curve(title: str, results: Sequence[Result]) -> list[str]:
+    """What each step of the dial costs; the rivals' defaults are in the matrix."""
+    names = list(results[0].verdicts.dials) if results else []
+    rows: list[Row] = []
+    for name in names:
+        score = Score.count((r.case.label, r.verdicts.dials[name]) for r in results)
+        right = f"{score.right} / {score.pairs}"
+        rows.append((name, right, _share(score.right, score.pairs), *_wrong(score)))
+    head = (
+        "policy",
+        "right / pairs",
+        "right",
+        "false passes",
+        "of changed",
+        "false alarms",
+        "of same",
+    )
+    return [f"## {title}: from strict to tolerant", "", *_table(head, rows), ""] if rows else []
 
 
-def by_kind(results: Sequence[Result]) -> list[str]:
-    """Ours against the best rival, kind for kind; disputed pairs are left out."""
-    rival = best_rival(results)
-    kinds: Mapping[tuple[str, str], list[Result]] = defaultdict(list)
+def by_group(results: Sequence[Result]) -> list[str]:
+    """Every rule's wrong verdicts, group by group."""
+    return _by("By group", "group", results, lambda case: case.group)
+
+
+def by_change(results: Sequence[Result]) -> list[str]:
+    """Every rule's false passes by kind of change; what is planted under noise, by its noise."""
+    some = [result for result in results if result.case.label == DIFFER]
+    return _by("False passes by kind of change", "change", some, change_of)
+
+
+def by_noise(results: Sequence[Result]) -> list[str]:
+    """Every rule's false alarms by kind of noise."""
+    some = [result for result in results if result.case.label == MATCH]
+    return _by("False alarms by kind of noise", "noise", some, lambda case: case.kind)
+
+
+def change_of(case: Case) -> str:
+    """The kind of change without the numbers that tell its variants apart."""
+    parts = case.kind.split("+")
+    if len(parts) == 2:
+        # The labelled set writes change+noise, the grouped one noise+change.
+        noise = parts[0] if case.group else parts[1]
+        return f"a change under {noise}"
+    return SIZES.sub("", case.kind)
+
+
+def _by(title: str, what: str, results: Sequence[Result], key: Callable[[Case], str]) -> list[str]:
+    some: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         if result.case.label != DISPUTED:
-            # Mixed pairs are many kinds of few pairs each: one row for each noise.
-            plant, _, noise = result.case.kind.partition("+")
-            kinds[result.case.label, f"a change + {noise}" if noise else plant].append(result)
-    rows: list[Row] = []
-    for (label, kind), some in sorted(kinds.items(), key=lambda item: (item[0][0], item[0][1])):
-        ours, theirs = Score.of(OURS, some), Score.of(rival, some)
-        rows.append((label, kind, len(some), ours.right, theirs.right))
-    return ["## By kind", "", *_table(("label", "kind", "pairs", OURS, rival), rows), ""]
+            some[key(result.case)].append(result)
+    rows: list[Row] = [(name, len(these), *_wrongs(these)) for name, these in sorted(some.items())]
+    rows.append(("all", sum(len(these) for these in some.values()), *_wrongs(results)))
+    return [f"## {title}", "", *_table((what, "pairs", *RULES), rows), ""]
+
+
+def _wrongs(results: Sequence[Result]) -> list[int]:
+    scores = [Score.of(rule, results) for rule in RULES]
+    return [score.false_alarms + score.missed for score in scores]
+
+
+def _wrong(score: Score) -> tuple[int, str, int, str]:
+    return (
+        score.missed,
+        _share(score.missed, score.changed),
+        score.false_alarms,
+        _share(score.false_alarms, score.pairs - score.changed),
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
 def wrong_cases(results: Sequence[Result]) -> list[str]:
     """Our wrong verdicts with what was measured."""
-    head = ("label", "case", "half", "changed", "structural", "regions", "largest", "levels")
+    head = (
+        "wrong",
+        "group",
+        "case",
+        "half",
+        "changed",
+        "structural",
+        "regions",
+        "largest",
+        "levels",
+    )
     rows: list[Row] = []
     for result in results:
         if result.is_right(OURS) is False:
@@ -107,7 +199,8 @@ def wrong_cases(results: Sequence[Result]) -> list[str]:
                 for name in ("changed_pixels", "structural_pixels", "regions", "largest_region")
             ]
             levels = case.measured.get("levels", "–")
-            rows.append((case.label, case.name, case.half, *numbers, levels))
+            wrong = "false pass" if case.label == DIFFER else "false alarm"
+            rows.append((wrong, case.group, case.name, case.half, *numbers, levels))
     return [f"## Our wrong cases: {len(rows)}", "", *(_table(head, rows) if rows else []), ""]
 
 
@@ -115,8 +208,9 @@ def _table(head: Row, rows: Sequence[Row]) -> list[str]:
     """A Markdown table whose columns stand in line."""
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    numeric = [
-        all(isinstance(row[i], int) or "/" in str(row[i]) for row in rows) for i in range(len(head))
+    numeric: list[bool] = [
+        all(isinstance(row[i], int) or re.search(r"[/%–]$|\d /", str(row[i])) for row in rows)
+        for i in range(len(head))
     ]
 
     def line(row: Sequence[str]) -> str:

@@ -191,15 +191,17 @@ class Diff:
 
     def judge(self, policy: Policy) -> Judgement:
         """What the policy makes of what was measured."""
-        found = [explain(area, self.picture, policy.noise) for area in self.areas]
+        found = [explain(area, self.picture, policy.limits) for area in self.areas]
         why = [
-            None if k else mark_of(a, policy.noise) for a, k in zip(self.areas, found, strict=True)
+            None if k else mark_of(a, policy.limits) for a, k in zip(self.areas, found, strict=True)
         ]
         # A region of no area: each of its pixels differs by less than any noise has to explain.
         kinds = tuple(NoiseKind.LEVELS if r.area is None else found[r.area] for r in self.regions)
         marks = tuple(None if r.area is None else why[r.area] for r in self.regions)
-        counts = self.picture.differing > 0 if policy.strict else any(marks)
-        pixels = [r.pixels for r, m in zip(self.regions, marks, strict=True) if m or policy.strict]
+        counts = self.picture.differing > 0 if policy.is_exact else any(marks)
+        pixels = [
+            r.pixels for r, m in zip(self.regions, marks, strict=True) if m or policy.is_exact
+        ]
         tolerated = policy.tolerates(
             self.changed_pixels + self.counted_pixels, self.total_pixels, max(pixels, default=0)
         )

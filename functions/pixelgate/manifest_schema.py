@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -75,6 +75,7 @@ class PolicyOverrides(_Model):
     antialiasing: bool | None = None
     align_rows: bool | None = None
     strict: bool | None = None
+    sensitivity: Literal["exact", "careful", "default", "tolerant"] | None = None
     noise: NoiseOverrides | None = None  # type: ignore[valid-type]
     max_changed_pixels: Count | None = None
     max_changed_ratio: Share | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
 from typing import Any
 
 from pixelgate.errors import BadManifest
@@ -53,6 +55,7 @@ class Noise:
         blend_moved: share of an area's strong pixels that may move by over 35 % of their edge.
         blend_outside: share of its pixels that may lie outside the other image's 3 × 3.
         blend_off: share of its strong pixels that may have a colour off the line of their edge.
+        blend_steepest: the largest share of its edge's height by which a pixel may differ.
         blend_raw: largest median of the raw difference of a blend.
         blend_residue: largest residue of a blend.
         fringe_colour: coloured fringes of text have a mean difference of colour above it, …
@@ -74,6 +77,7 @@ class Noise:
         text_residue_high: … what nine in ten blocks stay below.
         text_residue_most: its largest residue, where `outlier` does not allow more.
         codec_coverage: share of the blocks that show something which compression touches.
+        raster_coverage: the same share for another rasteriser.
         codec_dense_pixels: mean number of their pixels that differ.
         codec_residue: largest median of the residue over the picture, and …
         codec_residue_high: … what nine in ten blocks stay below.
@@ -99,7 +103,7 @@ class Noise:
     levels: int = 2
     min_plain_pixels: int = 100
     min_solid_pixels: int = 64
-    min_strong_pixels: int = 9
+    min_strong_pixels: int = 5
     one_way: float = 0.85
     min_light: float = 2.0
     one_hue: float = 0.6
@@ -107,23 +111,24 @@ class Noise:
     min_outside: int = 3
     tint_reach: float = 0.8
     min_line_pixels: int = 24
-    max_line_share: float = 0.25
+    max_line_share: float = 0.33
     max_moved_raw: float = 0.04
-    moved_residue: float = 0.12
+    moved_residue: float = 0.16
     outlier: float = 2.6
     blend_moved: float = 0.06
-    blend_outside: float = 0.03
+    blend_outside: float = 0.04
     blend_off: float = 0.1
+    blend_steepest: float = 0.6
     blend_raw: float = 0.1
-    blend_residue: float = 0.07
+    blend_residue: float = 0.055
     fringe_colour: float = 20.0
     fringe_hue: float = 0.2
-    fringe_outside: float = 0.3
+    fringe_outside: float = 0.34
     fringe_raw: float = 0.07
     fringe_dense: float = 0.7
     fringe_residue: float = 0.04
-    text_coverage: float = 0.55
-    text_picture: float = 0.6
+    text_coverage: float = 0.45
+    text_picture: float = 0.4
     text_outside: float = 0.2
     text_farthest: int = 150
     text_off: float = 0.25
@@ -134,10 +139,11 @@ class Noise:
     text_residue: float = 0.075
     text_residue_high: float = 0.11
     text_residue_most: float = 0.06
-    codec_coverage: float = 0.97
-    codec_dense_pixels: float = 20.0
+    codec_coverage: float = 0.9
+    raster_coverage: float = 0.44
+    codec_dense_pixels: float = 17.0
     codec_residue: float = 0.03
-    codec_residue_high: float = 0.04
+    codec_residue_high: float = 0.05
     codec_residue_most: float = 0.08
     codec_outlier: float = 3.2
     codec_light: int = 45
@@ -156,6 +162,22 @@ class Noise:
     corners: bool = True
 
 
+class Sensitivity(StrEnum):
+    """How much a noise may explain, in one word."""
+
+    EXACT = "exact"
+    CAREFUL = "careful"
+    DEFAULT = "default"
+    TOLERANT = "tolerant"
+
+
+# What the limits of the rule are multiplied by; exact lets no noise explain anything.
+_SCALES = {Sensitivity.CAREFUL: 0.6, Sensitivity.DEFAULT: 1.0, Sensitivity.TOLERANT: 1.5}
+# Not scaled: what proves a noise, and what is a share of something else or a number of levels.
+_SCALED = re.compile(r".*_(raw|residue|outside|off|moved)(_high|_most|_sparse)?$")
+_NOT_SCALED = {"min_outside", "max_moved_raw", "moved_residue"}
+
+
 @dataclass(frozen=True)
 class Policy:
     """How two images are compared and when they count as changed.
@@ -170,8 +192,9 @@ class Policy:
         antialiasing: true leaves out pixels that are only smoothed edges.
         align_rows: true finds inserted and deleted rows, so that what they moved is compared
             with its counterpart.
-        strict: true lets any changed pixel count, where otherwise `noise` decides.
-        noise: what tells a change from noise.
+        strict: true lets any pixel that differs at all count, where otherwise `noise` decides.
+        sensitivity: how large a difference a noise may explain, in one word; exact is strict.
+        noise: what tells a change from noise, before `sensitivity` scales it.
         max_changed_pixels: how many changed pixels still pass.
         max_changed_ratio: how large a share (0 to 1) of the canvas still passes.
         max_region_pixels: when set, a diff whose every region has at most so many pixels passes.
@@ -183,6 +206,7 @@ class Policy:
     antialiasing: bool = True
     align_rows: bool = True
     strict: bool = False
+    sensitivity: Sensitivity = Sensitivity.DEFAULT
     noise: Noise = Noise()
     max_changed_pixels: int = 0
     max_changed_ratio: float = 0.0
@@ -195,6 +219,8 @@ class Policy:
         Raises:
             BadManifest: the sensitive threshold would lie above the structural one.
         """
+        if "sensitivity" in overrides:
+            overrides = overrides | {"sensitivity": Sensitivity(overrides["sensitivity"])}
         if "noise" in overrides:
             overrides = overrides | {"noise": replace(self.noise, **overrides["noise"])}
         changed = replace(self, **overrides)
@@ -204,6 +230,24 @@ class Policy:
                 f"structural_threshold {changed.structural_threshold}"
             )
         return changed
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether any pixel that differs at all counts."""
+        return self.strict or self.sensitivity == Sensitivity.EXACT
+
+    @property
+    def limits(self) -> Noise:
+        """The numbers of the rule as they hold: those of `noise`, scaled by `sensitivity`."""
+        scale = _SCALES.get(self.sensitivity, 1.0)
+        if scale == 1.0:
+            return self.noise
+        scaled = {
+            field.name: getattr(self.noise, field.name) * scale
+            for field in fields(Noise)
+            if _SCALED.fullmatch(field.name) and field.name not in _NOT_SCALED
+        }
+        return replace(self.noise, **scaled)
 
     def tolerates(self, changed_pixels: int, total_pixels: int, largest_region: int) -> bool:
         """Whether one of the limits that were set lets a diff of this size pass.
@@ -229,8 +273,8 @@ class Policy:
         decides: dict[str, Any] = {name: getattr(self, name) for name in _MEASURING}
         decides["ignore_regions"] = [asdict(box) for box in self.ignore_regions]
         # What counts is in the mask, so the rule's numbers decide about it, too.
-        decides["noise"] = asdict(self.noise)
-        decides["strict"] = self.strict
+        decides["noise"] = asdict(self.limits)
+        decides["strict"] = self.is_exact
         text = json.dumps([ALGORITHM, engine, decides], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -19,6 +19,7 @@ class NoiseKind(StrEnum):
 
     LEVELS = "levels"
     CODEC = "codec"
+    RASTER = "raster"
     PALETTE = "palette"
     BLEND = "blend"
     FRINGES = "fringes"
@@ -205,9 +206,13 @@ def is_moved(area: Evidence, noise: Noise) -> bool:
 
 def is_codec(picture: Picture, noise: Noise) -> bool:
     """Whether compression proves itself: all that shows something differs, everywhere by little."""
+    return _is_everywhere(picture, noise, noise.codec_coverage)
+
+
+def _is_everywhere(picture: Picture, noise: Noise, coverage: float) -> bool:
     return (
         picture.blocks >= 4
-        and picture.touched >= noise.codec_coverage * picture.blocks
+        and picture.touched >= coverage * picture.blocks
         and picture.dense > noise.codec_dense_pixels
         and picture.residue <= noise.codec_residue
         and picture.residue_high <= noise.codec_residue_high
@@ -219,10 +224,20 @@ def _levels(area: Evidence, picture: Picture, noise: Noise) -> bool:
 
 
 def _codec(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return is_codec(picture, noise) and _is_little(area, picture, noise)
+
+
+def _raster(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return _is_everywhere(picture, noise, noise.raster_coverage) and _is_little(
+        area, picture, noise
+    )
+
+
+def _is_little(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    """Whether a difference is of the size that is found all over the picture."""
     limit = max(noise.codec_residue_most, noise.codec_outlier * picture.residue_high)
     return (
-        is_codec(picture, noise)
-        and area.solid_strong < noise.min_strong_pixels
+        area.solid_strong < noise.min_strong_pixels
         and not (area.hue > noise.one_hue and area.colour > noise.min_colour)
         and not is_tinted(area, noise)
         and area.farthest <= noise.codec_farthest
@@ -236,6 +251,7 @@ def _palette(area: Evidence, picture: Picture, noise: Noise) -> bool:
     return (
         picture.few_colours
         and area.solid_strong < noise.min_strong_pixels
+        and area.light_off <= noise.codec_light
         and area.outside <= noise.palette_outside * area.clear
         and area.raw <= noise.blend_raw
         and area.residue_high <= noise.palette_residue_high
@@ -250,6 +266,7 @@ def _blend(area: Evidence, picture: Picture, noise: Noise) -> bool:
         and not is_tinted(area, noise)
         and not has_line(area, noise)
         and (area.off < 4 or area.off <= noise.blend_off * area.strong)
+        and area.steepest <= noise.blend_steepest
         and (moved < 2 or moved <= noise.blend_moved * area.strong)
         and (outside < 4 or outside <= noise.blend_outside * area.clear)
         and area.raw <= noise.blend_raw
@@ -328,6 +345,7 @@ def _corner(area: Evidence, picture: Picture, noise: Noise) -> bool:
 _RULES: Mapping[NoiseKind, Callable[[Evidence, Picture, Noise], bool]] = {
     NoiseKind.LEVELS: _levels,
     NoiseKind.CODEC: _codec,
+    NoiseKind.RASTER: _raster,
     NoiseKind.PALETTE: _palette,
     NoiseKind.BLEND: _blend,
     NoiseKind.FRINGES: _fringes,

@@ -80,22 +80,39 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     return Engine(Path(found), _dotted(numbers))
 
 
-def make_pool(engine: Engine, size: int | None = None) -> SharedDiffers:
-    """One odiff for each processor: a second one on the same processor gains nothing."""
+def make_pool(
+    engine: Engine, size: int | None = None, max_megapixels: float | None = None
+) -> SharedDiffers:
+    """One odiff for each processor: a second one on the same processor gains nothing.
+
+    Args:
+        engine: the odiff to start.
+        size: how many; one for each processor by default.
+        max_megapixels: of the largest canvas that is compared; the engine's limit by default.
+    """
     # Imported here and below: the sweeper starts without the engine's and the page's libraries.
     from pixelgate.engine.differ import OdiffDiffer
+    from pixelgate.engine.header import MAX_PIXELS
     from pixelgate.engine.odiff import OdiffServer
     from pixelgate.engine.pool import SharedDiffers
 
-    return SharedDiffers(
-        [OdiffDiffer(OdiffServer(engine.binary)) for _ in range(size or _processors())]
-    )
+    most = MAX_PIXELS if max_megapixels is None else round(max_megapixels * 1e6)
+    servers = [OdiffServer(engine.binary) for _ in range(size or _processors())]
+    return SharedDiffers([OdiffDiffer(server, max_pixels=most) for server in servers], most)
+
+
+def max_megapixels(environ: Mapping[str, str] = os.environ) -> float | None:
+    """PIXELGATE_MAX_MEGAPIXELS: of the largest canvas that is compared, if it is set."""
+    said = environ.get("PIXELGATE_MAX_MEGAPIXELS")
+    return float(said) if said else None
 
 
 @contextmanager
-def open_pool(engine: Engine, size: int | None = None) -> Iterator[SharedDiffers]:
-    """A pool whose processes have ended when the context is left."""
-    pool = make_pool(engine, size)
+def open_pool(
+    engine: Engine, size: int | None = None, max_megapixels: float | None = None
+) -> Iterator[SharedDiffers]:
+    """A pool whose processes have ended when the context is left; arguments as of `make_pool`."""
+    pool = make_pool(engine, size, max_megapixels)
     try:
         yield pool
     finally:
@@ -318,7 +335,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
         events=records.events,
         baseline_branches=records.baseline_branches,
         resume=resume_by_lambda(environ),
-        pool=make_pool(engine),
+        pool=make_pool(engine, max_megapixels=max_megapixels(environ)),
         engine=engine.label,
         render=render,
         render_failure=records.render_failure,

@@ -140,11 +140,25 @@ def test_json_on_stdout_and_nothing_else(pixelgate: Run, folders: Folders, tmp_p
         ("--sensitive-threshold", "0.2", 2),
         ("--max-changed-pixels", "-1", 2),
         ("--max-changed-ratio", "1.5", 2),
+        ("--max-megapixels", "0", 2),
     ],
 )
 def test_limits(pixelgate: Run, folders: Folders, option: str, value: str, code: int) -> None:
     picture(folders[1] / "same.png", 10, block=5)  # 25 of 900 pixels
     assert pixelgate("compare", *folders, option, value).returncode == code
+
+
+def test_the_largest_picture_may_be_another(
+    pixelgate: Run, folders: Folders, tmp_path: Path
+) -> None:
+    picture(folders[1] / "same.png", 10, block=5)  # 30 × 30 pixels
+    done = pixelgate("compare", *folders, "--max-megapixels", "0.000899")
+    assert done.returncode == 1
+    assert manifest(tmp_path)["images"]["same.png"]["reason"] == (
+        "EXCEEDS_PIXEL_LIMIT: base: 30×30 are 900 pixels; up to 899 are compared"
+    )
+    pixelgate("compare", *folders, "--max-megapixels", "0.0009")
+    assert manifest(tmp_path)["images"]["same.png"]["status"] == "changed"
 
 
 def test_a_broken_picture_is_errored_and_needs_review(

@@ -129,7 +129,7 @@ def test_one_wrong_file_and_nothing_is_uploaded(
     assert done.err.splitlines() == [
         "error: nothing was uploaded: 2 files in shots cannot be:",
         "  shots/x.png: the file is empty",
-        "  shots/y.png: 9000×9000 are 81,000,000 pixels; up to 40,000,000 are compared",
+        "  shots/y.png: 9000×9000 are 81,000,000 pixels; up to 50,000,000 are compared",
     ]
     assert bucket.objects == {}
 

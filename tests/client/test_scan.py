@@ -62,7 +62,7 @@ def test_a_json_file_without_an_image_is_nobodys(folder: Path) -> None:
 
 def test_everything_wrong_is_told_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanning, "MAX_IMAGE_BYTES", 5_000)
-    (folder / "big.png").write_bytes(images.declared_png(8_001, 5_000))
+    (folder / "big.png").write_bytes(images.declared_png(8_001, 6_250))
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     (folder / "empty.png").write_bytes(b"")
     (folder / "film.gif").write_bytes(b"GIF89a")
@@ -78,7 +78,7 @@ def test_everything_wrong_is_told_at_once(folder: Path, monkeypatch: pytest.Monk
         f"nothing was uploaded: 10 files in {folder} cannot be:",
         f"  {folder}/a.png: a.json beside it: is no valid JSON: Expecting property name enclosed "
         "in double quotes: line 1 column 2 (char 1)",
-        f"  {folder}/big.png: 8001×5000 are 40,005,000 pixels; up to 40,000,000 are compared",
+        f"  {folder}/big.png: 8001×6250 are 50,006,250 pixels; up to 50,000,000 are compared",
         f"  {folder}/broken.png: the header is damaged",
         f"  {folder}/empty.png: the file is empty",
         f"  {folder}/film.gif: the file is GIF; PNG, JPEG and WebP are compared",
@@ -116,9 +116,12 @@ def test_of_very_many_the_first_hundred_are_shown(folder: Path) -> None:
     assert lines[-1] == "  and 5 more"
 
 
-def test_40_megapixels_are_allowed(folder: Path) -> None:
-    (folder / "big.png").write_bytes(images.declared_png(8_000, 5_000))
-    assert scan(folder).entries["big.png"].header.size == (8_000, 5_000)
+def test_50_megapixels_are_allowed_or_what_the_stack_compares(folder: Path) -> None:
+    (folder / "big.png").write_bytes(images.declared_png(8_000, 6_250))
+    assert scan(folder).entries["big.png"].header.size == (8_000, 6_250)
+    assert scan(folder, max_megapixels=50).entries["big.png"].header.size == (8_000, 6_250)
+    with pytest.raises(UsageError, match="up to 49,000,000 are compared"):
+        scan(folder, max_megapixels=49)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

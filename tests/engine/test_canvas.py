@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.yiq import least
 from pixelgate.policy import Policy, Rectangle
 from pixelgate.verdict import Evidence, Mark
@@ -316,12 +319,10 @@ def test_an_edit_below_a_banner_is_compared_with_what_was_there(differ: OdiffDif
 
 
 @pytest.mark.parametrize(("limit", "bands"), [(340 * WIDTH, 1), (340 * WIDTH - 1, 0)])
-def test_a_canvas_that_would_be_too_large_is_not_made(
-    differ: OdiffDiffer, monkeypatch: pytest.MonkeyPatch, limit: int, bands: int
-) -> None:
-    """At 40,000,000 pixels it is aligned; with one row more the images are compared in place."""
-    monkeypatch.setattr("pixelgate.engine.canvas.MAX_PIXELS", limit)
-    diff = differ.diff(png(PAGE), png(FIXED[:290]), Policy())
+def test_a_canvas_that_would_be_too_large_is_not_made(odiff: Path, limit: int, bands: int) -> None:
+    """At the limit it is aligned; with one row more the images are compared in place."""
+    with OdiffDiffer(OdiffServer(odiff), max_pixels=limit) as differ:
+        diff = differ.diff(png(PAGE), png(FIXED[:290]), Policy())
     assert diff.total_pixels == (340 if bands else 300) * WIDTH
     assert (len(diff.bands) > 0) == bool(bands)
 

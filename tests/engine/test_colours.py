@@ -247,6 +247,11 @@ def test_of_sixteen_bits_all_sixteen_tell_the_transparent_colour() -> None:
                                  [0x13, 0x12, 0x12, 255]]  # fmt: skip
 
 
+def test_of_eight_bits_the_lower_byte_tells_the_transparent_colour() -> None:
+    key = chunk(b"tRNS", struct.pack(">HHH", 200, 0x0100 + 100, 50))
+    assert decode(with_chunks(key))[0, :, 3].tolist() == [0] + [255] * 7
+
+
 def test_a_key_that_no_pixel_has_leaves_the_picture_opaque() -> None:
     found = decode(sixteen_bits((0x12FF, 0, 0), (0x1200, 0, 0), key=(0x1234, 0, 0)))
     assert found.tolist() == [[[0x12, 0, 0], [0x12, 0, 0]]]

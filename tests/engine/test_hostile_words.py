@@ -35,8 +35,8 @@ def test_a_jpeg_of_very_many_scans_is_refused_in_time(differ: OdiffDiffer) -> No
 
 
 def test_a_size_just_over_the_limit_is_not_rounded_to_it(differ: OdiffDiffer) -> None:
-    said = reason(differ, SIGNATURE + header(8_000, 5_001) + DATA + END)
-    assert "8000×5001 are 40,008,000 pixels; up to 40,000,000 are compared" in said
+    said = reason(differ, SIGNATURE + header(8_000, 6_251) + DATA + END)
+    assert "8000×6251 are 50,008,000 pixels; up to 50,000,000 are compared" in said
 
 
 def test_an_image_too_large_by_itself_is_named_with_its_own_size(differ: OdiffDiffer) -> None:

@@ -155,7 +155,12 @@ def test_sweeper_and_review_function_know_whom_to_start(stack: Stack, name: str)
     found = stack.function(name)["Environment"]["Variables"]
     compare = dict(stack.function("CompareFunction")["Environment"]["Variables"])
     assert compare.pop("MALLOC_ARENA_MAX") == "2"  # they decode nothing
-    for handing_over in ("STATE_MACHINE", "FAN_OUT_CONCURRENCY", "INLINE_MEGAPIXELS"):
+    for handing_over in (
+        "STATE_MACHINE",
+        "FAN_OUT_CONCURRENCY",
+        "INLINE_MEGAPIXELS",
+        "MAX_MEGAPIXELS",
+    ):
         del compare[f"PIXELGATE_{handing_over}"]
     assert found == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 

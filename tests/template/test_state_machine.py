@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from pixelgate import keys
+from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.keys import ComparisonId
 from pixelgate.pipeline.budget import MEGAPIXELS_PER_SECOND
 from pixelgate.pipeline.service import Limits
+from pixelgate.wiring import max_megapixels
 
 from .stack import Json, Stack, translated
 
@@ -104,6 +106,16 @@ def test_budget_and_concurrency_are_parameters() -> None:
     assert variables["PIXELGATE_INLINE_MEGAPIXELS"] == "7"
     assert variables["PIXELGATE_FAN_OUT_CONCURRENCY"] == "9"
     assert variables["PIXELGATE_STATE_MACHINE"] == "${CompareMachine}"
+
+
+def test_the_largest_picture_is_a_parameter_of_all_who_compare(stack: Stack) -> None:
+    most = stack.parameters["MaxMegapixels"]
+    assert most["Default"] * 1_000_000 == MAX_PIXELS
+    larger = translated(MaxMegapixels="80")
+    for name in ("CompareFunction", "WorkerFunction", "PublishFunction"):
+        variables = larger.function(name)["Environment"]["Variables"]
+        assert max_megapixels(variables) == 80
+    assert max_megapixels({}) is None
 
 
 def test_what_the_machine_logs_names_no_images(stack: Stack) -> None:

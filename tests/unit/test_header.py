@@ -212,8 +212,8 @@ def header(width: int, height: int) -> Header:
         pytest.param((5, 3), (3, 5), (5, 5), id="wider and higher"),
         pytest.param((30, 30), (50, 50), (50, 50), id="larger head"),
         pytest.param((50, 50), (30, 30), (50, 50), id="larger base"),
-        pytest.param((8_000, 5_000), (1, 1), (8_000, 5_000), id="exactly 40,000,000"),
-        pytest.param((40_000_000, 1), (1, 1), (40_000_000, 1), id="in one row"),
+        pytest.param((8_000, 6_250), (1, 1), (8_000, 6_250), id="exactly 50,000,000"),
+        pytest.param((50_000_000, 1), (1, 1), (50_000_000, 1), id="in one row"),
     ],
 )
 def test_canvas_holds_both(
@@ -225,12 +225,12 @@ def test_canvas_holds_both(
 @pytest.mark.parametrize(
     ("base", "head", "message"),
     [
-        pytest.param((8_000, 5_001), (1, 1), "8000×5001 are 40,008,000 pixels", id="one more row"),
+        pytest.param((8_000, 6_251), (1, 1), "8000×6251 are 50,008,000 pixels", id="one more row"),
         pytest.param(
-            (1, 1), (8_000, 5_001), "8000×5001 are 40,008,000 pixels", id="one more row in head"
+            (1, 1), (8_000, 6_251), "8000×6251 are 50,008,000 pixels", id="one more row in head"
         ),
         pytest.param(
-            (40_000_001, 1), (1, 1), "40000001×1 are 40,000,001 pixels", id="one more pixel"
+            (50_000_001, 1), (1, 1), "50000001×1 are 50,000,001 pixels", id="one more pixel"
         ),
         pytest.param(
             (10, 8_000), (8_000, 10), "8000×8000 are 64,000,000 pixels", id="only together"
@@ -242,11 +242,17 @@ def test_canvas_over_the_limit_is_refused(
 ) -> None:
     with pytest.raises(ImageFault) as caught:
         canvas_of(header(*base), header(*head))
-    assert caught.value.reason == (f"EXCEEDS_PIXEL_LIMIT: {message}; up to 40,000,000 are compared")
+    assert caught.value.reason == (f"EXCEEDS_PIXEL_LIMIT: {message}; up to 50,000,000 are compared")
 
 
 def test_limit_is_that_of_the_design() -> None:
-    assert MAX_PIXELS == 40_000_000
+    assert MAX_PIXELS == 50_000_000
+
+
+def test_the_limit_is_whoever_compares_to_set() -> None:
+    assert canvas_of(header(30, 20), header(1, 1), most=600) == (30, 20)
+    with pytest.raises(ImageFault, match="30×21 are 630 pixels; up to 600 are compared"):
+        canvas_of(header(30, 20), header(1, 21), most=600)
 
 
 def test_bomb_is_refused_by_its_header() -> None:

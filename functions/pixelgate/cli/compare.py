@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelgate.cli import options as o
+from pixelgate.policy import Sensitivity
 
 if TYPE_CHECKING:
     from pixelgate.client.outcome import Gate
@@ -29,6 +30,10 @@ def compare(
     strict: Annotated[
         bool, typer.Option("--strict", help="Any pixel that differs at all counts.")
     ] = False,
+    sensitivity: Annotated[
+        Sensitivity | None,
+        typer.Option(help="How much a noise may explain; exact is the same as --strict."),
+    ] = None,
     policy_file: Annotated[
         Path | None,
         typer.Option(
@@ -62,6 +67,7 @@ def compare(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a head_dir without images.")
     ] = False,
+    max_megapixels: o.MaxMegapixels = None,
     fail_on: o.FailOn = None,
     exit_zero: o.ExitZero = False,
     summary: o.Summary = None,
@@ -92,10 +98,14 @@ def compare(
             "max_changed_pixels": max_changed_pixels,
             "max_changed_ratio": max_changed_ratio,
             "strict": strict or None,
+            "sensitivity": sensitivity,
         },
     )
     engine = find_engine()
-    with open_pool(engine) as pool, progress_bar(quiet=as_json) as progress:
+    with (
+        open_pool(engine, max_megapixels=max_megapixels) as pool,
+        progress_bar(quiet=as_json) as progress,
+    ):
         result = compare_folders(
             base_dir,
             head_dir,

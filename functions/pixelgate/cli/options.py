@@ -31,6 +31,14 @@ AsJson = Annotated[
         "--json", help="Print JSON on stdout; words go to stderr.", rich_help_panel=_OUTPUT
     ),
 ]
+MaxMegapixels = Annotated[
+    float | None,
+    typer.Option(
+        min=0.000001,
+        envvar="PIXELGATE_MAX_MEGAPIXELS",
+        help="The largest picture that is compared; 50. Each megapixel may take 30 MB of memory.",
+    ),
+]
 Summary = Annotated[
     Path | None,
     typer.Option(

@@ -22,7 +22,8 @@ folder = @folder@
 
 # What counts as a change, for all snapshots. Without any of it the rule of docs/verdict.md holds.
 [policy]
-# strict = true               # any pixel that differs at all counts
+# sensitivity = "careful"      # exact, careful, default or tolerant: how much noise may explain
+# strict = true               # any pixel that differs at all counts, as with "exact"
 # max_changed_pixels = 0      # this many changed pixels still pass
 # max_changed_ratio = 0.0     # this share of them still passes
 # max_region_pixels = 0       # no connected area may be larger

@@ -144,6 +144,7 @@ def _upload(
     from pixelgate.client.manifest import build_id, key_of, manifest_of
     from pixelgate.client.scan import scan
     from pixelgate.client.upload import check_unused, send_images, send_plain, submit
+    from pixelgate.wiring import max_megapixels
 
     for note in where.notes:
         warn(note)
@@ -154,7 +155,7 @@ def _upload(
         )
     build = build_id(context.project, name, fork=where.fork)
     with progress_bar(quiet=False) as progress:
-        found = scan(source, progress)
+        found = scan(source, progress, max_megapixels())
         _check_not_empty(found, source, extent)
         for warning in found.warnings:
             warn(warning)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,13 @@ class Scan:
         return {name: entry.fields() for name, entry in self.entries.items()}
 
 
-def scan(folder: Path, progress: Progress = SILENT) -> Scan:
+def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None = None) -> Scan:
     """Reads every image below a folder once: its hash, its header, and the sidecar beside it.
 
     Args:
         folder: the screenshots. Hidden files and folders are left out.
         progress: whom to tell how far it is.
+        max_megapixels: of the largest image that is compared; the engine's limit by default.
 
     Raises:
         UsageError: the folder is missing, or files in it cannot be uploaded; all of them are
@@ -102,10 +104,12 @@ def scan(folder: Path, progress: Progress = SILENT) -> Scan:
             "Split it into projects"
         )
     progress.begin("hashing", len(files))
+    most = MAX_PIXELS if max_megapixels is None else round(max_megapixels * 1e6)
+    look = partial(_read, most=most)
     read: dict[str, Entry] = {}
     problems: dict[str, list[str]] = {}
     ignored: dict[str, str] = {}
-    for (name, path), (entry, wrong, unknown) in in_parallel(_read, files.items(), _THREADS):
+    for (name, path), (entry, wrong, unknown) in in_parallel(look, files.items(), _THREADS):
         progress.step()
         if entry and not wrong:
             read[name] = entry
@@ -125,7 +129,7 @@ def scan(folder: Path, progress: Progress = SILENT) -> Scan:
     )
 
 
-def _read(item: tuple[str, Path]) -> tuple[Entry | None, list[str], list[str]]:
+def _read(item: tuple[str, Path], most: int) -> tuple[Entry | None, list[str], list[str]]:
     """One file: what it is, what is wrong with it, and which fields beside it nobody knows."""
     name, path = item
     wrong: list[str] = []
@@ -136,7 +140,7 @@ def _read(item: tuple[str, Path]) -> tuple[Entry | None, list[str], list[str]]:
     sidecar, unknown, wrong_beside = _read_sidecar(path)
     entry = None
     try:
-        entry = _read_image(path, sidecar)
+        entry = _read_image(path, sidecar, most)
     except ImageFault as fault:
         wrong.append(str(fault))
     except OSError as error:
@@ -145,7 +149,7 @@ def _read(item: tuple[str, Path]) -> tuple[Entry | None, list[str], list[str]]:
     return entry, wrong, unknown
 
 
-def _read_image(path: Path, sidecar: Mapping[str, Any]) -> Entry:
+def _read_image(path: Path, sidecar: Mapping[str, Any], most: int) -> Entry:
     """Hash and header; nothing is decoded.
 
     Raises:
@@ -160,11 +164,10 @@ def _read_image(path: Path, sidecar: Mapping[str, Any]) -> Entry:
     body = path.read_bytes()
     header = read_header(body)
     pixels = header.width * header.height
-    if pixels > MAX_PIXELS:
+    if pixels > most:
         raise ImageFault(
             FaultCode.EXCEEDS_PIXEL_LIMIT,
-            f"{header.width}×{header.height} are {pixels:,} pixels; "
-            f"up to {MAX_PIXELS:,} are compared",
+            f"{header.width}×{header.height} are {pixels:,} pixels; up to {most:,} are compared",
         )
     return Entry(path, hashlib.sha256(body).hexdigest(), header, len(body), sidecar)
 

@@ -102,7 +102,14 @@ class Canvas:
 _Parts = list[tuple[slice, slice]]
 
 
-def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: bool) -> Canvas:
+def lay_out(
+    base: Rgb | Rgba,
+    head: Rgb | Rgba,
+    rooms: Rooms,
+    *,
+    align_rows: bool,
+    max_pixels: int = MAX_PIXELS,
+) -> Canvas:
     """Puts two images on a canvas.
 
     Args:
@@ -112,14 +119,16 @@ def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: boo
         align_rows: whether to look for inserted and deleted rows and columns. Where there are
             some, each image gets the other's in place of those that it lacks: they are no
             difference, and what lies around them keeps its neighbours.
+        max_pixels: the largest canvas to make by aligning.
     """
     if base.shape[2] != head.shape[2]:
         base, head = _with_alpha(base), _with_alpha(head)
     unequal = native.unequal_rows(*_overlap(base, head))
     alignments = _alignments(base, head, unequal) if align_rows else (None, None)
-    rows, columns = (
-        Lines.of(base.shape[axis], head.shape[axis], one) for axis, one in enumerate(alignments)
-    )
+    rows, columns = _lines_of(base, head, alignments)
+    if len(rows.base) * len(columns.base) > max_pixels:
+        alignments = (None, None)
+        rows, columns = _lines_of(base, head, alignments)
     if alignments == (None, None):
         return Canvas((base, head), rows, columns, unequal)
     images = (
@@ -128,6 +137,15 @@ def lay_out(base: Rgb | Rgba, head: Rgb | Rgba, rooms: Rooms, *, align_rows: boo
     )
     unequal = native.unequal_rows(*images) | columns.one_sided.any()
     return Canvas(images, rows, columns, unequal)
+
+
+def _lines_of(
+    base: Rgb | Rgba, head: Rgb | Rgba, alignments: tuple[Alignment | None, Alignment | None]
+) -> tuple[Lines, Lines]:
+    rows, columns = (
+        Lines.of(base.shape[axis], head.shape[axis], one) for axis, one in enumerate(alignments)
+    )
+    return rows, columns
 
 
 def runs_of(chosen: Chosen) -> Iterator[slice]:
@@ -152,26 +170,34 @@ def _with_alpha(image: Rgb | Rgba) -> Rgba:
 def _alignments(
     base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen
 ) -> tuple[Alignment | None, Alignment | None]:
-    """Looks for rows, for columns in the rows that are paired then, and once more for rows."""
-    if np.count_nonzero(unequal) < MIN_GAIN:
+    """Looks for rows, then for columns in the rows that are paired.
+
+    Where there are no such rows, there may be some in the columns that are paired; and where there
+    are neither, both may have come in together.
+    """
+    places = np.flatnonzero(unequal)
+    if len(places) < MIN_GAIN:
         return None, None
-    width = max(base.shape[1], head.shape[1])
-    rows = _align_rows(base, head, unequal, width)
-    columns = _align_columns(base, head, unequal, rows)
+    width, height = (max(base.shape[n], head.shape[n]) for n in (1, 0))
+    rows = _equal_rows(base, head, unequal, width)
     if rows:
-        return rows, columns
+        return rows, _columns_of(base, head, *rows.pairs(), rows.length)
+    some = sample(base, head, places, places)
+    if not far_apart(*some, len(places)):
+        return None, None
+    moved = not show_the_same(*some)
+    rows = _alike_rows(base, head, width) if moved else None
+    if rows:
+        return rows, _columns_of(base, head, *rows.pairs(), rows.length)
+    lines = np.arange(len(unequal))
+    columns = _columns_of(base, head, lines, lines, height)
     if columns:
         return _rows_of(base, head, columns), columns
-    return _align_both(base, head, unequal)
+    return _align_both(base, head) if moved else (None, None)
 
 
-def _align_both(
-    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen
-) -> tuple[Alignment | None, Alignment | None]:
+def _align_both(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Alignment | None, Alignment | None]:
     """Looks for rows and columns that came in together: one explains nothing without the other."""
-    places = np.flatnonzero(unequal)
-    if not _may_have_moved(base, head, places):
-        return None, None
     # A column that came in changes where in a row it lies what the row shows, not how much it is.
     likely = likely_shifts(base, head, Axis.ROWS, strips=1)
     shift = int(likely[0]) if likely.size else 0
@@ -184,58 +210,46 @@ def _align_both(
     return (rows, columns) if rows else (None, None)
 
 
-def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
-    """Looks for rows in the columns that both images have."""
-    ours, theirs = columns.pairs()
-    base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
-    unequal = native.unequal_rows(*_overlap(base, head))
-    if np.count_nonzero(unequal) < MIN_GAIN:
-        return None
-    return _align_rows(base, head, unequal, columns.length)
-
-
-def _align_rows(
+def _equal_rows(
     base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, width: int
 ) -> Alignment | None:
     """Looks for rows as far as both images are wide, on a canvas of that width."""
     across = min(base.shape[1], head.shape[1])
-    base, head = base[:, :across], head[:, :across]
     most = MAX_PIXELS // max(1, width)
-    found = align(base, head, unequal, max_lines=most)
-    places = np.flatnonzero(unequal)
-    if found or len(places) < MIN_GAIN:
-        return found
-    if not _may_have_moved(base, head, places):
+    return align(base[:, :across], head[:, :across], unequal, max_lines=most)
+
+
+def _alike_rows(base: Rgb | Rgba, head: Rgb | Rgba, width: int) -> Alignment | None:
+    """The same for rows that are not equal."""
+    across = min(base.shape[1], head.shape[1])
+    base, head = base[:, :across], head[:, :across]
+    shifts = likely_shifts(base, head, Axis.ROWS)
+    return align_shifted(base, head, Axis.ROWS, shifts, max_lines=MAX_PIXELS // max(1, width))
+
+
+def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
+    """Looks for rows in the columns that both images have."""
+    ours, theirs = columns.pairs()
+    lines = np.arange(min(len(base), len(head)))
+    some = sample(base, head, lines, lines)
+    some = np.take(some[0], ours, axis=1), np.take(some[1], theirs, axis=1)
+    if not far_apart(*some, len(lines)):
         return None
-    return align_shifted(
-        base, head, Axis.ROWS, likely_shifts(base, head, Axis.ROWS), max_lines=most
+    base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
+    unequal = native.unequal_rows(*_overlap(base, head))
+    return _equal_rows(base, head, unequal, columns.length) or _alike_rows(
+        base, head, columns.length
     )
-
-
-def _may_have_moved(base: Rgb | Rgba, head: Rgb | Rgba, places: Indices) -> bool:
-    """Whether these rows differ as if something had moved, and not as noise or a recolour does."""
-    some = sample(base, head, places, places)
-    return far_apart(*some) and not show_the_same(*some)
-
-
-def _align_columns(
-    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, rows: Alignment | None
-) -> Alignment | None:
-    """Looks for columns in the rows that both images have."""
-    if rows:
-        return _columns_of(base, head, *rows.pairs(), rows.length)
-    places = np.arange(len(unequal))
-    return _columns_of(base, head, places, places, max(len(base), len(head)))
 
 
 def _columns_of(
     base: Rgb | Rgba, head: Rgb | Rgba, ours: Indices, theirs: Indices, height: int
 ) -> Alignment | None:
     """Looks for columns in these rows, on a canvas of that height."""
-    if not far_apart(*sample(base, head, ours, theirs)):
+    if not far_apart(*sample(base, head, ours, theirs), len(ours)):
         return None
     # Enough rows to see what a column shows.
-    shifts = likely_shifts(*sample(base, head, ours, theirs, rows=256), Axis.COLUMNS)
+    shifts = likely_shifts(*sample(base, head, ours, theirs, rows=128), Axis.COLUMNS)
     if not shifts.size:
         return None
     most = MAX_PIXELS // max(1, height)

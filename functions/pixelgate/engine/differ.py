@@ -8,7 +8,7 @@ from typing import Self
 from pixelgate.comparison import Diff
 from pixelgate.engine import evidence, native, planes
 from pixelgate.engine.canvas import lay_out
-from pixelgate.engine.header import Header, canvas_of, read_header
+from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, read_header
 from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
 from pixelgate.engine.odiff import OdiffServer
@@ -22,14 +22,22 @@ from pixelgate.policy import Policy
 class OdiffDiffer:
     """The engine for one thread: compiled code finds what differs, odiff says what of it counts."""
 
-    def __init__(self, server: OdiffServer, *, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        server: OdiffServer,
+        *,
+        folder: Path | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         """Takes over an odiff server.
 
         Args:
             server: the odiff to ask; it is closed with the differ.
             folder: where files for odiff are written; the system's temporary folder by default.
+            max_pixels: of the largest canvas that is compared.
         """
         self._reference = Reference(server, folder=folder)
+        self._max_pixels = max_pixels
         self._rooms = Rooms()
 
     def __enter__(self) -> Self:
@@ -53,10 +61,18 @@ class OdiffDiffer:
         Raises:
             ImageFault: an image cannot be read, is too large, or odiff failed on it.
         """
-        base_header, head_header = _header_of("base", base), _header_of("head", head)
-        canvas_of(base_header, head_header)
+        base_header, head_header = self._header_of("base", base), self._header_of("head", head)
+        canvas_of(base_header, head_header, self._max_pixels)
         before, after = self._decode("base", base), self._decode("head", head)
-        canvas = lay_out(before.pixels, after.pixels, self._rooms, align_rows=policy.align_rows)
+        profiles = _unlike(before.profile, after.profile)
+        canvas = lay_out(
+            before.pixels,
+            after.pixels,
+            self._rooms,
+            align_rows=policy.align_rows,
+            max_pixels=self._max_pixels,
+        )
+        del before, after  # aligned images are copies: no more than two large ones shall stay
         found = planes.find(canvas, policy, self._rooms, self._reference)
         planes.clear(found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown)
         counts = native.count_blocks(found.flags)
@@ -79,8 +95,16 @@ class OdiffDiffer:
             bands=canvas.bands,
             picture=findings.picture,
             fingerprint=evidence.fingerprint_of(canvas, found.flags, areas, findings),
-            profiles=_unlike(before.profile, after.profile),
+            profiles=profiles,
         )
+
+    def _header_of(self, side: str, body: bytes) -> Header:
+        try:
+            header = read_header(body)
+            canvas_of(header, header, self._max_pixels)
+            return header
+        except ImageFault as fault:
+            raise ImageFault(fault.code, f"{side}: {fault}") from fault
 
     def _decode(self, side: str, body: bytes) -> Picture:
         try:
@@ -91,12 +115,3 @@ class OdiffDiffer:
 
 def _unlike(base: str, head: str) -> tuple[str, str] | None:
     return None if base == head else (base, head)
-
-
-def _header_of(side: str, body: bytes) -> Header:
-    try:
-        header = read_header(body)
-        canvas_of(header, header)
-        return header
-    except ImageFault as fault:
-        raise ImageFault(fault.code, f"{side}: {fault}") from fault

@@ -84,8 +84,8 @@ def count_pixels(planes: Planes, findings: Findings, policy: Policy) -> None:
     rows = slice(top // BLOCK, -(-(top + height) // BLOCK))
     flags = planes.flags[top : top + height, :width]
     wanted = findings.counted[rows, : -(-width // BLOCK)]
-    levels = policy.noise.levels
-    if policy.strict:
+    levels = policy.limits.levels
+    if policy.is_exact:
         wanted, levels = np.ones_like(wanted), 0
     wanted = np.ascontiguousarray(wanted)
     for view in planes.both.views:
@@ -105,7 +105,7 @@ class _Search:
 
     def __init__(self, canvas: Canvas, planes: Planes, counts: Counts, policy: Policy) -> None:
         self._canvas, self._planes, self._counts = canvas, planes, counts
-        self._noise = policy.noise
+        self._noise = policy.limits
         self._differing = counts[Flag.DIFFERS.plane] > 0
         self._one_sided = counts[Flag.ONE_SIDED.plane]
         top, (height, width) = planes.both.top, planes.both.size

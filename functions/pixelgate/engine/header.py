@@ -12,8 +12,10 @@ from pixelgate.engine import exif
 from pixelgate.engine.chunks import SIGNATURE, Preamble, essential, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
 
-# Two decoded 40 Mpx images and odiff's own buffers fit into the memory of one worker.
-MAX_PIXELS = 40_000_000
+# So many pixels of a canvas are compared if nobody says otherwise: a page of 2560 pixels may be
+# 19,500 high. If both images are transparent and change all over, 50 megapixels take 1.5 GB, two
+# odiffs included, opaque ones half of that (make bench-memory).
+MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP")
 
 # Pillow would refuse from 179 Mpx on and warn from 89; our own limit is lower and says more.
@@ -109,17 +111,22 @@ def open_image(body: bytes) -> ImageFile.ImageFile:
     return Image.open(io.BytesIO(body), formats=FORMATS)
 
 
-def canvas_of(base: Header, head: Header) -> tuple[int, int]:
+def canvas_of(base: Header, head: Header, most: int = MAX_PIXELS) -> tuple[int, int]:
     """The canvas that holds both images: the larger width and the larger height.
+
+    Args:
+        base: of one image.
+        head: of the other.
+        most: so many pixels are compared.
 
     Raises:
         ImageFault: EXCEEDS_PIXEL_LIMIT.
     """
     width, height = max(base.width, head.width), max(base.height, head.height)
-    if width * height > MAX_PIXELS:
+    if width * height > most:
         raise ImageFault(
             FaultCode.EXCEEDS_PIXEL_LIMIT,
-            f"{width}×{height} are {width * height:,} pixels; up to {MAX_PIXELS:,} are compared",
+            f"{width}×{height} are {width * height:,} pixels; up to {most:,} are compared",
         )
     return width, height
 

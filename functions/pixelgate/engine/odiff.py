@@ -34,7 +34,7 @@ _MAX_REQUEST_BYTES = 16_000
 _MAX_ANSWER_BYTES = 1_000_000  # real ones have less than a thousand
 _PAGE = os.sysconf("SC_PAGESIZE")
 
-# What a hostile image may cost. Address space: 40 Mpx need up to 1.4 GB.
+# What a hostile image may cost. Address space: 50 Mpx need up to 1.8 GB.
 _LIMITS = {
     resource.RLIMIT_AS: 4 * 1024**3,
     resource.RLIMIT_FSIZE: 512 * 1024**2,

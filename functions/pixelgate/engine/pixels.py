@@ -115,10 +115,11 @@ def _opaque_by_all_bits(body: bytes, image: Image.Image) -> npt.NDArray[np.uint8
     with open_image(body) as other:
         other.tile = [tile._replace(args="RGB;16L") for tile in other.tile]
         other.load()
-        lower = np.asarray(other)
-    upper, levels = np.asarray(image), np.array(key)
-    hidden = ((upper == levels >> 8) & (lower == levels & 255)).all(axis=2)
-    return np.where(hidden, 0, 255).astype(np.uint8)
+        hidden = np.ones(image.size[::-1], bool)
+        for channel, level in enumerate(key):  # one at a time: a page of 50 megapixels is large
+            hidden &= np.asarray(image.getchannel(channel)) == level >> 8
+            hidden &= np.asarray(other.getchannel(channel)) == level & 255
+    return np.where(hidden, np.uint8(0), np.uint8(255))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -128,6 +129,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         grey = (levels >> 8).astype(np.uint8)
         transparent = levels == image.info.get("transparency", -1)
         return Image.fromarray(np.dstack([grey, np.where(transparent, 0, 255).astype(np.uint8)]))
+    key = image.info.get("transparency")
+    if isinstance(key, tuple):
+        # Of two bytes a level, of which eight bits need one.
+        image.info["transparency"] = tuple(level & 255 for level in key)
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pixelgate.comparison import Diff
-from pixelgate.engine.header import canvas_of, read_header
+from pixelgate.engine.header import MAX_PIXELS, canvas_of, read_header
 from pixelgate.errors import ImageFault, NotWanted
 from pixelgate.policy import Policy
 from pixelgate.ports import Differ
 
-# So many pixels are compared at a time: the largest allowed image and a phone's beside it. The
-# largest pair alone takes up to 1.44 GB (make bench-memory).
-_PIXELS_AT_ONCE = 43_000_000
+# Beside the largest image that is allowed, one of a phone may be compared. The largest pair alone
+# takes up to 1.5 GB (make bench-memory).
+_PIXELS_BESIDE = 3_000_000
 
 
 class _Budget:
@@ -43,11 +43,13 @@ class _Budget:
 class SharedDiffers:
     """A fixed number of differs for any number of threads."""
 
-    def __init__(self, differs: Sequence[Differ]) -> None:
+    def __init__(self, differs: Sequence[Differ], max_pixels: int = MAX_PIXELS) -> None:
+        """Takes over differs, none of which compares a canvas of more pixels than this."""
         self.size = len(differs)
         self._all = tuple(differs)
         self._free: queue.SimpleQueue[Differ] = queue.SimpleQueue()
-        self._budget = _Budget(_PIXELS_AT_ONCE)
+        self._budget = _Budget(max_pixels + _PIXELS_BESIDE)
+        self._max_pixels = max_pixels
         for differ in differs:
             self._free.put(differ)
 
@@ -71,7 +73,7 @@ class SharedDiffers:
     def inspect(self, image: bytes) -> tuple[int, int]:
         """Reads the header and checks the size; returns width and height. Raises ImageFault."""
         header = read_header(image)
-        canvas_of(header, header)
+        canvas_of(header, header, self._max_pixels)
         return header.size
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ _STRIPS = 4
 # A line's partner must show the same but for such a share; what shows less is no evidence.
 _ALIKE, _LEAST_EDGES = 1 / 8, 12
 # So many shifts are looked at, those at which most edges of both images meet; a few are tried.
-_LOOKED_AT, _TRIED = 10, 4
+_LOOKED_AT, _TRIED = 8, 4
 # What differs or has no partner must become less by such a share, and by so many lines' pixels. One
 # more band must bring so many lines: single ones come by chance.
 _LESS, _LEAST_LESS = 1 / 4, 2
@@ -50,17 +50,21 @@ def sample(
     return base[ys[::step]], head[zs[::step]]
 
 
-def far_apart(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, lines: int) -> bool:
     """Whether rows that are compared differ so much that something may have moved.
 
     Args:
-        base: shape (rows, width, channels).
-        head: as many rows; of another width it is compared as far as both reach.
+        base: a sample, shape (rows, width, channels).
+        head: of another width it is compared as far as both reach.
+        lines: how many rows there are in all.
     """
     width = min(base.shape[1], head.shape[1])
     apart = native.apart_in_rows(base[:, :width], head[:, :width], _FAR)
-    differ = int(np.count_nonzero(apart))
-    return int(apart.sum()) > int(_FAR_SHARE * differ * width * base.shape[2])
+    differ, found = int(np.count_nonzero(apart)), int(apart.sum())
+    row, column = width * base.shape[2], lines * base.shape[2]
+    # One line that came in and one that went must be less than what differs now.
+    enough = found * lines >= 2 * min(row, column) * len(apart)
+    return differ > 0 and enough and found > _FAR_SHARE * differ * row
 
 
 def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
@@ -114,13 +118,19 @@ def align_shifted(
     lengths = len(_lines(base, axis)), len(_lines(head, axis))
     if not shifts.size or min(lengths) < MIN_EVIDENCE or max(lengths) > MAX_ROWS:
         return None
-    names = (native.hash_rows(image).tobytes() for image in (base, head))
-    if (lengths[0], next(names)) > (lengths[1], next(names)):
+    if lengths[0] > lengths[1] or (lengths[0] == lengths[1] and _comes_later(base, head)):
         runs = [Run(b, h, n) for h, b, n in _runs(head, base, -shifts, axis)]
     else:
         runs = _runs(base, head, shifts, axis)
     alignment = Alignment(bands_between(runs, axis), *lengths)
     return alignment if runs and alignment.length <= max_lines else None
+
+
+def _comes_later(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+    """Some order of two images of one shape."""
+    first = int(np.argmax(native.unequal_rows(base, head)))
+    ours, theirs = base[first].tobytes(), head[first].tobytes()
+    return bool(ours > theirs)
 
 
 def _lines(image: Rgb | Rgba, axis: Axis) -> Rgb | Rgba:
@@ -187,14 +197,15 @@ def _meeting(ours: Shown, theirs: Shown) -> Indices:
     size = 1 << (len(ours) + len(theirs)).bit_length()
     steps = [np.diff(shown.astype(np.float32), axis=0) for shown in (ours, theirs)]
     # The edges of a band are many, and have no partner: they may not outweigh the others.
-    most = 2 * max(1.0, float(np.abs(steps[0]).mean()))
-    one, other = (np.fft.rfft(np.clip(step, -most, most), size, axis=0) for step in steps)
+    high = 2 * max(1.0, float(np.abs(steps[0]).mean()))
+    one, other = (np.fft.rfft(np.clip(step, -high, high), size, axis=0) for step in steps)
     together = np.fft.irfft((one.conj() * other).sum(axis=1), size)
     shifts = np.arange(size)
     shifts[shifts > size // 2] -= size
     possible = (shifts != 0) & (shifts > -len(ours)) & (shifts < len(theirs))
     together, shifts = together[possible], shifts[possible]
-    best: Indices = shifts[np.argsort(-together, kind="stable")[:_LOOKED_AT]]
+    most = min(_LOOKED_AT, len(together))
+    best: Indices = shifts[np.argpartition(-together, most - 1)[:most]]
     # Where the sizes differ, what lies behind all bands has moved by that.
     final = len(theirs) - len(ours)
     return np.union1d(best, [final]) if final else best

@@ -11,7 +11,7 @@ MEGAPIXELS_PER_SECOND = 2.5
 # Of a size that the manifest does not tell: a full page of a desktop.
 _UNKNOWN = 1_440 * 4_000
 # A manifest may say what it likes; larger pairs are refused by their headers.
-_MOST = 40_000_000
+_MOST = 50_000_000
 
 
 def pixels_of(plan: Plan) -> dict[Pair, int]:

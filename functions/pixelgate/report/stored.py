@@ -21,7 +21,7 @@ from pixelgate.comparison import (
 from pixelgate.cost import Usage
 from pixelgate.errors import UsageError
 from pixelgate.keys import NO_BASE, ComparisonId
-from pixelgate.policy import Noise, Policy, Rectangle
+from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
 from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 
 # Results until 0.1 named their rules otherwise.
@@ -64,6 +64,8 @@ def _policy(stored: Mapping[str, Any]) -> Policy:
     known = {f.name for f in fields(Policy)}
     plain = {k: v for k, v in stored.items() if k in known - {"noise", "ignore_regions"}}
     boxes = tuple(Rectangle(**box) for box in stored.get("ignore_regions", ()))
+    if "sensitivity" in plain:
+        plain["sensitivity"] = Sensitivity(plain["sensitivity"])
     return Policy(**plain, noise=_noise(stored.get("noise", {})), ignore_regions=boxes)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pixelgate.comparison import Axis, Band, BandKind, Diff, Judgement, Snapshot, Status
-from pixelgate.policy import Policy
+from pixelgate.policy import Policy, Sensitivity
 from pixelgate.verdict import Explained, Mark, NoiseKind
 
 # In the order in which they are looked for; docs/verdict.md.
@@ -22,12 +22,19 @@ MARKS: Mapping[Mark, str] = {
 NOISES: Mapping[NoiseKind, str] = {
     NoiseKind.LEVELS: "rounding or dithering, two levels of a channel at most",
     NoiseKind.CODEC: "lossy compression, wherever the picture shows something",
+    NoiseKind.RASTER: "another rasteriser, all over the picture",
     NoiseKind.PALETTE: "a palette of few colours",
     NoiseKind.BLEND: "smoothing at edges that both images have",
     NoiseKind.FRINGES: "coloured fringes of text (LCD smoothing) in one of the images",
     NoiseKind.TEXT: "another rendering of text",
     NoiseKind.PHOTO: "lossy compression of a photo",
     NoiseKind.CORNER: "up to 8 × 8 pixels in a corner of the picture",
+}
+# What passes at each sensitivity.
+_NOISE = {
+    Sensitivity.CAREFUL: "little noise",
+    Sensitivity.DEFAULT: "noise",
+    Sensitivity.TOLERANT: "much noise",
 }
 _BANDS_TOLD = 4
 # Rows that are inserted or deleted one by one, as another line height does it, are told together.
@@ -80,7 +87,9 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
         yield "The files differ, no pixel does."
     if diff.changed_pixels and not diff.structural_pixels:
         yield "Colour only: the pass that sees shapes sees nothing."
-    strict = snapshot.policy.get("strict", policy.strict)
+    strict = snapshot.policy.get("strict", policy.strict) or (
+        snapshot.policy.get("sensitivity", policy.sensitivity) == Sensitivity.EXACT
+    )
     if strict and snapshot.status is Status.CHANGED:
         yield "The policy is strict: any pixel that differs at all counts."
     counts = judgement and (any(judgement.marks) or judgement.recoloured or strict)
@@ -175,15 +184,16 @@ def tolerance(policy: Policy, own: Mapping[str, Any] | None = None) -> str:
     """What passes although it changed."""
     simple = {k: v for k, v in (own or {}).items() if k not in {"noise", "ignore_regions"}}
     fields = vars(policy) | simple
-    limits = [] if fields["strict"] else ["what looks like noise"]
+    exact = fields["strict"] or fields["sensitivity"] == Sensitivity.EXACT
+    limits = [] if exact else [_NOISE[fields["sensitivity"]]]
     if fields["max_changed_pixels"]:
         limits.append(f"up to {number(fields['max_changed_pixels'], 'changed pixel')}")
     if fields["max_changed_ratio"]:
         limits.append(f"up to {fields['max_changed_ratio']:.4g} of the pixels")
     if fields["max_region_pixels"] is not None:
         limits.append(f"regions of up to {number(fields['max_region_pixels'], 'pixel')}")
-    verb = "passes" if len(limits) == 1 and not fields["strict"] else "pass"
-    return f"{' or '.join(limits)} {verb}" if limits else "any changed pixel counts"
+    verb = "passes" if len(limits) == 1 and not exact else "pass"
+    return f"{' or '.join(limits)} {verb}" if limits else "any pixel that differs counts"
 
 
 def number(n: int, noun: str) -> str:

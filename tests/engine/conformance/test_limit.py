@@ -1,4 +1,4 @@
-"""40 Mpx are compared, one row or column more is refused, and nothing of it is decoded first."""
+"""50 Mpx are compared, one row or column more is refused, and nothing of it is decoded first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def bits(width: int, height: int, dot: tuple[int, int] | None = None) -> bytes:
-    """A black PNG of one bit a pixel: 40 Mpx are 5 KB."""
+    """A black PNG of one bit a pixel: 50 Mpx are 6 KB."""
     image = Image.new("1", (width, height))
     if dot:
         image.putpixel(dot, 1)
@@ -59,24 +59,24 @@ def patched_webp(width: int, height: int) -> bytes:
 MAKERS = [bodiless_png, bodiless_jpeg, patched_webp]
 
 
-def test_forty_megapixels_are_compared_to_the_last_pixel(differ: OdiffDiffer) -> None:
-    base, head = bits(8_000, 5_000), bits(8_000, 5_000, (7_999, 4_999))
+def test_fifty_megapixels_are_compared_to_the_last_pixel(differ: OdiffDiffer) -> None:
+    base, head = bits(8_000, 6_250), bits(8_000, 6_250, (7_999, 6_249))
     diff = differ.diff(base, head, unaligned(Policy()))
-    assert (diff.changed_pixels, diff.structural_pixels, diff.total_pixels) == (1, 1, 40_000_000)
+    assert (diff.changed_pixels, diff.structural_pixels, diff.total_pixels) == (1, 1, 50_000_000)
     dot = Evidence(differing=1, structural=1, bold=1, unmatched=1, balance=1.0)
-    assert diff.regions == (Region(7_999, 4_999, 1, 1, 1, dot),)
-    assert checked_mask(diff)[4_999, 7_999]
+    assert diff.regions == (Region(7_999, 6_249, 1, 1, 1, dot),)
+    assert checked_mask(diff)[6_249, 7_999]
 
 
-def test_a_canvas_of_forty_megapixels_may_come_of_two_strips(differ: OdiffDiffer) -> None:
-    diff = differ.diff(bits(8_000, 1), bits(1, 5_000), unaligned(Policy()))
-    assert (diff.changed_pixels, diff.total_pixels) == (39_999_999, 40_000_000)
-    assert sum(region.pixels for region in diff.regions) == 39_999_999
+def test_a_canvas_of_fifty_megapixels_may_come_of_two_strips(differ: OdiffDiffer) -> None:
+    diff = differ.diff(bits(8_000, 1), bits(1, 6_250), unaligned(Policy()))
+    assert (diff.changed_pixels, diff.total_pixels) == (49_999_999, 50_000_000)
+    assert sum(region.pixels for region in diff.regions) == 49_999_999
 
 
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize(
-    ("width", "height"), [(8_001, 5_000), (8_000, 5_001), (6_325, 6_325), (16_383, 16_383)]
+    ("width", "height"), [(8_001, 6_250), (8_000, 6_251), (7_072, 7_072), (16_383, 16_383)]
 )
 @pytest.mark.parametrize("side", ["base", "head"])
 def test_more_is_refused_by_the_header_alone(
@@ -93,7 +93,7 @@ def test_more_is_refused_by_the_header_alone(
         differ.diff(*pair, Policy())
     assert caught.value.reason == (
         f"EXCEEDS_PIXEL_LIMIT: {side}: {width}×{height} are {width * height:,} pixels; "
-        "up to 40,000,000 are compared"
+        "up to 50,000,000 are compared"
     )
 
 
@@ -103,12 +103,12 @@ def test_at_the_limit_the_body_is_read_and_missed(
 ) -> None:
     """The same files, not too large: so it is the header that decided above."""
     with pytest.raises(ImageFault) as caught:
-        differ.diff(make(8_000, 5_000), png(), Policy())
+        differ.diff(make(8_000, 6_250), png(), Policy())
     assert caught.value.code is FaultCode.UNREADABLE
 
 
 @pytest.mark.parametrize(
-    ("base", "head"), [((8_001, 1), (1, 5_000)), ((1, 5_001), (8_000, 1)), ((9_000, 9), (9, 9_000))]
+    ("base", "head"), [((8_001, 1), (1, 6_250)), ((1, 6_251), (8_000, 1)), ((9_000, 9), (9, 9_000))]
 )
 def test_two_small_images_may_need_too_large_a_canvas(
     differ: OdiffDiffer,
@@ -120,5 +120,5 @@ def test_two_small_images_may_need_too_large_a_canvas(
     width, height = max(base[0], head[0]), max(base[1], head[1])
     assert caught.value.reason == (
         f"EXCEEDS_PIXEL_LIMIT: {width}×{height} are {width * height:,} pixels; "
-        "up to 40,000,000 are compared"
+        "up to 50,000,000 are compared"
     )

@@ -108,8 +108,8 @@ export function frames(side, entry, detail, [width, height]) {
   for (const band of foldedBands(detail.bands)) {
     const there = (band.kind === "inserted") === (side === "head");
     // Of single rows, as another line height leaves them, a bracket tells more than forty stripes.
-    const looks = band.folded ? "folded" : there ? "band" : "band gap";
-    drawn.append(box(boxOf(band, [width, height]), `${looks} ${band.kind}`));
+    const looks = band.folded ? `folded ${band.kind}` : `band ${band.kind}${there ? "" : " gap"}`;
+    drawn.append(box(boxOf(band, [width, height]), looks));
   }
   for (const region of detail.regions) drawn.append(box(region, region.mark ? "region" : "region noise"));
   const { baseSize, headSize } = entry,

@@ -47,12 +47,13 @@ def disagreement(diff: Diff) -> str | None:
     summed = sum(region.pixels for region in diff.regions)
     if mask.shape != (height, width) or diff.total_pixels != width * height:
         return f"{diff.total_pixels} pixels in all, a mask of {mask.shape[::-1]}"
-    if not diff.changed_pixels == np.count_nonzero(mask) == summed:
-        return f"{diff.changed_pixels} changed, {np.count_nonzero(mask)} set, {summed} in regions"
+    changed = diff.changed_pixels + diff.counted_pixels
+    if not changed == np.count_nonzero(mask) == summed:
+        return f"{changed} changed, {np.count_nonzero(mask)} set, {summed} in regions"
     if not 0 <= diff.structural_pixels <= diff.changed_pixels:
         return f"{diff.structural_pixels} structural of {diff.changed_pixels} changed pixels"
-    if (diff.mask is None) != (diff.changed_pixels == 0):
-        return f"{diff.changed_pixels} changed, and a mask is {'not ' * (diff.mask is None)}there"
+    if (diff.mask is None) != (changed == 0):
+        return f"{changed} changed, and a mask is {'not ' * (diff.mask is None)}there"
     covered = np.zeros_like(mask)
     for region in diff.regions:
         covered[region.y : region.y + region.height, region.x : region.x + region.width] = True
@@ -84,20 +85,28 @@ def _bands_disagree(diff: Diff) -> str | None:
 
 
 def _evidence_disagrees(diff: Diff) -> str | None:
-    """What was measured must fit into the region, and into the picture."""
-    for region in diff.regions:
-        found, pixels = region.evidence, region.pixels
-        parts = found.structural, found.solid, found.unmatched, found.line, found.one_sided
-        if max(parts) > pixels or found.bold > found.unmatched or not 0 <= found.balance <= 1:
-            return f"{region} has more evidence than pixels"
-        if found.differing < pixels:
-            return f"{region} has more changed than differing pixels"
-    structural = sum(region.evidence.structural for region in diff.regions)
-    differing = sum(region.evidence.differing for region in diff.regions)
-    if structural != diff.structural_pixels or differing > diff.spread.differing:
-        return f"{structural} structural and {differing} differing pixels in regions"
-    if diff.spread.touched > diff.spread.blocks or (diff.changed_pixels and not diff.fingerprint):
-        return f"{diff.spread} or the fingerprint {diff.fingerprint} is impossible"
+    """What was measured must fit into the regions, and into the picture."""
+    listed = [region.area for region in diff.regions if region.area is not None]
+    if {*listed} != {*range(len(diff.areas))} or [*dict.fromkeys(listed)] != sorted({*listed}):
+        return f"{len(diff.areas)} areas, and regions of {listed}"
+    for number, area in enumerate(diff.areas):
+        pixels = sum(region.pixels for region in diff.regions if region.area == number)
+        parts = area.clear, area.strong, area.plain, area.one_sided, pixels
+        if max(parts) > area.differing or max(area.solid_strong, area.moved, area.off) > area.clear:
+            return f"area {number} has more evidence than pixels: {area}"
+        if not area.solid_strong <= area.solid <= area.plain:
+            return f"area {number} has plain areas in the wrong order: {area}"
+        shares = area.text_touched, area.one_way, area.hue, area.dense
+        if not all(0 <= share <= 1 for share in shares):
+            return f"area {number} has a share of more than all: {area}"
+        if area.residue_sparse > area.residue_most or area.residue > area.residue_most:
+            return f"area {number} has residues in the wrong order: {area}"
+    if (told := sum(noise.pixels for noise in diff.explained)) > diff.picture.differing:
+        return f"noise explains {told} of {diff.picture.differing} pixels"
+    if diff.changed_pixels + diff.counted_pixels > diff.picture.differing:
+        return f"more changed than the {diff.picture.differing} differing pixels"
+    if diff.picture.touched > diff.picture.blocks or (diff.regions and not diff.fingerprint):
+        return f"{diff.picture} or the fingerprint {diff.fingerprint} is impossible"
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pixelgate.comparison import Band, BandKind, Diff, Region
 from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
-from pixelgate.verdict import Evidence, Spread
+from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture
 from support.agreement import disagreement
 
 MASK = np.zeros((40, 50), bool)
@@ -23,11 +24,13 @@ RIGHT = Diff(
     base_size=(50, 30),
     head_size=(20, 40),
     regions=(
-        Region(7, 5, 10, 4, 40, Evidence(differing=50, structural=3, bold=3, unmatched=9)),
-        Region(40, 30, 1, 1, 1, Evidence(differing=1)),
+        Region(7, 5, 10, 4, 40, area=0),
+        Region(40, 30, 1, 1, 1, area=1),
     ),
+    areas=(Evidence(differing=50, clear=40, plain=9, solid=5), Evidence(differing=1)),
+    explained=(Explained(NoiseKind.BLEND, 1, 1, 9, 0.1, 0.0),),
     mask=write_mask(MASK * np.uint8(Flag.SENSITIVE)),
-    spread=Spread(differing=60, blocks=9, touched=9),
+    picture=Picture(differing=60, blocks=9, touched=9),
     fingerprint="f",
 )
 FIRST, SECOND = RIGHT.regions
@@ -39,9 +42,9 @@ ALIGNED = replace(
 )
 
 
-def first(**evidence: float) -> tuple[Region, Region]:
-    """The regions, the first one with other evidence."""
-    return replace(FIRST, evidence=replace(FIRST.evidence, **evidence)), SECOND  # type: ignore[arg-type]
+def first(**evidence: Any) -> Diff:
+    """The same, with other evidence of the first area."""
+    return replace(RIGHT, areas=(replace(RIGHT.areas[0], **evidence), RIGHT.areas[1]))
 
 
 def bands(*changed: Band) -> Diff:
@@ -75,14 +78,22 @@ def test_a_result_that_agrees_is_right() -> None:
             Diff(0, 0, 2_000, (50, 40), (50, 40), (), write_mask(np.zeros((40, 50), np.uint8))),
             "a mask is there",
         ),
-        (replace(RIGHT, regions=first(solid=41)), "more evidence than pixels"),
-        (replace(RIGHT, regions=first(one_sided=41)), "more evidence than pixels"),
-        (replace(RIGHT, regions=first(bold=10)), "more evidence than pixels"),
-        (replace(RIGHT, regions=first(balance=1.1)), "more evidence than pixels"),
-        (replace(RIGHT, regions=first(differing=39)), "more changed than differing"),
-        (replace(RIGHT, regions=first(structural=2)), "2 structural and 51 differing"),
-        (replace(RIGHT, regions=first(differing=60)), "3 structural and 61 differing"),
-        (replace(RIGHT, spread=replace(RIGHT.spread, touched=10)), "is impossible"),
+        (replace(RIGHT, regions=(replace(FIRST, area=1), SECOND)), r"2 areas, and regions of \[1"),
+        (replace(RIGHT, regions=(FIRST, replace(SECOND, area=2))), r"2 areas, and regions of \[0"),
+        (
+            replace(RIGHT, regions=(replace(FIRST, area=1), replace(SECOND, area=0))),
+            r"2 areas, and regions of \[1",
+        ),
+        (first(one_sided=51), "more evidence than pixels"),
+        (first(differing=39), "more evidence than pixels"),
+        (first(moved=41), "more evidence than pixels"),
+        (first(solid=10), "plain areas in the wrong order"),
+        (first(solid_strong=6), "plain areas in the wrong order"),
+        (first(hue=1.1), "a share of more than all"),
+        (first(residue_sparse=0.1), "residues in the wrong order"),
+        (replace(RIGHT, explained=RIGHT.explained * 61), "explains 61 of 60"),
+        (replace(RIGHT, picture=replace(RIGHT.picture, differing=40)), "than the 40 differing"),
+        (replace(RIGHT, picture=replace(RIGHT.picture, touched=10)), "is impossible"),
         (replace(RIGHT, fingerprint=None), "fingerprint None is impossible"),
         (bands(Band(BandKind.INSERTED, 5, 5, 5, 6), ALIGNED.bands[1]), "does not follow on rows 0"),
         (

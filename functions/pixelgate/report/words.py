@@ -81,7 +81,8 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
     yield from map(_of_noise, diff.explained)
     if diff.counted_pixels:
         yield _of_counted(diff.counted_pixels)
-    yield from _of_nothing(diff)
+    if not (judgement and judgement.recoloured):
+        yield from _of_nothing(diff)
     if diff.changed_pixels and not diff.structural_pixels:
         yield "Colour only: the pass that sees shapes sees nothing."
     strict = snapshot.policy.get("strict", policy.strict) or (
@@ -108,9 +109,7 @@ def _of_regions(diff: Diff, judgement: Judgement) -> Iterator[str]:
                 f"({number(pixels[mark], 'pixel')}): {words}."
             )
     # Results of older versions do not name the noise.
-    kinds = judgement.kinds or (None,) * len(judgement.marks)
-    noise = sum(not m and not k for m, k in zip(judgement.marks, kinds, strict=True))
-    if noise:
+    if not judgement.kinds and (noise := judgement.marks.count(None)):
         yield f"{number(noise, 'region')} {'looks' if noise == 1 else 'look'} like noise."
 
 
@@ -195,7 +194,9 @@ def own_policy(fields: Mapping[str, Any], policy: Policy) -> str:
     for name, value in fields.items():
         if name == "noise":
             usual = vars(policy.noise)
-            told += [f"noise.{n} {v:g}" for n, v in value.items() if v != usual.get(n)]
+            told += [f"noise.{n} {v:g}" for n, v in value.items() if v != usual.get(n, v)]
+            if not value.keys() <= usual.keys():
+                told.append("numbers of an older rule")
         elif name == "ignore_regions":
             told.append(f"{number(len(value), 'ignored region')}")
         else:

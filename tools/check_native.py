@@ -25,6 +25,9 @@ PLACE = ROOT / ".bench" / "sanitized"
 # By folder: tests of the engine come and go.
 TESTS = ("tests/engine", "tests/unit/test_mask.py", "tests/unit/test_native.py",
          "tests/unit/test_png.py")  # fmt: skip
+# They limit a process's memory, of which AddressSanitizer reserves terabytes, or measure it.
+NOT_THESE = ("tests/engine/test_hostile_costs.py", "tests/engine/test_odiff.py",
+             "tests/engine/test_fuzz.py")  # fmt: skip
 # As functions/native/Makefile has them, but slow enough to tell the line.
 PROCESSORS = {"x86_64": "x86-64-v2", "aarch64": "baseline"}
 CHECKS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
@@ -118,8 +121,17 @@ def main(arguments: list[str]) -> int:
     said = subprocess.check_output([sys.executable, "-c", used], env=environment, text=True)
     if not Path(said.strip()).is_relative_to(PLACE):
         raise NoSanitizer(f"the tests would run {said.strip()}, which nobody checks")
+    skipped = [] if arguments else [f"--ignore={file}" for file in NOT_THESE]
     # What a sanitizer says before it ends the process goes to stderr itself, past sys.stderr.
-    command = [sys.executable, "-m", "pytest", "-q", "--capture=sys", *(arguments or TESTS)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--capture=sys",
+        *(arguments or TESTS),
+        *skipped,
+    ]
     return subprocess.run(command, env=environment, cwd=ROOT).returncode
 
 

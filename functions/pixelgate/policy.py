@@ -85,6 +85,7 @@ class Noise:
         codec_outlier: the same as `outlier`, for compression.
         codec_light: the farthest that brightness may lie outside the other image's 3 × 3.
         codec_farthest: the farthest that a channel may.
+        codec_outside: share of pixels that may lie outside the other image's 3 × 3.
         codec_raw: largest median of an area's raw difference.
         palette_outside: share of pixels that may lie outside the other image's 3 × 3, if one
             image has few colours.
@@ -148,6 +149,7 @@ class Noise:
     codec_outlier: float = 3.2
     codec_light: int = 45
     codec_farthest: int = 120
+    codec_outside: float = 0.35
     codec_raw: float = 0.07
     palette_outside: float = 0.1
     palette_residue_high: float = 0.03

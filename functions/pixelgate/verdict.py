@@ -7,7 +7,7 @@ measured on an area of differing blocks (`Evidence`) and on the whole picture (`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -70,7 +70,8 @@ class Evidence:
         dense: share of the pixels of its blocks that differ.
         raw: difference over contrast of a block, root mean square; the median of the blocks.
         raw_high: the same; nine in ten blocks have less.
-        residue: what is left of it after the best filter of 3 × 3; the median of the blocks.
+        residue: what is left of it after the best filter of 3 × 3; the median of the blocks. Where
+            no residue could save the area it is not measured, and is the raw difference.
         residue_high: the same; nine in ten blocks have less.
         residue_most: the largest of a block.
         residue_sparse: the largest of a block of which fewer than a quarter of the pixels differ.
@@ -162,6 +163,34 @@ def explain(area: Evidence, picture: Picture, noise: Noise) -> NoiseKind | None:
     return next((kind for kind, holds in _RULES.items() if holds(area, picture, noise)), None)
 
 
+# What the rest of the picture could say at best: that it is compressed, or that it is not.
+_AT_BEST = tuple(
+    Picture(blocks=n, touched=n, dense=256, text_touched=1, text_explained=n, few_colours=True)
+    for n in (100, 0)
+)
+
+
+def could_be_noise(area: Evidence, noise: Noise) -> bool:
+    """Whether an area could be explained, whatever its residue, its surroundings and the rest."""
+    # More residue than that, or it would be taken for a move.
+    least = noise.moved_residue * area.raw
+    at_best = replace(
+        area,
+        residue=0.0,
+        residue_high=least,
+        residue_most=least,
+        residue_sparse=0.0,
+        text=100,
+        text_touched=1.0,
+    )
+    return any(explain(at_best, picture, noise) for picture in _AT_BEST)
+
+
+def needs_few_colours(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    """Whether an area would be explained if one image had few colours."""
+    return explain(area, replace(picture, few_colours=True), noise) is NoiseKind.PALETTE
+
+
 def mark_of(area: Evidence, noise: Noise) -> Mark:
     """Why an area counts that no noise explains."""
     reasons = {
@@ -240,6 +269,8 @@ def _is_little(area: Evidence, picture: Picture, noise: Noise) -> bool:
         area.solid_strong < noise.min_strong_pixels
         and not (area.hue > noise.one_hue and area.colour > noise.min_colour)
         and not is_tinted(area, noise)
+        and not is_moved(area, noise)
+        and area.outside <= noise.codec_outside * area.clear
         and area.farthest <= noise.codec_farthest
         and area.light_off <= noise.codec_light
         and area.raw <= noise.codec_raw

@@ -1,225 +1,413 @@
-"""What is measured on each region and on the whole picture: counted by hand, and pixel by pixel."""
+"""What is measured on each block, on each area and on the whole picture: held against numpy."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pixelgate.comparison import Diff, Region
+from pixelgate.comparison import Diff
+from pixelgate.engine import evidence, native, planes
+from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.differ import OdiffDiffer
+from pixelgate.engine.evidence import Findings
+from pixelgate.engine.native import Flag
+from pixelgate.engine.odiff import OdiffServer
+from pixelgate.engine.reference import Reference
+from pixelgate.engine.rooms import Rooms
 from pixelgate.policy import Policy, Rectangle
-from pixelgate.verdict import Evidence, Spread
-from support.agreement import disagreement, mask_of
+from pixelgate.verdict import Evidence, NoiseKind, Picture, explain
+from support.agreement import checked_mask, disagreement
 from support.drawings import png, random_pair
 from support.pixels import ellipse, grey, rgba, with_box
-from support.plain_evidence import Reference
-from support.plain_odiff import Pixels
+from support.plain_evidence import Canvas, View, blocks_of, is_text
+from support.plain_odiff import Mask, Pixels, blended
 
 PLAIN = Policy(antialiasing=False, align_rows=False)
-RED = (255, 0, 0)
-# As bright as one another, by the measure that balance and matches go by.
-CLAY, MOSS = (200, 100, 50), (100, 151, 50)
+RED, BLACK, WHITE = (255, 0, 0), (0, 0, 0), (255, 255, 255)
 
 
-def dark(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (60, 50)) -> Pixels:
-    """Grey 128 with black boxes."""
-    image = grey(*size)
-    for box in boxes:
-        image = with_box(image, *box, (0, 0, 0))
-    return image
+@pytest.fixture
+def reference(odiff: Path, tmp_path: Path) -> Iterator[Reference]:
+    with Reference(OdiffServer(odiff), folder=tmp_path) as found:
+        yield found
 
 
-def split(at: int) -> Pixels:
-    """Black on the left, white on the right."""
-    return with_box(grey(60, 40, 255), 0, 0, at, 40, (0, 0, 0))
+# --- blocks ---------------------------------------------------------------------------------
 
 
-def one(diff: Diff) -> Region:
-    [region] = diff.regions
-    return region
+def noisy(random: np.random.Generator, height: int, width: int) -> tuple[Pixels, Pixels]:
+    """Flat boxes with grain, and the same with changes of every size, from one level to all."""
+    side = int(random.integers(1, 9))
+    few = random.integers(0, 256, (-(-height // side), -(-width // side), 3))
+    base = np.repeat(np.repeat(few, side, 0), side, 1)[:height, :width]
+    if random.random() < 0.4:
+        base = np.clip(base + random.integers(-9, 10, base.shape), 0, 255)
+    reach = int(random.choice([1, 3, 12, 40, 255]))
+    step = random.integers(-reach, reach + 1, 3 if random.random() < 0.5 else base.shape)
+    where = random.random((height, width, 1)) < random.choice([0.01, 0.3, 1.0])
+    head = np.clip(base + step * where, 0, 255)
+    if random.random() < 0.3:
+        head = np.roll(head, 1, int(random.integers(2)))
+    return base.astype(np.uint8), head.astype(np.uint8)
 
 
-# x, y, width, height, pixels; differing, structural, solid, bold, unmatched, line, balance
-ALONE = [
-    (
-        "a box: its rim has two colours beside it, and 18 of its rows lie in the best square",
-        (grey(100, 100), with_box(grey(100, 100), 10, 30, 20, 20, RED)),
-        Region(10, 30, 20, 20, 400, Evidence(400, 400, 324, 360, 400, 20, 1.0)),
-    ),
-    (
-        "a single pixel",
-        (grey(60, 50), dark((5, 6, 1, 1))),
-        Region(5, 6, 1, 1, 1, Evidence(1, 1, 0, 1, 1, 0, 1.0)),
-    ),
-    (
-        "all of a small picture: what lies outside is no other colour",
-        (grey(8, 9, 0), grey(8, 9, 255)),
-        Region(0, 0, 8, 9, 72, Evidence(72, 72, 72, 72, 72, 0, 1.0)),
-    ),
-    (
-        "twelve levels brighter: unmatched",
-        (grey(40, 40, 100), with_box(grey(40, 40, 100), 2, 2, 5, 5, (112,) * 3)),
-        Region(2, 2, 5, 5, 25, Evidence(25, 0, 9, 0, 25, 0, 1.0)),
-    ),
-    (
-        "thirteen levels brighter: bold",
-        (grey(40, 40, 100), with_box(grey(40, 40, 100), 2, 2, 5, 5, (113,) * 3)),
-        Region(2, 2, 5, 5, 25, Evidence(25, 0, 9, 25, 25, 0, 1.0)),
-    ),
-    (
-        "another colour of the same brightness: neither",
-        (
-            with_box(grey(40, 40), 2, 2, 9, 9, CLAY),
-            with_box(grey(40, 40), 2, 2, 9, 9, MOSS),
-        ),
-        Region(2, 2, 9, 9, 81, Evidence(81, 81, 49, 0, 0, 0, 0.0)),
-    ),
-    (
-        "an edge one pixel further: each pixel has its match beside it, but it is a line",
-        (split(20), split(21)),
-        Region(20, 0, 1, 40, 40, Evidence(40, 40, 0, 0, 0, 40, 1.0)),
-    ),
-    (
-        "an edge two pixels further: each column has its match in one image only, so it has none",
-        (split(20), split(22)),
-        Region(20, 0, 2, 40, 80, Evidence(80, 80, 0, 64, 80, 40, 1.0)),
-    ),
-    (
-        "an edge three pixels further: the middle column has one colour all around it",
-        (split(20), split(23)),
-        Region(20, 0, 3, 40, 120, Evidence(120, 120, 40, 96, 120, 40, 1.0)),
-    ),
-    (
-        "a line of 15",
-        (grey(60, 50), dark((3, 4, 15, 1))),
-        Region(3, 4, 15, 1, 15, Evidence(15, 15, 0, 15, 15, 0, 1.0)),
-    ),
-    (
-        "a line of 16 across",
-        (grey(60, 50), dark((3, 4, 16, 1))),
-        Region(3, 4, 16, 1, 16, Evidence(16, 16, 0, 16, 16, 16, 1.0)),
-    ),
-    (
-        "a line of 40 down, 32 pixels of it in one square",
-        (grey(60, 50), dark((3, 0, 1, 40))),
-        Region(3, 0, 1, 40, 40, Evidence(40, 40, 0, 32, 40, 40, 1.0)),
-    ),
-    (
-        "a line of two colours: the longer part",
-        (grey(60, 50), with_box(dark((3, 4, 17, 1)), 20, 4, 18, 1, RED)),
-        Region(3, 4, 35, 1, 35, Evidence(35, 35, 0, 29, 35, 18, 1.0)),
-    ),
-    (
-        "a line over two colours of base: where they meet, all has its match",
-        (split(20), with_box(split(20), 0, 0, 60, 1, RED)),
-        Region(0, 0, 60, 1, 60, Evidence(60, 60, 0, 30, 58, 40, 0.65)),
-    ),
-    (
-        "half of it brighter, half darker",
-        (grey(60, 50), with_box(dark((0, 0, 4, 4)), 4, 0, 4, 4, (255,) * 3)),
-        Region(0, 0, 8, 4, 32, Evidence(32, 32, 15, 32, 32, 0, 0.004)),
-    ),
-    (
-        "three steps down, one up",
-        (
-            grey(60, 50, 100),
-            with_box(with_box(grey(60, 50, 100), 0, 0, 3, 1, (80,) * 3), 3, 0, 1, 1, (120,) * 3),
-        ),
-        Region(0, 0, 4, 1, 4, Evidence(4, 0, 0, 4, 4, 0, 0.5)),
-    ),
-    (
-        "a box within a picture that is one level brighter: all of its block differs; balance sees "
-        "one pixel around it",
-        (grey(64, 48, 100), with_box(grey(64, 48, 101), 4, 4, 4, 4, (0,) * 3)),
-        Region(4, 4, 4, 4, 16, Evidence(256, 16, 4, 16, 16, 0, 0.975)),
-    ),
-    (
-        "white turns half transparent: nothing on white, all on black",
-        (
-            rgba(60, 50, 255, 255, 255, 255),
-            with_box(rgba(60, 50, 255, 255, 255, 255), 3, 3, 10, 10, (255, 255, 255, 128)),
-        ),
-        Region(3, 3, 10, 10, 100, Evidence(100, 100, 64, 100, 100, 0, 1.0)),
-    ),
-]  # fmt: skip
+def differing(base: Pixels, head: Pixels) -> Mask:
+    found: Mask = (base != head).any(axis=2)
+    return found
+
+
+def measured(base: Pixels, head: Pixels, differs: Mask) -> native.Blocks:
+    """All that the compiled code says of blocks, the residue of each included."""
+    flags = differs * np.uint8(Flag.DIFFERS)
+    blocks = native.measure_blocks((base, head), flags)
+    wanted = (native.count_blocks(flags)[Flag.DIFFERS.plane] > 0).astype(np.uint8)
+    native.measure_residue((base, head), flags, wanted, blocks)
+    return blocks
+
+
+def check_blocks(base: Pixels, head: Pixels, differs: Mask) -> None:
+    found, wanted = measured(base, head, differs), View(base, head, differs)
+    for place in blocks_of(base.shape):
+        own = wanted.block(place)
+        if not own["differing"]:
+            assert found[place] == np.zeros_like(found[place]), "nothing differs there"
+            continue
+        own["residue"] = wanted.residue(place)
+        for name, value in own.items():
+            assert float(found[place][name]) == pytest.approx(value, abs=1e-4), (place, name)
+
+
+SIZES = [
+    *((1, 1), (1, 40), (40, 1), (2, 3), (15, 15), (16, 16), (17, 17), (15, 33), (33, 17)),
+    *((48, 64), (31, 255), (18, 256), (17, 257), (20, 300)),
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_blocks_are_measured_as_in_numpy(height: int, width: int, seed: int) -> None:
+    random = np.random.default_rng([height, width, seed])
+    base, head = noisy(random, height, width)
+    differs = differing(base, head)
+    if seed % 2:  # some of it lies in ignored regions
+        differs[: int(random.integers(height + 1)), : int(random.integers(width + 1))] = False
+    check_blocks(base, head, differs)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_blocks_of_drawings_are_measured_as_in_numpy(seed: int) -> None:
+    pair = random_pair(np.random.default_rng(3_000 + seed), 90)
+    base, head = (blended(image, 255) for image in (pair.base_pixels, pair.head_pixels))
+    height, width = (min(sides) for sides in zip(base.shape[:2], head.shape[:2], strict=True))
+    base, head = base[:height, :width].copy(), head[:height, :width].copy()
+    check_blocks(base, head, differing(base, head))
+
+
+def test_blocks_of_a_part_of_larger_images_are_measured_as_they_are() -> None:
+    base, head = noisy(np.random.default_rng(8), 60, 90)
+    part = slice(3, 45), slice(5, 71)
+    found = measured(base[part], head[part], differing(base[part], head[part]))
+    again = measured(base[part].copy(), head[part].copy(), differing(base[part], head[part]))
+    assert (found == again).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_text_is_told_as_in_numpy(seed: int) -> None:
+    pair = random_pair(np.random.default_rng(4_000 + seed), 150)
+    image = blended(pair.base_pixels, 255)
+    places = blocks_of(image.shape)
+    wanted = np.array([is_text(image, place) for place in places], np.uint8)
+    shape = tuple(n + 1 for n in places[-1])
+    found = native.find_text(image, np.ones(shape, np.uint8))
+    assert found.reshape(-1).tolist() == wanted.tolist()
+    assert not native.find_text(image, np.zeros(shape, np.uint8)).any(), "none was asked about"
+
+
+# --- areas ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the engine says of a pair, and what numpy measures on it."""
+
+    findings: Findings
+    wanted: Canvas
+
+
+def find(base: Pixels, head: Pixels, policy: Policy, reference: Reference) -> Found:
+    rooms = Rooms()
+    canvas = lay_out(base, head, rooms, align_rows=policy.align_rows)
+    found = planes.find(canvas, policy, rooms, reference)
+    shown = canvas.rows.shown, canvas.columns.shown
+    planes.clear(found.flags, policy.ignore_regions, *shown)
+    flags = found.flags.copy()
+    findings = evidence.find(canvas, found, native.count_blocks(flags), policy)
+    assert np.array_equal(flags, found.flags), "judging changes nothing"
+    seen = np.ones(canvas.shape, bool)
+    for box in policy.ignore_regions:
+        rows, columns = (
+            (lines >= start) & (lines < start + size)
+            for lines, start, size in zip(
+                shown, (box.y, box.x), (box.height, box.width), strict=True
+            )
+        )
+        seen &= ~np.outer(rows, columns)
+    views = [(blended(canvas.base, level), blended(canvas.head, level)) for level in found.levels]
+    alone = canvas.rows.one_sided[:, None] | canvas.columns.one_sided[None]
+    differs = alone.copy()
+    height, width, _ = canvas.base.shape
+    for pair in views:
+        differs[:height, :width] |= differing(*pair)
+    return Found(findings, Canvas(views, differs & seen, alone & seen, policy.noise))
+
+
+def alike(found: Evidence, wanted: Evidence) -> str | None:
+    """Which number is another one: whole ones must be the same, others are told in thousandths."""
+    for field in fields(Evidence):
+        one, other = (getattr(area, field.name) for area in (found, wanted))
+        same = one == other if isinstance(one, int) else abs(one - other) < 1.1e-3
+        if not same:
+            return f"{field.name}: {one} instead of {other}"
+    return None
+
+
+def check(found: Found) -> None:
+    findings, wanted = found.findings, found.wanted
+    assert findings.picture.differing == np.count_nonzero(wanted.differs)
+    labels = np.full(findings.of_block.shape, -1)
+    for number, group in enumerate(wanted.groups):
+        for place in group:
+            labels[place] = number
+    assert np.array_equal(findings.of_block, labels)
+    measured = [wanted.evidence(view) for view in wanted.seen]
+    assert len(findings.areas) == len(findings.kinds) == len(wanted.groups)
+    for area, *own in zip(findings.areas, *measured, strict=True):
+        problems = [alike(area, one) for one in own]
+        assert None in problems, problems
+    told = [one for area in findings.areas for one in vars(area).values()]
+    assert np.isfinite(np.array(told, float)).all()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_areas_of_random_pairs_are_measured_as_in_numpy(reference: Reference, seed: int) -> None:
+    pair = random_pair(np.random.default_rng(1_000 + seed), 130)
+    check(find(pair.base_pixels, pair.head_pixels, pair.policy, reference))
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("alpha", [False, True], ids=["opaque", "transparent"])
+def test_areas_far_apart_are_measured_as_in_numpy(
+    reference: Reference, seed: int, alpha: bool
+) -> None:
+    """Low pictures and narrow ones, with small changes here and there."""
+    random = np.random.default_rng(seed)
+    height, width = ((160, 250), (400, 20), (9, 500), (257, 70))[seed % 4]
+    base, _ = noisy(random, height, width)
+    if alpha:
+        base = np.dstack([base, random.integers(1, 256, base.shape[:2]).astype(np.uint8)])
+    head = base.copy()
+    for y, x in random.integers(0, [height, width], (5, 2)):
+        high, wide = random.integers(1, [3, 30]) if seed % 2 else random.integers(1, [30, 3])
+        part = head[y : y + high, x : x + wide]
+        part[:] = np.clip(part.astype(int) + random.integers(-40, 41, base.shape[2]), 0, 255)
+    found = find(base, head, PLAIN, reference)
+    check(found)
+    assert len(found.wanted.groups) >= 1
+
+
+STRIPES = np.random.default_rng(5).integers(0, 256, (150, 1, 3)).astype(np.uint8)
+LINED = with_box(np.repeat(STRIPES, 110, 1), 30, 0, 60, 150, (250, 250, 250))
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("ignored", [(), (Rectangle(0, 0, 50, 50),)], ids=["all", "but a box"])
+def test_areas_around_inserted_lines_are_measured_as_in_numpy(
+    reference: Reference, turned: bool, ignored: tuple[Rectangle, ...]
+) -> None:
+    base, band = LINED, LINED[::-1][:23] ^ 0x55
+    head = np.concatenate([base[:40], band, base[40:]])
+    head = with_box(with_box(head, 40, 20, 9, 7, BLACK), 70, 120, 9, 7, RED)
+    if turned:
+        base, head = (image.swapaxes(0, 1).copy() for image in (base, head))
+    found = find(base, head, Policy(ignore_regions=ignored), reference)
+    check(found)
+    assert found.wanted.one_sided.any()
+    assert not found.wanted.one_sided.all()
+
+
+def test_nothing_is_found_where_nothing_differs(reference: Reference) -> None:
+    found = find(LINED, LINED, Policy(), reference).findings
+    assert (found.areas, found.kinds, found.picture) == ((), (), Picture())
+
+
+def test_what_lies_in_an_ignored_region_is_not_measured(reference: Reference) -> None:
+    policy = replace(PLAIN, ignore_regions=(Rectangle(0, 0, 90, 90),))
+    head = with_box(with_box(grey(200, 90), 10, 10, 40, 40, RED), 150, 50, 3, 3, BLACK)
+    found = find(grey(200, 90), head, policy, reference)
+    check(found)
+    [area] = found.findings.areas
+    assert (area.blocks, area.differing, found.findings.picture.differing) == (1, 9, 9)
 
 
 @pytest.mark.parametrize(
-    ("pair", "expected"), [pytest.param(*row[1:], id=row[0].split(":")[0]) for row in ALONE]
+    ("gap", "areas"),
+    [pytest.param(47, 1, id="three blocks on"), pytest.param(48, 2, id="four blocks on")],
 )
-def test_the_evidence_of_a_region(
-    differ: OdiffDiffer, pair: tuple[Pixels, Pixels], expected: Region
-) -> None:
-    assert one(differ.diff(png(pair[0]), png(pair[1]), PLAIN)) == expected
-    back = one(differ.diff(png(pair[1]), png(pair[0]), PLAIN))
-    assert back == expected, "which image is the base must not matter"
-
-
-def test_growth_is_one_sided_and_matches_nothing_and_lacks_nothing(differ: OdiffDiffer) -> None:
-    taller = with_box(grey(40, 44), 0, 42, 5, 2, RED)
-    region = one(differ.diff(png(grey(40, 40)), png(taller), PLAIN))
-    assert region == Region(
-        0, 40, 40, 4, 160, Evidence(differing=160, structural=160, one_sided=160)
-    )
-
-
-def test_a_change_beside_the_growth_is_in_one_region_with_it(differ: OdiffDiffer) -> None:
-    taller = with_box(grey(40, 44), 0, 35, 5, 5, (0, 0, 0))
-    region = one(differ.diff(png(grey(40, 40)), png(taller), PLAIN))
-    # Solid are the box's inner rows, and its last one: below it base has nothing.
-    assert region == Region(0, 35, 40, 9, 185, Evidence(185, 185, 16, 25, 25, 0, 1.0, 160))
-
-
-def test_an_ignored_box_hides_its_pixels_from_all_that_is_measured(differ: OdiffDiffer) -> None:
-    base = grey(60, 50)
-    head = with_box(base, 0, 0, 20, 20, RED)
-    policy = replace(PLAIN, ignore_regions=(Rectangle(10, 0, 50, 50),))
-    diff = differ.diff(png(base), png(head), policy)
-    # The pixels beside the hidden ones still have red around them.
-    assert one(diff) == Region(0, 0, 10, 20, 200, Evidence(200, 200, 190, 200, 200, 20, 1.0))
-    assert diff.spread.differing == 200
-
-
-def test_an_ignored_box_cuts_lines_and_hides_growth(differ: OdiffDiffer) -> None:
-    policy = replace(PLAIN, ignore_regions=(Rectangle(18, 0, 2, 50), Rectangle(0, 50, 60, 9)))
-    diff = differ.diff(
-        png(grey(60, 50)), png(dark((0, 3, 38, 1), (0, 50, 60, 5), size=(60, 55))), policy
-    )
-    assert one(diff) == Region(0, 3, 38, 1, 36, Evidence(36, 36, 0, 30, 36, 18, 1.0))
-
-
-FAR = (190, 140, 1, 1)  # so that the engine leaves out what lies between
-
-
 @pytest.mark.parametrize("turned", [False, True], ids=["across", "down"])
-@pytest.mark.parametrize("gap", [1, 2, 4, 5, 6, 13])
-def test_a_gap_that_is_left_out_joins_no_runs(differ: OdiffDiffer, gap: int, turned: bool) -> None:
-    boxes = [(0, 3, 18, 1), (18 + gap, 3, 18, 1), FAR]
-    base, head = grey(200, 200), dark(*boxes, size=(200, 200))
-    if turned:
-        base, head = base.swapaxes(0, 1).copy(), head.swapaxes(0, 1).copy()
-    diff = differ.diff(png(base), png(head), PLAIN)
-    assert disagreement(diff) is None
-    line, far = diff.regions
-    assert (line.pixels, line.evidence.line, line.evidence.unmatched) == (36, 18, 36)
-    assert far == Region(*(FAR[:2] if not turned else FAR[1::-1]), 1, 1, 1, Evidence(
-        1, 1, 0, 1, 1, 0, 1.0))  # fmt: skip
-
-
-@pytest.mark.parametrize("at", [(12, 12), (12, 28), (28, 12), (44, 60), (60, 44), (0, 0)])
-@pytest.mark.parametrize("falling", [True, False], ids=["falling", "rising"])
-def test_bold_pixels_are_counted_in_the_best_square_wherever_it_begins(
-    differ: OdiffDiffer, at: tuple[int, int], falling: bool
+def test_blocks_up_to_three_blocks_on_are_one_area(
+    reference: Reference, gap: int, areas: int, turned: bool
 ) -> None:
-    """Two dots in blocks that touch with their corners: one square of 32 pixels holds both."""
-    x, y = at[0] // 16 * 16 + 12, at[1] // 16 * 16 + 12
-    dots = [(x, y, 4, 4), (x + 5, y + 5, 4, 4)]
-    if not falling:
-        dots = [(x + 5, y, 4, 4), (x, y + 5, 4, 4)]
-    diff = differ.diff(png(grey(96, 96)), png(dark(*dots, size=(96, 96))), PLAIN)
-    assert one(diff).evidence.bold == 32
+    head = with_box(with_box(grey(160, 20), 15, 2, 1, 1, RED), 16 + gap, 2, 1, 1, RED)
+    base = grey(160, 20)
+    if turned:
+        base, head = (image.swapaxes(0, 1).copy() for image in (base, head))
+    found = find(base, head, PLAIN, reference)
+    check(found)
+    assert len(found.findings.areas) == areas
+
+
+# --- numbers counted by hand ----------------------------------------------------------------
+
+
+def one(diff: Diff) -> Evidence:
+    assert disagreement(diff) is None
+    [area] = diff.areas
+    return area
+
+
+BOX = with_box(grey(100, 100), 10, 30, 20, 20, RED)
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "numbers"),
+    [
+        pytest.param(
+            grey(100, 100),
+            BOX,
+            {
+                "blocks": 6, "differing": 400, "clear": 400, "strong": 400, "most": 128,
+                "outside": 400, "farthest": 128, "moved": 400, "plain": 324, "solid": 324,
+                "solid_strong": 324, "run": 20,
+            },
+            id="a box whose rim has two colours beside it",
+        ),
+        pytest.param(
+            grey(100, 100),
+            with_box(grey(100, 100), 16, 16, 12, 12, (130,) * 3),
+            {"blocks": 1, "differing": 144, "clear": 0, "plain": 100, "solid": 0, "most": 2,
+             "light": 2.0},
+            id="two levels of a hundred plain pixels",
+        ),
+        pytest.param(
+            grey(60, 60, 100),
+            with_box(grey(60, 60, 100), 2, 2, 5, 5, (112,) * 3),
+            {"strong": 25, "outside": 0, "farthest": 12, "solid_strong": 9},
+            id="twelve levels are not outside",
+        ),
+        pytest.param(
+            grey(60, 60, 100),
+            with_box(grey(60, 60, 100), 2, 2, 5, 5, (113,) * 3),
+            {"strong": 25, "outside": 25, "farthest": 13, "light_off": 13},
+            id="thirteen are",
+        ),
+        pytest.param(
+            with_box(grey(60, 60, 0), 30, 0, 30, 60, WHITE),
+            with_box(grey(60, 60, 0), 31, 0, 29, 60, WHITE),
+            {
+                "differing": 60, "strong": 60, "outside": 0, "farthest": 0, "light_off": 0,
+                "moved": 60, "plain": 0,
+                "run": 60, "one_way": 1.0, "light": 255.0, "off": 0,
+            },
+            id="an edge a pixel further on has all its match beside it",
+        ),
+        pytest.param(
+            with_box(grey(60, 60), 5, 5, 9, 9, (200, 100, 50)),
+            with_box(grey(60, 60), 5, 5, 9, 9, (100, 151, 50)),
+            {"light_off": 0, "light": 0.195, "hue": 1.0, "off": 81, "farthest": 100},
+            id="another colour as bright as before",
+        ),
+        pytest.param(
+            grey(60, 60),
+            with_box(with_box(grey(60, 60), 0, 20, 9, 1, BLACK), 9, 20, 11, 1, RED),
+            {"run": 11, "differing": 20},
+            id="a line of two colours counts by its longer part",
+        ),
+    ],
+)  # fmt: skip
+def test_numbers_that_can_be_counted(
+    differ: OdiffDiffer, base: Pixels, head: Pixels, numbers: dict[str, float]
+) -> None:
+    for first, second in ((base, head), (head, base)):
+        area = one(differ.diff(png(first), png(second), PLAIN))
+        assert {name: getattr(area, name) for name in numbers} == numbers
+
+
+def test_growth_is_one_sided_and_nothing_else_is_measured_on_it(differ: OdiffDiffer) -> None:
+    taller = with_box(grey(40, 64), 0, 50, 5, 2, RED)
+    area = one(differ.diff(png(grey(40, 48)), png(taller), PLAIN))
+    assert area == Evidence(one_sided=640)
+
+
+def test_an_ignored_box_cuts_lines(differ: OdiffDiffer) -> None:
+    policy = replace(PLAIN, ignore_regions=(Rectangle(18, 0, 2, 50),))
+    head = with_box(grey(60, 50), 0, 3, 38, 1, BLACK)
+    area = one(differ.diff(png(grey(60, 50)), png(head), policy))
+    assert (area.run, area.differing) == (18, 36)
+
+
+def test_the_residue_of_a_block_does_not_depend_on_what_lies_far_above(
+    differ: OdiffDiffer,
+) -> None:
+    """Only rows around those that differ are looked at; a block's upper neighbours are."""
+    random = np.random.default_rng(9)
+    base = np.repeat(random.integers(0, 256, (200, 96, 1)), 3, 2).astype(np.uint8)
+    head = base.copy()
+    head[150:159, 40:44] = 255 - head[150:159, 40:44] // 3
+    other = head.copy()
+    other[0, 0] ^= 7
+    alone, both = (differ.diff(png(base), png(h), PLAIN) for h in (head, other))
+    assert alone.areas[0] == both.areas[0]
+
+
+# --- corners --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [64, 90, 96, 100, 103])
+@pytest.mark.parametrize("right", [False, True], ids=["left", "right"])
+@pytest.mark.parametrize("low", [False, True], ids=["upper", "lower"])
+def test_each_corner_of_eight_pixels_may_differ(
+    differ: OdiffDiffer, size: int, right: bool, low: bool
+) -> None:
+    base = grey(size, size + 3, 255)
+    x, y = (size - 3) * right, size * low
+    diff = differ.diff(png(base), png(with_box(base, x, y, 3, 3, BLACK)), Policy())
+    assert one(diff).corner
+    assert diff.judge(Policy()).kinds == (NoiseKind.CORNER,)
+    assert diff.judge(replace(Policy(), noise=replace(Policy().noise, corners=False))).changed
+
+
+@pytest.mark.parametrize("box", [(0, 0, 9, 3), (0, 0, 3, 9), (8, 0, 1, 1), (0, 8, 1, 1)])
+def test_beyond_eight_pixels_it_is_no_corner(
+    differ: OdiffDiffer, box: tuple[int, int, int, int]
+) -> None:
+    base = grey(100, 100, 255)
+    diff = differ.diff(png(base), png(with_box(base, *box, BLACK)), Policy())
+    assert not one(diff).corner
+    assert not diff.passes(Policy())
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 32, 63])
+def test_an_icon_has_no_corners(differ: OdiffDiffer, size: int) -> None:
+    base = grey(size, 100, 255)
+    diff = differ.diff(png(base), png(with_box(base, 0, 0, 8, 8, BLACK)), Policy())
+    assert not diff.passes(Policy())
+
+
+# --- what counts beside odiff's mask --------------------------------------------------------
 
 
 def glyph(shift: float, *, transparent: bool) -> Pixels:
@@ -235,118 +423,80 @@ def test_a_black_icon_on_nothing_is_measured_as_on_white(differ: OdiffDiffer) ->
     seen, through = (
         differ.diff(
             png(glyph(0, transparent=transparent)),
-            png(glyph(1.5, transparent=transparent)),
+            png(glyph(0.5, transparent=transparent)),
             Policy(align_rows=False),
         )
         for transparent in (False, True)
     )
-    assert through.regions == seen.regions
-    assert through.spread == seen.spread
-    assert not through.judge(Policy()).changed
+    assert through.areas == seen.areas
+    assert through.judge(Policy()) == seen.judge(Policy())
 
 
-def page(*boxes: tuple[int, int, int, int, int]) -> Pixels:
-    """128 × 96, grey 100, with boxes of other greys."""
-    image = grey(128, 96, 100)
-    for *box, level in boxes:
-        image = with_box(image, box[0], box[1], box[2], box[3], (level,) * 3)
-    return image
+def test_what_counts_is_in_the_mask_also_where_odiff_forgives_it(differ: OdiffDiffer) -> None:
+    base = grey(100, 100, 245)
+    diff = differ.diff(png(base), png(with_box(base, 20, 20, 40, 40, (247,) * 3)), Policy())
+    assert (diff.changed_pixels, diff.counted_pixels) == (0, 1_600)
+    mask = checked_mask(diff)
+    assert mask[20:60, 20:60].all()
+    assert np.count_nonzero(mask) == 1_600
 
 
-SHOWN = page((3, 3, 5, 5, 0), (40, 20, 20, 9, 200))  # blocks (0, 0), (1, 2) and (1, 3)
+def test_a_faint_recolour_is_in_the_mask_also_beside_a_clear_change(differ: OdiffDiffer) -> None:
+    base = grey(200, 100, 245)
+    head = with_box(with_box(base, 20, 20, 40, 40, (247,) * 3), 70, 20, 5, 5, BLACK)
+    diff = differ.diff(png(base), png(head), Policy())
+    assert (diff.changed_pixels, diff.counted_pixels) == (25, 1_600)
+    checked_mask(diff)
 
 
-@pytest.mark.parametrize(
-    ("base", "step", "spread"),
-    [
-        pytest.param(SHOWN, (0, 0, 0, 0, 0), Spread(), id="nothing"),
-        pytest.param(SHOWN, (0, 0, 1, 1, 1), Spread(1, 3, 1, 0), id="in a block that shows"),
-        pytest.param(SHOWN, (70, 50, 9, 9, 1), Spread(81, 3, 0, 0), id="on blank paper"),
-        pytest.param(SHOWN, (10, 10, 60, 20, 10), Spread(1_200, 3, 3, 0), id="over all that shows"),
-        pytest.param(SHOWN, (64, 48, 12, 12, 1), Spread(144, 3, 0, 0), id="one level: too faint"),
-        pytest.param(SHOWN, (64, 48, 12, 12, 2), Spread(144, 3, 0, 100), id="two levels"),
-        pytest.param(SHOWN, (64, 48, 12, 12, -5), Spread(144, 3, 0, 100), id="five levels"),
-        pytest.param(SHOWN, (64, 48, 12, 12, 6), Spread(144, 3, 0, 0), id="six: in the mask"),
-        pytest.param(SHOWN, (116, 84, 12, 12, -2), Spread(144, 3, 0, 121), id="in the corner"),
-        pytest.param(page((4, 4, 4, 4, 115)), (0, 0, 1, 1, 50), Spread(1, 0, 0, 0), id="15 levels"),
-        pytest.param(page((4, 4, 4, 4, 116)), (0, 0, 1, 1, 50), Spread(1, 1, 1, 0), id="16 levels"),
-        pytest.param(page((4, 5, 4, 3, 200)), (0, 0, 1, 1, 50), Spread(1, 0, 0, 0), id="rows 5–7"),
-        pytest.param(page((4, 5, 4, 4, 200)), (0, 0, 1, 1, 50), Spread(1, 1, 1, 0), id="rows 5–8"),
-    ],
-)
-def test_how_far_differences_reach(
-    differ: OdiffDiffer, base: Pixels, step: tuple[int, ...], spread: Spread
+def test_pixels_of_areas_that_a_noise_explains_are_not_counted(differ: OdiffDiffer) -> None:
+    base = png(ellipse(0))
+    diff = differ.diff(base, png(ellipse(0.25)), Policy())
+    assert diff.passes(Policy())
+    assert diff.picture.differing > 0
+    assert diff.counted_pixels == 0
+
+
+@pytest.mark.parametrize("pair", [(ellipse(0), ellipse(0.25)), (grey(99, 50), grey(99, 50, 129))])
+def test_strictly_every_pixel_that_differs_is_in_the_mask(
+    differ: OdiffDiffer, pair: tuple[Pixels, Pixels]
 ) -> None:
-    x, y, width, height, levels = step
-    head = base.astype(int)
-    head[y : y + height, x : x + width] += levels
-    head = head.astype(np.uint8)
-    assert differ.diff(png(base), png(head), PLAIN).spread == spread
+    policy = Policy(strict=True)
+    diff = differ.diff(png(pair[0]), png(pair[1]), policy)
+    assert np.array_equal(checked_mask(diff), differing(*pair))
+    assert not diff.passes(policy)
 
 
-def test_a_recolour_in_an_ignored_box_is_not_measured(differ: OdiffDiffer) -> None:
-    head = with_box(SHOWN, 64, 48, 20, 20, (102,) * 3)
-    policy = replace(PLAIN, ignore_regions=(Rectangle(64, 48, 20, 10),))
-    assert differ.diff(png(SHOWN), png(head), policy).spread == Spread(200, 3, 0, 162)
-
-
-def test_colours_that_nobody_sees_show_nothing(differ: OdiffDiffer) -> None:
-    hidden = np.random.default_rng(4).integers(0, 256, (64, 64, 4)).astype(np.uint8)
-    hidden[..., 3] = 0
-    head = with_box(hidden, 5, 5, 1, 1, (0, 0, 0, 255))
-    assert differ.diff(png(hidden), png(head), PLAIN).spread == Spread(1, 0, 0, 0)
+def test_a_change_counts_where_every_difference_is_in_odiffs_mask(differ: OdiffDiffer) -> None:
+    """Then a region may begin with blocks that are too faint to be judged."""
+    base = grey(200, 200)
+    head = with_box(with_box(base, 0, 0, 100, 16, (129,) * 3), 60, 20, 30, 30, RED)
+    head[::2, ::2] ^= 1
+    policy = Policy(sensitive_threshold=0.0)
+    diff = differ.diff(png(base), png(head), policy)
+    assert disagreement(diff) is None
+    assert not diff.passes(policy)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_pairs_are_measured_as_pixel_by_pixel(differ: OdiffDiffer, seed: int) -> None:
-    pair = random_pair(np.random.default_rng(1_000 + seed), 110)
-    base, head = pair.base_pixels, pair.head_pixels
-    # On two backgrounds the mask does not tell which of them has shown what is structural.
-    opaque = base.shape[2] == head.shape[2] == 3
-    policy = replace(pair.policy, antialiasing=pair.policy.antialiasing and opaque)
-    found = differ.diff(pair.base, pair.head, policy)
-    wanted = Reference(base, head, mask_of(found), policy)
-    assert list(found.regions) == wanted.regions()
-    assert found.spread == wanted.spread()
+def test_what_is_in_the_mask_is_what_was_judged(differ: OdiffDiffer, seed: int) -> None:
+    """Also when the verdict is told again from what was stored: regions, areas and picture."""
+    pair = random_pair(np.random.default_rng(2_000 + seed))
+    diff = differ.diff(pair.base, pair.head, pair.policy)
+    assert disagreement(diff) is None
+    judged = diff.judge(pair.policy)
+    found = [explain(area, diff.picture, pair.policy.noise) for area in diff.areas]
+    wanted = [NoiseKind.LEVELS if r.area is None else found[r.area] for r in diff.regions]
+    assert list(judged.kinds) == wanted
+    explained = {kind for kind in found if kind} | {NoiseKind.LEVELS}
+    assert {e.kind for e in diff.explained} >= explained - {NoiseKind.LEVELS}
+    assert (diff.counted_pixels == 0) or None in found or pair.policy.strict
+    if diff.picture.differing and None in found:
+        assert not diff.passes(pair.policy)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_parts_far_apart_are_measured_as_pixel_by_pixel(differ: OdiffDiffer, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    base = np.repeat(np.repeat(random.integers(0, 256, (24, 30, 3)), 8, 0), 9, 1).astype(np.uint8)
-    head = base.copy()
-    for y, x in random.integers(0, [180, 250], (4, 2)):
-        height, width = random.integers(1, [3, 30]) if seed % 2 else random.integers(1, [30, 3])
-        part = head[y : y + height, x : x + width]
-        part[:] = np.clip(part.astype(int) + random.integers(-40, 41, 3), 0, 255)
-    noise = random.random(base.shape[:2]) < 0.01
-    head[noise] ^= 1
-    found = differ.diff(png(base), png(head), PLAIN)
-    wanted = Reference(base, head, mask_of(found), PLAIN)
-    assert list(found.regions) == wanted.regions()
-    assert found.spread == wanted.spread()
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("height", [256, 257, 258, 511, 600])
-def test_tall_pictures_are_measured_as_pixel_by_pixel(
-    differ: OdiffDiffer, seed: int, height: int
-) -> None:
-    """Those are looked at in stripes of 256 rows: boxes, lines and noise lie across the seams."""
-    random = np.random.default_rng(seed)
-    base = np.repeat(random.integers(0, 256, (1, 24, 3)), height, 0).astype(np.uint8)
-    base[random.random(base.shape[:2]) < 0.1 * (seed % 3)] = 128
-    head = base.copy()
-    for seam in range(256, height, 256):
-        head[seam - int(random.integers(20)) : seam + int(random.integers(20)), 3:9] ^= 0x30
-    head[:, 20] = 77
-    found = differ.diff(png(base), png(head), PLAIN)
-    wanted = Reference(base, head, mask_of(found), PLAIN)
-    assert list(found.regions) == wanted.regions()
-    assert found.spread == wanted.spread()
-
-
-def test_boxes_that_lie_far_apart_are_measured_each_by_itself(differ: OdiffDiffer) -> None:
-    base = grey(200, 200)
-    diff = differ.diff(png(base), png(dark((5, 5, 9, 9), (150, 150, 9, 9), size=(200, 200))), PLAIN)
-    assert [r.evidence for r in diff.regions] == [Evidence(81, 81, 49, 81, 81, 0, 1.0)] * 2
+def test_colours_that_nobody_sees_are_not_measured(differ: OdiffDiffer) -> None:
+    hidden = rgba(64, 64, 9, 200, 30, 0)
+    other = with_box(hidden, 5, 5, 40, 40, (250, 0, 9, 0))
+    diff = differ.diff(png(hidden), png(other), PLAIN)
+    assert (diff.areas, diff.picture, diff.regions) == ((), Picture(), ())

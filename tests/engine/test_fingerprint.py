@@ -93,6 +93,38 @@ def test_a_recolour_has_a_name_of_its_own(differ: OdiffDiffer) -> None:
     assert names[0] == names[1] != names[2]
 
 
+def screen(*boxes: tuple[int, int, int, int, int]) -> Pixels:
+    """A screen of 320 × 240 with a header bar, a card below it, and boxes of other greys."""
+    image = with_box(grey(320, 240, 245), 0, 0, 320, 40, (38, 50, 56))
+    image = with_box(image, 20, 60, 120, 50, (250, 250, 250))
+    for x, y, width, height, level in boxes:
+        image = with_box(image, x, y, width, height, (level,) * 3)
+    return image
+
+
+HEADER = (200, 10, 60, 20, 90)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 5, 40])
+@pytest.mark.parametrize(
+    "further",
+    [
+        pytest.param((20, 60, 120, 50), id="a card below"),
+        pytest.param((200, 32, 60, 40), id="a box beside it"),
+        pytest.param((200, 180, 60, 40), id="a box far away"),
+    ],
+)
+def test_the_same_change_with_a_further_box_recoloured_has_another_name(
+    differ: OdiffDiffer, further: tuple[int, int, int, int], levels: int
+) -> None:
+    """However faint the further change is: who approves the first has not seen it."""
+    before = screen((*further, 250))
+    alone = name(differ, before, screen((*further, 250), HEADER))
+    both = name(differ, before, screen((*further, 250 - levels), HEADER))
+    assert alone != both
+    assert alone == name(differ, screen(), screen(HEADER)), "the rest of the screen is no matter"
+
+
 def stripes(seed: int, height: int) -> Pixels:
     """Rows that occur nowhere else."""
     return np.random.default_rng(seed).integers(0, 256, (height, 64, 3)).astype(np.uint8)

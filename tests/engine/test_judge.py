@@ -85,7 +85,7 @@ def test_no_pair_is_changed_that_odiff_has_not_seen(server: Recording) -> None:
         for seed in range(25):
             pair, before = random_pair(np.random.default_rng(seed)), len(server.asked)
             found = differ.diff(pair.base, pair.head, pair.policy)
-            one_sided = sum(region.evidence.one_sided for region in found.regions)
+            one_sided = sum(area.one_sided for area in found.areas)
             assert len(server.asked) > before or found.changed_pixels == one_sided
 
 

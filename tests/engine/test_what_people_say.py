@@ -13,6 +13,7 @@ from pixelgate.comparison import Diff
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.policy import Policy
 from pixelgate.verdict import Mark
+from support.agreement import checked_mask
 from support.drawings import png
 from support.images import encoded
 from support.plain_odiff import Pixels
@@ -84,22 +85,23 @@ SAME: list[tuple[str, bytes, bytes]] = [
     ("a photo as WebP", png(photo()), lossy(photo(), "WEBP", quality=85)),
     ("40,000 specks of one grey step", png(PAGE), png(specked(PAGE, 40_000))),
     ("specks of five grey steps in a photo", png(photo()), png(specked(photo(), 9_000, 5))),
-    ("all of it a shade darker", png(PAGE), png(shade(PAGE, -3))),
-    ("a photo a shade lighter", png(photo()), png(shade(photo(), 3))),
+    ("all of it a level darker", png(PAGE), png(shade(PAGE, -1))),
+    ("a photo a level lighter", png(photo()), png(shade(photo(), 1))),
 ]  # fmt: skip
 
 COUNTS: list[tuple[str, bytes, set[Mark]]] = [
-    ("one letter", png(page(words=[*WORDS[:1], "Harbour Streep 7", *WORDS[2:]])), {Mark.LOCAL}),
-    ("one digit", png(page(words=[*WORDS[:4], "Total 370.00"])), {Mark.LOCAL}),
+    ("one letter", png(page(words=[*WORDS[:1], "Harbour Streep 7", *WORDS[2:]])), {Mark.SHAPE}),
+    ("one digit", png(page(words=[*WORDS[:4], "Total 370.00"])), {Mark.SHAPE}),
     ("a line of 1 × 40 across", png(page(box(150, 200, 40, 1, (200,) * 3))), {Mark.LINE}),
     ("a line of 40 × 1 down", png(page(box(250, 100, 1, 40, (200,) * 3))), {Mark.LINE}),
     ("a faint line", png(page(box(150, 200, 40, 1, (245,) * 3))), {Mark.LINE}),
-    ("one pixel", png(page(box(250, 100, 1, 1, INK))), {Mark.CRISP}),
-    ("a button one pixel wider", png(page(box(120, 190, 1, 30, BLUE))), {Mark.LOCAL}),
-    ("a button in another colour", png(page(box(20, 190, 100, 30, (0, 112, 60)))), {Mark.SOLID}),
+    ("one pixel", png(page(box(250, 100, 1, 1, INK))), {Mark.TINT}),
+    ("a button one pixel wider", png(page(box(120, 190, 1, 30, BLUE))), {Mark.LINE}),
+    ("a button in another colour", png(page(box(20, 190, 100, 30, (0, 112, 60)))), {Mark.PLAIN}),
     ("a word in another colour", png(page(second=(0, 0, 200))), {Mark.TINT}),
-    ("a badge on a page", png(page(box(280, 8, 12, 12, (212, 53, 28)))), {Mark.SOLID}),
-    ("text on a button", png(page(text(40, 193, "Pay", PAPER))), {Mark.BOLD}),
+    ("a badge on a page", png(page(box(280, 8, 12, 12, (212, 53, 28)))), {Mark.PLAIN}),
+    ("text on a button", png(page(text(40, 193, "Pay", PAPER))), {Mark.TINT}),
+    ("all of it a shade darker", png(shade(PAGE, -3)), {Mark.PLAIN}),
 ]  # fmt: skip
 
 
@@ -134,16 +136,22 @@ def test_there_is_something_to_pass_in_the_lossy_ones(differ: OdiffDiffer) -> No
         assert not diff.passes(Policy(strict=True))
 
 
+def test_a_photo_a_shade_lighter_is_a_tint(differ: OdiffDiffer) -> None:
+    judged = compared(differ, png(photo()), png(shade(photo(), 3))).judge(Policy())
+    assert judged.marks == (Mark.TINT,)
+
+
 @pytest.mark.parametrize("levels", [-5, -3, 3, 5])
-def test_a_button_a_shade_off_is_a_recolour_without_a_mask(
+def test_a_button_a_shade_off_counts_though_odiff_does_not_see_it(
     differ: OdiffDiffer, levels: int
 ) -> None:
     colour = tuple(channel + levels for channel in BLUE)
     diff = compared(differ, png(PAGE), png(page(box(20, 190, 100, 30, colour))))
     judged = diff.judge(Policy())
-    assert (diff.changed_pixels, diff.mask, diff.regions) == (0, None, ())
-    assert diff.spread.recoloured == 98 * 28
-    assert (judged.changed, judged.recoloured) == (True, True)
+    assert (diff.changed_pixels, diff.counted_pixels) == (0, 3_000)
+    assert checked_mask(diff)[190:220, 20:120].all()
+    assert diff.areas[0].plain == 98 * 28
+    assert judged.marks == (Mark.PLAIN,)
 
 
 def test_a_letter_in_a_page_that_was_compressed_anew_is_found_if_it_is_bold(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
-from pixelgate.engine.mask import read_mask
-from support.plain_odiff import Mask
+from pixelgate.verdict import Evidence
+from support.plain_odiff import Mask, masks_in
 
 AXES = (Axis.COLUMNS, Axis.ROWS)  # as sizes are told: width, then height
 
@@ -18,11 +18,23 @@ def checked_mask(diff: Diff) -> Mask:
     return mask_of(diff)
 
 
+def odiffs_mask(diff: Diff) -> Mask:
+    """The part of it that is odiff's, of a result whose parts agree."""
+    checked_mask(diff)
+    return masks_of(diff)[0]
+
+
 def mask_of(diff: Diff) -> Mask:
     """The mask as an array, also where there is none."""
+    odiffs, counted = masks_of(diff)
+    return odiffs | counted
+
+
+def masks_of(diff: Diff) -> tuple[Mask, Mask]:
+    """What is odiff's in the mask, and what only the evidence counts."""
     if diff.mask is None:
-        return np.zeros(canvas(diff)[::-1], bool)
-    return read_mask(diff.mask)
+        return (np.zeros(canvas(diff)[::-1], bool),) * 2
+    return masks_in(diff.mask)
 
 
 def canvas(diff: Diff) -> tuple[int, int]:
@@ -43,17 +55,19 @@ def bands_of(diff: Diff, axis: Axis) -> list[Band]:
 
 def disagreement(diff: Diff) -> str | None:
     """In which point a result contradicts itself, in words; None if in none."""
-    mask, (width, height) = mask_of(diff), canvas(diff)
-    summed = sum(region.pixels for region in diff.regions)
+    (odiffs, counted), (width, height) = masks_of(diff), canvas(diff)
+    mask, summed = odiffs | counted, sum(region.pixels for region in diff.regions)
+    pixels = diff.changed_pixels, diff.counted_pixels
     if mask.shape != (height, width) or diff.total_pixels != width * height:
         return f"{diff.total_pixels} pixels in all, a mask of {mask.shape[::-1]}"
-    changed = diff.changed_pixels + diff.counted_pixels
-    if not changed == np.count_nonzero(mask) == summed:
-        return f"{changed} changed, {np.count_nonzero(mask)} set, {summed} in regions"
+    if pixels != (found := (int(odiffs.sum()), int(counted.sum()))):
+        return f"{pixels} changed and counted, {found} set"
+    if sum(pixels) != summed:
+        return f"{pixels} changed and counted, {summed} in regions"
     if not 0 <= diff.structural_pixels <= diff.changed_pixels:
         return f"{diff.structural_pixels} structural of {diff.changed_pixels} changed pixels"
-    if (diff.mask is None) != (changed == 0):
-        return f"{changed} changed, and a mask is {'not ' * (diff.mask is None)}there"
+    if (diff.mask is None) != (summed == 0):
+        return f"{summed} in the mask, and it is {'not ' * (diff.mask is None)}there"
     covered = np.zeros_like(mask)
     for region in diff.regions:
         covered[region.y : region.y + region.height, region.x : region.x + region.width] = True
@@ -85,28 +99,47 @@ def _bands_disagree(diff: Diff) -> str | None:
 
 
 def _evidence_disagrees(diff: Diff) -> str | None:
-    """What was measured must fit into the regions, and into the picture."""
-    listed = [region.area for region in diff.regions if region.area is not None]
-    if {*listed} != {*range(len(diff.areas))} or [*dict.fromkeys(listed)] != sorted({*listed}):
-        return f"{len(diff.areas)} areas, and regions of {listed}"
+    """Each area fits into itself, into the regions that point at it, and into the picture."""
+    pointed = {region.area for region in diff.regions} - {None}
+    if pointed != set(range(len(diff.areas))):
+        return f"regions point at {pointed} of {len(diff.areas)} areas"
     for number, area in enumerate(diff.areas):
-        pixels = sum(region.pixels for region in diff.regions if region.area == number)
-        parts = area.clear, area.strong, area.plain, area.one_sided, pixels
-        if max(parts) > area.differing or max(area.solid_strong, area.moved, area.off) > area.clear:
-            return f"area {number} has more evidence than pixels: {area}"
-        if not area.solid_strong <= area.solid <= area.plain:
-            return f"area {number} has plain areas in the wrong order: {area}"
-        shares = area.text_touched, area.one_way, area.hue, area.dense
-        if not all(0 <= share <= 1 for share in shares):
-            return f"area {number} has a share of more than all: {area}"
-        if area.residue_sparse > area.residue_most or area.residue > area.residue_most:
-            return f"area {number} has residues in the wrong order: {area}"
-    if (told := sum(noise.pixels for noise in diff.explained)) > diff.picture.differing:
-        return f"noise explains {told} of {diff.picture.differing} pixels"
-    if diff.changed_pixels + diff.counted_pixels > diff.picture.differing:
-        return f"more changed than the {diff.picture.differing} differing pixels"
-    if diff.picture.touched > diff.picture.blocks or (diff.regions and not diff.fingerprint):
-        return f"{diff.picture} or the fingerprint {diff.fingerprint} is impossible"
+        if (problem := _impossible(area)) is not None:
+            return f"area {number} {problem}: {area}"
+    differing = sum(area.differing for area in diff.areas)
+    one_sided = sum(area.one_sided for area in diff.areas)
+    if differing + one_sided > diff.picture.differing:
+        return f"{differing} + {one_sided} of {diff.picture.differing} pixels differ in areas"
+    picture = diff.picture
+    if picture.touched > picture.blocks or not 0 <= picture.text_touched <= 1:
+        return f"{picture} is impossible"
+    if (diff.fingerprint is None) != (diff.mask is None):
+        return f"the fingerprint {diff.fingerprint} is impossible"
+    return None
+
+
+def _impossible(area: Evidence) -> str | None:
+    """What of an area contradicts itself."""
+    chains = (
+        (area.solid_strong, area.solid, area.clear, area.differing),
+        (area.solid_strong, area.strong, area.clear),
+        (area.solid, area.plain, area.differing),
+        (area.moved, area.strong),
+        (area.off, area.strong),
+        (area.outside, area.clear),
+        (area.differing, area.blocks * 256),
+        (area.farthest, area.most, 255),
+        (area.raw, area.raw_high),
+        (area.residue, area.residue_high, area.residue_most),
+        (area.residue_sparse, area.residue_most),
+    )
+    if any(list(chain) != sorted(chain) for chain in chains):
+        return "has more of a part than of the whole"
+    shares = area.text_touched, area.one_way, area.hue, area.dense
+    if not all(0 <= share <= 1 for share in shares):
+        return "has a share above one"
+    if not np.isfinite([float(n) for n in vars(area).values()]).all():
+        return "has a number that is none"
     return None
 
 

@@ -1,218 +1,354 @@
-"""The reference for evidence and spread: pixel by pixel, in loops, on whole images.
+"""The reference for the evidence: what docs/verdict.md says of it, slowly, on whole images.
 
-Nothing here knows the engine's parts, stripes and planes; only the mask is given, which other
-tests hold against plain odiff. Rows are not aligned.
+Nothing here knows the engine's windows, parts and sums: every number of a block is counted from
+arrays of the whole picture, and every number of an area from the list of its blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from pixelgate.comparison import Region
-from pixelgate.engine.yiq import least
-from pixelgate.policy import Policy
-from pixelgate.verdict import Evidence, Spread
-from support.plain_odiff import Mask, Pixels, views_of
-from support.yiq import distances
+from pixelgate.policy import Noise
+from pixelgate.verdict import Evidence
+from support.plain_odiff import Mask, Pixels
 
-BLOCK, SHORTEST = 16, 16
-Place = tuple[int, int]  # row, column
-Places = set[Place]
+BLOCK = 16
+REACH, AROUND, CORNER, SMALLEST = 3, 2, 8, 64
+Place = tuple[int, int]  # a row and a column, of pixels or of blocks
+Plane = npt.NDArray[np.int64]  # (height, width), or one number for each channel
 
-
-def neighbours(y: int, x: int) -> Iterator[Place]:
-    """The eight around a place, wherever they lie."""
-    return ((y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx)
-
-
-def block(place: Place) -> Place:
-    return place[0] // BLOCK, place[1] // BLOCK
+SUMMED = (
+    *("differing", "clear", "strong", "outside", "moved", "off", "plain", "solid", "solid_strong"),
+)
+LARGEST = ("most", "farthest", "light_off", "steepest", "run")
 
 
-def places_of(mask: Mask) -> Places:
-    return {(int(y), int(x)) for y, x in np.argwhere(mask)}
+def brightness(image: npt.NDArray[Any]) -> Plane:
+    """In levels; shape (height, width, 3) becomes (height, width)."""
+    red, green, blue = np.moveaxis(image.astype(np.int64), -1, 0)
+    found: Plane = (77 * red + 150 * green + 29 * blue) >> 8
+    return found
 
 
-def connected(blocks: Places) -> Iterator[Places]:
-    """Groups of blocks that touch, diagonally too."""
-    left = set(blocks)
-    while left:
-        group, todo = set[Place](), [left.pop()]
-        while todo:
-            here = todo.pop()
-            group.add(here)
-            near = left.intersection(neighbours(*here))
-            left -= near
-            todo += near
-        yield group
+def around(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What lies in the 3 × 3 of each place, nine planes; beyond the border its edge goes on."""
+    height, width = plane.shape[:2]
+    padded = np.pad(plane, [(1, 1), (1, 1)] + [(0, 0)] * (plane.ndim - 2), mode="edge")
+    return np.stack([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)])
+
+
+def outside(own: Plane, other: Plane) -> Plane:
+    """How far each value of one image lies outside the other's 3 × 3."""
+    near = around(other)
+    found: Plane = np.maximum(0, np.maximum(near.min(0) - own, own - near.max(0)))
+    return found
+
+
+def blocks_of(shape: Sequence[int]) -> list[Place]:
+    """All blocks of a picture in reading order; those at its edges may reach past it."""
+    height, width = shape[:2]
+    return list(itertools.product(range(-(-height // BLOCK)), range(-(-width // BLOCK))))
+
+
+def inside(place: Place) -> tuple[slice, slice]:
+    """A block's pixels."""
+    return tuple(slice(n * BLOCK, (n + 1) * BLOCK) for n in place)  # type: ignore[return-value]
 
 
 class View:
-    """Two images of one size on one background."""
+    """Two images of one size on one background, and which of their pixels differ."""
 
-    def __init__(self, base: Pixels, head: Pixels) -> None:
-        self._lacking: dict[Place, int] = {}
-        self.height, self.width, _ = base.shape
-        self.colours = [
-            [tuple(map(tuple, row)) for row in image.tolist()] for image in (base, head)
-        ]
-        self.levels = [
-            [[(77 * r + 150 * g + 29 * b) >> 8 for r, g, b in row] for row in image]
-            for image in self.colours
-        ]
-        self.apart = distances(base, head).tolist()
+    def __init__(self, base: Pixels, head: Pixels, differs: Mask) -> None:
+        """Measures all that is told of single pixels.
 
-    def same(self, one: Place, other: Place) -> bool:
-        """Whether two places have one colour, in base as in head."""
-        return all(c[one[0]][one[1]] == c[other[0]][other[1]] for c in self.colours)
+        Args:
+            base: shape (height, width, 3).
+            head: of the same shape.
+            differs: false in ignored regions, shape (height, width).
+        """
+        self.images = base.astype(np.int64), head.astype(np.int64)
+        self.light = brightness(base), brightness(head)
+        self._differs = differs
+        step = np.where(differs[..., None], self.images[1] - self.images[0], 0)
+        self.step = step
+        self.most = abs(step).max(2)
+        near = [around(np.dstack([image, brightness(image)])) for image in self.images]
+        self.edge = np.max([n.max(0) - n.min(0) for n in near], axis=0).max(2)
+        both = list(zip(self.images, self.images[::-1], strict=True))
+        lights = list(zip(self.light, self.light[::-1], strict=True))
+        farthest = np.max([outside(own, other) for own, other in both], axis=0).max(2)
+        light = np.max([outside(own, other) for own, other in lights], axis=0)
+        self.farthest = np.where(differs, farthest, 0)
+        self.light_off = np.where(differs, light, 0)
 
-    def around(self, y: int, x: int) -> list[Place]:
-        return [(z, v) for z, v in neighbours(y, x) if 0 <= z < self.height and 0 <= v < self.width]
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        height, width = self.most.shape
+        return height, width
 
-    def lacking(self, y: int, x: int) -> int:
-        """By how much the brightness of one image lies outside the other's around there."""
-        if (y, x) not in self._lacking:
-            self._lacking[y, x] = self._lacks(y, x)
-        return self._lacking[y, x]
-
-    def _lacks(self, y: int, x: int) -> int:
-        most = 0
-        for one, other in (self.levels, self.levels[::-1]):
-            near = [other[z][v] for z, v in [(y, x), *self.around(y, x)]]
-            most = max(most, min(near) - one[y][x], one[y][x] - max(near))
-        return most
-
-
-def runs(pixels: Places, joined: Callable[[Place, Place], bool], down: int) -> Iterator[int]:
-    """Lengths of the straight runs of one colour, across or down."""
-    step = (down, 1 - down)
-    for y, x in pixels:
-        before = y - step[0], x - step[1]
-        if before in pixels and joined(before, (y, x)):
-            continue
-        length, here = 1, (y, x)
-        while (after := (here[0] + step[0], here[1] + step[1])) in pixels and joined(here, after):
-            length, here = length + 1, after
-        yield length
-
-
-class Reference:
-    """What must be measured on a pair whose mask is known."""
-
-    def __init__(self, base: Pixels, head: Pixels, mask: Mask, policy: Policy) -> None:
-        self.policy, self.changed = policy, places_of(mask)
-        height, width = (min(b, h) for b, h in zip(base.shape[:2], head.shape[:2], strict=True))
-        self.views = [
-            View(*pair) for pair in views_of(base[:height, :width], head[:height, :width])
-        ]
-        self.inside = {(y, x) for y in range(height) for x in range(width)}
-        hidden = {
-            (y, x)
-            for box in policy.ignore_regions
-            for y in range(box.y, min(box.y + box.height, mask.shape[0]))
-            for x in range(box.x, min(box.x + box.width, mask.shape[1]))
+    @cached_property
+    def pixels(self) -> Mapping[str, Plane]:
+        """What is counted, and what is summed, of each pixel."""
+        most, edge = self.most, self.edge
+        red, green, blue = np.moveaxis(self.step, -1, 0)
+        light = 77 * red + 150 * green + 29 * blue
+        return {
+            "differing": most > 0,
+            "clear": most > 2,
+            "strong": most > 8,
+            "outside": self.farthest > 12,
+            "moved": (most > 8) & (100 * most > 35 * (edge + 8)),
+            "off": self.off,
+            "plain": (edge == 0) & (most >= 2),
+            "solid": (edge == 0) & (most > 2),
+            "solid_strong": (edge == 0) & (most > 8),
+            "signed_light": light,
+            "light": abs(light),
+            "red": red - green,
+            "blue": blue - green,
+            "colour": abs(red - green) + abs(blue - green),
         }
-        canvas = {(y, x) for y in range(mask.shape[0]) for x in range(mask.shape[1])}
-        self.alone = canvas - self.inside - hidden
-        self.differing = self.alone | {p for p in self.inside - hidden if self._differs(p)}
-        self.faint = {p for p in self.inside - hidden - self.changed if self._is_faint(p)}
 
-    def _differs(self, place: Place) -> bool:
-        y, x = place
-        return any(view.colours[0][y][x] != view.colours[1][y][x] for view in self.views)
+    @cached_property
+    def largest(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Of what the largest of a block's pixels is told."""
+        return {
+            "most": self.most,
+            "farthest": self.farthest,
+            "light_off": self.light_off,
+            "steepest": np.where(self.most > 8, self.most / (self.edge + 8), 0),
+            "run": self.runs,
+        }
 
-    def _is_faint(self, place: Place) -> bool:
-        low = least(self.policy.noise.recolour_threshold)
-        high = least(self.policy.sensitive_threshold)
-        return any(low <= view.apart[place[0]][place[1]] < high for view in self.views)
-
-    def _is_structural(self, place: Place) -> bool:
-        threshold = least(self.policy.structural_threshold)
-        return place in self.alone or any(
-            v.apart[place[0]][place[1]] >= threshold for v in self.views
-        )
-
-    def _is_plain(self, place: Place) -> bool:
-        return all(v.same(place, other) for v in self.views for other in v.around(*place))
-
-    def _joined(self, one: Place, other: Place) -> bool:
-        return all(view.same(one, other) for view in self.views)
-
-    def spread(self) -> Spread:
-        if not self.differing:
-            return Spread()
-        touched = {block(place) for place in self.differing & self.inside}
-        shown = self._textured
-        return Spread(
-            differing=len(self.differing),
-            blocks=len(shown),
-            touched=len(shown & touched),
-            recoloured=sum(map(self._is_plain, self.faint)),
-        )
-
-    @property
-    def _textured(self) -> Places:
-        """Blocks that reach over 16 levels of one channel, by every fourth row of base."""
-        found = set[Place]()
-        for view in self.views:
-            levels: dict[Place, list[tuple[int, ...]]] = {}
-            for y in range(0, view.height, 4):
-                for x in range(view.width):
-                    levels.setdefault(block((y, x)), []).append(view.colours[0][y][x])
-            for where, colours in levels.items():
-                if any(max(c) - min(c) >= 16 for c in zip(*colours, strict=True)):
-                    found.add(where)
+    @cached_property
+    def off(self) -> Plane:
+        """Where a colour lies far off the line between two of the other image."""
+        found = np.zeros(self.shape, np.int64)
+        for y, x in zip(*np.nonzero(self.most > 24), strict=True):
+            found[y, x] = self._is_off(0, y, x) or self._is_off(1, y, x)
         return found
 
-    def regions(self) -> list[Region]:
-        groups = connected({block(place) for place in self.changed})
-        found = [self._region(group) for group in groups]
-        return sorted(found, key=lambda r: (-r.pixels, r.y, r.x))
+    def _is_off(self, other: int, y: int, x: int) -> bool:
+        """By the distance from that line between its ends."""
+        height, width = self.shape
+        # The middle comes first: of several as dark, or as bright, the first one is taken.
+        places = [(y, x), *itertools.product((y - 1, y, y + 1), (x - 1, x, x + 1))]
+        near = [(min(max(v, 0), height - 1), min(max(u, 0), width - 1)) for v, u in places]
+        dark = self.images[other][min(near, key=lambda p: self.light[other][p])]
+        bright = self.images[other][max(near, key=lambda p: self.light[other][p])]
+        own = self.images[1 - other][y, x]
+        line, way = bright - dark, own - dark
+        length, along = int((line**2).sum()), int((line * way).sum())
+        share = min(Fraction(1), max(Fraction(0), Fraction(along, length or 1)))
+        steps = zip(way.tolist(), line.tolist(), strict=True)
+        return bool(sum((a - share * b) ** 2 for a, b in steps) > 24**2)
 
-    def _region(self, blocks: Places) -> Region:
-        pixels = {p for p in self.changed if block(p) in blocks}
-        rows, columns = [y for y, _ in pixels], [x for _, x in pixels]
-        x, y = min(columns), min(rows)
-        width, height = max(columns) - x + 1, max(rows) - y + 1
-        return Region(x, y, width, height, len(pixels), self._evidence(blocks, pixels))
+    @cached_property
+    def runs(self) -> Plane:
+        """How many strong differences of one colour end in each pixel, across or down."""
+        found = np.zeros(self.shape, np.int64)
+        for down, across in ((0, 1), (1, 0)):
+            lengths = np.zeros(self.shape, np.int64)
+            for y, x in zip(*np.nonzero(self.most > 8), strict=True):
+                v, u = y - down, x - across
+                goes_on = v >= 0 and u >= 0 and lengths[v, u] and self._are_one((y, x), (v, u))
+                lengths[y, x] = 1 + (lengths[v, u] if goes_on else 0)
+            found = np.maximum(found, lengths)
+        return found
 
-    def _evidence(self, blocks: Places, pixels: Places) -> Evidence:
-        both = pixels & self.inside
-        lengths = [n for down in (0, 1) for n in runs(both, self._joined, down)]
-        line = max(lengths, default=0)
+    def _are_one(self, place: Place, other: Place) -> bool:
+        return all((image[place] == image[other]).all() for image in self.images)
+
+    def block(self, place: Place) -> dict[str, Any]:
+        """All that is told of one block."""
+        own = inside(place)
+        found: dict[str, Any] = {n: plane[own].sum() for n, plane in self.pixels.items()}
+        found |= {name: plane[own].max() for name, plane in self.largest.items()}
+        lights = np.stack([light[own] for light in self.light])
+        found["contrast"] = np.ptp(lights)
+        energy = ((self.pixels["light"][own] / 256) ** 2).sum()
+        found["raw"] = np.sqrt(energy / BLOCK**2) / (found["contrast"] + 12)
+        return found
+
+    def residue(self, place: Place) -> float:
+        """What is left of the difference after the best filter of 3 × 3, against the contrast."""
+        base, head = self.light
+        patches = [patch_of(image, place) for image in (base, np.where(self._differs, head, base))]
+        least = min(unexplained(*patches), unexplained(*patches[::-1]))
+        return float(np.sqrt(least / BLOCK**2) / (self.block(place)["contrast"] + 12))
+
+
+def patch_of(plane: Plane, place: Place) -> Plane:
+    """A block and one pixel around it, 18 × 18; beyond the border its edge goes on."""
+    rows, columns = (
+        np.clip(np.arange(n * BLOCK - 1, (n + 1) * BLOCK + 1), 0, size - 1)
+        for n, size in zip(place, plane.shape, strict=True)
+    )
+    return plane[np.ix_(rows, columns)]
+
+
+def unexplained(own: Plane, other: Plane) -> float:
+    """Squared levels that least squares leave, with a little on the diagonal."""
+    middle = own[1:-1, 1:-1]
+    shifted = [own[y : y + BLOCK, x : x + BLOCK] - middle for y in range(3) for x in range(3)]
+    del shifted[4]
+    terms = np.stack([*shifted, np.ones_like(middle)]).reshape(9, -1).astype(float)
+    wanted = (other[1:-1, 1:-1] - middle).reshape(-1).astype(float)
+    products = terms @ terms.T
+    ridge = 1e-3 * np.trace(products) / 9 + 1
+    weights = np.linalg.solve(products + ridge * np.eye(9), terms @ wanted)
+    return float(((wanted - weights @ terms) ** 2).sum())
+
+
+def is_text(image: Pixels, place: Place) -> bool:
+    """Whether a block is plain for a good part, has contrast, and thin strokes."""
+    height, width, _ = image.shape
+    signed, light = image.astype(np.int64), brightness(image)
+    rows, columns = (
+        range(*part.indices(size))
+        for part, size in zip(inside(place), (height, width), strict=True)
+    )
+
+    def far(one: Place, other: Place) -> bool:
+        return bool(abs(signed[one] - signed[other]).max() > 8)
+
+    equal = across = down = 0
+    for y, x in itertools.product(rows, columns):
+        equal += x + 1 < width and bool((image[y, x] == image[y, x + 1]).all())
+        if 0 < x < width - 1:
+            across += far((y, x), (y, x - 1)) and far((y, x), (y, x + 1))
+        if 0 < y < height - 1:
+            down += far((y, x), (y - 1, x)) and far((y, x), (y + 1, x))
+    own = light[inside(place)]
+    plain = 100 * equal > 30 * len(rows) * len(columns)
+    return bool(plain and np.ptp(own) > 40 and (across >= 6 or down >= 10))
+
+
+def joined(touched: Sequence[Place], reach: int) -> list[list[Place]]:
+    """Groups of blocks with neighbours at most so many blocks away, by their first blocks."""
+    left, groups = sorted(touched), []
+    while left:
+        group, todo = [], [left.pop(0)]
+        while todo:
+            here = todo.pop()
+            group.append(here)
+            near = [p for p in left if max(abs(p[0] - here[0]), abs(p[1] - here[1])) <= reach]
+            left = [p for p in left if p not in near]
+            todo += near
+        groups.append(sorted(group))
+    return sorted(groups)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What two images were laid out on, as far as both have pixels from its top left corner.
+
+    Attributes:
+        views: base and head on each background.
+        differs: which pixels differ, shape of the canvas; none in ignored regions.
+        one_sided: which of them only one image has.
+        noise: the numbers of the rule.
+    """
+
+    views: Sequence[tuple[Pixels, Pixels]]
+    differs: Mask
+    one_sided: Mask
+    noise: Noise
+
+    @cached_property
+    def seen(self) -> list[View]:
+        """The views, measured."""
+        height, width, _ = self.views[0][0].shape
+        return [View(*pair, self.differs[:height, :width]) for pair in self.views]
+
+    @cached_property
+    def touched(self) -> list[Place]:
+        """The blocks that are judged."""
+        return [place for place in blocks_of(self.differs.shape) if self._is_touched(place)]
+
+    def _is_touched(self, place: Place) -> bool:
+        alone = bool(self.one_sided[inside(place)].any())
+        return alone or any(self._is_judged(view, place) for view in self.seen)
+
+    def _is_judged(self, view: View, place: Place) -> bool:
+        """Whether a block differs by more than two levels, or is plain and differs by two."""
+        clear, plain = (view.pixels[name][inside(place)] for name in ("clear", "plain"))
+        return bool(clear.any() or plain.sum() >= self.noise.min_plain_pixels)
+
+    @cached_property
+    def groups(self) -> list[list[Place]]:
+        """The blocks of each area."""
+        return joined(self.touched, REACH)
+
+    def evidence(self, view: View) -> list[Evidence]:
+        """Of each area, on one background."""
+        return [self._evidence(view, group) for group in self.groups]
+
+    def _evidence(self, view: View, group: Sequence[Place]) -> Evidence:
+        common = [place for place in group if self._is_judged(view, place)]
+        blocks = [view.block(place) for place in common]
+        raw = [block["raw"] for block in blocks]
+        noise = self.noise
+        limit = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.photo_raw)
+        # No noise explains so much: the residue is not measured.
+        measured = not raw or np.quantile(raw, 0.5) <= limit
+        residue = [view.residue(place) for place in common] if measured else raw
+        sparse = [r for r, b in zip(residue, blocks, strict=True) if b["differing"] < BLOCK**2 / 4]
+
+        def total(name: str) -> int:
+            return int(sum(block[name] for block in blocks))
+
+        def quantile(values: Sequence[float], share: float) -> float:
+            return float(np.quantile(values, share)) if values else 0.0
+
+        differing = max(1, total("differing"))
+        text = self._text_near(group, view.shape)
         return Evidence(
-            differing=sum(block(p) in blocks for p in self.differing),
-            structural=sum(map(self._is_structural, pixels)),
-            solid=sum(map(self._is_plain, both)),
-            bold=max(self._bold(view, both) for view in self.views),
-            unmatched=max(sum(v.lacking(*p) > 2 for p in both) for v in self.views),
-            line=line if line >= SHORTEST else 0,
-            balance=round(max(self._balance(view, blocks) for view in self.views), 3),
-            one_sided=len(pixels & self.alone),
+            blocks=len(blocks),
+            text=len(text),
+            text_touched=sum(p in self.touched for p in text) / max(1, len(text)),
+            **{name: total(name) for name in SUMMED},
+            **{name: max((block[name] for block in blocks), default=0) for name in LARGEST},
+            one_way=abs(total("signed_light")) / max(1, total("light")),
+            light=total("light") / 256 / differing,
+            hue=(abs(total("red")) + abs(total("blue"))) / max(1, total("colour")),
+            colour=total("colour") / differing,
+            dense=total("differing") / (max(1, len(blocks)) * BLOCK**2),
+            raw=quantile(raw, 0.5),
+            raw_high=quantile(raw, 0.9),
+            residue=quantile(residue, 0.5),
+            residue_high=quantile(residue, 0.9),
+            residue_most=max(residue, default=0.0),
+            residue_sparse=max(sparse, default=0.0),
+            corner=self._is_in_a_corner(group, total("differing")),
+            one_sided=int(sum(self.one_sided[inside(place)].sum() for place in group)),
         )
 
-    def _bold(self, view: View, pixels: Places) -> int:
-        """In the best square of two by two blocks."""
-        counts: dict[Place, int] = {}
-        for place in pixels:
-            if view.lacking(*place) > 12:
-                row, column = block(place)
-                for corner in ((row + dy, column + dx) for dy in (-1, 0) for dx in (-1, 0)):
-                    counts[corner] = counts.get(corner, 0) + 1
-        return max(counts.values(), default=0)
-
-    def _balance(self, view: View, blocks: Places) -> float:
-        near = {
-            (y + dy, x + dx)
-            for y, x in self.changed & self.inside
-            for dy in (-1, 0, 1)
-            for dx in (-1, 0, 1)
-        }
-        steps: list[int] = [
-            view.levels[1][y][x] - view.levels[0][y][x]
-            for y, x in near & self.inside
-            if block((y, x)) in blocks
+    def _text_near(self, group: Sequence[Place], shape: tuple[int, int]) -> list[Place]:
+        """Blocks of base on white that look like text, in an area and up to two blocks around."""
+        near = [
+            (y, x)
+            for y, x in blocks_of(shape)
+            if any(max(abs(y - v), abs(x - u)) <= AROUND for v, u in group)
         ]
-        return abs(sum(steps)) / max(1, sum(map(abs, steps)))
+        return [place for place in near if is_text(self.views[0][0], place)]
+
+    def _is_in_a_corner(self, group: Sequence[Place], differing: int) -> bool:
+        height, width = self.differs.shape
+        own = np.zeros_like(self.differs)
+        for place in group:
+            own[inside(place)] = self.differs[inside(place)]
+        corners = [
+            own[rows, columns].sum()
+            for rows in (slice(0, CORNER), slice(height - CORNER, None))
+            for columns in (slice(0, CORNER), slice(width - CORNER, None))
+        ]
+        return min(height, width) >= SMALLEST and any(n > 0 and n >= differing for n in corners)

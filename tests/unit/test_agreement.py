@@ -11,25 +11,27 @@ import pytest
 from pixelgate.comparison import Band, BandKind, Diff, Region
 from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
-from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture
+from pixelgate.verdict import Evidence, Picture
 from support.agreement import disagreement
 
 MASK = np.zeros((40, 50), bool)
 MASK[5:9, 7:17] = True
 MASK[30, 40] = True
+COUNTED = np.zeros_like(MASK)
+COUNTED[30, 41:43] = True
 RIGHT = Diff(
     changed_pixels=41,
     structural_pixels=3,
     total_pixels=2_000,
     base_size=(50, 30),
     head_size=(20, 40),
-    regions=(
-        Region(7, 5, 10, 4, 40, area=0),
-        Region(40, 30, 1, 1, 1, area=1),
+    counted_pixels=2,
+    regions=(Region(7, 5, 10, 4, 40, 0), Region(40, 30, 3, 1, 3, 1)),
+    mask=write_mask(np.where(COUNTED, Flag.COUNTED, MASK * Flag.SENSITIVE).astype(np.uint8)),
+    areas=(
+        Evidence(2, differing=50, clear=45, strong=40, plain=9, solid=4, most=90, farthest=70),
+        Evidence(1, differing=1, one_sided=2),
     ),
-    areas=(Evidence(differing=50, clear=40, plain=9, solid=5), Evidence(differing=1)),
-    explained=(Explained(NoiseKind.BLEND, 1, 1, 9, 0.1, 0.0),),
-    mask=write_mask(MASK * np.uint8(Flag.SENSITIVE)),
     picture=Picture(differing=60, blocks=9, touched=9),
     fingerprint="f",
 )
@@ -42,9 +44,10 @@ ALIGNED = replace(
 )
 
 
-def first(**evidence: Any) -> Diff:
-    """The same, with other evidence of the first area."""
-    return replace(RIGHT, areas=(replace(RIGHT.areas[0], **evidence), RIGHT.areas[1]))
+def first(**evidence: float) -> Diff:
+    """With other evidence of the first area."""
+    changed: Any = evidence
+    return replace(RIGHT, areas=(replace(RIGHT.areas[0], **changed), *RIGHT.areas[1:]))
 
 
 def bands(*changed: Band) -> Diff:
@@ -60,39 +63,42 @@ def test_a_result_that_agrees_is_right() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (replace(RIGHT, changed_pixels=40), "40 changed, 41 set, 41 in regions"),
+        (replace(RIGHT, changed_pixels=40), r"\(40, 2\) changed and counted, \(41, 2\) set"),
+        (replace(RIGHT, counted_pixels=1), r"\(41, 1\) changed and counted, \(41, 2\) set"),
+        (replace(RIGHT, changed_pixels=42, counted_pixels=1), r"\(41, 2\) set"),
         (replace(RIGHT, structural_pixels=42), "42 structural of 41"),
         (replace(RIGHT, total_pixels=1_999), "1999 pixels in all"),
         (replace(RIGHT, base_size=(51, 30)), r"a mask of \(50, 40\)"),
-        (replace(RIGHT, regions=RIGHT.regions[:1]), "40 in regions"),
+        (
+            replace(RIGHT, regions=RIGHT.regions[:1]),
+            r"\(41, 2\) changed and counted, 40 in regions",
+        ),
         (replace(RIGHT, regions=(Region(7, 5, 11, 4, 40), SECOND)), "not tight"),
-        (replace(RIGHT, regions=(Region(7, 5, 10, 4, 39), Region(40, 30, 1, 1, 2))), "shows only"),
+        (replace(RIGHT, regions=(Region(7, 5, 10, 4, 39), Region(40, 30, 3, 1, 4))), "shows only"),
         (replace(RIGHT, regions=(Region(7, 5, 10, 36, 40), SECOND)), "reaches past"),
         (replace(RIGHT, regions=(Region(-1, 5, 18, 4, 40), SECOND)), "is no box"),
         (
-            replace(RIGHT, regions=(Region(7, 5, 10, 3, 30), Region(7, 5, 10, 3, 11))),
+            replace(RIGHT, regions=(Region(7, 5, 10, 3, 30), Region(7, 5, 10, 3, 13))),
             "in no region",
         ),
-        (replace(RIGHT, changed_pixels=0, structural_pixels=0, regions=()), "0 changed, 41 set"),
+        (replace(RIGHT, changed_pixels=0, structural_pixels=0, regions=()), r"\(0, 2\) changed"),
         (
             Diff(0, 0, 2_000, (50, 40), (50, 40), (), write_mask(np.zeros((40, 50), np.uint8))),
-            "a mask is there",
+            "0 in the mask, and it is there",
         ),
-        (replace(RIGHT, regions=(replace(FIRST, area=1), SECOND)), r"2 areas, and regions of \[1"),
-        (replace(RIGHT, regions=(FIRST, replace(SECOND, area=2))), r"2 areas, and regions of \[0"),
-        (
-            replace(RIGHT, regions=(replace(FIRST, area=1), replace(SECOND, area=0))),
-            r"2 areas, and regions of \[1",
-        ),
-        (first(one_sided=51), "more evidence than pixels"),
-        (first(differing=39), "more evidence than pixels"),
-        (first(moved=41), "more evidence than pixels"),
-        (first(solid=10), "plain areas in the wrong order"),
-        (first(solid_strong=6), "plain areas in the wrong order"),
-        (first(hue=1.1), "a share of more than all"),
-        (first(residue_sparse=0.1), "residues in the wrong order"),
-        (replace(RIGHT, explained=RIGHT.explained * 61), "explains 61 of 60"),
-        (replace(RIGHT, picture=replace(RIGHT.picture, differing=40)), "than the 40 differing"),
+        (replace(RIGHT, regions=(replace(FIRST, area=None), SECOND)), r"point at \{1\} of 2"),
+        (replace(RIGHT, regions=(replace(FIRST, area=2), SECOND)), "of 2 areas"),
+        (replace(RIGHT, areas=RIGHT.areas[:1]), "of 1 areas"),
+        (first(solid=46), "more of a part"),
+        (first(solid_strong=5), "more of a part"),
+        (first(differing=44), "more of a part"),
+        (first(blocks=0), "more of a part"),
+        (first(outside=46), "more of a part"),
+        (first(farthest=91), "more of a part"),
+        (first(residue_most=-0.1), "more of a part"),
+        (first(one_way=1.1), "share above one"),
+        (first(light=float("nan")), "number that is none"),
+        (first(differing=58), r"58 \+ 1|59 \+ 2"),
         (replace(RIGHT, picture=replace(RIGHT.picture, touched=10)), "is impossible"),
         (replace(RIGHT, fingerprint=None), "fingerprint None is impossible"),
         (bands(Band(BandKind.INSERTED, 5, 5, 5, 6), ALIGNED.bands[1]), "does not follow on rows 0"),

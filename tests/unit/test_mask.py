@@ -19,6 +19,7 @@ from pixelgate.engine.native import Flag, Plane
 from pixelgate.engine.planes import clear
 from pixelgate.policy import Rectangle
 from support.images import encoded, picture
+from support.plain_odiff import masks_in
 
 
 def mask_of(size: tuple[int, int], points: Iterable[tuple[int, int]]) -> Mask:
@@ -137,6 +138,36 @@ def test_mask_of_a_long_page_is_small() -> None:
     mask = np.zeros((10_000, 1_280), bool)
     mask[4_000:4_500, 100:900] = True
     assert len(write_mask(flags_of(mask))) < 10_000
+
+
+@given(masks(), st.integers(0, 2**32))
+def test_a_mask_of_two_colours_tells_odiffs_pixels_from_those_that_are_counted(
+    mask: Mask, seed: int
+) -> None:
+    counted = np.random.default_rng(seed).random(mask.shape) < 0.3
+    flags = flags_of(mask) | np.where(counted, Flag.COUNTED, 0).astype(np.uint8)
+    body = write_mask(flags)
+    red, orange = masks_in(body)
+    assert np.array_equal(red, mask)
+    assert np.array_equal(orange, counted & ~mask)
+    assert np.array_equal(read_mask(body), mask | counted)
+    depth = body[24]
+    assert depth == (2 if counted.any() else 1)
+
+
+def test_a_mask_of_two_colours_has_a_palette_of_three() -> None:
+    chunks = dict(parts(write_mask(np.full((3, 5), Flag.COUNTED, np.uint8))))
+    assert chunks[b"PLTE"] == bytes([255, 0, 0, 255, 0, 0, 255, 140, 0])
+    assert chunks[b"tRNS"] == bytes([0, 255, 255])
+
+
+def test_what_is_counted_is_in_regions() -> None:
+    flags = np.zeros((40, 90), np.uint8)
+    flags[3, 4:9] = Flag.SENSITIVE
+    flags[5, 20] = flags[30, 80] = Flag.COUNTED
+    flags[4, 4] = Flag.SMOOTHED
+    found = native.find_areas(flags, native.count_blocks(flags))
+    assert found.boxes.tolist() == [[4, 3, 17, 3, 6], [80, 30, 1, 1, 1]]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from pixelgate.engine import native
 from pixelgate.engine.native import Flag, Plane
 from pixelgate.engine.yiq import least
+from support.plain_evidence import joined
 from support.plain_odiff import blended
 
 Pixels = npt.NDArray[np.uint8]
@@ -35,6 +36,7 @@ def test_every_plane_holds_just_its_pixels(width: int, share: float) -> None:
     step = np.where(random.random(shape) < share, random.choice([1, 2, 6, 40], shape), 0)
     found = judged(base, base + step[..., None].astype(np.uint8))
     assert np.array_equal(found & Flag.DIFFERS > 0, step > 0)
+    assert not (found & Flag.COUNTED).any()
     assert np.array_equal(found & Flag.SENSITIVE > 0, step >= 6)
     assert np.array_equal(found & Flag.STRUCTURAL > 0, step >= 40)
 
@@ -99,7 +101,7 @@ def test_every_flag_is_counted_in_its_block() -> None:
         pytest.param(Flag.SMOOTHED, Flag.SMOOTHED, Flag.SMOOTHED, id="forgiven on both"),
         pytest.param(Flag.SMOOTHED, Flag(0), Flag.SMOOTHED, id="forgiven on one, equal on one"),
         pytest.param(Flag.SMOOTHED, Flag.SENSITIVE, Flag.SENSITIVE, id="forgiven on one only"),
-        pytest.param(Flag(0), Flag.SENSITIVE, Flag.SENSITIVE, id="below the threshold on one"),
+        pytest.param(Flag(0), Flag.SENSITIVE, Flag.SENSITIVE, id="too faint on one"),
     ],
 )
 def test_what_counts_on_one_background_counts(one: Flag, other: Flag, both: Flag) -> None:
@@ -109,36 +111,45 @@ def test_what_counts_on_one_background_counts(one: Flag, other: Flag, both: Flag
         assert (flags == both | Flag.DIFFERS).all()
 
 
-@pytest.mark.parametrize("levels", [0, 1, 2, 8])
-def test_pixels_of_wanted_blocks_count_where_odiff_has_them_not(levels: int) -> None:
-    random = np.random.default_rng(levels)
-    shape = (40, 50)  # the last blocks reach past it
-    base = np.full((*shape, 3), 100, np.uint8)
-    step = random.integers(-10, 11, (*shape, 3))
-    differs = step.any(axis=2) * np.uint8(Flag.DIFFERS)
-    odiff = differs | ((random.random(shape) < 0.3) & (differs > 0)) * np.uint8(Flag.SENSITIVE)
-    wanted = random.integers(0, 2, (3, 4)).astype(np.uint8)
-    flags = odiff.copy()
-    native.count_pixels((base, (base + step).astype(np.uint8)), wanted, levels, flags)
-    inside = np.kron(wanted, np.ones((16, 16), np.uint8))[:40, :50] > 0
-    counts = inside & (abs(step).max(axis=2) > levels) & (odiff & Flag.SENSITIVE == 0)
-    assert np.array_equal(flags, odiff | counts * np.uint8(Flag.COUNTED))
+@pytest.mark.parametrize("reach", [1, 3])
+@pytest.mark.parametrize("seed", range(12))
+def test_blocks_are_joined_as_one_by_one(seed: int, reach: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = tuple(int(n) for n in random.integers(1, 24, 2))
+    touched = (random.random(shape) < random.choice([0.02, 0.1, 0.9])).astype(np.uint8)
+    found, number = native.join_blocks(touched, reach)
+    groups = joined([(int(y), int(x)) for y, x in np.argwhere(touched)], reach)
+    wanted = np.full(shape, -1)
+    for n, group in enumerate(groups):
+        for place in group:
+            wanted[place] = n
+    assert number == len(groups)
+    assert np.array_equal(found, wanted)
 
 
-def test_blocks_within_reach_are_joined_along_both_axes_and_in_chains() -> None:
-    touched = np.zeros((1, 12), np.uint8)
-    touched[0, [0, 3, 6, 10]] = 1
-    for plane in (touched, touched.T.copy()):
-        labels, number = native.join_blocks(plane, 3)
-        assert number == 2
-        assert labels.reshape(-1).tolist() == [0, -1, -1, 0, -1, -1, 0, -1, -1, -1, 1, -1]
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 70])
+@pytest.mark.parametrize("levels", [0, 2, 8])
+def test_pixels_of_wanted_blocks_are_counted_but_for_odiffs(width: int, levels: int) -> None:
+    random = np.random.default_rng(width)
+    base = random.integers(0, 200, (37, width, 3)).astype(np.uint8)
+    head = base + random.choice([0, 1, 2, 3, 9], base.shape).astype(np.uint8)
+    before = random.choice([0, 1, 5, 33, 37], base.shape[:2]).astype(np.uint8)
+    wanted = random.integers(0, 2, (3, -(-width // 16))).astype(np.uint8)
+    flags = before.copy()
+    native.count_pixels((base, head), wanted, levels, flags)
+    chosen = np.repeat(np.repeat(wanted, 16, 0), 16, 1)[:37, :width] > 0
+    differs = (before & Flag.DIFFERS > 0) & (before & Flag.SENSITIVE == 0)
+    counted = chosen & differs & ((head - base).max(axis=2) > levels)
+    assert np.array_equal(flags, before | np.where(counted, Flag.COUNTED, 0))
 
 
-@pytest.mark.parametrize(("colours", "few"), [(256, True), (257, False)])
-def test_a_picture_has_few_colours_up_to_256(colours: int, few: bool) -> None:
-    number = np.resize(np.arange(colours), (30, 40))
-    image = np.stack([number % 256, number // 256, number * 0], axis=2).astype(np.uint8)
-    assert native.has_few_colours(image) is few
+@pytest.mark.parametrize(("colours", "few"), [(1, True), (256, True), (257, False), (4_000, False)])
+def test_an_image_with_few_colours_is_told(colours: int, few: bool) -> None:
+    codes = np.resize(np.arange(colours) * 4_099, (50, 90))
+    image = np.stack([codes & 255, codes >> 8 & 255, codes >> 16], axis=2).astype(np.uint8)
+    assert native.has_few_colours(image) == few
+    assert native.has_few_colours(image, colours)
+    assert colours == 1 or not native.has_few_colours(image, colours - 1)
 
 
 @pytest.mark.parametrize("level", [0, 255, 128])

@@ -81,9 +81,10 @@ class OdiffDiffer:
         counts = native.count_blocks(found.flags)
         areas = native.find_areas(found.flags, counts)
         regions, listed = evidence.regions_of(areas, findings)
+        counted = int(counts[Flag.COUNTED.plane].sum())
         return Diff(
             changed_pixels=int(counts[Flag.SENSITIVE.plane].sum()),
-            counted_pixels=int(counts[Flag.COUNTED.plane].sum()),
+            counted_pixels=counted,
             structural_pixels=int(counts[Flag.STRUCTURAL.plane].sum()),
             total_pixels=canvas.shape[0] * canvas.shape[1],
             base_size=base_header.size,
@@ -91,10 +92,10 @@ class OdiffDiffer:
             regions=regions,
             areas=listed,
             explained=findings.explained,
-            mask=write_mask(found.flags) if len(areas.boxes) else None,
+            mask=write_mask(found.flags, two=counted > 0) if len(areas.boxes) else None,
             bands=canvas.bands,
             picture=findings.picture,
-            fingerprint=evidence.fingerprint_of(canvas, found.flags, areas, findings),
+            fingerprint=evidence.fingerprint_of(canvas, found.flags, counts, areas, findings),
             profiles=profiles,
         )
 

@@ -17,8 +17,16 @@ from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
 from pixelgate.engine.pixels import on_background
 from pixelgate.engine.planes import WHITE, Planes
-from pixelgate.policy import Policy
-from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture, explain
+from pixelgate.policy import Noise, Policy
+from pixelgate.verdict import (
+    Evidence,
+    Explained,
+    NoiseKind,
+    Picture,
+    could_be_noise,
+    explain,
+    needs_few_colours,
+)
 
 # Blocks that lie at most so many blocks apart are judged together: a word and its neighbours.
 _REACH = 3
@@ -26,6 +34,11 @@ _REACH = 3
 _AROUND = 2
 # The share of a picture's blocks that compression touches is only worth looking at from here on.
 _MANY = 4
+# A corner has so many pixels on each side; a picture with smaller sides is an icon, not a screen.
+_CORNER, _LEAST_WITH_CORNERS = 8, 64
+
+# By so many levels a plain area has to differ.
+_PLAIN = 2
 
 Labels = npt.NDArray[np.int32]  # (rows of blocks, columns of blocks), -1 for none
 
@@ -87,16 +100,17 @@ def count_pixels(planes: Planes, findings: Findings, policy: Policy) -> None:
     levels = policy.limits.levels
     if policy.is_exact:
         wanted, levels = np.ones_like(wanted), 0
-    wanted = np.ascontiguousarray(wanted)
+    faint = _faint(findings, policy.noise)[rows, : wanted.shape[1]] & wanted
+    wanted, faint = np.ascontiguousarray(wanted), np.ascontiguousarray(faint)
     for view in planes.both.views:
         native.count_pixels(view, wanted, levels, flags)
-        if (faint := _faint(findings)[rows, : wanted.shape[1]] & wanted).any():
-            native.count_pixels(view, np.ascontiguousarray(faint), levels - 1, flags)
+        if faint.any():
+            native.count_pixels(view, faint, min(levels, _PLAIN - 1), flags)
 
 
-def _faint(findings: Findings) -> Chosen:
-    """The blocks of areas in which nothing differs by more than the plain areas do."""
-    only = np.array([a.most <= 2 for a in findings.areas] + [False], np.uint8)
+def _faint(findings: Findings, noise: Noise) -> Chosen:
+    """The blocks of areas in which so much is plain that what is fainter counts, too."""
+    only = np.array([a.plain >= noise.min_plain_pixels for a in findings.areas] + [False], np.uint8)
     return only[findings.of_block]
 
 
@@ -118,61 +132,100 @@ class _Search:
     def run(self) -> Findings:
         views = [native.measure_blocks(v, self._flags) for v in self._views]
         touched = (self._one_sided > 0).astype(np.uint8)
+        views = views or [native.no_blocks(touched[self._part].shape)]
         for blocks in views:
-            touched[self._part] |= (blocks["clear"] > 0) | (
-                blocks["plain"] >= self._noise.min_plain_pixels
-            )
+            touched[self._part] |= self._differ(blocks)
         of_block, number = native.join_blocks(touched, _REACH)
         picture = Picture(differing=int(self._counts[Flag.DIFFERS.plane].sum()))
         if not number:
             return Findings((), (), of_block, picture)
-        found: list[tuple[list[Evidence], list[NoiseKind | None], Picture]] = []
-        for view, blocks in zip(self._views, views, strict=True):
-            sums = _Sums(of_block, touched, blocks, self._part, number)
-            self._measure_residue(view, blocks, sums)
-            found.append(self._judge(sums, blocks, picture))
-        if not found:  # the images have nothing in common that differs
-            blocks = native.no_blocks(touched[self._part].shape)
-            sums = _Sums(of_block, touched, blocks, self._part, number)
-            found.append(self._judge(sums, blocks, picture))
-        return self._join(found, of_block)
+        sums = [
+            _Sums(of_block, touched, blocks, self._differ(blocks), self._part, number)
+            for blocks in views
+        ]
+        return self._judge(sums, of_block, picture)
 
     @property
     def _views(self) -> Sequence[native.View]:
         return self._planes.both.views if self._flags.size else ()
 
-    def _measure_residue(self, view: native.View, blocks: Blocks, sums: _Sums) -> None:
-        """Only where it can decide: no noise explains a raw difference above all limits."""
-        noise = self._noise
-        most = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.photo_raw)
-        blocks["residue"] = blocks["raw"]
-        wanted = np.zeros(blocks.shape, np.uint8)
-        wanted.flat[sums.places] = (sums.quantile("raw", 0.5) <= most)[sums.labels]
-        if wanted.any():
-            native.measure_residue(view, self._flags, wanted, blocks)
+    def _differ(self, blocks: Blocks) -> npt.NDArray[np.bool_]:
+        """The blocks that differ enough to be judged."""
+        found: npt.NDArray[np.bool_] = (blocks["clear"] > 0) | (
+            blocks["plain"] >= self._noise.min_plain_pixels
+        )
+        return found
 
-    def _judge(
-        self, sums: _Sums, blocks: Blocks, picture: Picture
-    ) -> tuple[list[Evidence], list[NoiseKind | None], Picture]:
-        areas = self._evidence(sums)
-        residue = sums.of("residue")
+    def _judge(self, sums: Sequence[_Sums], of_block: Labels, picture: Picture) -> Findings:
+        """Judges each area on each background, by one picture: the same that is stored.
+
+        What costs most is measured only of areas that it can still decide about.
+        """
+        for one in sums:
+            one.blocks["residue"] = one.blocks["raw"]
+        areas = [self._evidence(one) for one in sums]
+        undecided = np.array(
+            [
+                all(could_be_noise(a, self._noise) for a in views)
+                for views in zip(*areas, strict=True)
+            ]
+        )
+        if undecided.any():
+            areas, picture = self._measure(sums, areas, undecided, picture)
+        told, kinds = self._explained(areas, picture)
+        unexplained = [a for a, k in zip(told, kinds, strict=True) if k is None]
+        if any(needs_few_colours(area, picture, self._noise) for area in unexplained):
+            picture = replace(picture, few_colours=self._has_few_colours)
+        text = sum(a.blocks for a, k in zip(told, kinds, strict=True) if k is NoiseKind.TEXT)
+        if unexplained and text:
+            picture = replace(picture, text_explained=text, **self._text_of(sums))
+        told, kinds = self._explained(areas, picture)
+        return Findings(tuple(told), tuple(kinds), of_block, picture)
+
+    def _measure(
+        self,
+        sums: Sequence[_Sums],
+        areas: Sequence[Sequence[Evidence]],
+        undecided: npt.NDArray[np.bool_],
+        picture: Picture,
+    ) -> tuple[list[list[Evidence]], Picture]:
+        """Adds the residue of some areas and the text around them, and what they say of all."""
+        residues = []
+        for view, one in zip(self._views, sums, strict=False):
+            wanted = np.zeros(one.blocks.shape, np.uint8)
+            wanted.flat[one.places] = undecided[one.labels]
+            native.measure_residue(view, self._flags, wanted, one.blocks)
+            residues.append(one.of("residue")[undecided[one.labels]])
+        residue = np.concatenate(residues)
         if residue.size:
             middle, high = np.quantile(residue, (0.5, 0.9))
             picture = replace(picture, residue=_short(middle), residue_high=_short(high))
-        picture = self._with_coverage(picture)
-        kinds = [explain(area, picture, self._noise) for area in areas]
-        if None not in kinds:
-            return areas, kinds, picture
-        picture = replace(picture, few_colours=self._has_few_colours)
-        text = sum(a.blocks for a, k in zip(areas, kinds, strict=True) if k is NoiseKind.TEXT)
-        if text:
-            picture = replace(picture, text_explained=text, **self._text_of(blocks))
-        kinds = [k or explain(a, picture, self._noise) for a, k in zip(areas, kinds, strict=True)]
-        return areas, kinds, picture
+        measured = []
+        for one, known in zip(sums, areas, strict=True):
+            new = self._evidence(one, one.text_around(self._base, undecided))
+            measured.append([n if u else k for n, k, u in zip(new, known, undecided, strict=True)])
+        return measured, self._with_coverage(picture)
 
-    def _evidence(self, sums: _Sums) -> list[Evidence]:
-        """The evidence of each area, on one background."""
-        text, text_touched = sums.text_around(self._base)
+    def _explained(
+        self, areas: Sequence[Sequence[Evidence]], picture: Picture
+    ) -> tuple[list[Evidence], list[NoiseKind | None]]:
+        """What is told of each area, and the noise that explains it on every background.
+
+        Told is the background on which the area counts; else one on which more than rounding
+        differs.
+        """
+        told, kinds = [], []
+        for views in zip(*areas, strict=True):
+            found = [(explain(area, picture, self._noise), area) for area in views]
+            kind, area = min(found, key=lambda one: _TELLING.get(one[0], 1))
+            told.append(area)
+            kinds.append(kind)
+        return told, kinds
+
+    def _evidence(self, sums: _Sums, around: _Around | None = None) -> list[Evidence]:
+        """The evidence of each area, on one background; with the text around it, if known."""
+        nothing = np.zeros(sums.number, np.int64)
+        text, text_touched = around or (nothing, nothing)
         one_sided = sums.total(self._one_sided)
         corner = self._corners(sums)
         total = {name: sums.sum(name) for name in _SUMMED}
@@ -208,19 +261,19 @@ class _Search:
         ]
 
     def _corners(self, sums: _Sums) -> npt.NDArray[np.bool_]:
-        """Whether all that differs in an area lies in the picture's corners of 8 × 8, in one."""
-        small = 8
+        """Whether all that differs in an area lies in one of the picture's corners."""
         height, width = self._canvas.shape
         inside = np.zeros(sums.number, bool)
-        clear = sums.sum("differing")
-        top = self._planes.both.top
-        for rows in (slice(0, small), slice(max(0, height - small), height)):
-            for columns in (slice(0, small), slice(max(0, width - small), width)):
-                part = self._planes.flags[rows, columns]
-                found = int(np.count_nonzero(part & np.uint8(Flag.DIFFERS)))
-                area = sums.of_block[rows.start // BLOCK, columns.start // BLOCK]
-                if found and area >= 0 and rows.start >= top and found >= clear[area]:
-                    inside[area] = True
+        if min(height, width) < _LEAST_WITH_CORNERS:
+            return inside
+        differing = sums.sum("differing")
+        for top in (0, height - _CORNER):
+            for left in (0, width - _CORNER):
+                part = self._planes.flags[top : top + _CORNER, left : left + _CORNER]
+                rows, columns = np.nonzero(native.has(part, Flag.DIFFERS))
+                areas = sums.of_block[(top + rows) // BLOCK, (left + columns) // BLOCK]
+                found = np.bincount(areas[areas >= 0], minlength=sums.number)
+                inside |= (found > 0) & (found >= differing)
         return inside
 
     def _with_coverage(self, picture: Picture) -> Picture:
@@ -253,36 +306,28 @@ class _Search:
         few = [native.has_few_colours(image) for image in images]
         return few[0] != few[1]
 
-    def _text_of(self, blocks: Blocks) -> dict[str, Any]:
+    def _text_of(self, sums: Sequence[_Sums]) -> dict[str, Any]:
         """How much of all text differs."""
         text = native.find_text(self._base, self._shows.astype(np.uint8))
         touched = np.zeros(text.shape, bool)
-        touched[self._part] = blocks["clear"] > 0
+        for one in sums:
+            touched[self._part] |= one.blocks["clear"] > 0
         number = int(text.sum())
         return {
             "text": number,
             "text_touched": _short(float(text[touched].sum()) / max(1, number)),
         }
 
-    def _join(
-        self, found: list[tuple[list[Evidence], list[NoiseKind | None], Picture]], of_block: Labels
-    ) -> Findings:
-        """An area is explained if it is on every background; told is the one where it counts."""
-        areas, kinds, picture = found[0]
-        for others, other_kinds, other in found[1:]:
-            for n, kind in enumerate(other_kinds):
-                if kinds[n] is not None and (kind is None or kinds[n] is NoiseKind.LEVELS):
-                    areas[n], kinds[n] = others[n], kind
-            if None in other_kinds:
-                picture = other
-        return Findings(tuple(areas), tuple(kinds), of_block, picture)
 
-
+_TELLING: dict[NoiseKind | None, int] = {None: 0, NoiseKind.LEVELS: 2}
 _AS_SUMMED = (
     *("differing", "clear", "strong", "outside", "moved", "off", "plain", "solid", "solid_strong"),
 )
 _AS_MOST = ("most", "farthest", "light_off", "steepest", "run")
 _SUMMED = (*_AS_SUMMED, "signed_light", "light", "red", "blue", "colour")
+
+
+_Around = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each area
 
 
 class _Sums:
@@ -293,20 +338,20 @@ class _Sums:
         of_block: Labels,
         touched: Chosen,
         blocks: Blocks,
+        differ: npt.NDArray[np.bool_],
         part: tuple[slice, slice],
         number: int,
     ) -> None:
         self.of_block, self.number = of_block, number
         self._touched, self._part = touched, part
-        own = of_block[part]
-        self.places = np.flatnonzero(own >= 0)
-        self.labels = own.flat[self.places]
-        self._blocks = blocks.reshape(-1)
-        self._order = np.argsort(self.labels, kind="stable")
+        self.blocks = blocks
+        self.places = np.flatnonzero(differ)
+        self.labels = of_block[part].flat[self.places]
 
     def of(self, name: str) -> npt.NDArray[Any]:
-        """The values of the touched blocks."""
-        return self._blocks[name][self.places]
+        """The values of the blocks that differ."""
+        found: npt.NDArray[Any] = self.blocks[name].flat[self.places]
+        return found
 
     def sum(self, name: str | None) -> npt.NDArray[np.int64]:
         """The sum of each area; without a name the number of blocks."""
@@ -348,23 +393,37 @@ class _Sums:
         found[some] = below + (above - below) * (place - low)
         return found
 
-    def text_around(
-        self, base: native.Pixels
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """How many blocks in and around each area look like text, and how many of them differ."""
+    def text_around(self, base: native.Pixels, wanted: npt.NDArray[np.bool_]) -> _Around:
+        """How many blocks in and around each area look like text, and how many of them differ.
+
+        Args:
+            base: the base on white, RGB.
+            wanted: of which areas; of others the answer is 0.
+        """
         down, across = -(-base.shape[0] // BLOCK), -(-base.shape[1] // BLOCK)
-        labels = self.of_block[:down, :across]
+        chosen = np.append(wanted, False)[self.of_block[:down, :across]]
+        labels = np.where(chosen, self.of_block[:down, :across], -1)
         near = np.zeros((down, across), np.uint8)
-        for rows, columns in _shifts():
-            into, out_of = _shifted(near.shape, rows, columns)
-            near[into] |= labels[out_of] >= 0
-        text = native.find_text(base, near) > 0
-        touched = self._touched[:down, :across] > 0
+        rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            nothing = np.zeros(self.number, np.int64)
+            return nothing, nothing
+        # Only the part around the wanted areas is gone over.
+        part = tuple(
+            slice(max(0, int(places[0]) - _AROUND), int(places[-1]) + 1 + _AROUND)
+            for places in (rows, columns)
+        )
+        labels, close = labels[part], near[part]
+        for by in _shifts():
+            into, out_of = _shifted(close.shape, *by)
+            close[into] |= labels[out_of] >= 0
+        text = native.find_text(base, near)[part] > 0
+        touched = self._touched[:down, :across][part] > 0
         # A block between two areas belongs to the surroundings of both, once.
         pairs = [np.empty(0, np.int64)]
-        place = np.arange(down * across).reshape(down, across)
-        for rows, columns in _shifts():
-            into, out_of = _shifted(near.shape, rows, columns)
+        place = np.arange(labels.size).reshape(labels.shape)
+        for by in _shifts():
+            into, out_of = _shifted(close.shape, *by)
             chosen = text[into] & (labels[out_of] >= 0)
             pairs.append(labels[out_of][chosen].astype(np.int64) * place.size + place[into][chosen])
         both = np.unique(np.concatenate(pairs))
@@ -399,9 +458,8 @@ def regions_of(areas: Areas, findings: Findings) -> tuple[tuple[Region, ...], tu
     """The regions of the mask, largest first, and the evidence that they point at."""
     numbers: dict[int, int] = {}
     regions = []
-    where = _first_blocks(areas)
-    for (x, y, width, height, pixels), block in zip(areas.boxes.tolist(), where, strict=True):
-        area = int(findings.of_block.flat[block])
+    where = _areas_of(areas, findings).tolist()
+    for (x, y, width, height, pixels), area in zip(areas.boxes.tolist(), where, strict=True):
         # odiff's mask has pixels of areas in which all channels differ by two levels at most only
         # where its threshold was set to next to nothing.
         number = numbers.setdefault(area, len(numbers)) if area >= 0 else None
@@ -409,14 +467,29 @@ def regions_of(areas: Areas, findings: Findings) -> tuple[tuple[Region, ...], tu
     return tuple(regions), tuple(findings.areas[area] for area in numbers)
 
 
-def _first_blocks(areas: Areas) -> list[int]:
-    """For each region the first block that it lies in."""
-    labels, places = np.unique(areas.of_block, return_index=True)
-    return [int(p) for n, p in zip(labels, places, strict=True) if n >= 0]
+def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
+    """For each region the area that it lies in, -1 for none; of several one that counts."""
+    found = np.full(len(areas.boxes), -1, np.intp)
+    inside = (areas.of_block >= 0) & (findings.of_block >= 0)
+    regions, own = areas.of_block[inside], findings.of_block[inside]
+    counts = np.array([kind is None for kind in findings.kinds], bool)[own]
+    order = np.lexsort((own, ~counts, regions))
+    numbers, firsts = np.unique(regions[order], return_index=True)
+    found[numbers] = own[order][firsts]
+    return found
 
 
-def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Findings) -> str | None:
+def fingerprint_of(
+    canvas: Canvas, flags: Plane, counts: Counts, areas: Areas, findings: Findings
+) -> str | None:
     """Names a change by the shape and the colours of all that counts, wherever it lies.
+
+    Args:
+        canvas: the images.
+        flags: what is in the mask.
+        counts: of the flags.
+        areas: of the mask.
+        findings: which of them count.
 
     Returns:
         None if nothing is in the mask.
@@ -424,13 +497,15 @@ def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Finding
     if not len(areas.boxes):
         return None
     flag = Flag.SENSITIVE | Flag.COUNTED
-    counts = _counting(areas, findings)
-    rows, columns = _reach_of(areas.boxes[counts] if counts.any() else areas.boxes)
+    counting = _counting(areas, findings)
+    rows, columns = _reach_of(areas.boxes[counting] if counting.any() else areas.boxes)
     box = flags[rows, columns]
     name = hashlib.sha256(f"{box.shape}".encode())
-    for one in (Flag.SENSITIVE, Flag.COUNTED):
-        name.update(native.pack(box, one))
-    room = np.empty((int(np.count_nonzero(native.has(box, flag))), canvas.base.shape[2]), np.uint8)
+    name.update(native.pack(box, Flag.SENSITIVE))
+    pixels = int(counts[Flag.SENSITIVE.plane].sum() + counts[Flag.COUNTED.plane].sum())
+    if counts[Flag.COUNTED.plane].any():
+        name.update(native.pack(box, Flag.COUNTED))
+    room = np.empty((pixels, canvas.base.shape[2]), np.uint8)
     for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
         found = 0
         for part in parts:
@@ -443,8 +518,9 @@ def fingerprint_of(canvas: Canvas, flags: Plane, areas: Areas, findings: Finding
 
 def _counting(areas: Areas, findings: Findings) -> npt.NDArray[np.bool_]:
     """Which regions lie in areas that count."""
-    counted = findings.counted
-    return np.array([bool(counted.flat[block]) for block in _first_blocks(areas)], bool)
+    counts = np.array([kind is None for kind in findings.kinds] + [False], bool)
+    found: npt.NDArray[np.bool_] = counts[_areas_of(areas, findings)]
+    return found
 
 
 def _reach_of(boxes: npt.NDArray[np.int64]) -> tuple[slice, slice]:

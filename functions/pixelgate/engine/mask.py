@@ -35,14 +35,19 @@ def read_mask(body: bytes) -> Mask:
     return found
 
 
-def write_mask(flags: Plane) -> bytes:
+def write_mask(flags: Plane, *, two: bool | None = None) -> bytes:
     """A PNG of palette colours: transparent where nothing counts, red where odiff's mask is set.
 
     Orange where only the evidence counts a pixel; then it has two bits a pixel, else one. It is an
     overlay as it stands, and a CSS mask in every browser.
+
+    Args:
+        flags: of the canvas.
+        two: whether the evidence counts any pixel, if that is known.
     """
     height, width = flags.shape
-    two = bool(native.has(flags, Flag.COUNTED).any())
+    if two is None:
+        two = bool(native.has(flags, Flag.COUNTED).any())
     palette, depth = (_NOTHING + _RED + _ORANGE, 2) if two else (_NOTHING + _RED, 1)
     # Each row begins with its filter, 0 for none.
     if two:

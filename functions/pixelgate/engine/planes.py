@@ -108,11 +108,13 @@ def _compare(
 def _around(rows: npt.NDArray[np.bool_]) -> tuple[int, int]:
     """From the first of these rows to behind the last, and the margin; nothing if there is none.
 
-    It begins where a row of blocks does and, but for the margin, ends where one ends: so blocks are
-    measured whole.
+    It begins where a row of blocks does. Blocks are measured whole and with what lies around them,
+    so the margin goes around whole blocks.
     """
     places = np.flatnonzero(rows)
     if not places.size:
         return 0, 0
-    start, stop = max(0, int(places[0]) - _MARGIN), int(places[-1]) + 1
-    return start // BLOCK * BLOCK, min(len(rows), -(-stop // BLOCK) * BLOCK + _MARGIN)
+    start, stop = int(places[0]) // BLOCK * BLOCK, int(places[-1]) + 1
+    return max(0, start - _MARGIN) // BLOCK * BLOCK, min(
+        len(rows), -(-stop // BLOCK) * BLOCK + _MARGIN
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.policy import Policy
-from support.agreement import checked_mask
+from support.agreement import odiffs_mask
 from support.drawings import png
 from support.pixels import grey, rgba
 from support.plain_odiff import unaligned
@@ -53,7 +53,7 @@ def test_a_change_of_alpha_is_seen_where_any_background_shows_it(
     for one, other in ((before, after), (after, before)):
         diff = differ.diff(png(one), png(other), unaligned(Policy()))
         assert (diff.changed_pixels, diff.structural_pixels) == (48 * changed, 48 * structural)
-        assert checked_mask(diff)[5:11, 6:14].all() == changed
+        assert odiffs_mask(diff)[5:11, 6:14].all() == changed
 
 
 def test_an_opaque_alpha_channel_says_nothing(differ: OdiffDiffer) -> None:
@@ -64,7 +64,7 @@ def test_an_opaque_alpha_channel_says_nothing(differ: OdiffDiffer) -> None:
 def test_white_without_an_alpha_channel_turns_half_transparent(differ: OdiffDiffer) -> None:
     diff = differ.diff(png(grey(9, 9, 255)), png(rgba(9, 9, *WHITE, 128)), unaligned(Policy()))
     assert (diff.changed_pixels, diff.structural_pixels) == (81, 81)
-    assert checked_mask(diff).all()
+    assert odiffs_mask(diff).all()
 
 
 def test_one_transparent_pixel_changes_no_verdict_elsewhere(differ: OdiffDiffer) -> None:
@@ -72,12 +72,12 @@ def test_one_transparent_pixel_changes_no_verdict_elsewhere(differ: OdiffDiffer)
     random = np.random.default_rng(5)
     base = random.integers(0, 256, (40, 50, 3), np.uint8)
     head = np.clip(base + random.integers(-30, 31, base.shape), 0, 255).astype(np.uint8)
-    opaque = checked_mask(differ.diff(png(base), png(head), unaligned(Policy())))
+    opaque = odiffs_mask(differ.diff(png(base), png(head), unaligned(Policy())))
     full = np.full((40, 50, 1), 255, np.uint8)
     both = [np.dstack([image, full]) for image in (base, head)]
     for image in both:
         image[0, 0, 3] = 0
-    seen = checked_mask(differ.diff(png(both[0]), png(both[1]), unaligned(Policy())))
+    seen = odiffs_mask(differ.diff(png(both[0]), png(both[1]), unaligned(Policy())))
     near = np.zeros_like(opaque)
     near[:3, :3] = True  # neighbours of the transparent pixel, at which the smoothing rule looks
     assert np.array_equal(seen[~near], opaque[~near])
@@ -91,4 +91,4 @@ def test_transparent_growth_is_changed_though_no_background_shows_it(
         png(rgba(10, 10, *WHITE, 0)), png(rgba(12, 11, *WHITE, 0)), unaligned(Policy())
     )
     assert (diff.changed_pixels, diff.total_pixels) == (32, 132)
-    assert not checked_mask(diff)[:10, :10].any()
+    assert not odiffs_mask(diff)[:10, :10].any()

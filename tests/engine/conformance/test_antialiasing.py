@@ -7,7 +7,7 @@ import pytest
 
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.policy import Policy
-from support.agreement import checked_mask
+from support.agreement import odiffs_mask
 from support.drawings import png
 from support.pixels import ellipse, grey, with_box
 from support.plain_odiff import unaligned
@@ -39,7 +39,7 @@ def test_a_smooth_edge_may_move_by_less_than_a_pixel(
     smoothed = differ.diff(unmoved, moved, unaligned(Policy()))
     assert (every.changed_pixels, every.structural_pixels) == counted
     assert (smoothed.changed_pixels, smoothed.structural_pixels) == (left, left)
-    assert not (checked_mask(smoothed) & ~checked_mask(every)).any()
+    assert not (odiffs_mask(smoothed) & ~odiffs_mask(every)).any()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_new_on_an_even_ground_is_no_smoothing(
     diff = differ.diff(png(base), png(head), unaligned(Policy()))
     x, y, width, height = box
     assert diff.changed_pixels == changed
-    assert checked_mask(diff)[y : y + height, x : x + width].all()
+    assert odiffs_mask(diff)[y : y + height, x : x + width].all()
 
 
 def test_what_changed_elsewhere_does_not_change_the_verdict_on_an_edge(
@@ -70,7 +70,7 @@ def test_what_changed_elsewhere_does_not_change_the_verdict_on_an_edge(
     """The engine hands over only what changed: how much that is must not matter."""
     moved, far = ellipse(4 / 8), ellipse(4 / 8)
     far[0, 0] = far[-1, -1] = (255, 0, 0)
-    near = checked_mask(differ.diff(unmoved, png(moved), unaligned(Policy())))
-    wide = checked_mask(differ.diff(unmoved, png(far), unaligned(Policy())))
+    near = odiffs_mask(differ.diff(unmoved, png(moved), unaligned(Policy())))
+    wide = odiffs_mask(differ.diff(unmoved, png(far), unaligned(Policy())))
     assert np.argwhere(wide & ~near).tolist() == [[0, 0], [199, 199]]
     assert not (near & ~wide).any()

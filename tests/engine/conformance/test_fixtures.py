@@ -14,11 +14,15 @@ from engine.fixtures import make
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.policy import Policy, Rectangle
-from support.agreement import checked_mask
+from support.agreement import odiffs_mask
 from support.plain_odiff import PlainOdiff, pixels_of, unaligned
 
 FOLDERS = sorted(p.parent for p in make.HERE.glob("*/expected.json"))
 CASES = make.cases()
+SAME = {
+    *("nothing", "disc-half-a-pixel", "text-a-quarter-further", "text-a-quarter-further-counted"),
+    *("jpeg-recompressed", "webp-lossy", "noise-strict"),
+}
 
 
 def stored(folder: Path) -> tuple[Path, Path]:
@@ -41,14 +45,21 @@ def test_a_fixture_comes_out_as_plain_odiff_found_it(differ: OdiffDiffer, folder
     assert diff.changed_pixels == expected["changed"]["pixels"]
     assert diff.structural_pixels == expected["structural_pixels"]
     assert diff.total_pixels == expected["total_pixels"]
-    mask = checked_mask(diff)
+    mask = odiffs_mask(diff)
     assert hashlib.sha256(np.packbits(mask)).hexdigest() == expected["changed"]["sha256"]
     if expected["changed"]["box"]:
-        left = min(r.x for r in diff.regions)
-        top = min(r.y for r in diff.regions)
-        right = max(r.x + r.width for r in diff.regions)
-        bottom = max(r.y + r.height for r in diff.regions)
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        left, top, right, bottom = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
         assert [left, top, right - left, bottom - top] == expected["changed"]["box"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_the_verdict_on_a_fixture_is_a_persons(differ: OdiffDiffer, folder: Path) -> None:
+    """Who flips between both pictures sees a change, but for those of SAME."""
+    policy = policy_of(json.loads((folder / "expected.json").read_text()))
+    base, head = stored(folder)
+    diff = differ.diff(base.read_bytes(), head.read_bytes(), policy)
+    assert diff.passes(policy) == (folder.name in SAME)
 
 
 @pytest.mark.parametrize("name", CASES)

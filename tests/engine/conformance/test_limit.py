@@ -14,7 +14,6 @@ from pixelgate.comparison import Region
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.errors import FaultCode, ImageFault
 from pixelgate.policy import Policy
-from pixelgate.verdict import Evidence
 from support.agreement import checked_mask
 from support.images import chunk, encoded, jpeg, png
 from support.plain_odiff import unaligned
@@ -63,8 +62,9 @@ def test_fifty_megapixels_are_compared_to_the_last_pixel(differ: OdiffDiffer) ->
     base, head = bits(8_000, 6_250), bits(8_000, 6_250, (7_999, 6_249))
     diff = differ.diff(base, head, unaligned(Policy()))
     assert (diff.changed_pixels, diff.structural_pixels, diff.total_pixels) == (1, 1, 50_000_000)
-    dot = Evidence(differing=1, structural=1, bold=1, unmatched=1, balance=1.0)
-    assert diff.regions == (Region(7_999, 6_249, 1, 1, 1, dot),)
+    assert diff.regions == (Region(7_999, 6_249, 1, 1, 1, 0),)
+    assert diff.picture.differing == diff.areas[0].differing == 1
+    assert diff.areas[0].most == 255
     assert checked_mask(diff)[6_249, 7_999]
 
 

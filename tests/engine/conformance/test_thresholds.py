@@ -7,7 +7,7 @@ import pytest
 
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.policy import Policy
-from support.agreement import checked_mask
+from support.agreement import odiffs_mask
 from support.drawings import png
 from support.pixels import grey
 from support.plain_odiff import Pixels, unaligned
@@ -49,7 +49,7 @@ def test_a_step_is_seen_from_the_threshold_on_and_one_less_is_not(
 
     assert (unseen.changed_pixels, unseen.structural_pixels) == (0, 0)
     assert (seen.changed_pixels, seen.structural_pixels) == (35, 35)
-    assert checked_mask(seen)[3:8, 4:11].all()
+    assert odiffs_mask(seen)[3:8, 4:11].all()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_both_passes_of_the_default_policy_begin_where_they_should(
     base, head = png(grey(16, 12, 100)), png(stepped((0, 1, 2), step))
     diff = differ.diff(base, head, unaligned(Policy()))
     assert (diff.changed_pixels, diff.structural_pixels) == (changed, structural)
-    assert np.count_nonzero(checked_mask(diff)) == changed
+    assert np.count_nonzero(odiffs_mask(diff)) == changed
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,13 @@ def test_steps_from_black_are_seen_alike(differ: OdiffDiffer, threshold: float, 
     base, head = grey(256, 1, 0), grey(256, 1, 0)
     head[0] = np.arange(256)[:, None]
     policy = unaligned(Policy(threshold, threshold, antialiasing=False))
-    mask = checked_mask(differ.diff(png(base), png(head), policy))
+    mask = odiffs_mask(differ.diff(png(base), png(head), policy))
     assert np.flatnonzero(mask[0]).tolist() == list(range(first, 256))
 
 
-def test_threshold_one_sees_nothing_not_even_white_for_black(differ: OdiffDiffer) -> None:
+def test_odiff_sees_nothing_at_threshold_one_and_the_evidence_counts_white_for_black(
+    differ: OdiffDiffer,
+) -> None:
     diff = differ.diff(png(grey(9, 9, 0)), png(grey(9, 9, 255)), unaligned(Policy(1.0, 1.0)))
-    assert (diff.changed_pixels, diff.mask, diff.regions) == (0, None, ())
+    assert not odiffs_mask(diff).any()
+    assert (diff.changed_pixels, diff.counted_pixels) == (0, 81)

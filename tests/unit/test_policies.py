@@ -47,7 +47,7 @@ def test_numbers_of_the_rule_are_set_one_by_one() -> None:
 
 
 def test_every_number_of_the_rule_can_be_set() -> None:
-    numbers = {
+    numbers: dict[str, Any] = {
         name: not usual if isinstance(usual, bool) else 1 for name, usual in vars(Noise()).items()
     }
     assert build(defaults={"noise": numbers}).policy.noise == Noise(**numbers)

@@ -78,10 +78,10 @@ N = Noise(
 )
 # Of so many pixels a share of n / 64 is 16 × n pixels.
 MANY = 1_024
-STRONG = {"clear": MANY, "strong": MANY, "most": 128}
+STRONG: dict[str, Any] = {"clear": MANY, "strong": MANY, "most": 128}
 # As much of plain areas as no noise minds, and as much as none but compression forgives.
-PLAIN = {"plain": 99, "solid": 63, "solid_strong": 8}
-RECOLOURED = {"plain": 1_000, "solid": 1_000}
+PLAIN: dict[str, Any] = {"plain": 99, "solid": 63, "solid_strong": 8}
+RECOLOURED: dict[str, Any] = {"plain": 1_000, "solid": 1_000}
 
 
 def over(number: float) -> float:
@@ -112,7 +112,7 @@ LITTLE = Evidence(
     raw=17 / 256,
     residue_most=3.25 * 12 / 256,
 )
-FRINGED = {"colour": over(20.5), "hue": under(12 / 64)}
+FRINGED: dict[str, Any] = {"colour": over(20.5), "hue": under(12 / 64)}
 
 # For each noise what only it explains, because it lies at all of its limits at once.
 WITHIN: dict[NoiseKind, tuple[Evidence, Picture]] = {
@@ -470,13 +470,14 @@ def test_the_first_reason_that_holds_is_the_mark() -> None:
         Mark.MOVED: {"raw": 1.0},
         Mark.TINT: {"farthest": 96},
     }
-    measured = {"light": 9.0, "one_way": 1.0, "most": 128}
+    measured: dict[str, Any] = {"light": 9.0, "one_way": 1.0, "most": 128}
     for change in holds.values():
         measured |= change
     area, found = Evidence(**measured), []
     for change in holds.values():
         found.append(mark_of(area, N))
-        area = replace(area, **dict.fromkeys(change, 0))
+        gone: dict[str, Any] = dict.fromkeys(change, 0)
+        area = replace(area, **gone)
     assert [*found, mark_of(area, N)] == list(Mark)
 
 
@@ -568,9 +569,9 @@ def test_numbers_of_another_version_are_left_out() -> None:
 
 def test_areas_of_a_noise_are_summed_up() -> None:
     one = Evidence(differing=5, most=9, residue_most=0.25, text=1, text_touched=1.0)
-    two = Evidence(differing=7, most=3, residue_most=0.5, text=2, text_touched=0.25)
+    two = Evidence(differing=7, most=3, residue_most=0.5, text=2, text_touched=0.0)
     told = Explained.of(NoiseKind.TEXT, [one, two])
-    assert told == Explained(NoiseKind.TEXT, 2, 12, 9, 0.5, 0.5)
+    assert told == Explained(NoiseKind.TEXT, 2, 12, 9, 0.5, 0.333)
     assert Explained.from_json({**vars(told), "kind": "text"}) == told
     bare = Explained.of(NoiseKind.BLEND, [Evidence(differing=5, most=9)])
     assert bare == Explained(NoiseKind.BLEND, 1, 5, 9, 0.0, 0.0)

@@ -37,7 +37,6 @@ typedef struct {
 
 static inline uint8_t lower(uint8_t a, uint8_t b) { return a < b ? a : b; }
 static inline uint8_t higher(uint8_t a, uint8_t b) { return a > b ? a : b; }
-static inline uint8_t above(uint8_t a, uint8_t b) { return a > b ? (uint8_t)(a - b) : 0; }
 static inline uint8_t apart(uint8_t a, uint8_t b) { return a > b ? (uint8_t)(a - b) : (uint8_t)(b - a); }
 
 static inline uint8_t light_of(int red, int green, int blue)
@@ -52,152 +51,159 @@ static inline const uint8_t *row_of(const Pair *pair, int image, int64_t y)
                  : pair->view->base + y * pair->view->base_stride;
 }
 
+/* From here on sixteen pixels are taken at a time: a block is so wide. */
+typedef uint16_t Wide __attribute__((vector_size(2 * BLOCK)));
+typedef int32_t Words __attribute__((vector_size(4 * BLOCK)));
+typedef float Floats __attribute__((vector_size(4 * BLOCK)));
+_Static_assert(sizeof(Sixteen) == BLOCK, "a row of a block is one register");
+
+static inline Sixteen at(const uint8_t *bytes)
+{
+    Sixteen found;
+    memcpy(&found, bytes, sizeof found);
+    return found;
+}
+
+static inline Sixteen least_of(Sixteen a, Sixteen b) { return __builtin_elementwise_min(a, b); }
+static inline Sixteen most_of(Sixteen a, Sixteen b) { return __builtin_elementwise_max(a, b); }
+static inline int32_t count_of(Sixteen mask) { return __builtin_reduce_add(mask & 1); }
+
+/* Sixteen RGB pixels, each channel by itself. */
+static inline void split(const uint8_t *pixels, Sixteen planes[3])
+{
+    Sixteen a = at(pixels), b = at(pixels + 16), c = at(pixels + 32);
+    Sixteen red = __builtin_shufflevector(a, b, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
+    Sixteen green = __builtin_shufflevector(a, b, 1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0);
+    Sixteen blue = __builtin_shufflevector(a, b, 2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0);
+    planes[0] = __builtin_shufflevector(red, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 20, 23, 26, 29);
+    planes[1] = __builtin_shufflevector(green, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 21, 24, 27, 30);
+    planes[2] = __builtin_shufflevector(blue, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 22, 25, 28, 31);
+}
+
 static void load(Window *window, const Pair *pair)
 {
     for (int image = 0; image < 2; image++)
         for (int64_t row = 0; row < window->height + 2; row++) {
             const uint8_t *pixels = row_of(pair, image, window->y - 1 + row);
+            uint8_t(*planes)[ROWS][COLUMNS] = window->pixels[image];
+            uint8_t *light = planes[LIGHT][row];
             int64_t left = at_least(window->x - 1, 0);
             int64_t right = at_most(window->x + window->width, pair->width - 1);
-            for (int c = 0; c < 3; c++) {
-                uint8_t *plane = window->pixels[image][c][row];
-                const uint8_t *from = pixels + 3 * window->x + c;
-                plane[0] = pixels[3 * left + c];
-                for (int64_t x = 0; x < window->width; x++)
-                    plane[x + 1] = from[3 * x];
-                plane[window->width + 1] = pixels[3 * right + c];
+            const uint8_t *from = pixels + 3 * window->x;
+            int64_t x = 0;
+            for (; x + BLOCK <= window->width; x += BLOCK) {
+                Sixteen channels[3];
+                split(from + 3 * x, channels);
+                Wide red = __builtin_convertvector(channels[0], Wide);
+                Wide green = __builtin_convertvector(channels[1], Wide);
+                Wide blue = __builtin_convertvector(channels[2], Wide);
+                Sixteen bright =
+                    __builtin_convertvector((77 * red + 150 * green + 29 * blue) >> 8, Sixteen);
+                for (int c = 0; c < 3; c++)
+                    memcpy(planes[c][row] + x + 1, &channels[c], sizeof channels[c]);
+                memcpy(light + x + 1, &bright, sizeof bright);
             }
-            const uint8_t(*planes)[ROWS][COLUMNS] = window->pixels[image];
-            for (int64_t x = 0; x < window->width + 2; x++)
-                window->pixels[image][LIGHT][row][x] =
-                    light_of(planes[0][row][x], planes[1][row][x], planes[2][row][x]);
+            for (; x < window->width; x++) {
+                for (int c = 0; c < 3; c++)
+                    planes[c][row][x + 1] = from[3 * x + c];
+                light[x + 1] = light_of(from[3 * x], from[3 * x + 1], from[3 * x + 2]);
+            }
+            for (int c = 0; c < 3; c++) {
+                planes[c][row][0] = pixels[3 * left + c];
+                planes[c][row][x + 1] = pixels[3 * right + c];
+            }
+            light[0] = light_of(planes[0][row][0], planes[1][row][0], planes[2][row][0]);
+            light[x + 1] =
+                light_of(planes[0][row][x + 1], planes[1][row][x + 1], planes[2][row][x + 1]);
         }
 }
 
-/* What is found for each pixel of a row of a window. */
+/* What is found for each pixel of a block's row. */
 typedef struct {
-    uint8_t most[WINDOW];    /* the largest difference of a channel */
-    uint8_t outside[WINDOW]; /* the farthest that a channel lies outside the other image's 3 × 3 */
-    uint8_t light[WINDOW];   /* the same, of its brightness */
-    uint8_t edge[WINDOW];    /* the largest range of a channel in the 3 × 3 of either image */
+    Sixteen most;    /* the largest difference of a channel */
+    Sixteen outside; /* the farthest that a channel lies outside the other image's 3 × 3 */
+    Sixteen light;   /* the same, of its brightness */
+    Sixteen edge;    /* the largest range of a channel in the 3 × 3 of either image */
+    Sixteen plain;   /* the same, of that image of both in which it is smaller */
 } Found;
 
-/* flags: of the row's pixels; what has no flag lies in an ignored region and does not differ. */
-static void look(const Window *window, int64_t row, const uint8_t *flags, Found *found)
+/* differs: 255 for pixels that do; what has no flag lies in an ignored region and does not. */
+static inline Found look(const Window *window, int64_t row, int64_t x, Sixteen differs)
 {
-    uint8_t low[COLUMNS], high[COLUMNS];
-    int64_t width = window->width;
-    memset(found->most, 0, width);
-    memset(found->outside, 0, width);
-    memset(found->edge, 0, width);
-    memset(found->light, 0, width);
+    Sixteen most = {0}, off[2] = {{0}, {0}}, edge[2] = {{0}, {0}};
     for (int c = 0; c <= LIGHT; c++) {
-        const uint8_t *base = window->pixels[0][c][row + 1] + 1;
-        const uint8_t *head = window->pixels[1][c][row + 1] + 1;
-        uint8_t *outside = c == LIGHT ? found->light : found->outside;
-        for (int64_t x = 0; c < LIGHT && x < width; x++)
-            found->most[x] = higher(found->most[x], apart(base[x], head[x]));
+        Sixteen own[2] = {at(window->pixels[0][c][row + 1] + 1 + x),
+                          at(window->pixels[1][c][row + 1] + 1 + x)};
+        if (c < LIGHT)
+            most = most_of(most, most_of(own[0], own[1]) - least_of(own[0], own[1]));
         for (int image = 0; image < 2; image++) {
-            const uint8_t(*own)[COLUMNS] = &window->pixels[image][c][row];
-            const uint8_t *other = image ? base : head;
-            for (int64_t x = 0; x < width + 2; x++) {
-                low[x] = lower(lower(own[0][x], own[1][x]), own[2][x]);
-                high[x] = higher(higher(own[0][x], own[1][x]), own[2][x]);
+            const uint8_t(*rows)[COLUMNS] = &window->pixels[image][c][row];
+            Sixteen least, largest;
+            for (int k = 0; k < 3; k++) {
+                Sixteen upper = at(rows[0] + x + k), middle = at(rows[1] + x + k);
+                Sixteen lower = at(rows[2] + x + k);
+                Sixteen low = least_of(least_of(upper, middle), lower);
+                Sixteen high = most_of(most_of(upper, middle), lower);
+                least = k ? least_of(least, low) : low;
+                largest = k ? most_of(largest, high) : high;
             }
-            for (int64_t x = 0; x < width; x++) {
-                uint8_t least = lower(lower(low[x], low[x + 1]), low[x + 2]);
-                uint8_t largest = higher(higher(high[x], high[x + 1]), high[x + 2]);
-                uint8_t off = higher(above(least, other[x]), above(other[x], largest));
-                outside[x] = higher(outside[x], off);
-                found->edge[x] = higher(found->edge[x], (uint8_t)(largest - least));
-            }
+            Sixteen other = own[1 - image];
+            /* One of both is 0: a colour is not below the least and above the largest. */
+            Sixteen beyond = (most_of(least, other) - other) | (most_of(largest, other) - largest);
+            off[c == LIGHT] = most_of(off[c == LIGHT], beyond);
+            edge[image] = most_of(edge[image], largest - least);
         }
     }
-    for (int64_t x = 0; x < width; x++) {
-        uint8_t differs = (uint8_t)-(flags[x] & DIFFERS);
-        found->most[x] &= differs;
-        found->outside[x] &= differs;
-        found->light[x] &= differs;
-    }
+    return (Found){most & differs, off[0] & differs, off[1] & differs, most_of(edge[0], edge[1]),
+                   least_of(edge[0], edge[1])};
 }
 
-/* Adds what a row of a window says to one block. Sums are of one type in each loop, and nothing
- * branches there, so that the compiler takes many pixels at a time. */
-static void add(const Window *window, int64_t row, const Found *found, int64_t x, Block *block)
+/* Adds to one block what its row of a window says. */
+static inline void add(const Window *window, int64_t row, const Found *found, int64_t x, Block *block)
 {
-    int64_t count = at_most(window->width, x + BLOCK) - x;
-    const uint8_t *most = found->most + x, *edge = found->edge + x;
-    const uint8_t *outside = found->outside + x, *light = found->light + x;
-    uint8_t highest = 0, farthest = 0, light_off = 0;
-    for (int64_t i = 0; i < count; i++) {
-        highest = higher(highest, most[i]);
-        farthest = higher(farthest, outside[i]);
-        light_off = higher(light_off, light[i]);
-    }
+    Sixteen most = found->most, edge = found->edge;
+    uint8_t highest = __builtin_reduce_max(most);
     if (!highest)
         return;
     block->most = at_least(block->most, highest);
-    block->farthest = at_least(block->farthest, farthest);
-    block->light_off = at_least(block->light_off, light_off);
-    uint8_t differing = 0, clear = 0, strong = 0, beyond = 0, plain = 0, solid = 0, solid_strong = 0;
-    for (int64_t i = 0; i < count; i++) {
-        uint8_t flat = edge[i] == 0;
-        differing += most[i] > 0;
-        clear += most[i] > LEVELS;
-        strong += most[i] > STRONG;
-        beyond += outside[i] > OUTSIDE;
-        plain += flat & (most[i] >= LEVELS);
-        solid += flat & (most[i] > LEVELS);
-        solid_strong += flat & (most[i] > STRONG);
+    block->farthest = at_least(block->farthest, __builtin_reduce_max(found->outside));
+    block->light_off = at_least(block->light_off, __builtin_reduce_max(found->light));
+    Sixteen flat = (Sixteen)(edge == 0), differs = (Sixteen)(most > 0);
+    Sixteen clear = (Sixteen)(most > LEVELS), strong = (Sixteen)(most > STRONG);
+    int32_t many = count_of(strong);
+    block->differing += count_of(differs);
+    block->clear += count_of(clear);
+    block->strong += many;
+    block->outside += count_of((Sixteen)(found->outside > OUTSIDE));
+    block->plain += count_of(flat & (Sixteen)(most >= LEVELS));
+    block->solid += count_of(flat & clear);
+    block->solid_strong += count_of(flat & strong);
+    if (many) {
+        Wide height = __builtin_convertvector(edge, Wide) + FLOOR;
+        Wide step = __builtin_convertvector(most & strong, Wide);
+        block->moved += count_of(__builtin_convertvector(100 * step > BLEND * height, Sixteen));
+        Floats share = __builtin_convertvector(step, Floats) / __builtin_convertvector(height, Floats);
+        float steepest = __builtin_reduce_max(share);
+        block->steepest = steepest > block->steepest ? steepest : block->steepest;
     }
-    block->differing += differing;
-    block->clear += clear;
-    block->strong += strong;
-    block->outside += beyond;
-    block->plain += plain;
-    block->solid += solid;
-    block->solid_strong += solid_strong;
-    if (strong) {
-        uint16_t moved = 0;
-        float steepest = block->steepest;
-        for (int64_t i = 0; i < count; i++) {
-            uint16_t share = (uint16_t)(100 * most[i]), limit = (uint16_t)(BLEND * (edge[i] + FLOOR));
-            moved += (most[i] > STRONG) & (share > limit);
-        }
-        for (int64_t i = 0; i < count; i++) {
-            float share = most[i] > STRONG ? (float)most[i] / (float)(edge[i] + FLOOR) : 0;
-            steepest = share > steepest ? share : steepest;
-        }
-        block->moved += moved;
-        block->steepest = steepest;
-    }
-    const uint8_t *base[3], *head[3];
+    Words by[3];
     for (int c = 0; c < 3; c++) {
-        base[c] = window->pixels[0][c][row + 1] + 1 + x;
-        head[c] = window->pixels[1][c][row + 1] + 1 + x;
+        Sixteen base = at(window->pixels[0][c][row + 1] + 1 + x) & differs;
+        Sixteen head = at(window->pixels[1][c][row + 1] + 1 + x) & differs;
+        by[c] = __builtin_convertvector(head, Words) - __builtin_convertvector(base, Words);
     }
-    int32_t signed_light = 0, all_light = 0, red = 0, blue = 0, colour = 0, energy = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int32_t differs = most[i] > 0;
-        int32_t dr = (head[0][i] - base[0][i]) * differs, dg = (head[1][i] - base[1][i]) * differs;
-        int32_t db = (head[2][i] - base[2][i]) * differs;
-        int32_t step = 77 * dr + 150 * dg + 29 * db;
-        int32_t size = step < 0 ? -step : step;
-        signed_light += step;
-        all_light += size;
-        /* In sixteenths of a level, to the nearest: sixteen squares of them fit. */
-        int32_t sixteenths = (size + 8) >> 4;
-        energy += sixteenths * sixteenths;
-        red += dr - dg;
-        blue += db - dg;
-        colour += (dr < dg ? dg - dr : dr - dg) + (db < dg ? dg - db : db - dg);
-    }
-    block->signed_light += signed_light;
-    block->light += all_light;
-    block->energy += energy / 256.0;
-    block->red += red;
-    block->blue += blue;
-    block->colour += colour;
+    Words step = 77 * by[0] + 150 * by[1] + 29 * by[2];
+    Words red = by[0] - by[1], blue = by[2] - by[1];
+    block->signed_light += __builtin_reduce_add(step);
+    Words size = __builtin_elementwise_abs(step);
+    block->light += __builtin_reduce_add(size);
+    /* In sixteenths of a level, to the nearest: sixteen squares of them fit. */
+    Words sixteenths = (size + 8) >> 4;
+    block->energy += __builtin_reduce_add(sixteenths * sixteenths) / 256.0;
+    block->red += __builtin_reduce_add(red);
+    block->blue += __builtin_reduce_add(blue);
+    block->colour +=
+        __builtin_reduce_add(__builtin_elementwise_abs(red) + __builtin_elementwise_abs(blue));
 }
 
 /* Whether a pixel's colour lies off the line between the other image's darkest and brightest colour
@@ -239,10 +245,15 @@ static int is_off(const Window *window, int other, int64_t row, int64_t x)
 
 static void count_off(const Window *window, int64_t row, const Found *found, int64_t x, Block *block)
 {
-    int64_t stop = at_most(window->width, x + BLOCK);
-    for (int64_t u = x; u < stop; u++)
-        if (found->most[u] > OFF)
-            block->off += is_off(window, 0, row + 1, u + 1) || is_off(window, 1, row + 1, u + 1);
+    Sixteen far = (Sixteen)(found->most > OFF), plain = (Sixteen)(found->plain == 0);
+    /* Where one image has one colour all around, the other's lies as far off it as both differ. */
+    block->off += count_of(far & plain);
+    far &= ~plain;
+    if (!__builtin_reduce_or(far))
+        return;
+    for (int64_t u = 0; u < BLOCK; u++)
+        if (far[u])
+            block->off += is_off(window, 0, row + 1, x + u + 1) || is_off(window, 1, row + 1, x + u + 1);
 }
 
 /* The range of brightness over both images. */
@@ -250,14 +261,23 @@ static void find_contrast(const Window *window, int64_t x, Block *block)
 {
     uint8_t low = 255, high = 0;
     int64_t stop = at_most(window->width, x + BLOCK);
+    Sixteen least = {0}, largest = {0};
+    least = ~least;
     for (int image = 0; image < 2; image++)
         for (int64_t row = 1; row <= window->height; row++) {
             const uint8_t *light = window->pixels[image][LIGHT][row] + 1;
+            if (stop == x + BLOCK) {
+                least = least_of(least, at(light + x));
+                largest = most_of(largest, at(light + x));
+                continue;
+            }
             for (int64_t u = x; u < stop; u++) {
                 low = lower(low, light[u]);
                 high = higher(high, light[u]);
             }
         }
+    low = lower(low, __builtin_reduce_min(least));
+    high = higher(high, __builtin_reduce_max(largest));
     block->contrast = high - low;
 }
 
@@ -274,7 +294,7 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
 {
     int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
     Pair pair = {view, height, width};
-    Window *window = malloc(sizeof *window);
+    Window *window = calloc(1, sizeof *window); /* the last block of a row may be narrower */
     if (!window)
         return -1;
     memset(blocks, 0, across * down * sizeof *blocks);
@@ -292,14 +312,16 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
             window->width = at_most(end * BLOCK, width) - window->x;
             window->height = at_most((row + 1) * BLOCK, height) - window->y;
             load(window, &pair);
-            Found found;
             for (int64_t y = 0; y < window->height; y++) {
                 const uint8_t *own = flags + (window->y + y) * stride + window->x;
-                /* Most rows of a block are the same in both images. */
-                if (skip_zeros(own, 0, window->width) >= window->width)
-                    continue;
-                look(window, y, own, &found);
                 for (int64_t x = 0; x < window->width; x += BLOCK) {
+                    Sixteen differs = {0};
+                    memcpy(&differs, own + x, at_most(BLOCK, window->width - x));
+                    differs = (Sixteen)((differs & DIFFERS) != 0);
+                    /* Most rows of a block are the same in both images. */
+                    if (!__builtin_reduce_or(differs))
+                        continue;
+                    Found found = look(window, y, x, differs);
                     add(window, y, &found, x, &line[column + x / BLOCK]);
                     count_off(window, y, &found, x, &line[column + x / BLOCK]);
                 }

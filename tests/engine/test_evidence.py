@@ -500,3 +500,14 @@ def test_colours_that_nobody_sees_are_not_measured(differ: OdiffDiffer) -> None:
     other = with_box(hidden, 5, 5, 40, 40, (250, 0, 9, 0))
     diff = differ.diff(png(hidden), png(other), PLAIN)
     assert (diff.areas, diff.picture, diff.regions) == ((), Picture(), ())
+
+
+@pytest.mark.parametrize("at", [(16, 16), (24, 24), (17, 30)])
+def test_a_box_two_levels_lighter_counts_wherever_it_lies(
+    at: tuple[int, int], reference: Reference
+) -> None:
+    """Also where the grid of blocks cuts it into four, each with less than a change has to have."""
+    base = grey(80, 80, 200)
+    head = with_box(base, *at, 18, 18, (202, 202, 202))
+    found = find(base, head, PLAIN, reference)
+    assert found.findings.kinds == (None,)

@@ -287,7 +287,7 @@ class Canvas:
     def _is_judged(self, view: View, place: Place) -> bool:
         """Whether a block differs by more than two levels, or is plain and differs by two."""
         clear, plain = (view.pixels[name][inside(place)] for name in ("clear", "plain"))
-        return bool(clear.any() or plain.sum() >= self.noise.min_plain_pixels)
+        return bool(clear.any() or plain.sum() >= min(16, self.noise.min_plain_pixels))
 
     @cached_property
     def groups(self) -> list[list[Place]]:

@@ -37,6 +37,8 @@ _MANY = 4
 # A corner has so many pixels on each side; a picture with smaller sides is an icon, not a screen.
 _CORNER, _LEAST_WITH_CORNERS = 8, 64
 
+# So many plain pixels of a block that differ by little may be a part of a plain area's edge.
+_PLAIN_IN_BLOCK = 16
 # By so many levels a plain area has to differ.
 _PLAIN = 2
 
@@ -152,7 +154,7 @@ class _Search:
     def _differ(self, blocks: Blocks) -> npt.NDArray[np.bool_]:
         """The blocks that differ enough to be judged."""
         found: npt.NDArray[np.bool_] = (blocks["clear"] > 0) | (
-            blocks["plain"] >= self._noise.min_plain_pixels
+            blocks["plain"] >= min(_PLAIN_IN_BLOCK, self._noise.min_plain_pixels)
         )
         return found
 

@@ -113,7 +113,13 @@ def tell(bucket: Store, build: str, **fields: Any) -> None:
     }  # fmt: skip
     bucket.write(keys.status(BuildId("shop", build)), json.dumps(status).encode(), "x")
     entries = {
-        "a.png": {"status": "changed", "changed_pixels": 3, "total_pixels": 15, "group": "g1"},
+        "a.png": {
+            "status": "changed",
+            "changed_pixels": 2,
+            "counted_pixels": 1,
+            "total_pixels": 15,
+            "group": "g1",
+        },
         "sub/b.png": {"status": "added"},
     }
     bucket.write(comparison, json.dumps({"images": entries}).encode(), "x")

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelgate.policy import Noise
-from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture, explain, mark_of
+from pixelgate.verdict import (
+    Evidence,
+    Explained,
+    Mark,
+    NoiseKind,
+    Picture,
+    could_be_noise,
+    explain,
+    mark_of,
+    needs_few_colours,
+)
 
 # Numbers of our own, so that none of these tests depends on how the rule is tuned: all exact in
 # binary, and all of a measure apart from one another, so that no limit stands for another one.
@@ -65,6 +75,7 @@ N = Noise(
     codec_light=45,
     codec_farthest=120,
     codec_raw=17 / 256,
+    codec_outside=22 / 64,
     palette_outside=7 / 64,
     palette_residue_high=7.5 / 256,
     photo_dense=17 / 64,
@@ -109,7 +120,9 @@ LITTLE = Evidence(
     colour=4.5,
     farthest=120,
     light_off=45,
+    outside=16 * 22,
     raw=17 / 256,
+    residue_high=15 / 256,
     residue_most=3.25 * 12 / 256,
 )
 FRINGED: dict[str, Any] = {"colour": over(20.5), "hue": under(12 / 64)}
@@ -246,11 +259,10 @@ SHADES = [
     edge("min_colour", RECOLOURING | {"colour": 4.5}, colour=over(4.5)),
 ]
 MOVES = [
-    edge("max_moved_raw", {"raw": 4 / 64, "residue_high": 0.0, "residue_most": 0.0},
-         raw=over(4 / 64)),
-    edge("moved_residue", {"raw": 8 / 64 - 1 / 128, "residue_most": 0.0,
-                           "residue_high": (8 / 64 - 1 / 128) / 8},
-         residue_high=under((8 / 64 - 1 / 128) / 8)),
+    edge("max_moved_raw", {"raw": 16 / 256, "residue_high": 0.0, "residue_most": 0.0},
+         raw=over(16 / 256)),
+    edge("moved_residue", {"raw": 17 / 256, "residue_high": 17 / 256 / 8, "residue_most": 0.0},
+         residue_high=under(17 / 256 / 8)),
 ]  # fmt: skip
 ALL_OF_IT = {"picture.blocks": 4, "picture.touched": 4, "picture.dense": 60.5,
              "picture.residue": 0.0, "picture.residue_high": 0.0}  # fmt: skip
@@ -264,6 +276,8 @@ LITTLES = [
     edge("codec_farthest", farthest=121),
     edge("codec_light", light_off=46),
     edge("codec_raw", raw=over(17 / 256)),
+    edge("codec_outside", outside=16 * 22 + 1),
+    *MOVES,
     edge("codec_outlier", residue_most=over(3.25 * 12 / 256)),
     edge("codec_residue_most", {"picture.residue_high": 0.0, "residue_most": 22 / 256},
          residue_most=over(22 / 256)),
@@ -557,6 +571,45 @@ def test_what_is_explained_by_a_noise_depends_on_nothing_else(
     area, picture = case
     other = replace(area, differing=area.differing + 5)
     assert explain(other, replace(picture, differing=7, text=9), N) is explain(area, picture, N)
+
+
+# What is measured only where it can decide.
+LATER = ["residue", "residue_high", "residue_most", "residue_sparse", "text", "text_touched"]
+
+
+@given(near_a_noise())
+def test_an_area_that_is_noise_could_be_noise_before_all_is_measured(
+    case: tuple[Evidence, Picture],
+) -> None:
+    area, picture = case
+    if explain(area, picture, N) is not None:
+        usual = vars(Evidence())
+        before = replace(area, **{name: usual[name] for name in LATER})
+        assert could_be_noise(area, N)
+        assert could_be_noise(before, N)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        pytest.param({"one_sided": 1}, id="only one image has some of it"),
+        pytest.param({"solid_strong": 9}, id="a plain area has another colour"),
+        pytest.param({"raw": 1.0}, id="a larger raw difference than any noise has"),
+        pytest.param({"outside": MANY}, id="more pixels outside than any noise has"),
+    ],
+)
+def test_what_no_residue_could_save_needs_none(counts: dict[str, Any]) -> None:
+    area = replace(WITHIN[NoiseKind.TEXT][0], **counts)
+    assert not could_be_noise(area, N)
+    assert could_be_noise(WITHIN[NoiseKind.TEXT][0], N)
+
+
+def test_colours_are_counted_only_where_a_palette_would_explain_it() -> None:
+    kind, bare = NoiseKind.PALETTE, {"picture.few_colours": False}
+    assert needs_few_colours(*case_of(kind, bare), N)
+    for one in EDGES[kind][1:]:
+        assert needs_few_colours(*case_of(kind, bare, one.near), N)
+        assert not needs_few_colours(*case_of(kind, bare, one.near, one.beyond), N)
 
 
 def test_numbers_of_another_version_are_left_out() -> None:

@@ -19,7 +19,8 @@ PUBLIC void pg_count_blocks(const uint8_t *flags, int64_t stride, int64_t height
             int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
             Sixteen own = {0};
             memcpy(&own, row + x / BLOCK * BLOCK, end - x / BLOCK * BLOCK);
-            for (int bit = 0; bit < FLAGS; bit++)
+            uint8_t any = __builtin_reduce_or(own);
+            for (int bit = 0; any >> bit && bit < FLAGS; bit++)
                 line[bit * plane + x / BLOCK] += count_of((Sixteen)((own & (uint8_t)(1 << bit)) != 0));
             x = end;
         }

@@ -31,7 +31,8 @@ _MOSTLY_ALIKE = 3 / 4
 _EDGE = 24
 # Lines are told apart by the edges in so many parts of each.
 _STRIPS = 4
-# A line's partner must show the same but for that share (1 / _ALIKE); what shows less proves nothing.
+# A line's partner must show the same but for that share (1 / _ALIKE); what shows less than so many
+# edges is no evidence.
 _ALIKE, _LEAST_EDGES = 8, 12
 # So many shifts are looked at, those at which most edges of both images meet; a few are tried.
 _LOOKED_AT, _TRIED = 8, 4

@@ -105,16 +105,8 @@ bench-cold: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done ## Time col
 check-corpus: setup ## Hold the engine against plain odiff: DIR=… with base/ and head/, ARGS='--random 500'
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
 
-check-native: setup ## Run the engine's tests with its compiled part under AddressSanitizer (needs gcc)
-	@mkdir -p .bench && rm -rf .bench/sanitized && cp -r functions .bench/sanitized
-	@gcc -std=c11 -O1 -g -shared -fPIC -ffp-contract=off -fsanitize=address,undefined \
-		-fno-sanitize-recover=undefined functions/native/*.c \
-		-o .bench/sanitized/pixelgate/engine/$(notdir $(NATIVE))
-	@LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-		ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(CURDIR)/.bench/sanitized \
-		$(BIN)/python -m pytest -q tests/engine/test_exact.py tests/engine/test_evidence.py \
-		tests/engine/test_canvas.py tests/engine/test_rows.py tests/engine/test_fingerprint.py \
-		tests/engine/conformance tests/unit/test_mask.py tests/unit/test_native.py tests/unit/test_png.py
+check-native: setup ## Run the engine's tests with its compiled part under two sanitizers, ARGS='FILE'
+	@$(BIN)/python tools/check_native.py $(ARGS)
 
 fuzz: setup ## Feed the engine damaged images for SECONDS=60, ARGS='--seed 1 --keep DIR'
 	@PYTHONPATH=tests $(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)

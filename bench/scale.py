@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,15 +137,15 @@ def measure_plan(folder: Path) -> tuple[float, float]:
 def set_up_results(place: Path) -> None:
     """What the workers leave: each pair has two regions and a change of its own."""
     objects, handed = FolderObjects(place), Handed(ID, "e1")
-    areas = (Evidence(differing=700, clear=600, strong=400, one_sided=300),) * 2
-    regions = (Region(8, 9, 40, 20, 500, 0), Region(90, 9, 20, 20, 200, 1))
+    areas = (Evidence(blocks=6, differing=500, clear=500, one_sided=500), Evidence(blocks=4))
+    regions = (Region(8, 9, 40, 20, 500, area=0), Region(90, 9, 20, 20, 200, area=1))
     listed = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
     for batch in (Batch(**one) for one in listed):
         results = {}
         for pair in read_batch(handed, batch, objects):
             size = (1_280, 800)
-            name = pair.head[:32]
-            diff = Diff(700, 400, 1_024_000, size, size, regions, fingerprint=name, areas=areas)
+            found = Diff(700, 400, 1_024_000, size, size, regions, areas=areas)
+            diff = replace(found, fingerprint=pair.head[:32])
             results_of = keys.diffs(PROJECT, pair.fingerprint, Generations.at(time.time()).current)
             mask = keys.diff(results_of, pair.base, pair.head, ".png")
             results[pair] = Measured(diff, mask)

@@ -10,6 +10,8 @@ Dial = tuple[str, Mapping[str, Any]]
 
 # From the strictest to the most tolerant, as the curve's table shows them.
 DIALS: Sequence[Dial] = (
-    ("strict", {"strict": True}),
+    ("exact", {"sensitivity": "exact"}),
+    ("careful", {"sensitivity": "careful"}),
     ("default", {}),
+    ("tolerant", {"sensitivity": "tolerant"}),
 )

@@ -186,9 +186,11 @@ static inline void add(const Window *window, int64_t row, const Found *found, in
     Words step = 77 * by[0] + 150 * by[1] + 29 * by[2];
     Words red = by[0] - by[1], blue = by[2] - by[1];
     block->signed_light += __builtin_reduce_add(step);
-    block->light += __builtin_reduce_add(__builtin_elementwise_abs(step));
-    /* In sixteenths of a level: sixteen squares of them fit. */
-    block->energy += __builtin_reduce_add((step >> 4) * (step >> 4)) / 256.0;
+    Words size = __builtin_elementwise_abs(step);
+    block->light += __builtin_reduce_add(size);
+    /* In sixteenths of a level, to the nearest: sixteen squares of them fit. */
+    Words sixteenths = (size + 8) >> 4;
+    block->energy += __builtin_reduce_add(sixteenths * sixteenths) / 256.0;
     block->red += __builtin_reduce_add(red);
     block->blue += __builtin_reduce_add(blue);
     block->colour +=

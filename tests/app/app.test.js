@@ -382,18 +382,20 @@ test("columns become snapshots", () => {
     head: { prefix: "i/", rest: { 0: "1" } },
     base: { prefix: "", rest: {} },
     mask: { prefix: "", rest: {} },
-    marks: ["bold", "line"],
-    regions: { 0: [1, 2, 3, 4, 5, 2, 6, 7, 8, 9, 10, 0] },
+    marks: ["plain", "line"],
+    noises: ["levels", "codec"],
+    regions: { 0: [1, 2, 3, 4, 5, 2, 6, 7, 8, 9, 10, -2, 11, 12, 13, 14, 15, 0] },
     bands: { 0: [1, 2, 3, 4, 5, 2, 6, 7, 8, 9] },
     why: {},
     facts: {},
     reason: { 1: "no" },
   };
   assert.deepEqual(
-    detailOf(details, 0).regions.map((r) => [r.y, r.pixels, r.mark]),
+    detailOf(details, 0).regions.map((r) => [r.y, r.pixels, r.mark, r.noise]),
     [
-      [2, 5, "line"],
-      [7, 10, null],
+      [2, 5, "line", null],
+      [7, 10, null, "codec"],
+      [12, 15, null, null],
     ],
   );
   assert.deepEqual(detailOf(details, 0).bands, [

@@ -26,7 +26,7 @@ Folders = tuple[Path, Path]
 def picture(path: Path, level: int, block: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.full((30, 30, 3), level, np.uint8)
-    pixels[:block, :block] = (255, 0, 0)
+    pixels[12 : 12 + block, 12 : 12 + block] = (255, 0, 0)  # not in a corner, which may differ
     Image.fromarray(pixels).save(path)
 
 

@@ -30,8 +30,8 @@ STATUS: dict[str, Any] = {
 IMAGES: dict[str, Any] = {
     "sub/a|b.png": {"status": "changed", "changed_pixels": 12, "total_pixels": 4_800,
                     "details": {"display_name": "The <b>basket</b>"}},
-    "c.png": {"status": "changed", "changed_pixels": 4_800, "total_pixels": 4_800,
-              "size_changed": True},
+    "c.png": {"status": "changed", "changed_pixels": 4_000, "counted_pixels": 800,
+              "total_pixels": 4_800, "size_changed": True},
     "new`.png": {"status": "added"},
     "gone.png": {"status": "removed"},
     "moved.png": {"status": "renamed", "previous_name": "old.png"},

@@ -86,7 +86,9 @@ def upload(run: Run, tmp_path: Path) -> Upload:
     return upload
 
 
-def test_squash_merges_keep_their_baseline(upload: Upload, repository: Repository) -> None:
+def test_squash_merges_keep_their_baseline(
+    upload: Upload, run: Run, repository: Repository
+) -> None:
     main = upload(10, 20, options=("--build", "main-1"))
     assert (main["exit_code"], main["base"]) == (0, None)
     repository.branch("feature")
@@ -94,13 +96,19 @@ def test_squash_merges_keep_their_baseline(upload: Upload, repository: Repositor
     repository.commit("two", "feature")
     changed = upload(10, 99, options=("--build", "pr-1", "--pull-request", "5"))
     assert (changed["exit_code"], changed["base"], changed["counts"]["changed"]) == (1, "main-1", 1)
+    # Stacked on what nobody has approved: commit and tree have a build, and it is no baseline.
+    repository.branch("stacked")
+    repository.commit("stacked", "stacked")
+    stacked = upload(10, 99, options=("--build", "pr-3", "--base-branch", "feature"))
+    assert (stacked["exit_code"], stacked["base"]) == (1, "main-1")
+    assert run("approve", "pr-1", "--wait")["code"] == 0
     # Merged, and its build of main never ran; the next branch starts from the merge.
     repository.switch("main")
     repository.squash("feature", "Add a feature (#5)")
     repository.branch("next")
     repository.commit("next", "next")
     after = upload(10, 99, options=("--build", "pr-2", "--base-branch", "main"))
-    # Its pull request's build has the same files; nobody approved it, but the merge did.
+    # Its pull request's build has the same files, and was approved.
     assert (after["base"], after["baseline"]["kind"]) == ("pr-1", "exact")
     assert (after["exit_code"], after["counts"]["unchanged"]) == (0, 2)
 

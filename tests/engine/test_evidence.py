@@ -162,7 +162,7 @@ def find(base: Pixels, head: Pixels, policy: Policy, reference: Reference) -> Fo
     height, width, _ = canvas.base.shape
     for pair in views:
         differs[:height, :width] |= differing(*pair)
-    return Found(findings, Canvas(views, differs & seen, alone & seen, policy.noise))
+    return Found(findings, Canvas(views, differs & seen, alone & seen, policy.limits))
 
 
 def alike(found: Evidence, wanted: Evidence) -> str | None:
@@ -318,7 +318,8 @@ BOX = with_box(grey(100, 100), 10, 30, 20, 20, RED)
             with_box(grey(60, 60, 0), 30, 0, 30, 60, WHITE),
             with_box(grey(60, 60, 0), 31, 0, 29, 60, WHITE),
             {
-                "differing": 60, "strong": 60, "outside": 0, "farthest": 0, "light_off": 0, "moved": 60, "plain": 0,
+                "differing": 60, "strong": 60, "outside": 0, "farthest": 0, "light_off": 0,
+                "moved": 60, "plain": 0,
                 "run": 60, "one_way": 1.0, "light": 255.0, "off": 0,
             },
             id="an edge a pixel further on has all its match beside it",
@@ -484,7 +485,7 @@ def test_what_is_in_the_mask_is_what_was_judged(differ: OdiffDiffer, seed: int) 
     diff = differ.diff(pair.base, pair.head, pair.policy)
     assert disagreement(diff) is None
     judged = diff.judge(pair.policy)
-    found = [explain(area, diff.picture, pair.policy.noise) for area in diff.areas]
+    found = [explain(area, diff.picture, pair.policy.limits) for area in diff.areas]
     wanted = [NoiseKind.LEVELS if r.area is None else found[r.area] for r in diff.regions]
     assert list(judged.kinds) == wanted
     explained = {kind for kind in found if kind} | {NoiseKind.LEVELS}

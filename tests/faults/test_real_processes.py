@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from embedded_cloud.cloud import EmbeddedCloud
-from support.processes import descendants, odiffs
+from support.processes import descendants, odiffs, slowness
 from support.real_faults import REAL_FAULTS, RealFault, quiet
-from support.real_site import RETRY_DELAY, Site
+from support.real_site import Site, Times
 from support.real_stories import Told, draw
 from support.real_table import Table
 from support.wire import Wire, wire
@@ -40,6 +40,7 @@ class Ward:
         wire: between its functions and its AWS.
         folder: with the pictures.
         seed: of what is random.
+        times: how long what takes on this machine.
         sites: stacks, by what is done in them.
     """
 
@@ -48,6 +49,7 @@ class Ward:
     wire: Wire
     folder: Path
     seed: int
+    times: Times
     sites: dict[str, Site] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -59,7 +61,7 @@ class Ward:
             lock = self.locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self.sites:
-                self.sites[name] = Site.deploy(self.cloud, self.build, name, self.wire)
+                self.sites[name] = Site.deploy(self.cloud, self.build, name, self.wire, self.times)
                 self.wire.witnesses.append(self.sites[name].witness)
             return self.sites[name]
 
@@ -84,15 +86,16 @@ def ward(
     built: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Ward]:
     with ExitStack() as stack:
+        times = Times(slowness())
         cloud = EmbeddedCloud.start(
-            build_dir=built, environments=ENVIRONMENTS, retry_delay=RETRY_DELAY
+            build_dir=built, environments=ENVIRONMENTS, retry_delay=times.retry_delay
         )
         stack.callback(STOP, cloud)
         folder = tmp_path_factory.mktemp("pictures")
         draw(folder)
         laid = stack.enter_context(wire(cloud.endpoint_url))
         seed = int(request.config.getoption("--seed"))
-        made = Ward(cloud, built, laid, folder, seed)
+        made = Ward(cloud, built, laid, folder, seed, times)
         stack.callback(made.close)
         made.quiet = made.told("common", 99, 0)
         assert quiet(made.quiet) == "ok"

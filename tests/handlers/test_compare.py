@@ -25,7 +25,7 @@ WEB = BuildId("web", "4f2a9c1d")
 
 def png(level: int, block: int = 0) -> bytes:
     pixels = np.full((40, 40, 3), level, np.uint8)
-    pixels[:block, :block] = (255, 0, 0)
+    pixels[16 : 16 + block, 16 : 16 + block] = (255, 0, 0)  # corners may differ
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
@@ -74,22 +74,25 @@ def test_an_upload_becomes_a_verdict_masks_a_manifest_and_a_report(
     assert (changed["changed_pixels"], changed["total_pixels"]) == (49, 1_600)
     assert changed["regions"] == [
         {
-            "x": 0,
-            "y": 0,
+            "x": 16,
+            "y": 16,
             "width": 7,
             "height": 7,
             "pixels": 49,
-            "mark": "solid",
-            "differing": 49,
-            "structural": 49,
-            "solid": 36,
-            "bold": 49,
-            "unmatched": 49,
-            "line": 0,
-            "balance": 1.0,
-            "one_sided": 0,
+            "area": 0,
+            "mark": "plain",
+            "noise": None,
         }
     ]
+    [area] = changed["areas"]
+    assert {n: area[n] for n in ("blocks", "differing", "strong", "solid", "most")} == {
+        "blocks": 1,
+        "differing": 49,
+        "strong": 49,
+        "solid": 25,
+        "most": 155,
+    }
+    assert (changed["counted_pixels"], changed["differing"]["differing"]) == (0, 49)
     thumb = Image.open(io.BytesIO(account.read(changed["thumb"])))
     assert (thumb.format, thumb.size) == ("WEBP", (40, 40))
     assert "cost" not in comparison, "nobody said how much memory there is"

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
 
 from pixelgate.adapters.memory import MemoryObjects
 from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.pipeline.diffing import DiffStore
 from pixelgate.pipeline.plan import Pair
-from pixelgate.verdict import Evidence, Spread
+from pixelgate.policy import Policy
+from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture
 from support.manifests import digest
+
+
+def full(cls: type, start: int) -> Any:
+    """With another value, none its default, in each field; shares in eighths."""
+    kinds: dict[str, Callable[[int], object]] = {
+        "int": int,
+        "float": lambda n: n / 8,
+        "bool": bool,
+        "NoiseKind": lambda n: NoiseKind.TEXT,
+    }
+    return cls(**{f.name: kinds[str(f.type)](n) for n, f in enumerate(fields(cls), start)})
+
 
 PAIR = Pair(digest(1), digest(2), "f" * 16)
 DIFF = Diff(
@@ -20,8 +35,9 @@ DIFF = Diff(
     base_size=(10, 20),
     head_size=(10, 30),
     regions=(
-        Region(1, 2, 3, 4, 3, Evidence(9, 2, 1, 1, 2, 17, 0.125, 3)),
-        Region(5, 6, 2, 1, 2, Evidence(differing=2)),
+        Region(1, 2, 3, 4, 3, area=1),
+        Region(5, 6, 2, 1, 2, area=0),
+        Region(9, 9, 1, 1, 1),
     ),
     mask=b"mask",
     bands=(
@@ -29,7 +45,11 @@ DIFF = Diff(
         Band(BandKind.DELETED, 30, 2, 18, 30),
         Band(BandKind.DELETED, 0, 1, 0, 0, Axis.COLUMNS),
     ),
-    spread=Spread(differing=11, blocks=7, touched=6, recoloured=5),
+    picture=full(Picture, 100),
+    counted_pixels=6,
+    areas=(full(Evidence, 1), full(Evidence, 200)),
+    explained=(full(Explained, 1), full(Explained, 50)),
+    profiles=("sRGB", "Display P3"),
     fingerprint="0123456789abcdef" * 2,
 )
 
@@ -42,17 +62,25 @@ def test_a_stored_diff_comes_back_in_full() -> None:
     assert saved.diff == replace(DIFF, mask=None)
     assert loaded is not None
     assert {type(band.kind) for band in loaded.diff.bands} == {BandKind}
+    assert {type(noise.kind) for noise in loaded.diff.explained} == {NoiseKind}
+    assert loaded.diff.judge(Policy()) == DIFF.judge(Policy())
 
 
-def test_profiles_come_back_and_results_from_before_there_were_any_are_read() -> None:
+def test_every_field_of_the_stored_diff_was_set() -> None:
+    usual = Diff(0, 0, 0, (0, 0), (0, 0))
+    assert not [f.name for f in fields(Diff) if getattr(DIFF, f.name) == getattr(usual, f.name)]
+    for value in (*DIFF.areas, DIFF.picture):
+        assert vars(value).keys() == {n for n, v in vars(value).items() if v}
+
+
+def test_images_with_one_profile_store_none() -> None:
     objects = MemoryObjects()
     store = DiffStore(objects, "shop")
-    tagged = replace(DIFF, profiles=("sRGB", "Display P3"))
-    store.save(PAIR, tagged)
+    plain = replace(DIFF, profiles=None)
+    store.save(PAIR, plain)
     loaded = store.load(PAIR)
     assert loaded is not None
-    assert loaded.diff == replace(tagged, mask=None)
-    store.save(PAIR, DIFF)
+    assert loaded.diff == replace(plain, mask=None)
     assert all(b"profiles" not in objects.read(found.key) for found in objects.list(""))
 
 
@@ -65,20 +93,11 @@ def test_its_mask_lies_where_it_says() -> None:
 
 def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
     store = DiffStore(MemoryObjects(), "shop")
-    equal = Diff(0, 0, 300, (10, 30), (10, 30), spread=Spread(differing=3))
+    equal = Diff(0, 0, 300, (10, 30), (10, 30), picture=Picture(differing=3))
     assert store.save(PAIR, equal).mask_key is None
     loaded = store.load(PAIR)
     assert loaded is not None
     assert (loaded.diff, loaded.mask_key) == (equal, None)
-
-
-def test_a_recolour_without_a_mask_has_none_afterwards_either() -> None:
-    store = DiffStore(MemoryObjects(), "shop")
-    faint = Diff(0, 0, 300, (10, 30), (10, 30), spread=Spread(100, 0, 0, 100), fingerprint="f" * 32)
-    store.save(PAIR, faint)
-    loaded = store.load(PAIR)
-    assert loaded is not None
-    assert (loaded.diff, loaded.mask_key) == (faint, None)
 
 
 def test_a_stored_diff_says_which_schema_it_has() -> None:
@@ -86,13 +105,13 @@ def test_a_stored_diff_says_which_schema_it_has() -> None:
     DiffStore(objects, "shop").save(PAIR, DIFF)
     [body] = [body for key, body in objects.objects.items() if key.endswith(".json")]
     stored = json.loads(body)
-    assert stored["schema_version"] == 2
+    assert stored["schema_version"] == 3
     assert stored["regions"][0] == {
-        "x": 1, "y": 2, "width": 3, "height": 4, "pixels": 3, "differing": 9,
-        "structural": 2, "solid": 1, "bold": 1, "unmatched": 2, "line": 17, "balance": 0.125,
-        "one_sided": 3,
+        "x": 1, "y": 2, "width": 3, "height": 4, "pixels": 3, "area": 1,
     }  # fmt: skip
-    assert stored["differing"] == {"differing": 11, "blocks": 7, "touched": 6, "recoloured": 5}
+    assert stored["areas"] == [vars(area) for area in DIFF.areas]
+    assert stored["differing"] == vars(DIFF.picture)
+    assert stored["noise"] == [vars(noise) for noise in DIFF.explained]
 
 
 def test_another_policy_or_another_pair_finds_nothing() -> None:

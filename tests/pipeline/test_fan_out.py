@@ -23,6 +23,7 @@ from pixelgate.pipeline.outcome import Duplicate, HandedOver, Outcome, Published
 from pixelgate.pipeline.run import compare_build
 from pixelgate.pipeline.service import Limits
 from pixelgate.pipeline.sweep import Action, sweep
+from pixelgate.policy import Noise
 from pixelgate.record import State
 from support.world import PROJECT, ScriptedDiffers, World
 
@@ -175,7 +176,7 @@ def test_policies_reach_the_workers(fan_out: MemoryFanOut) -> None:
     handed = hand_over(world, fan_out)
     [batch] = planned(world, handed)
     first, second = batches.read_batch(handed, batch, world.objects).values()
-    assert (first.ignore_regions, first.noise.min_solid_pixels) == ((), 9)
+    assert (first.ignore_regions, first.noise.min_solid_pixels) == ((), Noise().min_solid_pixels)
     assert [vars(b) for b in second.ignore_regions] == [box]
     assert second.noise.min_solid_pixels == 4
     for pair, policy in batches.read_batch(handed, batch, world.objects).items():

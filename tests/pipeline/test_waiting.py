@@ -129,6 +129,24 @@ def test_a_squashed_base_wakes_by_its_tree(world: World) -> None:
     assert world.status("head")["base"] == "pr"
 
 
+def test_two_that_wait_for_one_another_s_files_wake_each_other_once(world: World) -> None:
+    """Both are of a branch that changes nothing; what it was made from has no build yet."""
+    waits: dict[str, Any] = {
+        "base_commit": "C",
+        "tree": "T",
+        "landed": {"C": {"tree": "T"}},
+        "branch": "f",
+    }
+    for name in ("one", "two"):
+        world.compare(world.upload(name, IMAGES, commit=f"commit-of-{name}", **waits))
+    delivered = 0
+    while world.resumed and delivered < 10:
+        world.resume(world.resumed.pop(0))
+        delivered += 1
+    assert delivered < 3
+    assert world.status("two")["state"] == "WAITING_FOR_BASE"
+
+
 def test_an_arrival_that_may_not_serve_wakes_it_and_it_waits_on(world: World) -> None:
     world.compare(upload_head(world, landed={"C": {"pull_request": 5}}))
     world.compare(world.upload("pr", IMAGES, commit="P", branch="f", pull_request=5))

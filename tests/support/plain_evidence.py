@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgate.policy import Noise
-from pixelgate.verdict import Evidence
+from pixelgate.verdict import Evidence, could_be_noise
 from support.plain_odiff import Mask, Pixels
 
 BLOCK = 16
@@ -174,8 +174,9 @@ class View:
         found |= {name: plane[own].max() for name, plane in self.largest.items()}
         lights = np.stack([light[own] for light in self.light])
         found["contrast"] = np.ptp(lights)
-        energy = ((self.pixels["light"][own] / 256) ** 2).sum()
-        found["raw"] = np.sqrt(energy / BLOCK**2) / (found["contrast"] + 12)
+        # In sixteenths of a level, to the nearest.
+        energy = ((self.pixels["light"][own] + 8) // 16 / 16) ** 2
+        found["raw"] = np.sqrt(energy.sum() / BLOCK**2) / (found["contrast"] + 12)
         return found
 
     def residue(self, place: Place) -> float:
@@ -247,6 +248,11 @@ def joined(touched: Sequence[Place], reach: int) -> list[list[Place]]:
     return sorted(groups)
 
 
+def _shortened(area: Evidence) -> Evidence:
+    """With three digits after the point, as it is judged."""
+    return Evidence(**{n: round(v, 3) if v % 1 else v for n, v in vars(area).items()})
+
+
 @dataclass(frozen=True)
 class Canvas:
     """What two images were laid out on, as far as both have pixels from its top left corner.
@@ -290,16 +296,17 @@ class Canvas:
 
     def evidence(self, view: View) -> list[Evidence]:
         """Of each area, on one background."""
-        return [self._evidence(view, group) for group in self.groups]
+        return [self._evidence(view, group, self._decides(group)) for group in self.groups]
 
-    def _evidence(self, view: View, group: Sequence[Place]) -> Evidence:
+    def _decides(self, group: Sequence[Place]) -> bool:
+        """Whether the residue and the text around decide about an area: on every background."""
+        raw = [self._evidence(view, group, False) for view in self.seen]
+        return all(could_be_noise(_shortened(area), self.noise) for area in raw)
+
+    def _evidence(self, view: View, group: Sequence[Place], measured: bool) -> Evidence:
         common = [place for place in group if self._is_judged(view, place)]
         blocks = [view.block(place) for place in common]
         raw = [block["raw"] for block in blocks]
-        noise = self.noise
-        limit = max(noise.text_raw, noise.blend_raw, noise.codec_raw, noise.photo_raw)
-        # No noise explains so much: the residue is not measured.
-        measured = not raw or np.quantile(raw, 0.5) <= limit
         residue = [view.residue(place) for place in common] if measured else raw
         sparse = [r for r, b in zip(residue, blocks, strict=True) if b["differing"] < BLOCK**2 / 4]
 
@@ -310,7 +317,7 @@ class Canvas:
             return float(np.quantile(values, share)) if values else 0.0
 
         differing = max(1, total("differing"))
-        text = self._text_near(group, view.shape)
+        text = self._text_near(group, view.shape) if measured else []
         return Evidence(
             blocks=len(blocks),
             text=len(text),

@@ -21,12 +21,43 @@ from embedded_cloud.deploy import Stack
 from support.whole import what_is_not_whole
 from support.wire import Request, Wire, client_of
 
-LEASE = 3.0
-# A failed delivery is repeated after one such delay and after two more: the lease of a dead worker
-# ends before the last attempt, as on AWS. What is left then is the sweeper's.
-RETRY_DELAY = 1.2
-SWEEP_AFTER = 4.0
-SWEEP_EVERY = 2.0
+
+@dataclass(frozen=True)
+class Times:
+    """How long what takes, in seconds: as short as a machine allows that is so slow, or so busy.
+
+    A worker that nobody gives a processor looks like a dead one as soon as its lease is over. A
+    failed delivery is repeated after `retry_delay` and after two more: the lease of a dead worker
+    ends before the last attempt, as on AWS. What is left then is the sweeper's.
+
+    Attributes:
+        slowness: how many times longer the machine takes than two quiet processors.
+    """
+
+    slowness: float = 1.0
+
+    @property
+    def lease(self) -> float:
+        return 3.0 * self.slowness
+
+    @property
+    def retry_delay(self) -> float:
+        return 1.2 * self.slowness
+
+    @property
+    def sweep_after(self) -> float:
+        return 4.0 * self.slowness
+
+    @property
+    def sweep_every(self) -> float:
+        return 2.0 * self.slowness
+
+    @property
+    def patience(self) -> float:
+        """Until a comparison is said to be stuck."""
+        return 100.0 * self.slowness
+
+
 COMPARE, SWEEP = "CompareFunction", "SweepFunction"
 
 
@@ -38,6 +69,7 @@ class Site:
         cloud: in which it runs.
         stack: what was deployed.
         wire: by which its functions reach AWS.
+        times: how long what takes.
         partial: what was about to be shown and was not whole.
         given_up: events of each build that Lambda has given up on, by what they tell of.
         swept: what the sweeper did to each comparison.
@@ -46,6 +78,7 @@ class Site:
     cloud: EmbeddedCloud
     stack: Stack
     wire: Wire
+    times: Times = Times()
     partial: list[str] = field(default_factory=list)
     given_up: list[dict[str, Any]] = field(default_factory=list)
     swept: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -56,16 +89,16 @@ class Site:
     _layers: list[str] = field(default_factory=list)
 
     @classmethod
-    def deploy(cls, cloud: EmbeddedCloud, build: Path, name: str, wire: Wire) -> Site:
+    def deploy(cls, cloud: EmbeddedCloud, build: Path, name: str, wire: Wire, times: Times) -> Site:
         """One more stack in a cloud, with short times and the wire in between."""
-        site = cls(cloud, cloud.deploy(name, build, {}), wire)
-        times = {
-            "PIXELGATE_LEASE_SECONDS": str(LEASE),
-            "PIXELGATE_SWEEP_AFTER_SECONDS": str(SWEEP_AFTER),
+        site = cls(cloud, cloud.deploy(name, build, {}), wire, times)
+        variables = {
+            "PIXELGATE_LEASE_SECONDS": str(times.lease),
+            "PIXELGATE_SWEEP_AFTER_SECONDS": str(times.sweep_after),
             "AWS_ENDPOINT_URL": wire.url,
         }
         for function in (COMPARE, SWEEP):
-            site.configure(function, times)
+            site.configure(function, variables)
         deployed = site.client("lambda").get_function_configuration(
             FunctionName=site.stack.resources[COMPARE]
         )
@@ -208,7 +241,7 @@ class Site:
 
     def _sweep_by_schedule(self) -> None:
         client, name = self.client("lambda"), self.stack.resources[SWEEP]
-        while not self._ended.wait(SWEEP_EVERY):
+        while not self._ended.wait(self.times.sweep_every):
             with suppress(Exception):  # the next one is the retry
                 answer = json.load(client.invoke(FunctionName=name, Payload=b"{}")["Payload"])
                 for one in answer.get("swept", ()):

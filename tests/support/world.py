@@ -23,10 +23,11 @@ from pixelgate.policy import Policy
 from pixelgate.ports import Renderer
 from pixelgate.record import ComparisonRecord, Review
 from pixelgate.report import render
-from pixelgate.verdict import Evidence
+from pixelgate.verdict import Evidence, Picture
 
 PROJECT = "shop"
-GONE = Region(0, 0, 1, 1, 1, Evidence(differing=1, structural=1, one_sided=1))
+GONE = Region(0, 0, 1, 1, 1, area=0)
+LOST = Evidence(blocks=1, differing=1, one_sided=1)
 
 
 @dataclass
@@ -60,7 +61,12 @@ class ScriptedDiffers:
     ) -> Diff:
         self.calls.append((base, head))
         self.script(base, head)
-        return Diff(1, 1, 10, (10, 1), (10, 1), (GONE,), b"mask", fingerprint="f" * 32)
+        return Diff(
+            *(1, 1, 10, (10, 1), (10, 1), (GONE,), b"mask"),
+            picture=Picture(differing=1),
+            areas=(LOST,),
+            fingerprint="f" * 32,
+        )
 
 
 def sha(body: bytes) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -25,25 +26,28 @@ from pixelgate.comparison import (
     judge,
 )
 from pixelgate.keys import NO_BASE, ComparisonId
-from pixelgate.policy import Policy, Rectangle
-from pixelgate.verdict import Evidence, Mark, Spread
+from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 from support.manifests import digest
 
-ALONE = Evidence(differing=6, structural=4, line=3, balance=0.5, one_sided=2)
-NOISE = Evidence(differing=90, solid=1, bold=2, unmatched=1)
+ALONE = Evidence(blocks=2, differing=6, clear=4, run=3, hue=0.5, one_sided=2)
+NOISE = Evidence(blocks=1, differing=90, clear=9, strong=8, most=17)
 DIFF = Diff(
-    changed_pixels=7,
+    changed_pixels=4,
+    counted_pixels=3,
     structural_pixels=4,
     total_pixels=200,
     base_size=(10, 20),
     head_size=(10, 18),
-    regions=(Region(1, 2, 3, 4, 5, ALONE), Region(8, 9, 1, 2, 2, NOISE)),
+    regions=(Region(1, 2, 3, 4, 5, area=0), Region(8, 9, 1, 2, 2, area=1)),
+    areas=(ALONE, NOISE),
+    explained=(Explained(NoiseKind.BLEND, 1, 90, 17, 0.0, 0.0),),
     mask=b"never in the manifest",
     bands=(
         Band(BandKind.DELETED, 2, 2, 2, 2),
         Band(BandKind.INSERTED, 1, 3, 1, 1, Axis.COLUMNS),
     ),
-    spread=Spread(differing=96, blocks=50, touched=40, recoloured=3),
+    picture=Picture(differing=96, blocks=50, touched=40, dense=2.5),
     fingerprint="never in the manifest either",
 )
 FULL = Comparison(
@@ -64,7 +68,7 @@ FULL = Comparison(
             base_size=(10, 20),
             measured=Measured(DIFF, "diffs/shop/f/0-1.png"),
             group="changed-0123456789abcdef",
-            judgement=Judgement(True, (Mark.ONE_SIDED, None), False),
+            judgement=Judgement(True, (Mark.ONE_SIDED, None), kinds=(None, NoiseKind.BLEND)),
             policy={"ignore_regions": ({"x": 0, "y": 0, "width": 1, "height": 1},)},
             details={"group": "G", "display_name": "D", "tags": ["t"], "context": {"os": "linux"}},
         ),
@@ -112,26 +116,8 @@ def test_comparison_manifest_is_pinned() -> None:
             "antialiasing": True,
             "align_rows": True,
             "strict": False,
-            "noise": {
-                "min_solid_pixels": 9,
-                "min_bold_pixels": 36,
-                "min_line_pixels": 32,
-                "local_blocks": 4,
-                "local_share": 0.125,
-                "min_structural_pixels": 3,
-                "min_structural_share": 0.25,
-                "min_ink_pixels": 4,
-                "min_balance": 0.25,
-                "one_way_balance": 0.9,
-                "min_unmatched_pixels": 3,
-                "clean_share": 0.3,
-                "min_tint_pixels": 32,
-                "crisp_share": 0.9,
-                "recolour_threshold": 0.006,
-                "min_recoloured_pixels": 100,
-                "whole_picture": 0.99,
-                "whole_picture_blocks": 0.9,
-            },
+            "sensitivity": "default",
+            "noise": vars(Noise()),
             "max_changed_pixels": 1,
             "max_changed_ratio": 0.0,
             "max_region_pixels": None,
@@ -158,7 +144,8 @@ def test_comparison_manifest_is_pinned() -> None:
                 "head_size": [10, 18],
                 "base_size": [10, 20],
                 "size_changed": True,
-                "changed_pixels": 7,
+                "changed_pixels": 4,
+                "counted_pixels": 3,
                 "structural_pixels": 4,
                 "total_pixels": 200,
                 "mask": "diffs/shop/f/0-1.png",
@@ -169,15 +156,9 @@ def test_comparison_manifest_is_pinned() -> None:
                         "width": 3,
                         "height": 4,
                         "pixels": 5,
-                        "differing": 6,
-                        "structural": 4,
-                        "solid": 0,
-                        "bold": 0,
-                        "unmatched": 0,
-                        "line": 3,
-                        "balance": 0.5,
-                        "one_sided": 2,
+                        "area": 0,
                         "mark": "one_sided",
+                        "noise": None,
                     },
                     {
                         "x": 8,
@@ -185,15 +166,9 @@ def test_comparison_manifest_is_pinned() -> None:
                         "width": 1,
                         "height": 2,
                         "pixels": 2,
-                        "differing": 90,
-                        "structural": 0,
-                        "solid": 1,
-                        "bold": 2,
-                        "unmatched": 1,
-                        "line": 0,
-                        "balance": 0.0,
-                        "one_sided": 0,
+                        "area": 1,
                         "mark": None,
+                        "noise": "blend",
                     },
                 ],
                 "bands": [
@@ -214,8 +189,24 @@ def test_comparison_manifest_is_pinned() -> None:
                         "head_x": 1,
                     },
                 ],
-                "differing": {"differing": 96, "blocks": 50, "touched": 40, "recoloured": 3},
-                "recoloured": False,
+                "areas": [vars(ALONE), vars(NOISE)],
+                "noise": [
+                    {
+                        "kind": "blend",
+                        "areas": 1,
+                        "pixels": 90,
+                        "most": 17,
+                        "residue": 0.0,
+                        "text_touched": 0.0,
+                    }
+                ],
+                "differing": vars(Picture())
+                | {
+                    "differing": 96,
+                    "blocks": 50,
+                    "touched": 40,
+                    "dense": 2.5,
+                },
                 "policy": {"ignore_regions": [{"x": 0, "y": 0, "width": 1, "height": 1}]},
                 "group": "changed-0123456789abcdef",
                 "details": {
@@ -239,10 +230,11 @@ def test_comparison_manifest_is_pinned() -> None:
                 "base_size": [1, 1],
                 "size_changed": False,
                 "changed_pixels": 0,
+                "counted_pixels": 0,
                 "structural_pixels": 0,
                 "total_pixels": 1,
                 "regions": [],
-                "differing": {"differing": 0, "blocks": 0, "touched": 0, "recoloured": 0},
+                "differing": vars(Picture()),
             },
             "renamed.png": {
                 "status": "renamed",
@@ -377,8 +369,108 @@ def test_diff_is_judged_by_what_was_measured(policy: Policy, passes: bool) -> No
     assert DIFF.passes(policy) is passes
 
 
+# Nothing explains a pixel that differs by all of its edge's height; a blend explains the others.
+SHAPE = Evidence(blocks=1, differing=50, clear=50, strong=50, most=200, steepest=1.0)
+BLENDED = Evidence(blocks=1, differing=50, clear=50, strong=50, most=200)
+
+
+def diff(*regions: tuple[int, Evidence], counted: int = 0) -> Diff:
+    """100 × 100 pixels with these regions, each of an area of its own."""
+    pixels = sum(n for n, _ in regions)
+    return Diff(
+        changed_pixels=pixels - counted,
+        counted_pixels=counted,
+        structural_pixels=0,
+        total_pixels=10_000,
+        base_size=(100, 100),
+        head_size=(100, 100),
+        regions=tuple(Region(0, 0, n, 1, n, area=at) for at, (n, _) in enumerate(regions)),
+        areas=tuple(area for _, area in regions),
+        picture=Picture(differing=pixels),
+    )
+
+
+def test_each_region_has_its_mark_or_the_noise_that_explains_it() -> None:
+    judged = diff((50, BLENDED), (9, SHAPE), (1, ALONE)).judge(Policy())
+    assert judged.marks == (None, Mark.SHAPE, Mark.ONE_SIDED)
+    assert judged.kinds == (NoiseKind.BLEND, None, None)
+    assert judged.changed
+
+
+def test_regions_of_one_area_share_what_was_measured() -> None:
+    both = replace(
+        diff((5, BLENDED), (4, SHAPE)),
+        regions=tuple(Region(9 * n, 0, 3, 1, 3, area=a) for n, a in enumerate((1, 0, 1))),
+    )
+    assert both.judge(Policy()).marks == (Mark.SHAPE, None, Mark.SHAPE)
+
+
+def test_a_region_of_no_area_differs_by_rounding_only() -> None:
+    faint = replace(diff((5, SHAPE)), regions=(Region(0, 0, 5, 1, 5),), areas=())
+    assert faint.judge(Policy()) == Judgement(False, (None,), kinds=(NoiseKind.LEVELS,))
+
+
+STRICTLY = [Policy(strict=True), Policy(sensitivity=Sensitivity.EXACT)]
+
+
+@pytest.mark.parametrize("policy", STRICTLY)
+def test_strictly_any_pixel_counts_and_the_marks_still_tell(policy: Policy) -> None:
+    noise = diff((1, BLENDED))
+    assert not noise.judge(Policy()).changed
+    assert noise.judge(policy) == Judgement(True, (None,), kinds=(NoiseKind.BLEND,))
+    assert diff((9, SHAPE)).judge(policy) == Judgement(True, (Mark.SHAPE,), kinds=(None,))
+    assert diff().judge(policy) == Judgement(False, ())
+
+
+@pytest.mark.parametrize("policy", [Policy(), *STRICTLY])
+@pytest.mark.parametrize(
+    ("tolerance", "changed"),
+    [
+        pytest.param({"max_changed_pixels": 59}, True, id="a pixel too few"),
+        pytest.param({"max_changed_pixels": 60}, False, id="all pixels of the mask"),
+        pytest.param({"max_changed_ratio": 0.0059}, True, id="too small a share"),
+        pytest.param({"max_changed_ratio": 0.006}, False, id="the share"),
+        pytest.param({"max_region_pixels": 39}, True, id="smaller regions"),
+        pytest.param({"max_region_pixels": 40}, False, id="regions of that size"),
+    ],
+)
+def test_tolerances_let_pass_what_counts_and_keep_its_marks(
+    policy: Policy, tolerance: dict[str, Any], changed: bool
+) -> None:
+    """Of its 60 pixels the evidence alone counts 25."""
+    judged = diff((40, SHAPE), (20, SHAPE), counted=25).judge(replace(policy, **tolerance))
+    assert judged == Judgement(changed, (Mark.SHAPE,) * 2, kinds=(None, None))
+
+
+@pytest.mark.parametrize(("policy", "largest"), [(Policy(), 9), *((p, 50) for p in STRICTLY)])
+def test_a_region_of_noise_is_no_larger_region_unless_it_counts(
+    policy: Policy, largest: int
+) -> None:
+    found = diff((50, BLENDED), (9, SHAPE))
+    assert found.passes(replace(policy, max_region_pixels=largest))
+    assert not found.passes(replace(policy, max_region_pixels=largest - 1))
+
+
+def test_sensitivity_decides_what_a_noise_explains() -> None:
+    usual = Noise()
+    at_limit = replace(BLENDED, residue_most=usual.blend_residue)
+    found = diff((50, at_limit))
+    assert found.passes(Policy())
+    assert not found.passes(Policy(sensitivity=Sensitivity.CAREFUL))
+    beyond = diff((50, replace(BLENDED, residue_most=1.4 * usual.blend_residue)))
+    assert not beyond.passes(Policy())
+    assert beyond.passes(Policy(sensitivity=Sensitivity.TOLERANT))
+
+
 def test_diff_without_regions_has_no_largest_one() -> None:
     assert Diff(0, 0, 1, (1, 1), (1, 1)).passes(Policy(max_region_pixels=0))
+
+
+def test_every_field_of_the_evidence_is_in_the_manifest() -> None:
+    entry = FULL.snapshots["changed.png"].as_json()
+    assert [set(area) for area in entry["areas"]] == [{f.name for f in fields(Evidence)}] * 2
+    assert set(entry["differing"]) == {f.name for f in fields(Picture)}
+    assert [set(noise) for noise in entry["noise"]] == [{f.name for f in fields(Explained)}]
 
 
 def test_a_band_that_was_stored_before_there_were_columns_is_one_of_rows() -> None:

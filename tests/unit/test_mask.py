@@ -19,6 +19,7 @@ from pixelgate.engine.native import Flag, Plane
 from pixelgate.engine.planes import clear
 from pixelgate.policy import Rectangle
 from support.images import encoded, picture
+from support.plain_odiff import masks_in
 
 
 def mask_of(size: tuple[int, int], points: Iterable[tuple[int, int]]) -> Mask:
@@ -108,10 +109,65 @@ def test_mask_is_opaque_red_where_it_changed_and_transparent_elsewhere() -> None
         ]
 
 
+def test_what_only_the_evidence_counts_is_orange() -> None:
+    """With two bits a pixel; an odd width leaves some of the last byte's bits unused."""
+    flags = np.array([[0, Flag.DIFFERS, Flag.SENSITIVE, Flag.COUNTED, Flag.SMOOTHED]] * 2, np.uint8)
+    flags[1] = np.roll(flags[0], 1)
+    body = write_mask(flags)
+    assert struct.unpack(">IIBB", body[16:26]) == (5, 2, 2, 3)
+    chunks = dict(parts(body))
+    assert chunks[b"PLTE"] == bytes([255, 0, 0, 255, 0, 0, 255, 140, 0])
+    assert chunks[b"tRNS"] == bytes([0, 255, 255])
+    nothing, red, orange = (255, 0, 0, 0), (255, 0, 0, 255), (255, 140, 0, 255)
+    shown = np.asarray(Image.open(io.BytesIO(body)).convert("RGBA")).tolist()
+    row = [nothing, nothing, red, orange, nothing]
+    assert [[tuple(pixel) for pixel in one] for one in shown] == [row, row[-1:] + row[:-1]]
+
+
+@given(masks(), masks())
+def test_a_mask_of_two_colours_is_read_as_both(red: Mask, orange: Mask) -> None:
+    height, width = (min(a, b) for a, b in zip(red.shape, orange.shape, strict=True))
+    red, orange = red[:height, :width], orange[:height, :width]
+    flags = red * np.uint8(Flag.SENSITIVE) | (orange & ~red) * np.uint8(Flag.COUNTED)
+    assert np.array_equal(read_mask(write_mask(flags)), red | orange)
+    areas = native.find_areas(flags, native.count_blocks(flags))
+    assert areas.boxes[:, 4].sum() == count(red | orange)
+
+
 def test_mask_of_a_long_page_is_small() -> None:
     mask = np.zeros((10_000, 1_280), bool)
     mask[4_000:4_500, 100:900] = True
     assert len(write_mask(flags_of(mask))) < 10_000
+
+
+@given(masks(), st.integers(0, 2**32))
+def test_a_mask_of_two_colours_tells_odiffs_pixels_from_those_that_are_counted(
+    mask: Mask, seed: int
+) -> None:
+    counted = np.random.default_rng(seed).random(mask.shape) < 0.3
+    flags = flags_of(mask) | np.where(counted, Flag.COUNTED, 0).astype(np.uint8)
+    body = write_mask(flags)
+    red, orange = masks_in(body)
+    assert np.array_equal(red, mask)
+    assert np.array_equal(orange, counted & ~mask)
+    assert np.array_equal(read_mask(body), mask | counted)
+    depth = body[24]
+    assert depth == (2 if counted.any() else 1)
+
+
+def test_a_mask_of_two_colours_has_a_palette_of_three() -> None:
+    chunks = dict(parts(write_mask(np.full((3, 5), Flag.COUNTED, np.uint8))))
+    assert chunks[b"PLTE"] == bytes([255, 0, 0, 255, 0, 0, 255, 140, 0])
+    assert chunks[b"tRNS"] == bytes([0, 255, 255])
+
+
+def test_what_is_counted_is_in_regions() -> None:
+    flags = np.zeros((40, 90), np.uint8)
+    flags[3, 4:9] = Flag.SENSITIVE
+    flags[5, 20] = flags[30, 80] = Flag.COUNTED
+    flags[4, 4] = Flag.SMOOTHED
+    found = native.find_areas(flags, native.count_blocks(flags))
+    assert found.boxes.tolist() == [[4, 3, 17, 3, 6], [80, 30, 1, 1, 1]]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from pixelgate.engine import native
 from pixelgate.engine.native import Flag, Plane
 from pixelgate.engine.yiq import least
+from support.plain_evidence import joined
 from support.plain_odiff import blended
 
 Pixels = npt.NDArray[np.uint8]
@@ -108,6 +109,47 @@ def test_what_counts_on_one_background_counts(one: Flag, other: Flag, both: Flag
         flags = np.full((3, 3), first | Flag.DIFFERS, np.uint8)
         native.unite(flags, np.full((3, 3), second | Flag.DIFFERS, np.uint8))
         assert (flags == both | Flag.DIFFERS).all()
+
+
+@pytest.mark.parametrize("reach", [1, 3])
+@pytest.mark.parametrize("seed", range(12))
+def test_blocks_are_joined_as_one_by_one(seed: int, reach: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = tuple(int(n) for n in random.integers(1, 24, 2))
+    touched = (random.random(shape) < random.choice([0.02, 0.1, 0.9])).astype(np.uint8)
+    found, number = native.join_blocks(touched, reach)
+    groups = joined([(int(y), int(x)) for y, x in np.argwhere(touched)], reach)
+    wanted = np.full(shape, -1)
+    for n, group in enumerate(groups):
+        for place in group:
+            wanted[place] = n
+    assert number == len(groups)
+    assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("width", [1, 15, 16, 17, 70])
+@pytest.mark.parametrize("levels", [0, 2, 8])
+def test_pixels_of_wanted_blocks_are_counted_but_for_odiffs(width: int, levels: int) -> None:
+    random = np.random.default_rng(width)
+    base = random.integers(0, 200, (37, width, 3)).astype(np.uint8)
+    head = base + random.choice([0, 1, 2, 3, 9], base.shape).astype(np.uint8)
+    before = random.choice([0, 1, 5, 33, 37], base.shape[:2]).astype(np.uint8)
+    wanted = random.integers(0, 2, (3, -(-width // 16))).astype(np.uint8)
+    flags = before.copy()
+    native.count_pixels((base, head), wanted, levels, flags)
+    chosen = np.repeat(np.repeat(wanted, 16, 0), 16, 1)[:37, :width] > 0
+    differs = (before & Flag.DIFFERS > 0) & (before & Flag.SENSITIVE == 0)
+    counted = chosen & differs & ((head - base).max(axis=2) > levels)
+    assert np.array_equal(flags, before | np.where(counted, Flag.COUNTED, 0))
+
+
+@pytest.mark.parametrize(("colours", "few"), [(1, True), (256, True), (257, False), (4_000, False)])
+def test_an_image_with_few_colours_is_told(colours: int, few: bool) -> None:
+    codes = np.resize(np.arange(colours) * 4_099, (50, 90))
+    image = np.stack([codes & 255, codes >> 8 & 255, codes >> 16], axis=2).astype(np.uint8)
+    assert native.has_few_colours(image) == few
+    assert native.has_few_colours(image, colours)
+    assert colours == 1 or not native.has_few_colours(image, colours - 1)
 
 
 @pytest.mark.parametrize("level", [0, 255, 128])

@@ -15,19 +15,23 @@ from pixelgate.keys import BuildId
 from pixelgate.manifest import BuildManifest, parse
 from pixelgate.pipeline.plan import Pair, Plan, assemble, make_plan
 from pixelgate.policy import Policy
-from pixelgate.verdict import Evidence, Mark, Spread
+from pixelgate.verdict import Evidence, Mark, NoiseKind, Picture
 from support.manifests import BUILD, body, build_of, digest, entry
 
 BASE = BuildId("shop", "b0")
 ENGINE = "odiff 4.5.0"
 BUILT_IN = Policy().fingerprint(ENGINE)
-GONE = Region(0, 0, 3, 1, 3, Evidence(one_sided=3))
-CHANGED = Measured(Diff(3, 3, 9, (3, 3), (3, 3), (GONE,)), "mask.png")
+GONE = Region(0, 0, 3, 1, 3, area=0)
+SEEN = Picture(differing=3)
+CHANGED = Measured(
+    Diff(3, 3, 9, (3, 3), (3, 3), (GONE,), picture=SEEN, areas=(Evidence(one_sided=3),)), "mask.png"
+)
 EQUAL = Measured(Diff(0, 0, 9, (3, 3), (3, 3)), None)
 NOISY = Measured(
-    Diff(3, 0, 9, (3, 3), (3, 3), (Region(0, 0, 3, 1, 3),), spread=Spread(differing=9)), "mask.png"
+    Diff(3, 0, 9, (3, 3), (3, 3), (GONE,), picture=SEEN, areas=(Evidence(most=2, steepest=1.0),)),
+    "mask.png",
 )
-COUNTS = Judgement(True, (Mark.ONE_SIDED,), False)
+COUNTS = Judgement(True, (Mark.ONE_SIDED,), kinds=(None,))
 PASSES = Judgement(False, (), False)
 FAULT = ImageFault(FaultCode.UNREADABLE, "the file is empty")
 Answers = dict[Pair, Measured | ImageFault]
@@ -80,18 +84,23 @@ def test_one_pair_under_two_tolerances_is_compared_once_and_judged_twice() -> No
     assert snapshots["a"].status is Status.CHANGED
     assert snapshots["b"].status is Status.UNCHANGED
     assert snapshots["b"].measured is CHANGED
-    assert snapshots["b"].judgement == Judgement(False, (Mark.ONE_SIDED,), False)
+    assert snapshots["b"].judgement == Judgement(False, (Mark.ONE_SIDED,), kinds=(None,))
     assert snapshots["b"].policy == {"max_changed_pixels": 3}
 
 
-def test_one_pair_under_two_rules_is_compared_once_and_judged_twice() -> None:
-    images = {"a": entry(2), "b": entry(2, policy={"strict": True})}
+@pytest.mark.parametrize("own", [{"strict": True}, {"noise": {"levels": 1}}])
+def test_one_pair_under_two_rules_is_compared_twice_as_its_masks_differ(
+    own: dict[str, Any],
+) -> None:
+    images = {"a": entry(2), "b": entry(2, policy=own)}
     plan = make_plan(parse(body(images=images), BUILD), base_of({"a": 1, "b": 1}), ENGINE)
-    [pair] = plan.pairs
-    snapshots = assemble(plan, {pair: NOISY}, {})
+    assert len(plan.pairs) == 2
+    snapshots = assemble(plan, dict.fromkeys(plan.pairs, NOISY), {})
     assert (snapshots["a"].status, snapshots["b"].status) == (Status.UNCHANGED, Status.CHANGED)
-    assert snapshots["a"].judgement == Judgement(False, (None,), False)
-    assert snapshots["b"].judgement == Judgement(True, (None,), False)
+    assert snapshots["a"].judgement == Judgement(False, (None,), kinds=(NoiseKind.LEVELS,))
+    judged = snapshots["b"].judgement
+    assert judged is not None
+    assert judged.changed
 
 
 def test_without_a_base_everything_is_added() -> None:

@@ -31,23 +31,25 @@ def refusal(**changes: Any) -> str:
 
 def test_numbers_of_the_rule_are_set_one_by_one() -> None:
     found = build(
-        defaults={"noise": {"min_bold_pixels": 40, "min_line_pixels": 50}},
+        defaults={"noise": {"min_solid_pixels": 40, "min_line_pixels": 50}},
         images={
-            "own": entry(1, policy={"noise": {"min_line_pixels": 60, "clean_share": 1}}),
+            "own": entry(1, policy={"noise": {"min_line_pixels": 60, "one_way": 1}}),
             "plain": entry(2),
             "empty": entry(3, policy={"noise": {}}),
             "nothing": entry(4, policy={"noise": None}),
         },
     )
-    default = Policy(noise=Noise(min_bold_pixels=40, min_line_pixels=50))
-    own = Noise(min_bold_pixels=40, min_line_pixels=60, clean_share=1)
+    default = Policy(noise=Noise(min_solid_pixels=40, min_line_pixels=50))
+    own = Noise(min_solid_pixels=40, min_line_pixels=60, one_way=1)
     assert found.policy == default
     assert found.policy_for("own") == Policy(noise=own)
     assert [found.policy_for(name) for name in ("plain", "empty", "nothing")] == [default] * 3
 
 
 def test_every_number_of_the_rule_can_be_set() -> None:
-    numbers = dict.fromkeys(vars(Noise()), 1)
+    numbers: dict[str, Any] = {
+        name: not usual if isinstance(usual, bool) else 1 for name, usual in vars(Noise()).items()
+    }
     assert build(defaults={"noise": numbers}).policy.noise == Noise(**numbers)
 
 
@@ -63,13 +65,14 @@ def test_switches_are_set_for_all_or_for_one(name: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        pytest.param({"noise": {"min_bold": 1}}, "noise.min_bold: there", id="unknown number"),
-        pytest.param({"noise": {"min_bold_pixels": -1}}, "noise.min_bold_pixels", id="negative"),
-        pytest.param({"noise": {"min_bold_pixels": 1.5}}, "noise.min_bold_pixels", id="half"),
-        pytest.param({"noise": {"min_bold_pixels": "9"}}, "noise.min_bold_pixels", id="text"),
-        pytest.param({"noise": {"min_bold_pixels": True}}, "noise.min_bold_pixels", id="true"),
-        pytest.param({"noise": {"clean_share": 1.01}}, "noise.clean_share", id="over all"),
-        pytest.param({"noise": {"clean_share": True}}, "noise.clean_share", id="true for a share"),
+        pytest.param({"noise": {"min_solid": 1}}, "noise.min_solid: there", id="unknown number"),
+        pytest.param({"noise": {"min_solid_pixels": -1}}, "noise.min_solid_pixels", id="negative"),
+        pytest.param({"noise": {"min_solid_pixels": 1.5}}, "noise.min_solid_pixels", id="half"),
+        pytest.param({"noise": {"min_solid_pixels": "9"}}, "noise.min_solid_pixels", id="text"),
+        pytest.param({"noise": {"min_solid_pixels": True}}, "noise.min_solid_pixels", id="true"),
+        pytest.param({"noise": {"one_way": -0.01}}, "noise.one_way", id="under nothing"),
+        pytest.param({"noise": {"corners": 0}}, "noise.corners", id="zero for false"),
+        pytest.param({"noise": {"one_way": True}}, "noise.one_way", id="true for a share"),
         pytest.param({"noise": 5}, "noise: ", id="no numbers"),
         pytest.param({"strict": 1}, "strict: ", id="one for true"),
         pytest.param({"align_rows": "yes"}, "align_rows: ", id="yes for true"),
@@ -86,8 +89,8 @@ def test_what_is_misspelt_or_out_of_range_is_refused_by_its_name(
 
 
 RULES = [
-    {"match": "icons/*", "policy": {"strict": True, "noise": {"min_bold_pixels": 5}}},
-    {"match": "*/clock.png", "policy": {"max_changed_pixels": 9, "noise": {"clean_share": 0.5}}},
+    {"match": "icons/*", "policy": {"strict": True, "noise": {"min_solid_pixels": 5}}},
+    {"match": "*/clock.png", "policy": {"max_changed_pixels": 9, "noise": {"one_way": 0.5}}},
     {"match": "icons/old/*", "policy": {"strict": False}},
 ]
 
@@ -99,17 +102,20 @@ RULES = [
         ("clock.png", Policy(max_changed_ratio=0.1)),
         ("icons", Policy(max_changed_ratio=0.1)),
         ("my/icons/a.png", Policy(max_changed_ratio=0.1)),
-        ("icons/a.png", Policy(strict=True, noise=Noise(min_bold_pixels=5), max_changed_ratio=0.1)),
+        (
+            "icons/a.png",
+            Policy(strict=True, noise=Noise(min_solid_pixels=5), max_changed_ratio=0.1),
+        ),
         (
             "icons/a/b/clock.png",
             Policy(
                 strict=True,
-                noise=Noise(min_bold_pixels=5, clean_share=0.5),
+                noise=Noise(min_solid_pixels=5, one_way=0.5),
                 max_changed_pixels=9,
                 max_changed_ratio=0.1,
             ),
         ),
-        ("icons/old/a.png", Policy(noise=Noise(min_bold_pixels=5), max_changed_ratio=0.1)),
+        ("icons/old/a.png", Policy(noise=Noise(min_solid_pixels=5), max_changed_ratio=0.1)),
     ],
 )
 def test_rules_apply_by_name_and_later_ones_last(name: str, policy: Policy) -> None:
@@ -122,7 +128,7 @@ def test_rules_apply_by_name_and_later_ones_last(name: str, policy: Policy) -> N
 def test_an_image_s_own_policy_lies_on_its_rules() -> None:
     own = {"strict": False, "noise": {"min_line_pixels": 7}}
     found = build(rules=RULES, images={"icons/a": entry(policy=own)})
-    noise = Noise(min_bold_pixels=5, min_line_pixels=7)
+    noise = Noise(min_solid_pixels=5, min_line_pixels=7)
     assert found.policy_for("icons/a") == Policy(noise=noise)
 
 
@@ -183,7 +189,7 @@ max_changed_pixels = 3
 ignore_regions = [{ x = 1, y = 2, width = 3, height = 4 }]
 
 [policy.noise]
-min_bold_pixels = 50
+min_solid_pixels = 50
 
 [[rules]]
 match = "icons/*"
@@ -194,13 +200,13 @@ policy = { strict = true, noise = { min_line_pixels = 20 } }
 def test_a_file_says_it_for_everything_and_by_name() -> None:
     policies = read_policies(FILE)
     box = (Rectangle(1, 2, 3, 4),)
-    default = Policy(max_changed_pixels=3, ignore_regions=box, noise=Noise(min_bold_pixels=50))
+    default = Policy(max_changed_pixels=3, ignore_regions=box, noise=Noise(min_solid_pixels=50))
     assert policies.default == policies.of("page") == default
     assert policies.of("icons/a") == Policy(
         strict=True,
         max_changed_pixels=3,
         ignore_regions=box,
-        noise=Noise(min_bold_pixels=50, min_line_pixels=20),
+        noise=Noise(min_solid_pixels=50, min_line_pixels=20),
     )
 
 
@@ -208,7 +214,7 @@ def test_the_command_line_lies_above_the_file_and_its_rules() -> None:
     policies = read_policies(FILE, {"strict": False, "max_changed_pixels": 7})
     assert policies.default.max_changed_pixels == 7
     assert policies.of("icons/a").strict is False
-    assert policies.of("icons/a").noise == Noise(min_bold_pixels=50, min_line_pixels=20)
+    assert policies.of("icons/a").noise == Noise(min_solid_pixels=50, min_line_pixels=20)
 
 
 def test_an_empty_file_is_the_built_in_policy() -> None:

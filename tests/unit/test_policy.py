@@ -14,11 +14,15 @@ from hypothesis import strategies as st
 
 from pixelgate import policy
 from pixelgate.errors import BadManifest
-from pixelgate.policy import Noise, Policy, Rectangle
+from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
 
 ENGINE = "odiff 4.5.0"
-# What the built-in policy is stored under. If this changes, every stored diff is made anew.
-BUILT_IN = "bd8120448bfa4bd6"
+# What a policy with numbers of our own is stored under. If this changes although no number of the
+# rule came or went, every stored diff is made anew.
+NUMBERS: dict[str, Any] = {f.name: n for n, f in enumerate(fields(Noise))}
+NUMBERED = Policy(noise=Noise(**NUMBERS))
+ZEROS: list[dict[str, Any]] = [{f.name: 0} for f in fields(Noise)]
+PINNED = "caa38b2e4330172b"
 
 
 def test_built_in_policy_is_that_of_the_design() -> None:
@@ -28,34 +32,12 @@ def test_built_in_policy_is_that_of_the_design() -> None:
         "antialiasing": True,
         "align_rows": True,
         "strict": False,
+        "sensitivity": "default",
         "noise": vars(Noise()),
         "max_changed_pixels": 0,
         "max_changed_ratio": 0.0,
         "max_region_pixels": None,
         "ignore_regions": (),
-    }
-
-
-def test_built_in_numbers_of_the_rule_are_those_of_the_design() -> None:
-    assert vars(Noise()) == {
-        "min_solid_pixels": 9,
-        "min_bold_pixels": 36,
-        "min_line_pixels": 32,
-        "local_blocks": 4,
-        "local_share": 0.125,
-        "min_structural_pixels": 3,
-        "min_structural_share": 0.25,
-        "min_ink_pixels": 4,
-        "min_balance": 0.25,
-        "one_way_balance": 0.9,
-        "min_unmatched_pixels": 3,
-        "clean_share": 0.3,
-        "min_tint_pixels": 32,
-        "crisp_share": 0.9,
-        "recolour_threshold": 0.006,
-        "min_recoloured_pixels": 100,
-        "whole_picture": 0.99,
-        "whole_picture_blocks": 0.9,
     }
 
 
@@ -118,7 +100,14 @@ def test_ratio_that_a_person_computes_from_the_counts_passes(a: int, b: int) -> 
         pytest.param({"sensitive_threshold": 0.02}, id="sensitive threshold"),
         pytest.param({"antialiasing": False}, id="anti-aliasing"),
         pytest.param({"align_rows": False}, id="aligned rows"),
-        pytest.param({"noise": Noise(recolour_threshold=0.007)}, id="faintest recolour"),
+        pytest.param({"strict": True}, id="strict"),
+        pytest.param({"sensitivity": Sensitivity.EXACT}, id="exact"),
+        pytest.param({"sensitivity": Sensitivity.CAREFUL}, id="careful"),
+        pytest.param({"sensitivity": Sensitivity.TOLERANT}, id="tolerant"),
+        *(
+            pytest.param({"noise": replace(Noise(), **zero)}, id=f"noise: {next(iter(zero))}")
+            for zero in ZEROS
+        ),
         pytest.param({"ignore_regions": (Rectangle(0, 0, 1, 1),)}, id="ignored region"),
     ],
 )
@@ -137,12 +126,6 @@ def test_fingerprint_tells_ignored_regions_apart() -> None:
         pytest.param({"max_changed_pixels": 9}, id="pixels"),
         pytest.param({"max_changed_ratio": 0.5}, id="ratio"),
         pytest.param({"max_region_pixels": 9}, id="region"),
-        pytest.param({"strict": True}, id="strict"),
-        *(
-            pytest.param({"noise": replace(Noise(), **{f.name: 0})}, id=f"noise: {f.name}")
-            for f in fields(Noise)
-            if f.name != "recolour_threshold"
-        ),
     ],
 )
 def test_fingerprint_leaves_out_what_only_judges(changes: dict[str, Any]) -> None:
@@ -160,7 +143,7 @@ def test_fingerprint_tells_algorithms_apart(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_fingerprint_is_pinned() -> None:
-    assert Policy().fingerprint(ENGINE) == BUILT_IN
+    assert NUMBERED.fingerprint(ENGINE) == PINNED
 
 
 def test_fingerprint_is_the_same_in_another_process() -> None:
@@ -172,7 +155,7 @@ def test_fingerprint_is_the_same_in_another_process() -> None:
         text=True,
         check=True,
     )
-    assert answer.stdout.strip() == BUILT_IN
+    assert answer.stdout.strip() == Policy().fingerprint(ENGINE)
 
 
 def test_overrides_replace_single_fields() -> None:
@@ -181,16 +164,16 @@ def test_overrides_replace_single_fields() -> None:
 
 
 def test_overrides_of_noise_replace_single_numbers() -> None:
-    once = Policy().with_overrides({"noise": {"min_bold_pixels": 5}})
+    once = Policy().with_overrides({"noise": {"min_solid_pixels": 5}})
     twice = once.with_overrides({"noise": {"min_line_pixels": 6}, "strict": True})
-    assert once == Policy(noise=Noise(min_bold_pixels=5))
-    assert twice == Policy(strict=True, noise=Noise(min_bold_pixels=5, min_line_pixels=6))
+    assert once == Policy(noise=Noise(min_solid_pixels=5))
+    assert twice == Policy(strict=True, noise=Noise(min_solid_pixels=5, min_line_pixels=6))
 
 
 def test_overrides_leave_what_they_were_given_as_it_was() -> None:
-    overrides = {"noise": {"min_bold_pixels": 5}}
+    overrides = {"noise": {"min_solid_pixels": 5}}
     Policy().with_overrides(overrides)
-    assert overrides == {"noise": {"min_bold_pixels": 5}}
+    assert overrides == {"noise": {"min_solid_pixels": 5}}
 
 
 @pytest.mark.parametrize(
@@ -222,5 +205,41 @@ def test_differences_are_the_fields_that_differ() -> None:
 
 
 def test_differences_show_the_numbers_of_the_rule_all_together() -> None:
-    own = Policy(noise=Noise(min_bold_pixels=5))
-    assert own.differences(Policy()) == {"noise": vars(Noise(min_bold_pixels=5))}
+    own = Policy(noise=Noise(min_solid_pixels=5))
+    assert own.differences(Policy()) == {"noise": vars(Noise(min_solid_pixels=5))}
+
+
+def test_exact_is_strict() -> None:
+    assert Policy(strict=True).is_exact
+    assert Policy(sensitivity=Sensitivity.EXACT).is_exact
+    for other in (Sensitivity.CAREFUL, Sensitivity.DEFAULT, Sensitivity.TOLERANT):
+        assert not Policy(sensitivity=other).is_exact
+
+
+# What proves a noise or a change, and what is no size of a difference, is the same at each.
+SCALED = {
+    *("blend_moved", "blend_outside", "blend_off", "blend_raw", "blend_residue"),
+    *("fringe_outside", "fringe_raw", "fringe_residue"),
+    *("text_outside", "text_off", "text_raw", "text_raw_high"),
+    *("text_residue", "text_residue_high", "text_residue_most"),
+    *("codec_raw", "codec_residue", "codec_residue_high", "codec_residue_most"),
+    *("palette_outside", "palette_residue_high"),
+    *("photo_outside", "photo_raw"),
+    *("photo_residue_sparse", "photo_residue_high", "photo_residue_most"),
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "scale"),
+    [
+        (Sensitivity.CAREFUL, 0.6),
+        (Sensitivity.DEFAULT, 1.0),
+        (Sensitivity.TOLERANT, 1.5),
+        (Sensitivity.EXACT, 1.0),
+    ],
+)
+def test_sensitivity_scales_the_sizes_that_a_noise_may_have(word: str, scale: float) -> None:
+    own = Noise(blend_raw=0.5, levels=5)
+    limits = vars(Policy(noise=own).with_overrides({"sensitivity": word}).limits)
+    for name, number in vars(own).items():
+        assert limits[name] == (number * scale if name in SCALED else number), name

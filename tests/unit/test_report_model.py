@@ -228,13 +228,13 @@ def test_what_the_manifest_says_is_told() -> None:
 
 
 def test_a_policy_of_its_own_is_told() -> None:
-    noise = {**vars(comparison().policy.noise), "min_bold_pixels": 60}
+    noise = {**vars(comparison().policy.noise), "min_solid_pixels": 60}
     own = {"strict": True, "max_changed_pixels": 5, "noise": noise}
     diff = Measured(Diff(1, 1, 4, (2, 2), (2, 2)), None)
     shown = {"a.png": Snapshot(Status.CHANGED, measured=diff, policy=own)}
     [entry] = model(comparison(shown)).entries
     assert entry.facts == (
-        ("Own policy", "strict true, max_changed_pixels 5, noise.min_bold_pixels 60"),
+        ("Own policy", "strict true, max_changed_pixels 5, noise.min_solid_pixels 60"),
     )
 
 
@@ -251,7 +251,7 @@ def test_facts_of_a_run() -> None:
         "Engine": ("odiff 4.5.0, algorithm 2",),
         "Policy": (
             "structural threshold 0.15, sensitive threshold 0.0225, anti-aliasing left out, "
-            "what looks like noise passes",
+            "noise passes",
         ),
         "Execution": ("e1",),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,14 +26,16 @@ from pixelgate.comparison import (
 from pixelgate.cost import Usage
 from pixelgate.errors import UsageError
 from pixelgate.keys import NO_BASE
-from pixelgate.policy import Noise, Policy, Rectangle
+from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
 from pixelgate.report import comparison_of, render, render_inline
-from pixelgate.verdict import Evidence, Mark, Spread
+from pixelgate.report.words import MARKS, NOISES, why
+from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 from support.comparisons import SNAPSHOTS, comparison
 from support.images import png
 from support.manifests import digest
 from support.pages import parsed
 
+OLD = Path(__file__).parent / "gold" / "comparison-0.1.json"
 REPORT_KEY = "comparisons/shop/b1/b0/e1/index.html"
 BANDED = Snapshot(
     Status.CHANGED,
@@ -47,15 +50,18 @@ BANDED = Snapshot(
             140,
             (10, 10),
             (10, 14),
-            (Region(0, 3, 10, 4, 40, Evidence(differing=40, one_sided=40)),),
+            (Region(0, 3, 10, 4, 40, area=0), Region(0, 9, 1, 2, 2, area=1)),
             bands=(Band(BandKind.INSERTED, 3, 4, 3, 3),),
-            spread=Spread(40, 3, 2, 0),
+            picture=Picture(44, 3, 2, 1.5),
+            counted_pixels=2,
+            areas=(Evidence(blocks=1, differing=40, one_sided=40), Evidence(hue=0.125)),
+            explained=(Explained(NoiseKind.TEXT, 1, 4, 90, 0.04, 0.75),),
             profiles=("sRGB", "Display P3"),
         ),
         "diffs/shop/f/22-21.png",
     ),
     group="c0ffee",
-    judgement=Judgement(True, (Mark.ONE_SIDED,), recoloured=False),
+    judgement=Judgement(True, (Mark.ONE_SIDED, None), kinds=(None, NoiseKind.TEXT)),
     policy={"strict": True},
     details={"tags": ["dark"]},
     thumb=keys.thumbnail("shop", digest(23)),
@@ -65,7 +71,8 @@ BANDED = Snapshot(
 def rich() -> Comparison:
     policy = Policy(
         max_region_pixels=3,
-        noise=Noise(min_bold_pixels=50),
+        noise=Noise(min_solid_pixels=50),
+        sensitivity=Sensitivity.CAREFUL,
         ignore_regions=(Rectangle(1, 2, 3, 4),),
     )
     return replace(
@@ -84,6 +91,87 @@ def again(shown: Comparison) -> Comparison:
 @pytest.mark.parametrize("shown", [comparison(), rich(), comparison({}, base=NO_BASE)])
 def test_what_is_written_can_be_read_back(shown: Comparison) -> None:
     assert again(shown).as_json() == shown.as_json()
+
+
+def test_all_that_was_measured_is_read_back() -> None:
+    assert again(rich()).snapshots["banded.png"] == BANDED
+    assert again(rich()).policy == rich().policy
+
+
+def old() -> Comparison:
+    """What version 0.1 wrote: with evidence in each region, and with marks of other names."""
+    return comparison_of(json.loads(OLD.read_text()))
+
+
+def test_a_comparison_of_before_is_read() -> None:
+    read = old()
+    # Numbers whose names the rule of today has, too.
+    assert read.policy == Policy(noise=Noise(min_solid_pixels=9, min_line_pixels=32))
+    every = read.snapshots["every mark.png"]
+    assert every.judgement is not None
+    assert every.judgement.marks == (
+        Mark.ONE_SIDED,
+        Mark.PLAIN,
+        Mark.SHAPE,
+        Mark.LINE,
+        Mark.SHAPE,
+        Mark.SHAPE,
+        Mark.SHAPE,
+        Mark.TINT,
+        Mark.SHAPE,
+        None,
+    )
+    assert every.judgement.kinds == ()
+    assert every.measured is not None
+    diff = every.measured.diff
+    assert [(r.x, r.y, r.pixels, r.area) for r in diff.regions[:2]] == [
+        (0, 0, 40, None),
+        (0, 20, 39, None),
+    ]
+    assert (diff.areas, diff.explained, diff.counted_pixels) == ((), (), 0)
+    assert diff.picture == Picture(differing=600, blocks=30, touched=20)
+    assert diff.bands == (Band(BandKind.INSERTED, 3, 4, 3, 3),)
+
+
+def test_a_comparison_of_before_is_told_in_words() -> None:
+    read = old()
+    told = {name: list(why(one, read.policy)) for name, one in read.snapshots.items()}
+    assert told["every mark.png"] == [
+        "4 rows inserted at row 3 of head.",
+        f"1 region counts as one-sided (40 pixels): {MARKS[Mark.ONE_SIDED]}.",
+        f"1 region counts as plain (39 pixels): {MARKS[Mark.PLAIN]}.",
+        f"1 region counts as line (37 pixels): {MARKS[Mark.LINE]}.",
+        f"1 region counts as tint (33 pixels): {MARKS[Mark.TINT]}.",
+        f"5 regions count as shape (175 pixels): {MARKS[Mark.SHAPE]}.",
+        "1 region looks like noise.",
+    ]
+    assert told["shade.png"] == ["Plain areas are recoloured by a shade, too faint for the mask."]
+    assert told["noise.png"] == [
+        "1 region looks like noise.",
+        "Colour only: the pass that sees shapes sees nothing.",
+    ]
+    assert told["faint.png"] == ["9 pixels differ, by too little to count."]
+
+
+def test_a_comparison_of_before_makes_a_report() -> None:
+    page = parsed(render(old(), lambda sha256: keys.image("shop", sha256), REPORT_KEY))
+    assert page.block("list")["names"] == ["every mark.png", "shade.png", "faint.png", "noise.png"]
+    regions = page.block("details")["regions"]
+    reasons = [page.block("details")["marks"][n - 1] if n else None for n in regions["0"][5::6]]
+    assert reasons == [
+        *("one_sided", "plain", "shape", "line", "shape", "shape", "shape", "tint", "shape", None)
+    ]
+
+
+def test_the_noise_of_each_region_is_in_the_report() -> None:
+    page = parsed(render(rich(), lambda sha256: keys.image("shop", sha256), REPORT_KEY))
+    listed, details = page.block("list"), page.block("details")
+    at = str(listed["names"].index("banded.png"))
+    counts, noise = details["regions"][at][5::6]
+    assert (counts, details["marks"][counts - 1]) == (1, "one_sided")
+    assert noise < 0
+    assert details["noises"][-noise - 1] == "text"
+    assert listed["run"]["noises"]["text"] == NOISES[NoiseKind.TEXT]
 
 
 def test_the_report_of_what_was_read_back_is_the_same() -> None:

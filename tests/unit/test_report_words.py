@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,17 @@ from pixelgate.comparison import (
     Snapshot,
     Status,
 )
-from pixelgate.policy import Noise, Policy, Rectangle
-from pixelgate.report.words import MARKS, number, own_policy, policy_in_words, tolerance, why
-from pixelgate.verdict import Mark, Spread
+from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.report.words import (
+    MARKS,
+    NOISES,
+    number,
+    own_policy,
+    policy_in_words,
+    tolerance,
+    why,
+)
+from pixelgate.verdict import Explained, Mark, NoiseKind, Picture
 
 INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED
 
@@ -29,23 +38,28 @@ def changed(
     marks: tuple[Mark | None, ...] = (),
     structural: int = 1,
     status: Status = Status.CHANGED,
-    spread: Spread = Spread(),  # noqa: B008 - a frozen value
+    differing: int = 0,
+    counted: int = 0,
+    noise: tuple[Explained, ...] = (),
+    kinds: tuple[NoiseKind | None, ...] = (),
     bands: tuple[Band, ...] = (),
     recoloured: bool = False,
 ) -> Snapshot:
     regions = tuple(Region(0, 10 * n, 5, 5, p) for n, p in enumerate(pixels))
     diff = Diff(
-        sum(pixels),
+        sum(pixels) - counted,
         structural if pixels else 0,
         10_000,
         (100, 100),
         (100, 100),
         regions,
         bands=bands,
-        spread=spread,
+        picture=Picture(differing=differing),
+        counted_pixels=counted,
+        explained=noise,
     )
     judgement = Judgement(
-        status is Status.CHANGED, marks or (Mark.SOLID,) * len(pixels), recoloured
+        status is Status.CHANGED, marks or (Mark.PLAIN,) * len(pixels), recoloured, kinds
     )
     return Snapshot(status, measured=Measured(diff, "m.png"), judgement=judgement)
 
@@ -77,11 +91,11 @@ def test_another_colour_profile_is_named_and_read_back() -> None:
     assert "base_profile" not in snapshot.as_json()
 
 
-def test_regions_of_a_kind_are_told_together_and_noise_is_told_too() -> None:
-    marks = (Mark.BOLD, None, Mark.BOLD, Mark.LINE, None)
+def test_regions_of_a_mark_are_told_together_and_noise_of_old_results_too() -> None:
+    marks = (Mark.MOVED, None, Mark.MOVED, Mark.LINE, None)
     assert told(changed(100, 2, 50, 40, 1, marks=marks)) == [
-        f"2 regions count as bold (150 pixels): {MARKS[Mark.BOLD]}.",
         f"1 region counts as line (40 pixels): {MARKS[Mark.LINE]}.",
+        f"2 regions count as moved (150 pixels): {MARKS[Mark.MOVED]}.",
         "2 regions look like noise.",
     ]
 
@@ -91,11 +105,79 @@ def test_noise_that_passes_is_told() -> None:
     assert told(shown) == ["1 region looks like noise."]
 
 
-def test_a_recolour_without_a_mask_is_told_with_numbers() -> None:
-    shown = changed(spread=Spread(recoloured=4_321), recoloured=True)
-    assert told(shown) == [
-        "Plain areas are recoloured by a shade: 4,321 pixels of 10,000, too faint for the mask."
-    ]
+def test_a_recolour_of_an_old_result_is_told() -> None:
+    assert told(changed(recoloured=True, differing=9))[0] == (
+        "Plain areas are recoloured by a shade, too faint for the mask."
+    )
+
+
+def explained(kind: NoiseKind, areas: int = 1, pixels: int = 1, most: int = 1) -> Explained:
+    return Explained(kind, areas, pixels, most, residue=0.0512, text_touched=0.625)
+
+
+def test_every_noise_has_words() -> None:
+    assert set(NOISES) == set(NoiseKind)
+
+
+@pytest.mark.parametrize("kind", NoiseKind)
+def test_each_noise_is_told_with_its_numbers(kind: NoiseKind) -> None:
+    shown = changed(
+        *(7, 3),
+        marks=(None, None),
+        kinds=(kind, kind),
+        noise=(explained(kind, 2, 1_234, 90),),
+        status=Status.UNCHANGED,
+        differing=1_234,
+    )
+    [line] = told(shown)
+    begin, numbers = f"2 areas (1,234 pixels, at most 90 levels) are noise: {NOISES[kind]}", ""
+    if kind not in {NoiseKind.LEVELS, NoiseKind.CORNER}:
+        numbers = "the best filter of 3 × 3 pixels leaves at most 5.1% of the contrast"
+    if kind is NoiseKind.TEXT:
+        numbers = f"62% of the text around differs, {numbers}"
+    assert line == begin + (f" ({numbers})." if numbers else ".")
+
+
+def test_one_area_of_one_pixel_is_told_in_the_singular() -> None:
+    shown = changed(noise=(explained(NoiseKind.LEVELS),), differing=1)
+    assert told(shown) == ["1 area (1 pixel, at most 1 level) is noise: rounding or dithering."]
+
+
+@pytest.mark.parametrize(
+    ("counted", "words"),
+    [
+        (
+            1,
+            "1 pixel of the mask is orange: odiff itself leaves it out, as below its threshold or "
+            "as a smoothed edge.",
+        ),
+        (
+            1_200,
+            "1,200 pixels of the mask are orange: odiff itself leaves them out, as below its "
+            "threshold or as smoothed edges.",
+        ),
+    ],
+)
+def test_pixels_that_odiff_leaves_out_are_told(counted: int, words: str) -> None:
+    assert words in told(changed(5_000, counted=counted))
+    assert "orange" not in "".join(told(changed(5_000)))
+
+
+@pytest.mark.parametrize(
+    ("differing", "words"),
+    [
+        (1, "1 pixel differs, by too little to count."),
+        (2_000, "2,000 pixels differ, by too little to count."),
+    ],
+)
+def test_pixels_that_differ_too_little_for_any_noise_are_told(differing: int, words: str) -> None:
+    assert told(changed(status=Status.UNCHANGED, differing=differing)) == [words]
+
+
+@pytest.mark.parametrize("own", [{"strict": True}, {"sensitivity": "exact"}])
+def test_an_own_policy_that_counts_everything_is_told(own: dict[str, Any]) -> None:
+    shown = replace(changed(1, marks=(None,)), policy=own)
+    assert told(shown)[-1] == "The policy is strict: any pixel that differs at all counts."
 
 
 def test_a_change_of_colour_alone_is_told() -> None:
@@ -105,22 +187,23 @@ def test_a_change_of_colour_alone_is_told() -> None:
 
 
 def test_files_that_differ_in_no_pixel_are_told() -> None:
-    assert told(changed(status=Status.UNCHANGED)) == [
-        "The files differ; no pixel does by more than the thresholds."
-    ]
+    assert told(changed(status=Status.UNCHANGED)) == ["The files differ, but no pixel does."]
 
 
 def test_strict_is_told() -> None:
     shown = changed(1, marks=(None,))
-    assert told(shown, Policy(strict=True))[-1] == "The policy is strict: any changed pixel counts."
+    assert (
+        told(shown, Policy(strict=True))[-1]
+        == "The policy is strict: any pixel that differs at all counts."
+    )
     own = replace(shown, policy={"strict": True})
-    assert told(own)[-1] == "The policy is strict: any changed pixel counts."
+    assert told(own)[-1] == "The policy is strict: any pixel that differs at all counts."
 
 
 def test_what_a_limit_lets_pass_is_told() -> None:
     shown = changed(40, status=Status.UNCHANGED)
     assert told(shown, Policy(max_changed_pixels=50))[-1] == (
-        "It passes because what looks like noise or up to 50 changed pixels pass."
+        "It passes because noise or up to 50 changed pixels pass."
     )
 
 
@@ -185,9 +268,12 @@ def test_a_name_that_the_base_writes_otherwise() -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        (Policy(), "what looks like noise passes"),
-        (Policy(strict=True), "any changed pixel counts"),
-        (Policy(max_changed_pixels=1), "what looks like noise or up to 1 changed pixel pass"),
+        (Policy(), "noise passes"),
+        (Policy(strict=True), "any pixel that differs counts"),
+        (Policy(sensitivity=Sensitivity.EXACT), "any pixel that differs counts"),
+        (Policy(sensitivity=Sensitivity.CAREFUL), "little noise passes"),
+        (Policy(sensitivity=Sensitivity.TOLERANT), "much noise passes"),
+        (Policy(max_changed_pixels=1), "noise or up to 1 changed pixel pass"),
         (
             Policy(strict=True, max_changed_ratio=0.01, max_region_pixels=7),
             "up to 0.01 of the pixels or regions of up to 7 pixels pass",
@@ -210,6 +296,12 @@ def test_fields_of_its_own() -> None:
     assert own_policy(own, Policy()) == (
         "antialiasing false, noise.min_solid_pixels 20, 2 ignored regions"
     )
+
+
+def test_numbers_of_an_older_rule_are_not_listed() -> None:
+    noise = {"min_bold_pixels": 36, "min_solid_pixels": 9, "levels": 3}
+    policy = Policy(noise=Noise(min_solid_pixels=9))
+    assert own_policy({"noise": noise}, policy) == "noise.levels 3, numbers of an older rule"
 
 
 def test_numbers() -> None:

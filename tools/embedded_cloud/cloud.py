@@ -248,6 +248,10 @@ class EmbeddedCloud:
         found = [Worker(**{**one, "tmp": Path(one["tmp"])}) for one in self._state()["workers"]]
         return [one for one in found if wanted in ("", one.function)]
 
+    def events(self) -> list[Any]:
+        """Asynchronous events that are not done with: they run, or wait for a retry."""
+        return list(self._state()["pending"])
+
     def wait_until_idle(self, seconds: float = 60, settled: float = 0.3) -> None:
         """Wait until no invocation runs and no event waits for a retry, for a moment at least.
 

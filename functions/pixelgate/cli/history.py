@@ -89,8 +89,10 @@ def _show(
 
 
 def _pixels(image: Mapping[str, Any] | None) -> str:
-    pixels = (image or {}).get("changed_pixels")
-    return f"{pixels:,} pixels" if isinstance(pixels, int) else ""
+    from pixelgate.client.result import pixels_of
+
+    pixels = pixels_of(image or {})
+    return "" if pixels is None else f"{pixels:,} pixels"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -96,9 +96,15 @@ def read_comparison(store: Store, status: Mapping[str, Any]) -> dict[str, Any] |
     return comparison
 
 
+def pixels_of(image: Mapping[str, Any]) -> int | None:
+    """The pixels of an image's mask: odiff's and those that the evidence counts; None: no mask."""
+    pixels, counted = image.get("changed_pixels"), image.get("counted_pixels", 0)
+    return pixels + counted if isinstance(pixels, int) and isinstance(counted, int) else None
+
+
 def _measured(image: Mapping[str, Any]) -> str:
-    pixels, total = image.get("changed_pixels"), image.get("total_pixels")
-    if not isinstance(pixels, int) or not isinstance(total, int) or not total:
+    pixels, total = pixels_of(image), image.get("total_pixels")
+    if pixels is None or not isinstance(total, int) or not total:
         return ""
     size = "; the size changed" if image.get("size_changed") else ""
     return f"{pixels:,} pixels ({pixels / total:.2%}){size}"

@@ -100,7 +100,7 @@ def count_pixels(planes: Planes, findings: Findings, policy: Policy) -> None:
     levels = policy.limits.levels
     if policy.is_exact:
         wanted, levels = np.ones_like(wanted), 0
-    faint = _faint(findings, policy.noise)[rows, : wanted.shape[1]] & wanted
+    faint = _faint(findings, policy.limits)[rows, : wanted.shape[1]] & wanted
     wanted, faint = np.ascontiguousarray(wanted), np.ascontiguousarray(faint)
     for view in planes.both.views:
         native.count_pixels(view, wanted, levels, flags)

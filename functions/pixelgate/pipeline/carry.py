@@ -120,6 +120,8 @@ def _carried_over(
     if seed is None:
         return None
     build, approved, by = seed
+    if subject.first or approved.first:
+        return None  # most of what it shows is added, and among no changes
     same = same_names(subject.changes.keys(), approved.changes.keys())
     if not len(same) == len(subject.changes) == len(approved.changes):
         return None

@@ -186,10 +186,12 @@ class _Delivery:
                 f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
                 "nothing else. Upload it or approve it, then write this build's manifest once more"
             )
-        if self.accepted.record.arrived:
-            wake_heads(manifest.id, service)
-        else:
+        if not self.accepted.record.arrived:
             self._arrive(make_plan(manifest, None, service.engine_label), False, lease)
+        elif claim.wait_until is None:
+            # Not when it waits on: two builds that wait for one another would wake each other on
+            # and on.
+            wake_heads(manifest.id, service)
         until = claim.wait_until or claim.created + service.limits.grace
         record = service.ledger.wait(claim, missing.topics, until, service.clock())
         return Waiting(record)

@@ -14,13 +14,18 @@ from typing import Any, TypeVar
 
 from pixelgate.comparison import Axis, Band, BandKind, Status
 from pixelgate.report.model import Entry, Report
-from pixelgate.report.words import MARKS
-from pixelgate.verdict import Mark
+from pixelgate.report.words import MARKS, NOISES
+from pixelgate.verdict import Mark, NoiseKind
 
 T = TypeVar("T")
 
 _STATUSES = {status: str(n) for n, status in enumerate(Status)}
-_MARKS = {mark: n for n, mark in enumerate(Mark, 1)}
+# Why a region counts, or, negative, which noise explains it.
+_REASONS: dict[Mark | NoiseKind | None, int] = {
+    None: 0,
+    **{mark: n for n, mark in enumerate(Mark, 1)},
+    **{kind: -n for n, kind in enumerate(NoiseKind, 1)},
+}
 
 
 def packed(block: dict[str, Any]) -> str:
@@ -46,6 +51,7 @@ def list_block(report: Report) -> dict[str, Any]:
             "advice": report.advice,
             "facts": report.facts,
             "marks": {str(mark): words for mark, words in MARKS.items()},
+            "noises": {str(kind): words for kind, words in NOISES.items()},
         },
         "names": [e.name for e in entries],
         "titles": _sparse(entries, lambda e: e.title if e.title != e.name else None),
@@ -69,6 +75,7 @@ def details_block(report: Report) -> dict[str, Any]:
     entries = report.entries
     return {
         "marks": [str(mark) for mark in Mark],
+        "noises": [str(kind) for kind in NoiseKind],
         "head": _addresses(e.head.url if e.head else None for e in entries),
         "base": _addresses(_base(e) for e in entries),
         "mask": _addresses(e.mask for e in entries),
@@ -90,11 +97,11 @@ def _base(entry: Entry) -> str | None:
 
 
 def _regions(entry: Entry) -> list[int]:
-    """x, y, width, height, pixels and mark of each, one after the other."""
+    """x, y, width, height, pixels and reason of each, one after the other."""
     return [
         n
-        for r, mark in entry.regions
-        for n in (r.x, r.y, r.width, r.height, r.pixels, _MARKS[mark] if mark else 0)
+        for r, reason in entry.regions
+        for n in (r.x, r.y, r.width, r.height, r.pixels, _REASONS[reason])
     ]
 
 

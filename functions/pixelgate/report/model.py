@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pixelgate.baseline import Choice
-from pixelgate.comparison import Band, Comparison, Counts, Region, Snapshot, Status, Verdict
+from pixelgate.comparison import (
+    Band,
+    Comparison,
+    Counts,
+    Diff,
+    Judgement,
+    Region,
+    Snapshot,
+    Status,
+    Verdict,
+)
 from pixelgate.cost import Usage
 from pixelgate.keys import NO_BASE, relative_url
 from pixelgate.report.words import number, own_policy, policy_in_words, why
-from pixelgate.verdict import Mark
+from pixelgate.verdict import Mark, NoiseKind
 
 LOCAL_BASELINE = "named on the command line"
 
@@ -48,7 +58,8 @@ class Entry:
         changed: changed pixels.
         total: pixels of the canvas, 0 if nothing was measured.
         recoloured: whether plain areas are recoloured, which no mask shows.
-        regions: changed areas, each with why it counts or None.
+        regions: changed areas, each with why it counts, or with the noise that explains it; None
+            where neither is known.
         bands: inserted and deleted rows and columns.
         group: shared by snapshots with the same change.
         tags: of the manifest.
@@ -69,7 +80,7 @@ class Entry:
     changed: int = 0
     total: int = 0
     recoloured: bool = False
-    regions: tuple[tuple[Region, Mark | None], ...] = ()
+    regions: tuple[tuple[Region, Mark | NoiseKind | None], ...] = ()
     bands: tuple[Band, ...] = ()
     group: str | None = None
     tags: tuple[str, ...] = ()
@@ -136,7 +147,6 @@ def build_model(
 
     def entry(name: str, s: Snapshot) -> Entry:
         diff = s.measured.diff if s.measured else None
-        marks = s.judgement.marks if s.judgement else (None,) * len(diff.regions if diff else ())
         return Entry(
             name=name,
             status=s.status,
@@ -150,7 +160,7 @@ def build_model(
             changed=diff.changed_pixels + diff.counted_pixels if diff else 0,
             total=diff.total_pixels if diff else 0,
             recoloured=bool(s.judgement and s.judgement.recoloured),
-            regions=tuple(zip(diff.regions, marks, strict=True)) if diff else (),
+            regions=tuple(_regions(diff, s.judgement)) if diff else (),
             bands=diff.bands if diff else (),
             group=s.group,
             tags=tuple(map(str, s.details.get("tags", ()))),
@@ -232,6 +242,16 @@ _FAILURES = {
         "What was compared is kept: write the manifest once more and the next run goes on there.",
     ),
 }
+
+
+def _regions(
+    diff: Diff, judgement: Judgement | None
+) -> Iterator[tuple[Region, Mark | NoiseKind | None]]:
+    none = (None,) * len(diff.regions)
+    marks = judgement.marks if judgement else none
+    kinds = (judgement and judgement.kinds) or none
+    for region, mark, kind in zip(diff.regions, marks, kinds, strict=True):
+        yield region, mark or kind
 
 
 def _facts(s: Snapshot, comparison: Comparison) -> list[tuple[str, str]]:

@@ -110,7 +110,8 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         explained=tuple(Explained.from_json(noise) for noise in entry.get("noise", ())),
         profiles=_profiles(entry),
     )
-    kinds = [region.get("noise") for region in regions]
+    # Older versions did not name the noise.
+    kinds = [region["noise"] for region in regions if "noise" in region]
     judgement = Judgement(
         changed=entry["status"] == Status.CHANGED,
         marks=tuple(_mark(region.get("mark")) for region in regions),

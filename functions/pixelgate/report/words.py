@@ -17,12 +17,12 @@ MARKS: Mapping[Mark, str] = {
     Mark.LINE: "a straight line appeared, vanished, moved or has another colour",
     Mark.MOVED: "the same shapes lie elsewhere",
     Mark.TINT: "all of it got brighter, darker or another hue",
-    Mark.SHAPE: "no blend of what the other image has there makes it",
+    Mark.SHAPE: "something differs by more than any known noise explains",
 }
 NOISES: Mapping[NoiseKind, str] = {
-    NoiseKind.LEVELS: "rounding or dithering, two levels of a channel at most",
+    NoiseKind.LEVELS: "rounding or dithering",
     NoiseKind.CODEC: "lossy compression, wherever the picture shows something",
-    NoiseKind.RASTER: "another rasteriser, all over the picture",
+    NoiseKind.RASTER: "edges drawn by another browser or graphics card, all over the picture",
     NoiseKind.PALETTE: "a palette of few colours",
     NoiseKind.BLEND: "smoothing at edges that both images have",
     NoiseKind.FRINGES: "coloured fringes of text (LCD smoothing) in one of the images",
@@ -36,6 +36,7 @@ _NOISE = {
     Sensitivity.DEFAULT: "noise",
     Sensitivity.TOLERANT: "much noise",
 }
+_SEVERAL = ("are", "them", "smoothed edges")
 _BANDS_TOLD = 4
 # Rows that are inserted or deleted one by one, as another line height does it, are told together.
 _THIN, _RUN = 2, 3
@@ -79,12 +80,9 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
             yield "Plain areas are recoloured by a shade, too faint for the mask."
     yield from map(_of_noise, diff.explained)
     if diff.counted_pixels:
-        yield (
-            f"{number(diff.counted_pixels, 'pixel')} of the mask, in orange, odiff leaves out: "
-            "they are below its threshold, or it takes them for smoothed edges."
-        )
-    if not diff.picture.differing and not diff.regions:
-        yield "The files differ, no pixel does."
+        yield _of_counted(diff.counted_pixels)
+    if not (judgement and judgement.recoloured):
+        yield from _of_nothing(diff)
     if diff.changed_pixels and not diff.structural_pixels:
         yield "Colour only: the pass that sees shapes sees nothing."
     strict = snapshot.policy.get("strict", policy.strict) or (
@@ -110,6 +108,29 @@ def _of_regions(diff: Diff, judgement: Judgement) -> Iterator[str]:
                 f"{number(n, 'region')} {counts} as {mark.replace('_', '-')} "
                 f"({number(pixels[mark], 'pixel')}): {words}."
             )
+    # Results of older versions do not name the noise.
+    if not judgement.kinds and (noise := judgement.marks.count(None)):
+        yield f"{number(noise, 'region')} {'looks' if noise == 1 else 'look'} like noise."
+
+
+def _of_counted(pixels: int) -> str:
+    are, them, edges = ("is", "it", "a smoothed edge") if pixels == 1 else _SEVERAL
+    return (
+        f"{number(pixels, 'pixel')} of the mask {are} orange: odiff itself leaves {them} out, as "
+        f"below its threshold or as {edges}."
+    )
+
+
+def _of_nothing(diff: Diff) -> Iterator[str]:
+    """Why files that differ have an empty mask, where no noise says it."""
+    differing = diff.picture.differing
+    if diff.regions or diff.explained:
+        return
+    if differing:
+        differ = "differs" if differing == 1 else "differ"
+        yield f"{number(differing, 'pixel')} {differ}, by too little to count."
+    else:
+        yield "The files differ, but no pixel does."
 
 
 def _of_noise(noise: Explained) -> str:
@@ -117,9 +138,10 @@ def _of_noise(noise: Explained) -> str:
     areas += f"{number(noise.most, 'level')}) {'is' if noise.areas == 1 else 'are'} noise: "
     numbers = []
     if noise.kind is NoiseKind.TEXT:
-        numbers.append(f"{noise.text_touched:.0%} of the text around is touched")
-    if noise.kind is not NoiseKind.LEVELS:
-        numbers.append(f"largest residue {noise.residue:.2f}")
+        numbers.append(f"{noise.text_touched:.0%} of the text around differs")
+    if noise.kind not in {NoiseKind.LEVELS, NoiseKind.CORNER}:
+        left = f"{noise.residue:.1%}"
+        numbers.append(f"the best filter of 3 × 3 pixels leaves at most {left} of the contrast")
     return areas + NOISES[noise.kind] + (f" ({', '.join(numbers)})." if numbers else ".")
 
 
@@ -172,7 +194,9 @@ def own_policy(fields: Mapping[str, Any], policy: Policy) -> str:
     for name, value in fields.items():
         if name == "noise":
             usual = vars(policy.noise)
-            told += [f"noise.{n} {v:g}" for n, v in value.items() if v != usual.get(n)]
+            told += [f"noise.{n} {v:g}" for n, v in value.items() if v != usual.get(n, v)]
+            if not value.keys() <= usual.keys():
+                told.append("numbers of an older rule")
         elif name == "ignore_regions":
             told.append(f"{number(len(value), 'ignored region')}")
         else:

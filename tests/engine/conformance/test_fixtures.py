@@ -57,7 +57,8 @@ def test_a_fixture_comes_out_as_plain_odiff_found_it(differ: OdiffDiffer, folder
 def test_the_verdict_on_a_fixture_is_a_persons(differ: OdiffDiffer, folder: Path) -> None:
     """Who flips between both pictures sees a change, but for those of SAME."""
     policy = policy_of(json.loads((folder / "expected.json").read_text()))
-    diff = differ.diff(*(file.read_bytes() for file in stored(folder)), policy)
+    base, head = stored(folder)
+    diff = differ.diff(base.read_bytes(), head.read_bytes(), policy)
     assert diff.passes(policy) == (folder.name in SAME)
 
 

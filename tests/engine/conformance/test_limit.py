@@ -65,6 +65,7 @@ def test_fifty_megapixels_are_compared_to_the_last_pixel(differ: OdiffDiffer) ->
     assert diff.regions == (Region(7_999, 6_249, 1, 1, 1, 0),)
     assert diff.picture.differing == diff.areas[0].differing == 1
     assert diff.areas[0].most == 255
+    assert checked_mask(diff)[6_249, 7_999]
 
 
 def test_a_canvas_of_fifty_megapixels_may_come_of_two_strips(differ: OdiffDiffer) -> None:

@@ -32,7 +32,13 @@ class Functions:
         self._endpoint = endpoint
         self._retry_delay = retry_delay
         self._lock = threading.Lock()
-        self.pending = 0  # asynchronous events accepted and not done with
+        self._accepted: list[object] = []
+
+    @property
+    def pending(self) -> list[object]:
+        """Asynchronous events that were accepted and are not done with: they run or wait."""
+        with self._lock:
+            return list(self._accepted)
 
     def take_over(self) -> None:
         """Put these methods where MiniStack looks for its own."""
@@ -56,7 +62,7 @@ class Functions:
     def accept(self, record: Record, event: object) -> None:
         """Take an asynchronous event, be it S3's or an Invoke of type Event."""
         with self._lock:
-            self.pending += 1
+            self._accepted.append(event)
         threading.Thread(target=self._deliver, args=(record, event), daemon=True).start()
 
     def _deliver(self, record: Record, event: object) -> None:
@@ -84,7 +90,7 @@ class Functions:
                     self._send(queue, message, as_function=config["FunctionName"])
         finally:
             with self._lock:
-                self.pending -= 1
+                self._accepted.remove(event)
 
     def _send(self, queue_arn: str, message: Record, as_function: str) -> None:
         """Send to a queue with the function's own role, as Lambda does."""

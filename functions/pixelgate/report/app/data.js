@@ -74,7 +74,7 @@ export function detailOf(details, id) {
     head: address(details.head, id),
     base: address(details.base, id),
     mask: address(details.mask, id),
-    regions: regionsOf(details.regions[id] ?? [], details.marks),
+    regions: regionsOf(details.regions[id] ?? [], details.marks, details.noises),
     bands: bandsOf(details.bands[id] ?? []),
     why: details.why[id] ?? [],
     facts: details.facts[id] ?? [],
@@ -93,14 +93,17 @@ function address(column, id) {
 
 /**
  * @param {number[]} flat
- * @param {string[]} marks
+ * @param {string[]} marks why a region counts: 1 is the first
+ * @param {string[]} noises what explains one that does not count: -1 is the first
  * @returns {Region[]}
  */
-function regionsOf(flat, marks) {
+function regionsOf(flat, marks, noises) {
   const found = [];
   for (let i = 0; i < flat.length; i += REGION_FIELDS) {
-    const [x, y, width, height, pixels, mark] = flat.slice(i, i + REGION_FIELDS);
-    found.push({ x, y, width, height, pixels, mark: mark ? marks[mark - 1] : null });
+    const [x, y, width, height, pixels, reason] = flat.slice(i, i + REGION_FIELDS);
+    const mark = reason > 0 ? marks[reason - 1] : null,
+      noise = reason < 0 ? noises[-reason - 1] : null;
+    found.push({ x, y, width, height, pixels, mark, noise });
   }
   return found;
 }

@@ -75,7 +75,8 @@ function places(detail, { stops, jump, run }) {
   const list = el("ol", { class: "places" });
   stops.slice(0, MOST_REGIONS).forEach((stop, n) => {
     const what = stop.label ?? `${count(stop.pixels, "pixel")}${stop.mark ? "" : ", like noise"}`;
-    const why = stop.mark && !stop.label ? run.marks[stop.mark] : "";
+    const known = stop.mark ? run.marks[stop.mark] : stop.noise ? run.noises[stop.noise] : "";
+    const why = stop.label ? "" : known;
     list.append(
       el(
         "li",

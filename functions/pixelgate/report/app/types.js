@@ -13,6 +13,7 @@
  * @property {[string, string[]][]} facts label and lines
  * @property {string} advice
  * @property {Record<string, string>} marks why a region counts, in words
+ * @property {Record<string, string>} noises what explains one that does not count, in words
  */
 
 /**
@@ -34,7 +35,7 @@
  */
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Box */
-/** @typedef {Box & {pixels: number, mark: string|null, label?: string}} Region */
+/** @typedef {Box & {pixels: number, mark: string|null, noise?: string|null, label?: string}} Region */
 /** @typedef {"rows"|"columns"} Axis */
 /**
  * Rows or columns that only one image has; where they begin on the canvas, in base and in head.

@@ -1,0 +1,172 @@
+"""Whatever happens in a repository: what passes shows what a person approved, or the trunk holds.
+
+Histories are drawn from fixed seeds, so that every run plays the same ones. Each way round the gate
+that there has been is put back once, and must be found.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from pixelgate import eligibility
+from pixelgate.ballot import ReviewState, Tallied
+from pixelgate.comparison import Comparison
+from pixelgate.keys import NO_BASE
+from pixelgate.pipeline import baselines, carry
+from pixelgate.pipeline.baselines import _Builds, _Search
+from pixelgate.record import BuildRecord, Review
+from support.gate import Broken, Town
+
+# The same ones for all tests: what is found in them with a hole is not found without.
+HISTORIES, STEPS = 120, 60
+
+
+def search() -> None:
+    """Plays the histories. Raises Broken at the first that is wrong."""
+    for seed in range(HISTORIES):
+        play(seed)
+
+
+def play(seed: int) -> Town:
+    town = Town(random.Random(f"gate {seed}"))
+    town.live(STEPS)
+    return town
+
+
+def test_what_passes_was_approved_or_is_on_a_baseline_branch() -> None:
+    towns = [play(seed) for seed in range(HISTORIES)]
+    kinds = sum((town.kinds for town in towns), Counter())
+    # Or nothing was tried.
+    assert sum(town.passed for town in towns) > HISTORIES
+    assert kinds.keys() == {"named", "exact", "ancestor", "branch", "grace", "none", "refused"}
+
+
+def vouched(build: BuildRecord) -> str | None:
+    """What was asked of builds for which a manifest vouched, by a name or by a tree."""
+    return eligibility.why_not(
+        build if build.review else replace(build, review=Review.APPROVED), ("main",)
+    )
+
+
+def serves_by(which: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """Builds that are found in one of the ways serve unless they were rejected."""
+
+    def put_back(patch: pytest.MonkeyPatch) -> None:
+        best = _Search._best
+
+        def lenient(self: _Search, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
+            found = best(self, replace(of, same_tree=(), pull_request=()), what)
+            for build in () if found else getattr(of, which):
+                if vouched(build) is None and build.arrived:
+                    return build, "vouched for"
+            return found or best(self, of, what)
+
+        patch.setattr(_Search, "_best", lenient)
+
+    return put_back
+
+
+def named_builds_serve(patch: pytest.MonkeyPatch) -> None:
+    named = _Search._named
+
+    def lenient(self: _Search) -> object:
+        why = self._why_not
+        patch.setattr(self, "_why_not", vouched)
+        found = named(self)
+        patch.setattr(self, "_why_not", why)
+        return found
+
+    patch.setattr(_Search, "_named", lenient)
+
+
+def builds_of_the_base_branch_serve(patch: pytest.MonkeyPatch) -> None:
+    branch = _Search._branch
+
+    def lenient(self: _Search, missing: baselines.Missing | None) -> object:
+        why = self._why_not
+        patch.setattr(self, "_why_not", vouched)
+        found = branch(self, missing)
+        patch.setattr(self, "_why_not", why)
+        return found
+
+    patch.setattr(_Search, "_branch", lenient)
+
+
+def what_passed_serves(patch: pytest.MonkeyPatch) -> None:
+    """Rather than what it was compared with: small differences add up."""
+    against = _Search._passed_against
+
+    def itself(self: _Search, build: BuildRecord) -> BuildRecord | None:
+        return replace(build, review=Review.APPROVED) if against(self, build) else None
+
+    patch.setattr(_Search, "_passed_against", itself)
+
+
+def rejected_builds_answer_for_what_passed(patch: pytest.MonkeyPatch) -> None:
+    serves = _Search._serves
+
+    def lenient(self: _Search, build: BuildRecord) -> bool:
+        why = eligibility.why_not(replace(build, review=None), ("main",))
+        return serves(self, build) or (why is None and build.arrived)
+
+    patch.setattr(_Search, "_serves", lenient)
+
+
+def forks_serve(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        baselines, "why_not", lambda b, of: eligibility.why_not(replace(b, trusted=True), of)
+    )
+
+
+def parts_serve(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        baselines, "why_not", lambda b, of: eligibility.why_not(replace(b, selective=False), of)
+    )
+
+
+def nothing_that_may_serve_is_a_first_upload(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Comparison, "is_first", property(lambda c: c.id.base == NO_BASE))
+
+
+def approved_names_approve_a_first_upload(patch: pytest.MonkeyPatch) -> None:
+    approved = {ReviewState.APPROVED: Review.APPROVED, ReviewState.REJECTED: Review.REJECTED}
+    patch.setattr(Tallied, "result", property(lambda t: approved.get(t.state)))
+
+
+def what_was_carried_over_stays(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(baselines, "taken_back", lambda build, records: None)
+
+
+def whatever_is_carried_over(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(carry, "_same_pictures", lambda *about: True)
+
+
+@pytest.mark.parametrize(
+    "put_back",
+    [
+        pytest.param(serves_by("own"), id="own builds serve unapproved"),
+        pytest.param(serves_by("same_tree"), id="a tree vouches"),
+        pytest.param(serves_by("pull_request"), id="a merge vouches"),
+        named_builds_serve,
+        builds_of_the_base_branch_serve,
+        what_passed_serves,
+        rejected_builds_answer_for_what_passed,
+        forks_serve,
+        parts_serve,
+        nothing_that_may_serve_is_a_first_upload,
+        approved_names_approve_a_first_upload,
+        what_was_carried_over_stays,
+        whatever_is_carried_over,
+    ],
+)
+def test_each_way_round_the_gate_is_found(
+    put_back: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_back(monkeypatch)
+    with pytest.raises(Broken):
+        search()

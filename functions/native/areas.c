@@ -17,12 +17,11 @@ PUBLIC void pg_count_blocks(const uint8_t *flags, int64_t stride, int64_t height
         int32_t *line = counts + y / BLOCK * across;
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
             int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
-            int32_t found[FLAGS] = {0};
-            for (int64_t u = x; u < end; u++)
-                for (int bit = 0; bit < FLAGS; bit++)
-                    found[bit] += row[u] >> bit & 1;
-            for (int bit = 0; bit < FLAGS; bit++)
-                line[bit * plane + x / BLOCK] += found[bit];
+            Sixteen own = {0};
+            memcpy(&own, row + x / BLOCK * BLOCK, end - x / BLOCK * BLOCK);
+            uint8_t any = __builtin_reduce_or(own);
+            for (int bit = 0; any >> bit && bit < FLAGS; bit++)
+                line[bit * plane + x / BLOCK] += count_of((Sixteen)((own & (uint8_t)(1 << bit)) != 0));
             x = end;
         }
     }
@@ -67,6 +66,24 @@ static void enclose(Box *box, const uint8_t *flags, int64_t stride, int64_t x, i
                     int64_t right, int64_t bottom)
 {
     /* While a box grows, its width and height stand for the last column and row. */
+    Sixteen columns = {0};
+    if (right - x == BLOCK) {
+        for (int64_t v = y; v < bottom; v++) {
+            Sixteen own = at(flags + v * stride + x) & (SENSITIVE | COUNTED);
+            columns |= own;
+            if (!__builtin_reduce_or(own))
+                continue;
+            box->y = at_most(box->y, v);
+            box->height = at_least(box->height, v);
+        }
+        for (int64_t u = 0; u < BLOCK; u++) {
+            if (!columns[u])
+                continue;
+            box->x = at_most(box->x, x + u);
+            box->width = at_least(box->width, x + u);
+        }
+        return;
+    }
     for (int64_t v = y; v < bottom; v++) {
         const uint8_t *row = flags + v * stride;
         for (int64_t u = x; u < right; u++) {
@@ -194,16 +211,23 @@ PUBLIC int64_t pg_join_blocks(const uint8_t *touched, int64_t across, int64_t do
 PUBLIC void pg_pack_two(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
                         int64_t first, int64_t second, int64_t before, uint8_t *packed)
 {
+    const uint64_t ones = 0x0101010101010101u;
+    /* The sum of 2^30, 2^20, 2^10 and 1: it moves two bits of each of four bytes to the top. */
+    const uint32_t to_top = 0x40100401u;
+    int one = __builtin_ctzll((uint64_t)first), other = __builtin_ctzll((uint64_t)second);
     int64_t across = (width + 3) / 4;
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * stride;
         memset(packed, 0, before + across);
         packed += before;
-        for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
-            int64_t end = at_most(width, x + 8);
-            for (; x < end; x++)
-                packed[x / 4] |= (uint8_t)((row[x] & first ? 1 : row[x] & second ? 2 : 0)
-                                           << (6 - x % 4 * 2));
+        for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width; x += 8) {
+            uint64_t eight = 0;
+            memcpy(&eight, row + x, at_most(8, width - x));
+            uint64_t is_first = eight >> one & ones, is_second = eight >> other & ones;
+            uint64_t said = is_first | (is_second & ~is_first) << 1;
+            packed[x / 4] = (uint8_t)((uint32_t)said * to_top >> 24);
+            if (x + 4 < width)
+                packed[x / 4 + 1] = (uint8_t)((uint32_t)(said >> 32) * to_top >> 24);
         }
         packed += across;
     }
@@ -241,6 +265,7 @@ static inline int64_t gather(const uint8_t *flags, int64_t flags_stride, const u
                              int64_t stride, int64_t height, int64_t width, int64_t channels,
                              int64_t bit, uint8_t *gathered)
 {
+    uint8_t flag = (uint8_t)bit;
     int64_t found = 0;
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * flags_stride, *pixels = image + y * stride;
@@ -250,7 +275,15 @@ static inline int64_t gather(const uint8_t *flags, int64_t flags_stride, const u
                 if (x == width)
                     break;
             }
-            if (row[x] & bit)
+            if (!(row[x] & flag))
+                continue;
+            /* Most of what changed has neighbours that changed. */
+            while (x + BLOCK < width && __builtin_reduce_and((Sixteen)((at(row + x) & flag) != 0))) {
+                memcpy(gathered + found * channels, pixels + x * channels, BLOCK * channels);
+                found += BLOCK;
+                x += BLOCK;
+            }
+            if (row[x] & flag)
                 memcpy(gathered + found++ * channels, pixels + x * channels, channels);
         }
     }

@@ -55,18 +55,9 @@ static inline const uint8_t *row_of(const Pair *pair, int image, int64_t y)
 typedef uint16_t Wide __attribute__((vector_size(2 * BLOCK)));
 typedef int32_t Words __attribute__((vector_size(4 * BLOCK)));
 typedef float Floats __attribute__((vector_size(4 * BLOCK)));
-_Static_assert(sizeof(Sixteen) == BLOCK, "a row of a block is one register");
-
-static inline Sixteen at(const uint8_t *bytes)
-{
-    Sixteen found;
-    memcpy(&found, bytes, sizeof found);
-    return found;
-}
 
 static inline Sixteen least_of(Sixteen a, Sixteen b) { return __builtin_elementwise_min(a, b); }
 static inline Sixteen most_of(Sixteen a, Sixteen b) { return __builtin_elementwise_max(a, b); }
-static inline int32_t count_of(Sixteen mask) { return __builtin_reduce_add(mask & 1); }
 
 /* Sixteen RGB pixels, each channel by itself. */
 static inline void split(const uint8_t *pixels, Sixteen planes[3])
@@ -540,6 +531,15 @@ PUBLIC void pg_find_text(const uint8_t *image, int64_t stride, int64_t height, i
                                          i / across * BLOCK);
 }
 
+/* Whether a pixel of a block's row that ends there could differ and not be in odiff's mask. */
+static inline int any_beside_mask(const uint8_t *row, int64_t end)
+{
+    if (end % BLOCK)
+        return 1;
+    Sixteen flags = at(row + end - BLOCK);
+    return __builtin_reduce_or((Sixteen)((flags & (DIFFERS | SENSITIVE)) == DIFFERS));
+}
+
 /* Notes which pixels of some blocks count although odiff forgives them or they lie below its
  * threshold: those that differ by more than so many levels of a channel.
  *
@@ -555,7 +555,8 @@ PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, con
         uint8_t *row = flags + y * stride;
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
             int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
-            if (wanted[y / BLOCK * across + x / BLOCK])
+            /* What odiff's mask has is most of what differs. */
+            if (wanted[y / BLOCK * across + x / BLOCK] && any_beside_mask(row, end))
                 for (int64_t u = x; u < end; u++) {
                     const uint8_t *old = base + 3 * u, *new = head + 3 * u;
                     if (row[u] & DIFFERS && !(row[u] & SENSITIVE) &&

@@ -80,6 +80,17 @@ static inline int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 typedef uint8_t Sixteen __attribute__((vector_size(16)));
+_Static_assert(sizeof(Sixteen) == BLOCK, "a row of a block is one register");
+
+static inline Sixteen at(const uint8_t *bytes)
+{
+    Sixteen found;
+    memcpy(&found, bytes, sizeof found);
+    return found;
+}
+
+/* How many of sixteen bytes are 255; the others are 0. */
+static inline int32_t count_of(Sixteen mask) { return __builtin_reduce_add(mask & 1); }
 
 /* One number for each colour: four pixels at a time, where there are two more to be read. */
 static inline void encode(const uint8_t *pixels, int64_t count, uint32_t *codes)

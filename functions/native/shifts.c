@@ -130,6 +130,31 @@ PUBLIC void pg_apart_in_columns(const uint8_t *base, int64_t base_stride, const 
     empty(bytes, width, channels, found, 1);
 }
 
+/* Which lines show the same as their partners at a shift, but for a share of what is shown there.
+ *
+ * ours, theirs: what each line of two images shows, in strips.
+ * lines: which of ours are looked at.
+ * share: the differences may sum up to one in so many.
+ * found: a byte for each of these lines; 0 too where there is no partner. */
+PUBLIC void pg_show_the_same(const int32_t *ours, const int32_t *theirs, int64_t strips,
+                             int64_t theirs_lines, const int64_t *lines, int64_t count,
+                             int64_t shift, int64_t share, uint8_t *found)
+{
+    for (int64_t i = 0; i < count; i++) {
+        int64_t partner = lines[i] + shift, one = 0, other = 0, apart = 0;
+        found[i] = 0;
+        if (partner < 0 || partner >= theirs_lines)
+            continue;
+        const int32_t *own = ours + lines[i] * strips, *its = theirs + partner * strips;
+        for (int64_t k = 0; k < strips; k++) {
+            one += own[k];
+            other += its[k];
+            apart += own[k] > its[k] ? own[k] - its[k] : its[k] - own[k];
+        }
+        found[i] = share * apart <= at_least(one, other);
+    }
+}
+
 /* Pairs the lines of two images (rows or columns), where the partner of a line lies at one of a few
  * shifts, so that what differs in pairs and what has no partner cost the least together.
  *

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pixelgate.comparison import Axis, Band, BandKind
 from pixelgate.engine.canvas import Canvas, lay_out
 from pixelgate.engine.rooms import Rooms
-from pixelgate.engine.shifts import align_shifted, likely_shifts
+from pixelgate.engine.shifts import align_shifted, edges, likely_shifts
 
 Pixels = npt.NDArray[np.uint8]
 INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED
@@ -202,7 +202,7 @@ def test_columns_and_rows_that_came_in_together_are_both_found() -> None:
 def test_the_canvas_has_a_largest_size(axis: Axis) -> None:
     base = page(1)
     head = insert(base, axis, 0, 24)
-    shifts = likely_shifts(base, head, axis)
+    shifts = likely_shifts(*edges(base, head, axis))
     assert shifts.tolist() == [24]
     assert align_shifted(base, head, axis, shifts, max_lines=184) is not None
     assert align_shifted(base, head, axis, shifts, max_lines=183) is None

@@ -13,10 +13,18 @@ from pixelgate.comparison import Axis, Band
 from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Indices
 from pixelgate.engine.header import MAX_PIXELS
+from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
 from pixelgate.engine.rooms import Rooms
 from pixelgate.engine.rows import MIN_GAIN, align
-from pixelgate.engine.shifts import align_shifted, far_apart, likely_shifts, sample, show_the_same
+from pixelgate.engine.shifts import (
+    align_shifted,
+    edges,
+    far_apart,
+    likely_shifts,
+    sample,
+    show_the_same,
+)
 
 Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
 
@@ -186,20 +194,27 @@ def _alignments(
     if not far_apart(*some, len(places)):
         return None, None
     moved = not show_the_same(*some)
-    rows = _alike_rows(base, head, width) if moved else None
+    shown = edges(*_as_wide(base, head), Axis.ROWS) if moved else None
+    rows = _alike_rows(base, head, width, shown) if shown else None
     if rows:
         return rows, _columns_of(base, head, *rows.pairs(), rows.length)
     lines = np.arange(len(unequal))
     columns = _columns_of(base, head, lines, lines, height)
     if columns:
         return _rows_of(base, head, columns), columns
-    return _align_both(base, head) if moved else (None, None)
+    if shown is None:
+        return None, None
+    if base.shape[1] != head.shape[1]:
+        shown = edges(base, head, Axis.ROWS)
+    return _align_both(base, head, shown)
 
 
-def _align_both(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Alignment | None, Alignment | None]:
+def _align_both(
+    base: Rgb | Rgba, head: Rgb | Rgba, shown: tuple[Shown, Shown]
+) -> tuple[Alignment | None, Alignment | None]:
     """Looks for rows and columns that came in together: one explains nothing without the other."""
     # A column that came in changes where in a row it lies what the row shows, not how much it is.
-    likely = likely_shifts(base, head, Axis.ROWS, strips=1)
+    likely = likely_shifts(*shown, strips=1)
     shift = int(likely[0]) if likely.size else 0
     start, stop = max(0, -shift), min(len(base), len(head) - shift)
     if not shift or stop - start < MIN_GAIN:
@@ -219,12 +234,19 @@ def _equal_rows(
     return align(base[:, :across], head[:, :across], unequal, max_lines=most)
 
 
-def _alike_rows(base: Rgb | Rgba, head: Rgb | Rgba, width: int) -> Alignment | None:
-    """The same for rows that are not equal."""
+def _alike_rows(
+    base: Rgb | Rgba, head: Rgb | Rgba, width: int, shown: tuple[Shown, Shown]
+) -> Alignment | None:
+    """The same for rows that are not equal; shown: what each shows, as far as both reach."""
+    shifts = likely_shifts(*shown)
+    most = MAX_PIXELS // max(1, width)
+    return align_shifted(*_as_wide(base, head), Axis.ROWS, shifts, max_lines=most)
+
+
+def _as_wide(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Rgb | Rgba, Rgb | Rgba]:
+    """Both images as far as both are wide."""
     across = min(base.shape[1], head.shape[1])
-    base, head = base[:, :across], head[:, :across]
-    shifts = likely_shifts(base, head, Axis.ROWS)
-    return align_shifted(base, head, Axis.ROWS, shifts, max_lines=MAX_PIXELS // max(1, width))
+    return base[:, :across], head[:, :across]
 
 
 def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
@@ -237,9 +259,11 @@ def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignmen
         return None
     base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
     unequal = native.unequal_rows(*_overlap(base, head))
-    return _equal_rows(base, head, unequal, columns.length) or _alike_rows(
-        base, head, columns.length
-    )
+    rows = _equal_rows(base, head, unequal, columns.length)
+    if rows:
+        return rows
+    shown = edges(*_as_wide(base, head), Axis.ROWS)
+    return _alike_rows(base, head, columns.length, shown)
 
 
 def _columns_of(
@@ -249,7 +273,8 @@ def _columns_of(
     if not far_apart(*sample(base, head, ours, theirs), len(ours)):
         return None
     # Enough rows to see what a column shows.
-    shifts = likely_shifts(*sample(base, head, ours, theirs, rows=128), Axis.COLUMNS)
+    some = sample(base, head, ours, theirs, rows=128)
+    shifts = likely_shifts(*edges(*some, Axis.COLUMNS))
     if not shifts.size:
         return None
     most = MAX_PIXELS // max(1, height)

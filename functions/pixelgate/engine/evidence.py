@@ -237,6 +237,10 @@ class _Search:
         # Brightness is summed in 256ths of a level.
         light = total["light"] / 256
         hue = (abs(total["red"]) + abs(total["blue"])) / np.maximum(1, total["colour"])
+        raw, raw_high = sums.quantiles("raw", 0.5, 0.9)
+        residue, residue_high = raw, raw_high
+        if around is not None:  # else the residue is not measured yet, and raw stands for it
+            residue, residue_high = sums.quantiles("residue", 0.5, 0.9)
         numbers: dict[str, npt.NDArray[Any]] = {
             "blocks": blocks,
             "text": text,
@@ -248,10 +252,10 @@ class _Search:
             "hue": hue,
             "colour": total["colour"] / differing,
             "dense": total["differing"] / (np.maximum(1, blocks) * BLOCK * BLOCK),
-            "raw": sums.quantile("raw", 0.5),
-            "raw_high": sums.quantile("raw", 0.9),
-            "residue": sums.quantile("residue", 0.5),
-            "residue_high": sums.quantile("residue", 0.9),
+            "raw": raw,
+            "raw_high": raw_high,
+            "residue": residue,
+            "residue_high": residue_high,
             "residue_most": most["residue"],
             "residue_sparse": sums.most_sparse(),
             "corner": corner,
@@ -352,7 +356,7 @@ class _Sums:
 
     def of(self, name: str) -> npt.NDArray[Any]:
         """The values of the blocks that differ."""
-        found: npt.NDArray[Any] = self.blocks[name].flat[self.places]
+        found: npt.NDArray[Any] = self.blocks.reshape(-1)[name][self.places]
         return found
 
     def sum(self, name: str | None) -> npt.NDArray[np.int64]:
@@ -379,21 +383,23 @@ class _Sums:
         inside = self.of_block >= 0
         return np.bincount(self.of_block[inside], counts[inside], self.number).astype(np.int64)
 
-    def quantile(self, name: str, share: float) -> npt.NDArray[np.float64]:
-        """A quantile of each area's blocks, between two of them in proportion; 0 without any."""
+    def quantiles(self, name: str, *shares: float) -> list[npt.NDArray[np.float64]]:
+        """Quantiles of each area's blocks, between two of them in proportion; 0 without any."""
         values = self.of(name).astype(np.float64)
         order = np.lexsort((values, self.labels))
         number = np.bincount(self.labels, minlength=self.number)
-        found = np.zeros(self.number)
         some = number > 0
-        start = (np.cumsum(number) - number)[some]
-        place = share * (number[some] - 1)
-        low = place.astype(np.intp)
-        high = np.minimum(low + 1, number[some] - 1)
+        start, last = (np.cumsum(number) - number)[some], number[some] - 1
         ordered = values[order]
-        below, above = ordered[start + low], ordered[start + high]
-        found[some] = below + (above - below) * (place - low)
-        return found
+        all_found = []
+        for share in shares:
+            place = share * last
+            low = place.astype(np.intp)
+            below, above = ordered[start + low], ordered[start + np.minimum(low + 1, last)]
+            found = np.zeros(self.number)
+            found[some] = below + (above - below) * (place - low)
+            all_found.append(found)
+        return all_found
 
     def text_around(self, base: native.Pixels, wanted: npt.NDArray[np.bool_]) -> _Around:
         """How many blocks in and around each area look like text, and how many of them differ.

@@ -215,6 +215,31 @@ def apart_in_columns(base: Pixels, head: Pixels, least: int) -> npt.NDArray[np.i
     return found
 
 
+def lines_alike(
+    ours: Shown, theirs: Shown, lines: npt.NDArray[np.int64], shift: int, share: int
+) -> npt.NDArray[np.bool_]:
+    """Which lines show the same as their partners at a shift, but for one in so many of its edges.
+
+    Args:
+        ours: what each line of an image shows, shape (lines, strips).
+        theirs: what those of the other one show, in as many strips.
+        lines: which of ours are looked at; the answer has their shape.
+        shift: a line's partner lies so far behind its place; false if it has none.
+        share: the differences of all strips may sum up to this part (1 / share).
+    """
+    lines = np.ascontiguousarray(lines, np.int64)
+    found = np.empty(len(lines), bool)
+    _library().pg_show_the_same(
+        ours.ctypes.data,
+        theirs.ctypes.data,
+        *(ours.shape[1], len(theirs)),
+        *(lines.ctypes.data, len(lines)),
+        *(shift, share),
+        found.ctypes.data,
+    )
+    return found
+
+
 def cheapest_pairs(
     shifts: npt.NDArray[np.int64],
     costs: npt.NDArray[np.int32],
@@ -549,6 +574,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_edges_in_columns": (_IMAGE, *(_SIZE,) * 5, *(_POINTER,) * 2),
     "pg_apart_in_rows": (_IMAGE, _IMAGE, *(_SIZE,) * 3, _POINTER),
     "pg_apart_in_columns": (_IMAGE, _IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 2),
+    "pg_show_the_same": (*(_POINTER,) * 2, *(_SIZE,) * 2, _POINTER, *(_SIZE,) * 3, _POINTER),
     "pg_cheapest_pairs": (_POINTER, _SIZE, _POINTER, *(_SIZE,) * 4, _POINTER),
     "pg_unite": (_IMAGE, _IMAGE, _SIZE, _SIZE),
     "pg_blend": (_IMAGE, _SIZE, _SIZE, _SIZE, _POINTER),

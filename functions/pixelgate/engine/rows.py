@@ -107,8 +107,11 @@ def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[Run]:
         # Of ways that are equally good the same is taken, whichever image is the base.
         return [Run(b, h, n) for h, b, n in _moved(theirs, ours)]
     base, head = native.hash_rows(ours), native.hash_rows(theirs)
+    unique = _unique_in_both(base, head)
+    if np.count_nonzero(np.not_equal(*unique)) < MIN_EVIDENCE:
+        return []  # matching costs most, and could find no more evidence than that
     runs = _match(base, head)
-    if _evidence(base, head, runs) < MIN_EVIDENCE:
+    if _evidence(len(base), unique, runs) < MIN_EVIDENCE:
         return []
     whole = Gap(slice(0, len(base)), slice(0, len(head)))
     return sorted(
@@ -136,12 +139,12 @@ def _match(base: _Hashes, head: _Hashes) -> list[Run]:
     return sorted(runs)
 
 
-def _evidence(base: _Hashes, head: _Hashes, runs: list[Run]) -> int:
+def _evidence(rows: int, unique: tuple[Indices, Indices], runs: list[Run]) -> int:
     """How many rows that occur once in each image are paired with one another, and have moved."""
-    partners = np.full(len(base), -1)
+    partners = np.full(rows, -1)
     for b, h, n in runs:
         partners[b : b + n] = np.arange(h, h + n)
-    ys, zs = _unique_in_both(base, head)
+    ys, zs = unique
     return int(np.count_nonzero((partners[ys] == zs) & (ys != zs)))
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelgate.comparison import Axis
 from pixelgate.engine import native
@@ -32,8 +31,9 @@ _MOSTLY_ALIKE = 3 / 4
 _EDGE = 24
 # Lines are told apart by the edges in so many parts of each.
 _STRIPS = 4
-# A line's partner must show the same but for such a share; what shows less is no evidence.
-_ALIKE, _LEAST_EDGES = 1 / 8, 12
+# A line's partner must show the same but for that share (1 / _ALIKE); what shows less than so many
+# edges is no evidence.
+_ALIKE, _LEAST_EDGES = 8, 12
 # So many shifts are looked at, those at which most edges of both images meet; a few are tried.
 _LOOKED_AT, _TRIED = 8, 4
 # What differs or has no partner must become less by such a share, and by so many lines' pixels. One
@@ -71,24 +71,36 @@ def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
     """Whether most rows show what those do with which they are compared; arguments as before."""
     width = min(base.shape[1], head.shape[1])
     ours, theirs = (_edges(image[:, :width], Axis.ROWS) for image in (base, head))
-    return int(np.count_nonzero(_alike(ours, theirs))) >= _MOSTLY_ALIKE * len(ours)
+    alike = native.lines_alike(ours, theirs, np.arange(len(ours)), 0, _ALIKE)
+    return int(np.count_nonzero(alike)) >= _MOSTLY_ALIKE * len(ours)
 
 
-def likely_shifts(
-    base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis, *, strips: int = _STRIPS
-) -> Indices:
-    """The shifts, other than none, at which many lines have a partner that shows the same.
+def edges(base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis) -> tuple[Shown, Shown]:
+    """What each line of two images shows, for likely_shifts; each has shape (lines, strips).
 
     Args:
         base: shape (height, width, channels).
         head: of any size.
         axis: what the lines are.
-        strips: each must show the same in so many parts of it.
+    """
+    return _edges(base, axis), _edges(head, axis)
+
+
+def likely_shifts(ours: Shown, theirs: Shown, *, strips: int = _STRIPS) -> Indices:
+    """The shifts, other than none, at which many lines have a partner that shows the same.
+
+    Args:
+        ours: what each line of base shows.
+        theirs: what each line of head shows.
+        strips: each must show the same in so many parts of it; all of them, or one.
 
     Returns:
         A few or none, that of the most lines first.
     """
-    ours, theirs = _edges(base, axis, strips), _edges(head, axis, strips)
+    if strips == 1:
+        ours, theirs = (
+            shown.sum(axis=1, keepdims=True, dtype=np.int32) for shown in (ours, theirs)
+        )
     if (len(ours), ours.tobytes()) > (len(theirs), theirs.tobytes()):
         # Of shifts that are equally good the same are taken, whichever image is the base.
         return -_explaining(theirs, ours)
@@ -155,25 +167,23 @@ def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> li
     return runs if pays and bands else []
 
 
-def _edges(image: Rgb | Rgba, axis: Axis, strips: int = _STRIPS) -> Shown:
+def _edges(image: Rgb | Rgba, axis: Axis) -> Shown:
     """What each line shows, shape (lines, strips)."""
     count = native.edges_in_rows if axis is Axis.ROWS else native.edges_in_columns
-    return count(image, _EDGE, strips)
+    return count(image, _EDGE, _STRIPS)
 
 
 def _explaining(ours: Shown, theirs: Shown) -> Indices:
     """The shifts that explain the most of the lines that show something else than in place."""
     lines = np.flatnonzero(ours.sum(axis=1) >= _LEAST_EDGES)
-    overlap = min(len(ours), len(theirs))
-    lines = lines[(lines >= overlap) | ~_alike(ours[lines], theirs[np.minimum(lines, overlap - 1)])]
+    lines = lines[~native.lines_alike(ours, theirs, lines, 0, _ALIKE)]
     least = max(MIN_EVIDENCE, len(lines) // CLEAR)
     if len(lines) < least:
         return np.array([], np.int64)
-    found = {}
-    for shift in _meeting(ours, theirs).tolist():
-        there = (lines + shift >= 0) & (lines + shift < len(theirs))
-        there[there] = _alike(ours[lines[there]], theirs[lines[there] + shift])
-        found[shift] = there
+    found = {
+        shift: native.lines_alike(ours, theirs, lines, shift, _ALIKE)
+        for shift in _meeting(ours, theirs).tolist()
+    }
     left, tried = np.ones(len(lines), bool), list[int]()
     while found and len(tried) < _TRIED:
         best = max(found, key=lambda shift: int(np.count_nonzero(found[shift] & left)))
@@ -183,13 +193,6 @@ def _explaining(ours: Shown, theirs: Shown) -> Indices:
         tried.append(best)
         left &= ~partners
     return np.array(tried, np.int64)
-
-
-def _alike(ours: Shown, theirs: Shown) -> npt.NDArray[np.bool_]:
-    """Which lines show the same as those with which they are compared, but for a little."""
-    most = np.maximum(ours.sum(axis=1), theirs.sum(axis=1))
-    found: npt.NDArray[np.bool_] = np.abs(ours - theirs).sum(axis=1) <= _ALIKE * most
-    return found
 
 
 def _meeting(ours: Shown, theirs: Shown) -> Indices:

@@ -148,13 +148,13 @@ def test_one_area_of_one_pixel_is_told_in_the_singular() -> None:
     [
         (
             1,
-            "1 pixel of the mask is orange: odiff itself leaves it out, as below its threshold or "
-            "as a smoothed edge.",
+            "odiff itself leaves out 1 pixel of the mask, as below its threshold or as a smoothed "
+            "edge; in the mask's file it is orange.",
         ),
         (
             1_200,
-            "1,200 pixels of the mask are orange: odiff itself leaves them out, as below its "
-            "threshold or as smoothed edges.",
+            "odiff itself leaves out 1,200 pixels of the mask, as below its threshold or as smoothed "
+            "edges; in the mask's file they are orange.",
         ),
     ],
 )

@@ -36,7 +36,6 @@ _NOISE = {
     Sensitivity.DEFAULT: "noise",
     Sensitivity.TOLERANT: "much noise",
 }
-_SEVERAL = ("are", "them", "smoothed edges")
 _BANDS_TOLD = 4
 # Rows that are inserted or deleted one by one, as another line height does it, are told together.
 _THIN, _RUN = 2, 3
@@ -114,10 +113,10 @@ def _of_regions(diff: Diff, judgement: Judgement) -> Iterator[str]:
 
 
 def _of_counted(pixels: int) -> str:
-    are, them, edges = ("is", "it", "a smoothed edge") if pixels == 1 else _SEVERAL
+    edges = "a smoothed edge" if pixels == 1 else "smoothed edges"
     return (
-        f"{number(pixels, 'pixel')} of the mask {are} orange: odiff itself leaves {them} out, as "
-        f"below its threshold or as {edges}."
+        f"odiff itself leaves out {number(pixels, 'pixel')} of the mask, as below its threshold or "
+        f"as {edges}; in the mask's file {'it is' if pixels == 1 else 'they are'} orange."
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from browser.drawings import compare, draw_folders, rewrite, tagged
+from browser.drawings import as_before, compare, draw_folders, rewrite, tagged
 from pixelgate.baseline import Choice, Kind, PassedOver
 from pixelgate.cost import Usage
 from pixelgate.keys import ComparisonId
@@ -123,7 +123,11 @@ def opened(browser: Browser) -> Iterator[Open]:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> LocalResult:
     root = tmp_path_factory.mktemp("drawn")
     base, head = draw_folders(root)
-    return compare(base, head, root / "report # 1")  # a path that links must encode
+    made = compare(base, head, root / "report # 1")  # a path that links must encode
+    snapshots = {name: as_before(name, s) for name, s in made.comparison.snapshots.items()}
+    shown = replace(made.comparison, snapshots=snapshots)
+    rewrite(made, "index.html", shown, local=True)
+    return replace(made, comparison=shown)
 
 
 @pytest.fixture(scope="session")

@@ -96,16 +96,21 @@ class Reference:
             "failOnLayoutDiff": False,
         }
         base, head, output = (self._place / name for name in ("b.bmp", "h.bmp", "m.png"))
-        for image, file in zip(view, (base, head), strict=True):
-            _overwrite(file, bitmap(image, part, self._rooms))
         try:
-            answer = self._server.compare(base, head, output, options)
-        except EngineDied as died:
-            if died.code is FaultCode.ENGINE_TIMEOUT:
-                raise
-            # Killed from outside, as by a machine short of memory: a fresh one may do it.
-            answer = self._server.compare(base, head, output, options)
-        return answer, self._mask_of(answer, output, part.shape)
+            for image, file in zip(view, (base, head), strict=True):
+                _write(file, bitmap(image, part, self._rooms))
+            try:
+                answer = self._server.compare(base, head, output, options)
+            except EngineDied as died:
+                if died.code is FaultCode.ENGINE_TIMEOUT:
+                    raise
+                # Killed from outside, as by a machine short of memory: a fresh one may do it.
+                answer = self._server.compare(base, head, output, options)
+            return answer, self._mask_of(answer, output, part.shape)
+        finally:
+            # No part of a screenshot stays in /tmp, and no mask that another pair could be given.
+            for file in (base, head, output):
+                file.unlink(missing_ok=True)
 
     def _mask_of(self, answer: Answer, output: Path, shape: tuple[int, int]) -> Pixels | None:
         if answer.match:
@@ -132,8 +137,8 @@ class Reference:
         return Path(tempfile.mkdtemp(prefix="pg", dir=self._folder))
 
 
-def _overwrite(file: Path, body: memoryview) -> None:
-    """Writes a file over an older one: memory that it already has is not fetched anew."""
+def _write(file: Path, body: memoryview) -> None:
+    """Writes a file that only we may read."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.ftruncate(descriptor, len(body))

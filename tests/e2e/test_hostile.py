@@ -135,7 +135,7 @@ def test_an_image_that_is_not_what_it_says_is_errored_with_its_reason(
                 "odd/gone": put(other_png()),
                 "odd/cut": put(other_png()[:-200]),
                 "odd/gif": put(other_format("GIF")),
-                "odd/wide": put(SIGNATURE + header(8_000, 5_001) + DATA + END),
+                "odd/wide": put(SIGNATURE + header(10_000, 5_001) + DATA + END),
                 "odd/heavy": heavy,
                 "odd/plain": good,
             },

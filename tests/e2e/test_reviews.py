@@ -130,7 +130,7 @@ def test_the_next_build_of_the_pull_request_is_approved_by_that(
     review(cloud, head, action="approve")
     wait_for(lambda: said(uploader, head)["state"] == "approved")
     cloud.wait_until_idle()
-    alike = uploader.upload("alike", pictures(tmp_path / "alike", HEAD, noise=4), **OF_PULL_REQUEST)
+    alike = uploader.upload("alike", pictures(tmp_path / "alike", HEAD, noise=2), **OF_PULL_REQUEST)
     status = uploader.wait(alike)
     assert (status["verdict"], status["review"]["state"]) == ("needs_review", "approved")
     assert status["review"]["carried_from"] == "head"

@@ -23,7 +23,7 @@ from pixelgate.keys import BuildId, ShardId
 from pixelgate.pipeline.review import CarriedOut
 from pixelgate.policy import Policy
 from support.reviews import Reviewed
-from support.world import GONE, PROJECT, ScriptedDiffers, World, sha
+from support.world import GONE, LOST, PROJECT, ScriptedDiffers, World, sha
 
 NAMES = ("a.png", "b.png", "c.png")
 TRUNK = "main"  # the only baseline branch
@@ -40,7 +40,9 @@ class Differs(ScriptedDiffers):
     def diff(self, base: bytes, head: bytes, policy: Policy, *about: Any) -> Diff:
         self.inspect(base), self.inspect(head)
         near = abs(int(base) - int(head)) <= 1
-        return Diff(1, 0 if near else 1, 10, (10, 1), (10, 1), () if near else (GONE,), b"mask")
+        counts = () if near else (GONE,)
+        areas = () if near else (LOST,)
+        return Diff(1, len(counts), 10, (10, 1), (10, 1), counts, b"mask", areas=areas)
 
 
 @dataclass(frozen=True, eq=False)

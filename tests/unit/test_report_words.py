@@ -153,8 +153,8 @@ def test_one_area_of_one_pixel_is_told_in_the_singular() -> None:
         ),
         (
             1_200,
-            "odiff itself leaves out 1,200 pixels of the mask, as below its threshold or as smoothed "
-            "edges; in the mask's file they are orange.",
+            "odiff itself leaves out 1,200 pixels of the mask, as below its threshold or as "
+            "smoothed edges; in the mask's file they are orange.",
         ),
     ],
 )

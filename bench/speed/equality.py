@@ -42,9 +42,18 @@ def check(pairs: Sequence[Pair], results: Mapping[str, Sequence[Found]]) -> list
 def _same(ours: Found, plain: Found) -> bool:
     if (ours.changed, ours.structural) != (plain.changed, plain.structural):
         return False
-    if ours.mask is None or plain.mask is None:
-        return ours.mask is plain.mask
-    return np.array_equal(_opaque(ours.mask), _opaque(plain.mask))
+    # What only the evidence counts is orange, and no pixel of odiff's.
+    shown = _red(ours.mask) if ours.mask is not None else None
+    if plain.mask is None or shown is None:
+        return plain.mask is None and (shown is None or not shown.any())
+    return np.array_equal(shown, _opaque(plain.mask))
+
+
+def _red(mask: bytes | Path) -> npt.NDArray[np.bool_]:
+    """The pixels of a mask of ours that are odiff's own."""
+    with Image.open(io.BytesIO(mask) if isinstance(mask, bytes) else mask) as image:
+        found: npt.NDArray[np.bool_] = np.asarray(image) == 1
+    return found
 
 
 def _opaque(mask: bytes | Path) -> npt.NDArray[np.bool_]:

@@ -70,7 +70,7 @@ bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 
 	@PYTHONPATH=tools $(BIN)/python -m bench.upload $(ARGS)
 
 bench-scale: setup ## Measure and model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
-	@$(BIN)/python -m bench.scale --svg docs/scale.svg $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m bench.scale --svg docs/scale.svg $(ARGS)
 
 test-fan-out: setup .tools/cloud/.done .aws-sam/.done ## Run the state machine on 2,000 pairs while its workers are killed
 	@FAN_OUT_PAIRS=2000 $(BIN)/python -m pytest -q tests/e2e/test_fan_out.py

@@ -27,11 +27,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from bench.speed.synthetic import draw_pairs
+from pixelgate.bootstrap import find_engine
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.pool import SharedDiffers
-from pixelgate.policy import Policy
-from pixelgate.wiring import find_engine
 
 POOL = 2
 ODIFF = "odiff"

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.engine.rows import align
+from pixelgate.engine.row_alignment import align
 
 Pixels = npt.NDArray[np.uint8]
 SIZES = ((1170, 2532), (8000, 5000), (1280, 31250), (16, 99_000))

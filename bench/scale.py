@@ -25,25 +25,25 @@ from pathlib import Path
 from typing import Any
 
 from bench.scale_plot import Point, plot
-from pixelgate import keys
-from pixelgate.adapters.folder import FolderObjects
-from pixelgate.adapters.memory import MemoryLedger
-from pixelgate.comparison import Diff, Measured, Region, Snapshot, Status
-from pixelgate.generation import Generations
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline import intake
-from pixelgate.pipeline.batches import Batch, Done, Handed, read_batch, write_plan
-from pixelgate.pipeline.batches import write_result as write_batch_result
-from pixelgate.pipeline.diffing import Tally
-from pixelgate.pipeline.fanout import publish_handed, work
-from pixelgate.pipeline.plan import Pair, make_plan
-from pixelgate.pipeline.service import Limits, Service
-from pixelgate.pipeline.thumbs import with_addresses
+from pixelgate.bootstrap import find_engine, open_pool, pace_collector
+from pixelgate.domain import keys
+from pixelgate.domain.cache_month import Generations
+from pixelgate.domain.comparison import Diff, Measured, Region, Snapshot, Status
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import Baseline
+from pixelgate.domain.verdict import Evidence
+from pixelgate.pipeline.compare.batches import Batch, Done, Handed, read_batch, write_plan
+from pixelgate.pipeline.compare.batches import write_result as write_batch_result
+from pixelgate.pipeline.compare.fan_out import publish_handed, work
+from pixelgate.pipeline.context import Limits, Service
+from pixelgate.pipeline.diffing.pairs import Tally
+from pixelgate.pipeline.diffing.plan import Pair, make_plan
+from pixelgate.pipeline.diffing.thumbnails import with_addresses
+from pixelgate.pipeline.intake import accept
 from pixelgate.ports import Objects
-from pixelgate.record import Baseline
 from pixelgate.report import render
-from pixelgate.verdict import Evidence
-from pixelgate.wiring import find_engine, open_pool, pace_collector
+from pixelgate.storage.folder import FolderObjects
+from support.doubles.memory import MemoryLedger
 
 ROOT = Path(__file__).parents[1]
 PROJECT, ID = "shop", ComparisonId("shop", "head", "base")
@@ -127,8 +127,8 @@ def measure_plan(folder: Path) -> tuple[float, float]:
     """From the head's event to the list of batches; but for asking whether the images are there."""
     service = _service(LateFolder(folder))
     watch = _Watch.start()
-    accepted = intake.accept(HEAD, service)
-    base = intake.read_accepted(BASE, service)
+    accepted = accept.accept(HEAD, service)
+    base = accept.read_accepted(BASE, service)
     plan = make_plan(accepted.manifest, base, service.engine_label)
     write_plan(Handed(ID, "e1"), plan, {}, None, service.objects, service.limits)
     return watch.read()
@@ -170,7 +170,7 @@ def _draw_nothing(image: bytes, mask: bytes | None, slices: object) -> bytes:
 def measure_publish(folder: Path) -> tuple[float, float]:
     """From the last batch's end to the published verdict."""
     service = _service(LateFolder(folder), thumbnail=_draw_nothing)
-    head = intake.accept(HEAD, service)
+    head = accept.accept(HEAD, service)
     ledger, now = service.ledger, service.clock()
     ledger.choose_baseline(head.manifest.id, Baseline("base", "it is named"))
     claim = ledger.claim(ID, "it is named", "e1", now, now + 90)
@@ -196,7 +196,7 @@ def measure_work(folder: Path) -> Pairs:
     engine = find_engine()
     with open_pool(engine, 2) as pool:
         service = _service(objects, pool=pool, engine=engine.label, thumbnail=thumbnail)
-        base, head = (intake.accept(build, service).manifest for build in (BASE, HEAD))
+        base, head = (accept.accept(build, service).manifest for build in (BASE, HEAD))
         plan = make_plan(head, base, service.engine_label)
         now = service.clock()
         service.ledger.claim(ID, "", "e1", now, now + 900)

@@ -24,13 +24,13 @@ from botocore.config import Config
 from PIL import Image
 
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate import keys
-from pixelgate.adapters.s3_client import S3Store
-from pixelgate.ci.where import Where
+from pixelgate.ci.origin import Where
 from pixelgate.client.config import read_config
-from pixelgate.client.manifest import build_id, manifest_of
 from pixelgate.client.scan import Scan, scan
 from pixelgate.client.upload import find_present, send_images
+from pixelgate.client.upload_manifest import build_id, manifest_of
+from pixelgate.domain import keys
+from pixelgate.storage.s3_store import S3Store
 
 PROJECT = "bench"
 SIDE = 64

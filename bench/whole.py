@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from embedded_cloud.cloud import ROOT, EmbeddedCloud
+from pixelgate.bootstrap import find_engine, open_pool
 from pixelgate.client.scan import scan
-from pixelgate.policy import Policy
-from pixelgate.wiring import find_engine, open_pool
+from pixelgate.domain.policy import Policy
 from uploader import Uploader
 
 _AFTER = "thumbnails"  # the one step that comes after the verdict

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelgate.bootstrap import find_engine
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.errors import ImageFault
-from pixelgate.policy import Policy
-from pixelgate.wiring import find_engine
 from support.agreement import disagreement
 from support.drawings import Pair, random_pair
 from support.plain_odiff import PlainOdiff, mismatch, unaligned

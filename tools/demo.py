@@ -10,9 +10,9 @@ from typing import Any
 
 from embedded_cloud.cloud import CloudFailed, EmbeddedCloud
 from embedded_cloud.deploy import DeploymentFailed
-from pixelgate.client.fetching import fetch_report
+from pixelgate.client.report_download import fetch_report
 from pixelgate.client.result import read_comparison
-from pixelgate.store import Store
+from pixelgate.storage.store import Store
 from uploader import Uploader
 
 ROOT = Path(__file__).parents[1]

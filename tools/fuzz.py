@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixelgate.wiring import find_engine
+from pixelgate.bootstrap import find_engine
 
 CHILD = Path(__file__).with_name("fuzz_child.py")
 GRACE_SECONDS = 10.0

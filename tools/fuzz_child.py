@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from pixelgate.comparison import Diff
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.pool import SharedDiffers
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.policy import Policy
 from support.agreement import disagreement
 from support.drawings import png, random_pair
 from support.mutants import SIGNATURE, mutant, seeds, without_the_rest, without_what_browsers_skip

@@ -24,8 +24,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from uploader import Uploader
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

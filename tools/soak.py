@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pixelgate.wiring import find_engine, open_pool
+from pixelgate.bootstrap import find_engine, open_pool
 from support.town import Town
 from support.town_audit import audit, nothing_changes_any_more, only_what_is_shown_is_left
 

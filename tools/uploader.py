@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.adapters.s3_client import S3Store
+from pixelgate.client.polling import FINAL, Clock, look, wait_for_result
 from pixelgate.client.scan import scan
 from pixelgate.client.upload import send_images
-from pixelgate.client.waiting import FINAL, Clock, look, wait_for_result
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.storage.s3_store import S3Store
 
 LONGEST_PAUSE = 0.2  # seconds
 # A CI job has time; who tries things out here waits for one build after the other.

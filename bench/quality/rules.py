@@ -24,11 +24,11 @@ from PIL import Image
 from bench.quality.cases import Case
 from bench.quality.dials import Dial
 from bench.quality.measure import Rgb
+from pixelgate.bootstrap import find_engine
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.errors import PixelgateError
-from pixelgate.policy import Policy
-from pixelgate.wiring import find_engine
 
 OURS = "pixelgate"
 RULES = {

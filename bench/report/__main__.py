@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.report.browser import Felt, Subject, measure
 from bench.report.pictures import draw_suite
-from pixelgate.local import compare_folders
-from pixelgate.wiring import find_engine, open_pool
+from pixelgate.bootstrap import find_engine, open_pool
+from pixelgate.client.compare_folders import compare_folders
 
 ROOT = Path(__file__).parents[2]
 REG_CLI = ROOT / "bench" / "speed" / "node_modules" / "reg-cli" / "dist" / "cli.js"

@@ -16,7 +16,7 @@ from PIL import Image
 from bench.speed.pairs import Pair
 from bench.speed.routes.base import Missing, optional
 from pixelgate.engine import png
-from pixelgate.engine.rooms import Rooms
+from pixelgate.engine.buffers import Rooms
 
 Pixels = npt.NDArray[np.uint8]
 Decode = Callable[[bytes], Pixels]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.speed.routes.base import Missing
 from bench.speed.routes.node import BLAZEDIFF, installed, node
-from pixelgate.wiring import find_engine
+from pixelgate.bootstrap import find_engine
 
 PYTHON_PACKAGES = (
     "numpy", "pillow", "imagecodecs", "imgread", "pyspng", "opencv-python-headless",

@@ -1,4 +1,4 @@
-"""What the pipeline needs from outside; adapters/ fulfils it, with doubles beside the real ones."""
+"""What the pipeline needs from outside; storage/, aws/ and notify/ fulfil it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pixelgate.baseline import Choice
-from pixelgate.comparison import Comparison, Diff
-from pixelgate.cost import Usage
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.notice import Comment, CommitStatus
-from pixelgate.policy import Policy
-from pixelgate.record import (
+from pixelgate.domain.baseline import Choice
+from pixelgate.domain.comparison import Comparison, Diff
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.records import (
     Baseline,
     BuildRecord,
     ComparisonRecord,
@@ -22,7 +21,7 @@ from pixelgate.record import (
     Result,
     Review,
 )
-from pixelgate.review import Decision, ReviewRecord
+from pixelgate.domain.review_request import Decision, ReviewRecord
 
 
 @dataclass(frozen=True)
@@ -279,6 +278,29 @@ class PatientEvents(Events, Protocol):
     def try_to_emit(self, kind: str, detail: Mapping[str, Any]) -> None:
         """Sends one event, or keeps it until the next one goes out."""
         ...
+
+
+@dataclass(frozen=True)
+class CommitStatus:
+    """A line beside a commit.
+
+    Attributes:
+        state: pending, success, failure or error.
+        description: at most 140 letters.
+        url: where it leads; None for nowhere.
+    """
+
+    state: str
+    description: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment of a pull request."""
+
+    id: int
+    body: str
 
 
 class Forge(Protocol):

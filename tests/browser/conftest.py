@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from browser.drawings import as_before, compare, draw_folders, rewrite, tagged
-from pixelgate.baseline import Choice, Kind, PassedOver
-from pixelgate.cost import Usage
-from pixelgate.keys import ComparisonId
-from pixelgate.local import LocalResult
+from pixelgate.client.compare_folders import LocalResult
+from pixelgate.domain.baseline import Choice, Kind, PassedOver
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import ComparisonId
 
 HERE = Path(__file__).parent
 

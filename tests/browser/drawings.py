@@ -8,11 +8,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from pixelgate import keys
-from pixelgate.comparison import Comparison, Judgement, Measured, Snapshot
-from pixelgate.local import LocalResult, compare_folders
+from pixelgate.bootstrap import find_engine, open_pool
+from pixelgate.client.compare_folders import LocalResult, compare_folders
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import Comparison, Judgement, Measured, Snapshot
 from pixelgate.report import render
-from pixelgate.wiring import find_engine, open_pool
 
 GREY, INK, BLUE, RED, GREEN = "#f3f2f1", "#0b0c0c", "#1d70b8", "#d4351c", "#00703c"
 HOSTILE = '"><img src=x onerror=document.title=1>.png'

@@ -9,9 +9,9 @@ import pytest
 
 from browser.conftest import Open
 from browser.drawings import HOSTILE, rewrite
-from pixelgate.baseline import Choice, Kind, PassedOver
-from pixelgate.keys import ComparisonId
-from pixelgate.local import LocalResult
+from pixelgate.client.compare_folders import LocalResult
+from pixelgate.domain.baseline import Choice, Kind, PassedOver
+from pixelgate.domain.keys import ComparisonId
 
 pytestmark = pytest.mark.browser
 

@@ -14,11 +14,11 @@ from PIL import Image
 
 from browser.conftest import Open, Opened
 from browser.test_states import state
+from pixelgate.bootstrap import find_engine
+from pixelgate.client.compare_folders import LocalResult
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.local import LocalResult
-from pixelgate.policy import Policy
-from pixelgate.wiring import find_engine
 from support.gold import Gold
 
 pytestmark = pytest.mark.browser

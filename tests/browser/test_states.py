@@ -9,9 +9,9 @@ import pytest
 
 from browser.conftest import Open
 from browser.drawings import compare, rewrite
-from pixelgate.comparison import Snapshot, Status
-from pixelgate.keys import NO_BASE, ComparisonId
-from pixelgate.local import LocalResult
+from pixelgate.client.compare_folders import LocalResult
+from pixelgate.domain.comparison import Snapshot, Status
+from pixelgate.domain.keys import NO_BASE, ComparisonId
 from pixelgate.report import render_failure
 
 pytestmark = pytest.mark.browser

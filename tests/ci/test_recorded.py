@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pixelgate.ci.detect import detect
-from pixelgate.ci.found import Found
+from pixelgate.ci.detected import Found
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate.ci.found import Found
+from pixelgate.ci.detected import Found
 from pixelgate.ci.git import Git, pull_request_of
-from pixelgate.ci.where import Said, Where, find_out
+from pixelgate.ci.origin import Said, Where, find_out
 from pixelgate.errors import UsageError
 from support.repository import Repository
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys, wiring
-from pixelgate.adapters.memory_store import MemoryStore
+from pixelgate import bootstrap
 from pixelgate.cli import app as cli
-from pixelgate.keys import BuildId
-from pixelgate.store import Store
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.storage.store import Store
 from support import images
+from support.doubles.memory_store import MemoryStore
 from support.repository import SETTINGS, Repository
 
 CI_SIGNS = ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "TF_BUILD",
@@ -51,7 +52,7 @@ def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
 def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     """The bucket that every command gets."""
     made = MemoryStore()
-    monkeypatch.setattr(wiring, "open_store", lambda name: made)
+    monkeypatch.setattr(bootstrap, "open_store", lambda name: made)
     return made
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pixelgate import wiring
-from pixelgate.adapters.s3_client import S3Store
+from pixelgate import bootstrap
 from pixelgate.cli.templates import GITHUB, GITLAB, filled
+from pixelgate.storage.s3_store import S3Store
 from support import aws
 
 from .conftest import NEEDS_REVIEW, Cli, tell
@@ -133,7 +133,7 @@ def asked(run: Cli, store: S3Store, monkeypatch: pytest.MonkeyPatch) -> list[Ask
             found.append((_ACTIONS[model.name], params.get("Key") or params["Prefix"]))
 
     store._client.meta.events.register("provide-client-params.s3.*", note)
-    monkeypatch.setattr(wiring, "open_store", lambda name: store)
+    monkeypatch.setattr(bootstrap, "open_store", lambda name: store)
     return found
 
 

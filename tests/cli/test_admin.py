@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pixelgate import wiring
-from pixelgate.adapters.memory_attic import MemoryAttic
-from pixelgate.keys import BuildId
-from pixelgate.pipeline.collect import DAY
+from pixelgate import bootstrap
+from pixelgate.domain.keys import BuildId
+from pixelgate.pipeline.cleanup.garbage import DAY
+from support.doubles.memory_attic import MemoryAttic
 from support.world import PROJECT, World
 
 from .conftest import Cli
@@ -29,7 +29,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         assert (bucket, table) == ("shots", "t")
         return world.service(baseline_branches=branches), attic
 
-    monkeypatch.setattr(wiring, "open_attic", opened)
+    monkeypatch.setattr(bootstrap, "open_attic", opened)
     return world
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.client.config import read_config
 from support import images
+from support.doubles.memory_store import MemoryStore
 from support.repository import Repository
 
 from .conftest import SIZE, Cli, tell

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.adapters.memory_store import MemoryStore
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from support.doubles.memory_store import MemoryStore
 
 from .conftest import NEEDS_REVIEW, Cli, manifest, tell
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.adapters.memory_store import MemoryStore
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused
-from pixelgate.keys import BuildId
 from support import images
+from support.doubles.memory_store import MemoryStore
 from support.repository import Repository
 
 from .conftest import NEEDS_REVIEW, Cli, manifest, tell

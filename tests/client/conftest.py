@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate.adapters.memory_store import MemoryStore
 from support import images
+from support.doubles.memory_store import MemoryStore
 
 
 @pytest.fixture

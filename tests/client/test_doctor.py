@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pixelgate.adapters.memory_store import MemoryStore
-from pixelgate.ci.where import Where
+from pixelgate.ci.origin import Where
 from pixelgate.client.doctor import Check, check_bucket, check_where
 from pixelgate.errors import BucketError, Refused, UsageError
-from pixelgate.store import Entry, Store
+from pixelgate.storage.store import Entry, Store
+from support.doubles.memory_store import MemoryStore
 
 IMAGE = f"images/shop/{'a' * 64}"
 

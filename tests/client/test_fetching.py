@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pixelgate.adapters.memory_store import MemoryStore
-from pixelgate.client.fetching import fetch_report
+from pixelgate.client.report_download import fetch_report
 from pixelgate.errors import BucketError, UsageError
+from support.doubles.memory_store import MemoryStore
 
 EXECUTION = "comparisons/shop/h 1/@none/e1"
 PAGE = f"{EXECUTION}/index.html"

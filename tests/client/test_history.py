@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.client.history import history, newest, of_snapshot
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from support.doubles.memory_store import MemoryStore
 
 
 def build(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate.ci.where import Where
+from pixelgate.ci.origin import Where
 from pixelgate.client.config import find_config, read_config
-from pixelgate.client.manifest import Extent, Shard, build_id, key_of, manifest_of
+from pixelgate.client.upload_manifest import Extent, Shard, build_id, key_of, manifest_of
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.manifest import parse
 from pixelgate.errors import UsageError
-from pixelgate.keys import BuildId
-from pixelgate.manifest import parse
 
 BUILD = BuildId("shop", "1-1")
 WHERE = Where(

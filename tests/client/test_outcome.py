@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pixelgate.client.outcome import Exit, Gate, exit_of, in_words, read_fail_on
+from pixelgate.client.exit_code import Exit, Gate, exit_of, in_words, read_fail_on
 from pixelgate.errors import UsageError
 
 PASSED = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "counts": {"unchanged": 3}}

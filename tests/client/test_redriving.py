@@ -12,15 +12,16 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pixelgate import wiring
-from pixelgate.adapters.failed_events import MemoryFailedEvents, SqsFailedEvents
+from pixelgate import bootstrap
+from pixelgate.aws.failed_queue import SqsFailedEvents
 from pixelgate.cli import app as cli
-from pixelgate.client.redriving import list_failed, redrive
+from pixelgate.client.redrive import list_failed, redrive
+from pixelgate.domain.failed_event import FailedEvent, Message
+from pixelgate.domain.keys import Upload
 from pixelgate.errors import HeldByOther
-from pixelgate.failed import FailedEvent, Message
 from pixelgate.handlers.compare import uploads_of
-from pixelgate.keys import Upload
-from pixelgate.pipeline.receive import receive
+from pixelgate.pipeline.compare.dispatch import receive
+from support.doubles.failed_queue import MemoryFailedEvents
 from support.fault_stories import WatchedLedger
 from support.world import World
 
@@ -237,14 +238,14 @@ def test_a_terminal_gets_no_control_characters(
 ) -> None:
     hostile = {"errorType": "E", "errorMessage": "\x1b[2Jgone\u202e"}
     queue = MemoryFailedEvents(record(responsePayload=hostile))
-    monkeypatch.setattr(wiring, "open_failed_events", lambda url: queue)
+    monkeypatch.setattr(bootstrap, "open_failed_events", lambda url: queue)
     cli.run(["admin", "failed", "--queue", "u"])
     assert "\\x1b[2Jgone\\x202e" in capsys.readouterr().out
 
 
 def test_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     queue = MemoryFailedEvents(record(), "garbage")
-    monkeypatch.setattr(wiring, "open_failed_events", lambda url: queue)
+    monkeypatch.setattr(bootstrap, "open_failed_events", lambda url: queue)
     assert cli.run(["admin", "failed", "--queue", "u"]) == 0
     said = capsys.readouterr()
     assert "shop-compare  uploads/shop/7+1/manifest.json  3 attempts" in said.out

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from pixelgate.adapters.memory_store import MemoryStore
-from pixelgate.client.reviewing import (
+from pixelgate.client.reviews import (
     Decision,
     Selection,
     is_carried_out,
@@ -19,8 +18,9 @@ from pixelgate.client.reviewing import (
     refusal_of,
     write_review,
 )
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
-from pixelgate.keys import BuildId
+from support.doubles.memory_store import MemoryStore
 
 BUILD = BuildId("shop", "9001-1")
 IMAGES: dict[str, Any] = {

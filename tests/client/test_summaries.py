@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pixelgate.client.exit_code import Gate
 from pixelgate.client.junit import junit
 from pixelgate.client.markdown import MAX_BYTES, markdown
-from pixelgate.client.outcome import Gate
 from pixelgate.client.result import Result
 
 COUNTS = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pixelgate.adapters.memory_store import MemoryStore
 from pixelgate.client import upload
+from pixelgate.client.progress import Progress
 from pixelgate.client.scan import scan
 from pixelgate.client.upload import (
     Sent,
@@ -23,11 +23,11 @@ from pixelgate.client.upload import (
     send_plain,
     submit,
 )
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused, UsageError
-from pixelgate.keys import BuildId
-from pixelgate.progress import Progress
-from pixelgate.store import Entry
+from pixelgate.storage.store import Entry
 from support import images
+from support.doubles.memory_store import MemoryStore
 
 BUILD = BuildId("shop", "1-1")
 

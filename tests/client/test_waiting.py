@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.adapters.memory_store import MemoryStore
-from pixelgate.client.waiting import Clock, Seen, gave_up, look, wait_for_result
+from pixelgate.client.polling import Clock, Seen, gave_up, look, wait_for_result
+from pixelgate.client.progress import Progress
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused
-from pixelgate.keys import BuildId
-from pixelgate.progress import Progress
+from support.doubles.memory_store import MemoryStore
 
 BUILD = BuildId("shop", "1-1")
 

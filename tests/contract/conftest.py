@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pixelgate.adapters.dynamodb import DynamoLedger
-from pixelgate.adapters.folder import FolderObjects
-from pixelgate.adapters.folder_store import FolderStore
-from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
-from pixelgate.adapters.memory_store import MemoryStore
-from pixelgate.adapters.s3 import S3Objects
-from pixelgate.adapters.s3_client import S3Store
 from pixelgate.ports import Ledger, Objects
-from pixelgate.store import Store
+from pixelgate.storage.dynamodb_comparisons import DynamoLedger
+from pixelgate.storage.folder import FolderObjects
+from pixelgate.storage.s3 import S3Objects
+from pixelgate.storage.s3_store import S3Store
+from pixelgate.storage.store import Store
 from support import aws
+from support.doubles.folder_store import FolderStore
+from support.doubles.memory import MemoryLedger, MemoryObjects
+from support.doubles.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

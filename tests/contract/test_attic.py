@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pixelgate.adapters.memory import MemoryObjects
-from pixelgate.adapters.memory_attic import MemoryAttic
-from pixelgate.adapters.s3 import S3Objects
-from pixelgate.adapters.s3_attic import S3Attic
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.records import BuildRecord, Lookup, Review
 from pixelgate.errors import BuildConflict
-from pixelgate.keys import BuildId
 from pixelgate.ports import Attic, Ledger, Objects
-from pixelgate.record import BuildRecord, Lookup, Review
+from pixelgate.storage.s3 import S3Objects
+from pixelgate.storage.s3_attic import S3Attic
 from support import aws
+from support.doubles.memory import MemoryObjects
+from support.doubles.memory_attic import MemoryAttic
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

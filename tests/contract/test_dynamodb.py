@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from botocore.stub import Stubber
 
-from pixelgate.adapters.dynamodb import DynamoLedger
-from pixelgate.adapters.dynamodb_items import digest
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import Baseline, BuildRecord, Failure, Lookup, Result, Review
 from pixelgate.errors import ErrorCode, LeaseLost
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.record import Baseline, BuildRecord, Failure, Lookup, Result, Review
+from pixelgate.storage.dynamodb_comparisons import DynamoLedger
+from pixelgate.storage.dynamodb_items import digest
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,11 +12,11 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from pixelgate.adapters.eventbridge import EventBridgeEvents
-from pixelgate.adapters.memory import MemoryEvents
+from pixelgate.aws.eventbridge import EventBridgeEvents
 from pixelgate.errors import NotTold
 from pixelgate.ports import Events
 from support.aws import REGION
+from support.doubles.memory import MemoryEvents
 
 DETAIL = {"schema_version": 1, "project": "Büro", "review": None, "counts": {"total": 2}}
 Received = Callable[[], list[tuple[str, dict[str, Any]]]]

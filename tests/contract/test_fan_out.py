@@ -8,10 +8,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pixelgate.adapters.memory_fan_out import MemoryFanOut
-from pixelgate.adapters.stepfunctions import StateMachine
-from pixelgate.keys import ComparisonId
+from pixelgate.aws.stepfunctions import StateMachine
+from pixelgate.domain.keys import ComparisonId
 from support.aws import REGION
+from support.doubles.memory_fan_out import MemoryFanOut
 
 ID, OTHER = ComparisonId("shop", "b2", "b1"), ComparisonId("shop", "b3", "b1")
 

@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from pixelgate.adapters.github import GitHub
-from pixelgate.adapters.secrets import SecretToken
+from pixelgate.aws.secrets import SecretToken
 from pixelgate.errors import NoticeRefused, NotTold, TryLater, UsageError
-from pixelgate.notice import Comment, CommitStatus
+from pixelgate.notify.github import GitHub
+from pixelgate.ports import Comment, CommitStatus
 from support.github import REPOSITORY, TOKEN, FakeGitHub, Request, github
 
 SHA = "4f2a9c1d5b1e0a7c9d3f6e8b2a4c6d8e0f1a3b5c"

@@ -8,18 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from pixelgate.baseline import Choice, Kind, PassedOver
-from pixelgate.errors import (
-    AlreadyFinished,
-    BuildConflict,
-    ErrorCode,
-    HeldByOther,
-    LeaseLost,
-    StillWaiting,
-)
-from pixelgate.keys import NO_BASE, BuildId, ComparisonId
-from pixelgate.ports import Ledger
-from pixelgate.record import (
+from pixelgate.domain.baseline import Choice, Kind, PassedOver
+from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
+from pixelgate.domain.records import (
     Baseline,
     BuildRecord,
     ComparisonRecord,
@@ -28,6 +19,15 @@ from pixelgate.record import (
     Result,
     State,
 )
+from pixelgate.errors import (
+    AlreadyFinished,
+    BuildConflict,
+    ErrorCode,
+    HeldByOther,
+    LeaseLost,
+    StillWaiting,
+)
+from pixelgate.ports import Ledger
 
 B1 = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, created=1000.25)
 ID = ComparisonId("shop", "b1", "b0")

@@ -8,8 +8,8 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
-from pixelgate.adapters.meter import RequestMeter
-from pixelgate.cost import Usage
+from pixelgate.aws.meter import RequestMeter
+from pixelgate.domain.cost import Usage
 from support.aws import make_bucket, s3
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import BuildRecord, ComparisonRecord, Failure, Result, Review
+from pixelgate.domain.review_request import Decision, ReviewRecord
 from pixelgate.errors import ErrorCode, LeaseLost
-from pixelgate.keys import BuildId, ComparisonId
 from pixelgate.ports import Ledger
-from pixelgate.record import BuildRecord, ComparisonRecord, Failure, Result, Review
-from pixelgate.review import Decision, ReviewRecord
 
 B1 = BuildId("shop", "b1")
 ID = ComparisonId("shop", "b1", "b0")

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError
 from botocore.stub import Stubber
 
-from pixelgate.adapters.s3 import S3Objects
 from pixelgate.errors import NotFound, PixelgateError, WriteConflict
+from pixelgate.storage.s3 import S3Objects
 from support import aws
 
 if TYPE_CHECKING:

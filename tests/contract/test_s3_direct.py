@@ -27,11 +27,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from moto.core.botocore_stubber import MockRawResponse
 
-from pixelgate.adapters.meter import RequestMeter
-from pixelgate.adapters.s3 import S3Objects
-from pixelgate.adapters.s3_direct import DirectS3
+from pixelgate.aws.meter import RequestMeter
 from pixelgate.errors import NotFound, TooLarge
 from pixelgate.ports import Listed
+from pixelgate.storage.s3 import S3Objects
+from pixelgate.storage.s3_direct import DirectS3
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -310,7 +310,7 @@ def test_over_tls_only_to_whom_the_sdk_trusts(
     assert stranger.get(KEY) is None
     assert server.asked == []
     trusted = ssl.create_default_context(cafile=str(own))
-    monkeypatch.setattr("pixelgate.adapters.s3_direct._trusted", lambda: trusted)
+    monkeypatch.setattr("pixelgate.storage.s3_direct._trusted", lambda: trusted)
     friend = DirectS3(client, "shots", WHO)
     assert friend.get(KEY) == (BODY, '"e"')
     friend.close()

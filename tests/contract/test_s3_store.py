@@ -12,10 +12,10 @@ import pytest
 from botocore import exceptions as sdk
 from botocore.stub import Stubber
 
-from pixelgate.adapters import s3_client
-from pixelgate.adapters.s3_client import S3Store
-from pixelgate.adapters.s3_words import in_words
 from pixelgate.errors import BucketError, NotFound, Refused
+from pixelgate.storage import s3_store
+from pixelgate.storage.s3_errors import in_words
+from pixelgate.storage.s3_store import S3Store
 from support import aws
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def stub(client: S3Client) -> Iterator[Stubber]:
 
 @pytest.fixture
 def store(client: S3Client, monkeypatch: pytest.MonkeyPatch) -> S3Store:
-    monkeypatch.setattr(s3_client, "_PAUSE", 0)
+    monkeypatch.setattr(s3_store, "_PAUSE", 0)
     return S3Store(client, "shots")
 
 

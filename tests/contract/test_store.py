@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from pixelgate.errors import NotFound, WriteConflict
-from pixelgate.store import Store
+from pixelgate.storage.store import Store
 
 TYPE = "image/png"
 

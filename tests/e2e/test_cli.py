@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import pytest
 
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate.comparison import Status
+from pixelgate.domain.comparison import Status
 from support import images
 from support.pages import parsed
 from support.repository import SETTINGS, Repository

@@ -24,8 +24,8 @@ import pytest
 from PIL import Image
 
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e

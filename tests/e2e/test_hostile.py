@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate import keys
-from pixelgate.keys import BuildId
-from pixelgate.manifest import MAX_BYTES
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.manifest import MAX_BYTES
 from support.hostile import DATA, END, SIGNATURE, good_png, header, other_format, other_png
 from support.world import sha
 from uploader import Uploader

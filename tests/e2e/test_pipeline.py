@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from embedded_cloud.cloud import EmbeddedCloud, Worker
-from pixelgate import keys
-from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId
 from support.processes import executing, odiffs
 from uploader import Uploader
 

@@ -17,8 +17,8 @@ from PIL import Image
 from e2e.test_pipeline import pictures as many
 from e2e.test_pipeline import working
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 from uploader import Uploader
 

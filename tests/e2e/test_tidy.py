@@ -11,8 +11,8 @@ import pytest
 from e2e.test_pipeline import pictures
 from e2e.test_reviews import review
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate import keys
-from pixelgate.keys import ComparisonId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import ComparisonId
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e

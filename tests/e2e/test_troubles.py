@@ -16,8 +16,8 @@ import pytest
 from e2e.test_pipeline import pictures
 from e2e.test_reviews import latest, review, said, wait_for
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 from uploader import Uploader
 

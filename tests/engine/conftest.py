@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pixelgate.bootstrap import find_engine
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.wiring import find_engine
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelgate.comparison import Axis, Band, BandKind, Diff
+from pixelgate.domain.comparison import Axis, Band, BandKind, Diff
+from pixelgate.domain.policy import Policy, Rectangle
+from pixelgate.domain.verdict import Mark
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.yiq import least
-from pixelgate.policy import Policy, Rectangle
-from pixelgate.verdict import Mark
 from support.agreement import checked_mask
 from support.drawings import png
 from support.plain_odiff import Mask, Pixels

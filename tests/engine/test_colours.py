@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.header import read_header
 from pixelgate.engine.pixels import decode, read
-from pixelgate.policy import Policy
 from support import colours, hostile
 from support.colours import chrm, cicp, exif, gama, iccp
 from support.images import chunk, encoded, raw_png

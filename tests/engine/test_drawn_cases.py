@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
-from pixelgate.policy import Policy
 from support.drawn_cases import CHANGED, UNCHANGED, Pair, Row, rows
 
 ROWS = rows()

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelgate.comparison import Diff
-from pixelgate.engine import evidence, native, planes
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.policy import Policy, Rectangle
+from pixelgate.domain.verdict import Evidence, NoiseKind, Picture, explain
+from pixelgate.engine import evidence, native, pixel_flags
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.evidence import Findings
 from pixelgate.engine.native import Flag
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.engine.reference import Reference
-from pixelgate.engine.rooms import Rooms
-from pixelgate.policy import Policy, Rectangle
-from pixelgate.verdict import Evidence, NoiseKind, Picture, explain
+from pixelgate.engine.odiff_mask import Reference
 from support.agreement import checked_mask, disagreement
 from support.drawings import png, random_pair
 from support.pixels import ellipse, grey, rgba, with_box
@@ -141,9 +141,9 @@ class Found:
 def find(base: Pixels, head: Pixels, policy: Policy, reference: Reference) -> Found:
     rooms = Rooms()
     canvas = lay_out(base, head, rooms, align_rows=policy.align_rows)
-    found = planes.find(canvas, policy, rooms, reference)
+    found = pixel_flags.find(canvas, policy, rooms, reference)
     shown = canvas.rows.shown, canvas.columns.shown
-    planes.clear(found.flags, policy.ignore_regions, *shown)
+    pixel_flags.clear(found.flags, policy.ignore_regions, *shown)
     flags = found.flags.copy()
     findings = evidence.find(canvas, found, native.count_blocks(flags), policy)
     assert np.array_equal(flags, found.flags), "judging changes nothing"

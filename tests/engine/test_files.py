@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.policy import Policy
 from support.drawings import png
 from support.images import chunk, encoded, interlaced_png
 from support.pixels import grey, rgba

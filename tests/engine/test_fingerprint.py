@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.engine.differ import OdiffDiffer
-from pixelgate.policy import Policy, Rectangle
 from support.drawings import png
 from support.pixels import grey, rgba, with_box
 from support.plain_odiff import Pixels

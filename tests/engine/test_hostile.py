@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgate.comparison import Diff
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.pool import SharedDiffers
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.policy import Policy
 from support import hostile
 from support.agreement import checked_mask
 from support.drawings import png

@@ -9,9 +9,9 @@ import time
 import pytest
 from PIL import ExifTags, Image
 
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.policy import Policy
 from support import hostile
 from support.hostile import DATA, END, HEIGHT, SIGNATURE, WIDTH, header
 from support.images import chunk, encoded, png

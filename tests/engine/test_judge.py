@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgate.engine import native, planes
+from pixelgate.domain.policy import Policy
+from pixelgate.engine import native, pixel_flags
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.native import Flag
 from pixelgate.engine.odiff import Answer, OdiffServer
-from pixelgate.engine.reference import Reference
-from pixelgate.engine.rooms import Rooms
+from pixelgate.engine.odiff_mask import Reference
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
-from pixelgate.policy import Policy
 from support.agreement import disagreement
 from support.drawings import png, random_pair
 from support.pixels import ellipse, grey, with_box
@@ -99,8 +99,8 @@ def test_on_white_and_on_black_odiff_is_asked_about_each(server: Recording) -> N
 def test_what_odiff_forgives_is_told_apart(odiff: Path) -> None:
     with Reference(OdiffServer(odiff)) as reference:
         canvas = lay_out(ellipse(0), MOVED, Rooms(), align_rows=False)
-        every = planes.find(canvas, NO_SMOOTHING, Rooms(), reference).flags
-        found = planes.find(canvas, PLAIN, Rooms(), reference).flags
+        every = pixel_flags.find(canvas, NO_SMOOTHING, Rooms(), reference).flags
+        found = pixel_flags.find(canvas, PLAIN, Rooms(), reference).flags
     forgiven = native.has(found, Flag.SMOOTHED)
     assert not native.has(every, Flag.SMOOTHED).any()
     assert forgiven.any()
@@ -116,8 +116,8 @@ def test_what_odiff_forgives_is_told_apart(odiff: Path) -> None:
 def test_however_the_questions_are_divided_the_answer_is_plain_odiffs(
     odiff: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, of_a_request: int
 ) -> None:
-    monkeypatch.setattr("pixelgate.engine.reference._MOST_PIXELS", most)
-    monkeypatch.setattr("pixelgate.engine.reference._PIXELS_OF_A_REQUEST", of_a_request)
+    monkeypatch.setattr("pixelgate.engine.odiff_mask._MOST_PIXELS", most)
+    monkeypatch.setattr("pixelgate.engine.odiff_mask._PIXELS_OF_A_REQUEST", of_a_request)
     server = Recording(odiff)
     with OdiffServer(odiff) as other, OdiffDiffer(server) as differ:
         plain = PlainOdiff(other, tmp_path / "plain")
@@ -237,7 +237,7 @@ def test_a_mask_that_had_no_room_is_no_fault_of_the_image(
             return Answer(match=False, pixels=5)  # and leaves no mask
 
     monkeypatch.setattr(
-        "pixelgate.engine.reference.shutil.disk_usage", lambda _: SimpleNamespace(free=free)
+        "pixelgate.engine.odiff_mask.shutil.disk_usage", lambda _: SimpleNamespace(free=free)
     )
     with OdiffDiffer(Full(Path("none"))) as differ, pytest.raises(error, match="mask"):
         differ.diff(BASE, HEAD, Policy())

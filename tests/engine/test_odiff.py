@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import Answer, OdiffServer
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
-from pixelgate.policy import Policy
 
 OPTIONS = {"threshold": 0.1, "outputDiffMask": True, "antialiasing": True}
 

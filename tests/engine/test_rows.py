@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate.comparison import Band, BandKind
+from pixelgate.domain.comparison import Band, BandKind
 from pixelgate.engine.alignment import Alignment
-from pixelgate.engine.rows import MIN_EVIDENCE, MIN_GAIN, align
+from pixelgate.engine.row_alignment import MIN_EVIDENCE, MIN_GAIN, align
 
 Pixels = npt.NDArray[np.uint8]
 INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate.comparison import Axis, Band, BandKind
+from pixelgate.domain.comparison import Axis, Band, BandKind
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.canvas import Canvas, lay_out
-from pixelgate.engine.rooms import Rooms
 from pixelgate.engine.shifts import align_shifted, edges, likely_shifts
 
 Pixels = npt.NDArray[np.uint8]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.errors import ImageFault
-from pixelgate.policy import Policy
 from support import hostile
 from support.hostile import DATA, END, NOISE, SIGNATURE, header
 from support.images import chunk

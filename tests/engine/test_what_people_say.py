@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pixelgate.comparison import Diff
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.verdict import Mark
 from pixelgate.engine.differ import OdiffDiffer
-from pixelgate.policy import Policy
-from pixelgate.verdict import Mark
 from support.agreement import checked_mask
 from support.drawings import png
 from support.images import encoded

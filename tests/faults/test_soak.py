@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate import keys
+from pixelgate.bootstrap import find_engine, open_pool
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound
-from pixelgate.keys import BuildId
-from pixelgate.wiring import find_engine, open_pool
 from support.town import Town
 from support.town_audit import audit, nothing_changes_any_more
 from support.world import PROJECT

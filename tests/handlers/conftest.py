@@ -13,8 +13,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from support.aws import REGION, make_bucket, make_table
 from support.world import sha
 

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from handlers.conftest import EVENTS, Account, Context, event
-from pixelgate import keys
+from pixelgate.domain import keys
+from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId, ShardId
 from pixelgate.errors import HeldByOther
-from pixelgate.keys import NO_BASE, BuildId, ComparisonId, ShardId
 from support.pages import parsed
 from support.world import sha
 

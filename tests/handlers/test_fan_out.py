@@ -10,10 +10,10 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
-from pixelgate import keys
-from pixelgate.handlers.fan_out import result_of, work_of
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline.batches import Batch, Handed
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.handlers.machine_input import result_of, work_of
+from pixelgate.pipeline.compare.batches import Batch, Handed
 from support.images import png
 
 from .conftest import Account, Context

@@ -12,8 +12,8 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
+from pixelgate.bootstrap import aws_notifier, repositories
 from pixelgate.errors import NotTold, TryLater, UsageError
-from pixelgate.wiring import aws_notifier, repositories
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 
 CHANGED = "state-change.json"

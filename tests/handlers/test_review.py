@@ -11,8 +11,8 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
-from pixelgate import keys
-from pixelgate.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 
 BASE = BuildId("web", "b7730e52")
 ADA = "AWS:AROAEXAMPLEEXAMPLE01:ada@example.com"

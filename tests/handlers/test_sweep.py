@@ -11,7 +11,7 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
-from pixelgate.keys import BuildId
+from pixelgate.domain.keys import BuildId
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from handlers.conftest import Account, Context
 from handlers.test_compare import metrics_in, png, put_event
-from pixelgate.keys import BuildId
+from pixelgate.domain.keys import BuildId
 
 STEPS = ["accept", "claim", "plan", "fetch", "diff", "report", "publish", "thumbnails"]
 

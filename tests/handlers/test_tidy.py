@@ -12,12 +12,13 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
-from pixelgate import keys, wiring
+from pixelgate import bootstrap
+from pixelgate.bootstrap import retention_days
+from pixelgate.domain import keys
+from pixelgate.domain.keys import ComparisonId
 from pixelgate.errors import UsageError
-from pixelgate.keys import ComparisonId
-from pixelgate.pipeline.service import Service
+from pixelgate.pipeline.context import Service
 from pixelgate.ports import Aged, Attic, Stages
-from pixelgate.wiring import retention_days
 
 # A day that every test begins on, whenever it is run.
 BEGIN = "2026-11-14"
@@ -68,12 +69,12 @@ def tidy(account: Account, monkeypatch: pytest.MonkeyPatch, begin: datetime) -> 
     start, started = begin.timestamp(), time.time()
 
     def at_begin(stage: Stages) -> Service:
-        return replace(wiring.aws_service(stage), clock=lambda: start)
+        return replace(bootstrap.aws_service(stage), clock=lambda: start)
 
     monkeypatch.setattr(account.compare, "aws_service", at_begin)
 
     def run(days: float) -> dict[str, Any]:
-        records, attic = wiring.open_attic(account.bucket, account.table)
+        records, attic = bootstrap.open_attic(account.bucket, account.table)
         now = start + days * DAY
         shifted = ShiftedAttic(attic, start - started)
         monkeypatch.setattr(tidy, "opened", lambda: (replace(records, clock=lambda: now), shifted))

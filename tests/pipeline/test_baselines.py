@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from pixelgate.domain.records import Review
 from pixelgate.errors import ErrorCode
-from pixelgate.pipeline.outcome import Failed, Published, Waiting
-from pixelgate.pipeline.sweep import sweep
-from pixelgate.record import Review
+from pixelgate.pipeline.cleanup.sweep import sweep
+from pixelgate.pipeline.compare.outcomes import Failed, Published, Waiting
 from support.world import World
 
 IMAGES = {"a.png": b"a"}

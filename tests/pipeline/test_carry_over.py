@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from pixelgate.comparison import Diff
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.records import BuildRecord, Review
 from pixelgate.errors import OutOfTime
-from pixelgate.keys import BuildId
-from pixelgate.pipeline import carry
-from pixelgate.pipeline.diffing import diff_pairs
-from pixelgate.pipeline.review import carry_out
-from pixelgate.pipeline.run import compare_build
-from pixelgate.policy import Policy
-from pixelgate.record import BuildRecord, Review
+from pixelgate.pipeline.compare.run import compare_build
+from pixelgate.pipeline.diffing.pairs import diff_pairs
+from pixelgate.pipeline.review import carry_over
+from pixelgate.pipeline.review.apply import carry_out
 from support.reviews import Reviewed
 from support.world import PROJECT, sha
 
@@ -247,7 +247,7 @@ def test_worker_that_runs_out_of_time_comparing_with_the_approved_gives_the_leas
         left[0] = 1.0
         return diff_pairs(*args, **kwargs)
 
-    monkeypatch.setattr(carry, "diff_pairs", late)
+    monkeypatch.setattr(carry_over, "diff_pairs", late)
     with pytest.raises(OutOfTime):
         compare_build(upload, reviewed.service(), lambda: left[0])
     assert reviewed.world.record("b2", "b0").lease_until == 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pixelgate.keys import BuildId
-from pixelgate.pipeline.outcome import Duplicate, Published, Rejected
+from pixelgate.domain.keys import BuildId
+from pixelgate.pipeline.compare.outcomes import Duplicate, Published, Rejected
 from support.world import PROJECT, World
 
 HEAD = BuildId(PROJECT, "head")

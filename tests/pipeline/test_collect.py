@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.adapters.memory_attic import MemoryAttic
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import Review
 from pixelgate.errors import WriteConflict
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline.collect import DAY, Collected, Retention, collect
-from pixelgate.pipeline.outcome import Rejected
-from pixelgate.record import Review
+from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
+from pixelgate.pipeline.compare.outcomes import Rejected
+from support.doubles.memory_attic import MemoryAttic
 from support.world import PROJECT, World, sha
 
 RETENTION = Retention(days=30, delay=7 * DAY)

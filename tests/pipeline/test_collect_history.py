@@ -17,15 +17,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pixelgate import keys
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.records import Review
 from pixelgate.errors import NotFound
-from pixelgate.keys import BuildId
-from pixelgate.pipeline import collect as collecting
-from pixelgate.pipeline.arrival import BucketImages
-from pixelgate.pipeline.collect import DAY, collect
-from pixelgate.pipeline.service import Service
+from pixelgate.pipeline.cleanup import garbage as collecting
+from pixelgate.pipeline.cleanup.garbage import DAY, collect
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import Attic
-from pixelgate.record import Review
 from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT, sha
 

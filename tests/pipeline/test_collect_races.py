@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pixelgate.domain.cache_month import Generations
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.records import Review
 from pixelgate.errors import NotFound
-from pixelgate.generation import Generations
-from pixelgate.keys import BuildId
-from pixelgate.pipeline import collect as collecting
-from pixelgate.pipeline import run as running
-from pixelgate.pipeline import service as services
-from pixelgate.pipeline.arrival import BucketImages
-from pixelgate.pipeline.collect import Retention, collect
-from pixelgate.pipeline.service import Service
-from pixelgate.pipeline.sparing import Announcement
+from pixelgate.pipeline import context as services
+from pixelgate.pipeline.cleanup import garbage as collecting
+from pixelgate.pipeline.cleanup.garbage import Retention, collect
+from pixelgate.pipeline.compare import run as running
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.intake.gc_notice import Announcement
+from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import Attic
-from pixelgate.record import Review
 from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT
 

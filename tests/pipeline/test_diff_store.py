@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-from pixelgate.adapters.memory import MemoryObjects
-from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
-from pixelgate.pipeline.diffing import DiffStore
-from pixelgate.pipeline.plan import Pair
-from pixelgate.policy import Policy
-from pixelgate.verdict import Evidence, Explained, NoiseKind, Picture
+from pixelgate.domain.comparison import Axis, Band, BandKind, Diff, Region
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.verdict import Evidence, Explained, NoiseKind, Picture
+from pixelgate.pipeline.diffing.pairs import DiffStore
+from pixelgate.pipeline.diffing.plan import Pair
+from support.doubles.memory import MemoryObjects
 from support.manifests import digest
 
 

@@ -10,21 +10,27 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.adapters.memory_fan_out import MemoryFanOut
-from pixelgate.cost import Usage
+from pixelgate.domain import keys
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.policy import Noise
+from pixelgate.domain.records import State
 from pixelgate.errors import FaultCode, HeldByOther, ImageFault, OutOfTime
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline import batches
-from pixelgate.pipeline.batches import Batch, Handed
-from pixelgate.pipeline.diffing import Tally
-from pixelgate.pipeline.fanout import Worked, give_back, publish_handed, work
-from pixelgate.pipeline.outcome import Duplicate, HandedOver, Outcome, Published, Superseded
-from pixelgate.pipeline.run import compare_build
-from pixelgate.pipeline.service import Limits
-from pixelgate.pipeline.sweep import Action, sweep
-from pixelgate.policy import Noise
-from pixelgate.record import State
+from pixelgate.pipeline.cleanup.sweep import Action, sweep
+from pixelgate.pipeline.compare import batches
+from pixelgate.pipeline.compare.batches import Batch, Handed
+from pixelgate.pipeline.compare.fan_out import Worked, give_back, publish_handed, work
+from pixelgate.pipeline.compare.outcomes import (
+    Duplicate,
+    HandedOver,
+    Outcome,
+    Published,
+    Superseded,
+)
+from pixelgate.pipeline.compare.run import compare_build
+from pixelgate.pipeline.context import Limits
+from pixelgate.pipeline.diffing.pairs import Tally
+from support.doubles.memory_fan_out import MemoryFanOut
 from support.world import PROJECT, ScriptedDiffers, World
 
 HEAD = BuildId(PROJECT, "head")

@@ -13,13 +13,14 @@ from dataclasses import replace
 
 import pytest
 
-from pixelgate import eligibility
-from pixelgate.ballot import ReviewState, Tallied
-from pixelgate.comparison import Comparison
-from pixelgate.keys import NO_BASE
-from pixelgate.pipeline import baselines, carry
-from pixelgate.pipeline.baselines import _Builds, _Search
-from pixelgate.record import BuildRecord, Review
+from pixelgate.domain import eligibility
+from pixelgate.domain.comparison import Comparison
+from pixelgate.domain.keys import NO_BASE
+from pixelgate.domain.records import BuildRecord, Review
+from pixelgate.domain.review_state import ReviewState, Tallied
+from pixelgate.pipeline.baseline import search as baselines
+from pixelgate.pipeline.baseline.search import _Builds, _Search
+from pixelgate.pipeline.review import carry_over
 from support.gate import Broken, Town
 
 # The same ones for all tests: what is found in them with a hole is not found without.
@@ -143,7 +144,7 @@ def what_was_carried_over_stays(patch: pytest.MonkeyPatch) -> None:
 
 
 def whatever_is_carried_over(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(carry, "_same_pictures", lambda *about: True)
+    patch.setattr(carry_over, "_same_pictures", lambda *about: True)
 
 
 @pytest.mark.parametrize(

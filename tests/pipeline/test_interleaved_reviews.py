@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pixelgate.pipeline.outcome import Published, Waiting
-from pixelgate.pipeline.review import CarriedOut, carry_out
-from pixelgate.pipeline.run import compare_build
-from pixelgate.pipeline.sweep import sweep
+from pixelgate.pipeline.cleanup.sweep import sweep
+from pixelgate.pipeline.compare.outcomes import Published, Waiting
+from pixelgate.pipeline.compare.run import compare_build
+from pixelgate.pipeline.review.apply import CarriedOut, carry_out
 from support.reviews import Reviewed
 from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects
 from support.world import World

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from pixelgate.keys import BuildId, Upload
-from pixelgate.pipeline.outcome import Published, Waiting
-from pixelgate.pipeline.receive import receive
-from pixelgate.pipeline.sweep import sweep
-from pixelgate.record import Review, State
+from pixelgate.domain.keys import BuildId, Upload
+from pixelgate.domain.records import Review, State
+from pixelgate.pipeline.cleanup.sweep import sweep
+from pixelgate.pipeline.compare.dispatch import receive
+from pixelgate.pipeline.compare.outcomes import Published, Waiting
 from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects
 from support.world import PROJECT, World
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pixelgate.adapters.github import GitHub
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NoticeRefused, NotTold
-from pixelgate.keys import BuildId
-from pixelgate.notice import Comment
-from pixelgate.pipeline.notify import EVERY_PROJECT, Notified, Places, Skipped, context_of, notify
+from pixelgate.notify.github import GitHub
+from pixelgate.notify.update import EVERY_PROJECT, Notified, Places, Skipped, context_of, notify
+from pixelgate.ports import Comment
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 from support.reviews import Reviewed
 from support.world import PROJECT

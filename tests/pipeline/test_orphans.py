@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.adapters.memory_attic import MemoryAttic
+from pixelgate.domain import keys
+from pixelgate.domain.keys import ComparisonId
+from pixelgate.domain.records import Failure
 from pixelgate.errors import ErrorCode
-from pixelgate.keys import ComparisonId
-from pixelgate.pipeline.orphans import orphans, projects
-from pixelgate.record import Failure
+from pixelgate.pipeline.cleanup.orphans import orphans, projects
+from support.doubles.memory_attic import MemoryAttic
 from support.world import PROJECT, World
 
 DAY = 86_400.0

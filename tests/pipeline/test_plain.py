@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.keys import BuildId, ShardId
-from pixelgate.pipeline.outcome import Duplicate, Published, Rejected
-from pixelgate.pipeline.receive import Collecting
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ShardId
+from pixelgate.pipeline.compare.dispatch import Collecting
+from pixelgate.pipeline.compare.outcomes import Duplicate, Published, Rejected
 from support.world import PROJECT, World, sha
 
 BUILD = BuildId(PROJECT, "b1")
@@ -137,7 +137,7 @@ def test_bad_names_are_all_listed(world: World) -> None:
 
 
 def test_an_image_over_the_limit_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixelgate.pipeline.plain.MAX_IMAGE_BYTES", 3)
+    monkeypatch.setattr("pixelgate.pipeline.intake.plain_upload.MAX_IMAGE_BYTES", 3)
     world.compare(put_plain(world, {"a.png": b"1234"}))
     assert world.status("b1")["error"]["message"] == "images['a.png']: has 4 bytes; 3 are allowed"
 

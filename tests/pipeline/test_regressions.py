@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.comparison import Diff
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.keys import NO_BASE, BuildId
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.records import State
 from pixelgate.engine.pool import SharedDiffers
 from pixelgate.errors import ErrorCode, OutOfTime
-from pixelgate.keys import NO_BASE, BuildId
-from pixelgate.pipeline.diffing import DiffStore, Tally, diff_pairs
-from pixelgate.pipeline.outcome import Duplicate, Failed, Published, Rejected, Waiting
-from pixelgate.pipeline.plan import Pair
-from pixelgate.pipeline.service import Limits
-from pixelgate.pipeline.sweep import sweep
-from pixelgate.policy import Policy
-from pixelgate.record import State
+from pixelgate.pipeline.cleanup.sweep import sweep
+from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Published, Rejected, Waiting
+from pixelgate.pipeline.context import Limits
+from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.diffing.plan import Pair
 from support.world import PROJECT, World, sha
 
 
@@ -304,7 +304,7 @@ def test_one_bad_record_does_not_stop_the_sweep() -> None:
 
 
 def test_a_manifest_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixelgate.pipeline.intake.MAX_BYTES", 100)
+    monkeypatch.setattr("pixelgate.pipeline.intake.accept.MAX_BYTES", 100)
     world = World()
     assert isinstance(world.compare(world.upload("A", {"a.png": b"x"})), Rejected)
     assert "100 are allowed" in world.status("A")["error"]["message"]

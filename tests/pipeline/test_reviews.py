@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import ComparisonRecord, Failure, Result
 from pixelgate.errors import ErrorCode, NotTold, WriteConflict
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline import telling
-from pixelgate.pipeline.failing import fail
-from pixelgate.pipeline.review import CarriedOut, Gone, Refused, Written, carry_out
-from pixelgate.pipeline.status import iso
-from pixelgate.pipeline.telling import Backlog
-from pixelgate.record import ComparisonRecord, Failure, Result
+from pixelgate.pipeline.announce import announce
+from pixelgate.pipeline.announce.announce import Backlog
+from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.compare.failures import fail
+from pixelgate.pipeline.review.apply import CarriedOut, Gone, Refused, Written, carry_out
 from support.reviews import Reviewed
 from support.world import PROJECT
 
@@ -479,7 +479,7 @@ def test_late_teller_does_not_take_an_approval_back(reviewed: Reviewed) -> None:
     """A worker is paused before it tells of its result; when it wakes, people have approved."""
     record = replace(reviewed.world.record("b1", "b0"), settled=False)
     reviewed.review("b1", action="approve")
-    telling.tell(record, reviewed.service())
+    announce.tell(record, reviewed.service())
     assert (reviewed.state("b1"), reviewed.record("b1")) == ("approved", "approved")
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pixelgate import keys
+from pixelgate.domain import keys
+from pixelgate.domain.keys import NO_BASE, BuildId
+from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.errors import (
     EngineDied,
     ErrorCode,
@@ -17,12 +19,17 @@ from pixelgate.errors import (
     LeaseLost,
     OutOfTime,
 )
-from pixelgate.keys import NO_BASE, BuildId
-from pixelgate.pipeline.outcome import Duplicate, Failed, Gone, Published, Rejected, Superseded
-from pixelgate.pipeline.run import compare_build
-from pixelgate.pipeline.service import Limits
-from pixelgate.pipeline.sweep import Action, sweep
-from pixelgate.record import ComparisonRecord, State
+from pixelgate.pipeline.cleanup.sweep import Action, sweep
+from pixelgate.pipeline.compare.outcomes import (
+    Duplicate,
+    Failed,
+    Gone,
+    Published,
+    Rejected,
+    Superseded,
+)
+from pixelgate.pipeline.compare.run import compare_build
+from pixelgate.pipeline.context import Limits
 from support.world import PROJECT, World, sha
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.keys import SHARDS, BuildId, ShardId
-from pixelgate.pipeline.outcome import Duplicate, Failed, Gone, Published, Rejected
-from pixelgate.pipeline.receive import Collecting
-from pixelgate.pipeline.shards import keep_shard
-from pixelgate.pipeline.sweep import Action, sweep
+from pixelgate.domain import keys
+from pixelgate.domain.keys import SHARDS, BuildId, ShardId
+from pixelgate.pipeline.cleanup.sweep import Action, sweep
+from pixelgate.pipeline.compare.dispatch import Collecting
+from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Gone, Published, Rejected
+from pixelgate.pipeline.intake.shards import keep_shard
 from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects
 from support.world import PROJECT, World, sha
 

@@ -9,12 +9,21 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.comparison import Axis, Band, BandKind, Diff, Measured, Region, Snapshot, Status
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import (
+    Axis,
+    Band,
+    BandKind,
+    Diff,
+    Measured,
+    Region,
+    Snapshot,
+    Status,
+)
 from pixelgate.errors import FaultCode, ImageFault, LeaseLost, NotFound
-from pixelgate.pipeline.outcome import Published
-from pixelgate.pipeline.run import compare_build
-from pixelgate.pipeline.thumbs import requests_of, with_thumbs
+from pixelgate.pipeline.compare.outcomes import Published
+from pixelgate.pipeline.compare.run import compare_build
+from pixelgate.pipeline.diffing.thumbnails import requests_of, with_thumbs
 from pixelgate.ports import Slices
 from pixelgate.report import render_failure
 from support.manifests import digest

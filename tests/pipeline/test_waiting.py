@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline.outcome import Duplicate, Failed, Published, Waiting
-from pixelgate.pipeline.sweep import Action, sweep
-from pixelgate.pipeline.waiting import wake_heads
-from pixelgate.record import Review, State
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import Review, State
+from pixelgate.pipeline.announce.waiting import wake_heads
+from pixelgate.pipeline.cleanup.sweep import Action, sweep
+from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Published, Waiting
 from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixelgate.comparison import Axis, Band, BandKind, Diff, Region
-from pixelgate.verdict import Evidence
+from pixelgate.domain.comparison import Axis, Band, BandKind, Diff, Region
+from pixelgate.domain.verdict import Evidence
 from support.plain_odiff import Mask, masks_in
 
 AXES = (Axis.COLUMNS, Axis.ROWS)  # as sizes are told: width, then height

@@ -11,7 +11,7 @@ import boto3
 from botocore.credentials import Credentials
 from moto import mock_aws
 
-from pixelgate.adapters.s3_direct import DirectS3
+from pixelgate.storage.s3_direct import DirectS3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

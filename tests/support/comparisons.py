@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pixelgate.comparison import Comparison, Diff, Measured, Region, Snapshot, Status
-from pixelgate.keys import ComparisonId
-from pixelgate.policy import Policy
+from pixelgate.domain.comparison import Comparison, Diff, Measured, Region, Snapshot, Status
+from pixelgate.domain.keys import ComparisonId
+from pixelgate.domain.policy import Policy
 from support.manifests import digest
 
 SNAPSHOTS = {

@@ -16,11 +16,11 @@ import time
 import warnings
 from pathlib import Path
 
+from pixelgate.bootstrap import find_engine
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.errors import ImageFault
-from pixelgate.policy import Policy
-from pixelgate.wiring import find_engine
 from support import hostile
 
 ADDRESS_SPACE = 3 * 1024**3

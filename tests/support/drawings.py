@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pixelgate.policy import Policy, Rectangle
+from pixelgate.domain.policy import Policy, Rectangle
 from support.plain_odiff import Pixels, pixels_of, unaligned
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from pixelgate import keys
-from pixelgate.keys import BuildId
-from pixelgate.record import State
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.records import State
 from support.fault_stories import COUNTS, Story, WatchedLedger, WatchedObjects
 from support.world import PROJECT
 

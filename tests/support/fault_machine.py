@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from pixelgate import keys
-from pixelgate.adapters.memory_fan_out import MemoryFanOut
-from pixelgate.keys import ComparisonId
-from pixelgate.pipeline.batches import Batch, Handed
-from pixelgate.pipeline.fanout import give_back, publish_handed, work
-from pixelgate.pipeline.outcome import Published
-from pixelgate.pipeline.service import Service
+from pixelgate.domain import keys
+from pixelgate.domain.keys import ComparisonId
+from pixelgate.pipeline.compare.batches import Batch, Handed
+from pixelgate.pipeline.compare.fan_out import give_back, publish_handed, work
+from pixelgate.pipeline.compare.outcomes import Published
+from pixelgate.pipeline.context import Service
 from pixelgate.ports import Objects
+from support.doubles.memory_fan_out import MemoryFanOut
 from support.faults import Faults, Lost, Stopped, Worker
 from support.schedule import Killed
 

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from pixelgate import keys
-from pixelgate.adapters.memory import MemoryEvents, MemoryLedger, MemoryObjects
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ShardId, Upload
+from pixelgate.domain.records import ComparisonRecord, Result
 from pixelgate.errors import HeldByOther
-from pixelgate.keys import BuildId, ShardId, Upload
-from pixelgate.pipeline.outcome import Published
-from pixelgate.pipeline.receive import receive
-from pixelgate.pipeline.review import Written, carry_out
-from pixelgate.pipeline.service import Service
-from pixelgate.pipeline.status import iso
-from pixelgate.pipeline.sweep import sweep
-from pixelgate.pipeline.telling import Backlog
-from pixelgate.record import ComparisonRecord, Result
+from pixelgate.pipeline.announce.announce import Backlog
+from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.cleanup.sweep import sweep
+from pixelgate.pipeline.compare.dispatch import receive
+from pixelgate.pipeline.compare.outcomes import Published
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.review.apply import Written, carry_out
+from support.doubles.memory import MemoryEvents, MemoryLedger, MemoryObjects
 from support.fault_machine import Machine
 from support.faults import Fault, Faults, Place, Worker
 from support.schedule import Killed

@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.comparison import Diff
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.keys import BuildId, ShardId
+from pixelgate.domain.policy import Policy
 from pixelgate.errors import HeldByOther, NotFound
-from pixelgate.keys import BuildId, ShardId
-from pixelgate.pipeline.review import CarriedOut
-from pixelgate.policy import Policy
+from pixelgate.pipeline.review.apply import CarriedOut
 from support.reviews import Reviewed
 from support.world import GONE, LOST, PROJECT, ScriptedDiffers, World, sha
 

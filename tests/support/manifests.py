@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pixelgate.keys import BuildId
-from pixelgate.manifest import BuildManifest, parse
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.manifest import BuildManifest, parse
 
 BUILD = BuildId("shop", "b1")
 

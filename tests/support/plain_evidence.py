@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.policy import Noise
-from pixelgate.verdict import Evidence, could_be_noise
+from pixelgate.domain.policy import Noise
+from pixelgate.domain.verdict import Evidence, could_be_noise
 from support.plain_odiff import Mask, Pixels
 
 BLOCK = 16

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from pixelgate.comparison import Diff
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.mask import read_mask
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.policy import Policy
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3 or 4)
 Mask = npt.NDArray[np.bool_]

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pixelgate import keys
+from pixelgate.domain import keys
 from support import wire
 from support.real_harm import (
     CRASHING,

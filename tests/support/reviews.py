@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.adapters.memory import MemoryEvents
-from pixelgate.keys import BuildId
-from pixelgate.pipeline.outcome import Outcome as Compared
-from pixelgate.pipeline.review import Outcome, Written, carry_out
-from pixelgate.pipeline.run import compare_build
-from pixelgate.pipeline.service import Service
-from pixelgate.pipeline.status import iso
-from pixelgate.pipeline.sweep import sweep
-from pixelgate.pipeline.telling import Backlog
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.pipeline.announce.announce import Backlog
+from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.cleanup.sweep import sweep
+from pixelgate.pipeline.compare.outcomes import Outcome as Compared
+from pixelgate.pipeline.compare.run import compare_build
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.review.apply import Outcome, Written, carry_out
+from support.doubles.memory import MemoryEvents
 from support.world import PROJECT, World
 
 

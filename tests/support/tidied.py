@@ -8,17 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from pixelgate import keys
-from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
-from pixelgate.adapters.memory_attic import MemoryAttic
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, Upload
+from pixelgate.domain.records import ComparisonRecord, Result
 from pixelgate.errors import HeldByOther, WriteConflict
-from pixelgate.keys import BuildId, Upload
-from pixelgate.pipeline.collect import DAY, Collected, Retention, collect
-from pixelgate.pipeline.receive import receive
-from pixelgate.pipeline.service import Service
-from pixelgate.pipeline.sparing import SKEW
+from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
+from pixelgate.pipeline.compare.dispatch import receive
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.intake.gc_notice import SKEW
 from pixelgate.ports import Aged, Attic
-from pixelgate.record import ComparisonRecord, Result
+from support.doubles.memory import MemoryLedger, MemoryObjects
+from support.doubles.memory_attic import MemoryAttic
 from support.schedule import Schedule, stepping_ledger, stepping_objects
 from support.world import PROJECT, World
 

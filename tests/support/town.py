@@ -12,20 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.adapters.memory import MemoryEvents
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ShardId, Upload
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import HeldByOther
-from pixelgate.keys import BuildId, ShardId, Upload
-from pixelgate.pipeline.outcome import Published
-from pixelgate.pipeline.receive import receive
-from pixelgate.pipeline.review import Written, carry_out
-from pixelgate.pipeline.service import Service
-from pixelgate.pipeline.status import iso
-from pixelgate.pipeline.sweep import sweep
-from pixelgate.pipeline.telling import Backlog
+from pixelgate.pipeline.announce.announce import Backlog
+from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.cleanup.sweep import sweep
+from pixelgate.pipeline.compare.dispatch import receive
+from pixelgate.pipeline.compare.outcomes import Published
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.review.apply import Written, carry_out
 from pixelgate.ports import DifferPool
 from support import images
+from support.doubles.memory import MemoryEvents
 from support.fault_stories import ATTEMPTS, RETRY_SECONDS, SWEEP_SECONDS, WatchedLedger
 from support.fault_stories import WatchedObjects as Objects
 from support.faults import FAULTS, Fault, Faults, Place, Worker

@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.adapters.memory_attic import MemoryAttic
-from pixelgate.keys import BuildId
-from pixelgate.pipeline.orphans import orphans
-from pixelgate.record import State
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.records import State
+from pixelgate.pipeline.cleanup.orphans import orphans
+from support.doubles.memory_attic import MemoryAttic
 from support.town import Expected, Town
 from support.world import PROJECT, sha
 

@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.adapters.memory import MemoryLedger, MemoryObjects
-from pixelgate.comparison import Diff, Region
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import Diff, Region
+from pixelgate.domain.keys import BuildId, ComparisonId, Upload
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.records import ComparisonRecord, Review
+from pixelgate.domain.verdict import Evidence, Picture
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.keys import BuildId, ComparisonId, Upload
-from pixelgate.pipeline.outcome import Outcome
-from pixelgate.pipeline.receive import Collecting, receive
-from pixelgate.pipeline.run import compare_build
-from pixelgate.pipeline.service import Limits, Service
-from pixelgate.policy import Policy
+from pixelgate.pipeline.compare.dispatch import Collecting, receive
+from pixelgate.pipeline.compare.outcomes import Outcome
+from pixelgate.pipeline.compare.run import compare_build
+from pixelgate.pipeline.context import Limits, Service
 from pixelgate.ports import Renderer
-from pixelgate.record import ComparisonRecord, Review
 from pixelgate.report import render
-from pixelgate.verdict import Evidence, Picture
+from support.doubles.memory import MemoryLedger, MemoryObjects
 
 PROJECT = "shop"
 GONE = Region(0, 0, 1, 1, 1, area=0)

@@ -74,7 +74,9 @@ def test_modules_are_compiled_for_lambda_s_python_and_no_other(artefact: Path) -
     if sys.version_info[:2] == (3, 13):  # as template.yaml's Runtime
         sources = len(list(artefact.rglob("*.py")))
         assert len(compiled) >= 0.99 * sources  # but for a few that are no modules
-        ours = artefact / "pixelgate" / "pipeline" / "__pycache__" / "run.cpython-313.pyc"
+        ours = (
+            artefact / "pixelgate" / "pipeline" / "compare" / "__pycache__" / "run.cpython-313.pyc"
+        )
         content = ours.read_bytes()
         assert content[4:8] == b"\1\0\0\0"
         code = marshal.loads(content[16:])

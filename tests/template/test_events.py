@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from pixelgate import events
+from pixelgate.domain import state_events
 
 from .stack import ROOT, Stack
 
@@ -86,7 +86,10 @@ def test_a_review_s_event_says_who_wrote_it() -> None:
 
 def test_the_rule_hears_every_change_of_state(stack: Stack) -> None:
     pattern = stack.of_type("AWS::Events::Rule")["StateChanges"]["EventPattern"]
-    assert pattern == {"source": [events.SOURCE], "detail-type": [events.COMPARISON, events.REVIEW]}
+    assert pattern == {
+        "source": [state_events.SOURCE],
+        "detail-type": [state_events.COMPARISON, state_events.REVIEW],
+    }
     event = read("state-change")
     assert event["source"] in pattern["source"]
     assert event["detail-type"] in pattern["detail-type"]

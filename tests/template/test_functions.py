@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pixelgate.pipeline.service import Limits, Records
+from pixelgate.pipeline.context import Limits, Records
 
 from .stack import ROOT, Json, Stack, allows, translated
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from pixelgate import events
-from pixelgate.keys import BuildId, is_trusted
+from pixelgate.domain import state_events
+from pixelgate.domain.keys import BuildId, is_trusted
 
 from .stack import BUCKET_ARN, ROOT, Stack, allows, covers, listed, object_arn, translated
 
@@ -332,7 +332,7 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Sta
 def test_events_are_sent_as_nobody_but_pixelgate(stack: Stack) -> None:
     for role in ("CompareRole", "PublishRole", "ReviewRole", "SweepRole"):
         [grant] = [g for g in stack.grants(role) if covers(g, "events:PutEvents", BUS)]
-        assert grant["Condition"] == {"StringEquals": {"events:source": events.SOURCE}}
+        assert grant["Condition"] == {"StringEquals": {"events:source": state_events.SOURCE}}
 
 
 def test_only_the_notifier_may_read_the_one_secret_and_only_if_it_is_on() -> None:

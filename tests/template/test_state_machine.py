@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pixelgate import keys
+from pixelgate.bootstrap import max_megapixels
+from pixelgate.domain import keys
+from pixelgate.domain.keys import ComparisonId
 from pixelgate.engine.header import MAX_PIXELS
-from pixelgate.keys import ComparisonId
-from pixelgate.pipeline.budget import MEGAPIXELS_PER_SECOND
-from pixelgate.pipeline.service import Limits
-from pixelgate.wiring import max_megapixels
+from pixelgate.pipeline.compare.budget import MEGAPIXELS_PER_SECOND
+from pixelgate.pipeline.context import Limits
 
 from .stack import Json, Stack, translated
 

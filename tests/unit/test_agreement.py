@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixelgate.comparison import Band, BandKind, Diff, Region
+from pixelgate.domain.comparison import Band, BandKind, Diff, Region
+from pixelgate.domain.verdict import Evidence, Picture
 from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
-from pixelgate.verdict import Evidence, Picture
 from support.agreement import disagreement
 
 MASK = np.zeros((40, 50), bool)

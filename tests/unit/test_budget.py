@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pixelgate.keys import BuildId
-from pixelgate.manifest import parse
-from pixelgate.pipeline.budget import pixels_of, too_much
-from pixelgate.pipeline.plan import make_plan
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.manifest import parse
+from pixelgate.pipeline.compare.budget import pixels_of, too_much
+from pixelgate.pipeline.diffing.plan import make_plan
 from support.manifests import BUILD, body, build_of, entry
 
 

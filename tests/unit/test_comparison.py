@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pixelgate.baseline import Choice, Kind
-from pixelgate.comparison import (
+from pixelgate.domain.baseline import Choice, Kind
+from pixelgate.domain.comparison import (
     Axis,
     Band,
     BandKind,
@@ -25,9 +25,9 @@ from pixelgate.comparison import (
     Verdict,
     judge,
 )
-from pixelgate.keys import NO_BASE, ComparisonId
-from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
-from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture
+from pixelgate.domain.keys import NO_BASE, ComparisonId
+from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 from support.manifests import digest
 
 ALONE = Evidence(blocks=2, differing=6, clear=4, run=3, hue=0.5, one_sided=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pixelgate.cost import PRICE_LIST, Usage
+from pixelgate.domain.cost import PRICE_LIST, Usage
 
 
 def test_what_was_used_between_two_readings() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pixelgate.eligibility import approved_by_rule, why_not
-from pixelgate.keys import BuildId
-from pixelgate.record import BuildRecord, Review
+from pixelgate.domain.eligibility import approved_by_rule, why_not
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.records import BuildRecord, Review
 
 BRANCHES = ("main", "release/*")
 ON_MAIN = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0, arrived=True, branch="main")

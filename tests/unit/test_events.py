@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from pixelgate import events
-from pixelgate.ballot import Applied, Ballot, Refusal, block
-from pixelgate.keys import BuildId, ComparisonId
-from pixelgate.pipeline.status import status_of, status_of_rejected
-from pixelgate.record import BuildRecord, ComparisonRecord, State
-from pixelgate.review import Action, Change, Subject
+from pixelgate.domain import state_events
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
+from pixelgate.domain.review_request import Action, Change, Subject
+from pixelgate.domain.review_state import Applied, Ballot, Refusal, block
+from pixelgate.pipeline.announce.status import status_of, status_of_rejected
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/state-change.schema.json").read_text(encoding="utf-8"))
@@ -66,12 +66,12 @@ def test_the_schema_is_one() -> None:
     ],
 )
 def test_comparison_s_event(record: ComparisonRecord) -> None:
-    check(events.detail(status_of(record, build=BUILD)))
+    check(state_events.detail(status_of(record, build=BUILD)))
 
 
 def test_result_s_event() -> None:
     review = block(SUBJECT, Ballot().of_execution("e1"))
-    told = events.detail(status_of(DONE, review, BUILD))
+    told = state_events.detail(status_of(DONE, review, BUILD))
     check(told)
     assert {k: told[k] for k in ("id", "commit", "branch", "pull_request")} == {
         "id": "e1/SUCCEEDED/1",
@@ -86,14 +86,14 @@ def test_review_s_event_says_who_and_not_who_was_refused() -> None:
     ballot = Ballot().of_execution("e1")
     ballot = ballot.with_review(Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ())
     ballot = ballot.with_refusal(Refusal("r2", "bob", "2026", "no"))
-    told = events.detail(status_of(DONE, block(SUBJECT, ballot), BUILD))
+    told = state_events.detail(status_of(DONE, block(SUBJECT, ballot), BUILD))
     check(told)
     assert (told["review"]["by"], told["review"]["reasons"]) == (["ada"], ["meant"])
     assert "bob" not in json.dumps(told)
 
 
 def test_refused_manifest_s_event() -> None:
-    told = events.detail(status_of_rejected(BUILD.id, "x" * 5_000, 1000.0))
+    told = state_events.detail(status_of_rejected(BUILD.id, "x" * 5_000, 1000.0))
     check(told)
     assert told["error"] == {"code": "BAD_MANIFEST", "message": "x" * 1_000 + " …"}
     assert (told["commit"], told["branch"], told["pull_request"]) == (None, None, None)
@@ -108,7 +108,7 @@ def test_largest_event_fits_into_eventbridge() -> None:
     for n in range(40):
         one = Applied(f"r{n}", Action.APPROVE, "x" * 255, f"{n:04}", f"{n}" + "😀" * 1_990, False)
         ballot = ballot.with_review(one, [f"{n:03}{'x' * 1_021}"])
-    told = events.detail(status_of(DONE, block(subject, ballot), BUILD))
+    told = state_events.detail(status_of(DONE, block(subject, ballot), BUILD))
     check(told)
     assert len(json.dumps(told, ensure_ascii=False).encode()) < 200_000
 
@@ -116,11 +116,16 @@ def test_largest_event_fits_into_eventbridge() -> None:
 def test_the_example_is_an_event() -> None:
     example = json.loads((ROOT / "events/state-change.json").read_text(encoding="utf-8"))
     check(example["detail"])
-    assert example["source"] == events.SOURCE
-    assert example["detail-type"] == events.REVIEW
+    assert example["source"] == state_events.SOURCE
+    assert example["detail-type"] == state_events.REVIEW
 
 
 def test_the_page_names_what_there_is() -> None:
     page = (ROOT / "docs/events.md").read_text(encoding="utf-8")
-    for word in (events.SOURCE, events.COMPARISON, events.REVIEW, "state-change.schema.json"):
+    for word in (
+        state_events.SOURCE,
+        state_events.COMPARISON,
+        state_events.REVIEW,
+        "state-change.schema.json",
+    ):
         assert word in page

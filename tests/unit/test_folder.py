@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate.adapters.folder import FolderImages, FolderObjects, find_images
 from pixelgate.errors import FaultCode, ImageFault
+from pixelgate.storage.folder import FolderImages, FolderObjects, find_images
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixelgate.generation import NO_GENERATIONS, Generations, is_generation
+from pixelgate.domain.cache_month import NO_GENERATIONS, Generations, is_generation
 
 
 @pytest.mark.parametrize(

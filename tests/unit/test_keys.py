@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate import keys
-from pixelgate.errors import BadManifest
-from pixelgate.keys import (
+from pixelgate.domain import keys
+from pixelgate.domain.keys import (
     NO_BASE,
     BuildId,
     ComparisonId,
@@ -21,6 +20,7 @@ from pixelgate.keys import (
     relative_url,
     upload_of,
 )
+from pixelgate.errors import BadManifest
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from pixelgate import manifest, manifest_schema
-from pixelgate.errors import BadManifest
-from pixelgate.keys import BuildId, ShardId
-from pixelgate.manifest import (
+from pixelgate.domain import manifest, manifest_schema
+from pixelgate.domain.keys import BuildId, ShardId
+from pixelgate.domain.manifest import (
     BuildManifest,
     Image,
     Landed,
@@ -21,8 +20,9 @@ from pixelgate.manifest import (
     parse_accepted,
     parse_finalize,
 )
-from pixelgate.manifest_schema import Shard
-from pixelgate.policy import Policy, Rectangle
+from pixelgate.domain.manifest_schema import Shard
+from pixelgate.domain.policy import Policy, Rectangle
+from pixelgate.errors import BadManifest
 from support.manifests import BUILD, body, digest, entry, fields
 
 

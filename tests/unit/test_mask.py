@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelgate.comparison import Region
+from pixelgate.domain.comparison import Region
+from pixelgate.domain.policy import Rectangle
 from pixelgate.engine import native
 from pixelgate.engine.mask import Mask, read_mask, write_mask
 from pixelgate.engine.native import Flag, Plane
-from pixelgate.engine.planes import clear
-from pixelgate.policy import Rectangle
+from pixelgate.engine.pixel_flags import clear
 from support.images import encoded, picture
 from support.plain_odiff import masks_in
 

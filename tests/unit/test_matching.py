@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate import matching
-from pixelgate.matching import Kind, Match, case_hints, match
-from pixelgate.names import canonical, find, same_names
+from pixelgate.domain import matching
+from pixelgate.domain.matching import Kind, Match, case_hints, match
+from pixelgate.domain.names import canonical, find, same_names
 
 Build = dict[str, str]
 

@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from pixelgate.notice import (
-    Comment,
-    CommitStatus,
-    Marker,
-    Plan,
-    comment,
-    commit_status,
-    plan_comments,
-)
+from pixelgate.notify.pr_comment import Marker, Plan, comment, commit_status, plan_comments
+from pixelgate.ports import Comment, CommitStatus
 
 CONTEXT = "pixelgate/shop"
 URL = "https://example.com/report"

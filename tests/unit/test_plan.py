@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate.comparison import Counts, Diff, Judgement, Measured, Region, Snapshot, Status
+from pixelgate.domain.comparison import Counts, Diff, Judgement, Measured, Region, Snapshot, Status
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.manifest import BuildManifest, parse
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.verdict import Evidence, Mark, NoiseKind, Picture
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.keys import BuildId
-from pixelgate.manifest import BuildManifest, parse
-from pixelgate.pipeline.plan import Pair, Plan, assemble, make_plan
-from pixelgate.policy import Policy
-from pixelgate.verdict import Evidence, Mark, NoiseKind, Picture
+from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble, make_plan
 from support.manifests import BUILD, body, build_of, digest, entry
 
 BASE = BuildId("shop", "b0")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelgate.engine import native, png
-from pixelgate.engine.chunks import Preamble, preamble_of
-from pixelgate.engine.rooms import Rooms
+from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.png_chunks import Preamble, preamble_of
 from support.images import chunk, encoded, interlaced_png, jpeg, palette_png, picture, raw_png
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from pixelgate.domain.manifest import BuildManifest, parse
+from pixelgate.domain.manifest_schema import PolicyFields
+from pixelgate.domain.policy import Noise, Policy, Rectangle
+from pixelgate.domain.policy_rules import Policies, policies_of
 from pixelgate.errors import BadManifest
-from pixelgate.manifest import BuildManifest, parse
-from pixelgate.manifest_schema import PolicyFields
-from pixelgate.policies import Policies, policies_of
-from pixelgate.policy import Noise, Policy, Rectangle
 from support.manifests import BUILD, body, entry
 
 

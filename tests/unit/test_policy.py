@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate import policy
+from pixelgate.domain import policy
+from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
 from pixelgate.errors import BadManifest
-from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
 
 ENGINE = "odiff 4.5.0"
 # What a policy with numbers of our own is stored under. If this changes although no number of the
@@ -147,7 +147,7 @@ def test_fingerprint_is_pinned() -> None:
 
 
 def test_fingerprint_is_the_same_in_another_process() -> None:
-    program = f"from pixelgate.policy import Policy; print(Policy().fingerprint({ENGINE!r}))"
+    program = f"from pixelgate.domain.policy import Policy; print(Policy().fingerprint({ENGINE!r}))"
     answer = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONHASHSEED": "1234"},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pixelgate.adapters.memory import MemoryObjects
-from pixelgate.pipeline import presence
-from pixelgate.pipeline.presence import present
+from pixelgate.pipeline.diffing import listing
+from pixelgate.pipeline.diffing.listing import present
+from support.doubles.memory import MemoryObjects
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from pixelgate.pipeline.presence import present
     ],
 )
 def test_present(monkeypatch: pytest.MonkeyPatch, there: int, wanted: int, listed: bool) -> None:
-    monkeypatch.setattr(presence, "PAGE", 20)
+    monkeypatch.setattr(listing, "PAGE", 20)
     objects = MemoryObjects()
     for number in range(there):
         objects.write(f"images/shop/{number:02}", b"", "image/png")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.native import ASKED, Flag, Part, Pixels, Plane
-from pixelgate.engine.reference import bitmap, parts_in_question
-from pixelgate.engine.rooms import Rooms
+from pixelgate.engine.odiff_mask import bitmap, parts_in_question
 
 SIZE = (20, 30)
 
@@ -69,7 +69,7 @@ def test_rows_with_questions_in_other_columns_are_parts_of_their_own_where_that_
 
 
 def test_a_part_is_never_larger_than_odiff_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixelgate.engine.reference._MOST_PIXELS", 10_000)
+    monkeypatch.setattr("pixelgate.engine.odiff_mask._MOST_PIXELS", 10_000)
     flags = plane(size=(500, 100))
     flags[:] |= ASKED
     shapes = [part.shape for part in parts_of(flags)]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.baseline import Choice
-from pixelgate.comparison import Comparison, Diff, Measured, Snapshot, Status
-from pixelgate.cost import Usage
-from pixelgate.keys import NO_BASE
+from pixelgate.domain import keys
+from pixelgate.domain.baseline import Choice
+from pixelgate.domain.comparison import Comparison, Diff, Measured, Snapshot, Status
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import NO_BASE
 from pixelgate.report.model import Entry, Picture, Report, build_failure, build_model
 from support.comparisons import SNAPSHOTS, comparison
 from support.gold import Gold

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.comparison import Comparison, Diff, Measured, Region, Snapshot, Status
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import Comparison, Diff, Measured, Region, Snapshot, Status
 from pixelgate.report import render, render_failure
 from support.comparisons import SNAPSHOTS, comparison
 from support.manifests import digest

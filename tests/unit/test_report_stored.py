@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.baseline import Choice, Kind
-from pixelgate.comparison import (
+from pixelgate.domain import keys
+from pixelgate.domain.baseline import Choice, Kind
+from pixelgate.domain.comparison import (
     Band,
     BandKind,
     Comparison,
@@ -23,13 +23,13 @@ from pixelgate.comparison import (
     Snapshot,
     Status,
 )
-from pixelgate.cost import Usage
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import NO_BASE
+from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 from pixelgate.errors import UsageError
-from pixelgate.keys import NO_BASE
-from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
 from pixelgate.report import comparison_of, render, render_inline
-from pixelgate.report.words import MARKS, NOISES, why
-from pixelgate.verdict import Evidence, Explained, Mark, NoiseKind, Picture
+from pixelgate.report.explain import MARKS, NOISES, why
 from support.comparisons import SNAPSHOTS, comparison
 from support.images import png
 from support.manifests import digest

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pixelgate.comparison import (
+from pixelgate.domain.comparison import (
     Axis,
     Band,
     BandKind,
@@ -18,8 +18,9 @@ from pixelgate.comparison import (
     Snapshot,
     Status,
 )
-from pixelgate.policy import Noise, Policy, Rectangle, Sensitivity
-from pixelgate.report.words import (
+from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.verdict import Explained, Mark, NoiseKind, Picture
+from pixelgate.report.explain import (
     MARKS,
     NOISES,
     number,
@@ -28,7 +29,6 @@ from pixelgate.report.words import (
     tolerance,
     why,
 )
-from pixelgate.verdict import Explained, Mark, NoiseKind, Picture
 
 INSERTED, DELETED = BandKind.INSERTED, BandKind.DELETED
 

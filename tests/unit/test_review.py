@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from pixelgate.ballot import (
+from pixelgate.domain.comparison import Comparison
+from pixelgate.domain.records import Review
+from pixelgate.domain.review_request import (
+    Action,
+    Change,
+    Granted,
+    ReviewBody,
+    Subject,
+    parse,
+    select,
+)
+from pixelgate.domain.review_state import (
     Applied,
     Ballot,
     Refusal,
@@ -17,10 +28,7 @@ from pixelgate.ballot import (
     block_without_subject,
     tally,
 )
-from pixelgate.comparison import Comparison
 from pixelgate.errors import ReviewRefused
-from pixelgate.record import Review
-from pixelgate.review import Action, Change, Granted, ReviewBody, Subject, parse, select
 from support.comparisons import SNAPSHOTS, comparison
 
 APPROVE, REJECT = Action.APPROVE, Action.REJECT

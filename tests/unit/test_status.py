@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from pixelgate import keys
-from pixelgate.adapters.memory import MemoryObjects
-from pixelgate.baseline import Choice, Kind, PassedOver
+from pixelgate.domain import keys
+from pixelgate.domain.baseline import Choice, Kind, PassedOver
+from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
+from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
 from pixelgate.errors import ErrorCode, WriteConflict
-from pixelgate.keys import NO_BASE, BuildId, ComparisonId
-from pixelgate.pipeline.status import announce, iso, status_of, status_of_rejected, supersedes
-from pixelgate.record import BuildRecord, ComparisonRecord, State
+from pixelgate.pipeline.announce.status import (
+    announce,
+    iso,
+    status_of,
+    status_of_rejected,
+    supersedes,
+)
+from support.doubles.memory import MemoryObjects
 
 BUILD = BuildId("shop", "b1")
 KEY = keys.status(BUILD)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelgate.policy import Noise
-from pixelgate.verdict import (
+from pixelgate.domain.policy import Noise
+from pixelgate.domain.verdict import (
     Evidence,
     Explained,
     Mark,

@@ -16,7 +16,7 @@ from PIL import Image
 from bench.speed.pairs import Pair
 from bench.speed.routes.base import SENSITIVE, STRUCTURAL, Found, Route
 from bench.speed.workers import WORKERS, Lines, spread
-from pixelgate.wiring import find_engine
+from pixelgate.bootstrap import find_engine
 
 _TO_BLACK_AND_WHITE = [0] + [255] * 255
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from bench.speed.pairs import Pair
 from bench.speed.routes.base import Found, Route
 from bench.speed.workers import WORKERS, spread
+from pixelgate.bootstrap import find_engine
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.pool import SharedDiffers
-from pixelgate.policy import Policy
-from pixelgate.wiring import find_engine
 
 
 class Pixelgate(Route):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pixelgate.ci.found import Found, Variables
+from pixelgate.ci.detected import Found, Variables
 from pixelgate.ci.github import github
 from pixelgate.ci.gitlab import gitlab
 from pixelgate.ci.vendors import azure, bitbucket, buildkite, circleci, codebuild, jenkins

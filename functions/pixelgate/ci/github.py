@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from pixelgate.ci.found import Found, Variables, at, branch_of, text
+from pixelgate.ci.detected import Found, Variables, at, branch_of, text
 
 _QUEUE = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]+")
 _PULL = re.compile(r"refs/pull/(\d+)/(?:merge|head)")

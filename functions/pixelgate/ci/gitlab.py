@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixelgate.ci.found import Found, Variables, tag_ref
+from pixelgate.ci.detected import Found, Variables, tag_ref
 
 
 def gitlab(v: Variables) -> Found:

@@ -11,8 +11,8 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import UsageError, WriteConflict
 
 if TYPE_CHECKING:
-    from pixelgate.client.redriving import Listed
-    from pixelgate.pipeline.collect import Collected
+    from pixelgate.client.redrive import Listed
+    from pixelgate.pipeline.cleanup.garbage import Collected
 
 admin = typer.Typer(
     name="admin", help="Failed events and old builds, for whoever runs the stack.",
@@ -47,10 +47,10 @@ _Branches = Annotated[
 @admin.command()
 def failed(queue: _Queue) -> None:
     """List the events on which Lambda gave up, and why. Changes nothing."""
-    from pixelgate import wiring
-    from pixelgate.client.redriving import list_failed
+    from pixelgate import bootstrap
+    from pixelgate.client.redrive import list_failed
 
-    found = list_failed(wiring.open_failed_events(queue))
+    found = list_failed(bootstrap.open_failed_events(queue))
     for listed in found:
         typer.echo(_line(listed))
     typer.echo(f"{len(found)} failed events", err=True)
@@ -62,10 +62,10 @@ def redrive(queue: _Queue) -> None:
 
     Exit code: 0 all were sent; 2 some were not, and stay in the queue.
     """
-    from pixelgate import wiring
-    from pixelgate.client.redriving import redrive as send_again
+    from pixelgate import bootstrap
+    from pixelgate.client.redrive import redrive as send_again
 
-    done = send_again(wiring.open_failed_events(queue))
+    done = send_again(bootstrap.open_failed_events(queue))
     for listed in done:
         typer.echo(_line(listed))
     left = [listed for listed in done if listed.problem]
@@ -94,8 +94,8 @@ def gc(
     such a build. The others are hidden first, and go in a run a week later; images are set aside
     then, and go a week after that, unless somebody needs them meanwhile.
     """
-    from pixelgate import wiring
-    from pixelgate.pipeline.collect import Retention, collect
+    from pixelgate import bootstrap
+    from pixelgate.pipeline.cleanup.garbage import Retention, collect
 
     context = Context(project, bucket, config)
     branches = tuple(name.strip() for name in baseline_branches.split(",") if name.strip())
@@ -103,7 +103,7 @@ def gc(
         raise UsageError(
             "--baseline-branches: names no branch; baselines would pass for old builds"
         )
-    records, attic = wiring.open_attic(context.bucket, table, branches)
+    records, attic = bootstrap.open_attic(context.bucket, table, branches)
     try:
         done = collect(context.project, records, attic, Retention(days=retention), delete=delete)
     except (WriteConflict, ValueError) as error:

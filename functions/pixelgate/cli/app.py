@@ -77,7 +77,7 @@ def _complain(message: str) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code, which `pixelgate.client.outcome.Exit` lists."""
+    """Runs one command; returns its exit code, which `pixelgate.client.exit_code.Exit` lists."""
     spare_imports()
     try:
         app(arguments)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelgate.cli import options as o
-from pixelgate.policy import Sensitivity
+from pixelgate.domain.policy import Sensitivity
 
 if TYPE_CHECKING:
-    from pixelgate.client.outcome import Gate
+    from pixelgate.client.exit_code import Gate
     from pixelgate.client.result import Result
-    from pixelgate.comparison import Comparison
-    from pixelgate.policies import Policies
+    from pixelgate.domain.comparison import Comparison
+    from pixelgate.domain.policy_rules import Policies
 
 
 def compare(
@@ -83,10 +83,10 @@ def compare(
     compared; 2 the comparison could not be made; 130 interrupted.
     """
     # Imported when they are needed: `--help` must not wait for the engine's libraries.
+    from pixelgate.bootstrap import find_engine, open_pool
     from pixelgate.cli.console import console, progress_bar, show_summary
-    from pixelgate.cli.results import Reports, make_gate, write
-    from pixelgate.local import COMPARISON, REPORT, compare_folders
-    from pixelgate.wiring import find_engine, open_pool
+    from pixelgate.cli.output import Reports, make_gate, write
+    from pixelgate.client.compare_folders import COMPARISON, REPORT, compare_folders
 
     gate = make_gate(fail_on, exit_zero, require_baseline=False)
     policies = _policies(

@@ -14,8 +14,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from pixelgate.comparison import Comparison, Status, Verdict
-from pixelgate.progress import Progress
+from pixelgate.client.progress import Progress
+from pixelgate.domain.comparison import Comparison, Status, Verdict
 
 _COLOURS = {
     Status.ERRORED: "red",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.ci.where import Said, Where
+    from pixelgate.ci.origin import Said, Where
     from pixelgate.client.config import Config
-    from pixelgate.keys import BuildId
-    from pixelgate.store import Store
+    from pixelgate.domain.keys import BuildId
+    from pixelgate.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Context:
                 "no project is named: pass --project, set PIXELGATE_PROJECT, or let "
                 "`pixelgate init` write a pixelgate.toml"
             )
+        from pixelgate.domain.keys import check_id
         from pixelgate.errors import BadManifest
-        from pixelgate.keys import check_id
 
         try:
             return check_id(found, "the project")
@@ -63,9 +63,9 @@ class Context:
     @cached_property
     def store(self) -> Store:
         """The bucket."""
-        from pixelgate import wiring
+        from pixelgate import bootstrap
 
-        return wiring.open_store(self.bucket)
+        return bootstrap.open_store(self.bucket)
 
     def where(self, said: Said) -> Where:
         """Where the build comes from."""
@@ -73,7 +73,7 @@ class Context:
 
         from pixelgate.ci.detect import detect
         from pixelgate.ci.git import Git
-        from pixelgate.ci.where import find_out
+        from pixelgate.ci.origin import find_out
 
         if said.base_branch is None:
             said = replace(said, base_branch=self.config.fields.base_branch)
@@ -88,7 +88,7 @@ class Context:
         from pixelgate.ci.detect import detect
         from pixelgate.cli.console import say
         from pixelgate.client.history import newest
-        from pixelgate.client.manifest import build_id
+        from pixelgate.client.upload_manifest import build_id
 
         if named:
             # Also as it is printed: project/build.

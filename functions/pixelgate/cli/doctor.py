@@ -53,7 +53,7 @@ def doctor(
 
 
 def _checks(context: Context) -> Iterator[Check]:
-    from pixelgate.ci.where import Said
+    from pixelgate.ci.origin import Said
     from pixelgate.client.doctor import Check, Health, check_bucket, check_where
 
     python = f"pixelgate {__version__}, Python {platform.python_version()}"
@@ -81,8 +81,8 @@ def _checks(context: Context) -> Iterator[Check]:
 
 def _odiff() -> Check:
     """Odiff compares on this machine; uploads do without it."""
+    from pixelgate.bootstrap import find_engine
     from pixelgate.client.doctor import Check, Health
-    from pixelgate.wiring import find_engine
 
     try:
         engine = find_engine()

@@ -72,7 +72,7 @@ def _show(
     from rich.table import Table
 
     from pixelgate.cli.console import console
-    from pixelgate.client.outcome import in_words
+    from pixelgate.client.exit_code import in_words
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("when", "build", "commit", "branch", name or "result", "" if name else "counts"):

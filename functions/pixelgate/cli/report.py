@@ -34,9 +34,9 @@ def report(
     import webbrowser
 
     from pixelgate.cli.console import progress_bar, say
-    from pixelgate.client.fetching import fetch_report
+    from pixelgate.client.polling import in_words, look
+    from pixelgate.client.report_download import fetch_report
     from pixelgate.client.result import read_comparison
-    from pixelgate.client.waiting import in_words, look
 
     context = Context(project, bucket, config)
     the_build = context.build(build)

@@ -14,8 +14,8 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.client.reviewing import Decision, Selection
-    from pixelgate.keys import BuildId
+    from pixelgate.client.reviews import Decision, Selection
+    from pixelgate.domain.keys import BuildId
 
 _Build = Annotated[
     str | None, typer.Argument(metavar="BUILD", help="The build's id.", show_default=False)
@@ -99,7 +99,7 @@ def reject(
 def _selection(
     names: list[str] | None, globs: list[str] | None, groups: list[str] | None
 ) -> Selection:
-    from pixelgate.client.reviewing import Selection
+    from pixelgate.client.reviews import Selection
 
     return Selection(tuple(names or ()), tuple(globs or ()), tuple(groups or ()))
 
@@ -119,9 +119,9 @@ def _review(
     from dataclasses import replace
 
     from pixelgate.cli.console import say
+    from pixelgate.client.polling import look
     from pixelgate.client.result import read_comparison
-    from pixelgate.client.reviewing import Decision, write_review
-    from pixelgate.client.waiting import look
+    from pixelgate.client.reviews import Decision, write_review
 
     build, decisions = _decisions(context, action, named, selection, file)
     seen = look(context.store, build)
@@ -149,7 +149,7 @@ def _review(
             answer["review"] = (look(context.store, build).status or {}).get("review")
         typer.echo(json.dumps(answer, ensure_ascii=False))
     if done is False:
-        from pixelgate.client.outcome import Exit
+        from pixelgate.client.exit_code import Exit
 
         raise typer.Exit(Exit.TIMED_OUT)
 
@@ -173,7 +173,7 @@ def _decisions(
     context: Context, action: str, named: str | None, selection: Selection, file: Path | None
 ) -> tuple[BuildId, tuple[Decision, ...]]:
     """The build and what a file decides on it; nothing where there is no file."""
-    from pixelgate.client.reviewing import read_decisions
+    from pixelgate.client.reviews import read_decisions
 
     if file is None:
         if not named:
@@ -209,8 +209,8 @@ def _wait(
     timeout: float | None,
 ) -> bool:
     from pixelgate.cli.console import complain, progress_bar, say
-    from pixelgate.client.reviewing import is_carried_out, refusal_of
-    from pixelgate.client.waiting import Seen, poll
+    from pixelgate.client.polling import Seen, poll
+    from pixelgate.client.reviews import is_carried_out, refusal_of
 
     def refusals(seen: Seen) -> list[str]:
         return [why for key in keys if (why := refusal_of(seen.status, key))]

@@ -15,12 +15,12 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.ci.where import Where
-    from pixelgate.client.manifest import Extent, Shard
+    from pixelgate.ci.origin import Where
+    from pixelgate.client.polling import Seen
     from pixelgate.client.scan import Scan
     from pixelgate.client.upload import Sent
-    from pixelgate.client.waiting import Seen
-    from pixelgate.keys import BuildId
+    from pixelgate.client.upload_manifest import Extent, Shard
+    from pixelgate.domain.keys import BuildId
 
 _HOLDS = "What the upload holds"
 
@@ -104,10 +104,10 @@ def upload(
     was rejected; 2 wrong usage, or it could not be done; 3 there was no result in time; 4 there was
     no baseline and --require-baseline asks for one; 130 interrupted.
     """
-    from pixelgate.ci.where import Said
-    from pixelgate.cli.results import Reports, make_gate
-    from pixelgate.client.manifest import Extent
+    from pixelgate.ci.origin import Said
+    from pixelgate.cli.output import Reports, make_gate
     from pixelgate.client.upload import read_names
+    from pixelgate.client.upload_manifest import Extent
 
     context = Context(project, bucket, config)
     gate = make_gate(fail_on, exit_zero, require_baseline)
@@ -140,11 +140,11 @@ def _upload(
     context: Context, folder: Path | None, name: str, where: Where, extent: Extent
 ) -> Uploaded:
     """Scans, sends images, writes the manifest."""
+    from pixelgate.bootstrap import max_megapixels
     from pixelgate.cli.console import progress_bar, say, warn
-    from pixelgate.client.manifest import build_id, key_of, manifest_of
     from pixelgate.client.scan import scan
     from pixelgate.client.upload import check_unused, send_images, send_plain, submit
-    from pixelgate.wiring import max_megapixels
+    from pixelgate.client.upload_manifest import build_id, key_of, manifest_of
 
     for note in where.notes:
         warn(note)
@@ -180,7 +180,7 @@ def _upload(
 
 def _look(context: Context, build: BuildId) -> Seen:
     """The status before the upload. A role that may only upload sees none, and needs none."""
-    from pixelgate.client.waiting import NOTHING_SEEN, look
+    from pixelgate.client.polling import NOTHING_SEEN, look
 
     try:
         return look(context.store, build)
@@ -204,8 +204,8 @@ class Uploaded:
     def tell(self, wait: bool, timeout: float | None, gate: Any, reports: Any) -> None:
         """Says what was done and, if asked to, waits for what becomes of it."""
         from pixelgate.cli.console import progress_bar
-        from pixelgate.cli.results import DEFAULT_TIMEOUT, conclude
-        from pixelgate.client.waiting import wait_for_result
+        from pixelgate.cli.output import DEFAULT_TIMEOUT, conclude
+        from pixelgate.client.polling import wait_for_result
 
         if not wait:
             if reports.as_json:
@@ -273,8 +273,8 @@ def finalize(
 
     from pixelgate.ci.detect import detect
     from pixelgate.cli.console import say
-    from pixelgate.client.manifest import build_id
     from pixelgate.client.upload import finalize as write_finalize
+    from pixelgate.client.upload_manifest import build_id
 
     context = Context(project, bucket, config)
     found = detect(os.environ)
@@ -302,7 +302,7 @@ def _check_not_empty(found: Scan, source: Path, extent: Extent) -> None:
 def _shard(said: str | None, where: Where) -> Shard | None:
     """`2/4`, `2`, or `auto` as a shard."""
     from pixelgate.cli.console import warn
-    from pixelgate.client.manifest import Shard
+    from pixelgate.client.upload_manifest import Shard
 
     if said is None:
         if where.shard:

@@ -8,7 +8,7 @@ from pixelgate.cli import options as o
 from pixelgate.cli.context import Context
 
 if TYPE_CHECKING:
-    from pixelgate.client.waiting import Seen
+    from pixelgate.client.polling import Seen
 
 
 def wait(
@@ -31,8 +31,8 @@ def wait(
     --require-baseline asks for one; 130 interrupted.
     """
     from pixelgate.cli.console import progress_bar
-    from pixelgate.cli.results import DEFAULT_TIMEOUT, Reports, conclude, make_gate
-    from pixelgate.client.waiting import wait_for_result
+    from pixelgate.cli.output import DEFAULT_TIMEOUT, Reports, conclude, make_gate
+    from pixelgate.client.polling import wait_for_result
 
     context = Context(project, bucket, config)
     gate = make_gate(fail_on, exit_zero, require_baseline)
@@ -60,10 +60,10 @@ def status(
 
     import typer
 
-    from pixelgate.cli.results import as_json as fields
-    from pixelgate.cli.results import show
+    from pixelgate.cli.output import as_json as fields
+    from pixelgate.cli.output import show
+    from pixelgate.client.polling import look
     from pixelgate.client.result import Result, read_comparison
-    from pixelgate.client.waiting import look
     from pixelgate.errors import UsageError
 
     context = Context(project, bucket, config)
@@ -85,7 +85,7 @@ def status(
 
 def _show_state(seen: Seen) -> None:
     from pixelgate.cli.console import say
-    from pixelgate.client.waiting import in_words
+    from pixelgate.client.polling import in_words
 
     if seen.status and seen.status.get("state") not in {"SUCCEEDED", "FAILED"}:
         say(in_words(seen.status))

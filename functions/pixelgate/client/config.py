@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from pixelgate.domain.manifest_schema import PolicyFields, Text, in_words
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.policy_rules import Policies, overridden, policies_of
 from pixelgate.errors import BadManifest, UsageError, why_unread
-from pixelgate.manifest_schema import PolicyFields, Text, in_words
-from pixelgate.policies import Policies, overridden, policies_of
-from pixelgate.policy import Policy
 
 NAME = "pixelgate.toml"
 

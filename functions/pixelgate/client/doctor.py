@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from pixelgate import keys
-from pixelgate.ci.where import Where
+from pixelgate.ci.origin import Where
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound, PixelgateError, Refused, UsageError
-from pixelgate.keys import BuildId
-from pixelgate.store import Store
+from pixelgate.storage.store import Store
 
 # No build has this id ("@" begins none), so what is asked about it can start nothing.
 _PROBE = "@doctor"

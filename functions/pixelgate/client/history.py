@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgate import keys
-from pixelgate.client.outcome import in_words
+from pixelgate.client.exit_code import in_words
 from pixelgate.client.parallel import in_parallel
+from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.result import read_comparison
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.names import find
 from pixelgate.errors import NotFound
-from pixelgate.keys import BuildId
-from pixelgate.names import find
-from pixelgate.progress import SILENT, Progress
-from pixelgate.store import Store
+from pixelgate.storage.store import Store
 
 _THREADS = 8
 _STATUS = "/status.json"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as Tree
 
-from pixelgate.client.outcome import FAILING, Exit, review_of
+from pixelgate.client.exit_code import FAILING, Exit, review_of
 from pixelgate.client.result import STATUSES, Result
 
 # Characters that XML 1.0 cannot hold, not even escaped.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pixelgate.client.outcome import Exit, reviewers
+from pixelgate.client.exit_code import Exit, reviewers
 from pixelgate.client.result import STATUSES, Result
 
 # GitHub takes 1 MiB a step; what is longer is not shown at all.

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgate.client import outcome
+from pixelgate.client import exit_code
 from pixelgate.errors import BucketError, NotFound
-from pixelgate.store import Store
+from pixelgate.storage.store import Store
 
 # In the order in which a reviewer wants to see them.
 STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unchanged")
@@ -28,18 +28,18 @@ class Result:
 
     status: Mapping[str, Any]
     comparison: Mapping[str, Any] | None = None
-    gate: outcome.Gate = outcome.GATE
+    gate: exit_code.Gate = exit_code.GATE
     notes: tuple[str, ...] = ()
 
     @property
-    def exit(self) -> outcome.Exit:
+    def exit(self) -> exit_code.Exit:
         """What a command ends with."""
-        return outcome.exit_of(self.status, self.gate)
+        return exit_code.exit_of(self.status, self.gate)
 
     @property
     def words(self) -> str:
         """The result in a word or two."""
-        return outcome.in_words(self.status)
+        return exit_code.in_words(self.status)
 
     @property
     def counts(self) -> Mapping[str, int]:

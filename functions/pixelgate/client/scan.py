@@ -13,16 +13,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pixelgate.adapters.folder import find_images
 from pixelgate.client.parallel import in_parallel
+from pixelgate.client.progress import SILENT, Progress
+from pixelgate.domain.manifest import DETAILS, check_name
+from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
+from pixelgate.domain.names import collisions
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.policy_rules import overridden
 from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
-from pixelgate.manifest import DETAILS, check_name
-from pixelgate.manifest_schema import MAX_IMAGES, ImageFields, in_words
-from pixelgate.names import collisions
-from pixelgate.policies import overridden
-from pixelgate.policy import Policy
-from pixelgate.progress import SILENT, Progress
+from pixelgate.storage.folder import find_images
 
 # As the pipeline has it: an image of more bytes is read by nobody.
 MAX_IMAGE_BYTES = 256 * 1024 * 1024

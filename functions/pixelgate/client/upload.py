@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelgate import keys
 from pixelgate.client.parallel import in_parallel
+from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.scan import Entry, Scan
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import (
     BucketError,
     NotFound,
@@ -19,9 +21,7 @@ from pixelgate.errors import (
     WriteConflict,
     why_unread,
 )
-from pixelgate.keys import BuildId
-from pixelgate.progress import SILENT, Progress
-from pixelgate.store import Store
+from pixelgate.storage.store import Store
 
 # Up to here a question for each image is faster than sixteen listings, and certainly cheaper.
 MAX_QUESTIONS = 200

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.comparison import Axis, Band, BandKind
+from pixelgate.domain.comparison import Axis, Band, BandKind
 
 Indices = npt.NDArray[np.int64]  # (lines,)
 

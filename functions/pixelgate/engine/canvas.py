@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.comparison import Axis, Band
+from pixelgate.domain.comparison import Axis, Band
 from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Indices
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
-from pixelgate.engine.rooms import Rooms
-from pixelgate.engine.rows import MIN_GAIN, align
+from pixelgate.engine.row_alignment import MIN_GAIN, align
 from pixelgate.engine.shifts import (
     align_shifted,
     edges,

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pixelgate.comparison import Diff
-from pixelgate.engine import evidence, native, planes
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.policy import Policy
+from pixelgate.engine import evidence, native, pixel_flags
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, read_header
 from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
 from pixelgate.engine.odiff import OdiffServer
+from pixelgate.engine.odiff_mask import Reference
 from pixelgate.engine.pixels import Picture, read
-from pixelgate.engine.reference import Reference
-from pixelgate.engine.rooms import Rooms
 from pixelgate.errors import ImageFault
-from pixelgate.policy import Policy
 
 
 class OdiffDiffer:
@@ -73,8 +73,10 @@ class OdiffDiffer:
             max_pixels=self._max_pixels,
         )
         del before, after  # aligned images are copies: no more than two large ones shall stay
-        found = planes.find(canvas, policy, self._rooms, self._reference)
-        planes.clear(found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown)
+        found = pixel_flags.find(canvas, policy, self._rooms, self._reference)
+        pixel_flags.clear(
+            found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown
+        )
         counts = native.count_blocks(found.flags)
         findings = evidence.find(canvas, found, counts, policy)
         evidence.count_pixels(found, findings, policy)

@@ -1,4 +1,4 @@
-"""What tells a change from noise, measured on a pair; see pixelgate.verdict for the rule."""
+"""What tells a change from noise, measured on a pair; see pixelgate.domain.verdict for the rule."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgate.comparison import Region
-from pixelgate.engine import native
-from pixelgate.engine.canvas import Canvas
-from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
-from pixelgate.engine.pixels import on_background
-from pixelgate.engine.planes import WHITE, Planes
-from pixelgate.policy import Noise, Policy
-from pixelgate.verdict import (
+from pixelgate.domain.comparison import Region
+from pixelgate.domain.policy import Noise, Policy
+from pixelgate.domain.verdict import (
     Evidence,
     Explained,
     NoiseKind,
@@ -27,6 +22,11 @@ from pixelgate.verdict import (
     explain,
     needs_few_colours,
 )
+from pixelgate.engine import native
+from pixelgate.engine.canvas import Canvas
+from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
+from pixelgate.engine.pixel_flags import WHITE, Planes
+from pixelgate.engine.pixels import on_background
 
 # Blocks that lie at most so many blocks apart are judged together: a word and its neighbours.
 _REACH = 3

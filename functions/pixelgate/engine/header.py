@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from pixelgate.engine import exif
-from pixelgate.engine.chunks import SIGNATURE, Preamble, essential, preamble_of
+from pixelgate.engine.png_chunks import SIGNATURE, Preamble, essential, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
 
 # So many pixels of a canvas are compared if nobody says otherwise: a page of 2560 pixels may be

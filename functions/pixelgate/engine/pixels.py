@@ -9,10 +9,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelgate.engine import colour, exif, native, png
-from pixelgate.engine.chunks import Preamble, preamble_of
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.header import in_words, open_image
 from pixelgate.engine.icc import SRGB, Profile
-from pixelgate.engine.rooms import Rooms
+from pixelgate.engine.png_chunks import Preamble, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
 
 Rgba = npt.NDArray[np.uint8]  # (height, width, 4)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from imagecodecs import DeflateError, deflate_crc32, deflate_decode
 
 from pixelgate.engine import native
-from pixelgate.engine.chunks import Unusual, form_of, pixel_data
-from pixelgate.engine.rooms import Rooms
+from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.png_chunks import Unusual, form_of, pixel_data
 
 
 def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | None:

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pixelgate.comparison import Diff
+from pixelgate.domain.comparison import Diff
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.header import MAX_PIXELS, canvas_of, read_header
 from pixelgate.errors import ImageFault, NotWanted
-from pixelgate.policy import Policy
 from pixelgate.ports import Differ
 
 # Beside the largest image that is allowed, one of a phone may be compared. The largest pair alone

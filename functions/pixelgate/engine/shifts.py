@@ -16,12 +16,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pixelgate.comparison import Axis
+from pixelgate.domain.comparison import Axis
 from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Gap, Indices, Run, bands_between, gaps_between
 from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
-from pixelgate.engine.rows import APART, CLEAR, MAX_ROWS, MIN_EVIDENCE
+from pixelgate.engine.row_alignment import APART, CLEAR, MAX_ROWS, MIN_EVIDENCE
 
 # Where rows differ because something moved, such a share of their channel values lies so far apart,
 # and few of them show the same as in their place; otherwise nothing more is done.

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.pixels import decode
-from pixelgate.engine.rooms import Rooms
 from pixelgate.ports import Slices
 
 # Two pixels of the file for each of the 80 × 60 that a list gives a picture.

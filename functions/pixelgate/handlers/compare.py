@@ -12,12 +12,14 @@ from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from pixelgate import keys
+from pixelgate.bootstrap import aws_service
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, Upload, check_id
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import about, logger, metrics, seconds_by_stage, stage, tracer
-from pixelgate.keys import BuildId, Upload, check_id
-from pixelgate.pipeline.outcome import (
+from pixelgate.pipeline.compare.dispatch import Collecting, receive
+from pixelgate.pipeline.compare.outcomes import (
     Duplicate,
     Failed,
     Gone,
@@ -28,9 +30,7 @@ from pixelgate.pipeline.outcome import (
     Superseded,
     Waiting,
 )
-from pixelgate.pipeline.receive import Collecting, receive
-from pixelgate.pipeline.service import Service
-from pixelgate.wiring import aws_service
+from pixelgate.pipeline.context import Service
 
 
 class Resume(BaseModel):

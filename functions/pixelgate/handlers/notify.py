@@ -10,11 +10,11 @@ from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
+from pixelgate.bootstrap import Notifier, aws_notifier
+from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.errors import BadManifest, NoticeRefused
 from pixelgate.handlers.telemetry import about, logger, metrics, tracer
-from pixelgate.keys import BuildId, ComparisonId, check_id
-from pixelgate.pipeline.notify import Notified, notify
-from pixelgate.wiring import Notifier, aws_notifier
+from pixelgate.notify.update import Notified, notify
 
 _MARGIN = 10.0  # seconds that are kept for the answer
 

@@ -8,8 +8,10 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from pixelgate.bootstrap import aws_service
+from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.compare import report
-from pixelgate.handlers.fan_out import result_of
+from pixelgate.handlers.machine_input import result_of
 from pixelgate.handlers.telemetry import (
     about,
     logger,
@@ -18,11 +20,9 @@ from pixelgate.handlers.telemetry import (
     stage,
     tracer,
 )
-from pixelgate.keys import BuildId
-from pixelgate.pipeline.fanout import give_back, publish_handed
-from pixelgate.pipeline.outcome import Published
-from pixelgate.pipeline.service import Service
-from pixelgate.wiring import aws_service
+from pixelgate.pipeline.compare.fan_out import give_back, publish_handed
+from pixelgate.pipeline.compare.outcomes import Published
+from pixelgate.pipeline.context import Service
 
 
 @logger.inject_lambda_context(clear_state=True)

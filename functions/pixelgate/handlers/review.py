@@ -10,15 +10,15 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate import keys
+from pixelgate.bootstrap import aws_records, resume_by_lambda
+from pixelgate.domain import keys
+from pixelgate.domain.keys import check_id
 from pixelgate.errors import BadManifest
 from pixelgate.handlers.s3_events import Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import about, logger, metrics, tracer
-from pixelgate.keys import check_id
-from pixelgate.pipeline.review import CarriedOut, Gone, Outcome, Refused, Written, carry_out
-from pixelgate.pipeline.service import Records
-from pixelgate.pipeline.status import iso
-from pixelgate.wiring import aws_records, resume_by_lambda
+from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
 
 
 @logger.inject_lambda_context(clear_state=True)

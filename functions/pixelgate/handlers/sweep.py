@@ -10,11 +10,11 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from pixelgate.bootstrap import aws_records, resume_by_lambda
+from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.telemetry import about, logger, metrics, tracer
-from pixelgate.keys import BuildId
-from pixelgate.pipeline.service import Records
-from pixelgate.pipeline.sweep import Action, sweep
-from pixelgate.wiring import aws_records, resume_by_lambda
+from pixelgate.pipeline.cleanup.sweep import Action, sweep
+from pixelgate.pipeline.context import Records
 
 
 @logger.inject_lambda_context(clear_state=True)

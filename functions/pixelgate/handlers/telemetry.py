@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
-from pixelgate.keys import BuildId, ComparisonId
+from pixelgate.domain.keys import BuildId, ComparisonId
 
 logger = Logger()
 metrics = Metrics()

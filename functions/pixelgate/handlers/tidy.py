@@ -9,12 +9,12 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from pixelgate.bootstrap import baseline_branches, open_attic, retention_days
 from pixelgate.handlers.telemetry import logger, metrics, tracer
-from pixelgate.pipeline.collect import DAY, Retention, collect
-from pixelgate.pipeline.orphans import orphans, projects
-from pixelgate.pipeline.service import Records
+from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
+from pixelgate.pipeline.cleanup.orphans import orphans, projects
+from pixelgate.pipeline.context import Records
 from pixelgate.ports import Attic
-from pixelgate.wiring import baseline_branches, open_attic, retention_days
 
 OFF, DRY, DELETE = "off", "dry", "delete"
 

@@ -8,7 +8,9 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.handlers.fan_out import work_of
+from pixelgate.bootstrap import aws_service
+from pixelgate.domain.keys import BuildId
+from pixelgate.handlers.machine_input import work_of
 from pixelgate.handlers.telemetry import (
     about,
     logger,
@@ -17,10 +19,8 @@ from pixelgate.handlers.telemetry import (
     stage,
     tracer,
 )
-from pixelgate.keys import BuildId
-from pixelgate.pipeline.fanout import Worked, work
-from pixelgate.pipeline.service import Service
-from pixelgate.wiring import aws_service
+from pixelgate.pipeline.compare.fan_out import Worked, work
+from pixelgate.pipeline.context import Service
 
 
 @logger.inject_lambda_context(clear_state=True)

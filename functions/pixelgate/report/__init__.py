@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pixelgate.comparison import Comparison
+from pixelgate.domain.comparison import Comparison
+from pixelgate.report.html import page
 from pixelgate.report.inline import render_inline
+from pixelgate.report.load import comparison_of
 from pixelgate.report.model import build_failure, build_model
-from pixelgate.report.page import page
-from pixelgate.report.stored import comparison_of
 
 
 def render(

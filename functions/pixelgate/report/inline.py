@@ -7,9 +7,9 @@ import posixpath
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
-from pixelgate.comparison import Comparison, Status
+from pixelgate.domain.comparison import Comparison, Status
+from pixelgate.report.html import page
 from pixelgate.report.model import Entry, Report, build_model
-from pixelgate.report.page import page
 
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
 _QUIET = frozenset({Status.UNCHANGED, Status.SKIPPED})

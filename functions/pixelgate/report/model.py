@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pixelgate.baseline import Choice
-from pixelgate.comparison import (
+from pixelgate.domain.baseline import Choice
+from pixelgate.domain.comparison import (
     Band,
     Comparison,
     Counts,
@@ -20,10 +20,10 @@ from pixelgate.comparison import (
     Status,
     Verdict,
 )
-from pixelgate.cost import Usage
-from pixelgate.keys import NO_BASE, relative_url
-from pixelgate.report.words import number, own_policy, policy_in_words, why
-from pixelgate.verdict import Mark, NoiseKind
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import NO_BASE, relative_url
+from pixelgate.domain.verdict import Mark, NoiseKind
+from pixelgate.report.explain import number, own_policy, policy_in_words, why
 
 LOCAL_BASELINE = "named on the command line"
 

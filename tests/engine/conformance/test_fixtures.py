@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from engine.fixtures import make
+from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.policy import Policy, Rectangle
 from support.agreement import odiffs_mask
 from support.plain_odiff import PlainOdiff, pixels_of, unaligned
 

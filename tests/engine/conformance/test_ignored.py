@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
-from pixelgate.policy import Policy, Rectangle
 from support.agreement import checked_mask
 from support.drawings import png
 from support.pixels import grey, with_box

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgate.comparison import Region
+from pixelgate.domain.comparison import Region
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.policy import Policy
 from support.agreement import checked_mask
 from support.images import chunk, encoded, jpeg, png
 from support.plain_odiff import unaligned

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
-from pixelgate.policy import Policy
 from support.agreement import odiffs_mask
 from support.drawings import png
 from support.pixels import grey

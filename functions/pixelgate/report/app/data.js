@@ -1,4 +1,4 @@
-// Unpacks what Python packed (report/data.py): two gzipped blocks of columns.
+// Unpacks what Python packed (report/payload.py): two gzipped blocks of columns.
 
 import { UNCHANGED } from "./types.js";
 

@@ -1,0 +1,43 @@
+"""Events on the account's EventBridge bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pixelgate.domain.state_events import SOURCE
+from pixelgate.errors import NotTold
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+
+class EventBridgeEvents:
+    """The default bus, where every rule of the account can listen."""
+
+    def __init__(self, connect: Callable[[], EventBridgeClient]) -> None:
+        self._connect = connect
+
+    @cached_property
+    def _client(self) -> EventBridgeClient:
+        # A client takes a tenth of a second to make; by then the comparison has begun.
+        return self._connect()
+
+    def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Puts one event."""
+        entry = {
+            "Source": SOURCE,
+            "DetailType": kind,
+            "Detail": json.dumps(detail, ensure_ascii=False),
+        }
+        try:
+            answer = self._client.put_events(Entries=[entry])  # type: ignore[list-item]
+        except (BotoCoreError, ClientError) as error:
+            raise NotTold(f"EventBridge: {error}") from error
+        if answer["FailedEntryCount"]:
+            [failed] = answer["Entries"]
+            raise NotTold(f"EventBridge: {failed.get('ErrorCode')}: {failed.get('ErrorMessage')}")

@@ -1,0 +1,419 @@
+"""Picks the adapters: the only reader of the environment."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelgate.domain.failed_event import FailedEvents
+from pixelgate.domain.keys import BuildId
+from pixelgate.errors import UsageError
+from pixelgate.notify.update import EVERY_PROJECT, Places
+from pixelgate.pipeline.announce.announce import Backlog
+from pixelgate.pipeline.context import Limits, Records, Service
+from pixelgate.ports import Attic, FanOut, Forge, Stages
+from pixelgate.storage.store import Store
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+    from pixelgate.aws.meter import RequestMeter
+    from pixelgate.engine.pool import SharedDiffers
+
+# Older releases answered at random or counted wrongly when images differ in size.
+OLDEST_ODIFF = (4, 3, 8)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The odiff of this machine."""
+
+    binary: Path
+    version: str
+
+    @property
+    def label(self) -> tuple[str, str]:
+        """Name and version."""
+        return "odiff", self.version
+
+
+def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
+    """Finds odiff and asks for its version.
+
+    Looked for in this order: PIXELGATE_ODIFF, beside the running Python, PATH.
+
+    Raises:
+        UsageError: there is none, it does not run, or it is too old.
+    """
+    named = environ.get("PIXELGATE_ODIFF")
+    beside = Path(sys.executable).parent / "odiff"
+    found = named or (str(beside) if beside.is_file() else shutil.which("odiff"))
+    if not found:
+        raise UsageError(
+            "odiff was not found; set PIXELGATE_ODIFF to it, or put it on PATH "
+            "(in a checkout, `make setup` fetches it)"
+        )
+    try:
+        answer = subprocess.run(  # noqa: S603 - a program that the user names
+            [found, "--version"], capture_output=True, text=True, timeout=20, check=True, env={}
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(f"odiff at {found} does not run: {error}") from error
+    version = re.search(r"\bodiff v?(\d+)\.(\d+)\.(\d+)\b", answer.stdout + answer.stderr)
+    if version is None:
+        raise UsageError(f"{found} --version does not say that it is odiff")
+    numbers = tuple(map(int, version.groups()))
+    if numbers < OLDEST_ODIFF:
+        raise UsageError(
+            f"odiff at {found} is {_dotted(numbers)}; {_dotted(OLDEST_ODIFF)} or newer is needed"
+        )
+    return Engine(Path(found), _dotted(numbers))
+
+
+def make_pool(
+    engine: Engine, size: int | None = None, max_megapixels: float | None = None
+) -> SharedDiffers:
+    """One odiff for each processor: a second one on the same processor gains nothing.
+
+    Args:
+        engine: the odiff to start.
+        size: how many; one for each processor by default.
+        max_megapixels: of the largest canvas that is compared; the engine's limit by default.
+    """
+    # Imported here and below: the sweeper starts without the engine's and the page's libraries.
+    from pixelgate.engine.differ import OdiffDiffer
+    from pixelgate.engine.header import MAX_PIXELS
+    from pixelgate.engine.odiff import OdiffServer
+    from pixelgate.engine.pool import SharedDiffers
+
+    most = MAX_PIXELS if max_megapixels is None else round(max_megapixels * 1e6)
+    servers = [OdiffServer(engine.binary) for _ in range(size or _processors())]
+    return SharedDiffers([OdiffDiffer(server, max_pixels=most) for server in servers], most)
+
+
+def max_megapixels(environ: Mapping[str, str] = os.environ) -> float | None:
+    """PIXELGATE_MAX_MEGAPIXELS: of the largest canvas that is compared, if it is set."""
+    said = environ.get("PIXELGATE_MAX_MEGAPIXELS")
+    return float(said) if said else None
+
+
+@contextmanager
+def open_pool(
+    engine: Engine, size: int | None = None, max_megapixels: float | None = None
+) -> Iterator[SharedDiffers]:
+    """A pool whose processes have ended when the context is left; arguments as of `make_pool`."""
+    pool = make_pool(engine, size, max_megapixels)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def aws_records(
+    environ: Mapping[str, str] = os.environ, meter: RequestMeter | None = None
+) -> Records:
+    """The bucket and the table of a Lambda function; the meter counts what is asked of them."""
+    import boto3
+    from botocore.utils import get_environ_proxies
+
+    from pixelgate.aws.eventbridge import EventBridgeEvents
+    from pixelgate.report import render_failure
+    from pixelgate.storage.dynamodb_comparisons import DynamoLedger
+    from pixelgate.storage.s3 import S3Objects
+    from pixelgate.storage.s3_direct import DirectS3
+
+    config, session = _config(), boto3.Session()
+    s3, dynamodb = session.client("s3", config=config), session.client("dynamodb", config=config)
+    bucket, credentials = environ["PIXELGATE_BUCKET"], session.get_credentials()
+    # The direct way knows of no proxies and no certificates but AWS's.
+    plain = not get_environ_proxies(s3.meta.endpoint_url) and "AWS_CA_BUNDLE" not in environ
+    direct = DirectS3(s3, bucket, credentials) if credentials and plain else None
+    if meter:
+        meter.watch(s3)
+        meter.watch(dynamodb)
+    return Records(
+        events=Backlog(EventBridgeEvents(lambda: boto3.client("events", config=config))),
+        objects=S3Objects(s3, bucket, direct),
+        ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
+        render_failure=render_failure,
+        limits=Limits(
+            lease=float(environ.get("PIXELGATE_LEASE_SECONDS", Limits.lease)),
+            max_attempts=int(environ.get("PIXELGATE_MAX_ATTEMPTS", Limits.max_attempts)),
+            margin=float(environ.get("PIXELGATE_MARGIN_SECONDS", Limits.margin)),
+            sweep_after=float(environ.get("PIXELGATE_SWEEP_AFTER_SECONDS", Limits.sweep_after)),
+            grace=float(environ.get("PIXELGATE_BASE_GRACE_SECONDS", Limits.grace)),
+            fan_out_lease=float(
+                environ.get("PIXELGATE_FAN_OUT_LEASE_SECONDS", Limits.fan_out_lease)
+            ),
+            inline_megapixels=float(
+                environ.get("PIXELGATE_INLINE_MEGAPIXELS", Limits.inline_megapixels)
+            ),
+        ),
+        baseline_branches=baseline_branches(environ),
+    )
+
+
+def _config() -> Config:
+    """How the SDK is to call AWS.
+
+    A call that stalls in every attempt takes some 45 s, half a lease, and 55 if the direct way was
+    tried before: a heartbeat, which is sent with two thirds of the lease left, does not outlive it.
+    """
+    from botocore.config import Config
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=3,
+        read_timeout=10,
+        max_pool_connections=64,
+    )
+
+
+def open_store(bucket: str) -> Store:
+    """The bucket for a client, with the credentials, region and endpoint that AWS's SDK finds.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.errors import BucketError
+    from pixelgate.storage.s3_errors import without_answer
+    from pixelgate.storage.s3_store import S3Store
+
+    # Retries that end: a request that stalls in every attempt takes some three minutes.
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=32,
+    )
+    try:
+        session = boto3.Session()
+        # STS has no endpoint without a region; which one does not matter to it.
+        sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
+        return S3Store(session.client("s3", config=config), bucket, sts.get_caller_identity)
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, bucket)) from error
+
+
+def open_failed_events(url: str) -> FailedEvents:
+    """The queue of events on which Lambda gave up, for a person.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.aws.failed_queue import SqsFailedEvents
+    from pixelgate.errors import BucketError
+    from pixelgate.storage.s3_errors import without_answer
+
+    config = _config()
+    try:
+        return SqsFailedEvents(
+            boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, url)) from error
+
+
+def open_attic(
+    bucket: str, table: str, branches: tuple[str, ...] = Records.baseline_branches
+) -> tuple[Records, Attic]:
+    """Bucket and table for those who tidy up, with the caller's own credentials.
+
+    Raises:
+        BucketError: the SDK's own settings are wrong.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    from pixelgate.errors import BucketError
+    from pixelgate.storage.dynamodb_comparisons import DynamoLedger
+    from pixelgate.storage.s3 import S3Objects
+    from pixelgate.storage.s3_attic import S3Attic
+    from pixelgate.storage.s3_errors import without_answer
+
+    config = _config()
+    try:
+        s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, bucket)) from error
+    records = Records(
+        objects=S3Objects(s3, bucket),
+        ledger=DynamoLedger(dynamodb, table),
+        baseline_branches=branches,
+    )
+    return records, S3Attic(s3, bucket)
+
+
+def retention_days(said: str) -> Callable[[str], float]:
+    """Reads `90`, or `90,shop=30`: days for all projects, and for some.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found = {EVERY_PROJECT: 90.0}
+    for part in filter(None, map(str.strip, said.split(","))):
+        project, equals, days = part.rpartition("=")
+        if not re.fullmatch(r"\d{1,5}", days):
+            raise UsageError(f"{part!r} is no retention: days, or project=days")
+        found[project if equals else EVERY_PROJECT] = float(days)
+    return lambda project: found.get(project, found[EVERY_PROJECT])
+
+
+def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
+    """Delivers a build to the compare function once more, asynchronously."""
+    import boto3
+
+    client = boto3.client("lambda", config=_config())
+    # The compare function calls itself: Lambda tells it its own name.
+    function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
+
+    def resume(build: BuildId) -> None:
+        event = {"resume": {"project": build.project, "build": build.build}}
+        client.invoke(
+            FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
+        )
+
+    return resume
+
+
+def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
+    """The state machine that the compare function hands over to; None if it has none."""
+    arn = environ.get("PIXELGATE_STATE_MACHINE")
+    if not arn:
+        return None
+    import boto3
+
+    from pixelgate.aws.stepfunctions import StateMachine
+
+    client = boto3.client("stepfunctions", config=_config())
+    concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "50"))
+    return StateMachine(client, arn, environ["PIXELGATE_BUCKET"], concurrency)
+
+
+def pace_collector() -> None:
+    """Has Python look for cycles of dead objects less often than it does by itself.
+
+    A run makes millions of objects, none in a cycle, and lets go of them at its end. At the usual
+    pace the search takes a third of the time of publishing 100,000 snapshots.
+    """
+    gc.set_threshold(100_000, 50)
+
+
+def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Service:
+    """What the compare function needs; made once per execution environment."""
+    pace_collector()
+    from pixelgate.aws.meter import RequestMeter
+    from pixelgate.engine.thumbnail import thumbnail
+    from pixelgate.report import render
+
+    # Lambda says how much memory it gives; elsewhere nobody charges for any.
+    memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    meter = RequestMeter(int(memory)) if memory else None
+    records = aws_records(environ, meter)
+    engine = find_engine(environ)
+    return Service(
+        objects=records.objects,
+        ledger=records.ledger,
+        limits=records.limits,
+        events=records.events,
+        baseline_branches=records.baseline_branches,
+        resume=resume_by_lambda(environ),
+        pool=make_pool(engine, max_megapixels=max_megapixels(environ)),
+        engine=engine.label,
+        render=render,
+        render_failure=records.render_failure,
+        stage=stage,
+        fan_out=aws_fan_out(environ),
+        thumbnail=thumbnail,
+        meter=meter,
+    )
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """What the notify function needs.
+
+    Attributes:
+        records: bucket and table.
+        places: repositories and reports.
+        connect: opens the forge for a worker that has so many seconds left.
+    """
+
+    records: Records
+    places: Places
+    connect: Callable[[Callable[[], float]], Forge]
+
+
+def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
+    """What the notify function needs; made once per execution environment.
+
+    Raises:
+        UsageError: it is not configured, or wrongly.
+    """
+    import boto3
+
+    from pixelgate.aws.secrets import SecretToken
+    from pixelgate.notify.github import GitHub
+
+    places = Places(
+        repositories(environ.get("PIXELGATE_GITHUB_REPOSITORIES", "")),
+        environ.get("PIXELGATE_REPORT_URL", ""),
+    )
+    token = SecretToken(boto3.client("secretsmanager"), environ["PIXELGATE_GITHUB_TOKEN_SECRET"])
+    url = environ.get("PIXELGATE_GITHUB_API", "https://api.github.com")
+    return Notifier(
+        aws_records(environ), places, lambda time_left: GitHub(token, url, time_left=time_left)
+    )
+
+
+def repositories(named: str) -> dict[str, str]:
+    """Reads `owner/name` for all projects, or `project=owner/name,…`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found = {}
+    for part in filter(None, map(str.strip, named.split(","))):
+        project, equals, repository = part.rpartition("=")
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise UsageError(f"{part!r} is no repository: owner/name, or project=owner/name")
+        found[project if equals else EVERY_PROJECT] = repository
+    if not found:
+        raise UsageError("PIXELGATE_GITHUB_REPOSITORIES names no repository")
+    return found
+
+
+def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Branches whose builds need no approval."""
+    return _names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches)
+
+
+def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """Names with commas between them."""
+    said = environ.get(name)
+    return default if said is None else tuple(n.strip() for n in said.split(",") if n.strip())
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

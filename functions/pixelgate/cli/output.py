@@ -1,0 +1,163 @@
+"""How a result leaves a command: words, JSON, Markdown, JUnit and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pixelgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from pixelgate.cli.context import Context
+    from pixelgate.client.exit_code import Gate
+    from pixelgate.client.polling import Seen
+    from pixelgate.client.result import Result
+    from pixelgate.domain.keys import BuildId
+
+DEFAULT_TIMEOUT = 900.0
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Where a result is written to, besides the terminal."""
+
+    as_json: bool = False
+    summary: Path | None = None
+    junit: Path | None = None
+
+
+def make_gate(fail_on: str | None, exit_zero: bool, require_baseline: bool) -> Gate:
+    """The gate that the options describe."""
+    from pixelgate.client.exit_code import FAILING, Gate, read_fail_on
+
+    return Gate(read_fail_on(fail_on) if fail_on else FAILING, exit_zero, require_baseline)
+
+
+def conclude(
+    context: Context,
+    build: BuildId,
+    seen: Seen,
+    gate: Gate,
+    reports: Reports,
+    *,
+    timeout: float,
+    notes: tuple[str, ...] = (),
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Tells of a build's result in every way that was asked for, and exits with its code.
+
+    Args:
+        context: project and bucket.
+        build: whose result.
+        seen: the last status.
+        gate: what lets it through.
+        reports: where to write it.
+        timeout: how long it was waited for, in seconds.
+        notes: what a person should know of where the build comes from.
+        extra: what else goes into the JSON.
+    """
+    from pixelgate.cli.console import complain
+    from pixelgate.client.exit_code import Exit
+    from pixelgate.client.polling import gave_up
+    from pixelgate.client.result import Result, read_comparison
+
+    status = dict(seen.status or {"project": build.project, "build": build.build, "state": None})
+    comparison = read_comparison(context.store, status) if status["state"] == "SUCCEEDED" else None
+    result = Result(status, comparison, gate, notes)
+    show(result)
+    write(result, reports)
+    if reports.as_json:
+        typer.echo(json.dumps({**(extra or {}), **as_json(result)}, ensure_ascii=False))
+    if result.exit is Exit.TIMED_OUT:
+        complain(gave_up(build, seen, timeout))
+    if result.exit is not Exit.PASSED:
+        raise typer.Exit(result.exit)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """What `--json` says of a result."""
+    status = result.status
+    kept = ("project", "build", "state", "verdict", "counts", "base", "baseline",
+            "baseline_reason", "review", "report", "comparison", "execution", "error")  # fmt: skip
+    said = {name: status.get(name) for name in kept if name in status}
+    # Null until the manifest is read; whoever uploads knows better.
+    known = ("commit", "branch", "pull_request")
+    said |= {name: status[name] for name in known if status.get(name) is not None}
+    return {**said, "result": result.words, "exit_code": int(result.exit)}
+
+
+def write(result: Result, reports: Reports) -> None:
+    """Writes the files: JUnit, and Markdown, which GitHub's jobs get unasked.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    from pixelgate.client.junit import junit
+    from pixelgate.client.markdown import markdown
+
+    named = reports.summary, os.environ.get("GITHUB_STEP_SUMMARY")
+    for path in {str(Path(n).resolve()): Path(n) for n in named if n}.values():
+        _put(path, markdown(result).encode(), "ab")
+    if reports.junit:
+        _put(reports.junit, junit(result), "wb")
+
+
+def _put(path: Path, body: bytes, mode: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open(mode) as file:
+            file.write(body)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def show(result: Result) -> None:
+    """A result for people, on stderr."""
+    from pixelgate.cli.console import complain, console, show_counts, show_names, warn
+    from pixelgate.client.exit_code import Exit
+    from pixelgate.client.result import STATUSES
+
+    out, status = console(), result.status
+    if result.error:
+        complain(result.error)
+    if status.get("state") != "SUCCEEDED":
+        return
+    base = status.get("base")
+    reason = status.get("baseline_reason")
+    if base or reason:
+        against = f"compared with {base}" if base else "compared with nothing"
+        out.print(f"{against}{f': {reason}' if reason else ''}", markup=False)
+    show_names([(str(i["status"]), n, result.in_words(i)) for n, i in result.images(*STATUSES[:4])])
+    for warning in result.warnings:
+        warn(warning)
+    show_counts(result.counts)
+    colour = "green" if result.exit is Exit.PASSED else "red"
+    out.print(result.words, style=f"bold {colour}", markup=False)
+    _show_what_to_do(result)
+
+
+def _show_what_to_do(result: Result) -> None:
+    from pixelgate.cli.console import say, warn
+    from pixelgate.client.exit_code import Exit, reviewers, short_name
+
+    review = result.status.get("review")
+    review = review if isinstance(review, dict) else {}
+    if review.get("left"):
+        say(f"left to review: {review['left']:,}")
+    if by := reviewers(result.status):
+        say(f"reviewed by {', '.join(by)}")
+    for word in review.get("reasons") or ():
+        say(f"reason: {word}")
+    for refusal in review.get("refused") or ():
+        who = short_name(str(refusal.get("by")))
+        warn(f"a review by {who} does not count: {refusal.get('why')}")
+    build = result.status.get("build")
+    if result.exit is Exit.NO_BASELINE:
+        say("there was no baseline, and --require-baseline asks for one")
+    elif result.words == "needs review":
+        say(f"look: pixelgate report {build}    then: pixelgate approve {build}")

@@ -1,0 +1,1 @@
+"""The rules and the data they speak of: no I/O."""

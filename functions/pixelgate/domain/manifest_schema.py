@@ -1,0 +1,284 @@
+"""The fields of a build manifest as pydantic models: types, ranges, and what rules them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from pixelgate.domain.names import canonical
+from pixelgate.domain.policy import Noise, Policy, Rectangle
+
+MAX_IMAGES = 100_000
+MAX_RULES = 100  # each is tried on each name
+MAX_SHARDS = 1_000
+MAX_ANCESTORS = 300
+_SHOWN_PROBLEMS = 10
+_MAX_DEPTH = 32
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class _Model(BaseModel):
+    # Unknown fields are kept aside and become warnings: a newer CLI may send more than we know,
+    # but "base_comit" must not vanish without a word.
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+
+class Region(_Model):
+    """A box in which differences do not count."""
+
+    model_config = ConfigDict(extra="forbid")
+    x: Count
+    y: Count
+    width: Pixels
+    height: Pixels
+
+
+def _overrides_of(numbers: type[Noise]) -> Any:
+    """Fields for a model: each number of the rule, or none."""
+    kinds = {"int": Count, "float": Amount, "bool": bool}
+    return {field.name: (kinds[str(field.type)] | None, None) for field in fields(numbers)}
+
+
+NoiseOverrides = create_model(
+    "NoiseOverrides",
+    __config__=ConfigDict(strict=True, frozen=True, extra="forbid"),
+    __doc__="The numbers of the verdict's rule that a project or an image sets.",
+    **_overrides_of(Noise),
+)
+
+
+class PolicyOverrides(_Model):
+    """The policy fields that a project or an image sets; a misspelt one is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+    structural_threshold: Share | None = None
+    sensitive_threshold: Share | None = None
+    antialiasing: bool | None = None
+    align_rows: bool | None = None
+    strict: bool | None = None
+    sensitivity: Literal["exact", "careful", "default", "tolerant"] | None = None
+    noise: NoiseOverrides | None = None  # type: ignore[valid-type]
+    max_changed_pixels: Count | None = None
+    max_changed_ratio: Share | None = None
+    max_region_pixels: Count | None = None
+    ignore_regions: list[Region] | None = Field(default=None, max_length=1_000)
+
+    def on(self, policy: Policy) -> Policy:
+        """The given policy with what is set here.
+
+        Raises:
+            BadManifest: the fields contradict one another.
+        """
+        set_here = self.model_dump(exclude_none=True)
+        if "ignore_regions" in set_here:
+            set_here["ignore_regions"] = tuple(Rectangle(**r) for r in set_here["ignore_regions"])
+        return policy.with_overrides(set_here) if set_here else policy
+
+
+class Rule(_Model):
+    """A policy for all snapshots whose names match; `*` stands for anything, `/` too."""
+
+    model_config = ConfigDict(extra="forbid")
+    match: Text
+    policy: PolicyOverrides
+
+
+class PolicyFields(_Model):
+    """A file of policies: for everything, and by name."""
+
+    model_config = ConfigDict(extra="forbid")
+    policy: PolicyOverrides = PolicyOverrides()
+    rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
+
+
+class ImageFields(_Model):
+    """One snapshot: which bytes it is, how large, and what to show beside it."""
+
+    sha256: Sha256
+    width: Pixels
+    height: Pixels
+    bytes: Count | None = None
+    display_name: Text | None = None
+    group: Text | None = None
+    description: Annotated[str, StringConstraints(max_length=10_000)] | None = None
+    tags: list[Text] | dict[str, str] | None = None
+    policy: PolicyOverrides | None = None
+    context: dict[str, Any] | None = None
+
+    @field_validator("context")
+    @classmethod
+    def _shallow(cls, context: dict[str, Any] | None) -> dict[str, Any] | None:
+        if context is not None and _depth(context) > _MAX_DEPTH:
+            raise ValueError(f"may be nested {_MAX_DEPTH} deep")
+        return context
+
+
+class Shard(_Model):
+    """Which part of a build this upload is."""
+
+    index: Annotated[int, Field(ge=1, le=MAX_SHARDS)]
+    total: Annotated[int, Field(ge=0, le=MAX_SHARDS)]  # 0: only finalize knows
+    id: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.total and self.index > self.total:
+            raise ValueError(f"index {self.index} is more than total {self.total}")
+        return self
+
+
+class LandedFields(_Model):
+    """What git tells of an ancestor, so that the pull request that it came from is found."""
+
+    tree: Text | None = None
+    pull_request: Text | int | None = None
+
+
+class ManifestFields(_Model):
+    """The manifest, as it came; what crosses several fields is checked in `manifest`."""
+
+    schema_version: int = 1
+    project: str
+    build: str
+    commit: Text
+    branch: Text
+    base_build: str | None = None
+    base_commit: Text | None = None
+    base_branch: Text | None = None
+    ancestors: list[Text] = Field(default=[], max_length=MAX_ANCESTORS)
+    tree: Text | None = None
+    landed: dict[Text, LandedFields] = Field(default={}, max_length=MAX_ANCESTORS + 1)
+    pull_request: Text | int | None = None
+    ci_url: Text | None = None
+    selective: bool | None = None
+    all_names: list[str] | None = Field(default=None, max_length=MAX_IMAGES)
+    allow_empty: bool = False
+    shard: Shard | None = None
+    defaults: PolicyOverrides = PolicyOverrides()
+    rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
+    # None: a plain upload, whose images lie beside the manifest.
+    images: dict[str, ImageFields] | None = Field(default=None, max_length=MAX_IMAGES)
+
+    @field_validator("schema_version")
+    @classmethod
+    def _known_version(cls, version: int) -> int:
+        if version != 1:
+            raise ValueError(f"this pixelgate reads schema version 1, not {version}")
+        return version
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        if self.images == {} and not self.allow_empty:
+            raise ValueError("images: the build is empty; set allow_empty if that is meant")
+        if self.base_build == self.build:
+            raise ValueError("base_build: a build cannot be its own base")
+        if self.all_names is not None and self.images is not None:
+            known = {canonical(name) for name in self.all_names}
+            missing = sorted(name for name in self.images if canonical(name) not in known)
+            if missing:
+                raise ValueError(f"all_names: lacks {missing[0]!r}, which is among the images")
+        return self
+
+
+class TakenInImage(ImageFields):
+    """An image of a plain upload: we have read it, and could not always tell its size."""
+
+    width: Pixels | None = None  # type: ignore[assignment]
+    height: Pixels | None = None  # type: ignore[assignment]
+
+
+class AcceptedFields(ManifestFields):
+    """What we write of a build that came plain or in shards, beside what CI may say.
+
+    Attributes:
+        upload_sha256: stands for the manifest and everything that lay beside it.
+        notes: what a person should know of how the build was put together.
+    """
+
+    images: dict[str, TakenInImage] | None = None  # type: ignore[assignment]
+    upload_sha256: Sha256 | None = None
+    notes: list[str] = []
+
+    @classmethod
+    def ours(cls) -> set[str]:
+        """Fields that CI may not write."""
+        return cls.model_fields.keys() - ManifestFields.model_fields.keys()
+
+
+class FinalizeFields(_Model):
+    """What says that every shard of a build has been uploaded."""
+
+    schema_version: Annotated[int, Field(ge=1, le=1)] = 1
+    project: str
+    build: str
+    total: Annotated[int, Field(ge=1, le=MAX_SHARDS)] | None = None
+
+
+def in_words(error: ValidationError) -> str:
+    """Every problem with its place and its rule, the first ten of them."""
+    problems = error.errors(include_url=False)
+    lines = [f"{_place(p)}{_rule(p)}" for p in problems[:_SHOWN_PROBLEMS]]
+    if len(problems) > _SHOWN_PROBLEMS:
+        lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
+    return "; ".join(lines)
+
+
+def _place(problem: ErrorDetails) -> str:
+    """`images['a.png'].width: ` for ("images", "a.png", "width"); nothing for the whole body."""
+    path = ""
+    for part in problem["loc"]:
+        if path == "images":
+            path += f"[{part!a}]"
+        elif isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return f"{path}: " if path else ""
+
+
+def _rule(problem: ErrorDetails) -> str:
+    rule = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    if problem["type"] == "extra_forbidden":
+        return "there is no such field"
+    if problem["type"] == "missing" or isinstance(given, dict | list) or given is None:
+        return rule
+    return f"{rule} (got {ascii(given)[:80]})"
+
+
+def warnings_of(body: ManifestFields) -> Iterator[str]:
+    """Fields that nobody knows, in words for a person."""
+    for unknown in body.model_extra or ():
+        yield f"unknown field {unknown!r} was ignored"
+    for unknown in (body.shard and body.shard.model_extra) or ():
+        yield f"unknown field {unknown!r} of shard was ignored"
+    images = (body.images or {}).items()
+    odd = {unknown: name for name, image in images for unknown in image.model_extra or ()}
+    for unknown, name in odd.items():
+        yield f"unknown field {unknown!r} of images[{name!r}] was ignored"
+
+
+def _depth(value: object) -> int:
+    """How many objects and lists lie within one another."""
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)

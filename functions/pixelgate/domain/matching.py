@@ -1,0 +1,152 @@
+"""Pairs the snapshots of a head build with those of its base, by name and by hash only.
+
+Names are the same if they are in NFC: see pixelgate.domain.names.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+from pixelgate.domain.names import canonical, in_any_case, same_names
+
+# Comparing every old name with every new one costs the product of their letters. Past so many,
+# some two seconds, equal images (hundreds of blank screenshots, say) are paired in name order.
+_MAX_LETTERS = 50_000_000
+_HINTS = 10
+
+
+class Kind(StrEnum):
+    """What name and hash alone say about a snapshot."""
+
+    UNCHANGED = "unchanged"
+    DIFFERING = "differing"
+    ADDED = "added"
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Match:
+    """One line of the comparison: a head snapshot, or a base snapshot that the head lacks.
+
+    Attributes:
+        name: the snapshot's name; the new one if it was renamed.
+        kind: what name and hash say.
+        head: sha256 of the head image; None if the head lacks it.
+        base: sha256 of the base image; None if the base lacks it.
+        previous_name: the base's name where it is another one: of a renamed snapshot, or of one
+            whose name the base writes in another Unicode form.
+    """
+
+    name: str
+    kind: Kind
+    head: str | None = None
+    base: str | None = None
+    previous_name: str | None = None
+
+
+def match(
+    head: Mapping[str, str],
+    base: Mapping[str, str],
+    *,
+    selective: bool = False,
+    all_names: Collection[str] | None = None,
+) -> list[Match]:
+    """Matches two builds, sorted by name.
+
+    Every head name appears once; every base name appears once, as a name or as a previous name.
+    Names that only Unicode's forms tell apart are one; each is shown as it was written.
+
+    Args:
+        head: name to sha256 of the head build.
+        base: name to sha256 of the base build.
+        selective: the head holds only some of the snapshots; what it lacks is skipped.
+        all_names: the names of the whole suite; with it a selective upload can tell what was
+            removed from what was only left out.
+    """
+    same = same_names(head.keys(), base.keys())
+    removed, skipped = _split_missing(base.keys() - {*same.values()}, selective, all_names)
+    renamed = dict(_renames({n: head[n] for n in head.keys() - same.keys()}, removed, base))
+    old_names = set(renamed.values())
+
+    matches = [Match(n, Kind.SKIPPED, base=base[n]) for n in skipped]
+    matches += [Match(n, Kind.REMOVED, base=base[n]) for n in removed if n not in old_names]
+    for name, sha in head.items():
+        if name in same:
+            old = same[name]
+            kind = Kind.UNCHANGED if base[old] == sha else Kind.DIFFERING
+            matches.append(Match(name, kind, sha, base[old], None if old == name else old))
+        elif name in renamed:
+            matches.append(Match(name, Kind.RENAMED, sha, sha, previous_name=renamed[name]))
+        else:
+            matches.append(Match(name, Kind.ADDED, head=sha))
+    return sorted(matches, key=lambda m: m.name)
+
+
+def case_hints(matches: Sequence[Match]) -> list[str]:
+    """A sentence on each snapshot that was added where one was removed whose case differs only."""
+    gone: dict[str, str] = {}
+    for m in matches:
+        if m.kind is Kind.REMOVED:
+            gone.setdefault(in_any_case(m.name), m.name)
+    hints = [
+        f"{m.name!r} was added and {old!r} removed: the names differ in case only, so these two "
+        "were not compared"
+        for m in matches
+        if m.kind is Kind.ADDED and (old := gone.pop(in_any_case(m.name), None)) is not None
+    ]
+    more = len(hints) - _HINTS
+    return [*hints[:_HINTS], *([f"and {more:,} more such pairs"] if more > 0 else [])]
+
+
+def _split_missing(
+    missing: Iterable[str], selective: bool, all_names: Collection[str] | None
+) -> tuple[list[str], list[str]]:
+    """Which names that only the base has were removed, and which the head just left out."""
+    if all_names is not None:
+        known = {canonical(n) for n in all_names}
+        gone = [n for n in missing if canonical(n) not in known]
+        return gone, [n for n in missing if canonical(n) in known]
+    return ([], list(missing)) if selective else (list(missing), [])
+
+
+def _renames(
+    added: Mapping[str, str], removed: Iterable[str], base: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """New name and old name of each image that went away and came back under another name."""
+    old_by_hash: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(removed):
+        old_by_hash[base[name]].append(name)
+    new_by_hash: dict[str, list[str]] = defaultdict(list)
+    for name, sha in sorted(added.items()):
+        if sha in old_by_hash:
+            new_by_hash[sha].append(name)
+    letters_left = _MAX_LETTERS
+    for sha, new_names in new_by_hash.items():
+        old_names = old_by_hash[sha]
+        letters = sum(map(len, new_names)) * sum(map(len, old_names))
+        if len(new_names) == len(old_names) == 1 or letters > letters_left:
+            yield from zip(new_names, old_names, strict=False)
+        else:
+            letters_left -= letters
+            yield from _pair_by_similarity(new_names, old_names)
+
+
+def _pair_by_similarity(new_names: list[str], old_names: list[str]) -> Iterator[tuple[str, str]]:
+    ranked = sorted(
+        ((SequenceMatcher(None, old, new).ratio(), old, new) for old in old_names
+         for new in new_names),
+        key=lambda r: (-r[0], r[1], r[2]),
+    )  # fmt: skip
+    paired: set[str] = set()
+    taken: set[str] = set()
+    for _, old, new in ranked:
+        if old not in taken and new not in paired:
+            taken.add(old)
+            paired.add(new)
+            yield new, old

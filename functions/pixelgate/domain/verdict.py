@@ -1,0 +1,426 @@
+"""Which differences a person would see: every one counts unless a named noise explains it.
+
+docs/verdict.md explains the rule and how well it does. It is a pure function of what the engine
+measured on an area of differing blocks (`Evidence`) and on the whole picture (`Picture`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from pixelgate.domain.policy import Noise
+
+
+class NoiseKind(StrEnum):
+    """A noise that can explain a difference, in the order in which they are tried."""
+
+    LEVELS = "levels"
+    CODEC = "codec"
+    RASTER = "raster"
+    PALETTE = "palette"
+    BLEND = "blend"
+    FRINGES = "fringes"
+    TEXT = "text"
+    PHOTO = "photo"
+    CORNER = "corner"
+
+
+class Mark(StrEnum):
+    """Why an area counts, in the order in which the reasons are looked for."""
+
+    ONE_SIDED = "one_sided"
+    PLAIN = "plain"
+    LINE = "line"
+    MOVED = "moved"
+    TINT = "tint"
+    SHAPE = "shape"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured on an area: blocks of 16 × 16 that differ and lie close together.
+
+    Attributes:
+        blocks: how many blocks differ by more than two levels of a channel.
+        text: blocks in it and around it that look like text, in the base.
+        text_touched: share of those that differ by more than two levels.
+        differing: pixels that differ at all.
+        clear: pixels that differ by more than two levels.
+        strong: pixels that differ by more than eight levels.
+        most: the largest difference, in levels.
+        outside: pixels of which a channel lies more than 12 levels outside the range that it has
+            in the 3 × 3 pixels of the other image there; no blend of what is there makes them.
+        farthest: the farthest that one lies outside, in levels.
+        light_off: the same for its brightness.
+        moved: strong pixels that differ by more than 35 % of the height of their edge.
+        off: pixels that differ by more than 24 levels, and of which one image's colour lies so far
+            off the line between the darkest and the brightest colour of the other's 3 × 3 there.
+        steepest: the largest share of its edge's height by which a strong pixel differs.
+        plain: pixels amid one colour in both images that differ by two levels or more.
+        solid: such pixels that differ by more than two levels.
+        solid_strong: such pixels that differ by more than eight.
+        run: the longest straight run of strong differences of one colour, in pixels.
+        one_way: 0 if as much got brighter as got darker, 1 if all went one way.
+        light: mean difference of brightness of the pixels that differ, in levels.
+        hue: 0 if colours moved all ways, 1 if all went one way.
+        colour: mean difference of colour, in levels of red against green and blue against green.
+        dense: share of the pixels of its blocks that differ.
+        raw: difference over contrast of a block, root mean square; the median of the blocks.
+        raw_high: the same; nine in ten blocks have less.
+        residue: what is left of it after the best filter of 3 × 3; the median of the blocks. Where
+            no residue could save the area it is not measured, and is the raw difference.
+        residue_high: the same; nine in ten blocks have less.
+        residue_most: the largest of a block.
+        residue_sparse: the largest of a block of which fewer than a quarter of the pixels differ.
+        corner: whether all of it lies in one corner of the picture, 8 × 8 pixels.
+        one_sided: pixels that only one image has.
+    """
+
+    blocks: int = 0
+    text: int = 0
+    text_touched: float = 0.0
+    differing: int = 0
+    clear: int = 0
+    strong: int = 0
+    most: int = 0
+    outside: int = 0
+    farthest: int = 0
+    light_off: int = 0
+    moved: int = 0
+    off: int = 0
+    steepest: float = 0.0
+    plain: int = 0
+    solid: int = 0
+    solid_strong: int = 0
+    run: int = 0
+    one_way: float = 0.0
+    light: float = 0.0
+    hue: float = 0.0
+    colour: float = 0.0
+    dense: float = 0.0
+    raw: float = 0.0
+    raw_high: float = 0.0
+    residue: float = 0.0
+    residue_high: float = 0.0
+    residue_most: float = 0.0
+    residue_sparse: float = 0.0
+    corner: bool = False
+    one_sided: int = 0
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Reads what was stored; older versions measured other things, which are left out."""
+        return cls(**_known(cls, stored))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What was measured on the whole picture.
+
+    Attributes:
+        differing: pixels that differ at all.
+        blocks: blocks of 16 × 16 that show something: text, an edge, a picture. 0 if it was not
+            needed for the verdict.
+        touched: those of them in which a pixel differs.
+        dense: mean number of differing pixels of those blocks.
+        text: blocks that look like text. 0 if it was not needed for the verdict.
+        text_touched: share of them that differ by more than two levels.
+        text_explained: blocks of areas that were explained as another rendering of text.
+        residue: median over all blocks that differ by more than two levels.
+        residue_high: nine in ten of those blocks have less.
+        few_colours: whether one image has at most 256 colours and the other one more.
+    """
+
+    differing: int = 0
+    blocks: int = 0
+    touched: int = 0
+    dense: float = 0.0
+    text: int = 0
+    text_touched: float = 0.0
+    text_explained: int = 0
+    residue: float = 0.0
+    residue_high: float = 0.0
+    few_colours: bool = False
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Reads what was stored; older versions measured other things, which are left out."""
+        return cls(**_known(cls, stored))
+
+
+def _known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(cls)}
+    return {name: value for name, value in stored.items() if name in names}
+
+
+def explain(area: Evidence, picture: Picture, noise: Noise) -> NoiseKind | None:
+    """The noise that explains all of an area's difference; None if it counts."""
+    if area.one_sided:
+        return None
+    return next((kind for kind, holds in _RULES.items() if holds(area, picture, noise)), None)
+
+
+# What the rest of the picture could say at best: that it is compressed, or that it is not.
+_AT_BEST = tuple(
+    Picture(blocks=n, touched=n, dense=256, text_touched=1, text_explained=n, few_colours=True)
+    for n in (100, 0)
+)
+
+
+def could_be_noise(area: Evidence, noise: Noise) -> bool:
+    """Whether an area could be explained, whatever its residue, its surroundings and the rest."""
+    # More residue than that, or it would be taken for a move.
+    least = noise.moved_residue * area.raw
+    at_best = replace(
+        area,
+        residue=0.0,
+        residue_high=least,
+        residue_most=least,
+        residue_sparse=0.0,
+        text=100,
+        text_touched=1.0,
+    )
+    return any(explain(at_best, picture, noise) for picture in _AT_BEST)
+
+
+def needs_few_colours(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    """Whether an area would be explained if one image had few colours."""
+    return explain(area, replace(picture, few_colours=True), noise) is NoiseKind.PALETTE
+
+
+def mark_of(area: Evidence, noise: Noise) -> Mark:
+    """Why an area counts that no noise explains."""
+    reasons = {
+        Mark.ONE_SIDED: area.one_sided > 0,
+        Mark.PLAIN: is_recoloured(area, noise),
+        Mark.LINE: has_line(area, noise),
+        Mark.MOVED: is_moved(area, noise),
+        Mark.TINT: is_tinted(area, noise),
+    }
+    return next((mark for mark, holds in reasons.items() if holds), Mark.SHAPE)
+
+
+def is_recoloured(area: Evidence, noise: Noise) -> bool:
+    """Whether a plain area has another colour in both images."""
+    return (
+        area.solid_strong >= noise.min_strong_pixels
+        or area.solid >= noise.min_solid_pixels
+        or area.plain >= noise.min_plain_pixels
+    )
+
+
+def is_tinted(area: Evidence, noise: Noise) -> bool:
+    """Whether all of an area got brighter, darker or another hue, ends of its range included."""
+    brighter = area.one_way > noise.one_way and area.light > noise.min_light
+    recoloured = area.hue > noise.one_hue and area.colour > noise.min_colour
+    # A blend changes most within the range of its edge; a tint moves the ends of that range.
+    ends = area.farthest >= max(noise.min_outside, noise.tint_reach * area.most)
+    return ends and (brighter or recoloured)
+
+
+def has_line(area: Evidence, noise: Noise) -> bool:
+    """Whether a straight line of one colour differs."""
+    return area.run >= noise.min_line_pixels and (
+        area.steepest > noise.max_line_share or area.one_way > 0.95
+    )
+
+
+def is_moved(area: Evidence, noise: Noise) -> bool:
+    """Whether its shapes lie elsewhere: a filter of 3 × 3 explains all, and there is much of it."""
+    return area.raw > noise.max_moved_raw and area.residue_high < noise.moved_residue * area.raw
+
+
+def is_codec(picture: Picture, noise: Noise) -> bool:
+    """Whether compression proves itself: all that shows something differs, everywhere by little."""
+    return _is_everywhere(picture, noise, noise.codec_coverage)
+
+
+def _is_everywhere(picture: Picture, noise: Noise, coverage: float) -> bool:
+    return (
+        picture.blocks >= 4
+        and picture.touched >= coverage * picture.blocks
+        and picture.dense > noise.codec_dense_pixels
+        and picture.residue <= noise.codec_residue
+        and picture.residue_high <= noise.codec_residue_high
+    )
+
+
+def _levels(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return area.most <= noise.levels and area.plain < noise.min_plain_pixels
+
+
+def _codec(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return is_codec(picture, noise) and _is_little(area, picture, noise)
+
+
+def _raster(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return _is_everywhere(picture, noise, noise.raster_coverage) and _is_little(
+        area, picture, noise
+    )
+
+
+def _is_little(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    """Whether a difference is of the size that is found all over the picture."""
+    limit = max(noise.codec_residue_most, noise.codec_outlier * picture.residue_high)
+    return (
+        area.solid_strong < noise.min_strong_pixels
+        and not (area.hue > noise.one_hue and area.colour > noise.min_colour)
+        and not is_tinted(area, noise)
+        and not is_moved(area, noise)
+        and area.outside <= noise.codec_outside * area.clear
+        and area.farthest <= noise.codec_farthest
+        and area.light_off <= noise.codec_light
+        and area.raw <= noise.codec_raw
+        and area.residue_most <= limit
+    )
+
+
+def _palette(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return (
+        picture.few_colours
+        and area.solid_strong < noise.min_strong_pixels
+        and area.light_off <= noise.codec_light
+        and area.outside <= noise.palette_outside * area.clear
+        and area.raw <= noise.blend_raw
+        and area.residue_high <= noise.palette_residue_high
+        and area.residue_most <= noise.blend_residue
+    )
+
+
+def _blend(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    moved, outside = area.moved, area.outside
+    return (
+        not is_recoloured(area, noise)
+        and not is_tinted(area, noise)
+        and not has_line(area, noise)
+        and (area.off < 4 or area.off <= noise.blend_off * area.strong)
+        and area.steepest <= noise.blend_steepest
+        and (moved < 2 or moved <= noise.blend_moved * area.strong)
+        and (outside < 4 or outside <= noise.blend_outside * area.clear)
+        and area.raw <= noise.blend_raw
+        and area.residue_most <= noise.blend_residue
+    )
+
+
+def _is_fringed(area: Evidence, noise: Noise) -> bool:
+    return area.colour > noise.fringe_colour and area.hue < noise.fringe_hue
+
+
+def _fringes(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return (
+        _is_fringed(area, noise)
+        and not is_recoloured(area, noise)
+        and area.outside <= noise.fringe_outside * area.clear
+        and area.raw <= noise.fringe_raw
+        and area.dense <= noise.fringe_dense
+        and area.residue_most <= noise.fringe_residue
+    )
+
+
+def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    """Whether its difference is of the size that another rendering of text makes."""
+    fringed = _is_fringed(area, noise)
+    outside = noise.fringe_outside if fringed else noise.text_outside
+    limit = max(noise.text_residue_most, noise.outlier * picture.residue_high)
+    return (
+        not is_recoloured(area, noise)
+        and not is_tinted(area, noise)
+        and not (area.run >= noise.min_line_pixels and area.one_way > 0.8)
+        and (fringed or area.off <= noise.text_off * area.strong)
+        and area.dense <= (noise.fringe_dense if fringed else noise.text_dense)
+        and not is_moved(area, noise)
+        and area.farthest <= noise.text_farthest
+        and area.outside <= outside * area.clear
+        and area.raw <= noise.text_raw
+        and area.raw_high <= noise.text_raw_high
+        and area.residue <= noise.text_residue
+        and area.residue_high <= noise.text_residue_high
+        and area.residue_most <= limit
+    )
+
+
+def _text(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    alone = area.blocks >= 4 and area.text >= 3 and area.text_touched >= noise.text_coverage
+    along = picture.text_explained >= 8 and picture.text_touched >= noise.text_picture
+    # Where everything differs densely it is compression, and text has to pass as such.
+    codec = is_codec(picture, noise) and picture.dense > noise.text_most_dense
+    codec = codec and not _is_fringed(area, noise)
+    return (alone or along) and not codec and _is_text(area, picture, noise)
+
+
+def _photo(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    limit = max(noise.photo_residue_most, noise.outlier * area.residue_high)
+    return (
+        not is_recoloured(area, noise)
+        and area.blocks >= 8
+        and area.dense >= noise.photo_dense
+        and area.one_way <= noise.photo_one_way
+        and area.hue <= noise.one_hue
+        and area.outside <= noise.photo_outside * area.clear
+        and area.raw <= noise.photo_raw
+        and not is_moved(area, noise)
+        and area.light_off <= noise.photo_light
+        and area.residue_sparse <= noise.photo_residue_sparse
+        and area.residue_high <= noise.photo_residue_high
+        and area.residue_most <= limit
+    )
+
+
+def _corner(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return area.corner and noise.corners
+
+
+_RULES: Mapping[NoiseKind, Callable[[Evidence, Picture, Noise], bool]] = {
+    NoiseKind.LEVELS: _levels,
+    NoiseKind.CODEC: _codec,
+    NoiseKind.RASTER: _raster,
+    NoiseKind.PALETTE: _palette,
+    NoiseKind.BLEND: _blend,
+    NoiseKind.FRINGES: _fringes,
+    NoiseKind.TEXT: _text,
+    NoiseKind.PHOTO: _photo,
+    NoiseKind.CORNER: _corner,
+}
+
+
+@dataclass(frozen=True)
+class Explained:
+    """All areas of a picture that one noise explains.
+
+    Attributes:
+        kind: the noise.
+        areas: how many.
+        pixels: pixels in them that differ.
+        most: the largest difference, in levels.
+        residue: the largest residue of a block.
+        text_touched: share of the text in and around them that differs.
+    """
+
+    kind: NoiseKind
+    areas: int
+    pixels: int
+    most: int
+    residue: float
+    text_touched: float
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Reads what was stored."""
+        return cls(**{**stored, "kind": NoiseKind(stored["kind"])})
+
+    @classmethod
+    def of(cls, kind: NoiseKind, areas: Sequence[Evidence]) -> Explained:
+        """Sums up; at least one area."""
+        text = sum(area.text for area in areas)
+        touched = sum(area.text * area.text_touched for area in areas)
+        return cls(
+            kind,
+            len(areas),
+            sum(area.differing for area in areas),
+            max(area.most for area in areas),
+            max(area.residue_most for area in areas),
+            round(touched / text, 3) if text else 0.0,
+        )

@@ -1,0 +1,1 @@
+"""The commit status and the comment at a pull request."""

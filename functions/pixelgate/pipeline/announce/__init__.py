@@ -1,0 +1,1 @@
+"""Tells what the state of a build is: status.json and events."""

@@ -1,0 +1,1 @@
+"""Finds the build that another is compared with."""

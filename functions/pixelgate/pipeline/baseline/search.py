@@ -1,0 +1,319 @@
+"""Finds the build to compare with: the exact base, an ancestor, the base branch, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from pixelgate.domain import keys
+from pixelgate.domain.baseline import MAX_PASSED_OVER, Choice, Kind, PassedOver
+from pixelgate.domain.comparison import Verdict
+from pixelgate.domain.eligibility import why_not
+from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
+from pixelgate.domain.manifest import BuildManifest, Landed
+from pixelgate.domain.records import Baseline, BuildRecord, Lookup
+from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.review.carry_over import taken_back
+
+# Builds of one branch, tree or pull request that are looked at: the newest ones decide. Those of
+# forks, who may say what they like, do not use it up.
+_LOOKED_AT = 20
+_READ = 500
+# Ancestors whose builds are asked for at the same time.
+_AT_ONCE = 16
+_NOTHING_LANDED = Landed()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A base that is named and not there.
+
+    Attributes:
+        what: the base in words.
+        topics: whose arrival ends the wait for it.
+        why: what else there is to say of it; empty if it may still come.
+    """
+
+    what: str
+    topics: tuple[str, ...]
+    why: str = ""
+
+    def in_words(self, grace: float) -> str:
+        """What status.json says while it is waited for."""
+        return (
+            f"waiting for a build of {self.what}; if none comes within {_minutes(grace)}, "
+            "the next best baseline serves"
+        )
+
+
+def wait_of(manifest: BuildManifest) -> ComparisonId | None:
+    """The comparison that stands for the wait for a base; None if the manifest names none."""
+    if manifest.base_build is not None:
+        base = keys.wanted("build", manifest.base_build)
+    elif manifest.base_commit is not None:
+        base = keys.wanted("commit", manifest.base_commit)
+    else:
+        return None
+    return ComparisonId(manifest.id.project, manifest.id.build, base)
+
+
+def find_baseline(manifest: BuildManifest, records: Records) -> Baseline | Missing:
+    """What a build is compared with, or what it has to wait for.
+
+    Its wait is over when its record says so; then the next best is taken.
+    """
+    wait = wait_of(manifest)
+    record = records.ledger.comparison(wait) if wait else None
+    waited = None
+    if record and record.wait_until is not None and records.clock() >= record.wait_until:
+        waited = record.wait_until - record.created
+    return _Search(manifest, records, waited).run()
+
+
+@dataclass(frozen=True)
+class _Builds:
+    """The candidates of one commit, newest first.
+
+    Attributes:
+        commit: the commit.
+        own: builds of it.
+        same_tree: builds of other commits with the very same files.
+        pull_request: builds of the pull request that became it.
+    """
+
+    commit: str
+    own: tuple[BuildRecord, ...] = ()
+    same_tree: tuple[BuildRecord, ...] = ()
+    pull_request: tuple[BuildRecord, ...] = ()
+
+
+class _Search:
+    """One search; remembers what it passes over."""
+
+    def __init__(self, manifest: BuildManifest, records: Records, waited: float | None) -> None:
+        self._manifest = manifest
+        self._records = records
+        self._waited = waited
+        self._passed_over: list[PassedOver] = []
+        self._refused = False
+
+    def run(self) -> Baseline | Missing:
+        m = self._manifest
+        missing = None
+        for search in (self._named, self._exact):
+            found = search()
+            if isinstance(found, Baseline):
+                return found
+            if found and not found.why and self._waited is None:
+                return found
+            missing = missing or found
+        fallback = self._ancestor(missing) or self._branch(missing)
+        if fallback:
+            return fallback
+        if m.base_build is not None and m.base_commit is None and missing:
+            # It was named by hand: nothing else was meant, and no first upload either.
+            return replace(missing, why=missing.why or self._in_vain(missing))
+        kind = Kind.REFUSED if self._refused else Kind.NONE
+        return Baseline(NO_BASE, self._none(missing), self._choice(kind))
+
+    def _named(self) -> Baseline | Missing | None:
+        m = self._manifest
+        if m.base_build is None:
+            return None
+        build = self._records.ledger.build(BuildId(m.id.project, m.base_build))
+        reason = "the manifest names this build as base_build"
+        if build and self._serves(build):
+            return Baseline(build.id.build, reason, self._choice(Kind.NAMED))
+        why = self._why_not(build) if build else None
+        topic = f"build:{m.base_build}"
+        return Missing(f"base_build {m.base_build}", (topic,), f"{why}" if why else "")
+
+    def _exact(self) -> Baseline | Missing | None:
+        commit = self._manifest.base_commit
+        if commit is None:
+            return None
+        what = f"base_commit {commit}"
+        builds = self._builds_of(commit)
+        found = self._best(builds, what)
+        if found:
+            build, reason = found
+            return Baseline(build.id.build, reason, self._choice(Kind.EXACT))
+        return Missing(what, self._topics(commit), self._why_it_cannot_come(builds))
+
+    def _why_it_cannot_come(self, of: _Builds) -> str:
+        """Empty as long as waiting makes sense: there is no build yet, or one is on its way."""
+        if of.commit == self._manifest.commit:
+            return "it is this build's own commit, which has no other build that may serve"
+        builds = [b for b in of.own if b.trusted]
+        reasons = [self._why_not(b) for b in builds]
+        if not builds or not all(reasons):
+            return ""
+        return f"its build {builds[0].id.build} may not serve: {reasons[0]}"
+
+    def _ancestor(self, missing: Missing | None) -> Baseline | None:
+        m = self._manifest
+        own = {m.commit, m.base_commit}
+        commits = [c for c in dict.fromkeys(m.ancestors) if c not in own]
+        for distance, builds in enumerate(self._builds_of_each(commits), start=1):
+            found = self._best(builds, f"commit {builds.commit}")
+            if found:
+                build, how = found
+                return self._fallback(
+                    build, Kind.ANCESTOR, missing, distance, self._nearest(distance, how)
+                )
+        return None
+
+    def _nearest(self, distance: int, how: str) -> str:
+        of = "the base" if self._manifest.base_commit else "this commit"
+        commits = "1 commit" if distance == 1 else f"{distance} commits"
+        return f"the nearest ancestor with a build that may serve, {commits} before {of}: {how}"
+
+    def _branch(self, missing: Missing | None) -> Baseline | None:
+        m = self._manifest
+        if m.base_branch is None:
+            return None
+        for build in self._builds_by(Lookup.BRANCH, m.base_branch):
+            if self._serves(build):
+                how = (
+                    f"the newest build of base_branch {m.base_branch} that may serve, "
+                    f"of commit {build.commit}; it may lack changes that the base has, or have more"
+                )
+                return self._fallback(build, Kind.BRANCH, missing, None, how)
+        return None
+
+    def _fallback(
+        self,
+        build: BuildRecord,
+        kind: Kind,
+        missing: Missing | None,
+        distance: int | None,
+        how: str,
+    ) -> Baseline:
+        reason = how
+        if missing and missing.why:
+            reason = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
+        elif missing:
+            kind, reason = Kind.GRACE, f"{self._in_vain(missing)}. Instead {how}"
+        return Baseline(build.id.build, reason, self._choice(kind, distance))
+
+    def _in_vain(self, missing: Missing) -> str:
+        return (
+            f"no build of {missing.what} came within {_minutes(self._waited or 0)} "
+            "(did its snapshot job run and upload?)"
+        )
+
+    def _none(self, missing: Missing | None) -> str:
+        ending = "every snapshot counts as added"
+        if self._refused:
+            ending += ", and needs a person"
+        if missing is None and not self._manifest.ancestors and not self._manifest.base_branch:
+            return "the manifest names no base: every snapshot counts as added"
+        if missing is None:
+            first = "neither the listed ancestors nor the base branch have a build that may serve"
+        elif missing.why:
+            first = f"{missing.what} cannot be compared with: {missing.why}, and nothing else may"
+        else:
+            first = f"{self._in_vain(missing)}, and nothing else may stand in for it"
+        return f"{first}: {ending}"
+
+    def _best(self, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
+        """A build of the commit, of the same tree, or of the pull request that it came from."""
+        for build in of.own:
+            if self._serves(build):
+                return build, f"the newest build of {what}"
+        for build in of.same_tree:
+            same = f"{what} has the same files as commit {build.commit} of"
+            if self._serves(build):
+                return build, f"{same} this build"
+            base = self._passed_against(build)
+            if base and self._serves(base):
+                return base, f"{same} build {build.id.build}, which passed against this build"
+        for build in of.pull_request:
+            if self._serves(build):
+                number = build.pull_request
+                return build, f"{what} is merged pull request #{number}, of this build"
+        if not (of.own or of.same_tree or of.pull_request):
+            self._passed_over.append(PassedOver("it has no build", commit=of.commit))
+        return None
+
+    def _passed_against(self, build: BuildRecord) -> BuildRecord | None:
+        """What a build was compared with that nobody has to review: it shows the same.
+
+        That build rather than this one: what lies within the thresholds of it nobody has seen, and
+        must not add up from build to build.
+        """
+        if build.review or build.selective or not build.baseline or not build.baseline.exists:
+            return None
+        ledger, project = self._records.ledger, build.id.project
+        base = build.baseline.build
+        record = ledger.comparison(ComparisonId(project, build.id.build, base))
+        if base == self._manifest.id.build or record is None or record.verdict != Verdict.PASSED:
+            return None
+        return ledger.build(BuildId(project, base))
+
+    def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
+        """Asks for the builds of those commits of which anything is known, some at a time."""
+        topics = {commit: self._topics(commit) for commit in commits}
+        known = self._records.ledger.known(
+            self._manifest.id.project, {topic for of in topics.values() for topic in of}
+        )
+
+        def ask(commit: str) -> _Builds:
+            return _Builds(commit) if known.isdisjoint(topics[commit]) else self._builds_of(commit)
+
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ancestors") as threads:
+            for start in range(0, len(commits), _AT_ONCE):
+                yield from threads.map(ask, commits[start : start + _AT_ONCE])
+
+    def _topics(self, commit: str) -> tuple[str, ...]:
+        landed = self._landed(commit)
+        said = (("commit", commit), ("tree", landed.tree), ("pull_request", landed.pull_request))
+        return tuple(f"{kind}:{value}" for kind, value in said if value)
+
+    def _builds_of(self, commit: str) -> _Builds:
+        m, landed = self._manifest, self._landed(commit)
+        own = self._records.ledger.builds_at(m.id.project, commit)
+        number = None if landed.pull_request == m.pull_request else landed.pull_request
+        return _Builds(
+            commit,
+            tuple(b for b in own if b.id != m.id),
+            tuple(self._builds_by(Lookup.TREE, landed.tree)),
+            tuple(self._builds_by(Lookup.PULL_REQUEST, number)),
+        )
+
+    def _landed(self, commit: str) -> Landed:
+        return self._manifest.landed.get(commit, _NOTHING_LANDED)
+
+    def _builds_by(self, lookup: Lookup, value: str | None) -> Iterator[BuildRecord]:
+        if value is None:
+            return iter(())
+        found = self._records.ledger.builds_by(self._manifest.id.project, lookup, value)
+        others = (b for b in islice(found, _READ) if b.trusted and b.id != self._manifest.id)
+        return islice(others, _LOOKED_AT)
+
+    def _why_not(self, build: BuildRecord) -> str | None:
+        why = why_not(build, self._records.baseline_branches)
+        return why or taken_back(build, self._records)
+
+    def _serves(self, build: BuildRecord) -> bool:
+        why = self._why_not(build)
+        if why is None and build.arrived:
+            return True
+        # A fork may not decide who needs a review, and a part of a suite is never a baseline.
+        may_be_reviewed = build.trusted and not (build.lost or build.selective)
+        self._refused = self._refused or (why is not None and may_be_reviewed)
+        why = why or "its images have not all arrived yet"
+        self._passed_over.append(PassedOver(why, build=build.id.build))
+        return False
+
+    def _choice(self, kind: Kind, distance: int | None = None) -> Choice:
+        unique = dict.fromkeys(self._passed_over)
+        return Choice(kind, distance, tuple(islice(unique, MAX_PASSED_OVER)))
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,1 @@
+"""Finishes what was left undone, and deletes what nothing refers to."""

@@ -1,0 +1,95 @@
+"""What becomes of an uploaded manifest: of a whole build, of one shard, or the last word on all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId, Upload
+from pixelgate.errors import (
+    AlreadyFinished,
+    BadManifest,
+    HeldByOther,
+    LeaseLost,
+    NotFound,
+)
+from pixelgate.pipeline.announce.announce import say
+from pixelgate.pipeline.compare.failures import reject
+from pixelgate.pipeline.compare.outcomes import Gone, Outcome
+from pixelgate.pipeline.compare.run import begun, compare_build
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.intake import shards
+
+
+@dataclass(frozen=True)
+class Collecting:
+    """Not every shard of the build has come.
+
+    Attributes:
+        progress: which have, in words.
+        repeated: whether the one that came now had come before with other content, which stays.
+    """
+
+    progress: str
+    repeated: bool = False
+
+
+def receive(
+    upload: Upload, service: Service, time_left: Callable[[], float] = lambda: float("inf")
+) -> Outcome | Collecting:
+    """Keeps a shard, or compares the build that an upload makes whole.
+
+    Args:
+        upload: what was uploaded.
+        service: the ports.
+        time_left: seconds until this worker is stopped from outside.
+
+    Raises:
+        HeldByOther: another worker is at it; deliver again later.
+        Exception: a retry may help.
+    """
+    build, objects, total, repeated = upload.build, service.objects, None, False
+    if not upload.shard and not upload.finalizes:
+        return compare_build(build, service, time_left, resumed=upload.resumed)
+    seen = begun(build, service)
+    try:
+        with service.stage("accept"):
+            if upload.shard:
+                kept = shards.keep_shard(build, upload.shard, objects, service.pool)
+                repeated = kept.repeated
+            else:
+                total = shards.keep_all(build, objects, service.pool)
+    except NotFound:
+        return Gone()
+    except BadManifest as error:
+        where = f"{upload.shard.words}: " if upload.shard else ""
+        return reject(build, f"{where}{error}", service, seen)
+    try:
+        whole = shards.merged(build, objects, final=upload.finalizes, total=total)
+    except BadManifest as error:
+        return reject(build, str(error), service, seen)
+    if whole is None:
+        return _collect(build, repeated, service)
+    return compare_build(build, service, time_left)
+
+
+def _collect(build: BuildId, repeated: bool, service: Service) -> Collecting:
+    """Says which shards are in; a record of it is what the sweeper finds when no other comes."""
+    comparison, now = ComparisonId(build.project, build.build, keys.SHARDS), service.clock()
+    progress = shards.progress(build, service.objects)
+    before = service.ledger.comparison(comparison)
+    if before and not before.finished:
+        with suppress(LeaseLost):
+            service.ledger.release(before, "", progress, now)
+    with suppress(HeldByOther, AlreadyFinished):  # another shard came in this very moment
+        claim = service.ledger.claim(
+            comparison,
+            progress,
+            service.new_execution(),
+            now,
+            now + service.limits.shard_patience,
+        )
+        say(claim, service)
+    return Collecting(progress, repeated)

@@ -1,0 +1,226 @@
+"""Lets many workers compare what is too much for one: hands over, works on a batch, publishes.
+
+A comparison that was handed over keeps its claim and its execution id: the id names the state
+machine's execution, so that starting it twice is harmless, and fences every write. The claim is
+prolonged by whichever worker looks at it next. When no worker has for a quarter of an hour, the
+execution is dead; the sweeper then has the build claimed anew, and what was diffed is found.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
+
+from pixelgate.domain.comparison import Measured, Snapshot, Status
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.records import ComparisonRecord, State
+from pixelgate.errors import ErrorCode, ImageFault, LeaseLost
+from pixelgate.pipeline.compare.batches import (
+    Batch,
+    Done,
+    Handed,
+    collect,
+    read_batch,
+    read_begun,
+    write_plan,
+    write_result,
+)
+from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Superseded
+from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
+from pixelgate.pipeline.context import Lease, Service
+from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
+from pixelgate.pipeline.diffing.thumbnails import with_thumbs
+from pixelgate.pipeline.intake import accept
+from pixelgate.pipeline.intake.images import BucketImages
+from pixelgate.ports import FanOut
+
+
+@dataclass(frozen=True)
+class Worked:
+    """This worker is done with its batch."""
+
+    tally: Tally
+    faults: int
+
+
+def hand_over(
+    claim: ComparisonRecord,
+    plan: Plan,
+    faults: Mapping[str, ImageFault],
+    why: str,
+    metering: Metering,
+    service: Service,
+    fan_out: FanOut,
+) -> HandedOver:
+    """Writes the plan for many workers and starts them.
+
+    The record knows of it first: should this worker die before the start, the next delivery of
+    the event starts what the record names.
+
+    Raises:
+        LeaseLost: another worker has taken over.
+        Exception: it could not be started; the claim is the caller's to give back.
+    """
+    handed = Handed(claim.id, claim.execution)
+    with service.stage("hand over"):
+        batches = write_plan(handed, plan, faults, metering.used, service.objects, service.limits)
+        reason = f"{why}; {len(plan.pairs):,} pairs in {batches:,} batches"
+        now = service.clock()
+        record = service.ledger.hand_over(claim, reason, now, now + service.limits.fan_out_lease)
+        fan_out.start(claim.execution, claim.id)
+    return HandedOver(record)
+
+
+def start_again(comparison: ComparisonId, service: Service) -> ComparisonRecord | None:
+    """Makes sure that what was handed over was started too; None if nothing was."""
+    record = service.ledger.comparison(comparison)
+    if service.fan_out is None or record is None or record.fan_out is None:
+        return None
+    if record.state is not State.PROCESSING:
+        return None
+    service.fan_out.start(record.execution, comparison)
+    return record
+
+
+def work(
+    handed: Handed, batch: Batch, service: Service, time_left: Callable[[], float]
+) -> Worked | Superseded:
+    """Compares the pairs of one batch and leaves what came of them for the publisher.
+
+    Raises:
+        OutOfTime: this worker has to stop; another attempt finds what it has diffed.
+        Exception: another attempt may help.
+    """
+    claim, metering, tally = _claim(handed, service), Metering(service), Tally()
+    if claim is None:
+        return Superseded(handed.comparison)
+    objects, project = service.objects, handed.comparison.project
+    lease = Lease(service, claim, time_left, service.limits.fan_out_lease)
+    pairs = read_batch(handed, batch, objects)
+    # In another order each time: a pair that kills its worker must not keep all those behind it
+    # from ever being compared.
+    order = random.sample(list(pairs.items()), len(pairs))
+    try:
+        with service.stage("diff"):
+            found = diff_pairs(
+                dict(order),
+                images=BucketImages(objects, project),
+                store=DiffStore(objects, project, service.generations, lists=False),
+                pool=service.pool,
+                tally=tally,
+                check=lease.check,
+            )
+        thumbs = _draw(found, pairs, project, service, lease)
+    except LeaseLost:
+        return Superseded(handed.comparison)
+    results = {pair: found[pair] for pair in pairs}
+    write_result(handed, batch, Done(results, tally, thumbs, metering.used), objects)
+    return Worked(tally, sum(isinstance(result, ImageFault) for result in results.values()))
+
+
+def _draw(
+    found: Mapping[Pair, Measured | ImageFault],
+    policies: Mapping[Pair, Policy],
+    project: str,
+    service: Service,
+    lease: Lease,
+) -> set[str]:
+    """Draws the thumbnails that the report will want of these pairs; returns their keys."""
+    if service.thumbnail is None:
+        return set()
+    snapshots = {
+        "".join(astuple(pair)): _as_snapshot(pair, result)
+        for pair, result in found.items()
+        if isinstance(result, ImageFault) or not result.diff.passes(policies[pair])
+    }
+    until = service.clock() + service.limits.thumbnails
+    with service.stage("thumbnails"):
+        drawn = with_thumbs(
+            snapshots,
+            project=project,
+            generation=service.generations.current,
+            objects=service.objects,
+            images=BucketImages(service.objects, project),
+            thumbnail=service.thumbnail,
+            check=lease.check,
+            has_time=lambda: service.clock() < until,
+        )
+    return {snapshot.thumb for snapshot in drawn.values() if snapshot.thumb}
+
+
+def _as_snapshot(pair: Pair, result: Measured | ImageFault) -> Snapshot:
+    match result:
+        case Measured():
+            return Snapshot(Status.CHANGED, pair.head, pair.base, measured=result)
+        case ImageFault():
+            return Snapshot(Status.ERRORED, pair.head, pair.base)
+
+
+def publish_handed(handed: Handed, service: Service, time_left: Callable[[], float]) -> Outcome:
+    """Publishes what the workers have measured, as a worker that is alone does.
+
+    Raises:
+        Exception: another attempt may help; the lease was given back, and the error recorded.
+    """
+    record = service.ledger.comparison(handed.comparison)
+    if record is None or record.execution != handed.execution:
+        return Superseded(handed.comparison)
+    accepted = accept.accept_again(record.head, service)
+    if accepted is None:
+        return Gone()
+    if record.finished:
+        return tell_again(handed.comparison, accepted, service, time_left)
+    try:
+        return _publish(record, accepted, service, time_left)
+    except LeaseLost:
+        return Superseded(handed.comparison)
+    except Exception as error:
+        give_back(handed, f"{type(error).__name__}: {error}", service)
+        raise
+
+
+def give_back(handed: Handed, error: str, service: Service) -> bool:
+    """Ends the lease, for the sweeper to find; returns whether it was still ours."""
+    claim = _claim(handed, service)
+    if claim is None:
+        return False
+    try:
+        service.ledger.release(claim, ErrorCode.INTERNAL, error, service.clock())
+    except LeaseLost:
+        return False
+    return True
+
+
+def _publish(
+    claim: ComparisonRecord,
+    accepted: accept.Accepted,
+    service: Service,
+    time_left: Callable[[], float],
+) -> Outcome:
+    handed, metering = Handed(claim.id, claim.execution), Metering(service)
+    lease = Lease(service, claim, time_left, service.limits.fan_out_lease)
+    lease.check()
+    baseline = accepted.record.baseline
+    with service.stage("plan"):
+        base = None
+        if baseline and baseline.exists:
+            base = accept.read_accepted(BuildId(claim.id.project, baseline.build), service)
+        plan = make_plan(accepted.manifest, base, service.engine_label)
+    with service.stage("collect"):
+        store = DiffStore(service.objects, claim.id.project, service.generations)
+        collected = collect(handed, plan.pairs, store, service.objects)
+        faults, begun = read_begun(handed, service.objects)
+    metering.add(begun.plus(collected.usage))
+    found = Found(plan, collected.results, faults, collected.tally, metering, collected.thumbs)
+    return publish(claim, found, accepted, service, lease)
+
+
+def _claim(handed: Handed, service: Service) -> ComparisonRecord | None:
+    """The claim under which this execution works; None if another one has taken over."""
+    record = service.ledger.comparison(handed.comparison)
+    if record is None or record.execution != handed.execution:
+        return None
+    return record if record.state is State.PROCESSING else None

@@ -1,0 +1,1 @@
+"""From two builds to the pairs that differ, and how."""

@@ -1,0 +1,117 @@
+"""From an upload, whole, plain or in shards, to an accepted build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.manifest import MAX_BYTES, BuildManifest, fingerprint, parse, parse_accepted
+from pixelgate.domain.records import BuildRecord
+from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, WriteConflict
+from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.intake import shards
+from pixelgate.pipeline.intake.plain_upload import look_beside, take_in
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A valid build.
+
+    Attributes:
+        manifest: what it holds.
+        record: what is known of it.
+        sharded: whether it came in shards.
+    """
+
+    manifest: BuildManifest
+    record: BuildRecord
+    sharded: bool = False
+
+
+def accept(build: BuildId, service: Service) -> Accepted:
+    """Validates what was uploaded and registers the build.
+
+    What was accepted is copied to builds/, where CI cannot write: a manifest that is overwritten
+    later changes no baseline.
+
+    Raises:
+        NotFound: there is no manifest, or shards of the build have still to come.
+        BadManifest: it breaks a rule.
+        BuildConflict: the build was accepted before with another manifest.
+    """
+    objects = service.objects
+    try:
+        body = objects.read(keys.uploaded_manifest(build), MAX_BYTES)
+    except TooLarge as error:
+        raise BadManifest(str(error)) from error
+    except NotFound:
+        merged = shards.merged(build, objects)
+        if merged is None:
+            raise
+        return replace(_register(parse_accepted(merged, build), merged, service), sharded=True)
+    manifest = parse(body, build)
+    if manifest.plain:
+        return _accept_plain(body, manifest, service)
+    return _register(manifest, body, service)
+
+
+def accept_again(build: BuildId, service: Service) -> Accepted | None:
+    """A build that was accepted before, as it was then; None if it was not, or not to the end."""
+    record = service.ledger.build(build)
+    if record is None:
+        return None
+    try:
+        return Accepted(read_accepted(build, service), record)
+    except NotFound:
+        return None  # its worker died before the copy
+
+
+def read_accepted(build: BuildId, service: Service) -> BuildManifest:
+    """The manifest of a build that was accepted before. Raises NotFound."""
+    return parse_accepted(service.objects.read(keys.accepted_manifest(build)), build)
+
+
+def _accept_plain(body: bytes, manifest: BuildManifest, service: Service) -> Accepted:
+    """A second delivery lists what lies there, but reads nothing again."""
+    build, objects = manifest.id, service.objects
+    beside = look_beside(body, keys.uploads(build), objects)
+    record = service.ledger.build(build)
+    if record and record.manifest_sha256 != beside.fingerprint:
+        raise BuildConflict(
+            f"{build} was uploaded before with other images or another manifest; "
+            "were all images there before the manifest?"
+        )
+    before = accept_again(build, service)
+    if before:
+        return before
+    taken = take_in(body, manifest, beside, objects, service.pool)
+    accepted = _register(parse_accepted(taken.body, build), taken.body, service)
+    if not taken.whole:
+        return accepted
+    service.ledger.complete(build)  # every image was read and hashed a moment ago
+    return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))
+
+
+def _register(manifest: BuildManifest, body: bytes, service: Service) -> Accepted:
+    build = manifest.id
+    record = service.ledger.register(
+        BuildRecord(
+            build,
+            manifest.commit,
+            fingerprint(body),
+            created=service.clock(),
+            branch=manifest.branch,
+            pull_request=manifest.pull_request,
+            tree=manifest.tree,
+            trusted=keys.is_trusted(build),
+            selective=manifest.partial,
+        )
+    )
+    try:
+        service.objects.replace(keys.accepted_manifest(build), body, "application/json", None)
+    except WriteConflict as error:
+        stored = service.objects.read(keys.accepted_manifest(build))
+        if fingerprint(stored) != record.manifest_sha256:
+            raise BuildConflict(f"{build} was uploaded before with another manifest") from error
+    return Accepted(manifest, record)

@@ -1,0 +1,179 @@
+"""Takes in a plain upload: images that lie beside a manifest which lists none of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from pixelgate.domain import keys
+from pixelgate.domain.manifest import (
+    FOREIGN_SUFFIXES,
+    IMAGE_SUFFIXES,
+    MAX_BYTES,
+    BuildManifest,
+    check_name,
+)
+from pixelgate.domain.manifest_schema import MAX_IMAGES
+from pixelgate.domain.names import collisions
+from pixelgate.domain.strict_json import read_object
+from pixelgate.errors import BadManifest, ImageFault, NotFound, TooLarge, WriteConflict
+from pixelgate.pipeline.intake.images import MAX_IMAGE_BYTES
+from pixelgate.ports import DifferPool, Listed, Objects
+
+# Three requests an image, most of their time spent waiting: some 100 images a second.
+_THREADS = 16
+_SHOWN = 10
+_TYPES = {".png": "image/png", ".apng": "image/png", ".webp": "image/webp"}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What lies beside a manifest.
+
+    Attributes:
+        folder: the key of its folder, with "/".
+        images: the images' objects, in the order of their keys.
+        left_out: names of what is no image.
+        fingerprint: stands for the manifest's bytes and everything that lies beside them.
+    """
+
+    folder: str
+    images: tuple[Listed, ...]
+    left_out: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """A plain upload as a manifest that lists its images.
+
+    Attributes:
+        body: the manifest.
+        whole: whether every image can be read.
+    """
+
+    body: bytes
+    whole: bool
+
+
+def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
+    """Lists what was uploaded with a manifest; reads none of it.
+
+    Args:
+        body: the manifest.
+        folder: the key of its folder, with "/".
+        objects: the bucket.
+
+    Raises:
+        BadManifest: there are too many images, or some have names or sizes that no image may
+            have; all of them are listed.
+    """
+    digest = hashlib.sha256(body)
+    images: list[Listed] = []
+    left_out: list[str] = []
+    wrong: list[str] = []
+    for found in objects.list(folder):
+        name = found.key.removeprefix(folder)
+        if _is_none(name) or keys.upload_of(found.key):
+            continue
+        if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
+            left_out.append(name)
+            continue
+        digest.update(f"\0{name}\0{found.size}\0{found.tag}".encode())
+        wrong += _wrong(name, found.size)
+        images.append(found)
+    wrong += [f"images: {said}" for said in collisions(f.key.removeprefix(folder) for f in images)]
+    if len(images) > MAX_IMAGES:
+        wrong.append(f"there are {len(images):,} images under {folder}; {MAX_IMAGES:,} are allowed")
+    if wrong:
+        raise BadManifest("; ".join(_first(wrong)))
+    return Beside(folder, tuple(images), tuple(left_out), digest.hexdigest())
+
+
+def take_in(
+    body: bytes, manifest: BuildManifest, beside: Beside, objects: Objects, pool: DifferPool
+) -> TakenIn:
+    """Reads every image, stores it by its hash, and lists it in the manifest.
+
+    Doing it again costs the reading and changes nothing.
+
+    Args:
+        body: the manifest as it was uploaded.
+        manifest: the same, validated.
+        beside: what lies beside it.
+        objects: the bucket.
+        pool: who can tell an image.
+
+    Raises:
+        BadManifest: there is no image, or one vanished meanwhile.
+    """
+    if not beside.images and not manifest.allow_empty:
+        raise BadManifest(
+            f"images: the manifest lists none and no image (PNG, JPEG, WebP) lies under "
+            f"{beside.folder}; upload them before the manifest, or set allow_empty"
+        )
+
+    def store(found: Listed) -> dict[str, Any]:
+        return _store(found, manifest.id.project, objects, pool)
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="plain") as threads:
+        entries = list(threads.map(store, beside.images))
+    fields = read_object(body, MAX_BYTES)
+    names = [found.key.removeprefix(beside.folder) for found in beside.images]
+    fields |= {
+        "images": dict(zip(names, entries, strict=True)),
+        "upload_sha256": beside.fingerprint,
+        "notes": list(_notes(beside.left_out)),
+    }
+    whole = all(entry["width"] for entry in entries)
+    return TakenIn(json.dumps(fields, ensure_ascii=False).encode(), whole)
+
+
+def _store(found: Listed, project: str, objects: Objects, pool: DifferPool) -> dict[str, Any]:
+    try:
+        image = objects.read(found.key, MAX_IMAGE_BYTES)
+    except (NotFound, TooLarge) as error:
+        raise BadManifest(f"{found.key} was changed while the build was taken in") from error
+    sha256 = hashlib.sha256(image).hexdigest()
+    key = keys.image(project, sha256)
+    if not objects.exists(key):
+        kind = _TYPES.get(PurePosixPath(found.key).suffix.lower(), "image/jpeg")
+        with suppress(WriteConflict):  # another one had the same bytes: a key is a hash
+            objects.replace(key, image, kind, None)
+    try:
+        width, height = pool.inspect(image)
+    except ImageFault:
+        width, height = None, None  # the comparison will say what is wrong with it
+    return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}
+
+
+def _is_none(name: str) -> bool:
+    """Hidden files, and what S3's console makes so that it can show an empty folder."""
+    return not name or name.endswith("/") or any(p.startswith(".") for p in name.split("/"))
+
+
+def _wrong(name: str, size: int) -> Iterator[str]:
+    try:
+        check_name(name)
+    except BadManifest as error:
+        yield str(error)
+    if size > MAX_IMAGE_BYTES:
+        yield f"images[{name!a}]: has {size:,} bytes; {MAX_IMAGE_BYTES:,} are allowed"
+
+
+def _notes(left_out: tuple[str, ...]) -> Iterator[str]:
+    if left_out:
+        names = ", ".join(_first([repr(name) for name in left_out]))
+        yield f"left out, as they are no images by their names: {names}"
+
+
+def _first(lines: Iterable[str]) -> list[str]:
+    lines = list(lines)
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return lines[:_SHOWN] + more

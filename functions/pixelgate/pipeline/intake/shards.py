@@ -1,0 +1,276 @@
+"""Builds that come in several shards: each is kept as it was first, and all of them are merged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ShardId
+from pixelgate.domain.manifest import MAX_BYTES, fingerprint, parse, parse_accepted, parse_finalize
+from pixelgate.domain.names import canonical, collision
+from pixelgate.domain.strict_json import read_object
+from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
+from pixelgate.pipeline.intake.plain_upload import look_beside, take_in
+from pixelgate.ports import DifferPool, Objects
+
+# What every shard of a build must say alike; each is from the same commit of the same suite.
+_ALIKE = ("commit", "branch", "base_build", "base_commit", "base_branch", "tree", "pull_request",
+          "selective", "defaults", "rules")  # fmt: skip
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A shard that was accepted, now or before.
+
+    Attributes:
+        shard: which one.
+        repeated: whether it was accepted before with other content, which stays.
+    """
+
+    shard: ShardId
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The shards that make up a build.
+
+    Attributes:
+        shards: which, in their order.
+        missing: indices of those that should have come.
+    """
+
+    shards: tuple[ShardId, ...]
+    missing: tuple[int, ...]
+
+
+def keep_shard(build: BuildId, shard: ShardId, objects: Objects, pool: DifferPool) -> Kept:
+    """Validates an uploaded shard and keeps a copy, unless one was kept before.
+
+    Raises:
+        NotFound: its manifest is gone.
+        BadManifest: it breaks a rule, or came after the build was closed without it.
+    """
+    body = _read(keys.uploaded_manifest(build, shard), objects)
+    manifest = parse(body, build, shard)
+    beside = look_beside(body, keys.uploads(build, shard), objects) if manifest.plain else None
+    uploaded = beside.fingerprint if beside else fingerprint(body)
+    before = _kept(build, shard, objects)
+    if before is not None:
+        return Kept(shard, repeated=fingerprint(before) != uploaded)
+    closed = _closed(build, objects)
+    if closed and shard not in closed.shards:
+        raise BadManifest(
+            "it came after the build was closed with "
+            f"{_listed([s.index for s in closed.shards])}; upload all of them under a new id"
+        )
+    if beside:
+        body = take_in(body, manifest, beside, objects, pool).body
+    try:
+        objects.replace(keys.accepted_shard(build, shard), body, "application/json", None)
+    except WriteConflict:
+        stored = objects.read(keys.accepted_shard(build, shard))
+        return Kept(shard, repeated=fingerprint(stored) != uploaded)
+    return Kept(shard)
+
+
+def keep_all(build: BuildId, objects: Objects, pool: DifferPool) -> int | None:
+    """Keeps every shard that was uploaded, as `finalize` says that these are all.
+
+    Their events may come after that of `finalize`: events come in any order.
+
+    Returns:
+        How many there should be, if `finalize` says it.
+
+    Raises:
+        NotFound: finalize's manifest is gone.
+        BadManifest: it or a shard breaks a rule, or there is no shard.
+    """
+    total = parse_finalize(_read(keys.finalize(build), objects), build)
+    uploads = [keys.upload_of(found.key) for found in objects.list(keys.uploaded_shards(build))]
+    shards = sorted(u.shard for u in uploads if u and u.shard)
+    if not shards:
+        raise BadManifest(f"no shard lies under {keys.uploaded_shards(build)}: nothing to finalize")
+    for shard in shards:
+        try:
+            keep_shard(build, shard, objects, pool)
+        except BadManifest as error:
+            raise BadManifest(f"{shard.words}: {error}") from error
+    return total
+
+
+def kept_shards(build: BuildId, objects: Objects) -> list[ShardId]:
+    """The shards that were accepted, in their order.
+
+    Raises:
+        BadManifest: they do not agree on how many there are.
+    """
+    found = (keys.accepted_shard_of(o.key) for o in objects.list(keys.accepted_shards(build)))
+    shards = sorted(shard for shard in found if shard)
+    for shard in shards[1:]:
+        if shard.total != shards[0].total:
+            raise BadManifest(
+                f"shard: {shards[0].words} and {shard.words} do not agree on the total"
+            )
+    return shards
+
+
+def merged(
+    build: BuildId, objects: Objects, *, final: bool = False, total: int | None = None
+) -> bytes | None:
+    """The manifest of the whole build; None while shards are missing that may still come.
+
+    Which shards make it up is decided once, by whoever finds it complete first.
+
+    Args:
+        build: the build.
+        objects: the bucket.
+        final: no other shard will come.
+        total: how many there should be, where the shards do not say it themselves.
+
+    Raises:
+        BadManifest: the shards contradict one another; the message names both.
+    """
+    closed = _closed(build, objects)
+    if closed is None:
+        shards = kept_shards(build, objects)
+        known = (shards[0].total if shards else 0) or total or 0
+        have = {shard.index for shard in shards}
+        missing = tuple(index for index in range(1, known + 1) if index not in have)
+        if not shards or not (final or (known and not missing)):
+            return None
+        closed = _close(build, Closed(tuple(shards), missing), objects)
+    bodies = {s: objects.read(keys.accepted_shard(build, s)) for s in closed.shards}
+    return _merge(build, bodies, closed.missing)
+
+
+def progress(build: BuildId, objects: Objects) -> str:
+    """Which shards are in, in words."""
+    shards = kept_shards(build, objects)
+    have = _listed([shard.index for shard in shards])
+    total = shards[0].total if shards else 0
+    if not total:
+        return f"{have} came; it is complete when finalize says so"
+    missing = sorted(set(range(1, total + 1)) - {shard.index for shard in shards})
+    return f"{have} of {total} came; {_listed(missing)} did not yet"
+
+
+def _read(key: str, objects: Objects) -> bytes:
+    try:
+        return objects.read(key, MAX_BYTES)
+    except TooLarge as error:
+        raise BadManifest(str(error)) from error
+
+
+def _kept(build: BuildId, shard: ShardId, objects: Objects) -> bytes | None:
+    try:
+        return objects.read(keys.accepted_shard(build, shard))
+    except NotFound:
+        return None
+
+
+def _closed(build: BuildId, objects: Objects) -> Closed | None:
+    try:
+        stored = json.loads(objects.read(keys.closed_shards(build)))
+    except NotFound:
+        return None
+    shards = tuple(ShardId(index, total) for index, total in stored["shards"])
+    return Closed(shards, tuple(stored["missing"]))
+
+
+def _close(build: BuildId, closed: Closed, objects: Objects) -> Closed:
+    stored = {
+        "schema_version": 1,
+        "shards": [[shard.index, shard.total] for shard in closed.shards],
+        "missing": closed.missing,
+    }
+    try:
+        body = json.dumps(stored).encode()
+        objects.replace(keys.closed_shards(build), body, "application/json", None)
+    except WriteConflict:
+        return _closed(build, objects) or closed
+    return closed
+
+
+def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[int]) -> bytes:
+    """One manifest of all of them, the same bytes whoever makes it."""
+    fields = {shard: read_object(body, MAX_BYTES) for shard, body in bodies.items()}
+    first = next(iter(fields))
+    for shard, other in fields.items():
+        _check_alike(first, fields[first], shard, other)
+    names = [set(f["all_names"]) for f in fields.values() if f.get("all_names") is not None]
+    whole: dict[str, Any] = {
+        name: value for name, value in fields[first].items() if name not in {"shard", "images"}
+    }
+    whole |= {
+        "images": _all_images(fields),
+        "ancestors": max((f.get("ancestors") or [] for f in fields.values()), key=len),
+        "landed": {c: said for f in fields.values() for c, said in (f.get("landed") or {}).items()},
+        "allow_empty": True,
+        "notes": [note for f in fields.values() for note in f.get("notes", [])],
+        "upload_sha256": hashlib.sha256(b"\0".join(bodies.values())).hexdigest(),
+    }
+    if len(names) == len(fields):
+        whole["all_names"] = sorted({canonical(name): name for name in set.union(*names)}.values())
+    else:
+        whole.pop("all_names", None)
+    if missing:
+        whole["selective"] = True
+        whole["notes"].append(
+            f"{_listed(missing)} of {len(missing) + len(fields)} never came: what they hold is "
+            "skipped, and this build is never a baseline"
+        )
+    body = json.dumps(whole, ensure_ascii=False).encode()
+    parse_accepted(body, build)  # together they may hold too much
+    return body
+
+
+def _check_alike(
+    one: ShardId, of_one: Mapping[str, Any], two: ShardId, of_two: Mapping[str, Any]
+) -> None:
+    for name in _ALIKE:
+        if of_one.get(name) != of_two.get(name):
+            raise BadManifest(
+                f"{name}: {one.words} says {_short(of_one.get(name))}, "
+                f"{two.words} says {_short(of_two.get(name))}"
+            )
+
+
+def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
+    images: dict[str, Any] = {}
+    owner: dict[str, tuple[str, ShardId]] = {}
+    twice = []
+    for shard, said in fields.items():
+        for name, image in said["images"].items():
+            first, holder = owner.setdefault(canonical(name), (name, shard))
+            if holder != shard:
+                twice.append(_held_twice(first, holder, name, shard))
+            images[name] = image
+    if twice:
+        more = [f"and {len(twice) - _SHOWN} more"] if len(twice) > _SHOWN else []
+        raise BadManifest("; ".join(twice[:_SHOWN] + more))
+    return images
+
+
+def _held_twice(one: str, of_one: ShardId, two: str, of_two: ShardId) -> str:
+    if one == two:
+        return f"images[{two!a}]: {of_one.words} and {of_two.words} both hold it"
+    return f"images: {collision(one, two)}: {of_one.words} has the first, {of_two.words} the second"
+
+
+def _listed(indices: Sequence[int]) -> str:
+    """`shard 2`, `shards 1, 3`, `no shard`."""
+    if not indices:
+        return "no shard"
+    numbers = ", ".join(map(str, indices[:_SHOWN])) + (", …" if len(indices) > _SHOWN else "")
+    return f"shard{'s' if len(indices) > 1 else ''} {numbers}"
+
+
+def _short(value: object) -> str:
+    said = json.dumps(value, ensure_ascii=True)
+    return said if len(said) <= 80 else said[:80] + "…"

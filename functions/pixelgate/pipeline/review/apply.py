@@ -1,0 +1,256 @@
+"""One delivery of a review's event, from the object that a person wrote to what it changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import ComparisonRecord, State
+from pixelgate.domain.review_request import (
+    MAX_BYTES,
+    Action,
+    ReviewBody,
+    ReviewRecord,
+    Subject,
+    parse,
+    select,
+)
+from pixelgate.domain.review_state import Applied, Ballot, Refusal, block_without_subject
+from pixelgate.errors import NotFound, ReviewRefused, TooLarge, WriteConflict
+from pixelgate.pipeline.announce.announce import repeat, tell
+from pixelgate.pipeline.announce.review_store import change_ballot, read_ballot, read_subject
+from pixelgate.pipeline.announce.status import amend
+from pixelgate.pipeline.context import Records
+
+_MAX_TEXT = 10_000
+
+
+@dataclass(frozen=True)
+class Written:
+    """What S3 says of a review object.
+
+    Attributes:
+        build: what is reviewed, by the object's key.
+        id: of the review, by the same.
+        by: who wrote it: userIdentity of the event, never anything in the object.
+        at: when S3 took it, ISO 8601 in UTC.
+        tag: ETag of what was written; None if the event does not say.
+    """
+
+    build: BuildId
+    id: str
+    by: str
+    at: str
+    tag: str | None = None
+
+
+@dataclass(frozen=True)
+class CarriedOut:
+    """The review counts, be it since now or since an earlier delivery.
+
+    Attributes:
+        review: as it is kept.
+        state: what the build is now.
+        comparison: which of the build's it speaks of.
+    """
+
+    review: ReviewRecord
+    state: str
+    comparison: ComparisonId | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The review does not count."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """There is no object under the key any more."""
+
+
+Outcome = CarriedOut | Refused | Gone
+
+
+def carry_out(written: Written, records: Records) -> Outcome:
+    """Carries out a review, once however often its event is delivered and in whatever order.
+
+    What becomes of it is decided by the first delivery and written into the history before
+    anything else; the rest follows from there, so that any delivery can finish it.
+
+    Raises:
+        Exception: a retry may help.
+    """
+    try:
+        body, tag = records.objects.read_tagged(keys.review(written.build, written.id), MAX_BYTES)
+    except NotFound:
+        return Gone()
+    except TooLarge as error:
+        return _refuse(written, str(error), records)
+    if written.tag is not None and tag.strip('"') != written.tag:
+        why = "the object was overwritten before it was carried out; a review is written once"
+        return _refuse(written, why, records)
+    line, record, subject, names = _decide(written, body, records)
+    stored = records.ledger.add_review(line)
+    if (stored.sha256, stored.by) != (line.sha256, line.by):
+        why = f"review {written.id} was written before, by {stored.by}; a review is written once"
+        return _refuse(written, why, records)
+    _keep(stored, body, records)
+    if stored.refused is not None:
+        return _refuse(written, stored.refused, records)
+    if record is None or subject is None or stored.execution != record.execution:
+        return _refuse(written, _stale(stored.execution, record), records)
+    return _apply(stored, record, names, records)
+
+
+def _decide(
+    written: Written, body: bytes, records: Records
+) -> tuple[ReviewRecord, ComparisonRecord | None, Subject | None, frozenset[str]]:
+    """What is to become of a review that nobody has decided on yet."""
+    line = ReviewRecord(
+        written.build,
+        written.id,
+        action="",
+        by=written.by,
+        at=written.at,
+        sha256=hashlib.sha256(body).hexdigest(),
+    )
+    record = subject = None
+    names: frozenset[str] = frozenset()
+    try:
+        review = parse(body)
+        line = _with(line, review)
+        record = _published(written.build, review, records)
+        subject = read_subject(record, records.objects)
+        if subject is None:
+            raise ReviewRefused("what there was to review is gone from the bucket")
+        names = select(review, subject)
+    except ReviewRefused as error:
+        return _with(line, refused=str(error)), record, subject, names
+    return _with(line, execution=record.execution), record, subject, names
+
+
+def _with(line: ReviewRecord, review: ReviewBody | None = None, **changes: Any) -> ReviewRecord:
+    if review:
+        changes |= {"action": review.action, "reason": review.reason}
+    return ReviewRecord(**{**vars(line), **changes})
+
+
+def _published(build: BuildId, review: ReviewBody, records: Records) -> ComparisonRecord:
+    """The result that a review speaks of. Raises ReviewRefused."""
+    record = _latest(build, records)
+    if record is None or record.state is not State.SUCCEEDED:
+        raise ReviewRefused(_nothing_yet(build, record))
+    if review.execution is not None and review.execution != record.execution:
+        raise ReviewRefused(_stale(review.execution, record))
+    return record
+
+
+def _latest(build: BuildId, records: Records) -> ComparisonRecord | None:
+    accepted = records.ledger.build(build)
+    if accepted is None:
+        raise ReviewRefused(f"project {build.project} has no build {build.build}")
+    if accepted.baseline is None:
+        return None
+    return records.ledger.comparison(
+        ComparisonId(build.project, build.build, accepted.baseline.build)
+    )
+
+
+def _nothing_yet(build: BuildId, record: ComparisonRecord | None) -> str:
+    if record is not None and record.state is State.FAILED:
+        return f"build {build.build} FAILED: there is no result to review"
+    return (
+        f"build {build.build} has no result yet, so nobody can have looked at it; "
+        "wait for its verdict and review it then"
+    )
+
+
+def _stale(execution: str, record: ComparisonRecord | None) -> str:
+    now = record.execution if record else "none"
+    return (
+        f"the review is of result {execution}, the published one is {now}; "
+        "look at the present report and review that"
+    )
+
+
+def _apply(
+    line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], records: Records
+) -> CarriedOut:
+    """Adds a review to what was decided, and tells of it."""
+    if not record.settled:
+        # Something earlier may not have been told; its event must not be lost to this one's.
+        tell(record, records)
+    elif line.id in read_ballot(line.build, records.objects).reviews:
+        return _carried_out(line, records)  # an earlier delivery has done all of it
+    # From here on the sweeper sees to it, should every delivery of this event die.
+    record = records.ledger.reopen(record, records.clock())
+    review = Applied(line.id, Action(line.action), line.by, line.at, line.reason, whole=not names)
+
+    def add(present: Ballot) -> Ballot:
+        return present.of_execution(record.execution).with_review(review, names)
+
+    change_ballot(line.build, records.objects, add)
+    # Again: whoever told of something else meanwhile has settled the first one, without this.
+    tell(records.ledger.reopen(record, records.clock()), records)
+    return _carried_out(line, records)
+
+
+def _carried_out(line: ReviewRecord, records: Records) -> CarriedOut:
+    told = records.ledger.build(line.build)
+    if told is None or told.baseline is None:
+        return CarriedOut(line, "open")
+    comparison = ComparisonId(line.build.project, line.build.build, told.baseline.build)
+    return CarriedOut(line, str(told.review or "open"), comparison)
+
+
+def _refuse(written: Written, why: str, records: Records) -> Refused:
+    """Says in status.json why a review does not count, if there is a status to say it in."""
+    try:
+        record = _latest(written.build, records)
+    except ReviewRefused:
+        return Refused(why)
+    refusal = Refusal(written.id, written.by, written.at, why)
+    ballot = change_ballot(written.build, records.objects, lambda b: b.with_refusal(refusal))
+    if record is not None and record.finished:
+        repeat(record, records)
+    else:
+        review = block_without_subject(None, 0, ballot)
+        amend(records.objects, written.build, review or {"revision": 0})
+    return Refused(why)
+
+
+def _keep(line: ReviewRecord, body: bytes, records: Records) -> None:
+    """Copies a review to where reviewers cannot write: it can be read for as long as its build."""
+    if records.ledger.build(line.build) is None:
+        return
+    kept = {
+        "schema_version": 1,
+        **{name: value for name, value in vars(line).items() if name != "build"},
+        "project": line.build.project,
+        "build": line.build.build,
+        "written": _as_written(body),
+    }
+    try:
+        records.objects.replace(
+            keys.kept_review(line.build, line.id),
+            json.dumps(kept, ensure_ascii=False, indent=2).encode(),
+            "application/json",
+            None,
+        )
+    except WriteConflict:
+        return  # an earlier delivery did
+
+
+def _as_written(body: bytes) -> Any:
+    try:
+        parse(body)
+    except ReviewRefused:
+        return body[:_MAX_TEXT].decode("utf-8", "replace")
+    return json.loads(body.decode("utf-8-sig"))

@@ -1,0 +1,218 @@
+"""Says what there is to review in a comparison, and what of it is approved already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import Comparison, Measured, Status
+from pixelgate.domain.eligibility import approved_by_rule
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.manifest import BuildManifest
+from pixelgate.domain.names import same_names
+from pixelgate.domain.policy import Policy
+from pixelgate.domain.records import BuildRecord, ComparisonRecord, Review, State
+from pixelgate.domain.review_request import Change, Granted, Subject
+from pixelgate.domain.review_state import ReviewState
+from pixelgate.errors import ImageFault
+from pixelgate.pipeline.announce.announce import tell
+from pixelgate.pipeline.announce.review_store import change_ballot, standing
+from pixelgate.pipeline.context import Records, Service
+from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.diffing.plan import Pair
+from pixelgate.pipeline.intake.accept import Accepted
+from pixelgate.pipeline.intake.images import BucketImages
+
+
+def prepare_review(
+    comparison: Comparison, accepted: Accepted, service: Service, check: Callable[[], None]
+) -> None:
+    """Writes what there is to review beside the result, where nobody looks before publication.
+
+    Args:
+        comparison: what is about to be published.
+        accepted: its head build.
+        service: the ports.
+        check: called between any two pairs; raises to stop early.
+    """
+    subject = Subject.of(comparison)
+    if subject.changes:
+        granted = _by_rule(accepted.record, service.baseline_branches)
+        granted = granted or _carried_over(subject, accepted, service, check)
+        subject = replace(subject, granted=granted)
+    key = keys.result(comparison.id, comparison.execution, "review.json")
+    body = json.dumps(subject.as_json(), ensure_ascii=False).encode()
+    service.objects.write(key, body, "application/json")
+
+
+def carry_over_late(
+    record: ComparisonRecord, accepted: Accepted, service: Service, check: Callable[[], None]
+) -> None:
+    """Looks once more for an approval to carry over, when the result has been told.
+
+    A person may have approved the earlier build after this one had looked. Whoever approves first
+    notes it, then looks whether this one is published; so one of the two sees the other.
+
+    Args:
+        record: of the comparison, told.
+        accepted: its head build.
+        service: the ports.
+        check: called between any two pairs; raises to stop early.
+
+    Raises:
+        Exception: another delivery should look.
+    """
+    if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
+        return
+    now = standing(record, service.objects)
+    if now.subject is None or now.counted is None or now.counted.state is not ReviewState.NEEDED:
+        return
+    granted = _carried_over(now.subject, accepted, service, check)
+    if granted is None:
+        return
+    # From here on the sweeper sees to it, should this worker die.
+    record = service.ledger.reopen(record, service.clock())
+    change_ballot(
+        record.head,
+        service.objects,
+        lambda ballot: ballot.of_execution(record.execution).with_grant(granted),
+    )
+    tell(service.ledger.reopen(record, service.clock()), service)
+
+
+def taken_back(build: BuildRecord, records: Records) -> str | None:
+    """Why an approval that was carried over counts no more; None if nothing speaks against it.
+
+    Args:
+        build: a build that is approved.
+        records: the ports.
+    """
+    if build.review is not Review.APPROVED or not build.pull_request or not build.baseline:
+        return None
+    record = records.ledger.comparison(
+        ComparisonId(build.id.project, build.id.build, build.baseline.build)
+    )
+    now = standing(record, records.objects) if record else None
+    if now is None or now.subject is None or now.counted is None or now.counted.human:
+        return None
+    granted = now.subject.granted or now.ballot.granted
+    if granted is None or granted.build is None:
+        return None
+    earlier = records.ledger.build(BuildId(build.id.project, granted.build))
+    if earlier is None or earlier.review is not Review.REJECTED:
+        return None
+    return f"its approval was carried over from build {granted.build}, which was rejected since"
+
+
+def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> Granted | None:
+    if not (build.trusted and approved_by_rule(build, patterns)):
+        return None
+    return Granted(f"approved by rule: {build.branch} is a baseline branch")
+
+
+def _carried_over(
+    subject: Subject, accepted: Accepted, service: Service, check: Callable[[], None]
+) -> Granted | None:
+    """The approval of an earlier build of the pull request, if the changes are the same."""
+    seed = _seed(accepted.record, service)
+    if seed is None:
+        return None
+    build, approved, by = seed
+    if subject.first or approved.first:
+        return None  # most of what it shows is added, and among no changes
+    same = same_names(subject.changes.keys(), approved.changes.keys())
+    if not len(same) == len(subject.changes) == len(approved.changes):
+        return None
+    theirs = {name: approved.changes[other] for name, other in same.items()}
+    if not _same_outline(subject.changes, theirs):
+        return None
+    if not _same_pictures(subject.changes, theirs, accepted.manifest, service, check):
+        return None
+    why = f"carried over from build {build}, where the same changes were approved"
+    return Granted(why, by, build)
+
+
+def _seed(head: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+    """The earlier build of the same pull request that people decided last, if they approved it.
+
+    People only: what was itself carried over approves nothing, so that small differences cannot
+    add up from build to build.
+
+    Returns:
+        The build, what was approved of it, and by whom.
+    """
+    if head.pull_request is None:
+        return None
+    for decision in service.ledger.decisions(head.id.project, head.pull_request):
+        build = service.ledger.build(decision.build)
+        if decision.review is None or build is None or build.created >= head.created:
+            continue
+        if build.trusted != head.trusted:
+            continue
+        return _approved(build, service) if decision.review is Review.APPROVED else None
+    return None
+
+
+def _approved(build: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+    """What people approved of a build. The ledger follows the reviews; they themselves count."""
+    if build.baseline is None:
+        return None
+    record = service.ledger.comparison(
+        ComparisonId(build.id.project, build.id.build, build.baseline.build)
+    )
+    if record is None or record.state is not State.SUCCEEDED:
+        return None
+    now = standing(record, service.objects)
+    if now.subject is None or now.counted is None or not now.counted.human:
+        return None
+    if now.counted.state is not ReviewState.APPROVED:
+        return None
+    return build.id.build, now.subject, now.counted.by
+
+
+def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:
+    """Whether snapshots of the same names have the same statuses, as far as hashes tell."""
+    for name, change in mine.items():
+        approved = theirs[name]
+        if change.status != approved.status:
+            return False
+        # Nobody can compare what could not be read.
+        unseen = change.status == Status.ERRORED
+        if unseen and (change.head, change.base) != (approved.head, approved.base):
+            return False
+    return True
+
+
+def _same_pictures(
+    mine: Mapping[str, Change],
+    theirs: Mapping[str, Change],
+    manifest: BuildManifest,
+    service: Service,
+    check: Callable[[], None],
+) -> bool:
+    """Whether each head image passes when it is compared with the approved one."""
+    pairs: dict[Pair, Policy] = {}
+    wanted: list[tuple[Pair, Policy]] = []
+    for name, change in mine.items():
+        approved = theirs[name].head
+        if change.head is None or approved is None or change.head == approved:
+            continue
+        policy = manifest.policy_for(name)
+        pair = Pair(approved, change.head, policy.fingerprint(service.engine_label))
+        pairs.setdefault(pair, policy)
+        wanted.append((pair, policy))
+    measured = diff_pairs(
+        pairs,
+        images=BucketImages(service.objects, manifest.id.project),
+        store=DiffStore(service.objects, manifest.id.project, service.generations),
+        pool=service.pool,
+        tally=Tally(),
+        check=check,
+    )
+    return all(_passes(measured[pair], policy) for pair, policy in wanted)
+
+
+def _passes(result: Measured | ImageFault, policy: Policy) -> bool:
+    return isinstance(result, Measured) and result.diff.passes(policy)

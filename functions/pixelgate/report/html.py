@@ -1,0 +1,101 @@
+"""How the report looks: one HTML file with style, code and data inside, and no foreign request."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from html import escape
+from importlib.resources import files
+from urllib.parse import quote
+
+from pixelgate.report.bundle import bundle
+from pixelgate.report.model import Report
+from pixelgate.report.payload import details_block, list_block, packed
+
+# Only this code, this style, and images beside the report or within it: even a name that slipped
+# through the escaping could not run a script or call home. Trusted Types make the ways in which
+# text could become markup throw.
+_POLICY = (
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
+    "img-src 'self' file: data:; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_SLOT = re.compile(r"<!--(\w+)-->")
+_COLOURS = {"passed": "#1f8a4c", "needs_review": "#d98a00", "failed": "#c4342b"}
+
+
+def page(report: Report, carried: Mapping[str, str] | None = None) -> str:
+    """The report as an HTML document.
+
+    Args:
+        report: what it says.
+        carried: pictures that it shall carry within itself: URL to data URL.
+    """
+    style, script = _style(), _script()
+    verdict = str(report.verdict or "failed")
+    slots = {
+        "policy": _POLICY.format(script=_digest(script), style=_digest(style)),
+        "title": escape(f"{report.headline} – {report.title}"),
+        "icon": _icon(verdict),
+        "style": style,
+        "kind": report.kind,
+        "verdict": verdict,
+        "headline": escape(report.headline),
+        "builds": _builds(report),
+        "advice": _advice(report),
+        "list": packed(list_block(report)),
+        "details": packed(details_block(report)),
+        "files": _carried(carried) if carried is not None else "",
+        "script": script,
+    }
+    return _SLOT.sub(lambda slot: slots[slot[1]], _asset("index.html"))
+
+
+def _builds(report: Report) -> str:
+    against = f" against <b>{escape(report.base)}</b>" if report.base is not None else ""
+    return f"{escape(report.project)}: <b>{escape(report.head)}</b>{against}"
+
+
+def _advice(report: Report) -> str:
+    lines = [f'<p class="advice">{escape(report.advice)}</p>'] if report.advice else []
+    lines += [f'<p class="warning">{escape(warning)}</p>' for warning in report.warnings]
+    return "".join(lines)
+
+
+def _carried(files: Mapping[str, str]) -> str:
+    # "<" ends a script wherever it stands; in a URL it never does, but a rule costs nothing.
+    body = json.dumps(dict(files)).replace("<", "\\u003c")
+    return f'<script type="text/plain" id="files-data">{body}</script>'
+
+
+def _icon(verdict: str) -> str:
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" '
+        f'rx="4" fill="{_COLOURS[verdict]}"/><path d="M4 4h5v5H4z" fill="#fff"/></svg>'
+    )
+    return f"data:image/svg+xml,{quote(drawn)}"
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _style() -> str:
+    return _asset("style.css")
+
+
+@cache
+def _script() -> str:
+    folder = files("pixelgate.report").joinpath("app")
+    modules = {f.name: f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".js")}
+    return bundle(modules, "main.js")
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("pixelgate.report").joinpath("app", name).read_text("utf-8")

@@ -1,0 +1,144 @@
+"""Reads comparison.json back, so that a report can be made of it anywhere and at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from pixelgate.domain.baseline import Choice
+from pixelgate.domain.comparison import (
+    SCHEMA_VERSION,
+    Band,
+    Comparison,
+    Diff,
+    Judgement,
+    Measured,
+    Region,
+    Snapshot,
+    Status,
+)
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import NO_BASE, ComparisonId
+from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture
+from pixelgate.errors import UsageError
+
+# Results until 0.1 named their rules otherwise.
+_OLD_MARKS = {
+    "solid": Mark.PLAIN,
+    **dict.fromkeys(("bold", "local", "ink", "shape", "crisp"), Mark.SHAPE),
+}
+
+
+def comparison_of(stored: Mapping[str, Any]) -> Comparison:
+    """The comparison that comparison.json tells of.
+
+    Raises:
+        UsageError: it is of another schema version, or no comparison.json at all.
+    """
+    version = stored.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise UsageError(
+            f"comparison.json has schema version {version!r}; this pixelgate reads {SCHEMA_VERSION}"
+        )
+    try:
+        return Comparison(
+            id=ComparisonId(stored["project"], stored["head"], stored["base"] or NO_BASE),
+            baseline_reason=stored["baseline_reason"],
+            execution=stored["execution"],
+            created=stored["created"],
+            started=stored.get("started"),
+            engine=stored["engine"],
+            policy=_policy(stored["policy"]),
+            snapshots={name: _snapshot(entry) for name, entry in stored["images"].items()},
+            warnings=tuple(stored["warnings"]),
+            choice=Choice.from_json(stored["baseline"]) if stored.get("baseline") else None,
+            cost=_cost(stored.get("cost")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"this is no comparison.json of ours: {error!r}") from error
+
+
+def _policy(stored: Mapping[str, Any]) -> Policy:
+    known = {f.name for f in fields(Policy)}
+    plain = {k: v for k, v in stored.items() if k in known - {"noise", "ignore_regions"}}
+    boxes = tuple(Rectangle(**box) for box in stored.get("ignore_regions", ()))
+    if "sensitivity" in plain:
+        plain["sensitivity"] = Sensitivity(plain["sensitivity"])
+    return Policy(**plain, noise=_noise(stored.get("noise", {})), ignore_regions=boxes)
+
+
+def _cost(stored: Mapping[str, Any] | None) -> Usage | None:
+    return Usage(stored["gb_seconds"], stored["requests"]) if stored else None
+
+
+def _snapshot(entry: Mapping[str, Any]) -> Snapshot:
+    measured, judgement = _measured(entry)
+    return Snapshot(
+        status=Status(entry["status"]),
+        head_sha256=entry.get("head_sha256"),
+        base_sha256=entry.get("base_sha256"),
+        head_size=_size(entry.get("head_size")),
+        base_size=_size(entry.get("base_size")),
+        measured=measured,
+        previous_name=entry.get("previous_name"),
+        reason=entry.get("reason"),
+        group=entry.get("group"),
+        judgement=judgement,
+        policy=entry.get("policy") or {},
+        details=entry.get("details") or {},
+        thumb=entry.get("thumb"),
+    )
+
+
+def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | None]:
+    if "total_pixels" not in entry:
+        return None, None
+    regions = entry["regions"]
+    diff = Diff(
+        changed_pixels=entry["changed_pixels"],
+        structural_pixels=entry["structural_pixels"],
+        total_pixels=entry["total_pixels"],
+        base_size=_size(entry.get("base_size")) or (0, 0),
+        head_size=_size(entry.get("head_size")) or (0, 0),
+        regions=tuple(map(Region.from_json, regions)),
+        bands=tuple(map(Band.from_json, entry.get("bands", ()))),
+        picture=Picture.from_json(entry["differing"]),
+        counted_pixels=entry.get("counted_pixels", 0),
+        areas=tuple(Evidence.from_json(area) for area in entry.get("areas", ())),
+        explained=tuple(Explained.from_json(noise) for noise in entry.get("noise", ())),
+        profiles=_profiles(entry),
+    )
+    # Older versions did not name the noise.
+    kinds = [region["noise"] for region in regions if "noise" in region]
+    judgement = Judgement(
+        changed=entry["status"] == Status.CHANGED,
+        marks=tuple(_mark(region.get("mark")) for region in regions),
+        recoloured=entry.get("recoloured", False),
+        kinds=tuple(NoiseKind(kind) if kind else None for kind in kinds),
+    )
+    return Measured(diff, entry.get("mask")), judgement
+
+
+def _noise(stored: Mapping[str, Any]) -> Noise:
+    """The numbers of the rule; those of an older version's rule are left out."""
+    known = {field.name for field in fields(Noise)}
+    return Noise(**{name: number for name, number in stored.items() if name in known})
+
+
+def _mark(stored: str | None) -> Mark | None:
+    """A mark, or the nearest one to that of an older version."""
+    if stored is None:
+        return None
+    return _OLD_MARKS.get(stored) or Mark(stored)
+
+
+def _size(stored: list[int] | None) -> tuple[int, int] | None:
+    return (stored[0], stored[1]) if stored else None
+
+
+def _profiles(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    if "base_profile" not in entry:
+        return None
+    return entry["base_profile"], entry["head_profile"]

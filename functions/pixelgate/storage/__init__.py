@@ -1,0 +1,1 @@
+"""Where builds and results are kept: S3, DynamoDB and folders."""

@@ -1,0 +1,437 @@
+"""Doubles of the bucket and the ledger in memory: for tests, and for one run on a laptop."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from pixelgate.domain.baseline import Choice
+from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.records import (
+    Baseline,
+    BuildRecord,
+    ComparisonRecord,
+    Failure,
+    Lookup,
+    Result,
+    Review,
+    State,
+)
+from pixelgate.domain.review_request import Decision, ReviewRecord
+from pixelgate.errors import (
+    AlreadyFinished,
+    BuildConflict,
+    ErrorCode,
+    HeldByOther,
+    LeaseLost,
+    NotFound,
+    NotTold,
+    StillWaiting,
+    TooLarge,
+    WriteConflict,
+)
+from pixelgate.ports import Listed
+
+
+class MemoryObjects:
+    """A bucket in a dictionary."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.content_types: dict[str, str] = {}
+        self.modified: dict[str, float] = {}
+        self.clock: Callable[[], float] = time.time
+        self._versions: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def read(self, key: str, limit: int | None = None) -> bytes:
+        """The object's bytes."""
+        return self.read_tagged(key, limit)[0]
+
+    def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
+        """The object's bytes and its version."""
+        with self._lock:
+            if key not in self.objects:
+                raise NotFound(key)
+            body = self.objects[key]
+            if limit is not None and len(body) > limit:
+                raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
+            return body, str(self._versions[key])
+
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """Some of the object's bytes."""
+        return self.read(key)[offset : offset + length]
+
+    def write(self, key: str, body: bytes, content_type: str) -> None:
+        """Writes the object."""
+        with self._lock:
+            self._put(key, body, content_type)
+
+    def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
+        """Writes the object if it still has the tag."""
+        with self._lock:
+            present = str(self._versions[key]) if key in self.objects else None
+            if present != tag:
+                raise WriteConflict(key)
+            self._put(key, body, content_type)
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there."""
+        with self._lock:
+            return key in self.objects
+
+    def list(self, prefix: str) -> Iterator[Listed]:
+        """Objects by key."""
+        with self._lock:
+            found = [
+                Listed(key, len(body), hashlib.sha256(body).hexdigest())
+                for key, body in sorted(self.objects.items())
+                if key.startswith(prefix)
+            ]
+        yield from found
+
+    def _put(self, key: str, body: bytes, content_type: str) -> None:
+        self.objects[key] = body
+        self.content_types[key] = content_type
+        self.modified[key] = self.clock()
+        self._versions[key] = self._versions.get(key, 0) + 1
+
+
+class MemoryEvents:
+    """Keeps the events that were emitted; fails as often as a test says."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.emitted: list[tuple[str, dict[str, Any]]] = []
+        self.failures = failures
+
+    def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Keeps one event."""
+        if self.failures:
+            self.failures -= 1
+            raise NotTold("the bus is down")
+        self.emitted.append((kind, dict(detail)))
+
+
+class MemoryLedger:
+    """The ledger in two dictionaries under one lock."""
+
+    def __init__(self) -> None:
+        self.builds: dict[BuildId, BuildRecord] = {}
+        self.rejected: dict[BuildId, str] = {}
+        self.comparisons: dict[ComparisonId, ComparisonRecord] = {}
+        self.revisions: dict[BuildId, int] = {}
+        self.history: dict[tuple[BuildId, str], ReviewRecord] = {}
+        self.decided: dict[tuple[str, str], dict[BuildId, tuple[int, Decision]]] = {}
+        self.waits: dict[tuple[str, str], set[ComparisonId]] = {}
+        self.hidden: dict[BuildId, float] = {}
+        self._lock = threading.Lock()
+
+    def register(self, build: BuildRecord) -> BuildRecord:
+        """Accepts a build."""
+        with self._lock:
+            if build.id in self.hidden:
+                raise BuildConflict(f"{build.id} was removed after its retention")
+            stored = self.builds.setdefault(build.id, build)
+            if stored.manifest_sha256 != build.manifest_sha256:
+                raise BuildConflict(f"{build.id} was uploaded before with another manifest")
+            self.rejected.pop(build.id, None)
+            return stored
+
+    def reject(self, build: BuildId, message: str, now: float) -> None:
+        """Records a wrong manifest."""
+        with self._lock:
+            if build not in self.builds:
+                self.rejected[build] = message
+
+    def build(self, build: BuildId) -> BuildRecord | None:
+        """The accepted build of that id."""
+        return self.builds.get(build)
+
+    def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
+        """The accepted builds of a commit, newest first."""
+        with self._lock:
+            found = [
+                b for b in self.builds.values() if b.id.project == project and b.commit == commit
+            ]
+        return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+
+    def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
+        """The accepted builds with that value, newest first."""
+        with self._lock:
+            found = [
+                b for b in self.builds.values() if b.id.project == project and lookup.of(b) == value
+            ]
+        yield from sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+
+    def known(self, project: str, topics: Collection[str]) -> set[str]:
+        """Those topics that builds of the project have."""
+        with self._lock:
+            of_builds = [b.topics for b in self.builds.values() if b.id.project == project]
+        return {t for of in of_builds for t in of} & set(topics)
+
+    def complete(self, build: BuildId) -> None:
+        """Notes that its images are all there, and whole."""
+        self._note(build, complete=True, arrived=True, lost=False)
+
+    def arrive(self, build: BuildId) -> None:
+        """Notes that its images are all there."""
+        self._note(build, arrived=True, lost=False)
+
+    def lose(self, build: BuildId) -> None:
+        """Notes that images of it are missing."""
+        self._note(build, lost=True)
+
+    def _note(self, build: BuildId, **changes: Any) -> None:
+        with self._lock:
+            self.builds[build] = replace(self.builds[build], **changes)
+
+    def forget(self, build: BuildId, now: float) -> bool:
+        """Hides a build, unless it was approved."""
+        with self._lock:
+            if build in self.hidden:
+                return True
+            stored = self.builds.get(build)
+            if stored is None or stored.review is Review.APPROVED:
+                return False
+            del self.builds[build]
+            self.hidden[build] = now
+            return True
+
+    def forgotten(self, build: BuildId) -> float | None:
+        """Since when it is hidden."""
+        return self.hidden.get(build)
+
+    def bury(self, build: BuildId) -> None:
+        """Removes a hidden build."""
+        self.hidden.pop(build, None)
+
+    def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
+        """Decides the baseline once."""
+        with self._lock:
+            stored = self.builds[build]
+            if stored.baseline is None:
+                self.builds[build] = replace(stored, baseline=baseline)
+            return stored.baseline or baseline
+
+    def set_review(self, build: BuildId, review: Review | None, revision: int) -> None:
+        """Says what people said of a build."""
+        with self._lock:
+            if build in self.builds and revision > self.revisions.get(build, -1):
+                self.revisions[build] = revision
+                self.builds[build] = replace(self.builds[build], review=review)
+
+    def add_review(self, review: ReviewRecord) -> ReviewRecord:
+        """Adds to the history of a build."""
+        with self._lock:
+            return self.history.setdefault((review.build, review.id), review)
+
+    def reviews(self, build: BuildId) -> list[ReviewRecord]:
+        """The history of a build, the oldest first."""
+        with self._lock:
+            found = [r for r in self.history.values() if r.build == build]
+        return sorted(found, key=lambda r: (r.at, r.id))
+
+    def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
+        """Says what people decided on a build of a pull request."""
+        with self._lock:
+            known = self.decided.setdefault((decision.build.project, pull_request), {})
+            if decision.build not in known or revision > known[decision.build][0]:
+                known[decision.build] = revision, decision
+
+    def decisions(self, project: str, pull_request: str) -> list[Decision]:
+        """What people decided in a pull request, the latest first."""
+        with self._lock:
+            found = [d for _, d in self.decided.get((project, pull_request), {}).values()]
+        return sorted(found, key=lambda d: (d.at, d.build), reverse=True)
+
+    def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
+        """Notes that there is something new to tell."""
+        with self._lock:
+            stored = self.comparisons.get(record.id)
+            if stored is None or stored.execution != record.execution or not stored.finished:
+                raise LeaseLost(f"{record.id}: {record.execution} is no longer the latest")
+            return self._store(replace(stored, updated=now, settled=False))
+
+    def claim(
+        self,
+        comparison: ComparisonId,
+        reason: str,
+        execution: str,
+        now: float,
+        lease_until: float,
+        choice: Choice | None = None,
+    ) -> ComparisonRecord:
+        """Takes the comparison if the rule of `ComparisonRecord.can_be_claimed` allows it."""
+        with self._lock:
+            old = self.comparisons.get(comparison)
+            if old and not old.can_be_claimed(now):
+                if old.state is State.WAITING_FOR_BASE:
+                    raise StillWaiting(f"{comparison} waits")
+                if old.finished:
+                    raise AlreadyFinished(f"{comparison} is {old.state}")
+                raise HeldByOther(f"{comparison} is being processed by {old.execution}")
+            claimed = ComparisonRecord(
+                id=comparison,
+                state=State.PROCESSING,
+                execution=execution,
+                lease_until=lease_until,
+                attempts=(old.attempts if old else 0) + 1,
+                claims=(old.claims if old else 0) + 1,
+                created=old.created if old else now,
+                claimed=now,
+                updated=now,
+                baseline_reason=reason,
+                choice=choice,
+                wait_until=old.wait_until if old else None,
+            )
+            self.comparisons[comparison] = claimed
+            return claimed
+
+    def heartbeat(self, claim: ComparisonRecord, now: float, lease_until: float) -> None:
+        """Prolongs the lease."""
+        with self._owned(claim) as record:
+            self._store(replace(record, lease_until=lease_until, updated=now))
+
+    def hand_over(
+        self, claim: ComparisonRecord, reason: str, now: float, lease_until: float
+    ) -> ComparisonRecord:
+        """Prolongs the lease for whoever goes on."""
+        with self._owned(claim) as record:
+            return self._store(
+                replace(record, fan_out=reason, lease_until=lease_until, updated=now)
+            )
+
+    def release(self, claim: ComparisonRecord, code: str, message: str, now: float) -> None:
+        """Gives the lease back."""
+        with self._owned(claim) as record:
+            self._store(
+                replace(record, lease_until=0.0, updated=now, error_message=f"{code}: {message}")
+            )
+
+    def publish(self, claim: ComparisonRecord, result: Result, now: float) -> ComparisonRecord:
+        """PROCESSING → SUCCEEDED."""
+        with self._owned(claim) as record:
+            return self._store(
+                replace(
+                    record,
+                    state=State.SUCCEEDED,
+                    updated=now,
+                    verdict=result.verdict,
+                    counts=result.counts,
+                    comparison_key=result.comparison_key,
+                    report_key=result.report_key,
+                    error_message=None,
+                )
+            )
+
+    def fail(self, claim: ComparisonRecord, failure: Failure, now: float) -> ComparisonRecord:
+        """PROCESSING → FAILED."""
+        with self._owned(claim) as record:
+            return self._store(
+                replace(
+                    record,
+                    state=State.FAILED,
+                    updated=now,
+                    attempts=0,
+                    error_code=failure.code,
+                    error_message=failure.message,
+                    retryable=failure.retryable,
+                )
+            )
+
+    def wait(
+        self, claim: ComparisonRecord, topics: Iterable[str], wait_until: float, now: float
+    ) -> ComparisonRecord:
+        """PROCESSING → WAITING_FOR_BASE."""
+        with self._owned(claim) as record:
+            for topic in topics:
+                self.waits.setdefault((claim.id.project, topic), set()).add(claim.id)
+            return self._store(
+                replace(
+                    record,
+                    state=State.WAITING_FOR_BASE,
+                    lease_until=wait_until,
+                    wait_until=wait_until,
+                    attempts=0,
+                    updated=now,
+                    error_message=None,
+                )
+            )
+
+    def waiting(self, project: str, topics: Iterable[str]) -> list[ComparisonId]:
+        """Who has ever waited for one of these topics."""
+        with self._lock:
+            found: set[ComparisonId] = set()
+            return sorted(found.union(*(self.waits.get((project, t), ()) for t in topics)))
+
+    def wake(self, comparison: ComparisonId, now: float) -> bool:
+        """WAITING_FOR_BASE → PROCESSING."""
+        with self._lock:
+            old = self.comparisons.get(comparison)
+            if old is None or old.state is not State.WAITING_FOR_BASE:
+                return False
+            self._store(replace(old, state=State.PROCESSING, lease_until=0.0, updated=now))
+            return True
+
+    def end_wait(self, comparison: ComparisonId, message: str, now: float) -> None:
+        """Closes what only stood for a base."""
+        with self._lock:
+            old = self.comparisons.get(comparison)
+            if old is None or old.finished:
+                return
+            self._store(
+                replace(
+                    old,
+                    state=State.FAILED,
+                    error_code=ErrorCode.BASE_MISSING,
+                    error_message=message,
+                    retryable=False,
+                    settled=True,
+                    updated=now,
+                )
+            )
+
+    def settle(self, record: ComparisonRecord) -> None:
+        """Notes that status.json tells of the final state."""
+        with self._lock:
+            stored = self.comparisons.get(record.id)
+            told = stored and (stored.execution, stored.updated) == (
+                record.execution,
+                record.updated,
+            )
+            if stored and told and stored.finished:
+                self._store(replace(stored, settled=True))
+
+    def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
+        """The record of a comparison."""
+        return self.comparisons.get(comparison)
+
+    def unfinished(self, lease_before: float) -> Iterable[ComparisonRecord]:
+        """Records that nobody works on and that are not settled."""
+        with self._lock:
+            return [
+                c
+                for c in self.comparisons.values()
+                if not c.settled and c.lease_until < lease_before
+            ]
+
+    def _store(self, record: ComparisonRecord) -> ComparisonRecord:
+        self.comparisons[record.id] = record
+        return record
+
+    @contextmanager
+    def _owned(self, claim: ComparisonRecord) -> Iterator[ComparisonRecord]:
+        with self._lock:
+            stored = self.comparisons.get(claim.id)
+            if (
+                stored is None
+                or stored.execution != claim.execution
+                or stored.state is not State.PROCESSING
+            ):
+                raise LeaseLost(f"{claim.id}: execution {claim.execution} is no longer the owner")
+            yield stored

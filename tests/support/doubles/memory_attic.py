@@ -1,0 +1,38 @@
+"""A double of the bucket for those who tidy it up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+
+from pixelgate.ports import Aged
+from support.doubles.memory import MemoryObjects
+
+
+class MemoryAttic:
+    """A bucket in a dictionary for those who tidy it up; `clock` dates what is written."""
+
+    def __init__(self, objects: MemoryObjects, clock: Callable[[], float] = time.time) -> None:
+        self._objects = objects
+        objects.clock = clock
+
+    def entries(self, prefix: str) -> Iterator[Aged]:
+        """Objects by key, with the time at which they were written."""
+        for found in self._objects.list(prefix):
+            yield Aged(found.key, found.size, self._objects.modified.get(found.key, 0.0))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names up to the next "/"."""
+        below = (found.key.removeprefix(prefix) for found in self._objects.list(prefix))
+        yield from sorted({key.partition("/")[0] for key in below if "/" in key})
+
+    def copy(self, key: str, to: str) -> None:
+        """Copies, if it is there."""
+        if self._objects.exists(key):
+            kind = self._objects.content_types[key]
+            self._objects.write(to, self._objects.read(key), kind)
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Deletes."""
+        for key in keys:
+            self._objects.objects.pop(key, None)

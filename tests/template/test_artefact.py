@@ -80,7 +80,7 @@ def test_modules_are_compiled_for_lambda_s_python_and_no_other(artefact: Path) -
         content = ours.read_bytes()
         assert content[4:8] == b"\1\0\0\0"
         code = marshal.loads(content[16:])
-        assert code.co_filename == "/var/task/pixelgate/pipeline/run.py"
+        assert code.co_filename == "/var/task/pixelgate/pipeline/compare/run.py"
     assert [p for p in compiled if not p.name.endswith(".cpython-313.pyc")] == []
 
 

@@ -16,7 +16,7 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* Regions are joined in blocks of so many pixels: docs/decisions/0007. */
+/* Regions are joined in blocks of so many pixels: docs/decisions/0012. */
 enum { BLOCK = 16 };
 
 /* What is said of a pixel of the canvas. */

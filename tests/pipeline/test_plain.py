@@ -195,7 +195,7 @@ def test_a_plain_base_that_waits_itself_wakes_its_heads(world: World) -> None:
 
 
 def test_a_fork_uploads_plain_and_is_compared_and_is_nobody_s_base(world: World) -> None:
-    """Its role may write nowhere else: decision 0024."""
+    """Its role may write nowhere else: decision 0022."""
     world.compare(world.upload("base", {"a.png": b"a"}, commit="C"))
     fork = put_plain(
         world, {"a.png": b"a2"}, BuildId(PROJECT, "fork.1"), commit="F", base_commit="C"

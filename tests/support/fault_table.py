@@ -1,4 +1,4 @@
-"""Every fault at every call of every step, and docs/faults.md, which tells what came of it."""
+"""Every fault at every call of every step, and docs/faults.md, the page of the results."""
 
 from __future__ import annotations
 
@@ -13,51 +13,59 @@ from support.real_table import rows
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 
 _HEAD = """\
-# What becomes of every fault
+# What happens in each fault
 
-Made by `make faults-page` from a run; `make test-faults` checks that it is true. {runs:,} runs:
-each fault at each call that each step makes, in eight stories (a build with its base; one that
-waits and is woken by a base that comes later or in the middle of any step; a refused manifest that
-is corrected; shards; plain images; a review; a worker that died and is swept up; a build that is
-handed over to many workers). The ports are the doubles in memory, which the contract tests hold
-against S3 and DynamoDB; Lambda's three attempts, the schedule, the failed-events queue and the
-state machine with its retries are played by the test. `machine` is Step Functions reading the list
-of batches; `worker` and `publisher` are all calls of these two functions.
+`make faults-page` generates this page from a run, and `make test-faults` checks that it is
+true. {runs:,} runs inject each fault at each call of each step, in eight stories:
 
-After every run: one published result or a FAILED with a code and words; no status ever shows what
-is not whole; no record is open or untold; the counts are right; whatever event comes a day later
-once more changes nothing.
+- a build with its base;
+- a build that waits, and a base that comes later or in the middle of any step;
+- a refused manifest that is corrected;
+- shards;
+- plain images;
+- a review;
+- a worker that died and is swept;
+- a build that is handed over to many workers.
+
+The ports are doubles in memory, which the contract tests compare with S3 and DynamoDB. The test
+plays Lambda's three attempts, the schedule, the failed-events queue and the state machine with
+its retries. `machine` is Step Functions reading the list of batches; `worker` and `publisher`
+are all calls of these two functions.
+
+After every run there is one published result, or a FAILED with a code and a message. No status
+ever shows an incomplete result. No record is left unfinished or unannounced, and the counts are
+right. If any event comes once more a day later, it changes nothing.
 
 | | |
 |---|---|
 | `ok` | published, in no more deliveries than without the fault |
 | `retry` | published by one of Lambda's retries |
-| `sweep` | published, or told, after the sweeper came by |
+| `sweep` | published or announced by the sweeper |
 | `errored` | published; the image is `errored` with its reason, and the verdict is needs_review |
-| `no base` | published; the base came only after the grace, so everything counts as added |
-| `later` | published when the fault was over, by the sweeper |
+| `no base` | published; the base came only after the grace period, so everything counts as added |
+| `later` | published by the sweeper when the fault was over |
 | `redrive` | published when the fault was over and its event was sent once more |
 | `FAILED …` | FAILED with that code and a message |
-| `gone` | what somebody deleted is not there: the event is ignored, or the review refused |
-| – | the step makes no call that the fault could befall |
+| `gone` | an object was deleted: the event is ignored, or the review refused |
+| – | the step makes no call that the fault could affect |
 """
 
 
 _REAL = """\
 ## On real processes
 
-The faults above are played on doubles. These are real: the built functions run as processes of
-their own in the embedded cloud, in a sandbox with Lambda's paths, a control group as memory limit
-and a tmpfs as /tmp, and reach S3 and DynamoDB by a wire that refuses, cuts off, garbles and loses
-answers, so that the SDK's own retries take part. Each is done to a comparison of some twenty pairs
-at moments drawn from a seed. An outside look at bucket and table holds the same promises as above,
-images and counts are those of an undisturbed run, every event is sent once more when all is over,
-and in the end there is no process that nobody waits for and no file in /tmp.
+The faults above are injected into doubles. These are real. The built functions run as processes
+in the embedded cloud, in a sandbox with Lambda's paths, a control group as memory limit and a
+tmpfs as /tmp. They reach S3 and DynamoDB through a proxy that refuses, cuts off, garbles and
+loses answers, so the SDK's own retries take part. Each fault hits a comparison of some twenty
+pairs, at moments drawn from a seed. A check of bucket and table from outside requires the same
+promises as above, and the images and counts of an undisturbed run. Every event is sent once
+more at the end. No process may be left over, and no file in /tmp.
 
-*Once*: one life of a process; the first request of each kind; one delivery's limit. *Longer than
-it is tried*: two lives in a row; one request until the SDK gives up. *In every attempt*: until
-Lambda has given up, and the sweeper cannot help either. `make test-real-faults` runs all of them,
-`make test` some; what is found here and not in the table fails.
+*Once*: one life of a process; the first request of each kind; the time limit of one delivery.
+*Longer than it is tried*: two lives in a row; one request until the SDK gives up. *In every
+attempt*: until Lambda has given up, and the sweeper cannot help either. `make test-real-faults`
+runs all of them and `make test` some. An ending that is not in the table fails the test.
 """
 
 

@@ -81,12 +81,17 @@ def align(
     top = int(np.argmax(changed))
     # Where the heights differ, equal rows at the end have moved: they are evidence, not trimmed.
     bottom = int(np.argmax(changed[::-1])) if len(base) == len(head) else 0
-    inner, unequal = _moved(base[top : len(base) - bottom], head[top : len(head) - bottom])
+    inner = _moved(base[top : len(base) - bottom], head[top : len(head) - bottom])
     runs = [Run(b + top, h + top, n) for b, h, n in inner]
     if not runs:
         return None
     runs = [Run(0, 0, top), *runs, Run(len(base) - bottom, len(head) - bottom, bottom)]
     bands = bands_between(runs, Axis.ROWS)
+    # Counted in pixels: rows of one hash are equal for the matching only.
+    unequal = sum(
+        int(np.count_nonzero(native.unequal_rows(base[b : b + n], head[h : h + n])))
+        for b, h, n in runs[1:-1]
+    )
     # The rows by which the heights differ are outside the overlap in the plain comparison, too.
     extra = sum(band.length for band in bands) - abs(len(base) - len(head))
     # An inserted and a deleted row are two rows without an equal, as an unequal pair is.
@@ -96,29 +101,22 @@ def align(
     return alignment if pays and alignment.length <= max_lines else None
 
 
-def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> tuple[list[Run], int]:
-    """Pairs off the rows of two images whose first rows differ, if some have clearly moved.
-
-    Returns:
-        The runs, and how many of the paired rows differ.
-    """
+def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[Run]:
+    """Pairs off the rows of two images whose first rows differ, if some have clearly moved."""
     if (len(ours), ours[0].tobytes()) > (len(theirs), theirs[0].tobytes()):
         # Of ways that are equally good the same is taken, whichever image is the base.
-        runs, unequal = _moved(theirs, ours)
-        return [Run(b, h, n) for h, b, n in runs], unequal
+        return [Run(b, h, n) for h, b, n in _moved(theirs, ours)]
     base, head = native.hash_rows(ours), native.hash_rows(theirs)
     unique = _unique_in_both(base, head)
     if np.count_nonzero(np.not_equal(*unique)) < MIN_EVIDENCE:
-        return [], 0  # matching costs most, and could find no more evidence than that
+        return []  # matching costs most, and could find no more evidence than that
     runs = _match(base, head)
     if _evidence(len(base), unique, runs) < MIN_EVIDENCE:
-        return [], 0
+        return []
     whole = Gap(slice(0, len(base)), slice(0, len(head)))
-    runs = sorted(
+    return sorted(
         [*runs, *(r for gap in gaps_between(whole, runs) for r in paired(ours, theirs, gap))]
     )
-    unequal = sum(int(np.count_nonzero(base[b : b + n] != head[h : h + n])) for b, h, n in runs)
-    return runs, unequal
 
 
 def _match(base: _Hashes, head: _Hashes) -> list[Run]:

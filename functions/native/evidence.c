@@ -247,6 +247,67 @@ static void count_off(const Window *window, int64_t row, const Found *found, int
             block->off += is_off(window, 0, row + 1, x + u + 1) || is_off(window, 1, row + 1, x + u + 1);
 }
 
+typedef _Bool Bits __attribute__((ext_vector_type(BLOCK)));
+
+/* One bit for each of sixteen bytes, the first one lowest: whether it is not 0. */
+static inline uint32_t bits_of(Sixteen mask)
+{
+    Bits bits = __builtin_convertvector(mask, Bits);
+    uint16_t found;
+    memcpy(&found, &bits, sizeof found);
+    return found;
+}
+
+/* 255 where both images have the same colour as `rows` above and `columns` before. */
+static inline Sixteen goes_on(const Window *window, int64_t row, int64_t x, int64_t rows,
+                              int64_t columns)
+{
+    Sixteen same = ~(Sixteen){0};
+    for (int image = 0; image < 2; image++)
+        for (int c = 0; c < 3; c++) {
+            const uint8_t(*plane)[COLUMNS] = window->pixels[image][c];
+            same &= (Sixteen)(at(plane[row + 1] + 1 + x) ==
+                              at(plane[row + 1 - rows] + 1 + x - columns));
+        }
+    return same;
+}
+
+/* Notes the longest straight run of strong differences of one colour in a block.
+ *
+ * before: the length of the run that ends left of the block in this row; gets that which ends at
+ *     its right.
+ * above: for each column of the block the length of the run that ends above; likewise. */
+static inline void find_runs(const Window *window, int64_t row, const Found *found, int64_t x,
+                             int32_t *before, Wide *above, Block *block)
+{
+    Sixteen strong = (Sixteen)(found->most > STRONG);
+    uint32_t bits = bits_of(strong);
+    if (!bits) {
+        *before = 0;
+        *above = (Wide){0};
+        return;
+    }
+    Wide down = __builtin_convertvector(goes_on(window, row, x, 1, 0), Wide);
+    down = (Wide)(down > 0) & *above;
+    down = __builtin_elementwise_add_sat(down, (Wide){0} + 1);
+    *above = down & (Wide)(__builtin_convertvector(strong, Wide) > 0);
+    block->run = at_least(block->run, __builtin_reduce_max(*above));
+    /* Pixels that go on with the run of the one before. */
+    uint32_t joined = bits & bits_of(goes_on(window, row, x, 0, 1)) & (bits << 1 | (*before > 0));
+    int32_t longest = 1, at_start = 0;
+    for (uint32_t left = joined; left; left &= left << 1)
+        longest++;
+    while (joined >> at_start & 1)
+        at_start++;
+    if (at_start)
+        longest = (int32_t)at_least(longest, *before + at_start);
+    block->run = at_least(block->run, longest);
+    int32_t at_end = 0;
+    while (at_end < BLOCK && joined >> (BLOCK - 1 - at_end) & 1)
+        at_end++;
+    *before = !(bits >> (BLOCK - 1)) ? 0 : at_end == BLOCK ? *before + BLOCK : at_end + 1;
+}
+
 /* The range of brightness over both images. */
 static void find_contrast(const Window *window, int64_t x, Block *block)
 {
@@ -277,11 +338,12 @@ static void find_contrast(const Window *window, int64_t x, Block *block)
  * height, width: of the images; their first row begins a row of blocks.
  * flags: of their pixels.
  * differing: pixels of each block that have the flag for it.
+ * lengths: room for BLOCK numbers for each block of a row.
  * blocks: one for each block of the images; is zeroed first.
  * Returns 0, or -1 if there is no memory for a window. */
 PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width,
                                  const uint8_t *flags, int64_t stride, const int32_t *differing,
-                                 Block *blocks)
+                                 uint16_t *lengths, Block *blocks)
 {
     int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
     Pair pair = {view, height, width};
@@ -289,12 +351,17 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
     if (!window)
         return -1;
     memset(blocks, 0, across * down * sizeof *blocks);
+    memset(lengths, 0, across * sizeof(Wide));
     for (int64_t row = 0; row < down; row++) {
         const int32_t *counts = differing + row * across;
         Block *line = blocks + row * across;
+        int32_t before[BLOCK] = {0};
         for (int64_t column = 0; column < across; column++) {
-            if (!counts[column])
+            if (!counts[column]) {
+                memset(before, 0, sizeof before);
+                memset(lengths + column * BLOCK, 0, sizeof(Wide));
                 continue;
+            }
             int64_t end = column + 1;
             while (end < across && counts[end] && end - column < WINDOW / BLOCK)
                 end++;
@@ -306,13 +373,21 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
             for (int64_t y = 0; y < window->height; y++) {
                 const uint8_t *own = flags + (window->y + y) * stride + window->x;
                 for (int64_t x = 0; x < window->width; x += BLOCK) {
+                    uint16_t *ends = lengths + window->x + x;
                     Sixteen differs = {0};
                     memcpy(&differs, own + x, at_most(BLOCK, window->width - x));
                     differs = (Sixteen)((differs & DIFFERS) != 0);
                     /* Most rows of a block are the same in both images. */
-                    if (!__builtin_reduce_or(differs))
+                    if (!__builtin_reduce_or(differs)) {
+                        before[y] = 0;
+                        memset(ends, 0, sizeof(Wide));
                         continue;
+                    }
                     Found found = look(window, y, x, differs);
+                    Wide above;
+                    memcpy(&above, ends, sizeof above);
+                    find_runs(window, y, &found, x, &before[y], &above, &line[column + x / BLOCK]);
+                    memcpy(ends, &above, sizeof above);
                     add(window, y, &found, x, &line[column + x / BLOCK]);
                     count_off(window, y, &found, x, &line[column + x / BLOCK]);
                 }
@@ -437,51 +512,6 @@ PUBLIC void pg_measure_residue(const View *view, int64_t height, int64_t width,
     }
 }
 
-static inline int is_strong(const uint8_t *base, const uint8_t *head)
-{
-    return apart(base[0], head[0]) > STRONG || apart(base[1], head[1]) > STRONG ||
-           apart(base[2], head[2]) > STRONG;
-}
-
-/* Notes the longest straight run of strong differences of one colour in each block.
- *
- * flags: of the images' rows.
- * lengths: room for a number a column. */
-PUBLIC void pg_find_runs(const View *view, int64_t height, int64_t width, const uint8_t *flags,
-                         int64_t stride, int32_t *lengths, Block *blocks)
-{
-    int64_t across = (width + BLOCK - 1) / BLOCK;
-    memset(lengths, 0, width * sizeof *lengths);
-    for (int64_t y = 0; y < height; y++) {
-        const uint8_t *row = flags + y * stride, *upper = y ? row - stride : NULL;
-        const uint8_t *base = view->base + y * view->base_stride;
-        const uint8_t *head = view->head + y * view->head_stride;
-        int32_t run = 0;
-        for (int64_t x = 0; x < width; x++) {
-            if (!(row[x] & DIFFERS)) {
-                run = 0;
-                if (!row[x])
-                    x = at_least(x, skip_zeros(row, x, width) - 1);
-                continue;
-            }
-            const uint8_t *old = base + 3 * x, *new = head + 3 * x;
-            if (!is_strong(old, new)) {
-                run = 0;
-                lengths[x] = 0;
-                continue;
-            }
-            run = run && !memcmp(old, old - 3, 3) && !memcmp(new, new - 3, 3) ? run + 1 : 1;
-            int continues = upper && upper[x] & DIFFERS &&
-                            !memcmp(old, old - view->base_stride, 3) &&
-                            !memcmp(new, new - view->head_stride, 3);
-            lengths[x] = continues ? lengths[x] + 1 : 1;
-            Block *block = &blocks[y / BLOCK * across + x / BLOCK];
-            int32_t longer = run > lengths[x] ? run : lengths[x];
-            block->run = block->run > longer ? block->run : longer;
-        }
-    }
-}
-
 /* Whether a block looks like text: much of it is plain, it has contrast, and thin strokes. */
 static int is_text(const uint8_t *image, int64_t stride, int64_t height, int64_t width, int64_t x,
                    int64_t y)
@@ -544,9 +574,11 @@ static inline int any_beside_mask(const uint8_t *row, int64_t end)
  * threshold: those that differ by more than so many levels of a channel.
  *
  * flags: of the images' rows; COUNTED is set.
- * wanted: a byte a block, not 0 where pixels count. */
+ * wanted: a byte a block, not 0 where pixels count.
+ * counted: pixels of each block that have that flag; a row of blocks is `apart_by` numbers long. */
 PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, const uint8_t *wanted,
-                            int64_t levels, uint8_t *flags, int64_t stride)
+                            int64_t levels, uint8_t *flags, int64_t stride, int32_t *counted,
+                            int64_t apart_by)
 {
     int64_t across = (width + BLOCK - 1) / BLOCK;
     for (int64_t y = 0; y < height; y++) {
@@ -559,13 +591,47 @@ PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, con
             if (wanted[y / BLOCK * across + x / BLOCK] && any_beside_mask(row, end))
                 for (int64_t u = x; u < end; u++) {
                     const uint8_t *old = base + 3 * u, *new = head + 3 * u;
-                    if (row[u] & DIFFERS && !(row[u] & SENSITIVE) &&
+                    if (row[u] & DIFFERS && !(row[u] & (SENSITIVE | COUNTED)) &&
                         (apart(old[0], new[0]) > levels || apart(old[1], new[1]) > levels ||
-                         apart(old[2], new[2]) > levels))
+                         apart(old[2], new[2]) > levels)) {
                         row[u] |= COUNTED;
+                        counted[y / BLOCK * apart_by + x / BLOCK]++;
+                    }
                 }
             x = end;
         }
+    }
+}
+
+/* Sums up what was measured on the blocks of each area, and finds the largest of each number.
+ *
+ * labels: the area of each block, -1 for a block that is left out.
+ * sums: INTEGERS numbers for each area, and before them how many blocks it has; zero before.
+ * most: as many for each area, without the blocks; zero before.
+ * most_real: three for each area: the largest `steepest`, the largest residue, and that of the
+ *     blocks of which less than a quarter differs; zero before. */
+PUBLIC void pg_sum_areas(const Block *blocks, const int32_t *labels, int64_t count, int64_t *sums,
+                         int32_t *most, float *most_real)
+{
+    enum { INTEGERS = offsetof(Block, steepest) / sizeof(int32_t), REALS = 3 };
+    for (int64_t i = 0; i < count; i++) {
+        if (labels[i] < 0)
+            continue;
+        const Block *block = &blocks[i];
+        int32_t own[INTEGERS];
+        memcpy(own, block, sizeof own);
+        int64_t *sum = sums + labels[i] * (INTEGERS + 1);
+        int32_t *largest = most + labels[i] * INTEGERS;
+        sum[0]++;
+        for (int64_t n = 0; n < INTEGERS; n++) {
+            sum[n + 1] += own[n];
+            largest[n] = own[n] > largest[n] ? own[n] : largest[n];
+        }
+        float *real = most_real + labels[i] * REALS;
+        float sparse = block->differing < BLOCK * BLOCK / 4 ? block->residue : 0;
+        real[0] = block->steepest > real[0] ? block->steepest : real[0];
+        real[1] = block->residue > real[1] ? block->residue : real[1];
+        real[2] = sparse > real[2] ? sparse : real[2];
     }
 }
 

@@ -7,6 +7,7 @@
 #ifndef PIXELGATE_H
 #define PIXELGATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 

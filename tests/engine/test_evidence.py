@@ -63,7 +63,9 @@ def differing(base: Pixels, head: Pixels) -> Mask:
 def measured(base: Pixels, head: Pixels, differs: Mask) -> native.Blocks:
     """All that the compiled code says of blocks, the residue of each included."""
     flags = differs * np.uint8(Flag.DIFFERS)
-    blocks = native.measure_blocks((base, head), flags)
+    blocks = native.measure_blocks(
+        (base, head), flags, native.count_blocks(flags)[Flag.DIFFERS.plane]
+    )
     wanted = (native.count_blocks(flags)[Flag.DIFFERS.plane] > 0).astype(np.uint8)
     native.measure_residue((base, head), flags, wanted, blocks)
     return blocks

@@ -135,8 +135,9 @@ def test_pixels_of_wanted_blocks_are_counted_but_for_odiffs(width: int, levels: 
     head = base + random.choice([0, 1, 2, 3, 9], base.shape).astype(np.uint8)
     before = random.choice([0, 1, 5, 33, 37], base.shape[:2]).astype(np.uint8)
     wanted = random.integers(0, 2, (3, -(-width // 16))).astype(np.uint8)
-    flags = before.copy()
-    native.count_pixels((base, head), wanted, levels, flags)
+    flags, counts = before.copy(), native.count_blocks(before)
+    native.count_pixels((base, head), wanted, levels, flags, counts[Flag.COUNTED.plane])
+    assert np.array_equal(counts, native.count_blocks(flags))
     chosen = np.repeat(np.repeat(wanted, 16, 0), 16, 1)[:37, :width] > 0
     differs = (before & Flag.DIFFERS > 0) & (before & Flag.SENSITIVE == 0)
     counted = chosen & differs & ((head - base).max(axis=2) > levels)

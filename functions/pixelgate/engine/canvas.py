@@ -22,9 +22,14 @@ from pixelgate.engine.shifts import (
     edges,
     far_apart,
     likely_shifts,
+    rows_of,
     sample,
     show_the_same,
 )
+
+# A column that came in moves what lies beside it in every row that shows anything there. On a page
+# that is mostly blank that still is more than this share of its rows.
+_ROWS_WITH_COLUMNS = 1 / 8
 
 Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
 
@@ -158,8 +163,11 @@ def _lines_of(
 
 def runs_of(chosen: Chosen) -> Iterator[slice]:
     """The stretches in which all are chosen."""
-    edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
-    return itertools.starmap(slice, edges.reshape(-1, 2).tolist())
+    if not chosen.size:
+        return iter(())
+    ends = [0, *(np.flatnonzero(chosen[1:] != chosen[:-1]) + 1).tolist(), len(chosen)]
+    first = 0 if chosen[0] else 1
+    return map(slice, ends[first::2], ends[first + 1 :: 2])
 
 
 def _overlap(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Rgb | Rgba, Rgb | Rgba]:
@@ -270,7 +278,7 @@ def _columns_of(
     base: Rgb | Rgba, head: Rgb | Rgba, ours: Indices, theirs: Indices, height: int
 ) -> Alignment | None:
     """Looks for columns in these rows, on a canvas of that height."""
-    if not far_apart(*sample(base, head, ours, theirs), len(ours)):
+    if not far_apart(*sample(base, head, ours, theirs), len(ours), _ROWS_WITH_COLUMNS):
         return None
     # Enough rows to see what a column shows.
     some = sample(base, head, ours, theirs, rows=128)
@@ -278,14 +286,8 @@ def _columns_of(
     if not shifts.size:
         return None
     most = MAX_PIXELS // max(1, height)
-    images = _taken(base, ours), _taken(head, theirs)
+    images = rows_of(base, ours), rows_of(head, theirs)
     return align_shifted(*images, Axis.COLUMNS, shifts, max_lines=most)
-
-
-def _taken(image: Rgb | Rgba, rows: Indices) -> Rgb | Rgba:
-    """Some rows of an image; without a copy where they lie together."""
-    first, last = int(rows[0]), int(rows[-1])
-    return image[first : last + 1] if last - first + 1 == len(rows) else image[rows]
 
 
 def _parts(own_rows: Indices, own_columns: Indices, rows: slice, columns: slice) -> _Parts:

@@ -79,8 +79,7 @@ class OdiffDiffer:
         )
         counts = native.count_blocks(found.flags)
         findings = evidence.find(canvas, found, counts, policy)
-        evidence.count_pixels(found, findings, policy)
-        counts = native.count_blocks(found.flags)
+        evidence.count_pixels(found, counts, findings, policy)
         areas = native.find_areas(found.flags, counts)
         regions, listed = evidence.regions_of(areas, findings)
         counted = int(counts[Flag.COUNTED.plane].sum())
@@ -97,7 +96,9 @@ class OdiffDiffer:
             mask=write_mask(found.flags, two=counted > 0) if len(areas.boxes) else None,
             bands=canvas.bands,
             picture=findings.picture,
-            fingerprint=evidence.fingerprint_of(canvas, found.flags, counts, areas, findings),
+            fingerprint=evidence.fingerprint_of(
+                canvas, found.flags, counts, areas, findings, self._rooms
+            ),
             profiles=profiles,
         )
 

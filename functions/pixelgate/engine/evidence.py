@@ -23,6 +23,7 @@ from pixelgate.domain.verdict import (
     needs_few_colours,
 )
 from pixelgate.engine import native
+from pixelgate.engine.buffers import Rooms
 from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
 from pixelgate.engine.pixel_flags import WHITE, Planes
@@ -91,8 +92,15 @@ def find(canvas: Canvas, planes: Planes, counts: Counts, policy: Policy) -> Find
     return _Search(canvas, planes, counts, policy).run()
 
 
-def count_pixels(planes: Planes, findings: Findings, policy: Policy) -> None:
-    """Flags what counts and is not in odiff's mask: in a strict policy all that differs."""
+def count_pixels(planes: Planes, counts: Counts, findings: Findings, policy: Policy) -> None:
+    """Flags what counts and is not in odiff's mask: in a strict policy all that differs.
+
+    Args:
+        planes: what was found; its flags are changed.
+        counts: of these flags; is changed with them.
+        findings: which areas count.
+        policy: the numbers of the rule.
+    """
     top, (height, width) = planes.both.top, planes.both.size
     if not height:
         return
@@ -104,10 +112,11 @@ def count_pixels(planes: Planes, findings: Findings, policy: Policy) -> None:
         wanted, levels = np.ones_like(wanted), 0
     faint = _faint(findings, policy.limits)[rows, : wanted.shape[1]] & wanted
     wanted, faint = np.ascontiguousarray(wanted), np.ascontiguousarray(faint)
+    counted = counts[Flag.COUNTED.plane][rows]
     for view in planes.both.views:
-        native.count_pixels(view, wanted, levels, flags)
+        native.count_pixels(view, wanted, levels, flags, counted)
         if faint.any():
-            native.count_pixels(view, faint, min(levels, _PLAIN - 1), flags)
+            native.count_pixels(view, faint, min(levels, _PLAIN - 1), flags, counted)
 
 
 def _faint(findings: Findings, noise: Noise) -> Chosen:
@@ -132,7 +141,8 @@ class _Search:
         self._flags = planes.flags[top : top + height, :width]
 
     def run(self) -> Findings:
-        views = [native.measure_blocks(v, self._flags) for v in self._views]
+        differing = self._counts[Flag.DIFFERS.plane][self._part]
+        views = [native.measure_blocks(v, self._flags, differing) for v in self._views]
         touched = (self._one_sided > 0).astype(np.uint8)
         views = views or [native.no_blocks(touched[self._part].shape)]
         for blocks in views:
@@ -229,10 +239,10 @@ class _Search:
         nothing = np.zeros(sums.number, np.int64)
         text, text_touched = around or (nothing, nothing)
         one_sided = sums.total(self._one_sided)
-        corner = self._corners(sums)
-        total = {name: sums.sum(name) for name in _SUMMED}
-        most = {name: sums.most(name) for name in (*_AS_MOST, "residue")}
-        blocks = sums.sum(None)
+        found = sums.found
+        corner = self._corners(sums, found.sum("differing"))
+        total = {name: found.sum(name) for name in _SUMMED}
+        blocks = found.blocks
         differing = np.maximum(1, total["differing"])
         # Brightness is summed in 256ths of a level.
         light = total["light"] / 256
@@ -246,7 +256,8 @@ class _Search:
             "text": text,
             "text_touched": text_touched / np.maximum(1, text),
             **{name: total[name] for name in _AS_SUMMED},
-            **{name: most[name] for name in _AS_MOST},
+            "steepest": found.steepest,
+            **{name: found.most(name) for name in _AS_MOST},
             "one_way": abs(total["signed_light"]) / np.maximum(1, total["light"]),
             "light": light / differing,
             "hue": hue,
@@ -256,8 +267,8 @@ class _Search:
             "raw_high": raw_high,
             "residue": residue,
             "residue_high": residue_high,
-            "residue_most": most["residue"],
-            "residue_sparse": sums.most_sparse(),
+            "residue_most": found.residue,
+            "residue_sparse": found.sparse_residue,
             "corner": corner,
             "one_sided": one_sided,
         }
@@ -266,13 +277,12 @@ class _Search:
             for one in zip(*(values.tolist() for values in numbers.values()), strict=True)
         ]
 
-    def _corners(self, sums: _Sums) -> npt.NDArray[np.bool_]:
+    def _corners(self, sums: _Sums, differing: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Whether all that differs in an area lies in one of the picture's corners."""
         height, width = self._canvas.shape
         inside = np.zeros(sums.number, bool)
         if min(height, width) < _LEAST_WITH_CORNERS:
             return inside
-        differing = sums.sum("differing")
         for top in (0, height - _CORNER):
             for left in (0, width - _CORNER):
                 part = self._planes.flags[top : top + _CORNER, left : left + _CORNER]
@@ -329,7 +339,7 @@ _TELLING: dict[NoiseKind | None, int] = {None: 0, NoiseKind.LEVELS: 2}
 _AS_SUMMED = (
     *("differing", "clear", "strong", "outside", "moved", "off", "plain", "solid", "solid_strong"),
 )
-_AS_MOST = ("most", "farthest", "light_off", "steepest", "run")
+_AS_MOST = ("most", "farthest", "light_off", "run")
 _SUMMED = (*_AS_SUMMED, "signed_light", "light", "red", "blue", "colour")
 
 
@@ -352,31 +362,18 @@ class _Sums:
         self._touched, self._part = touched, part
         self.blocks = blocks
         self.places = np.flatnonzero(differ)
-        self.labels = of_block[part].flat[self.places]
+        self._label_of = np.where(differ, of_block[part], -1)
+        self.labels = self._label_of.flat[self.places]
 
     def of(self, name: str) -> npt.NDArray[Any]:
         """The values of the blocks that differ."""
         found: npt.NDArray[Any] = self.blocks.reshape(-1)[name][self.places]
         return found
 
-    def sum(self, name: str | None) -> npt.NDArray[np.int64]:
-        """The sum of each area; without a name the number of blocks."""
-        weights = None if name is None else self.of(name)
-        return np.bincount(self.labels, weights, self.number).astype(np.int64)
-
-    def most(self, name: str) -> npt.NDArray[Any]:
-        """The largest value of each area."""
-        values = self.of(name)
-        found = np.zeros(self.number, values.dtype)
-        np.maximum.at(found, self.labels, values)
-        return found
-
-    def most_sparse(self) -> npt.NDArray[Any]:
-        """The largest residue of each area's blocks of which fewer than a quarter differs."""
-        sparse = self.of("differing") < BLOCK * BLOCK / 4
-        found = np.zeros(self.number, np.float32)
-        np.maximum.at(found, self.labels[sparse], self.of("residue")[sparse])
-        return found
+    @property
+    def found(self) -> native.AreaSums:
+        """What was measured on each area's blocks, as it is now."""
+        return native.sum_areas(self.blocks, self._label_of, self.number)
 
     def total(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
         """The sum of each area over all of the canvas."""
@@ -434,7 +431,8 @@ class _Sums:
             into, out_of = _shifted(close.shape, *by)
             chosen = text[into] & (labels[out_of] >= 0)
             pairs.append(labels[out_of][chosen].astype(np.int64) * place.size + place[into][chosen])
-        both = np.unique(np.concatenate(pairs))
+        both = np.sort(np.concatenate(pairs))
+        both = both[_firsts(both)]
         area, where = np.divmod(both, place.size)
         number = np.bincount(area, minlength=self.number)
         differs = np.bincount(area, touched.flat[where], self.number).astype(np.int64)
@@ -482,13 +480,26 @@ def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
     regions, own = areas.of_block[inside], findings.of_block[inside]
     counts = np.array([kind is None for kind in findings.kinds], bool)[own]
     order = np.lexsort((own, ~counts, regions))
-    numbers, firsts = np.unique(regions[order], return_index=True)
-    found[numbers] = own[order][firsts]
+    firsts = order[_firsts(regions[order])]
+    found[regions[firsts]] = own[firsts]
     return found
 
 
+def _firsts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which of some sorted values are the first of their kind.
+
+    numpy's `unique` would load its masked arrays for that, 50 ms of every cold start.
+    """
+    return np.append(True, values[1:] != values[:-1])[: len(values)]
+
+
 def fingerprint_of(
-    canvas: Canvas, flags: Plane, counts: Counts, areas: Areas, findings: Findings
+    canvas: Canvas,
+    flags: Plane,
+    counts: Counts,
+    areas: Areas,
+    findings: Findings,
+    rooms: Rooms,
 ) -> str | None:
     """Names a change by the shape and the colours of all that counts, wherever it lies.
 
@@ -498,6 +509,7 @@ def fingerprint_of(
         counts: of the flags.
         areas: of the mask.
         findings: which of them count.
+        rooms: where the pixels that count may lie.
 
     Returns:
         None if nothing is in the mask.
@@ -513,7 +525,7 @@ def fingerprint_of(
     pixels = int(counts[Flag.SENSITIVE.plane].sum() + counts[Flag.COUNTED.plane].sum())
     if counts[Flag.COUNTED.plane].any():
         name.update(native.pack(box, Flag.COUNTED))
-    room = np.empty((pixels, canvas.base.shape[2]), np.uint8)
+    room = rooms.take("what counts", (pixels, canvas.base.shape[2]))
     for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
         found = 0
         for part in parts:

@@ -422,25 +422,23 @@ def join_blocks(touched: Chosen, reach: int) -> tuple[npt.NDArray[np.int32], int
     return of_block, int(found)
 
 
-def measure_blocks(view: View, flags: Plane) -> Blocks:
+def measure_blocks(view: View, flags: Plane, differing: npt.NDArray[np.int32]) -> Blocks:
     """What was measured on each block in which anything differs, but for its residue.
 
     Args:
         view: base and head; their first row begins a row of blocks.
         flags: of the same pixels.
+        differing: how many pixels of each block differ.
     """
     height, width = flags.shape
-    differing = np.ascontiguousarray(count_blocks(flags)[Flag.DIFFERS.plane])
+    differing = np.ascontiguousarray(differing)
     blocks = np.empty(differing.shape, _BLOCK)
-    views = _views([view])
+    lengths = np.empty((differing.shape[1], BLOCK), np.uint16)
     _done(
         _library().pg_measure_blocks(
-            views, height, width, *_rows(flags), differing.ctypes.data, blocks.ctypes.data
+            *(_views([view]), height, width, *_rows(flags)),
+            *(differing.ctypes.data, lengths.ctypes.data, blocks.ctypes.data),
         )
-    )
-    lengths = np.empty(width, np.int32)
-    _library().pg_find_runs(
-        views, height, width, *_rows(flags), lengths.ctypes.data, blocks.ctypes.data
     )
     return blocks
 
@@ -466,15 +464,77 @@ def find_text(image: Pixels, wanted: Chosen) -> Chosen:
     return text
 
 
-def count_pixels(view: View, wanted: Chosen, levels: int, flags: Plane) -> None:
+def count_pixels(
+    view: View, wanted: Chosen, levels: int, flags: Plane, counted: npt.NDArray[np.int32]
+) -> None:
     """Sets COUNTED where a pixel of the wanted blocks differs by more than so many levels.
 
     Not where odiff's mask has it already.
+
+    Args:
+        view: base and head.
+        wanted: the blocks to look at.
+        levels: what a channel may differ by without counting.
+        flags: of the same pixels; is changed.
+        counted: how many pixels of each block are COUNTED, at least for those blocks; is changed.
     """
     height, width = flags.shape
+    across = counted.strides[0] // counted.itemsize
     _library().pg_count_pixels(
-        _views([view]), height, width, wanted.ctypes.data, levels, *_rows(flags)
+        _views([view]),
+        height,
+        width,
+        wanted.ctypes.data,
+        levels,
+        *_rows(flags),
+        *(counted.ctypes.data, across),
     )
+
+
+@dataclass(frozen=True)
+class AreaSums:
+    """What was measured on the blocks of each area, put together.
+
+    Attributes:
+        blocks: how many blocks each area has, shape (areas,).
+        steepest: the largest of each area's blocks, shape (areas,).
+        residue: likewise.
+        sparse_residue: the same of the blocks of which less than a quarter differs.
+    """
+
+    blocks: npt.NDArray[np.int64]
+    steepest: npt.NDArray[np.float32]
+    residue: npt.NDArray[np.float32]
+    sparse_residue: npt.NDArray[np.float32]
+    _sums: npt.NDArray[np.int64]
+    _most: npt.NDArray[np.int32]
+
+    def sum(self, name: str) -> npt.NDArray[np.int64]:
+        """The sum of a number over each area's blocks, shape (areas,)."""
+        return self._sums[:, _WHOLE.index(name)]
+
+    def most(self, name: str) -> npt.NDArray[np.int32]:
+        """The largest of a number on each area's blocks, shape (areas,)."""
+        return self._most[:, _WHOLE.index(name)]
+
+
+def sum_areas(blocks: Blocks, labels: npt.NDArray[np.int32], number: int) -> AreaSums:
+    """Puts together what was measured on the blocks of each area.
+
+    Args:
+        blocks: what was measured.
+        labels: the area of each of them, -1 for one that is left out; of the same shape.
+        number: how many areas there are.
+    """
+    sums = np.zeros((number, 1 + len(_WHOLE)), np.int64)
+    most = np.zeros((number, len(_WHOLE)), np.int32)
+    real = np.zeros((number, 3), np.float32)
+    labels = np.ascontiguousarray(labels, np.int32)
+    _library().pg_sum_areas(
+        *(blocks.ctypes.data, labels.ctypes.data, blocks.size),
+        *(sums.ctypes.data, most.ctypes.data, real.ctypes.data),
+    )
+    return AreaSums(sums[:, 0], real[:, 0], real[:, 1], real[:, 2], sums[:, 1:], most)
 
 
 def has_few_colours(image: Pixels, most: int = 256) -> bool:
@@ -583,11 +643,11 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_count_blocks": (_IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_find_areas": (_IMAGE, _SIZE, _SIZE, _POINTER, _POINTER, _POINTER),
     "pg_join_blocks": (_POINTER, *(_SIZE,) * 3, _POINTER),
-    "pg_measure_blocks": (_VIEW, _IMAGE, _POINTER, _POINTER),
+    "pg_measure_blocks": (_VIEW, _IMAGE, *(_POINTER,) * 3),
     "pg_measure_residue": (_VIEW, _IMAGE, _POINTER, _POINTER),
-    "pg_find_runs": (_VIEW, _IMAGE, _POINTER, _POINTER),
     "pg_find_text": (_IMAGE, _SIZE, _SIZE, _POINTER),
-    "pg_count_pixels": (_VIEW, _POINTER, _SIZE, _IMAGE),
+    "pg_count_pixels": (_VIEW, _POINTER, _SIZE, _IMAGE, _IMAGE),
+    "pg_sum_areas": (*(_POINTER,) * 2, _SIZE, *(_POINTER,) * 3),
     "pg_count_colours": (_IMAGE, *(_SIZE,) * 3),
     "pg_find_texture": (_IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 4),
     "pg_pack_two": (_IMAGE, *(_SIZE,) * 5, _POINTER),

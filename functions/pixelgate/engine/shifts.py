@@ -47,16 +47,25 @@ def sample(
 ) -> tuple[Rgb | Rgba, Rgb | Rgba]:
     """About so many of these rows of base and head, spread over the images."""
     step = max(1, len(ys) // rows)
-    return base[ys[::step]], head[zs[::step]]
+    return rows_of(base, ys, step), rows_of(head, zs, step)
 
 
-def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, lines: int) -> bool:
+def rows_of(image: Rgb | Rgba, rows: Indices, step: int = 1) -> Rgb | Rgba:
+    """Every so many-th of these rows, which are in order; no copy where they lie together."""
+    first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
+    if last - first + 1 == len(rows):
+        return image[first : last + 1 : step]
+    return image[rows[::step]]
+
+
+def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, lines: int, share: float = 0) -> bool:
     """Whether rows that are compared differ so much that something may have moved.
 
     Args:
         base: a sample, shape (rows, width, channels).
         head: of another width it is compared as far as both reach.
         lines: how many rows there are in all.
+        share: of the rows that at least has to differ.
     """
     width = min(base.shape[1], head.shape[1])
     apart = native.apart_in_rows(base[:, :width], head[:, :width], _FAR)
@@ -64,7 +73,7 @@ def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, lines: int) -> bool:
     row, column = width * base.shape[2], lines * base.shape[2]
     # One line that came in and one that went must be less than what differs now.
     enough = found * lines >= 2 * min(row, column) * len(apart)
-    return differ > 0 and enough and found > _FAR_SHARE * differ * row
+    return differ > share * len(apart) and enough and found > _FAR_SHARE * differ * row
 
 
 def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
@@ -154,7 +163,7 @@ def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> li
     """The lines that belong together, if less differs then; otherwise none."""
     ours, theirs = len(_lines(base, axis)), len(_lines(head, axis))
     final, overlap = theirs - ours, min(ours, theirs)
-    shifts = np.union1d(likely, [0, final])
+    shifts = np.array(sorted({*likely.tolist(), 0, final}), np.int64)
     costs = np.stack([_apart(base, head, int(shift), axis) for shift in shifts])
     in_place = int(costs[np.flatnonzero(shifts == 0)[0], :overlap].sum(dtype=np.int64))
     alone = max(1, base.size // ours)
@@ -211,7 +220,7 @@ def _meeting(ours: Shown, theirs: Shown) -> Indices:
     best: Indices = shifts[np.argpartition(-together, most - 1)[:most]]
     # Where the sizes differ, what lies behind all bands has moved by that.
     final = len(theirs) - len(ours)
-    return np.union1d(best, [final]) if final else best
+    return np.array(sorted({*best.tolist(), final}), np.int64) if final else best
 
 
 def _apart(base: Rgb | Rgba, head: Rgb | Rgba, shift: int, axis: Axis) -> Shown:

@@ -182,7 +182,7 @@ def test_the_first_intact_chunk_of_a_kind_counts() -> None:
     for chunks, counts in (([first, second], b"1111"), ([broken, second, first], b"2222")):
         found = preamble_of(_whole(b"".join(chunks) + IDAT + chunk(b"pHYs", bytes(9))))
         assert found is not None
-        assert dict(found.said) == {b"gAMA": counts}
+        assert dict(found.metadata) == {b"gAMA": counts}
 
 
 def test_of_a_picture_that_moves_pillow_tells() -> None:

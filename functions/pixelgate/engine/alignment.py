@@ -1,4 +1,4 @@
-"""Which lines of two images are compared with one another; a line is a row or a column."""
+"""Says which lines of two images are compared with each other; a line is a row or a column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that is used again for the next pair: fresh pages cost as much as some of the work."""
+"""Memory that is reused for the next pair, because allocating fresh pages takes time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-# Larger arrays are given back to the system: two workers keep seven of these each at most.
+# Larger arrays are returned to the system. Each of two workers keeps at most seven of these.
 _KEPT_BYTES = 16 * 1024 * 1024
 
 
 class Rooms:
-    """Arrays of bytes by what they are for. For one thread, and one pair at a time."""
+    """A pool of byte arrays, each named by its purpose. For one thread, one pair at a time."""
 
     def __init__(self) -> None:
         self._kept: dict[str, npt.NDArray[np.uint8]] = {}
 
     def take(self, purpose: str, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-        """An array of that shape with anything in it; the last one of that purpose is lost."""
+        """An uninitialised array of this shape; overwrites the last one of the same purpose."""
         size = math.prod(shape)
         if size > _KEPT_BYTES:
             return np.empty(shape, np.uint8)
@@ -28,7 +28,7 @@ class Rooms:
         return kept[:size].reshape(shape)
 
     def zeros(self, purpose: str, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-        """The same, all of it zero."""
+        """Like `take`, but filled with zeros."""
         if math.prod(shape) > _KEPT_BYTES:
             return np.zeros(shape, np.uint8)  # pages that are never touched cost nothing
         room = self.take(purpose, shape)

@@ -1,4 +1,4 @@
-"""Two images laid out on one canvas, so that what belongs together lies in one place."""
+"""Lays two images out on one canvas, so that pixels to compare have the same coordinates."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from pixelgate.engine.shifts import (
     show_the_same,
 )
 
-# A column that came in moves what lies beside it in every row that shows anything there. On a page
-# that is mostly blank that still is more than this share of its rows.
+# An inserted column moves the pixels beside it in every row that is not blank there. Even on a
+# mostly blank page that is more than this share of the rows.
 _ROWS_WITH_COLUMNS = 1 / 8
 
 Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
@@ -36,12 +36,12 @@ Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
 
 @dataclass(frozen=True)
 class Lines:
-    """Where the rows of a canvas come from, or its columns.
+    """The source of each row, or of each column, of a canvas.
 
     Attributes:
-        base: for each of them base's, or -1 where base has none.
-        head: likewise.
-        bands: what was inserted or deleted.
+        base: for each line of the canvas the line of base, or -1 where base has none.
+        head: likewise for head.
+        bands: the inserted and deleted lines.
     """
 
     base: Indices
@@ -50,7 +50,7 @@ class Lines:
 
     @classmethod
     def of(cls, base: int, head: int, alignment: Alignment | None) -> Lines:
-        """Of images with so many; without an alignment each lies in its place."""
+        """Lines of two images with these numbers of lines; unaligned, line n meets line n."""
         if alignment:
             return cls(alignment.base_lines(), alignment.head_lines(), alignment.bands)
         places = np.arange(max(base, head))
@@ -58,25 +58,25 @@ class Lines:
 
     @property
     def one_sided(self) -> Chosen:
-        """Which of them only one image has."""
+        """Which lines only one image has."""
         return (self.base < 0) | (self.head < 0)
 
     @property
     def shown(self) -> Indices:
-        """For each of them head's, or base's where it was deleted."""
+        """For each line of the canvas the line of head, or of base where it was deleted."""
         return np.where(self.head < 0, self.base, self.head)
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A canvas and what lies on it.
+    """A canvas with two images on it.
 
     Attributes:
-        images: base and head, from the canvas's top left corner; with as many channels.
-        rows: where the rows come from.
-        columns: where the columns come from.
-        unequal_rows: in which rows the images differ as far as both reach, or something lies that
-            only one of them has.
+        images: base and head, both from the canvas's top left corner, with the same channels.
+        rows: the source of each row.
+        columns: the source of each column.
+        unequal_rows: the rows in which the images differ where both have pixels, or in which only
+            one of them has pixels.
     """
 
     images: tuple[Rgb | Rgba, Rgb | Rgba]
@@ -105,7 +105,7 @@ class Canvas:
         return _overlap(*self.images)[1]
 
     def parts(self, rows: slice, columns: slice) -> tuple[_Parts, _Parts]:
-        """The parts of a box that base really has, and those that head has."""
+        """The parts of a box that come from base, and those that come from head."""
         return (
             _parts(self.rows.base, self.columns.base, rows, columns),
             _parts(self.rows.head, self.columns.head, rows, columns),
@@ -128,11 +128,11 @@ def lay_out(
     Args:
         base: shape (height, width, 3 or 4).
         head: of any size.
-        rooms: where an image with another one's rows may lie.
+        rooms: memory for an image that gets rows of the other one.
         align_rows: whether to look for inserted and deleted rows and columns. Where there are
-            some, each image gets the other's in place of those that it lacks: they are no
-            difference, and what lies around them keeps its neighbours.
-        max_pixels: the largest canvas to make by aligning.
+            some, each image gets the other's lines in place of those that it lacks: they do not
+            differ, and the pixels around them keep their neighbours.
+        max_pixels: the largest canvas that aligning may make.
     """
     if base.shape[2] != head.shape[2]:
         base, head = _with_alpha(base), _with_alpha(head)
@@ -162,7 +162,7 @@ def _lines_of(
 
 
 def runs_of(chosen: Chosen) -> Iterator[slice]:
-    """The stretches in which all are chosen."""
+    """Yields each run of consecutive chosen lines as a slice."""
     if not chosen.size:
         return iter(())
     ends = [0, *(np.flatnonzero(chosen[1:] != chosen[:-1]) + 1).tolist(), len(chosen)]
@@ -171,13 +171,13 @@ def runs_of(chosen: Chosen) -> Iterator[slice]:
 
 
 def _overlap(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Rgb | Rgba, Rgb | Rgba]:
-    """Both images as far as both reach."""
+    """The part of both images that lies inside both."""
     height, width = min(base.shape[0], head.shape[0]), min(base.shape[1], head.shape[1])
     return base[:height, :width], head[:height, :width]
 
 
 def _with_alpha(image: Rgb | Rgba) -> Rgba:
-    """The image with an alpha channel: rows are the same only if they have the same channels."""
+    """The image with an alpha channel: rows can be compared only if both have one or neither."""
     if image.shape[2] == 4:
         return image
     return np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
@@ -186,10 +186,10 @@ def _with_alpha(image: Rgb | Rgba) -> Rgba:
 def _alignments(
     base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen
 ) -> tuple[Alignment | None, Alignment | None]:
-    """Looks for rows, then for columns in the rows that are paired.
+    """Looks for inserted and deleted rows, then for columns in the rows that are paired.
 
-    Where there are no such rows, there may be some in the columns that are paired; and where there
-    are neither, both may have come in together.
+    If there are no such rows, it looks for columns first and then for rows in them. If neither is
+    found, both may have been inserted together.
     """
     places = np.flatnonzero(unequal)
     if len(places) < MIN_GAIN:
@@ -220,8 +220,8 @@ def _alignments(
 def _align_both(
     base: Rgb | Rgba, head: Rgb | Rgba, shown: tuple[Shown, Shown]
 ) -> tuple[Alignment | None, Alignment | None]:
-    """Looks for rows and columns that came in together: one explains nothing without the other."""
-    # A column that came in changes where in a row it lies what the row shows, not how much it is.
+    """Looks for rows and columns that were inserted together: alone, neither explains anything."""
+    # An inserted column moves a row's edges sideways; it does not change how many there are.
     likely = likely_shifts(*shown, strips=1)
     shift = int(likely[0]) if likely.size else 0
     start, stop = max(0, -shift), min(len(base), len(head) - shift)
@@ -236,7 +236,7 @@ def _align_both(
 def _equal_rows(
     base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, width: int
 ) -> Alignment | None:
-    """Looks for rows as far as both images are wide, on a canvas of that width."""
+    """Aligns equal rows over the width that both images have, on a canvas of that width."""
     across = min(base.shape[1], head.shape[1])
     most = MAX_PIXELS // max(1, width)
     return align(base[:, :across], head[:, :across], unequal, max_lines=most)
@@ -245,20 +245,20 @@ def _equal_rows(
 def _alike_rows(
     base: Rgb | Rgba, head: Rgb | Rgba, width: int, shown: tuple[Shown, Shown]
 ) -> Alignment | None:
-    """The same for rows that are not equal; shown: what each shows, as far as both reach."""
+    """Aligns rows that are alike but not equal; shown: the edges in each row."""
     shifts = likely_shifts(*shown)
     most = MAX_PIXELS // max(1, width)
     return align_shifted(*_as_wide(base, head), Axis.ROWS, shifts, max_lines=most)
 
 
 def _as_wide(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Rgb | Rgba, Rgb | Rgba]:
-    """Both images as far as both are wide."""
+    """Both images, cut to the width of the narrower one."""
     across = min(base.shape[1], head.shape[1])
     return base[:, :across], head[:, :across]
 
 
 def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
-    """Looks for rows in the columns that both images have."""
+    """Aligns rows over the columns that both images have."""
     ours, theirs = columns.pairs()
     lines = np.arange(min(len(base), len(head)))
     some = sample(base, head, lines, lines)
@@ -277,10 +277,10 @@ def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignmen
 def _columns_of(
     base: Rgb | Rgba, head: Rgb | Rgba, ours: Indices, theirs: Indices, height: int
 ) -> Alignment | None:
-    """Looks for columns in these rows, on a canvas of that height."""
+    """Aligns columns over these rows, on a canvas of that height."""
     if not far_apart(*sample(base, head, ours, theirs), len(ours), _ROWS_WITH_COLUMNS):
         return None
-    # Enough rows to see what a column shows.
+    # So many rows are enough to see the edges in a column.
     some = sample(base, head, ours, theirs, rows=128)
     shifts = likely_shifts(*edges(*some, Axis.COLUMNS))
     if not shifts.size:
@@ -310,15 +310,15 @@ def _filled(
     rooms: Rooms,
     side: str,
 ) -> Rgb | Rgba:
-    """An image as large as the canvas, with the pixels of another one where it has none.
+    """An image as large as the canvas, with the other image's pixels where it has none.
 
     Args:
         image: shape (height, width, channels).
         other: the other image.
         own: for each row and for each column of the canvas the image's, or -1.
         others: likewise for the other image.
-        rooms: where it may lie.
-        side: which image it is.
+        rooms: memory for it.
+        side: "base" or "head".
     """
     if (own[0] >= 0).all() and (own[1] >= 0).all():
         return image

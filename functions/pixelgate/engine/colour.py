@@ -1,4 +1,4 @@
-"""What a file says of its colours, in the order in which Chromium believes it."""
+"""Finds the colour profile of a file, with Chromium's order of precedence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pixelgate.engine import icc
 from pixelgate.engine.icc import D65, SRGB, Point, Profile
 
-Said = Mapping[bytes, bytes]
+Metadata = Mapping[bytes, bytes]
 Primaries = tuple[Point, Point, Point, Point]  # red, green, blue, white
 
 _SRGB_COLOURS: Primaries = (0.64, 0.33), (0.30, 0.60), (0.15, 0.06), D65
@@ -25,33 +25,38 @@ _PRIMARIES: Mapping[int, Primaries] = {
 }
 _SRGB_CURVE = 13
 _GAMMAS: Mapping[int, float | None] = {
-    **dict.fromkeys((1, 6, 14, 15), 2.4),  # BT.709's and its kin's, as screens have it
+    **dict.fromkeys((1, 6, 14, 15), 2.4),  # BT.709 and related curves, as screens apply them
     4: 2.2,
     5: 2.8,
     8: 1.0,
     _SRGB_CURVE: None,
 }
-# PQ and HLG: how a browser shows these depends on the screen. They are named and not converted.
+# PQ and HLG: how a browser shows them depends on the screen, so they are named, not converted.
 _HDR = frozenset({16, 18})
 _NAMES = {(9, _SRGB_CURVE): "BT.2020 colours", (12, _SRGB_CURVE): "Display P3"}
-# The exponent is 100,000 through this. Alone, and so near to sRGB's, it changes nothing.
+# The exponent is 100,000 divided by this. A gamma this close to sRGB's, without cHRM, is ignored.
 _SRGB_GAMMA, _NEAR = 45_455, 0.05
 _STEEPEST = 100.0
 _INTENTS = frozenset(range(4))
 _LONGEST_KEYWORD = 79
 
 
-def of_png(said: Said) -> Profile:
+def of_png(metadata: Metadata) -> Profile:
     """The profile of a PNG.
 
-    A cICP chunk is believed before iCCP, that before sRGB, and that before gAMA with cHRM. What
-    is damaged or unknown is passed over. Colours without gamma say nothing.
+    A cICP chunk takes precedence over iCCP, iCCP over sRGB, and sRGB over gAMA with cHRM. Damaged
+    and unknown chunks are skipped. A cHRM chunk without gAMA has no effect.
 
     Args:
-        said: the chunks before the pixels, by kind.
+        metadata: the ancillary chunks before the pixels, by kind.
     """
-    ways: tuple[Callable[[Said], Profile | None], ...] = (_by_cicp, _by_iccp, _by_srgb, _by_gamma)
-    return next((found for way in ways if (found := way(said))), SRGB)
+    ways: tuple[Callable[[Metadata], Profile | None], ...] = (
+        _by_cicp,
+        _by_iccp,
+        _by_srgb,
+        _by_gamma,
+    )
+    return next((found for way in ways if (found := way(metadata))), SRGB)
 
 
 def of_icc(block: object) -> Profile:
@@ -59,8 +64,8 @@ def of_icc(block: object) -> Profile:
     return (icc.read(block) if isinstance(block, bytes) else None) or SRGB
 
 
-def _by_cicp(said: Said) -> Profile | None:
-    block = said.get(b"cICP", b"")
+def _by_cicp(metadata: Metadata) -> Profile | None:
+    block = metadata.get(b"cICP", b"")
     if len(block) != 4:
         return None
     primaries, curve, matrix, full_range = block
@@ -74,8 +79,8 @@ def _by_cicp(said: Said) -> Profile | None:
     return icc.read(icc.from_numbers(*_PRIMARIES[primaries], _GAMMAS[curve]), name)
 
 
-def _by_iccp(said: Said) -> Profile | None:
-    keyword, found, rest = said.get(b"iCCP", b"").partition(b"\0")
+def _by_iccp(metadata: Metadata) -> Profile | None:
+    keyword, found, rest = metadata.get(b"iCCP", b"").partition(b"\0")
     if not found or not 1 <= len(keyword) <= _LONGEST_KEYWORD or not rest.startswith(b"\0"):
         return None
     stream = zlib.decompressobj()
@@ -86,15 +91,15 @@ def _by_iccp(said: Said) -> Profile | None:
     return icc.read(block) if stream.eof else None
 
 
-def _by_srgb(said: Said) -> Profile | None:
-    block = said.get(b"sRGB", b"")
+def _by_srgb(metadata: Metadata) -> Profile | None:
+    block = metadata.get(b"sRGB", b"")
     return SRGB if len(block) == 1 and block[0] in _INTENTS else None
 
 
-def _by_gamma(said: Said) -> Profile | None:
-    block = said.get(b"gAMA", b"")
+def _by_gamma(metadata: Metadata) -> Profile | None:
+    block = metadata.get(b"gAMA", b"")
     (gamma,) = struct.unpack(">I", block) if len(block) == 4 else (0,)
-    colours = _chromaticities(said.get(b"cHRM", b""))
+    colours = _chromaticities(metadata.get(b"cHRM", b""))
     if not gamma or (colours is None and abs(gamma / _SRGB_GAMMA - 1) <= _NEAR):
         return None
     exponent = min(max(100_000 / gamma, 1 / _STEEPEST), _STEEPEST)

@@ -20,7 +20,7 @@ from pixelgate.errors import ImageFault
 
 
 class OdiffDiffer:
-    """The engine for one thread: compiled code finds what differs, odiff says what of it counts."""
+    """The engine for one thread: compiled code finds what differs, odiff decides what counts."""
 
     def __init__(
         self,
@@ -29,12 +29,12 @@ class OdiffDiffer:
         folder: Path | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        """Takes over an odiff server.
+        """Creates a differ that owns an odiff server.
 
         Args:
-            server: the odiff to ask; it is closed with the differ.
+            server: the odiff process to use; it is closed with the differ.
             folder: where files for odiff are written; the system's temporary folder by default.
-            max_pixels: of the largest canvas that is compared.
+            max_pixels: the largest canvas that is compared.
         """
         self._reference = Reference(server, folder=folder)
         self._max_pixels = max_pixels
@@ -72,7 +72,7 @@ class OdiffDiffer:
             align_rows=policy.align_rows,
             max_pixels=self._max_pixels,
         )
-        del before, after  # aligned images are copies: no more than two large ones shall stay
+        del before, after  # aligned images are copies, and no more than two large ones may stay
         found = pixel_flags.find(canvas, policy, self._rooms, self._reference)
         pixel_flags.clear(
             found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown

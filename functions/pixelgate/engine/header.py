@@ -1,4 +1,4 @@
-"""What an image's first bytes say of it, read before anything is decoded."""
+"""Reads an image's format and size from its header, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from pixelgate.engine import exif
 from pixelgate.engine.png_chunks import SIGNATURE, Preamble, essential, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
 
-# So many pixels of a canvas are compared if nobody says otherwise: a page of 2560 pixels may be
-# 19,500 high. If both images are transparent and change all over, 50 megapixels take 1.5 GB, two
-# odiffs included, opaque ones half of that (make bench-memory).
+# The default limit of a canvas: a page 2560 pixels wide may be 19,500 high. If both images are
+# transparent and change all over, 50 megapixels take 1.5 GB with two odiff processes; opaque images
+# take half of that (make bench-memory).
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP")
 
-# Pillow would refuse from 179 Mpx on and warn from 89; our own limit is lower and says more.
+# Pillow refuses images from 179 Mpx on and warns from 89. Our own limit is lower, and its error
+# names the size.
 Image.MAX_IMAGE_PIXELS = None
 
 _JPEG = b"\xff\xd8\xff"
-# Each scan of a progressive JPEG goes over the whole picture. Real ones have some ten; with a
-# thousand of them 200 KB keep a decoder busy for half a minute.
+# A decoder goes over the whole picture for each scan of a progressive JPEG. Real files have about
+# ten scans; a file of 200 KB with a thousand scans keeps a decoder busy for half a minute.
 _MAX_SCANS = 100
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
-# Signs that an error's text is for programmers.
+# An error text with one of these is meant for programmers, not for users.
 _INSIDES = ("Plugin", "<", "literal", "argument", "0x")
 
-# Formats that people do have and that we tell by name instead of calling them unreadable.
+# Common formats that we do not read. The error names the format instead of "unreadable".
 _FOREIGN = {
     b"GIF8": "GIF",
     b"BM": "BMP",
@@ -58,7 +59,7 @@ class Header:
 
 
 def read_header(body: bytes) -> Header:
-    """Reads the header of a PNG, JPEG or WebP file, whatever its name is.
+    """Reads the header of a PNG, JPEG or WebP file. The file's name does not matter.
 
     Raises:
         ImageFault: UNREADABLE or UNSUPPORTED_FORMAT.
@@ -95,13 +96,13 @@ def read_header(body: bytes) -> Header:
 
 
 def in_words(error: Exception) -> str:
-    """What a library says of a damaged file, unless it speaks of its own insides."""
-    said = str(error)
-    return "" if not said or any(sign in said for sign in _INSIDES) else f": {said}"
+    """A library's error text for a damaged file; empty if only programmers understand it."""
+    text = str(error)
+    return "" if not text or any(sign in text for sign in _INSIDES) else f": {text}"
 
 
 def open_image(body: bytes) -> ImageFile.ImageFile:
-    """Opens it with Pillow, of a PNG only what browsers look at.
+    """Opens an image with Pillow. Of a PNG, Pillow gets only the chunks that browsers read.
 
     Raises:
         Exception: of any kind, if the file is damaged or in another format.
@@ -117,7 +118,7 @@ def canvas_of(base: Header, head: Header, most: int = MAX_PIXELS) -> tuple[int, 
     Args:
         base: of one image.
         head: of the other.
-        most: so many pixels are compared.
+        most: the limit of the canvas, in pixels.
 
     Raises:
         ImageFault: EXCEEDS_PIXEL_LIMIT.
@@ -132,8 +133,8 @@ def canvas_of(base: Header, head: Header, most: int = MAX_PIXELS) -> tuple[int, 
 
 
 def _held(preamble: Preamble | None) -> int:
-    """The orientation of a PNG. Only what stands before the pixels counts, as in browsers."""
-    return exif.of_png(preamble.said.get(b"eXIf", b"")) if preamble else exif.UPRIGHT
+    """The orientation of a PNG. As in browsers, only an eXIf chunk before the pixels counts."""
+    return exif.of_png(preamble.metadata.get(b"eXIf", b"")) if preamble else exif.UPRIGHT
 
 
 def _shown(format_: str, width: int, height: int, held: int) -> Header:
@@ -143,10 +144,10 @@ def _shown(format_: str, width: int, height: int, held: int) -> Header:
 
 
 def _has_many_scans(body: bytes) -> bool:
-    """Whether a JPEG has too many scans before its end; what stands behind that is not read.
+    """Whether a JPEG has too many scans before its end marker. Bytes after that are not read.
 
-    Segments are skipped as libjpeg skips them. Of markers that it does not know, and of scans, no
-    length is believed: so nothing that it could take for a scan is skipped.
+    Segments are skipped as libjpeg skips them. The length of a scan or of an unknown marker is not
+    trusted, so nothing that libjpeg could take for a scan is skipped.
     """
     at, scans = 2, 0
     while found := _MARKER.search(body, at):

@@ -1,4 +1,4 @@
-"""Colour profiles as ICC has them: made from numbers, and turned into a way to sRGB."""
+"""ICC colour profiles: built from numbers, and turned into a conversion to sRGB."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Point = tuple[float, float]  # chromaticity: x and y
 D65: Point = 0.3127, 0.3290
 # A larger profile is ignored: those of cameras and printing presses have up to 2 MB.
 MAX_BYTES = 4 * 1024 * 1024
-# A profile that moves no colour by more levels than this is sRGB, written down by somebody else.
+# A profile that changes no colour by more than this many levels is another spelling of sRGB.
 _SAME_LEVELS = 2
 _LONGEST_NAME = 60
-# So many pixels are converted at a time: Pillow needs eight bytes for each.
+# Pixels converted at a time: Pillow needs eight bytes for each.
 _STRIP_PIXELS = 1 << 20
 _GREY, _RGB = "GRAY", "RGB"
 _D50 = np.array((0.9642, 1.0, 0.8249))
@@ -32,12 +32,12 @@ _BRADFORD = np.array(
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """What the numbers of a picture mean.
+    """The colour space of an image.
 
     Attributes:
-        name: for people.
-        is_grey: whether it speaks of grey pictures only.
-        way: the transform to sRGB; None if the numbers are sRGB already.
+        name: shown to users.
+        is_grey: whether it applies to greyscale images only.
+        way: the conversion to sRGB; None if the image is sRGB already.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Profile:
     way: ImageCms.ImageCmsTransform | None = None
 
     def convert(self, pixels: Pixels) -> None:
-        """Makes the colours sRGB, in place; transparency stays."""
+        """Converts the colours to sRGB in place; alpha stays."""
         if self.way is None:
             return
         rows = max(1, _STRIP_PIXELS // max(1, pixels.shape[1]))
@@ -63,7 +63,7 @@ def read(body: bytes, name: str | None = None) -> Profile | None:
 
     Args:
         body: the block.
-        name: what to call it; what it calls itself by default.
+        name: the name to show; by default the one in the profile.
     """
     if len(body) > MAX_BYTES:
         return None
@@ -71,16 +71,14 @@ def read(body: bytes, name: str | None = None) -> Profile | None:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(body))
         space = profile.profile.xcolor_space.strip()
         if space not in {_GREY, _RGB}:
-            return (
-                SRGB  # it is of no picture that we convert, and browsers do not convert it either
-            )
+            return SRGB  # CMYK and others: browsers do not convert these either
         is_grey = space == _GREY
         way = ImageCms.buildTransform(
             profile,
             _srgb(),
             "L" if is_grey else "RGB",
             "RGB",
-            # What LittleCMS makes of a curve of greys to save time is ten levels off in the dark.
+            # LittleCMS's optimised grey curves are ten levels off in dark tones.
             flags=ImageCms.Flags.NOOPTIMIZE if is_grey else ImageCms.Flags.NONE,
         )
         found = Profile(name or _name_of(profile), is_grey, way)

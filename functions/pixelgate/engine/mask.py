@@ -1,4 +1,4 @@
-"""Masks: which pixels changed, as a small PNG."""
+"""Reads and writes masks: a small PNG that shows which pixels changed."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def read_mask(body: bytes) -> Mask:
 
 
 def write_mask(flags: Plane, *, two: bool | None = None) -> bytes:
-    """A PNG of palette colours: transparent where nothing counts, red where odiff's mask is set.
+    """Writes a palette PNG: transparent where nothing counts, red where odiff's mask is set.
 
-    Orange where only the evidence counts a pixel; then it has two bits a pixel, else one. It is an
-    overlay as it stands, and a CSS mask in every browser.
+    Pixels that only the evidence counts are orange; then the PNG has two bits a pixel, else one.
+    Browsers can show it as an overlay or use it as a CSS mask.
 
     Args:
         flags: of the canvas.
-        two: whether the evidence counts any pixel, if that is known.
+        two: whether the evidence counts any pixel; computed if it is None.
     """
     height, width = flags.shape
     if two is None:

@@ -1,7 +1,7 @@
-"""The compiled part of the engine: what is done to every pixel, in functions/native/*.c.
+"""Calls the compiled part of the engine, functions/native/*.c, which handles single pixels.
 
-Python's lock is free while it works, so two threads compare two pairs at once. Arrays are passed
-as they are; a row of an image may be followed by other bytes, a pixel may not.
+It releases Python's lock, so two threads can compare two pairs at once. Arrays are passed without
+a copy: rows of an image may have gaps between them, pixels of a row may not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ASKED = 64  # a flag while odiff judges a pair: the pixel could be a smoothed ed
 
 
 class Flag(IntFlag):
-    """What is said of a pixel of the canvas; each also is a plane of `Counts`, in this order.
+    """Flags of a pixel of the canvas. Each is also a plane of `Counts`, in this order.
 
     DIFFERS: by any amount. COUNTED: odiff's mask does not have it, but the evidence counts it.
     SENSITIVE: further apart than the sensitive threshold, so it is in odiff's mask.
@@ -160,12 +160,12 @@ def hash_rows(image: Pixels) -> npt.NDArray[np.uint64]:
 
 
 def edges_in_rows(image: Pixels, least: int, strips: int) -> Shown:
-    """How much each row shows, whatever plain colour is behind it.
+    """Counts the edges in each row, which do not depend on the plain colour behind it.
 
     Args:
         image: shape (height, width, channels).
-        least: by so many levels neighbouring pixels differ at an edge.
-        strips: the row is counted in so many parts of the same width.
+        least: neighbouring pixels that differ by this many levels are an edge.
+        strips: each row is divided into this many parts of equal width.
 
     Returns:
         Channel values at an edge, shape (height, strips).
@@ -192,7 +192,7 @@ def edges_in_columns(image: Pixels, least: int, strips: int) -> Shown:
 
 
 def apart_in_rows(base: Pixels, head: Pixels, least: int) -> npt.NDArray[np.int32]:
-    """How many channel values of each row lie so many levels apart; images of one shape."""
+    """Counts the channel values of each row that differ by at least this many levels."""
     height, width, channels = base.shape
     found = np.empty(height, np.int32)
     _library().pg_apart_in_rows(
@@ -218,7 +218,7 @@ def apart_in_columns(base: Pixels, head: Pixels, least: int) -> npt.NDArray[np.i
 def lines_alike(
     ours: Shown, theirs: Shown, lines: npt.NDArray[np.int64], shift: int, share: int
 ) -> npt.NDArray[np.bool_]:
-    """Which lines show the same as their partners at a shift, but for one in so many of its edges.
+    """Which lines have the same edges as their partners at a shift, but for a share of them.
 
     Args:
         ours: what each line of an image shows, shape (lines, strips).
@@ -271,7 +271,7 @@ def cheapest_pairs(
 
 
 def judge(view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int], flags: Plane) -> None:
-    """Notes how far pixels lie apart.
+    """Sets DIFFERS, SENSITIVE and STRUCTURAL by the distance of each pair of pixels.
 
     Args:
         view: the images.
@@ -286,7 +286,7 @@ def judge(view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int], flags
 
 
 def find_questions(view: View, flags: Plane) -> npt.NDArray[np.bool_]:
-    """Marks as ASKED what could be a smoothed edge; returns the rows with any, shape (height,)."""
+    """Marks pixels that could be smoothed edges as ASKED; returns which rows have any."""
     height, width, _ = view[0].shape
     rows = np.zeros(height, bool)
     _library().pg_find_questions(_views([view]), height, width, *_rows(flags), rows.ctypes.data)
@@ -324,11 +324,11 @@ def write_bitmap(image: Pixels, part: Part, into: npt.NDArray[np.uint8]) -> None
     )
 
 
-def hear(flags: Plane, part: Part, mask: Pixels | None) -> tuple[int, int, int]:
-    """Takes odiff's mask of a part for its word on what it was asked about: ASKED is cleared.
+def take_verdict(flags: Plane, part: Part, mask: Pixels | None) -> tuple[int, int, int]:
+    """Applies odiff's mask of a part to the pixels that it was asked about, and clears ASKED.
 
     Args:
-        flags: of the whole; what odiff forgives becomes SMOOTHED.
+        flags: of the whole canvas; pixels that odiff forgives become SMOOTHED.
         part: what odiff saw.
         mask: opaque where a pixel counts, shape (rows, columns, 3 or 4); None if odiff says that
             nothing differs.
@@ -354,7 +354,7 @@ def hear(flags: Plane, part: Part, mask: Pixels | None) -> tuple[int, int, int]:
 
 
 def unite(flags: Plane, others: Plane) -> None:
-    """Adds to a plane what was found on another background."""
+    """Combines a plane with the flags found on another background."""
     _library().pg_unite(*_rows(flags), *_rows(others), *flags.shape)
 
 
@@ -467,9 +467,9 @@ def find_text(image: Pixels, wanted: Chosen) -> Chosen:
 def count_pixels(
     view: View, wanted: Chosen, levels: int, flags: Plane, counted: npt.NDArray[np.int32]
 ) -> None:
-    """Sets COUNTED where a pixel of the wanted blocks differs by more than so many levels.
+    """Sets COUNTED where a pixel of the wanted blocks differs by more than this many levels.
 
-    Not where odiff's mask has it already.
+    Pixels in odiff's mask stay as they are.
 
     Args:
         view: base and head.
@@ -493,13 +493,13 @@ def count_pixels(
 
 @dataclass(frozen=True)
 class AreaSums:
-    """What was measured on the blocks of each area, put together.
+    """Measurements of blocks, summed up for each area.
 
     Attributes:
         blocks: how many blocks each area has, shape (areas,).
         steepest: the largest of each area's blocks, shape (areas,).
         residue: likewise.
-        sparse_residue: the same of the blocks of which less than a quarter differs.
+        sparse_residue: likewise, over blocks in which less than a quarter of the pixels differs.
     """
 
     blocks: npt.NDArray[np.int64]
@@ -519,7 +519,7 @@ class AreaSums:
 
 
 def sum_areas(blocks: Blocks, labels: npt.NDArray[np.int32], number: int) -> AreaSums:
-    """Puts together what was measured on the blocks of each area.
+    """Sums up the measurements of the blocks of each area.
 
     Args:
         blocks: what was measured.
@@ -538,7 +538,7 @@ def sum_areas(blocks: Blocks, labels: npt.NDArray[np.int32], number: int) -> Are
 
 
 def has_few_colours(image: Pixels, most: int = 256) -> bool:
-    """Whether an RGB image has at most so many colours."""
+    """Whether an RGB image has at most this many colours."""
     height, width, _ = image.shape
     return int(_library().pg_count_colours(*_rows(image), height, width, most)) <= most
 
@@ -556,7 +556,7 @@ def textured(image: Pixels, levels: Sequence[int]) -> npt.NDArray[np.bool_]:
 
 
 def pack(flags: Plane, flag: Flag, before: int = 0) -> npt.NDArray[np.uint8]:
-    """A flag as rows of bits, each after so many zero bytes; shape (height, bytes)."""
+    """A flag as rows of bits, each after `before` zero bytes; shape (height, bytes)."""
     height, width = flags.shape
     packed = np.empty((height, before + -(-width // 8)), np.uint8)
     _library().pg_pack(*_rows(flags), height, width, flag, before, packed.ctypes.data)
@@ -567,7 +567,7 @@ def pack_two(flags: Plane, first: Flag, second: Flag, before: int) -> npt.NDArra
     """Two flags as rows of two bits a pixel: 1 where it has the first, 2 where only the second.
 
     Returns:
-        Shape (height, bytes), each row after so many zero bytes.
+        Shape (height, bytes), each row after `before` zero bytes.
     """
     height, width = flags.shape
     packed = np.empty((height, before + -(-width // 4)), np.uint8)
@@ -593,7 +593,7 @@ def gather(flags: Plane, flag: Flag, image: Pixels, into: Pixels) -> int:
 
 
 def _rows(image: npt.NDArray[Any]) -> tuple[int, int]:
-    """Where an image begins, and how many bytes its rows are apart."""
+    """The address of an image and the distance of its rows in bytes."""
     pixel = image.strides[1:]
     close = (image.shape[2], 1) if image.ndim == 3 else (1,)
     # Where there is only one of something, or nothing, numpy says any distance.
@@ -658,7 +658,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 @cache
 def _library() -> ctypes.CDLL:
-    """Loads it once; every function answers a number of 64 bits."""
+    """Loads the library once; every function returns a 64-bit integer."""
     path = Path(__file__).with_name(f"native-{platform.machine()}.so")
     try:
         library = ctypes.CDLL(str(path))

@@ -1,8 +1,8 @@
-"""One odiff server process, kept on a short leash.
+"""Runs one odiff server process with limits and restarts it when in doubt.
 
-Every rule here answers something that was measured of odiff 4.5.0: it leaks 1–2 MB a comparison,
-never answers when an error text passes 512 bytes, ends on a request line over 16 KiB, leaves an
-old output file in place on a match, and takes senseless options without a word.
+Each limit has its reason in the measured behaviour of odiff 4.5.0: it leaks 1–2 MB a comparison,
+never answers if an error text is longer than 512 bytes, exits on a request line over 16 KiB, leaves
+an old output file in place on a match, and ignores invalid options silently.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Has odiff judge a pair, on the part of the two images that matters."""
+"""Asks odiff about a pair, on the part of the two images that matters."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from pixelgate.engine.odiff import Answer, OdiffServer
 from pixelgate.engine.pixels import decode
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 
-# odiff judges a pixel by its neighbours' neighbours: with two rows and columns kept around each
-# pixel in question, a part of the image gives the very pixels that the whole gives.
+# odiff judges a pixel by neighbours up to two pixels away. With two rows and columns kept around
+# each pixel in question, a part of the image gives the same result as the whole.
 _MARGIN = 2
-_ROOM = 4_000_000  # bytes that are free wherever odiff could write a mask
-# What odiff gets in one request takes up to 35 bytes a pixel there.
+_ROOM = 4_000_000  # bytes; with less free space odiff may fail to write a mask
+# odiff needs up to 35 bytes for each pixel of a request.
 _MOST_PIXELS = 4_000_000
-# A request costs as much as so many pixels in it do.
+# One request costs as much as this many pixels in it.
 _PIXELS_OF_A_REQUEST = 50_000
-# Where nothing is in question, odiff is shown so many pixels in a row.
+# Where no pixel is in question, odiff still sees this many pixels of one row.
 _SHOWN = 64
 _HEADER = 54
-# odiff takes a smaller file, up to two pixels, for a damaged one.
+# odiff rejects smaller files, of one or two pixels, as damaged.
 _SMALLEST = 64
 
 Used = npt.NDArray[np.bool_]  # (height,) or (width,)
@@ -60,10 +60,10 @@ class Reference:
             del self._place
 
     def judge(self, view: View, flags: Plane, threshold: float, *, antialiasing: bool) -> None:
-        """Has odiff say which pixels count; what it forgives becomes SMOOTHED.
+        """Lets odiff decide which pixels count; pixels that it forgives become SMOOTHED.
 
-        It is asked about every pixel that could be a smoothed edge. If none could, it still is
-        shown the first pixels that differ: no pair is changed that odiff has not seen.
+        odiff is asked about every pixel that could be a smoothed edge. If there is none, it still
+        gets the first pixels that differ: odiff sees every pair that is reported as changed.
 
         Args:
             view: base and head, shape (height, width, 3).
@@ -104,11 +104,11 @@ class Reference:
             except EngineDied as died:
                 if died.code is FaultCode.ENGINE_TIMEOUT:
                     raise
-                # Killed from outside, as by a machine short of memory: a fresh one may do it.
+                # It was killed from outside, as when memory runs out: a new process may succeed.
                 answer = self._server.compare(base, head, output, options)
             return answer, self._mask_of(answer, output, part.shape)
         finally:
-            # No part of a screenshot stays in /tmp, and no mask that another pair could be given.
+            # Neither screenshots nor a mask that another pair could pick up may stay in /tmp.
             for file in (base, head, output):
                 file.unlink(missing_ok=True)
 
@@ -119,7 +119,7 @@ class Reference:
             mask = decode(output.read_bytes(), self._rooms, "odiff's mask")
         except (OSError, ImageFault) as error:
             if shutil.disk_usage(output.parent).free < _ROOM:
-                # The machine's fault, not the image's: elsewhere, or later, odiff has room for it.
+                # The disk is full, so the image is not at fault: a retry elsewhere may succeed.
                 raise OSError(
                     errno.ENOSPC, "no room for odiff's mask", str(output.parent)
                 ) from error
@@ -133,12 +133,12 @@ class Reference:
 
     @cached_property
     def _place(self) -> Path:
-        """A folder of our own: short paths without quotes."""
+        """A folder for this process: odiff needs short paths without quotes."""
         return Path(tempfile.mkdtemp(prefix="pg", dir=self._folder))
 
 
 def _write(file: Path, body: memoryview) -> None:
-    """Writes a file that only we may read."""
+    """Writes a file that only this user may read."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.ftruncate(descriptor, len(body))
@@ -149,7 +149,7 @@ def _write(file: Path, body: memoryview) -> None:
 
 
 def _take(flags: Plane, part: Part, answer: Answer, mask: Pixels | None) -> None:
-    shown, nearer, forgiven = native.hear(flags, part, mask)
+    shown, nearer, forgiven = native.take_verdict(flags, part, mask)
     if shown != answer.pixels:
         problem = f"odiff counted {answer.pixels} pixels, its mask shows {shown}"
     elif nearer:
@@ -162,16 +162,16 @@ def _take(flags: Plane, part: Part, answer: Answer, mask: Pixels | None) -> None
 
 
 def parts_in_question(flags: Plane, rows: Used) -> list[Part]:
-    """The parts that odiff must see to judge the pixels that are ASKED.
+    """The parts of the images that odiff must see to judge the pixels that are ASKED.
 
-    All other rows and columns can be left out and the rest be moved together: no pixel in question
-    and none of the neighbours that decide about it gets another neighbour by that. Rows of one
-    part share its columns, so rows with questions in other columns become a part of their own
-    where that saves more than another request costs.
+    All other rows and columns are left out and the rest is moved together. No pixel in question,
+    and no neighbour that decides about it, gets another neighbour by that. All rows of a part
+    share its columns. Rows with questions in other columns become a part of their own where that
+    saves more than another request costs.
 
     Args:
         flags: shape (height, width).
-        rows: those in which any is ASKED, at least one.
+        rows: the rows that contain ASKED pixels; at least one.
     """
     drafts: list[_Draft] = []
     for group in _groups(rows, max(1, _MOST_PIXELS // flags.shape[1])):
@@ -206,7 +206,7 @@ class _Draft:
 
 
 def _groups(rows: Used, most: int) -> list[slice]:
-    """Rows in question whose margins touch, at most so many in a group."""
+    """Groups of rows in question whose margins touch; at most `most` rows in each."""
     places = np.flatnonzero(rows)
     ends = np.flatnonzero(np.diff(places) > 2 * _MARGIN)
     firsts = places[np.concatenate([[0], ends + 1])].tolist()
@@ -220,14 +220,14 @@ def _groups(rows: Used, most: int) -> list[slice]:
 
 
 def _part_at(flags: Plane, row: int, column: int) -> Part:
-    """The part around the first pixel that differs, and those to its right."""
+    """The part around the first pixel that differs and the pixels to its right."""
     rows, columns = (np.zeros(size, bool) for size in flags.shape)
     rows[row] = columns[column : column + _SHOWN] = True
     return _part(rows, columns)
 
 
 def _part(rows: Used, columns: Used) -> Part:
-    """What lies in these rows and columns, and the margin around them."""
+    """The part with these rows and columns and a margin around them."""
     kept_rows, kept_columns = (np.flatnonzero(_with_margin(used)) for used in (rows, columns))
     return Part(kept_rows, rows[kept_rows], _runs(kept_columns), columns[kept_columns])
 
@@ -250,7 +250,7 @@ def bitmap(image: Pixels, part: Part, rooms: Rooms) -> memoryview:
     Args:
         image: shape (height, width, 3).
         part: which rows and columns.
-        rooms: where the file lies; the next one overwrites it.
+        rooms: memory for the file; the next call overwrites it.
     """
     height, width = part.shape
     size = (width * 3 + 3) // 4 * 4 * height

@@ -1,4 +1,4 @@
-"""Where two images on a canvas differ: one plane of flags, from their rows to the mask."""
+"""Sets the flags of each pixel of a canvas: whether it differs, and what odiff decided."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pixelgate.engine.odiff_mask import Reference
 from pixelgate.engine.pixels import is_opaque, on_background
 from pixelgate.engine.yiq import least
 
-# odiff judges a pixel by its neighbours' neighbours: with two rows kept around each row in
-# question, a part of the image gives the very pixels that the whole gives.
+# odiff judges a pixel by neighbours up to two pixels away. With two rows kept around each row in
+# question, a part of the image gives the same result as the whole.
 _MARGIN = 2
 WHITE, BLACK = 255, 0
 _ALONE = Flag.DIFFERS | Flag.SENSITIVE | Flag.STRUCTURAL | Flag.ONE_SIDED
@@ -25,13 +25,13 @@ _ALONE = Flag.DIFFERS | Flag.SENSITIVE | Flag.STRUCTURAL | Flag.ONE_SIDED
 
 @dataclass(frozen=True)
 class Planes:
-    """What was found on a canvas.
+    """The flags of a canvas and the rows that were compared.
 
     Attributes:
         flags: of each pixel, shape (height, width).
         both: the rows in which anything differs, as far as both images have them, with two more
             around.
-        levels: grey levels of the backgrounds on which the images were compared.
+        levels: grey levels of the backgrounds on which the images were compared, 0 to 255.
     """
 
     flags: Plane
@@ -42,15 +42,15 @@ class Planes:
 def find(canvas: Canvas, policy: Policy, rooms: Rooms, reference: Reference) -> Planes:
     """Compares two images, each pixel with the one in the same place.
 
-    On white, and on black too if anything shines through: what looks the same on both looks the
-    same on every background, because blending is linear. odiff itself blends on white and would
-    not see white turn half transparent.
+    Images are compared on white, and also on black if either has transparency. Blending is linear,
+    so images that look the same on both look the same on every background. odiff blends on white
+    only and would not notice white that becomes half transparent.
 
     Args:
-        canvas: what was laid out.
+        canvas: the images.
         policy: the thresholds.
-        rooms: where the flags may lie.
-        reference: is asked what counts.
+        rooms: memory for the flags.
+        reference: the odiff that decides what counts.
 
     Raises:
         ImageFault: odiff failed on it.
@@ -79,12 +79,12 @@ def clear(
     rows: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
 ) -> None:
-    """Clears what lies inside these boxes; they may reach past the canvas.
+    """Clears the flags inside these boxes, which may reach past the canvas.
 
     Args:
         flags: is changed in place.
         boxes: in the rows and columns that a person sees.
-        rows: for each row of the canvas which one that is, shape (height,).
+        rows: for each row of the canvas the image's row, shape (height,).
         columns: likewise, shape (width,).
     """
     for box in boxes:
@@ -106,10 +106,10 @@ def _compare(
 
 
 def _around(rows: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    """From the first of these rows to behind the last, and the margin; nothing if there is none.
+    """The rows from the first to the last of these, with a margin; (0, 0) if there are none.
 
-    It begins where a row of blocks does. Blocks are measured whole and with what lies around them,
-    so the margin goes around whole blocks.
+    The range begins at a row of blocks. Blocks are measured whole and with their surroundings, so
+    the margin goes around whole blocks.
     """
     places = np.flatnonzero(rows)
     if not places.size:

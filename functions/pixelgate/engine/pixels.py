@@ -38,12 +38,12 @@ class Picture:
 
 
 def decode(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Rgb | Rgba:
-    """The pixels alone; as of `read`."""
+    """Decodes an image and returns its pixels; arguments and errors as of `read`."""
     return read(body, rooms, purpose).pixels
 
 
 def read(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Picture:
-    """Decodes PNG, JPEG or WebP to 8 bits a channel, turned and coloured as a browser shows it.
+    """Decodes PNG, JPEG or WebP to 8 bits a channel, oriented and in sRGB as a browser shows it.
 
     Args:
         body: the file.
@@ -62,9 +62,9 @@ def read(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Pic
         pixels = _without_useless_alpha(ordinary, rooms, purpose)
         profile, held = SRGB, exif.UPRIGHT
     if preamble is not None:
-        profile = colour.of_png(preamble.said)
+        profile = colour.of_png(preamble.metadata)
         profile = _usable(profile, is_grey=preamble.colour in _GREY_COLOURS)
-        held = exif.of_png(preamble.said.get(b"eXIf", b""))
+        held = exif.of_png(preamble.metadata.get(b"eXIf", b""))
     pixels = exif.turned(pixels, held)
     if profile.way is not None:
         pixels = pixels if pixels.flags.writeable else pixels.copy()
@@ -75,14 +75,14 @@ def read(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Pic
 def _by_pillow(
     body: bytes, preamble: Preamble | None, rooms: Rooms, purpose: str
 ) -> tuple[Rgb | Rgba, Profile, int]:
-    """Pixels, and by what a JPEG or a WebP says, the profile and the orientation."""
+    """Decodes with Pillow: pixels, and a JPEG's or WebP's profile and orientation."""
     try:
         with open_image(body) as image:
             image.load()
             profile = colour.of_icc(image.info.get("icc_profile"))
             profile = _usable(profile, is_grey=image.mode in _GREY_MODES)
             if image.mode == "CMYK":
-                profile = SRGB  # Pillow's conversion gives sRGB, whatever the inks were meant for
+                profile = SRGB  # Pillow converts CMYK to sRGB without the profile
             held = exif.orientation_of(image.info.get("exif", b""))
             wide = preamble is not None and preamble.depth > 8
             opaque = _opaque_by_all_bits(body, image) if wide else None
@@ -93,12 +93,12 @@ def _by_pillow(
     except MemoryError:
         raise
     except Exception as error:
-        # As in read_header: damaged files make Pillow raise errors of a dozen kinds.
+        # As in read_header: Pillow raises a dozen kinds of error on damaged files.
         raise ImageFault(FaultCode.UNREADABLE, f"the image is damaged{in_words(error)}") from error
 
 
 def _usable(profile: Profile, *, is_grey: bool) -> Profile:
-    """A profile of greys says nothing of colours."""
+    """Ignores a grey profile on an image with colours."""
     return SRGB if profile.is_grey and not is_grey else profile
 
 
@@ -137,7 +137,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Pillow copies an image even when it has the mode already."""
+    """Converts an image unless it has the mode already: Pillow would copy it even then."""
     return image if image.mode == mode and "transparency" not in image.info else image.convert(mode)
 
 

@@ -1,4 +1,4 @@
-"""The chunks of a PNG: what they say before the pixels, and which of them a decoder has to see."""
+"""Reads the chunks of a PNG: the metadata before the pixels, and what a decoder needs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _START = SIGNATURE + b"\0\0\0\rIHDR"
 _HEADER_AT, _FORM = 8, slice(24, 29)
 # 8 bits a channel, colour without or with alpha, not interlaced.
 _CHANNELS = {bytes((8, 2, 0, 0, 0)): 3, bytes((8, 6, 0, 0, 0)): 4}
-_MAY_BE_LEFT_OUT = 32  # in the first letter of a chunk's kind
-# Chunks that may be left out, and that Pillow is shown: they tell whether a picture moves.
+_ANCILLARY = 32  # this bit of a chunk type's first letter
+# Ancillary chunks that Pillow needs to see: they mark an animation.
 _MOVES = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _KEY_BYTES = {0: 2, 2: 6}  # length of tRNS by kind of colour: grey, RGB
 
@@ -22,7 +22,7 @@ Sum = Callable[[memoryview], int]  # CRC-32
 
 
 class Unusual(Exception):
-    """The file is damaged, or not as browsers write it."""
+    """The file is damaged, or has another form than the PNGs that browsers write."""
 
 
 class Chunk(NamedTuple):
@@ -40,8 +40,8 @@ class Chunk(NamedTuple):
 
     @property
     def is_critical(self) -> bool:
-        """Whether a decoder that does not know it has to give up."""
-        return not self.kind[0] & _MAY_BE_LEFT_OUT
+        """Whether a decoder that does not know this chunk has to reject the file."""
+        return not self.kind[0] & _ANCILLARY
 
     def is_intact(self, sum_of: Sum = zlib.crc32) -> bool:
         """Whether its checksum is right."""
@@ -50,14 +50,14 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Preamble:
-    """What a PNG says before its pixels.
+    """The header of a PNG and the metadata before its pixels.
 
     Attributes:
         width: in pixels, as stored.
         height: likewise.
         depth: bits a channel.
         colour: kind of colour: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA.
-        said: the data of the first intact chunk of each kind that may be left out.
+        metadata: the data of the first intact ancillary chunk of each kind.
         simple: whether it is 8-bit RGB or RGBA, not interlaced, does not move, and no other
             chunk has to be understood.
     """
@@ -66,14 +66,14 @@ class Preamble:
     height: int
     depth: int
     colour: int
-    said: Mapping[bytes, bytes]
+    metadata: Mapping[bytes, bytes]
     simple: bool
 
 
 def preamble_of(body: bytes) -> Preamble | None:
-    """Reads what comes before the pixels; None without a good header and pixels behind it.
+    """Reads what comes before the pixels; None without an intact header and pixels after it.
 
-    Chunks that may be left out and have a wrong checksum are passed over, as browsers do.
+    Ancillary chunks with a wrong checksum are skipped, as in browsers.
     """
     if not body.startswith(_START):
         return None
@@ -83,15 +83,15 @@ def preamble_of(body: bytes) -> Preamble | None:
         return None
     width, height, depth, colour = struct.unpack_from(">IIBB", header.data)
     simple = body[_FORM] in _CHANNELS and width > 0 and height > 0
-    said: dict[bytes, bytes] = {}
+    metadata: dict[bytes, bytes] = {}
     for chunk in chunks:
         if chunk.kind == b"IDAT":
-            simple &= b"acTL" not in said
-            return Preamble(width, height, depth, colour, said, simple)
+            simple &= b"acTL" not in metadata
+            return Preamble(width, height, depth, colour, metadata, simple)
         if chunk.is_critical:
             simple = False
-        elif chunk.kind not in said and chunk.is_intact():
-            said[chunk.kind] = bytes(chunk.data)
+        elif chunk.kind not in metadata and chunk.is_intact():
+            metadata[chunk.kind] = bytes(chunk.data)
     return None
 
 
@@ -133,11 +133,11 @@ def pixel_data(body: bytes, sum_of: Sum) -> Iterator[memoryview]:
 
 
 def essential(body: bytes) -> bytes:
-    """A PNG without the chunks that browsers skip, for a parser that minds what is in them.
+    """A PNG without the chunks that browsers skip, for a parser that would reject their contents.
 
-    What has to be understood stays as it is, damaged or not, and so does a chunk that reaches past
-    the file: the parser has words for it. Transparency stays if its checksum and its length are
-    right and the pixels are still to come.
+    Critical chunks stay, damaged or not, and so does a chunk that reaches past the end of the
+    file: the parser has an error for it. A tRNS chunk stays if its checksum and length are right
+    and it comes before the pixels.
     """
     kept, at, behind = [memoryview(SIGNATURE)], len(SIGNATURE), False
     transparency = False
@@ -161,7 +161,7 @@ def _is_transparency(chunk: Chunk, colour: int) -> bool:
 
 
 def walk(body: bytes) -> Iterator[Chunk]:
-    """Each chunk as far as the first that reaches past the file, and not past IEND."""
+    """Yields chunks up to IEND, or up to the first that reaches past the end of the file."""
     view, at = memoryview(body), _HEADER_AT
     while at + 12 <= len(body):
         length, kind = struct.unpack_from(">I4s", body, at)

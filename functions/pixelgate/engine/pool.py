@@ -1,4 +1,4 @@
-"""A fixed number of differs, shared by any number of threads."""
+"""Shares a fixed number of differs among any number of threads."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pixelgate.engine.header import MAX_PIXELS, canvas_of, read_header
 from pixelgate.errors import ImageFault, NotWanted
 from pixelgate.ports import Differ
 
-# Beside the largest image that is allowed, one of a phone may be compared. The largest pair alone
-# takes up to 1.5 GB (make bench-memory).
+# While the largest allowed image is compared, one of a phone may be compared beside it. The
+# largest pair alone takes up to 1.5 GB (make bench-memory).
 _PIXELS_BESIDE = 3_000_000
 
 
 class _Budget:
-    """Lets so much be under way at a time; who asks for more than there ever is gets it alone."""
+    """Limits the pixels that are compared at a time; a larger request runs alone."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -44,7 +44,7 @@ class SharedDiffers:
     """A fixed number of differs for any number of threads."""
 
     def __init__(self, differs: Sequence[Differ], max_pixels: int = MAX_PIXELS) -> None:
-        """Takes over differs, none of which compares a canvas of more pixels than this."""
+        """Creates a pool that owns these differs; none compares a canvas over `max_pixels`."""
         self.size = len(differs)
         self._all = tuple(differs)
         self._free: queue.SimpleQueue[Differ] = queue.SimpleQueue()
@@ -60,7 +60,12 @@ class SharedDiffers:
         policy: Policy,
         wanted: Callable[[], bool] = lambda: True,
     ) -> Diff:
-        """Compares with the next free differ. Raises ImageFault, or NotWanted by then."""
+        """Compares with the next free differ.
+
+        Raises:
+            ImageFault: an image cannot be compared.
+            NotWanted: `wanted` became false while the pair waited.
+        """
         with self._budget.take(max(_pixels(base), _pixels(head))):
             differ = self._free.get()
             try:
@@ -71,19 +76,19 @@ class SharedDiffers:
                 self._free.put(differ)
 
     def inspect(self, image: bytes) -> tuple[int, int]:
-        """Reads the header and checks the size; returns width and height. Raises ImageFault."""
+        """Reads the header and checks the size; returns width and height, or raises ImageFault."""
         header = read_header(image)
         canvas_of(header, header, self._max_pixels)
         return header.size
 
     def close(self) -> None:
-        """Ends every differ; nothing may be under way."""
+        """Closes every differ; no comparison may be running."""
         for differ in self._all:
             differ.close()
 
 
 def _pixels(body: bytes) -> int:
-    """Pixels by the header; 0 if it cannot be read, which the differ will say in words."""
+    """Pixels by the header; 0 if it cannot be read, for which the differ raises an error."""
     try:
         header = read_header(body)
     except ImageFault:

@@ -1,13 +1,13 @@
-"""Which rows of two images belong together, when rows were inserted or deleted.
+"""Pairs the rows of two images when rows were inserted or deleted.
 
-A banner above a page moves everything below it; compared row n with row n, all of that has
-changed. Here the rows are matched as lines of text are by a patience diff: rows that occur once
-in each image are the landmarks, the equal rows around them follow, and what lies between is paired
-off. Rows that repeat, as blank ones do, never are landmarks.
+A banner at the top moves everything below it. If row n were compared with row n, all of that would
+have changed. Rows are matched as a patience diff matches lines of text: rows that occur once in
+each image are landmarks, the equal rows around them are added, and the rows between are paired in
+order. Repeated rows, such as blank ones, are never landmarks.
 
-An alignment only says which rows are compared with one another. Every row of either image is in
-it exactly once, paired or in a band, and paired rows need not be equal: whatever the matching does,
-no change can go unseen.
+An alignment only says which rows are compared with each other. It contains every row of either
+image exactly once, paired or in a band, and paired rows need not be equal. So no alignment can
+hide a change.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _Hashes = npt.NDArray[np.uint64]  # (rows,)
 
 # Screenshots are at most 31,250 rows of 1280 px; the time grows with the rows, not the pixels.
 MAX_ROWS = 100_000
-# An alignment must make so many more pairs equal, and of the rows that differ in place or lie in
-# bands that share (1 / CLEAR); so many rows that occur once in each image must have moved. Less
-# than a line of text proves nothing, and some rows can be aligned even on a shuffled page.
+# An alignment must make MIN_GAIN more pairs equal, and this share (1 / CLEAR) of the rows that
+# differ in place or are in bands; MIN_EVIDENCE rows that occur once in each image must have moved.
+# Less than a line of text proves nothing, and some rows match even on a shuffled page.
 MIN_GAIN = 16
 CLEAR = 8
 MIN_EVIDENCE = 8
-# From so many levels on two channel values are apart: the sensitive pass sees that much of grey.
+# Two channel values this many levels apart differ: the sensitive pass sees that much of grey.
 APART = 6
-# One more band must bring so many equal rows: single ones, as the tips of letters, come by chance.
+# Each band must gain this many equal rows: single rows, as the tips of letters, match by chance.
 JOINT_PRICE = 4
-# So many rows in bands must bring one more. It is cheap because a page of fixed height loses at
-# its end, mostly blank, what came in above; but an element that moved far is clearer where it was
-# and where it is than with hundreds of blank rows inserted and deleted.
+# This many rows in bands must gain one equal row. The price is low because a page of fixed height
+# loses at its end, mostly blank, what was inserted above. But an element that moved far is shown
+# more clearly in both places than as hundreds of inserted and deleted blank rows.
 BAND_ROWS = 8
-# The chain of runs takes time with the square of their number. A page of text has some 100.
+# Choosing runs takes time quadratic in their number. A page of text has about 100.
 _MAX_RUNS = 512
 _LEVELS = 4  # how often gaps are searched for rows that are unique there, though not outside
 
@@ -102,9 +102,9 @@ def align(
 
 
 def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[Run]:
-    """Pairs off the rows of two images whose first rows differ, if some have clearly moved."""
+    """Pairs the rows of two images whose first rows differ, if some have clearly moved."""
     if (len(ours), ours[0].tobytes()) > (len(theirs), theirs[0].tobytes()):
-        # Of ways that are equally good the same is taken, whichever image is the base.
+        # Among equally good pairings the choice must not depend on which image is the base.
         return [Run(b, h, n) for h, b, n in _moved(theirs, ours)]
     base, head = native.hash_rows(ours), native.hash_rows(theirs)
     unique = _unique_in_both(base, head)
@@ -120,7 +120,7 @@ def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[Run]:
 
 
 def _match(base: _Hashes, head: _Hashes) -> list[Run]:
-    """The equal rows of two sequences that belong together, from top to bottom."""
+    """The runs of equal rows of two sequences, from top to bottom."""
     whole = Gap(slice(0, len(base)), slice(0, len(head)))
     runs, gaps = list[Run](), [whole]
     for _ in range(_LEVELS):
@@ -140,7 +140,7 @@ def _match(base: _Hashes, head: _Hashes) -> list[Run]:
 
 
 def _evidence(rows: int, unique: tuple[Indices, Indices], runs: list[Run]) -> int:
-    """How many rows that occur once in each image are paired with one another, and have moved."""
+    """How many rows that occur once in each image are paired with each other and have moved."""
     partners = np.full(rows, -1)
     for b, h, n in runs:
         partners[b : b + n] = np.arange(h, h + n)
@@ -187,7 +187,7 @@ def _unique_in_both(base: _Hashes, head: _Hashes) -> tuple[Indices, Indices]:
 
 
 def _company(base: _Hashes, head: _Hashes, starts: Indices, heights: Indices) -> Indices:
-    """How many more rows are equal only thanks to a run: around it, and not where they are."""
+    """How many rows around each run become equal through it and are not equal in place."""
     in_place = np.zeros(len(base), bool)
     overlap = min(len(base), len(head))
     in_place[:overlap] = base[:overlap] == head[:overlap]
@@ -268,10 +268,10 @@ def _equal_rows(ours: _Hashes, theirs: _Hashes) -> int:
 
 
 def paired(base: Rgb | Rgba, head: Rgb | Rgba, gap: Gap) -> Iterator[Run]:
-    """Pairs off the rows of a gap: as many as its shorter side has, from its top and its bottom.
+    """Pairs the rows of a gap from its top and its bottom: as many as its shorter side has.
 
-    Few or none of the rows are equal there, but some are alike: an edited line of text, the blank
-    rows around it. The band lies where the least differs, as far down as possible if in doubt.
+    Few or none of these rows are equal, but some are alike, such as an edited line of text and the
+    blank rows around it. The band goes where the fewest pixels differ; in a tie, furthest down.
     """
     ours, theirs = base[gap.base], head[gap.head]
     pairs = min(gap.lengths)

@@ -1,13 +1,13 @@
-"""Which rows or columns of two images belong together where they are alike, not equal.
+"""Aligns rows or columns of two images that are alike but not equal.
 
-On a page with a gradient, what a banner moved down lies on another colour than before: no row has
-an equal. And of columns hardly any occurs only once. So a line's partner is looked for at a few
-shifts only. What a line shows, its edges, says which ones: edges stay, whatever plain colour is
-behind them. Among these shifts the pixels decide: that way is taken which leaves the least that
-differs or has no partner.
+If a banner moves content down on a page with a gradient, the content lies on another colour than
+before, and no row has an equal one. And hardly any column occurs only once. So a line's partner is
+searched for at a few shifts only. The edges in each line suggest which shifts: edges stay whatever
+plain colour is behind them. The pixels then decide among these shifts: the alignment with the
+fewest pixels that differ or have no partner wins.
 
-Rows and columns are both called lines here. Whatever comes out, every line of either image is
-paired or in a band, exactly once.
+Rows and columns are both called lines here. In every alignment, each line of either image is
+either paired or in a band, exactly once.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
 from pixelgate.engine.row_alignment import APART, CLEAR, MAX_ROWS, MIN_EVIDENCE
 
-# Where rows differ because something moved, such a share of their channel values lies so far apart,
-# and few of them show the same as in their place; otherwise nothing more is done.
+# Where rows differ because content moved, this share of their channel values is this many levels
+# apart, and few rows show the same edges in place. Otherwise there is nothing to align.
 _FAR, _FAR_SHARE, _SAMPLED = 32, 1 / 40, 64
 _MOSTLY_ALIKE = 3 / 4
-# From so many levels on, two neighbouring pixels are an edge.
+# Two neighbouring pixels that differ by this many levels are an edge.
 _EDGE = 24
-# Lines are told apart by the edges in so many parts of each.
+# Each line is divided into this many strips, whose edges are counted.
 _STRIPS = 4
-# A line's partner must show the same but for that share (1 / _ALIKE); what shows less than so many
-# edges is no evidence.
+# A line's partner may differ in this share (1 / _ALIKE) of its edges. A line with fewer than
+# _LEAST_EDGES edges is no evidence.
 _ALIKE, _LEAST_EDGES = 8, 12
-# So many shifts are looked at, those at which most edges of both images meet; a few are tried.
+# The shifts at which most edges of both images meet are examined; the best few are tried.
 _LOOKED_AT, _TRIED = 8, 4
-# What differs or has no partner must become less by such a share, and by so many lines' pixels. One
-# more band must bring so many lines: single ones come by chance.
+# Aligning must reduce the pixels that differ or have no partner by this share, and by this many
+# lines' pixels. Each band must gain _JOINT_PRICE lines: single lines match by chance.
 _LESS, _LEAST_LESS = 1 / 4, 2
 _JOINT_PRICE = 2
 
@@ -45,13 +45,13 @@ _JOINT_PRICE = 2
 def sample(
     base: Rgb | Rgba, head: Rgb | Rgba, ys: Indices, zs: Indices, rows: int = _SAMPLED
 ) -> tuple[Rgb | Rgba, Rgb | Rgba]:
-    """About so many of these rows of base and head, spread over the images."""
+    """A sample of about this many of the given rows of base and head, evenly spread."""
     step = max(1, len(ys) // rows)
     return rows_of(base, ys, step), rows_of(head, zs, step)
 
 
 def rows_of(image: Rgb | Rgba, rows: Indices, step: int = 1) -> Rgb | Rgba:
-    """Every so many-th of these rows, which are in order; no copy where they lie together."""
+    """Every step-th of these ascending rows; a view, not a copy, if they are consecutive."""
     first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
     if last - first + 1 == len(rows):
         return image[first : last + 1 : step]
@@ -59,25 +59,25 @@ def rows_of(image: Rgb | Rgba, rows: Indices, step: int = 1) -> Rgb | Rgba:
 
 
 def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, lines: int, share: float = 0) -> bool:
-    """Whether rows that are compared differ so much that something may have moved.
+    """Whether paired rows differ so much that content may have moved.
 
     Args:
         base: a sample, shape (rows, width, channels).
-        head: of another width it is compared as far as both reach.
-        lines: how many rows there are in all.
-        share: of the rows that at least has to differ.
+        head: likewise; the narrower width is compared.
+        lines: the number of rows of which this is a sample.
+        share: more than this share of the rows has to differ.
     """
     width = min(base.shape[1], head.shape[1])
     apart = native.apart_in_rows(base[:, :width], head[:, :width], _FAR)
     differ, found = int(np.count_nonzero(apart)), int(apart.sum())
     row, column = width * base.shape[2], lines * base.shape[2]
-    # One line that came in and one that went must be less than what differs now.
+    # One inserted and one deleted line must be fewer pixels than what differs now.
     enough = found * lines >= 2 * min(row, column) * len(apart)
     return differ > share * len(apart) and enough and found > _FAR_SHARE * differ * row
 
 
 def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
-    """Whether most rows show what those do with which they are compared; arguments as before."""
+    """Whether most paired rows have the same edges; arguments as of `far_apart`."""
     width = min(base.shape[1], head.shape[1])
     ours, theirs = (_edges(image[:, :width], Axis.ROWS) for image in (base, head))
     alike = native.lines_alike(ours, theirs, np.arange(len(ours)), 0, _ALIKE)
@@ -85,7 +85,7 @@ def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
 
 
 def edges(base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis) -> tuple[Shown, Shown]:
-    """What each line of two images shows, for likely_shifts; each has shape (lines, strips).
+    """Counts the edges in each line of two images; each result has shape (lines, strips).
 
     Args:
         base: shape (height, width, channels).
@@ -96,22 +96,22 @@ def edges(base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis) -> tuple[Shown, Shown]
 
 
 def likely_shifts(ours: Shown, theirs: Shown, *, strips: int = _STRIPS) -> Indices:
-    """The shifts, other than none, at which many lines have a partner that shows the same.
+    """The shifts, other than 0, at which many lines have a partner with the same edges.
 
     Args:
-        ours: what each line of base shows.
-        theirs: what each line of head shows.
-        strips: each must show the same in so many parts of it; all of them, or one.
+        ours: the edges in each line of base.
+        theirs: the edges in each line of head.
+        strips: how many strips are compared: all of them, or their sum if it is 1.
 
     Returns:
-        A few or none, that of the most lines first.
+        A few shifts, or none; the one with the most lines first.
     """
     if strips == 1:
         ours, theirs = (
             shown.sum(axis=1, keepdims=True, dtype=np.int32) for shown in (ours, theirs)
         )
     if (len(ours), ours.tobytes()) > (len(theirs), theirs.tobytes()):
-        # Of shifts that are equally good the same are taken, whichever image is the base.
+        # Among equally good shifts the choice must not depend on which image is the base.
         return -_explaining(theirs, ours)
     return _explaining(ours, theirs)
 
@@ -148,7 +148,7 @@ def align_shifted(
 
 
 def _comes_later(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
-    """Some order of two images of one shape."""
+    """A fixed order of two images of one shape."""
     first = int(np.argmax(native.unequal_rows(base, head)))
     ours, theirs = base[first].tobytes(), head[first].tobytes()
     return bool(ours > theirs)
@@ -160,7 +160,7 @@ def _lines(image: Rgb | Rgba, axis: Axis) -> Rgb | Rgba:
 
 
 def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> list[Run]:
-    """The lines that belong together, if less differs then; otherwise none."""
+    """The runs of paired lines, if fewer pixels differ then; otherwise none."""
     ours, theirs = len(_lines(base, axis)), len(_lines(head, axis))
     final, overlap = theirs - ours, min(ours, theirs)
     shifts = np.array(sorted({*likely.tolist(), 0, final}), np.int64)
@@ -170,20 +170,20 @@ def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> li
     whole, chosen = native.cheapest_pairs(shifts, costs, theirs, alone, alone * _JOINT_PRICE)
     runs = _with_gaps_paired(_chosen_runs(shifts, chosen), ours, theirs)
     bands = bands_between(runs, axis)
-    # What the sizes differ by is one-sided in any case.
+    # The lines by which the sizes differ have no partner in any case.
     less = in_place + alone * (abs(final) + _JOINT_PRICE * len(bands)) - whole
     pays = less >= max(alone * _LEAST_LESS, _LESS * in_place)
     return runs if pays and bands else []
 
 
 def _edges(image: Rgb | Rgba, axis: Axis) -> Shown:
-    """What each line shows, shape (lines, strips)."""
+    """The edges in each line, shape (lines, strips)."""
     count = native.edges_in_rows if axis is Axis.ROWS else native.edges_in_columns
     return count(image, _EDGE, _STRIPS)
 
 
 def _explaining(ours: Shown, theirs: Shown) -> Indices:
-    """The shifts that explain the most of the lines that show something else than in place."""
+    """The shifts that explain most of the lines whose edges differ in place."""
     lines = np.flatnonzero(ours.sum(axis=1) >= _LEAST_EDGES)
     lines = lines[~native.lines_alike(ours, theirs, lines, 0, _ALIKE)]
     least = max(MIN_EVIDENCE, len(lines) // CLEAR)
@@ -208,7 +208,7 @@ def _meeting(ours: Shown, theirs: Shown) -> Indices:
     """The shifts at which most edges of both images meet, found by a correlation; 0 left out."""
     size = 1 << (len(ours) + len(theirs)).bit_length()
     steps = [np.diff(shown.astype(np.float32), axis=0) for shown in (ours, theirs)]
-    # The edges of a band are many, and have no partner: they may not outweigh the others.
+    # The edges of an inserted band have no partner; clipping keeps them from dominating.
     high = 2 * max(1.0, float(np.abs(steps[0]).mean()))
     one, other = (np.fft.rfft(np.clip(step, -high, high), size, axis=0) for step in steps)
     together = np.fft.irfft((one.conj() * other).sum(axis=1), size)
@@ -218,7 +218,7 @@ def _meeting(ours: Shown, theirs: Shown) -> Indices:
     together, shifts = together[possible], shifts[possible]
     most = min(_LOOKED_AT, len(together))
     best: Indices = shifts[np.argpartition(-together, most - 1)[:most]]
-    # Where the sizes differ, what lies behind all bands has moved by that.
+    # Where the sizes differ, the lines after all bands have moved by the difference.
     final = len(theirs) - len(ours)
     return np.array(sorted({*best.tolist(), final}), np.int64) if final else best
 
@@ -238,7 +238,7 @@ def _apart(base: Rgb | Rgba, head: Rgb | Rgba, shift: int, axis: Axis) -> Shown:
 
 
 def _chosen_runs(shifts: Indices, chosen: Indices) -> list[Run]:
-    """The paired lines, together as long as their shift stays the same."""
+    """The paired lines as runs of one shift each."""
     edges = np.flatnonzero(np.diff(chosen)) + 1
     starts, stops = [0, *edges.tolist()], [*edges.tolist(), len(chosen)]
     return [
@@ -249,7 +249,7 @@ def _chosen_runs(shifts: Indices, chosen: Indices) -> list[Run]:
 
 
 def _with_gaps_paired(runs: list[Run], ours: int, theirs: int) -> list[Run]:
-    """The same, and of gaps that both images have the first lines."""
+    """The runs, and in each gap between them the first lines of both images paired."""
     whole = Gap(slice(0, ours), slice(0, theirs))
 
     def paired() -> Iterator[Run]:

@@ -17,17 +17,17 @@ from pixelgate.ports import Slices
 
 # Two pixels of the file for each of the 80 × 60 that a list gives a picture.
 SIZE = (160, 120)
-# How much of a tall page is shown: narrower than this nobody would see anything.
+# The tallest part of a page that is shown; a taller one would be too narrow to see anything.
 _TALLEST = 1.5
 _MARK = (230, 0, 122)
-# From this share on the mark is a tint: it would hide what it marks.
+# If more than this share is marked, the mark is a tint: an opaque one would hide the picture.
 _MUCH = 0.1
 # At effort 3 a picture takes twice as long and a twentieth less.
 _QUALITY, _ENCODER_EFFORT = 62, 2
 
 
 class _Own(threading.local):
-    """Memory for each thread that draws."""
+    """Buffers of each thread that draws."""
 
     def __init__(self) -> None:
         self.rooms = Rooms()

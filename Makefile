@@ -11,6 +11,13 @@ NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
 DEPLOY_PYTHON ?= 3.13
 # Of `make test`. 0: all in one, which names the files as it goes.
 PROCESSES ?= 2
+FAST := 'not e2e and not browser and not slow'
+# The last and the first day of a month, the day of leap years, the turn of a year, and the nights
+# in which clocks are set back and forward.
+DATES ?= "2026-11-30 12:00:00 UTC" "2027-03-01 00:00:01 UTC" "2028-02-29 12:00:00 UTC" \
+	"2026-12-31 23:59:59 America/New_York" "2026-10-25 02:59:59 Europe/Berlin" \
+	"2027-03-28 01:59:59 Europe/Berlin"
+CLOCKED := tests/cli tests/client tests/contract tests/handlers tests/pipeline
 STACK ?= pixelgate
 LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
@@ -26,7 +33,7 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page soak bench \
+.PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
 	bench-memory bench-quality bench-report bench-scale bench-upload bench-cold bench-whole audit check \
 	check-corpus check-native dashboard deploy fuzz format pictures smoke \
 	build lock clean
@@ -41,11 +48,16 @@ setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Make .venv with everything a develo
 demo: setup .tools/cloud/.done .aws-sam/.done ## Run the whole thing here: a local AWS, two real snapshot sets, a report
 	@$(BIN)/python tools/demo.py
 
-test: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run every test, in PROCESSES=2
-	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered
+test: setup ## Run the tests of a few minutes, in PROCESSES=2: no built artefact, browser or faults
+	@$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) $(ARGS)
 
-test-fast: setup ## Run the tests that need neither the built artefact nor a browser
-	@$(BIN)/python -m pytest -q -m 'not e2e and not browser' --ignore tests/template
+test-all: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run every test, as CI does
+	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
+
+test-dates: setup ## Run what reads the clock on days that are special: DATES
+	@for date in $(DATES); do echo "at $$date"; \
+		$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) --at "$$date" $(CLOCKED) $(ARGS) \
+		|| exit 1; done
 
 test-faults: setup ## Run the fault suite: every fault at every call of every step, ARGS='--seed 2 --rounds 200'
 	@$(BIN)/python -m pytest -q tests/faults -m 'not e2e' $(ARGS)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from hypothesis import settings
 
 from support.gold import Gold
-from support.spread import Spread, longest_first
+from support.spread import SLOW, Spread, longest_first
 
 # Powertools reads these when a handler's module is imported for the first time, whoever does that.
 os.environ.update(
@@ -28,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the tests of gold pages get over the pages; read the diff before commit",
     )
+    parser.addoption(
+        "--at",
+        metavar="'2028-02-29 12:00:00 Europe/Berlin'",
+        help="when every test begins, as local time and time zone; the clock goes on from there",
+    )
     parser.addoption("--seed", default="1", help="of random faults")
     parser.addoption("--rounds", default="20", help="random runs of each story of faults")
     parser.addoption(
@@ -41,6 +50,17 @@ def gold(request: pytest.FixtureRequest) -> Gold:
     return Gold(accept=request.config.getoption("--accept-gold"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """With `--at`: runs each test, and the fixtures made for it, at that time."""
+    given = item.config.getoption("--at")
+    if given is None:
+        return (yield)
+    local, _, zone = given.rpartition(" ")
+    with time_machine.travel(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone))):
+        return (yield)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spread:
     """With `-n 2`: which process runs which tests."""
@@ -48,6 +68,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Spread:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are spread over processes, what is begun last had better be short."""
+    """Marks slow tests by file. Spread over processes, the longest files are begun first."""
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
     if "PYTEST_XDIST_WORKER" in os.environ:
         longest_first(items)

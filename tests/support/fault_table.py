@@ -65,7 +65,7 @@ more at the end. No process may be left over, and no file in /tmp.
 *Once*: one life of a process; the first request of each kind; the time limit of one delivery.
 *Longer than it is tried*: two lives in a row; one request until the SDK gives up. *In every
 attempt*: until Lambda has given up, and the sweeper cannot help either. `make test-real-faults`
-runs all of them and `make test` some. An ending that is not in the table fails the test.
+runs all of them and `make test-all` some. An ending that is not in the table fails the test.
 """
 
 

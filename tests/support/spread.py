@@ -10,6 +10,19 @@ TOGETHER = "tests/e2e/"
 # What takes longest, so that no process is left alone with it in the end.
 LONG = (TOGETHER, "tests/browser/", "tests/contract/", "tests/faults/", "tests/template/")
 
+# Many schedules, histories, faults or drawn pairs: `make test` leaves them out, `make test-all` not.
+SLOW = (
+    "tests/engine/test_drawn_cases.py",
+    "tests/engine/test_exact.py",
+    "tests/engine/test_fuzz.py",
+    "tests/engine/test_hostile",
+    "tests/faults/",
+    "tests/pipeline/test_collect_",
+    "tests/pipeline/test_gate.py",
+    "tests/pipeline/test_inter",
+    "tests/template/",
+)
+
 
 class Spread(LoadScopeScheduling):  # type: ignore[misc]
     """Gives files to processes in the order of collection; a file's fixtures are set up once."""

@@ -10,7 +10,7 @@ TOGETHER = "tests/e2e/"
 # What takes longest, so that no process is left alone with it in the end.
 LONG = (TOGETHER, "tests/browser/", "tests/contract/", "tests/faults/", "tests/template/")
 
-# Many schedules, histories, faults or drawn pairs: `make test` leaves them out, `make test-all` not.
+# Many schedules, histories, faults or drawn pairs: `make test` leaves these out.
 SLOW = (
     "tests/engine/test_drawn_cases.py",
     "tests/engine/test_exact.py",

@@ -479,7 +479,7 @@ def test_late_teller_does_not_take_an_approval_back(reviewed: Reviewed) -> None:
     """A worker is paused before it tells of its result; when it wakes, people have approved."""
     record = replace(reviewed.world.record("b1", "b0"), settled=False)
     reviewed.review("b1", action="approve")
-    announce.tell(record, reviewed.service())
+    announce.announce_result(record, reviewed.service())
     assert (reviewed.state("b1"), reviewed.record("b1")) == ("approved", "approved")
 
 
@@ -534,7 +534,7 @@ def test_lost_event_of_a_result_is_made_up_for_and_the_verdict_stands() -> None:
     build = world.upload("b0", BASE, branch="topic")
     reviewed.bus.failures = 3  # PROCESSING at once and again before the result, which is lost
     outcome = world.compare(build, events=Backlog(reviewed.bus))
-    assert isinstance(getattr(outcome, "untold", None), NotTold)
+    assert isinstance(getattr(outcome, "announce_error", None), NotTold)
     assert (world.status("b0")["state"], world.status("b0")["verdict"]) == ("SUCCEEDED", "passed")
     reviewed.bus.failures = 0
     assert reviewed.sweep() == ["tell"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate.ci.detected import Found
+from pixelgate.ci.detected import CiInfo
 from pixelgate.ci.git import MAX_ANCESTORS, Commit, Git
 from pixelgate.errors import UsageError
 
@@ -24,7 +24,7 @@ _CURE = "run `git fetch --unshallow`"
 
 
 @dataclass(frozen=True)
-class Said:
+class Overrides:
     """What flags and PIXELGATE_ variables say; None where they are silent."""
 
     commit: str | None = None
@@ -40,7 +40,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Where:
+class BuildOrigin:
     """Where a build comes from, as its manifest says it.
 
     Attributes:
@@ -96,7 +96,7 @@ class Where:
         return {name: value for name, value in known.items() if value}
 
 
-def find_out(said: Said, found: Found, git: Git) -> Where:
+def resolve_origin(said: Overrides, found: CiInfo, git: Git) -> BuildOrigin:
     """Where this build comes from.
 
     Args:
@@ -120,7 +120,7 @@ def find_out(said: Said, found: Found, git: Git) -> Where:
     base_branch = said.base_branch or found.base_branch
     if base_branch is None and known:
         base_branch = known.default_branch()
-    where = Where(
+    where = BuildOrigin(
         vendor=found.vendor,
         commit=commit,
         branch=branch,
@@ -148,7 +148,7 @@ def find_out(said: Said, found: Found, git: Git) -> Where:
 
 
 def _commit(
-    said: Said, found: Found, git: Git | None, trouble: str | None, notes: list[str]
+    said: Overrides, found: CiInfo, git: Git | None, trouble: str | None, notes: list[str]
 ) -> str:
     """The head commit, as a whole hash if git knows it."""
     named = said.commit or found.commit
@@ -207,7 +207,7 @@ def _note_missing(notes: list[str], vendor: str | None, commit: str, git: Git) -
     )
 
 
-def _unmerged(commit: str, found: Found, git: Git) -> str:
+def _unmerged(commit: str, found: CiInfo, git: Git) -> str:
     """What was merged, where the CI system has built a merge of its own making."""
     parents = git.parents(commit)
     if len(parents) != 2 or found.merged is None:
@@ -218,7 +218,9 @@ def _unmerged(commit: str, found: Found, git: Git) -> str:
     return head if head and head in parents else commit
 
 
-def _with_history(where: Where, said: Said, found: Found, git: Git, notes: list[str]) -> Where:
+def _with_history(
+    where: BuildOrigin, said: Overrides, found: CiInfo, git: Git, notes: list[str]
+) -> BuildOrigin:
     """Adds tree, base, ancestors and what git tells of them."""
     base = _base(where, said, found, git, notes)
     history = git.history(base or where.commit, MAX_ANCESTORS + 1)
@@ -244,7 +246,9 @@ def _told(commit: Commit) -> dict[str, str]:
     return told
 
 
-def _base(where: Where, said: Said, found: Found, git: Git, notes: list[str]) -> str | None:
+def _base(
+    where: BuildOrigin, said: Overrides, found: CiInfo, git: Git, notes: list[str]
+) -> str | None:
     """The commit to compare with, by its whole hash; None where that is for the ancestors to say.
 
     On the base branch itself no commit is named: nobody knows which of the last ones has a build,
@@ -269,7 +273,7 @@ def _base(where: Where, said: Said, found: Found, git: Git, notes: list[str]) ->
     return None
 
 
-def _note_no_base(where: Where, tips: list[str], git: Git, notes: list[str]) -> None:
+def _note_no_base(where: BuildOrigin, tips: list[str], git: Git, notes: list[str]) -> None:
     """Why there is no merge base, and what helps."""
     if git.is_shallow():
         what = f"no commit was found that it shares with {where.base_branch}"
@@ -286,7 +290,7 @@ def _note_no_base(where: Where, tips: list[str], git: Git, notes: list[str]) -> 
         )
 
 
-def _tips(where: Where, said: Said, found: Found, git: Git) -> list[str]:
+def _tips(where: BuildOrigin, said: Overrides, found: CiInfo, git: Git) -> list[str]:
     """Commits of the base branch that this clone has, the freshest first."""
     names = [f"refs/remotes/origin/{where.base_branch}"]
     if found.target and not said.base_branch:

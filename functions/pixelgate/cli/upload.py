@@ -15,7 +15,7 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.ci.origin import Where
+    from pixelgate.ci.origin import BuildOrigin
     from pixelgate.client.polling import Seen
     from pixelgate.client.scan import Scan
     from pixelgate.client.upload import Sent
@@ -104,14 +104,14 @@ def upload(
     was rejected; 2 wrong usage, or it could not be done; 3 there was no result in time; 4 there was
     no baseline and --require-baseline asks for one; 130 interrupted.
     """
-    from pixelgate.ci.origin import Said
+    from pixelgate.ci.origin import Overrides
     from pixelgate.cli.output import Reports, make_gate
     from pixelgate.client.upload import read_names
     from pixelgate.client.upload_manifest import Extent
 
     context = Context(project, bucket, config)
     gate = make_gate(fail_on, exit_zero, require_baseline)
-    said = Said(
+    said = Overrides(
         commit=commit,
         branch=branch,
         base_commit=base_commit,
@@ -137,7 +137,7 @@ def upload(
 
 
 def _upload(
-    context: Context, folder: Path | None, name: str, where: Where, extent: Extent
+    context: Context, folder: Path | None, name: str, where: BuildOrigin, extent: Extent
 ) -> Uploaded:
     """Scans, sends images, writes the manifest."""
     from pixelgate.bootstrap import max_megapixels
@@ -192,7 +192,13 @@ class Uploaded:
     """A build whose manifest is written."""
 
     def __init__(
-        self, context: Context, build: BuildId, where: Where, key: str, sent: Sent, before: Any
+        self,
+        context: Context,
+        build: BuildId,
+        where: BuildOrigin,
+        key: str,
+        sent: Sent,
+        before: Any,
     ) -> None:
         self._context = context
         self._build = build
@@ -299,7 +305,7 @@ def _check_not_empty(found: Scan, source: Path, extent: Extent) -> None:
         )
 
 
-def _shard(said: str | None, where: Where) -> Shard | None:
+def _shard(said: str | None, where: BuildOrigin) -> Shard | None:
     """`2/4`, `2`, or `auto` as a shard."""
     from pixelgate.cli.console import warn
     from pixelgate.client.upload_manifest import Shard
@@ -325,7 +331,9 @@ def _shard(said: str | None, where: Where) -> Shard | None:
     return shard
 
 
-def _build_name(build: str | None, parallel_id: str | None, extent: Extent, where: Where) -> str:
+def _build_name(
+    build: str | None, parallel_id: str | None, extent: Extent, where: BuildOrigin
+) -> str:
     """The build's id: what was said, what CI says, or one of this moment."""
     if extent.shard:
         name = parallel_id or build or where.run

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from pixelgate.ci.origin import Where
+from pixelgate.ci.origin import BuildOrigin
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound, PixelgateError, Refused, UsageError
@@ -41,7 +41,7 @@ class Check:
     words: str
 
 
-def check_where(find: Callable[[], Where]) -> Iterator[Check]:
+def check_where(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
     """Commit, branch, base and what was noted about them."""
     try:
         where = find()

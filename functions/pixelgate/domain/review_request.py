@@ -142,7 +142,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Granted:
+class InheritedApproval:
     """An approval that no review object of this build gives.
 
     Attributes:
@@ -160,13 +160,13 @@ class Granted:
         return {"why": self.why, "by": list(self.by), "build": self.build}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any] | None) -> Granted | None:
+    def from_json(cls, stored: Mapping[str, Any] | None) -> InheritedApproval | None:
         """The inverse of `as_json`; None for none."""
         return cls(stored["why"], tuple(stored["by"]), stored["build"]) if stored else None
 
 
 @dataclass(frozen=True)
-class Subject:
+class Reviewable:
     """What there is to review in one published comparison; written once, beside its report.
 
     Attributes:
@@ -180,11 +180,11 @@ class Subject:
     execution: str
     changes: Mapping[str, Change]
     others: frozenset[str] = frozenset()
-    granted: Granted | None = None
+    granted: InheritedApproval | None = None
     first: bool = False
 
     @classmethod
-    def of(cls, comparison: Comparison) -> Subject:
+    def of(cls, comparison: Comparison) -> Reviewable:
         """Reads off a comparison what a person has to look at; agrees with `comparison.judge`."""
         wanted = {Status.ERRORED}
         if not comparison.is_first:
@@ -211,18 +211,18 @@ class Subject:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Subject:
+    def from_json(cls, stored: Mapping[str, Any]) -> Reviewable:
         """The inverse of `as_json`."""
         return cls(
             stored["execution"],
             {name: Change.from_json(row) for name, row in stored["changes"].items()},
             frozenset(stored["others"]),
-            Granted.from_json(stored["granted"]),
+            InheritedApproval.from_json(stored["granted"]),
             stored.get("first", False),
         )
 
 
-def select(review: ReviewBody, subject: Subject) -> frozenset[str]:
+def select(review: ReviewBody, subject: Reviewable) -> frozenset[str]:
     """The snapshots that a review speaks of; for the whole build none by name.
 
     Raises:
@@ -250,7 +250,7 @@ def select(review: ReviewBody, subject: Subject) -> frozenset[str]:
     return frozenset(named)
 
 
-def _as_written(names: Iterable[str], subject: Subject) -> dict[str, str | None]:
+def _as_written(names: Iterable[str], subject: Reviewable) -> dict[str, str | None]:
     """Each name as the build writes it; None if the build has none that is the same."""
     known = subject.changes.keys() | subject.others
     forms: dict[str, str] = {}
@@ -270,7 +270,7 @@ def _some(found: set[str], rule: str) -> set[str]:
     return found
 
 
-def _by_group(subject: Subject) -> dict[str, set[str]]:
+def _by_group(subject: Reviewable) -> dict[str, set[str]]:
     """Names by group. Where both say the same word, the comparison's group is meant.
 
     A manifest is CI's: its groups must not add a snapshot to a change that a person approves.

@@ -10,11 +10,11 @@ from itertools import islice
 from pixelgate.domain import keys
 from pixelgate.domain.baseline import MAX_PASSED_OVER, Choice, Kind, PassedOver
 from pixelgate.domain.comparison import Verdict
-from pixelgate.domain.eligibility import why_not
+from pixelgate.domain.eligibility import ineligibility
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Landed
 from pixelgate.domain.records import Baseline, BuildRecord, Lookup
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.carry_over import taken_back
 
 # Builds of one branch, tree or pull request that are looked at: the newest ones decide. Those of
@@ -59,7 +59,7 @@ def wait_of(manifest: BuildManifest) -> ComparisonId | None:
     return ComparisonId(manifest.id.project, manifest.id.build, base)
 
 
-def find_baseline(manifest: BuildManifest, records: Records) -> Baseline | Missing:
+def find_baseline(manifest: BuildManifest, records: StorageContext) -> Baseline | Missing:
     """What a build is compared with, or what it has to wait for.
 
     Its wait is over when its record says so; then the next best is taken.
@@ -92,7 +92,9 @@ class _Builds:
 class _Search:
     """One search; remembers what it passes over."""
 
-    def __init__(self, manifest: BuildManifest, records: Records, waited: float | None) -> None:
+    def __init__(
+        self, manifest: BuildManifest, records: StorageContext, waited: float | None
+    ) -> None:
         self._manifest = manifest
         self._records = records
         self._waited = waited
@@ -294,7 +296,7 @@ class _Search:
         return islice(others, _LOOKED_AT)
 
     def _why_not(self, build: BuildRecord) -> str | None:
-        why = why_not(build, self._records.baseline_branches)
+        why = ineligibility(build, self._records.baseline_branches)
         return why or taken_back(build, self._records)
 
     def _serves(self, build: BuildRecord) -> bool:

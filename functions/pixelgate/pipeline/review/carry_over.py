@@ -14,20 +14,20 @@ from pixelgate.domain.manifest import BuildManifest
 from pixelgate.domain.names import same_names
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, Review, State
-from pixelgate.domain.review_request import Change, Granted, Subject
+from pixelgate.domain.review_request import Change, InheritedApproval, Reviewable
 from pixelgate.domain.review_state import ReviewState
 from pixelgate.errors import ImageFault
-from pixelgate.pipeline.announce.announce import tell
-from pixelgate.pipeline.announce.review_store import change_ballot, standing
-from pixelgate.pipeline.context import Records, Service
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.announce.announce import announce_result
+from pixelgate.pipeline.announce.review_store import change_review_log, read_review_status
+from pixelgate.pipeline.context import CompareContext, StorageContext
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.intake.accept import Accepted
 from pixelgate.pipeline.intake.images import BucketImages
 
 
 def prepare_review(
-    comparison: Comparison, accepted: Accepted, service: Service, check: Callable[[], None]
+    comparison: Comparison, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> None:
     """Writes what there is to review beside the result, where nobody looks before publication.
 
@@ -37,7 +37,7 @@ def prepare_review(
         service: the ports.
         check: called between any two pairs; raises to stop early.
     """
-    subject = Subject.of(comparison)
+    subject = Reviewable.of(comparison)
     if subject.changes:
         granted = _by_rule(accepted.record, service.baseline_branches)
         granted = granted or _carried_over(subject, accepted, service, check)
@@ -48,7 +48,7 @@ def prepare_review(
 
 
 def carry_over_late(
-    record: ComparisonRecord, accepted: Accepted, service: Service, check: Callable[[], None]
+    record: ComparisonRecord, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> None:
     """Looks once more for an approval to carry over, when the result has been told.
 
@@ -66,7 +66,7 @@ def carry_over_late(
     """
     if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
         return
-    now = standing(record, service.objects)
+    now = read_review_status(record, service.objects)
     if now.subject is None or now.counted is None or now.counted.state is not ReviewState.NEEDED:
         return
     granted = _carried_over(now.subject, accepted, service, check)
@@ -74,15 +74,15 @@ def carry_over_late(
         return
     # From here on the sweeper sees to it, should this worker die.
     record = service.ledger.reopen(record, service.clock())
-    change_ballot(
+    change_review_log(
         record.head,
         service.objects,
         lambda ballot: ballot.of_execution(record.execution).with_grant(granted),
     )
-    tell(service.ledger.reopen(record, service.clock()), service)
+    announce_result(service.ledger.reopen(record, service.clock()), service)
 
 
-def taken_back(build: BuildRecord, records: Records) -> str | None:
+def taken_back(build: BuildRecord, records: StorageContext) -> str | None:
     """Why an approval that was carried over counts no more; None if nothing speaks against it.
 
     Args:
@@ -94,7 +94,7 @@ def taken_back(build: BuildRecord, records: Records) -> str | None:
     record = records.ledger.comparison(
         ComparisonId(build.id.project, build.id.build, build.baseline.build)
     )
-    now = standing(record, records.objects) if record else None
+    now = read_review_status(record, records.objects) if record else None
     if now is None or now.subject is None or now.counted is None or now.counted.human:
         return None
     granted = now.subject.granted or now.ballot.granted
@@ -106,15 +106,15 @@ def taken_back(build: BuildRecord, records: Records) -> str | None:
     return f"its approval was carried over from build {granted.build}, which was rejected since"
 
 
-def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> Granted | None:
+def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> InheritedApproval | None:
     if not (build.trusted and approved_by_rule(build, patterns)):
         return None
-    return Granted(f"approved by rule: {build.branch} is a baseline branch")
+    return InheritedApproval(f"approved by rule: {build.branch} is a baseline branch")
 
 
 def _carried_over(
-    subject: Subject, accepted: Accepted, service: Service, check: Callable[[], None]
-) -> Granted | None:
+    subject: Reviewable, accepted: Accepted, service: CompareContext, check: Callable[[], None]
+) -> InheritedApproval | None:
     """The approval of an earlier build of the pull request, if the changes are the same."""
     seed = _seed(accepted.record, service)
     if seed is None:
@@ -131,10 +131,12 @@ def _carried_over(
     if not _same_pictures(subject.changes, theirs, accepted.manifest, service, check):
         return None
     why = f"carried over from build {build}, where the same changes were approved"
-    return Granted(why, by, build)
+    return InheritedApproval(why, by, build)
 
 
-def _seed(head: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+def _seed(
+    head: BuildRecord, service: CompareContext
+) -> tuple[str, Reviewable, tuple[str, ...]] | None:
     """The earlier build of the same pull request that people decided last, if they approved it.
 
     People only: what was itself carried over approves nothing, so that small differences cannot
@@ -155,7 +157,9 @@ def _seed(head: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str,
     return None
 
 
-def _approved(build: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+def _approved(
+    build: BuildRecord, service: CompareContext
+) -> tuple[str, Reviewable, tuple[str, ...]] | None:
     """What people approved of a build. The ledger follows the reviews; they themselves count."""
     if build.baseline is None:
         return None
@@ -164,7 +168,7 @@ def _approved(build: BuildRecord, service: Service) -> tuple[str, Subject, tuple
     )
     if record is None or record.state is not State.SUCCEEDED:
         return None
-    now = standing(record, service.objects)
+    now = read_review_status(record, service.objects)
     if now.subject is None or now.counted is None or not now.counted.human:
         return None
     if now.counted.state is not ReviewState.APPROVED:
@@ -189,7 +193,7 @@ def _same_pictures(
     mine: Mapping[str, Change],
     theirs: Mapping[str, Change],
     manifest: BuildManifest,
-    service: Service,
+    service: CompareContext,
     check: Callable[[], None],
 ) -> bool:
     """Whether each head image passes when it is compared with the approved one."""
@@ -206,9 +210,9 @@ def _same_pictures(
     measured = diff_pairs(
         pairs,
         images=BucketImages(service.objects, manifest.id.project),
-        store=DiffStore(service.objects, manifest.id.project, service.generations),
+        store=DiffCache(service.objects, manifest.id.project, service.generations),
         pool=service.pool,
-        tally=Tally(),
+        tally=DiffStats(),
         check=check,
     )
     return all(_passes(measured[pair], policy) for pair, policy in wanted)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pixelgate.ci.origin import BuildOrigin
-from pixelgate.client.doctor import Check, check_bucket, check_where
+from pixelgate.client.doctor import Check, check_bucket, check_origin
 from pixelgate.errors import BucketError, Refused, UsageError
 from pixelgate.storage.store import Entry, Store
 from support.doubles.memory_store import MemoryStore
@@ -115,11 +115,11 @@ def test_without_credentials_nothing_else_is_asked() -> None:
     ],
 )  # fmt: skip
 def test_where_we_are(where: BuildOrigin, told: list[str]) -> None:
-    assert lines(check_where(lambda: where)) == told
+    assert lines(check_origin(lambda: where)) == told
 
 
 def test_nobody_knows_where_we_are() -> None:
     def lost() -> BuildOrigin:
         raise UsageError("the commit is not known")
 
-    assert lines(check_where(lost)) == ["wrong commit: the commit is not known"]
+    assert lines(check_origin(lost)) == ["wrong commit: the commit is not known"]

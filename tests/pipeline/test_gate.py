@@ -76,10 +76,10 @@ def named_builds_serve(patch: pytest.MonkeyPatch) -> None:
     named = _Search._named
 
     def lenient(self: _Search) -> object:
-        why = self._why_not
-        patch.setattr(self, "_why_not", vouched)
+        why = self._ineligibility
+        patch.setattr(self, "_ineligibility", vouched)
         found = named(self)
-        patch.setattr(self, "_why_not", why)
+        patch.setattr(self, "_ineligibility", why)
         return found
 
     patch.setattr(_Search, "_named", lenient)
@@ -89,10 +89,10 @@ def builds_of_the_base_branch_serve(patch: pytest.MonkeyPatch) -> None:
     branch = _Search._branch
 
     def lenient(self: _Search, missing: baselines.Missing | None) -> object:
-        why = self._why_not
-        patch.setattr(self, "_why_not", vouched)
+        why = self._ineligibility
+        patch.setattr(self, "_ineligibility", vouched)
         found = branch(self, missing)
-        patch.setattr(self, "_why_not", why)
+        patch.setattr(self, "_ineligibility", why)
         return found
 
     patch.setattr(_Search, "_branch", lenient)

@@ -195,7 +195,7 @@ class Story:
             self.sweep_once()
 
     def _is_busy(self) -> bool:
-        return any(not c.settled for c in self.world.ledger.comparisons.values())
+        return any(not c.announced for c in self.world.ledger.comparisons.values())
 
     def hand_over_everything(self) -> None:
         """From here on many workers compare."""

@@ -315,7 +315,7 @@ class Town:
         return Faults(self.world.clock.sleep, dice=dice, rival=rival)
 
     def _is_busy(self) -> bool:
-        return any(not c.settled for c in self.ledger.comparisons.values())
+        return any(not c.announced for c in self.ledger.comparisons.values())
 
     def _picture(self, *, dark: bool = False) -> bytes:
         """No two of which nobody would see a difference: a base's are dark, a head's are light."""

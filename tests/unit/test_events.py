@@ -83,10 +83,12 @@ def test_result_s_event() -> None:
 
 
 def test_review_s_event_says_who_and_not_who_was_refused() -> None:
-    ballot = ReviewLog().of_execution("e1")
-    ballot = ballot.with_review(Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ())
-    ballot = ballot.with_refusal(Refusal("r2", "bob", "2026", "no"))
-    told = state_events.detail(status_of(DONE, to_status_json(SUBJECT, ballot), BUILD))
+    review_log = ReviewLog().of_execution("e1")
+    review_log = review_log.with_review(
+        Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ()
+    )
+    review_log = review_log.with_refusal(Refusal("r2", "bob", "2026", "no"))
+    told = state_events.detail(status_of(DONE, to_status_json(SUBJECT, review_log), BUILD))
     check(told)
     assert (told["review"]["by"], told["review"]["reasons"]) == (["ada"], ["meant"])
     assert "bob" not in json.dumps(told)
@@ -101,14 +103,14 @@ def test_refused_manifest_s_event() -> None:
 
 def test_largest_event_fits_into_eventbridge() -> None:
     """256 KB; a name has up to 1,024 bytes, a reason 2,000 letters of up to four bytes."""
-    subject = Reviewable(
+    reviewable = Reviewable(
         "e1", {f"{n:03}{'x' * 1_021}": Change("changed", "1", "2") for n in range(50)}
     )
-    ballot = ReviewLog().of_execution("e1")
+    review_log = ReviewLog().of_execution("e1")
     for n in range(40):
         one = Applied(f"r{n}", Action.APPROVE, "x" * 255, f"{n:04}", f"{n}" + "😀" * 1_990, False)
-        ballot = ballot.with_review(one, [f"{n:03}{'x' * 1_021}"])
-    told = state_events.detail(status_of(DONE, to_status_json(subject, ballot), BUILD))
+        review_log = review_log.with_review(one, [f"{n:03}{'x' * 1_021}"])
+    told = state_events.detail(status_of(DONE, to_status_json(reviewable, review_log), BUILD))
     check(told)
     assert len(json.dumps(told, ensure_ascii=False).encode()) < 200_000
 

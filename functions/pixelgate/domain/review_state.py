@@ -186,22 +186,24 @@ class ReviewSummary:
         return Review(self.state) if self.state in {*Review} else None
 
 
-def summarize(subject: Reviewable, ballot: ReviewLog) -> ReviewSummary:
+def summarize(reviewable: Reviewable, review_log: ReviewLog) -> ReviewSummary:
     """Counts: one rejection rejects the build, and it is approved when nothing is left."""
-    decided = {name: ballot.decision(name) for name in {*subject.changes, *ballot.decisions}}
+    decided = {
+        name: review_log.decision(name) for name in {*reviewable.changes, *review_log.decisions}
+    }
     rejected = sum(1 for d in decided.values() if d and d.action is Action.REJECT)
-    granted = subject.granted or ballot.granted
-    left = () if granted else tuple(sorted(n for n in subject.changes if not decided[n]))
+    granted = reviewable.granted or review_log.granted
+    left = () if granted else tuple(sorted(n for n in reviewable.changes if not decided[n]))
     approved = sum(
         1
-        for name in subject.changes
+        for name in reviewable.changes
         if ((d := decided[name]) and d.action is Action.APPROVE) or (granted and not d)
     )
     counting = sorted(
-        {d.stamp: d for d in (*decided.values(), ballot.whole) if d}.values(),
+        {d.stamp: d for d in (*decided.values(), review_log.whole) if d}.values(),
         key=lambda d: d.stamp,
     )
-    state = _state(subject, ballot, rejected, len(left))
+    state = _state(reviewable, review_log, rejected, len(left))
     return ReviewSummary(
         state=state,
         left=left,
@@ -213,19 +215,19 @@ def summarize(subject: Reviewable, ballot: ReviewLog) -> ReviewSummary:
         ),
         at=counting[-1].at if counting else "",
         human=bool(counting)
-        and (state is ReviewState.REJECTED or all(decided[n] for n in subject.changes)),
+        and (state is ReviewState.REJECTED or all(decided[n] for n in reviewable.changes)),
         # Of a first upload a review by name decides what could not be read; the rest is unseen.
-        complete=not subject.first or ballot.whole is not None,
+        complete=not reviewable.first or review_log.whole is not None,
     )
 
 
-def _state(subject: Reviewable, ballot: ReviewLog, rejected: int, left: int) -> ReviewState:
-    whole = ballot.whole
-    if rejected or (whole and whole.action is Action.REJECT and not subject.changes):
+def _state(reviewable: Reviewable, review_log: ReviewLog, rejected: int, left: int) -> ReviewState:
+    whole = review_log.whole
+    if rejected or (whole and whole.action is Action.REJECT and not reviewable.changes):
         return ReviewState.REJECTED
     if left:
         return ReviewState.NEEDED
-    if subject.changes or whole:
+    if reviewable.changes or whole:
         return ReviewState.APPROVED
     return ReviewState.NOT_NEEDED
 
@@ -234,28 +236,28 @@ def _once(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))[:_WORDS_SHOWN]
 
 
-def to_status_json(subject: Reviewable, ballot: ReviewLog) -> dict[str, Any]:
+def to_status_json(reviewable: Reviewable, review_log: ReviewLog) -> dict[str, Any]:
     """`review` of status.json."""
-    counted = summarize(subject, ballot)
-    granted = subject.granted or ballot.granted
+    summary = summarize(reviewable, review_log)
+    granted = reviewable.granted or review_log.granted
     return {
-        "state": counted.state,
-        "left": len(counted.left),
-        "names": list(counted.left[:NAMES_SHOWN]),
-        "approved": counted.approved,
-        "rejected": counted.rejected,
-        "by": list(counted.by),
-        "reasons": list(counted.reasons),
+        "state": summary.state,
+        "left": len(summary.left),
+        "names": list(summary.left[:NAMES_SHOWN]),
+        "approved": summary.approved,
+        "rejected": summary.rejected,
+        "by": list(summary.by),
+        "reasons": list(summary.reasons),
         "carried_from": granted.build if granted else None,
-        **_tail(ballot),
+        **_tail(review_log),
     }
 
 
 def to_status_json_without_result(
-    verdict: str | None, left: int, ballot: ReviewLog
+    verdict: str | None, left: int, review_log: ReviewLog
 ) -> dict[str, Any] | None:
     """`review` where there is nothing to review yet, or nobody knows what: refusals only."""
-    if verdict is None and not ballot.refused:
+    if verdict is None and not review_log.refused:
         return None
     state = ReviewState.NOT_NEEDED if verdict == Verdict.PASSED else ReviewState.NEEDED
     return {
@@ -267,9 +269,9 @@ def to_status_json_without_result(
         "by": [],
         "reasons": [],
         "carried_from": None,
-        **_tail(ballot),
+        **_tail(review_log),
     }
 
 
-def _tail(ballot: ReviewLog) -> dict[str, Any]:
-    return {"refused": [vars(r) for r in ballot.refused], "revision": ballot.revision}
+def _tail(review_log: ReviewLog) -> dict[str, Any]:
+    return {"refused": [vars(r) for r in review_log.refused], "revision": review_log.revision}

@@ -89,10 +89,10 @@ def announce_result(record: ComparisonRecord, records: StorageContext, **changes
     status = {**status_of(record, now.to_status_json(record), build), **changes}
     status = _with_page(status, record.head, records)
     write_status(records.objects, record.head, status)
-    reviewed = now.counted and (now.ballot.reviews or now.ballot.granted)
+    reviewed = now.summary and (now.review_log.reviews or now.review_log.granted)
     kind = state_events.REVIEW if reviewed else state_events.COMPARISON
     records.events.emit(kind, state_events.detail(status))
-    records.ledger.settle(record)
+    records.ledger.mark_announced(record)
 
 
 def rewrite_status(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
@@ -118,20 +118,20 @@ def _note(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> Non
     Written first, looked at then: who waits for this build, or was compared before the approval
     came, is found whichever way the steps interleave.
     """
-    if now.counted is None:
+    if now.summary is None:
         return
-    result, revision = now.counted.result, now.ballot.revision
+    result, revision = now.summary.result, now.review_log.revision
     if result is None and revision == FIRST_REVISION:
         return  # nobody has ever said anything, as of most builds
     records.ledger.set_review(build.id, result, revision)
-    spoken = now.ballot.reviews or not approved_by_rule(build, records.baseline_branches)
+    spoken = now.review_log.reviews or not approved_by_rule(build, records.baseline_branches)
     if result is Review.APPROVED and spoken:
         resume_waiting_builds(
             build.id, records
         )  # those approved by rule did so when their images came
-    if build.pull_request is not None and now.ballot.reviews:
-        said = result if now.counted.human else None
-        decision = Decision(build.id, said, now.counted.at)
+    if build.pull_request is not None and now.review_log.reviews:
+        said = result if now.summary.human else None
+        decision = Decision(build.id, said, now.summary.at)
         records.ledger.set_decision(build.pull_request, decision, revision)
         if said is Review.APPROVED:
             _look_again(build, build.pull_request, records)

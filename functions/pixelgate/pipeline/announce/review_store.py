@@ -30,36 +30,40 @@ class ReviewStatus:
     """How a comparison stands with its reviewers.
 
     Attributes:
-        ballot: what was decided on this execution.
-        subject: what there is to decide; None if there is no result, or nobody knows any more.
-        counted: what follows; None without a subject.
+        review_log: what was decided on this execution.
+        reviewable: what there is to decide; None if there is no result, or nobody knows any more.
+        summary: what follows; None without a subject.
     """
 
-    ballot: ReviewLog
-    subject: Reviewable | None = None
-    counted: ReviewSummary | None = None
+    review_log: ReviewLog
+    reviewable: Reviewable | None = None
+    summary: ReviewSummary | None = None
 
     def to_status_json(self, record: ComparisonRecord) -> dict[str, Any] | None:
         """`review` of status.json."""
-        if self.subject:
-            return to_status_json(self.subject, self.ballot)
-        return to_status_json_without_result(record.verdict, _to_review(record.counts), self.ballot)
+        if self.reviewable:
+            return to_status_json(self.reviewable, self.review_log)
+        return to_status_json_without_result(
+            record.verdict, _to_review(record.counts), self.review_log
+        )
 
 
 def read_review_status(record: ComparisonRecord, objects: Objects) -> ReviewStatus:
     """Reads how a comparison stands with its reviewers."""
-    ballot = read_review_log(record.head, objects)
+    review_log = read_review_log(record.head, objects)
     if record.state is not State.SUCCEEDED:
-        return ReviewStatus(ballot)
-    ballot = ballot.of_execution(record.execution)
-    subject = read_reviewable(record, objects)
-    return ReviewStatus(ballot, subject, summarize(subject, ballot) if subject else None)
+        return ReviewStatus(review_log)
+    review_log = review_log.of_execution(record.execution)
+    reviewable = read_reviewable(record, objects)
+    return ReviewStatus(
+        review_log, reviewable, summarize(reviewable, review_log) if reviewable else None
+    )
 
 
 def read_review_log(build: BuildId, objects: Objects) -> ReviewLog:
     """What was decided on a build so far; an empty one if nobody has said anything."""
     try:
-        return ReviewLog.from_json(json.loads(objects.read(keys.ballot(build))))
+        return ReviewLog.from_json(json.loads(objects.read(keys.review_log(build))))
     except NotFound:
         return ReviewLog()
 
@@ -81,7 +85,7 @@ def change_review_log(
     Raises:
         WriteConflict: so many others did that another delivery should try again.
     """
-    key = keys.ballot(build)
+    key = keys.review_log(build)
     for _ in range(_TRIES):
         try:
             stored, tag = objects.read_tagged(key)

@@ -128,7 +128,7 @@ class _Search:
         reason = "the manifest names this build as base_build"
         if build and self._serves(build):
             return Baseline(build.id.build, reason, self._choice(Kind.NAMED))
-        why = self._why_not(build) if build else None
+        why = self._ineligibility(build) if build else None
         topic = f"build:{m.base_build}"
         return Missing(f"base_build {m.base_build}", (topic,), f"{why}" if why else "")
 
@@ -149,7 +149,7 @@ class _Search:
         if of.commit == self._manifest.commit:
             return "it is this build's own commit, which has no other build that may serve"
         builds = [b for b in of.own if b.trusted]
-        reasons = [self._why_not(b) for b in builds]
+        reasons = [self._ineligibility(b) for b in builds]
         if not builds or not all(reasons):
             return ""
         return f"its build {builds[0].id.build} may not serve: {reasons[0]}"
@@ -258,7 +258,7 @@ class _Search:
     def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
         """Asks for the builds of those commits of which anything is known, some at a time."""
         topics = {commit: self._topics(commit) for commit in commits}
-        known = self._records.ledger.known(
+        known = self._records.ledger.existing_lookup_keys(
             self._manifest.id.project, {topic for of in topics.values() for topic in of}
         )
 
@@ -295,12 +295,12 @@ class _Search:
         others = (b for b in islice(found, _READ) if b.trusted and b.id != self._manifest.id)
         return islice(others, _LOOKED_AT)
 
-    def _why_not(self, build: BuildRecord) -> str | None:
+    def _ineligibility(self, build: BuildRecord) -> str | None:
         why = ineligibility(build, self._records.baseline_branches)
         return why or taken_back(build, self._records)
 
     def _serves(self, build: BuildRecord) -> bool:
-        why = self._why_not(build)
+        why = self._ineligibility(build)
         if why is None and build.arrived:
             return True
         # A fork may not decide who needs a review, and a part of a suite is never a baseline.

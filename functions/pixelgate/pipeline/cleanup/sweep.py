@@ -100,7 +100,7 @@ def _take_care(
 ) -> Action | None:
     # The index lags behind: what it shows may have moved on since.
     record = records.ledger.comparison(found.id)
-    if record is None or record.settled or record.lease_until > now:
+    if record is None or record.announced or record.lease_until > now:
         return None
     waits = record.state is State.WAITING_FOR_BASE
     if record.updated > now - records.limits.sweep_after and not waits:

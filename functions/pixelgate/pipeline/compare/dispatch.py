@@ -53,7 +53,7 @@ def receive(
     build, objects, total, repeated = upload.build, service.objects, None, False
     if not upload.shard and not upload.finalizes:
         return compare_build(build, service, time_left, resumed=upload.resumed)
-    seen = observation_time(build, service)
+    observed_at = observation_time(build, service)
     try:
         with service.stage("accept"):
             if upload.shard:
@@ -65,11 +65,11 @@ def receive(
         return Gone()
     except BadManifest as error:
         where = f"{upload.shard.words}: " if upload.shard else ""
-        return reject(build, f"{where}{error}", service, seen)
+        return reject(build, f"{where}{error}", service, observed_at)
     try:
         whole = shards.merged(build, objects, final=upload.finalizes, total=total)
     except BadManifest as error:
-        return reject(build, str(error), service, seen)
+        return reject(build, str(error), service, observed_at)
     if whole is None:
         return _collect(build, repeated, service)
     return compare_build(build, service, time_left)

@@ -14,11 +14,11 @@ from pixelgate.pipeline.compare.outcomes import Failed, Outcome, Rejected, Super
 from pixelgate.pipeline.context import CompareContext, StorageContext
 
 
-def reject(build: BuildId, message: str, service: CompareContext, seen: str) -> Rejected:
-    """Says of a build that its upload is wrong; `seen` is when that was looked at."""
+def reject(build: BuildId, message: str, service: CompareContext, observed_at: str) -> Rejected:
+    """Says of a build that its upload is wrong; `observed_at` is when that was looked at."""
     now = service.clock()
     service.ledger.reject(build, message, now)
-    announce_rejection(build, message, now, service, updated=max(iso(now), seen))
+    announce_rejection(build, message, now, service, updated=max(iso(now), observed_at))
     return Rejected(message)
 
 

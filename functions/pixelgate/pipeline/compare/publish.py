@@ -132,7 +132,7 @@ def tell_again(
     accepted: Accepted,
     service: CompareContext,
     time_left: Callable[[], float],
-    seen: str | None = None,
+    observed_at: str | None = None,
 ) -> Outcome:
     """Tells the result of an earlier delivery, if status.json does not.
 
@@ -141,8 +141,8 @@ def tell_again(
         accepted: its head build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest, if it did: what was said of a refused
-            one before that is out of date, as the accepted one lies there again.
+        observed_at: when this delivery looked for the manifest, if it did: what was said of a
+            refused one before that is out of date, as the accepted one lies there again.
 
     Raises:
         Exception: another delivery should tell.
@@ -150,8 +150,8 @@ def tell_again(
     record = service.ledger.comparison(comparison)
     if record is None:
         return Gone()  # its time to live ended between the two reads
-    again = rewrite_status if record.settled else announce_result
-    again(record, service, **({"claimed": seen} if seen else {}))
+    again = rewrite_status if record.announced else announce_result
+    again(record, service, **({"claimed": observed_at} if observed_at else {}))
     carry_over_late(record, accepted, service, lambda: check_time(time_left, service.limits))
     return Duplicate(record)
 

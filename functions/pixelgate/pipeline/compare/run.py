@@ -58,7 +58,7 @@ def compare_build(
         HeldByOther: another worker is at it; deliver again later.
         Exception: a retry may help; the lease was given back and the error recorded.
     """
-    seen = observation_time(build, service)
+    observed_at = observation_time(build, service)
     try:
         with service.stage("accept"):
             accepted = accept.accept_again(build, service) if resumed else None
@@ -66,8 +66,8 @@ def compare_build(
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
-        return reject(build, str(error), service, seen)
-    return _Delivery(accepted, service, time_left, seen).run()
+        return reject(build, str(error), service, observed_at)
+    return _Delivery(accepted, service, time_left, observed_at).run()
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class _Delivery:
         accepted: the build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest, see `observation_time`.
+        observed_at: when this delivery looked for the manifest, see `observation_time`.
     """
 
     accepted: Accepted
     service: CompareContext
     time_left: Callable[[], float]
-    seen: str
+    observed_at: str
 
     def run(self) -> Outcome:
         """Compares the build, or lets it wait for its base."""
@@ -148,13 +148,13 @@ class _Delivery:
             self.service.ledger.end_wait(shards, "every shard has come", now)
 
     def _tell_again(self, comparison: ComparisonId) -> Outcome:
-        return tell_again(comparison, self.accepted, self.service, self.time_left, self.seen)
+        return tell_again(comparison, self.accepted, self.service, self.time_left, self.observed_at)
 
     def _guarded(self, claim: ComparisonRecord, work: Callable[[Lease], Outcome]) -> Outcome:
         service = self.service
 
         def begin() -> Outcome:
-            announce_progress(claim, service, claimed=max(iso(claim.claimed), self.seen))
+            announce_progress(claim, service, claimed=max(iso(claim.claimed), self.observed_at))
             return work(Lease(service, claim, self.time_left))
 
         return guarded(claim, begin, service)
@@ -225,9 +225,12 @@ class _Delivery:
                         check=lease.check,
                     )
                 except ImagesMissing:
-                    service.ledger.lose(build)
+                    service.ledger.mark_images_missing(build)
                     raise
-                (service.ledger.arrive if faults else service.ledger.complete)(build)
+                if faults:
+                    service.ledger.mark_images_present(build)
+                else:
+                    service.ledger.mark_images_valid(build)
             resume_waiting_builds(build, service)
         return faults
 

@@ -100,7 +100,7 @@ def carry_out(written: Written, records: StorageContext) -> Outcome:
     if written.tag is not None and tag.strip('"') != written.tag:
         why = "the object was overwritten before it was carried out; a review is written once"
         return _refuse(written, why, records)
-    line, record, subject, names = _decide(written, body, records)
+    line, record, reviewable, names = _decide(written, body, records)
     stored = records.ledger.add_review(line)
     if (stored.sha256, stored.by) != (line.sha256, line.by):
         why = f"review {written.id} was written before, by {stored.by}; a review is written once"
@@ -108,7 +108,7 @@ def carry_out(written: Written, records: StorageContext) -> Outcome:
     _keep(stored, body, records)
     if stored.refused is not None:
         return _refuse(written, stored.refused, records)
-    if record is None or subject is None or stored.execution != record.execution:
+    if record is None or reviewable is None or stored.execution != record.execution:
         return _refuse(written, _stale(stored.execution, record), records)
     return _apply(stored, record, names, records)
 
@@ -125,19 +125,19 @@ def _decide(
         at=written.at,
         sha256=hashlib.sha256(body).hexdigest(),
     )
-    record = subject = None
+    record = reviewable = None
     names: frozenset[str] = frozenset()
     try:
         review = parse(body)
         line = _with(line, review)
         record = _published(written.build, review, records)
-        subject = read_reviewable(record, records.objects)
-        if subject is None:
+        reviewable = read_reviewable(record, records.objects)
+        if reviewable is None:
             raise ReviewRefused("what there was to review is gone from the bucket")
-        names = select(review, subject)
+        names = select(review, reviewable)
     except ReviewRefused as error:
-        return _with(line, refused=str(error)), record, subject, names
-    return _with(line, execution=record.execution), record, subject, names
+        return _with(line, refused=str(error)), record, reviewable, names
+    return _with(line, execution=record.execution), record, reviewable, names
 
 
 def _with(line: ReviewRecord, review: ReviewBody | None = None, **changes: Any) -> ReviewRecord:
@@ -188,7 +188,7 @@ def _apply(
     line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], records: StorageContext
 ) -> CarriedOut:
     """Adds a review to what was decided, and tells of it."""
-    if not record.settled:
+    if not record.announced:
         # Something earlier may not have been told; its event must not be lost to this one's.
         announce_result(record, records)
     elif line.id in read_review_log(line.build, records.objects).reviews:
@@ -221,11 +221,13 @@ def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
     except ReviewRefused:
         return Refused(why)
     refusal = Refusal(written.id, written.by, written.at, why)
-    ballot = change_review_log(written.build, records.objects, lambda b: b.with_refusal(refusal))
+    review_log = change_review_log(
+        written.build, records.objects, lambda b: b.with_refusal(refusal)
+    )
     if record is not None and record.finished:
         rewrite_status(record, records)
     else:
-        review = to_status_json_without_result(None, 0, ballot)
+        review = to_status_json_without_result(None, 0, review_log)
         update_status_review(records.objects, written.build, review or {"revision": 0})
     return Refused(why)
 

@@ -37,13 +37,13 @@ def prepare_review(
         service: the ports.
         check: called between any two pairs; raises to stop early.
     """
-    subject = Reviewable.of(comparison)
-    if subject.changes:
+    reviewable = Reviewable.of(comparison)
+    if reviewable.changes:
         granted = _by_rule(accepted.record, service.baseline_branches)
-        granted = granted or _carried_over(subject, accepted, service, check)
-        subject = replace(subject, granted=granted)
+        granted = granted or _carried_over(reviewable, accepted, service, check)
+        reviewable = replace(reviewable, granted=granted)
     key = keys.result(comparison.id, comparison.execution, "review.json")
-    body = json.dumps(subject.as_json(), ensure_ascii=False).encode()
+    body = json.dumps(reviewable.as_json(), ensure_ascii=False).encode()
     service.objects.write(key, body, "application/json")
 
 
@@ -67,9 +67,9 @@ def carry_over_late(
     if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
         return
     now = read_review_status(record, service.objects)
-    if now.subject is None or now.counted is None or now.counted.state is not ReviewState.NEEDED:
+    if now.reviewable is None or now.summary is None or now.summary.state is not ReviewState.NEEDED:
         return
-    granted = _carried_over(now.subject, accepted, service, check)
+    granted = _carried_over(now.reviewable, accepted, service, check)
     if granted is None:
         return
     # From here on the sweeper sees to it, should this worker die.
@@ -77,7 +77,7 @@ def carry_over_late(
     change_review_log(
         record.head,
         service.objects,
-        lambda ballot: ballot.of_execution(record.execution).with_grant(granted),
+        lambda review_log: review_log.of_execution(record.execution).with_grant(granted),
     )
     announce_result(service.ledger.reopen(record, service.clock()), service)
 
@@ -95,9 +95,9 @@ def taken_back(build: BuildRecord, records: StorageContext) -> str | None:
         ComparisonId(build.id.project, build.id.build, build.baseline.build)
     )
     now = read_review_status(record, records.objects) if record else None
-    if now is None or now.subject is None or now.counted is None or now.counted.human:
+    if now is None or now.reviewable is None or now.summary is None or now.summary.human:
         return None
-    granted = now.subject.granted or now.ballot.granted
+    granted = now.reviewable.granted or now.review_log.granted
     if granted is None or granted.build is None:
         return None
     earlier = records.ledger.build(BuildId(build.id.project, granted.build))
@@ -113,22 +113,22 @@ def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> InheritedApproval
 
 
 def _carried_over(
-    subject: Reviewable, accepted: Accepted, service: CompareContext, check: Callable[[], None]
+    reviewable: Reviewable, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> InheritedApproval | None:
     """The approval of an earlier build of the pull request, if the changes are the same."""
     seed = _seed(accepted.record, service)
     if seed is None:
         return None
     build, approved, by = seed
-    if subject.first or approved.first:
+    if reviewable.first or approved.first:
         return None  # most of what it shows is added, and among no changes
-    same = same_names(subject.changes.keys(), approved.changes.keys())
-    if not len(same) == len(subject.changes) == len(approved.changes):
+    same = same_names(reviewable.changes.keys(), approved.changes.keys())
+    if not len(same) == len(reviewable.changes) == len(approved.changes):
         return None
     theirs = {name: approved.changes[other] for name, other in same.items()}
-    if not _same_outline(subject.changes, theirs):
+    if not _same_outline(reviewable.changes, theirs):
         return None
-    if not _same_pictures(subject.changes, theirs, accepted.manifest, service, check):
+    if not _same_pictures(reviewable.changes, theirs, accepted.manifest, service, check):
         return None
     why = f"carried over from build {build}, where the same changes were approved"
     return InheritedApproval(why, by, build)
@@ -169,11 +169,11 @@ def _approved(
     if record is None or record.state is not State.SUCCEEDED:
         return None
     now = read_review_status(record, service.objects)
-    if now.subject is None or now.counted is None or not now.counted.human:
+    if now.reviewable is None or now.summary is None or not now.summary.human:
         return None
-    if now.counted.state is not ReviewState.APPROVED:
+    if now.summary.state is not ReviewState.APPROVED:
         return None
-    return build.id.build, now.subject, now.counted.by
+    return build.id.build, now.reviewable, now.summary.by
 
 
 def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:

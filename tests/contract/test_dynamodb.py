@@ -196,7 +196,7 @@ def test_a_review_and_a_run_write_attributes_of_their_own(
             UpdateExpression="SET review = :review",
             ExpressionAttributeValues={":review": {"S": review}},
         )
-        [ledger.arrive, ledger.complete][n](B1.id)
+        [ledger.mark_images_present, ledger.mark_images_valid][n](B1.id)
         ledger.choose_baseline(B1.id, Baseline("b0", "because"))
         assert ledger.register(B1).review is review
     assert ledger.build(B1.id) == replace(
@@ -225,5 +225,5 @@ def test_what_was_too_much_at_once_is_asked_for_again(
     with Stubber(dynamodb) as stubber:
         for answer in ({"Responses": {}, "UnprocessedKeys": asked}, {"Responses": {table: [key]}}):
             stubber.add_response("batch_get_item", answer, {"RequestItems": asked})
-        assert ledger.known("shop", ["commit:c1"]) == {"commit:c1"}
+        assert ledger.existing_lookup_keys("shop", ["commit:c1"]) == {"commit:c1"}
         stubber.assert_no_pending_responses()

@@ -240,8 +240,8 @@ def test_what_is_known_of_a_project(ledger: Ledger) -> None:
     ledger.register(FULL)
     ledger.register(replace(B1, id=BuildId("shop2", "b1"), commit="c9"))
     asked = ["commit:c1", "commit:c9", "tree:7ee", "tree:7", "pull_request:5", "commit:5"]
-    assert ledger.known("shop", asked) == {"commit:c1", "tree:7ee", "pull_request:5"}
-    assert ledger.known("shop", []) == set()
+    assert ledger.existing_lookup_keys("shop", asked) == {"commit:c1", "tree:7ee", "pull_request:5"}
+    assert ledger.existing_lookup_keys("shop", []) == set()
 
 
 def test_nine_hundred_topics_are_asked_for_to_the_last(ledger: Ledger) -> None:
@@ -250,7 +250,9 @@ def test_nine_hundred_topics_are_asked_for_to_the_last(ledger: Ledger) -> None:
         ledger.register(
             replace(B1, id=BuildId("shop", f"b{n}"), commit=f"c{n}", manifest_sha256=f"{n:064}")
         )
-    assert ledger.known("shop", topics) == {f"commit:c{n}" for n in (0, 99, 100, 450, 899)}
+    assert ledger.existing_lookup_keys("shop", topics) == {
+        f"commit:c{n}" for n in (0, 99, 100, 450, 899)
+    }
 
 
 def test_many_builds_of_a_branch_are_read_to_the_end(ledger: Ledger) -> None:
@@ -262,11 +264,11 @@ def test_many_builds_of_a_branch_are_read_to_the_end(ledger: Ledger) -> None:
 
 def test_what_is_said_of_a_build_s_images(ledger: Ledger) -> None:
     ledger.register(B1)
-    ledger.lose(B1.id)
+    ledger.mark_images_missing(B1.id)
     assert ledger.build(B1.id) == replace(B1, lost=True)
-    ledger.arrive(B1.id)
+    ledger.mark_images_present(B1.id)
     assert ledger.build(B1.id) == replace(B1, arrived=True)
-    ledger.complete(B1.id)
+    ledger.mark_images_valid(B1.id)
     assert ledger.build(B1.id) == replace(B1, arrived=True, complete=True)
 
 
@@ -344,7 +346,7 @@ def test_a_wait_that_is_over_is_closed_for_good(ledger: Ledger, awake: bool) -> 
         ledger.wake(WAIT, T + 2)
     ledger.end_wait(WAIT, "it has come", T + 3)
     record = stored(ledger, WAIT)
-    assert (record.state, record.settled, record.retryable) == (State.FAILED, True, False)
+    assert (record.state, record.announced, record.retryable) == (State.FAILED, True, False)
     assert (record.error_code, record.error_message) == (ErrorCode.BASE_MISSING, "it has come")
     assert not ledger.wake(WAIT, T + 4)
     with pytest.raises(AlreadyFinished):
@@ -385,7 +387,7 @@ def test_builds_may_have_odd_names(ledger: Ledger, name: str) -> None:
 def test_a_build_is_complete_once_that_is_noted(ledger: Ledger) -> None:
     build = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0)
     assert ledger.register(build).complete is False
-    ledger.complete(build.id)
+    ledger.mark_images_valid(build.id)
     assert ledger.build(build.id) == replace(build, complete=True, arrived=True)
     assert ledger.register(build).complete is True  # a second delivery forgets nothing
     ledger.choose_baseline(build.id, Baseline("b0", "because"))
@@ -741,45 +743,45 @@ def test_end_is_unfinished_until_it_is_settled(ledger: Ledger, end: Result | Fai
         final = ledger.publish(mine, end, T + 1)
     else:
         final = ledger.fail(mine, end, T + 1)
-    assert final.settled is False
+    assert final.announced is False
     assert list(ledger.unfinished(T + 1_000)) == [final]
-    ledger.settle(final)
-    assert stored(ledger) == replace(final, settled=True)
+    ledger.mark_announced(final)
+    assert stored(ledger) == replace(final, announced=True)
     assert unfinished(ledger, T + 1_000) == set()
 
 
 def test_settling_twice_is_settling_once(ledger: Ledger) -> None:
     final = ledger.publish(claim(ledger), RESULT, T + 1)
-    ledger.settle(final)
-    ledger.settle(final)
-    assert stored(ledger) == replace(final, settled=True)
+    ledger.mark_announced(final)
+    ledger.mark_announced(final)
+    assert stored(ledger) == replace(final, announced=True)
 
 
 def test_what_goes_on_cannot_be_settled(ledger: Ledger) -> None:
     mine = claim(ledger)
-    ledger.settle(mine)
+    ledger.mark_announced(mine)
     assert stored(ledger) == mine
     assert unfinished(ledger, T + 1_000) == {ID}
 
 
 def test_new_claim_of_a_settled_failure_is_unfinished_again(ledger: Ledger) -> None:
-    ledger.settle(ledger.fail(claim(ledger), CURABLE, T + 1))
+    ledger.mark_announced(ledger.fail(claim(ledger), CURABLE, T + 1))
     again = claim(ledger, "e2", at=T + 2)
-    assert again.settled is False
+    assert again.announced is False
     assert unfinished(ledger, T + 1_000) == {ID}
 
 
 def test_late_settling_does_not_settle_a_later_end(ledger: Ledger) -> None:
     first = ledger.fail(claim(ledger), CURABLE, T + 1)
     second = ledger.publish(claim(ledger, "e2", at=T + 2), RESULT, T + 3)
-    ledger.settle(first)
+    ledger.mark_announced(first)
     assert stored(ledger) == second
     assert unfinished(ledger, T + 1_000) == {ID}
 
 
 def test_what_was_never_claimed_cannot_be_settled(ledger: Ledger) -> None:
     never = replace(claim(ledger), id=ComparisonId("shop", "b1", "another"), state=State.SUCCEEDED)
-    ledger.settle(never)
+    ledger.mark_announced(never)
     assert ledger.comparison(never.id) is None
 
 
@@ -787,7 +789,7 @@ def test_unfinished_ones_are_told_from_all_projects_and_only_they(ledger: Ledger
     ids = [ComparisonId(project, "b1", f"b{n}") for project in ("shop", "bank") for n in range(4)]
     for n, comparison in enumerate(ids):
         claim(ledger, f"e{n}", at=T + n * 1_000, of=comparison)
-    ledger.settle(ledger.publish(stored(ledger, ids[1]), RESULT, T))
+    ledger.mark_announced(ledger.publish(stored(ledger, ids[1]), RESULT, T))
     assert unfinished(ledger, T + 5_000) == {ids[0], ids[2], ids[3], ids[4]}
 
 

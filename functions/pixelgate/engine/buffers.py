@@ -11,7 +11,7 @@ import numpy.typing as npt
 _KEPT_BYTES = 16 * 1024 * 1024
 
 
-class Rooms:
+class BufferPool:
     """A pool of byte arrays, each named by its purpose. For one thread, one pair at a time."""
 
     def __init__(self) -> None:

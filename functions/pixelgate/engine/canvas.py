@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pixelgate.domain.comparison import Axis, Band
 from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Indices
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
@@ -118,7 +118,7 @@ _Parts = list[tuple[slice, slice]]
 def lay_out(
     base: Rgb | Rgba,
     head: Rgb | Rgba,
-    rooms: Rooms,
+    buffers: BufferPool,
     *,
     align_rows: bool,
     max_pixels: int = MAX_PIXELS,
@@ -128,7 +128,7 @@ def lay_out(
     Args:
         base: shape (height, width, 3 or 4).
         head: of any size.
-        rooms: memory for an image that gets rows of the other one.
+        buffers: memory for an image that gets rows of the other one.
         align_rows: whether to look for inserted and deleted rows and columns. Where there are
             some, each image gets the other's lines in place of those that it lacks: they do not
             differ, and the pixels around them keep their neighbours.
@@ -145,8 +145,8 @@ def lay_out(
     if alignments == (None, None):
         return Canvas((base, head), rows, columns, unequal)
     images = (
-        _filled(base, head, (rows.base, columns.base), (rows.head, columns.head), rooms, "base"),
-        _filled(head, base, (rows.head, columns.head), (rows.base, columns.base), rooms, "head"),
+        _filled(base, head, (rows.base, columns.base), (rows.head, columns.head), buffers, "base"),
+        _filled(head, base, (rows.head, columns.head), (rows.base, columns.base), buffers, "head"),
     )
     unequal = native.unequal_rows(*images) | columns.one_sided.any()
     return Canvas(images, rows, columns, unequal)
@@ -307,7 +307,7 @@ def _filled(
     other: Rgb | Rgba,
     own: tuple[Indices, Indices],
     others: tuple[Indices, Indices],
-    rooms: Rooms,
+    buffers: BufferPool,
     side: str,
 ) -> Rgb | Rgba:
     """An image as large as the canvas, with the other image's pixels where it has none.
@@ -317,12 +317,12 @@ def _filled(
         other: the other image.
         own: for each row and for each column of the canvas the image's, or -1.
         others: likewise for the other image.
-        rooms: memory for it.
+        buffers: memory for it.
         side: "base" or "head".
     """
     if (own[0] >= 0).all() and (own[1] >= 0).all():
         return image
-    room = rooms.take(f"filled {side}", (len(own[0]), len(own[1]), image.shape[2]))
+    room = buffers.take(f"filled {side}", (len(own[0]), len(own[1]), image.shape[2]))
     pieces = [_pieces(*lines) for lines in zip(own, others, strict=True)]
     for rows, columns in itertools.product(*pieces):
         place = room[rows[0], columns[0]]

@@ -23,7 +23,7 @@ from pixelgate.domain.verdict import (
     needs_few_colours,
 )
 from pixelgate.engine import native
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
 from pixelgate.engine.pixel_flags import WHITE, Planes
@@ -499,7 +499,7 @@ def fingerprint_of(
     counts: Counts,
     areas: Areas,
     findings: Findings,
-    rooms: Rooms,
+    buffers: BufferPool,
 ) -> str | None:
     """Names a change by the shape and the colours of all that counts, wherever it lies.
 
@@ -509,7 +509,7 @@ def fingerprint_of(
         counts: of the flags.
         areas: of the mask.
         findings: which of them count.
-        rooms: where the pixels that count may lie.
+        buffers: where the pixels that count may lie.
 
     Returns:
         None if nothing is in the mask.
@@ -525,7 +525,7 @@ def fingerprint_of(
     pixels = int(counts[Flag.SENSITIVE.plane].sum() + counts[Flag.COUNTED.plane].sum())
     if counts[Flag.COUNTED.plane].any():
         name.update(native.pack(box, Flag.COUNTED))
-    room = rooms.take("what counts", (pixels, canvas.base.shape[2]))
+    room = buffers.take("what counts", (pixels, canvas.base.shape[2]))
     for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
         found = 0
         for part in parts:

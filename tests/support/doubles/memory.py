@@ -168,21 +168,21 @@ class MemoryLedger:
             ]
         yield from sorted(found, key=lambda b: (b.created, b.id), reverse=True)
 
-    def known(self, project: str, topics: Collection[str]) -> set[str]:
+    def existing_lookup_keys(self, project: str, topics: Collection[str]) -> set[str]:
         """Those topics that builds of the project have."""
         with self._lock:
             of_builds = [b.topics for b in self.builds.values() if b.id.project == project]
         return {t for of in of_builds for t in of} & set(topics)
 
-    def complete(self, build: BuildId) -> None:
+    def mark_images_valid(self, build: BuildId) -> None:
         """Notes that its images are all there, and whole."""
         self._note(build, complete=True, arrived=True, lost=False)
 
-    def arrive(self, build: BuildId) -> None:
+    def mark_images_present(self, build: BuildId) -> None:
         """Notes that its images are all there."""
         self._note(build, arrived=True, lost=False)
 
-    def lose(self, build: BuildId) -> None:
+    def mark_images_missing(self, build: BuildId) -> None:
         """Notes that images of it are missing."""
         self._note(build, lost=True)
 
@@ -255,7 +255,7 @@ class MemoryLedger:
             stored = self.comparisons.get(record.id)
             if stored is None or stored.execution != record.execution or not stored.finished:
                 raise LeaseLost(f"{record.id}: {record.execution} is no longer the latest")
-            return self._store(replace(stored, updated=now, settled=False))
+            return self._store(replace(stored, updated=now, announced=False))
 
     def claim(
         self,
@@ -391,12 +391,12 @@ class MemoryLedger:
                     error_code=ErrorCode.BASE_MISSING,
                     error_message=message,
                     retryable=False,
-                    settled=True,
+                    announced=True,
                     updated=now,
                 )
             )
 
-    def settle(self, record: ComparisonRecord) -> None:
+    def mark_announced(self, record: ComparisonRecord) -> None:
         """Notes that status.json tells of the final state."""
         with self._lock:
             stored = self.comparisons.get(record.id)
@@ -405,7 +405,7 @@ class MemoryLedger:
                 record.updated,
             )
             if stored and told and stored.finished:
-                self._store(replace(stored, settled=True))
+                self._store(replace(stored, announced=True))
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
         """The record of a comparison."""
@@ -417,7 +417,7 @@ class MemoryLedger:
             return [
                 c
                 for c in self.comparisons.values()
-                if not c.settled and c.lease_until < lease_before
+                if not c.announced and c.lease_until < lease_before
             ]
 
     def _store(self, record: ComparisonRecord) -> ComparisonRecord:

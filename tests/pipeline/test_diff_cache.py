@@ -10,7 +10,7 @@ from typing import Any
 from pixelgate.domain.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Explained, NoiseKind, Picture
-from pixelgate.pipeline.diffing.pairs import DiffStore
+from pixelgate.pipeline.diffing.pairs import DiffCache
 from pixelgate.pipeline.diffing.plan import Pair
 from support.doubles.memory import MemoryObjects
 from support.manifests import digest
@@ -55,7 +55,7 @@ DIFF = Diff(
 
 
 def test_a_stored_diff_comes_back_in_full() -> None:
-    store = DiffStore(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop")
     saved = store.save(PAIR, DIFF)
     loaded = store.load(PAIR)
     assert loaded == saved
@@ -75,7 +75,7 @@ def test_every_field_of_the_stored_diff_was_set() -> None:
 
 def test_images_with_one_profile_store_none() -> None:
     objects = MemoryObjects()
-    store = DiffStore(objects, "shop")
+    store = DiffCache(objects, "shop")
     plain = replace(DIFF, profiles=None)
     store.save(PAIR, plain)
     loaded = store.load(PAIR)
@@ -86,13 +86,13 @@ def test_images_with_one_profile_store_none() -> None:
 
 def test_its_mask_lies_where_it_says() -> None:
     objects = MemoryObjects()
-    key = DiffStore(objects, "shop").save(PAIR, DIFF).mask_key
+    key = DiffCache(objects, "shop").save(PAIR, DIFF).mask_key
     assert key is not None
     assert objects.read(key) == b"mask"
 
 
 def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
-    store = DiffStore(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop")
     equal = Diff(0, 0, 300, (10, 30), (10, 30), picture=Picture(differing=3))
     assert store.save(PAIR, equal).mask_key is None
     loaded = store.load(PAIR)
@@ -102,7 +102,7 @@ def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
 
 def test_a_stored_diff_says_which_schema_it_has() -> None:
     objects = MemoryObjects()
-    DiffStore(objects, "shop").save(PAIR, DIFF)
+    DiffCache(objects, "shop").save(PAIR, DIFF)
     [body] = [body for key, body in objects.objects.items() if key.endswith(".json")]
     stored = json.loads(body)
     assert stored["schema_version"] == 3
@@ -115,7 +115,7 @@ def test_a_stored_diff_says_which_schema_it_has() -> None:
 
 
 def test_another_policy_or_another_pair_finds_nothing() -> None:
-    store = DiffStore(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop")
     store.save(PAIR, DIFF)
     assert store.load(replace(PAIR, fingerprint="e" * 16)) is None
     assert store.load(replace(PAIR, base=digest(2), head=digest(1))) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pixelgate.domain.names import canonical
-from pixelgate.domain.policy import Noise, Policy, Rectangle
+from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
 
 MAX_IMAGES = 100_000
 MAX_RULES = 100  # each is tried on each name
@@ -52,35 +52,40 @@ class Region(_Model):
     height: Pixels
 
 
-def _overrides_of(numbers: type[Noise]) -> Any:
-    """Fields for a model: each number of the rule, or none."""
-    kinds = {"int": Count, "float": Amount, "bool": bool}
-    return {field.name: (kinds[str(field.type)] | None, None) for field in fields(numbers)}
+def _overrides_of(policy: type[Policy | Noise], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a model: each field of the policy, or none; kinds by the field's own type."""
+    return {field.name: (kinds[str(field.type)] | None, None) for field in fields(policy)}
 
 
 NoiseOverrides = create_model(
     "NoiseOverrides",
     __config__=ConfigDict(strict=True, frozen=True, extra="forbid"),
     __doc__="The numbers of the verdict's rule that a project or an image sets.",
-    **_overrides_of(Noise),
+    **_overrides_of(Noise, {"int": Count, "float": Amount, "bool": bool}),
+)
+
+_PolicyFields: Any = create_model(
+    "_PolicyFields",
+    __base__=_Model,
+    **_overrides_of(
+        Policy,
+        {
+            "float": Share,
+            "bool": bool,
+            "int": Count,
+            "int | None": Count,
+            "Sensitivity": Literal[*(word.value for word in Sensitivity)],
+            "Noise": NoiseOverrides,
+            "tuple[Rectangle, ...]": Annotated[list[Region], Field(max_length=1_000)],
+        },
+    ),
 )
 
 
-class PolicyOverrides(_Model):
-    """The policy fields that a project or an image sets; a misspelt one is an error."""
+class PolicyOverrides(_PolicyFields):  # type: ignore[misc]
+    """The fields of `Policy` that a project or an image sets; a misspelt one is an error."""
 
     model_config = ConfigDict(extra="forbid")
-    structural_threshold: Share | None = None
-    sensitive_threshold: Share | None = None
-    antialiasing: bool | None = None
-    align_rows: bool | None = None
-    strict: bool | None = None
-    sensitivity: Literal["exact", "careful", "default", "tolerant"] | None = None
-    noise: NoiseOverrides | None = None  # type: ignore[valid-type]
-    max_changed_pixels: Count | None = None
-    max_changed_ratio: Share | None = None
-    max_region_pixels: Count | None = None
-    ignore_regions: list[Region] | None = Field(default=None, max_length=1_000)
 
     def on(self, policy: Policy) -> Policy:
         """The given policy with what is set here.
@@ -88,7 +93,7 @@ class PolicyOverrides(_Model):
         Raises:
             BadManifest: the fields contradict one another.
         """
-        set_here = self.model_dump(exclude_none=True)
+        set_here: dict[str, Any] = self.model_dump(exclude_none=True)
         if "ignore_regions" in set_here:
             set_here["ignore_regions"] = tuple(Rectangle(**r) for r in set_here["ignore_regions"])
         return policy.with_overrides(set_here) if set_here else policy

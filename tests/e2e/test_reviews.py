@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from e2e.test_pipeline import working
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support.github import REPOSITORY, TOKEN, FakeGitHub, github
+from support import github, gitlab
+from support.forge import FakeForge
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
@@ -286,25 +288,38 @@ def test_everybody_hears_every_change_of_state(
     )
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeGitHub]:
-    with github() as running:
-        yield running
-
-
-def test_pull_request_hears_of_it(built: Path, fake: FakeGitHub, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("forge", "serve", "repository", "red", "green"),
+    [
+        ("GitHub", github.github, github.REPOSITORY, "failure", "success"),
+        ("GitLab", gitlab.gitlab, gitlab.REPOSITORY, "failed", "success"),
+    ],
+)
+def test_pull_request_hears_of_it(
+    built: Path,
+    tmp_path: Path,
+    forge: str,
+    serve: Callable[[], AbstractContextManager[FakeForge]],
+    repository: str,
+    red: str,
+    green: str,
+) -> None:
     parameters = {
-        "GitHubTokenSecret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:github-AbCdEf",
-        "GitHubRepositories": REPOSITORY,
+        f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{forge}-AbC",
+        f"{forge}Repositories": repository,
         "ReportUrl": "https://reports.example/{key}",
     }
-    with EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud:
-        secret = cloud.client("secretsmanager").create_secret(Name="github", SecretString=TOKEN)
+    with (
+        serve() as fake,
+        EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud,
+    ):
+        name = forge.lower()
+        secret = cloud.client("secretsmanager").create_secret(Name=name, SecretString=fake.token)
         cloud.configure(
             "NotifyFunction",
             {
-                "PIXELGATE_GITHUB_TOKEN_SECRET": secret["ARN"],
-                "PIXELGATE_GITHUB_API": fake.url,  # the template takes https only
+                f"PIXELGATE_{forge.upper()}_TOKEN_SECRET": secret["ARN"],
+                f"PIXELGATE_{forge.upper()}_API": fake.url,  # the template takes https only
             },
         )
         uploader = Uploader(cloud.client("s3"), cloud.bucket, "shop")
@@ -312,18 +327,18 @@ def test_pull_request_hears_of_it(built: Path, fake: FakeGitHub, tmp_path: Path)
         head = uploader.upload(
             "head", pictures(tmp_path / "head", HEAD), commit="c0ffee", **OF_PULL_REQUEST
         )
-        wait_for(lambda: latest(fake) == ("failure", "3 left to review: 3 changed"))
+        wait_for(lambda: latest(fake) == (red, "3 left to review: 3 changed"))
         wait_for(lambda: len(fake.bodies(5)) == 1)
         assert "### pixelgate/shop: review needed" in fake.bodies(5)[0]
         report = uploader.wait(head)["report"]
         assert f"(https://reports.example/{report})" in fake.bodies(5)[0]
         review(cloud, head, action="approve")
-        wait_for(lambda: latest(fake) == ("success", "approved: 3 changed"))
+        wait_for(lambda: latest(fake) == (green, "approved: 3 changed"))
         wait_for(lambda: "### pixelgate/shop: approved" in fake.bodies(5)[0])
         assert len(fake.bodies(5)) == 1
-        assert TOKEN not in cloud.logs()
+        assert fake.token not in cloud.logs()
 
 
-def latest(fake: FakeGitHub) -> tuple[str, str] | None:
-    found = fake.latest("c0ffee", "pixelgate/shop")
-    return (found["state"], found["description"]) if found else None
+def latest(fake: FakeForge) -> tuple[str, str] | None:
+    found = fake.shown("c0ffee", "pixelgate/shop")
+    return found[:2] if found else None

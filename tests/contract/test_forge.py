@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
 from pixelgate.errors import NoticeRefused, NotTold, TryLater, UsageError
-from pixelgate.notify.forge import Comment, CommitStatus, Connector, Forge, State
-from pixelgate.notify.github import GitHub
-from pixelgate.notify.gitlab import GitLab
+from pixelgate.notify.forge import Comment, CommitStatus, Forge, State
 from pixelgate.notify.http import Patience
-from support import github, gitlab
 from support.forge import FakeForge
+from support.forges import FORGES, Kind
 
 SHA = "4f2a9c1d5b1e0a7c9d3f6e8b2a4c6d8e0f1a3b5c"
 NAME = "pixelgate/shop"
@@ -26,9 +24,8 @@ class Side:
     """A forge of the tests and what connects to it; `waits` are seconds, each time."""
 
     fake: FakeForge
-    connector: Connector
-    repository: str
-    waits: list[float]
+    kind: Kind
+    waits: list[float] = field(default_factory=list)
 
     def connect(
         self,
@@ -41,17 +38,16 @@ class Side:
             lambda: left - sum(self.waits), self.waits.append, lambda: NOW, lambda: jitter
         )
         token = token or (lambda newer: self.fake.token)
-        return self.connector(repository or self.repository, token, self.fake.url, patience)
+        return self.kind.connector(
+            repository or self.kind.repository, token, self.fake.url, patience
+        )
 
 
-@pytest.fixture(params=["github", "gitlab"])
+@pytest.fixture(params=FORGES)
 def side(request: pytest.FixtureRequest) -> Iterator[Side]:
-    if request.param == "github":
-        with github.github() as fake:
-            yield Side(fake, GitHub, github.REPOSITORY, [])
-    else:
-        with gitlab.gitlab() as fake:
-            yield Side(fake, GitLab, gitlab.REPOSITORY, [])
+    kind = FORGES[request.param]
+    with kind.serve() as fake:
+        yield Side(fake, kind)
 
 
 @pytest.fixture
@@ -268,7 +264,7 @@ def test_renamed_repository_is_followed(side: Side, fake: FakeForge, forge: Forg
 @pytest.mark.parametrize("url", ["http://api.github.com", "ftp://x", "api.github.com"])
 def test_token_is_never_sent_in_the_clear(side: Side, url: str) -> None:
     with pytest.raises(UsageError, match="a forge's API must be https"):
-        side.connector(side.repository, lambda newer: "", url, Patience())
+        side.kind.connector(side.kind.repository, lambda newer: "", url, Patience())
 
 
 # --- the token ------------------------------------------------------------------------------------

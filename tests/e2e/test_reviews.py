@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from e2e.test_pipeline import working
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support import github, gitlab
 from support.forge import FakeForge
+from support.forges import FORGES, Kind
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
@@ -288,29 +287,16 @@ def test_everybody_hears_every_change_of_state(
     )
 
 
-@pytest.mark.parametrize(
-    ("forge", "serve", "repository", "red", "green"),
-    [
-        ("GitHub", github.github, github.REPOSITORY, "failure", "success"),
-        ("GitLab", gitlab.gitlab, gitlab.REPOSITORY, "failed", "success"),
-    ],
-)
-def test_pull_request_hears_of_it(
-    built: Path,
-    tmp_path: Path,
-    forge: str,
-    serve: Callable[[], AbstractContextManager[FakeForge]],
-    repository: str,
-    red: str,
-    green: str,
-) -> None:
+@pytest.mark.parametrize("forge", FORGES)
+def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> None:
+    kind = FORGES[forge]
     parameters = {
         f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{forge}-AbC",
-        f"{forge}Repositories": repository,
+        f"{forge}Repositories": kind.repository,
         "ReportUrl": "https://reports.example/{key}",
     }
     with (
-        serve() as fake,
+        kind.serve() as fake,
         EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud,
     ):
         name = forge.lower()
@@ -327,18 +313,18 @@ def test_pull_request_hears_of_it(
         head = uploader.upload(
             "head", pictures(tmp_path / "head", HEAD), commit="c0ffee", **OF_PULL_REQUEST
         )
-        wait_for(lambda: latest(fake) == (red, "3 left to review: 3 changed"))
+        wait_for(lambda: latest(fake, kind) == ("failed", "3 left to review: 3 changed"))
         wait_for(lambda: len(fake.bodies(5)) == 1)
         assert "### pixelgate/shop: review needed" in fake.bodies(5)[0]
         report = uploader.wait(head)["report"]
         assert f"(https://reports.example/{report})" in fake.bodies(5)[0]
         review(cloud, head, action="approve")
-        wait_for(lambda: latest(fake) == (green, "approved: 3 changed"))
+        wait_for(lambda: latest(fake, kind) == ("passed", "approved: 3 changed"))
         wait_for(lambda: "### pixelgate/shop: approved" in fake.bodies(5)[0])
         assert len(fake.bodies(5)) == 1
         assert fake.token not in cloud.logs()
 
 
-def latest(fake: FakeForge) -> tuple[str, str] | None:
+def latest(fake: FakeForge, kind: Kind) -> tuple[str, str] | None:
     found = fake.shown("c0ffee", "pixelgate/shop")
-    return found[:2] if found else None
+    return (kind.words[found[0]], found[1]) if found else None

@@ -11,13 +11,11 @@ import pytest
 
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NoticeRefused, NotTold
-from pixelgate.notify.forge import Comment, Connector, Forge
-from pixelgate.notify.github import GitHub
-from pixelgate.notify.gitlab import GitLab
+from pixelgate.notify.forge import Comment, Forge
 from pixelgate.notify.http import Patience
 from pixelgate.notify.update import Notified, Skipped, context_of, notify
-from support import github, gitlab
 from support.forge import FakeForge
+from support.forges import FORGES, Kind
 from support.reviews import Reviewed
 from support.world import PROJECT
 
@@ -25,9 +23,6 @@ BASE = {"a.png": b"a", "b.png": b"b"}
 HEAD = {"a.png": b"a2", "b.png": b"b2"}
 CONTEXT = "pixelgate/shop"
 REPORTS = "https://reports.example/{key}"
-# What a state is called by a forge, and by us. GitLab knows no errors apart from failures.
-GITHUB_S = {"pending": "running", "success": "passed", "failure": "failed", "error": "error"}
-GITLAB_S = {"pending": "waiting", "running": "running", "success": "passed", "failed": "failed"}
 
 
 @dataclass
@@ -35,9 +30,7 @@ class Team:
     """A world, its reviewers, and their forge."""
 
     fake: FakeForge
-    connector: Connector
-    repository: str
-    words: dict[str, str]
+    kind: Kind
     reviewed: Reviewed = field(default_factory=Reviewed)
 
     def build(self, name: str, **fields: Any) -> None:
@@ -46,8 +39,8 @@ class Team:
 
     def forge(self) -> Forge:
         patience = Patience(sleep=lambda seconds: None)
-        return self.connector(
-            self.repository, lambda newer: self.fake.token, self.fake.url, patience
+        return self.kind.connector(
+            self.kind.repository, lambda newer: self.fake.token, self.fake.url, patience
         )
 
     def notify(self, build: str, forge: Forge | None = None) -> Notified | Skipped:
@@ -66,22 +59,16 @@ class Team:
     def commit(self, build: str, context: str = CONTEXT) -> tuple[str, str] | None:
         """State and description of a commit's status, in our words."""
         found = self.fake.shown(f"sha-{build}", context)
-        return (self.words[found[0]], found[1]) if found else None
+        return (self.kind.words[found[0]], found[1]) if found else None
 
 
-@pytest.fixture(params=["github", "gitlab"])
+@pytest.fixture(params=FORGES)
 def team(request: pytest.FixtureRequest) -> Iterator[Team]:
-    if request.param == "github":
-        with github.github() as fake:
-            yield with_base(Team(fake, GitHub, github.REPOSITORY, GITHUB_S))
-    else:
-        with gitlab.gitlab() as fake:
-            yield with_base(Team(fake, GitLab, gitlab.REPOSITORY, GITLAB_S))
-
-
-def with_base(team: Team) -> Team:
-    team.reviewed.build("b0", BASE, branch="main")
-    return team
+    kind = FORGES[request.param]
+    with kind.serve() as fake:
+        made = Team(fake, kind)
+        made.reviewed.build("b0", BASE, branch="main")
+        yield made
 
 
 def test_story_of_a_pull_request(team: Team) -> None:
@@ -211,7 +198,7 @@ def test_failed_comparison_is_told(team: Team) -> None:
     team.notify("b1")
     found = team.commit("b1")
     assert found is not None
-    assert found[0] == team.words.get("error", "failed")
+    assert found[0] == team.kind.words.get("error", "failed")
     assert found[1].startswith("IMAGE_MISSING:")
     assert "`IMAGE_MISSING` the upload is incomplete" in team.comment()
 

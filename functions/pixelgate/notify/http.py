@@ -19,7 +19,7 @@ from pixelgate.errors import NoticeRefused, NotTold, TryLater, UsageError
 
 _TRIES = 5
 _FIRST_WAIT = 1.0  # seconds, then twice that, each time
-_LIMIT_WAIT = 60.0  # what both forges count requests by, where an answer names no time
+_LIMIT_WAIT = 60.0  # where an answer names no time: limits count requests by the minute
 _PAGE = 100
 _MAX_PAGES = 30
 _TIMEOUT = urllib3.Timeout(connect=5, read=20)

@@ -12,16 +12,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
-from pixelgate.notify.update import EVERY_PROJECT, Places
+from pixelgate.notify.forge import Connector, Forge, checked
+from pixelgate.notify.http import Patience
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
-from pixelgate.ports import Attic, FanOut, Forge, Stages
+from pixelgate.ports import Attic, FanOut, Stages
 from pixelgate.storage.store import Store
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 # Older releases answered at random or counted wrongly when images differ in size.
 OLDEST_ODIFF = (4, 3, 8)
+EVERY_PROJECT = "*"
 
 
 @dataclass(frozen=True)
@@ -352,13 +355,18 @@ class Notifier:
 
     Attributes:
         records: bucket and table.
-        places: repositories and reports.
-        connect: opens the forge for a worker that has so many seconds left.
+        report_url: where reports are looked at; `{key}` stands for one's key.
+        forges: by project, `*` for all others: opens the forge for a worker with that patience.
     """
 
     records: StorageContext
-    places: Places
-    connect: Callable[[Callable[[], float]], Forge]
+    report_url: str
+    forges: Mapping[str, Callable[[Patience], Forge]]
+
+    def forge(self, project: str, patience: Patience) -> Forge | None:
+        """Where a project's pull requests are; None if nowhere is configured."""
+        connect = self.forges.get(project) or self.forges.get(EVERY_PROJECT)
+        return connect(patience) if connect else None
 
 
 def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
@@ -367,36 +375,56 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
     Raises:
         UsageError: it is not configured, or wrongly.
     """
+    from pixelgate.notify.github import GitHub
+    from pixelgate.notify.gitlab import GitLab
+
+    kinds: dict[str, Connector] = {"GITHUB": GitHub, "GITLAB": GitLab}
+    forges: dict[str, Callable[[Patience], Forge]] = {}
+    for name, kind in kinds.items():
+        found = _forges_of(name, kind, environ)
+        if twice := forges.keys() & found.keys():
+            raise UsageError(f"project {min(twice)} has a repository on two forges")
+        forges |= found
+    if not forges:
+        names = " or ".join(
+            f"PIXELGATE_{n}_REPOSITORIES and PIXELGATE_{n}_TOKEN_SECRET" for n in kinds
+        )
+        raise UsageError(f"no repository is configured: set {names}")
+    return Notifier(aws_records(environ), environ.get("PIXELGATE_REPORT_URL", ""), forges)
+
+
+def _forges_of(
+    name: str, kind: Connector, environ: Mapping[str, str]
+) -> dict[str, Callable[[Patience], Forge]]:
+    """The repositories on one forge, by project; none without a token for it."""
+    secret = environ.get(f"PIXELGATE_{name}_TOKEN_SECRET")
+    named = environ.get(f"PIXELGATE_{name}_REPOSITORIES", "")
+    if not secret or not named:
+        return {}
     import boto3
 
     from pixelgate.aws.secrets import SecretToken
-    from pixelgate.notify.github import GitHub
 
-    places = Places(
-        repositories(environ.get("PIXELGATE_GITHUB_REPOSITORIES", "")),
-        environ.get("PIXELGATE_REPORT_URL", ""),
-    )
-    token = SecretToken(boto3.client("secretsmanager"), environ["PIXELGATE_GITHUB_TOKEN_SECRET"])
-    url = environ.get("PIXELGATE_GITHUB_API", "https://api.github.com")
-    return Notifier(
-        aws_records(environ), places, lambda time_left: GitHub(token, url, time_left=time_left)
-    )
+    token = SecretToken(boto3.client("secretsmanager"), secret)
+    api = environ.get(f"PIXELGATE_{name}_API") or kind.API
+    return {
+        project: partial(kind, repository, token, api)
+        for project, repository in repositories(named, kind.REPOSITORY).items()
+    }
 
 
-def repositories(named: str) -> dict[str, str]:
+def repositories(named: str, pattern: re.Pattern[str]) -> dict[str, str]:
     """Reads `owner/name` for all projects, or `project=owner/name,…`.
 
     Raises:
         UsageError: it is neither.
     """
     found = {}
-    for part in filter(None, map(str.strip, named.split(","))):
-        project, equals, repository = part.rpartition("=")
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-            raise UsageError(f"{part!r} is no repository: owner/name, or project=owner/name")
-        found[project if equals else EVERY_PROJECT] = repository
+    for entry in filter(None, map(str.strip, named.split(","))):
+        project, equals, repository = entry.rpartition("=")
+        found[project if equals else EVERY_PROJECT] = checked(repository, pattern)
     if not found:
-        raise UsageError("PIXELGATE_GITHUB_REPOSITORIES names no repository")
+        raise UsageError(f"{named!r} names no repository")
     return found
 
 

@@ -280,62 +280,6 @@ class PatientEvents(Events, Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class CommitStatus:
-    """A line beside a commit.
-
-    Attributes:
-        state: pending, success, failure or error.
-        description: at most 140 letters.
-        url: where it leads; None for nowhere.
-    """
-
-    state: str
-    description: str
-    url: str | None = None
-
-
-@dataclass(frozen=True)
-class Comment:
-    """A comment of a pull request."""
-
-    id: int
-    body: str
-
-
-class Forge(Protocol):
-    """Where the pull requests are.
-
-    Every method raises NoticeRefused if a retry cannot help, else NotTold.
-    """
-
-    def commit_status(self, repository: str, commit: str, context: str) -> CommitStatus | None:
-        """The latest status of that context."""
-        ...
-
-    def set_commit_status(
-        self, repository: str, commit: str, context: str, status: CommitStatus
-    ) -> None:
-        """Adds a status."""
-        ...
-
-    def comments(self, repository: str, pull_request: int) -> list[Comment]:
-        """All comments of a pull request, the oldest first."""
-        ...
-
-    def add_comment(self, repository: str, pull_request: int, body: str) -> int:
-        """Writes a comment; returns its id."""
-        ...
-
-    def edit_comment(self, repository: str, comment: int, body: str) -> bool:
-        """Replaces a comment's text; returns whether it was still there."""
-        ...
-
-    def delete_comment(self, repository: str, comment: int) -> None:
-        """Removes a comment, if it is still there."""
-        ...
-
-
 class Differ(Protocol):
     """Compares the pixels of two images. Used by one thread at a time."""
 

@@ -19,7 +19,8 @@ from e2e.test_pipeline import working
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support.github import REPOSITORY, TOKEN, FakeGitHub, github
+from support.forge import FakeForge
+from support.forges import FORGES, Kind
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
@@ -286,25 +287,25 @@ def test_everybody_hears_every_change_of_state(
     )
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeGitHub]:
-    with github() as running:
-        yield running
-
-
-def test_pull_request_hears_of_it(built: Path, fake: FakeGitHub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("forge", FORGES)
+def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> None:
+    kind = FORGES[forge]
     parameters = {
-        "GitHubTokenSecret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:github-AbCdEf",
-        "GitHubRepositories": REPOSITORY,
+        f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{forge}-AbC",
+        f"{forge}Repositories": kind.repository,
         "ReportUrl": "https://reports.example/{key}",
     }
-    with EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud:
-        secret = cloud.client("secretsmanager").create_secret(Name="github", SecretString=TOKEN)
+    with (
+        kind.serve() as fake,
+        EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud,
+    ):
+        name = forge.lower()
+        secret = cloud.client("secretsmanager").create_secret(Name=name, SecretString=fake.token)
         cloud.configure(
             "NotifyFunction",
             {
-                "PIXELGATE_GITHUB_TOKEN_SECRET": secret["ARN"],
-                "PIXELGATE_GITHUB_API": fake.url,  # the template takes https only
+                f"PIXELGATE_{forge.upper()}_TOKEN_SECRET": secret["ARN"],
+                f"PIXELGATE_{forge.upper()}_API": fake.url,  # the template takes https only
             },
         )
         uploader = Uploader(cloud.client("s3"), cloud.bucket, "shop")
@@ -312,18 +313,18 @@ def test_pull_request_hears_of_it(built: Path, fake: FakeGitHub, tmp_path: Path)
         head = uploader.upload(
             "head", pictures(tmp_path / "head", HEAD), commit="c0ffee", **OF_PULL_REQUEST
         )
-        wait_for(lambda: latest(fake) == ("failure", "3 left to review: 3 changed"))
+        wait_for(lambda: latest(fake, kind) == ("failed", "3 left to review: 3 changed"))
         wait_for(lambda: len(fake.bodies(5)) == 1)
         assert "### pixelgate/shop: review needed" in fake.bodies(5)[0]
         report = uploader.wait(head)["report"]
         assert f"(https://reports.example/{report})" in fake.bodies(5)[0]
         review(cloud, head, action="approve")
-        wait_for(lambda: latest(fake) == ("success", "approved: 3 changed"))
+        wait_for(lambda: latest(fake, kind) == ("passed", "approved: 3 changed"))
         wait_for(lambda: "### pixelgate/shop: approved" in fake.bodies(5)[0])
         assert len(fake.bodies(5)) == 1
-        assert TOKEN not in cloud.logs()
+        assert fake.token not in cloud.logs()
 
 
-def latest(fake: FakeGitHub) -> tuple[str, str] | None:
-    found = fake.latest("c0ffee", "pixelgate/shop")
-    return (found["state"], found["description"]) if found else None
+def latest(fake: FakeForge, kind: Kind) -> tuple[str, str] | None:
+    found = fake.shown("c0ffee", "pixelgate/shop")
+    return (kind.words[found[0]], found[1]) if found else None

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from e2e.test_pipeline import pictures
-from e2e.test_reviews import latest, review, said, wait_for
+from e2e.test_reviews import review, said, wait_for
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
@@ -224,4 +224,4 @@ def test_a_broken_github_costs_notices_and_nothing_else(
             cloud, "NotifyFunction", {"detail": {"project": "shop", "build": "one"}}
         )
         uploader.wait(uploader.write_manifest("three", {"images": images, "commit": "c0ffee"}))
-        wait_for(lambda: latest(fake) is not None)
+        wait_for(lambda: fake.shown("c0ffee", "pixelgate/shop") is not None)

@@ -82,7 +82,8 @@ def stack() -> Stack:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         return translated(
-            GitHubTokenSecret=f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:github-??????"
+            GitHubTokenSecret=f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:github-??????",
+            GitLabTokenSecret=f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:gitlab-??????",
         )
 
 

@@ -14,6 +14,10 @@ from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
 from pixelgate.bootstrap import aws_notifier, repositories
 from pixelgate.errors import NotTold, TryLater, UsageError
+from pixelgate.notify.github import GitHub
+from pixelgate.notify.gitlab import GitLab
+from pixelgate.notify.http import Patience
+from support import gitlab
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 
 CHANGED = "state-change.json"
@@ -56,7 +60,7 @@ def test_event_becomes_status_and_comment(
     answer = notify.handler(event(CHANGED), Context())
     assert answer == {
         "build": "web/4f2a9c1d",
-        "done": ["commit status failure", "comment created"],
+        "done": ["commit status failed", "comment created"],
     }
     assert metrics_in(capsys.readouterr().out)["NoticesSent"] == 1
     found = fake.latest("c0ffee", "pixelgate/web")
@@ -136,6 +140,32 @@ def test_projects_without_a_repository_are_skipped(
     assert fake.requests == []
 
 
+def test_merge_request_of_gitlab_hears_of_it(
+    notify: ModuleType,
+    uploaded: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("PIXELGATE_GITHUB_TOKEN_SECRET")
+    secret = boto3.client("secretsmanager").create_secret(
+        Name="gitlab", SecretString=json.dumps({"token": gitlab.TOKEN})
+    )
+    monkeypatch.setenv("PIXELGATE_GITLAB_TOKEN_SECRET", secret["ARN"])
+    monkeypatch.setenv("PIXELGATE_GITLAB_REPOSITORIES", gitlab.REPOSITORY)
+    with gitlab.gitlab() as fake:
+        monkeypatch.setenv("PIXELGATE_GITLAB_API", fake.url)
+        assert notify.handler(event(CHANGED), Context())["done"] == [
+            "commit status failed",
+            "comment created",
+        ]
+        assert notify.handler(event(CHANGED), Context())["done"] == []
+        shown = fake.shown("c0ffee", "pixelgate/web")
+        assert shown is not None
+        assert shown[:2] == ("failed", "1 left to review: 1 added, 1 errored")
+        assert len(fake.bodies(12)) == 1
+    assert gitlab.TOKEN not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("named", "found"),
     [
@@ -145,18 +175,64 @@ def test_projects_without_a_repository_are_skipped(
     ],
 )
 def test_repositories_are_read(named: str, found: dict[str, str]) -> None:
-    assert repositories(named) == found
+    assert repositories(named, GitHub.REPOSITORY) == found
+    assert repositories(named, GitLab.REPOSITORY) == found
 
 
-@pytest.mark.parametrize("named", ["", " , ", "acme", "shop=acme", "https://github.com/acme/shop"])
+def test_subgroups_are_of_gitlab() -> None:
+    named = "shop=acme/web/shop,acme/web/design/all"
+    found = {"shop": "acme/web/shop", "*": "acme/web/design/all"}
+    assert repositories(named, GitLab.REPOSITORY) == found
+    with pytest.raises(UsageError, match="'acme/web/shop' is no repository"):
+        repositories(named, GitHub.REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    "named", ["", " , ", "acme", "shop=acme", "https://github.com/acme/shop", "acme/..", "acme/a b"]
+)
 def test_what_names_no_repository_is_said(named: str) -> None:
-    with pytest.raises(UsageError, match="no repository"):
-        repositories(named)
+    for pattern in (GitHub.REPOSITORY, GitLab.REPOSITORY):
+        with pytest.raises(UsageError, match="no repository"):
+            repositories(named, pattern)
 
 
-def test_notifier_says_what_it_lacks(account: Account) -> None:
-    with pytest.raises(UsageError, match="PIXELGATE_GITHUB_REPOSITORIES names no repository"):
-        aws_notifier({"PIXELGATE_BUCKET": "b", "PIXELGATE_TABLE": "t"})
+TABLE = {"PIXELGATE_BUCKET": "b", "PIXELGATE_TABLE": "t"}
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"PIXELGATE_GITHUB_REPOSITORIES": "acme/shop"},
+        {"PIXELGATE_GITLAB_TOKEN_SECRET": "arn", "PIXELGATE_GITLAB_REPOSITORIES": ""},
+        {"PIXELGATE_GITHUB_TOKEN_SECRET": "", "PIXELGATE_GITHUB_REPOSITORIES": "acme/shop"},
+    ],
+)
+def test_notifier_says_what_it_lacks(account: Account, environ: dict[str, str]) -> None:
+    with pytest.raises(
+        UsageError, match=r"no repository .* PIXELGATE_GITHUB_\w+ .* or PIXELGATE_GITLAB_"
+    ):
+        aws_notifier(TABLE | environ)
+
+
+BOTH = {
+    "PIXELGATE_GITHUB_TOKEN_SECRET": "arn:github",
+    "PIXELGATE_GITHUB_REPOSITORIES": "shop=acme/shop,web=acme/web",
+    "PIXELGATE_GITLAB_TOKEN_SECRET": "arn:gitlab",
+}
+
+
+def test_projects_may_be_on_different_forges(account: Account) -> None:
+    environ = TABLE | BOTH | {"PIXELGATE_GITLAB_REPOSITORIES": "docs=acme/a/docs,acme/a/all"}
+    made = aws_notifier(environ)
+    for project, kind in [("shop", GitHub), ("web", GitHub), ("docs", GitLab), ("new", GitLab)]:
+        assert type(made.forge(project, Patience())) is kind
+
+
+def test_a_project_is_on_one_forge(account: Account) -> None:
+    environ = TABLE | BOTH | {"PIXELGATE_GITLAB_REPOSITORIES": "web=acme/a/web"}
+    with pytest.raises(UsageError, match="project web has a repository on two forges"):
+        aws_notifier(environ)
 
 
 def test_the_event_file_tells_of_a_review(account: Account) -> None:

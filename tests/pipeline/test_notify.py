@@ -1,4 +1,4 @@
-"""A pull request's story on GitHub, told by events that come late, twice and in any order."""
+"""A pull request's story, told by events that come late, twice and in any order."""
 
 from __future__ import annotations
 
@@ -11,34 +11,42 @@ import pytest
 
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NoticeRefused, NotTold
-from pixelgate.notify.github import GitHub
-from pixelgate.notify.update import EVERY_PROJECT, Notified, Places, Skipped, context_of, notify
-from pixelgate.ports import Comment
-from support.github import REPOSITORY, TOKEN, FakeGitHub, github
+from pixelgate.notify.forge import Comment, Forge
+from pixelgate.notify.http import Patience
+from pixelgate.notify.update import Notified, Skipped, context_of, notify
+from support.forge import FakeForge
+from support.forges import FORGES, Kind
 from support.reviews import Reviewed
 from support.world import PROJECT
 
 BASE = {"a.png": b"a", "b.png": b"b"}
 HEAD = {"a.png": b"a2", "b.png": b"b2"}
 CONTEXT = "pixelgate/shop"
-PLACES = Places({EVERY_PROJECT: REPOSITORY}, "https://reports.example/{key}")
+REPORTS = "https://reports.example/{key}"
 
 
 @dataclass
 class Team:
-    """A world, its reviewers, and their GitHub."""
+    """A world, its reviewers, and their forge."""
 
-    fake: FakeGitHub
+    fake: FakeForge
+    kind: Kind
     reviewed: Reviewed = field(default_factory=Reviewed)
 
     def build(self, name: str, **fields: Any) -> None:
         fields = {"base_build": "b0", "pull_request": 5, "commit": f"sha-{name}", **fields}
         self.reviewed.build(name, fields.pop("images", HEAD), **fields)
 
-    def notify(self, build: str, places: Places = PLACES, **changes: Any) -> Notified | Skipped:
+    def forge(self) -> Forge:
+        patience = Patience(sleep=lambda seconds: None)
+        return self.kind.connector(
+            self.kind.repository, lambda newer: self.fake.token, self.fake.url, patience
+        )
+
+    def notify(self, build: str, forge: Forge | None = None) -> Notified | Skipped:
         """One delivery of an event about the build."""
-        forge = GitHub(lambda newer: TOKEN, self.fake.url, sleep=lambda seconds: None, **changes)
-        return notify(BuildId(PROJECT, build), self.reviewed.service(), forge, places)
+        service = self.reviewed.service()
+        return notify(BuildId(PROJECT, build), service, forge or self.forge(), REPORTS)
 
     def comment(self, pull_request: int = 5) -> str:
         """The one comment."""
@@ -49,44 +57,46 @@ class Team:
         return self.comment().split("\n")[1]
 
     def commit(self, build: str, context: str = CONTEXT) -> tuple[str, str] | None:
-        found = self.fake.latest(f"sha-{build}", context)
-        return (found["state"], found["description"]) if found else None
+        """State and description of a commit's status, in our words."""
+        found = self.fake.shown(f"sha-{build}", context)
+        return (self.kind.words[found[0]], found[1]) if found else None
 
 
-@pytest.fixture
-def team() -> Iterator[Team]:
-    with github() as fake:
-        made = Team(fake)
+@pytest.fixture(params=FORGES)
+def team(request: pytest.FixtureRequest) -> Iterator[Team]:
+    kind = FORGES[request.param]
+    with kind.serve() as fake:
+        made = Team(fake, kind)
         made.reviewed.build("b0", BASE, branch="main")
         yield made
 
 
 def test_story_of_a_pull_request(team: Team) -> None:
     team.build("b1")
-    assert team.notify("b1") == Notified(("commit status failure", "comment created"))
-    assert team.commit("b1") == ("failure", "2 left to review: 2 changed")
+    assert team.notify("b1") == Notified(("commit status failed", "comment created"))
+    assert team.commit("b1") == ("failed", "2 left to review: 2 changed")
     assert team.headline() == "### pixelgate/shop: review needed"
     first = team.fake.comments[5][0]["id"]
 
     team.reviewed.review("b1", action="approve", names=["a.png"])
-    assert team.notify("b1") == Notified(("commit status failure", "comment edited"))
-    assert team.commit("b1") == ("failure", "1 left to review: 2 changed")
+    assert team.notify("b1") == Notified(("commit status failed", "comment edited"))
+    assert team.commit("b1") == ("failed", "1 left to review: 2 changed")
     assert "Left to review, 1:\n\n- `b.png`\n" in team.comment()
 
     team.reviewed.review("b1", action="approve", reason="the new header")
     team.notify("b1")
-    assert team.commit("b1") == ("success", "approved: 2 changed")
+    assert team.commit("b1") == ("passed", "approved: 2 changed")
     assert team.headline() == "### pixelgate/shop: approved"
     assert team.fake.comments[5][0]["id"] == first
 
     team.build("b2")
     team.notify("b2")
-    assert team.commit("b2") == ("success", "approved: 2 changed")
+    assert team.commit("b2") == ("passed", "approved: 2 changed")
     assert team.fake.comments[5][0]["id"] == first
 
     team.build("b3", images={**HEAD, "a.png": b"a3"})
     assert team.notify("b3") == Notified(
-        ("commit status failure", "comment created", "comment deleted")
+        ("commit status failed", "comment created", "comment deleted")
     )
     assert team.headline() == "### pixelgate/shop: review needed"
     assert team.fake.comments[5][0]["id"] != first
@@ -97,9 +107,9 @@ def test_status_and_comment_lead_to_the_report(team: Team) -> None:
     team.notify("b1")
     report = team.reviewed.world.status("b1")["report"]
     url = f"https://reports.example/{report}"
-    found = team.fake.latest("sha-b1", CONTEXT)
+    found = team.fake.shown("sha-b1", CONTEXT)
     assert found is not None
-    assert found["target_url"] == url
+    assert found[2] == url
     assert f"[Look at the report]({url})" in team.comment()
 
 
@@ -112,9 +122,9 @@ def test_odd_keys_make_good_links(team: Team) -> None:
 def test_event_that_comes_twice_is_told_once(team: Team) -> None:
     team.build("b1")
     team.notify("b1")
-    before = team.fake.sent("POST", "PATCH", "DELETE")
+    before = team.fake.sent("POST", "PUT", "PATCH", "DELETE")
     assert team.notify("b1") == Notified(())
-    assert team.fake.sent("POST", "PATCH", "DELETE") == before
+    assert team.fake.sent("POST", "PUT", "PATCH", "DELETE") == before
 
 
 def test_late_event_tells_what_is_true_by_now(team: Team) -> None:
@@ -122,7 +132,7 @@ def test_late_event_tells_what_is_true_by_now(team: Team) -> None:
     team.reviewed.review("b1", action="reject", reason="cut off")
     team.notify("b1")
     team.notify("b1")
-    assert team.commit("b1") == ("failure", "rejected: 2 changed")
+    assert team.commit("b1") == ("failed", "rejected: 2 changed")
     assert team.headline() == "### pixelgate/shop: rejected"
     assert "> cut off" in team.comment()
 
@@ -131,7 +141,7 @@ def test_late_event_of_an_older_build_takes_no_comment_away(team: Team) -> None:
     team.build("b1")
     team.build("b2", images={**HEAD, "a.png": b"a3"})
     team.notify("b2")
-    assert team.notify("b1") == Notified(("commit status failure",))
+    assert team.notify("b1") == Notified(("commit status failed",))
     assert '"build": "b2"' in team.comment()
 
 
@@ -140,13 +150,13 @@ def test_newest_build_of_a_commit_speaks_for_it(team: Team) -> None:
     team.build("b2", commit="sha-x", images=BASE)
     team.notify("b2")
     team.notify("b1")
-    assert team.commit("x") == ("success", "no changes in 2 snapshots")
+    assert team.commit("x") == ("passed", "no changes in 2 snapshots")
 
 
 def test_pull_request_in_which_nothing_changed_gets_no_comment(team: Team) -> None:
     team.build("b1", images=BASE)
     team.notify("b1")
-    assert team.commit("b1") == ("success", "no changes in 2 snapshots")
+    assert team.commit("b1") == ("passed", "no changes in 2 snapshots")
     assert team.fake.bodies(5) == []
 
 
@@ -162,7 +172,7 @@ def test_comment_follows_when_changes_are_taken_back(team: Team) -> None:
 def test_build_of_no_pull_request_gets_a_status_only(team: Team, pull_request: Any) -> None:
     team.build("b1", pull_request=pull_request)
     team.notify("b1")
-    assert team.commit("b1") == ("failure", "2 left to review: 2 changed")
+    assert team.commit("b1") == ("failed", "2 left to review: 2 changed")
     assert team.fake.comments == {}
 
 
@@ -175,7 +185,7 @@ def test_run_under_way_is_pending_and_says_nothing(team: Team) -> None:
 
     team.reviewed.world.differs.script = look
     team.build("b1", images={**BASE, "a.png": b"a2"})
-    assert seen == [("pending", "comparing")]
+    assert seen == [("running", "comparing")]
     assert team.fake.comments == {}
 
 
@@ -188,7 +198,8 @@ def test_failed_comparison_is_told(team: Team) -> None:
     team.notify("b1")
     found = team.commit("b1")
     assert found is not None
-    assert (found[0], found[1][:14]) == ("error", "IMAGE_MISSING:")
+    assert found[0] == team.kind.words.get("error", "failed")
+    assert found[1].startswith("IMAGE_MISSING:")
     assert "`IMAGE_MISSING` the upload is incomplete" in team.comment()
 
 
@@ -197,8 +208,28 @@ def test_a_fork_cannot_make_the_line_green_that_a_merge_waits_for(team: Team) ->
     team.notify("b1")
     team.build("fork.b2", images=BASE, commit="sha-b1")
     team.notify("fork.b2")
-    assert team.commit("b1") == ("failure", "2 left to review: 2 changed")
-    assert team.commit("b1", f"{CONTEXT} (fork)") == ("success", "no changes in 2 snapshots")
+    assert team.commit("b1") == ("failed", "2 left to review: 2 changed")
+    assert team.headline() == "### pixelgate/shop: review needed"
+    theirs = team.commit("b1", f"{CONTEXT} (fork)")
+    if team.forge().requires_by_name:
+        assert theirs == ("passed", "no changes in 2 snapshots")
+    else:
+        assert theirs is None
+
+
+def test_a_fork_s_pull_request_gets_its_comment(team: Team) -> None:
+    team.build("fork.b1")
+    done = team.notify("fork.b1")
+    assert isinstance(done, Notified)
+    assert "comment created" in done.done
+    assert team.headline() == "### pixelgate/shop (fork): review needed"
+
+
+def test_a_commit_that_is_gone_costs_the_status_and_not_the_comment(team: Team) -> None:
+    team.fake.commits = set()
+    team.build("b1")
+    with pytest.raises(NoticeRefused, match="statuses/sha-b1: 4"):
+        team.notify("b1")
     assert team.headline() == "### pixelgate/shop: review needed"
 
 
@@ -215,71 +246,58 @@ def test_each_project_has_its_line_and_its_comment(team: Team) -> None:
     assert len(team.fake.bodies(5)) == 2
 
 
-@pytest.mark.parametrize(
-    ("repositories", "repository"),
-    [
-        ({"shop": "acme/shop"}, "acme/shop"),
-        ({"shop": "acme/shop", EVERY_PROJECT: "acme/all"}, "acme/shop"),
-        ({EVERY_PROJECT: "acme/all"}, "acme/all"),
-        ({"web": "acme/web"}, None),
-    ],
-)
-def test_repository_of_a_project(repositories: dict[str, str], repository: str | None) -> None:
-    assert Places(repositories).repository("shop") == repository
-
-
 def test_nobody_is_told_of_what_nobody_knows(team: Team) -> None:
     assert team.notify("b9") == Skipped("shop/b9 was never accepted")
-    assert team.notify("b0", Places({"web": "acme/web"})) == Skipped(
-        "no repository is configured for project shop"
-    )
     assert team.fake.requests == []
 
 
-def test_comment_that_somebody_deleted_comes_again(team: Team) -> None:
+def test_comment_that_somebody_deleted_comes_again(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     team.build("b1")
     team.notify("b1")
-    listed = team.fake.comments[5].copy()
+    listed = [Comment(c["id"], c["body"]) for c in team.fake.comments[5]]
     team.fake.comments[5].clear()
     team.reviewed.review("b1", action="approve")
-
-    class Forge(GitHub):
-        """Somebody deletes the comment between the list and the edit."""
-
-        def comments(self, repository: str, pull_request: int) -> list[Comment]:
-            found = super().comments(repository, pull_request)
-            return found or [Comment(c["id"], c["body"]) for c in listed]
-
-    forge = Forge(lambda newer: TOKEN, team.fake.url)
-    done = notify(BuildId(PROJECT, "b1"), team.reviewed.service(), forge, PLACES)
-    assert done == Notified(("commit status success", "comment was deleted", "comment created"))
+    forge = team.forge()
+    read = forge.comments
+    # Somebody deletes the comment between the list and the edit.
+    monkeypatch.setattr(forge, "comments", lambda number: read(number) or listed)
+    assert team.notify("b1", forge) == Notified(
+        ("commit status passed", "comment was gone", "comment created")
+    )
 
 
-def test_two_events_of_one_moment_leave_one_comment(team: Team) -> None:
+def test_two_events_of_one_moment_leave_one_comment(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     team.build("b1")
     together = threading.Barrier(2, timeout=20)
 
-    class Forge(GitHub):
-        def __init__(self) -> None:
-            super().__init__(lambda newer: TOKEN, team.fake.url)
-            self.first = True
+    def connected() -> Forge:
+        forge = team.forge()
+        read = forge.comments
+        waits = iter([together.wait])
 
-        def comments(self, repository: str, pull_request: int) -> list[Comment]:
-            found = super().comments(repository, pull_request)
-            if self.first:
-                self.first = False
-                together.wait()  # both have found none
+        def comments(pull_request: int) -> list[Comment]:
+            found = read(pull_request)
+            for wait in waits:
+                wait()  # both have found none
             return found
 
+        monkeypatch.setattr(forge, "comments", comments)
+        return forge
+
+    forges = [connected(), connected()]
     failed: list[BaseException] = []
 
-    def deliver() -> None:
+    def deliver(forge: Forge) -> None:
         try:
-            notify(BuildId(PROJECT, "b1"), team.reviewed.service(), Forge(), PLACES)
+            team.notify("b1", forge)
         except BaseException as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=deliver) for _ in range(2)]
+    threads = [threading.Thread(target=deliver, args=(forge,)) for forge in forges]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -300,4 +318,4 @@ def test_failure_to_tell_changes_no_verdict(team: Team, answer: int) -> None:
     assert team.reviewed.world.objects.objects == before
     team.fake.answers.clear()
     team.notify("b1")
-    assert team.commit("b1") == ("failure", "2 left to review: 2 changed")
+    assert team.commit("b1") == ("failed", "2 left to review: 2 changed")

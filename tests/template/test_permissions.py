@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from pixelgate.domain import state_events
 from pixelgate.domain.keys import BuildId, is_trusted
@@ -304,7 +305,7 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
                 # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
                 assert "*" not in resource.removesuffix("/*"), grant["Sid"]
                 ours = (BUCKET_ARN, BUS, "${", f"{STATES}:")
-                if grant["Sid"] == "ReadItsToken":
+                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken"}:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
                 assert resource.startswith(ours), grant["Sid"]
@@ -335,14 +336,24 @@ def test_events_are_sent_as_nobody_but_pixelgate(stack: Stack) -> None:
         assert grant["Condition"] == {"StringEquals": {"events:source": state_events.SOURCE}}
 
 
-def test_only_the_notifier_may_read_the_one_secret_and_only_if_it_is_on() -> None:
-    stack = translated(GitHubTokenSecret=TOKEN, GitHubRepositories="acme/shop")
-    policy = stack.of_type("AWS::IAM::Policy")["NotifyMayReadItsToken"]
-    assert stack.resources["NotifyMayReadItsToken"]["Condition"] == "NotifiesGitHub"
-    assert policy["Roles"] == ["${NotifyRole}"]
-    [grant] = policy["PolicyDocument"]["Statement"]
+@pytest.mark.parametrize(
+    ("forge", "policy", "sid"),
+    [
+        ("GitHub", "NotifyMayReadItsToken", "ReadItsToken"),
+        ("GitLab", "NotifyMayReadItsGitLabToken", "ReadItsGitLabToken"),
+    ],
+)
+def test_only_the_notifier_may_read_a_token_and_only_if_it_is_on(
+    forge: str, policy: str, sid: str
+) -> None:
+    chosen = {f"{forge}TokenSecret": TOKEN, f"{forge}Repositories": "acme/shop"}
+    stack = translated(**chosen)
+    made = stack.of_type("AWS::IAM::Policy")[policy]
+    assert stack.resources[policy]["Condition"] == f"Notifies{forge}"
+    assert made["Roles"] == ["${NotifyRole}"]
+    [grant] = made["PolicyDocument"]["Statement"]
     assert grant == {
-        "Sid": "ReadItsToken",
+        "Sid": sid,
         "Effect": "Allow",
         "Action": "secretsmanager:GetSecretValue",
         "Resource": TOKEN,
@@ -353,15 +364,36 @@ def test_only_the_notifier_may_read_the_one_secret_and_only_if_it_is_on() -> Non
 
 
 def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack: Stack) -> None:
-    for name in ("StateChanges", "RuleMayCallNotify", "NotifyMayReadItsToken"):
-        assert stack.resources[name]["Condition"] == "NotifiesGitHub"
-    assert stack.parameters["GitHubTokenSecret"]["Default"] == ""
-    assert stack.parameters["GitHubRepositories"]["Default"] == ""
+    conditions = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Conditions"]
+    for forge in ("GitHub", "GitLab"):
+        needed = [f"{forge}TokenSecret", f"{forge}Repositories"]
+        assert [stack.parameters[name]["Default"] for name in needed] == ["", ""]
+        assert conditions[f"Notifies{forge}"] == {
+            "Fn::And": [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in needed]
+        }
+    either = [{"Condition": "NotifiesGitHub"}, {"Condition": "NotifiesGitLab"}]
+    assert conditions["Notifies"] == {"Fn::Or": either}
+    for name in ("StateChanges", "RuleMayCallNotify"):
+        assert stack.resources[name]["Condition"] == "Notifies"
     [target] = stack.of_type("AWS::Events::Rule")["StateChanges"]["Targets"]
     assert target["Arn"] == "${NotifyFunction.Arn}"
     permission = stack.of_type("AWS::Lambda::Permission")["RuleMayCallNotify"]
     assert permission["SourceArn"] == "${StateChanges.Arn}"
     assert permission["Principal"] == "events.amazonaws.com"
+
+
+def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> None:
+    chosen = {name: name for name in stack.parameters if name.startswith(("GitHub", "GitLab"))}
+    function = translated(**chosen).of_type("AWS::Lambda::Function")["NotifyFunction"]
+    told = function["Environment"]["Variables"]
+    assert {name: told[name] for name in told if "_GIT" in name} == {
+        "PIXELGATE_GITHUB_TOKEN_SECRET": "GitHubTokenSecret",
+        "PIXELGATE_GITHUB_REPOSITORIES": "GitHubRepositories",
+        "PIXELGATE_GITHUB_API": "GitHubApi",
+        "PIXELGATE_GITLAB_TOKEN_SECRET": "GitLabTokenSecret",
+        "PIXELGATE_GITLAB_REPOSITORIES": "GitLabRepositories",
+        "PIXELGATE_GITLAB_API": "GitLabApi",
+    }
 
 
 @pytest.mark.parametrize(
@@ -375,6 +407,18 @@ def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack
         ("GitHubApi", "http://ghe.example.com/api/v3", False),
         ("GitHubTokenSecret", TOKEN, True),
         ("GitHubTokenSecret", "ghp_0123456789", False),
+        ("GitHubRepositories", "acme/web/shop", False),
+        ("GitLabRepositories", "", True),
+        ("GitLabRepositories", "acme/shop", True),
+        ("GitLabRepositories", "acme/web/design/shop", True),
+        ("GitLabRepositories", "shop=acme/web/shop,docs=acme/docs", True),
+        ("GitLabRepositories", "acme", False),
+        ("GitLabRepositories", "acme/shop/", False),
+        ("GitLabRepositories", "https://gitlab.com/acme/shop", False),
+        ("GitLabApi", "https://git.example.com/api/v4", True),
+        ("GitLabApi", "http://git.example.com/api/v4", False),
+        ("GitLabTokenSecret", TOKEN, True),
+        ("GitLabTokenSecret", "glpat-0123456789", False),
     ],
 )
 def test_parameter_takes(stack: Stack, parameter: str, value: str, taken: bool) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pixelgate.notify.forge import Comment, CommitStatus, State
 from pixelgate.notify.pr_comment import Marker, Plan, comment, commit_status, plan_comments
-from pixelgate.ports import Comment, CommitStatus
 
 CONTEXT = "pixelgate/shop"
 URL = "https://example.com/report"
@@ -43,40 +43,34 @@ def status(state: str = "SUCCEEDED", **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("said", "state", "description"),
     [
-        (status("WAITING_FOR_BASE"), "pending", "waiting for the base build"),
-        (status("PROCESSING"), "pending", "comparing"),
-        (status(), "failure", "2 left to review: 1 changed, 1 added"),
-        (status(review=review("rejected", 0)), "failure", "rejected: 1 changed, 1 added"),
-        (status(review=review("approved", 0)), "success", "approved: 1 changed, 1 added"),
+        (status("WAITING_FOR_BASE"), State.WAITING, "waiting for the base build"),
+        (status("PROCESSING"), State.RUNNING, "comparing"),
+        (status(), State.FAILED, "2 left to review: 1 changed, 1 added"),
+        (status(review=review("rejected", 0)), State.FAILED, "rejected: 1 changed, 1 added"),
+        (status(review=review("approved", 0)), State.PASSED, "approved: 1 changed, 1 added"),
         (
             status(
                 verdict="passed",
                 counts={**NOTHING, "total": 48, "unchanged": 48},
                 review=review("not_needed", 0),
             ),
-            "success",
+            State.PASSED,
             "no changes in 48 snapshots",
         ),
         (
             status(verdict="passed", review=None, counts={**NOTHING, "total": 3, "added": 3}),
-            "success",
+            State.PASSED,
             "3 added",
         ),
         (
             status("FAILED", error={"code": "TIMEOUT", "message": "the worker stopped"}),
-            "error",
+            State.ERROR,
             "TIMEOUT: the worker stopped",
         ),
     ],
 )
-def test_commit_status(said: dict[str, Any], state: str, description: str) -> None:
+def test_commit_status(said: dict[str, Any], state: State, description: str) -> None:
     assert commit_status(said, URL) == CommitStatus(state, description, URL)
-
-
-def test_long_description_is_cut_to_what_github_takes() -> None:
-    said = status("FAILED", error={"code": "INTERNAL", "message": "x" * 500})
-    description = commit_status(said, None).description
-    assert (len(description), description[-2:]) == (140, "x…")
 
 
 def test_comment_on_a_build_that_needs_review() -> None:
@@ -123,7 +117,7 @@ def test_twenty_names_are_shown_and_the_rest_counted() -> None:
     assert "\n- and 130 more\n" in said
 
 
-def test_comment_of_the_largest_build_is_one_that_github_takes() -> None:
+def test_comment_of_the_largest_build_is_one_that_a_forge_takes() -> None:
     names = ["`" * 500 + "ü" * 262 for _ in range(100)]
     said = comment(
         status(
@@ -161,11 +155,34 @@ def test_names_are_shown_as_what_they_are(chosen: str, shown: str) -> None:
         ("<img src=x>", "&lt;img src=x&gt;"),
         ("a\nb", "a b"),
         ("`code`", "\\`code\\`"),
+        (
+            "see !1, $1, %1, ~bug & &1",
+            "see \\!\u200b1, \\$\u200b1, %\u200b1, \\~\u200bbug &amp; &amp;\u200b1",
+        ),
+        ("www.evil.example", "www.\u200bevil.example"),
+        ("ada@evil.example", "ada@\u200bevil.example"),
+        ("$x$ and $`x`$", "\\$\u200bx\\$ and \\$\\`x\\`\\$"),
+        ("[[Home]] {+ more +}", "\\[\\[Home\\]\\] \\{+ more +\\}"),
+        ("# Approved", "\\# Approved"),
+        ("- one", "\\- one"),
+        ("1. one", "1\\. one"),
+        ("/merge", "\\/merge"),
     ],
 )
 def test_reasons_are_words_and_no_mark_up(chosen: str, shown: str) -> None:
     said = comment(status(review=review("rejected", 0, reasons=[chosen])), CONTEXT, None)
     assert f"> {shown}\n" in said
+
+
+def test_no_line_begins_as_a_command_of_gitlab() -> None:
+    chosen = "one\n/merge\n/close"
+    for changed in (
+        {"review": review("needed", 1, names=[chosen], reasons=[chosen], by=[chosen])},
+        {"state": "FAILED", "error": {"code": "INTERNAL", "message": chosen}},
+        {"baseline_reason": chosen, "base": chosen, "build": chosen},
+    ):
+        for line in comment(status(**changed), CONTEXT, URL).splitlines():
+            assert not line.lstrip().startswith("/")
 
 
 # --- which comment --------------------------------------------------------------------------------

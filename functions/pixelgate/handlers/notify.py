@@ -14,7 +14,9 @@ from pixelgate.bootstrap import Notifier, aws_notifier
 from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.errors import BadManifest, NoticeRefused
 from pixelgate.handlers.telemetry import about, logger, metrics, tracer
-from pixelgate.notify.update import Notified, notify
+from pixelgate.notify.forge import Forge
+from pixelgate.notify.http import Patience
+from pixelgate.notify.update import Notified, Skipped, notify
 
 _MARGIN = 10.0  # seconds that are kept for the answer
 
@@ -49,9 +51,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     comparison = ComparisonId(build.project, build.build, detail.base) if detail.base else None
     said = about(build, comparison, detail.execution)
     made = notifier()
-    forge = made.connect(lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN)
+    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN)
+    forge = made.forge(build.project, patience)
     try:
-        outcome = notify(build, made.records, forge, made.places)
+        outcome = _notify(build, made, forge)
     except NoticeRefused as error:
         _count("NoticesRefused")
         logger.error("notice refused for good", extra={**said, "why": str(error)})
@@ -67,6 +70,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         answer = {"build": str(build), "skipped": outcome.why}
     logger.info("notified", extra={**answer, **said})
     return answer
+
+
+def _notify(build: BuildId, made: Notifier, forge: Forge | None) -> Notified | Skipped:
+    if forge is None:
+        return Skipped(f"no repository is configured for project {build.project}")
+    return notify(build, made.records, forge, made.report_url)
 
 
 @cache

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgate.ports import Comment, CommitStatus
+from pixelgate.notify.forge import Comment, CommitStatus, State, cut
 
-_DESCRIPTION_LETTERS = 140  # GitHub's limit
 _NAMES_SHOWN = 20
 _NAME_LETTERS = 200
 _MESSAGE_LETTERS = 2_000
@@ -55,26 +54,24 @@ class Marker:
 def commit_status(status: Mapping[str, Any], url: str | None) -> CommitStatus:
     """The line beside the commit."""
     state, words = _line(status)
-    if len(words) > _DESCRIPTION_LETTERS:
-        words = words[: _DESCRIPTION_LETTERS - 1] + "…"
     return CommitStatus(state, words, url)
 
 
-def _line(status: Mapping[str, Any]) -> tuple[str, str]:
+def _line(status: Mapping[str, Any]) -> tuple[State, str]:
     if status["state"] == "FAILED":
-        return "error", f"{status['error']['code']}: {status['error']['message']}"
+        return State.ERROR, f"{status['error']['code']}: {status['error']['message']}"
     if status["state"] == "WAITING_FOR_BASE":
-        return "pending", "waiting for the base build"
+        return State.WAITING, "waiting for the base build"
     if status["state"] != "SUCCEEDED":
-        return "pending", "comparing"
+        return State.RUNNING, "comparing"
     review, found = review_state(status), _found(status["counts"])
     if review == "needed":
-        return "failure", f"{status['review']['left']} left to review: {found}"
+        return State.FAILED, f"{status['review']['left']} left to review: {found}"
     if review == "rejected":
-        return "failure", f"rejected: {found}"
+        return State.FAILED, f"rejected: {found}"
     if review == "approved":
-        return "success", f"approved: {found}"
-    return "success", found
+        return State.PASSED, f"approved: {found}"
+    return State.PASSED, found
 
 
 def review_state(status: Mapping[str, Any]) -> str:
@@ -158,21 +155,22 @@ def _left(status: Mapping[str, Any]) -> list[str]:
 
 def _code(text: str) -> str:
     """Text that somebody chose, as code: it calls nobody, links nowhere and ends no table."""
-    text = _cut(" ".join(text.split()), _NAME_LETTERS)
+    text = cut(" ".join(text.split()), _NAME_LETTERS)
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
 def _plain(text: str) -> str:
-    """Words that may quote what somebody chose: no mark-up, no @mention, no #reference."""
-    text = _cut(" ".join(text.split()), _MESSAGE_LETTERS)
+    """Words that may quote what somebody chose: no mark-up, no mention, no reference, no link.
+
+    What GitHub and GitLab make of a sign and a word behind it (@ada, #1, !1, $1, %1, ~bug, &1, an
+    address) is broken by a space of no width, as GitLab looks for some of it behind a backslash.
+    """
+    text = cut(" ".join(text.split()), _MESSAGE_LETTERS)
+    text = re.sub(r"([@#:!$%~&^])(?=\w|/)|(?<=www)(\.)", "\\g<0>\u200b", text)
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*_{}\[\]|~!])", r"\\\1", text)
-    return re.sub(r"([@#:])(?=\w|/)", "\\1\u200b", text)
-
-
-def _cut(text: str, letters: int) -> str:
-    return text if len(text) <= letters else text[: letters - 1] + "…"
+    text = re.sub(r"([\\`*_{}\[\]|~!$])", r"\\\1", text)
+    return re.sub(r"^(\d*)([#+=.)/-])", r"\1\\\2", text)  # a heading, a list, GitLab's /close
 
 
 @dataclass(frozen=True)

@@ -11,36 +11,12 @@ from urllib.parse import quote
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord
-from pixelgate.errors import NotFound
+from pixelgate.errors import NotFound, NoticeRefused
+from pixelgate.notify.forge import Forge
 from pixelgate.notify.pr_comment import comment, commit_status, plan_comments
 from pixelgate.pipeline.context import StorageContext
-from pixelgate.ports import Forge
 
 _FINAL = frozenset({"SUCCEEDED", "FAILED"})
-EVERY_PROJECT = "*"
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where pull requests and reports are looked at.
-
-    Attributes:
-        repositories: project to `owner/name`; `*` for all others.
-        report_url: of a report; `{key}` stands for its key, percent-encoded.
-    """
-
-    repositories: Mapping[str, str]
-    report_url: str = ""
-
-    def repository(self, project: str) -> str | None:
-        """Where a project's pull requests are."""
-        return self.repositories.get(project) or self.repositories.get(EVERY_PROJECT)
-
-    def url(self, status: Mapping[str, Any]) -> str | None:
-        """Where the report of a build is looked at, if it has one."""
-        if not self.report_url or not status["report"]:
-            return None
-        return self.report_url.replace("{key}", quote(status["report"]))
 
 
 @dataclass(frozen=True)
@@ -58,16 +34,19 @@ class Skipped:
 
 
 def notify(
-    build: BuildId, records: StorageContext, forge: Forge, places: Places
+    build: BuildId, records: StorageContext, forge: Forge, report_url: str = ""
 ) -> Notified | Skipped:
     """Tells what status.json says now: an event that comes late or twice changes nothing.
+
+    Args:
+        build: of which build.
+        records: bucket and table.
+        forge: the repository of its project.
+        report_url: where reports are looked at; `{key}` stands for one's key, percent-encoded.
 
     Raises:
         NotTold: the forge could not be told.
     """
-    repository = places.repository(build.project)
-    if repository is None:
-        return Skipped(f"no repository is configured for project {build.project}")
     accepted = records.ledger.build(build)
     if accepted is None:
         return Skipped(f"{build} was never accepted")
@@ -75,9 +54,24 @@ def notify(
         status = json.loads(records.objects.read(keys.status(build)))
     except NotFound:
         return Skipped(f"{build} has no status")
-    done = _tell_commit(accepted, status, repository, records, forge, places)
-    done += _tell_pull_request(accepted, status, repository, forge, places)
+    url = _report(status, report_url)
+    done: list[str] = []
+    refused: NoticeRefused | None = None
+    try:
+        done += _tell_commit(accepted, status, url, records, forge)
+    except NoticeRefused as error:
+        refused = error  # a commit that was pushed away; its pull request is still there
+    done += _tell_pull_request(accepted, status, url, forge)
+    if refused:
+        raise refused
     return Notified(tuple(done))
+
+
+def _report(status: Mapping[str, Any], report_url: str) -> str | None:
+    """Where the report of a build is looked at, if it has one."""
+    if not report_url or not status["report"]:
+        return None
+    return report_url.replace("{key}", quote(status["report"]))
 
 
 def context_of(build: BuildId) -> str:
@@ -88,50 +82,44 @@ def context_of(build: BuildId) -> str:
 def _tell_commit(
     build: BuildRecord,
     status: Mapping[str, Any],
-    repository: str,
+    url: str | None,
     records: StorageContext,
     forge: Forge,
-    places: Places,
 ) -> list[str]:
     """The newest build of a commit speaks for it."""
+    if not build.trusted and not forge.requires_by_name:
+        return []  # another name would not help: a pipeline of this green line alone is green
     of_commit = records.ledger.builds_at(build.id.project, build.commit)
     newest = next((b for b in of_commit if b.trusted == build.trusted), build)
     if newest.id != build.id:
         return []
-    wanted = commit_status(status, places.url(status))
-    context = context_of(build.id)
-    if forge.commit_status(repository, build.commit, context) == wanted:
-        return []
-    forge.set_commit_status(repository, build.commit, context, wanted)
-    return [f"commit status {wanted.state}"]
+    wanted = commit_status(status, url)
+    written = forge.set_commit_status(build.commit, context_of(build.id), wanted)
+    return [f"commit status {wanted.state}"] if written else []
 
 
 def _tell_pull_request(
-    build: BuildRecord,
-    status: Mapping[str, Any],
-    repository: str,
-    forge: Forge,
-    places: Places,
+    build: BuildRecord, status: Mapping[str, Any], url: str | None, forge: Forge
 ) -> list[str]:
     number = build.pull_request or ""
     if status["state"] not in _FINAL or not (number.isascii() and number.isdigit()):
         return []
     pull_request = int(number)
-    wanted = comment(status, context_of(build.id), places.url(status))
-    plan = plan_comments(forge.comments(repository, pull_request), wanted)
+    wanted = comment(status, context_of(build.id), url)
+    plan = plan_comments(forge.comments(pull_request), wanted)
     done = []
     create = plan.create
     if plan.edit is not None:
-        there = forge.edit_comment(repository, plan.edit, wanted)
-        done.append("comment edited" if there else "comment was deleted")
+        there = forge.edit_comment(pull_request, plan.edit, wanted)
+        done.append("comment edited" if there else "comment was gone")
         create = not there
     delete = plan.delete
     if create:
-        forge.add_comment(repository, pull_request, wanted)
+        forge.add_comment(pull_request, wanted)
         done.append("comment created")
         # Two events of one moment may both have found none; all of us keep the same one.
-        delete += plan_comments(forge.comments(repository, pull_request), wanted).delete
+        delete += plan_comments(forge.comments(pull_request), wanted).delete
     for old in dict.fromkeys(delete):
-        forge.delete_comment(repository, old)
+        forge.delete_comment(pull_request, old)
         done.append("comment deleted")
     return done

@@ -1,0 +1,225 @@
+"""Requests to a forge's API: tried again while that helps and while the worker has time."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import urllib3
+
+from pixelgate.errors import NoticeRefused, NotTold, TryLater, UsageError
+
+_TRIES = 5
+_FIRST_WAIT = 1.0  # seconds, then twice that, each time
+_LIMIT_WAIT = 60.0  # where an answer names no time: limits count requests by the minute
+_PAGE = 100
+_MAX_PAGES = 30
+_TIMEOUT = urllib3.Timeout(connect=5, read=20)
+_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+# GitHub's, then GitLab's: how many requests are left, and when there are more, seconds since 1970.
+_LIMITS = (
+    ("X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    ("RateLimit-Remaining", "RateLimit-Reset"),
+)
+_MAY_PASS = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,  # GitLab: another update of the same commit is in progress
+    }
+)
+
+Answer = urllib3.BaseHTTPResponse
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long requests may take.
+
+    Attributes:
+        time_left: seconds until this worker must be done.
+        sleep: waits for some seconds.
+        clock: seconds since 1970.
+        jitter: a number from 0 to 1, so that several workers do not come back at once.
+    """
+
+    time_left: Callable[[], float] = lambda: float("inf")
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+    jitter: Callable[[], float] = random.random
+
+
+class Api:
+    """One API, one token."""
+
+    def __init__(
+        self,
+        url: str,
+        token: Callable[[bool], str],
+        headers: Callable[[str], Mapping[str, str]],
+        patience: Patience,
+    ) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            url: where the API is.
+            token: the token; asked with True it looks whether there is a newer one.
+            headers: those that carry a token, and what else the forge wants.
+            patience: how long a request may take.
+
+        Raises:
+            UsageError: the URL would send the token in the clear.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "https" and parts.hostname not in _LOCAL:
+            raise UsageError(f"a forge's API must be https, not {url}")
+        self._url = url.rstrip("/")
+        self._token = token
+        self._headers = headers
+        self._patience = patience
+        # Retries are ours, as they must end within the worker's time, and so are redirects: urllib3
+        # would send the token wherever they lead.
+        self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+
+    def pages(self, path: str, **query: str) -> Iterator[Any]:
+        """The JSON of each page of a list. A page may be short and not be the last."""
+        more = "".join(f"&{name}={quote(value, safe='')}" for name, value in query.items())
+        for number in range(1, _MAX_PAGES + 1):
+            answer = self.ask("GET", f"{path}?per_page={_PAGE}&page={number}{more}")
+            yield answer.json()
+            if 'rel="next"' not in answer.headers.get("Link", ""):
+                break
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        fine: Callable[[Answer], bool] = lambda answer: False,
+    ) -> Answer:
+        """One request, repeated while that may help and there is time.
+
+        Args:
+            method: of HTTP.
+            path: below the API's URL; its parts are quoted.
+            body: sent as JSON.
+            fine: whether an answer that is no success is one all the same.
+
+        Raises:
+            NoticeRefused: the forge will never take it.
+            TryLater: it asks for a longer wait than there is time.
+            NotTold: it did not answer, or had troubles of its own.
+        """
+        newer = False
+        problem = ""
+        for attempt in range(_TRIES):
+            try:
+                answer = self._send(method, path, body, self._token(newer))
+            except urllib3.exceptions.HTTPError as error:
+                problem, wait = f"{method} {path}: {error}", self._backoff(attempt)
+            else:
+                if answer.status < HTTPStatus.MULTIPLE_CHOICES or fine(answer):
+                    return answer
+                problem = f"{method} {path}: {answer.status} {message(answer)}"
+                if moved := self._moved(answer):
+                    path = moved
+                    continue
+                if answer.status == HTTPStatus.UNAUTHORIZED and not newer:
+                    newer = True  # the secret may have been renewed since it was read
+                    continue
+                wait = self._asked_to_wait(answer, attempt, problem)
+            if attempt < _TRIES - 1:
+                self._pause(wait, problem)
+        raise NotTold(problem)
+
+    def _pause(self, wait: float, problem: str) -> None:
+        if wait > self._patience.time_left():
+            raise TryLater(f"{problem}; it asks for {wait:.0f} s, more than is left")
+        self._patience.sleep(wait)
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Answer:
+        headers = {"User-Agent": "pixelgate", **self._headers(token)}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return self._http.request(
+            method,
+            self._url + path,
+            body=None if body is None else json.dumps(body).encode(),
+            headers=headers,
+            redirect=False,
+        )
+
+    def _moved(self, answer: Answer) -> str | None:
+        """Where a renamed repository is now; the token goes to no other host."""
+        to = answer.headers.get("Location", "")
+        moved = HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST
+        return to.removeprefix(self._url) if moved and to.startswith(f"{self._url}/") else None
+
+    def _backoff(self, attempt: int) -> float:
+        return _FIRST_WAIT * float(2**attempt) * (1 + self._patience.jitter() / 2)
+
+    def _asked_to_wait(self, answer: Answer, attempt: int, problem: str) -> float:
+        """Seconds, as its headers say them: Retry-After, else the end of the rate limit."""
+        if not _may_pass(answer):
+            raise NoticeRefused(problem)
+        if retry_after := answer.headers.get("Retry-After"):
+            return max(0.0, _seconds(retry_after, self._patience.clock()))
+        for remaining, reset in _LIMITS:
+            then = answer.headers.get(reset, "")
+            if answer.headers.get(remaining) == "0" and then.isdigit():
+                return max(1.0, int(then) - self._patience.clock())
+        if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+            return _LIMIT_WAIT
+        return self._backoff(attempt)
+
+
+def part(text: str) -> str:
+    """Text from a manifest as one part of a path, whatever it contains.
+
+    Raises:
+        NoticeRefused: it would be read as a step up, or as nothing.
+    """
+    if text in {"", ".", ".."}:
+        raise NoticeRefused(f"{text!r} cannot be asked for")
+    return quote(text, safe="")
+
+
+def message(answer: Answer) -> str:
+    """What an answer says of itself; nothing if it is no JSON of the usual form."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    return str(body.get("message", ""))[:500] if isinstance(body, dict) else ""
+
+
+def _may_pass(answer: Answer) -> bool:
+    """Whether the same request may be taken later: an overload, or a limit on how many."""
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _MAY_PASS:
+        return True
+    limited = (
+        "Retry-After" in answer.headers
+        or any(answer.headers.get(remaining) == "0" for remaining, _ in _LIMITS)
+        or "rate limit" in message(answer).lower()
+    )
+    return answer.status == HTTPStatus.FORBIDDEN and limited
+
+
+def _seconds(retry_after: str, now: float) -> float:
+    """Retry-After is a number of seconds or a date."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        then = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return _LIMIT_WAIT
+    return (then - datetime.fromtimestamp(now, UTC)).total_seconds()

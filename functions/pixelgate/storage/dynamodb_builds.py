@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import Baseline, BuildRecord, Lookup, Review
 from pixelgate.errors import BuildConflict, ErrorCode
+from pixelgate.storage.codec import encode
 from pixelgate.storage.dynamodb_items import (
+    assignment,
     build_key,
     build_record,
     digest,
@@ -21,6 +23,8 @@ FRESH_BUILD = (
     "attribute_not_exists(forgotten) AND (attribute_not_exists(pk)"
     " OR attribute_not_exists(manifest_sha256) OR manifest_sha256 = :manifest_sha256)"
 )
+# Fields of a build that are decided after it was accepted, each by a method of its own.
+LATER = frozenset({"baseline", "complete", "arrived", "lost", "review"})
 REMOVED = "was removed after its retention; upload it as a new build, with an id of its own"
 
 
@@ -38,26 +42,16 @@ class DynamoBuilds(DynamoTable):
         for lookup in Lookup:
             if value := lookup.of(build):
                 self._put({**entry, "sk": lookup_key(lookup, value, created, build.id)})
-        said = {
-            "manifest_sha256": build.manifest_sha256,
-            "commit": build.commit,
-            "branch": build.branch,
-            "pull_request": build.pull_request,
-            "tree": build.tree,
-            "trusted": build.trusted,
-            "selective": build.selective,
-        }
-        said = {name: value for name, value in said.items() if value is not None}
+        fields = encode(build, without={"id", "created", *LATER})
+        update, values, names = assignment(fields)
         try:
             stored = self._update(
                 build_key(build.id),
-                "SET "
-                + "".join(f"#{name} = :{name}, " for name in said)
-                + "created = if_not_exists(created, :created) "
+                f"{update}, created = if_not_exists(created, :created) "
                 "REMOVE error_code, error_message, updated, expires_at",
                 FRESH_BUILD,
-                {":created": build.created, **{f":{n}": value for n, value in said.items()}},
-                names={f"#{name}": name for name in said},
+                {":created": build.created, **values},
+                names,
             )
         except Refused as refused:
             why = "was uploaded before with another manifest"
@@ -183,7 +177,7 @@ class DynamoBuilds(DynamoTable):
                 {
                     ":build": baseline.build,
                     ":reason": baseline.reason,
-                    ":choice": baseline.choice.as_json(),
+                    ":choice": encode(baseline.choice),
                 },
             )
         except Refused:

@@ -25,7 +25,9 @@ from pixelgate.domain.baseline import Choice
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord, Failure, Result, State
 from pixelgate.errors import AlreadyFinished, ErrorCode, HeldByOther, LeaseLost, StillWaiting
+from pixelgate.storage.codec import encode
 from pixelgate.storage.dynamodb_items import (
+    assignment,
     comparison_id,
     comparison_key,
     comparison_record,
@@ -81,7 +83,7 @@ class DynamoLedger(DynamoReviews):
                     ":lease_until": lease_until,
                     ":now": now,
                     ":reason": reason,
-                    ":choice": choice.as_json() if choice else None,
+                    ":choice": encode(choice) if choice else None,
                     ":unfinished": _UNFINISHED,
                     ":one": 1,
                 },
@@ -130,20 +132,14 @@ class DynamoLedger(DynamoReviews):
 
     def publish(self, claim: ComparisonRecord, result: Result, now: float) -> ComparisonRecord:
         """PROCESSING → SUCCEEDED; the item stays in the index until status.json tells of it."""
+        update, values, names = assignment(encode(result))
         item = self._finish(
             claim,
             State.SUCCEEDED,
-            "SET #state = :state, verdict = :verdict, counts = :counts, "
-            "comparison_key = :comparison_key, report_key = :report_key, expires_at = :expires_at "
-            "REMOVE error_code, error_message",
-            {
-                ":verdict": result.verdict,
-                ":counts": dict(result.counts),
-                ":comparison_key": result.comparison_key,
-                ":report_key": result.report_key,
-                ":expires_at": int(now + KEPT_SECONDS),
-            },
+            f"{update}, #state = :state, expires_at = :expires_at REMOVE error_code, error_message",
+            {**values, ":expires_at": int(now + KEPT_SECONDS)},
             now,
+            names,
         )
         return comparison_record(claim.id, item)
 
@@ -285,9 +281,10 @@ class DynamoLedger(DynamoReviews):
         update: str,
         values: Mapping[str, Any],
         now: float,
+        names: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         try:
-            return self._owned_update(claim, update, {**values, ":state": state}, now)
+            return self._owned_update(claim, update, {**values, ":state": state}, now, names)
         except LeaseLost:
             stored = self._get(comparison_key(claim.id)) or {}
             if stored.get("execution") == claim.execution and stored.get("state") == state:
@@ -295,7 +292,12 @@ class DynamoLedger(DynamoReviews):
             raise
 
     def _owned_update(
-        self, claim: ComparisonRecord, update: str, values: Mapping[str, Any], now: float
+        self,
+        claim: ComparisonRecord,
+        update: str,
+        values: Mapping[str, Any],
+        now: float,
+        names: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         try:
             return self._update(
@@ -308,7 +310,7 @@ class DynamoLedger(DynamoReviews):
                     ":processing": State.PROCESSING,
                     ":execution": claim.execution,
                 },
-                names={"#state": "state"},
+                {**(names or {}), "#state": "state"},
             )
         except Refused as refused:
             raise LeaseLost(

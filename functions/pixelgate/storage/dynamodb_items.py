@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from pixelgate.domain.baseline import Choice, Kind
 from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.domain.records import Baseline, BuildRecord, ComparisonRecord, Lookup, Review, State
-from pixelgate.errors import ErrorCode
+from pixelgate.domain.records import Baseline, BuildRecord, ComparisonRecord, Lookup, Review
+from pixelgate.domain.review_request import Decision, ReviewRecord
+from pixelgate.storage.codec import decode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -62,52 +62,38 @@ def from_item(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
 
 
 def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
-    """The build that an item tells of."""
+    """The build that an item tells of; its baseline is in three attributes."""
     baseline = None
     if "baseline" in item:
-        choice = Choice.from_json(item.get("baseline_choice") or Choice(Kind.NAMED).as_json())
-        baseline = Baseline(item["baseline"], item["baseline_reason"], choice)
-    return BuildRecord(
-        id=build,
-        commit=item["commit"],
-        manifest_sha256=item["manifest_sha256"],
-        created=float(item["created"]),
-        baseline=baseline,
-        complete=bool(item.get("complete", False)),
-        arrived=bool(item.get("arrived", False)),
-        lost=bool(item.get("lost", False)),
-        branch=item.get("branch", ""),
-        pull_request=item.get("pull_request"),
-        tree=item.get("tree"),
-        trusted=bool(item.get("trusted", True)),
-        selective=bool(item.get("selective", False)),
-        review=Review(item["review"]) if item.get("review") else None,
-    )
+        names = {"build": "baseline", "reason": "baseline_reason", "choice": "baseline_choice"}
+        baseline = decode(Baseline, {name: item.get(stored) for name, stored in names.items()})
+    return decode(BuildRecord, item, id=build, baseline=baseline)
 
 
 def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> ComparisonRecord:
-    """The comparison that an item tells of."""
-    code, choice, wait_until = map(item.get, ("error_code", "baseline_choice", "wait_until"))
-    return ComparisonRecord(
-        id=comparison,
-        state=State(item["state"]),
-        execution=item["execution"],
-        lease_until=float(item["lease_until"]),
-        attempts=int(item["attempts"]),
-        claims=int(item["claims"]),
-        created=float(item["created"]),
-        claimed=float(item["claimed"]),
-        updated=float(item["updated"]),
-        baseline_reason=item["baseline_reason"],
-        verdict=item.get("verdict"),
-        counts={name: int(n) for name, n in item.get("counts", {}).items()},
-        comparison_key=item.get("comparison_key"),
-        report_key=item.get("report_key"),
-        error_code=ErrorCode(code) if code else None,
-        error_message=item.get("error_message"),
-        retryable=bool(item.get("retryable", False)),
-        announced="unfinished" not in item,
-        choice=Choice.from_json(choice) if choice else None,
-        wait_until=None if wait_until is None else float(wait_until),
-        fan_out=item.get("fan_out"),
-    )
+    """The comparison that an item tells of; what is settled is not in the index any more."""
+    item = {**item, "choice": item.get("baseline_choice")}
+    return decode(ComparisonRecord, item, id=comparison, announced="unfinished" not in item)
+
+
+def review_record(item: Mapping[str, Any]) -> ReviewRecord:
+    """The review that an item tells of."""
+    _, build, review_id = item["sk"].split("/")
+    return decode(ReviewRecord, item, build=BuildId(item["pk"], build), id=review_id)
+
+
+def decision_of(item: Mapping[str, Any]) -> Decision:
+    """The decision that an item tells of."""
+    build = BuildId(item["pk"], item["sk"].rsplit("/", 1)[1])
+    review = Review(item["review"]) if item["review"] else None
+    return decode(Decision, item, build=build, review=review)
+
+
+def assignment(values: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """An update expression that sets attributes, its values and its names.
+
+    Every name has a placeholder, as many are words of DynamoDB's own: `by`, `at`, `state`.
+    """
+    update = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+    placed = {f":{name}": value for name, value in values.items()}
+    return update, placed, {f"#{name}": name for name in values}

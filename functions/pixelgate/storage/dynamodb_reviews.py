@@ -9,12 +9,16 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord, Review, State
 from pixelgate.domain.review_request import Decision, ReviewRecord
 from pixelgate.errors import LeaseLost
+from pixelgate.storage.codec import encode
 from pixelgate.storage.dynamodb_builds import DynamoBuilds
 from pixelgate.storage.dynamodb_items import (
+    assignment,
     build_key,
     comparison_key,
     comparison_record,
+    decision_of,
     digest,
+    review_record,
 )
 from pixelgate.storage.dynamodb_table import KEPT_SECONDS, Refused
 
@@ -39,23 +43,16 @@ class DynamoReviews(DynamoBuilds):
     def add_review(self, review: ReviewRecord) -> ReviewRecord:
         """Puts the item unless there is one; who comes second gets the first one's."""
         key = _review_key(review.build, review.id)
-        says = {k: v for k, v in vars(review).items() if k not in {"build", "id"} and v is not None}
-        names = {f"#{name}": name for name in says}  # `by` and `at` are words of DynamoDB's own
-        self._update_if(
-            key,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in says),
-            "attribute_not_exists(pk)",
-            {f":{name}": value for name, value in says.items()},
-            names,
-        )
+        update, values, names = assignment(encode(review, without={"build", "id"}))
+        self._update_if(key, update, "attribute_not_exists(pk)", values, names)
         stored = self._get(key)
         assert stored is not None  # noqa: S101 - nobody may delete
-        return _review_record(stored)
+        return review_record(stored)
 
     def reviews(self, build: BuildId) -> list[ReviewRecord]:
         """The history of a build, the oldest first."""
-        found = [_review_record(i) for i in self._entries(build.project, f"review/{build.build}/")]
-        return sorted(found, key=lambda r: (r.at, r.id))
+        items = self._entries(build.project, f"review/{build.build}/")
+        return sorted(map(review_record, items), key=lambda r: (r.at, r.id))
 
     def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
         """Writes the item of the build in its pull request."""
@@ -63,29 +60,24 @@ class DynamoReviews(DynamoBuilds):
             "pk": decision.build.project,
             "sk": f"decided/{digest(pull_request)}/{decision.build.build}",
         }
-        values = {
-            ":revision": revision,
-            ":pull_request": pull_request,
-            ":at": decision.at,
-            ":review": decision.review,
+        fields = {
+            "review": None,  # open again: an earlier decision must not stand
+            **encode(decision, without={"build"}),
+            "pull_request": pull_request,
         }
-        says = (
-            "SET review_revision = :revision, pull_request = :pull_request, #at = :at, "
-            "review = :review"
+        update, values, names = assignment(fields)
+        self._update_if(
+            key,
+            f"{update}, review_revision = :revision",
+            NEWER,
+            {**values, ":revision": revision},
+            names,
         )
-        self._update_if(key, says, NEWER, values, {"#at": "at"})
 
     def decisions(self, project: str, pull_request: str) -> list[Decision]:
         """What people decided in a pull request, the latest first."""
-        found = [
-            Decision(
-                BuildId(project, item["sk"].rsplit("/", 1)[1]),
-                Review(item["review"]) if item["review"] else None,
-                item["at"],
-            )
-            for item in self._entries(project, f"decided/{digest(pull_request)}/")
-        ]
-        return sorted(found, key=lambda d: (d.at, d.build), reverse=True)
+        items = self._entries(project, f"decided/{digest(pull_request)}/")
+        return sorted(map(decision_of, items), key=lambda d: (d.at, d.build), reverse=True)
 
     def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
         """Puts a finished item back into the index, with a new time; `mark_announced` checks it."""
@@ -124,18 +116,3 @@ class DynamoReviews(DynamoBuilds):
 
 def _review_key(build: BuildId, review_id: str) -> dict[str, str]:
     return {"pk": build.project, "sk": f"review/{build.build}/{review_id}"}
-
-
-def _review_record(item: Mapping[str, Any]) -> ReviewRecord:
-    _, build, review_id = item["sk"].split("/")
-    return ReviewRecord(
-        build=BuildId(item["pk"], build),
-        id=review_id,
-        action=item["action"],
-        by=item["by"],
-        at=item["at"],
-        sha256=item["sha256"],
-        execution=item["execution"],
-        reason=item.get("reason"),
-        refused=item.get("refused"),
-    )

@@ -321,11 +321,8 @@ class MemoryLedger:
                     record,
                     state=State.SUCCEEDED,
                     updated=now,
-                    verdict=result.verdict,
-                    counts=result.counts,
-                    comparison_key=result.comparison_key,
-                    report_key=result.report_key,
                     error_message=None,
+                    **vars(result),
                 )
             )
 

@@ -16,6 +16,31 @@ from pixelgate.ports import Objects
 # Writers of one status are a handful of workers; each lost race means that another one won.
 _TRIES = 20
 
+# Every field of status.json beside the build's, in its order, as it is while nothing is known.
+_UNKNOWN: Mapping[str, Any] = {
+    "commit": None,
+    "branch": None,
+    "pull_request": None,
+    "state": None,
+    "verdict": None,
+    "counts": {},
+    "base": None,
+    "baseline_reason": "",
+    "baseline": None,
+    "comparison": None,
+    "report": None,
+    "review": None,
+    "error": None,
+    "execution": None,
+    "claim": 0,
+    "created": None,
+    "claimed": None,
+    # A base that was named and is still missing: gives way to any real comparison.
+    "provisional": False,
+    "wait_until": None,
+    "updated": None,
+}
+
 
 def iso(seconds: float) -> str:
     """A time in UTC, ISO 8601 with milliseconds."""
@@ -38,60 +63,44 @@ def status_of(
     if record.error_code:
         error = {"code": record.error_code, "message": record.error_message}
     base = None if record.id.waits or record.id.base == NO_BASE else record.id.base
-    return {
-        "schema_version": 1,
-        "project": record.id.project,
-        "build": record.id.head,
-        "commit": build.commit if build else None,
-        "branch": build.branch if build else None,
-        "pull_request": build.pull_request if build else None,
-        "state": record.state,
-        "verdict": record.verdict,
-        "counts": dict(record.counts),
-        "base": base,
-        "baseline_reason": record.baseline_reason,
-        "baseline": record.choice.as_json() if record.choice else None,
-        "comparison": record.comparison_key,
-        "report": record.report_key,
-        "review": dict(review) if review else None,
-        "error": error,
-        "execution": record.execution,
-        "claim": record.claims,
-        "created": iso(record.created),
-        "claimed": iso(record.claimed),
-        # A base that was named and is still missing: gives way to any real comparison.
-        "provisional": record.id.waits,
-        "wait_until": None if record.wait_until is None else iso(record.wait_until),
-        "updated": iso(record.updated),
-    }
+    return _status(
+        record.head,
+        commit=build.commit if build else None,
+        branch=build.branch if build else None,
+        pull_request=build.pull_request if build else None,
+        state=record.state,
+        verdict=record.verdict,
+        counts=dict(record.counts),
+        base=base,
+        baseline_reason=record.baseline_reason,
+        baseline=record.choice.as_json() if record.choice else None,
+        comparison=record.comparison_key,
+        report=record.report_key,
+        review=dict(review) if review else None,
+        error=error,
+        execution=record.execution,
+        claim=record.claims,
+        created=iso(record.created),
+        claimed=iso(record.claimed),
+        provisional=record.id.waits,
+        wait_until=None if record.wait_until is None else iso(record.wait_until),
+        updated=iso(record.updated),
+    )
 
 
 def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, Any]:
-    """What status.json says of a build whose manifest was refused."""
+    """What status.json says of a build whose manifest was refused, of which it repeats nothing."""
+    error = {"code": ErrorCode.BAD_MANIFEST, "message": message}
+    return _status(build, state=State.FAILED, error=error, updated=iso(now))
+
+
+def _status(build: BuildId, **known: Any) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "project": build.project,
         "build": build.build,
-        "commit": None,  # what a refused manifest says is not repeated
-        "branch": None,
-        "pull_request": None,
-        "state": State.FAILED,
-        "verdict": None,
-        "counts": {},
-        "base": None,
-        "baseline_reason": "",
-        "baseline": None,
-        "comparison": None,
-        "report": None,
-        "review": None,
-        "error": {"code": ErrorCode.BAD_MANIFEST, "message": message},
-        "execution": None,
-        "claim": 0,
-        "created": None,
-        "claimed": None,
-        "provisional": False,
-        "wait_until": None,
-        "updated": iso(now),
+        **_UNKNOWN,
+        **known,
     }
 
 

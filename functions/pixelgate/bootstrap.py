@@ -20,7 +20,6 @@ from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.notify.forge import Connector, Forge, checked
-from pixelgate.notify.http import Patience
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Attic, FanOut, Stages
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.engine.pool import SharedDiffers
+    from pixelgate.notify.http import Patience
 
 # Older releases answered at random or counted wrongly when images differ in size.
 OLDEST_ODIFF = (4, 3, 8)

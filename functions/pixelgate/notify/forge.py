@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pixelgate.errors import UsageError
-from pixelgate.notify.http import Patience
+
+if TYPE_CHECKING:
+    from pixelgate.notify.http import Patience
 
 
 class State(StrEnum):
@@ -107,7 +109,9 @@ def checked(repository: str, pattern: re.Pattern[str]) -> str:
         UsageError: it is none, or it climbs out of itself.
     """
     if not pattern.fullmatch(repository) or {".", ".."} & set(repository.split("/")):
-        raise UsageError(f"{repository!r} is no repository")
+        raise UsageError(
+            f"{repository!r} is no repository: owner/name, or a longer path if there are subgroups"
+        )
     return repository
 
 

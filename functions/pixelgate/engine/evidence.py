@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgate.comparison import Region
-from pixelgate.engine import native
+from pixelgate.engine import native, subpixel
 from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
 from pixelgate.engine.pixels import on_background
@@ -116,6 +116,21 @@ def _faint(findings: Findings, noise: Noise) -> Chosen:
     return only[findings.of_block]
 
 
+@dataclass(frozen=True)
+class _Shifted:
+    """What a move by a fraction of a pixel explains.
+
+    Attributes:
+        by: the move.
+        explained: how many pixels of each block it explains.
+        others: how many differ clearly that it does not explain.
+    """
+
+    by: subpixel.Shift
+    explained: npt.NDArray[np.int32]
+    others: npt.NDArray[np.int32]
+
+
 class _Search:
     """The areas of one pair, and what is measured only if it is needed."""
 
@@ -130,15 +145,49 @@ class _Search:
             slice(0, -(-width // BLOCK)),
         )
         self._flags = planes.flags[top : top + height, :width]
+        self._shift: _Shifted | None = None
 
     def run(self) -> Findings:
+        """Once more without the lines of a page that moved by a fraction of a pixel, if it did."""
+        findings = self._run()
+        if not self._could_be_shifted(findings):
+            return findings
+        shift = subpixel.find(self._views[0], self._flags, self._noise)
+        if shift is None:
+            return findings
+        before, self._flags = self._flags, shift.flags
+        self._shift = self._shifted(shift, before)
+        return self._run((findings.of_block >= 0).astype(np.uint8))
+
+    def _could_be_shifted(self, findings: Findings) -> bool:
+        """Whether a line counts that could be one of a page that moved; asked of opaque pairs."""
+        return len(self._views) == 1 and any(
+            kind is None and not area.one_sided and area.run >= self._noise.min_line_pixels
+            for area, kind in zip(findings.areas, findings.kinds, strict=True)
+        )
+
+    def _shifted(self, shift: subpixel.Shift, before: Plane) -> _Shifted:
+        shifted, others = native.count_shifted(self._views[0], shift.flags, shift.right, shift.down)
+        lines = native.count_blocks(before) - native.count_blocks(shift.flags)
+        return _Shifted(shift, shifted + lines[Flag.DIFFERS.plane], others)
+
+    def _run(self, before: Chosen | None = None) -> Findings:
+        """before: the blocks that were judged when lines still differed."""
         views = [native.measure_blocks(v, self._flags) for v in self._views]
         touched = (self._one_sided > 0).astype(np.uint8)
         views = views or [native.no_blocks(touched[self._part].shape)]
         for blocks in views:
             touched[self._part] |= self._differ(blocks)
         of_block, number = native.join_blocks(touched, _REACH)
+        if before is not None:
+            # Lines join what is far apart, so what they leave is judged without them.
+            alone = before & ~touched & 1
+            lines, more = native.join_blocks(alone, _REACH)
+            of_block, number = np.where(alone, lines + number, of_block), number + more
         picture = Picture(differing=int(self._counts[Flag.DIFFERS.plane].sum()))
+        if self._shift:
+            shift = self._shift.by
+            picture = replace(picture, right=_short(shift.right), down=_short(shift.down))
         if not number:
             return Findings((), (), of_block, picture)
         sums = [
@@ -230,8 +279,13 @@ class _Search:
         text, text_touched = around or (nothing, nothing)
         one_sided = sums.total(self._one_sided)
         corner = self._corners(sums)
+        shifted, unshifted = (
+            sums.inside(self._shift.explained, self._shift.others)
+            if self._shift
+            else (nothing, nothing)
+        )
         total = {name: sums.sum(name) for name in _SUMMED}
-        most = {name: sums.most(name) for name in (*_AS_MOST, "residue")}
+        most = {name: sums.most(name) for name in (*_AS_MOST, "residue", "stray")}
         blocks = sums.sum(None)
         differing = np.maximum(1, total["differing"])
         # Brightness is summed in 256ths of a level.
@@ -258,6 +312,9 @@ class _Search:
             "residue_high": residue_high,
             "residue_most": most["residue"],
             "residue_sparse": sums.most_sparse(),
+            "stray": most["stray"],
+            "shifted": shifted,
+            "unshifted": unshifted,
             "corner": corner,
             "one_sided": one_sided,
         }
@@ -382,6 +439,12 @@ class _Sums:
         """The sum of each area over all of the canvas."""
         inside = self.of_block >= 0
         return np.bincount(self.of_block[inside], counts[inside], self.number).astype(np.int64)
+
+    def inside(self, *counts: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int64]]:
+        """The sums of each area over the rows and columns that both images have."""
+        labels = self.of_block[self._part]
+        own = labels >= 0
+        return [np.bincount(labels[own], one[own], self.number).astype(np.int64) for one in counts]
 
     def quantiles(self, name: str, *shares: float) -> list[npt.NDArray[np.float64]]:
         """Quantiles of each area's blocks, between two of them in proportion; 0 without any."""

@@ -80,6 +80,8 @@ class Noise:
             a move by whole pixels.
         text_residue: largest median of its residue, and …
         text_residue_high: … what nine in ten blocks stay below.
+        text_few_blocks: an area of fewer blocks proves less, unless it has coloured fringes: …
+        text_few_residue_high: … nine in ten of them stay below this residue.
         text_residue_most: its largest residue, where `outlier` does not allow more.
         text_stray: how far it may stray outside the other image's 3 × 3, over its contrast.
         codec_coverage: share of the blocks that show something which compression touches.
@@ -153,6 +155,8 @@ class Noise:
     text_moved_raw: float = 0.1
     text_residue: float = 0.075
     text_residue_high: float = 0.11
+    text_few_blocks: int = 7
+    text_few_residue_high: float = 0.08
     text_residue_most: float = 0.06
     text_stray: float = 0.08
     codec_coverage: float = 0.9

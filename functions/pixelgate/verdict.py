@@ -187,9 +187,16 @@ def could_be_noise(area: Evidence, noise: Noise) -> bool:
     """Whether an area could be explained, whatever its residue, its surroundings and the rest."""
     known = replace(area, residue=0.0, residue_sparse=0.0, stray=0.0, text=100, text_touched=1.0)
     # More residue than that, or it would be taken for a move.
-    leasts = {noise.moved_residue * raw for raw in (area.raw, area.raw_high)}
+    raws = {area.raw, area.raw_high} if area.raw_high > noise.text_moved_raw else {area.raw}
+    leasts = [noise.moved_residue * raw for raw in raws]
     at_best = [replace(known, residue_high=n, residue_most=n) for n in leasts]
     return any(explain(one, picture, noise) for one in at_best for picture in _AT_BEST)
+
+
+def could_be_shifted(area: Evidence, noise: Noise) -> bool:
+    """Whether an area has lines that a move of the page by a fraction of a pixel could explain."""
+    lines = area.run >= noise.min_line_pixels
+    return lines and not area.one_sided and not is_recoloured(area, noise)
 
 
 def needs_few_colours(area: Evidence, picture: Picture, noise: Noise) -> bool:
@@ -233,6 +240,12 @@ def has_line(area: Evidence, noise: Noise) -> bool:
     return area.run >= noise.min_line_pixels and (
         area.steepest > noise.max_line_share or area.one_way > 0.95
     )
+
+
+def _is_a_line_on_its_own(area: Evidence, noise: Noise) -> bool:
+    """Whether a line is most of what differs; text has some that lie among its letters."""
+    alone = area.one_way > 0.8 or 2 * area.moved > area.strong
+    return area.run >= noise.min_line_pixels and alone
 
 
 def is_moved(area: Evidence, noise: Noise) -> bool:
@@ -348,10 +361,12 @@ def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
     limit = max(noise.text_residue_most, noise.outlier * picture.residue_high)
     # LCD smoothing and another hinting at once blend more, but put no ink where none was near.
     more = noise.fringe_more if fringed and area.stray <= noise.fringe_stray else 1.0
+    few = area.blocks < noise.text_few_blocks and not fringed
+    high = noise.text_few_residue_high if few else more * noise.text_residue_high
     return (
         not is_recoloured(area, noise)
         and not is_tinted(area, noise)
-        and not (area.run >= noise.min_line_pixels and area.one_way > 0.8)
+        and not _is_a_line_on_its_own(area, noise)
         and (fringed or area.off <= noise.text_off * area.strong)
         and area.dense <= (noise.fringe_dense if fringed else noise.text_dense)
         and not is_moved(area, noise)
@@ -361,7 +376,7 @@ def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
         and area.raw <= noise.text_raw
         and area.raw_high <= noise.text_raw_high
         and area.residue <= more * noise.text_residue
-        and area.residue_high <= more * noise.text_residue_high
+        and area.residue_high <= high
         and area.residue_most <= more * limit
         and area.stray <= noise.text_stray
     )

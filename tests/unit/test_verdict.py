@@ -68,6 +68,8 @@ N = Noise(
     text_moved_raw=26 / 256,
     text_residue=20 / 256,
     text_residue_high=28 / 256,
+    text_few_blocks=5,
+    text_few_residue_high=25 / 256,
     text_residue_most=15 / 256,
     text_stray=19 / 256,
     codec_coverage=58 / 64,
@@ -186,7 +188,7 @@ WITHIN: dict[NoiseKind, tuple[Evidence, Picture]] = {
     ),
     NoiseKind.TEXT: (
         Evidence(
-            blocks=4,
+            blocks=5,
             text=3,
             text_touched=28 / 64,
             **STRONG,
@@ -356,7 +358,11 @@ EDGES: dict[NoiseKind, list[Edge]] = {
         edge("fringe_residue", residue_most=over(10 / 256)),
     ],
     NoiseKind.TEXT: [
-        edge(None, blocks=3),
+        edge(None, {"blocks": 4, "residue_high": 25 / 256}, blocks=3),
+        edge("text_few_blocks", blocks=4),
+        edge("text_few_residue_high", {"blocks": 4, "residue_high": 25 / 256},
+             residue_high=over(25 / 256)),
+        edge(None, LCD_AND_HINTING | {"blocks": 4}, blocks=3),
         edge(None, text=2),
         edge("text_coverage", text_touched=under(28 / 64)),
         edge(None, {"text": 0, "picture.text_explained": 8, "picture.text_touched": 1.0},
@@ -375,6 +381,7 @@ EDGES: dict[NoiseKind, list[Edge]] = {
         *BRIGHTENS,
         *SHADES,
         edge(None, one_way=over(0.8)),
+        edge(None, {"moved": MANY // 2}, moved=MANY // 2 + 1),
         edge("min_line_pixels", {"run": 23, "one_way": 52 / 64}, run=24),
         edge("text_off", off=16 * 16 + 1),
         edge(None, FRINGED | {"off": MANY}, colour=20.5),

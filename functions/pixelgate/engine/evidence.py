@@ -24,6 +24,7 @@ from pixelgate.verdict import (
     NoiseKind,
     Picture,
     could_be_noise,
+    could_be_shifted,
     explain,
     needs_few_colours,
 )
@@ -162,7 +163,7 @@ class _Search:
     def _could_be_shifted(self, findings: Findings) -> bool:
         """Whether a line counts that could be one of a page that moved; asked of opaque pairs."""
         return len(self._views) == 1 and any(
-            kind is None and not area.one_sided and area.run >= self._noise.min_line_pixels
+            kind is None and could_be_shifted(area, self._noise)
             for area, kind in zip(findings.areas, findings.kinds, strict=True)
         )
 

@@ -46,7 +46,7 @@ class Noise:
         one_hue: above it, all of an area moved to one hue; …
         min_colour: … if the mean difference of colour is above so many levels.
         min_outside: a tint takes a pixel at least so many levels out of what is around it, …
-        min_tint_pixels: … in so many pixels, where no channel differs by more than eight levels, …
+        min_faint_tint: … in so many pixels, where no channel differs by more than eight levels, …
         tint_reach: … and at least by this share of the largest difference.
         min_line_pixels: a straight run so long is a line; …
         max_line_share: … if it differs by more than this share of its edge's height.
@@ -122,7 +122,7 @@ class Noise:
     one_hue: float = 0.6
     min_colour: float = 4.0
     min_outside: int = 3
-    min_tint_pixels: int = 10
+    min_faint_tint: int = 10
     tint_reach: float = 0.8
     min_line_pixels: int = 24
     max_line_share: float = 0.33

@@ -231,7 +231,7 @@ def is_tinted(area: Evidence, noise: Noise) -> bool:
     recoloured = area.hue > noise.one_hue and area.colour > noise.min_colour
     # A blend changes most within the range of its edge; a tint moves the ends of that range.
     ends = area.farthest >= max(noise.min_outside, noise.tint_reach * area.most)
-    seen = area.strong > 0 or area.clear >= noise.min_tint_pixels
+    seen = area.strong > 0 or area.clear >= noise.min_faint_tint
     return ends and seen and (brighter or recoloured)
 
 

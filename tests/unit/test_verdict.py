@@ -35,7 +35,7 @@ N = Noise(
     one_hue=40 / 64,
     min_colour=4.5,
     min_outside=6,
-    min_tint_pixels=12,
+    min_faint_tint=12,
     tint_reach=48 / 64,
     min_line_pixels=24,
     max_line_share=22 / 64,
@@ -266,7 +266,7 @@ BRIGHTENS = [
     edge("min_outside", TINTED | {"one_way": 1.0, "most": 4, "farthest": 5}, farthest=6),
 ]
 BRIGHTENS.append(
-    edge("min_tint_pixels", TINTED | {"one_way": 1.0, "strong": 0, "moved": 0, "off": 0,
+    edge("min_faint_tint", TINTED | {"one_way": 1.0, "strong": 0, "moved": 0, "off": 0,
                                       "clear": 11, "outside": 0}, clear=12)
 )  # fmt: skip
 RECOLOURING = TINTED | {"one_way": 0.0, "hue": 1.0, "colour": 9.0}

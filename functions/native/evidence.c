@@ -491,8 +491,83 @@ static double unexplained(const Patch *own, const Patch *other)
     return left > 0 ? left : 0;
 }
 
+/* The sum of the channels of a block and of two pixels around it, and the same smoothed. */
+enum { WIDER = BLOCK + 4, WEIGHTS = 36, CHANNELS = 3 };
+typedef struct {
+    int16_t of[WIDER][WIDER], smooth[ROWS][ROWS]; /* at most 36 * 765 */
+} Wider;
+
+static void load_wider(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x, int64_t y,
+                       Wider *base, Wider *head)
+{
+    for (int64_t row = 0; row < WIDER; row++) {
+        int64_t v = at_most(at_least(y - 2 + row, 0), pair->height - 1);
+        const uint8_t *old = row_of(pair, 0, v), *new = row_of(pair, 1, v);
+        for (int64_t i = 0; i < WIDER; i++) {
+            int64_t u = at_most(at_least(x - 2 + i, 0), pair->width - 1);
+            const uint8_t *from = old + 3 * u;
+            const uint8_t *to = flags[v * stride + u] & DIFFERS ? new + 3 * u : from;
+            base->of[row][i] = from[0] + from[1] + from[2];
+            head->of[row][i] = to[0] + to[1] + to[2];
+        }
+    }
+}
+
+/* By 1 4 1 both ways, which spreads a pixel over about one and a half. */
+static void smooth(Wider *patch)
+{
+    int16_t across[WIDER][ROWS];
+    for (int y = 0; y < WIDER; y++)
+        for (int x = 0; x < ROWS; x++)
+            across[y][x] = patch->of[y][x] + 4 * patch->of[y][x + 1] + patch->of[y][x + 2];
+    for (int y = 0; y < ROWS; y++)
+        for (int x = 0; x < ROWS; x++)
+            patch->smooth[y][x] = across[y][x] + 4 * across[y + 1][x] + across[y + 2][x];
+}
+
+static inline int16_t smaller(int16_t a, int16_t b) { return a < b ? a : b; }
+static inline int16_t larger(int16_t a, int16_t b) { return a > b ? a : b; }
+
+/* How far each pixel of one patch lies outside the other's 3 × 3; keeps what is more. */
+static void find_beyond(const Wider *own, const Wider *other, int16_t beyond[BLOCK][BLOCK])
+{
+    int16_t low[ROWS][BLOCK], high[ROWS][BLOCK];
+    for (int y = 0; y < ROWS; y++)
+        for (int x = 0; x < BLOCK; x++) {
+            const int16_t *near = &other->smooth[y][x];
+            low[y][x] = smaller(smaller(near[0], near[1]), near[2]);
+            high[y][x] = larger(larger(near[0], near[1]), near[2]);
+        }
+    for (int y = 0; y < BLOCK; y++)
+        for (int x = 0; x < BLOCK; x++) {
+            int16_t least = smaller(smaller(low[y][x], low[y + 1][x]), low[y + 2][x]);
+            int16_t most = larger(larger(high[y][x], high[y + 1][x]), high[y + 2][x]);
+            int16_t middle = own->smooth[y + 1][x + 1];
+            beyond[y][x] = larger(beyond[y][x], larger(middle - most, least - middle));
+        }
+}
+
+/* How far a block's smoothed pixels lie outside the other image's 3 × 3, root mean square in levels.
+ * What moves by a pixel at most stays inside; what appears or goes does not. */
+static double stray_of(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x, int64_t y)
+{
+    Wider base, head;
+    load_wider(pair, flags, stride, x, y, &base, &head);
+    smooth(&base);
+    smooth(&head);
+    int16_t beyond[BLOCK][BLOCK] = {0};
+    find_beyond(&base, &head, beyond);
+    find_beyond(&head, &base, beyond);
+    double sum = 0;
+    for (int i = 0; i < BLOCK; i++)
+        for (int j = 0; j < BLOCK; j++)
+            sum += (double)beyond[i][j] * beyond[i][j];
+    return sqrt(sum / PIXELS) / (WEIGHTS * CHANNELS);
+}
+
 /* Measures the residue of some blocks: what is left of their difference, against their contrast,
  * after the best filter of 3 × 3 that makes one image of the other; either may be the softer one.
+ * And how far they stray, against their contrast.
  *
  * Arguments as of pg_measure_blocks; wanted: a byte a block, not 0 for each one to be measured. */
 PUBLIC void pg_measure_residue(const View *view, int64_t height, int64_t width,
@@ -507,8 +582,11 @@ PUBLIC void pg_measure_residue(const View *view, int64_t height, int64_t width,
         Patch base, head;
         load_patches(&pair, flags, stride, i % across * BLOCK, i / across * BLOCK, &base, &head);
         double one = unexplained(&base, &head), other = unexplained(&head, &base);
-        blocks[i].residue = (float)(sqrt((one < other ? one : other) / PIXELS) /
-                                    (blocks[i].contrast + LEAST_CONTRAST));
+        int32_t contrast = blocks[i].contrast + LEAST_CONTRAST;
+        blocks[i].residue = (float)(sqrt((one < other ? one : other) / PIXELS) / contrast);
+        double stray =
+            stray_of(&pair, flags, stride, i % across * BLOCK, i / across * BLOCK) / contrast;
+        blocks[i].stray = (float)stray;
     }
 }
 
@@ -608,12 +686,12 @@ PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, con
  * labels: the area of each block, -1 for a block that is left out.
  * sums: INTEGERS numbers for each area, and before them how many blocks it has; zero before.
  * most: as many for each area, without the blocks; zero before.
- * most_real: three for each area: the largest `steepest`, the largest residue, and that of the
- *     blocks of which less than a quarter differs; zero before. */
+ * most_real: four for each area: the largest `steepest`, the largest residue, that of the blocks
+ *     of which less than a quarter differs, and the largest `stray`; zero before. */
 PUBLIC void pg_sum_areas(const Block *blocks, const int32_t *labels, int64_t count, int64_t *sums,
                          int32_t *most, float *most_real)
 {
-    enum { INTEGERS = offsetof(Block, steepest) / sizeof(int32_t), REALS = 3 };
+    enum { INTEGERS = offsetof(Block, steepest) / sizeof(int32_t), REALS = 4 };
     for (int64_t i = 0; i < count; i++) {
         if (labels[i] < 0)
             continue;
@@ -632,6 +710,7 @@ PUBLIC void pg_sum_areas(const Block *blocks, const int32_t *labels, int64_t cou
         real[0] = block->steepest > real[0] ? block->steepest : real[0];
         real[1] = block->residue > real[1] ? block->residue : real[1];
         real[2] = sparse > real[2] ? sparse : real[2];
+        real[3] = block->stray > real[3] ? block->stray : real[3];
     }
 }
 

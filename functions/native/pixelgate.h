@@ -42,7 +42,7 @@ typedef struct {
 typedef struct {
     int32_t differing, clear, strong, most, outside, farthest, moved, plain, solid, solid_strong;
     int32_t signed_light, light, red, blue, colour, contrast, run, off, light_off;
-    float steepest, raw, residue;
+    float steepest, raw, residue, stray;
     double energy;
 } Block;
 

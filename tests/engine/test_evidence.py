@@ -78,7 +78,7 @@ def check_blocks(base: Pixels, head: Pixels, differs: Mask) -> None:
         if not own["differing"]:
             assert found[place] == np.zeros_like(found[place]), "nothing differs there"
             continue
-        own["residue"] = wanted.residue(place)
+        own |= {"residue": wanted.residue(place), "stray": wanted.stray(place)}
         for name, value in own.items():
             assert float(found[place][name]) == pytest.approx(value, abs=1e-4), (place, name)
 

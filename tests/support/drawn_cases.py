@@ -803,6 +803,52 @@ def codecs() -> Iterator[Row]:
                   f"{screen} as JPEG of {low} and of {high}", draw_both)  # fmt: skip
 
 
+def _two_cards(canvas: Canvas, theme: Theme, down: float, edit: str = "") -> None:
+    """Two cards with a border and dividers, so many CSS pixels further down, and their text."""
+    for card, left in enumerate((10, 160)):
+        if not (edit == "border gone" and card):
+            canvas.rounded(left, 10 + down, 130, 150, 0, theme.faint)
+        canvas.rounded(left + 1, 11 + down, 128, 148, 0, theme.card)
+        for row, said in enumerate(LINES[3 * card : 3 * card + 3]):
+            top = 40 + 40 * row
+            here = card == 1 and row == 1
+            lost = edit == "full stop" and card == 0 and row == 2
+            canvas.text(left + 8, top - 8, said[:16] + ("" if lost else "."), 12, theme.ink)
+            if not (edit == "divider gone" and here):
+                colour = "#d1242f" if edit == "divider red" and here else theme.faint
+                canvas.rounded(left + 8, top + down, 114, 1, 0, colour)
+        if edit == "divider more" and card:
+            canvas.rounded(left + 8, 140 + down, 114, 1, 0, theme.faint)
+    if edit == "dot":
+        canvas.disc(280, 22, 3, theme.link)
+
+
+def moved() -> Iterator[Row]:
+    """Boxes and lines lie a fraction of a pixel further down; text lies where it was."""
+
+    def drawn(theme: Theme, density: int, by: float, edit: str = "") -> bytes:
+        canvas = Canvas(300, 170, theme.page, density=density, smoothing=8)
+        _two_cards(canvas, theme, by / density, edit)
+        return png(canvas.pixels())
+
+    for theme, density, by in product(THEMES, (1, 2), (0.125, 0.25, 0.5, 0.625)):
+
+        def draw(theme: Theme = theme, density: int = density, by: float = by) -> Pair:
+            return Pair(drawn(theme, density, 0), drawn(theme, density, by))
+
+        yield Row("moved", f"{theme.name}_{density}x_{by}.png", UNCHANGED,
+                  f"borders and dividers {by} pixels further down", draw)  # fmt: skip
+    edits = ("border gone", "divider gone", "divider red", "divider more", "full stop", "dot")
+    for theme, edit, by in product(THEMES, edits, (0.25, 0.5)):
+
+        def draw_edit(theme: Theme = theme, edit: str = edit, by: float = by) -> Pair:
+            density = _one_of((1, 2), theme.name, edit, by)
+            return Pair(drawn(theme, density, 0), drawn(theme, density, by, edit))
+
+        yield Row("moved", f"{edit.replace(' ', '_')}_{theme.name}_{by}.png", CHANGED,
+                  f"{edit}, borders and dividers {by} pixels further down", draw_edit)  # fmt: skip
+
+
 def levels() -> Iterator[Row]:
     """Dithering: one or two levels, on all of it, a part of it or a few pixels."""
     for levels, screen, (part, theme) in product(
@@ -947,7 +993,7 @@ def smoothing() -> Iterator[Row]:
 
 GENERATORS = (
     lines, faint_lines, many, many_marks, glyphs, mixed, changes_under_noise, shades, hues, marks,
-    codecs, levels, palettes, rasters, smoothing,
+    codecs, moved, levels, palettes, rasters, smoothing,
 )  # fmt: skip
 
 

@@ -186,11 +186,27 @@ class View:
         least = min(unexplained(*patches), unexplained(*patches[::-1]))
         return float(np.sqrt(least / BLOCK**2) / (self.block(place)["contrast"] + 12))
 
+    def stray(self, place: Place) -> float:
+        """How far the smoothed block lies outside the other image's, against the contrast."""
+        base, head = (image.sum(2) for image in self.images)
+        head = np.where(self._differs, head, base)
+        one, other = (smoothed(patch_of(image, place, 2)) for image in (base, head))
+        beyond = np.maximum(outside(one, other), outside(other, one))[1:-1, 1:-1]
+        most = np.sqrt((beyond**2).sum() / BLOCK**2) / (36 * 3)
+        return float(most / (self.block(place)["contrast"] + 12))
 
-def patch_of(plane: Plane, place: Place) -> Plane:
-    """A block and one pixel around it, 18 × 18; beyond the border its edge goes on."""
+
+def smoothed(plane: Plane) -> Plane:
+    """By 1 4 1 across and down, not divided; one pixel less on each side."""
+    for _ in range(2):
+        plane = (plane[:-2] + 4 * plane[1:-1] + plane[2:]).T
+    return plane
+
+
+def patch_of(plane: Plane, place: Place, more: int = 1) -> Plane:
+    """A block and so many pixels around it; beyond the border its edge goes on."""
     rows, columns = (
-        np.clip(np.arange(n * BLOCK - 1, (n + 1) * BLOCK + 1), 0, size - 1)
+        np.clip(np.arange(n * BLOCK - more, (n + 1) * BLOCK + more), 0, size - 1)
         for n, size in zip(place, plane.shape, strict=True)
     )
     return plane[np.ix_(rows, columns)]
@@ -308,6 +324,7 @@ class Canvas:
         blocks = [view.block(place) for place in common]
         raw = [block["raw"] for block in blocks]
         residue = [view.residue(place) for place in common] if measured else raw
+        stray = [view.stray(place) for place in common] if measured else []
         sparse = [r for r, b in zip(residue, blocks, strict=True) if b["differing"] < BLOCK**2 / 4]
 
         def total(name: str) -> int:
@@ -335,6 +352,7 @@ class Canvas:
             residue_high=quantile(residue, 0.9),
             residue_most=max(residue, default=0.0),
             residue_sparse=max(sparse, default=0.0),
+            stray=max(stray, default=0.0),
             corner=self._is_in_a_corner(group, total("differing")),
             one_sided=int(sum(self.one_sided[inside(place)].sum() for place in group)),
         )

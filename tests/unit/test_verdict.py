@@ -35,6 +35,7 @@ N = Noise(
     one_hue=40 / 64,
     min_colour=4.5,
     min_outside=6,
+    min_faint_tint=12,
     tint_reach=48 / 64,
     min_line_pixels=24,
     max_line_share=22 / 64,
@@ -53,6 +54,8 @@ N = Noise(
     fringe_raw=18 / 256,
     fringe_dense=44 / 64,
     fringe_residue=10 / 256,
+    fringe_stray=5 / 256,
+    fringe_more=1.5,
     text_coverage=28 / 64,
     text_picture=25 / 64,
     text_outside=13 / 64,
@@ -62,9 +65,13 @@ N = Noise(
     text_most_dense=60.5,
     text_raw=40 / 256,
     text_raw_high=56 / 256,
+    text_moved_raw=26 / 256,
     text_residue=20 / 256,
     text_residue_high=28 / 256,
+    text_few_blocks=5,
+    text_few_residue_high=25 / 256,
     text_residue_most=15 / 256,
+    text_stray=19 / 256,
     codec_coverage=58 / 64,
     raster_coverage=29 / 64,
     codec_dense_pixels=17.5,
@@ -129,6 +136,10 @@ FRINGED: dict[str, Any] = {"colour": over(20.5), "hue": under(12 / 64)}
 
 # For each noise what only it explains, because it lies at all of its limits at once.
 WITHIN: dict[NoiseKind, tuple[Evidence, Picture]] = {
+    NoiseKind.SHIFT: (
+        Evidence(**STRONG, plain=99, solid=99, solid_strong=99, shifted=1, unshifted=8),
+        Picture(),
+    ),
     NoiseKind.LEVELS: (Evidence(most=3, plain=99, steepest=1.0), Picture()),
     NoiseKind.CODEC: (LITTLE, EVERYWHERE),
     NoiseKind.RASTER: (LITTLE, replace(EVERYWHERE, touched=29)),
@@ -177,7 +188,7 @@ WITHIN: dict[NoiseKind, tuple[Evidence, Picture]] = {
     ),
     NoiseKind.TEXT: (
         Evidence(
-            blocks=4,
+            blocks=5,
             text=3,
             text_touched=28 / 64,
             **STRONG,
@@ -196,6 +207,7 @@ WITHIN: dict[NoiseKind, tuple[Evidence, Picture]] = {
             residue=20 / 256,
             residue_high=28 / 256,
             residue_most=15 / 256,
+            stray=19 / 256,
         ),
         Picture(),
     ),
@@ -246,22 +258,28 @@ RECOLOURS = [
     edge("min_plain_pixels", plain=100),
 ]
 # A tint goes as far as its largest difference lets it, here 96 of 128 levels.
-TINTED = {"most": 128, "farthest": 96, "light": 9.0, "one_way": 52 / 64, "run": 0}
+TINTED = STRONG | {"most": 128, "farthest": 96, "light": 9.0, "one_way": 52 / 64, "run": 0}
 BRIGHTENS = [
     edge("one_way", TINTED, one_way=over(52 / 64)),
     edge("min_light", TINTED | {"one_way": 1.0, "light": 2.5}, light=over(2.5)),
     edge("tint_reach", TINTED | {"one_way": 1.0, "farthest": 95}, farthest=96),
     edge("min_outside", TINTED | {"one_way": 1.0, "most": 4, "farthest": 5}, farthest=6),
 ]
+BRIGHTENS.append(
+    edge("min_faint_tint", TINTED | {"one_way": 1.0, "strong": 0, "moved": 0, "off": 0,
+                                      "clear": 11, "outside": 0}, clear=12)
+)  # fmt: skip
 RECOLOURING = TINTED | {"one_way": 0.0, "hue": 1.0, "colour": 9.0}
 SHADES = [
     edge("one_hue", RECOLOURING | {"hue": 40 / 64}, hue=over(40 / 64)),
     edge("min_colour", RECOLOURING | {"colour": 4.5}, colour=over(4.5)),
 ]
 MOVES = [
-    edge("max_moved_raw", {"raw": 16 / 256, "residue_high": 0.0, "residue_most": 0.0},
+    edge("max_moved_raw",
+         {"raw": 16 / 256, "raw_high": 0.0, "residue_high": 0.0, "residue_most": 0.0},
          raw=over(16 / 256)),
-    edge("moved_residue", {"raw": 17 / 256, "residue_high": 17 / 256 / 8, "residue_most": 0.0},
+    edge("moved_residue",
+         {"raw": 17 / 256, "raw_high": 0.0, "residue_high": 17 / 256 / 8, "residue_most": 0.0},
          residue_high=under(17 / 256 / 8)),
 ]  # fmt: skip
 ALL_OF_IT = {"picture.blocks": 4, "picture.touched": 4, "picture.dense": 60.5,
@@ -283,7 +301,15 @@ LITTLES = [
          residue_most=over(22 / 256)),
     *BRIGHTENS,
 ]  # fmt: skip
+# Coloured fringes, and one and a half times the residue of other text.
+LCD_AND_HINTING = FRINGED | {"off": 0, "stray": 5 / 256, "residue": 30 / 256,
+                             "residue_high": 42 / 256, "residue_most": 22.5 / 256}  # fmt: skip
 EDGES: dict[NoiseKind, list[Edge]] = {
+    NoiseKind.SHIFT: [
+        edge(None, shifted=0),
+        edge("min_strong_pixels", unshifted=9),
+        edge("min_plain_pixels", plain=100),
+    ],
     NoiseKind.LEVELS: [edge("levels", most=4), edge("min_plain_pixels", plain=100)],
     NoiseKind.CODEC: [
         edge("codec_coverage", picture_touched=57),
@@ -332,7 +358,11 @@ EDGES: dict[NoiseKind, list[Edge]] = {
         edge("fringe_residue", residue_most=over(10 / 256)),
     ],
     NoiseKind.TEXT: [
-        edge(None, blocks=3),
+        edge(None, {"blocks": 4, "residue_high": 25 / 256}, blocks=3),
+        edge("text_few_blocks", blocks=4),
+        edge("text_few_residue_high", {"blocks": 4, "residue_high": 25 / 256},
+             residue_high=over(25 / 256)),
+        edge(None, LCD_AND_HINTING | {"blocks": 4}, blocks=3),
         edge(None, text=2),
         edge("text_coverage", text_touched=under(28 / 64)),
         edge(None, {"text": 0, "picture.text_explained": 8, "picture.text_touched": 1.0},
@@ -351,6 +381,7 @@ EDGES: dict[NoiseKind, list[Edge]] = {
         *BRIGHTENS,
         *SHADES,
         edge(None, one_way=over(0.8)),
+        edge(None, {"moved": MANY // 2}, moved=MANY // 2 + 1),
         edge("min_line_pixels", {"run": 23, "one_way": 52 / 64}, run=24),
         edge("text_off", off=16 * 16 + 1),
         edge(None, FRINGED | {"off": MANY}, colour=20.5),
@@ -367,6 +398,18 @@ EDGES: dict[NoiseKind, list[Edge]] = {
         edge("text_residue_most", residue_most=over(15 / 256)),
         edge("outlier", {"picture.residue_high": 16 / 256, "residue_most": 40 / 256},
              residue_most=over(40 / 256)),
+        edge("text_stray", stray=over(19 / 256)),
+        edge("text_moved_raw",
+             {"raw": 0.0, "raw_high": 26 / 256, "residue_high": 0.0, "residue_most": 0.0},
+             raw_high=over(26 / 256)),
+        edge("moved_residue",
+             {"raw": 0.0, "raw_high": 27 / 256, "residue_high": 27 / 256 / 8, "residue_most": 0.0},
+             residue_high=under(27 / 256 / 8)),
+        edge("fringe_stray", LCD_AND_HINTING, stray=over(5 / 256)),
+        edge("fringe_more", LCD_AND_HINTING, residue=over(30 / 256)),
+        edge("fringe_more", LCD_AND_HINTING, residue_high=over(42 / 256)),
+        edge("fringe_more", LCD_AND_HINTING, residue_most=over(22.5 / 256)),
+        edge("fringe_colour", LCD_AND_HINTING, colour=20.5),
     ],
     NoiseKind.PHOTO: [
         *RECOLOURS,
@@ -435,7 +478,9 @@ def test_each_limit_is_the_number_of_its_name(kind: NoiseKind, one: Edge) -> Non
 
 def test_every_number_of_the_rule_has_its_edge() -> None:
     told = {one.of for edges in EDGES.values() for one in edges}
-    assert told == {f.name for f in fields(Noise)} - {"corners"} | {None}
+    # The lines of a page that moved are no area: see test_subpixel.
+    lines = {"min_shift_lines", "shift_coverage", "shift_apart", "shift_most"}
+    assert told == {f.name for f in fields(Noise)} - {"corners"} - lines | {None}
 
 
 def test_corners_count_if_they_should() -> None:
@@ -450,7 +495,9 @@ def test_what_only_one_image_has_always_counts(kind: NoiseKind) -> None:
     assert mark_of(lost, N) is Mark.ONE_SIDED
 
 
-@pytest.mark.parametrize("kind", [k for k in NoiseKind if k is not NoiseKind.LEVELS])
+@pytest.mark.parametrize(
+    "kind", [k for k in NoiseKind if k not in {NoiseKind.SHIFT, NoiseKind.LEVELS}]
+)
 def test_a_difference_of_few_levels_needs_no_other_noise(kind: NoiseKind) -> None:
     area, picture = WITHIN[kind]
     assert explain(replace(area, most=3, plain=0), picture, N) is NoiseKind.LEVELS
@@ -484,7 +531,7 @@ def test_the_first_reason_that_holds_is_the_mark() -> None:
         Mark.MOVED: {"raw": 1.0},
         Mark.TINT: {"farthest": 96},
     }
-    measured: dict[str, Any] = {"light": 9.0, "one_way": 1.0, "most": 128}
+    measured: dict[str, Any] = {"light": 9.0, "one_way": 1.0, "most": 128, "strong": 1}
     for change in holds.values():
         measured |= change
     area, found = Evidence(**measured), []
@@ -528,7 +575,7 @@ def near_a_noise(draw: st.DrawFn) -> tuple[Evidence, Picture]:
 SIZES = [
     *("outside", "farthest", "light_off", "moved", "off", "steepest", "plain", "solid"),
     *("solid_strong", "run", "one_way", "light", "hue", "raw", "raw_high", "residue"),
-    *("residue_most", "residue_sparse", "one_sided"),
+    *("residue_most", "residue_sparse", "stray", "unshifted", "one_sided"),
 ]
 
 
@@ -574,7 +621,10 @@ def test_what_is_explained_by_a_noise_depends_on_nothing_else(
 
 
 # What is measured only where it can decide.
-LATER = ["residue", "residue_high", "residue_most", "residue_sparse", "text", "text_touched"]
+LATER = [
+    *("residue", "residue_high", "residue_most", "residue_sparse", "stray"),
+    *("text", "text_touched"),
+]
 
 
 @given(near_a_noise())

@@ -46,6 +46,7 @@ class Noise:
         one_hue: above it, all of an area moved to one hue; …
         min_colour: … if the mean difference of colour is above so many levels.
         min_outside: a tint takes a pixel at least so many levels out of what is around it, …
+        min_faint_tint: … in so many pixels, where no channel differs by more than eight levels, …
         tint_reach: … and at least by this share of the largest difference.
         min_line_pixels: a straight run so long is a line; …
         max_line_share: … if it differs by more than this share of its edge's height.
@@ -64,6 +65,8 @@ class Noise:
         fringe_raw: largest median of their raw difference.
         fringe_dense: share of their blocks' pixels that may differ.
         fringe_residue: their largest residue.
+        fringe_stray: where they stray by no more than this, LCD smoothing and another hinting …
+        fringe_more: … may leave so many times the residue of other text.
         text_coverage: share of the text around that another rendering touches at least.
         text_picture: the same share of all text, for areas too small to prove it.
         text_outside: share of its pixels that may lie outside the other image's 3 × 3, …
@@ -73,9 +76,14 @@ class Noise:
         text_most_dense: mean number of differing pixels above which it is compression.
         text_raw: largest median of its raw difference, and …
         text_raw_high: … what nine in ten blocks stay below.
+        text_moved_raw: where nine in ten blocks stay below more than this, `moved_residue` of it is
+            a move by whole pixels.
         text_residue: largest median of its residue, and …
         text_residue_high: … what nine in ten blocks stay below.
+        text_few_blocks: an area of fewer blocks proves less, unless it has coloured fringes: …
+        text_few_residue_high: … nine in ten of them stay below this residue.
         text_residue_most: its largest residue, where `outlier` does not allow more.
+        text_stray: how far it may stray outside the other image's 3 × 3, over its contrast.
         codec_coverage: share of the blocks that show something which compression touches.
         raster_coverage: the same share for another rasteriser.
         codec_dense_pixels: mean number of their pixels that differ.
@@ -98,6 +106,10 @@ class Noise:
         photo_residue_sparse: the largest residue of a block of which less than a quarter differs.
         photo_residue_high: what nine in ten blocks of it stay below.
         photo_residue_most: its largest residue, where `outlier` does not allow more.
+        min_shift_lines: so many lines and edges prove a page that moved by a fraction of a pixel, …
+        shift_coverage: … if they are such a share of all straight lines that differ, …
+        shift_apart: … moved by the same, but for so many pixels, …
+        shift_most: … and by no more than this.
         corners: whether 8 × 8 pixels in one corner of the picture may differ.
     """
 
@@ -110,6 +122,7 @@ class Noise:
     one_hue: float = 0.6
     min_colour: float = 4.0
     min_outside: int = 3
+    min_faint_tint: int = 10
     tint_reach: float = 0.8
     min_line_pixels: int = 24
     max_line_share: float = 0.33
@@ -128,6 +141,8 @@ class Noise:
     fringe_raw: float = 0.07
     fringe_dense: float = 0.7
     fringe_residue: float = 0.04
+    fringe_stray: float = 0.03
+    fringe_more: float = 1.35
     text_coverage: float = 0.45
     text_picture: float = 0.4
     text_outside: float = 0.2
@@ -137,9 +152,13 @@ class Noise:
     text_most_dense: float = 60.0
     text_raw: float = 0.16
     text_raw_high: float = 0.22
+    text_moved_raw: float = 0.1
     text_residue: float = 0.075
     text_residue_high: float = 0.11
+    text_few_blocks: int = 7
+    text_few_residue_high: float = 0.08
     text_residue_most: float = 0.06
+    text_stray: float = 0.08
     codec_coverage: float = 0.9
     raster_coverage: float = 0.44
     codec_dense_pixels: float = 17.0
@@ -161,6 +180,10 @@ class Noise:
     photo_residue_sparse: float = 0.05
     photo_residue_high: float = 0.06
     photo_residue_most: float = 0.05
+    min_shift_lines: int = 4
+    shift_coverage: float = 0.6
+    shift_apart: float = 0.15
+    shift_most: float = 0.75
     corners: bool = True
 
 
@@ -176,8 +199,8 @@ class Sensitivity(StrEnum):
 # What the limits of the rule are multiplied by; exact lets no noise explain anything.
 _SCALES = {Sensitivity.CAREFUL: 0.6, Sensitivity.DEFAULT: 1.0, Sensitivity.TOLERANT: 1.5}
 # Not scaled: what proves a noise, and what is a share of something else or a number of levels.
-_SCALED = re.compile(r".*_(raw|residue|outside|off|moved)(_high|_most|_sparse)?$")
-_NOT_SCALED = {"min_outside", "max_moved_raw", "moved_residue"}
+_SCALED = re.compile(r".*_(raw|residue|outside|off|moved|stray)(_high|_most|_sparse)?$")
+_NOT_SCALED = {"min_outside", "max_moved_raw", "moved_residue", "text_moved_raw"}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pixelgate.domain.policy import Noise
 class NoiseKind(StrEnum):
     """A noise that can explain a difference, in the order in which they are tried."""
 
+    SHIFT = "shift"
     LEVELS = "levels"
     CODEC = "codec"
     RASTER = "raster"
@@ -75,6 +76,11 @@ class Evidence:
         residue_high: the same; nine in ten blocks have less.
         residue_most: the largest of a block.
         residue_sparse: the largest of a block of which fewer than a quarter of the pixels differ.
+        stray: how far a block's smoothed pixels lie outside the range of the other image's 3 × 3
+            there, over its contrast; the largest of a block, measured where residue is.
+        shifted: pixels that differ by more than two levels, and that a move of the whole page by a
+            fraction of a pixel explains; 0 where nothing proves such a move.
+        unshifted: such pixels that it does not explain.
         corner: whether all of it lies in one corner of the picture, 8 × 8 pixels.
         one_sided: pixels that only one image has.
     """
@@ -107,6 +113,9 @@ class Evidence:
     residue_high: float = 0.0
     residue_most: float = 0.0
     residue_sparse: float = 0.0
+    stray: float = 0.0
+    shifted: int = 0
+    unshifted: int = 0
     corner: bool = False
     one_sided: int = 0
 
@@ -132,6 +141,8 @@ class Picture:
         residue: median over all blocks that differ by more than two levels.
         residue_high: nine in ten of those blocks have less.
         few_colours: whether one image has at most 256 colours and the other one more.
+        right: how far its lines moved to the right, in pixels, if that is less than one.
+        down: how far they moved down, in the same way.
     """
 
     differing: int = 0
@@ -144,6 +155,8 @@ class Picture:
     residue: float = 0.0
     residue_high: float = 0.0
     few_colours: bool = False
+    right: float = 0.0
+    down: float = 0.0
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -165,25 +178,25 @@ def explain(area: Evidence, picture: Picture, noise: Noise) -> NoiseKind | None:
 
 # What the rest of the picture could say at best: that it is compressed, or that it is not.
 _AT_BEST = tuple(
-    Picture(blocks=n, touched=n, dense=256, text_touched=1, text_explained=n, few_colours=True)
+    Picture(blocks=n, touched=n, dense=256, text_touched=1, text_explained=100, few_colours=True)
     for n in (100, 0)
 )
 
 
 def could_be_noise(area: Evidence, noise: Noise) -> bool:
     """Whether an area could be explained, whatever its residue, its surroundings and the rest."""
+    known = replace(area, residue=0.0, residue_sparse=0.0, stray=0.0, text=100, text_touched=1.0)
     # More residue than that, or it would be taken for a move.
-    least = noise.moved_residue * area.raw
-    at_best = replace(
-        area,
-        residue=0.0,
-        residue_high=least,
-        residue_most=least,
-        residue_sparse=0.0,
-        text=100,
-        text_touched=1.0,
-    )
-    return any(explain(at_best, picture, noise) for picture in _AT_BEST)
+    raws = {area.raw, area.raw_high} if area.raw_high > noise.text_moved_raw else {area.raw}
+    leasts = [noise.moved_residue * raw for raw in raws]
+    at_best = [replace(known, residue_high=n, residue_most=n) for n in leasts]
+    return any(explain(one, picture, noise) for one in at_best for picture in _AT_BEST)
+
+
+def could_be_shifted(area: Evidence, noise: Noise) -> bool:
+    """Whether an area has lines that a move of the page by a fraction of a pixel could explain."""
+    lines = area.run >= noise.min_line_pixels
+    return lines and not area.one_sided and not is_recoloured(area, noise)
 
 
 def needs_few_colours(area: Evidence, picture: Picture, noise: Noise) -> bool:
@@ -218,7 +231,8 @@ def is_tinted(area: Evidence, noise: Noise) -> bool:
     recoloured = area.hue > noise.one_hue and area.colour > noise.min_colour
     # A blend changes most within the range of its edge; a tint moves the ends of that range.
     ends = area.farthest >= max(noise.min_outside, noise.tint_reach * area.most)
-    return ends and (brighter or recoloured)
+    seen = area.strong > 0 or area.clear >= noise.min_faint_tint
+    return ends and seen and (brighter or recoloured)
 
 
 def has_line(area: Evidence, noise: Noise) -> bool:
@@ -228,9 +242,21 @@ def has_line(area: Evidence, noise: Noise) -> bool:
     )
 
 
+def _is_a_line_on_its_own(area: Evidence, noise: Noise) -> bool:
+    """Whether a line is most of what differs; text has some that lie among its letters."""
+    alone = area.one_way > 0.8 or 2 * area.moved > area.strong
+    return area.run >= noise.min_line_pixels and alone
+
+
 def is_moved(area: Evidence, noise: Noise) -> bool:
     """Whether its shapes lie elsewhere: a filter of 3 × 3 explains all, and there is much of it."""
     return area.raw > noise.max_moved_raw and area.residue_high < noise.moved_residue * area.raw
+
+
+def _are_some_moved(area: Evidence, noise: Noise) -> bool:
+    """The same of a part of an area: some of its text lies elsewhere by a whole pixel."""
+    some = area.raw_high
+    return some > noise.text_moved_raw and area.residue_high < noise.moved_residue * some
 
 
 def is_codec(picture: Picture, noise: Noise) -> bool:
@@ -245,6 +271,14 @@ def _is_everywhere(picture: Picture, noise: Noise, coverage: float) -> bool:
         and picture.dense > noise.codec_dense_pixels
         and picture.residue <= noise.codec_residue
         and picture.residue_high <= noise.codec_residue_high
+    )
+
+
+def _shift(area: Evidence, picture: Picture, noise: Noise) -> bool:
+    return (
+        area.shifted > 0
+        and area.unshifted < noise.min_strong_pixels
+        and area.plain < noise.min_plain_pixels
     )
 
 
@@ -325,20 +359,26 @@ def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
     fringed = _is_fringed(area, noise)
     outside = noise.fringe_outside if fringed else noise.text_outside
     limit = max(noise.text_residue_most, noise.outlier * picture.residue_high)
+    # LCD smoothing and another hinting at once blend more, but put no ink where none was near.
+    more = noise.fringe_more if fringed and area.stray <= noise.fringe_stray else 1.0
+    few = area.blocks < noise.text_few_blocks and not fringed
+    high = noise.text_few_residue_high if few else more * noise.text_residue_high
     return (
         not is_recoloured(area, noise)
         and not is_tinted(area, noise)
-        and not (area.run >= noise.min_line_pixels and area.one_way > 0.8)
+        and not _is_a_line_on_its_own(area, noise)
         and (fringed or area.off <= noise.text_off * area.strong)
         and area.dense <= (noise.fringe_dense if fringed else noise.text_dense)
         and not is_moved(area, noise)
+        and not _are_some_moved(area, noise)
         and area.farthest <= noise.text_farthest
         and area.outside <= outside * area.clear
         and area.raw <= noise.text_raw
         and area.raw_high <= noise.text_raw_high
-        and area.residue <= noise.text_residue
-        and area.residue_high <= noise.text_residue_high
-        and area.residue_most <= limit
+        and area.residue <= more * noise.text_residue
+        and area.residue_high <= high
+        and area.residue_most <= more * limit
+        and area.stray <= noise.text_stray
     )
 
 
@@ -374,6 +414,7 @@ def _corner(area: Evidence, picture: Picture, noise: Noise) -> bool:
 
 
 _RULES: Mapping[NoiseKind, Callable[[Evidence, Picture, Noise], bool]] = {
+    NoiseKind.SHIFT: _shift,
     NoiseKind.LEVELS: _levels,
     NoiseKind.CODEC: _codec,
     NoiseKind.RASTER: _raster,

@@ -19,10 +19,11 @@ from pixelgate.domain.verdict import (
     NoiseKind,
     Picture,
     could_be_noise,
+    could_be_shifted,
     explain,
     needs_few_colours,
 )
-from pixelgate.engine import native
+from pixelgate.engine import native, subpixel
 from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import Canvas
 from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, Plane
@@ -125,6 +126,21 @@ def _faint(findings: Findings, noise: Noise) -> Chosen:
     return only[findings.of_block]
 
 
+@dataclass(frozen=True)
+class _Shifted:
+    """What a move by a fraction of a pixel explains.
+
+    Attributes:
+        by: the move.
+        explained: how many pixels of each block it explains.
+        others: how many differ clearly that it does not explain.
+    """
+
+    by: subpixel.Shift
+    explained: npt.NDArray[np.int32]
+    others: npt.NDArray[np.int32]
+
+
 class _Search:
     """The areas of one pair, and what is measured only if it is needed."""
 
@@ -139,8 +155,34 @@ class _Search:
             slice(0, -(-width // BLOCK)),
         )
         self._flags = planes.flags[top : top + height, :width]
+        self._shift: _Shifted | None = None
 
     def run(self) -> Findings:
+        """Once more without the lines of a page that moved by a fraction of a pixel, if it did."""
+        findings = self._run()
+        if not self._could_be_shifted(findings):
+            return findings
+        shift = subpixel.find(self._views[0], self._flags, self._noise)
+        if shift is None:
+            return findings
+        before, self._flags = self._flags, shift.flags
+        self._shift = self._shifted(shift, before)
+        return self._run((findings.of_block >= 0).astype(np.uint8))
+
+    def _could_be_shifted(self, findings: Findings) -> bool:
+        """Whether a line counts that could be one of a page that moved; asked of opaque pairs."""
+        return len(self._views) == 1 and any(
+            kind is None and could_be_shifted(area, self._noise)
+            for area, kind in zip(findings.areas, findings.kinds, strict=True)
+        )
+
+    def _shifted(self, shift: subpixel.Shift, before: Plane) -> _Shifted:
+        shifted, others = native.count_shifted(self._views[0], shift.flags, shift.right, shift.down)
+        lines = native.count_blocks(before) - native.count_blocks(shift.flags)
+        return _Shifted(shift, shifted + lines[Flag.DIFFERS.plane], others)
+
+    def _run(self, before: Chosen | None = None) -> Findings:
+        """before: the blocks that were judged when lines still differed."""
         differing = self._counts[Flag.DIFFERS.plane][self._part]
         views = [native.measure_blocks(v, self._flags, differing) for v in self._views]
         touched = (self._one_sided > 0).astype(np.uint8)
@@ -148,7 +190,15 @@ class _Search:
         for blocks in views:
             touched[self._part] |= self._differ(blocks)
         of_block, number = native.join_blocks(touched, _REACH)
+        if before is not None:
+            # Lines join what is far apart, so what they leave is judged without them.
+            alone = before & ~touched & 1
+            lines, more = native.join_blocks(alone, _REACH)
+            of_block, number = np.where(alone, lines + number, of_block), number + more
         picture = Picture(differing=int(self._counts[Flag.DIFFERS.plane].sum()))
+        if self._shift:
+            shift = self._shift.by
+            picture = replace(picture, right=_short(shift.right), down=_short(shift.down))
         if not number:
             return Findings((), (), of_block, picture)
         sums = [
@@ -241,6 +291,11 @@ class _Search:
         one_sided = sums.total(self._one_sided)
         found = sums.found
         corner = self._corners(sums, found.sum("differing"))
+        shifted, unshifted = (
+            sums.inside(self._shift.explained, self._shift.others)
+            if self._shift
+            else (nothing, nothing)
+        )
         total = {name: found.sum(name) for name in _SUMMED}
         blocks = found.blocks
         differing = np.maximum(1, total["differing"])
@@ -269,6 +324,9 @@ class _Search:
             "residue_high": residue_high,
             "residue_most": found.residue,
             "residue_sparse": found.sparse_residue,
+            "stray": found.stray,
+            "shifted": shifted,
+            "unshifted": unshifted,
             "corner": corner,
             "one_sided": one_sided,
         }
@@ -379,6 +437,12 @@ class _Sums:
         """The sum of each area over all of the canvas."""
         inside = self.of_block >= 0
         return np.bincount(self.of_block[inside], counts[inside], self.number).astype(np.int64)
+
+    def inside(self, *counts: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int64]]:
+        """The sums of each area over the rows and columns that both images have."""
+        labels = self.of_block[self._part]
+        own = labels >= 0
+        return [np.bincount(labels[own], one[own], self.number).astype(np.int64) for one in counts]
 
     def quantiles(self, name: str, *shares: float) -> list[npt.NDArray[np.float64]]:
         """Quantiles of each area's blocks, between two of them in proportion; 0 without any."""

@@ -70,10 +70,16 @@ _WHOLE = (
 )
 _BLOCK = np.dtype(
     [(name, np.int32) for name in _WHOLE]
-    + [(name, np.float32) for name in ("steepest", "raw", "residue")]
+    + [(name, np.float32) for name in ("steepest", "raw", "residue", "stray")]
     + [("energy", np.float64)],
     align=True,
 )
+_LINE = np.dtype(
+    [(name, np.int32) for name in ("x", "y", "length", "thick")]
+    + [(name, np.float32) for name in ("shift", "rest", "change", "step")]
+)
+_MOST_LINES = 4_096
+Lines = npt.NDArray[np.void]  # (lines,), of _LINE
 Blocks = npt.NDArray[np.void]  # (rows of blocks, columns of blocks), of _BLOCK
 Chosen = npt.NDArray[np.uint8]  # (rows of blocks, columns of blocks), 1 for a block that is chosen
 
@@ -456,6 +462,45 @@ def measure_residue(view: View, flags: Plane, wanted: Chosen, blocks: Blocks) ->
     )
 
 
+def find_lines(view: View, flags: Plane, least: int, *, down: bool) -> Lines:
+    """The straight lines and edges that differ, each the same along all of its length.
+
+    Args:
+        view: base and head.
+        flags: of the same pixels.
+        least: how long they are at least, in pixels.
+        down: whether those that lie across, or those that stand.
+
+    Returns:
+        None of them if there are more than 4,096.
+    """
+    height, width = flags.shape
+    lines = np.empty(_MOST_LINES, _LINE)
+    runs = np.empty((width, 3), np.int32)
+    found = _library().pg_find_lines(
+        _views([view]), height, width, *_rows(flags), down, least, runs.ctypes.data,
+        lines.ctypes.data, len(lines),
+    )  # fmt: skip
+    return lines[: found if found <= len(lines) else 0]
+
+
+def count_shifted(
+    view: View, flags: Plane, right: float, down: float
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """How many pixels of each block a move of the page by a fraction explains; and the others.
+
+    Those that differ by more than two levels are counted.
+    """
+    height, width = flags.shape
+    shape = -(-height // BLOCK), -(-width // BLOCK)
+    shifted, others = np.empty(shape, np.int32), np.empty(shape, np.int32)
+    _library().pg_count_shifted(
+        _views([view]), height, width, *_rows(flags), right, down, shifted.ctypes.data,
+        others.ctypes.data,
+    )  # fmt: skip
+    return shifted, others
+
+
 def find_text(image: Pixels, wanted: Chosen) -> Chosen:
     """Which of the wanted blocks of an RGB image look like text."""
     height, width, _ = image.shape
@@ -500,12 +545,14 @@ class AreaSums:
         steepest: the largest of each area's blocks, shape (areas,).
         residue: likewise.
         sparse_residue: likewise, over blocks in which less than a quarter of the pixels differs.
+        stray: the largest of each area's blocks, shape (areas,).
     """
 
     blocks: npt.NDArray[np.int64]
     steepest: npt.NDArray[np.float32]
     residue: npt.NDArray[np.float32]
     sparse_residue: npt.NDArray[np.float32]
+    stray: npt.NDArray[np.float32]
     _sums: npt.NDArray[np.int64]
     _most: npt.NDArray[np.int32]
 
@@ -528,13 +575,14 @@ def sum_areas(blocks: Blocks, labels: npt.NDArray[np.int32], number: int) -> Are
     """
     sums = np.zeros((number, 1 + len(_WHOLE)), np.int64)
     most = np.zeros((number, len(_WHOLE)), np.int32)
-    real = np.zeros((number, 3), np.float32)
+    real = np.zeros((number, 4), np.float32)
     labels = np.ascontiguousarray(labels, np.int32)
     _library().pg_sum_areas(
         *(blocks.ctypes.data, labels.ctypes.data, blocks.size),
         *(sums.ctypes.data, most.ctypes.data, real.ctypes.data),
     )
-    return AreaSums(sums[:, 0], real[:, 0], real[:, 1], real[:, 2], sums[:, 1:], most)
+    steepest, residue, sparse_residue, stray = real.T
+    return AreaSums(sums[:, 0], steepest, residue, sparse_residue, stray, sums[:, 1:], most)
 
 
 def has_few_colours(image: Pixels, most: int = 256) -> bool:
@@ -645,6 +693,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "pg_join_blocks": (_POINTER, *(_SIZE,) * 3, _POINTER),
     "pg_measure_blocks": (_VIEW, _IMAGE, *(_POINTER,) * 3),
     "pg_measure_residue": (_VIEW, _IMAGE, _POINTER, _POINTER),
+    "pg_find_lines": (_VIEW, _IMAGE, *(_SIZE,) * 2, *(_POINTER,) * 2, _SIZE),
+    "pg_count_shifted": (_VIEW, _IMAGE, *(ctypes.c_double,) * 2, *(_POINTER,) * 2),
     "pg_find_text": (_IMAGE, _SIZE, _SIZE, _POINTER),
     "pg_count_pixels": (_VIEW, _POINTER, _SIZE, _IMAGE, _IMAGE),
     "pg_sum_areas": (*(_POINTER,) * 2, _SIZE, *(_POINTER,) * 3),

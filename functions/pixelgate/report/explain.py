@@ -20,6 +20,7 @@ MARKS: Mapping[Mark, str] = {
     Mark.SHAPE: "something differs by more than any known noise explains",
 }
 NOISES: Mapping[NoiseKind, str] = {
+    NoiseKind.SHIFT: "lines and edges of a page that moved by a fraction of a pixel",
     NoiseKind.LEVELS: "rounding or dithering",
     NoiseKind.CODEC: "lossy compression, wherever the picture shows something",
     NoiseKind.RASTER: "edges drawn by another browser or graphics card, all over the picture",

@@ -28,7 +28,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page soak bench \
 	bench-memory bench-quality bench-report bench-scale bench-upload bench-cold bench-whole audit check \
-	check-corpus check-native dashboard deploy fuzz format pictures smoke \
+	check-corpus check-native deploy fuzz format pictures smoke \
 	build lock clean
 
 help: ## List these words
@@ -90,10 +90,9 @@ check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-c
 	$(SAM) validate --lint --region us-east-1
 	PYTHONPATH=tools $(BIN)/python -m check_machine .tools/asl/node_modules/.bin/asl-validator
 
-audit: setup ## Check pins and hashes, and with ADVISORIES=FOLDER of OSV files what is known of them
-	@$(BIN)/python tools/audit.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
-	@command -v pip-audit >/dev/null || exit 0; \
-		for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
+audit: ## Ask pip-audit about known vulnerabilities in what is pinned
+	@command -v pip-audit >/dev/null || { echo "pip-audit is needed: pipx install pip-audit" >&2; exit 1; }
+	@for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
 		pip-audit --strict --require-hashes --disable-pip -r "$$list" || exit 1; done
 
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Time event to verdict by step, ARGS='DIR --rounds 5'
@@ -125,9 +124,6 @@ pictures: setup ## Take the README's pictures of the report
 	@$(BIN)/python tools/pictures.py
 
 build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
-
-dashboard: setup ## Draw the dashboard with the numbers of a local run, LOGS=FOLDER or the latest
-	@PYTHONPATH=tools $(BIN)/python tools/dashboard.py $(if $(LOGS),--logs $(LOGS)) $(ARGS)
 
 # Built apart from what the embedded cloud runs: that is for this machine's Python.
 deploy: setup .tools/sam/.done .tools/zig/.done ## Build for Lambda and deploy as STACK=pixelgate, ARGS='--guided'

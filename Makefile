@@ -27,7 +27,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-fast test-fan-out test-faults test-real-faults faults-page soak bench \
-	bench-memory bench-quality bench-report bench-scale bench-upload bench-cold bench-whole audit check \
+	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
 	check-corpus check-native deploy fuzz format pictures smoke \
 	build lock clean
 
@@ -66,11 +66,8 @@ bench: setup .tools/bench/.done ## Measure the engine's speed against the others
 bench-memory: setup ## Measure what the engine keeps in memory, at 50 Mpx and over 5,000 pairs
 	@$(BIN)/python -m bench.memory $(ARGS)
 
-bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 images, ARGS='--latency 30'
-	@PYTHONPATH=tools $(BIN)/python -m bench.upload $(ARGS)
-
-bench-scale: setup ## Measure and model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
-	@$(BIN)/python -m bench.scale --svg docs/scale.svg $(ARGS)
+bench-scale: setup .tools/bench/.done ## Measure and model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
+	@PYTHONPATH=functions:. .tools/bench/bin/python -m bench.scale --svg docs/scale.svg $(ARGS)
 
 test-fan-out: setup .tools/cloud/.done .aws-sam/.done ## Run the state machine on 2,000 pairs while its workers are killed
 	@FAN_OUT_PAIRS=2000 $(BIN)/python -m pytest -q tests/e2e/test_fan_out.py
@@ -97,9 +94,6 @@ audit: ## Ask pip-audit about known vulnerabilities in what is pinned
 
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Time event to verdict by step, ARGS='DIR --rounds 5'
 	@PYTHONPATH=tools:. $(BIN)/python -m bench.whole $(ARGS)
-
-bench-cold: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done ## Time cold starts under AWS's runtime emulator
-	@PYTHONPATH=tools:. $(BIN)/python -m bench.cold $(ARGS)
 
 check-corpus: setup ## Hold the engine against plain odiff: DIR=… with base/ and head/, ARGS='--random 500'
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)

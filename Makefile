@@ -109,10 +109,9 @@ format: setup tools/js/.done ## Format the code
 	$(BIN)/ruff check --fix .
 	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --log-level warn --write $(APP_MODULES)
 
-bench-quality: setup ## Ask our rule and those of others about some 2,000 labelled pairs, ARGS='--cases DIR'
-	@test -f .bench/quality/cases.json || $(BIN)/python -m bench.quality.render .bench/quality
+bench-quality: setup ## Ask our rule and those of others about some 1,400 labelled pairs, ARGS='--cases DIR'
 	@test -f .bench/groups/about.json || { rm -rf .bench/groups; $(BIN)/python -m bench.quality.groups .bench/groups; }
-	@$(BIN)/python -m bench.quality .bench/quality --cases .bench/groups --json .bench/quality.json $(ARGS)
+	@$(BIN)/python -m bench.quality --cases .bench/groups --json .bench/quality.json $(ARGS)
 
 pictures: setup ## Take the README's pictures of the report
 	@$(BIN)/python tools/pictures.py

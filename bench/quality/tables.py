@@ -141,10 +141,8 @@ def by_noise(results: Sequence[Result]) -> list[str]:
 
 def change_of(case: Case) -> str:
     """The kind of change without the numbers that tell its variants apart."""
-    parts = case.kind.split("+")
-    if len(parts) == 2:
-        # The labelled set writes change+noise, the grouped one noise+change.
-        noise = parts[0] if case.group else parts[1]
+    noise, plus, _ = case.kind.partition("+")
+    if plus:
         return f"a change under {noise}"
     return SIZES.sub("", case.kind)
 

@@ -177,19 +177,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "examples")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--processors", type=int, default=2, help="of the function: memory / 1769")
-    parser.add_argument(
-        "--isolation",
-        default="auto",
-        help="of functions; on a busy machine 'plain' gives them the share of the plain diffs",
-    )
     options = parser.parse_args()
     base, head = options.folder / "base", options.folder / "head"
     count = len(pairs_of(base, head))
     names = len(scan(base).fields() | scan(head).fields())
     print(f"{count} unique pairs differ in their bytes; base and head have {names:,} names")
     rounds = []
-    with EmbeddedCloud.start(isolation=options.isolation) as cloud:
-        print(f"functions run in: {cloud.isolation}", file=sys.stderr)
+    with EmbeddedCloud.start() as cloud:
         # What is measured is one worker; a large set would else be handed over to many.
         cloud.configure("CompareFunction", {"PIXELGATE_INLINE_MEGAPIXELS": "4000"})
         for number in range(options.rounds + 1):

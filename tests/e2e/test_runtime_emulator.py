@@ -109,7 +109,7 @@ def emulator(
         log.open("wb") as into,
         # Under the embedded cloud's supervisor, which leaves no process of it behind.
         subprocess.Popen(
-            [sys.executable, "-I", "-S", supervise.__file__, "0", *map(str, command)],
+            [sys.executable, "-I", "-S", supervise.__file__, *map(str, command)],
             env=variables(silent, built, home),
             cwd=built / "CompareFunction",
             stdin=subprocess.PIPE,

@@ -85,7 +85,6 @@ class EmbeddedCloud:
         build_dir: Path = ROOT / ".aws-sam" / "build",
         parameters: Mapping[str, str] | None = None,
         environment: Path = ROOT / ".tools" / "cloud",
-        isolation: str = "auto",
         environments: int = 8,
         retry_delay: float = 1.0,
     ) -> Self:
@@ -95,7 +94,6 @@ class EmbeddedCloud:
             build_dir: what `sam build` made, with its template.yaml.
             parameters: the template's.
             environment: the virtual environment made of requirements-cloud.txt.
-            isolation: of functions: "sandbox", "plain", or "auto" for the best this host allows.
             environments: how many invocations run at once; further ones wait.
             retry_delay: seconds before the first retry of an asynchronous invocation; the second
                 waits twice as long. (AWS: 60.)
@@ -115,7 +113,6 @@ class EmbeddedCloud:
                 "endpoint": f"http://127.0.0.1:{port}",
                 "work-dir": work,
                 "log-dir": logs,
-                "isolation": isolation,
                 "environments": environments,
                 "retry-delay": retry_delay,
             }
@@ -204,9 +201,9 @@ class EmbeddedCloud:
         return self._process.pid
 
     @property
-    def isolation(self) -> str:
-        """How functions are kept apart from this host, and why not better."""
-        return str(self._state()["isolation"])
+    def has_own_tmp(self) -> bool:
+        """Whether a function's /tmp has the size that it should have; that needs root."""
+        return bool(self._state()["own_tmp"])
 
     def client(self, service: str) -> Any:
         """A boto3 client of this cloud."""
@@ -225,8 +222,8 @@ class EmbeddedCloud:
     def logs(self, function: str = "") -> str:
         """What the functions have logged; one function, by its logical id, or all."""
         name = self.stack.resources[function] if function else "*"
-        files = sorted(self.log_dir.glob(f"{name}.log"))
-        return "".join(file.read_text() for file in files if file.name != "server.log")
+        files = sorted(self.log_dir.glob(f"{name}.*.log"))
+        return "".join(file.read_text(errors="replace") for file in files)
 
     def calls(self) -> list[dict[str, Any]]:
         """What the functions have asked of AWS, each kind once.

@@ -48,14 +48,13 @@ def unzip(archive: bytes, target: Path) -> None:
             path = opened.extract(member, target)
             mode = member.external_attr >> 16
             if mode and not member.is_dir():
-                os.chmod(path, mode & 0o755 | 0o444)  # the sandbox's user is nobody here
+                os.chmod(path, mode & 0o755)
 
 
 def lambda_runtime() -> Path:
     """The packages of Lambda's runtime, apart from all else that this environment holds.
 
-    So a package that the artefact forgot is missing here as it would be on Lambda. Made once, and
-    compiled, because the sandbox cannot write there.
+    So a package that the artefact forgot is missing here as it would be on Lambda. Made once.
     """
     distributions = [importlib.metadata.distribution(name) for name in RUNTIME_PACKAGES]
     versions = " ".join(f"{found.name}=={found.version}" for found in distributions)
@@ -63,7 +62,6 @@ def lambda_runtime() -> Path:
     if target.exists():
         return target
     unfinished = Path(tempfile.mkdtemp(prefix="lambda-runtime-", dir=sys.prefix))
-    unfinished.chmod(0o755)
     for distribution in distributions:
         for file in distribution.files or ():
             if ".." in file.parts or "__pycache__" in file.parts:

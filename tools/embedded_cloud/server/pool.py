@@ -22,7 +22,7 @@ class Pool:
         self._closed = False
 
     def invoke(self, function: Function, request_id: str, payload: bytes, trace_id: str) -> Outcome:
-        """Run one invocation in a warm environment, or in a new one."""
+        """Runs one invocation in a warm environment, or in a new one."""
         with self._turns:
             environment = self._take(function)
             try:
@@ -43,14 +43,14 @@ class Pool:
                     "function": one.function.name,
                     "pid": one.pid,
                     "request_id": one.request_id,
-                    "tmp": f"/proc/{one.pid}/root/{one.tmp}",
+                    "tmp": f"/proc/{one.pid}/root{one.tmp}",
                 }
                 for one in (*self._busy, *self._idle)
                 if one.pid and one.alive
             ]
 
     def close(self) -> None:
-        """End every environment, busy or not."""
+        """Ends every environment, busy or not."""
         with self._lock:
             self._closed = True
             doomed = [*self._busy, *self._idle]

@@ -47,12 +47,12 @@ _REAL = """\
 ## On real processes
 
 The faults above are played on doubles. These are real: the built functions run as processes of
-their own in the embedded cloud, in a sandbox with Lambda's paths, a control group as memory limit
-and a tmpfs as /tmp, and reach S3 and DynamoDB by a wire that refuses, cuts off, garbles and loses
-answers, so that the SDK's own retries take part. Each is done to a comparison of some twenty pairs
-at moments drawn from a seed. An outside look at bucket and table holds the same promises as above,
-images and counts are those of an undisturbed run, every event is sent once more when all is over,
-and in the end there is no process that nobody waits for and no file in /tmp.
+their own in the embedded cloud, with a limit of memory and a tmpfs as /tmp, and reach S3 and
+DynamoDB by a wire that refuses, cuts off, garbles and loses answers, so that the SDK's own retries
+take part. Each is done to a comparison of some twenty pairs at moments drawn from a seed. An
+outside look at bucket and table holds the same promises as above, images and counts are those of
+an undisturbed run, every event is sent once more when all is over, and in the end there is no
+process that nobody waits for and no file in /tmp.
 
 *Once*: one life of a process; the first request of each kind; one delivery's limit. *Longer than
 it is tried*: two lives in a row; one request until the SDK gives up. *In every attempt*: until

@@ -22,10 +22,9 @@ from hypercorn.config import Config  # type: ignore[import-not-found]
 
 from . import STATE_PATH
 from .calls import Recorder
-from .environment import Host, can_mount
+from .environment import Host, Pool, can_mount
 from .functions import Functions
-from .packages import Packages, lambda_runtime
-from .pool import Pool
+from .packages import lambda_runtime
 
 
 def main() -> None:
@@ -34,9 +33,9 @@ def main() -> None:
     homes = options.work_dir / "tmp"
     homes.mkdir()
     own_tmp = can_mount(homes)
-    pool = Pool(Host(lambda_runtime(), homes, options.log_dir, own_tmp), options.environments)
-    packages = Packages(options.work_dir / "packages")
-    functions = Functions(pool, packages, options.endpoint, options.retry_delay)
+    host = Host(options.endpoint, lambda_runtime(), homes, options.log_dir, own_tmp)
+    pool = Pool(host, options.environments)
+    functions = Functions(pool, options.endpoint, options.retry_delay)
     functions.take_over()
 
     def stop() -> None:

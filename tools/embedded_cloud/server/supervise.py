@@ -1,11 +1,10 @@
-"""Runs a command and leaves none of its processes behind, however it ends.
+"""Runs a command within a limit of memory, and leaves none of its processes behind.
 
-usage: supervise.py command...
+usage: supervise.py MEMORY_MB command...    (0 MB: no limit)
 
-It ends when the command does, or when its standard input closes: that is how the server asks for
-the end, and what a killed server does too. Then it kills everything that the command has started,
-daemons and other process groups included: it is their "subreaper", so orphans become its children.
-Exits as the command did, or with 128 + signal.
+It ends when the command does, with SIGTERM, and when its parent ends, even by SIGKILL. Then it
+kills everything that the command has started, daemons and other process groups included: it is
+their "subreaper", so orphans become its children. Exits as the command did, or with 128 + signal.
 """
 
 import contextlib
@@ -14,10 +13,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
+CHECK_SECONDS = 0.1
 
 
 def children(parent: int) -> list[int]:
@@ -30,6 +30,22 @@ def children(parent: int) -> list[int]:
             if int(ppid) == parent and state != "Z":
                 found.append(int(stat.parent.name))
     return found
+
+
+def resident_mb(pid: int) -> float:
+    """The memory of a process and of its children, in MB."""
+    pages = 0
+    for one in (pid, *_children(pid)):
+        with contextlib.suppress(OSError):
+            pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _children(pid: int) -> Iterator[int]:
+    """As `children`, cheap enough to be asked all the time; some kernels lack these files."""
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            yield from map(int, file.read_text().split())
 
 
 def kill_descendants() -> None:
@@ -45,23 +61,25 @@ def kill_descendants() -> None:
             return
 
 
-def main(command: list[str]) -> int:
+def main(memory_mb: int, command: list[str]) -> int:
     """Runs the command to its end, or to ours."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    parent = os.getppid()
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-
-        def kill_when_input_closes() -> None:
-            sys.stdin.buffer.read()
-            process.kill()
-
-        threading.Thread(target=kill_when_input_closes, daemon=True).start()
-        status = process.wait()
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = process.wait(CHECK_SECONDS)
+                return status if status >= 0 else 128 - status
+            if memory_mb and resident_mb(process.pid) > memory_mb:
+                print("Runtime exited with error: signal: killed", flush=True)  # as Lambda says
+                process.kill()
+            if os.getppid() != parent:
+                process.kill()
     finally:
         kill_descendants()
-    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":
-    # Not sys.exit: its clean-up waits for the lock that the thread holds on standard input.
-    os._exit(main(sys.argv[1:]))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))

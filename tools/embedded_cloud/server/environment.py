@@ -8,6 +8,7 @@ namespaces) the temporary directory is a tmpfs of the function's size; else it i
 """
 
 import contextlib
+import io
 import json
 import queue
 import re
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +38,8 @@ PYTHON_HOME = Path(sys.base_prefix)
 # Mounts $1 MB at $2 in a namespace of its own, then becomes the rest of its arguments.
 OWN_TMP = 'mount -t tmpfs -o "mode=1777,size=$1m" tmpfs "$2" && shift 2 && exec "$@"'
 # What makes an environment another one when it changes.
-VERSION = ("CodeSha256", "Environment", "EphemeralStorage", "Handler", "Layers", "MemorySize",
-           "Timeout")  # fmt: skip
+VERSION = ("CodeSha256", "Environment", "EphemeralStorage", "Handler", "Layers", "LoggingConfig",
+           "MemorySize", "Role", "Timeout")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -236,12 +238,14 @@ def version(config: Record) -> str:
 def script(record: Record, host: Host, tmp: Path) -> str:
     """The bootstrap: Lambda's environment variables and no others, then the runtime."""
     config = record["config"]
-    task = unpacked(config["CodeSha256"], lambda: record["code_zip"])
+    task = unpacked(config["CodeSha256"], lambda: record["code_zip"], host)
     layers = [one["Arn"] for one in config.get("Layers") or ()]
     if len(layers) > 1:
         raise NotImplementedError(f"{config['FunctionName']} has more than one layer")
     # Without a layer nothing is looked for in /opt.
-    opt = unpacked(layers[0], lambda: lambda_svc._resolve_layer_zip(layers[0])) if layers else task
+    opt = task
+    if layers:
+        opt = unpacked(layers[0], lambda: lambda_svc._resolve_layer_zip(layers[0]), host)
     # -S: nothing of this host's site-packages.
     command = [PYTHON_HOME / "bin" / PYTHON_NAME, "-S", "-m", "awslambdaric", config["Handler"]]
     if host.own_tmp:
@@ -291,10 +295,13 @@ def variables(config: Record, host: Host, task: Path, opt: Path, tmp: Path) -> d
     return {key: str(value) for key, value in {**lambdas, **moved}.items() if value}
 
 
-def unpacked(name: str, archive: Callable[[], bytes]) -> Path:
+def unpacked(name: str, archive: Callable[[], bytes], host: Host) -> Path:
     """A folder with an archive's files; the name stands for one content for ever."""
     if name not in _UNPACKED:
-        _UNPACKED[name] = Path(lambda_svc._docker_extracted_dir(archive(), "archive"))
+        target = Path(tempfile.mkdtemp(dir=host.homes))
+        with zipfile.ZipFile(io.BytesIO(archive())) as opened:
+            lambda_svc._extract_zip_preserving_mode(opened, target)
+        _UNPACKED[name] = target
     return _UNPACKED[name]
 
 

@@ -108,15 +108,21 @@ class Environment(ProvidedWorker):  # type: ignore[misc]
 
     def ask_to_end(self) -> None:
         """Begins to end its processes."""
-        if self._proc is not None:
-            self._proc.terminate()
+        process = self._proc  # another thread may drop it
+        if process is not None:
+            process.terminate()
+
+    def wait_for_end(self) -> None:
+        """Waits until its processes have ended."""
+        process = self._proc
+        if process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
 
     def _teardown(self) -> None:
         """Ends the processes before the Runtime API, lest the runtime complain of it."""
-        if self._proc is not None:
-            self._proc.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._proc.wait(10)
+        self.ask_to_end()
+        self.wait_for_end()
         super()._teardown()
 
     def _spawn(self, init_timeout: float | None = None) -> None:
@@ -196,14 +202,14 @@ class Pool:
             ]
 
     def close(self) -> None:
-        """Ends every environment, busy or not."""
+        """Ends the processes of every environment, busy or not."""
         with self._lock:
             self._closed = True
             doomed = [*self._busy, *self._idle]
         for one in doomed:
             one.ask_to_end()
         for one in doomed:
-            one.close()
+            one.wait_for_end()
 
     def _take(self, record: Record) -> Environment:
         name, wanted = record["config"]["FunctionName"], version(record["config"])

@@ -13,11 +13,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-CHECK_SECONDS = 0.1
+CHECK_SECONDS = 0.2
 
 
 def children(parent: int) -> list[int]:
@@ -33,19 +32,11 @@ def children(parent: int) -> list[int]:
 
 
 def resident_mb(pid: int) -> float:
-    """The memory of a process and of its children, in MB."""
-    pages = 0
-    for one in (pid, *_children(pid)):
-        with contextlib.suppress(OSError):
-            pages += int(Path(f"/proc/{one}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def _children(pid: int) -> Iterator[int]:
-    """As `children`, cheap enough to be asked all the time; some kernels lack these files."""
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            yield from map(int, file.read_text().split())
+    """The memory of a process in MB, without its children; 0 if it has ended."""
+    with contextlib.suppress(OSError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return 0.0
 
 
 def kill_descendants() -> None:
@@ -64,21 +55,19 @@ def kill_descendants() -> None:
 def main(memory_mb: int, command: list[str]) -> int:
     """Runs the command to its end, or to ours."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parent = os.getppid()
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                status = process.wait(CHECK_SECONDS)
-                return status if status >= 0 else 128 - status
-            if memory_mb and resident_mb(process.pid) > memory_mb:
-                print("Runtime exited with error: signal: killed", flush=True)  # as Lambda says
-                process.kill()
-            if os.getppid() != parent:
-                process.kill()
-    finally:
-        kill_descendants()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    awaited = {signal.SIGCHLD, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)  # after the start: children inherit it
+    while process.poll() is None:
+        came = signal.sigtimedwait(awaited, CHECK_SECONDS)
+        if (came and came.si_signo == signal.SIGTERM) or os.getppid() != parent:
+            process.kill()
+        elif memory_mb and resident_mb(process.pid) > memory_mb:
+            print("Runtime exited with error: signal: killed", flush=True)  # as Lambda says
+            process.kill()
+    kill_descendants()
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
 if __name__ == "__main__":

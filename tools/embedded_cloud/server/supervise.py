@@ -31,11 +31,12 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def resident_mb(pid: int) -> float:
-    """The memory of a process in MB, without its children; 0 if it has ended."""
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had, in MB, without its children's; 0 if it has ended."""
     with contextlib.suppress(OSError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
     return 0.0
 
 
@@ -63,7 +64,7 @@ def main(memory_mb: int, command: list[str]) -> int:
         came = signal.sigtimedwait(awaited, CHECK_SECONDS)
         if (came and came.si_signo == signal.SIGTERM) or os.getppid() != parent:
             process.kill()
-        elif memory_mb and resident_mb(process.pid) > memory_mb:
+        elif memory_mb and peak_mb(process.pid) > memory_mb:
             print("Runtime exited with error: signal: killed", flush=True)  # as Lambda says
             process.kill()
     kill_descendants()

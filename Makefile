@@ -34,8 +34,8 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
-	bench-memory bench-quality bench-report bench-scale bench-upload bench-cold bench-whole audit check \
-	check-corpus check-native dashboard deploy fuzz format pictures smoke \
+	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
+	check-corpus check-native deploy fuzz format pictures smoke \
 	build lock clean
 
 help: ## List these words
@@ -78,11 +78,8 @@ bench: setup .tools/bench/.done ## Measure the engine's speed against the others
 bench-memory: setup ## Measure what the engine keeps in memory, at 50 Mpx and over 5,000 pairs
 	@$(BIN)/python -m bench.memory $(ARGS)
 
-bench-upload: setup .tools/cloud/.done .aws-sam/.done ## Time uploads of 10,000 images, ARGS='--latency 30'
-	@PYTHONPATH=tools $(BIN)/python -m bench.upload $(ARGS)
-
-bench-scale: setup ## Measure and model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
-	@PYTHONPATH=tests $(BIN)/python -m bench.scale --svg docs/scale.svg $(ARGS)
+bench-scale: setup .tools/bench/.done ## Measure and model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
+	@PYTHONPATH=functions:tests:. .tools/bench/bin/python -m bench.scale --svg docs/scale.svg $(ARGS)
 
 test-fan-out: setup .tools/cloud/.done .aws-sam/.done ## Run the state machine on 2,000 pairs while its workers are killed
 	@FAN_OUT_PAIRS=2000 $(BIN)/python -m pytest -q tests/e2e/test_fan_out.py
@@ -102,17 +99,13 @@ check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-c
 	$(SAM) validate --lint --region us-east-1
 	PYTHONPATH=tools $(BIN)/python -m check_machine .tools/asl/node_modules/.bin/asl-validator
 
-audit: setup ## Check pins and hashes, and with ADVISORIES=FOLDER of OSV files what is known of them
-	@$(BIN)/python tools/audit.py $(if $(ADVISORIES),--advisories $(ADVISORIES))
-	@command -v pip-audit >/dev/null || exit 0; \
-		for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
+audit: ## Ask pip-audit about known vulnerabilities in what is pinned
+	@command -v pip-audit >/dev/null || { echo "pip-audit is needed: pipx install pip-audit" >&2; exit 1; }
+	@for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
 		pip-audit --strict --require-hashes --disable-pip -r "$$list" || exit 1; done
 
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Time event to verdict by step, ARGS='DIR --rounds 5'
 	@PYTHONPATH=tools:. $(BIN)/python -m bench.whole $(ARGS)
-
-bench-cold: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done ## Time cold starts under AWS's runtime emulator
-	@PYTHONPATH=tools:. $(BIN)/python -m bench.cold $(ARGS)
 
 check-corpus: setup ## Hold the engine against plain odiff: DIR=… with base/ and head/, ARGS='--random 500'
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
@@ -128,18 +121,14 @@ format: setup tools/js/.done ## Format the code
 	$(BIN)/ruff check --fix .
 	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --log-level warn --write $(APP_MODULES)
 
-bench-quality: setup ## Ask our rule and those of others about some 2,000 labelled pairs, ARGS='--cases DIR'
-	@test -f .bench/quality/cases.json || $(BIN)/python -m bench.quality.render .bench/quality
+bench-quality: setup ## Ask our rule and those of others about some 1,400 labelled pairs, ARGS='--cases DIR'
 	@test -f .bench/groups/about.json || { rm -rf .bench/groups; $(BIN)/python -m bench.quality.groups .bench/groups; }
-	@$(BIN)/python -m bench.quality .bench/quality --cases .bench/groups --json .bench/quality.json $(ARGS)
+	@$(BIN)/python -m bench.quality --cases .bench/groups --json .bench/quality.json $(ARGS)
 
 pictures: setup ## Take the README's pictures of the report
 	@$(BIN)/python tools/pictures.py
 
 build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
-
-dashboard: setup ## Draw the dashboard with the numbers of a local run, LOGS=FOLDER or the latest
-	@PYTHONPATH=tools $(BIN)/python tools/dashboard.py $(if $(LOGS),--logs $(LOGS)) $(ARGS)
 
 # Built apart from what the embedded cloud runs: that is for this machine's Python.
 deploy: setup .tools/sam/.done .tools/zig/.done ## Build for Lambda and deploy as STACK=pixelgate, ARGS='--guided'

@@ -1,8 +1,8 @@
-"""What a worker keeps in memory: `make bench-memory`, with ARGS="--help" for the options.
+"""How much memory the engine takes: `make bench-memory`, with ARGS="--help" for the options.
 
-Peaks: a process of its own compares the largest images that are allowed, and is watched from
-outside together with its odiff. Flatness: thousands of pairs go through a pool of two, as in a
-worker that lives for hours; odiff leaks, and must not be seen to.
+Peaks: a child process compares the largest images that are allowed, and its memory is watched from
+outside together with that of its odiffs. Flatness: thousands of pairs go through a pool of two, as
+in a worker that lives for hours. odiff leaks; the pool must restart it before that shows.
 """
 
 from __future__ import annotations
@@ -26,21 +26,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from bench.speed.synthetic import draw_pairs
 from pixelgate.bootstrap import find_engine
 from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.pool import SharedDiffers
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 POOL = 2
-ODIFF = "odiff"
 # template.yaml gives a worker 3,538 MB; its runtime, its SDK and the images that wait need some.
-# A pair alone shall do with less than half of it.
+# One pair may take less than half of it.
 WORKER_MB, PAIR_MB = 3000, 1536
 SAMPLE_SECONDS = 0.005
-EVERY = 20  # comparisons between two samples: odiff grows, then begins anew
-# Allocators breathe; a leak of odiff's kind would be hundreds of times this.
+EVERY = 20  # comparisons between two samples
+# Memory goes up and down a little; a leak like odiff's would be hundreds of times this.
 FLAT_RATIO, FLAT_MB = 1.05, 10.0
 # As template.yaml sets it: with more arenas glibc keeps what other threads have freed.
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
@@ -89,34 +88,24 @@ CASES = (
 )
 
 
-@dataclass
-class Watch:
-    """What a process and its odiffs weighed at most, sampled from outside; in megabytes."""
-
-    python: float = 0.0
-    odiff: float = 0.0
-    together: float = 0.0
-
-    def follow(self, process: subprocess.Popen[bytes]) -> None:
-        """Samples until the process ends."""
-        while process.poll() is None:
-            self._sample(process.pid)
-            time.sleep(SAMPLE_SECONDS)
-
-    def _sample(self, pid: int) -> None:
-        _, own, peak = weight(pid)
-        children = [
-            (now, most) for name, now, most in map(weight, children_of(pid)) if name == ODIFF
-        ]
-        self.python = max(self.python, peak)
-        self.odiff = max([self.odiff, *(most for _, most in children)])
-        self.together = max(self.together, own + sum(now for now, _ in children))
+def watch(process: subprocess.Popen[bytes]) -> tuple[float, float, float]:
+    """The most memory of a process, of one of its odiffs, and of all together, in MB."""
+    python = odiff = together = 0.0
+    while process.poll() is None:
+        _, own, peak = memory(process.pid)
+        odiffs = [(now, most) for name, now, most in map(memory, children(process.pid))
+                  if name == "odiff"]  # fmt: skip
+        python = max(python, peak)
+        odiff = max([odiff, *(most for _, most in odiffs)])
+        together = max(together, own + sum(now for now, _ in odiffs))
+        time.sleep(SAMPLE_SECONDS)
+    return python, odiff, together
 
 
-def weight(pid: int) -> tuple[str, float, float]:
-    """The program's name, megabytes in memory now, and at most so far; zeros if it is gone.
+def memory(pid: int) -> tuple[str, float, float]:
+    """A process's name, its memory now and at most so far, in MB; zeros if it has ended.
 
-    A child that has not yet become odiff bears our name, and our memory, which it only shares.
+    A child that has not yet become odiff has the name of Python, and shares our memory.
     """
     found = {"Name": "", "VmRSS": "0", "VmHWM": "0"}
     with suppress(OSError):
@@ -127,14 +116,14 @@ def weight(pid: int) -> tuple[str, float, float]:
     return found["Name"], int(found["VmRSS"]) / 1024, int(found["VmHWM"]) / 1024
 
 
-def children_of(pid: int) -> list[int]:
-    """Whoever any of its threads has started."""
-    children: list[int] = []
+def children(pid: int) -> list[int]:
+    """The processes that any thread of this one has started."""
+    found: list[int] = []
     with suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with suppress(OSError):
-                children += map(int, (thread / "children").read_text().split())
-    return children
+                found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def main() -> int:
@@ -179,13 +168,12 @@ def _peaks() -> bool:
         with tempfile.TemporaryDirectory() as folder:
             files = _written(case, Path(folder))
             command = [sys.executable, "-m", "bench.memory", "--compare", *map(str, files)]
-            watch = Watch()
             process = subprocess.Popen(command, env=os.environ | ENVIRONMENT)
-            watch.follow(process)
+            python, odiff, together = watch(process)
         failed = f"  ended with {process.returncode}" if process.returncode else ""
-        within &= watch.together < case.limit and not failed
-        weights = f"{watch.python:6.0f}  {watch.odiff:6.0f}  {watch.together:8.0f}  {case.limit:5}"
-        print(f"{case!s:48}  {weights}{failed}", flush=True)
+        within &= together < case.limit and not failed
+        numbers = f"{python:6.0f}  {odiff:6.0f}  {together:8.0f}  {case.limit:5}"
+        print(f"{case!s:48}  {numbers}{failed}", flush=True)
     print("within the limits" if within else "NOT WITHIN THE LIMITS")
     return within
 
@@ -246,17 +234,17 @@ def _images(case: Case) -> list[Pixels]:
 
 
 def _endure(count: int) -> bool:
-    """The child: compares `count` pairs and weighs itself and its odiffs on the way."""
+    """The child: compares `count` pairs and measures itself and its odiffs on the way."""
     pool, pairs = _pool(), list(_mixture())
     python, odiff = [], []
     with ThreadPoolExecutor(POOL) as threads:
         jobs = islice(cycle(pairs), count)
         while parcel := list(islice(jobs, EVERY)):
             list(threads.map(lambda pair: pool.diff(pair[0], pair[1], Policy()), parcel))
-            python.append(weight(os.getpid())[1])
-            odiff.append(sum(weight(child)[1] for child in children_of(os.getpid())))
+            python.append(memory(os.getpid())[1])
+            odiff.append(sum(memory(child)[1] for child in children(os.getpid())))
     pool.close()
-    print(f"\n{count} comparisons of {len(pairs)} pairs, weighed every {EVERY}, MB")
+    print(f"\n{count} comparisons of {len(pairs)} pairs, memory in MB")
     print(f"{'':8}  first quarter  last quarter  at most")
     flat = [_is_flat("Python", python), _is_flat("odiff", odiff)]
     print("flat" if all(flat) else "NOT FLAT")
@@ -271,17 +259,16 @@ def _is_flat(name: str, samples: Sequence[float]) -> bool:
 
 
 def _mixture() -> Iterator[Bodies]:
-    """Pages of phones and laptops; one grew, one is transparent, one changed all over."""
-    drawn = [(base, head) for _, base, head in draw_pairs(10)]
-    yield from drawn
-    yield drawn[0][0], drawn[1][0]
-    for case in (
-        Case(1170, 2532, transparent=True, all_over=False),
-        Case(1170, 2532, transparent=False, all_over=True),
-    ):
+    """Real pairs, one of two sizes, and phone screens: opaque, transparent, changed all over."""
+    paths = sorted((EXAMPLES / "base").rglob("*.png"))
+    both = [(path, EXAMPLES / "head" / path.relative_to(EXAMPLES / "base")) for path in paths]
+    bodies = [(a.read_bytes(), b.read_bytes()) for a, b in both if b.is_file()][:12]
+    yield from bodies
+    yield bodies[0][0], bodies[-1][1]
+    for transparent, all_over in ((False, False), (True, False), (False, True)):
         with tempfile.TemporaryDirectory() as folder:
-            base, head = (file.read_bytes() for file in _written(case, Path(folder)))
-        yield base, head
+            base, head = _written(Case(1170, 2532, transparent, all_over), Path(folder))
+            yield base.read_bytes(), head.read_bytes()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""How time and cost grow with the number of snapshots: measured pieces, and a model made of them.
+"""How the time and cost of a comparison grow with the number of snapshots: `make bench-scale`.
 
-    python -m bench.scale --json .bench/scale.json --svg docs/scale.svg
-
-Measured here, each in a process of its own, with every request to the bucket 20 ms late:
-  plan       both manifests read and checked, matched, pairs found, batches written
-  work       real pairs (examples/) compared by a worker with two processors, thumbnails too
-  publish    results of all batches collected, judged, manifest and report written, published
-Modelled, from these and from stated prices: what AWS does in between, and all that is larger.
+Three steps are measured, each in a process of its own, with 20 ms added to every bucket request:
+  plan       reads, checks and matches both manifests, finds the pairs, writes the batches
+  work       compares the pairs of examples/ in a worker with two processors, with thumbnails
+  publish    collects the results of all batches, judges, writes manifest and report, publishes
+Everything else is modelled from these and from list prices: what AWS does between the steps, and
+builds larger than the largest that is measured.
 """
 
 from __future__ import annotations
@@ -19,12 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.scale_plot import Point, plot
 from pixelgate.bootstrap import find_engine, open_pool, pace_collector
 from pixelgate.domain import keys
 from pixelgate.domain.cache_month import Generations
@@ -81,18 +79,38 @@ class LateFolder(FolderObjects):
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What one piece took.
-
-    Attributes:
-        seconds: wall-clock time.
-        processor_seconds: of which were computed, however busy the machine was.
-        megabytes: the most memory that its process had.
-    """
+class Step:
+    """What one measured step took: seconds on the clock, and the memory of its process at most."""
 
     seconds: float
-    processor_seconds: float
     megabytes: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One size of build.
+
+    Attributes:
+        snapshots: of the build.
+        share: of them that differ.
+        steps: plan and publish as measured; empty if this size was only modelled.
+        seconds: from the event to the verdict, modelled.
+        dollars: of the whole comparison, modelled.
+    """
+
+    snapshots: int
+    share: float
+    steps: Mapping[str, Step]
+    seconds: float
+    dollars: float
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The average real pair: seconds in a worker with two processors, megapixels of one image."""
+
+    seconds: float
+    megapixels: float
 
 
 def manifest(build: str, number: int, share: float) -> bytes:
@@ -108,34 +126,19 @@ def manifest(build: str, number: int, share: float) -> bytes:
     return json.dumps({**fields, **named, "images": images}).encode()
 
 
-@dataclass(frozen=True)
-class _Watch:
-    """Both clocks, from when it was made."""
-
-    wall: float
-    processor: float
-
-    @classmethod
-    def start(cls) -> _Watch:
-        return cls(time.perf_counter(), time.process_time())
-
-    def read(self) -> tuple[float, float]:
-        return time.perf_counter() - self.wall, time.process_time() - self.processor
-
-
-def measure_plan(folder: Path) -> tuple[float, float]:
-    """From the head's event to the list of batches; but for asking whether the images are there."""
+def measure_plan(folder: Path) -> float:
+    """Seconds from the head's event to the list of batches, without looking for the images."""
     service = _service(LateFolder(folder))
-    watch = _Watch.start()
+    began = time.perf_counter()
     accepted = accept.accept_build(HEAD, service)
     base = accept.read_accepted(BASE, service)
     plan = make_plan(accepted.manifest, base, service.engine_label)
     write_plan(Handed(ID, "e1"), plan, {}, None, service.objects, service.limits)
-    return watch.read()
+    return time.perf_counter() - began
 
 
-def set_up_results(place: Path) -> None:
-    """What the workers leave: each pair has two regions and a change of its own."""
+def set_up_results(place: Path) -> float:
+    """Writes what the workers leave behind: each pair has two regions and a change of its own."""
     objects, handed = FolderObjects(place), Handed(ID, "e1")
     areas = (Evidence(blocks=6, differing=500, clear=500, one_sided=500), Evidence(blocks=4))
     regions = (Region(8, 9, 40, 20, 500, area=0), Region(90, 9, 20, 20, 200, area=1))
@@ -153,6 +156,7 @@ def set_up_results(place: Path) -> None:
         write_batch_result(
             handed, batch, Done(results, DiffStats(len(results), 0), thumbs), objects
         )
+    return 0.0
 
 
 def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
@@ -169,8 +173,8 @@ def _draw_nothing(image: bytes, mask: bytes | None, slices: object) -> bytes:
     raise AssertionError("every thumbnail is there already")
 
 
-def measure_publish(folder: Path) -> tuple[float, float]:
-    """From the last batch's end to the published verdict."""
+def measure_publish(folder: Path) -> float:
+    """Seconds from the end of the last batch to the published verdict."""
     service = _service(LateFolder(folder), thumbnail=_draw_nothing)
     head = accept.accept_build(HEAD, service)
     ledger, now = service.ledger, service.clock()
@@ -178,13 +182,13 @@ def measure_publish(folder: Path) -> tuple[float, float]:
     claim = ledger.claim(ID, "it is named", "e1", now, now + 90)
     ledger.hand_over(claim, "too much", now, now + 900)
     del head
-    watch = _Watch.start()
+    began = time.perf_counter()
     publish_handed(Handed(ID, "e1"), service, lambda: math.inf)
-    return watch.read()
+    return time.perf_counter() - began
 
 
 def measure_work(folder: Path) -> Pairs:
-    """A batch of the pairs in examples/, by one worker."""
+    """Compares the pairs of examples/ as one batch of one worker."""
     objects = LateFolder(folder)
     builds = {
         build: _real(ROOT / "examples" / build, FolderObjects(folder)) for build in ("base", "head")
@@ -204,41 +208,31 @@ def measure_work(folder: Path) -> Pairs:
         service.ledger.claim(ID, "", "e1", now, now + 900)
         write_plan(Handed(ID, "e1"), plan, {}, None, objects, service.limits)
         [batch] = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
-        begun = time.perf_counter()
+        began = time.perf_counter()
         work(Handed(ID, "e1"), Batch(**batch), service, lambda: math.inf)
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - began
     sizes = [images["width"] * images["height"] for images in builds["head"].values()]
     return Pairs(took / len(plan.pairs), sum(sizes) / len(sizes) / 1e6)
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """What real pairs took: seconds of a worker with two processors, and megapixels, of one."""
-
-    seconds: float
-    megapixels: float
-
-
-def model(number: int, share: float, real: Pairs, pieces: Mapping[str, Piece]) -> dict[str, float]:
-    """Seconds and dollars of one build, from its pieces and the prices."""
-    per_pair = real.seconds
+def model(number: int, share: float, real: Pairs, steps: Mapping[str, Step]) -> Row:
+    """Time and cost of one build, from its measured steps and the prices."""
     pairs = max(1, round(number * share))
     batches = math.ceil(pairs / Limits().batch_pairs)
     alone = pairs * real.megapixels <= INLINE_MEGAPIXELS
-    plan, publish = pieces["plan"].seconds, pieces["publish"].seconds
     pages = math.ceil((number + pairs) / 1_000)
-    arrival = pages * LIST
-    batch = min(pairs, Limits().batch_pairs) * per_pair
-    diff = pairs * per_pair if alone else math.ceil(batches / WORKERS) * batch + 2 * COLD_START
-    computed = plan + arrival + publish + pairs * per_pair
+    around = steps["plan"].seconds + pages * LIST + steps["publish"].seconds
+    batch = min(pairs, Limits().batch_pairs) * real.seconds
+    diffing = pairs * real.seconds
+    waited = diffing if alone else math.ceil(batches / WORKERS) * batch + 2 * COLD_START
     cold = 1 if alone else 2 + min(batches, WORKERS)
-    dollars = (computed + cold * COLD_START) * MEMORY_GB * GB_SECOND
+    dollars = (around + diffing + cold * COLD_START) * MEMORY_GB * GB_SECOND
     dollars += pairs * (6 * GET + 3 * PUT)  # two images, store, mask; result, mask, thumbnail
     dollars += (10 + pages) * PUT + 10 * GET + 8 * DYNAMODB_WRITE + 12 * DYNAMODB_READ
     if not alone:
         dollars += batches * (2 * GET + PUT + INVOKE + EXPRESS + 2 * DYNAMODB_READ)
         dollars += batches * batch * EXPRESS_GB * EXPRESS_GB_SECOND + 6 * TRANSITION
-    return {"seconds": COLD_START + plan + arrival + diff + publish, "dollars": dollars}
+    return Row(number, share, steps, COLD_START + around + waited, dollars)
 
 
 def _real(folder: Path, objects: FolderObjects) -> dict[str, dict[str, Any]]:
@@ -267,97 +261,100 @@ def _service(objects: Objects, **changes: Any) -> CompareContext:
     return CompareContext(**made | changes)
 
 
-def _apart(piece: str, folder: Path) -> Piece:
-    """One piece in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.scale", "--piece", piece, "--folder", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
+def in_own_process(step: str, folder: Path) -> Step:
+    """Runs one step in a process of its own."""
+    command = [sys.executable, "-m", "bench.scale", "--step", step, "--folder", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
-        raise SystemExit(f"{piece} failed:\n{done.stderr[-2_000:]}")
-    return Piece(**json.loads(done.stdout))
+        raise SystemExit(f"{step} failed:\n{done.stderr[-2_000:]}")
+    seconds, megabytes = done.stdout.split()
+    return Step(float(seconds), float(megabytes))
 
 
-def _run_piece(piece: str, folder: Path) -> None:
+def _run_step(step: str, folder: Path) -> None:
     steps = {"plan": measure_plan, "results": set_up_results, "publish": measure_publish}
-    seconds, computed = steps[piece](folder) or (0.0, 0.0)
+    seconds = steps[step](folder)
     # Not getrusage: its peak is inherited from the process that started this one.
     status = Path("/proc/self/status").read_text()
     [peak] = (int(line.split()[1]) / 1_024 for line in status.splitlines() if "VmHWM" in line)
-    print(json.dumps(asdict(Piece(round(seconds, 2), round(computed, 2), round(peak)))))
+    print(f"{seconds:.2f} {peak:.0f}")
 
 
-def pieces_of(number: int, share: float) -> dict[str, Piece]:
-    """Plan and publish of one size, measured."""
+def measure_steps(number: int, share: float) -> dict[str, Step]:
+    """Plan and publish of one size of build, measured."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         objects = FolderObjects(folder)
         objects.write(keys.uploaded_manifest(HEAD), manifest("head", number, share), "")
         objects.write(keys.accepted_manifest(BASE), manifest("base", number, share), "")
-        plan = _apart("plan", folder)
-        _apart("results", folder)
-        return {"plan": plan, "publish": _apart("publish", folder)}
+        plan = in_own_process("plan", folder)
+        in_own_process("results", folder)
+        return {"plan": plan, "publish": in_own_process("publish", folder)}
 
 
-def rows(sizes: tuple[int, ...], real: Pairs) -> Iterator[dict[str, Any]]:
-    """One row for each size and share; a million are ten builds side by side."""
+def rows(sizes: Sequence[int], real: Pairs) -> Iterator[Row]:
+    """One row for each size and share; 1,000,000 snapshots are ten builds side by side."""
     for share in SHARES:
         for number in sizes:
-            pieces = pieces_of(number, share)
-            whole = model(number, share, real, pieces)
-            measured = {name: asdict(piece) for name, piece in pieces.items()}
-            row = {"snapshots": number, "share": share, "model": whole}
-            yield {**row, "measured": measured}
+            row = model(number, share, real, measure_steps(number, share))
+            yield row
             if number == LARGEST_BUILD:
-                ten = {**whole, "dollars": 10 * whole["dollars"]}
-                yield {**row, "snapshots": 10 * number, "model": ten}
+                yield replace(row, snapshots=10 * number, steps={}, dollars=10 * row.dollars)
+
+
+def draw(found: Sequence[Row], path: Path) -> None:
+    """Draws time and cost on logarithmic axes: dots are measured, lines are modelled."""
+    from matplotlib import pyplot
+
+    # Text stays text, and the same numbers give the same file.
+    pyplot.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "pixelgate"}
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for share, colour in zip(SHARES, ("#b3261e", "#1f6f54"), strict=True):
+        mine = [row for row in found if row.share == share]
+        sizes = [row.snapshots for row in mine]
+        label = "all differ" if share == 1 else f"{share:.0%} differ"
+        label = f"{label}: modelled"
+        axes[0].plot(sizes, [row.seconds for row in mine], "--", color=colour, label=label)
+        axes[1].plot(sizes, [row.dollars for row in mine], "--", color=colour, label=label)
+        measured = [
+            (r.snapshots, sum(s.seconds for s in r.steps.values())) for r in mine if r.steps
+        ]
+        axes[0].plot(
+            *zip(*measured, strict=True), "o", color=colour, label="plan and publish alone"
+        )
+    for panel, title in zip(axes, ("seconds to the verdict", "US dollars"), strict=True):
+        panel.set(xscale="log", yscale="log", title=title, xlabel="snapshots")
+        panel.grid(alpha=0.4)
+        panel.legend()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
     """Measures, models, prints a table, and draws."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale")
-    parser.add_argument("--json", type=Path, default=Path(".bench/scale.json"))
     parser.add_argument("--svg", type=Path, help="where to draw the growth")
     parser.add_argument("--most", type=int, default=LARGEST_BUILD, help="snapshots to measure")
-    parser.add_argument("--piece", help=argparse.SUPPRESS)
+    parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     pace_collector()  # as in the functions
-    if chosen.piece:
-        _run_piece(chosen.piece, chosen.folder)
+    if options.step:
+        _run_step(options.step, options.folder)
         return
     with tempfile.TemporaryDirectory() as folder:
         real = measure_work(Path(folder))
-    said = f"{real.seconds * 1e3:.0f} ms a real pair of {real.megapixels:.2f} megapixels"
-    print(f"one worker, two processors: {said}")
+    print(
+        f"{real.seconds * 1e3:.0f} ms a real pair of {real.megapixels:.2f} megapixels, one worker"
+    )
     print("snapshots  differ   plan              publish           whole: modelled")
     found = []
-    for row in rows(tuple(n for n in SIZES if n <= chosen.most), real):
+    for row in rows([size for size in SIZES if size <= options.most], real):
         found.append(row)
-        print(_line(row), flush=True)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps({"real": asdict(real), "rows": found}, indent=1))
-    if chosen.svg:
-        chosen.svg.write_text(plot([_point(row) for row in found]), encoding="utf-8")
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    pieces = "".join(
-        f"{p['seconds']:6.1f} s {p['megabytes']:5.0f} MB  "
-        for p in row.get("measured", {}).values()
-    )
-    said = f"{row['snapshots']:9,}  {row['share']:6.0%}  {pieces:48}"
-    return f"{said}{row['model']['seconds']:7.0f} s  ${row['model']['dollars']:.4f}"
-
-
-def _point(row: Mapping[str, Any]) -> Point:
-    pieces = row.get("measured")
-    measured = sum(piece["seconds"] for piece in pieces.values()) if pieces else None
-    said = row["model"]
-    return Point(row["snapshots"], row["share"], said["seconds"], said["dollars"], measured)
+        steps = "".join(f"{s.seconds:6.1f} s {s.megabytes:5.0f} MB  " for s in row.steps.values())
+        whole = f"{row.seconds:7.0f} s  ${row.dollars:.4f}"
+        print(f"{row.snapshots:9,}  {row.share:6.0%}  {steps:48}{whole}", flush=True)
+    if options.svg:
+        draw(found, options.svg)
 
 
 if __name__ == "__main__":

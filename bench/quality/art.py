@@ -31,7 +31,6 @@ ICONS = {
     "user": "M12 4a4 4 0 1 1 0 8a4 4 0 1 1 0-8M4 21c0-8 16-8 16 0",
 }
 # Flipped, the others look the same.
-ASYMMETRIC = ("arrow", "check", "folder", "phone", "refresh", "truck")
 
 LINE = (34, 30, 31, 24, 26, 18, 21, 14, 17, 12, 15, 8)
 BARS = (18, 26, 22, 35, 31, 44, 40, 52, 37, 48, 29, 41)

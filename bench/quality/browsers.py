@@ -23,6 +23,7 @@ NO_GPU = "--disable-gpu"
 GPU = ("--enable-gpu-rasterization", "--use-angle=swiftshader", "--ignore-gpu-blocklist",
        "--enable-unsafe-swiftshader")  # fmt: skip
 
+FONTS = ("Liberation Sans", "Liberation Serif", "DejaVu Sans", "DejaVu Sans Mono")
 FONTCONFIG = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
@@ -38,13 +39,11 @@ class Variant:
     """One way to set up the browser.
 
     Attributes:
-        name: as cases.json shows it.
+        name: as expected.json shows it.
         args: Chromium's switches.
         hinting: fontconfig's hintstyle without the word hint: none, slight, medium, full.
         rgba: order of an LCD's sub-pixels, or none for grey smoothing.
         scales: the device scale factors at which it makes a difference.
-        repaints: true if areas may come out otherwise, so that their colours have to be measured.
-        recolours: true if saturated colours shift, which thin lines show and areas may not.
     """
 
     name: str
@@ -52,24 +51,21 @@ class Variant:
     hinting: str = "none"
     rgba: str = "none"
     scales: tuple[int, ...] = (1, 2, 3)
-    repaints: bool = False
-    recolours: bool = False
 
 
-REFERENCE = Variant("reference")
 VARIANTS = (
+    Variant("reference"),
     Variant("lcd", rgba="rgb"),
     Variant("hinting-slight", hinting="slight", scales=(1,)),
-    Variant("gpu-raster", args=(*GPU, SRGB), repaints=True),
+    Variant("gpu-raster", args=(*GPU, SRGB)),
     Variant("lcd-slight", rgba="rgb", hinting="slight", scales=(1,)),
     Variant("tiles", args=(NO_GPU, SRGB, "--default-tile-width=128", "--default-tile-height=96")),
-    # Whole-pixel glyph positions: the words keep their boxes, the letters in them move a little.
-    Variant("no-subpixel", args=(NO_GPU, SRGB, "--disable-font-subpixel-positioning"),
-            hinting="slight", scales=(2, 3)),
     Variant("hinting-full", hinting="full", scales=(1,)),
-    Variant("display-p3", args=(NO_GPU, "--force-color-profile=display-p3-d65"), recolours=True),
+    Variant("hinting-medium", hinting="medium", scales=(1,)),
+    Variant("lcd-bgr", rgba="bgr"),
+    Variant("lcd-full", rgba="rgb", hinting="full", scales=(1,)),
 )  # fmt: skip
-BY_NAME = {variant.name: variant for variant in (REFERENCE, *VARIANTS)}
+BY_NAME = {variant.name: variant for variant in VARIANTS}
 
 
 def _fontconfig(variant: Variant, folder: Path) -> Path:
@@ -119,3 +115,22 @@ def opened(browser: Browser, view: View) -> Iterator[Page]:
         yield context.new_page()
     finally:
         context.close()
+
+
+def require_fonts(browser: Browser) -> None:
+    """Stops if a font is missing: another would take its place, and no label would be sure."""
+    tab = browser.new_page()
+    missing = tab.evaluate(
+        """fonts => fonts.filter(font => {
+            const context = document.createElement('canvas').getContext('2d');
+            const [one, other] = ['monospace', 'serif'].map(fallback => {
+                context.font = `40px "${font}", ${fallback}`;
+                return context.measureText('Mill and will').width;
+            });
+            return one !== other;
+        })""",
+        list(FONTS),
+    )
+    tab.close()
+    if missing:
+        raise SystemExit(f"the browser does not find {', '.join(missing)}")

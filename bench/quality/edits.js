@@ -492,7 +492,22 @@ window.edits = (() => {
       sheet.textContent = rules;
       document.head.append(sheet);
     },
-    unstyle() { document.getElementById("bench-style")?.remove(); },
+    // Every word in view with its box.
+    words() {
+      const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (walk.nextNode()) {
+        const node = walk.currentNode;
+        if (node.parentElement.tagName === "STYLE") continue;
+        for (const hit of node.data.matchAll(/\S+/g)) {
+          const range = document.createRange();
+          range.setStart(node, hit.index);
+          range.setEnd(node, hit.index + hit[0].length);
+          const r = range.getBoundingClientRect();
+          if (r.width && r.top < innerHeight) found.push([hit[0], r.x, r.y, r.width, r.height]);
+        }
+      }
+      return found;
+    },
     // Boxes for cuts that show something: elements with text in them.
     parts() {
       const found = [];

@@ -1,4 +1,4 @@
-"""The edits that the grouped set plants on any page, by group; ``edits.js`` makes them."""
+"""The edits that are planted on any page, by group; ``edits.js`` makes them."""
 
 from __future__ import annotations
 

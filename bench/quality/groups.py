@@ -25,15 +25,14 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from bench.quality.browsers import launched, opened
+from bench.quality.browsers import BY_NAME, launched, opened, require_fonts
 from bench.quality.cases import DIFFER, MATCH
 from bench.quality.edits import EDITS, Edit
 from bench.quality.labels import Judged, judge_edit, judge_noise
 from bench.quality.measure import Rgb, Word
-from bench.quality.noises import MIXED, SETTINGS, Noise, all_noises
+from bench.quality.noises import MIXED, Noise, all_noises
 from bench.quality.pages import VIEWS, Page, View, install, load_pages
-from bench.quality.scene import Box, cut, require_fonts, words_in
-from bench.quality.stage import Look, Made, Stage, around, decoded
+from bench.quality.stage import Box, Look, Made, Stage, around, cut, decoded, words_in
 
 PROCESSES = 2
 # Of each page in each window.
@@ -108,7 +107,7 @@ def seed(*parts: object) -> int:
 
 
 def places_of(pages: Iterable[Page]) -> list[Place]:
-    """A fresh page in all of its windows; one that the labelled set uses, too, in two."""
+    """A fresh page in all of its windows; an older one in two."""
     found: list[tuple[Page, View]] = []
     for number, page in enumerate(pages):
         views = page.views
@@ -163,7 +162,7 @@ class Maker:
 
     def make(self) -> None:
         """Looks at the pages in every browser, then writes what needs two looks."""
-        for name, variant in SETTINGS.items():
+        for name, variant in BY_NAME.items():
             if not any(self._plan.wanted(name, place) for place in self._plan.places):
                 continue
             with launched(self._playwright, variant, self._work) as browser:

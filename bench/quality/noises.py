@@ -1,4 +1,4 @@
-"""The harmless renderings of the grouped set, by group: settings, styles, fonts, treatments."""
+"""The harmless renderings, by group: settings, styles, fonts, treatments."""
 
 from __future__ import annotations
 
@@ -12,19 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from bench.quality import codecs
-from bench.quality.browsers import BY_NAME, Variant
 from bench.quality.measure import Rgb
 from bench.quality.pages import MODULES
 
 Treat = Callable[[Rgb, int], Rgb]
-
-EXTRA = (
-    Variant("hinting-medium", hinting="medium", scales=(1,)),
-    Variant("lcd-bgr", rgba="bgr"),
-    Variant("lcd-full", rgba="rgb", hinting="full", scales=(1,)),
-)
-SETTINGS: dict[str, Variant] = BY_NAME | {variant.name: variant for variant in EXTRA}
 
 
 @dataclass(frozen=True)
@@ -49,11 +40,6 @@ class Noise:
     treats: tuple[Treat | None, Treat | None] = (None, None)
     scales: tuple[int, ...] = (1, 2, 3)
     strict: tuple[str, ...] = ("place",)
-
-    @property
-    def is_treatment(self) -> bool:
-        """Whether it is done to finished pictures only."""
-        return self.treats != (None, None)
 
 
 def _codec(kind: str, quality: int, sampling: int = 0) -> Treat:
@@ -82,16 +68,34 @@ def _pngquant(colours: int, *options: str) -> Treat:
     return treat
 
 
-def _treatment(name: str) -> Treat:
-    return lambda pixels, seed: codecs.BY_NAME[name].apply(pixels, seed).pixels
+def _median(dither: Image.Dither) -> Treat:
+    """A palette of 256 colours by median cut."""
+
+    def treat(pixels: Rgb, seed: int) -> Rgb:
+        image = Image.fromarray(pixels)
+        palette = image.quantize(256, Image.Quantize.MEDIANCUT)
+        return np.asarray(image.quantize(palette=palette, dither=dither).convert("RGB"))
+
+    return treat
 
 
-def _levels(levels: int, *, textured: bool = False) -> Treat:
-    """Noise of so many levels: everywhere, or only where the picture has texture, as a photo."""
+def _blend_rounded_down(pixels: Rgb, seed: int) -> Rgb:
+    """Blended over itself at alpha 254/255, with both products cut instead of rounded.
+
+    What is neither black nor white becomes one level darker.
+    """
+    values = pixels.astype(np.uint32)
+    return (values * 254 // 255 + values // 255).astype(np.uint8)
+
+
+def _levels(levels: int, *, share: float = 1, textured: bool = False) -> Treat:
+    """Noise of this many levels in a share of the pixels, or only where there is texture."""
 
     def treat(pixels: Rgb, seed: int) -> Rgb:
         random = np.random.default_rng(seed)
         offset = random.integers(-levels, levels + 1, pixels.shape, dtype=np.int16)
+        if share < 1:
+            offset[random.random(pixels.shape[:2]) >= share] = 0
         if textured:
             offset[~_texture(pixels)] = 0
         noisy: Rgb = np.clip(pixels + offset, 0, 255).astype(np.uint8)
@@ -207,7 +211,7 @@ def _codecs() -> list[Noise]:
 
 def _palettes() -> list[Noise]:
     treats = {
-        "median": _treatment("palette"), "median-dither": _treatment("palette-dithered"),
+        "median": _median(Image.Dither.NONE), "median-dither": _median(Image.Dither.FLOYDSTEINBERG),
     }  # fmt: skip
     if shutil.which("pngquant"):
         treats |= {
@@ -224,7 +228,7 @@ def _level_noises() -> list[Noise]:
     treats = {
         "all1": _levels(1), "all2": _levels(2), "photo1": _levels(1, textured=True),
         "photo2": _levels(2, textured=True), "dither": _dither,
-        "some2": _treatment("noise-2-of-0.02"), "blend": _treatment("blend-rounding"),
+        "some2": _levels(2, share=0.02), "blend": _blend_rounded_down,
     }  # fmt: skip
     return [
         Noise("n_level", kind, treats=(None, t), strict=("colour",)) for kind, t in treats.items()

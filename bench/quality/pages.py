@@ -89,8 +89,7 @@ class Page:
         name: of its file.
         framework: whose styles it uses.
         views: the windows in which it is drawn.
-        half: tune or held-out, all that is made of a page lies in one half; or fresh for a page
-            without marks, which only the grouped set (``bench.quality.groups``) uses.
+        half: tune, held-out or fresh: a rule is tuned on the pages of one and judged on another.
         theme: light or dark.
         html: the whole document.
     """

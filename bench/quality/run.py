@@ -1,4 +1,4 @@
-"""Asks all rules about all pairs: ``python -m bench.quality DIR``."""
+"""Asks all rules about all pairs: ``python -m bench.quality --cases DIR``."""
 
 from __future__ import annotations
 
@@ -77,10 +77,9 @@ def as_json(results: Sequence[Result]) -> dict[str, object]:
 def arguments() -> argparse.ArgumentParser:
     """What the command line takes."""
     parser = argparse.ArgumentParser(prog="bench.quality", description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", help="what bench.quality.render made")
     parser.add_argument(
         "--labelled", type=Path, action="append", default=[], metavar="DIR",
-        help="another folder with <label>/<case>/base.png and head.png",
+        help="a folder with <label>/<case>/base.png and head.png",
     )  # fmt: skip
     parser.add_argument(
         "--cases", type=Path, action="append", default=[], metavar="DIR",
@@ -101,12 +100,11 @@ def main() -> int:
     """Runs the benchmark."""
     parser = arguments()
     args = parser.parse_args()
-    labelled = [folder for folder in (args.folder, *args.labelled) if folder]
-    if not labelled and not args.cases:
+    if not args.labelled and not args.cases:
         parser.error("name a folder of pairs")
     dials = () if args.no_curve else DIALS
     written: dict[str, object] = {}
-    for folder in (*labelled, *args.cases):
+    for folder in (*args.labelled, *args.cases):
         began = time.monotonic()
         read = read_groups if folder in args.cases else read_cases
         cases = [c for c in read(folder) if not args.half or c.half in ("", args.half)]

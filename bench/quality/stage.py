@@ -1,4 +1,4 @@
-"""A page on which edits are planted and whose looks are taken, for the grouped set."""
+"""A page on which edits are planted, and of which screenshots are taken."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from playwright.sync_api import Page as Tab
 from bench.quality.edits import Edit
 from bench.quality.measure import Rgb, Word
 from bench.quality.pages import Page, View
-from bench.quality.scene import CHANGES, Box
 
 SCRIPT = (Path(__file__).resolve().parent / "edits.js").read_text(encoding="utf-8")
+Box = tuple[int, int, int, int]  # left, top, width, height in CSS pixels
 # A cut shows the edit and some of what is around it; it has at least the size of a small button.
 LEAST, MOST = (64, 32), (420, 200)
 
@@ -66,7 +66,6 @@ class Stage:
         """Opens the page, with further rules of style if there are any."""
         self._tab = tab
         tab.set_content(page.html)
-        tab.evaluate(CHANGES)
         tab.evaluate(SCRIPT)
         if style:
             tab.evaluate("rules => edits.style(rules)", style)
@@ -85,7 +84,7 @@ class Stage:
 
     def look(self) -> Look:
         """The page as it is."""
-        return Look(self.shoot(), [tuple(word) for word in self._tab.evaluate("quality.words()")])
+        return Look(self.shoot(), [tuple(word) for word in self._tab.evaluate("edits.words()")])
 
     def parts(self) -> list[tuple[float, float, float, float]]:
         """Boxes of what a cut may show."""
@@ -123,3 +122,22 @@ def around(box: tuple[float, float, float, float], view: View, random: np.random
     left = int(np.clip(round(left), 0, view.width - wide))
     top = int(np.clip(round(top), 0, view.height - high))
     return left, top, wide, high
+
+
+def cut(pixels: Rgb, box: Box, view: View) -> Rgb:
+    """A part of a screenshot; the box is in CSS pixels."""
+    left, top, width, height = (value * view.scale for value in box)
+    return pixels[top : top + height, left : left + width]
+
+
+def words_in(words: list[Word], box: Box) -> list[Word]:
+    """The words of which at least a part lies in the box."""
+    left, top, width, height = box
+    return [
+        word
+        for word in words
+        if word[1] < left + width
+        and word[1] + word[3] > left
+        and word[2] < top + height
+        and word[2] + word[4] > top
+    ]

@@ -12,6 +12,7 @@ from bench.quality.measure import JUST_NOTICEABLE
 from bench.quality.rules import OURS, RULES, Verdicts
 
 Row = Sequence[str | int]
+COLUMNS = ("right / pairs", "right", "false passes", "of changed", "false alarms", "of same")
 # Numbers at the end of a kind: how many places, pixels, shares.
 SIZES = re.compile(r"(-+[\d.]+)+$")
 
@@ -81,45 +82,27 @@ class Score:
 
 def matrix(title: str, results: Sequence[Result]) -> list[str]:
     """Each rule's score on these pairs, best first: wrong in the one way and in the other apart."""
-    rows: list[Row] = []
-    for rule in sorted(RULES, key=lambda rule: -Score.of(rule, results).right):
-        score = Score.of(rule, results)
-        right = f"{score.right} / {score.pairs}"
-        row = (rule, right, _share(score.right, score.pairs), *_wrong(score))
-        disputed = (f"{score.disputed_changed} / {score.disputed}",) if score.disputed else ()
-        rows.append((*row, *disputed))
-    head = [
-        "rule",
-        "right / pairs",
-        "right",
-        "false passes",
-        "of changed",
-        "false alarms",
-        "of same",
-    ]
-    if rows and len(rows[0]) > len(head):
+    scores = {rule: Score.of(rule, results) for rule in RULES}
+    best_first = sorted(RULES, key=lambda rule: -scores[rule].right)
+    rows: list[Row] = [(rule, *_cells(scores[rule])) for rule in best_first]
+    head = ["rule", *COLUMNS]
+    if any(result.case.label == DISPUTED for result in results):
         head.append("disputed: changed")
+        rows = [
+            (*row, f"{scores[rule].disputed_changed} / {scores[rule].disputed}")
+            for rule, row in zip(best_first, rows, strict=True)
+        ]
     return [f"## {title}", "", *_table(head, rows), ""]
 
 
 def curve(title: str, results: Sequence[Result]) -> list[str]:
     """What each step of the dial costs; the rivals' defaults are in the matrix."""
-    names = list(results[0].verdicts.dials) if results else []
     rows: list[Row] = []
-    for name in names:
+    for name in results[0].verdicts.dials if results else ():
         score = Score.count((r.case.label, r.verdicts.dials[name]) for r in results)
-        right = f"{score.right} / {score.pairs}"
-        rows.append((name, right, _share(score.right, score.pairs), *_wrong(score)))
-    head = (
-        "policy",
-        "right / pairs",
-        "right",
-        "false passes",
-        "of changed",
-        "false alarms",
-        "of same",
-    )
-    return [f"## {title}: from strict to tolerant", "", *_table(head, rows), ""] if rows else []
+        rows.append((name, *_cells(score)))
+    table = _table(("policy", *COLUMNS), rows) if rows else []
+    return [f"## {title}: from strict to tolerant", "", *table, ""] if rows else []
 
 
 def by_group(results: Sequence[Result]) -> list[str]:
@@ -141,10 +124,8 @@ def by_noise(results: Sequence[Result]) -> list[str]:
 
 def change_of(case: Case) -> str:
     """The kind of change without the numbers that tell its variants apart."""
-    parts = case.kind.split("+")
-    if len(parts) == 2:
-        # The labelled set writes change+noise, the grouped one noise+change.
-        noise = parts[0] if case.group else parts[1]
+    noise, plus, _ = case.kind.partition("+")
+    if plus:
         return f"a change under {noise}"
     return SIZES.sub("", case.kind)
 
@@ -164,8 +145,11 @@ def _wrongs(results: Sequence[Result]) -> list[int]:
     return [score.false_alarms + score.missed for score in scores]
 
 
-def _wrong(score: Score) -> tuple[int, str, int, str]:
+def _cells(score: Score) -> tuple[str | int, ...]:
+    """A score under COLUMNS."""
     return (
+        f"{score.right} / {score.pairs}",
+        _share(score.right, score.pairs),
         score.missed,
         _share(score.missed, score.changed),
         score.false_alarms,
@@ -179,17 +163,8 @@ def _share(part: int, whole: int) -> str:
 
 def wrong_cases(results: Sequence[Result]) -> list[str]:
     """Our wrong verdicts with what was measured."""
-    head = (
-        "wrong",
-        "group",
-        "case",
-        "half",
-        "changed",
-        "structural",
-        "regions",
-        "largest",
-        "levels",
-    )
+    head = ("wrong", "group", "case", "half", "changed", "structural", "regions", "largest",
+            "levels")  # fmt: skip
     rows: list[Row] = []
     for result in results:
         if result.is_right(OURS) is False:

@@ -1,1 +1,1 @@
-"""Measures pixelgate's engine against the others: `make bench`."""
+"""How fast pixelgate's engine is, and how fast the others are: `make bench`."""

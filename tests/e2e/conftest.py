@@ -1,6 +1,5 @@
 """The built artefact and the cloud that runs it, once for all end-to-end tests."""
 
-import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,17 +62,11 @@ def built(earlier: list[Ran]) -> Path:
 
 @pytest.fixture(scope="session")
 def cloud(built: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedCloud]:
-    """A running cloud with the stack in it. Tests share it, so each has its own project.
-
-    EMBEDDED_CLOUD_ISOLATION=plain runs the functions as they run for who is not root.
-    """
-    isolation = os.environ.get("EMBEDDED_CLOUD_ISOLATION", "auto")
-    with EmbeddedCloud.start(
-        build_dir=built, isolation=isolation, environments=16, retry_delay=RETRY_DELAY
-    ) as running:
+    """A running cloud with the stack in it. Tests share it, so each has its own project."""
+    with EmbeddedCloud.start(build_dir=built, environments=16, retry_delay=RETRY_DELAY) as running:
         if request.config.pluginmanager.has_plugin("terminalreporter"):  # one process runs all
             say = request.config.get_terminal_writer().line
-            say(f"\nfunctions run in: {running.isolation}; their logs: {running.log_dir}")
+            say(f"\nlogs of the functions: {running.log_dir}")
         yield running
 
 

@@ -112,15 +112,13 @@ def emulator(
             [sys.executable, "-I", "-S", supervise.__file__, "0", *map(str, command)],
             env=variables(silent, built, home),
             cwd=built / "CompareFunction",
-            stdin=subprocess.PIPE,
             stdout=into,
             stderr=subprocess.STDOUT,
         ) as process,
     ):
         wait_for(front, process, log)
         yield Emulator(f"http://{front}/2015-03-31/functions/function/invocations", silent, log)
-        assert process.stdin
-        process.stdin.close()
+        process.terminate()
 
 
 def test_a_manifest_becomes_a_verdict_a_mask_and_a_report(emulator: Emulator) -> None:

@@ -72,19 +72,18 @@ def test_a_crash_of_the_engines_process_is_told_and_its_pairs_are_kept(tmp_path:
             said, _ = process.communicate(timeout=30)
         assert process.returncode == 1
         assert "was ended by SIGSEGV" in said
-        assert "left behind" not in said
         if kept.exists():  # now and then it is hit between two pairs
             break
     assert 1 <= len(list(kept.iterdir())) <= 2
-    assert "seed 1 again" in said
+    assert "--seed 1" in said
 
 
 def test_a_hang_is_told_and_ended(tmp_path: Path) -> None:
-    with fuzzing("--seconds", 60, "--limit", 1, "--keep", tmp_path / "kept") as process:
+    with fuzzing("--seconds", 3, "--limit", 1, "--keep", tmp_path / "kept") as process:
         os.kill(child_at_work(process), signal.SIGSTOP)
         said, _ = process.communicate(timeout=40)
     assert process.returncode == 1
-    assert re.search(r"takes more than 1 s|neither begins nor ends", said)
+    assert "hang: a pair takes more than 1 s" in said
 
 
 def test_a_pair_that_was_kept_can_be_tried_again(tmp_path: Path) -> None:
@@ -93,4 +92,4 @@ def test_a_pair_that_was_kept_can_be_tried_again(tmp_path: Path) -> None:
     with fuzzing("--replay", tmp_path / "base", tmp_path / "head") as process:
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 0, said
-    assert said.count("UNREADABLE") == 4
+    assert "3 pairs: UNREADABLE 3" in said

@@ -55,12 +55,11 @@ _REAL = """\
 ## On real processes
 
 The faults above are injected into doubles. These are real. The built functions run as processes
-in the embedded cloud, in a sandbox with Lambda's paths, a control group as memory limit and a
-tmpfs as /tmp. They reach S3 and DynamoDB through a proxy that refuses, cuts off, garbles and
-loses answers, so the SDK's own retries take part. Each fault hits a comparison of some twenty
-pairs, at moments drawn from a seed. A check of bucket and table from outside requires the same
-promises as above, and the images and counts of an undisturbed run. Every event is sent once
-more at the end. No process may be left over, and no file in /tmp.
+in the embedded cloud, with a memory limit and a tmpfs as /tmp. They reach S3 and DynamoDB through
+a proxy that refuses, cuts off, garbles and loses answers, so the SDK's own retries take part. Each
+fault hits a comparison of some twenty pairs, at moments drawn from a seed. A check of bucket and
+table from outside requires the same promises as above, and the images and counts of an undisturbed
+run. Every event is sent once more at the end. No process may be left over, and no file in /tmp.
 
 *Once*: one life of a process; the first request of each kind; the time limit of one delivery.
 *Longer than it is tried*: two lives in a row; one request until the SDK gives up. *In every

@@ -9,7 +9,7 @@ from .cloud import EmbeddedCloud
 def main() -> None:
     """Run in the foreground."""
     with EmbeddedCloud.start() as cloud, contextlib.suppress(KeyboardInterrupt):
-        print(f"# functions run in: {cloud.isolation}; their logs: {cloud.log_dir}")
+        print(f"# logs of the functions: {cloud.log_dir}")
         for name, value in cloud.variables().items():
             print(f"export {name}={value}")
         for name, value in cloud.stack.outputs.items():

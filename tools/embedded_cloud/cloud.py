@@ -22,7 +22,6 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import boto3
@@ -54,15 +53,15 @@ class Worker:
     tmp: Path  # its temporary directory, as seen from here
 
     def kill(self) -> None:
-        """As the kernel would: SIGKILL, in the middle of whatever it does."""
+        """Kills it, in the middle of whatever it does."""
         os.kill(self.pid, signal.SIGKILL)
 
     def pause(self) -> None:
-        """Stop its clock: nothing runs until `resume`, but Lambda's time limit goes on."""
+        """Stops it until `resume`; Lambda's time limit goes on."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Lets it go on."""
         os.kill(self.pid, signal.SIGCONT)
 
 
@@ -85,17 +84,15 @@ class EmbeddedCloud:
         build_dir: Path = ROOT / ".aws-sam" / "build",
         parameters: Mapping[str, str] | None = None,
         environment: Path = ROOT / ".tools" / "cloud",
-        isolation: str = "auto",
         environments: int = 8,
         retry_delay: float = 1.0,
     ) -> Self:
-        """Start the cloud and deploy a built application in it.
+        """Starts the cloud and deploys a built application in it.
 
         Args:
             build_dir: what `sam build` made, with its template.yaml.
             parameters: the template's.
             environment: the virtual environment made of requirements-cloud.txt.
-            isolation: of functions: "sandbox", "plain", or "auto" for the best this host allows.
             environments: how many invocations run at once; further ones wait.
             retry_delay: seconds before the first retry of an asynchronous invocation; the second
                 waits twice as long. (AWS: 60.)
@@ -115,7 +112,6 @@ class EmbeddedCloud:
                 "endpoint": f"http://127.0.0.1:{port}",
                 "work-dir": work,
                 "log-dir": logs,
-                "isolation": isolation,
                 "environments": environments,
                 "retry-delay": retry_delay,
             }
@@ -144,16 +140,11 @@ class EmbeddedCloud:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """End every process and remove every file but the logs."""
+        """Ends every process and removes every file but the logs."""
         if self._process.stdin:
             self._process.stdin.close()
         try:
@@ -164,7 +155,7 @@ class EmbeddedCloud:
         shutil.rmtree(self._work_dir, ignore_errors=True)
 
     def deploy(self, stack_name: str, build_dir: Path, parameters: Mapping[str, str]) -> Stack:
-        """Create one more stack; the latest is what `bucket`, `table` and the like refer to."""
+        """Creates one more stack; the latest is what `bucket`, `table` and the like refer to."""
         template = build_dir / "template.yaml"
         clients = self.client("cloudformation"), self.client("s3")
         self.stack = deploy(*clients, template, stack_name, parameters)
@@ -173,7 +164,7 @@ class EmbeddedCloud:
     def configure(
         self, function: str, variables: Mapping[str, str] | None = None, **settings: Any
     ) -> None:
-        """Change a function of the stack, by its logical id.
+        """Changes a function of the stack, by its logical id.
 
         Its next invocation starts in a new environment.
 
@@ -204,9 +195,9 @@ class EmbeddedCloud:
         return self._process.pid
 
     @property
-    def isolation(self) -> str:
-        """How functions are kept apart from this host, and why not better."""
-        return str(self._state()["isolation"])
+    def has_own_tmp(self) -> bool:
+        """Whether a function's /tmp has the size that it should have; that needs root."""
+        return bool(self._state()["own_tmp"])
 
     def client(self, service: str) -> Any:
         """A boto3 client of this cloud."""
@@ -253,7 +244,7 @@ class EmbeddedCloud:
         return list(self._state()["pending"])
 
     def wait_until_idle(self, seconds: float = 60, settled: float = 0.3) -> None:
-        """Wait until no invocation runs and no event waits for a retry, for a moment at least.
+        """Waits until no invocation runs and no event waits for a retry, for a moment at least.
 
         Raises:
             CloudFailed: it was still busy after so many seconds.
@@ -293,7 +284,7 @@ class EmbeddedCloud:
 
 
 def check(build_dir: Path, environment: Path) -> None:
-    """Refuse what cannot run, in words, before anything is started."""
+    """Raises CloudFailed for what cannot run, before anything is started."""
     if sys.platform != "linux":
         raise CloudFailed("the embedded cloud runs what was built for Lambda, on Linux only")
     if not (build_dir / "template.yaml").exists():
@@ -331,7 +322,7 @@ def server_variables(port: int, work_dir: Path) -> dict[str, str]:
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
-        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # server/pool.py limits and queues instead
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",  # server/environment.py limits and queues instead
         "IOT_MTLS_ENABLED": "0",  # no listener of its own
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": "unix:///nowhere",  # leave the developer's containers alone

@@ -54,7 +54,7 @@ def deploy(
     stack_name: str,
     parameters: Mapping[str, str],
 ) -> Stack:
-    """Upload what a built template refers to, create the stack, wait until it is there."""
+    """Uploads what a built template refers to, creates the stack, waits until it is there."""
     body = yaml.load(template.read_text(), TemplateLoader)  # noqa: S506 — a safe loader
     upload_local_files(s3, template.parent, body)
     # By its place, as `sam deploy` does: a template in the request has at most 51,200 bytes.
@@ -84,7 +84,7 @@ def deploy(
 
 
 def upload_local_files(s3: "S3Client", directory: Path, template: dict[str, Any]) -> None:
-    """Put code beside the template into a bucket, and its place there into the template."""
+    """Puts code beside the template into a bucket, and its place there into the template."""
     s3.create_bucket(Bucket=ARTEFACTS)
     listed = s3.list_objects_v2(Bucket=ARTEFACTS).get("Contents", ())
     present = {found["Key"] for found in listed}  # another stack may have the same code
@@ -105,7 +105,7 @@ def upload_local_files(s3: "S3Client", directory: Path, template: dict[str, Any]
 
 
 def digest(path: Path) -> str:
-    """What a file or a directory is: names, modes and content."""
+    """The hash of names, modes and content of a file or a directory."""
     found = hashlib.sha256()
     for file in sorted(map(str, path.rglob("*") if path.is_dir() else [path])):
         mode = os.stat(file).st_mode

@@ -10,7 +10,6 @@ import typer
 
 from pixelgate import __version__
 from pixelgate.cli import admin, compare, doctor, history, init, report, review, upload, wait
-from pixelgate.cli.quick import spare_imports
 from pixelgate.errors import PixelgateError
 
 ERROR = 2
@@ -78,7 +77,6 @@ def _complain(message: str) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code, which `pixelgate.client.exit_code.Exit` lists."""
-    spare_imports()
     try:
         app(arguments)
     except SystemExit as end:  # Typer's way to return; wrong usage is 2

@@ -7,7 +7,6 @@ Its parent holds the other end of that pipe, so it ends with its parent, however
 import argparse
 import asyncio
 import json
-import logging
 import os
 import shutil
 import signal
@@ -23,25 +22,20 @@ from hypercorn.config import Config  # type: ignore[import-not-found]
 
 from . import STATE_PATH
 from .calls import Recorder
-from .environment import Host
+from .environment import Host, Pool, can_mount
 from .functions import Functions
-from .isolation import choose
-from .packages import Packages, lambda_runtime
-from .pool import Pool
-
-log = logging.getLogger("embedded_cloud")
+from .packages import lambda_runtime
 
 
 def main() -> None:
     """Serve."""
     options = parsed(sys.argv[1:])
-    isolation = choose(options.isolation, options.work_dir)
-    log.info("functions run in: %s", isolation.description)
     homes = options.work_dir / "tmp"
     homes.mkdir()
-    pool = Pool(Host(lambda_runtime(), isolation, homes, options.log_dir), options.environments)
-    packages = Packages(options.work_dir / "packages")
-    functions = Functions(pool, packages, options.endpoint, options.retry_delay)
+    own_tmp = can_mount(homes)
+    host = Host(options.endpoint, lambda_runtime(), homes, options.log_dir, own_tmp)
+    pool = Pool(host, options.environments)
+    functions = Functions(pool, options.endpoint, options.retry_delay)
     functions.take_over()
 
     def stop() -> None:
@@ -59,7 +53,7 @@ def main() -> None:
 
     def state() -> dict[str, Any]:
         return {
-            "isolation": isolation.description,
+            "own_tmp": own_tmp,
             "pending": functions.pending,
             "running": pool.running,
             "workers": pool.workers(),
@@ -79,7 +73,6 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--log-dir", type=Path, required=True)
-    parser.add_argument("--isolation", choices=["auto", "sandbox", "plain"], required=True)
     parser.add_argument("--environments", type=int, required=True)
     parser.add_argument("--retry-delay", type=float, required=True)
     return parser.parse_args(arguments)

@@ -1,8 +1,8 @@
-"""Lambda in MiniStack, replaced: how functions run, and how asynchronous events are retried.
+"""Replaces three of MiniStack's functions: how functions run, and how events are retried.
 
-MiniStack's own workers share the host's /tmp, lose the executable bits of layers and know no
-/opt; its asynchronous invocations count a throttle as an attempt and give every attempt a new
-request id. Two of its functions are replaced by name, which is why its version is pinned.
+MiniStack's own Python workers find MiniStack's packages, so they would not miss what the artefact
+forgot. Its asynchronous invocations give every attempt a new request id and do not tell what waits
+for a retry. Its version is pinned, because its functions are replaced by name.
 """
 
 import json
@@ -11,24 +11,18 @@ import time
 import urllib.request
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
 from .calls import access_key
-from .environment import Function
-from .packages import Packages
-from .pool import Pool
-
-Record = dict[str, Any]  # MiniStack's own: {"config": …, "code_zip": …, …}
+from .environment import Pool, Record
 
 
 class Functions:
     """Runs the functions that MiniStack knows, when it says so."""
 
-    def __init__(self, pool: Pool, packages: Packages, endpoint: str, retry_delay: float) -> None:
+    def __init__(self, pool: Pool, endpoint: str, retry_delay: float) -> None:
         self._pool = pool
-        self._packages = packages
         self._endpoint = endpoint
         self._retry_delay = retry_delay
         self._lock = threading.Lock()
@@ -41,32 +35,33 @@ class Functions:
             return list(self._accepted)
 
     def take_over(self) -> None:
-        """Put these methods where MiniStack looks for its own."""
+        """Puts these methods where MiniStack looks for its own."""
         lambda_svc._execute_function_warm = self.run
         lambda_svc.invoke_async_with_retry = self.accept
+        # An environment brings a folder in place of the archive that would be unpacked here.
+        lambda_svc._provided_runtime_code_dir = str
 
     def run(self, record: Record, event: object, request_id: str) -> Record:
-        """Invoke once; the result has the keys that MiniStack reads."""
-        config = record.get("config") or record
-        trace_id = lambda_svc._xray_trace_id_for_invocation(config) or ""
-        function = self._function(record, config)
-        outcome = self._pool.invoke(function, request_id, json.dumps(event).encode(), trace_id)
-        return {
-            "body": json.loads(outcome.payload or b"null"),
-            "error": outcome.failed,
-            "function_error": "Unhandled",
-            "log": outcome.log,
-            "log_source": "rie",  # START, END and REPORT are in the log already
-        }
+        """Invokes once; the result has the keys that MiniStack reads. The log is in its file."""
+        record = record if "config" in record else {**record, "config": record}
+        try:
+            result = self._pool.invoke(record, event, request_id)
+        except Exception as error:  # it did not start; MiniStack raises what it likes
+            body = {"errorType": "Runtime.InitError", "errorMessage": str(error)}
+            return {"body": body, "error": True, "function_error": "Unhandled", "log": ""}
+        if result["status"] == "ok":
+            return {"body": result["result"], "error": False, "log": ""}
+        body = result["error_payload"]
+        return {"body": body, "error": True, "function_error": "Unhandled", "log": ""}
 
     def accept(self, record: Record, event: object) -> None:
-        """Take an asynchronous event, be it S3's or an Invoke of type Event."""
+        """Takes an asynchronous event, be it S3's or an Invoke of type Event."""
         with self._lock:
             self._accepted.append(event)
         threading.Thread(target=self._deliver, args=(record, event), daemon=True).start()
 
     def _deliver(self, record: Record, event: object) -> None:
-        """Invoke until it succeeds or the retries are used up; then tell the destination.
+        """Invokes until it succeeds or the retries are used up; then tells the destination.
 
         AWS waits 1 minute before the first retry and 2 before the second; here the first delay
         is configured and the second twice as long. The request id stays the same, as on AWS.
@@ -93,7 +88,7 @@ class Functions:
                 self._accepted.remove(event)
 
     def _send(self, queue_arn: str, message: Record, as_function: str) -> None:
-        """Send to a queue with the function's own role, as Lambda does."""
+        """Sends to a queue with the function's own role, as Lambda does."""
         region = queue_arn.split(":")[3]
         account, name = queue_arn.split(":")[-2:]
         url = f"{self._endpoint}/{account}/{name}"
@@ -110,38 +105,6 @@ class Functions:
             },
         )
         urllib.request.urlopen(request).close()  # noqa: S310
-
-    def _function(self, record: Record, config: Record) -> Function:
-        variables = (config.get("Environment") or {}).get("Variables") or {}
-        logging = config.get("LoggingConfig") or {}
-        log_settings = {
-            "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup", ""),
-            "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text"),
-            "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", ""),
-        }
-        region = config["FunctionArn"].split(":")[3]
-        access = {
-            "AWS_ACCESS_KEY_ID": access_key(config["FunctionName"]),  # calls.py reads it
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-            "AWS_ENDPOINT_URL": self._endpoint,
-        }
-        everything = {**access, **log_settings, **variables}
-        layers = [one["Arn"] for one in config.get("Layers") or ()]
-        return Function(
-            name=config["FunctionName"],
-            arn=config["FunctionArn"],
-            handler=config["Handler"],
-            timeout=int(config["Timeout"]),
-            memory_mb=int(config["MemorySize"]),
-            tmp_mb=int(config["EphemeralStorage"]["Size"]),
-            variables=tuple(
-                (key, str(value)) for key, value in sorted(everything.items()) if value
-            ),
-            task=self._packages.unpacked({config["CodeSha256"]: record["code_zip"]}),
-            opt=self._packages.unpacked({a: lambda_svc._resolve_layer_zip(a) for a in layers}),
-        )
 
 
 def invoke_settings(record: Record) -> Record:

@@ -1,1 +1,0 @@
-"""The ways from two screenshots to what differs: ours and the others'."""

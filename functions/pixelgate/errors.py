@@ -4,7 +4,7 @@ Every error that this package raises on purpose, and how it is handled:
 * PixelgateError
   - BadManifest         the upload is wrong                -> build FAILED / BAD_MANIFEST; no retry
   - BuildConflict       a build id is used a second time   -> the same
-  - ReviewRefused       a review cannot be carried out     -> status.json says why; no retry
+  - ReviewRefused       a review cannot be carried out     -> status.json has the reason
   - AlreadyFinished     the comparison has its result      -> return; the event came twice
   - HeldByOther         another worker holds the lease     -> raise; Lambda delivers again later
   - StillWaiting        the comparison waits for its base  -> return; the base's arrival resumes it

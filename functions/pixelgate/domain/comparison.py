@@ -349,7 +349,7 @@ class Comparison:
         engine: name and version of the pixel comparison, and the version of our own algorithm.
         policy: the policy of all snapshots that have none of their own.
         snapshots: name to result, sorted by name.
-        warnings: what a person should know of the upload.
+        warnings: sentences about the upload.
         choice: how this base was chosen, and which builds were passed over.
         started: when the run began, ISO 8601 in UTC.
         cost: what the run used until the report was made, plus the requests for drawing every

@@ -434,8 +434,8 @@ static void load_patches(const Pair *pair, const uint8_t *flags, int64_t stride,
 enum { TERMS = 9, PIXELS = BLOCK * BLOCK };
 
 /* Returns the part of the difference between two patches that no filter of 3 × 3 explains, in
- * squared levels. This is the residual of the least squares fit of other − own by the differences of the
- * eight neighbours and a constant. */
+ * squared levels. This is the residual of the least squares fit of other − own by the differences
+ * of the eight neighbours and a constant. */
 static double unexplained(const Patch *own, const Patch *other)
 {
     static const int right[TERMS - 1] = {-1, 0, 1, -1, 1, -1, 0, 1};

@@ -1,11 +1,11 @@
-/* The mask as people see it: counts, connected areas, rows of bits. */
+/* Counts the pixels of the mask, joins them to regions and areas, and packs them as bits. */
 #include <stdlib.h>
 
 #include "pixelgate.h"
 
-/* How many pixels of each block have each flag.
+/* Counts for each block how many of its pixels have each flag.
  *
- * counts: planes of blocks, in the order of the flags; is zeroed first. */
+ * counts: out, one plane of blocks for each flag, in the order of the flags. */
 PUBLIC void pg_count_blocks(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
                             int32_t *counts)
 {
@@ -34,38 +34,38 @@ static int32_t root(int32_t *parents, int32_t block)
     return block;
 }
 
-static void join(int32_t *parents, int32_t one, int32_t other)
+static void join(int32_t *parents, int32_t a, int32_t b)
 {
-    one = root(parents, one);
-    other = root(parents, other);
-    /* The earlier block is the root: so numbers do not depend on the order of joining. */
-    if (one < other)
-        parents[other] = one;
+    a = root(parents, a);
+    b = root(parents, b);
+    /* The earlier block becomes the root, so that numbers do not depend on the order of joining. */
+    if (a < b)
+        parents[b] = a;
     else
-        parents[one] = other;
+        parents[a] = b;
 }
 
 typedef struct {
     Box box;
     int32_t block;
-} Area;
+} Region;
 
-static int by_size(const void *one, const void *other)
+static int by_size(const void *left, const void *right)
 {
-    const Box *a = &((const Area *)one)->box, *b = &((const Area *)other)->box;
+    const Box *a = &((const Region *)left)->box, *b = &((const Region *)right)->box;
     if (a->pixels != b->pixels)
         return a->pixels > b->pixels ? -1 : 1;
     if (a->y != b->y)
         return a->y < b->y ? -1 : 1;
     if (a->x != b->x)
         return a->x < b->x ? -1 : 1;
-    return ((const Area *)one)->block < ((const Area *)other)->block ? -1 : 1;
+    return ((const Region *)left)->block < ((const Region *)right)->block ? -1 : 1;
 }
 
 static void enclose(Box *box, const uint8_t *flags, int64_t stride, int64_t x, int64_t y,
                     int64_t right, int64_t bottom)
 {
-    /* While a box grows, its width and height stand for the last column and row. */
+    /* While a box grows, its width and height hold the last column and row. */
     Sixteen columns = {0};
     if (right - x == BLOCK) {
         for (int64_t v = y; v < bottom; v++) {
@@ -97,18 +97,18 @@ static void enclose(Box *box, const uint8_t *flags, int64_t stride, int64_t x, i
     }
 }
 
-/* Finds the connected areas of the mask: blocks that touch, diagonally too, are one.
+/* Finds the regions of the mask: blocks that touch, also diagonally, belong to one region.
  *
- * changed: how many pixels of each block are in the mask.
- * of_block: is given the area of each block, -1 for none.
- * boxes: has room for as many areas as there are blocks; largest first, tight around the pixels.
- * Returns their number, or -1 if there is no memory for some bytes a block. */
+ * changed: number of pixels of each block that are in the mask.
+ * of_block: out, the region of each block, -1 for none.
+ * boxes: out, the tight box of each region, largest region first; room for one box a block.
+ * Returns the number of regions, or -1 if memory is short (it needs a few bytes a block). */
 PUBLIC int64_t pg_find_areas(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
                              const int32_t *changed, int32_t *of_block, Box *boxes)
 {
     int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
-    int64_t blocks = across * down, found = 0;
-    int32_t *parents = of_block; /* until all are joined */
+    int64_t blocks = across * down, count = 0;
+    int32_t *parents = of_block; /* until all blocks are joined */
     for (int64_t row = 0; row < down; row++) {
         for (int64_t column = 0; column < across; column++) {
             int32_t block = (int32_t)(row * across + column);
@@ -124,11 +124,11 @@ PUBLIC int64_t pg_find_areas(const uint8_t *flags, int64_t stride, int64_t heigh
         }
     }
     for (int64_t block = 0; block < blocks; block++)
-        found += parents[block] == block;
-    Area *areas = malloc(at_least(1, found) * sizeof *areas);
+        count += parents[block] == block;
+    Region *regions = malloc(at_least(1, count) * sizeof *regions);
     int32_t *rank = malloc(at_least(1, blocks) * sizeof *rank);
-    if (!areas || !rank) {
-        free(areas);
+    if (!regions || !rank) {
+        free(regions);
         free(rank);
         return -1;
     }
@@ -139,37 +139,37 @@ PUBLIC int64_t pg_find_areas(const uint8_t *flags, int64_t stride, int64_t heigh
         int32_t top = root(parents, block);
         if (top == block) {
             rank[block] = next;
-            areas[next++] = (Area){{INT64_MAX, INT64_MAX, -1, -1, 0}, block};
+            regions[next++] = (Region){{INT64_MAX, INT64_MAX, -1, -1, 0}, block};
         }
-        Box *box = &areas[rank[top]].box;
+        Box *box = &regions[rank[top]].box;
         int64_t x = block % across * BLOCK, y = block / across * BLOCK;
         enclose(box, flags, stride, x, y, at_most(width, x + BLOCK), at_most(height, y + BLOCK));
         box->pixels += changed[block];
     }
-    qsort(areas, found, sizeof *areas, by_size);
-    for (int32_t number = 0; number < found; number++) {
-        Box box = areas[number].box;
+    qsort(regions, count, sizeof *regions, by_size);
+    for (int32_t number = 0; number < count; number++) {
+        Box box = regions[number].box;
         boxes[number] =
             (Box){box.x, box.y, box.width - box.x + 1, box.height - box.y + 1, box.pixels};
-        rank[areas[number].block] = number;
+        rank[regions[number].block] = number;
     }
-    /* The root of a block lies before it: from the end on, no root is overwritten too early. */
+    /* A block's root is never behind the block, so going backwards overwrites no root too early. */
     for (int64_t block = blocks - 1; block >= 0; block--)
         if (parents[block] >= 0 && parents[block] != block)
             parents[block] = root(parents, (int32_t)block);
     for (int64_t block = 0; block < blocks; block++)
         if (of_block[block] >= 0)
             of_block[block] = rank[of_block[block]];
-    free(areas);
+    free(regions);
     free(rank);
-    return found;
+    return count;
 }
 
-/* Joins blocks that lie at most `reach` blocks apart, in either direction.
+/* Joins blocks to areas: blocks of an area are at most `reach` blocks apart in either direction.
  *
- * touched: a byte a block, not 0 for those to be joined.
- * of_block: is given a number for each block, from 0 on in reading order, -1 for none.
- * Returns how many there are. */
+ * touched: a byte a block, not 0 for blocks that belong to an area.
+ * of_block: out, the area of each block, numbered from 0 in reading order; -1 for none.
+ * Returns the number of areas. */
 PUBLIC int64_t pg_join_blocks(const uint8_t *touched, int64_t across, int64_t down, int64_t reach,
                               int32_t *of_block)
 {
@@ -187,34 +187,37 @@ PUBLIC int64_t pg_join_blocks(const uint8_t *touched, int64_t across, int64_t do
                         join(parents, (int32_t)(y * across + x), block);
             }
         }
-    /* The root of a block lies before it: roots first, from the end on, then their numbers. */
-    int32_t found = 0;
+    /* First every block gets its root, backwards, as a root is never behind its block; then roots
+     * get their numbers. */
+    int32_t areas = 0;
     for (int64_t block = across * down - 1; block >= 0; block--)
         if (parents[block] >= 0)
             parents[block] = root(parents, (int32_t)block);
     for (int64_t block = 0; block < across * down; block++) {
         if (parents[block] == block)
-            of_block[block] = -2 - found++; /* a root that has its number already */
+            of_block[block] = -2 - areas++; /* negative: marks a root that has its number already */
         else if (parents[block] >= 0)
             of_block[block] = of_block[parents[block]];
     }
     for (int64_t block = 0; block < across * down; block++)
         if (of_block[block] < -1)
             of_block[block] = -2 - of_block[block];
-    return found;
+    return areas;
 }
 
-/* Two flags as rows of two bits a pixel, four pixels a byte, the leftmost in the highest bits: 1
- * where a pixel has the first flag, 2 where it has only the second one.
+/* Packs two flags into rows of two bits a pixel, four pixels a byte, the leftmost in the highest
+ * bits: 1 if a pixel has the first flag, 2 if it has only the second one.
  *
- * Arguments else as of pg_pack. */
+ * The other arguments are those of pg_pack. */
 PUBLIC void pg_pack_two(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
                         int64_t first, int64_t second, int64_t before, uint8_t *packed)
 {
     const uint64_t ones = 0x0101010101010101u;
-    /* The sum of 2^30, 2^20, 2^10 and 1: it moves two bits of each of four bytes to the top. */
+    /* The sum of 2^30, 2^20, 2^10 and 1. Multiplying by it moves the two lowest bits of each of
+     * four bytes into the highest byte. */
     const uint32_t to_top = 0x40100401u;
-    int one = __builtin_ctzll((uint64_t)first), other = __builtin_ctzll((uint64_t)second);
+    int first_shift = __builtin_ctzll((uint64_t)first);
+    int second_shift = __builtin_ctzll((uint64_t)second);
     int64_t across = (width + 3) / 4;
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * stride;
@@ -223,24 +226,26 @@ PUBLIC void pg_pack_two(const uint8_t *flags, int64_t stride, int64_t height, in
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width; x += 8) {
             uint64_t eight = 0;
             memcpy(&eight, row + x, at_most(8, width - x));
-            uint64_t is_first = eight >> one & ones, is_second = eight >> other & ones;
-            uint64_t said = is_first | (is_second & ~is_first) << 1;
-            packed[x / 4] = (uint8_t)((uint32_t)said * to_top >> 24);
+            uint64_t is_first = eight >> first_shift & ones;
+            uint64_t is_second = eight >> second_shift & ones;
+            uint64_t values = is_first | (is_second & ~is_first) << 1;
+            packed[x / 4] = (uint8_t)((uint32_t)values * to_top >> 24);
             if (x + 4 < width)
-                packed[x / 4 + 1] = (uint8_t)((uint32_t)(said >> 32) * to_top >> 24);
+                packed[x / 4 + 1] = (uint8_t)((uint32_t)(values >> 32) * to_top >> 24);
         }
         packed += across;
     }
 }
 
-/* A flag as rows of bits, eight pixels a byte, the leftmost in the highest bit.
+/* Packs a flag into rows of bits, eight pixels a byte, the leftmost in the highest bit.
  *
- * before: so many bytes 0 at the beginning of each row, as for the filter of a PNG. */
+ * before: number of zero bytes at the beginning of each row, such as a PNG's filter byte. */
 PUBLIC void pg_pack(const uint8_t *flags, int64_t stride, int64_t height, int64_t width, int64_t bit,
                     int64_t before, uint8_t *packed)
 {
     const uint64_t ones = 0x0101010101010101u;
-    /* The sum of 2^63, 2^54 … 2^0: it moves the lowest bit of each byte to its place on top. */
+    /* The sum of 2^63, 2^54 … 2^0. Multiplying by it moves the lowest bit of each byte into the
+     * highest byte. */
     const uint64_t to_top = 0x8040201008040201u;
     int shift = __builtin_ctzll((uint64_t)bit);
     for (int64_t y = 0; y < height; y++) {
@@ -266,7 +271,7 @@ static inline int64_t gather(const uint8_t *flags, int64_t flags_stride, const u
                              int64_t bit, uint8_t *gathered)
 {
     uint8_t flag = (uint8_t)bit;
-    int64_t found = 0;
+    int64_t copied = 0;
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * flags_stride, *pixels = image + y * stride;
         for (int64_t x = 0; x < width; x++) {
@@ -277,25 +282,25 @@ static inline int64_t gather(const uint8_t *flags, int64_t flags_stride, const u
             }
             if (!(row[x] & flag))
                 continue;
-            /* Most of what changed has neighbours that changed. */
+            /* Changed pixels mostly have changed neighbours. */
             while (x + BLOCK < width && __builtin_reduce_and((Sixteen)((at(row + x) & flag) != 0))) {
-                memcpy(gathered + found * channels, pixels + x * channels, BLOCK * channels);
-                found += BLOCK;
+                memcpy(gathered + copied * channels, pixels + x * channels, BLOCK * channels);
+                copied += BLOCK;
                 x += BLOCK;
             }
             if (row[x] & flag)
-                memcpy(gathered + found++ * channels, pixels + x * channels, channels);
+                memcpy(gathered + copied++ * channels, pixels + x * channels, channels);
         }
     }
-    return found;
+    return copied;
 }
 
-/* Copies the pixels that have a flag, row by row; returns how many. channels: 3 or 4. */
+/* Copies the pixels that have a flag, row by row; returns their number. channels: 3 or 4. */
 PUBLIC int64_t pg_gather(const uint8_t *flags, int64_t flags_stride, const uint8_t *image,
                          int64_t stride, int64_t height, int64_t width, int64_t channels,
                          int64_t bit, uint8_t *gathered)
 {
-    /* With a number that the compiler knows, a copy is two moves instead of a call. */
+    /* With a constant number of channels, the compiler turns a copy into two moves. */
     if (channels == 3)
         return gather(flags, flags_stride, image, stride, height, width, 3, bit, gathered);
     return gather(flags, flags_stride, image, stride, height, width, 4, bit, gathered);

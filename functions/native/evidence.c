@@ -1,35 +1,35 @@
-/* What tells a change from noise, measured block by block; docs/verdict.md explains it. */
+/* Measures the evidence that tells a change from noise, block by block; see docs/verdict.md. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "pixelgate.h"
 
-/* Levels of a channel. Two are what rounding and dithering leave; a strong difference is more than
- * compression leaves in a plain area; so far outside of its surroundings, a pixel is not a blend of
- * them. */
+/* Differences of a channel. Rounding and dithering leave at most LEVELS; compression leaves at most
+ * STRONG in a plain area; a pixel that is more than OUTSIDE beyond the range of its surroundings is
+ * no blend of them. */
 enum { LEVELS = 2, STRONG = 8, OUTSIDE = 12 };
-/* A blend of two colours at an edge may move by this share of the edge's height, in per cent. So
- * many levels are added to the height: next to nothing, a small difference would be a large share. */
+/* A blend of two colours at an edge may move by BLEND per cent of the edge's height. FLOOR is added
+ * to the height, as otherwise a small difference at a low edge would be a large share. */
 enum { BLEND = 35, FLOOR = 8 };
-/* A colour that lies so many levels off the line between the darkest and the brightest colour of its
- * surroundings is no blend of these two. */
+/* A colour that is more than OFF levels off the line between the darkest and the brightest colour
+ * of its surroundings is no blend of these two. */
 enum { OFF = 24 };
-/* A block shows something if its pixels reach over so many levels of one channel; of four rows one
- * is looked at: text and edges are higher. */
+/* A block shows something if a channel has a range of at least TEXTURE levels in it. One of SAMPLED
+ * rows is read, as text and edges are higher than that. */
 enum { TEXTURE = 16, SAMPLED = 4 };
-/* Contrast is never taken for smaller than this. */
+/* Added to every contrast, so that noise in a plain block does not count as a large share. */
 enum { LEAST_CONTRAST = 12 };
 
-/* A window goes over some blocks of one row of blocks, with one pixel around them. */
-enum { LIGHT = 3 }; /* behind the channels */
+enum { LIGHT = 3 }; /* index of the brightness, after the three channels */
+/* A window has up to 16 neighbouring blocks of one row of blocks, with a margin of one pixel. */
 enum { WINDOW = 16 * BLOCK, ROWS = BLOCK + 2, COLUMNS = WINDOW + 2 };
 
 typedef struct {
-    int64_t x, y, width, height; /* the window's pixels, without those around it */
+    int64_t x, y, width, height; /* of the window without its margin */
     uint8_t pixels[2][4][ROWS][COLUMNS]; /* base and head: red, green, blue, and brightness */
 } Window;
 
-/* Two images that are seen on one background. Beyond their border the outermost pixels go on. */
+/* Two images on one background. Beyond the border, the outermost pixels are repeated. */
 typedef struct {
     const View *view;
     int64_t height, width;
@@ -51,7 +51,7 @@ static inline const uint8_t *row_of(const Pair *pair, int image, int64_t y)
                  : pair->view->base + y * pair->view->base_stride;
 }
 
-/* From here on sixteen pixels are taken at a time: a block is so wide. */
+/* Vectors of sixteen numbers: one row of a block. */
 typedef uint16_t Wide __attribute__((vector_size(2 * BLOCK)));
 typedef int32_t Words __attribute__((vector_size(4 * BLOCK)));
 typedef float Floats __attribute__((vector_size(4 * BLOCK)));
@@ -59,7 +59,7 @@ typedef float Floats __attribute__((vector_size(4 * BLOCK)));
 static inline Sixteen least_of(Sixteen a, Sixteen b) { return __builtin_elementwise_min(a, b); }
 static inline Sixteen most_of(Sixteen a, Sixteen b) { return __builtin_elementwise_max(a, b); }
 
-/* Sixteen RGB pixels, each channel by itself. */
+/* Splits sixteen RGB pixels into their channels. */
 static inline void split(const uint8_t *pixels, Sixteen planes[3])
 {
     Sixteen a = at(pixels), b = at(pixels + 16), c = at(pixels + 32);
@@ -109,17 +109,17 @@ static void load(Window *window, const Pair *pair)
         }
 }
 
-/* What is found for each pixel of a block's row. */
+/* The measurements of each pixel in a row of a block. */
 typedef struct {
     Sixteen most;    /* the largest difference of a channel */
-    Sixteen outside; /* the farthest that a channel lies outside the other image's 3 × 3 */
-    Sixteen light;   /* the same, of its brightness */
+    Sixteen outside; /* how far a channel is outside the range of the other image's 3 × 3 */
+    Sixteen light;   /* how far its brightness is outside that range */
     Sixteen edge;    /* the largest range of a channel in the 3 × 3 of either image */
-    Sixteen plain;   /* the same, of that image of both in which it is smaller */
-} Found;
+    Sixteen plain;   /* the same in the image in which it is smaller */
+} Pixels;
 
-/* differs: 255 for pixels that do; what has no flag lies in an ignored region and does not. */
-static inline Found look(const Window *window, int64_t row, int64_t x, Sixteen differs)
+/* differs: 255 for pixels that differ, 0 for all others, also for those in an ignored region. */
+static inline Pixels measure(const Window *window, int64_t row, int64_t x, Sixteen differs)
 {
     Sixteen most = {0}, off[2] = {{0}, {0}}, edge[2] = {{0}, {0}};
     for (int c = 0; c <= LIGHT; c++) {
@@ -138,34 +138,35 @@ static inline Found look(const Window *window, int64_t row, int64_t x, Sixteen d
                 least = k ? least_of(least, low) : low;
                 largest = k ? most_of(largest, high) : high;
             }
-            Sixteen other = own[1 - image];
-            /* One of both is 0: a colour is not below the least and above the largest. */
-            Sixteen beyond = (most_of(least, other) - other) | (most_of(largest, other) - largest);
+            Sixteen value = own[1 - image];
+            /* At least one term is 0: a value is not both below the least and above the largest. */
+            Sixteen beyond = (most_of(least, value) - value) | (most_of(largest, value) - largest);
             off[c == LIGHT] = most_of(off[c == LIGHT], beyond);
             edge[image] = most_of(edge[image], largest - least);
         }
     }
-    return (Found){most & differs, off[0] & differs, off[1] & differs, most_of(edge[0], edge[1]),
-                   least_of(edge[0], edge[1])};
+    return (Pixels){most & differs, off[0] & differs, off[1] & differs, most_of(edge[0], edge[1]),
+                    least_of(edge[0], edge[1])};
 }
 
-/* Adds to one block what its row of a window says. */
-static inline void add(const Window *window, int64_t row, const Found *found, int64_t x, Block *block)
+/* Adds the measurements of one row to those of its block. */
+static inline void add(const Window *window, int64_t row, const Pixels *pixels, int64_t x,
+                       Block *block)
 {
-    Sixteen most = found->most, edge = found->edge;
+    Sixteen most = pixels->most, edge = pixels->edge;
     uint8_t highest = __builtin_reduce_max(most);
     if (!highest)
         return;
     block->most = at_least(block->most, highest);
-    block->farthest = at_least(block->farthest, __builtin_reduce_max(found->outside));
-    block->light_off = at_least(block->light_off, __builtin_reduce_max(found->light));
+    block->farthest = at_least(block->farthest, __builtin_reduce_max(pixels->outside));
+    block->light_off = at_least(block->light_off, __builtin_reduce_max(pixels->light));
     Sixteen flat = (Sixteen)(edge == 0), differs = (Sixteen)(most > 0);
     Sixteen clear = (Sixteen)(most > LEVELS), strong = (Sixteen)(most > STRONG);
     int32_t many = count_of(strong);
     block->differing += count_of(differs);
     block->clear += count_of(clear);
     block->strong += many;
-    block->outside += count_of((Sixteen)(found->outside > OUTSIDE));
+    block->outside += count_of((Sixteen)(pixels->outside > OUTSIDE));
     block->plain += count_of(flat & (Sixteen)(most >= LEVELS));
     block->solid += count_of(flat & clear);
     block->solid_strong += count_of(flat & strong);
@@ -188,7 +189,7 @@ static inline void add(const Window *window, int64_t row, const Found *found, in
     block->signed_light += __builtin_reduce_add(step);
     Words size = __builtin_elementwise_abs(step);
     block->light += __builtin_reduce_add(size);
-    /* In sixteenths of a level, to the nearest: sixteen squares of them fit. */
+    /* Rounded to sixteenths of a level, so that the sum of sixteen squares fits into 32 bits. */
     Words sixteenths = (size + 8) >> 4;
     block->energy += __builtin_reduce_add(sixteenths * sixteenths) / 256.0;
     block->red += __builtin_reduce_add(red);
@@ -197,8 +198,8 @@ static inline void add(const Window *window, int64_t row, const Found *found, in
         __builtin_reduce_add(__builtin_elementwise_abs(red) + __builtin_elementwise_abs(blue));
 }
 
-/* Whether a pixel's colour lies off the line between the other image's darkest and brightest colour
- * in the 3 × 3 there. row, x: of the pixel, with what is around the window. */
+/* Whether a pixel's colour is off the line between the darkest and the brightest colour of the
+ * other image's 3 × 3 there. row, x: of the pixel, counted from the window's margin. */
 static int is_off(const Window *window, int other, int64_t row, int64_t x)
 {
     int64_t dark_row = row, dark_x = x, bright_row = row, bright_x = x;
@@ -226,7 +227,7 @@ static int is_off(const Window *window, int other, int64_t row, int64_t x)
         length += (int64_t)line * line;
         square += (int64_t)own * own;
     }
-    /* Behind an end of the line it is the distance from the end. */
+    /* Beyond an end of the line, the distance from that end counts. */
     if (along <= 0 || !length)
         return square > OFF * OFF;
     if (along >= length)
@@ -234,10 +235,11 @@ static int is_off(const Window *window, int other, int64_t row, int64_t x)
     return square * length - along * along > (int64_t)OFF * OFF * length;
 }
 
-static void count_off(const Window *window, int64_t row, const Found *found, int64_t x, Block *block)
+static void count_off(const Window *window, int64_t row, const Pixels *pixels, int64_t x,
+                      Block *block)
 {
-    Sixteen far = (Sixteen)(found->most > OFF), plain = (Sixteen)(found->plain == 0);
-    /* Where one image has one colour all around, the other's lies as far off it as both differ. */
+    Sixteen far = (Sixteen)(pixels->most > OFF), plain = (Sixteen)(pixels->plain == 0);
+    /* If one image is plain around a pixel, the other's colour is off by the whole difference. */
     block->off += count_of(far & plain);
     far &= ~plain;
     if (!__builtin_reduce_or(far))
@@ -249,17 +251,17 @@ static void count_off(const Window *window, int64_t row, const Found *found, int
 
 typedef _Bool Bits __attribute__((ext_vector_type(BLOCK)));
 
-/* One bit for each of sixteen bytes, the first one lowest: whether it is not 0. */
+/* Returns a bit for each of sixteen bytes, 1 if it is not 0; the first byte is the lowest bit. */
 static inline uint32_t bits_of(Sixteen mask)
 {
     Bits bits = __builtin_convertvector(mask, Bits);
-    uint16_t found;
-    memcpy(&found, &bits, sizeof found);
-    return found;
+    uint16_t packed;
+    memcpy(&packed, &bits, sizeof packed);
+    return packed;
 }
 
-/* 255 where both images have the same colour as `rows` above and `columns` before. */
-static inline Sixteen goes_on(const Window *window, int64_t row, int64_t x, int64_t rows,
+/* Returns 255 where each image has the same colour as `rows` above and `columns` to the left. */
+static inline Sixteen continues(const Window *window, int64_t row, int64_t x, int64_t rows,
                               int64_t columns)
 {
     Sixteen same = ~(Sixteen){0};
@@ -272,28 +274,29 @@ static inline Sixteen goes_on(const Window *window, int64_t row, int64_t x, int6
     return same;
 }
 
-/* Notes the longest straight run of strong differences of one colour in a block.
+/* Updates the longest straight run of strong differences with one colour in each image.
  *
- * before: the length of the run that ends left of the block in this row; gets that which ends at
- *     its right.
- * above: for each column of the block the length of the run that ends above; likewise. */
-static inline void find_runs(const Window *window, int64_t row, const Found *found, int64_t x,
+ * before: in, the length of the run that ends left of the block in this row; out, the length of the
+ *     run that ends at the block's right border.
+ * above: in, for each column the length of the run that ends above this row; out, the length of the
+ *     run that ends in this row. */
+static inline void find_runs(const Window *window, int64_t row, const Pixels *pixels, int64_t x,
                              int32_t *before, Wide *above, Block *block)
 {
-    Sixteen strong = (Sixteen)(found->most > STRONG);
+    Sixteen strong = (Sixteen)(pixels->most > STRONG);
     uint32_t bits = bits_of(strong);
     if (!bits) {
         *before = 0;
         *above = (Wide){0};
         return;
     }
-    Wide down = __builtin_convertvector(goes_on(window, row, x, 1, 0), Wide);
+    Wide down = __builtin_convertvector(continues(window, row, x, 1, 0), Wide);
     down = (Wide)(down > 0) & *above;
     down = __builtin_elementwise_add_sat(down, (Wide){0} + 1);
     *above = down & (Wide)(__builtin_convertvector(strong, Wide) > 0);
     block->run = at_least(block->run, __builtin_reduce_max(*above));
-    /* Pixels that go on with the run of the one before. */
-    uint32_t joined = bits & bits_of(goes_on(window, row, x, 0, 1)) & (bits << 1 | (*before > 0));
+    /* Pixels that continue the run of the pixel to their left. */
+    uint32_t joined = bits & bits_of(continues(window, row, x, 0, 1)) & (bits << 1 | (*before > 0));
     int32_t longest = 1, at_start = 0;
     for (uint32_t left = joined; left; left &= left << 1)
         longest++;
@@ -308,7 +311,7 @@ static inline void find_runs(const Window *window, int64_t row, const Found *fou
     *before = !(bits >> (BLOCK - 1)) ? 0 : at_end == BLOCK ? *before + BLOCK : at_end + 1;
 }
 
-/* The range of brightness over both images. */
+/* Sets a block's contrast: the range of brightness over both images. */
 static void find_contrast(const Window *window, int64_t x, Block *block)
 {
     uint8_t low = 255, high = 0;
@@ -333,13 +336,13 @@ static void find_contrast(const Window *window, int64_t x, Block *block)
     block->contrast = high - low;
 }
 
-/* Measures the blocks in which anything differs, but for their residue.
+/* Measures the blocks in which any pixel differs, except their residue.
  *
- * height, width: of the images; their first row begins a row of blocks.
- * flags: of their pixels.
- * differing: pixels of each block that have the flag for it.
+ * height, width: size of the images; their first row is the first of a row of blocks.
+ * flags: the flags of their pixels.
+ * differing: number of pixels of each block with the flag DIFFERS.
  * lengths: room for BLOCK numbers for each block of a row.
- * blocks: one for each block of the images; is zeroed first.
+ * blocks: out, one for each block of the images.
  * Returns 0, or -1 if there is no memory for a window. */
 PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width,
                                  const uint8_t *flags, int64_t stride, const int32_t *differing,
@@ -383,13 +386,13 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
                         memset(ends, 0, sizeof(Wide));
                         continue;
                     }
-                    Found found = look(window, y, x, differs);
+                    Pixels pixels = measure(window, y, x, differs);
                     Wide above;
                     memcpy(&above, ends, sizeof above);
-                    find_runs(window, y, &found, x, &before[y], &above, &line[column + x / BLOCK]);
+                    find_runs(window, y, &pixels, x, &before[y], &above, &line[column + x / BLOCK]);
                     memcpy(ends, &above, sizeof above);
-                    add(window, y, &found, x, &line[column + x / BLOCK]);
-                    count_off(window, y, &found, x, &line[column + x / BLOCK]);
+                    add(window, y, &pixels, x, &line[column + x / BLOCK]);
+                    count_off(window, y, &pixels, x, &line[column + x / BLOCK]);
                 }
             }
             for (int64_t x = 0; x < window->width; x += BLOCK) {
@@ -405,12 +408,13 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
     return 0;
 }
 
-/* Brightness of a block and of one pixel around it. */
+/* The brightness of a block and of a margin of one pixel. */
 typedef struct {
     int16_t of[ROWS][ROWS];
 } Patch;
 
-/* Where the flags say that nothing differs, both get the base: it lies in an ignored region. */
+/* Loads a block of both images. Pixels without DIFFERS get base's value in both, as they may be in
+ * an ignored region. */
 static void load_patches(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x,
                          int64_t y, Patch *base, Patch *head)
 {
@@ -429,8 +433,9 @@ static void load_patches(const Pair *pair, const uint8_t *flags, int64_t stride,
 
 enum { TERMS = 9, PIXELS = BLOCK * BLOCK };
 
-/* How much of the difference to another patch no filter of 3 × 3 explains, in squared levels: the
- * least squares of other − own over the eight neighbours' differences and a constant. */
+/* Returns the part of the difference between two patches that no filter of 3 × 3 explains, in
+ * squared levels. This is the residual of the least squares fit of other − own by the differences
+ * of the eight neighbours and a constant. */
 static double unexplained(const Patch *own, const Patch *other)
 {
     static const int right[TERMS - 1] = {-1, 0, 1, -1, 1, -1, 0, 1};
@@ -462,7 +467,7 @@ static double unexplained(const Patch *own, const Patch *other)
         }
         trace += products[a][a];
     }
-    /* A little is added to the diagonal: where nothing is to be seen, nothing can be solved. */
+    /* The ridge on the diagonal keeps the equations solvable in a block without content. */
     double ridge = 1e-3 * trace / TERMS + 1, factor[TERMS][TERMS], half[TERMS];
     for (int i = 0; i < TERMS; i++) {
         for (int j = 0; j <= i; j++) {
@@ -491,7 +496,7 @@ static double unexplained(const Patch *own, const Patch *other)
     return left > 0 ? left : 0;
 }
 
-/* The sum of the channels of a block and of two pixels around it, and the same smoothed. */
+/* The sum of the channels in a block with a margin of two pixels, and the same smoothed. */
 enum { WIDER = BLOCK + 4, WEIGHTS = 36, CHANNELS = 3 };
 typedef struct {
     int16_t of[WIDER][WIDER], smooth[ROWS][ROWS]; /* at most 36 * 765 */
@@ -513,7 +518,7 @@ static void load_wider(const Pair *pair, const uint8_t *flags, int64_t stride, i
     }
 }
 
-/* By 1 4 1 both ways, which spreads a pixel over about one and a half. */
+/* Smooths with weights 1, 4, 1 in both directions, which spreads a pixel over about 1.5 pixels. */
 static void smooth(Wider *patch)
 {
     int16_t across[WIDER][ROWS];
@@ -528,7 +533,7 @@ static void smooth(Wider *patch)
 static inline int16_t smaller(int16_t a, int16_t b) { return a < b ? a : b; }
 static inline int16_t larger(int16_t a, int16_t b) { return a > b ? a : b; }
 
-/* How far each pixel of one patch lies outside the other's 3 × 3; keeps what is more. */
+/* Updates for each pixel the farthest distance to the range of the other patch's 3 × 3. */
 static void find_beyond(const Wider *own, const Wider *other, int16_t beyond[BLOCK][BLOCK])
 {
     int16_t low[ROWS][BLOCK], high[ROWS][BLOCK];
@@ -547,8 +552,9 @@ static void find_beyond(const Wider *own, const Wider *other, int16_t beyond[BLO
         }
 }
 
-/* How far a block's smoothed pixels lie outside the other image's 3 × 3, root mean square in levels.
- * What moves by a pixel at most stays inside; what appears or goes does not. */
+/* Returns how far a block's smoothed pixels are outside the range of the other image's 3 × 3: root
+ * mean square in levels. Shapes that move by at most a pixel stay inside; those that appear or
+ * vanish do not. */
 static double stray_of(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x, int64_t y)
 {
     Wider base, head;
@@ -565,11 +571,12 @@ static double stray_of(const Pair *pair, const uint8_t *flags, int64_t stride, i
     return sqrt(sum / PIXELS) / (WEIGHTS * CHANNELS);
 }
 
-/* Measures the residue of some blocks: what is left of their difference, against their contrast,
- * after the best filter of 3 × 3 that makes one image of the other; either may be the softer one.
- * And how far they stray, against their contrast.
+/* Measures the residue of some blocks: the difference that is left, relative to the contrast, after
+ * the best filter of 3 × 3 that makes one image from the other, in the better direction. It also
+ * measures how far they stray, relative to the contrast.
  *
- * Arguments as of pg_measure_blocks; wanted: a byte a block, not 0 for each one to be measured. */
+ * wanted: a byte a block, not 0 for blocks to be measured.
+ * The other arguments are those of pg_measure_blocks. */
 PUBLIC void pg_measure_residue(const View *view, int64_t height, int64_t width,
                                const uint8_t *flags, int64_t stride, const uint8_t *wanted,
                                Block *blocks)
@@ -581,22 +588,22 @@ PUBLIC void pg_measure_residue(const View *view, int64_t height, int64_t width,
             continue;
         Patch base, head;
         load_patches(&pair, flags, stride, i % across * BLOCK, i / across * BLOCK, &base, &head);
-        double one = unexplained(&base, &head), other = unexplained(&head, &base);
+        double forth = unexplained(&base, &head), back = unexplained(&head, &base);
         int32_t contrast = blocks[i].contrast + LEAST_CONTRAST;
-        blocks[i].residue = (float)(sqrt((one < other ? one : other) / PIXELS) / contrast);
+        blocks[i].residue = (float)(sqrt((forth < back ? forth : back) / PIXELS) / contrast);
         double stray =
             stray_of(&pair, flags, stride, i % across * BLOCK, i / across * BLOCK) / contrast;
         blocks[i].stray = (float)stray;
     }
 }
 
-/* Whether a block looks like text: much of it is plain, it has contrast, and thin strokes. */
+/* Whether a block looks like text: large plain parts, contrast, and thin strokes. */
 static int is_text(const uint8_t *image, int64_t stride, int64_t height, int64_t width, int64_t x,
                    int64_t y)
 {
     enum { PLAIN = 30, CONTRAST = 40, STEP = 8, ACROSS = 6, DOWN = 10 };
     int64_t right = at_most(width, x + BLOCK), bottom = at_most(height, y + BLOCK);
-    int32_t equal = 0, thin = 0, low_high = 0;
+    int32_t equal = 0, thin_across = 0, thin_down = 0;
     uint8_t low = 255, high = 0;
     for (int64_t v = y; v < bottom; v++)
         for (int64_t u = x; u < right; u++) {
@@ -606,12 +613,12 @@ static int is_text(const uint8_t *image, int64_t stride, int64_t height, int64_t
             high = higher(high, light);
             equal += u + 1 < width && own[0] == own[3] && own[1] == own[4] && own[2] == own[5];
             if (u > 0 && u + 1 < width) {
-                int left = 0, on = 0;
+                int before = 0, after = 0;
                 for (int c = 0; c < 3; c++) {
-                    left |= apart(own[c], own[c - 3]) > STEP;
-                    on |= apart(own[c], own[c + 3]) > STEP;
+                    before |= apart(own[c], own[c - 3]) > STEP;
+                    after |= apart(own[c], own[c + 3]) > STEP;
                 }
-                thin += left && on;
+                thin_across += before && after;
             }
             if (v > 0 && v + 1 < height) {
                 int up = 0, under = 0;
@@ -619,16 +626,17 @@ static int is_text(const uint8_t *image, int64_t stride, int64_t height, int64_t
                     up |= apart(own[c], own[c - stride]) > STEP;
                     under |= apart(own[c], own[c + stride]) > STEP;
                 }
-                low_high += up && under;
+                thin_down += up && under;
             }
         }
     int64_t area = (right - x) * (bottom - y);
-    return 100 * equal > PLAIN * area && high - low > CONTRAST && (thin >= ACROSS || low_high >= DOWN);
+    return 100 * equal > PLAIN * area && high - low > CONTRAST &&
+           (thin_across >= ACROSS || thin_down >= DOWN);
 }
 
-/* Notes which blocks of an RGB image look like text; only the wanted ones are looked at.
+/* Finds the blocks of an RGB image that look like text.
  *
- * wanted: a byte a block; a byte that is not 0 becomes 1 for text and 0 else. */
+ * wanted: a byte a block; in, not 0 for blocks to check; out, 1 for those that look like text. */
 PUBLIC void pg_find_text(const uint8_t *image, int64_t stride, int64_t height, int64_t width,
                          uint8_t *wanted)
 {
@@ -639,7 +647,7 @@ PUBLIC void pg_find_text(const uint8_t *image, int64_t stride, int64_t height, i
                                          i / across * BLOCK);
 }
 
-/* Whether a pixel of a block's row that ends there could differ and not be in odiff's mask. */
+/* Whether the row of a block that ends at `end` may have differing pixels outside odiff's mask. */
 static inline int any_beside_mask(const uint8_t *row, int64_t end)
 {
     if (end % BLOCK)
@@ -648,12 +656,13 @@ static inline int any_beside_mask(const uint8_t *row, int64_t end)
     return __builtin_reduce_or((Sixteen)((flags & (DIFFERS | SENSITIVE)) == DIFFERS));
 }
 
-/* Notes which pixels of some blocks count although odiff forgives them or they lie below its
- * threshold: those that differ by more than so many levels of a channel.
+/* Flags pixels of some blocks as COUNTED: those outside odiff's mask that differ by more than
+ * `levels` in a channel.
  *
- * flags: of the images' rows; COUNTED is set.
- * wanted: a byte a block, not 0 where pixels count.
- * counted: pixels of each block that have that flag; a row of blocks is `apart_by` numbers long. */
+ * flags: in and out, the flags of the images' pixels.
+ * wanted: a byte a block, not 0 for blocks in which pixels count.
+ * counted: in and out, number of COUNTED pixels of each block; rows of blocks are `apart_by`
+ *     numbers apart. */
 PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, const uint8_t *wanted,
                             int64_t levels, uint8_t *flags, int64_t stride, int32_t *counted,
                             int64_t apart_by)
@@ -665,7 +674,7 @@ PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, con
         uint8_t *row = flags + y * stride;
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
             int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
-            /* What odiff's mask has is most of what differs. */
+            /* Most differing pixels are in odiff's mask, so most rows are skipped. */
             if (wanted[y / BLOCK * across + x / BLOCK] && any_beside_mask(row, end))
                 for (int64_t u = x; u < end; u++) {
                     const uint8_t *old = base + 3 * u, *new = head + 3 * u;
@@ -681,13 +690,13 @@ PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, con
     }
 }
 
-/* Sums up what was measured on the blocks of each area, and finds the largest of each number.
+/* Sums up the measurements of the blocks of each area, and finds the maximum of each.
  *
- * labels: the area of each block, -1 for a block that is left out.
- * sums: INTEGERS numbers for each area, and before them how many blocks it has; zero before.
- * most: as many for each area, without the blocks; zero before.
- * most_real: four for each area: the largest `steepest`, the largest residue, that of the blocks
- *     of which less than a quarter differs, and the largest `stray`; zero before. */
+ * labels: the area of each block, -1 for blocks in no area.
+ * sums: out, for each area the number of its blocks and INTEGERS sums; zero before.
+ * most: out, for each area INTEGERS maxima; zero before.
+ * most_real: out, for each area the maxima of `steepest`, of the residue, of the residue of those
+ *     blocks of which less than a quarter differs, and of `stray`; zero before. */
 PUBLIC void pg_sum_areas(const Block *blocks, const int32_t *labels, int64_t count, int64_t *sums,
                          int32_t *most, float *most_real)
 {
@@ -714,14 +723,14 @@ PUBLIC void pg_sum_areas(const Block *blocks, const int32_t *labels, int64_t cou
     }
 }
 
-/* How many colours an RGB image has; counting stops above `most`, which is below 4,096. */
+/* Counts the colours of an RGB image; stops above `most`, which must be below 4,096. */
 PUBLIC int64_t pg_count_colours(const uint8_t *image, int64_t stride, int64_t height, int64_t width,
                                 int64_t most)
 {
     enum { SLOTS = 16384 };
     uint32_t seen[SLOTS];
     memset(seen, 255, sizeof seen);
-    int64_t found = 0;
+    int64_t colours = 0;
     uint32_t last = UINT32_MAX;
     for (int64_t y = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++) {
@@ -735,18 +744,19 @@ PUBLIC int64_t pg_count_colours(const uint8_t *image, int64_t stride, int64_t he
             if (seen[slot] == own)
                 continue;
             seen[slot] = own;
-            if (++found > most)
-                return found;
+            if (++colours > most)
+                return colours;
         }
-    return found;
+    return colours;
 }
 
-/* Notes which blocks of an image show something on a background.
+/* Finds the blocks of an image that show something on a background.
  *
- * channels: 3, or 4 for RGBA.
+ * channels: 3 for RGB, 4 for RGBA.
+ * level: the grey level of the background, for RGBA.
  * row: room for three bytes a pixel of one row.
- * low, high: room for three bytes a block of one row of blocks, each.
- * shows: a byte a block; those that show something are set, no other is changed. */
+ * low, high: each room for three bytes a block of one row of blocks.
+ * shows: out, a byte a block; set to 1 for blocks that show something, others are unchanged. */
 PUBLIC void pg_find_texture(const uint8_t *image, int64_t stride, int64_t height, int64_t width,
                             int64_t channels, int64_t level, uint8_t *row, uint8_t *low,
                             uint8_t *high, uint8_t *shows)
@@ -758,7 +768,7 @@ PUBLIC void pg_find_texture(const uint8_t *image, int64_t stride, int64_t height
             memset(high, 0, 3 * across);
         }
         const uint8_t *pixels = image + y * stride;
-        /* Most rows of a page are like the ones above. */
+        /* Most rows of a page equal the row above. */
         int new = y % BLOCK == 0 || memcmp(pixels, pixels - SAMPLED * stride, channels * width);
         if (new && channels == 4) {
             pg_blend(pixels, stride, 1, width, level, row);
@@ -768,7 +778,7 @@ PUBLIC void pg_find_texture(const uint8_t *image, int64_t stride, int64_t height
             const uint8_t *own = pixels + 3 * block * BLOCK;
             int64_t n = at_most(width, (block + 1) * BLOCK) - block * BLOCK;
             if (!memcmp(own, own + 3, 3 * (n - 1)))
-                n = 1; /* one colour throughout, as most of a page is */
+                n = 1; /* one colour, as in most blocks of a page */
             for (int64_t i = 0; i < 3 * n; i += 3)
                 for (int c = 0; c < 3; c++) {
                     low[3 * block + c] = lower(low[3 * block + c], own[i + c]);

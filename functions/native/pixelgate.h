@@ -1,8 +1,8 @@
-/* What the engine does to every pixel, for pixelgate/engine/native.py, which calls it by ctypes.
+/* The engine's loops over pixels, which pixelgate/engine/native.py calls by ctypes.
  *
- * Images are rows of 8-bit channels; a stride is the distance of two rows in bytes. Whoever calls
- * gives memory of the right size: nothing here allocates, but for what is said so, and nothing
- * keeps a pointer. Sizes are small enough that no product of them leaves 64 bits.
+ * Images are rows of 8-bit channels; a stride is the distance between two rows in bytes. The caller
+ * provides memory of the right size. Functions allocate memory only where their comment says so,
+ * and keep no pointers. Sizes are small enough that their products fit into 64 bits.
  */
 #ifndef PIXELGATE_H
 #define PIXELGATE_H
@@ -12,33 +12,33 @@
 #include <string.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "colours and rows of bits are read lowest byte first"
+#error "colours and rows of bits are read as little-endian words"
 #endif
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* Regions are joined in blocks of so many pixels: docs/decisions/0012. */
+/* Width and height of a block in pixels: docs/decisions/0012. */
 enum { BLOCK = 16 };
 
-/* What is said of a pixel of the canvas. */
+/* Flags of a pixel of the canvas. */
 enum {
     DIFFERS = 1,     /* by any amount */
-    COUNTED = 2,     /* not in odiff's mask, but the evidence says that it is no noise */
-    SENSITIVE = 4,   /* further apart than the sensitive threshold: it is in the mask */
-    STRUCTURAL = 8,  /* further apart than the structural one */
-    ONE_SIDED = 16,  /* only one of the images has it */
-    SMOOTHED = 32,   /* further apart than the sensitive threshold, and forgiven by odiff */
-    FLAGS = 6,       /* how many there are */
-    ASKED = 64,      /* for a while: it could be a smoothed edge, so odiff is asked */
+    COUNTED = 2,     /* not in odiff's mask, but the evidence shows that it is no noise */
+    SENSITIVE = 4,   /* the distance is above the sensitive threshold: it is in odiff's mask */
+    STRUCTURAL = 8,  /* the distance is above the structural threshold */
+    ONE_SIDED = 16,  /* only one of the images has this pixel */
+    SMOOTHED = 32,   /* above the sensitive threshold, but odiff ignores it as a smoothed edge */
+    FLAGS = 6,       /* number of lasting flags */
+    ASKED = 64,      /* temporary: odiff decides whether the pixel is a smoothed edge */
 };
 
-/* The opaque images as they are seen on one background, or on two. */
+/* Both images as opaque RGB: as they are, or blended onto a background. */
 typedef struct {
     const uint8_t *base, *head; /* RGB */
     int64_t base_stride, head_stride;
 } View;
 
-/* What was measured on one block of two images; pixelgate.engine.evidence says what each means. */
+/* The measurements of one block of a pair; pixelgate.engine.evidence explains each field. */
 typedef struct {
     int32_t differing, clear, strong, most, outside, farthest, moved, plain, solid, solid_strong;
     int32_t signed_light, light, red, blue, colour, contrast, run, off, light_off;
@@ -46,7 +46,7 @@ typedef struct {
     double energy;
 } Block;
 
-/* A region: its box and its changed pixels. */
+/* A region: its box and the number of its changed pixels. */
 typedef struct {
     int64_t x, y, width, height, pixels;
 } Box;
@@ -56,10 +56,10 @@ static inline uint32_t colour(const uint8_t *pixel)
     return pixel[0] | (uint32_t)pixel[1] << 8 | (uint32_t)pixel[2] << 16;
 }
 
-typedef uint64_t Eight __attribute__((vector_size(64))); /* words */
+typedef uint64_t Eight __attribute__((vector_size(64))); /* eight words */
 
-/* From x on, where the next byte that is not zero may be: in the next eight of them, or at the end.
- * Most of a page is unchanged, so most of the time goes by 64 bytes. */
+/* Skips zeros from x on: returns a place with a nonzero byte among the next eight, or one near the
+ * end of the row. Most of a page is unchanged, so it mostly skips 64 bytes at a time. */
 static inline int64_t skip_zeros(const uint8_t *row, int64_t x, int64_t width)
 {
     for (; x + 64 <= width; x += 64) {
@@ -85,15 +85,15 @@ _Static_assert(sizeof(Sixteen) == BLOCK, "a row of a block is one register");
 
 static inline Sixteen at(const uint8_t *bytes)
 {
-    Sixteen found;
-    memcpy(&found, bytes, sizeof found);
-    return found;
+    Sixteen loaded;
+    memcpy(&loaded, bytes, sizeof loaded);
+    return loaded;
 }
 
-/* How many of sixteen bytes are 255; the others are 0. */
+/* Counts which of sixteen bytes are 255; the others must be 0. */
 static inline int32_t count_of(Sixteen mask) { return __builtin_reduce_add(mask & 1); }
 
-/* One number for each colour: four pixels at a time, where there are two more to be read. */
+/* Turns each RGB pixel into one number: four pixels at a time, while two more can be read. */
 static inline void encode(const uint8_t *pixels, int64_t count, uint32_t *codes)
 {
     int64_t x = 0;
@@ -108,7 +108,7 @@ static inline void encode(const uint8_t *pixels, int64_t count, uint32_t *codes)
         codes[x] = colour(pixels + 3 * x);
 }
 
-/* An RGBA image as it is seen on a grey background, as RGB, its rows one after the other. */
+/* Blends an RGBA image onto a grey background; writes contiguous rows of RGB. */
 PUBLIC void pg_blend(const uint8_t *rgba, int64_t stride, int64_t height, int64_t width,
                      int64_t level, uint8_t *rgb);
 

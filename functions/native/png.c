@@ -1,7 +1,7 @@
-/* The rows of a PNG behind their filters: RGB or RGBA, eight bits a channel, not interlaced.
+/* Undoes the filters of a PNG's rows: RGB or RGBA, eight bits a channel, not interlaced.
  *
- * All of it works in place: a row of pixels ends before its filtered bytes do, so whatever is
- * written has been read. */
+ * This works in place: a row of pixels ends before its filtered bytes do, so bytes are read before
+ * they are overwritten. */
 
 #include "pixelgate.h"
 
@@ -12,15 +12,15 @@ static void add_up(const uint8_t *filtered, const uint8_t *above, int64_t bytes,
 {
     int64_t i = 0;
     for (; i + 32 <= bytes; i += 32) {
-        Sixteen one, two, upper, next;
-        memcpy(&one, filtered + i, 16);
-        memcpy(&two, filtered + i + 16, 16);
-        memcpy(&upper, above + i, 16);
-        memcpy(&next, above + i + 16, 16);
-        one += upper;
-        two += next;
-        memcpy(row + i, &one, 16);
-        memcpy(row + i + 16, &two, 16);
+        Sixteen first, second, first_above, second_above;
+        memcpy(&first, filtered + i, 16);
+        memcpy(&second, filtered + i + 16, 16);
+        memcpy(&first_above, above + i, 16);
+        memcpy(&second_above, above + i + 16, 16);
+        first += first_above;
+        second += second_above;
+        memcpy(row + i, &first, 16);
+        memcpy(row + i + 16, &second, 16);
     }
     for (; i < bytes; i++)
         row[i] = (uint8_t)(filtered[i] + above[i]);
@@ -45,7 +45,7 @@ static inline __attribute__((always_inline)) void add_average(const uint8_t *fil
             row[i + c] = left[c] = (uint8_t)(filtered[i + c] + (left[c] + above[i + c]) / 2);
 }
 
-typedef int16_t Wide __attribute__((vector_size(16))); /* of which four are used: a register */
+typedef int16_t Wide __attribute__((vector_size(16))); /* four of the eight are used */
 
 static inline Wide widened(uint32_t pixel)
 {
@@ -53,9 +53,9 @@ static inline Wide widened(uint32_t pixel)
     memcpy(&bytes, &pixel, sizeof pixel);
     bytes = __builtin_shufflevector(bytes, none, 0, 16, 1, 16, 2, 16, 3, 16, 16, 16, 16, 16, 16, 16,
                                     16, 16);
-    Wide found;
-    memcpy(&found, &bytes, sizeof found);
-    return found;
+    Wide wide;
+    memcpy(&wide, &bytes, sizeof wide);
+    return wide;
 }
 
 static inline uint32_t narrowed(Wide value)
@@ -63,28 +63,28 @@ static inline uint32_t narrowed(Wide value)
     Sixteen bytes;
     memcpy(&bytes, &value, sizeof bytes);
     bytes = __builtin_shufflevector(bytes, bytes, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6);
-    uint32_t found;
-    memcpy(&found, &bytes, sizeof found);
-    return found;
+    uint32_t pixel;
+    memcpy(&pixel, &bytes, sizeof pixel);
+    return pixel;
 }
 
 static inline __attribute__((always_inline)) uint32_t load(const uint8_t *pixel, int64_t channels)
 {
-    uint32_t found = 0;
-    memcpy(&found, pixel, channels);
-    return found;
+    uint32_t loaded = 0;
+    memcpy(&loaded, pixel, channels);
+    return loaded;
 }
 
 static inline __attribute__((always_inline)) void add_paeth(const uint8_t *filtered,
                                                             const uint8_t *above, int64_t bytes,
                                                             int64_t channels, uint8_t *row)
 {
-    enum { TOGETHER = 24 }; /* bytes: whole pixels of either kind */
+    enum { TOGETHER = 24 }; /* bytes, a multiple of 3 and of 4 */
     static const uint8_t zeros[TOGETHER];
-    Wide left = {0}, corner = {0}; /* before this pixel, and above that */
+    Wide left = {0}, corner = {0}; /* the pixels to the left, and above that one */
     uint32_t before = 0, before_above = 0;
     for (int64_t i = 0; i < bytes; i += channels) {
-        /* Where the pixel before is like the one above it, nothing added means: all as above. */
+        /* If the last pixel equals the one above it, filtered zeros mean the pixels above. */
         if (before == before_above) {
             int64_t start = i;
             for (; i + TOGETHER <= bytes && !memcmp(filtered + i, zeros, TOGETHER); i += TOGETHER)
@@ -102,8 +102,8 @@ static inline __attribute__((always_inline)) void add_paeth(const uint8_t *filte
         Wide nearest = __builtin_elementwise_min(to_left, to_up);
         nearest = __builtin_elementwise_min(nearest, __builtin_elementwise_abs(both));
         Wide from_left = nearest == to_left, from_up = nearest == to_up;
-        Wide other = (up & from_up) | (corner & ~from_up);
-        Wide guess = (left & from_left) | (other & ~from_left);
+        Wide not_left = (up & from_up) | (corner & ~from_up);
+        Wide guess = (left & from_left) | (not_left & ~from_left);
         left = (widened(load(filtered + i, channels)) + guess) & 255;
         corner = up;
         before_above = upper;
@@ -139,16 +139,15 @@ static inline __attribute__((always_inline)) int64_t unfilter(uint8_t *image, in
     return 1;
 }
 
-/* Undoes the filters of a PNG's rows. Returns 1, or 0 if a row has a filter that does not exist.
+/* Undoes the filters of a PNG's rows. Returns 1, or 0 if a row has an unknown filter.
  *
- * image: for each row a byte that names its filter, and its bytes; then the rows of pixels, one
- *     after the other.
+ * image: in, for each row a filter byte and the filtered bytes; out, contiguous rows of pixels.
  * channels: 3 or 4.
- * zeros: a row of them, which is what lies above the first row. */
+ * zeros: a row of zeros, which stands for the row above the first one. */
 PUBLIC int64_t pg_unfilter(uint8_t *image, int64_t height, int64_t width, int64_t channels,
                            const uint8_t *zeros)
 {
-    /* With a number that the compiler knows, a pixel is moved as a whole. */
+    /* With a constant number of channels, the compiler moves a pixel as a whole. */
     if (channels == 3)
         return unfilter(image, height, 3 * width, 3, zeros);
     return unfilter(image, height, 4 * width, 4, zeros);

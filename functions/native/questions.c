@@ -1,4 +1,4 @@
-/* What odiff is asked: which pixels, on which part of two images, and what it answered. */
+/* Prepares the questions to odiff, which pixels are smoothed edges, and applies its answers. */
 
 #include "pixelgate.h"
 
@@ -7,9 +7,9 @@ typedef struct {
     int64_t stride, width, height;
 } Image;
 
-/* odiff takes no pixel for a smoothed edge that has so many neighbours of its own colour in both
- * images: all others are asked about. It also counts the edge of an image as such a neighbour,
- * which is not done here: then there are a few more questions. */
+/* odiff never takes a pixel for a smoothed edge if it has at least this number of neighbours of its
+ * own colour in both images, so only other pixels are asked about. odiff also counts the image's
+ * border as such a neighbour; this code does not, which only asks about a few more pixels. */
 enum { ENOUGH = 3 };
 
 static int is_certain(const Image *image, int64_t x, int64_t y)
@@ -20,34 +20,35 @@ static int is_certain(const Image *image, int64_t x, int64_t y)
     for (int64_t v = at_least(0, y - 1) - y; v <= at_most(image->height - 1, y + 1) - y; v++)
         for (int64_t u = at_least(0, x - 1) - x; u <= at_most(image->width - 1, x + 1) - x; u++)
             alike += colour(pixel + v * image->stride + 3 * u) == own;
-    return alike > ENOUGH; /* the pixel itself was counted, too */
+    return alike > ENOUGH; /* > and not >=, as the pixel itself was counted too */
 }
 
-/* A piece of a row: where much has to be looked at, it is quicker to look at all of it at once. */
+/* If at least MUCH pixels of a piece of PIECE pixels must be checked, it is faster to check the
+ * whole piece at once. */
 enum { PIECE = 64, MUCH = 12 };
 
-/* How many neighbours each pixel of a piece has that are of its colour; all its pixels have eight
- * of them in the image. */
+/* Counts for each pixel of a piece the neighbours of its own colour. All eight neighbours of each
+ * pixel must be in the image. */
 static void count_alike(const Image *image, int64_t x, int64_t y, uint8_t *alike)
 {
-    uint32_t codes[3][PIECE + 2], found[PIECE];
+    uint32_t codes[3][PIECE + 2], counts[PIECE];
     for (int row = 0; row < 3; row++)
         encode(image->pixels + (y - 1 + row) * image->stride + 3 * (x - 1), PIECE + 2, codes[row]);
     const uint32_t *above = codes[0] + 1, *own = codes[1] + 1, *below = codes[2] + 1;
     for (int i = 0; i < PIECE; i++)
-        found[i] = (own[i] == above[i - 1]) + (own[i] == above[i]) + (own[i] == above[i + 1]) +
-                   (own[i] == own[i - 1]) + (own[i] == own[i + 1]) + (own[i] == below[i - 1]) +
-                   (own[i] == below[i]) + (own[i] == below[i + 1]);
+        counts[i] = (own[i] == above[i - 1]) + (own[i] == above[i]) + (own[i] == above[i + 1]) +
+                    (own[i] == own[i - 1]) + (own[i] == own[i + 1]) + (own[i] == below[i - 1]) +
+                    (own[i] == below[i]) + (own[i] == below[i + 1]);
     for (int i = 0; i < PIECE; i++)
-        alike[i] = (uint8_t)found[i];
+        alike[i] = (uint8_t)counts[i];
 }
 
 static int64_t count_sensitive(const uint8_t *row)
 {
-    uint8_t found = 0;
+    uint8_t sensitive = 0;
     for (int i = 0; i < PIECE; i++)
-        found += (row[i] & SENSITIVE) != 0;
-    return found;
+        sensitive += (row[i] & SENSITIVE) != 0;
+    return sensitive;
 }
 
 static int64_t ask_about_piece(const Image *base, const Image *head, int64_t x, int64_t y,
@@ -82,9 +83,9 @@ static int64_t ask_in_row(const Image *base, const Image *head, int64_t y, uint8
     return questions;
 }
 
-/* Marks what could be a smoothed edge as ASKED, and the rows in which there is any.
+/* Flags the pixels that could be smoothed edges as ASKED.
  *
- * rows: of each row whether odiff is asked about it; zero before.
+ * rows: out, for each row whether it has such a pixel.
  * Returns the number of these pixels. */
 PUBLIC int64_t pg_find_questions(const View *view, int64_t height, int64_t width, uint8_t *flags,
                                  int64_t flags_stride, uint8_t *rows)
@@ -93,14 +94,14 @@ PUBLIC int64_t pg_find_questions(const View *view, int64_t height, int64_t width
     Image head = {view->head, view->head_stride, width, height};
     int64_t questions = 0;
     for (int64_t y = 0; y < height; y++) {
-        int64_t found = ask_in_row(&base, &head, y, flags + y * flags_stride);
-        rows[y] = found > 0;
-        questions += found;
+        int64_t in_row = ask_in_row(&base, &head, y, flags + y * flags_stride);
+        rows[y] = in_row > 0;
+        questions += in_row;
     }
     return questions;
 }
 
-/* The first pixel that has a flag, as y * width + x; -1 if none has. */
+/* Returns the first pixel that has a flag, as y * width + x; -1 if there is none. */
 PUBLIC int64_t pg_find_first(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
                              int64_t bit)
 {
@@ -116,7 +117,7 @@ PUBLIC int64_t pg_find_first(const uint8_t *flags, int64_t stride, int64_t heigh
     return -1;
 }
 
-/* Marks the columns in which a pixel of these rows has a flag. */
+/* Marks the columns in which a pixel has a flag. */
 PUBLIC void pg_mark_columns(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
                             int64_t bit, uint8_t *columns)
 {
@@ -130,11 +131,11 @@ PUBLIC void pg_mark_columns(const uint8_t *flags, int64_t stride, int64_t height
     }
 }
 
-/* Some rows and columns of an RGB image, close together, as the pixels of a BMP.
+/* Writes selected rows and columns of an RGB image, without gaps, as the pixels of a BMP.
  *
- * rows: their numbers; the last one is written first.
- * runs: first column and number of columns, for each group of neighbours.
- * written: its rows are padded with zeros to four bytes. */
+ * rows: the numbers of the rows; the last one is written first.
+ * runs: first column and number of columns of each run of neighbouring columns.
+ * written: out; each row is padded with zeros to a multiple of four bytes. */
 PUBLIC void pg_write_bitmap(const uint8_t *image, int64_t stride, const int64_t *rows, int64_t height,
                             const int64_t *runs, int64_t groups, uint8_t *written)
 {
@@ -151,63 +152,63 @@ PUBLIC void pg_write_bitmap(const uint8_t *image, int64_t stride, const int64_t 
     }
 }
 
-/* What odiff's mask says, put against what it was asked; may be read as three numbers. */
+/* Counts that check odiff's mask against our flags; the caller reads them as three numbers. */
 typedef struct {
-    int64_t shown;     /* pixels of the mask */
-    int64_t nearer;    /* of these, pixels that do not lie further apart than the threshold */
-    int64_t forgiven;  /* pixels outside of the mask that cannot be smoothed edges */
-} Heard;
+    int64_t shown;     /* pixels in the mask */
+    int64_t nearer;    /* pixels in the mask whose distance is below the threshold */
+    int64_t forgiven;  /* pixels that are not in the mask, but cannot be smoothed edges */
+} Answer;
 
-/* Whether neither the flags of eight pixels nor their part of an RGBA mask say anything. */
-static inline int is_silent(const uint8_t *flags, const uint8_t *said)
+/* Whether none of eight pixels is SENSITIVE or shown in the RGBA mask. */
+static inline int is_unchanged(const uint8_t *flags, const uint8_t *mask)
 {
     uint64_t apart, shown[4];
     memcpy(&apart, flags, sizeof apart);
-    memcpy(shown, said, sizeof shown);
+    memcpy(shown, mask, sizeof shown);
     return !(apart & SENSITIVE * 0x0101010101010101u) && !(shown[0] | shown[1] | shown[2] | shown[3]);
 }
 
-static inline void hear_one(uint8_t *pixel, int shown, int asked, Heard *heard)
+static inline void apply(uint8_t *pixel, int shown, int asked, Answer *answer)
 {
-    heard->shown += shown;
-    /* SMOOTHED: forgiven in another part, of which this one has the margin. */
-    heard->nearer += shown && !(*pixel & (SENSITIVE | SMOOTHED));
+    answer->shown += shown;
+    /* A pixel in this part's margin may be SMOOTHED already, by the answer for another part. */
+    answer->nearer += shown && !(*pixel & (SENSITIVE | SMOOTHED));
     if (!(*pixel & SENSITIVE) || !asked)
         return;
     if (!shown && *pixel & ASKED)
         *pixel = (uint8_t)((*pixel & ~(SENSITIVE | STRUCTURAL)) | SMOOTHED);
     else
-        heard->forgiven += !shown;
+        answer->forgiven += !shown;
     *pixel &= ~ASKED;
 }
 
-/* Takes odiff's mask of a part for the word on all that it was asked about there.
+/* Applies odiff's mask of a part of the images to all pixels of it that were ASKED.
  *
- * What it forgives becomes SMOOTHED. ASKED is cleared.
+ * Those that are not in the mask become SMOOTHED; ASKED is cleared.
  *
- * rows: which ones the part has; runs: its columns, as for pg_write_bitmap.
- * in_rows, in_columns: for each of them, whether it was asked about, or only lies around.
- * mask: opaque where it shows a pixel. channels: 4, or 3 if all of it is opaque, or 0 for no mask,
- * where odiff says that nothing differs. */
+ * rows, runs: the rows and columns of the part, as for pg_write_bitmap.
+ * in_rows, in_columns: a byte for each of them, 0 if it is only a margin around asked pixels.
+ * mask: opaque where a pixel differs.
+ * channels: 4 for RGBA; 3 if the whole mask is opaque; 0 for no mask, if nothing differs. */
 PUBLIC void pg_hear(uint8_t *flags, int64_t stride, const int64_t *rows, const uint8_t *in_rows,
                     int64_t height, const int64_t *runs, int64_t groups, const uint8_t *in_columns,
-                    const uint8_t *mask, int64_t mask_stride, int64_t channels, Heard *heard)
+                    const uint8_t *mask, int64_t mask_stride, int64_t channels, Answer *answer)
 {
-    *heard = (Heard){0};
+    *answer = (Answer){0};
     for (int64_t y = 0; y < height; y++) {
-        const uint8_t *said = mask + y * mask_stride, *asked = in_columns;
+        const uint8_t *pixels = mask + y * mask_stride, *asked = in_columns;
         for (int64_t i = 0; i < groups; i++) {
             uint8_t *row = flags + rows[y] * stride + runs[2 * i];
             int64_t width = runs[2 * i + 1];
             for (int64_t x = 0; x < width; x++) {
-                while (channels == 4 && x + 8 <= width && is_silent(row + x, said + 4 * x))
+                while (channels == 4 && x + 8 <= width && is_unchanged(row + x, pixels + 4 * x))
                     x += 8;
                 if (x == width)
                     break;
-                int shown = channels == 4 ? said[4 * x + 3] != 0 : channels == 3;
-                hear_one(row + x, shown, in_rows[y] && asked[x], heard);
+                int shown = channels == 4 ? pixels[4 * x + 3] != 0 : channels == 3;
+                apply(row + x, shown, in_rows[y] && asked[x], answer);
             }
-            said += channels * width;
+            pixels += channels * width;
             asked += width;
         }
     }

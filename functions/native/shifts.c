@@ -1,19 +1,19 @@
-/* What finds rows and columns that moved: how much each shows, how far apart two of them are, and
- * the cheapest way through them. */
+/* Finds rows and columns that moved: measures the content of each, the difference of two of them,
+ * and the cheapest way to pair them. */
 #include <stdlib.h>
 
 #include "pixelgate.h"
 
-/* Counts are kept in bytes and emptied before these are full. */
+/* Counts are kept in bytes, and added up before these overflow. */
 enum { FULL = 255 };
 
-/* 255, which is -1, where two bytes lie so far apart, and 0 elsewhere. */
+/* Returns 255 (-1 if signed) where two bytes differ by at least `least`, and 0 elsewhere. */
 static inline Sixteen far(const uint8_t *a, const uint8_t *b, uint8_t least)
 {
-    Sixteen one, other;
-    memcpy(&one, a, sizeof one);
-    memcpy(&other, b, sizeof other);
-    Sixteen apart = __builtin_elementwise_max(one, other) - __builtin_elementwise_min(one, other);
+    Sixteen left, right;
+    memcpy(&left, a, sizeof left);
+    memcpy(&right, b, sizeof right);
+    Sixteen apart = __builtin_elementwise_max(left, right) - __builtin_elementwise_min(left, right);
     return (Sixteen)(apart >= least);
 }
 
@@ -22,7 +22,7 @@ static inline int32_t is_far(uint8_t a, uint8_t b, uint8_t least)
     return (a > b ? a - b : b - a) >= least;
 }
 
-/* How many of some bytes lie so far apart. */
+/* Counts the bytes that differ by at least `least`. */
 static int32_t count_far(const uint8_t *a, const uint8_t *b, int64_t bytes, uint8_t least)
 {
     int32_t sum = 0;
@@ -40,7 +40,7 @@ static int32_t count_far(const uint8_t *a, const uint8_t *b, int64_t bytes, uint
     return sum;
 }
 
-/* Adds to a count for each byte whether it lies so far from the other. */
+/* Adds 1 to the count of each byte that differs by at least `least`. */
 static void add_far(const uint8_t *a, const uint8_t *b, int64_t bytes, uint8_t least,
                     uint8_t *counts)
 {
@@ -55,116 +55,117 @@ static void add_far(const uint8_t *a, const uint8_t *b, int64_t bytes, uint8_t l
         counts[i] += is_far(a[i], b[i], least);
 }
 
-/* How many channel values of each row lie so far from those of the next pixel: what a row shows,
- * whatever plain colour is behind it.
+/* Counts for each row the channel values that differ by at least `least` from those of the next
+ * pixel. This measures the content of a row, whatever the background colour.
  *
- * strips: the row is counted in so many parts of the same width.
- * found: rows × strips. */
+ * strips: number of parts of equal width in which the row is counted.
+ * counts: out, rows × strips. */
 PUBLIC void pg_edges_in_rows(const uint8_t *image, int64_t stride, int64_t rows, int64_t width,
-                             int64_t channels, int64_t least, int64_t strips, int32_t *found)
+                             int64_t channels, int64_t least, int64_t strips, int32_t *counts)
 {
     for (int64_t y = 0; y < rows; y++)
         for (int64_t strip = 0; strip < strips; strip++) {
             int64_t start = width * strip / strips;
             int64_t stop = at_most(width * (strip + 1) / strips, width - 1);
             const uint8_t *row = image + y * stride + start * channels;
-            found[y * strips + strip] =
+            counts[y * strips + strip] =
                 count_far(row, row + channels, (stop - start) * channels, (uint8_t)least);
         }
 }
 
-/* Adds up bytes to one number for each column. */
-static void empty(uint8_t *bytes, int64_t width, int64_t channels, int32_t *found, int64_t apart)
+/* Adds the byte counts to one number for each column, and resets them; `apart` is the distance of
+ * the columns' numbers. */
+static void flush(uint8_t *bytes, int64_t width, int64_t channels, int32_t *counts, int64_t apart)
 {
     for (int64_t x = 0; x < width; x++)
         for (int64_t c = 0; c < channels; c++)
-            found[x * apart] += bytes[x * channels + c];
+            counts[x * apart] += bytes[x * channels + c];
     memset(bytes, 0, width * channels);
 }
 
-/* The same of each column; found: width × strips.
+/* The same as pg_edges_in_rows for columns: compares each pixel with the one to its right.
  *
- * bytes: room for one row. */
+ * bytes: room for one row.
+ * counts: out, width × strips; the strips are parts of equal height. */
 PUBLIC void pg_edges_in_columns(const uint8_t *image, int64_t stride, int64_t rows, int64_t width,
                                 int64_t channels, int64_t least, int64_t strips,
-                                uint8_t *bytes, int32_t *found)
+                                uint8_t *bytes, int32_t *counts)
 {
     memset(bytes, 0, width * channels);
-    memset(found, 0, width * strips * sizeof *found);
+    memset(counts, 0, width * strips * sizeof *counts);
     for (int64_t strip = 0; strip < strips; strip++) {
         int64_t counted = 0;
         for (int64_t y = rows * strip / strips; y < rows * (strip + 1) / strips; y++) {
             const uint8_t *row = image + y * stride;
             add_far(row, row + channels, (width - 1) * channels, (uint8_t)least, bytes);
             if (++counted % FULL == 0)
-                empty(bytes, width, channels, found + strip, strips);
+                flush(bytes, width, channels, counts + strip, strips);
         }
-        empty(bytes, width, channels, found + strip, strips);
+        flush(bytes, width, channels, counts + strip, strips);
     }
 }
 
-/* How many channel values of each row lie so far apart in two images. */
+/* Counts for each row the channel values in which two images differ by at least `least`. */
 PUBLIC void pg_apart_in_rows(const uint8_t *base, int64_t base_stride, const uint8_t *head,
                              int64_t head_stride, int64_t rows, int64_t bytes, int64_t least,
-                             int32_t *found)
+                             int32_t *counts)
 {
     for (int64_t y = 0; y < rows; y++) {
-        const uint8_t *one = base + y * base_stride, *other = head + y * head_stride;
-        found[y] = count_far(one, other, bytes, (uint8_t)least);
+        counts[y] =
+            count_far(base + y * base_stride, head + y * head_stride, bytes, (uint8_t)least);
     }
 }
 
-/* The same of each column; bytes: room for one row. */
+/* The same for each column; bytes: room for one row. */
 PUBLIC void pg_apart_in_columns(const uint8_t *base, int64_t base_stride, const uint8_t *head,
                                 int64_t head_stride, int64_t rows, int64_t width, int64_t channels,
-                                int64_t least, uint8_t *bytes, int32_t *found)
+                                int64_t least, uint8_t *bytes, int32_t *counts)
 {
     memset(bytes, 0, width * channels);
-    memset(found, 0, width * sizeof *found);
+    memset(counts, 0, width * sizeof *counts);
     for (int64_t y = 0; y < rows; y++) {
-        const uint8_t *one = base + y * base_stride, *other = head + y * head_stride;
-        add_far(one, other, width * channels, (uint8_t)least, bytes);
+        add_far(base + y * base_stride, head + y * head_stride, width * channels, (uint8_t)least,
+                bytes);
         if ((y + 1) % FULL == 0)
-            empty(bytes, width, channels, found, 1);
+            flush(bytes, width, channels, counts, 1);
     }
-    empty(bytes, width, channels, found, 1);
+    flush(bytes, width, channels, counts, 1);
 }
 
-/* Which lines show the same as their partners at a shift, but for a share of what is shown there.
+/* Finds the lines whose content is nearly that of their partners at a shift.
  *
- * ours, theirs: what each line of two images shows, in strips.
- * lines: which of ours are looked at.
- * share: the differences may sum up to one in so many.
- * found: a byte for each of these lines; 0 too where there is no partner. */
+ * ours, theirs: the content of each line of two images, counted in strips.
+ * lines: numbers of our lines that are checked.
+ * share: the differences may add up to 1/share of the content.
+ * same: out, a byte for each of these lines; 0 if it differs or has no partner. */
 PUBLIC void pg_show_the_same(const int32_t *ours, const int32_t *theirs, int64_t strips,
                              int64_t theirs_lines, const int64_t *lines, int64_t count,
-                             int64_t shift, int64_t share, uint8_t *found)
+                             int64_t shift, int64_t share, uint8_t *same)
 {
     for (int64_t i = 0; i < count; i++) {
-        int64_t partner = lines[i] + shift, one = 0, other = 0, apart = 0;
-        found[i] = 0;
+        int64_t partner = lines[i] + shift, in_ours = 0, in_theirs = 0, apart = 0;
+        same[i] = 0;
         if (partner < 0 || partner >= theirs_lines)
             continue;
         const int32_t *own = ours + lines[i] * strips, *its = theirs + partner * strips;
         for (int64_t k = 0; k < strips; k++) {
-            one += own[k];
-            other += its[k];
+            in_ours += own[k];
+            in_theirs += its[k];
             apart += own[k] > its[k] ? own[k] - its[k] : its[k] - own[k];
         }
-        found[i] = share * apart <= at_least(one, other);
+        same[i] = share * apart <= at_least(in_ours, in_theirs);
     }
 }
 
-/* Pairs the lines of two images (rows or columns), where the partner of a line lies at one of a few
- * shifts, so that what differs in pairs and what has no partner cost the least together.
+/* Pairs the lines of two images (rows or columns) at the least cost. The partner of a line is at
+ * one of a few shifts; differing pairs, lines without a partner and changes of the shift have a cost.
  *
- * shifts: ascending; 0, with which the way begins, and head - base, with which it ends, are among
- *     them.
- * costs: count × base; of each line of base with its partner at that shift, if it has one.
- * alone: what a line without a partner costs.
- * joint: what each change of the shift costs beside that.
- * chosen: for each line of base the shift's position, or -1 if it has no partner.
- * Returns what all of it costs, or -1 if there is no memory for nine bytes a shift and line. */
+ * shifts: ascending; they contain 0, the first shift, and head - base, the last one.
+ * costs: count × base; the cost of pairing each line of base with its partner at each shift.
+ * alone: the cost of a line without a partner.
+ * joint: the additional cost of each change of the shift.
+ * chosen: out, for each line of base the index of its shift, or -1 if it has no partner.
+ * Returns the total cost, or -1 if memory is short (nine bytes a shift and line). */
 PUBLIC int64_t pg_cheapest_pairs(const int64_t *shifts, int64_t count, const int32_t *costs,
                                  int64_t base, int64_t head, int64_t alone, int64_t joint,
                                  int64_t *chosen)
@@ -172,7 +173,8 @@ PUBLIC int64_t pg_cheapest_pairs(const int64_t *shifts, int64_t count, const int
     const int64_t never = INT64_MAX / 4;
     int64_t rows = base + 1, last = count - 1;
     int64_t *best = malloc(count * rows * sizeof *best);
-    int8_t *from = malloc(count * rows); /* -1: the line above is paired at this shift */
+    /* For each shift and line: the shift that ends there; -1 if the line above has this shift. */
+    int8_t *from = malloc(count * rows);
     int64_t whole = -1;
     if (!best || !from)
         goto done;
@@ -180,7 +182,7 @@ PUBLIC int64_t pg_cheapest_pairs(const int64_t *shifts, int64_t count, const int
         for (int64_t k = 0; k < count; k++) {
             int64_t z = y + shifts[k], least = y || shifts[k] ? never : 0;
             int8_t before = -1;
-            /* Gaps as far down as they can be: where it costs the same, the pairs come first. */
+            /* At equal cost, pairs come first, so gaps are as far down as possible. */
             for (int64_t j = 0; j < count && z >= 0 && z <= head; j++) {
                 int64_t step = shifts[k] - shifts[j];
                 int64_t above = step > 0 ? y : y + step; /* inserted, or deleted from there */

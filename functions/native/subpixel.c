@@ -1,17 +1,17 @@
-/* What a page that moved by a fraction of a pixel does to its lines and edges: each gives to one
- * side what it takes from the other, so that all that it covers stays the same. */
+/* Finds lines and edges of a page that moved by a fraction of a pixel. Such a move takes from one
+ * side of a line what it adds on the other, so that the sum of its colours stays the same. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "pixelgate.h"
 
-/* A difference is clear if a channel differs by more levels. */
+/* A difference is clear if a channel differs by more than LEVELS. */
 enum { LEVELS = 2 };
-/* So many pixels of a line, across, may differ: it is smoothed on both sides, and some lines lie
- * close to another one. */
+/* The largest number of differing pixels across a line: it is smoothed on both sides, and another
+ * line may be close to it. */
 enum { THICK = 6 };
-/* Both sides of a line are of one colour if the channels together differ by less. Then its centre
- * says how far it moved; else it is what the one side gained. */
+/* A line has the same colour on both sides if these differ by less than STEP over all channels; its
+ * shift is then that of its centre. Otherwise it is an edge; its shift is what one side gained. */
 enum { STEP = 12 };
 
 typedef struct {
@@ -20,8 +20,8 @@ typedef struct {
     int64_t height, width, stride;
 } Scene;
 
-/* A line, or an edge: how far it moved, in pixels to the right or down, and what of the difference
- * no move explains, in levels. It is an edge if the colours on its two sides differ by `step`. */
+/* A line or an edge. shift: in pixels to the right or down; rest: the part of the difference that
+ * no shift explains, in levels; step: the difference of the colours on its sides, 0 for a line. */
 typedef struct {
     int32_t x, y, length, thick;
     float shift, rest, change, step;
@@ -48,8 +48,8 @@ static int is_clear(const Scene *scene, int64_t y, int64_t x)
     return 0;
 }
 
-/* How many pixels differ clearly from one on, down or to the right; 0 if there are more than THICK
- * or if nothing lies behind them. The one before it must not differ. */
+/* Returns the number of clearly differing pixels from one on, down or to the right; 0 if the pixel
+ * before it differs too, if there are more than THICK, or if they reach the border. */
 static int32_t thickness(const Scene *scene, int64_t y, int64_t x, int down)
 {
     int64_t right = !down;
@@ -65,29 +65,29 @@ static int32_t thickness(const Scene *scene, int64_t y, int64_t x, int down)
     return 0;
 }
 
-/* What `thick` pixels from one on gained, channel by channel, and the step between both sides. */
+/* Sums over `thick` pixels from one on, for each channel, and the step between both sides. */
 typedef struct {
     double gained[3], changed[3], step[3], moment[3], covered[3];
 } Profile;
 
 static Profile profile_of(const Scene *scene, int64_t y, int64_t x, int down, int32_t thick)
 {
-    Profile found = {0};
+    Profile profile = {0};
     int64_t right = !down;
     const uint8_t *before = base_at(scene, y - down, x - right);
     const uint8_t *behind = base_at(scene, y + thick * down, x + thick * right);
     for (int c = 0; c < 3; c++) {
-        found.step[c] = before[c] - behind[c];
+        profile.step[c] = before[c] - behind[c];
         for (int32_t n = 0; n < thick; n++) {
             int base = base_at(scene, y + n * down, x + n * right)[c];
-            int by = head_at(scene, y + n * down, x + n * right)[c] - base;
-            found.gained[c] += by;
-            found.changed[c] += abs(by);
-            found.moment[c] += by * n;
-            found.covered[c] += base - before[c];
+            int gain = head_at(scene, y + n * down, x + n * right)[c] - base;
+            profile.gained[c] += gain;
+            profile.changed[c] += abs(gain);
+            profile.moment[c] += gain * n;
+            profile.covered[c] += base - before[c];
         }
     }
-    return found;
+    return profile;
 }
 
 static double dot(const double a[3], const double b[3])
@@ -115,8 +115,8 @@ static void fit(const Profile *profile, Line *line)
     line->step = edge ? (float)(sum < 0 ? -sqrt(square) : sqrt(square)) : 0;
 }
 
-/* Whether all around a place is, in both images, as one row before it, or one column. */
-static int goes_on(const Scene *scene, int64_t y, int64_t x, int down, int32_t thick)
+/* Whether both images have the same pixels across a line as one row, or one column, earlier. */
+static int continues(const Scene *scene, int64_t y, int64_t x, int down, int32_t thick)
 {
     int64_t right = !down;
     if (y < right || x < down)
@@ -130,26 +130,26 @@ static int goes_on(const Scene *scene, int64_t y, int64_t x, int down, int32_t t
     return 1;
 }
 
-/* What ends at a place: how long it is, its last row or column, and, once it is long enough, the
- * number of its line. */
+/* A run of equal pixels along a line: its length, its last row or column, and, once it is long
+ * enough, the index of its line. */
 typedef struct {
     int32_t length, line, last;
 } Run;
 
-/* Finds the straight lines and edges that differ and look the same along all of their length.
+/* Finds straight lines and edges that differ, and that look the same along their whole length.
  *
- * flags: of the images' rows.
- * down: 1 for lines that lie across, which move up or down; 0 for those that move sideways.
- * least: how long they are at least, in pixels.
- * runs: room for one a column.
- * lines: has room for so many.
- * Returns how many there are, also if there was no room for all. */
+ * flags: the flags of the images' pixels.
+ * down: 1 for horizontal lines, which move up or down; 0 for vertical ones.
+ * least: the smallest length of a line, in pixels.
+ * runs: room for one run a column.
+ * lines: out, with room for `room` lines.
+ * Returns the number of all lines, also of those without room. */
 PUBLIC int64_t pg_find_lines(const View *view, int64_t height, int64_t width, const uint8_t *flags,
                              int64_t stride, int64_t down, int64_t least, Run *runs, Line *lines,
                              int64_t room)
 {
     Scene scene = {view, flags, height, width, stride};
-    int64_t found = 0;
+    int64_t count = 0;
     memset(runs, 0, width * sizeof *runs);
     for (int64_t y = 0; y < height; y++) {
         Run here = {0, 0, -1};
@@ -161,11 +161,11 @@ PUBLIC int64_t pg_find_lines(const View *view, int64_t height, int64_t width, co
             Run *run = down ? &here : &runs[x];
             int64_t place = down ? x : y;
             int more = run->length && run->last == place - 1 &&
-                       goes_on(&scene, y, x, (int)down, thick);
+                       continues(&scene, y, x, (int)down, thick);
             run->length = more ? run->length + 1 : 1;
             run->last = (int32_t)place;
             if (run->length == least) {
-                run->line = (int32_t)found++;
+                run->line = (int32_t)count++;
                 if (run->line < room) {
                     Profile profile = profile_of(&scene, y, x, (int)down, thick);
                     Line *line = &lines[run->line];
@@ -179,12 +179,12 @@ PUBLIC int64_t pg_find_lines(const View *view, int64_t height, int64_t width, co
                 lines[run->line].length = run->length;
         }
     }
-    return found;
+    return count;
 }
 
-/* Whether what differs at a pixel, and what differs before and behind it, gives as much to one side
- * as a move by so many pixels does. A level is lost by rounding, and a tenth is let pass: no two
- * lines are smoothed at the same place of a pixel. */
+/* Whether a shift explains the difference at a pixel and its differing neighbours: it must add to
+ * one side what the shift would. 1.5 levels are allowed for rounding, and a tenth of the
+ * difference, as lines are smoothed at different places of a pixel. */
 static int is_shifted(const Scene *scene, int64_t y, int64_t x, int down, double shift)
 {
     if (shift == 0)
@@ -208,12 +208,12 @@ static int is_shifted(const Scene *scene, int64_t y, int64_t x, int down, double
     return 1;
 }
 
-/* Counts in each block the pixels that differ clearly: those that a move of the page by a fraction
- * of a pixel explains, and the others.
+/* Counts the clearly differing pixels of each block: those that a shift of the page by a fraction
+ * of a pixel explains, and all others.
  *
- * flags: of the images' rows.
- * right, down: how far it moved, in pixels.
- * shifted, others: a number a block; are zeroed first. */
+ * flags: the flags of the images' pixels.
+ * right, down: the shift, in pixels.
+ * shifted, others: out, a number for each block. */
 PUBLIC void pg_count_shifted(const View *view, int64_t height, int64_t width, const uint8_t *flags,
                              int64_t stride, double right, double down, int32_t *shifted,
                              int32_t *others)

@@ -1,14 +1,14 @@
 """
-Every error this package raises on purpose, and what becomes of it:
+Every error that this package raises on purpose, and how it is handled:
 
 * PixelgateError
   - BadManifest         the upload is wrong                -> build FAILED / BAD_MANIFEST; no retry
   - BuildConflict       a build id is used a second time   -> the same
-  - ReviewRefused       a review cannot be carried out     -> status.json says why; no retry
+  - ReviewRefused       a review cannot be carried out     -> status.json has the reason
   - AlreadyFinished     the comparison has its result      -> return; the event came twice
   - HeldByOther         another worker holds the lease     -> raise; Lambda delivers again later
-  - StillWaiting        the comparison waits for its base  -> return; the base's arrival wakes it
-  - LeaseLost           another worker has taken over      -> return; that worker finishes
+  - StillWaiting        the comparison waits for its base  -> return; the base's arrival resumes it
+  - LeaseLost           another worker has taken over      -> return; that worker goes on
   - ComparisonFailed    this run cannot go on
     - Curable           a retry may help                   -> lease given back, raise; after the
       - BaseMissing                                           last attempt FAILED with its code
@@ -17,18 +17,18 @@ Every error this package raises on purpose, and what becomes of it:
       - ImagesMissing
   - ImageFault          one image cannot be compared       -> that image is errored, the run goes on
     - EngineDied        odiff ended in the middle          -> one more try, then the same
-  - NotFound            no object under that key           -> translated by whoever asked
+  - NotFound            no object under that key           -> handled by the caller
   - TooLarge            an object is over a limit          -> the same; nothing was read
   - WriteConflict       a compare-and-set lost             -> read again and decide again
-  - NotWanted           the run ended meanwhile            -> dropped; nobody waits for it
-  - NotTold             an event or notice did not go out  -> the next delivery or sweep tells it
-    - NoticeRefused     the other side will never take it  -> logged and counted; no retry
-    - TryLater          the other side asks us to wait     -> raise; Lambda delivers again later
+  - NotWanted           the run ended meanwhile            -> the pair is dropped
+  - NotTold             an event or notice was not sent    -> the next delivery or sweep sends it
+    - NoticeRefused     the receiver rejects the notice    -> logged and counted; no retry
+    - TryLater          the receiver asks us to wait       -> raise; Lambda delivers again later
   - BucketError         a client cannot use the bucket     -> exit code 2 and the message
-    - Refused           … for want of a permission         -> the same, unless there is another way
-  - UsageError          the person at the command line     -> exit code 2 and the message
+    - Refused           … as it lacks a permission         -> the same, unless there is another way
+  - UsageError          the command line is wrong          -> exit code 2 and the message
 
-Anything else that is raised (a network that is down, a bug) counts as Curable with code INTERNAL.
+Any other exception (such as a network error or a bug) counts as Curable with code INTERNAL.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """Why a build or comparison is FAILED, as `status.json` says it."""
+    """Why a build or comparison is FAILED; `error.code` of status.json."""
 
     BAD_MANIFEST = "BAD_MANIFEST"
     BASE_MISSING = "BASE_MISSING"
@@ -69,15 +69,15 @@ class BadManifest(PixelgateError):
 
 
 class BuildConflict(PixelgateError):
-    """A build id was used again with another manifest; a build is written once."""
+    """A build id was used a second time, with another manifest."""
 
 
 class ReviewRefused(PixelgateError):
-    """A review does not count; the message names the field and the rule."""
+    """A review does not count; the message gives the reason."""
 
 
 class AlreadyFinished(PixelgateError):
-    """The comparison is SUCCEEDED, or FAILED for good; ask the ledger for its record."""
+    """The comparison is SUCCEEDED, or FAILED for good; the ledger has its record."""
 
 
 class HeldByOther(PixelgateError):
@@ -85,11 +85,11 @@ class HeldByOther(PixelgateError):
 
 
 class StillWaiting(PixelgateError):
-    """The comparison is WAITING_FOR_BASE; nobody may claim it before it is woken."""
+    """The comparison is WAITING_FOR_BASE; it cannot be claimed until it is resumed."""
 
 
 class LeaseLost(PixelgateError):
-    """This execution no longer owns the comparison; its write was refused."""
+    """This execution no longer owns the comparison, so its write was refused."""
 
 
 class ComparisonFailed(PixelgateError):
@@ -103,7 +103,7 @@ class Curable(ComparisonFailed):
 
 
 class OutOfTime(Curable):
-    """The worker is near its time limit; its finished diffs stay for the next attempt."""
+    """The worker is near its time limit; the next attempt uses the diffs that it finished."""
 
     code = ErrorCode.TIMEOUT
 
@@ -113,13 +113,13 @@ class Incurable(ComparisonFailed):
 
 
 class BaseMissing(Incurable):
-    """The base that the manifest names did not come in time, and nothing can stand in for it."""
+    """The base that the manifest names did not come in time, and no other build may replace it."""
 
     code = ErrorCode.BASE_MISSING
 
 
 class ImagesMissing(Incurable):
-    """The manifest lists images that are not in the bucket: the upload was incomplete."""
+    """The manifest lists images that are not in the bucket, so the upload is incomplete."""
 
     code = ErrorCode.IMAGE_MISSING
 
@@ -128,8 +128,8 @@ class ImageFault(PixelgateError):
     """One image cannot be compared.
 
     Attributes:
-        code: what kind of fault it is.
-        reason: the `reason` of the errored image, `CODE: words for a person`.
+        code: the kind of fault.
+        reason: the `reason` of the errored snapshot, `CODE: message`.
     """
 
     def __init__(self, code: FaultCode, message: str) -> None:
@@ -138,12 +138,12 @@ class ImageFault(PixelgateError):
 
     @property
     def reason(self) -> str:
-        """`CODE: message`, as the comparison manifest stores it."""
+        """`CODE: message`, as comparison.json has it."""
         return f"{self.code}: {self}"
 
 
 class EngineDied(ImageFault):
-    """The odiff process ended, stalled or lost its place while it worked on this pair."""
+    """The odiff process ended, stalled or answered out of turn while it compared this pair."""
 
 
 class NotFound(PixelgateError):
@@ -155,39 +155,39 @@ class TooLarge(PixelgateError):
 
 
 class WriteConflict(PixelgateError):
-    """Somebody else wrote the object first."""
+    """Another worker wrote the object first."""
 
 
 class NotWanted(PixelgateError):
-    """The run for which a pair was to be compared has ended."""
+    """The run that asked for a pair to be compared has ended."""
 
 
 class NotTold(PixelgateError):
-    """Somebody outside could not be told of what is true; it stays true."""
+    """An event or notice about a recorded state could not be sent; the state stays recorded."""
 
 
 class NoticeRefused(NotTold):
-    """The other side refuses what it was told; another try would be refused as well."""
+    """The receiver rejects a notice, and would reject it again."""
 
 
 class TryLater(NotTold):
-    """The other side asks for a longer wait than this worker has left."""
+    """The receiver asks for a longer wait than the time that this worker has left."""
 
 
 class UsageError(PixelgateError):
-    """The command line asks for something that cannot be done."""
+    """The command line is wrong, or asks for something impossible."""
 
 
 class BucketError(PixelgateError):
-    """The bucket cannot be used; the message says why, and what to do about it."""
+    """The bucket cannot be used; the message gives the reason and a remedy."""
 
 
 class Refused(BucketError):
-    """These credentials may not do that."""
+    """The credentials lack a permission."""
 
 
 def why_unread(error: OSError | UnicodeError) -> str:
-    """Why a text file cannot be read, without the file, which whoever tells of it names."""
+    """Returns the reason that a text file could not be read; the caller adds the file's name."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return f"it is no UTF-8: {error}"

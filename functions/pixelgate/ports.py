@@ -1,4 +1,4 @@
-"""What the pipeline needs from outside; storage/, aws/ and notify/ fulfil it."""
+"""The ports: protocols that storage/, aws/, notify/ and engine/ implement for the pipeline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pixelgate.domain.review_request import Decision, ReviewRecord
 
 @dataclass(frozen=True)
 class Listed:
-    """An object in a listing: its key, its bytes, and a tag that other bytes would change."""
+    """An object in a listing: key, size in bytes, and a tag that changes with the content."""
 
     key: str
     size: int
@@ -34,28 +34,31 @@ class Listed:
 
 
 class Objects(Protocol):
-    """A bucket, or a folder that is laid out like one."""
+    """A bucket, or a folder with the same layout."""
 
     def read(self, key: str, limit: int | None = None) -> bytes:
-        """The object's bytes. Raises NotFound, or TooLarge before it reads more than `limit`."""
+        """Returns the object's bytes.
+
+        Raises NotFound, or TooLarge if it has more than `limit` bytes.
+        """
         ...
 
     def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
-        """The object's bytes and a tag for `replace`. Raises NotFound or TooLarge."""
+        """Returns the object's bytes and a tag for `replace`. Raises NotFound or TooLarge."""
         ...
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
-        """So many of the object's bytes from that offset on; fewer at its end. Raises NotFound."""
+        """Returns `length` bytes from `offset` on, or fewer at the end. Raises NotFound."""
         ...
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
-        """Writes the whole object at once; a reader sees the old or the new one, never a part."""
+        """Writes the object atomically: readers see the old one or the new one, never a part."""
         ...
 
     def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        """Writes if the object still has this tag, or for None still is not there.
+        """Writes the object if it still has this tag, or, with tag None, if it does not exist.
 
-        Raises WriteConflict.
+        Raises WriteConflict otherwise.
         """
         ...
 
@@ -64,13 +67,13 @@ class Objects(Protocol):
         ...
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """Every object whose key begins so, in the order of their keys, however many there are."""
+        """Yields all objects whose keys begin with the prefix, in the order of their keys."""
         ...
 
 
 @dataclass(frozen=True)
 class Aged:
-    """An object in a listing: its key, its bytes, and when it was written, seconds since 1970."""
+    """An object in a listing: key, size in bytes, and last write in seconds since 1970."""
 
     key: str
     size: int
@@ -78,108 +81,108 @@ class Aged:
 
 
 class Attic(Protocol):
-    """A bucket for those who tidy it up."""
+    """A bucket as garbage collection uses it."""
 
     def entries(self, prefix: str) -> Iterator[Aged]:
-        """Every object whose key begins so, in the order of their keys."""
+        """Yields all objects whose keys begin with the prefix, in the order of their keys."""
         ...
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """The names of the folders directly below a prefix, without listing what is in them."""
+        """Yields the names of the folders directly below a prefix, but not their content."""
         ...
 
     def copy(self, key: str, to: str) -> None:
-        """Copies an object, if it is still there."""
+        """Copies an object, if it still exists."""
         ...
 
     def delete(self, keys: Collection[str]) -> None:
-        """Deletes objects; those that are gone already do not matter."""
+        """Deletes objects; keys without an object are ignored."""
         ...
 
 
 class Ledger(Protocol):
-    """The records on which concurrent workers agree; every method is one atomic step."""
+    """The records on which concurrent workers agree; every method is atomic."""
 
     def register(self, build: BuildRecord) -> BuildRecord:
-        """Accepts a build; returns the stored record, also when it was accepted before.
+        """Accepts a build; returns the stored record, also if it was accepted before.
 
         Raises BuildConflict if the id was accepted with another manifest.
         """
         ...
 
     def reject(self, build: BuildId, message: str, now: float) -> None:
-        """Records a build whose manifest is wrong, unless one was accepted under that id."""
+        """Records a build with a wrong manifest, unless a build with that id was accepted."""
         ...
 
     def build(self, build: BuildId) -> BuildRecord | None:
-        """The accepted build of that id."""
+        """Returns the accepted build with that id; None if there is none."""
         ...
 
     def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
-        """The accepted builds of a commit, newest first."""
+        """Returns the accepted builds of a commit, newest first."""
         ...
 
     def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
-        """The accepted builds of a branch, tree or pull request, newest first, read as needed."""
+        """Yields the accepted builds of a branch, tree or pull request, newest first."""
         ...
 
     def existing_lookup_keys(self, project: str, topics: Collection[str]) -> set[str]:
-        """Those topics that builds of the project have; a refused one may have left some too."""
+        """Returns those topics that builds of the project have, or that a refused one left."""
         ...
 
     def mark_images_valid(self, build: BuildId) -> None:
-        """Notes that every image of an accepted build has arrived whole."""
+        """Records that all images of an accepted build are present and valid."""
         ...
 
     def mark_images_present(self, build: BuildId) -> None:
-        """Notes that every image of an accepted build is there, whole or not."""
+        """Records that all images of an accepted build are present, valid or not."""
         ...
 
     def mark_images_missing(self, build: BuildId) -> None:
-        """Notes that images of an accepted build are not there."""
+        """Records that images of an accepted build are missing."""
         ...
 
     def forget(self, build: BuildId, now: float) -> bool:
-        """Hides an accepted build from everybody for good, unless it was approved.
+        """Hides an accepted build for good, unless it was approved; returns whether it is hidden.
 
-        Nobody finds it any more, and its id cannot be uploaded again. Returns whether it is hidden.
+        No lookup returns a hidden build, and its id cannot be used again.
         """
         ...
 
     def forgotten(self, build: BuildId) -> float | None:
-        """Since when an accepted build is hidden; None if it is not."""
+        """Returns when a build was hidden, seconds since 1970; None if it was not."""
         ...
 
     def bury(self, build: BuildId) -> None:
-        """Removes a hidden build, of which nothing is left, and with it all that leads to it."""
+        """Deletes the record of a hidden build, and all records by which it could be found."""
         ...
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
-        """Decides what a build is compared with; returns what was decided first."""
+        """Sets a build's baseline, unless it has one; returns the one that was set first."""
         ...
 
     def set_review(self, build: BuildId, review: Review | None, revision: int) -> None:
-        """Says what people said of a build, unless a later revision has been told already."""
+        """Sets the decision on a build, unless a later revision of it is recorded."""
         ...
 
     def add_review(self, review: ReviewRecord) -> ReviewRecord:
-        """Adds to the history of a build; returns what was written first under that id."""
+        """Adds a review to a build's history; returns the one that was added first with that id."""
         ...
 
     def reviews(self, build: BuildId) -> list[ReviewRecord]:
-        """The history of a build's reviews, the oldest first."""
+        """Returns a build's history of reviews, oldest first."""
         ...
 
     def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
-        """Says what people decided on a build, unless a later revision has been told already."""
+        """Records a decision on a build of a pull request, unless a later revision is recorded."""
         ...
 
     def decisions(self, project: str, pull_request: str) -> list[Decision]:
-        """The builds of a pull request that people decided, the latest decision first."""
+        """Returns the decisions on the builds of a pull request, latest first."""
         ...
 
     def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
-        """Notes that there is something new to tell of a final state: it is unsettled again.
+        """Records that a final state has changed and must be announced again.
 
         Raises LeaseLost if the record has another execution or is gone.
         """
@@ -194,42 +197,42 @@ class Ledger(Protocol):
         lease_until: float,
         choice: Choice | None = None,
     ) -> ComparisonRecord:
-        """Takes the comparison for one execution, by one conditional write.
+        """Claims the comparison for one execution, by one conditional write.
 
-        Raises AlreadyFinished, HeldByOther or StillWaiting if it cannot be taken.
+        Raises AlreadyFinished, HeldByOther or StillWaiting if it cannot be claimed.
         """
         ...
 
     def wait(
         self, claim: ComparisonRecord, topics: Iterable[str], wait_until: float, now: float
     ) -> ComparisonRecord:
-        """PROCESSING → WAITING_FOR_BASE, to be found by its topics. Raises LeaseLost."""
+        """PROCESSING → WAITING_FOR_BASE; `waiting` finds it by its topics. Raises LeaseLost."""
         ...
 
     def waiting(self, project: str, topics: Iterable[str]) -> list[ComparisonId]:
-        """Comparisons that have ever waited for one of these topics."""
+        """Returns all comparisons that wait, or once waited, for one of these topics."""
         ...
 
     def wake(self, comparison: ComparisonId, now: float) -> bool:
-        """WAITING_FOR_BASE → PROCESSING without an owner; True for whoever did it, once."""
+        """WAITING_FOR_BASE → PROCESSING without an owner; returns whether this call did it."""
         ...
 
     def end_wait(self, comparison: ComparisonId, message: str, now: float) -> None:
-        """Closes a comparison that only stood for a missing base, if there is one."""
+        """Ends a comparison that stood for a missing base, if there is one."""
         ...
 
     def heartbeat(self, claim: ComparisonRecord, now: float, lease_until: float) -> None:
-        """Prolongs the lease. Raises LeaseLost."""
+        """Renews the lease. Raises LeaseLost."""
         ...
 
     def hand_over(
         self, claim: ComparisonRecord, reason: str, now: float, lease_until: float
     ) -> ComparisonRecord:
-        """Notes that others go on under this claim, and why; they keep it. Raises LeaseLost."""
+        """Records that other workers continue under this claim, and why. Raises LeaseLost."""
         ...
 
     def release(self, claim: ComparisonRecord, code: str, message: str, now: float) -> None:
-        """Gives the lease back and keeps the error for a person to read. Raises LeaseLost."""
+        """Gives the lease back and records the error for people. Raises LeaseLost."""
         ...
 
     def publish(self, claim: ComparisonRecord, result: Result, now: float) -> ComparisonRecord:
@@ -241,54 +244,54 @@ class Ledger(Protocol):
         ...
 
     def mark_announced(self, record: ComparisonRecord) -> None:
-        """Notes that all of this is told; the sweeper leaves it alone then.
+        """Records that this final state was announced, so that the sweeper ignores it.
 
-        Does nothing if the record was reopened since it was read.
+        Does nothing if the record was reopened after it was read.
         """
         ...
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
-        """The record of a comparison."""
+        """Returns the record of a comparison; None if there is none."""
         ...
 
     def unfinished(self, lease_before: float) -> Iterable[ComparisonRecord]:
-        """Records that are unfinished or unsettled and whose lease ran out before that time."""
+        """Yields records that are unfinished or not announced, if their lease ended before then."""
         ...
 
 
 class FanOut(Protocol):
-    """What lets many workers go on with a comparison, and then has it published."""
+    """Starts the workers that continue a large comparison and publish it."""
 
     def start(self, execution: str, comparison: ComparisonId) -> None:
-        """Starts it, once however often it is called for the same execution."""
+        """Starts the workers; a second call for the same execution does nothing."""
         ...
 
 
 class Events(Protocol):
-    """Tells everybody else of a change of state."""
+    """Sends events about changes of state to other systems."""
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Sends one event; at least once, so its `id` tells a second one. Raises NotTold."""
+        """Sends one event at least once; its `id` identifies duplicates. Raises NotTold."""
         ...
 
 
 class PatientEvents(Events, Protocol):
-    """Also tells of passing states, which must not hold up the work."""
+    """Also sends events about intermediate states, without delaying the work."""
 
     def try_to_emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Sends one event, or keeps it until the next one goes out."""
+        """Sends one event, or keeps it until the next one is sent."""
         ...
 
 
 class Differ(Protocol):
-    """Compares the pixels of two images. Used by one thread at a time."""
+    """Compares the pixels of two images; for one thread at a time."""
 
     def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
-        """Measures two images. Raises ImageFault."""
+        """Returns the diff of two images. Raises ImageFault."""
         ...
 
     def close(self) -> None:
-        """Ends what it keeps running."""
+        """Ends the processes that it keeps running."""
         ...
 
 
@@ -297,77 +300,77 @@ class DifferPool(Protocol):
 
     @property
     def size(self) -> int:
-        """How many pairs are compared at the same time."""
+        """The number of pairs that are compared at the same time."""
         ...
 
     def diff(self, base: bytes, head: bytes, policy: Policy, wanted: Callable[[], bool]) -> Diff:
-        """Measures two images as soon as a differ is free, if that is wanted by then.
+        """Returns the diff of two images, once a differ is free.
 
-        Raises ImageFault, or NotWanted.
+        Raises ImageFault, or NotWanted if `wanted` returns False by then.
         """
         ...
 
     def inspect(self, image: bytes) -> tuple[int, int]:
-        """Width and height by the header. Raises ImageFault if nothing could compare it."""
+        """Reads width and height from the header. Raises ImageFault if it cannot be compared."""
         ...
 
 
 class Renderer(Protocol):
-    """Makes the report."""
+    """Renders the report."""
 
     def __call__(
         self, comparison: Comparison, image_key: Callable[[str], str | None], report_key: str
     ) -> bytes:
-        """The report as UTF-8 HTML.
+        """Returns the report as UTF-8 HTML.
 
         Args:
-            comparison: what to report.
-            image_key: from an image's sha256 to where it lies; None if it cannot be shown.
-            report_key: where the report will lie; its links are relative to that.
+            comparison: the comparison to report.
+            image_key: maps an image's sha256 to its key; None if it cannot be shown.
+            report_key: the key of the report; its links are relative to it.
         """
         ...
 
 
 class FailureRenderer(Protocol):
-    """Makes the page of a run that failed."""
+    """Renders the page of a failed run."""
 
     def __call__(self, status: Mapping[str, Any]) -> bytes:
-        """What happened and what to do, as UTF-8 HTML; `status` is what status.json says."""
+        """Returns UTF-8 HTML with the error and a remedy; `status` is status.json."""
         ...
 
 
-# Where the mask's rows, and where its columns, are not the image's: the first in the mask, the
-# first in the image, how many.
+# Maps the mask's rows, then its columns, to those of the image, which differ where there are bands.
+# Each entry: first line in the mask, first line in the image, number of lines.
 Slices = tuple[Sequence[tuple[int, int, int]], Sequence[tuple[int, int, int]]]
 
 
 class Thumbnailer(Protocol):
-    """Draws small pictures."""
+    """Draws thumbnails."""
 
     def __call__(self, image: bytes, mask: bytes | None, slices: Slices) -> bytes:
-        """The image small, as WebP, with the mask over it. Raises ImageFault."""
+        """Returns a small WebP of the image, with the mask drawn over it. Raises ImageFault."""
         ...
 
 
 class Meter(Protocol):
-    """Counts what this process uses of what AWS charges for."""
+    """Counts the resources that this process uses and AWS charges for."""
 
     def read(self) -> Usage:
-        """What was used since the process began."""
+        """Returns what was used since the process began."""
         ...
 
 
 class Images(Protocol):
-    """Where the bytes of a project's images come from."""
+    """The images of a project."""
 
     def read(self, sha256: str) -> bytes:
-        """The bytes of that hash. Raises ImageFault if they are missing or others."""
+        """Returns the image with that hash. Raises ImageFault if it is missing or damaged."""
         ...
 
 
 class Stages(Protocol):
-    """Is told which stage of a run is under way, for traces and timings."""
+    """Marks the stages of a run, for traces and timings."""
 
     def __call__(self, name: str) -> AbstractContextManager[None]:
-        """A context that lasts as long as the stage."""
+        """Returns a context that lasts as long as the stage."""
         ...

@@ -85,7 +85,7 @@ def test_another_colour_profile_is_named_and_read_back() -> None:
     assert snapshot.measured is not None
     diff = replace(snapshot.measured.diff, profiles=("sRGB", "Display P3"))
     tagged = replace(snapshot, measured=replace(snapshot.measured, diff=diff))
-    assert told(tagged)[0] == ("The colour profile is another: sRGB in base, Display P3 in head.")
+    assert told(tagged)[0] == ("The colour profiles differ: sRGB in base, Display P3 in head.")
     entry = tagged.as_json()
     assert (entry["base_profile"], entry["head_profile"]) == ("sRGB", "Display P3")
     assert "base_profile" not in snapshot.as_json()
@@ -182,7 +182,7 @@ def test_an_own_policy_that_counts_everything_is_told(own: dict[str, Any]) -> No
 
 def test_a_change_of_colour_alone_is_told() -> None:
     assert told(changed(90, structural=0))[-1] == (
-        "Colour only: the pass that sees shapes sees nothing."
+        "Only colours changed: the mask has no pixel above the structural threshold."
     )
 
 
@@ -220,7 +220,7 @@ def test_single_rows_of_another_line_height_are_told_together() -> None:
     bands = (Band(INSERTED, 3, 9, 3, 3), *single, Band(DELETED, 90, 2, 70, 90))
     assert told(changed(9, bands=bands))[:3] == [
         "9 rows inserted at row 3 of head.",
-        "4 rows inserted one by one between rows 20 and 51, as another line height does it.",
+        "4 rows inserted one by one between rows 20 and 51, as after a change of the line height.",
         "2 rows deleted at row 70 of base.",
     ]
 
@@ -237,7 +237,7 @@ def test_columns_are_told_as_columns() -> None:
 
 def test_many_bands_are_counted() -> None:
     bands = tuple(Band(INSERTED, y, 9, y, y) for y in range(0, 140, 20))
-    assert told(changed(9, bands=bands))[4] == "3 more of such bands."
+    assert told(changed(9, bands=bands))[4] == "And 3 more bands."
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_a_comparison_of_before_is_told_in_words() -> None:
     assert told["shade.png"] == ["Plain areas are recoloured by a shade, too faint for the mask."]
     assert told["noise.png"] == [
         "1 region looks like noise.",
-        "Colour only: the pass that sees shapes sees nothing.",
+        "Only colours changed: the mask has no pixel above the structural threshold.",
     ]
     assert told["faint.png"] == ["9 pixels differ, by too little to count."]
 

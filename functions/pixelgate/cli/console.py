@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pixelgate.client.progress import Progress
-from pixelgate.domain.comparison import Comparison, Status, Verdict
+from pixelgate.domain.comparison import NEEDING_REVIEW, Comparison, Status, Verdict
+from pixelgate.domain.wording import and_more
 
 _COLOURS = {
     Status.ERRORED: "red",
@@ -26,7 +27,6 @@ _COLOURS = {
 }
 
 
-_TO_REVIEW = frozenset({Status.ERRORED, Status.CHANGED, Status.ADDED, Status.REMOVED})
 _NAMES_SHOWN = 10
 
 
@@ -98,7 +98,7 @@ def show_summary(comparison: Comparison) -> None:
     to_review = sorted(
         (list(Status).index(s.status), str(s.status), name, s.reason or "")
         for name, s in comparison.snapshots.items()
-        if s.status in _TO_REVIEW
+        if s.status in NEEDING_REVIEW
     )
     show_names([found[1:] for found in to_review])
     for warning in comparison.warnings:
@@ -114,8 +114,8 @@ def show_names(found: Sequence[tuple[str, str, str]]) -> None:
     for status, name, words in found[:_NAMES_SHOWN]:
         reason = f"  {words}" if words else ""
         out.print(f"  {status:<11}", name, reason, markup=False, sep="")
-    if len(found) > _NAMES_SHOWN:
-        out.print(f"  … and {len(found) - _NAMES_SHOWN:,} more, in the report")
+    for line in and_more(len(found) - _NAMES_SHOWN):
+        out.print(f"  … {line}, in the report")
 
 
 def show_counts(counts: Mapping[str, int]) -> None:

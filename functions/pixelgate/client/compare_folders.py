@@ -17,13 +17,14 @@ from pathlib import Path
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.domain.cache_month import NO_GENERATIONS
-from pixelgate.domain.comparison import Comparison, Status, engine_of
+from pixelgate.domain.comparison import PICTURED, Comparison, engine_of
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Image, check_name
 from pixelgate.domain.matching import case_hints
 from pixelgate.domain.names import canonical, collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies
+from pixelgate.domain.wording import shortened
 from pixelgate.engine.header import read_header
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import BadManifest, ImageFault, NotFound, UsageError
@@ -42,7 +43,6 @@ _PARTS = (COMPARISON, REPORT, "images", "diffs")
 _STAGING = ".pixelgate-"
 _PROBLEMS_SHOWN = 10
 # The report shows these; unchanged screenshots need not be copied to be believed.
-_SHOWN = frozenset({Status.ERRORED, Status.CHANGED, Status.ADDED, Status.REMOVED, Status.RENAMED})
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,7 @@ def _read(path: Path) -> tuple[Image, ImageFault | None] | OSError:
 
 
 def _listed(what: str, lines: list[str]) -> str:
-    shown = [f"  {line}" for line in lines[:_PROBLEMS_SHOWN]]
-    if len(lines) > _PROBLEMS_SHOWN:
-        shown.append(f"  and {len(lines) - _PROBLEMS_SHOWN} more")
+    shown = [f"  {line}" for line in shortened(lines, _PROBLEMS_SHOWN)]
     return "\n".join([f"{what}:", *shown])
 
 
@@ -303,7 +301,7 @@ def _copy_images(
     shown = {
         sha
         for s in comparison.snapshots.values()
-        if s.status in _SHOWN
+        if s.status in PICTURED
         for sha in (s.base_sha256, s.head_sha256)
         if sha
     }

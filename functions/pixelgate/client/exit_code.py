@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from pixelgate.domain.comparison import NEEDING_REVIEW
 from pixelgate.errors import UsageError
 
-FAILING = ("changed", "added", "removed", "errored")
+FAILING = tuple(map(str, NEEDING_REVIEW))
 
 
 class Exit(IntEnum):

@@ -15,13 +15,13 @@ from urllib.parse import quote, unquote
 from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
+from pixelgate.domain.comparison import PICTURED
 from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.storage.store import Store
 
 _THREADS = 16
 # A page links to its pictures by relative path: attributes, srcset, CSS and JSON alike.
 _LINK = re.compile(r"(?:\.\./)+(?:images|diffs|comparisons|builds)/[^\s\"'<>\\),]+")
-_REVIEWED = frozenset({"errored", "changed", "added", "removed", "renamed"})
 _CONTENT_ADDRESSED = ("images/", "diffs/")
 
 
@@ -94,7 +94,7 @@ def _of_comparison(project: str, comparison: Mapping[str, Any]) -> Iterator[str]
     """Images, masks and thumbnails of what a person looks at."""
     for image in (comparison.get("images") or {}).values():
         yield from (str(image[of]) for of in ("mask", "thumb") if image.get(of))
-        if image.get("status") in _REVIEWED:
+        if image.get("status") in PICTURED:
             for side in ("base_sha256", "head_sha256"):
                 if image.get(side):
                     yield keys.image(project, str(image[side]))

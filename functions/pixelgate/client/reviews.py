@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,14 +13,12 @@ from typing import Any
 from pixelgate.client.exit_code import FAILING, review_of
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from pixelgate.domain.names import canonical, find
+from pixelgate.domain.names import canonical, compile_glob, find
 from pixelgate.errors import UsageError
 from pixelgate.storage.store import Store
 
 APPROVE, REJECT = "approve", "reject"
 _MAX_REASON = 2_000
-# As in a policy's rules only the star is one: names do hold brackets and question marks.
-_LITERAL = str.maketrans({"[": "[[]", "?": "[?]"})
 
 
 @dataclass(frozen=True)
@@ -54,8 +50,8 @@ class Selection:
                 raise UsageError(f"the build has no snapshot {name!r}{_similar(name, images)}")
             found.add(written)
         for glob in self.globs:
-            matching = re.compile(fnmatch.translate(canonical(glob).translate(_LITERAL)))
-            found |= _some({n for n in open_ones if matching.match(canonical(n))}, "--glob", glob)
+            pattern = compile_glob(glob)
+            found |= _some({n for n in open_ones if pattern.match(canonical(n))}, "--glob", glob)
         for group in self.groups:
             members = {n for n, image in open_ones.items() if group in _groups(image)}
             found |= _some(members, "--group", group)

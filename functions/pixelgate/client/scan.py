@@ -20,6 +20,7 @@ from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
 from pixelgate.domain.names import collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import overridden
+from pixelgate.domain.wording import shortened
 from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
 from pixelgate.storage.folder import find_images
@@ -207,8 +208,6 @@ def _shown(path: Path) -> str:
 
 
 def _listed(folder: Path, lines: list[str]) -> str:
-    shown = [f"  {line}" for line in lines[:_PROBLEMS_SHOWN]]
-    if len(lines) > _PROBLEMS_SHOWN:
-        shown.append(f"  and {len(lines) - _PROBLEMS_SHOWN:,} more")
+    shown = [f"  {line}" for line in shortened(lines, _PROBLEMS_SHOWN)]
     number = "1 file" if len(lines) == 1 else f"{len(lines):,} files"
     return "\n".join([f"nothing was uploaded: {number} in {folder} cannot be:", *shown])

@@ -1,1 +1,1 @@
-"""The rules and the data they speak of: no I/O."""
+"""The rules and the values that they work on, without any I/O."""

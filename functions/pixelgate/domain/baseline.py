@@ -1,4 +1,4 @@
-"""What is remembered of the choice of a baseline: how it was found, and what was passed over."""
+"""How a baseline was chosen: by which rule, and which nearer builds were passed over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-# A person reads them, and they lie in a record of at most 400 KB.
+# People read the list, and it is stored in a DynamoDB item, which has at most 400 KB.
 MAX_PASSED_OVER = 20
 
 
@@ -18,21 +18,19 @@ class Kind(StrEnum):
     EXACT = "exact"  # a build of its base_commit
     ANCESTOR = "ancestor"  # the nearest ancestor that has an eligible build
     BRANCH = "branch"  # the newest eligible build of the base branch
-    GRACE = "grace"  # one of these two, after the exact one was waited for in vain
-    NONE = "none"  # nothing is known that it could be compared with
-    REFUSED = (
-        "refused"  # there are builds, and nobody has approved them: what is new needs a person
-    )
+    GRACE = "grace"  # an ancestor or the branch, as the exact build did not come in time
+    NONE = "none"  # no build is known to compare with
+    REFUSED = "refused"  # builds exist, but none is approved: added snapshots need a review
 
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A nearer candidate that could not serve.
+    """A nearer candidate that may not be the baseline.
 
     Attributes:
-        why: in words.
-        build: the build's id; None if the commit has no build.
-        commit: the commit without a build.
+        why: the reason, a clause for people.
+        build: the candidate's id; None if the commit has no build.
+        commit: the commit that has no build; None if there is a build.
     """
 
     why: str
@@ -40,9 +38,9 @@ class PassedOver:
     commit: str | None = None
 
     def as_json(self) -> dict[str, str]:
-        """As comparison.json and the record hold it."""
-        what = {"build": self.build, "commit": self.commit, "why": self.why}
-        return {name: value for name, value in what.items() if value is not None}
+        """Returns the entry of `passed_over` in comparison.json and in the record."""
+        fields = {"build": self.build, "commit": self.commit, "why": self.why}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,10 @@ class Choice:
     """How a baseline was chosen.
 
     Attributes:
-        kind: how it was found.
-        distance: commits between it and the base that was asked for, or the head if none was; None
-            where that says nothing.
-        passed_over: nearer candidates and why they could not serve, the first 20 of them.
+        kind: the rule that found it.
+        distance: number of commits from the base that was asked for to the baseline, or from the
+            head if no base was asked for; None where commits were not walked.
+        passed_over: nearer candidates that may not be the baseline, at most 20.
     """
 
     kind: Kind
@@ -61,14 +59,14 @@ class Choice:
     passed_over: tuple[PassedOver, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The field `baseline` of comparison.json and status.json."""
+        """Returns the field `baseline` of comparison.json and status.json."""
         distance = {} if self.distance is None else {"distance": self.distance}
         passed_over = [candidate.as_json() for candidate in self.passed_over]
         return {"kind": self.kind, **distance, "passed_over": passed_over}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Choice:
-        """The inverse of `as_json`."""
+        """Reads what `as_json` returns."""
         distance = stored.get("distance")
         return cls(
             Kind(stored["kind"]),

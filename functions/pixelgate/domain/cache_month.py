@@ -1,4 +1,4 @@
-"""In which month a stored result was made: what no reader looks for any more may be collected."""
+"""The months by which cached results are stored; results of old months may be deleted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True)
 class Generations:
-    """Where a run writes results, and where else it looks for them.
+    """The months in which a run looks for cached results.
 
     Attributes:
-        current: results that this run makes are written here, and looked for.
-        previous: results of earlier runs are looked for here too.
+        current: the month in which the run began, `YYYY-MM`; it writes its results there.
+        previous: the month before; results of earlier runs are read from there too.
     """
 
     current: str
@@ -23,21 +23,21 @@ class Generations:
 
     @classmethod
     def at(cls, now: float) -> Generations:
-        """The month of `now`, seconds since 1970, and the one before: for a run that begins."""
-        begun = datetime.fromtimestamp(now, UTC)
-        year, month = (begun.year - 1, 12) if begun.month == 1 else (begun.year, begun.month - 1)
-        return cls(f"{begun:%Y-%m}", f"{year:04}-{month:02}")
+        """Returns the months for a run that begins at `now`, seconds since 1970."""
+        began = datetime.fromtimestamp(now, UTC)
+        year, month = (began.year - 1, 12) if began.month == 1 else (began.year, began.month - 1)
+        return cls(f"{began:%Y-%m}", f"{year:04}-{month:02}")
 
     @property
     def both(self) -> tuple[str, ...]:
-        """The newer first."""
+        """Both months, the newer one first."""
         return tuple(dict.fromkeys((self.current, self.previous)))
 
 
-# For a folder of one's own, which nobody collects.
+# For results in a local folder, where nothing is garbage-collected.
 NO_GENERATIONS = Generations("", "")
 
 
 def is_generation(name: str) -> bool:
-    """Whether a folder's name is a month."""
+    """Whether a folder's name is a month, `YYYY-MM`."""
     return _MONTH.fullmatch(name) is not None

@@ -1,4 +1,4 @@
-"""The comparison manifest: what became of every snapshot, and the verdict that follows."""
+"""comparison.json: the result of every snapshot, and the verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_PICTURE = Picture()
 
 
 class Status(StrEnum):
-    """What became of one snapshot, in the order in which a reviewer wants to see them."""
+    """The result of one snapshot, in the order in which the report lists them."""
 
     ERRORED = "errored"
     CHANGED = "changed"
@@ -32,22 +32,28 @@ class Status(StrEnum):
     UNCHANGED = "unchanged"
 
 
+# Snapshots that need a review, if there is a base; without one, only errored snapshots do.
+NEEDING_REVIEW = (Status.CHANGED, Status.ADDED, Status.REMOVED, Status.ERRORED)
+# Snapshots that are shown with pictures. A renamed one needs no review, but people look at it.
+PICTURED = frozenset({*NEEDING_REVIEW, Status.RENAMED})
+
+
 class Verdict(StrEnum):
-    """What CI gates on."""
+    """The result of a comparison, which CI passes or fails on."""
 
     PASSED = "passed"
     NEEDS_REVIEW = "needs_review"
 
 
 class Axis(StrEnum):
-    """What the lines of a band are."""
+    """Whether the lines of a band are rows or columns."""
 
     ROWS = "rows"
     COLUMNS = "columns"
 
 
 class BandKind(StrEnum):
-    """Which image has the lines of a band."""
+    """Whether head (inserted) or base (deleted) has the lines of a band."""
 
     INSERTED = "inserted"
     DELETED = "deleted"
@@ -55,15 +61,14 @@ class BandKind(StrEnum):
 
 @dataclass(frozen=True)
 class Band:
-    """Rows or columns that only one image has, and that moved what lies behind them.
+    """Neighbouring rows or columns that only one image has; all lines after them have moved.
 
     Attributes:
         kind: INSERTED if only head has them, DELETED if only base has.
-        start: the first of them on the canvas.
-        length: how many they are.
-        base_start: base's line at which it begins; if inserted, the one before which it was
-            inserted.
-        head_start: likewise of head.
+        start: the first line on the canvas.
+        length: number of lines.
+        base_start: the first line in base; of an inserted band, the line that follows it.
+        head_start: the first line in head; of a deleted band, the line that follows it.
         axis: whether they are rows or columns.
     """
 
@@ -76,11 +81,11 @@ class Band:
 
     @property
     def stop(self) -> int:
-        """The canvas's first line behind it."""
+        """The first line of the canvas after the band."""
         return self.start + self.length
 
     def as_json(self) -> dict[str, Any]:
-        """With y and height if it is one of rows, x and width if it is one of columns."""
+        """Returns the entry of `bands`: y and height for rows, x and width for columns."""
         at, size = _BAND_WORDS[self.axis]
         return {
             "kind": self.kind,
@@ -93,7 +98,7 @@ class Band:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Band:
-        """The inverse of `as_json`; what has no axis was stored when there were only rows."""
+        """Reads what `as_json` returns; without an axis (older versions), the lines are rows."""
         axis = Axis(stored.get("axis", Axis.ROWS))
         at, size = _BAND_WORDS[axis]
         start, length, base, head = (stored[n] for n in (at, size, f"base_{at}", f"head_{at}"))
@@ -105,12 +110,13 @@ _BAND_WORDS = {Axis.ROWS: ("y", "height"), Axis.COLUMNS: ("x", "width")}
 
 @dataclass(frozen=True)
 class Region:
-    """A connected area of the mask: its box on the canvas and its pixels.
+    """Changed pixels in touching blocks of 16 × 16, and their box on the canvas.
 
     Attributes:
         x, y, width, height: the box, tight around the pixels.
-        pixels: how many of the mask's pixels it has.
-        area: which of the diff's `areas` it lies in; None in results of older versions.
+        pixels: number of changed pixels.
+        area: index into the diff's `areas`; None if it is in none, and in results of older
+            versions.
     """
 
     x: int
@@ -121,26 +127,26 @@ class Region:
     area: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by their names."""
+        """Returns the entry of `regions`."""
         return dict(vars(self))
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Region:
-        """The inverse of `as_json`; reads results of older versions, too."""
+        """Reads what `as_json` returns, and results of older versions."""
         box = {f: stored[f] for f in ("x", "y", "width", "height", "pixels")}
         return cls(**box, area=stored.get("area"))
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a policy makes of a diff.
+    """A diff, judged under a policy.
 
     Attributes:
-        changed: whether a person has to look.
-        marks: for each region why it counts, or None where a noise explains it.
-        recoloured: whether plain areas have another colour, too faint for the mask; only results
-            of older versions have this, whose masks did not show them.
-        kinds: for each region the noise that explains it, or None where it counts.
+        changed: whether the snapshot counts as changed.
+        marks: for each region the reason that it counts; None where a noise explains it.
+        recoloured: whether plain areas have another colour that the mask does not show; only in
+            results of older versions.
+        kinds: for each region the noise that explains it; None where the region counts.
     """
 
     changed: bool
@@ -151,27 +157,28 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Diff:
-    """What the engine measured on one pair of images under one policy.
+    """The measured difference of a pair of images under one policy.
 
     Attributes:
-        changed_pixels: pixels of odiff's mask.
-        structural_pixels: those of them that the structural pass reports too.
-        total_pixels: pixels of the canvas: max width × max height; along an axis with bands the
-            lines of either image.
+        changed_pixels: number of pixels in odiff's mask.
+        structural_pixels: number of these that are above the structural threshold too.
+        total_pixels: number of pixels of the canvas: max width × max height; along an axis with
+            bands, the canvas has the lines of both images.
         base_size: width and height of the base image.
         head_size: width and height of the head image.
-        regions: the mask's connected areas, largest first; their pixels add up to changed_pixels
-            and counted_pixels.
-        mask: the mask as PNG bytes, of the canvas's size; None if nothing is in it.
-        bands: rows that were inserted or deleted, from top to bottom, then columns from left to
-            right; their pixels are in the mask.
-        picture: what was measured on the whole picture.
-        fingerprint: equal for diffs that show the same change, wherever on the canvas it lies;
-            None if nothing changed.
-        counted_pixels: pixels that odiff leaves out and that the evidence counts; in the mask too.
-        areas: what was measured on the areas that regions point at.
-        explained: each noise that explains some of the difference, with its numbers.
-        profiles: the names of base's and head's colour profiles, where they have not the same.
+        regions: the regions of the mask, largest first; the sum of their pixels is changed_pixels
+            plus counted_pixels.
+        mask: the mask as a PNG of the canvas's size; None if it would be empty.
+        bands: inserted and deleted rows from top to bottom, then columns from left to right;
+            their pixels are in the mask.
+        picture: the measurements of the whole picture.
+        fingerprint: equal for diffs with the same change, wherever it is on the canvas; None if
+            nothing changed.
+        counted_pixels: number of pixels that odiff ignores, but that the evidence counts; they are
+            in the mask too.
+        areas: the measurements of each area; a region's `area` is an index into them.
+        explained: each noise that explains a part of the difference, with its numbers.
+        profiles: the names of base's and head's colour profiles; None if they are the same.
     """
 
     changed_pixels: int
@@ -190,14 +197,15 @@ class Diff:
     profiles: tuple[str, str] | None = None
 
     def judge(self, policy: Policy) -> Judgement:
-        """What the policy makes of what was measured."""
-        found = [explain(area, self.picture, policy.limits) for area in self.areas]
-        why = [
-            None if k else mark_of(a, policy.limits) for a, k in zip(self.areas, found, strict=True)
+        """Decides what counts as a change under the policy."""
+        noises = [explain(area, self.picture, policy.limits) for area in self.areas]
+        reasons = [
+            None if k else mark_of(a, policy.limits)
+            for a, k in zip(self.areas, noises, strict=True)
         ]
-        # A region of no area: each of its pixels differs by less than any noise has to explain.
-        kinds = tuple(NoiseKind.LEVELS if r.area is None else found[r.area] for r in self.regions)
-        marks = tuple(None if r.area is None else why[r.area] for r in self.regions)
+        # A region without an area differs by so little that no noise has to explain it.
+        kinds = tuple(NoiseKind.LEVELS if r.area is None else noises[r.area] for r in self.regions)
+        marks = tuple(None if r.area is None else reasons[r.area] for r in self.regions)
         counts = self.picture.differing > 0 if policy.is_exact else any(marks)
         pixels = [
             r.pixels for r, m in zip(self.regions, marks, strict=True) if m or policy.is_exact
@@ -208,13 +216,13 @@ class Diff:
         return Judgement(counts and not tolerated, marks, kinds=kinds)
 
     def passes(self, policy: Policy) -> bool:
-        """Whether the policy takes the two images for the same."""
+        """Whether the two images count as the same under the policy."""
         return not self.judge(policy).changed
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A diff and where its mask lies, as a snapshot's result refers to it."""
+    """A diff and the key of its mask; None if the mask is empty."""
 
     diff: Diff
     mask_key: str | None
@@ -225,20 +233,20 @@ class Snapshot:
     """The result of one snapshot.
 
     Attributes:
-        status: what became of it.
+        status: unchanged, changed, added and so on.
         head_sha256: the head image, if there is one.
         base_sha256: the base image, if there is one.
         head_size: width and height of the head image, where known.
         base_size: width and height of the base image, where known.
-        measured: the diff, where one was made; also for what passed.
-        previous_name: the base's name where it is another one: of a renamed snapshot, or of one
-            whose name the base writes in another Unicode form.
-        reason: why it is errored.
+        measured: the diff, if the images were compared; also if they passed.
+        previous_name: the name in the base, if it differs: the snapshot was renamed, or the base
+            writes its name in another Unicode form.
+        reason: the reason that it is errored.
         group: shared by all snapshots with the same change; None if no other has it.
-        judgement: what the policy made of the diff.
-        policy: fields in which its policy differs from the comparison's.
-        details: what the manifest says of it: display_name, group, description, tags, context.
-        thumb: where its thumbnail lies, or is going to lie.
+        judgement: what counts in the diff under the policy.
+        policy: those fields of its policy that differ from the comparison's.
+        details: fields from the manifest: display_name, group, description, tags, context.
+        thumb: the key of its thumbnail, which may not be drawn yet.
     """
 
     status: Status
@@ -256,7 +264,7 @@ class Snapshot:
     thumb: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The entry of `images` in comparison.json; what is unknown is left out."""
+        """Returns the entry of `images` in comparison.json, without the fields that are None."""
         entry: dict[str, Any] = {
             "status": self.status,
             "head_sha256": self.head_sha256,
@@ -292,7 +300,7 @@ class Snapshot:
         return {k: v for k, v in entry.items() if v is not None}
 
     def _regions(self, diff: Diff) -> list[dict[str, Any]]:
-        """Each with its mark, why it counts, or with the noise that explains it."""
+        """Returns each region with its mark, or with the noise that explains it."""
         none = (None,) * len(diff.regions)
         marks = self.judgement.marks if self.judgement else none
         kinds = (self.judgement.kinds if self.judgement else ()) or none
@@ -304,7 +312,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many snapshots have each status; total is their sum."""
+    """The number of snapshots with each status; total is their sum."""
 
     changed: int = 0
     added: int = 0
@@ -316,36 +324,36 @@ class Counts:
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> Counts:
-        """Counts statuses."""
+        """Counts the statuses."""
         return cls(**Counter(str(s) for s in statuses))
 
     @property
     def total(self) -> int:
-        """Every snapshot, once."""
+        """The number of all snapshots."""
         return sum(vars(self).values())
 
     def as_json(self) -> dict[str, int]:
-        """Total first, as comparison.json and status.json show it."""
+        """Returns `counts` of comparison.json and status.json, total first."""
         return {"total": self.total, **vars(self)}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that comparison.json says.
+    """The content of comparison.json.
 
     Attributes:
         id: project, head and base build.
-        baseline_reason: why this base, in words.
-        execution: the run that made it.
-        created: when, ISO 8601 in UTC.
-        engine: name and version of what compared the pixels, and version of our own algorithm.
-        policy: the policy where a snapshot does not say otherwise.
+        baseline_reason: why this base was chosen, for people.
+        execution: the run that made this result.
+        created: when the result was made, ISO 8601 in UTC.
+        engine: name and version of the pixel comparison, and the version of our own algorithm.
+        policy: the policy of all snapshots that have none of their own.
         snapshots: name to result, sorted by name.
-        warnings: what a person should know of the upload.
-        choice: how this base was chosen, and what was passed over.
-        started: when the run that made it began, in the same form.
-        cost: what the run used until the report was made, and the requests for thumbnails, as if
-            each had still to be drawn; None where nobody is charged for it.
+        warnings: sentences about the upload.
+        choice: how this base was chosen, and which builds were passed over.
+        started: when the run began, ISO 8601 in UTC.
+        cost: what the run used until the report was made, plus the requests for drawing every
+            thumbnail; None for a local run, which costs nothing.
     """
 
     id: ComparisonId
@@ -362,30 +370,31 @@ class Comparison:
 
     @property
     def counts(self) -> Counts:
-        """How many snapshots have each status."""
+        """The number of snapshots with each status."""
         return Counts.of(s.status for s in self.snapshots.values())
 
     @property
     def verdict(self) -> Verdict:
-        """What CI gates on."""
+        """Whether the comparison passed or needs a review."""
         return judge(self.counts, has_base=not self.is_first)
 
     @property
     def is_first(self) -> bool:
-        """Whether there is nothing that it could have been compared with.
+        """Whether this is a first upload: the project has no build to compare with.
 
-        A build whose only candidates nobody has approved is none: what it shows needs a person.
+        If builds exist, but none of them is approved, this is no first upload: its snapshots need
+        a review.
         """
         refused = self.choice is not None and self.choice.kind is Kind.REFUSED
         return self.id.base == NO_BASE and not refused
 
     def as_json(self) -> dict[str, Any]:
-        """comparison.json, schema version 1."""
+        """Returns comparison.json, schema version 1."""
         images = {name: s.as_json() for name, s in self.snapshots.items()}
         return {**self._heading(), "images": images}
 
     def encoded(self) -> bytes:
-        """comparison.json in UTF-8; one image after the other, as all at once fill the memory."""
+        """Encodes comparison.json in UTF-8, one image at a time to save memory."""
         encode = json.JSONEncoder(ensure_ascii=False).encode
         body = io.BytesIO()
         body.write(encode(self._heading())[:-1].encode())
@@ -418,18 +427,22 @@ class Comparison:
 
 
 def engine_of(label: tuple[str, str]) -> dict[str, str]:
-    """`engine` of a comparison made now: name, version, and the version of our own part."""
+    """Returns `engine` of a new comparison: odiff's name and version, and our algorithm's."""
     name, version = label
     return {"name": name, "version": version, "algorithm": str(ALGORITHM)}
 
 
-def judge(counts: Counts, *, has_base: bool) -> Verdict:
-    """The verdict: a person must look at whatever is new, gone, changed or could not be compared.
+def needing_review(*, has_base: bool) -> tuple[Status, ...]:
+    """Returns the statuses that need a review; a first upload's added snapshots do not."""
+    return NEEDING_REVIEW if has_base else (Status.ERRORED,)
 
-    Renamed snapshots show the same picture, skipped ones were left out on purpose. A first upload
-    has nothing to differ from and passes, unless an image could not be read.
+
+def judge(counts: Counts, *, has_base: bool) -> Verdict:
+    """Decides the verdict: a comparison with a snapshot that needs a review does not pass.
+
+    Renamed snapshots show the same picture, and skipped ones were left out on purpose. A first
+    upload passes, as it has nothing to differ from, unless an image could not be read.
     """
-    to_review = counts.errored
-    if has_base:
-        to_review += counts.changed + counts.added + counts.removed
+    numbers = counts.as_json()
+    to_review = sum(numbers[status] for status in needing_review(has_base=has_base))
     return Verdict.NEEDS_REVIEW if to_review else Verdict.PASSED

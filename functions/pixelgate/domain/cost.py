@@ -1,4 +1,4 @@
-"""What a run cost: what it used, and dollars by a price list that is stated beside them."""
+"""The cost of a run: the resources that it used, and their price in dollars."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # AWS list prices of us-east-1 in US dollars, without free tiers and discounts; storage and traffic
-# are not in it. Lambda on x86; DynamoDB on demand, an item of up to 1 KB.
+# are not included. Lambda on x86; DynamoDB on demand, items of up to 1 KB.
 PRICE_LIST = "AWS list prices, us-east-1, 2025-11"
 _GB_SECOND = 0.0000166667
 _PER_REQUEST: Mapping[str, float] = {
@@ -18,7 +18,7 @@ _PER_REQUEST: Mapping[str, float] = {
     "s3.ListObjectsV2": 0.005 / 1_000,
     "s3.GetObject": 0.0004 / 1_000,
     "s3.HeadObject": 0.0004 / 1_000,
-    # A step of a STANDARD execution, and the start of an EXPRESS one.
+    # A step of a standard workflow, and the start of an express workflow.
     "states.StateTransition": 0.025 / 1_000,
     "states.ExpressExecution": 1.00 / 1_000_000,
     "dynamodb.PutItem": 0.625 / 1_000_000,
@@ -32,10 +32,10 @@ _PER_REQUEST: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class Usage:
-    """What was used up to some moment.
+    """The resources that were used since some moment.
 
     Attributes:
-        gb_seconds: memory times duration.
+        gb_seconds: memory in GB times duration in seconds.
         requests: number of calls by "service.Operation", as AWS names them.
     """
 
@@ -43,7 +43,7 @@ class Usage:
     requests: Mapping[str, int] = field(default_factory=dict)
 
     def since(self, before: Usage) -> Usage:
-        """What was used between an earlier reading and this one."""
+        """Returns what was used since an earlier reading."""
         requests = Counter(self.requests)
         requests.subtract(before.requests)
         return Usage(
@@ -52,20 +52,20 @@ class Usage:
         )
 
     def plus(self, other: Usage) -> Usage:
-        """What both have used."""
+        """Returns the sum of both."""
         requests = Counter(self.requests)
         requests.update(other.requests)
         return Usage(self.gb_seconds + other.gb_seconds, dict(sorted(requests.items())))
 
     @property
     def dollars(self) -> float:
-        """By the price list; a request that is not in it costs nothing there."""
+        """The price by the list; requests that are not listed count as free."""
         return self.gb_seconds * _GB_SECOND + sum(
             n * _PER_REQUEST.get(name, 0.0) for name, n in self.requests.items()
         )
 
     def as_json(self) -> dict[str, Any]:
-        """`cost` in comparison.json."""
+        """Returns `cost` of comparison.json."""
         return {
             "gb_seconds": round(self.gb_seconds, 3),
             "requests": dict(self.requests),

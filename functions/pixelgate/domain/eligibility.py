@@ -1,4 +1,4 @@
-"""Which builds may serve as a baseline, and in words why another one may not."""
+"""Decides which builds may be a baseline, and explains why a build may not."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from pixelgate.domain.records import BuildRecord, Review
 
 
 def approved_by_rule(build: BuildRecord, baseline_branches: Sequence[str]) -> bool:
-    """Whether a build needs no approval: it is of a baseline branch, and of no pull request.
+    """Whether a build needs no approval: a build of a baseline branch without a pull request.
 
     Args:
         build: the build.
         baseline_branches: names of branches; `*` stands for anything.
     """
-    return build.pull_request is None and any(
-        fnmatchcase(build.branch, pattern) for pattern in baseline_branches
-    )
+    return build.pull_request is None and _is_baseline(build.branch, baseline_branches)
+
+
+def _is_baseline(branch: str, patterns: Sequence[str]) -> bool:
+    # Not `names.compile_glob`: git allows neither ? nor [ in a branch's name, so here they can only
+    # be meant as patterns.
+    return any(fnmatchcase(branch, pattern) for pattern in patterns)
 
 
 def ineligibility(build: BuildRecord, baseline_branches: Sequence[str]) -> str | None:
-    """Why a build may not serve as a baseline; None if it may, once its images are there.
+    """Returns why a build may not be a baseline; None if it may, once its images are complete.
 
-    However it was found: a manifest that names it, a tree or a pull request that it has in common
-    with a commit of the base branch, all of them are CI's word. No person has looked.
+    The rules hold however the build was found. The manifest, the tree and the pull request all
+    come from CI, so none of them replaces a person's approval.
 
     Args:
         build: the candidate.
-        baseline_branches: whose builds need no approval.
+        baseline_branches: names of branches whose builds need no approval; `*` stands for anything.
     """
     if not build.trusted:
         return "a fork's build is never a baseline"
@@ -40,6 +44,6 @@ def ineligibility(build: BuildRecord, baseline_branches: Sequence[str]) -> str |
         return "it holds only a part of the suite"
     if build.review == Review.APPROVED or approved_by_rule(build, baseline_branches):
         return None
-    if any(fnmatchcase(build.branch, pattern) for pattern in baseline_branches):
+    if _is_baseline(build.branch, baseline_branches):
         return f"nobody has approved it, and it is a build of pull request #{build.pull_request}"
     return f"nobody has approved it, and its branch {build.branch!r} is no baseline branch"

@@ -1,4 +1,4 @@
-"""Events on which Lambda gave up, as its on-failure queue keeps them."""
+"""Events that Lambda tried three times and then moved to the on-failure queue."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Message:
     """One message of the queue.
 
     Attributes:
-        id: the queue's.
-        receipt: by which it is deleted or given back.
-        body: what it says.
+        id: the message id that SQS gave it.
+        receipt: SQS's handle to delete the message or give it back.
+        body: JSON text.
     """
 
     id: str
@@ -28,13 +28,13 @@ class Message:
 
 @dataclass(frozen=True)
 class FailedEvent:
-    """An event that no attempt could carry out.
+    """An event that failed in every attempt.
 
     Attributes:
-        function: ARN of the function that it was for, without a version.
+        function: ARN of the function that should handle it, without a version.
         when: when Lambda gave up, ISO 8601.
-        attempts: how often it was tried.
-        why: Lambda's condition, and what the last attempt said.
+        attempts: number of attempts.
+        why: Lambda's condition, such as RetriesExhausted, and the last attempt's error.
         payload: the event itself.
     """
 
@@ -46,7 +46,7 @@ class FailedEvent:
 
     @property
     def about(self) -> str:
-        """What the event is about: keys, or a build."""
+        """The keys or the build that the event is about."""
         records = self.payload.get("Records")
         if isinstance(records, list):
             return ", ".join(unquote_plus(str(r["s3"]["object"]["key"])) for r in records)
@@ -56,7 +56,7 @@ class FailedEvent:
         detail = self.payload.get("detail")
         if isinstance(detail, dict):
             return f"notice of {detail.get('project')}/{detail.get('build')}"
-        return "an event of its own kind"
+        return "an event of an unknown kind"
 
     @property
     def name(self) -> str:
@@ -65,18 +65,18 @@ class FailedEvent:
 
 
 class FailedEvents(Protocol):
-    """The queue, and the functions that its events were for."""
+    """The queue of failed events, and the functions to which they can be sent again."""
 
     def messages(self) -> Iterator[Message]:
-        """Every message that can be had now, each once; others do not see it for a minute."""
+        """Yields every visible message once, and hides it from other readers for a minute."""
         ...
 
     def give_back(self, message: Message) -> None:
-        """Lets others see it again at once."""
+        """Makes the message visible to other readers at once."""
         ...
 
     def delete(self, message: Message) -> None:
-        """Takes it out of the queue."""
+        """Deletes the message from the queue."""
         ...
 
     def send(self, event: FailedEvent) -> None:
@@ -84,27 +84,27 @@ class FailedEvents(Protocol):
         ...
 
     def is_ours(self, event: FailedEvent) -> bool:
-        """Whether its function is in the account and region of the queue."""
+        """Whether the event's function is in the account and region of the queue."""
         ...
 
 
 def read(message: Message) -> FailedEvent:
-    """What a message of Lambda's says.
+    """Parses a message that Lambda wrote.
 
     Raises:
-        BadManifest: it is no record of a failed asynchronous invocation.
+        BadManifest: the message does not describe a failed asynchronous invocation.
     """
     try:
         body = json.loads(message.body)
         context, answer = body["requestContext"], body.get("responsePayload") or {}
         arn = ":".join(str(context["functionArn"]).split(":")[:7])
-        said = answer.get("errorMessage") or "it said nothing"
+        message_of_error = answer.get("errorMessage") or "no error message"
         kind = answer.get("errorType")
         event = FailedEvent(
             function=arn,
             when=str(body["timestamp"]),
             attempts=int(context["approximateInvokeCount"]),
-            why=f"{context['condition']}: {f'{kind}: ' if kind else ''}{said}",
+            why=f"{context['condition']}: {f'{kind}: ' if kind else ''}{message_of_error}",
             payload=dict(body["requestPayload"]),
         )
         _ = event.about

@@ -1,4 +1,4 @@
-"""Where everything lies in the bucket; the only place that spells a key."""
+"""The keys of all objects in the bucket; no other module spells a key."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from pixelgate.errors import BadManifest
 
-# The base of a comparison that has none; ids of builds may not begin with "@".
+# Stands for the base of a comparison without one; a build's id may not begin with "@".
 NO_BASE = "@none"
-# Builds of forks have ids that begin with it.
+# The ids of forks' builds begin with it.
 FORK = "fork."
 
-# The base of what stands for a build of which not all shards are in.
+# Stands for the base while shards of a build are missing.
 SHARDS = "@shards"
 
 _REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
@@ -29,7 +29,7 @@ _ID_MAX_BYTES = 255
 
 @dataclass(frozen=True, order=True)
 class BuildId:
-    """One build: the snapshots of one project at one commit."""
+    """A project and the id of one of its builds."""
 
     project: str
     build: str
@@ -40,7 +40,7 @@ class BuildId:
 
 @dataclass(frozen=True, order=True)
 class ShardId:
-    """One shard of a build: `index` of `total`, counted from 1; a total of 0 is unknown."""
+    """One shard of a build: `index` of `total`, counted from 1; total 0 means unknown."""
 
     index: int
     total: int
@@ -50,19 +50,19 @@ class ShardId:
 
     @property
     def words(self) -> str:
-        """For a person."""
+        """`shard 2 of 4`, for messages."""
         return f"shard {self.index} of {self.total}" if self.total else f"shard {self.index}"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What one uploaded manifest tells of.
+    """An uploaded manifest, identified by its key.
 
     Attributes:
-        build: of which build.
-        shard: the part of it that the manifest lists; None if it lists the whole.
-        finalizes: it lists nothing, but says that every shard is there.
-        resumed: nothing new was uploaded; the build was accepted before and is looked at again.
+        build: the build that it belongs to.
+        shard: the shard that it lists; None if it lists the whole build.
+        finalizes: whether it lists no snapshots, but declares that every shard is uploaded.
+        resumed: whether nothing was uploaded: a build that was accepted before is resumed.
     """
 
     build: BuildId
@@ -73,7 +73,7 @@ class Upload:
 
 @dataclass(frozen=True, order=True)
 class ComparisonId:
-    """One comparison: unique by project, head build and base build (or NO_BASE)."""
+    """Project, head build and base build (or NO_BASE); together they identify a comparison."""
 
     project: str
     head: str
@@ -81,154 +81,158 @@ class ComparisonId:
 
     @property
     def waits(self) -> bool:
-        """Whether its base is only named and not there."""
+        """Whether its base was named, but is not uploaded yet."""
         return self.base.startswith("@") and self.base != NO_BASE
 
     def __str__(self) -> str:
         return f"{self.project}: {self.head} against {self.base}"
 
 
-def wanted(what: str, name: str) -> str:
-    """The base of a comparison whose base is named and missing; `what` is build or commit."""
-    return f"@{what}:{name}"
+def wanted(kind: str, name: str) -> str:
+    """Returns what stands for a base that is named but missing; `kind` is build or commit."""
+    return f"@{kind}:{name}"
 
 
-def check_id(value: str, what: str) -> str:
-    """Returns the id of a project or build if it can stand in a key.
+def check_id(value: str, field: str) -> str:
+    """Returns the id of a project or build if it can be a part of a key.
+
+    Args:
+        value: the id.
+        field: its name in the manifest, for the message.
 
     Raises:
-        BadManifest: it is empty, too long, or holds "/", a control character, or a leading "@".
+        BadManifest: it is empty, too long, begins with "@", or contains "/" or a control character.
     """
     if not value or len(value.encode("utf-8", "surrogatepass")) > _ID_MAX_BYTES:
-        raise BadManifest(f"{what}: must have 1 to {_ID_MAX_BYTES} bytes")
+        raise BadManifest(f"{field}: must have 1 to {_ID_MAX_BYTES} bytes")
     if value in {".", ".."} or value.startswith("@") or "/" in value or not value.isprintable():
         raise BadManifest(
-            f"{what}: {value!r} may not be '.' or '..', begin with '@', "
+            f"{field}: {value!r} may not be '.' or '..', begin with '@', "
             "or hold '/' or an unprintable character"
         )
     return value
 
 
 def is_trusted(build: BuildId) -> bool:
-    """Whether a build may ever be a baseline. The role of forks can put only under `fork.*`."""
+    """Whether a build is none of a fork. The IAM role of forks may write only `fork.*` builds."""
     return not build.build.startswith(FORK)
 
 
 def upload_of(key: str) -> Upload | None:
-    """What was uploaded under this (decoded) key; None if it is no manifest's key."""
-    found = _MANIFEST.fullmatch(key)
-    if found is None:
+    """Parses the (decoded) key of an uploaded manifest; None for any other key."""
+    match = _MANIFEST.fullmatch(key)
+    if match is None:
         return None
-    project, build, index, total, finalize = found.groups()
+    project, build, index, total, finalize = match.groups()
     shard = ShardId(int(index), int(total)) if index else None
     return Upload(BuildId(project, build), shard, bool(finalize))
 
 
 def uploads(build: BuildId, shard: ShardId | None = None) -> str:
-    """The folder of a build's or shard's manifest, with "/"; plain images lie beside it."""
+    """The folder with the manifest of a build or shard, and its plain images; ends with "/"."""
     part = "" if shard is None else f"shards/{shard}/"
     return f"uploads/{build.project}/{build.build}/{part}"
 
 
 def uploaded_manifest(build: BuildId, shard: ShardId | None = None) -> str:
-    """What CI writes last; its creation is the trigger."""
+    """The manifest that CI uploads last; its creation starts the comparison."""
     return f"{uploads(build, shard)}manifest.json"
 
 
 def uploaded_shards(build: BuildId) -> str:
-    """Where the shards of a build are uploaded, with "/"."""
+    """The folder to which the shards of a build are uploaded; ends with "/"."""
     return f"{uploads(build)}shards/"
 
 
 def finalize(build: BuildId) -> str:
-    """What says that every shard of a build has been uploaded."""
+    """The object by which CI declares that every shard of a build is uploaded."""
     return f"{uploads(build)}finalize/manifest.json"
 
 
 def accepted_shards(build: BuildId) -> str:
-    """Where the shards of a build lie that were accepted, with "/"."""
+    """The folder of a build's accepted shards; ends with "/"."""
     return f"builds/{build.project}/{build.build}/shards/"
 
 
 def accepted_shard(build: BuildId, shard: ShardId) -> str:
-    """The copy of a shard's manifest that was accepted."""
+    """The accepted copy of a shard's manifest."""
     return f"{accepted_shards(build)}{shard}.json"
 
 
 def accepted_shard_of(key: str) -> ShardId | None:
-    """The inverse of `accepted_shard`."""
-    found = _ACCEPTED_SHARD.fullmatch(key)
-    return ShardId(int(found[1]), int(found[2])) if found else None
+    """Parses the key of an accepted shard; None for any other key."""
+    match = _ACCEPTED_SHARD.fullmatch(key)
+    return ShardId(int(match[1]), int(match[2])) if match else None
 
 
 def closed_shards(build: BuildId) -> str:
-    """Which shards make up a build; whoever writes it first decides."""
+    """The list of shards that make up a build; the first worker that writes it decides."""
     return f"builds/{build.project}/{build.build}/shards.json"
 
 
 def review_of(key: str) -> tuple[BuildId, str] | None:
-    """The build and the id of the review object under this (decoded) key; None if it is none."""
-    found = _REVIEW.fullmatch(key)
-    return (BuildId(found[1], found[2]), found[3]) if found else None
+    """Parses the (decoded) key of a review into build and review id; None for any other key."""
+    match = _REVIEW.fullmatch(key)
+    return (BuildId(match[1], match[2]), match[3]) if match else None
 
 
 def review(build: BuildId, review_id: str) -> str:
-    """What a reviewer writes; its creation is the trigger."""
+    """The review that a client uploads; its creation applies it."""
     return f"reviews/{build.project}/{build.build}/{review_id}.json"
 
 
 def kept_review(build: BuildId, review_id: str) -> str:
-    """The copy of a review that was carried out, where reviewers cannot write."""
+    """The copy of an applied review, where reviewers have no write access."""
     return f"builds/{build.project}/{build.build}/reviews/{review_id}.json"
 
 
 def review_log(build: BuildId) -> str:
-    """Everything that reviews have decided about a build."""
+    """The review log of a build."""
     return f"builds/{build.project}/{build.build}/review.json"
 
 
 def accepted_manifest(build: BuildId) -> str:
-    """The copy of the manifest that was accepted; later runs read it as their base."""
+    """The accepted copy of the manifest; later comparisons read it as their base."""
     return f"builds/{build.project}/{build.build}/manifest.json"
 
 
 def status(build: BuildId) -> str:
-    """What CI polls."""
+    """status.json, which CI polls."""
     return f"builds/{build.project}/{build.build}/status.json"
 
 
 def image(project: str, sha256: str) -> str:
-    """The bytes of one image, addressed by what they are."""
+    """An image, stored by its hash."""
     return f"images/{project}/{sha256}"
 
 
 def aside(project: str, sha256: str) -> str:
-    """Where an image lies that nobody seems to need, until it is deleted or taken back."""
+    """The place of an image that seems unused, until it is deleted or moved back."""
     return f"aside/{project}/{sha256}"
 
 
 def going(project: str) -> str:
-    """Which images garbage collection is about to take away from `images/`, and until when."""
+    """The list of images that garbage collection is about to move out of `images/`."""
     return f"gc/{project}/going.json"
 
 
 def diff(folder: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
-    """The result (`.json`) or mask (`.png`) of one pair of images; the folder is `diffs`."""
+    """The cached diff (`.json`) or mask (`.png`) of a pair, below a folder from `diffs`."""
     return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
 
 
 def diffs(project: str, fingerprint: str, generation: str = "") -> str:
-    """Where the results and masks of one policy lie that were made in one generation, with "/"."""
+    """The folder of the diffs and masks under one policy, made in one month; ends with "/"."""
     return f"diffs/{project}/{_in(generation)}{fingerprint}/"
 
 
 def thumbnails(project: str, generation: str = "") -> str:
-    """Where the small pictures lie that were made in one generation, with "/"."""
+    """The folder of the thumbnails that were drawn in one month; ends with "/"."""
     return f"diffs/{project}/{_in(generation)}thumbs/"
 
 
 def thumbnail(project: str, made_of: str, generation: str = "") -> str:
-    """A small picture; `made_of` is the hash of the image and the mask that it shows."""
+    """A thumbnail; `made_of` is the hash of the image and the mask that it shows."""
     return f"{thumbnails(project, generation)}{made_of}.webp"
 
 
@@ -237,44 +241,44 @@ def _in(generation: str) -> str:
 
 
 def failure(build: BuildId) -> str:
-    """The page that says why a build has no report."""
+    """The page that explains why a build has no report."""
     return f"builds/{build.project}/{build.build}/index.html"
 
 
 def result(comparison: ComparisonId, execution: str, name: str) -> str:
-    """A file that one execution of a comparison publishes, such as `comparison.json`."""
+    """A file that an execution of a comparison publishes, such as `comparison.json`."""
     c = comparison
     return f"comparisons/{c.project}/{c.head}/{c.base}/{execution}/{name}"
 
 
 def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:
-    """A file that the workers of one execution leave for one another."""
+    """A file by which the workers of one execution exchange data."""
     return result(comparison, execution, f"fan-out/{name}")
 
 
 def batch_result(comparison: ComparisonId, execution: str, number: int) -> str:
-    """What came of one batch of an execution's pairs."""
+    """The results of one batch of pairs."""
     return fan_out(comparison, execution, f"results/{number:06}.json")
 
 
 def is_scratch(key: str) -> bool:
-    """Whether a file of an execution is only there for its own workers, while they work."""
+    """Whether a file of an execution is temporary: only its own workers need it."""
     return key.split("/")[5:6] == ["fan-out"]
 
 
 def relative_url(target: str, page: str) -> str:
-    """How the page under one key links to the object under another, percent-encoded."""
+    """Returns the percent-encoded relative link from the page under one key to another object."""
     folder, _, name = target.rpartition("/")
-    return _way(folder, page) + quote(name)
+    return _path_to(folder, page) + quote(name)
 
 
 @lru_cache(maxsize=256)
-def _way(folder: str, page: str) -> str:
-    """From a page to a folder; a report has a hundred thousand links into three of them."""
-    way = posixpath.relpath(folder or ".", posixpath.dirname(page) or ".")
-    return "" if way == "." else f"{quote(way)}/"
+def _path_to(folder: str, page: str) -> str:
+    """Cached, as a report has up to a hundred thousand links into only three folders."""
+    path = posixpath.relpath(folder or ".", posixpath.dirname(page) or ".")
+    return "" if path == "." else f"{quote(path)}/"
 
 
 def plain_image(build: BuildId, name: str) -> str:
-    """An image beside the manifest, by its name; the system hashes it."""
+    """An image of a plain upload, which has no hash yet."""
     return f"uploads/{build.project}/{build.build}/{name}"

@@ -1,4 +1,4 @@
-"""The build manifest: what CI says that a build holds, validated before anything believes it."""
+"""The build manifest: parses and validates the list of snapshots that CI uploads."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from pixelgate.domain.names import canonical, collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies, overridden
 from pixelgate.domain.strict_json import check_encodable, read_object
+from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest
 
 IMAGE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"})
-# Pictures that we do not compare. They are listed all the same, so that none is lost in silence.
+# Image formats that are not compared. They are listed as errored, so that none is lost silently.
 FOREIGN_SUFFIXES = frozenset(
     {".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".svg", ".pdf"}
 )
@@ -38,9 +39,9 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_NAME_BYTES = 1_024
 DETAILS = ("display_name", "group", "description", "tags", "context")
 _MAX_MESSAGE = 5_000
-_MAX_WARNINGS = 20
+_MAX_WARNINGS = 20  # they are shown in every report of the build
 # Unicode's controls (Cc), line and paragraph separators (Zl, Zp), and U+202A–202E and U+2066–2069,
-# which turn the reading direction: a name could show as another one.
+# which change the reading direction: a name could be displayed as another one.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _NO_PARTS = frozenset({"", ".", ".."})
 
@@ -50,10 +51,10 @@ class Image:
     """One snapshot of a build.
 
     Attributes:
-        sha256: of the image file.
-        size: width and height in pixels as the upload says them; None where nobody could tell.
-        policy: its own policy, where it has one.
-        details: what to show beside it: display_name, group, description, tags, context.
+        sha256: hash of the image file.
+        size: width and height in pixels, from the manifest; None if unknown.
+        policy: its own policy; None if it has the build's.
+        details: fields that the report shows: display_name, group, description, tags, context.
     """
 
     sha256: str
@@ -64,11 +65,11 @@ class Image:
 
 @dataclass(frozen=True)
 class Landed:
-    """What git tells of a commit that a pull request became when it was merged.
+    """Facts from git about a commit that a merged pull request may have become.
 
     Attributes:
         tree: hash of the commit's tree.
-        pull_request: number of the pull request, as its title ends on it.
+        pull_request: number of the pull request, from the end of the commit's title.
     """
 
     tree: str | None = None
@@ -80,26 +81,26 @@ class BuildManifest:
     """A valid manifest.
 
     Attributes:
-        id: project and build, as the manifest and its key agree on them.
+        id: project and build.
         commit: the head commit.
         branch: the branch it was built from.
-        base_build: the build to compare with, by id.
-        base_commit: the build to compare with, by its commit.
-        selective: the build holds only a part of the suite.
-        all_names: the names of the whole suite, if a selective upload says them. What a full one
-            lacks is removed, whatever its list of names says.
-        policy: the built-in policy with the manifest's defaults on it.
+        base_build: id of the build to compare with.
+        base_commit: commit of the build to compare with.
+        selective: whether the build holds only a part of the suite.
+        all_names: the names of the whole suite, which tell removed from skipped snapshots; None
+            if the manifest lists none, or the build is not selective.
+        policy: the built-in policy, overridden by the manifest's defaults.
         images: name to image.
-        warnings: fields nobody knows, in words for a person.
+        warnings: sentences about unknown fields.
         base_branch: the branch that the change will be merged into.
         ancestors: commits before the base, the nearest one first.
         tree: hash of the head commit's tree.
-        landed: what git tells of base_commit and its ancestors, by commit.
+        landed: commit to facts from git, for base_commit and its ancestors.
         pull_request: its number.
-        ci_url: where the CI job is looked at.
-        shard: which part of a build this is, if it is one.
-        plain: the images lie beside the manifest and have yet to be taken in.
-        allow_empty: whether it is meant if there is none.
+        ci_url: the page of the CI job.
+        shard: the part of the build that this manifest lists; None if it lists the whole.
+        plain: whether this is a plain upload, whose images have yet to be hashed and stored.
+        allow_empty: whether a build without snapshots is intended.
     """
 
     id: BuildId
@@ -124,44 +125,44 @@ class BuildManifest:
 
     @property
     def partial(self) -> bool:
-        """Whether it lacks snapshots of its suite, as far as anybody can tell."""
+        """Whether snapshots of the suite are missing; assumed if `all_names` is not given."""
         if not self.selective:
             return False
-        here = {canonical(name) for name in self.images}
-        return not self.all_names or any(canonical(name) not in here for name in self.all_names)
+        present = {canonical(name) for name in self.images}
+        return not self.all_names or any(canonical(n) not in present for n in self.all_names)
 
     def hashes(self) -> dict[str, str]:
-        """Name to sha256."""
+        """Returns name to sha256."""
         return {name: image.sha256 for name, image in self.images.items()}
 
     def policy_for(self, name: str) -> Policy:
-        """The policy of one image: its own, on its rules', on the build's, on the built-in one."""
+        """Returns the policy of one snapshot: its own, or else the build's."""
         image = self.images.get(name)
         return image.policy if image and image.policy else self.policy
 
 
 def parse(body: bytes, build: BuildId, shard: ShardId | None = None) -> BuildManifest:
-    """Validates a manifest that lies under the key of `build`, or of a shard of it.
+    """Parses and validates a manifest that was uploaded for `build`, or for a shard of it.
 
     Raises:
-        BadManifest: with a message that names the image, the field and the rule.
+        BadManifest: it breaks a rule; the message names the image, the field and the rule.
     """
     with _brief_errors():
         return _parse(body, build, ManifestFields, shard)
 
 
 def parse_accepted(body: bytes, build: BuildId) -> BuildManifest:
-    """Reads the copy of a manifest that was accepted; what we have put together ourselves too.
+    """Parses the accepted copy of a manifest, also of one that was put together from shards.
 
     Raises:
-        BadManifest: the copy was damaged.
+        BadManifest: the copy is damaged.
     """
     with _brief_errors():
         return _parse(body, build, AcceptedFields, None)
 
 
 def parse_finalize(body: bytes, build: BuildId) -> int | None:
-    """Reads what says that all shards of a build are there; returns how many, if it says that.
+    """Parses the object that declares all shards uploaded; returns their number if it is given.
 
     Raises:
         BadManifest: it breaks a rule.
@@ -177,9 +178,9 @@ def parse_finalize(body: bytes, build: BuildId) -> int | None:
 
 
 def fingerprint(body: bytes) -> str:
-    """Stands for an upload: its manifest's hash, or what is said of all that came with it."""
-    said = json.loads(body).get("upload_sha256") if b'"upload_sha256"' in body else None
-    return str(said or hashlib.sha256(body).hexdigest())
+    """Returns a hash that identifies an upload: `upload_sha256`, or else the manifest's own."""
+    stated = json.loads(body).get("upload_sha256") if b'"upload_sha256"' in body else None
+    return str(stated or hashlib.sha256(body).hexdigest())
 
 
 @contextmanager
@@ -189,7 +190,7 @@ def _brief_errors() -> Iterator[None]:
     except RecursionError as error:
         raise BadManifest("the manifest is nested too deep") from error
     except BadManifest as error:
-        # It goes into a record of at most 400 KB and is read by a person.
+        # It is stored in a DynamoDB item of at most 400 KB, and read by people.
         message = str(error)
         if len(message) <= _MAX_MESSAGE:
             raise
@@ -197,29 +198,29 @@ def _brief_errors() -> Iterator[None]:
 
 
 def _check_place(project: str, name: str, build: BuildId) -> None:
-    for what, said, key in (
+    for field_name, value, in_key in (
         ("project", project, build.project),
         ("build", name, build.build),
     ):
-        check_id(key, what)
-        if said != key:
-            raise BadManifest(f"{what}: the manifest says {said!r}, its key says {key!r}")
+        check_id(in_key, field_name)
+        if value != in_key:
+            raise BadManifest(f"{field_name}: the manifest says {value!r}, its key says {in_key!r}")
 
 
-def _check_shard(said: Shard | None, build: BuildId, shard: ShardId | None) -> None:
-    """A shard's manifest lies under a shard's key, and they agree."""
+def _check_shard(stated: Shard | None, build: BuildId, shard: ShardId | None) -> None:
+    """Checks that the manifest and its key mean the same shard, or none."""
     if shard is None:
-        if said and said.total != 1:
-            its = keys.uploaded_manifest(build, ShardId(said.index, said.total))
-            raise BadManifest(f"shard: the manifest of a shard lies under {its}")
+        if stated and stated.total != 1:
+            right_key = keys.uploaded_manifest(build, ShardId(stated.index, stated.total))
+            raise BadManifest(f"shard: the manifest of a shard lies under {right_key}")
         return
-    if said is None:
+    if stated is None:
         raise BadManifest(f"shard: Field required, as its key says that it is {shard.words}")
-    if (said.index, said.total) != (shard.index, shard.total):
-        whole = ShardId(said.index, said.total)
-        raise BadManifest(f"shard: the manifest says {whole.words}, its key says {shard.words}")
-    if said.id is not None and said.id != build.build:
-        raise BadManifest(f"shard.id: the manifest says {said.id!r}, its key {build.build!r}")
+    if (stated.index, stated.total) != (shard.index, shard.total):
+        words = ShardId(stated.index, stated.total).words
+        raise BadManifest(f"shard: the manifest says {words}, its key says {shard.words}")
+    if stated.id is not None and stated.id != build.build:
+        raise BadManifest(f"shard.id: the manifest says {stated.id!r}, its key {build.build!r}")
 
 
 def _parse(
@@ -227,26 +228,26 @@ def _parse(
 ) -> BuildManifest:
     fields = read_object(body, MAX_BYTES)
     if model is ManifestFields:
-        for ours in sorted(AcceptedFields.ours() & fields.keys()):
-            raise BadManifest(f"{ours}: only pixelgate itself writes this field")
+        for field_name in sorted(AcceptedFields.ours() & fields.keys()):
+            raise BadManifest(f"{field_name}: only pixelgate itself writes this field")
     try:
         parsed = model.model_validate(fields)
     except ValidationError as error:
         raise BadManifest(in_words(error)) from error
     _check_place(parsed.project, parsed.build, build)
     _check_shard(parsed.shard, build, shard)
-    for what, named in (
+    for field_name, identifier in (
         ("commit", parsed.commit),
         ("base_commit", parsed.base_commit),
         ("base_build", parsed.base_build),
         *(("ancestors", ancestor) for ancestor in parsed.ancestors),
     ):
-        if named is not None:
-            check_id(named, what)
+        if identifier is not None:
+            check_id(identifier, field_name)
     images = parsed.images or {}
     for name in (*images, *(parsed.all_names or ())):
         check_name(name)
-    if model is ManifestFields:  # what was accepted before this rule stays readable
+    if model is ManifestFields:  # manifests that were accepted before this rule stay readable
         check_collisions(images)
     check_encodable(fields, body)
     selective = parsed.all_names is not None if parsed.selective is None else parsed.selective
@@ -262,13 +263,13 @@ def _parse(
         all_names=frozenset(parsed.all_names) if parsed.all_names and selective else None,
         policy=policies.default,
         images={name: _image(name, entry, policies) for name, entry in images.items()},
-        warnings=_first([*notes, *warnings_of(parsed)]),
+        warnings=tuple(shortened([*notes, *warnings_of(parsed)], _MAX_WARNINGS, "warnings")),
         base_branch=parsed.base_branch,
         ancestors=tuple(parsed.ancestors),
         tree=parsed.tree,
         landed={
-            commit: Landed(said.tree, _number(said.pull_request))
-            for commit, said in parsed.landed.items()
+            commit: Landed(facts.tree, _number(facts.pull_request))
+            for commit, facts in parsed.landed.items()
         },
         pull_request=_number(parsed.pull_request),
         ci_url=parsed.ci_url,
@@ -279,22 +280,15 @@ def _parse(
 
 
 def _number(pull_request: str | int | None) -> str | None:
-    """5 and "#5" are the same pull request."""
+    """Returns the number without "#": 5 and "#5" are the same pull request."""
     return None if pull_request is None else str(pull_request).removeprefix("#")
 
 
-def _first(warnings: list[str], what: str = "warnings") -> tuple[str, ...]:
-    """The first ones: they are for a person, and stand in every report of the build."""
-    if len(warnings) <= _MAX_WARNINGS:
-        return tuple(warnings)
-    return (*warnings[:_MAX_WARNINGS], f"and {len(warnings) - _MAX_WARNINGS} more {what}")
-
-
 def check_name(name: str) -> str:
-    """Returns the name if a snapshot may have it: a relative path with "/".
+    """Returns the name of a snapshot if it is valid: a relative path with "/".
 
     Raises:
-        BadManifest: it is empty, too long, absolute, climbs with "..", or holds control characters.
+        BadManifest: it is empty, too long, absolute, or contains ".." or control characters.
     """
     try:
         size = len(name.encode())
@@ -310,13 +304,13 @@ def check_name(name: str) -> str:
 
 
 def check_collisions(names: Iterable[str]) -> None:
-    """Refuses names that only Unicode's forms tell apart.
+    """Checks that no two names differ only in their Unicode form.
 
     Raises:
-        BadManifest: naming both of each such pair.
+        BadManifest: two names do; the message lists each such pair.
     """
-    if wrong := list(collisions(names)):
-        raise BadManifest(f"images: {'; '.join(_first(wrong, 'names'))}")
+    if pairs := list(collisions(names)):
+        raise BadManifest(f"images: {'; '.join(shortened(pairs, _MAX_WARNINGS, 'names'))}")
 
 
 def _bad_name(name: str, rule: str) -> NoReturn:
@@ -328,7 +322,7 @@ def _image(name: str, entry: ImageFields, policies: Policies) -> Image:
     return Image(
         sha256=entry.sha256,
         size=(entry.width, entry.height) if entry.width and entry.height else None,
-        # Most have the build's: one object for all of them.
+        # Most snapshots have the build's policy, which is stored once.
         policy=None if policy is policies.default else policy,
         details={f: v for f in DETAILS if (v := getattr(entry, f)) is not None},
     )

@@ -1,4 +1,4 @@
-"""The fields of a build manifest as pydantic models: types, ranges, and what rules them out."""
+"""The fields of a build manifest as pydantic models, with types, ranges and rules."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from pydantic_core import ErrorDetails
 
 from pixelgate.domain.names import canonical
 from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.wording import shortened
 
 MAX_IMAGES = 100_000
-MAX_RULES = 100  # each is tried on each name
+MAX_RULES = 100  # every rule is matched with every name
 MAX_SHARDS = 1_000
 MAX_ANCESTORS = 300
 _SHOWN_PROBLEMS = 10
@@ -37,8 +38,8 @@ Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class _Model(BaseModel):
-    # Unknown fields are kept aside and become warnings: a newer CLI may send more than we know,
-    # but "base_comit" must not vanish without a word.
+    # Unknown fields are allowed, as a newer CLI may send them, but each becomes a warning, so that
+    # "base_comit" is noticed.
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
 
 
@@ -53,14 +54,14 @@ class Region(_Model):
 
 
 def _overrides_of(policy: type[Policy | Noise], kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a model: each field of the policy, or none; kinds by the field's own type."""
+    """Returns a model's fields: every field of a policy, all optional; kinds by their types."""
     return {field.name: (kinds[str(field.type)] | None, None) for field in fields(policy)}
 
 
 NoiseOverrides = create_model(
     "NoiseOverrides",
     __config__=ConfigDict(strict=True, frozen=True, extra="forbid"),
-    __doc__="The numbers of the verdict's rule that a project or an image sets.",
+    __doc__="The numbers of the verdict's rule that a project or a snapshot overrides.",
     **_overrides_of(Noise, {"int": Count, "float": Amount, "bool": bool}),
 )
 
@@ -83,12 +84,12 @@ _PolicyFields: Any = create_model(
 
 
 class PolicyOverrides(_PolicyFields):  # type: ignore[misc]
-    """The fields of `Policy` that a project or an image sets; a misspelt one is an error."""
+    """The fields of `Policy` that a project or a snapshot overrides; unknown ones are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
     def on(self, policy: Policy) -> Policy:
-        """The given policy with what is set here.
+        """Returns the given policy with these fields replaced.
 
         Raises:
             BadManifest: the fields contradict one another.
@@ -100,7 +101,7 @@ class PolicyOverrides(_PolicyFields):  # type: ignore[misc]
 
 
 class Rule(_Model):
-    """A policy for all snapshots whose names match; `*` stands for anything, `/` too."""
+    """A policy for all snapshots whose names match; `*` stands for any text, also with `/`."""
 
     model_config = ConfigDict(extra="forbid")
     match: Text
@@ -108,7 +109,7 @@ class Rule(_Model):
 
 
 class PolicyFields(_Model):
-    """A file of policies: for everything, and by name."""
+    """A policy file: one policy for all snapshots, and rules by name."""
 
     model_config = ConfigDict(extra="forbid")
     policy: PolicyOverrides = PolicyOverrides()
@@ -116,7 +117,7 @@ class PolicyFields(_Model):
 
 
 class ImageFields(_Model):
-    """One snapshot: which bytes it is, how large, and what to show beside it."""
+    """One snapshot: hash and size of its image, and fields that the report shows."""
 
     sha256: Sha256
     width: Pixels
@@ -138,28 +139,28 @@ class ImageFields(_Model):
 
 
 class Shard(_Model):
-    """Which part of a build this upload is."""
+    """The part of a build that this manifest lists."""
 
     index: Annotated[int, Field(ge=1, le=MAX_SHARDS)]
-    total: Annotated[int, Field(ge=0, le=MAX_SHARDS)]  # 0: only finalize knows
+    total: Annotated[int, Field(ge=0, le=MAX_SHARDS)]  # 0: unknown until `finalize`
     id: Text | None = None
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _index_within_total(self) -> Self:
         if self.total and self.index > self.total:
             raise ValueError(f"index {self.index} is more than total {self.total}")
         return self
 
 
 class LandedFields(_Model):
-    """What git tells of an ancestor, so that the pull request that it came from is found."""
+    """Facts from git about an ancestor, to find the pull request that it came from."""
 
     tree: Text | None = None
     pull_request: Text | int | None = None
 
 
 class ManifestFields(_Model):
-    """The manifest, as it came; what crosses several fields is checked in `manifest`."""
+    """An uploaded manifest; `pixelgate.domain.manifest` checks more rules."""
 
     schema_version: int = 1
     project: str
@@ -180,7 +181,7 @@ class ManifestFields(_Model):
     shard: Shard | None = None
     defaults: PolicyOverrides = PolicyOverrides()
     rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
-    # None: a plain upload, whose images lie beside the manifest.
+    # None means a plain upload: its images are beside the manifest.
     images: dict[str, ImageFields] | None = Field(default=None, max_length=MAX_IMAGES)
 
     @field_validator("schema_version")
@@ -205,18 +206,18 @@ class ManifestFields(_Model):
 
 
 class TakenInImage(ImageFields):
-    """An image of a plain upload: we have read it, and could not always tell its size."""
+    """A snapshot of a plain upload; its size is unknown if the image could not be read."""
 
     width: Pixels | None = None  # type: ignore[assignment]
     height: Pixels | None = None  # type: ignore[assignment]
 
 
 class AcceptedFields(ManifestFields):
-    """What we write of a build that came plain or in shards, beside what CI may say.
+    """The manifest that we write for a plain or sharded upload, with fields of our own.
 
     Attributes:
-        upload_sha256: stands for the manifest and everything that lay beside it.
-        notes: what a person should know of how the build was put together.
+        upload_sha256: hash of the manifest and everything that was uploaded with it.
+        notes: warnings about how the build was put together.
     """
 
     images: dict[str, TakenInImage] | None = None  # type: ignore[assignment]
@@ -225,12 +226,12 @@ class AcceptedFields(ManifestFields):
 
     @classmethod
     def ours(cls) -> set[str]:
-        """Fields that CI may not write."""
+        """Returns the names of the fields that CI may not write."""
         return cls.model_fields.keys() - ManifestFields.model_fields.keys()
 
 
 class FinalizeFields(_Model):
-    """What says that every shard of a build has been uploaded."""
+    """The object by which CI declares that every shard of a build is uploaded."""
 
     schema_version: Annotated[int, Field(ge=1, le=1)] = 1
     project: str
@@ -239,16 +240,13 @@ class FinalizeFields(_Model):
 
 
 def in_words(error: ValidationError) -> str:
-    """Every problem with its place and its rule, the first ten of them."""
+    """Describes the first ten problems, each with its place and its rule."""
     problems = error.errors(include_url=False)
-    lines = [f"{_place(p)}{_rule(p)}" for p in problems[:_SHOWN_PROBLEMS]]
-    if len(problems) > _SHOWN_PROBLEMS:
-        lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
-    return "; ".join(lines)
+    return "; ".join(shortened((f"{_place(p)}{_rule(p)}" for p in problems), _SHOWN_PROBLEMS))
 
 
 def _place(problem: ErrorDetails) -> str:
-    """`images['a.png'].width: ` for ("images", "a.png", "width"); nothing for the whole body."""
+    """Returns `images['a.png'].width: ` for ("images", "a.png", "width"), "" for the body."""
     path = ""
     for part in problem["loc"]:
         if path == "images":
@@ -271,7 +269,7 @@ def _rule(problem: ErrorDetails) -> str:
 
 
 def warnings_of(body: ManifestFields) -> Iterator[str]:
-    """Fields that nobody knows, in words for a person."""
+    """Yields a sentence about each unknown field."""
     for unknown in body.model_extra or ():
         yield f"unknown field {unknown!r} was ignored"
     for unknown in (body.shard and body.shard.model_extra) or ():
@@ -283,7 +281,7 @@ def warnings_of(body: ManifestFields) -> Iterator[str]:
 
 
 def _depth(value: object) -> int:
-    """How many objects and lists lie within one another."""
+    """Returns how deep objects and lists are nested."""
     if not isinstance(value, dict | list):
         return 0
     return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)

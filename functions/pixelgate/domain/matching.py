@@ -1,6 +1,6 @@
-"""Pairs the snapshots of a head build with those of its base, by name and by hash only.
+"""Matches the snapshots of a head build with those of its base, by name and by hash.
 
-Names are the same if they are in NFC: see pixelgate.domain.names.
+Names are compared in NFC: see pixelgate.domain.names.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 
 from pixelgate.domain.names import canonical, in_any_case, same_names
+from pixelgate.domain.wording import shortened
 
-# Comparing every old name with every new one costs the product of their letters. Past so many,
-# some two seconds, equal images (hundreds of blank screenshots, say) are paired in name order.
+# Comparing every old name with every new one costs the product of their lengths. Above this limit,
+# about two seconds, equal images (such as hundreds of blank screenshots) are paired in name order.
 _MAX_LETTERS = 50_000_000
 _HINTS = 10
 
 
 class Kind(StrEnum):
-    """What name and hash alone say about a snapshot."""
+    """The result for a snapshot as far as name and hash decide it."""
 
     UNCHANGED = "unchanged"
     DIFFERING = "differing"
@@ -36,11 +37,11 @@ class Match:
 
     Attributes:
         name: the snapshot's name; the new one if it was renamed.
-        kind: what name and hash say.
+        kind: the result by name and hash.
         head: sha256 of the head image; None if the head lacks it.
         base: sha256 of the base image; None if the base lacks it.
-        previous_name: the base's name where it is another one: of a renamed snapshot, or of one
-            whose name the base writes in another Unicode form.
+        previous_name: the name in the base, if it differs: the snapshot was renamed, or the base
+            writes its name in another Unicode form.
     """
 
     name: str
@@ -57,17 +58,17 @@ def match(
     selective: bool = False,
     all_names: Collection[str] | None = None,
 ) -> list[Match]:
-    """Matches two builds, sorted by name.
+    """Matches two builds; the result is sorted by name.
 
     Every head name appears once; every base name appears once, as a name or as a previous name.
-    Names that only Unicode's forms tell apart are one; each is shown as it was written.
+    Names that differ only in their Unicode form match; each is shown as it was written.
 
     Args:
         head: name to sha256 of the head build.
         base: name to sha256 of the base build.
-        selective: the head holds only some of the snapshots; what it lacks is skipped.
-        all_names: the names of the whole suite; with it a selective upload can tell what was
-            removed from what was only left out.
+        selective: whether the head holds only a part of the suite; the rest is skipped.
+        all_names: the names of the whole suite; of a selective build, missing snapshots that are
+            not among them are removed instead of skipped.
     """
     same = same_names(head.keys(), base.keys())
     removed, skipped = _split_missing(base.keys() - {*same.values()}, selective, all_names)
@@ -89,7 +90,7 @@ def match(
 
 
 def case_hints(matches: Sequence[Match]) -> list[str]:
-    """A sentence on each snapshot that was added where one was removed whose case differs only."""
+    """Returns a sentence about each added and removed name that differ only in case."""
     gone: dict[str, str] = {}
     for m in matches:
         if m.kind is Kind.REMOVED:
@@ -100,14 +101,13 @@ def case_hints(matches: Sequence[Match]) -> list[str]:
         for m in matches
         if m.kind is Kind.ADDED and (old := gone.pop(in_any_case(m.name), None)) is not None
     ]
-    more = len(hints) - _HINTS
-    return [*hints[:_HINTS], *([f"and {more:,} more such pairs"] if more > 0 else [])]
+    return shortened(hints, _HINTS, "such pairs")
 
 
 def _split_missing(
     missing: Iterable[str], selective: bool, all_names: Collection[str] | None
 ) -> tuple[list[str], list[str]]:
-    """Which names that only the base has were removed, and which the head just left out."""
+    """Splits names that only the base has into removed and skipped ones."""
     if all_names is not None:
         known = {canonical(n) for n in all_names}
         gone = [n for n in missing if canonical(n) not in known]
@@ -118,7 +118,7 @@ def _split_missing(
 def _renames(
     added: Mapping[str, str], removed: Iterable[str], base: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """New name and old name of each image that went away and came back under another name."""
+    """Yields new and old name of each image that has another name in the head."""
     old_by_hash: dict[str, list[str]] = defaultdict(list)
     for name in sorted(removed):
         old_by_hash[base[name]].append(name)

@@ -1,56 +1,66 @@
-"""When two names are the same: Unicode writes "ü" as one character (NFC) or as two (NFD).
+"""Compares names of snapshots: in NFC, because "ü" can be one character (NFC) or two (NFD).
 
-They look the same, and macOS writes the second where most others write the first. So names are
-compared in NFC, everywhere; what is shown and stored is what was written.
+Both forms look the same; macOS tends to write NFD, most other systems NFC. Names are shown and
+stored as they were written.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from fnmatch import translate
 
 
 def canonical(name: str) -> str:
-    """The form in which names are compared."""
+    """Returns the form of a name in which it is compared."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def in_any_case(name: str) -> str:
-    """The same for names that differ in case only."""
+    """Returns a form that is equal for names that differ only in case."""
     return canonical(canonical(name).casefold())
 
 
 def collisions(names: Iterable[str]) -> Iterator[str]:
-    """Two names of one build that are the same: a sentence on each such pair, by name."""
+    """Yields a sentence about each pair of names that differ only in their Unicode form."""
     first: dict[str, str] = {}
     for name in sorted(names):
-        other = first.setdefault(canonical(name), name)
-        if other != name:
-            yield collision(other, name)
+        earlier = first.setdefault(canonical(name), name)
+        if earlier != name:
+            yield collision(earlier, name)
 
 
-def collision(one: str, two: str) -> str:
-    """The sentence; all but ASCII is spelt out, as both names look the same otherwise."""
-    return f"{one!a} and {two!a} are one name in two Unicode forms; a build can hold only one"
+def collision(first: str, second: str) -> str:
+    """Returns a sentence about two such names, escaped, as they would look the same."""
+    return f"{first!a} and {second!a} are one name in two Unicode forms; a build can hold only one"
 
 
 def same_names(ours: Collection[str], theirs: Collection[str]) -> dict[str, str]:
-    """Ours to theirs, for each of our names that they have too, in whatever form.
+    """Maps each of our names to the same name among theirs, in whatever Unicode form.
 
-    Each of theirs is found once at most. A name that they have as it is written here is never
-    taken by another one.
+    Each of their names is used at most once. Names that are written alike match first.
     """
     known = set(theirs)
     same = {name: name for name in ours if name in known}
     left = {canonical(name): name for name in sorted(known - same.keys(), reverse=True)}
     for name in sorted(set(ours) - same.keys()):
-        if (other := left.pop(canonical(name), None)) is not None:
-            same[name] = other
+        if (match := left.pop(canonical(name), None)) is not None:
+            same[name] = match
     return same
 
 
+def compile_glob(glob: str) -> re.Pattern[str]:
+    """Compiles a pattern for names in which only `*` is special; it stands for any text.
+
+    Brackets and question marks are literal, as names do contain them.
+    """
+    literal = str.maketrans({"[": "[[]", "?": "[?]"})
+    return re.compile(translate(canonical(glob).translate(literal)))
+
+
 def find(name: str, names: Collection[str]) -> str | None:
-    """A name as it is written among these; None if it is not among them."""
+    """Returns a name as these names spell it; None if it is not among them."""
     if name in names:
         return name
     wanted = canonical(name)

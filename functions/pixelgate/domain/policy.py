@@ -1,4 +1,4 @@
-"""The diff policy: what counts as a changed pixel, and how many of them a person wants to see."""
+"""The policy: which pixels count as changed, and how many of them a snapshot may have."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from pixelgate.errors import BadManifest
 
-# Raised whenever the same two images may give another mask than before, so that stored results
-# of an older algorithm are not taken for ours.
+# Raised whenever the same two images may give another mask than before, so that cached results of
+# an older algorithm are not used.
 ALGORITHM = 4
 
 
@@ -188,7 +188,7 @@ class Noise:
 
 
 class Sensitivity(StrEnum):
-    """How much a noise may explain, in one word."""
+    """How much a noise may explain."""
 
     EXACT = "exact"
     CAREFUL = "careful"
@@ -196,9 +196,9 @@ class Sensitivity(StrEnum):
     TOLERANT = "tolerant"
 
 
-# What the limits of the rule are multiplied by; exact lets no noise explain anything.
+# The limits of the rule are multiplied by these; under `exact`, no noise explains anything.
 _SCALES = {Sensitivity.CAREFUL: 0.6, Sensitivity.DEFAULT: 1.0, Sensitivity.TOLERANT: 1.5}
-# Not scaled: what proves a noise, and what is a share of something else or a number of levels.
+# Not scaled: numbers that prove a noise, shares of something else, and numbers of levels.
 _SCALED = re.compile(r".*_(raw|residue|outside|off|moved|stray)(_high|_most|_sparse)?$")
 _NOT_SCALED = {"min_outside", "max_moved_raw", "moved_residue", "text_moved_raw"}
 
@@ -208,22 +208,22 @@ class Policy:
     """How two images are compared and when they count as changed.
 
     Two thresholds, both in odiff's YIQ scale of 0 (any difference) to 1 (black against white):
-    the structural one sees shapes, the colour-sensitive one faint and wide recolours. A pixel of
-    the mask is one that the sensitive pass reports; the structural pass is a subset of it.
+    the structural one finds shapes, the sensitive one also faint recolours of large areas. The mask
+    has the pixels above the sensitive threshold; those above the structural one are a subset.
 
     Attributes:
-        structural_threshold: 0.15; grey 100 against 140 is seen.
-        sensitive_threshold: 0.0225; grey 100 against 106 is seen.
-        antialiasing: true leaves out pixels that are only smoothed edges.
-        align_rows: true finds inserted and deleted rows, so that what they moved is compared
-            with its counterpart.
-        strict: true lets any pixel that differs at all count, where otherwise `noise` decides.
-        sensitivity: how large a difference a noise may explain, in one word; exact is strict.
-        noise: what tells a change from noise, before `sensitivity` scales it.
-        max_changed_pixels: how many changed pixels still pass.
-        max_changed_ratio: how large a share (0 to 1) of the canvas still passes.
-        max_region_pixels: when set, a diff whose every region has at most so many pixels passes.
-        ignore_regions: boxes of the canvas in which nothing counts.
+        structural_threshold: 0 to 1; at 0.15, grey 100 against grey 140 is above it.
+        sensitive_threshold: 0 to 1; at 0.0225, grey 100 against grey 106 is above it.
+        antialiasing: whether smoothed edges are ignored.
+        align_rows: whether inserted and deleted rows are found, so that the rows that they moved
+            are compared with their counterparts.
+        strict: whether any pixel that differs at all counts; otherwise `noise` decides.
+        sensitivity: how large a difference a noise may explain; `exact` means strict.
+        noise: the numbers that tell a change from noise, before `sensitivity` scales them.
+        max_changed_pixels: a diff with at most this number of changed pixels passes.
+        max_changed_ratio: a diff with at most this share (0 to 1) of changed pixels passes.
+        max_region_pixels: if set, a diff passes if no region has more pixels than this.
+        ignore_regions: boxes of the canvas in which differences do not count.
     """
 
     structural_threshold: float = 0.15
@@ -239,7 +239,7 @@ class Policy:
     ignore_regions: tuple[Rectangle, ...] = ()
 
     def with_overrides(self, overrides: dict[str, Any]) -> Policy:
-        """This policy with some fields replaced, those of `noise` one by one.
+        """Returns this policy with some fields replaced; fields of `noise` are replaced one by one.
 
         Raises:
             BadManifest: the sensitive threshold would lie above the structural one.
@@ -263,7 +263,7 @@ class Policy:
 
     @property
     def limits(self) -> Noise:
-        """The numbers of the rule as they hold: those of `noise`, scaled by `sensitivity`."""
+        """The numbers of the rule that apply: those of `noise`, scaled by `sensitivity`."""
         scale = _SCALES.get(self.sensitivity, 1.0)
         if scale == 1.0:
             return self.noise
@@ -275,42 +275,42 @@ class Policy:
         return replace(self.noise, **scaled)
 
     def tolerates(self, changed_pixels: int, total_pixels: int, largest_region: int) -> bool:
-        """Whether one of the limits that were set lets a diff of this size pass.
+        """Whether a diff of this size is within one of the limits, so that it passes.
 
         Args:
-            changed_pixels: pixels in the mask.
-            total_pixels: pixels of the canvas.
-            largest_region: pixels of the mask's largest region.
+            changed_pixels: number of pixels in the mask.
+            total_pixels: number of pixels of the canvas.
+            largest_region: number of pixels in the largest region.
         """
         if changed_pixels <= self.max_changed_pixels:
             return True
-        # Divided, not multiplied: 29 of 100 are 0.29, but 0.29 × 100 is less than 29 in binary.
+        # Divided, not multiplied: 29 / 100 is 0.29, but 0.29 × 100 is less than 29 in binary.
         if changed_pixels / total_pixels <= self.max_changed_ratio:
             return True
         return self.max_region_pixels is not None and largest_region <= self.max_region_pixels
 
     def fingerprint(self, engine: str) -> str:
-        """Names what decides the measurement: thresholds, the noise, algorithm and engine.
+        """Returns a hash of all that a diff depends on: thresholds, noise, algorithm and engine.
 
-        Results are stored under it. What only tolerates them is left out, so that other limits
-        need no new diff.
+        Cached results are stored under it. The limits on changed pixels are left out, so that
+        other limits need no new diff.
         """
         decides: dict[str, Any] = {name: getattr(self, name) for name in _MEASURING}
         decides["ignore_regions"] = [asdict(box) for box in self.ignore_regions]
-        # What counts is in the mask, so the rule's numbers decide about it, too.
+        # The mask shows what counts, so it depends on the numbers of the rule.
         decides["noise"] = asdict(self.limits)
         decides["strict"] = self.is_exact
         text = json.dumps([ALGORITHM, engine, decides], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def as_json(self) -> dict[str, Any]:
-        """The policy as the comparison manifest shows it."""
+        """Returns `policy` of comparison.json."""
         return asdict(self)
 
     def differences(self, other: Policy) -> dict[str, Any]:
-        """The fields in which this policy differs from the other, with this one's values."""
+        """Returns this policy's values of the fields in which it differs from the other."""
         if self is other:
-            return {}  # of most images: they have the build's own
+            return {}  # true of most snapshots, as they share the build's policy
         mine = self.as_json()
         return {
             field.name: mine[field.name]

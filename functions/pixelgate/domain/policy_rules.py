@@ -1,15 +1,14 @@
-"""Which policy a snapshot has: the build's, what its name's rules say, and its own."""
+"""Finds the policy of a snapshot: the build's, overridden by rules for names and by its own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from fnmatch import translate
 from functools import cached_property
 from typing import Any
 
 from pixelgate.domain.manifest_schema import PolicyFields, PolicyOverrides, Rule
-from pixelgate.domain.names import canonical
+from pixelgate.domain.names import canonical, compile_glob
 from pixelgate.domain.policy import Policy
 from pixelgate.errors import BadManifest
 
@@ -18,18 +17,18 @@ class Policies:
     """The policies of a build.
 
     Attributes:
-        default: where nothing else is said.
+        default: the policy of snapshots without a rule or a policy of their own.
     """
 
     def __init__(
         self, default: Policy, rules: Sequence[Rule] = (), above: Mapping[str, Any] | None = None
     ) -> None:
-        """Takes what is set for all snapshots and by name.
+        """Combines a default, rules and overrides.
 
         Args:
-            default: where nothing else is said.
-            rules: the first ones first.
-            above: fields that override all of it, as those of a command line.
+            default: the policy of snapshots without a rule or a policy of their own.
+            rules: policies by name; a later rule overrides an earlier one.
+            above: fields that override default and rules, such as those of a command line.
 
         Raises:
             BadManifest: the fields contradict one another.
@@ -41,17 +40,13 @@ class Policies:
 
     @cached_property
     def _patterns(self) -> tuple[re.Pattern[str], ...]:
-        # Only the star is one: names do hold brackets and question marks.
-        literal = str.maketrans({"[": "[[]", "?": "[?]"})
-        return tuple(
-            re.compile(translate(canonical(r.match).translate(literal))) for r in self._rules
-        )
+        return tuple(compile_glob(rule.match) for rule in self._rules)
 
     def of(self, name: str, own: PolicyOverrides | None = None) -> Policy:
-        """The policy of one snapshot; a later rule overrides an earlier one, its own fields both.
+        """Returns the policy of one snapshot: default, then matching rules, then its own fields.
 
         Raises:
-            BadManifest: the fields contradict one another; the message names the place.
+            BadManifest: the fields contradict one another; the message names where.
         """
         compared = canonical(name)
         matching = tuple(i for i, p in enumerate(self._patterns) if p.match(compared))
@@ -65,10 +60,10 @@ class Policies:
 
 
 def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy:
-    """A policy with what is set at some place of a manifest or file.
+    """Returns a policy with the fields that are set at one place of a manifest or file.
 
     Raises:
-        BadManifest: the fields contradict one another; the message names the place.
+        BadManifest: the fields contradict one another; the message names where.
     """
     try:
         return overrides.on(policy)
@@ -77,13 +72,13 @@ def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy
 
 
 def policies_of(fields: PolicyFields, above: Mapping[str, Any] | None = None) -> Policies:
-    """The policies that a file sets for everything and by name.
+    """Returns the policies that a file sets.
 
     Args:
-        fields: of the file.
-        above: fields that override what it says.
+        fields: the content of the file.
+        above: fields that override the file's.
 
     Raises:
-        BadManifest: the fields contradict one another; the message names the place.
+        BadManifest: the fields contradict one another; the message names where.
     """
     return Policies(overridden("policy", fields.policy, Policy()), fields.rules, above)

@@ -1,4 +1,4 @@
-"""The records of builds and comparisons that workers agree on, as values."""
+"""The records of builds and comparisons, on which all workers agree."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class State(StrEnum):
 
 
 class Review(StrEnum):
-    """What people said of a build."""
+    """The decision of people on a build."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -31,7 +31,7 @@ class Review(StrEnum):
 
 @dataclass(frozen=True)
 class Baseline:
-    """The base of a comparison: a build's id or NO_BASE, why it was chosen, and how."""
+    """The base of a comparison: a build's id or NO_BASE, and why and how it was chosen."""
 
     build: str
     reason: str
@@ -50,18 +50,18 @@ class BuildRecord:
     Attributes:
         id: project and build.
         commit: its commit.
-        manifest_sha256: of the manifest that was accepted; a build is written once.
+        manifest_sha256: hash of the upload (see `manifest.fingerprint`); it never changes.
         created: when it was accepted, seconds since 1970.
-        baseline: what it is compared with, once that is decided; it never changes afterwards.
-        complete: whether every image that it lists has arrived whole.
-        arrived: whether every image that it lists is in the bucket, readable or not.
-        lost: whether images of it were looked for and are not in the bucket.
+        baseline: the base of its comparison; None until it is chosen, then it never changes.
+        complete: whether all its images were found, are readable and have the right hash.
+        arrived: whether all its images are in the bucket, readable or not.
+        lost: whether some of its images were not found in the bucket.
         branch: the branch it was built from.
         pull_request: number of its pull request.
         tree: git's hash of its commit's tree.
-        trusted: whether its key says that it is none of a fork.
+        trusted: whether it comes from the repository itself, and not from a fork.
         selective: whether it lacks snapshots of its suite.
-        review: what people said of it; None while nobody has.
+        review: the decision of people; None while there is none.
     """
 
     id: BuildId
@@ -81,25 +81,25 @@ class BuildRecord:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What a build is waited for as, and what is known of a project."""
-        known = {
+        """The keys under which a waiting comparison may name this build, such as `commit:1a2b`."""
+        values = {
             "build": self.id.build,
             "commit": self.commit,
             "tree": self.tree,
             "pull_request": self.pull_request,
         }
-        return tuple(f"{what}:{value}" for what, value in known.items() if value)
+        return tuple(f"{kind}:{value}" for kind, value in values.items() if value)
 
 
 class Lookup(StrEnum):
-    """What builds are found by, beside their id and their commit."""
+    """The fields by which builds are found, besides id and commit."""
 
     BRANCH = "branch"
     TREE = "tree"
     PULL_REQUEST = "pull_request"
 
     def of(self, build: BuildRecord) -> str | None:
-        """The value of a build; None if it cannot be found so."""
+        """Returns the build's value of this field; None if it has none."""
         match self:
             case Lookup.BRANCH:
                 return build.branch or None
@@ -115,26 +115,27 @@ class ComparisonRecord:
 
     Attributes:
         id: project, head and base.
-        state: where it stands.
-        execution: the run that owns it; every write after the claim is fenced by it.
-        lease_until: until when the owner may be trusted to be alive, seconds since 1970.
-        attempts: claims since it was last FAILED or new; after the last one it fails for good.
-        claims: claims ever; a later claim always has the higher number.
+        state: waiting, processing or finished.
+        execution: id of the run that owns it; a condition of every write after the claim.
+        lease_until: until when the owner counts as alive, seconds since 1970.
+        attempts: number of claims since it was new or last FAILED; after the last allowed attempt
+            it fails for good.
+        claims: number of all claims; a later claim has a higher number.
         created: when it was first claimed, seconds since 1970.
         claimed: when its owner claimed it, seconds since 1970.
         updated: when it was last written, seconds since 1970.
-        baseline_reason: why this base.
-        verdict: what CI gates on, once SUCCEEDED.
-        counts: snapshots by status, once SUCCEEDED.
-        comparison_key: where comparison.json lies, once SUCCEEDED.
-        report_key: where the report lies, once SUCCEEDED.
+        baseline_reason: why this base was chosen, for people.
+        verdict: passed or needs_review, once SUCCEEDED.
+        counts: number of snapshots by status, once SUCCEEDED.
+        comparison_key: the key of comparison.json, once SUCCEEDED.
+        report_key: the key of the report, once SUCCEEDED.
         error_code: why it FAILED.
-        error_message: the same in words; the last error too, while attempts remain.
+        error_message: the error for people; while attempts remain, that of the last attempt.
         retryable: whether a new delivery may claim it after FAILED.
-        announced: whether status.json tells of this final state.
+        announced: whether status.json shows this final state and its event was sent.
         choice: how this base was chosen.
         wait_until: when the wait for a base ends, seconds since 1970; None if it never waited.
-        fan_out: why its execution was handed over to many workers; None if one does it all.
+        fan_out: why its execution was handed over to many workers; None if it was not.
     """
 
     id: ComparisonId
@@ -166,11 +167,11 @@ class ComparisonRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether no worker has anything left to do."""
+        """Whether the comparison is SUCCEEDED or FAILED."""
         return self.state in {State.SUCCEEDED, State.FAILED}
 
     def can_be_claimed(self, now: float) -> bool:
-        """The claim rule: its worker is dead, or it failed and may be tried again."""
+        """Whether it may be claimed: its lease ran out, or it failed and is retryable."""
         if self.state is State.PROCESSING:
             return self.lease_until <= now
         return self.state is State.FAILED and self.retryable
@@ -178,7 +179,7 @@ class ComparisonRecord:
 
 @dataclass(frozen=True)
 class Result:
-    """What a successful run publishes in the record."""
+    """The part of the record that a successful run publishes."""
 
     verdict: str
     counts: Mapping[str, int]
@@ -188,7 +189,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed, and whether a new delivery may try again."""
+    """Why a run failed, and whether a new delivery may retry."""
 
     code: ErrorCode
     message: str

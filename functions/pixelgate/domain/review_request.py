@@ -1,12 +1,10 @@
-"""Reviews: what there is to review in a result, and what a person may say of it."""
+"""Reviews: which snapshots of a result need one, and how a review object selects among them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import translate
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -19,12 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from pixelgate.domain.comparison import Comparison, Status
+from pixelgate.domain.comparison import Comparison, needing_review
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.manifest_schema import MAX_IMAGES, in_words
-from pixelgate.domain.names import canonical
+from pixelgate.domain.names import canonical, compile_glob
 from pixelgate.domain.records import Review
 from pixelgate.domain.strict_json import check_encodable, read_object
+from pixelgate.domain.wording import joined
 from pixelgate.errors import BadManifest, ReviewRefused
 
 MAX_BYTES = 16 * 1024 * 1024  # 100,000 names of 160 bytes
@@ -35,30 +34,31 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 
 
 class Action(StrEnum):
-    """What a review does."""
+    """The decision of a review."""
 
     APPROVE = "approve"
     REJECT = "reject"
 
 
 class _Selector(BaseModel):
-    # A misspelt selector must not turn "these two" into "everything": unknown fields are refused.
+    # Unknown fields are refused: a misspelt selector must not approve the whole build.
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
 class ReviewBody(_Selector):
-    """A review object as a person's client wrote it.
+    """A review object as a client uploaded it.
 
     Attributes:
         schema_version: 1.
-        action: approve or reject; any case is refused but this one.
-        execution: which result was looked at; a later one makes the review stale.
-        names: snapshots by name.
-        globs: snapshots that need a person, by pattern; `*` stands for anything, `/` too.
-        groups: snapshots that need a person, by the group of comparison.json or of the manifest.
-        reason: why, for whoever reads the history.
+        action: `approve` or `reject`, in lower case.
+        execution: the result that was reviewed; the review is refused if there is a later one.
+        names: selects snapshots by name.
+        globs: selects snapshots that need a review by patterns; `*` stands for any text.
+        groups: selects snapshots that need a review by their group in comparison.json or in the
+            manifest.
+        reason: why, for readers of the history.
 
-    Without names, globs and groups a review speaks of the whole build.
+    Without names, globs and groups, a review selects the whole build.
     """
 
     schema_version: int
@@ -85,22 +85,22 @@ class ReviewBody(_Selector):
 
     @model_validator(mode="after")
     def _selects(self) -> Self:
-        for what in ("names", "globs", "groups"):
-            if getattr(self, what) == []:
-                raise ValueError(f"{what}: an empty list selects nothing; leave it out for all")
+        for selector in ("names", "globs", "groups"):
+            if getattr(self, selector) == []:
+                raise ValueError(f"{selector}: an empty list selects nothing; leave it out for all")
         return self
 
     @property
     def whole(self) -> bool:
-        """Whether it speaks of the whole build."""
+        """Whether it selects the whole build."""
         return self.names is None and self.globs is None and self.groups is None
 
 
 def parse(body: bytes) -> ReviewBody:
-    """Reads a review object.
+    """Parses a review object.
 
     Raises:
-        ReviewRefused: with a message that names the field and the rule.
+        ReviewRefused: it breaks a rule; the message names the field and the rule.
     """
     try:
         fields = read_object(body, MAX_BYTES)
@@ -116,13 +116,13 @@ def parse(body: bytes) -> ReviewBody:
 
 @dataclass(frozen=True)
 class Change:
-    """One snapshot that needs a person, as far as approving it goes.
+    """A snapshot that needs a review, with the fields that matter for an approval.
 
     Attributes:
         status: changed, added, removed or errored.
         head: sha256 of the head image, if there is one.
         base: sha256 of the base image, if there is one.
-        groups: of comparison.json, then of the manifest.
+        groups: its group in comparison.json, and its group in the manifest.
     """
 
     status: str
@@ -131,24 +131,24 @@ class Change:
     groups: tuple[str | None, str | None] = (None, None)
 
     def as_json(self) -> list[Any]:
-        """A short row: there may be 100,000."""
+        """Returns a short row, as there may be 100,000."""
         return [self.status, self.head, self.base, *self.groups]
 
     @classmethod
     def from_json(cls, row: list[Any]) -> Change:
-        """The inverse of `as_json`."""
+        """Reads what `as_json` returns."""
         status, head, base, change_group, own_group = row
         return cls(status, head, base, (change_group, own_group))
 
 
 @dataclass(frozen=True)
 class InheritedApproval:
-    """An approval that no review object of this build gives.
+    """An approval by a rule, or one that was carried over from another build.
 
     Attributes:
-        why: in words.
-        by: who gave the approval that it rests on; empty for a rule.
-        build: the build that a person approved, for a carried-over approval.
+        why: the reason, for people.
+        by: the people who approved the other build; empty for a rule.
+        build: the build that they approved; None for a rule.
     """
 
     why: str
@@ -156,25 +156,25 @@ class InheritedApproval:
     build: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept beside a result or among its reviews."""
+        """Returns the field `granted` of review.json."""
         return {"why": self.why, "by": list(self.by), "build": self.build}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> InheritedApproval | None:
-        """The inverse of `as_json`; None for none."""
+        """Reads what `as_json` returns; None stays None."""
         return cls(stored["why"], tuple(stored["by"]), stored["build"]) if stored else None
 
 
 @dataclass(frozen=True)
 class Reviewable:
-    """What there is to review in one published comparison; written once, beside its report.
+    """All that can be reviewed in one comparison; stored once, beside its report.
 
     Attributes:
         execution: the run that published it.
-        changes: what needs a person, by name.
-        others: the names of everything else.
+        changes: the snapshots that need a review, by name.
+        others: the names of all other snapshots.
         granted: the approval that the build has without a review of its own.
-        first: nothing was compared: others were added, and nobody has to look at them.
+        first: whether this is a first upload, whose added snapshots need no review.
     """
 
     execution: str
@@ -185,10 +185,8 @@ class Reviewable:
 
     @classmethod
     def of(cls, comparison: Comparison) -> Reviewable:
-        """Reads off a comparison what a person has to look at; agrees with `comparison.judge`."""
-        wanted = {Status.ERRORED}
-        if not comparison.is_first:
-            wanted |= {Status.CHANGED, Status.ADDED, Status.REMOVED}
+        """Collects what can be reviewed in a comparison."""
+        wanted = needing_review(has_base=not comparison.is_first)
         changes = {
             name: Change(
                 str(s.status), s.head_sha256, s.base_sha256, (s.group, s.details.get("group"))
@@ -200,7 +198,7 @@ class Reviewable:
         return cls(comparison.execution, changes, others, first=comparison.is_first)
 
     def as_json(self) -> dict[str, Any]:
-        """review.json beside comparison.json."""
+        """Returns review.json, which is stored beside comparison.json."""
         return {
             "schema_version": 1,
             "execution": self.execution,
@@ -212,7 +210,7 @@ class Reviewable:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Reviewable:
-        """The inverse of `as_json`."""
+        """Reads what `as_json` returns."""
         return cls(
             stored["execution"],
             {name: Change.from_json(row) for name, row in stored["changes"].items()},
@@ -223,35 +221,34 @@ class Reviewable:
 
 
 def select(review: ReviewBody, reviewable: Reviewable) -> frozenset[str]:
-    """The snapshots that a review speaks of; for the whole build none by name.
+    """Returns the names of the selected snapshots; none if the review selects the whole build.
 
     Raises:
         ReviewRefused: it names a snapshot or group that the build does not have, or a pattern
-            matches nothing that needs a person.
+            matches no snapshot that needs a review.
     """
     if review.whole:
         return frozenset()
-    found_as = _as_written(review.names or (), reviewable)
-    named = {found for found in found_as.values() if found is not None}
-    unknown = sorted(name for name, found in found_as.items() if found is None)
+    spellings = _as_written(review.names or (), reviewable)
+    selected = {spelling for spelling in spellings.values() if spelling is not None}
+    unknown = sorted(name for name, spelling in spellings.items() if spelling is None)
     if unknown:
-        shown = ", ".join(map(repr, unknown[:_UNKNOWN_SHOWN]))
-        more = f" and {len(unknown) - _UNKNOWN_SHOWN} more" if len(unknown) > _UNKNOWN_SHOWN else ""
-        raise ReviewRefused(f"names: the build has no snapshot {shown}{more}")
+        shown = joined(unknown, _UNKNOWN_SHOWN)
+        raise ReviewRefused(f"names: the build has no snapshot {shown}")
     for glob in review.globs or ():
-        pattern = _compiled(canonical(glob))
-        found = {name for name in reviewable.changes if pattern.match(canonical(name))}
-        named |= _some(found, f"globs: {glob!r} matches no snapshot that needs a review")
+        pattern = compile_glob(glob)
+        names = {name for name in reviewable.changes if pattern.match(canonical(name))}
+        selected |= _some(names, f"globs: {glob!r} matches no snapshot that needs a review")
     if review.groups:
         by_group = _by_group(reviewable)
         for group in review.groups:
-            found = by_group.get(group, set())
-            named |= _some(found, f"groups: no snapshot that needs a review has group {group!r}")
-    return frozenset(named)
+            names = by_group.get(group, set())
+            selected |= _some(names, f"groups: no snapshot that needs a review has group {group!r}")
+    return frozenset(selected)
 
 
 def _as_written(names: Iterable[str], reviewable: Reviewable) -> dict[str, str | None]:
-    """Each name as the build writes it; None if the build has none that is the same."""
+    """Maps each name to its spelling in the build; None if the build has no such name."""
     known = reviewable.changes.keys() | reviewable.others
     forms: dict[str, str] = {}
     if any(name not in known for name in names):
@@ -259,21 +256,16 @@ def _as_written(names: Iterable[str], reviewable: Reviewable) -> dict[str, str |
     return {name: name if name in known else forms.get(canonical(name)) for name in names}
 
 
-def _compiled(glob: str) -> re.Pattern[str]:
-    # Only the star is one, as in a manifest's rules: names do hold brackets and question marks.
-    return re.compile(translate(glob.replace("[", "[[]").replace("?", "[?]")))
-
-
-def _some(found: set[str], rule: str) -> set[str]:
-    if not found:
-        raise ReviewRefused(rule)
-    return found
+def _some(names: set[str], problem: str) -> set[str]:
+    if not names:
+        raise ReviewRefused(problem)
+    return names
 
 
 def _by_group(reviewable: Reviewable) -> dict[str, set[str]]:
-    """Names by group. Where both say the same word, the comparison's group is meant.
+    """Maps groups to names; a group of the comparison hides the manifest's group of that name.
 
-    A manifest is CI's: its groups must not add a snapshot to a change that a person approves.
+    The manifest comes from CI: its groups must not add a snapshot to a change that people approve.
     """
     ours: dict[str, set[str]] = {}
     theirs: dict[str, set[str]] = {}
@@ -286,18 +278,18 @@ def _by_group(reviewable: Reviewable) -> dict[str, set[str]]:
 
 @dataclass(frozen=True)
 class ReviewRecord:
-    """One line of a build's history of reviews; written once, whatever becomes of it.
+    """One review in a build's history; it is written once and never changes.
 
     Attributes:
-        build: what was reviewed.
-        id: of the review object.
+        build: the build that was reviewed.
+        id: the id of the review object.
         action: approve or reject; empty if the object could not be read.
-        by: who wrote it, as S3's event says.
-        at: when S3 took it, ISO 8601 in UTC.
-        sha256: of its bytes.
-        execution: the result it was applied to; empty if it was refused.
-        reason: what the reviewer said.
-        refused: why it does not count; None if it does.
+        by: who uploaded it, according to S3's event.
+        at: when S3 stored it, ISO 8601 in UTC.
+        sha256: hash of the review object.
+        execution: the result that it was applied to; empty if it was refused.
+        reason: the reviewer's reason.
+        refused: why the review does not count; None if it counts.
     """
 
     build: BuildId
@@ -313,12 +305,12 @@ class ReviewRecord:
 
 @dataclass(frozen=True)
 class Decision:
-    """What people decided on a build of a pull request; approvals are carried over from it.
+    """The decision of people on a build of a pull request, from which approvals are carried over.
 
     Attributes:
-        build: which build.
-        review: approved or rejected; None if it is open again.
-        at: when the latest review of it was written, ISO 8601 in UTC.
+        build: the build.
+        review: approved or rejected; None if it needs a review again.
+        at: when its latest review was stored, ISO 8601 in UTC.
     """
 
     build: BuildId

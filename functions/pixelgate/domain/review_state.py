@@ -1,4 +1,4 @@
-"""What all reviews of a result decide together, and what is left for a person to do."""
+"""Combines all reviews of a result: who decided what, and which snapshots are undecided."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pixelgate.domain.records import Review
 from pixelgate.domain.review_request import Action, InheritedApproval, Reviewable
 
 NAMES_SHOWN = 100
-# Of a result on which nobody has said anything yet.
+# The revision of a result without any review.
 FIRST_REVISION = 1
 _WORDS_SHOWN = 20
 
 
 class ReviewState(StrEnum):
-    """How far the review of a build is."""
+    """The state of a build's review."""
 
     NOT_NEEDED = "not_needed"
     NEEDED = "needed"
@@ -28,9 +28,9 @@ class ReviewState(StrEnum):
 
 @dataclass(frozen=True)
 class Applied:
-    """One review that counts: who said what, and when.
+    """A review that counts: who decided what, and when.
 
-    Reviews are ordered by S3's clock, not by the order in which their events come.
+    Reviews are ordered by the time at which S3 stored them, not by the arrival of their events.
     """
 
     id: str
@@ -42,13 +42,13 @@ class Applied:
 
     @property
     def stamp(self) -> tuple[str, str]:
-        """Of two reviews of one snapshot the one with the higher stamp counts."""
+        """Orders reviews: of two reviews of a snapshot, the one with the higher stamp counts."""
         return self.at, self.id
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A review that does not count, and why."""
+    """A review that does not count, and the reason."""
 
     id: str
     by: str
@@ -58,17 +58,18 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ReviewLog:
-    """Everything that reviews have decided about one execution.
+    """All reviews of one execution.
 
-    Merging is commutative and idempotent: the last review of each snapshot counts, in the order
-    of their stamps. So the events of reviews may come twice and in any order.
+    Adding reviews is commutative and idempotent, as the review with the highest stamp counts for
+    each snapshot. So the events of reviews may arrive twice and in any order.
 
     Attributes:
-        execution: of which result; empty while the build has none.
-        revision: counts what changed; a higher one is the newer.
+        execution: the result that was reviewed; empty while the build has none.
+        revision: number of changes of this log; a higher revision is newer.
         reviews: the reviews that count, by id.
-        decisions: name of a snapshot to the id of its latest review by name.
-        refused: the latest reviews that do not count.
+        decisions: name of a snapshot to the id of its latest review; reviews of the whole build
+            are not listed here.
+        refused: the latest reviews that do not count, at most 20.
         granted: an approval that was carried over after the result was published.
     """
 
@@ -80,31 +81,31 @@ class ReviewLog:
     granted: InheritedApproval | None = None
 
     def of_execution(self, execution: str) -> ReviewLog:
-        """The ballot of that result: decisions on another one do not count for it."""
+        """Returns the log of that result; reviews of another result do not count for it."""
         if self.execution == execution:
             return self
         return ReviewLog(execution, self.revision + 1, refused=self.refused)
 
     def with_review(self, review: Applied, names: Iterable[str]) -> ReviewLog:
-        """Adds a review; the same ballot if it is there already."""
+        """Returns the log with this review added; the same log if it has the review already."""
         if review.id in self.reviews:
             return self
         reviews = {**self.reviews, review.id: review}
         decisions = dict(self.decisions)
         for name in names:
-            present = decisions.get(name)
-            if present is None or reviews[present].stamp < review.stamp:
+            latest = decisions.get(name)
+            if latest is None or reviews[latest].stamp < review.stamp:
                 decisions[name] = review.id
         return replace(self, revision=self.revision + 1, reviews=reviews, decisions=decisions)
 
     def with_grant(self, granted: InheritedApproval) -> ReviewLog:
-        """Adds an approval that was carried over; the first one stays."""
+        """Returns the log with this carried-over approval, unless it has one already."""
         if self.granted:
             return self
         return replace(self, revision=self.revision + 1, granted=granted)
 
     def with_refusal(self, refusal: Refusal) -> ReviewLog:
-        """Adds a refusal, and forgets the oldest of many."""
+        """Returns the log with this refusal added; only the latest ones are kept."""
         if any(r.id == refusal.id and r.why == refusal.why for r in self.refused):
             return self
         latest = sorted([*self.refused, refusal], key=lambda r: (r.at, r.id, r.why))
@@ -113,19 +114,19 @@ class ReviewLog:
         return replace(self, revision=self.revision + 1, refused=tuple(latest[-_WORDS_SHOWN:]))
 
     def decision(self, name: str) -> Applied | None:
-        """What counts for a snapshot: its own latest review or that of the whole build."""
+        """Returns the later one of the snapshot's own latest review and that of the whole build."""
         own = self.decisions.get(name)
-        found = [r for r in (self.reviews[own] if own else None, self.whole) if r]
-        return max(found, key=lambda r: r.stamp, default=None)
+        reviews = [r for r in (self.reviews[own] if own else None, self.whole) if r]
+        return max(reviews, key=lambda r: r.stamp, default=None)
 
     @property
     def whole(self) -> Applied | None:
         """The latest review of the whole build."""
-        found = (r for r in self.reviews.values() if r.whole)
-        return max(found, key=lambda r: r.stamp, default=None)
+        reviews = (r for r in self.reviews.values() if r.whole)
+        return max(reviews, key=lambda r: r.stamp, default=None)
 
     def as_json(self) -> dict[str, Any]:
-        """review.json of the build."""
+        """Returns review.json of the build."""
         return {
             "schema_version": 1,
             "execution": self.execution,
@@ -138,7 +139,7 @@ class ReviewLog:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ReviewLog:
-        """The inverse of `as_json`."""
+        """Reads what `as_json` returns."""
         return cls(
             stored["execution"],
             stored["revision"],
@@ -154,18 +155,18 @@ class ReviewLog:
 
 @dataclass(frozen=True)
 class ReviewSummary:
-    """What a ballot makes of its subject.
+    """The outcome of a result's reviews.
 
     Attributes:
-        state: how far the review is.
-        left: names that nobody has decided, sorted.
-        approved: how many snapshots that needed a person are approved.
-        rejected: how many snapshots are rejected.
-        by: who decided, in the order of their reviews.
-        reasons: what they said.
-        at: when the latest review was written that counts; empty if none was.
-        human: whether people decided all of it, so that it may be carried over.
-        complete: whether an approval is one of all snapshots; else the build is no baseline.
+        state: the state of the review.
+        left: names of undecided snapshots, sorted.
+        approved: number of approved snapshots among those that need a review.
+        rejected: number of rejected snapshots.
+        by: the reviewers, in the order of their reviews.
+        reasons: the reasons that they gave.
+        at: when the latest review that counts was stored; empty if there is none.
+        human: whether people decided every snapshot, so that the approval may be carried over.
+        complete: whether an approval covers all snapshots; otherwise the build is no baseline.
     """
 
     state: ReviewState
@@ -180,14 +181,14 @@ class ReviewSummary:
 
     @property
     def result(self) -> Review | None:
-        """`review` of the build's record, on which its use as a baseline depends."""
+        """The field `review` of the build's record, by which it may become a baseline."""
         if self.state is ReviewState.APPROVED and not self.complete:
             return None
         return Review(self.state) if self.state in {*Review} else None
 
 
 def summarize(reviewable: Reviewable, review_log: ReviewLog) -> ReviewSummary:
-    """Counts: one rejection rejects the build, and it is approved when nothing is left."""
+    """Sums up the reviews: one rejection rejects the build; it is approved if nothing is left."""
     decided = {
         name: review_log.decision(name) for name in {*reviewable.changes, *review_log.decisions}
     }
@@ -216,7 +217,7 @@ def summarize(reviewable: Reviewable, review_log: ReviewLog) -> ReviewSummary:
         at=counting[-1].at if counting else "",
         human=bool(counting)
         and (state is ReviewState.REJECTED or all(decided[n] for n in reviewable.changes)),
-        # Of a first upload a review by name decides what could not be read; the rest is unseen.
+        # A review by name of a first upload covers only its errored snapshots, not the added ones.
         complete=not reviewable.first or review_log.whole is not None,
     )
 
@@ -237,7 +238,7 @@ def _once(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def to_status_json(reviewable: Reviewable, review_log: ReviewLog) -> dict[str, Any]:
-    """`review` of status.json."""
+    """Returns the field `review` of status.json."""
     summary = summarize(reviewable, review_log)
     granted = reviewable.granted or review_log.granted
     return {
@@ -256,7 +257,10 @@ def to_status_json(reviewable: Reviewable, review_log: ReviewLog) -> dict[str, A
 def to_status_json_without_result(
     verdict: str | None, left: int, review_log: ReviewLog
 ) -> dict[str, Any] | None:
-    """`review` where there is nothing to review yet, or nobody knows what: refusals only."""
+    """Returns `review` of status.json if there is no result, or its review.json is missing.
+
+    It lists refused reviews and, if there is a verdict, the number of snapshots to review.
+    """
     if verdict is None and not review_log.refused:
         return None
     state = ReviewState.NOT_NEEDED if verdict == Verdict.PASSED else ReviewState.NEEDED

@@ -1,4 +1,4 @@
-"""What everybody else is told of a change of state; docs/events.md has the schema."""
+"""Events about a change of state for other systems; docs/events.md has the schema."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ _FROM_STATUS = (
     "error",
     "updated",
 )
-# EventBridge takes 256 KB an event; what is longer is in status.json.
-_NAMES_TOLD = 20
-_LETTERS_TOLD = 1_000
+# EventBridge allows 256 KB an event; status.json has the full lists.
+_MAX_NAMES = 20
+_MAX_LETTERS = 1_000
 
 
 def detail(status: Mapping[str, Any]) -> dict[str, Any]:
-    """The detail of an event, from what status.json says."""
-    said = {name: status[name] for name in _FROM_STATUS}
+    """Returns the detail of an event about the state in status.json."""
+    fields = {name: status[name] for name in _FROM_STATUS}
     review = _short(status["review"])
     revision = review["revision"] if review else 0
-    error = said["error"]
+    error = fields["error"]
     return {
         "schema_version": 1,
-        "id": f"{said['execution'] or said['updated']}/{said['state']}/{revision}",
-        **said,
+        "id": f"{fields['execution'] or fields['updated']}/{fields['state']}/{revision}",
+        **fields,
         "error": error and {**error, "message": _cut(error["message"])},
         "review": review,
     }
 
 
 def _short(review: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Who was refused is between them and status.json."""
+    """Returns the review without refused reviews, which concern only their authors."""
     if review is None:
         return None
-    told = {name: value for name, value in review.items() if name != "refused"}
-    told["names"] = told["names"][:_NAMES_TOLD]
-    told["reasons"] = [_cut(reason) for reason in told["reasons"]]
-    return told
+    fields = {name: value for name, value in review.items() if name != "refused"}
+    fields["names"] = fields["names"][:_MAX_NAMES]
+    fields["reasons"] = [_cut(reason) for reason in fields["reasons"]]
+    return fields
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LETTERS_TOLD else text[:_LETTERS_TOLD] + " …"
+    return text if len(text) <= _MAX_LETTERS else text[:_MAX_LETTERS] + " …"

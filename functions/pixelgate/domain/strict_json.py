@@ -1,4 +1,4 @@
-"""Reads JSON that somebody else wrote: whatever it might mean twice, or not at all, is refused."""
+"""Parses untrusted JSON: ambiguous and invalid input is refused."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any, NoReturn
 
 from pixelgate.errors import BadManifest
 
-# Empty lists take 3 bytes here and 60 in memory; 100,000 images with all their fields need a third.
+# An empty list takes 3 bytes in JSON and 60 in memory, so many of them could fill the memory.
+# 100,000 images with all their fields need a third of this.
 _MAX_CONTAINERS = 3_000_000
-# An escape such as \ud83d: half of a pair, which may or may not have its other half beside it.
+# An escape such as \ud83d, one half of a surrogate pair; the other half may be missing.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_object(body: bytes, max_bytes: int) -> dict[str, Any]:
-    """Reads a JSON object.
+    """Parses a JSON object.
 
     Raises:
-        BadManifest: it is too large, no JSON object, has a key twice, or holds a number or text
-            that cannot be written again.
+        BadManifest: it is too large, is no JSON object, has a key twice, or contains a number that
+            JSON cannot represent.
     """
     if len(body) > max_bytes:
         raise BadManifest(f"the manifest has {len(body)} bytes; {max_bytes} are allowed")
@@ -35,7 +36,7 @@ def read_object(body: bytes, max_bytes: int) -> dict[str, Any]:
             parse_float=_finite,
         )
     except ValueError as error:
-        # ValueError covers wrong UTF-8, wrong JSON and integers of absurd length.
+        # ValueError covers invalid UTF-8, invalid JSON and integers with too many digits.
         raise BadManifest(f"the manifest is not valid JSON: {error}") from error
     if not isinstance(fields, dict):
         raise BadManifest("the manifest must be a JSON object")
@@ -53,7 +54,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(number: str) -> float:
     value = float(number)
     if math.isinf(value):
-        raise BadManifest(f"the manifest holds {number[:20]}, which no computer can count to")
+        raise BadManifest(f"the manifest holds {number[:20]}, which is too large a number")
     return value
 
 
@@ -62,11 +63,11 @@ def _no_constant(constant: str) -> NoReturn:
 
 
 def check_encodable(fields: dict[str, Any], body: bytes) -> None:
-    """Refuses text with half a surrogate pair, which no file, key or page can hold.
+    """Checks that no text has half a surrogate pair, as UTF-8 cannot encode it.
 
     Args:
-        fields: what was read.
-        body: from what; without an escape of a surrogate there is nothing to look for.
+        fields: the parsed object.
+        body: the JSON that it was parsed from; the check is skipped if it escapes no surrogate.
 
     Raises:
         BadManifest: there is such a text.

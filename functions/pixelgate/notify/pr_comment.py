@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pixelgate.domain.comparison import NEEDING_REVIEW
+from pixelgate.domain.wording import and_more
 from pixelgate.notify.forge import Comment, CommitStatus, State, cut
 
 _NAMES_SHOWN = 20
@@ -15,7 +17,6 @@ _NAME_LETTERS = 200
 _MESSAGE_LETTERS = 2_000
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
 _COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "errored")
-_TO_REVIEW = ("changed", "added", "removed", "errored")
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def review_state(status: Mapping[str, Any]) -> str:
 
 
 def _found(counts: Mapping[str, int]) -> str:
-    found = [f"{counts[kind]} {kind}" for kind in _TO_REVIEW if counts.get(kind)]
+    found = [f"{counts[kind]} {kind}" for kind in NEEDING_REVIEW if counts.get(kind)]
     return ", ".join(found) or f"no changes in {counts.get('total', 0)} snapshots"
 
 
@@ -147,8 +148,7 @@ def _left(status: Mapping[str, Any]) -> list[str]:
     if review.get("state") == "needed" and names:
         lines += [f"Left to review, {review['left']}:", ""]
         lines += [f"- {_code(name)}" for name in names]
-        if review["left"] > len(names):
-            lines.append(f"- and {review['left'] - len(names)} more")
+        lines += [f"- {line}" for line in and_more(review["left"] - len(names))]
         lines.append("")
     return lines
 

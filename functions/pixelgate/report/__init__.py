@@ -1,4 +1,4 @@
-"""The report: a static page made from the comparison manifest's data."""
+"""The report: a static HTML page made from comparison.json."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def render(
     *,
     local: bool = False,
 ) -> bytes:
-    """The report as UTF-8 HTML.
+    """Renders the report as UTF-8 HTML.
 
     Args:
-        comparison: what to report.
-        image_key: from an image's sha256 to where it lies; None if it cannot be shown.
-        report_key: where the report will lie; links are relative to it.
-        local: whether two folders were compared: then there is no build to approve.
+        comparison: the comparison to report.
+        image_key: maps an image's sha256 to its key; None if it cannot be shown.
+        report_key: the key of the report; its links are relative to it.
+        local: whether two folders were compared, so that there is no build to approve.
     """
     return page(build_model(comparison, image_key, report_key, local=local)).encode()
 
 
 def render_failure(status: Mapping[str, Any]) -> bytes:
-    """The page of a run that failed, as UTF-8 HTML; `status` is what status.json says."""
+    """Renders the page of a failed run as UTF-8 HTML; `status` is status.json."""
     return page(build_failure(status)).encode()
 
 

@@ -1,9 +1,9 @@
-"""Puts the page's ES modules into one, as a page opened from a file can load no others.
+"""Bundles the page's ES modules into one, as a page that is opened from a file cannot load any.
 
-The modules import each other by name from "./x.js" and export functions, classes and constants;
-nothing else is allowed, so that leaving out the imports and the word "export" is all there is to
-do. Names at the top of modules must differ, as they share one scope afterwards. In the source
-tree the modules stay what browsers, editors and tsc know.
+The modules import each other by name from "./x.js", and export functions, classes and constants.
+Nothing else is allowed, so the bundler only removes the imports and the word "export". Top-level
+names must be unique, as they share one scope in the bundle. In the source tree, the files are
+ordinary modules for browsers, editors and tsc.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _DEFINED = re.compile(
     re.MULTILINE,
 )
 _OTHER = re.compile(r"^(?:import|export)\b.*|\bimport\(|\bimport\.meta\b", re.MULTILINE)
-# Types and comments that are lines of their own; the page needs neither. JSDoc within a line
-# goes too: "/**" begins nothing else in our modules, neither a string nor a pattern.
+# Comments on lines of their own, and JSDoc types anywhere; the page needs neither. In our modules,
+# "/**" occurs in no string and no regular expression.
 _JSDOC = r"/\*\*(?:[^*]|\*(?!/))*\*/"
 _COMMENT = re.compile(rf"^[ \t]*(?:{_JSDOC}|//[^\n]*)[ \t]*\n|{_JSDOC}[ \t]*", re.MULTILINE)
 
 
 class BundleError(ValueError):
-    """Modules that cannot be put into one."""
+    """Modules that cannot be bundled."""
 
 
 def bundle(modules: Mapping[str, str], entry: str) -> str:
-    """The entry and all that it imports as one module.
+    """Bundles the entry and all that it imports into one module.
 
     Args:
         modules: file name to source.
-        entry: the file name to begin with.
+        entry: the file name of the first module.
 
     Raises:
         BundleError: a module or a name is missing, a name is used twice, modules import each
-            other in a circle, or something other than named imports and exports is used.
+            other in a circle, or a module uses something other than named imports and exports.
     """
     order: list[str] = []
     _visit(modules, entry, order, ())
@@ -50,24 +50,27 @@ def bundle(modules: Mapping[str, str], entry: str) -> str:
     return "".join(_stripped(name, modules[name]) for name in order)
 
 
-def _visit(modules: Mapping[str, str], name: str, order: list[str], above: tuple[str, ...]) -> None:
+def _visit(
+    modules: Mapping[str, str], name: str, order: list[str], importers: tuple[str, ...]
+) -> None:
     if name in order:
         return
-    if name in above:
-        raise BundleError(f"modules import each other: {' → '.join((*above, name))}")
+    if name in importers:
+        raise BundleError(f"modules import each other: {' → '.join((*importers, name))}")
     if name not in modules:
-        raise BundleError(f"{above[-1] if above else 'nothing'} imports {name}, which is not there")
-    for words, other in _IMPORT.findall(modules[name]):
-        _visit(modules, other, order, (*above, name))
-        exported = {defined for defined, is_exported in _definitions(modules[other]) if is_exported}
-        for word in filter(None, (w.strip() for w in words.split(","))):
-            if word not in exported:
-                raise BundleError(f"{name}: {other} does not export {word}")
+        importer = importers[-1] if importers else "nothing"
+        raise BundleError(f"{importer} imports {name}, which is not there")
+    for names, imported in _IMPORT.findall(modules[name]):
+        _visit(modules, imported, order, (*importers, name))
+        exported = {defined for defined, exports in _definitions(modules[imported]) if exports}
+        for wanted in filter(None, (n.strip() for n in names.split(","))):
+            if wanted not in exported:
+                raise BundleError(f"{name}: {imported} does not export {wanted}")
     order.append(name)
 
 
 def _definitions(source: str) -> list[tuple[str, bool]]:
-    """Names at the top of a module, and whether it exports them."""
+    """Returns the top-level names of a module, and whether it exports them."""
     return [
         (name.strip(), bool(export))
         for export, single, several in _DEFINED.findall(source)
@@ -77,9 +80,9 @@ def _definitions(source: str) -> list[tuple[str, bool]]:
 
 def _stripped(name: str, source: str) -> str:
     body = _EXPORT.sub("", _COMMENT.sub("", _IMPORT.sub("", source)))
-    if found := _OTHER.search(body):
-        raise BundleError(f"{name}: {found[0].strip()!r} is none of the forms that can be bundled")
-    # The HTML parser ends a script here whatever the language says, and changes its mind there.
-    if found := re.search(r"</script|<!--", body, re.IGNORECASE):
-        raise BundleError(f"{name}: {found[0]!r} cannot stand in a script")
+    if match := _OTHER.search(body):
+        raise BundleError(f"{name}: {match[0].strip()!r} is none of the forms that can be bundled")
+    # HTML ends a script at "</script", even within a string; after "<!--" it parses differently.
+    if match := re.search(r"</script|<!--", body, re.IGNORECASE):
+        raise BundleError(f"{name}: {match[0]!r} cannot stand in a script")
     return body

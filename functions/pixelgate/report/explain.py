@@ -1,4 +1,4 @@
-"""What the report says in words: why a snapshot counts or passes, and under which policy."""
+"""The sentences of the report: why a snapshot counts or passes, and under which policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pixelgate.domain.comparison import Axis, Band, BandKind, Diff, Judgement, S
 from pixelgate.domain.policy import Policy, Sensitivity
 from pixelgate.domain.verdict import Explained, Mark, NoiseKind
 
-# In the order in which they are looked for; docs/verdict.md.
+# In the order in which the rule checks them; see docs/verdict.md.
 MARKS: Mapping[Mark, str] = {
     Mark.ONE_SIDED: "only one of the images has these pixels",
     Mark.PLAIN: "a plain area has another colour",
@@ -31,19 +31,19 @@ NOISES: Mapping[NoiseKind, str] = {
     NoiseKind.PHOTO: "lossy compression of a photo",
     NoiseKind.CORNER: "up to 8 × 8 pixels in a corner of the picture",
 }
-# What passes at each sensitivity.
+# The noise that passes at each sensitivity.
 _NOISE = {
     Sensitivity.CAREFUL: "little noise",
     Sensitivity.DEFAULT: "noise",
     Sensitivity.TOLERANT: "much noise",
 }
-_BANDS_TOLD = 4
-# Rows that are inserted or deleted one by one, as another line height does it, are told together.
+_MAX_BANDS = 4
+# Thin bands in a row, as a changed line height causes them, are summed up in one sentence.
 _THIN, _RUN = 2, 3
 
 
 def why(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
-    """Sentences that say why it has its status; `policy` is the comparison's."""
+    """Yields sentences that explain a snapshot's status; `policy` is the comparison's."""
     if snapshot.previous_name and snapshot.status is not Status.RENAMED:
         yield (
             "The base writes this name in another Unicode form, which looks the same: "
@@ -72,7 +72,7 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
     diff, judgement = snapshot.measured.diff, snapshot.judgement
     if diff.profiles:
         base, head = diff.profiles
-        yield f"The colour profile is another: {base} in base, {head} in head."
+        yield f"The colour profiles differ: {base} in base, {head} in head."
     yield from _of_bands(diff.bands)
     if judgement:
         yield from _of_regions(diff, judgement)
@@ -84,7 +84,7 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
     if not (judgement and judgement.recoloured):
         yield from _of_nothing(diff)
     if diff.changed_pixels and not diff.structural_pixels:
-        yield "Colour only: the pass that sees shapes sees nothing."
+        yield "Only colours changed: the mask has no pixel above the structural threshold."
     strict = snapshot.policy.get("strict", policy.strict) or (
         snapshot.policy.get("sensitivity", policy.sensitivity) == Sensitivity.EXACT
     )
@@ -122,7 +122,7 @@ def _of_counted(pixels: int) -> str:
 
 
 def _of_nothing(diff: Diff) -> Iterator[str]:
-    """Why files that differ have an empty mask, where no noise says it."""
+    """Explains why different files have an empty mask, unless a noise explains it."""
     differing = diff.picture.differing
     if diff.regions or diff.explained:
         return
@@ -146,28 +146,28 @@ def _of_noise(noise: Explained) -> str:
 
 
 def _of_bands(bands: Sequence[Band]) -> Iterator[str]:
-    told = 0
+    shown = 0
     runs = _runs(bands)
     for run in runs:
         first, lines = run[0], sum(band.length for band in run)
         word = first.axis.removesuffix("s")
         if len(run) > 1:
-            why = ", as another line height does it" if first.axis is Axis.ROWS else ""
+            why = ", as after a change of the line height" if first.axis is Axis.ROWS else ""
             yield (
                 f"{number(lines, word)} {first.kind} one by one between {first.axis} "
                 f"{first.start:,} and {run[-1].stop:,}{why}."
             )
-        elif told < _BANDS_TOLD:
-            told += 1
+        elif shown < _MAX_BANDS:
+            shown += 1
             inserted = first.kind is BandKind.INSERTED
             where = f"at {word} {first.head_start if inserted else first.base_start:,}"
             yield f"{number(lines, word)} {first.kind} {where} of {'head' if inserted else 'base'}."
-    if rest := sum(len(run) == 1 for run in runs) - told:
-        yield f"{rest:,} more of such bands."
+    if rest := sum(len(run) == 1 for run in runs) - shown:
+        yield f"And {number(rest, 'more band')}."
 
 
 def _runs(bands: Sequence[Band]) -> list[list[Band]]:
-    """Bands one by one, and runs of thin ones of a kind together."""
+    """Groups bands: runs of thin bands of one kind together, all others one by one."""
     runs: list[list[Band]] = []
     for band in bands:
         last = runs[-1][-1] if runs else band
@@ -180,7 +180,7 @@ def _runs(bands: Sequence[Band]) -> list[list[Band]]:
 
 
 def policy_in_words(policy: Policy) -> str:
-    """Thresholds and tolerances."""
+    """Describes thresholds and tolerances of a policy."""
     edges = "left out" if policy.antialiasing else "counted"
     return (
         f"structural threshold {policy.structural_threshold:g}, sensitive threshold "
@@ -189,23 +189,23 @@ def policy_in_words(policy: Policy) -> str:
 
 
 def own_policy(fields: Mapping[str, Any], policy: Policy) -> str:
-    """The fields in which a snapshot's policy differs from the comparison's."""
-    told = []
+    """Describes the fields in which a snapshot's policy differs from the comparison's."""
+    parts = []
     for name, value in fields.items():
         if name == "noise":
             usual = vars(policy.noise)
-            told += [f"noise.{n} {v:g}" for n, v in value.items() if v != usual.get(n, v)]
+            parts += [f"noise.{n} {v:g}" for n, v in value.items() if v != usual.get(n, v)]
             if not value.keys() <= usual.keys():
-                told.append("numbers of an older rule")
+                parts.append("numbers of an older rule")
         elif name == "ignore_regions":
-            told.append(f"{number(len(value), 'ignored region')}")
+            parts.append(f"{number(len(value), 'ignored region')}")
         else:
-            told.append(f"{name} {str(value).lower() if isinstance(value, bool) else value}")
-    return ", ".join(told)
+            parts.append(f"{name} {str(value).lower() if isinstance(value, bool) else value}")
+    return ", ".join(parts)
 
 
 def tolerance(policy: Policy, own: Mapping[str, Any] | None = None) -> str:
-    """What passes although it changed."""
+    """Describes which changes a policy lets pass."""
     simple = {k: v for k, v in (own or {}).items() if k not in {"noise", "ignore_regions"}}
     fields = vars(policy) | simple
     exact = fields["strict"] or fields["sensitivity"] == Sensitivity.EXACT
@@ -221,5 +221,5 @@ def tolerance(policy: Policy, own: Mapping[str, Any] | None = None) -> str:
 
 
 def number(n: int, noun: str) -> str:
-    """A number and its noun: 1 row, 2 rows."""
+    """Returns a number and its noun: 1 row, 2 rows."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

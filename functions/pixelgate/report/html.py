@@ -1,4 +1,4 @@
-"""How the report looks: one HTML file with style, code and data inside, and no foreign request."""
+"""Renders the report as one HTML file with style, code and data, which loads nothing remote."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from pixelgate.report.bundle import bundle
 from pixelgate.report.model import Report
 from pixelgate.report.payload import details_block, list_block, packed
 
-# Only this code, this style, and images beside the report or within it: even a name that slipped
-# through the escaping could not run a script or call home. Trusted Types make the ways in which
-# text could become markup throw.
+# Allows only this script, this style, and images of the report: even if a name were not escaped, it
+# could not run a script or send data. With Trusted Types, turning text into markup throws.
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
     "img-src 'self' file: data:; base-uri 'none'; form-action 'none'; "
@@ -29,11 +28,11 @@ _COLOURS = {"passed": "#1f8a4c", "needs_review": "#d98a00", "failed": "#c4342b"}
 
 
 def page(report: Report, carried: Mapping[str, str] | None = None) -> str:
-    """The report as an HTML document.
+    """Returns the report as an HTML document.
 
     Args:
-        report: what it says.
-        carried: pictures that it shall carry within itself: URL to data URL.
+        report: the content.
+        carried: the images to embed, URL to data URL; None to link to all of them.
     """
     style, script = _style(), _script()
     verdict = str(report.verdict or "failed")
@@ -67,7 +66,7 @@ def _advice(report: Report) -> str:
 
 
 def _carried(files: Mapping[str, str]) -> str:
-    # "<" ends a script wherever it stands; in a URL it never does, but a rule costs nothing.
+    # "</script" would end the block. URLs contain no "<", but escaping it is safer.
     body = json.dumps(dict(files)).replace("<", "\\u003c")
     return f'<script type="text/plain" id="files-data">{body}</script>'
 

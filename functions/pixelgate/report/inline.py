@@ -1,4 +1,4 @@
-"""The report in a single file that can be mailed: the pictures lie within it as data."""
+"""Renders the report as a single file with embedded images, which can be mailed."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def render_inline(
     *,
     local: bool = False,
 ) -> bytes:
-    """The report as one HTML file, with the images of all that changed inside.
+    """Renders the report as one HTML file with the images of all changed snapshots.
 
-    Unchanged and skipped snapshots are listed without pictures. Some fifty changed images of a
-    few hundred kilobytes make a file that can be mailed; nothing stops larger ones.
+    Unchanged and skipped snapshots are listed without images. About fifty changed images of a few
+    hundred kilobytes give a file that can be mailed; the size is not limited.
 
     Args:
-        comparison: what to report.
-        image_key: from an image's sha256 to where it lies; None if it cannot be shown.
-        report_key: where the report with its links would lie.
-        read: the bytes under a key; None if there are none.
+        comparison: the comparison to report.
+        image_key: maps an image's sha256 to its key; None if it cannot be shown.
+        report_key: the key that a report with links would have.
+        read: returns the bytes under a key; None if there is no object.
         local: whether two folders were compared.
     """
     report = build_model(comparison, image_key, report_key, local=local)

@@ -1,4 +1,4 @@
-"""Reads comparison.json back, so that a report can be made of it anywhere and at any time."""
+"""Parses comparison.json, so that the report can be rendered from it again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
 from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 from pixelgate.errors import UsageError
 
-# Results until 0.1 named their rules otherwise.
+# Results up to version 0.1 have other names for the marks.
 _OLD_MARKS = {
     "solid": Mark.PLAIN,
     **dict.fromkeys(("bold", "local", "ink", "shape", "crisp"), Mark.SHAPE),
@@ -32,10 +32,10 @@ _OLD_MARKS = {
 
 
 def comparison_of(stored: Mapping[str, Any]) -> Comparison:
-    """The comparison that comparison.json tells of.
+    """Parses comparison.json.
 
     Raises:
-        UsageError: it is of another schema version, or no comparison.json at all.
+        UsageError: it has another schema version, or is no comparison.json.
     """
     version = stored.get("schema_version")
     if version != SCHEMA_VERSION:
@@ -122,13 +122,13 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
 
 
 def _noise(stored: Mapping[str, Any]) -> Noise:
-    """The numbers of the rule; those of an older version's rule are left out."""
+    """Parses the numbers of the rule, and ignores those that only older versions have."""
     known = {field.name for field in fields(Noise)}
     return Noise(**{name: number for name, number in stored.items() if name in known})
 
 
 def _mark(stored: str | None) -> Mark | None:
-    """A mark, or the nearest one to that of an older version."""
+    """Parses a mark; one of an older version becomes its nearest successor."""
     if stored is None:
         return None
     return _OLD_MARKS.get(stored) or Mark(stored)

@@ -1,4 +1,4 @@
-"""What the report says, as plain data; how it looks is the page's business."""
+"""The content of the report as plain data, without its layout."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Picture:
     """An image of the report.
 
     Attributes:
-        url: relative to the report.
+        url: URL relative to the report.
         size: width and height in pixels, where known.
     """
 
@@ -46,25 +46,25 @@ class Entry:
     """One snapshot.
 
     Attributes:
-        name: as the build names it.
-        status: what became of it.
-        title: what to call it.
-        base: the base image, if there is one to show.
-        head: the head image, likewise.
-        base_size: its size, also where the image cannot be shown.
-        head_size: likewise.
+        name: its name in the build.
+        status: unchanged, changed, added and so on.
+        title: the name to show.
+        base: the base image, if it can be shown.
+        head: the head image, if it can be shown.
+        base_size: width and height of the base image, even if it cannot be shown.
+        head_size: width and height of the head image, even if it cannot be shown.
         mask: the mask's URL, if something changed.
         thumb: the thumbnail's URL, if there is one.
-        changed: changed pixels.
-        total: pixels of the canvas, 0 if nothing was measured.
-        recoloured: whether plain areas are recoloured, which no mask shows.
-        regions: changed areas, each with why it counts, or with the noise that explains it; None
-            where neither is known.
+        changed: number of changed pixels.
+        total: number of pixels of the canvas; 0 if the images were not compared.
+        recoloured: whether plain areas have another colour that the mask does not show.
+        regions: the regions of the mask, each with the reason that it counts or the noise that
+            explains it; None if neither is known.
         bands: inserted and deleted rows and columns.
         group: shared by snapshots with the same change.
-        tags: of the manifest.
-        why: sentences that say why it has its status.
-        facts: label and value of what else is known.
+        tags: from the manifest.
+        why: sentences that explain its status.
+        facts: labels and values of further details.
         reason: why it could not be compared.
     """
 
@@ -94,19 +94,20 @@ class Report:
     """The whole report.
 
     Attributes:
-        kind: usual, empty, first, errored (everything) or failed (the run).
-        project: whose.
+        kind: usual, empty (no snapshots), first (no base), errored (every snapshot is) or failed
+            (the run).
+        project: the project.
         head: the head build.
         base: the base build; None if there is none.
-        execution: the run that made it; None if none came so far.
-        verdict: what CI gates on; None if there is none.
-        headline: the verdict in words.
-        advice: what happened and what to do, where that is not plain; empty if it is.
+        execution: the run that made the report; None if no run began.
+        verdict: passed or needs_review; None if the run failed.
+        headline: the verdict as a sentence.
+        advice: explains an unusual result and what to do; empty for a usual one.
         local: whether two folders were compared, so that there is no build to approve.
-        reviewable: whether decisions mean anything.
-        entries: every snapshot, by status and then by name.
-        facts: label and lines of what else there is to know of the run.
-        warnings: what a person should know of the upload.
+        reviewable: whether the report offers to approve and reject.
+        entries: all snapshots, sorted by status and then by name.
+        facts: labels and lines of details about the run.
+        warnings: sentences about the upload.
     """
 
     kind: str
@@ -125,7 +126,7 @@ class Report:
 
     @property
     def title(self) -> str:
-        """Of the page."""
+        """The title of the page."""
         return f"{self.project}: {self.head}"
 
 
@@ -136,14 +137,14 @@ def build_model(
     *,
     local: bool = False,
 ) -> Report:
-    """The report of a comparison; see `render` for the arguments."""
+    """Builds the report of a comparison; `render` describes the arguments."""
 
     def url(key: str | None) -> str | None:
         return relative_url(key, report_key) if key else None
 
     def picture(sha256: str | None, size: tuple[int, int] | None) -> Picture | None:
-        found = url(image_key(sha256)) if sha256 else None
-        return Picture(found, size) if found else None
+        address = url(image_key(sha256)) if sha256 else None
+        return Picture(address, size) if address else None
 
     def entry(name: str, s: Snapshot) -> Entry:
         diff = s.measured.diff if s.measured else None
@@ -192,7 +193,7 @@ def build_model(
 
 
 def build_failure(status: Mapping[str, Any]) -> Report:
-    """The page of a run that failed; `status` is what status.json says."""
+    """Builds the page of a failed run; `status` is status.json."""
     error = status.get("error") or {}
     code, message = str(error.get("code", "INTERNAL")), str(error.get("message", ""))
     facts = [
@@ -330,13 +331,13 @@ def _run_facts(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _engine(engine: Mapping[str, str]) -> str:
-    """Its name and version, and that of what we make of its answers."""
+    """Describes the engine: name, version, and the version of our own algorithm."""
     named = f"{engine.get('name', 'unknown')} {engine.get('version', '')}".rstrip()
     return f"{named}, algorithm {engine['algorithm']}" if "algorithm" in engine else named
 
 
 def _when(comparison: Comparison) -> tuple[str, ...]:
-    """When the result was made, and how long that took."""
+    """Describes when the result was made, and how long the run took."""
     if comparison.started is None:
         return (_moment(comparison.created),)
     ended, began = map(datetime.fromisoformat, (comparison.created, comparison.started))
@@ -344,23 +345,23 @@ def _when(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _moment(iso: str) -> str:
-    """A time as people write it, to the second."""
+    """Formats a time for people, to the second."""
     return f"{iso[:10]} {iso[11:19]} UTC" if iso.endswith("+00:00") else iso
 
 
 def _passed_over(choice: Choice | None) -> list[str]:
-    """Nearer candidates and why they could not serve."""
+    """Lists nearer candidates and why they may not be the baseline."""
     if choice is None:
         return []
-    told = [f"{number(choice.distance, 'commit')} before head"] if choice.distance else []
+    lines = [f"{number(choice.distance, 'commit')} before head"] if choice.distance else []
     for candidate in choice.passed_over:
-        which = candidate.build or str(candidate.commit)[:12]
-        told.append(f"passed over {which}: {candidate.why}")
-    return told
+        name = candidate.build or str(candidate.commit)[:12]
+        lines.append(f"passed over {name}: {candidate.why}")
+    return lines
 
 
 def _cost(used: Usage, counts: Counts) -> list[str]:
-    """What was used, in the units of the bill."""
+    """Describes the cost: dollars, GB-seconds and requests."""
     as_json = used.as_json()
     services: Counter[str] = Counter()
     for name, n in used.requests.items():

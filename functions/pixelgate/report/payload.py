@@ -1,7 +1,7 @@
-"""Packs a report into two blocks of columns: what the list needs, and what is asked for later.
+"""Packs a report into two blocks of columns: one for the list, one for details of a snapshot.
 
-A hundred thousand snapshots are mostly names and zeros, which gzip makes small; columns of one
-kind each make them smaller than objects would, and the page parses them faster.
+There may be a hundred thousand snapshots. Columns compress better than one object for each
+snapshot, and the page parses them faster.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pixelgate.report.model import Entry, Report
 T = TypeVar("T")
 
 _STATUSES = {status: str(n) for n, status in enumerate(Status)}
-# Why a region counts, or, negative, which noise explains it.
+# Positive numbers: the mark of a region that counts; negative: the noise that explains it.
 _REASONS: dict[Mark | NoiseKind | None, int] = {
     None: 0,
     **{mark: n for n, mark in enumerate(Mark, 1)},
@@ -29,13 +29,13 @@ _REASONS: dict[Mark | NoiseKind | None, int] = {
 
 
 def packed(block: dict[str, Any]) -> str:
-    """A block as gzipped JSON in base64; equal blocks give equal text."""
+    """Returns a block as gzipped JSON in base64; equal blocks give equal text."""
     body = json.dumps(block, ensure_ascii=False, separators=(",", ":")).encode()
     return base64.b64encode(gzip.compress(body, 9, mtime=0)).decode()
 
 
 def list_block(report: Report) -> dict[str, Any]:
-    """What the list shows of every snapshot, and what the page says of the run."""
+    """Returns the columns for the list of snapshots, and the details of the run."""
     entries = report.entries
     sizes: dict[tuple[int, int], int] = {}
     groups: dict[str, int] = {}
@@ -71,7 +71,7 @@ def list_block(report: Report) -> dict[str, Any]:
 
 
 def details_block(report: Report) -> dict[str, Any]:
-    """What the main view and the facts show of a snapshot."""
+    """Returns the columns for the view of one snapshot."""
     entries = report.entries
     return {
         "marks": [str(mark) for mark in Mark],
@@ -90,14 +90,14 @@ def details_block(report: Report) -> dict[str, Any]:
 
 
 def _base(entry: Entry) -> str | None:
-    """The base's address, but not once more the head's: an unchanged snapshot has one picture."""
+    """Returns the base's URL; None if it is the head's, as for an unchanged snapshot."""
     if entry.base is None or (entry.head and entry.head.url == entry.base.url):
         return None
     return entry.base.url
 
 
 def _regions(entry: Entry) -> list[int]:
-    """x, y, width, height, pixels and reason of each, one after the other."""
+    """Returns x, y, width, height, pixels and reason of each region, as one flat list."""
     return [
         n
         for r, reason in entry.regions
@@ -106,9 +106,9 @@ def _regions(entry: Entry) -> list[int]:
 
 
 def _bands(entry: Entry) -> list[int]:
-    """Kind, first line, number, and the line of base and head of each, one after the other.
+    """Returns kind, start, length, base_start and head_start of each band, as one flat list.
 
-    The kind is 1 where lines were deleted, and 2 more where they are columns.
+    The kind is 0 for inserted and 1 for deleted rows, 2 for inserted and 3 for deleted columns.
     """
     return [
         n for b in entry.bands for n in (_kind_of(b), b.start, b.length, b.base_start, b.head_start)
@@ -122,27 +122,28 @@ def _kind_of(band: Band) -> int:
 def _sparse(
     entries: Sequence[Entry], value: Callable[[Entry], Any], *, zero: bool = False
 ) -> dict[int, Any]:
-    """Values by place, of those that have one."""
-    found = ((n, value(e)) for n, e in enumerate(entries))
-    return {n: v for n, v in found if v or (zero and v == 0)}
+    """Returns a column as index to value, without empty values."""
+    values = ((n, value(e)) for n, e in enumerate(entries))
+    return {n: v for n, v in values if v or (zero and v == 0)}
 
 
 def _addresses(urls: Iterable[str | None]) -> dict[str, Any]:
-    """A column of addresses, with what all of them begin with said once."""
+    """Returns a column of URLs, with their common prefix stored once."""
     column = [url or "" for url in urls]
-    prefix = _common(min(there), max(there)) if (there := [url for url in column if url]) else ""
+    present = [url for url in column if url]
+    prefix = _common(min(present), max(present)) if present else ""
     rest = {n: url[len(prefix) :] or "" for n, url in enumerate(column) if url}
-    if any(not r for r in rest.values()):  # one of them is the prefix itself
+    if any(not r for r in rest.values()):  # one URL is the prefix itself
         prefix, rest = "", {n: url for n, url in enumerate(column) if url}
     return {"prefix": prefix, "rest": rest}
 
 
 def _common(first: str, last: str) -> str:
-    """What all begin with is what the first and the last of them in order begin with."""
+    """Returns the common prefix of the first and the last of sorted texts, so of all of them."""
     differ = (n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
     return first[: next(differ, min(len(first), len(last)))]
 
 
 def _number(table: dict[T, int], value: T | None) -> int:
-    """The number of a value in a table that grows, from 1; 0 if there is none."""
+    """Returns a value's number, counted from 1, and adds new values to the table; 0 for None."""
     return 0 if value is None else table.setdefault(value, len(table) + 1)

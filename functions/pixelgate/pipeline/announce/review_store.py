@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.domain import keys
+from pixelgate.domain.comparison import NEEDING_REVIEW
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.domain.review_request import Reviewable
@@ -106,4 +107,4 @@ def change_review_log(
 
 
 def _to_review(counts: Mapping[str, int]) -> int:
-    return sum(counts.get(status, 0) for status in ("changed", "added", "removed", "errored"))
+    return sum(counts.get(status, 0) for status in NEEDING_REVIEW)

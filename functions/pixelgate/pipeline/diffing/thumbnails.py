@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from pixelgate.domain import keys
-from pixelgate.domain.comparison import Axis, BandKind, Diff, Snapshot, Status
+from pixelgate.domain.comparison import PICTURED, Axis, BandKind, Diff, Snapshot, Status
 from pixelgate.domain.cost import Usage
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
@@ -20,7 +20,6 @@ from pixelgate.ports import Images, Objects, Slices, Thumbnailer
 
 # Raised whenever the same image and mask may give another thumbnail than before.
 RECIPE = 1
-_SHOWN = frozenset({Status.ERRORED, Status.CHANGED, Status.ADDED, Status.REMOVED, Status.RENAMED})
 _THREADS = 2
 
 
@@ -120,7 +119,7 @@ def with_thumbs(
 def _wanted(snapshot: Snapshot, project: str, generation: str) -> _Wanted | None:
     """Of head, or of base where there is no head; named by what it is made of."""
     candidates = tuple(sha for sha in (snapshot.head_sha256, snapshot.base_sha256) if sha)
-    if snapshot.status not in _SHOWN or not candidates:
+    if snapshot.status not in PICTURED or not candidates:
         return None
     if snapshot.status is not Status.ERRORED:
         candidates = candidates[:1]

@@ -10,6 +10,7 @@ from itertools import islice
 
 from pixelgate.domain import keys
 from pixelgate.domain.matching import Kind
+from pixelgate.domain.wording import joined
 from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Plan
@@ -162,9 +163,8 @@ def _type_of(body: bytes) -> str:
 
 
 def _in_words(missing: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in missing[:_NAMES_SHOWN])
-    more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
     return (
-        f"the upload is incomplete, these images are not in the bucket: {shown}{more}; "
+        "the upload is incomplete, these images are not in the bucket: "
+        f"{joined(missing, _NAMES_SHOWN)}; "
         "upload images before the manifest, as a new build"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from pixelgate.domain.manifest import (
 from pixelgate.domain.manifest_schema import MAX_IMAGES
 from pixelgate.domain.names import collisions
 from pixelgate.domain.strict_json import read_object
+from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest, ImageFault, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.intake.images import MAX_IMAGE_BYTES
 from pixelgate.ports import DifferPool, Listed, Objects
@@ -92,7 +93,7 @@ def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
     if len(images) > MAX_IMAGES:
         wrong.append(f"there are {len(images):,} images under {folder}; {MAX_IMAGES:,} are allowed")
     if wrong:
-        raise BadManifest("; ".join(_first(wrong)))
+        raise BadManifest("; ".join(shortened(wrong, _SHOWN)))
     return Beside(folder, tuple(images), tuple(left_out), digest.hexdigest())
 
 
@@ -169,11 +170,5 @@ def _wrong(name: str, size: int) -> Iterator[str]:
 
 def _notes(left_out: tuple[str, ...]) -> Iterator[str]:
     if left_out:
-        names = ", ".join(_first([repr(name) for name in left_out]))
+        names = ", ".join(shortened(map(repr, left_out), _SHOWN))
         yield f"left out, as they are no images by their names: {names}"
-
-
-def _first(lines: Iterable[str]) -> list[str]:
-    lines = list(lines)
-    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return lines[:_SHOWN] + more

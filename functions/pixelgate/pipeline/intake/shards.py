@@ -13,6 +13,7 @@ from pixelgate.domain.keys import BuildId, ShardId
 from pixelgate.domain.manifest import MAX_BYTES, fingerprint, parse, parse_accepted, parse_finalize
 from pixelgate.domain.names import canonical, collision
 from pixelgate.domain.strict_json import read_object
+from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
 from pixelgate.ports import DifferPool, Objects
@@ -252,8 +253,7 @@ def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
                 twice.append(_held_twice(first, holder, name, shard))
             images[name] = image
     if twice:
-        more = [f"and {len(twice) - _SHOWN} more"] if len(twice) > _SHOWN else []
-        raise BadManifest("; ".join(twice[:_SHOWN] + more))
+        raise BadManifest("; ".join(shortened(twice, _SHOWN)))
     return images
 
 

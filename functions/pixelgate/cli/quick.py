@@ -1,8 +1,7 @@
-"""Spares `--help` half of its time: a parser of Markdown and a highlighter of tracebacks.
+"""Halves the time of `--help` by not importing a Markdown parser and a syntax highlighter.
 
-typer.rich_utils imports rich.markdown and rich.traceback, and with them markdown-it and Pygments,
-for a markup mode and for exceptions that are not ours. Classes of the same names stand in until
-somebody uses them.
+typer.rich_utils imports rich.markdown and rich.traceback, which import markdown-it and Pygments;
+pixelgate uses neither. Classes of the same names import the real ones when they are first used.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _SPARED = (("rich.markdown", "Markdown"), ("rich.traceback", "Traceback"))
 
 
 def spare_imports() -> None:
-    """Puts the stand-ins where the imports will look, unless the modules are loaded already."""
+    """Puts the stand-ins into sys.modules, unless the real modules are loaded already."""
     for module, name in _SPARED:
         if module not in sys.modules:
             sys.modules[module] = _stand_in(module, name)

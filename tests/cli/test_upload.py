@@ -403,10 +403,7 @@ def test_a_shallow_clone_is_named_and_the_upload_goes_on(
     monkeypatch.chdir(clone.folder)
     done = run("upload", repository.folder / "shots", "--build", "7", "--json")
     assert done.code == 0
-    note = (
-        "this clone is shallow: only 0 ancestors can be offered as baselines. "
-        "Run `git fetch --unshallow`"
-    )
+    note = "this clone is shallow: only 0 ancestors can be baselines. Run `git fetch --unshallow`"
     assert done.json["notes"] == [note]
     assert f"note: {note}" in done.err
 
@@ -456,7 +453,7 @@ def test_upload_and_wait(
 def test_no_result_in_time_is_3(run: Cli) -> None:
     done = run("upload", "shots", "--build", "7", "--wait", "--timeout", "0.1")
     assert done.code == 3
-    assert "nothing has answered for shop/7 in 0.1 s" in done.err
+    assert "no status for shop/7 in 0.1 s" in done.err
 
 
 def test_summaries_for_people_in_ci(

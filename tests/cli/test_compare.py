@@ -196,7 +196,7 @@ WRONG = [
     pytest.param(("base", "head", "--out", "."), "in which", id="around"),
     pytest.param(
         ("base", "head", "--out", "full"),
-        "holds 'precious', which is not part of a report",
+        "contains 'precious', which is not part of a report",
         id="not ours",
     ),
     pytest.param(("base", "head", "--out", "file"), "is a file", id="a file"),

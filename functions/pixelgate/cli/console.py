@@ -109,7 +109,7 @@ def show_summary(comparison: Comparison) -> None:
 
 
 def show_names(rows: Sequence[tuple[str, str, str]]) -> None:
-    """Prints the first `(status, name, note)` of a list, and how many more there are."""
+    """Prints the first `(status, name, reason)` of a list, and how many more there are."""
     out = console()
     for status, name, reason in rows[:_NAMES_SHOWN]:
         note = f"  {reason}" if reason else ""

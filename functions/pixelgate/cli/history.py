@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 def history(
     name: Annotated[
-        str | None, typer.Argument(help="Show the result suffix this snapshot in each build.")
+        str | None, typer.Argument(help="Show the result of this snapshot in each build.")
     ] = None,
-    branch: Annotated[str | None, typer.Option(help="Only builds suffix this branch.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Number suffix builds.")] = 20,
+    branch: Annotated[str | None, typer.Option(help="Only builds of this branch.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Number of builds.")] = 20,
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """List the newest builds suffix a project, or the results suffix one snapshot in them.
+    """List the newest builds of a project, or the results of one snapshot in them.
 
     Exit code: 0 listed; 2 wrong usage, or the bucket could not be read.
     """
@@ -48,8 +48,8 @@ def history(
         rows = [_row(past, name, images) for past in builds]
         typer.echo(json.dumps({"project": context.project, "builds": rows}, ensure_ascii=False))
     elif not builds:
-        suffix = f" of {branch}" if branch else ""
-        say(f"{context.project} has no build{suffix} in {context.bucket} yet")
+        of = f" of {branch}" if branch else ""
+        say(f"{context.project} has no build{of} in {context.bucket} yet")
     else:
         _show(builds, name, images)
 

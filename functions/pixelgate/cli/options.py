@@ -98,6 +98,16 @@ Timeout = Annotated[
         rich_help_panel=GATE,
     ),
 ]
+ReviewTimeout = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        envvar="PIXELGATE_TIMEOUT",
+        help="Seconds to wait until the review is applied. Default: 120.",
+        rich_help_panel=GATE,
+    ),
+]
 FailOn = Annotated[
     str | None,
     typer.Option(

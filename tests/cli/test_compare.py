@@ -193,7 +193,7 @@ WRONG = [
     pytest.param(("nowhere", "head"), "nowhere does not exist", id="base is missing"),
     pytest.param(("base", "empty"), "no image (PNG, JPEG, WebP) in", id="head is empty"),
     pytest.param(("base", "head", "--out", "head/report"), "compared the next time", id="inside"),
-    pytest.param(("base", "head", "--out", "."), "in which", id="around"),
+    pytest.param(("base", "head", "--out", "."), "which contains", id="around"),
     pytest.param(
         ("base", "head", "--out", "full"),
         "contains 'precious', which is not part of a report",

@@ -214,7 +214,7 @@ def test_the_decisions_of_a_report(run: Cli, bucket: MemoryStore, tmp_path: Path
     ("arguments", "words"),
     [
         ((), "no build is named: `pixelgate approve BUILD`; `pixelgate history` lists them"),
-        (("7", "b.png"), "the build has no snapshot 'b.png'; is 'sub/b.png' meant?"),
+        (("7", "b.png"), "the build has no snapshot 'b.png'; did you mean 'sub/b.png'?"),
         (("7", "--glob", "x*"), "--glob 'x*' matches no snapshot of the build"),
         (
             ("8",),

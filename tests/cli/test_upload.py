@@ -75,8 +75,8 @@ def test_another_build_may_not_take_its_id(
     (repository.folder / "shots" / "c.png").write_bytes(images.png())
     done = run("upload", "shots", "--build", "7")
     assert done.code == 2
-    assert "error: nothing was uploaded: uploads/shop/7/manifest.json was written" in done.err
-    assert "a build is written once. Give this one another --build; jobs that each" in done.err
+    assert "error: nothing was uploaded: uploads/shop/7/manifest.json exists already" in done.err
+    assert "a build is written once. Give this build another --build; jobs that each" in done.err
     assert list(manifest(bucket, KEY)["images"]) == ["a.png", "sub/b.png"]
     assert sum(key.startswith("images/") for key in bucket.objects) == 2  # c.png was not sent
 
@@ -93,7 +93,7 @@ def test_an_id_that_is_taken_meanwhile_is_noticed_too(
     monkeypatch.setattr(bucket, "put_new", put)
     done = run("upload", "shots", "--build", "7")
     assert (done.code, bucket.objects[KEY]) == (2, b"{}")
-    assert "error: uploads/shop/7/manifest.json was written before" in done.err
+    assert "error: uploads/shop/7/manifest.json exists already" in done.err
 
 
 def test_without_an_id_every_upload_is_a_build_of_its_own(
@@ -161,7 +161,7 @@ def test_an_interrupted_upload_has_no_manifest_and_goes_on(
     monkeypatch.setattr(bucket, "put_new", breaks)
     done = run("upload", "shots", "--build", "7")
     assert done.code == 2
-    assert "1 of 2 images are there, and the manifest is not" in done.err
+    assert "1 of 2 images are uploaded, but not the manifest" in done.err
     assert KEY not in bucket.objects
     monkeypatch.setattr(bucket, "put_new", whole)
     done = run("upload", "shots", "--build", "7")
@@ -190,7 +190,7 @@ def test_an_interrupted_upload_has_no_manifest_and_goes_on(
         (("shots", "--project", "a/b"), "the project: 'a/b' may not be"),
         (
             ("shots", "--commit", "a/b"),
-            "(or PIXELGATE_COMMIT) is 'a/b', which is no commit",
+            "(or PIXELGATE_COMMIT) is 'a/b', which is neither a commit",
         ),
         (("shots", "--base-commit", "mian"), "--base-commit (or PIXELGATE_BASE_COMMIT) is 'mian'"),
     ],

@@ -96,4 +96,4 @@ def _pixels(image: Mapping[str, Any] | None) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n and what != "total")
+    return ", ".join(f"{n:,} {status}" for status, n in counts.items() if n and status != "total")

@@ -98,7 +98,7 @@ def compare_folders(
         out: the folder for the report; an earlier report in it is replaced only after a success.
         pool: the workers that diff pairs.
         engine: name and version of the engine.
-        policies: what counts as a change.
+        policies: the rules for what counts as a change.
         allow_empty: whether to accept a head folder without images.
         inline: whether the report contains its images, so that it is one file.
         progress: receives the progress.
@@ -240,7 +240,7 @@ def _check_folders(base_dir: Path, head_dir: Path, out: Path) -> None:
         if out.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"the report would lie in {folder} and be compared the next time")
         if folder.resolve().is_relative_to(out.resolve()):
-            raise UsageError(f"the report would replace {out}, in which {folder} lies")
+            raise UsageError(f"the report would replace {out}, which contains {folder}")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; the report needs a folder")
     if out.is_dir():

@@ -83,7 +83,7 @@ def history(
         BucketError: the bucket cannot be read.
     """
     builds = newest(store, project)
-    found: list[Past] = []
+    matches: list[Past] = []
     progress.begin("reading builds", min(limit, len(builds)))
     # In slices, because with a branch it is unknown how many builds must be read.
     for first in range(0, len(builds), limit):
@@ -92,11 +92,11 @@ def history(
         for build in part:
             past = read[build]
             if past and (branch is None or past.branch == branch):
-                found.append(past)
+                matches.append(past)
                 progress.step()
-        if len(found) >= limit:
+        if len(matches) >= limit:
             break
-    return found[:limit]
+    return matches[:limit]
 
 
 def of_snapshot(

@@ -93,8 +93,8 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
             each with its problem.
     """
     if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise UsageError(f"{folder} {what}; name the folder with the screenshots")
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise UsageError(f"{folder} {problem}; name the folder with the screenshots")
     try:
         files = find_images(folder)
     except OSError as error:
@@ -115,7 +115,7 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
         if entry and not wrong:
             read[name] = entry
         if wrong:
-            problems[name] = [f"{_shown(path)}: {what}" for what in wrong]
+            problems[name] = [f"{_shown(path)}: {problem}" for problem in wrong]
         ignored.update(dict.fromkeys(unknown, _shown(path.with_suffix(".json"))))
     wrong = [line for name in sorted(problems) for line in problems[name]]
     wrong += collisions(files)
@@ -179,16 +179,16 @@ def _read_sidecar(image: Path) -> tuple[dict[str, Any], list[str], list[str]]:
     try:
         if path.stat().st_size > _MAX_SIDECAR_BYTES:
             return {}, [], [f"has over {_MAX_SIDECAR_BYTES:,} bytes"]
-        said = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}, [], []
     except OSError as error:
         return {}, [], [f"cannot be read: {error.strerror}"]
     except (ValueError, RecursionError) as error:
         return {}, [], [f"is not valid JSON: {error}"]
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         return {}, [], ["must be a JSON object"]
-    known = {name: value for name, value in said.items() if name in _SIDECAR_FIELDS}
+    known = {name: value for name, value in content.items() if name in _SIDECAR_FIELDS}
     try:
         # Hash and size are placeholders; the model checks the other fields.
         fields = ImageFields.model_validate({**known, "sha256": "0" * 64, "width": 1, "height": 1})
@@ -198,7 +198,7 @@ def _read_sidecar(image: Path) -> tuple[dict[str, Any], list[str], list[str]]:
         return {}, [], [in_words(error)]
     except BadManifest as error:
         return {}, [], [str(error)]
-    return known, sorted(said.keys() - known.keys()), []
+    return known, sorted(content.keys() - known.keys()), []
 
 
 def _shown(path: Path) -> str:

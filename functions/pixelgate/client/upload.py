@@ -152,9 +152,9 @@ def _listed(
         prefix = keys.image(project, digit)
         return [entry.key.rpartition("/")[2] for entry in store.entries(prefix)]
 
-    for _, found in bounded_map(names, parts, THREADS):
+    for _, hashes in bounded_map(names, parts, THREADS):
         progress.step()
-        yield from (name for name in found if name in wanted)
+        yield from (name for name in hashes if name in wanted)
 
 
 def submit(store: Store, key: str, body: bytes, status: Mapping[str, object] | None) -> bool:
@@ -239,7 +239,7 @@ def finalize(store: Store, build: BuildId, total: int | None) -> str:
 
 
 def read_names(path: Path) -> list[str]:
-    """Reads the names of a whole suite, one a line; empty lines and lines with # are ignored.
+    """Reads the names of a whole suite, one a line; it ignores empty lines and `#` comments.
 
     Raises:
         UsageError: the file cannot be read or contains no name.

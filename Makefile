@@ -1,4 +1,4 @@
-# One word does it: make help
+# `make help` lists the targets.
 
 PYTHON := $(shell tools/find-python 2>/dev/null)
 BIN := .venv/bin
@@ -6,14 +6,14 @@ UV := $(BIN)/uv
 UV_INSTALL = $(UV) pip install --quiet --require-hashes
 SAM := .tools/sam/bin/sam
 NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
-# The embedded cloud runs the functions with the Python of .tools/cloud, which is that of .venv;
-# their wheels must be for the same one. For Lambda itself it is 3.13, the Makefile's default.
+# The embedded cloud runs the functions with the Python of .tools/cloud, the same as in .venv, so
+# their wheels must be for that version. Lambda itself runs 3.13, the default of functions/Makefile.
 DEPLOY_PYTHON ?= 3.13
-# Of `make test`. 0: all in one, which names the files as it goes.
+# Processes of `make test`. With 0, one process runs all tests and prints the files.
 PROCESSES ?= 2
 FAST := 'not e2e and not browser and not slow'
-# The last and the first day of a month, the day of leap years, the turn of a year, and the nights
-# in which clocks are set back and forward.
+# The last and first day of a month, 29 February, New Year's Eve, and the nights on which clocks are
+# set back and forward.
 DATES ?= "2026-11-30 12:00:00 UTC" "2027-03-01 00:00:01 UTC" "2028-02-29 12:00:00 UTC" \
 	"2026-12-31 23:59:59 America/New_York" "2026-10-25 02:59:59 Europe/Berlin" \
 	"2027-03-28 01:59:59 Europe/Berlin"
@@ -28,7 +28,7 @@ APP_MODULES := "functions/pixelgate/report/app/*.js" "tests/app/*.js"
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 export ZIG := $(CURDIR)/.tools/zig/bin/python -m ziglang
-# Else it leaves what it compiled in the home folder and in ours.
+# Otherwise zig writes its caches to the home folder and to this one.
 export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
@@ -38,53 +38,53 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 	check-corpus check-native deploy fuzz format pictures smoke \
 	build lock clean
 
-help: ## List these words
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
-ready: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Make all that check and test need
+ready: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Set up everything that check and the tests need
 
-setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Make .venv with everything a developer needs, odiff, and the engine's compiled part
+setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Set up .venv, odiff and the engine's compiled part
 
-demo: setup .tools/cloud/.done .aws-sam/.done ## Run the whole thing here: a local AWS, two real snapshot sets, a report
+demo: setup .tools/cloud/.done .aws-sam/.done ## Run pixelgate in a local AWS on two real snapshot sets, and write a report
 	@$(BIN)/python tools/demo.py
 
-test: setup ## Run the tests of a few minutes, in PROCESSES=2: no built artefact, browser or faults
+test: setup ## Run the fast tests, a few minutes in PROCESSES=2
 	@$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) $(ARGS)
 
-test-all: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run every test, as CI does
+test-all: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run all tests, as CI does
 	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
 
-test-dates: setup ## Run what reads the clock on days that are special: DATES
+test-dates: setup ## Run the tests that read the clock on special dates (DATES)
 	@for date in $(DATES); do echo "at $$date"; \
 		$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) --at "$$date" $(CLOCKED) $(ARGS) \
 		|| exit 1; done
 
-test-faults: setup ## Run the fault suite: every fault at every call of every step, ARGS='--seed 2 --rounds 200'
+test-faults: setup ## Run the fault suite: every fault at every call (ARGS='--seed 2 --rounds 200')
 	@$(BIN)/python -m pytest -q tests/faults -m 'not e2e' $(ARGS)
 
-test-real-faults: setup .tools/cloud/.done .aws-sam/.done ## Kill real processes, fill real disks: ARGS='--seed 2 --real-rounds 5'
+test-real-faults: setup .tools/cloud/.done .aws-sam/.done ## Kill real processes and fill real disks (ARGS='--seed 2 --real-rounds 5')
 	@$(BIN)/python -m pytest -q tests/faults -m e2e --real all $(ARGS)
 
-faults-page: setup ## Write docs/faults.md anew, from a run
+faults-page: setup ## Run the fault suite and write docs/faults.md
 	@PYTHONPATH=tests:tools $(BIN)/python -c 'from support.fault_table import PAGE, page; PAGE.write_text(page())'
 
-soak: setup ## Compare 200 times with real odiff and random faults, then audit, ARGS='--seed 2 --comparisons 2000'
+soak: setup ## Compare 200 times with random faults, then audit (ARGS='--seed 2 --comparisons 2000')
 	@PYTHONPATH=tests timeout 1800 $(BIN)/python tools/soak.py $(ARGS)
 
-bench: setup .tools/bench/.done ## Measure the engine's speed against the others' (ARGS="--help" lists options)
+bench: setup .tools/bench/.done ## Measure the engine's speed against its rivals' (ARGS=--help lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "npm's rivals are left out"
 	@PYTHONPATH=functions:. .tools/bench/bin/python -m bench.speed $(ARGS)
 
-bench-memory: setup ## Measure what the engine keeps in memory, at 50 Mpx and over 5,000 pairs
+bench-memory: setup ## Measure the engine's memory, at 50 megapixels and over 5,000 pairs
 	@$(BIN)/python -m bench.memory $(ARGS)
 
-bench-scale: setup .tools/bench/.done ## Measure and model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
+bench-scale: setup .tools/bench/.done ## Model time and cost up to 1,000,000 snapshots, and draw docs/scale.svg
 	@PYTHONPATH=functions:tests:. .tools/bench/bin/python -m bench.scale --svg docs/scale.svg $(ARGS)
 
-test-fan-out: setup .tools/cloud/.done .aws-sam/.done ## Run the state machine on 2,000 pairs while its workers are killed
+test-fan-out: setup .tools/cloud/.done .aws-sam/.done ## Run the state machine on 2,000 pairs while workers are killed
 	@FAN_OUT_PAIRS=2000 $(BIN)/python -m pytest -q tests/e2e/test_fan_out.py
 
-bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (ARGS="--help" lists options)
+bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (ARGS=--help lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "reg-cli is left out"
 	@$(BIN)/python -m bench.report $(ARGS)
 
@@ -99,21 +99,21 @@ check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-c
 	$(SAM) validate --lint --region us-east-1
 	PYTHONPATH=tools $(BIN)/python -m check_machine .tools/asl/node_modules/.bin/asl-validator
 
-audit: ## Ask pip-audit about known vulnerabilities in what is pinned
+audit: ## Check the pinned packages for known vulnerabilities (needs pip-audit)
 	@command -v pip-audit >/dev/null || { echo "pip-audit is needed: pipx install pip-audit" >&2; exit 1; }
 	@for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
 		pip-audit --strict --require-hashes --disable-pip -r "$$list" || exit 1; done
 
-bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Time event to verdict by step, ARGS='DIR --rounds 5'
+bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Measure each step from event to verdict (ARGS='DIR --rounds 5')
 	@PYTHONPATH=tools:. $(BIN)/python -m bench.whole $(ARGS)
 
-check-corpus: setup ## Hold the engine against plain odiff: DIR=… with base/ and head/, ARGS='--random 500'
+check-corpus: setup ## Compare the engine with plain odiff on DIR=… with base/ and head/ (ARGS='--random 500')
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
 
-check-native: setup ## Run the engine's tests with its compiled part under two sanitizers, ARGS='FILE'
+check-native: setup ## Run the engine's tests under two sanitizers (ARGS='FILE')
 	@$(BIN)/python tools/check_native.py $(ARGS)
 
-fuzz: setup ## Feed the engine damaged images for SECONDS=60, ARGS='--seed 1 --keep DIR'
+fuzz: setup ## Give the engine damaged images for SECONDS=60 (ARGS='--seed 1 --keep DIR')
 	@PYTHONPATH=tests $(BIN)/python tools/fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)
 
 format: setup tools/js/.done ## Format the code
@@ -121,32 +121,32 @@ format: setup tools/js/.done ## Format the code
 	$(BIN)/ruff check --fix .
 	tools/js/node_modules/.bin/prettier --config tools/js/.prettierrc.json --log-level warn --write $(APP_MODULES)
 
-bench-quality: setup ## Ask our rule and those of others about some 1,400 labelled pairs, ARGS='--cases DIR'
+bench-quality: setup ## Measure the verdicts of pixelgate and others on 1,400 labelled pairs (ARGS='--cases DIR')
 	@test -f .bench/groups/about.json || { rm -rf .bench/groups; $(BIN)/python -m bench.quality.groups .bench/groups; }
 	@$(BIN)/python -m bench.quality --cases .bench/groups --json .bench/quality.json $(ARGS)
 
-pictures: setup ## Take the README's pictures of the report
+pictures: setup ## Take the screenshots of the report for the README
 	@$(BIN)/python tools/pictures.py
 
-build: .aws-sam/.done ## Build what Lambda runs, into .aws-sam/build
+build: .aws-sam/.done ## Build the Lambda functions into .aws-sam/build
 
-# Built apart from what the embedded cloud runs: that is for this machine's Python.
-deploy: setup .tools/sam/.done .tools/zig/.done ## Build for Lambda and deploy as STACK=pixelgate, ARGS='--guided'
+# A build of its own: the embedded cloud's is for the Python of this machine.
+deploy: setup .tools/sam/.done .tools/zig/.done ## Build for Lambda and deploy as STACK=pixelgate (ARGS='--guided')
 	LAMBDA_PYTHON=$(DEPLOY_PYTHON) $(SAM) build --build-dir .aws-sam/deploy
 	$(SAM) deploy --template-file .aws-sam/deploy/template.yaml --config-file $(CURDIR)/samconfig.toml \
 		--stack-name $(STACK) $(ARGS)
 
-smoke: setup ## Try a deployed stack in your own account: STACK=pixelgate
+smoke: setup ## Test a deployed stack in your own account, STACK=pixelgate
 	@PYTHONPATH=tools $(BIN)/python tools/smoke.py $(STACK)
 
-lock: setup ## Renew the pinned versions and hashes
+lock: setup ## Update the pinned versions and hashes
 	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam \
 		tools/requirements-bench tools/requirements-zig; do \
 		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-emit-index-url $$list.in -o $$list.txt || exit 1; \
 	done
 
-clean: ## Remove everything that was made
+clean: ## Remove everything that these targets made
 	rm -rf .venv .tools .aws-sam .bench .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report
 	rm -rf pixelgate-shots tools/js/node_modules tools/js/.done
 	rm -f functions/pixelgate/engine/native-*.so
@@ -182,7 +182,7 @@ $(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
 	@$(UV_INSTALL) --python .tools/$*/bin/python -r $<
 	@touch $@
 
-# TypeScript and Prettier check the page's modules, axe-core looks at the page.
+# TypeScript and Prettier check the page's modules; axe-core checks its accessibility.
 tools/js/.done: tools/js/package.json tools/js/package-lock.json
 	@echo "setting up tools/js"
 	@cd tools/js && npm ci --silent --ignore-scripts --no-audit --no-fund

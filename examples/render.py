@@ -1,9 +1,9 @@
 """Render the two example snapshot sets, ``base/`` and ``head/``.
 
 Both sets draw the same list of pictures (``snapshots.toml``), each with its own
-release of the npm package govuk-frontend.  Nothing is altered to make the sets
-differ: markup, styles and scripts come out of the two published packages, and
-a picture that needs an example which a release does not ship is not drawn for it.
+release of the npm package govuk-frontend.  All differences are real: markup,
+styles and scripts come from the two published packages.  If a release does not
+ship an example, the pictures that need it are not drawn for that release.
 
     python examples/render.py           # writes examples/base and examples/head
     python examples/render.py --check   # renders elsewhere and compares the bytes
@@ -78,7 +78,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Design:
-    """What the pictures need of a release: styles, scripts and example markup."""
+    """The styles, scripts and example markup of a release."""
 
     css: str
     script: str
@@ -136,7 +136,7 @@ def load_snapshots(path: Path) -> list[Snapshot]:
 
 
 def fetch(release: Release, folder: Path) -> Path:
-    """Download a release with npm and make sure that it is the one we mean."""
+    """Download a release with npm and check its SHA-512."""
     spec = f"{PACKAGE}@{release.version}"
     npm = ["npm", "pack", "--silent", "--pack-destination", str(folder), spec]
     subprocess.run(npm, check=True, stdout=subprocess.DEVNULL, cwd=folder)
@@ -285,7 +285,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def summary(base: Mapping[str, str], head: Mapping[str, str]) -> str:
-    """Say by name and hash alone how two sets differ."""
+    """Describe how two sets differ by name and hash."""
     both = base.keys() & head.keys()
     same = sum(base[name] == head[name] for name in both)
     gone = {name: base[name] for name in base.keys() - head.keys()}

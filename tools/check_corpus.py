@@ -1,7 +1,7 @@
-"""`make check-corpus DIR=…`: every pair of a corpus against plain odiff, pixel for pixel.
+"""`make check-corpus DIR=…`: compares the engine with plain odiff, pixel for pixel.
 
-DIR has `base/` and `head/` in it; files of one name and other bytes are a pair, and the same two
-contents are compared once. `--random N` adds random pairs under random policies.
+DIR contains `base/` and `head/`; two files with the same name and different bytes are a pair. Pairs
+with the same contents are compared once. `--random N` adds N random pairs under random policies.
 """
 
 from __future__ import annotations

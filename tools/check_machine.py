@@ -1,6 +1,6 @@
-"""Has the state machine of template.yaml checked against the Amazon States Language.
+"""Checks the state machine of template.yaml against the Amazon States Language.
 
-cfn-lint looks at it as well, but reads paths and intrinsic functions as plain text.
+cfn-lint checks it too, but treats paths and intrinsic functions as plain text.
 """
 
 import json

@@ -1,12 +1,12 @@
-"""`make check-native`: the engine's tests with its compiled part under two sanitizers.
+"""`make check-native`: runs the engine's tests with its C code under two sanitizers.
 
 AddressSanitizer stops at a read or write outside an array, UndefinedBehaviorSanitizer at an
-overflow or a wrong shift. The clang in the pinned zig puts their checks into the code. zig has no
-runtime of AddressSanitizer, so that comes from the system, with GCC or as Debian's libasan8 and
-libubsan1. `zig cc` leaves -fsanitize=address out without a word; `zig clang` does not, but knows no
-headers, so `zig cc` reads those first.
+overflow or an invalid shift. The pinned zig contains clang, which adds their checks to the code.
+zig has no AddressSanitizer runtime, so that comes from the system: from GCC, or from Debian's
+libasan8 and libubsan1. `zig cc` ignores -fsanitize=address silently. `zig clang` does not, but has
+no headers, so `zig cc` preprocesses the files first.
 
-Before anything is tested, three wrong functions must be found out: else the check checks nothing.
+Before the tests, the sanitizers must detect three faulty functions. Otherwise they do not work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`make demo`: the whole of pixelgate on this machine, in a local AWS, on real screenshots."""
+"""`make demo`: runs all of pixelgate on this machine, in a local AWS, on real screenshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make pictures`: the README's pictures of the report, taken from a comparison of examples/."""
+"""`make pictures`: takes the README's screenshots of the report, from a comparison of examples/."""
 
 from __future__ import annotations
 

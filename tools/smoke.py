@@ -1,11 +1,11 @@
-"""Tries a deployed stack: two real builds, a review, and what the bucket must refuse.
+"""Tests a deployed stack with two real builds, a review, and requests that must be refused.
 
     make smoke STACK=pixelgate
 
-Uses your own credentials, region and endpoint, as AWS's SDK finds them; they must be able to read
-the stack's outputs, to write uploads/, images/ and reviews/ and to read results. It writes builds
-of the project pixelgate-smoke, some 3 MB the first time, and costs less than a cent. Nothing else
-is changed, nothing is removed.
+It uses your credentials, region and endpoint, as AWS's SDK finds them. They must allow reading the
+stack's outputs and results, and writing to uploads/, images/ and reviews/. The test writes builds
+of the project pixelgate-smoke, some 3 MB the first time, and costs less than a cent. It changes
+and removes nothing else.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""`make soak`: comparisons with real odiff and random faults, then an audit of bucket and table.
+"""`make soak`: runs comparisons with real odiff and random faults, then audits bucket and table.
 
-All of them go on in one bucket and one table, several at once, for some hours of a clock of their
-own, while any call of any worker may fail. Afterwards nothing may be lost, nothing double, and no
-process and no file of ours left.
+All comparisons share one bucket and one table. Several run at once, for some hours of a simulated
+clock, while any call of any worker may fail. Afterwards nothing may be lost or doubled, and no
+process and no file may be left.
 """
 
 from __future__ import annotations

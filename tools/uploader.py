@@ -1,4 +1,4 @@
-"""Does for a project what a CI job does, with the client that CI jobs use."""
+"""Uploads builds and waits for their results as a CI job does, with the same client."""
 
 from __future__ import annotations
 

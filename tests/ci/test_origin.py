@@ -166,7 +166,7 @@ def test_a_shallow_clone_is_named_with_its_cure(origin: Repository, tmp_path: Pa
     assert found.base_commit is None
     assert found.base_branch == "main"
     assert found.notes == (
-        "this clone is shallow: no commit was found that it shares with main. "
+        "this clone is shallow: it has no merge base with main. "
         "Give actions/checkout `fetch-depth: 0`",
     )
 
@@ -177,7 +177,7 @@ def test_a_shallow_clone_of_one_branch(origin: Repository, tmp_path: Path) -> No
     clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=feature")
     notes = where(clone, found=pull_request(head)).notes
     assert notes == (
-        "this clone is shallow: no commit was found that it shares with main. "
+        "this clone is shallow: it has no merge base with main. "
         "Give actions/checkout `fetch-depth: 0`",
     )
 
@@ -236,7 +236,7 @@ def test_each_ci_system_has_its_own_cure(
 ) -> None:
     clone = origin.clone(tmp_path / "clone", "--depth=2")
     notes = where(clone, found=CiInfo(vendor=vendor)).notes
-    assert notes == (f"this clone is shallow: only 1 ancestor can be offered as baselines. {cure}",)
+    assert notes == (f"this clone is shallow: only 1 ancestor can be baselines. {cure}",)
 
 
 def test_a_shallow_clone_that_is_deep_enough_is_fine(origin: Repository, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_head_that_is_not_in_the_clone(origin: Repository, tmp_path: Path) -> 
     found = where(clone, found=pull_request(head))
     assert (found.commit, found.base_commit, found.tree) == (head, None, None)
     assert found.notes == (
-        "commit aaaaaaaaaaaa is not in this clone, so nothing before it is known: "
+        "commit aaaaaaaaaaaa is not in this clone, so its ancestors are unknown: "
         "give actions/checkout `ref:` that commit",
     )
 
@@ -266,8 +266,8 @@ def test_a_checkout_that_is_not_what_ci_says(origin: Repository) -> None:
     found = where(origin, found=CiInfo(vendor="GitHub Actions", commit=other, branch="x"))
     assert found.commit == other
     assert found.notes == (
-        f"what is checked out is {head[:12]}, but the build is recorded for {other[:12]}: if the "
-        "screenshots are of the former, pass --commit HEAD",
+        f"{head[:12]} is checked out, but the build is recorded for {other[:12]}: if the "
+        "screenshots show the checked-out commit, pass --commit HEAD",
     )
 
 
@@ -388,13 +388,15 @@ def test_without_a_repository_ci_says_enough(tmp_path: Path) -> None:
 def test_without_a_repository_the_lack_of_ancestors_is_told(tmp_path: Path) -> None:
     (note,) = resolve_origin(NOTHING_SAID, pull_request("a" * 40), Git(tmp_path)).notes
     assert note == (
-        f"{tmp_path} is no git checkout; so no ancestor can serve as the baseline, "
-        "only the newest build of main"
+        f"{tmp_path} is not a git checkout; so the ancestors are unknown, "
+        "and only the newest build of main can be the baseline"
     )
 
 
 def test_without_git_and_ci_nobody_knows_the_commit(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the commit is not known: .* is no git checkout, and no"):
+    with pytest.raises(
+        UsageError, match=r"the commit is not known: .* is not a git checkout, and no"
+    ):
         resolve_origin(NOTHING_SAID, NO_CI, Git(tmp_path))
 
 

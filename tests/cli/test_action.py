@@ -103,6 +103,12 @@ def test_the_examples_are_what_init_writes(name: str, template: str) -> None:
     assert (EXAMPLES / name).read_text() == filled(template, VALUES)
 
 
+@pytest.mark.parametrize("template", [GITHUB, GITLAB])
+def test_the_examples_install_no_package_by_its_bare_name(template: str) -> None:
+    installed = re.findall(r"pip install (.*)", template)
+    assert installed == ['"pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"']
+
+
 # ---- the roles ------------------------------------------------------------------------------
 
 _ACTIONS = {

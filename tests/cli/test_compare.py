@@ -193,10 +193,10 @@ WRONG = [
     pytest.param(("nowhere", "head"), "nowhere does not exist", id="base is missing"),
     pytest.param(("base", "empty"), "no image (PNG, JPEG, WebP) in", id="head is empty"),
     pytest.param(("base", "head", "--out", "head/report"), "compared the next time", id="inside"),
-    pytest.param(("base", "head", "--out", "."), "in which", id="around"),
+    pytest.param(("base", "head", "--out", "."), "which contains", id="around"),
     pytest.param(
         ("base", "head", "--out", "full"),
-        "holds 'precious', which is no part of a report",
+        "contains 'precious', which is not part of a report",
         id="not ours",
     ),
     pytest.param(("base", "head", "--out", "file"), "is a file", id="a file"),
@@ -292,7 +292,7 @@ def test_a_folder_that_only_looks_like_a_report_is_left_alone(
     project.mkdir()
     (project / "comparison.json").write_text("{}")
     done = pixelgate("compare", *folders, "--out", "project")
-    assert (done.returncode, "not of our making" in done.stderr) == (2, True)
+    assert (done.returncode, "was not written by pixelgate" in done.stderr) == (2, True)
     (project / "main.c").write_text("precious")
     done = pixelgate("compare", *folders, "--out", "project")
     assert (done.returncode, "'main.c'" in done.stderr) == (2, True)

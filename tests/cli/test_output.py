@@ -50,13 +50,13 @@ def test_without_ci_it_is_the_newest_build(run: Cli, bucket: MemoryStore) -> Non
     bucket.written[keys.status(BuildId("shop", "2"))] += 100
     done = run("wait", "--json")
     assert done.json["build"] == "2"
-    assert "the newest build: 2" in done.err
+    assert "using the newest build: 2" in done.err
 
 
 def test_no_build_at_all(run: Cli) -> None:
     done = run("wait")
     assert done.code == 2
-    assert "shop has no build in shots yet; name one to wait for" in done.err
+    assert "shop has no build in shots yet; pass a build id to wait" in done.err
 
 
 def test_a_build_may_be_named_with_its_project(run: Cli, bucket: MemoryStore) -> None:
@@ -77,7 +77,7 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
     assert (done.code, done.out) == (0, "")
     lines = [" ".join(line.split()) for line in done.err.splitlines()]
     assert lines == [
-        "passed over as the baseline: b1: was rejected",
+        "not used as the baseline: b1: was rejected",
         "compared with b0: nearest ancestor with a build",
         "changed a.png 3 pixels (20.00%)",
         "added sub/b.png",
@@ -94,7 +94,7 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
         "reviewed by ada@example.com, AWS:AIDAEXAMPLE02",
         "reason: the logo moved",
         "note: a review by bob does not count: late",
-        "look: pixelgate report 7 then: pixelgate approve 7",
+        "to see it: pixelgate report 7 to approve it: pixelgate approve 7",
     ]
 
 
@@ -121,7 +121,7 @@ def test_status_of_a_build_without_a_result(
 def test_status_of_no_build(run: Cli) -> None:
     done = run("status", "7")
     assert done.code == 2
-    assert "shop/7 has no status in shots: it was not uploaded, its parts" in done.err
+    assert "shop/7 has no status in shots: it was not uploaded, some of its" in done.err
 
 
 def test_status_as_json(run: Cli, bucket: MemoryStore) -> None:
@@ -206,21 +206,21 @@ def test_the_decisions_of_a_report(run: Cli, bucket: MemoryStore, tmp_path: Path
     file.write_text(json.dumps({**said, "execution": "e0"}))
     done = run("approve", "7", "--from", file)
     assert done.code == 2
-    assert "shop/7 was compared again since this report was made (its run was e0, now" in done.err
+    assert "shop/7 was compared again after this report was made (execution e0, now" in done.err
     assert len(reviews(bucket)) == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "which build? `pixelgate approve BUILD`; `pixelgate history` lists them"),
-        (("7", "b.png"), "the build has no snapshot 'b.png'; is 'sub/b.png' meant?"),
+        ((), "no build is named: `pixelgate approve BUILD`; `pixelgate history` lists them"),
+        (("7", "b.png"), "the build has no snapshot 'b.png'; did you mean 'sub/b.png'?"),
         (("7", "--glob", "x*"), "--glob 'x*' matches no snapshot of the build"),
         (
             ("8",),
-            "shop/8 has no result to approve: there is no such build, or nobody has looked at",
+            "shop/8 has no result to approve: there is no such build, or its upload has",
         ),
-        (("7", "a.png", "--from", "x.json"), "--from names its snapshots itself; leave out names"),
+        (("7", "a.png", "--from", "x.json"), "--from selects the snapshots; leave out names"),
     ],
 )
 def test_a_review_of_nothing(
@@ -237,7 +237,7 @@ def test_a_review_of_nothing(
     [
         ({"state": "PROCESSING"}, "it is PROCESSING; `pixelgate wait` waits for it"),
         ({"state": "FAILED", "error": {"code": "TIMEOUT", "message": "too slow"}},
-         "it FAILED (TIMEOUT: too slow); upload it once more"),
+         "it FAILED (TIMEOUT: too slow); upload it again"),
     ],
 )  # fmt: skip
 def test_a_review_of_what_has_no_result(
@@ -254,7 +254,7 @@ def test_a_review_says_what_it_waits_for(run: Cli, bucket: MemoryStore) -> None:
     done = run("approve", "7", "a.png", "--wait", "--timeout", "0.01")
     assert done.err.splitlines()[:2] == [
         "approve shop/7: 1 snapshot",
-        "waiting until it is carried out",
+        "waiting until the review is applied",
     ]
 
 
@@ -270,7 +270,7 @@ def test_a_review_may_be_waited_for(
     tell(bucket, "7", **NEEDS_REVIEW)
     done = run("approve", "7", "--wait", "--timeout", "0.01")
     assert done.code == 3
-    assert "the review of shop/7 is written, and was not carried out within 0.01 s" in done.err
+    assert "the review of shop/7 is written, but was not applied within 0.01 s" in done.err
     whole = bucket.replace
 
     def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:

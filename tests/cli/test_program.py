@@ -40,7 +40,7 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     for command in COMMANDS:
         assert f"│ {command} " in done.stdout
-    assert "0 passed, approved, or the first upload; 1 needs review" in done.stdout
+    assert "0 passed, approved, or nothing to compare with; 1 needs review" in done.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -168,8 +168,8 @@ def test_init_writes_a_config_that_is_valid_as_it_stands(
 def test_every_commented_line_of_the_config_is_valid_too(run: Cli, repository: Repository) -> None:
     run("init", "--ci", "none")
     path = repository.folder / "pixelgate.toml"
-    prose = ("# What", "# Where", "# The branch", "# Seconds", "# One", "# policy, context",
-             "# description")  # fmt: skip
+    prose = ("# Settings", "# Folder", "# Branch", "# Seconds", "# What", "# Policies",
+             "# To describe", "# group")  # fmt: skip
     lines = [
         line.removeprefix("# ") if not line.startswith(prose) else ""
         for line in path.read_text().splitlines()
@@ -192,7 +192,7 @@ def test_init_replaces_nothing_unasked(run: Cli, repository: Repository) -> None
     path = repository.folder / "pixelgate.toml"
     path.write_text("# mine\n")
     done = run("init", "--ci", "github")
-    assert (done.code, "pixelgate.toml is there already; --force" in done.err) == (2, True)
+    assert (done.code, "pixelgate.toml exists already; --force" in done.err) == (2, True)
     assert path.read_text() == "# mine\n"
     assert not (repository.folder / ".github").exists()
     assert run("init", "--ci", "none", "--force").code == 0
@@ -224,5 +224,5 @@ def test_doctor_says_once_what_is_wrong_with_the_file(run: Cli, repository: Repo
     lines = [line for line in done.err.splitlines() if line.startswith("wrong")]
     assert len(lines) == 1
     assert lines[0].endswith(
-        "pixelgate.toml: projet: there is no such field. The rest depends on it"
+        "pixelgate.toml: projet: there is no such field. The other checks depend on it"
     )

@@ -75,8 +75,8 @@ def test_another_build_may_not_take_its_id(
     (repository.folder / "shots" / "c.png").write_bytes(images.png())
     done = run("upload", "shots", "--build", "7")
     assert done.code == 2
-    assert "error: nothing was uploaded: uploads/shop/7/manifest.json was written" in done.err
-    assert "a build is written once. Give this one another --build; jobs that each" in done.err
+    assert "error: nothing was uploaded: uploads/shop/7/manifest.json exists already" in done.err
+    assert "a build is written once. Give this build another --build; jobs that each" in done.err
     assert list(manifest(bucket, KEY)["images"]) == ["a.png", "sub/b.png"]
     assert sum(key.startswith("images/") for key in bucket.objects) == 2  # c.png was not sent
 
@@ -93,7 +93,7 @@ def test_an_id_that_is_taken_meanwhile_is_noticed_too(
     monkeypatch.setattr(bucket, "put_new", put)
     done = run("upload", "shots", "--build", "7")
     assert (done.code, bucket.objects[KEY]) == (2, b"{}")
-    assert "error: uploads/shop/7/manifest.json was written before" in done.err
+    assert "error: uploads/shop/7/manifest.json exists already" in done.err
 
 
 def test_without_an_id_every_upload_is_a_build_of_its_own(
@@ -144,7 +144,7 @@ def test_an_upload_that_is_stopped_says_so(
     done = run("upload", "shots", "--build", "7", "--json")
     assert (done.code, done.out, KEY in bucket.objects) == (130, "", False)
     assert done.err.splitlines()[-1] == (
-        "error: interrupted. Run the same command again; what is uploaded stays"
+        "error: interrupted. Run the same command again; images already uploaded are kept"
     )
 
 
@@ -161,7 +161,7 @@ def test_an_interrupted_upload_has_no_manifest_and_goes_on(
     monkeypatch.setattr(bucket, "put_new", breaks)
     done = run("upload", "shots", "--build", "7")
     assert done.code == 2
-    assert "1 of 2 images are there, and the manifest is not" in done.err
+    assert "1 of 2 images are uploaded, but not the manifest" in done.err
     assert KEY not in bucket.objects
     monkeypatch.setattr(bucket, "put_new", whole)
     done = run("upload", "shots", "--build", "7")
@@ -176,18 +176,21 @@ def test_an_interrupted_upload_has_no_manifest_and_goes_on(
         ((), "no folder is named: `pixelgate upload FOLDER`, or `folder` in pixelgate.toml"),
         (("shots", "--fail-on", "moved"), "--fail-on names 'moved'; it takes changed, added, rem"),
         (("shots", "--build", "a/b"), "the build's id: 'a/b' may not be"),
-        (("shots", "--parallel-id", "9"), "--parallel-id goes with --shard: which part"),
+        (("shots", "--parallel-id", "9"), "--parallel-id needs --shard I/N: which shard"),
         (("shots", "--shard", "2/4"), "--shard needs --parallel-id (or PIXELGATE_PARALLEL_ID)"),
-        (("shots", "--shard", "5/4", "--parallel-id", "9"), "--shard 5/4: it takes I/N, such as"),
-        (("shots", "--shard", "0/4", "--parallel-id", "9"), "--shard 0/4: it takes I/N, such as"),
-        (("shots", "--shard", "x", "--parallel-id", "9"), "--shard x: it takes I/N, such as"),
-        (("shots", "--shard", "auto", "--parallel-id", "9"), "--shard auto: no CI system here"),
+        (("shots", "--shard", "5/4", "--parallel-id", "9"), "--shard 5/4: it must be I/N, such as"),
+        (("shots", "--shard", "0/4", "--parallel-id", "9"), "--shard 0/4: it must be I/N, such as"),
+        (("shots", "--shard", "x", "--parallel-id", "9"), "--shard x: it must be I/N, such as"),
+        (
+            ("shots", "--shard", "auto", "--parallel-id", "9"),
+            "--shard auto: the CI system does not",
+        ),
         (("shots", "--all-names", "gone"), "--all-names gone cannot be read"),
         (("shots", "--config", "gone.toml"), "gone.toml cannot be read"),
         (("shots", "--project", "a/b"), "the project: 'a/b' may not be"),
         (
             ("shots", "--commit", "a/b"),
-            "(or PIXELGATE_COMMIT) is 'a/b', which is no commit",
+            "(or PIXELGATE_COMMIT) is 'a/b', which is neither a commit",
         ),
         (("shots", "--base-commit", "mian"), "--base-commit (or PIXELGATE_BASE_COMMIT) is 'mian'"),
     ],
@@ -342,7 +345,7 @@ def test_a_role_that_may_only_upload_uploads(
 def test_the_parts_of_a_build(run: Cli, bucket: MemoryStore) -> None:
     assert run("upload", "shots", "--shard", "2/4", "--parallel-id", "9").code == 0
     done = run("upload", "shots", "--shard", "3", PIXELGATE_PARALLEL_ID="9")
-    assert "uploaded shop/9, part 3 of ?" in done.err
+    assert "uploaded shop/9, shard 3 of ?" in done.err
     fields = manifest(bucket, "uploads/shop/9/shards/2-of-4/manifest.json")
     assert (fields["build"], fields["shard"]) == ("9", {"index": 2, "total": 4, "id": "9"})
     assert "uploads/shop/9/shards/3-of-0/manifest.json" in bucket.objects
@@ -352,7 +355,7 @@ def test_the_parts_of_a_build(run: Cli, bucket: MemoryStore) -> None:
         "build": "9",
         "manifest": "uploads/shop/9/finalize/manifest.json",
     }
-    assert "all parts of shop/9 are in, 4 of them" in done.err
+    assert "marked shop/9 as complete, with 4 shards" in done.err
 
 
 GITLAB = {
@@ -373,13 +376,13 @@ def test_shard_auto_takes_the_ci_systems_numbers_and_pipeline(
 def test_a_split_job_without_shard_is_pointed_out(run: Cli) -> None:
     done = run("upload", "shots", **GITLAB)
     assert done.code == 0
-    assert "note: this is job 1 of 2 of a split one: if each uploads a part of one" in done.err
+    assert "note: this is job 1 of 2 parallel jobs: if each of them uploads a shard" in done.err
 
 
 def test_finalize_needs_to_know_which(run: Cli) -> None:
     done = run("finalize")
     assert done.code == 2
-    assert "which build? Pass the parallel id, or set PIXELGATE_PARALLEL_ID" in done.err
+    assert "no build is named: pass the parallel id, or set PIXELGATE_PARALLEL_ID" in done.err
 
 
 def test_a_selective_upload(run: Cli, bucket: MemoryStore, tmp_path: Path) -> None:
@@ -400,10 +403,7 @@ def test_a_shallow_clone_is_named_and_the_upload_goes_on(
     monkeypatch.chdir(clone.folder)
     done = run("upload", repository.folder / "shots", "--build", "7", "--json")
     assert done.code == 0
-    note = (
-        "this clone is shallow: only 0 ancestors can be offered as baselines. "
-        "Run `git fetch --unshallow`"
-    )
+    note = "this clone is shallow: only 0 ancestors can be baselines. Run `git fetch --unshallow`"
     assert done.json["notes"] == [note]
     assert f"note: {note}" in done.err
 
@@ -434,7 +434,9 @@ BAD = {"state": "FAILED", "error": {"code": "BAD_MANIFEST", "message": "images: 
         pytest.param(NEEDS_REVIEW, ("--exit-zero-on-changes",), 0, "needs review", id="zero"),
         pytest.param(NEEDS_REVIEW, ("--fail-on", "removed,errored"), 0, "needs", id="fail on"),
         pytest.param(BAD, (), 2, "error: BAD_MANIFEST: images: wrong", id="failed"),
-        pytest.param({"base": None}, ("--require-baseline",), 4, "asks for one", id="no base"),
+        pytest.param(
+            {"base": None}, ("--require-baseline",), 4, "--require-baseline needs one", id="no base"
+        ),
     ],
 )
 def test_upload_and_wait(
@@ -451,7 +453,7 @@ def test_upload_and_wait(
 def test_no_result_in_time_is_3(run: Cli) -> None:
     done = run("upload", "shots", "--build", "7", "--wait", "--timeout", "0.1")
     assert done.code == 3
-    assert "nothing has answered for shop/7 in 0.1 s" in done.err
+    assert "no status for shop/7 in 0.1 s" in done.err
 
 
 def test_summaries_for_people_in_ci(

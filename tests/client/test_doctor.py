@@ -69,7 +69,7 @@ def test_a_new_bucket_is_left_empty(store: MemoryStore) -> None:
 def test_what_is_not_allowed_is_told() -> None:
     store = Refusing("list", "read", "write")
     assert lines(check_bucket(lambda: store, "shop"))[1:] == [
-        "note list images/shop/: no list (uploads work without, but send every image again)",
+        "note list images/shop/: no list (uploads work without it, but send every image again)",
         "note read builds/shop/: no read (`wait`, `status` and `report` need it)",
         "wrong write uploads/shop/: no write",
     ]
@@ -105,7 +105,7 @@ def test_without_credentials_nothing_else_is_asked() -> None:
         (
             BuildOrigin(None, "c1", "main", notes=("this clone is shallow: deepen it", "odd")),
             [
-                "good CI: no CI system that we know",
+                "good CI: no known CI system",
                 "good commit: c1 on main",
                 "good base: the nearest ancestor that has a build; 0 ancestors known",
                 "wrong git: this clone is shallow: deepen it",

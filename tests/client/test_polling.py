@@ -145,15 +145,15 @@ def test_who_may_not_read_does_not_wait() -> None:
 @pytest.mark.parametrize("body", [b"{", b"[]", b""])
 def test_a_status_that_is_none(store: MemoryStore, body: bytes) -> None:
     store.write(keys.status(BUILD), body, "application/json")
-    with pytest.raises(BucketError, match=r"status.json holds no JSON object"):
+    with pytest.raises(BucketError, match=r"status.json is not a JSON object"):
         look(store, BUILD)
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (None, "nothing has answered for shop/1-1 in 900 s. Are all its shards in"),
-        ({"state": "PROCESSING"}, "shop/1-1 is PROCESSING after 900 s. It goes on by itself"),
+        (None, "no status for shop/1-1 in 900 s. Are all of its shards uploaded"),
+        ({"state": "PROCESSING"}, "shop/1-1 is PROCESSING after 900 s. The comparison continues"),
         (
             {"state": "WAITING_FOR_BASE", "baseline_reason": "c1 is not there"},
             r"still waits for its baseline after 900 s \(c1 is not there\). Did the base's own job",

@@ -90,7 +90,7 @@ def test_redriven_once_however_often_it_is_asked() -> None:
                     "approximateInvokeCount": 1,
                 }
             ),
-            "is not of the queue's account",
+            "is not in the queue's account",
             id="somebody else's function",
         ),
     ],
@@ -230,7 +230,7 @@ def test_a_queue_that_is_not_there_is_told_in_words(
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     assert cli.run(["admin", "failed", "--queue", f"{sqs[2]}-2"]) == 2
-    assert "the output FailedEvents of the stack" in " ".join(capsys.readouterr().err.split())
+    assert "the stack's output FailedEvents" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_terminal_gets_no_control_characters(

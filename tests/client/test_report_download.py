@@ -94,13 +94,15 @@ def test_a_key_that_leads_out_of_the_folder_is_refused(
     published: MemoryStore, tmp_path: Path
 ) -> None:
     comparison = {"images": {"a.png": {"status": "changed", "mask": "../../outside"}}}
-    with pytest.raises(BucketError, match=r"'../../outside', which is no key of ours"):
+    with pytest.raises(BucketError, match=r"'../../outside', which is not a key of pixelgate"):
         fetch_report(published, STATUS, comparison, tmp_path / "out")
     assert not (tmp_path / "outside").exists()
 
 
 def test_a_report_that_is_gone(store: MemoryStore, tmp_path: Path) -> None:
-    with pytest.raises(BucketError, match=r"the status names comparisons/.* which is not there"):
+    with pytest.raises(
+        BucketError, match=r"the status refers to comparisons/.* which does not exist"
+    ):
         fetch_report(store, STATUS, COMPARISON, tmp_path)
 
 

@@ -58,7 +58,7 @@ def test_a_selection_in_another_unicode_form(selection: Selection) -> None:
 @pytest.mark.parametrize(
     ("selection", "words"),
     [
-        (Selection(names=("pages.png",)), r"no snapshot 'pages.png'; is 'page.png' meant\?"),
+        (Selection(names=("pages.png",)), r"no snapshot 'pages.png'; did you mean 'page.png'\?"),
         (Selection(names=("zzz",)), "no snapshot 'zzz'$"),
         (Selection(globs=("buttons/*",)), "--glob 'buttons/.' matches no snapshot of the build"),
         (Selection(groups=("g3",)), "--group 'g3' matches no snapshot of the build that needs a"),
@@ -131,11 +131,15 @@ def test_decisions_of_a_report(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "build", "words"),
     [
-        ({"schema_version": 2}, None, "is no decisions.json of a report"),
-        ({"decisions": []}, None, "is no decisions.json of a report"),
-        ({"decisions": {}}, None, "decides nothing"),
-        ({"decisions": {"a.png": "maybe"}}, None, r"decisions\['a.png'\] is 'maybe'; approve or"),
-        ({}, BuildId("shop", "8"), "decides on shop/9001-1, the command line names shop/8"),
+        ({"schema_version": 2}, None, "is not a decisions.json of a report"),
+        ({"decisions": []}, None, "is not a decisions.json of a report"),
+        ({"decisions": {}}, None, "has no decisions"),
+        (
+            {"decisions": {"a.png": "maybe"}},
+            None,
+            r"decisions\['a.png'\] is 'maybe'; it must be approve or",
+        ),
+        ({}, BuildId("shop", "8"), "is for shop/9001-1, but the command line names shop/8"),
     ],
 )
 def test_decisions_that_are_none(
@@ -149,7 +153,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--from .*gone.json cannot be read: No such file"):
         read_decisions(tmp_path / "gone.json", None)
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(UsageError, match=r"--from .*broken.json is no valid JSON"):
+    with pytest.raises(UsageError, match=r"--from .*broken.json is not valid JSON"):
         read_decisions(tmp_path / "broken.json", None)
 
 

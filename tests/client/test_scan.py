@@ -76,7 +76,7 @@ def test_everything_wrong_is_told_at_once(folder: Path, monkeypatch: pytest.Monk
         scan(folder)
     assert str(caught.value).splitlines() == [
         f"nothing was uploaded: 10 files in {folder} cannot be:",
-        f"  {folder}/a.png: a.json beside it: is no valid JSON: Expecting property name enclosed "
+        f"  {folder}/a.png: a.json beside it: is not valid JSON: Expecting property name enclosed "
         "in double quotes: line 1 column 2 (char 1)",
         f"  {folder}/big.png: 8001×6250 are 50,006,250 pixels; up to 50,000,000 are compared",
         f"  {folder}/broken.png: the header is damaged",

@@ -129,7 +129,7 @@ def test_who_may_not_ask_sends_everything(tmp_path: Path, number: int) -> None:
     store, (progress, said) = Counting(deaf=True), words()
     found = scan(many(tmp_path / "shots", number))
     assert send_images(store, "shop", found, progress).uploaded == number
-    assert said[0].startswith("these credentials may not list what is there already")
+    assert said[0].startswith("these credentials may not list existing images")
     # What is there stays, and counts as there.
     assert send_images(store, "shop", found) == Sent(number, number, number, 0)
 
@@ -142,8 +142,8 @@ def test_an_upload_that_fails_says_how_far_it_came_and_goes_on(tmp_path: Path) -
     assert first == "S3 could not be reached"
     there = len(store.objects)
     assert there == 60
-    assert second.endswith("nothing was started. Run the same command again: it continues")
-    assert second.startswith("60 of 100 images are there, and the manifest is not")
+    assert second.endswith("no comparison was started. Run the same command again to continue")
+    assert second.startswith("60 of 100 images are uploaded, but not the manifest")
     store.fails_at, store.put = None, []
     assert send_images(store, "shop", found) == Sent(100, 100, 60, 40)
     assert len(store.put) == 40
@@ -154,7 +154,7 @@ def test_a_file_that_changes_meanwhile_is_no_image_of_that_hash(
 ) -> None:
     found = scan(folder)
     (folder / "sub" / "b.jpg").write_bytes(images.jpeg((7, 4), (99, 20, 20)))
-    with pytest.raises(UsageError, match=r"sub/b.jpg was changed while it was uploaded"):
+    with pytest.raises(UsageError, match=r"sub/b.jpg changed during the upload"):
         send_images(store, "shop", found)
     (folder / "sub" / "b.jpg").unlink()
     with pytest.raises(UsageError, match=r"sub/b.jpg cannot be read any more: No such file"):
@@ -180,7 +180,7 @@ KEY = "uploads/shop/1-1/manifest.json"
 
 def test_a_manifest_is_written_once(store: MemoryStore) -> None:
     assert submit(store, KEY, b"one", None) is True
-    with pytest.raises(UsageError, match="was written before, with other content; a build is writ"):
+    with pytest.raises(UsageError, match="exists already, with other content, and a build is writ"):
         submit(store, KEY, b"two", {"state": "SUCCEEDED", "error": None})
     assert store.objects[KEY] == b"one"
 
@@ -217,7 +217,7 @@ def test_names_of_the_suite(tmp_path: Path) -> None:
     path.write_text("\ufeffa.png\n\n# a comment\n  sub/b.png\r\n", "utf-8")
     assert read_names(path) == ["a.png", "sub/b.png"]
     path.write_text("\n")
-    with pytest.raises(UsageError, match="names nothing; it takes one name a line"):
+    with pytest.raises(UsageError, match="contains no name; it needs one name a line"):
         read_names(path)
     with pytest.raises(UsageError, match=r"--all-names .*gone cannot be read"):
         read_names(tmp_path / "gone")

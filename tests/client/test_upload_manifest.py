@@ -163,9 +163,9 @@ def test_the_nearest_config_up_to_the_repositorys_top(tmp_path: Path) -> None:
     [
         ('projet = "shop"', "pixelgate.toml: projet: there is no such field"),
         ("project = 5", "pixelgate.toml: project: Input should be a valid string"),
-        ("project = ", "pixelgate.toml is no valid TOML: Invalid value"),
+        ("project = ", "pixelgate.toml is not valid TOML: Invalid value"),
         ("[policy]\nstrickt = true", "pixelgate.toml: policy.strickt: there is no such"),
-        ("[policy", "pixelgate.toml is no valid TOML: Expected"),
+        ("[policy", "pixelgate.toml is not valid TOML: Expected"),
         ("[policie]\nstrict = true", "pixelgate.toml: policie: there is no such"),
         (
             "[policy.noise]\nmin_bold = 1",

@@ -1,1 +1,1 @@
-"""Other services of AWS: EventBridge, Step Functions, SQS, secrets, and what a run costs there."""
+"""Adapters for EventBridge, Step Functions, SQS and Secrets Manager, and the meter of costs."""

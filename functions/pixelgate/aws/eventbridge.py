@@ -1,4 +1,4 @@
-"""Events on the account's EventBridge bus."""
+"""Sends events to the account's EventBridge bus."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 
 
 class EventBridgeEvents:
-    """The default bus, where every rule of the account can listen."""
+    """The default event bus, on which every rule of the account receives events."""
 
     def __init__(self, connect: Callable[[], EventBridgeClient]) -> None:
         self._connect = connect
 
     @cached_property
     def _client(self) -> EventBridgeClient:
-        # A client takes a tenth of a second to make; by then the comparison has begun.
+        # Making a client takes 0.1 s, so it is made at the first event, after the comparison began.
         return self._connect()
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Puts one event."""
+        """Sends one event.
+
+        Raises:
+            NotTold: EventBridge did not accept it.
+        """
         entry = {
             "Source": SOURCE,
             "DetailType": kind,

@@ -1,4 +1,4 @@
-"""The on-failure queue on SQS."""
+"""Reads the queue of failed events on SQS and sends events again."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-_HIDDEN_SECONDS = 60  # long enough to send some hundred events again
+_HIDDEN_SECONDS = 60  # long enough to send several hundred events again
 _DENIED = DENIED | {"AccessDeniedException"}
 _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 
 
 class SqsFailedEvents:
-    """One queue, by its URL."""
+    """The queue of failed events, given by its URL."""
 
     def __init__(self, sqs: SQSClient, functions: LambdaClient, url: str) -> None:
         self._sqs = sqs
@@ -32,7 +32,7 @@ class SqsFailedEvents:
         self._url = url
 
     def messages(self) -> Iterator[Message]:
-        """Asks until nothing more comes; a short queue answers from all its servers by waiting."""
+        """Yields messages until no new one comes; long polling asks all servers of the queue."""
         seen: set[str] = set()
         while True:
             with self._in_words("sqs:ReceiveMessage"):
@@ -42,27 +42,27 @@ class SqsFailedEvents:
                     VisibilityTimeout=_HIDDEN_SECONDS,
                     WaitTimeSeconds=1,
                 )
-            fresh = [m for m in answer.get("Messages", ()) if m["MessageId"] not in seen]
-            if not fresh:
+            new = [m for m in answer.get("Messages", ()) if m["MessageId"] not in seen]
+            if not new:
                 return
-            for found in fresh:
-                seen.add(found["MessageId"])
-                yield Message(found["MessageId"], found["ReceiptHandle"], found["Body"])
+            for message in new:
+                seen.add(message["MessageId"])
+                yield Message(message["MessageId"], message["ReceiptHandle"], message["Body"])
 
     def give_back(self, message: Message) -> None:
-        """Ends its invisibility."""
+        """Makes a message visible again for others."""
         with self._in_words("sqs:ChangeMessageVisibility"):
             self._sqs.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=message.receipt, VisibilityTimeout=0
             )
 
     def delete(self, message: Message) -> None:
-        """Deletes it."""
+        """Deletes a message."""
         with self._in_words("sqs:DeleteMessage"):
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt)
 
     def send(self, event: FailedEvent) -> None:
-        """Invokes the function asynchronously."""
+        """Invokes the event's function asynchronously."""
         with self._in_words("lambda:InvokeFunction", event.function):
             self._functions.invoke(
                 FunctionName=event.function,
@@ -71,7 +71,10 @@ class SqsFailedEvents:
             )
 
     def is_ours(self, event: FailedEvent) -> bool:
-        """By the queue's ARN: who may write to the queue must not have others' functions called."""
+        """Whether the function is in the queue's account and region.
+
+        Otherwise a forged message could invoke a function of another account.
+        """
         return event.function.startswith(self._functions_of_the_account)
 
     @cached_property
@@ -84,24 +87,24 @@ class SqsFailedEvents:
         return f"arn:{partition}:lambda:{region}:{account}:function:"
 
     @contextmanager
-    def _in_words(self, action: str, what: str = "") -> Iterator[None]:
-        """Translates what the SDK raises within the context into BucketError."""
-        what = what or self._url
+    def _in_words(self, action: str, resource: str = "") -> Iterator[None]:
+        """Translates errors of the SDK into BucketError."""
+        resource = resource or self._url
         try:
             yield
         except ClientError as error:
-            answer = error.response.get("Error", {})
-            code, said = answer.get("Code", ""), answer.get("Message", "")
+            details = error.response.get("Error", {})
+            code, message = details.get("Code", ""), details.get("Message", "")
             if code in _DENIED:
                 raise Refused(
-                    f"AWS refuses {action} on {what}: these credentials lack it. Compare them "
+                    f"AWS refuses {action} on {resource}: these credentials lack it. Compare them "
                     "with examples/ci/role-operator.json"
                 ) from error
             if code in _NO_QUEUE:
                 raise BucketError(
-                    f"there is no queue {self._url}; --queue or PIXELGATE_FAILED_EVENTS names "
-                    "it, and the output FailedEvents of the stack is its URL"
+                    f"there is no queue {self._url}; set --queue or PIXELGATE_FAILED_EVENTS to "
+                    "its URL, which is the stack's output FailedEvents"
                 ) from error
-            raise BucketError(f"{action} on {what}: AWS answered {code}: {said}") from error
+            raise BucketError(f"{action} on {resource}: AWS answered {code}: {message}") from error
         except (BotoCoreError, ValueError) as error:
-            raise BucketError(f"{action} on {what} could not be asked for: {error}") from error
+            raise BucketError(f"{action} on {resource} could not be sent: {error}") from error

@@ -1,4 +1,4 @@
-"""Counts what a process uses of what AWS charges for: memory times seconds, and requests."""
+"""Measures what AWS charges a process for: memory times seconds, and requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MIB_PER_GB = 1024
 
 
 class RequestMeter:
-    """Counts the calls of the SDK clients that it watches, each retry as one more."""
+    """Counts the requests of the SDK clients that it watches, including retries."""
 
     def __init__(self, memory_mib: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._gb = memory_mib / _MIB_PER_GB
@@ -28,11 +28,11 @@ class RequestMeter:
         client.meta.events.register("before-send", self._count)
 
     def _count(self, event_name: str, **_: Any) -> None:
-        # "before-send.s3.PutObject", for each attempt once more, the direct ones (s3_direct) too.
+        # The name is such as "before-send.s3.PutObject". Each retry is counted; so is s3_direct.
         with self._lock:
             self._requests[event_name.partition(".")[2]] += 1
 
     def read(self) -> Usage:
-        """What was used since this meter was made."""
+        """Returns the usage since this meter was made."""
         with self._lock:
             return Usage(self._gb * (self._clock() - self._began), dict(self._requests))

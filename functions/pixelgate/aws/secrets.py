@@ -1,4 +1,4 @@
-"""The one secret, from AWS Secrets Manager."""
+"""Reads the token for pull requests from AWS Secrets Manager."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT_SECONDS = 300.0
 
 
 class SecretToken:
-    """A token that is read when it is needed and kept for five minutes."""
+    """A token that is read at its first use and kept for five minutes."""
 
     def __init__(
         self,
@@ -31,27 +31,27 @@ class SecretToken:
         self._read = float("-inf")
 
     def __call__(self, newer: bool = False) -> str:
-        """The token; with `newer` as it is now.
+        """Returns the token; `newer` reads it again even within the five minutes.
 
         Raises:
-            UsageError: the secret is no token.
+            UsageError: the secret contains no token.
         """
         if newer or self._clock() - self._read > _KEPT_SECONDS:
-            said = self._client.get_secret_value(SecretId=self._secret).get("SecretString", "")
-            self._token = _token(said.strip())
+            secret = self._client.get_secret_value(SecretId=self._secret).get("SecretString", "")
+            self._token = _token(secret.strip())
             self._read = self._clock()
         return self._token
 
 
-def _token(said: str) -> str:
-    """The secret is the token, or JSON with a field `token`, as the console makes it."""
-    token: object = said
-    if said.startswith("{"):
+def _token(secret: str) -> str:
+    """Returns the secret, or its field `token` if it is JSON, as the console writes it."""
+    token: object = secret
+    if secret.startswith("{"):
         try:
-            token = json.loads(said).get("token")
+            token = json.loads(secret).get("token")
         except ValueError:
             token = None
     if isinstance(token, str) and token and token.isascii() and token.isprintable():
         return token
-    # The secret's own words stay out of the message: it goes into the log.
+    # The message goes into the log, so it must not contain the secret.
     raise UsageError("the secret must hold the token, or JSON with the token as 'token'")

@@ -1,4 +1,4 @@
-"""The state machine that compares what is too much for one worker."""
+"""Starts the state machine that compares builds too large for one worker."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class StateMachine:
-    """One state machine of Step Functions, of type STANDARD: only these have unique names."""
+    """A state machine of Step Functions of type STANDARD, in which execution names are unique."""
 
     def __init__(self, client: SFNClient, arn: str, bucket: str, concurrency: int) -> None:
-        """So many workers of one comparison run at the same time."""
+        """Makes the port; `concurrency` is the number of workers that one comparison may use."""
         self._client = client
         self._arn = arn
         self._bucket = bucket
         self._concurrency = concurrency
 
     def start(self, execution: str, comparison: ComparisonId) -> None:
-        """Starts the execution of that name, unless there is or was one."""
+        """Starts an execution, unless one of that name exists or existed."""
         c = comparison
         request = {
             "bucket": self._bucket,

@@ -1,1 +1,1 @@
-"""Where a build comes from: what the CI system says of it, and what git knows."""
+"""Finds the origin of a build, from the variables of the CI system and from git."""

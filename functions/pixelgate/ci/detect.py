@@ -1,4 +1,4 @@
-"""Which CI system this is."""
+"""Detects the CI system that runs this process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pixelgate.ci.github import github
 from pixelgate.ci.gitlab import gitlab
 from pixelgate.ci.vendors import azure, bitbucket, buildkite, circleci, codebuild, jenkins
 
-# The variable that each sets, those first that run inside of others: an agent of Jenkins may
-# well be a CodeBuild project, and Buildkite's agents run anywhere.
+# The variable that each CI system sets. The order matters: an agent of Jenkins may run in a
+# CodeBuild project, and an agent of Buildkite anywhere.
 _SIGNS: tuple[tuple[str, Callable[[Variables], CiInfo]], ...] = (
     ("GITLAB_CI", gitlab),
     ("BUILDKITE", buildkite),
@@ -26,7 +26,7 @@ _SIGNS: tuple[tuple[str, Callable[[Variables], CiInfo]], ...] = (
 
 
 def detect(environ: Mapping[str, str]) -> CiInfo:
-    """What the CI system of this environment says; nothing at all where there is none."""
+    """Reads the variables of the CI system; returns an empty CiInfo if there is none."""
     v = Variables(environ)
     if v.has("GITHUB_ACTIONS"):
         return github(v, _event(v["GITHUB_EVENT_PATH"]))
@@ -37,7 +37,7 @@ def detect(environ: Mapping[str, str]) -> CiInfo:
 
 
 def _event(path: str | None) -> dict[str, Any] | None:
-    """The event as GitHub wrote it; None if there is no file, or no JSON object in it."""
+    """Reads GitHub's event file; returns None if it is missing or not a JSON object."""
     try:
         event = json.loads(Path(path or "").read_text("utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What a CI system says of the build that it runs, and how its variables are read."""
+"""The facts that a CI system provides about a build, and helpers to read its variables."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _HEADS = "refs/heads/"
 
 @dataclass(frozen=True)
 class CiInfo:
-    """What one CI system says; None is what it does not.
+    """The facts that one CI system provides; None where it provides nothing.
 
     Attributes:
-        vendor: its name, for people.
-        commit: whose screenshots these are: of a pull request its head, never the merge commit.
-        branch: the branch that the commit is on; a tag's whole ref.
-        base_branch: into which it will be merged.
-        base_commit: the merge base, where the CI system has it itself.
-        target: a commit of the base branch, for the merge base to be found with.
-        pull_request: its number.
-        ci_url: where a person reads the log.
+        vendor: the CI system's name.
+        commit: the commit that the screenshots show; in a pull request its head, not the merge.
+        branch: the branch of the commit; for a tag, its whole ref.
+        base_branch: the branch that the change will be merged into.
+        base_commit: the merge base, if the CI system provides it.
+        target: a commit of the base branch, from which git can find the merge base.
+        pull_request: the number of the pull request.
+        ci_url: a link to the job's log.
         build: an id of the job and its attempt.
-        run: an id that all jobs of a pipeline share, and later attempts of a part of them too.
-        shard: index from 1 and total, where the CI system splits a job.
-        fork: whether somebody else's repository is built, so that nobody has vouched for it.
-        merged: commit may be a merge that the CI system made of the head, which is called so in
-            the checkout; if it is commit itself, the head is its second parent.
-        notes: what a person should know of how it was found.
+        run: an id that all jobs of a pipeline share, and repeated jobs too.
+        shard: index (from 1) and total, if the CI system splits the job.
+        fork: whether the build comes from a fork, which is not trusted.
+        merged: set if the CI system may have checked out a merge commit of its own: a name of the
+            head in the checkout, or `commit` itself, whose second parent is then the head.
+        notes: notes for the user on how the facts were found.
     """
 
     vendor: str | None = None
@@ -49,12 +49,12 @@ class CiInfo:
     notes: tuple[str, ...] = ()
 
 
-# What Azure leaves of a variable that is not set.
+# Azure leaves `$(NAME)` in place of a variable that is not set.
 _MACRO = re.compile(r"\$\([\w.]+\)")
 
 
 class Variables:
-    """An environment in which empty and unset are the same, as they are in CI files."""
+    """Environment variables; an empty one counts as unset, as in the files of CI systems."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -64,16 +64,16 @@ class Variables:
         return None if _MACRO.fullmatch(value) else value or None
 
     def has(self, name: str) -> bool:
-        """Whether it is set to anything that means yes."""
+        """Whether a variable is set to anything but false, 0 or no."""
         return (self[name] or "false").lower() not in {"false", "0", "no"}
 
     def number(self, name: str) -> int | None:
-        """A number from 0, if it is one."""
+        """Returns a variable as a number from 0; None if it is not one."""
         value = self[name] or ""
         return int(value) if value.isascii() and value.isdigit() else None
 
     def shard(self, index: str, total: str, first: int) -> tuple[int, int] | None:
-        """Which part of how many, if there are several; `first` is what the first one is called."""
+        """Returns index (from 1) and total if there are several; the CI counts from `first`."""
         part, parts = self.number(index), self.number(total)
         if part is None or parts is None or parts < 2:
             return None
@@ -81,24 +81,24 @@ class Variables:
 
 
 def branch_of(ref: str | None) -> str | None:
-    """`main` for `refs/heads/main`; another ref stays whole, so that no tag passes for a branch."""
+    """Returns `main` for `refs/heads/main`; other refs stay whole, as a tag is not a branch."""
     return ref.removeprefix(_HEADS) if ref else None
 
 
 def tag_ref(tag: str | None) -> str | None:
-    """The whole ref of a tag."""
+    """Returns the whole ref of a tag."""
     return f"refs/tags/{tag}" if tag else None
 
 
 def last_number(url: str | None) -> str | None:
-    """The pull request's number at the end of its address."""
-    found = re.search(r"/(\d+)/?$", urlsplit(url or "").path)
-    return found[1] if found else None
+    """Returns the pull request's number at the end of its URL."""
+    match = re.search(r"/(\d+)/?$", urlsplit(url or "").path)
+    return match[1] if match else None
 
 
-def same_repository(one: str | None, other: str | None) -> bool:
-    """Whether two addresses mean one repository, however it is reached."""
-    return _slug(one) == _slug(other)
+def same_repository(first: str | None, second: str | None) -> bool:
+    """Whether two URLs belong to the same repository, such as by SSH and by HTTPS."""
+    return _slug(first) == _slug(second)
 
 
 def _slug(address: str | None) -> str | None:
@@ -109,14 +109,14 @@ def _slug(address: str | None) -> str | None:
 
 
 def text(value: Any) -> str | None:
-    """A text or number of an event as text; None for whatever else somebody put there."""
+    """Returns a string or a number of an event as text; None for any other value."""
     if isinstance(value, str):
         return value.strip() or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def at(event: Any, *path: str) -> Any:
-    """A place in an event; None wherever it ends before."""
+    """Returns the value at a path in an event; None if there is none."""
     for name in path:
         event = event.get(name) if isinstance(event, dict) else None
     return event

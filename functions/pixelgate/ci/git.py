@@ -1,4 +1,4 @@
-"""What git knows of the checkout, asked of the git on PATH."""
+"""Reads a checkout with the git command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 MAX_ANCESTORS = 300
 _SECONDS = 60
-# What is said of a commit: hash, tree, parents, and the message, from which its pull request.
+# Hash, tree, parents, subject and body of a commit; the message may name its pull request.
 _LOG = "--format=%H%x00%T%x00%P%x00%s%x00%b%x00%x01"
 # "Title (#5)" is GitHub's squash; the others are the merges of GitHub, GitLab, Bitbucket, Azure.
 _SUBJECT = re.compile(
@@ -27,8 +27,8 @@ class Commit:
 
     Attributes:
         sha: its hash.
-        tree: the hash of the files in it.
-        pull_request: by which it came, as its message tells.
+        tree: the hash of its files.
+        pull_request: the number of its pull request, if its message has one.
     """
 
     sha: str
@@ -37,17 +37,17 @@ class Commit:
 
 
 class GitFailed(Exception):
-    """git ended with an error; the message is its own, in one line."""
+    """Signals that git failed; the message is git's own, in one line."""
 
 
 class Git:
-    """One checkout. Nothing in it is changed, and nothing is fetched."""
+    """One checkout. Its methods change nothing in it and fetch nothing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def trouble(self) -> str | None:
-        """Why there is nothing to ask, and what helps; None if there is."""
+        """Returns why git cannot read this folder, with a fix; None if it can."""
         if shutil.which("git") is None:
             return (
                 "git is not installed here; install it, or pass --commit, --branch, --base-commit"
@@ -60,57 +60,57 @@ class Git:
                     f"git does not trust {self._folder}, which belongs to another user; run "
                     f"`git config --global --add safe.directory {self._folder.resolve()}` first"
                 )
-            return f"{self._folder.resolve()} is no git checkout"
+            return f"{self._folder.resolve()} is not a git checkout"
         return None
 
     def resolve(self, name: str) -> str | None:
-        """The whole hash of a commit named by anything git understands; None if it is not here."""
+        """Returns the whole hash of a named commit; None if it is not in the clone."""
         if name.startswith("-"):
             return None
         return self._ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
     def tree(self, commit: str) -> str | None:
-        """The hash of the commit's files."""
+        """Returns the hash of the commit's files."""
         return self._ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
 
     def branch(self) -> str | None:
-        """The branch that is checked out; of a detached HEAD the one that origin has there."""
-        here = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
-        if here:
-            return here
-        said = self._ask(
+        """Returns the checked-out branch; for a detached HEAD, the only remote branch at it."""
+        current = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
+        if current:
+            return current
+        output = self._ask(
             "for-each-ref", "--points-at=HEAD", "--format=%(refname)", "refs/remotes/origin/"
         )
-        names = [ref.removeprefix("refs/remotes/origin/") for ref in (said or "").split()]
-        there = [name for name in names if name != "HEAD"]
-        return there[0] if len(there) == 1 else None
+        names = [ref.removeprefix("refs/remotes/origin/") for ref in (output or "").split()]
+        branches = [name for name in names if name != "HEAD"]
+        return branches[0] if len(branches) == 1 else None
 
     def default_branch(self) -> str | None:
-        """The remote's default branch, or whichever of the usual names there is."""
-        named = self._ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
-        if named:
-            return named.removeprefix("origin/")
+        """Returns the remote's default branch; otherwise main or master, if it exists."""
+        head = self._ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+        if head:
+            return head.removeprefix("origin/")
         for name in ("main", "master"):
             if self.resolve(f"refs/remotes/origin/{name}") or self.resolve(f"refs/heads/{name}"):
                 return name
         return None
 
     def parents(self, commit: str) -> list[str]:
-        """Its parents, the first first."""
+        """Returns the parents of a commit, in order."""
         line = self._ask("rev-list", "--parents", "--max-count=1", commit, "--")
         return line.split()[1:] if line else []
 
-    def merge_base(self, one: str, other: str) -> str | None:
-        """The newest commit that both have in their history; None if this clone shows none."""
-        return self._ask("merge-base", one, other)
+    def merge_base(self, first: str, second: str) -> str | None:
+        """Returns the merge base of two commits; None if it is not in this clone."""
+        return self._ask("merge-base", first, second)
 
     def is_shallow(self) -> bool:
-        """Whether history was cut off when it was cloned."""
+        """Whether the clone lacks older commits."""
         return self._ask("rev-parse", "--is-shallow-repository") == "true"
 
     def history(self, commit: str, count: int = MAX_ANCESTORS) -> list[Commit]:
-        """The commit and what came before it on its branch: first parents, newest first."""
-        said = self._ask(
+        """Returns the commit and its first-parent ancestors, newest first."""
+        output = self._ask(
             "log",
             "--first-parent",
             f"--max-count={count}",
@@ -119,14 +119,14 @@ class Git:
             commit,
             "--",
         )
-        return [_commit(entry) for entry in (said or "").split("\x01") if entry.strip()]
+        return [_commit(entry) for entry in (output or "").split("\x01") if entry.strip()]
 
     def version(self) -> str | None:
-        """The version of git."""
+        """Returns the version of git."""
         return self._ask("version")
 
     def remote(self) -> str | None:
-        """Where it was cloned from."""
+        """Returns the URL of origin."""
         return self._ask("remote", "get-url", "origin")
 
     def _ask(self, *arguments: str) -> str | None:
@@ -138,7 +138,7 @@ class Git:
     def _run(self, *arguments: str) -> str:
         command: Sequence[str] = ("git", "-C", str(self._folder), *arguments)
         try:
-            done = subprocess.run(  # noqa: S603 - arguments of our own making
+            done = subprocess.run(  # noqa: S603 - no shell, and the arguments are ours
                 command,
                 capture_output=True,
                 timeout=_SECONDS,
@@ -159,6 +159,6 @@ def _commit(entry: str) -> Commit:
 
 
 def pull_request_of(subject: str, body: str = "") -> str | None:
-    """The number of the pull request that a commit's message speaks of, if it speaks of one."""
-    found = _SUBJECT.search(subject) or _BODY.search(body)
-    return next((n for n in found.groups() if n), None) if found else None
+    """Returns the number of the pull request that a commit's message names, if any."""
+    match = _SUBJECT.search(subject) or _BODY.search(body)
+    return next((n for n in match.groups() if n), None) if match else None

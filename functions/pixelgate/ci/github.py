@@ -1,4 +1,4 @@
-"""GitHub Actions: the event's file says what GITHUB_SHA does not."""
+"""Reads GitHub Actions: its variables, and the event file that has the real head commit."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _PULL = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
 
 
 def github(v: Variables, event: dict[str, Any] | None) -> CiInfo:
-    """What the variables and the event say.
+    """Reads the variables and the event.
 
-    On pull requests GITHUB_SHA is a merge of the head into the base, or the base itself; on
-    comments and after other workflows it is the default branch. None of them is what was built.
+    GITHUB_SHA is often not the commit that was built. On pull requests it is a merge of the head
+    into the base, or the base; on comments and after other workflows it is the default branch.
 
     Args:
-        v: the environment.
+        v: the environment variables.
         event: the content of GITHUB_EVENT_PATH; None if it could not be read.
     """
     run, attempt = v["GITHUB_RUN_ID"], v["GITHUB_RUN_ATTEMPT"] or "1"
     server, repository = v["GITHUB_SERVER_URL"] or "https://github.com", v["GITHUB_REPOSITORY"]
     url = f"{server}/{repository}/actions/runs/{run}" if repository and run else None
-    found = CiInfo(
+    job = CiInfo(
         vendor="GitHub Actions",
         run=run,
         build=f"{run}-{attempt}" if run else None,
@@ -33,19 +33,19 @@ def github(v: Variables, event: dict[str, Any] | None) -> CiInfo:
     )
     event = event or {}
     if isinstance(event.get("pull_request"), dict):
-        return _pull_request(found, event["pull_request"], event)
+        return _pull_request(job, event["pull_request"], event)
     if isinstance(event.get("merge_group"), dict):
-        return _merge_group(found, event["merge_group"])
+        return _merge_group(job, event["merge_group"])
     if isinstance(event.get("workflow_run"), dict):
-        return _workflow_run(found, event["workflow_run"], event)
+        return _workflow_run(job, event["workflow_run"], event)
     if at(event, "issue", "pull_request"):
-        return _comment(found, event)
+        return _comment(job, event)
     if isinstance(event.get("deployment"), dict):
-        return _deployment(found, event["deployment"], event)
+        return _deployment(job, event["deployment"], event)
     if v["GITHUB_HEAD_REF"]:
-        return _without_event(found, v)
+        return _without_event(job, v)
     return replace(
-        found,
+        job,
         commit=v["GITHUB_SHA"],
         branch=_pushed(v),
         base_branch=text(at(event, "repository", "default_branch")),
@@ -53,22 +53,22 @@ def github(v: Variables, event: dict[str, Any] | None) -> CiInfo:
 
 
 def _pushed(v: Variables) -> str | None:
-    """The branch of a push; a tag's whole ref, so that a tag `main` is no build of main."""
+    """Returns the branch of a push; for a tag its whole ref, as a tag `main` is not the branch."""
     if v["GITHUB_REF_TYPE"] == "tag":
         return v["GITHUB_REF"]
     return branch_of(v["GITHUB_REF"]) or v["GITHUB_REF_NAME"]
 
 
-def _pull_request(found: CiInfo, pull: dict[str, Any], event: dict[str, Any]) -> CiInfo:
-    """pull_request, pull_request_target, and the reviews and labels that come with one."""
+def _pull_request(job: CiInfo, pull: dict[str, Any], event: dict[str, Any]) -> CiInfo:
+    """Reads pull_request, pull_request_target, and the reviews and labels of a pull request."""
     theirs = text(at(pull, "head", "repo", "full_name"))
     ours = text(at(pull, "base", "repo", "full_name")) or text(at(event, "repository", "full_name"))
-    fork = theirs != ours  # a fork that was deleted has no repo at all
+    fork = theirs != ours  # a deleted fork has no repository in the event
     branch = text(at(pull, "head", "ref"))
     return replace(
-        found,
+        job,
         commit=text(at(pull, "head", "sha")),
-        # Their main is not ours: "octocat:main".
+        # A fork's main is not the main of this repository: it becomes "octocat:main".
         branch=text(at(pull, "head", "label")) or f"fork:{branch}" if fork else branch,
         base_branch=text(at(pull, "base", "ref")),
         target=text(at(pull, "base", "sha")),
@@ -77,12 +77,12 @@ def _pull_request(found: CiInfo, pull: dict[str, Any], event: dict[str, Any]) ->
     )
 
 
-def _merge_group(found: CiInfo, group: dict[str, Any]) -> CiInfo:
-    """A merge queue's trial: its parent is the base, not a point that history has in common."""
+def _merge_group(job: CiInfo, group: dict[str, Any]) -> CiInfo:
+    """Reads a build of a merge queue, whose base is its parent instead of a merge base."""
     branch = branch_of(text(group.get("head_ref")))
     queued = _QUEUE.fullmatch(branch or "")
     return replace(
-        found,
+        job,
         commit=text(group.get("head_sha")),
         branch=branch,
         base_branch=branch_of(text(group.get("base_ref"))),
@@ -91,8 +91,8 @@ def _merge_group(found: CiInfo, group: dict[str, Any]) -> CiInfo:
     )
 
 
-def _workflow_run(found: CiInfo, run: dict[str, Any], event: dict[str, Any]) -> CiInfo:
-    """A workflow after another one: GITHUB_SHA is the default branch, the run says whose it was."""
+def _workflow_run(job: CiInfo, run: dict[str, Any], event: dict[str, Any]) -> CiInfo:
+    """Reads a workflow that follows another one; its commit is in the event's workflow_run."""
     pulls = run.get("pull_requests")
     pull = pulls[0] if isinstance(pulls, list) and pulls else None
     theirs = text(at(run, "head_repository", "full_name"))
@@ -100,9 +100,9 @@ def _workflow_run(found: CiInfo, run: dict[str, Any], event: dict[str, Any]) -> 
     branch = text(run.get("head_branch"))
     default = text(at(event, "repository", "default_branch"))
     if not fork and branch == default and run.get("event") == "push":
-        pull = None  # a pull request from main to a release branch does not make main a part of it
+        pull = None  # a push to main is no part of a pull request from main to a release branch
     return replace(
-        found,
+        job,
         commit=text(run.get("head_sha")),
         branch=f"{theirs}:{branch}" if fork else branch,
         base_branch=text(at(pull, "base", "ref")) or default,
@@ -112,39 +112,39 @@ def _workflow_run(found: CiInfo, run: dict[str, Any], event: dict[str, Any]) -> 
     )
 
 
-def _deployment(found: CiInfo, deployment: dict[str, Any], event: dict[str, Any]) -> CiInfo:
-    """A preview is ready: it says of which commit, and mostly of which branch."""
+def _deployment(job: CiInfo, deployment: dict[str, Any], event: dict[str, Any]) -> CiInfo:
+    """Reads a deployment, which has its commit and mostly its branch."""
     commit, ref = text(deployment.get("sha")), text(deployment.get("ref"))
     return replace(
-        found,
+        job,
         commit=commit,
         branch=None if ref == commit else branch_of(ref),
         base_branch=text(at(event, "repository", "default_branch")),
     )
 
 
-def _comment(found: CiInfo, event: dict[str, Any]) -> CiInfo:
-    """A comment on a pull request: the event does not say what was checked out; git does."""
+def _comment(job: CiInfo, event: dict[str, Any]) -> CiInfo:
+    """Reads a comment on a pull request, whose event lacks the commit; git provides it."""
     number = text(at(event, "issue", "number"))
     return replace(
-        found,
+        job,
         branch=f"refs/pull/{number}/head",
         base_branch=text(at(event, "repository", "default_branch")),
         pull_request=number,
         fork=True,
         notes=(
-            "a comment's event does not say which commit is built, nor whose; the checked-out "
-            "commit is taken, and as a fork's. Set PIXELGATE_COMMIT and PIXELGATE_FORK=false if "
-            "you know better",
+            "a comment's event has neither the commit nor its repository; the checked-out commit "
+            "is used, as a fork's. If that is wrong, set PIXELGATE_COMMIT and "
+            "PIXELGATE_FORK=false",
         ),
     )
 
 
-def _without_event(found: CiInfo, v: Variables) -> CiInfo:
-    """A pull request whose event cannot be read, as in a container that does not mount it."""
+def _without_event(job: CiInfo, v: Variables) -> CiInfo:
+    """Reads a pull request without its event file, as in a container that does not mount it."""
     pull = _PULL.fullmatch(v["GITHUB_REF"] or "")
     return replace(
-        found,
+        job,
         commit=v["GITHUB_SHA"],
         merged=v["GITHUB_SHA"],
         branch=v["GITHUB_HEAD_REF"],
@@ -152,6 +152,6 @@ def _without_event(found: CiInfo, v: Variables) -> CiInfo:
         pull_request=pull[1] if pull else None,
         notes=(
             f"the event's file GITHUB_EVENT_PATH={v['GITHUB_EVENT_PATH'] or ''} cannot be read, "
-            "so the pull request's head is taken from git",
+            "so the head of the pull request is taken from git",
         ),
     )

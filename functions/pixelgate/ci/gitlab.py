@@ -1,4 +1,4 @@
-"""GitLab CI: merge requests, merged results, merge trains, and pull requests from elsewhere."""
+"""Reads GitLab CI: merge requests, merged results, merge trains, external pull requests."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pixelgate.ci.detected import CiInfo, Variables, tag_ref
 
 
 def gitlab(v: Variables) -> CiInfo:
-    """What the variables say."""
+    """Reads the variables."""
     pipeline, job = v["CI_PIPELINE_ID"], v["CI_JOB_ID"]
     merge_request = v["CI_MERGE_REQUEST_IID"]
-    outside = v["CI_EXTERNAL_PULL_REQUEST_IID"]
+    external = v["CI_EXTERNAL_PULL_REQUEST_IID"]
     fork = _is_fork(v)
     branch = (
         v["CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"]
@@ -20,11 +20,11 @@ def gitlab(v: Variables) -> CiInfo:
     )
     return CiInfo(
         vendor="GitLab CI",
-        # In a merged-result pipeline CI_COMMIT_SHA is a merge that exists nowhere else.
+        # In a merged-results pipeline CI_COMMIT_SHA is a merge commit that exists only there.
         commit=v["CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"]
         or v["CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA"]
         or v["CI_COMMIT_SHA"],
-        # Their main is not ours.
+        # A fork's main is not the main of this project.
         branch=f"{v['CI_MERGE_REQUEST_SOURCE_PROJECT_PATH'] or 'fork'}:{branch}"
         if fork
         else branch,
@@ -34,9 +34,9 @@ def gitlab(v: Variables) -> CiInfo:
         base_commit=v["CI_MERGE_REQUEST_DIFF_BASE_SHA"],
         target=v["CI_MERGE_REQUEST_TARGET_BRANCH_SHA"]
         or v["CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA"],
-        pull_request=merge_request or outside or _open_merge_request(v),
+        pull_request=merge_request or external or _open_merge_request(v),
         ci_url=v["CI_JOB_URL"] or v["CI_PIPELINE_URL"],
-        # A retried job stays in its pipeline and gets a new id of its own.
+        # A retried job stays in its pipeline and gets a new job id.
         build=f"{pipeline}-{job}" if pipeline and job else pipeline,
         run=pipeline,
         shard=v.shard("CI_NODE_INDEX", "CI_NODE_TOTAL", first=1),
@@ -45,20 +45,20 @@ def gitlab(v: Variables) -> CiInfo:
 
 
 def _open_merge_request(v: Variables) -> str | None:
-    """The merge request that a branch's own pipeline belongs to, if there is just one.
+    """Returns the only open merge request of a branch's pipeline; None if there are several.
 
-    One from the default branch to a release branch does not make main's builds a part of it.
+    The default branch has none: its builds are no part of a merge request to a release branch.
     """
     if v["CI_COMMIT_BRANCH"] == v["CI_DEFAULT_BRANCH"]:
         return None
-    found = (v["CI_OPEN_MERGE_REQUESTS"] or "").split(",")
-    project, _, number = found[0].partition("!")
-    ours = len(found) == 1 and project == v["CI_PROJECT_PATH"]
+    requests = (v["CI_OPEN_MERGE_REQUESTS"] or "").split(",")
+    project, _, number = requests[0].partition("!")
+    ours = len(requests) == 1 and project == v["CI_PROJECT_PATH"]
     return number if ours and number.isdigit() else None
 
 
 def _is_fork(v: Variables) -> bool:
-    """Whether the source lies in another project than the target."""
+    """Whether the source belongs to another project than the target."""
     if v["CI_MERGE_REQUEST_IID"]:
         return v["CI_MERGE_REQUEST_SOURCE_PROJECT_ID"] != v["CI_MERGE_REQUEST_PROJECT_ID"]
     if v["CI_EXTERNAL_PULL_REQUEST_IID"]:

@@ -1,4 +1,4 @@
-"""Joins what a person says, what the CI system says and what git knows, in this order."""
+"""Finds the origin of a build from the user's options, the CI system and git, in this order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CURE = "run `git fetch --unshallow`"
 
 @dataclass(frozen=True)
 class Overrides:
-    """What flags and PIXELGATE_ variables say; None where they are silent."""
+    """The values of flags and PIXELGATE_ variables; None where one is not set."""
 
     commit: str | None = None
     branch: str | None = None
@@ -41,25 +41,25 @@ class Overrides:
 
 @dataclass(frozen=True)
 class BuildOrigin:
-    """Where a build comes from, as its manifest says it.
+    """The origin of a build, as it is written to the manifest.
 
     Attributes:
-        vendor: the CI system's name; None on a laptop.
-        commit: the head.
-        branch: of the commit.
-        build: the build's id; None if nobody gave one.
+        vendor: the CI system's name; None without one.
+        commit: the head commit.
+        branch: the branch of the commit.
+        build: the build's id; None if neither the user nor the CI system provides one.
         run: an id that all jobs of a pipeline share.
-        shard: index and total as the CI system has them.
-        base_build: the build to compare with, if it was named.
+        shard: index and total, if the CI system splits the job.
+        base_build: the build to compare with, if the user named one.
         base_commit: the merge base.
-        base_branch: where the change will be merged.
-        ancestors: of base_commit, or without it of commit; nearest first.
-        landed: what git tells of base_commit and the ancestors.
-        tree: of commit.
-        pull_request: its number.
-        ci_url: of the log.
-        fork: whether nobody has vouched for what was built.
-        notes: what a person should know, with what to do.
+        base_branch: the branch that the change will be merged into.
+        ancestors: ancestors of base_commit, or of commit if there is no base_commit; nearest first.
+        landed: trees and pull requests of base_commit and the ancestors.
+        tree: the hash of the commit's files.
+        pull_request: the number of the pull request.
+        ci_url: a link to the job's log.
+        fork: whether the build comes from a fork, which is not trusted.
+        notes: notes for the user, with what to do.
     """
 
     vendor: str | None
@@ -80,7 +80,7 @@ class BuildOrigin:
     notes: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the manifest; what is unknown is left out."""
+        """Returns the fields of the manifest, without those that are unknown."""
         known = {
             "commit": self.commit,
             "branch": self.branch,
@@ -97,15 +97,15 @@ class BuildOrigin:
 
 
 def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
-    """Where this build comes from.
+    """Finds the origin of this build.
 
     Args:
-        overrides: what a person said; it wins.
-        ci: what the CI system says.
-        git: the checkout, which is asked for the rest.
+        overrides: the user's options, which take precedence.
+        ci: the facts from the CI system.
+        git: the checkout, which provides the rest.
 
     Raises:
-        UsageError: nobody knows the commit or the branch.
+        UsageError: the commit or the branch is unknown.
     """
     trouble = git.trouble()
     notes = list(ci.notes)
@@ -114,7 +114,7 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     branch = overrides.branch or ci.branch or (known.branch() if known else None)
     if branch is None:
         raise UsageError(
-            "the branch is not known: HEAD is detached, and no CI system that we know says it. "
+            "the branch is not known: HEAD is detached, and no known CI system reports it. "
             "Pass --branch, or set PIXELGATE_BRANCH"
         )
     base_branch = overrides.base_branch or ci.base_branch
@@ -137,8 +137,8 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
         origin = replace(origin, base_commit=overrides.base_commit or ci.base_commit)
         if not (origin.base_commit or origin.base_build):
             notes.append(
-                f"{trouble}; so no ancestor can serve as the baseline, only the newest build of "
-                f"{base_branch or 'a base branch, if --base-branch names it'}"
+                f"{trouble}; so the ancestors are unknown, and only the newest build of "
+                f"{base_branch or 'the branch given by --base-branch'} can be the baseline"
             )
     else:
         origin = _with_history(origin, overrides, ci, known, notes)
@@ -150,12 +150,12 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
 def _commit(
     overrides: Overrides, ci: CiInfo, git: Git | None, trouble: str | None, notes: list[str]
 ) -> str:
-    """The head commit, as a whole hash if git knows it."""
+    """Returns the head commit, as a whole hash if it is in the clone."""
     named = overrides.commit or ci.commit
     if git is None:
         if named is None:
             raise UsageError(
-                f"the commit is not known: {trouble}, and no CI system that we know says it. "
+                f"the commit is not known: {trouble}, and no known CI system reports it. "
                 "Run this in a checkout, pass --commit, or set PIXELGATE_COMMIT"
             )
         return named
@@ -173,28 +173,28 @@ def _commit(
         _note_missing(notes, ci.vendor, commit, git)
     elif here and here != commit and commit not in git.parents(here):
         notes.append(
-            f"what is checked out is {here[:12]}, but the build is recorded for {commit[:12]}: if "
-            "the screenshots are of the former, pass --commit HEAD"
+            f"{here[:12]} is checked out, but the build is recorded for {commit[:12]}: if the "
+            "screenshots show the checked-out commit, pass --commit HEAD"
         )
     return commit
 
 
 def _resolved(named: str | None, flag: str, git: Git) -> str | None:
-    """What a person calls a commit as its whole hash. A hash may be of one that is not cloned."""
+    """Resolves the user's name of a commit; a hash that is not in the clone stays as it is."""
     if named is None:
         return None
     commit = git.resolve(named)
     if commit is None and not re.fullmatch("[0-9a-f]{7,64}", named):
         variable = flag.upper().replace("-", "_")
         raise UsageError(
-            f"--{flag} (or PIXELGATE_{variable}) is {named!r}, which is no commit here for git, "
-            "and no hash of one elsewhere"
+            f"--{flag} (or PIXELGATE_{variable}) is {named!r}, which is neither a commit in this "
+            "clone nor a hash"
         )
     return commit or named
 
 
 def _note_missing(notes: list[str], vendor: str | None, commit: str, git: Git) -> None:
-    """The head is not in the clone: it is too shallow, or another commit was checked out."""
+    """Notes that the head is not in the clone: it is shallow, or another commit is checked out."""
     if git.is_shallow():
         _note_shallow(notes, vendor, f"the head commit {commit[:12]} is not in it")
         return
@@ -202,13 +202,11 @@ def _note_missing(notes: list[str], vendor: str | None, commit: str, git: Git) -
     if vendor == "GitHub Actions":
         # On pull_request_target and workflow_run the default branch is checked out.
         cure = "give actions/checkout `ref:` that commit"
-    notes.append(
-        f"commit {commit[:12]} is not in this clone, so nothing before it is known: {cure}"
-    )
+    notes.append(f"commit {commit[:12]} is not in this clone, so its ancestors are unknown: {cure}")
 
 
 def _unmerged(commit: str, ci: CiInfo, git: Git) -> str:
-    """What was merged, where the CI system has built a merge of its own making."""
+    """Returns the head commit if the CI system built a merge commit that it made itself."""
     parents = git.parents(commit)
     if len(parents) != 2 or ci.merged is None:
         return commit
@@ -221,15 +219,15 @@ def _unmerged(commit: str, ci: CiInfo, git: Git) -> str:
 def _with_history(
     origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]
 ) -> BuildOrigin:
-    """Adds tree, base, ancestors and what git tells of them."""
+    """Adds the tree, the base, the ancestors, and their trees and pull requests."""
     base = _base(origin, overrides, ci, git, notes)
     history = git.history(base or origin.commit, MAX_ANCESTORS + 1)
-    # Of the head itself there is nothing to tell: it is the build.
+    # The head itself is the build, so it is neither an ancestor nor landed.
     ancestors = tuple(commit.sha for commit in history[1:])
-    landed = {c.sha: _told(c) for c in (history if base else history[1:])}
+    landed = {c.sha: _landed(c) for c in (history if base else history[1:])}
     if git.is_shallow() and len(ancestors) < MAX_ANCESTORS and not origin.base_build:
         seen = f"{len(ancestors)} ancestors" if len(ancestors) != 1 else "1 ancestor"
-        _note_shallow(notes, origin.vendor, f"only {seen} can be offered as baselines")
+        _note_shallow(notes, origin.vendor, f"only {seen} can be baselines")
     return replace(
         origin,
         base_commit=base,
@@ -239,20 +237,20 @@ def _with_history(
     )
 
 
-def _told(commit: Commit) -> dict[str, str]:
-    told = {"tree": commit.tree}
+def _landed(commit: Commit) -> dict[str, str]:
+    fields = {"tree": commit.tree}
     if commit.pull_request:
-        told["pull_request"] = commit.pull_request
-    return told
+        fields["pull_request"] = commit.pull_request
+    return fields
 
 
 def _base(
     origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]
 ) -> str | None:
-    """The commit to compare with, by its whole hash; None where that is for the ancestors to say.
+    """Returns the whole hash of the commit to compare with; None if the ancestors decide.
 
-    On the base branch itself no commit is named: nobody knows which of the last ones has a build,
-    and a build that waits for one which never comes would wait in vain.
+    On the base branch itself it is None: not every commit has a build, and a build must not wait
+    for one that never comes.
     """
     if overrides.base_commit:
         return _resolved(overrides.base_commit, "base-commit", git)
@@ -265,7 +263,7 @@ def _base(
     tips = _tips(origin, overrides, ci, git)
     for tip in tips:
         base = git.merge_base(origin.commit, tip)
-        # A head that lies within its base has been merged by now; an older tip may know better.
+        # If the head is the merge base, it has been merged by now; try an older tip.
         if base and base != origin.commit:
             return base
     if not any(git.merge_base(origin.commit, tip) for tip in tips):
@@ -274,10 +272,10 @@ def _base(
 
 
 def _note_no_base(origin: BuildOrigin, tips: list[str], git: Git, notes: list[str]) -> None:
-    """Why there is no merge base, and what helps."""
+    """Notes why there is no merge base, and what to do."""
     if git.is_shallow():
-        what = f"no commit was found that it shares with {origin.base_branch}"
-        _note_shallow(notes, origin.vendor, what)
+        effect = f"it has no merge base with {origin.base_branch}"
+        _note_shallow(notes, origin.vendor, effect)
     elif not tips:
         notes.append(
             f"the base branch {origin.base_branch} is not in this clone, so no merge base was "
@@ -291,7 +289,7 @@ def _note_no_base(origin: BuildOrigin, tips: list[str], git: Git, notes: list[st
 
 
 def _tips(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git) -> list[str]:
-    """Commits of the base branch that this clone has, the freshest first."""
+    """Returns the tips of the base branch in this clone, the newest first."""
     names = [f"refs/remotes/origin/{origin.base_branch}"]
     if ci.target and not overrides.base_branch:
         names.append(ci.target)
@@ -300,7 +298,7 @@ def _tips(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git) -> li
 
 
 def _note_shallow(notes: list[str], vendor: str | None, effect: str) -> None:
-    """Once: everything that follows from a short history has the same cure."""
+    """Notes once that the clone is shallow; all effects of that have the same fix."""
     words = "this clone is shallow"
     if not any(note.startswith(words) for note in notes):
         cure = _CURES.get(vendor or "", _CURE)

@@ -1,4 +1,4 @@
-"""CircleCI, Buildkite, Jenkins, Azure Pipelines, Bitbucket Pipelines and CodeBuild."""
+"""Reads CircleCI, Buildkite, Jenkins, Azure Pipelines, Bitbucket Pipelines and CodeBuild."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pixelgate.ci.detected import (
 
 
 def circleci(v: Variables) -> CiInfo:
-    """CircleCI, which says nothing of the branch that a pull request goes to."""
-    # Only pull requests of forks are built as a branch that is called so.
+    """Reads CircleCI, which does not provide the base branch of a pull request."""
+    # Only pull requests from forks have such a branch name.
     theirs = re.fullmatch(r"pull/(\d+)(?:/head|/merge)?", v["CIRCLE_BRANCH"] or "")
     number = v["CIRCLE_PR_NUMBER"] or (theirs and theirs[1])
     if number is None and v["CIRCLE_BRANCH"] not in {"main", "master"}:
-        # One from main to a release branch does not make main's builds a part of it.
+        # Builds of main are no part of a pull request from main to a release branch.
         number = last_number(v["CIRCLE_PULL_REQUEST"])
     return CiInfo(
         vendor="CircleCI",
@@ -32,13 +32,13 @@ def circleci(v: Variables) -> CiInfo:
         build=v["CIRCLE_BUILD_NUM"],
         run=v["CIRCLE_WORKFLOW_ID"] or v["CIRCLE_BUILD_NUM"],
         shard=v.shard("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", first=0),
-        # Both are set for pull requests of forks only.
+        # Both are set only for pull requests from forks.
         fork=bool(theirs or v["CIRCLE_PR_NUMBER"] or v["CIRCLE_PR_REPONAME"]),
     )
 
 
 def buildkite(v: Variables) -> CiInfo:
-    """Buildkite, whose commit may be the word HEAD."""
+    """Reads Buildkite, whose commit may be the word HEAD."""
     number = v["BUILDKITE_BUILD_NUMBER"] or v["BUILDKITE_BUILD_ID"]
     attempt = (v.number("BUILDKITE_RETRY_COUNT") or 0) + 1
     commit = v["BUILDKITE_COMMIT"]
@@ -62,7 +62,7 @@ def buildkite(v: Variables) -> CiInfo:
 
 
 def jenkins(v: Variables) -> CiInfo:
-    """Jenkins: multibranch pipelines, the pull request builder, and plain jobs."""
+    """Reads Jenkins: multibranch pipelines, the pull request builder, and plain jobs."""
     name = v["BRANCH_NAME"]
     remote = v["GIT_BRANCH"]
     plain = remote.partition("/")[2] if remote and remote.startswith("origin/") else remote
@@ -81,18 +81,18 @@ def jenkins(v: Variables) -> CiInfo:
         build=_in_key(v["BUILD_TAG"] or _joined(v["JOB_NAME"], v["BUILD_NUMBER"])),
         run=_in_key(v["BUILD_TAG"] or _joined(v["JOB_NAME"], v["BUILD_NUMBER"])),
         fork=bool(v["CHANGE_FORK"]),
-        # The strategy "merge with the target" builds a commit that is in no repository.
+        # The strategy "merge with the target" builds a merge commit that is in no repository.
         merged=f"origin/{name}" if v["CHANGE_ID"] and name else None,
     )
 
 
 def azure(v: Variables) -> CiInfo:
-    """Azure Pipelines, for Azure Repos and GitHub."""
+    """Reads Azure Pipelines, for Azure Repos and GitHub."""
     pull = v["SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"] or v["SYSTEM_PULLREQUEST_PULLREQUESTID"]
     build, attempt = v["BUILD_BUILDID"], v["SYSTEM_JOBATTEMPT"] or "1"
     home, project = v["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI"], v["SYSTEM_TEAMPROJECTID"]
     project = project or v["SYSTEM_TEAMPROJECT"]
-    place = quote(project or "")  # the names of projects hold spaces
+    place = quote(project or "")  # project names may contain spaces
     url = f"{home.rstrip('/')}/{place}/_build/results?buildId={build}" if home else None
     return CiInfo(
         vendor="Azure Pipelines",
@@ -109,7 +109,7 @@ def azure(v: Variables) -> CiInfo:
 
 
 def bitbucket(v: Variables) -> CiInfo:
-    """Bitbucket Pipelines, whose commits may be short ones."""
+    """Reads Bitbucket Pipelines, whose commit may be an abbreviated hash."""
     number, attempt = v["BITBUCKET_BUILD_NUMBER"], v["BITBUCKET_STEP_RUN_NUMBER"] or "1"
     repository = v["BITBUCKET_REPO_FULL_NAME"]
     url = f"https://bitbucket.org/{repository}/pipelines/results/{number}"
@@ -128,7 +128,7 @@ def bitbucket(v: Variables) -> CiInfo:
 
 
 def codebuild(v: Variables) -> CiInfo:
-    """AWS CodeBuild: what its webhook said, or what it was told to build."""
+    """Reads AWS CodeBuild: the trigger of its webhook, or the version it was started with."""
     trigger = v["CODEBUILD_WEBHOOK_TRIGGER"] or v["CODEBUILD_SOURCE_VERSION"] or ""
     trigger = trigger.partition("^{")[0]  # refs/heads/main^{<commit>}
     pull = re.fullmatch(r"(?:pr|refs/pull)/(\d+)(?:/head|/merge)?", trigger)
@@ -155,5 +155,5 @@ def _joined(*parts: str | None) -> str | None:
 
 
 def _in_key(identifier: str | None) -> str | None:
-    """As it can stand in a key: job names hold slashes, ids of CodeBuild a colon."""
+    """Replaces characters that a key cannot have: slashes in job names, the colon of CodeBuild."""
     return re.sub(r"[^\w.-]+", "-", identifier, flags=re.ASCII) if identifier else None

@@ -10,6 +10,6 @@ from pixelgate.cli.app import run
 
 def main() -> None:
     """Runs the command line and exits with its code."""
-    # What CI sends when a job is cancelled: leave as after an error, with everything tidied up.
+    # CI systems send SIGTERM to cancel a job. Exiting by an exception runs the clean-up code.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(run())

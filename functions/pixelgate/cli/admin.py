@@ -1,4 +1,4 @@
-"""`pixelgate admin`: what whoever runs the stack does now and then, with their own credentials."""
+"""`pixelgate admin`: commands for the operator of a stack, run with their own credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pixelgate.pipeline.cleanup.garbage import Collected
 
 admin = typer.Typer(
-    name="admin", help="Failed events and old builds, for whoever runs the stack.",
+    name="admin", help="Commands for operators: failed events and old builds.",
     no_args_is_help=True,
 )  # fmt: skip
 
@@ -24,53 +24,59 @@ _Queue = Annotated[
     typer.Option(
         "--queue",
         envvar="PIXELGATE_FAILED_EVENTS",
-        help="URL of the queue: the stack's output FailedEvents.",
+        help="URL of the queue; it is the stack's output FailedEvents.",
     ),
 ]
 
 
 _Table = Annotated[
     str,
-    typer.Option("--table", envvar="PIXELGATE_TABLE", help="The table: the stack's output Table."),
+    typer.Option(
+        "--table",
+        envvar="PIXELGATE_TABLE",
+        help="Name of the table; it is the stack's output Table.",
+    ),
 ]
-# Required: with other names than the stack's, its baselines would pass for old builds.
+# Required: with other names than the stack's, garbage collection would delete its baselines.
 _Branches = Annotated[
     str,
     typer.Option(
         "--baseline-branches",
         envvar="PIXELGATE_BASELINE_BRANCHES",
-        help="As the stack's parameter BaselineBranches says.",
+        help="Value of the stack's parameter BaselineBranches.",
     ),
 ]
 
 
 @admin.command()
 def failed(queue: _Queue) -> None:
-    """List the events on which Lambda gave up, and why. Changes nothing."""
+    """List the events that Lambda gave up on, with the reasons. Changes nothing."""
     from pixelgate import bootstrap
     from pixelgate.client.redrive import list_failed
 
-    found = list_failed(bootstrap.open_failed_events(queue))
-    for listed in found:
-        typer.echo(_line(listed))
-    typer.echo(f"{len(found)} failed events", err=True)
+    events = list_failed(bootstrap.open_failed_events(queue))
+    for event in events:
+        typer.echo(_line(event))
+    typer.echo(f"{len(events)} failed events", err=True)
 
 
 @admin.command()
 def redrive(queue: _Queue) -> None:
-    """Send them again, with all of Lambda's attempts. Safe to repeat.
+    """Send the failed events to their functions again. Safe to repeat.
 
-    Exit code: 0 all were sent; 2 some were not, and stay in the queue.
+    Lambda tries each event up to three times, as if it were new.
+
+    Exit code: 0 all events were sent; 2 some could not be sent and stay in the queue.
     """
     from pixelgate import bootstrap
     from pixelgate.client.redrive import redrive as send_again
 
-    done = send_again(bootstrap.open_failed_events(queue))
-    for listed in done:
-        typer.echo(_line(listed))
-    left = [listed for listed in done if listed.problem]
-    typer.echo(f"{len(done) - len(left)} sent again, {len(left)} left in the queue", err=True)
-    if left:
+    events = send_again(bootstrap.open_failed_events(queue))
+    for event in events:
+        typer.echo(_line(event))
+    unsent = [event for event in events if event.problem]
+    typer.echo(f"{len(events) - len(unsent)} sent again, {len(unsent)} left in the queue", err=True)
+    if unsent:
         raise typer.Exit(2)
 
 
@@ -132,7 +138,10 @@ def in_words(done: Collected, *, delete: bool) -> str:
 
 
 def _line(listed: Listed) -> str:
-    """One event in one line; who writes to the bucket chooses keys, and terminals obey some."""
+    """Describes one event in one line.
+
+    Uploaders choose the keys in it, so characters that a terminal would obey are escaped.
+    """
     event = listed.event
     if event is None:
         return _plain(listed.problem)

@@ -1,4 +1,4 @@
-"""The program `pixelgate`: its commands, and how their errors become words and exit codes."""
+"""Defines the program `pixelgate`: its commands, error messages and exit codes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pixelgate.cli import admin, compare, doctor, history, init, report, review,
 from pixelgate.errors import PixelgateError
 
 ERROR = 2
-INTERRUPTED = frozenset({130, 143})  # by Ctrl-C, by a CI system that cancels
+INTERRUPTED = frozenset({130, 143})  # SIGINT (Ctrl-C) and SIGTERM (a cancelled CI job)
 
 app = typer.Typer(
     name="pixelgate",
     help="Visual regression testing: on this machine, or in your own AWS account.",
-    epilog="Exit codes: 0 passed, approved, or the first upload; 1 needs review or was rejected; "
-    "2 wrong usage, or it could not be done; 3 no result in time; 4 no baseline.",
+    epilog="Exit codes: 0 passed, approved, or nothing to compare with; 1 needs review or "
+    "rejected; 2 wrong usage or an error; 3 no result in time; 4 no baseline.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -28,9 +28,9 @@ app = typer.Typer(
 
 
 def _add(command: Callable[..., None], panel: str) -> None:
-    """Adds a command whose name and help are its function's.
+    """Adds a command that takes its name and its help from a function.
 
-    Rich keeps the ends of lines; in a docstring they are there for programmers.
+    Rich would keep the line breaks of the docstring, so each paragraph is joined into one line.
     """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     words = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
@@ -38,17 +38,17 @@ def _add(command: Callable[..., None], panel: str) -> None:
 
 
 _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
-    ("Set up, and compare here", (init.init, doctor.doctor, compare.compare)),
+    ("Set up, and compare on this machine", (init.init, doctor.doctor, compare.compare)),
     ("In CI", (upload.upload, upload.finalize, wait.wait)),
     (
-        "Look and review",
+        "See results and review them",
         (wait.status, report.report, review.approve, review.reject, history.history),
     ),
 )
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
-app.add_typer(admin.admin, rich_help_panel="Run the stack")
+app.add_typer(admin.admin, rich_help_panel="Operate the stack")
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,16 +76,16 @@ def _complain(message: str) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code, which `pixelgate.client.exit_code.Exit` lists."""
+    """Runs one command and returns its exit code; `pixelgate.client.exit_code.Exit` lists them."""
     try:
         app(arguments)
-    except SystemExit as end:  # Typer's way to return; wrong usage is 2
+    except SystemExit as end:  # how Typer returns; its code for wrong usage is 2
         if end.code in INTERRUPTED:
-            _complain("interrupted. Run the same command again; what is uploaded stays")
+            _complain("interrupted. Run the same command again; images already uploaded are kept")
         return end.code if isinstance(end.code, int) else ERROR
     except PixelgateError as error:
         _complain(str(error))
     except OSError as error:
-        what = error.strerror or str(error)
-        _complain(f"{error.filename}: {what}" if error.filename else what)
+        reason = error.strerror or str(error)
+        _complain(f"{error.filename}: {reason}" if error.filename else reason)
     return ERROR

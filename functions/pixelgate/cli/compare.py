@@ -1,4 +1,4 @@
-"""`pixelgate compare`: two folders of screenshots, on this machine, without AWS."""
+"""`pixelgate compare`: compares two folders of screenshots on this machine, without AWS."""
 
 from __future__ import annotations
 
@@ -19,53 +19,67 @@ if TYPE_CHECKING:
 
 
 def compare(
-    base_dir: Annotated[Path, typer.Argument(help="The screenshots as they were.")],
-    head_dir: Annotated[Path, typer.Argument(help="The screenshots as they are now.")],
+    base_dir: Annotated[Path, typer.Argument(help="Folder with the old screenshots.")],
+    head_dir: Annotated[Path, typer.Argument(help="Folder with the new screenshots.")],
     out: Annotated[
-        Path, typer.Option(help="Where the report goes; an earlier report there is replaced.")
+        Path, typer.Option(help="Folder for the report; replaces an earlier report in it.")
     ] = Path("pixelgate-report"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON on stdout and nothing else.")
+        bool, typer.Option("--json", help="Print only the result, as JSON on stdout.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Any pixel that differs at all counts.")
+        bool, typer.Option("--strict", help="Count every pixel that differs, however little.")
     ] = False,
     sensitivity: Annotated[
         Sensitivity | None,
-        typer.Option(help="How much a noise may explain; exact is the same as --strict."),
+        typer.Option(help="How much harmless noise to ignore; exact is the same as --strict."),
     ] = None,
     policy_file: Annotated[
         Path | None,
         typer.Option(
             "--policy",
-            help="A TOML file: what counts, for all snapshots and by name. The nearest "
-            "pixelgate.toml if not named.",
+            help="TOML file with the policy for all snapshots, and rules for some. Default: the "
+            "nearest pixelgate.toml.",
         ),
     ] = None,
     max_changed_pixels: Annotated[
-        int | None, typer.Option(min=0, help="This many changed pixels still pass.")
+        int | None,
+        typer.Option(min=0, help="Let a snapshot pass with up to this many changed pixels."),
     ] = None,
     max_changed_ratio: Annotated[
-        float | None, typer.Option(min=0, max=1, help="This share of changed pixels still passes.")
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Let a snapshot pass with up to this share of its pixels changed."
+        ),
     ] = None,
     structural_threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees shapes; 0.15."),
+        typer.Option(
+            min=0,
+            max=1,
+            help="Colour distance (YIQ) at which a change of shape counts. Default: 0.15.",
+        ),
     ] = None,
     sensitive_threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="YIQ threshold of the pass that sees recolours; 0.0225."),
+        typer.Option(
+            min=0,
+            max=1,
+            help="Colour distance (YIQ) at which a change of colour counts. Default: 0.0225.",
+        ),
     ] = None,
     count_antialiasing: Annotated[
         bool,
-        typer.Option("--count-antialiasing", help="Count pixels that are only smoothed edges."),
+        typer.Option(
+            "--count-antialiasing", help="Count pixels that differ only by anti-aliasing."
+        ),
     ] = False,
     inline: Annotated[
         bool,
-        typer.Option("--inline", help="Write index.html as one file that can be mailed."),
+        typer.Option("--inline", help="Write the report as one file, with its images inside."),
     ] = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Accept a head_dir without images.")
+        bool, typer.Option("--allow-empty", help="Accept a head folder without images.")
     ] = False,
     max_megapixels: o.MaxMegapixels = None,
     fail_on: o.FailOn = None,
@@ -76,13 +90,13 @@ def compare(
     """Compare two folders of screenshots and write a report. No AWS is involved.
 
     PNG, JPEG and WebP images are matched by their path below each folder. Hidden files and folders
-    are left out. Noise, as compression and font smoothing leave it, does not count; docs/verdict.md
-    says what does.
+    are ignored. Harmless noise, such as from compression or font smoothing, does not count as a
+    change; docs/verdict.md lists the rules.
 
-    Exit code: 0 nothing to review; 1 something was changed, added, removed or could not be
-    compared; 2 the comparison could not be made; 130 interrupted.
+    Exit code: 0 nothing to review; 1 a snapshot was changed, added, removed or could not be
+    compared; 2 wrong usage or an error; 130 interrupted.
     """
-    # Imported when they are needed: `--help` must not wait for the engine's libraries.
+    # Imported here so that `--help` does not load the engine's libraries.
     from pixelgate.bootstrap import find_engine, open_pool
     from pixelgate.cli.console import console, progress_bar, show_summary
     from pixelgate.cli.output import Reports, make_gate, write
@@ -120,25 +134,25 @@ def compare(
     comparison, report = out / COMPARISON, out / REPORT
     counts, verdict = result.comparison.counts, result.comparison.verdict
     if as_json:
-        answer = {
+        fields = {
             "verdict": verdict,
             "counts": counts.as_json(),
             "comparison": str(comparison),
             "report": str(report),
         }
-        typer.echo(json.dumps(answer))
+        typer.echo(json.dumps(fields))
     else:
         show_summary(result.comparison)
         console().print(f"unique pairs of images diffed: {result.tally.diffed:,}")
         console().print("report:", str(report), markup=False)
-    told = _result(result.comparison, gate)
-    write(told, Reports(summary=summary, junit=junit))
-    if told.exit:
-        raise typer.Exit(told.exit)
+    outcome = _result(result.comparison, gate)
+    write(outcome, Reports(summary=summary, junit=junit))
+    if outcome.exit:
+        raise typer.Exit(outcome.exit)
 
 
 def _policies(named: Path | None, options: dict[str, Any]) -> Policies:
-    """What the file says, or the nearest pixelgate.toml, and on all of it what the options say."""
+    """Reads the named file or the nearest pixelgate.toml; options override its policies."""
     from pixelgate.client.config import find_config, read_config
 
     config = read_config(named or find_config(Path.cwd()))
@@ -146,10 +160,10 @@ def _policies(named: Path | None, options: dict[str, Any]) -> Policies:
 
 
 def _result(comparison: Comparison, gate: Gate) -> Result:
-    """As a build's result, so that it is told in the same ways."""
+    """Turns a local comparison into a `Result`, so that the same code writes its summaries."""
     from pixelgate.client.result import Result
 
-    said = comparison.as_json()
-    kept = ("project", "verdict", "counts", "base", "baseline_reason")
-    status = {name: said[name] for name in kept}
-    return Result({**status, "build": said["head"], "state": "SUCCEEDED"}, said, gate)
+    fields = comparison.as_json()
+    names = ("project", "verdict", "counts", "base", "baseline_reason")
+    status = {name: fields[name] for name in names}
+    return Result({**status, "build": fields["head"], "state": "SUCCEEDED"}, fields, gate)

@@ -1,4 +1,4 @@
-"""What people read goes to stderr, so that stdout stays free for data."""
+"""Prints messages, progress bars and tables for people, on stderr; stdout is for data only."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ _LOG_COLUMNS = 200
 
 
 def console() -> Console:
-    """Rich decides about colours: none without a terminal, none with NO_COLOR.
+    """Returns a Rich console for stderr; it prints no colours to a pipe or with NO_COLOR.
 
-    A table in a log or in a pipe is not folded to the width of a terminal that is not there.
+    Without a terminal, lines are long enough that tables in a log are not folded.
     """
     width = None if sys.stderr.isatty() or "COLUMNS" in os.environ else _LOG_COLUMNS
     return Console(stderr=True, highlight=False, soft_wrap=True, width=width)
 
 
 def complain(message: str) -> None:
-    """An error, in one paragraph."""
+    """Prints an error message."""
     console().print(f"[bold red]error:[/] {escape(message)}")
 
 
 def say(words: str) -> None:
-    """A line for people."""
+    """Prints a line of information."""
     console().print(words, markup=False)
 
 
 def warn(words: str) -> None:
-    """A line that a person should act on."""
+    """Prints a note that somebody should act on."""
     console().print(f"[yellow]note:[/] {escape(words)}")
 
 
 class _Count(MofNCompleteColumn):
-    """How many of how many; nothing where nobody knows, as in a wait."""
+    """A column with `done/total`; empty where the total is unknown, as in a wait."""
 
     def render(self, task: Task) -> Text:
         return Text() if task.total is None else super().render(task)
@@ -66,9 +66,9 @@ class _Count(MofNCompleteColumn):
 
 @contextmanager
 def progress_bar(quiet: bool) -> Iterator[Progress]:
-    """A bar for each stage on a terminal, and the lines that are worth keeping everywhere.
+    """Yields a `Progress` that draws a bar for each stage on a terminal and prints its messages.
 
-    A log gets no bar, also where colours are forced upon it.
+    Without a terminal it prints the messages only, even where colours are forced.
     """
     out = console()
     if quiet or not sys.stderr.isatty():
@@ -94,13 +94,13 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
 
 
 def show_summary(comparison: Comparison) -> None:
-    """What a person must look at, by name, the counts as a table, and the verdict in words."""
+    """Prints the snapshots that need a review, the warnings, the counts and the verdict."""
     to_review = sorted(
         (list(Status).index(s.status), str(s.status), name, s.reason or "")
         for name, s in comparison.snapshots.items()
         if s.status in NEEDING_REVIEW
     )
-    show_names([found[1:] for found in to_review])
+    show_names([row[1:] for row in to_review])
     for warning in comparison.warnings:
         warn(warning)
     show_counts(comparison.counts.as_json())
@@ -108,18 +108,18 @@ def show_summary(comparison: Comparison) -> None:
     console().print("[bold green]passed[/]" if passed else "[bold red]needs review[/]")
 
 
-def show_names(found: Sequence[tuple[str, str, str]]) -> None:
-    """Status, name and words of the first ones, and how many more there are."""
+def show_names(rows: Sequence[tuple[str, str, str]]) -> None:
+    """Prints the first `(status, name, reason)` of a list, and how many more there are."""
     out = console()
-    for status, name, words in found[:_NAMES_SHOWN]:
-        reason = f"  {words}" if words else ""
-        out.print(f"  {status:<11}", name, reason, markup=False, sep="")
-    for line in and_more(len(found) - _NAMES_SHOWN):
+    for status, name, reason in rows[:_NAMES_SHOWN]:
+        note = f"  {reason}" if reason else ""
+        out.print(f"  {status:<11}", name, note, markup=False, sep="")
+    for line in and_more(len(rows) - _NAMES_SHOWN):
         out.print(f"  … {line}, in the report")
 
 
 def show_counts(counts: Mapping[str, int]) -> None:
-    """The counts as a table, the total last."""
+    """Prints the counts as a table, the total last."""
     table = Table(show_header=False, box=None, padding=(0, 2))
     for status in Status:
         number = counts.get(status, 0)

@@ -1,4 +1,4 @@
-"""What every command that uses the bucket needs to know first: which one, and which project."""
+"""Finds the project, the bucket and the build that a command works on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """Options that many commands share; None where nothing was said."""
+    """The options that many commands share; None where an option was not given."""
 
     project_option: str | None
     bucket_option: str | None
@@ -27,48 +27,48 @@ class Context:
 
     @cached_property
     def config(self) -> Config:
-        """pixelgate.toml: the one that was named, or the nearest one."""
+        """The named pixelgate.toml, or the nearest one."""
         from pixelgate.client.config import find_config, read_config
 
         return read_config(self.config_path or find_config(Path.cwd()))
 
     @cached_property
     def project(self) -> str:
-        """The project."""
-        found = self.project_option or self.config.fields.project
-        if not found:
+        """The project's name."""
+        project = self.project_option or self.config.fields.project
+        if not project:
             raise UsageError(
-                "no project is named: pass --project, set PIXELGATE_PROJECT, or let "
-                "`pixelgate init` write a pixelgate.toml"
+                "no project is named: pass --project, set PIXELGATE_PROJECT, or run "
+                "`pixelgate init` to write a pixelgate.toml"
             )
         from pixelgate.domain.keys import check_id
         from pixelgate.errors import BadManifest
 
         try:
-            return check_id(found, "the project")
+            return check_id(project, "the project")
         except BadManifest as error:
             raise UsageError(str(error)) from error
 
     @cached_property
     def bucket(self) -> str:
         """The bucket's name."""
-        found = self.bucket_option or self.config.fields.bucket
-        if not found:
+        bucket = self.bucket_option or self.config.fields.bucket
+        if not bucket:
             raise UsageError(
                 "no bucket is named: pass --bucket, set PIXELGATE_BUCKET, or write `bucket` into "
-                "pixelgate.toml; the stack's output Bucket says how it is called"
+                "pixelgate.toml; its name is the stack's output Bucket"
             )
-        return found.removeprefix("s3://").rstrip("/")
+        return bucket.removeprefix("s3://").rstrip("/")
 
     @cached_property
     def store(self) -> Store:
-        """The bucket."""
+        """The bucket, opened with the user's credentials."""
         from pixelgate import bootstrap
 
         return bootstrap.open_store(self.bucket)
 
     def origin(self, overrides: Overrides) -> BuildOrigin:
-        """Where the build comes from."""
+        """Finds the commit, branch and base of the build."""
         from dataclasses import replace
 
         from pixelgate.ci.detect import detect
@@ -80,10 +80,10 @@ class Context:
         return resolve_origin(overrides, detect(os.environ), Git(Path.cwd()))
 
     def build(self, named: str | None) -> BuildId:
-        """The build that a command is about: named, this CI job's, or the newest of the project.
+        """Returns the named build; by default this CI job's, or the newest of the project.
 
         Raises:
-            UsageError: there is none.
+            UsageError: the project has no build.
         """
         from pixelgate.ci.detect import detect
         from pixelgate.cli.console import say
@@ -91,15 +91,15 @@ class Context:
         from pixelgate.client.upload_manifest import build_id
 
         if named:
-            # Also as it is printed: project/build.
+            # Messages print builds as project/build; accept that too.
             return build_id(self.project, named.removeprefix(f"{self.project}/"), fork=False)
-        found = detect(os.environ)
-        if found.build:
-            return build_id(self.project, found.build, fork=found.fork)
+        ci = detect(os.environ)
+        if ci.build:
+            return build_id(self.project, ci.build, fork=ci.fork)
         builds = newest(self.store, self.project)
         if not builds:
             raise UsageError(
-                f"{self.project} has no build in {self.bucket} yet; name one to wait for"
+                f"{self.project} has no build in {self.bucket} yet; pass a build id to wait for it"
             )
-        say(f"the newest build: {builds[0].build}")
+        say(f"using the newest build: {builds[0].build}")
         return builds[0]

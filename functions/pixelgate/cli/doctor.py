@@ -1,4 +1,4 @@
-"""`pixelgate doctor`: is everything in place?"""
+"""`pixelgate doctor`: checks whether uploads will work from here."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def doctor(
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Look at versions, settings, git, credentials and permissions, and say what to do.
+    """Check versions, settings, git, credentials and permissions, and suggest fixes.
 
-    Nothing is written anywhere.
+    This command writes nothing.
 
-    Exit code: 0 uploads will work from here; 2 something is wrong.
+    Exit code: 0 uploads will work from here; 2 a check failed.
     """
     from pixelgate.cli.console import console, progress_bar
     from pixelgate.client.doctor import Health
 
     context = Context(project, bucket, config)
     with progress_bar(quiet=as_json) as progress:
-        progress.begin("looking", 0)
+        progress.begin("checking", 0)
         checks = list(_checks(context))
     signs = {
         Health.GOOD: "[green]ok[/]   ",
@@ -62,25 +62,27 @@ def _checks(context: Context) -> Iterator[Check]:
     try:
         config = context.config
     except PixelgateError as error:
-        yield Check("config", Health.WRONG, f"{error}. The rest depends on it")
+        yield Check("config", Health.WRONG, f"{error}. The other checks depend on it")
         return
-    yield Check("config", Health.GOOD, str(config.path or "no pixelgate.toml here or above"))
-    settled = True
-    for what in ("project", "bucket"):
+    yield Check(
+        "config", Health.GOOD, str(config.path or "no pixelgate.toml in this folder or above it")
+    )
+    complete = True
+    for name in ("project", "bucket"):
         try:
-            found = getattr(context, what)
+            value = getattr(context, name)
         except PixelgateError as error:
-            settled = False
-            yield Check(what, Health.WRONG, str(error))
+            complete = False
+            yield Check(name, Health.WRONG, str(error))
             continue
-        yield Check(what, Health.GOOD, found)
-    if settled:
+        yield Check(name, Health.GOOD, value)
+    if complete:
         yield from check_bucket(lambda: context.store, context.project)
     yield from check_origin(lambda: context.origin(Overrides()))
 
 
 def _odiff() -> Check:
-    """Odiff compares on this machine; uploads do without it."""
+    """Checks that odiff is installed; only comparisons on this machine need it."""
     from pixelgate.bootstrap import find_engine
     from pixelgate.client.doctor import Check, Health
 

@@ -1,4 +1,4 @@
-"""`pixelgate history`: the builds of a project, or one snapshot through them."""
+"""`pixelgate history`: lists the builds of a project, or the results of one snapshot."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 def history(
     name: Annotated[
-        str | None, typer.Argument(help="A snapshot: what became of it in each build.")
+        str | None, typer.Argument(help="Show the result of this snapshot in each build.")
     ] = None,
-    branch: Annotated[str | None, typer.Option(help="Builds of this branch only.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many builds.")] = 20,
+    branch: Annotated[str | None, typer.Option(help="Only builds of this branch.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Number of builds.")] = 20,
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """List the newest builds of a project, or what became of one snapshot in them.
+    """List the newest builds of a project, or the results of one snapshot in them.
 
     Exit code: 0 listed; 2 wrong usage, or the bucket could not be read.
     """
@@ -42,7 +42,7 @@ def history(
     if name and not any(images.values()):
         raise UsageError(
             f"no snapshot {name!r} in the newest {len(builds)} builds of {context.project}; "
-            "names are paths with their extension, --limit looks further back"
+            "a name is a path with its extension; --limit searches more builds"
         )
     if as_json:
         rows = [_row(past, name, images) for past in builds]
@@ -54,8 +54,8 @@ def history(
         _show(builds, name, images)
 
 
-def _by_build(found: Any) -> Any:
-    return ((past.id.build, image) for past, image in found)
+def _by_build(results: Any) -> Any:
+    return ((past.id.build, image) for past, image in results)
 
 
 def _row(
@@ -96,4 +96,4 @@ def _pixels(image: Mapping[str, Any] | None) -> str:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n and what != "total")
+    return ", ".join(f"{n:,} {status}" for status, n in counts.items() if n and status != "total")

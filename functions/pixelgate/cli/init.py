@@ -1,4 +1,4 @@
-"""`pixelgate init`: a commented pixelgate.toml and an example for CI."""
+"""`pixelgate init`: writes a commented pixelgate.toml and an example of a CI job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pixelgate.errors import UsageError
 
 
 class CI(StrEnum):
-    """For which CI system an example is written."""
+    """The CI system that the example is for."""
 
     AUTO = "auto"
     GITHUB = "github"
@@ -23,20 +23,19 @@ class CI(StrEnum):
 
 def init(
     folder: Annotated[
-        str, typer.Option("--folder", help="Where the tests leave the screenshots.")
+        str, typer.Option("--folder", help="Folder that your tests write screenshots to.")
     ] = "screenshots",
     ci: Annotated[
-        CI, typer.Option("--ci", help="Whose example to write; auto looks at the repository.")
+        CI,
+        typer.Option("--ci", help="CI system of the example; auto detects it from the repository."),
     ] = CI.AUTO,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace files that are there already.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     project: o.Project = None,
     bucket: o.Bucket = None,
 ) -> None:
-    """Write a commented pixelgate.toml, and an example of a CI job.
+    """Write a commented pixelgate.toml and an example of a CI job.
 
-    Exit code: 0 written; 2 a file is there already, or cannot be written.
+    Exit code: 0 written; 2 a file exists already or cannot be written.
     """
     from pixelgate.ci.git import Git
     from pixelgate.cli.console import say
@@ -59,9 +58,9 @@ def init(
         files[Path(".github/workflows/pixelgate.yml")] = filled(GITHUB, values)
     elif ci is CI.GITLAB:
         files[Path(".gitlab/pixelgate.gitlab-ci.yml")] = filled(GITLAB, values)
-    there = [str(path) for path in files if path.exists()]
-    if there and not force:
-        raise UsageError(f"{' and '.join(there)} is there already; --force replaces it")
+    existing = [str(path) for path in files if path.exists()]
+    if existing and not force:
+        raise UsageError(f"{' and '.join(existing)} exists already; --force replaces it")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
@@ -70,6 +69,8 @@ def init(
         say("next: write the bucket's name into pixelgate.toml, then run `pixelgate doctor`")
     else:
         say("next: run `pixelgate doctor`")
+    for path in list(files)[1:]:
+        say(f"then fill in <owner> and <commit> in {path}: where to install pixelgate from")
     if ci is CI.GITLAB:
         say("and add to .gitlab-ci.yml: include: [{local: .gitlab/pixelgate.gitlab-ci.yml}]")
 
@@ -83,6 +84,6 @@ def _guess(here: Path, remote: str) -> CI:
 
 
 def _name(remote: str) -> str | None:
-    """The repository's name at the end of its address."""
+    """Returns the repository's name, the last part of its URL."""
     last = remote.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git")
     return last or None

@@ -1,4 +1,4 @@
-"""Options that several commands have, each with its flag, its variable and its words."""
+"""Options that several commands share, each with its flag, environment variable and help."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-_WHERE = "Where the build comes from (detected in CI and from git)"
-GATE = "What the exit code says"
-_BUCKET = "Where the builds are"
+_WHERE = "Origin of the build (detected from CI and git)"
+GATE = "Waiting and exit code"
+_BUCKET = "Project and bucket"
 _OUTPUT = "Output"
 
 
@@ -17,18 +17,25 @@ def _named(variable: str, words: str, *flags: str, panel: str = _WHERE) -> objec
     return typer.Option(*flags, envvar=f"PIXELGATE_{variable}", help=words, rich_help_panel=panel)
 
 
-Project = Annotated[str | None, _named("PROJECT", "The project.", "--project", "-p", panel=_BUCKET)]
+Project = Annotated[
+    str | None, _named("PROJECT", "Name of the project.", "--project", "-p", panel=_BUCKET)
+]
 Bucket = Annotated[
-    str | None, _named("BUCKET", "The stack's bucket.", "--bucket", "-b", panel=_BUCKET)
+    str | None, _named("BUCKET", "Name of the stack's bucket.", "--bucket", "-b", panel=_BUCKET)
 ]
 ConfigFile = Annotated[
     Path | None,
-    _named("CONFIG", "Instead of the nearest pixelgate.toml.", "--config", panel=_BUCKET),
+    _named(
+        "CONFIG",
+        "Configuration file. Default: the nearest pixelgate.toml.",
+        "--config",
+        panel=_BUCKET,
+    ),
 ]
 AsJson = Annotated[
     bool,
     typer.Option(
-        "--json", help="Print JSON on stdout; words go to stderr.", rich_help_panel=_OUTPUT
+        "--json", help="Print JSON on stdout; messages go to stderr.", rich_help_panel=_OUTPUT
     ),
 ]
 MaxMegapixels = Annotated[
@@ -36,13 +43,13 @@ MaxMegapixels = Annotated[
     typer.Option(
         min=0.000001,
         envvar="PIXELGATE_MAX_MEGAPIXELS",
-        help="The largest picture that is compared; 50. Each megapixel may take 30 MB of memory.",
+        help="Largest image to compare. Default: 50. Each megapixel may take 30 MB of memory.",
     ),
 ]
 Summary = Annotated[
     Path | None,
     typer.Option(
-        help="Append a Markdown summary to this file; $GITHUB_STEP_SUMMARY gets one by itself.",
+        help="Append a Markdown summary to this file, besides the one in $GITHUB_STEP_SUMMARY.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -50,35 +57,35 @@ Junit = Annotated[
     Path | None, typer.Option(help="Write JUnit XML to this file.", rich_help_panel=_OUTPUT)
 ]
 
-BuildOption = Annotated[str | None, _named("BUILD", "The build's id.", "--build")]
-Commit = Annotated[str | None, _named("COMMIT", "The commit of the screenshots.", "--commit")]
-Branch = Annotated[str | None, _named("BRANCH", "Its branch.", "--branch")]
+BuildOption = Annotated[str | None, _named("BUILD", "Id of the build.", "--build")]
+Commit = Annotated[str | None, _named("COMMIT", "Commit that the screenshots show.", "--commit")]
+Branch = Annotated[str | None, _named("BRANCH", "Branch of the commit.", "--branch")]
 BaseCommit = Annotated[
     str | None,
-    _named("BASE_COMMIT", "What to compare with, as a commit.", "--base-commit"),
+    _named("BASE_COMMIT", "Commit to compare with.", "--base-commit"),
 ]
 BaseBranch = Annotated[
     str | None,
-    _named("BASE_BRANCH", "The branch it will be merged into.", "--base-branch"),
+    _named("BASE_BRANCH", "Branch that the change will be merged into.", "--base-branch"),
 ]
 BaseBuild = Annotated[
-    str | None, _named("BASE_BUILD", "What to compare with, as a build's id.", "--base-build")
+    str | None, _named("BASE_BUILD", "Id of the build to compare with.", "--base-build")
 ]
 Ancestors = Annotated[
     str | None,
     _named(
         "ANCESTORS",
-        "Commits that may serve as the base, nearest first, with commas.",
+        "Commits that may serve as the base, nearest first, separated by commas.",
         "--ancestors",
     ),
 ]
 PullRequest = Annotated[
-    str | None, _named("PULL_REQUEST", "The pull request's number.", "--pull-request")
+    str | None, _named("PULL_REQUEST", "Number of the pull request.", "--pull-request")
 ]
-CiUrl = Annotated[str | None, _named("CI_URL", "A link to the CI job.", "--ci-url")]
+CiUrl = Annotated[str | None, _named("CI_URL", "Link to the CI job.", "--ci-url")]
 Fork = Annotated[
     bool | None,
-    _named("FORK", "Whether it is somebody else's repository.", "--fork/--no-fork"),
+    _named("FORK", "Whether the build comes from a fork of the repository.", "--fork/--no-fork"),
 ]
 
 Timeout = Annotated[
@@ -87,7 +94,17 @@ Timeout = Annotated[
         min=0,
         metavar="SECONDS",
         envvar="PIXELGATE_TIMEOUT",
-        help="Seconds to wait for the result; 900.",
+        help="Seconds to wait for the result. Default: 900.",
+        rich_help_panel=GATE,
+    ),
+]
+ReviewTimeout = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        envvar="PIXELGATE_TIMEOUT",
+        help="Seconds to wait until the review is applied. Default: 120.",
         rich_help_panel=GATE,
     ),
 ]
@@ -95,7 +112,7 @@ FailOn = Annotated[
     str | None,
     typer.Option(
         "--fail-on",
-        help="What needs a review: of changed,added,removed,errored. All four if not said.",
+        help="Statuses that fail the command, from changed,added,removed,errored. Default: all.",
         rich_help_panel=GATE,
     ),
 ]
@@ -103,7 +120,7 @@ ExitZero = Annotated[
     bool,
     typer.Option(
         "--exit-zero-on-changes",
-        help="Exit with 0 where a review is needed.",
+        help="Exit with 0 even if a review is needed.",
         rich_help_panel=GATE,
     ),
 ]
@@ -111,7 +128,7 @@ RequireBaseline = Annotated[
     bool,
     typer.Option(
         "--require-baseline",
-        help="Exit with 4 if there was nothing to compare with.",
+        help="Exit with 4 if there was no baseline to compare with.",
         rich_help_panel=GATE,
     ),
 ]
@@ -121,6 +138,6 @@ OptionalBuild = Annotated[
     typer.Argument(
         metavar="BUILD",
         envvar="PIXELGATE_BUILD",
-        help="The build's id; this CI job's, or the newest of the project.",
+        help="Id of the build. Default: this CI job's, or the newest of the project.",
     ),
 ]

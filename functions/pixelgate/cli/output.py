@@ -1,4 +1,4 @@
-"""How a result leaves a command: words, JSON, Markdown, JUnit and an exit code."""
+"""Writes a result as text, JSON, Markdown and JUnit, and exits with its code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_TIMEOUT = 900.0
 
 @dataclass(frozen=True)
 class Reports:
-    """Where a result is written to, besides the terminal."""
+    """The outputs that were asked for, besides the terminal."""
 
     as_json: bool = False
     summary: Path | None = None
@@ -32,7 +32,7 @@ class Reports:
 
 
 def make_gate(fail_on: str | None, exit_zero: bool, require_baseline: bool) -> Gate:
-    """The gate that the options describe."""
+    """Makes a gate from the options."""
     from pixelgate.client.exit_code import FAILING, Gate, read_fail_on
 
     return Gate(read_fail_on(fail_on) if fail_on else FAILING, exit_zero, require_baseline)
@@ -49,17 +49,20 @@ def conclude(
     notes: tuple[str, ...] = (),
     extra: dict[str, Any] | None = None,
 ) -> None:
-    """Tells of a build's result in every way that was asked for, and exits with its code.
+    """Writes a build's result to all outputs that were asked for, and exits with its code.
 
     Args:
         context: project and bucket.
-        build: whose result.
-        seen: the last status.
-        gate: what lets it through.
-        reports: where to write it.
-        timeout: how long it was waited for, in seconds.
-        notes: what a person should know of where the build comes from.
-        extra: what else goes into the JSON.
+        build: the build.
+        seen: its last status.
+        gate: which results pass.
+        reports: the outputs.
+        timeout: how long the command waited, in seconds.
+        notes: notes about the build's origin, for the Markdown summary.
+        extra: further fields of the JSON.
+
+    Raises:
+        typer.Exit: the build did not pass.
     """
     from pixelgate.cli.console import complain
     from pixelgate.client.exit_code import Exit
@@ -80,19 +83,19 @@ def conclude(
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """What `--json` says of a result."""
+    """Returns the fields that `--json` prints."""
     status = result.status
-    kept = ("project", "build", "state", "verdict", "counts", "base", "baseline",
+    names = ("project", "build", "state", "verdict", "counts", "base", "baseline",
             "baseline_reason", "review", "report", "comparison", "execution", "error")  # fmt: skip
-    said = {name: status.get(name) for name in kept if name in status}
-    # Null until the manifest is read; whoever uploads knows better.
-    known = ("commit", "branch", "pull_request")
-    said |= {name: status[name] for name in known if status.get(name) is not None}
-    return {**said, "result": result.words, "exit_code": int(result.exit)}
+    fields = {name: status.get(name) for name in names if name in status}
+    # Null until the manifest is read; `upload` passes better values in `extra`.
+    optional = ("commit", "branch", "pull_request")
+    fields |= {name: status[name] for name in optional if status.get(name) is not None}
+    return {**fields, "result": result.words, "exit_code": int(result.exit)}
 
 
 def write(result: Result, reports: Reports) -> None:
-    """Writes the files: JUnit, and Markdown, which GitHub's jobs get unasked.
+    """Writes JUnit XML and Markdown to the named files, and Markdown to GitHub's job summary.
 
     Raises:
         UsageError: a file cannot be written.
@@ -117,7 +120,7 @@ def _put(path: Path, body: bytes, mode: str) -> None:
 
 
 def show(result: Result) -> None:
-    """A result for people, on stderr."""
+    """Prints a result for people, on stderr."""
     from pixelgate.cli.console import complain, console, show_counts, show_names, warn
     from pixelgate.client.exit_code import Exit
     from pixelgate.client.result import STATUSES
@@ -149,15 +152,15 @@ def _show_what_to_do(result: Result) -> None:
     review = review if isinstance(review, dict) else {}
     if review.get("left"):
         say(f"left to review: {review['left']:,}")
-    if by := reviewers(result.status):
-        say(f"reviewed by {', '.join(by)}")
-    for word in review.get("reasons") or ():
-        say(f"reason: {word}")
+    if names := reviewers(result.status):
+        say(f"reviewed by {', '.join(names)}")
+    for reason in review.get("reasons") or ():
+        say(f"reason: {reason}")
     for refusal in review.get("refused") or ():
-        who = short_name(str(refusal.get("by")))
-        warn(f"a review by {who} does not count: {refusal.get('why')}")
+        reviewer = short_name(str(refusal.get("by")))
+        warn(f"a review by {reviewer} does not count: {refusal.get('why')}")
     build = result.status.get("build")
     if result.exit is Exit.NO_BASELINE:
-        say("there was no baseline, and --require-baseline asks for one")
+        say("there was no baseline, but --require-baseline needs one")
     elif result.words == "needs review":
-        say(f"look: pixelgate report {build}    then: pixelgate approve {build}")
+        say(f"to see it: pixelgate report {build}    to approve it: pixelgate approve {build}")

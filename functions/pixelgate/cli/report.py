@@ -1,4 +1,4 @@
-"""`pixelgate report`: a published report, fetched with your own credentials."""
+"""`pixelgate report`: downloads a published report with your own credentials."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from pixelgate.errors import UsageError
 def report(
     build: o.OptionalBuild = None,
     out: Annotated[
-        Path, typer.Option(help="Where to; images that are there already are not fetched again.")
+        Path,
+        typer.Option(
+            help="Folder for reports; images that it has already are not downloaded again."
+        ),
     ] = Path("pixelgate-reports"),
     open_it: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open it in the browser, on a terminal.")
+        bool,
+        typer.Option("--open/--no-open", help="Open the report in a browser (only on a terminal)."),
     ] = True,
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Fetch a build's report with all that it shows, and open it.
+    """Download a build's report with its images, and open it in a browser.
 
-    Exit code: 0 fetched; 2 wrong usage, there is no report, or it could not be fetched.
+    Exit code: 0 downloaded; 2 wrong usage, there is no report, or the download failed.
     """
     import sys
     import webbrowser
@@ -42,16 +46,16 @@ def report(
     the_build = context.build(build)
     status = look(context.store, the_build).status
     if not status or not status.get("report"):
-        what = in_words(status) if status else "no status"
+        state = in_words(status) if status else "no status"
         error = (status or {}).get("error") or {}
-        why = f": {error.get('message')}" if error else ""
-        raise UsageError(f"{the_build} has no report ({what}{why})")
+        reason = f": {error.get('message')}" if error else ""
+        raise UsageError(f"{the_build} has no report ({state}{reason})")
     comparison = read_comparison(context.store, status) or {}
     with progress_bar(quiet=False) as progress:
         page = fetch_report(context.store, status, comparison, out, progress)
     say(f"report: {page}")
     if as_json:
-        answer = {"project": the_build.project, "build": the_build.build, "report": str(page)}
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+        fields = {"project": the_build.project, "build": the_build.build, "report": str(page)}
+        typer.echo(json.dumps(fields, ensure_ascii=False))
     elif open_it and sys.stderr.isatty():
         webbrowser.open(page.resolve().as_uri())

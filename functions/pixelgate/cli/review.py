@@ -1,4 +1,4 @@
-"""`pixelgate approve` and `pixelgate reject`: what a reviewer decides."""
+"""`pixelgate approve` and `pixelgate reject`: write a reviewer's decision."""
 
 from __future__ import annotations
 
@@ -18,24 +18,32 @@ if TYPE_CHECKING:
     from pixelgate.domain.keys import BuildId
 
 _Build = Annotated[
-    str | None, typer.Argument(metavar="BUILD", help="The build's id.", show_default=False)
+    str | None, typer.Argument(metavar="BUILD", help="Id of the build.", show_default=False)
 ]
 _Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME...", help="Snapshots of it; all if nothing is selected."),
+    typer.Argument(metavar="NAME...", help="Names of snapshots. Default: all of the build."),
 ]
 _Globs = Annotated[
-    list[str] | None, typer.Option("--glob", help="Snapshots whose names match; * is anything.")
+    list[str] | None, typer.Option("--glob", help="Select snapshots by name; * matches anything.")
 ]
 _Groups = Annotated[
-    list[str] | None, typer.Option("--group", help="Snapshots with the same change, by group.")
+    list[str] | None,
+    typer.Option("--group", help="Select the snapshots of a group, which show the same change."),
 ]
 _From = Annotated[
     Path | None,
-    typer.Option("--from", metavar="FILE", help="The decisions.json that a report has written."),
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Take the decisions from a decisions.json that the report saved.",
+    ),
 ]
-_Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why; it is kept and shown.")]
-_Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is carried out.")]
+_Reason = Annotated[
+    str | None,
+    typer.Option("--reason", "-m", help="Reason for the decision; it is shown with the result."),
+]
+_Wait = Annotated[bool, typer.Option("--wait", help="Wait until the review is applied.")]
 
 
 def approve(
@@ -46,19 +54,19 @@ def approve(
     decisions: _From = None,
     reason: _Reason = None,
     wait: _Wait = False,
-    timeout: o.Timeout = None,
+    timeout: o.ReviewTimeout = None,
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Approve a build, or some of its snapshots: they may be what later ones are compared with.
+    """Approve a build, or some of its snapshots. An approved build can be a baseline.
 
-    Who approves is taken from your AWS credentials. With --from, the rejections of the file are
+    Your name is taken from your AWS credentials. With --from, the rejections in the file are
     written too.
 
-    Exit code: 0 written, and with --wait carried out; 2 wrong usage, or it could not be done;
-    3 it was not carried out in time.
+    Exit code: 0 written, and with --wait applied; 2 wrong usage or an error; 3 not applied in
+    time.
     """
     context = Context(project, bucket, config)
     _review(
@@ -75,19 +83,19 @@ def reject(
     decisions: _From = None,
     reason: _Reason = None,
     wait: _Wait = False,
-    timeout: o.Timeout = None,
+    timeout: o.ReviewTimeout = None,
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Reject a build, or some of its snapshots: it is never what later ones are compared with.
+    """Reject a build, or some of its snapshots. A rejected build is never a baseline.
 
-    Who rejects is taken from your AWS credentials. With --from, the approvals of the file are
+    Your name is taken from your AWS credentials. With --from, the approvals in the file are
     written too.
 
-    Exit code: 0 written, and with --wait carried out; 2 wrong usage, or it could not be done;
-    3 it was not carried out in time.
+    Exit code: 0 written, and with --wait applied; 2 wrong usage or an error; 3 not applied in
+    time.
     """
     context = Context(project, bucket, config)
     _review(
@@ -133,38 +141,38 @@ def _review(
     images = (read_comparison(context.store, status) or {}).get("images") or {}
     selected = [d.selection.of(images) for d in decisions]
     keys = []
-    for decision, chosen in zip(decisions, selected, strict=True):
+    for decision, names in zip(decisions, selected, strict=True):
         _check_current(build, decision, execution)
         keys.append(write_review(context.store, build, replace(decision, reason=reason)))
-        what = (
+        extent = (
             "all of it"
             if decision.selection.is_all
-            else f"{len(chosen):,} snapshot{'s' * (len(chosen) != 1)}"
+            else f"{len(names):,} snapshot{'s' * (len(names) != 1)}"
         )
-        say(f"{decision.action} {build}: {what}")
-    done = _wait(context, build, decisions, selected, keys, timeout) if wait else None
+        say(f"{decision.action} {build}: {extent}")
+    applied = _wait(context, build, decisions, selected, keys, timeout) if wait else None
     if as_json:
-        answer: dict[str, Any] = {"project": build.project, "build": build.build, "reviews": keys}
-        if done is not None:
-            answer["review"] = (look(context.store, build).status or {}).get("review")
-        typer.echo(json.dumps(answer, ensure_ascii=False))
-    if done is False:
+        fields: dict[str, Any] = {"project": build.project, "build": build.build, "reviews": keys}
+        if applied is not None:
+            fields["review"] = (look(context.store, build).status or {}).get("review")
+        typer.echo(json.dumps(fields, ensure_ascii=False))
+    if applied is False:
         from pixelgate.client.exit_code import Exit
 
         raise typer.Exit(Exit.TIMED_OUT)
 
 
 def _why_none(status: Mapping[str, Any]) -> str:
-    """Why there is nothing to review, and what to do."""
+    """Explains why there is nothing to review, and what to do."""
     match status.get("state"):
         case None:
             return (
-                "there is no such build, or nobody has looked at its upload yet; "
+                "there is no such build, or its upload has not been read yet; "
                 "`pixelgate history` lists the builds"
             )
         case "FAILED":
             error = status.get("error") or {}
-            return f"it FAILED ({error.get('code')}: {error.get('message')}); upload it once more"
+            return f"it FAILED ({error.get('code')}: {error.get('message')}); upload it again"
         case state:
             return f"it is {state}; `pixelgate wait` waits for it"
 
@@ -172,31 +180,31 @@ def _why_none(status: Mapping[str, Any]) -> str:
 def _decisions(
     context: Context, action: str, named: str | None, selection: Selection, file: Path | None
 ) -> tuple[BuildId, tuple[Decision, ...]]:
-    """The build and what a file decides on it; nothing where there is no file."""
+    """Returns the build, and the decisions of the `--from` file, if there is one."""
     from pixelgate.client.reviews import read_decisions
 
     if file is None:
         if not named:
             raise UsageError(
-                f"which build? `pixelgate {action} BUILD`; `pixelgate history` lists them"
+                f"no build is named: `pixelgate {action} BUILD`; `pixelgate history` lists them"
             )
         return context.build(named), ()
     if not selection.is_all:
-        raise UsageError("--from names its snapshots itself; leave out names, --glob and --group")
+        raise UsageError("--from selects the snapshots; leave out names, --glob and --group")
     build, decisions = read_decisions(file, context.build(named) if named else None)
     if build.project != context.project:
         raise UsageError(
-            f"--from {file} decides on the project {build.project!r}, not {context.project!r}"
+            f"--from {file} belongs to the project {build.project!r}, not {context.project!r}"
         )
     return build, decisions
 
 
 def _check_current(build: BuildId, decision: Decision, execution: Any) -> None:
-    """Nobody approves what he has not seen."""
+    """Refuses a decision on a report that a newer comparison has replaced."""
     if decision.execution and execution and decision.execution != execution:
         raise UsageError(
-            f"{build} was compared again since this report was made (its run was "
-            f"{decision.execution}, now it is {execution}); fetch the new report and look again"
+            f"{build} was compared again after this report was made (execution "
+            f"{decision.execution}, now {execution}); download the new report and review that"
         )
 
 
@@ -213,26 +221,26 @@ def _wait(
     from pixelgate.client.reviews import is_carried_out, refusal_of
 
     def refusals(seen: Seen) -> list[str]:
-        return [why for key in keys if (why := refusal_of(seen.status, key))]
+        return [reason for key in keys if (reason := refusal_of(seen.status, key))]
 
     def done(seen: Seen) -> bool:
         pairs = zip(decisions, selected, strict=True)
-        told = all(is_carried_out(seen.status, decision, names) for decision, names in pairs)
-        return told or bool(refusals(seen))
+        applied = all(is_carried_out(seen.status, decision, names) for decision, names in pairs)
+        return applied or bool(refusals(seen))
 
     seconds = timeout or 120.0
     with progress_bar(quiet=False) as progress:
         seen = poll(
             context.store, build, seconds, done, progress=progress,
-            words=lambda status: "waiting until it is carried out",
+            words=lambda status: "waiting until the review is applied",
         )  # fmt: skip
-    if why := refusals(seen):
-        raise UsageError(f"the review of {build} does not count: {'; '.join(why)}")
+    if reasons := refusals(seen):
+        raise UsageError(f"the review of {build} does not count: {'; '.join(reasons)}")
     if done(seen):
-        say("carried out")
+        say("the review is applied")
         return True
     complain(
-        f"the review of {build} is written, and was not carried out within {seconds:g} s; "
-        f"`pixelgate status {build.build}` tells when it is"
+        f"the review of {build} is written, but was not applied within {seconds:g} s; "
+        f"`pixelgate status {build.build}` shows its state"
     )
     return False

@@ -6,32 +6,32 @@ import json
 from collections.abc import Mapping
 
 CONFIG = """\
-# What pixelgate needs to know of this project; flags and PIXELGATE_* variables win over it.
+# Settings of pixelgate for this project. Flags and PIXELGATE_* variables override them.
 
 project = @project@
 @bucket_line@
 
-# Where the tests leave the screenshots, as seen from this file. `pixelgate upload` takes it.
+# Folder that your tests write screenshots to, relative to this file. `pixelgate upload` reads it.
 folder = @folder@
 
-# The branch that changes are merged into, where CI does not say it.
+# Branch that changes are merged into. Set it if your CI system does not report it.
 # base_branch = @branch@
 
 # Seconds to wait for a result.
 # timeout = 900
 
-# What counts as a change, for all snapshots. Without any of it the rule of docs/verdict.md holds.
+# What counts as a change, for all snapshots. The defaults are explained in docs/verdict.md.
 [policy]
-# sensitivity = "careful"      # exact, careful, default or tolerant: how much noise may explain
-# strict = true               # any pixel that differs at all counts, as with "exact"
-# max_changed_pixels = 0      # this many changed pixels still pass
-# max_changed_ratio = 0.0     # this share of them still passes
-# max_region_pixels = 0       # no connected area may be larger
-# antialiasing = true         # smoothed edges do not count
+# sensitivity = "careful"      # exact, careful, default or tolerant: how much noise to ignore
+# strict = true               # every pixel that differs counts, as with "exact"
+# max_changed_pixels = 0      # up to this many changed pixels still pass
+# max_changed_ratio = 0.0     # up to this share of changed pixels still passes
+# max_region_pixels = 0       # a connected area with more pixels fails
+# antialiasing = true         # pixels that differ only by anti-aliasing do not count
 # structural_threshold = 0.15
 # sensitive_threshold = 0.0225
 
-# What counts for some, by name; * is anything, a later rule wins over an earlier one.
+# Policies for some snapshots, by name. * matches anything; later rules override earlier ones.
 # [[rules]]
 # match = "icons/*"
 # policy = {strict = true}
@@ -40,13 +40,14 @@ folder = @folder@
 # match = "*/clock.png"
 # policy = {ignore_regions = [{x = 0, y = 0, width = 120, height = 40}]}
 
-# One screenshot's own: a file checkout.json beside checkout.png with display_name, group, tags,
-# description, policy, context.
+# To describe one screenshot, put checkout.json beside checkout.png, with any of display_name,
+# group, tags, description, policy and context.
 """
 
 GITHUB = """\
-# Uploads the screenshots of every push and pull request, and gates on what became of them.
-# The job takes a role over OIDC: no key lies anywhere. The role is in docs/ci.md of pixelgate.
+# Uploads the screenshots of every push and pull request. The job fails if they need a review.
+# Fill in <owner> and <commit> below. The job takes an AWS role over OIDC and needs no stored key;
+# docs/ci.md of pixelgate describes the role.
 name: pixelgate
 on:
   push: {branches: [@branch@]}
@@ -54,7 +55,7 @@ on:
 
 permissions:
   contents: read
-  id-token: write   # for the role
+  id-token: write   # lets the job take the AWS role
 
 jobs:
   screenshots:
@@ -62,8 +63,8 @@ jobs:
     steps:
       - uses: actions/checkout@v4
         with:
-          fetch-depth: 0   # pixelgate looks for the merge base
-      # Your tests: they leave screenshots in the folder that pixelgate.toml names.
+          fetch-depth: 0   # pixelgate needs the history to find the merge base
+      # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
       - run: make screenshots
       - uses: aws-actions/configure-aws-credentials@v4
         with:
@@ -71,20 +72,22 @@ jobs:
           aws-region: ${{ vars.AWS_REGION }}
       - uses: actions/setup-python@v5
         with: {python-version: "3.13"}
-      - run: pip install "pixelgate[cli]"
+      # Install a pinned commit of your copy, or a checkout; the name on PyPI is not ours.
+      - run: pip install "pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"
       - run: pixelgate upload --wait --junit pixelgate.xml
 """
 
 GITLAB = """\
-# Uploads the screenshots of every push and merge request, and gates on what became of them.
-# The job takes a role over OIDC: no key lies anywhere. The role is in docs/ci.md of pixelgate.
-# With a token in the stack (docs/pull-requests.md) the verdict stands at the merge request, too, as
-# a note and as the status pixelgate/PROJECT, which turns green when somebody approves. To have that
-# status alone hold the merge, add --exit-zero-on-changes: this job then passes.
+# Uploads the screenshots of every push and merge request. The job fails if they need a review.
+# Fill in <owner> and <commit> below. The job takes an AWS role over OIDC and needs no stored key;
+# docs/ci.md of pixelgate describes the role.
+# With a token in the stack (docs/pull-requests.md of pixelgate) the merge request also gets a note
+# and the status pixelgate/PROJECT, which turns green when somebody approves. If only that status
+# shall block the merge, add --exit-zero-on-changes: this job then passes.
 pixelgate:
   image: python:3.13
   variables:
-    GIT_DEPTH: 0   # pixelgate looks for the merge base
+    GIT_DEPTH: 0   # pixelgate needs the history to find the merge base
     AWS_ROLE_ARN: $PIXELGATE_ROLE
     AWS_WEB_IDENTITY_TOKEN_FILE: /tmp/web-identity
   id_tokens:
@@ -93,10 +96,11 @@ pixelgate:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
   script:
-    # Your tests: they leave screenshots in the folder that pixelgate.toml names.
+    # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
     - make screenshots
     - printf %s "$PIXELGATE_TOKEN" > "$AWS_WEB_IDENTITY_TOKEN_FILE"
-    - pip install "pixelgate[cli]"
+    # Install a pinned commit of your copy, or a checkout; the name on PyPI is not ours.
+    - pip install "pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"
     - pixelgate upload --wait --junit pixelgate.xml
   artifacts:
     when: always
@@ -105,7 +109,7 @@ pixelgate:
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """A template with its values, each quoted as TOML and YAML both read it."""
+    """Fills in the values of a template, each quoted so that TOML and YAML can read it."""
     bucket = values["bucket"]
     line = f"bucket = {json.dumps(bucket)}" if bucket else '# bucket = "the stack\'s output Bucket"'
     text = template.replace("@bucket_line@", line)

@@ -1,4 +1,4 @@
-"""`pixelgate upload` and `pixelgate finalize`: screenshots become a build."""
+"""`pixelgate upload` and `pixelgate finalize`: upload screenshots as a build."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pixelgate.client.upload_manifest import Extent, Shard
     from pixelgate.domain.keys import BuildId
 
-_HOLDS = "What the upload holds"
+_HOLDS = "Contents of the upload"
 
 
 def upload(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="The screenshots; `folder` of pixelgate.toml if not named."),
+        typer.Argument(help="Folder with the screenshots. Default: `folder` in pixelgate.toml."),
     ] = None,
     project: o.Project = None,
     bucket: o.Bucket = None,
@@ -37,7 +37,7 @@ def upload(
         bool,
         typer.Option(
             "--selective",
-            help="Only a part of the suite ran: what is not here was skipped, not removed.",
+            help="Only a part of the suite ran: missing snapshots count as skipped, not removed.",
             rich_help_panel=_HOLDS,
         ),
     ] = False,
@@ -45,8 +45,8 @@ def upload(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The names of the whole suite, one a line: a selective upload that knows what "
-            "was removed.",
+            help="File with all names of the suite, one a line. A selective upload needs it to "
+            "find removed snapshots.",
             rich_help_panel=_HOLDS,
         ),
     ] = None,
@@ -55,8 +55,8 @@ def upload(
         typer.Option(
             envvar="PIXELGATE_SHARD",
             metavar="I/N",
-            help="This is part I of N; `auto` takes the CI system's numbers; `I` alone leaves N to "
-            "`pixelgate finalize`.",
+            help="This is shard I of N; `auto` takes the numbers from the CI system. If N is not "
+            "known, pass `I` and run `pixelgate finalize` after the last one.",
             rich_help_panel=_HOLDS,
         ),
     ] = None,
@@ -64,14 +64,16 @@ def upload(
         str | None,
         typer.Option(
             envvar="PIXELGATE_PARALLEL_ID",
-            help="What the parts of a build have in common; it becomes the build's id. In CI it is "
-            "the pipeline's.",
+            help="Id that all shards of a build share; it becomes the build's id. Default in CI: "
+            "the pipeline's id.",
             rich_help_panel=_HOLDS,
         ),
     ] = None,
     allow_empty: Annotated[
         bool,
-        typer.Option("--allow-empty", help="Having no images is meant.", rich_help_panel=_HOLDS),
+        typer.Option(
+            "--allow-empty", help="Accept a folder without images.", rich_help_panel=_HOLDS
+        ),
     ] = False,
     build: o.BuildOption = None,
     commit: o.Commit = None,
@@ -94,15 +96,15 @@ def upload(
     summary: o.Summary = None,
     junit: o.Junit = None,
 ) -> None:
-    """Upload a folder of screenshots as a build, and with --wait learn what became of it.
+    """Upload a folder of screenshots as a build; with --wait, wait for the result.
 
-    Only images that the project does not have yet are sent; run again after an interruption, it
-    goes on. What lies beside `x.png` as `x.json` (display_name, group, tags, description, policy,
-    context) goes with it.
+    Only images that the project does not have yet are sent. After an interruption, run the same
+    command again to continue. A file `x.json` beside `x.png` can hold display_name, group, tags,
+    description, policy and context of that snapshot.
 
-    Exit code: 0 uploaded, and with --wait passed, approved, or the first upload; 1 needs review or
-    was rejected; 2 wrong usage, or it could not be done; 3 there was no result in time; 4 there was
-    no baseline and --require-baseline asks for one; 130 interrupted.
+    Exit code: 0 uploaded, and with --wait passed, approved, or nothing to compare with; 1 needs
+    review or rejected; 2 wrong usage or an error; 3 no result in time; 4 no baseline, with
+    --require-baseline; 130 interrupted.
     """
     from pixelgate.ci.origin import Overrides
     from pixelgate.cli.output import Reports, make_gate
@@ -123,7 +125,7 @@ def upload(
         fork=fork,
         ancestors=_split(ancestors),
     )
-    context.project, context.bucket  # noqa: B018 - what is missing is told before git is asked
+    context.project, context.bucket  # noqa: B018 - reports a missing option before git runs
     origin = context.origin(overrides)
     extent = Extent(
         selective=selective or all_names is not None,
@@ -139,7 +141,7 @@ def upload(
 def _upload(
     context: Context, folder: Path | None, name: str, origin: BuildOrigin, extent: Extent
 ) -> Uploaded:
-    """Scans, sends images, writes the manifest."""
+    """Scans the folder, sends the images and writes the manifest."""
     from pixelgate.bootstrap import max_megapixels
     from pixelgate.cli.console import progress_bar, say, warn
     from pixelgate.client.scan import scan
@@ -155,31 +157,31 @@ def _upload(
         )
     build = build_id(context.project, name, fork=origin.fork)
     with progress_bar(quiet=False) as progress:
-        found = scan(source, progress, max_megapixels())
-        _check_not_empty(found, source, extent)
-        for warning in found.warnings:
+        scanned = scan(source, progress, max_megapixels())
+        _check_not_empty(scanned, source, extent)
+        for warning in scanned.warnings:
             warn(warning)
-        # A fork may not write where images are shared, so that it cannot put a wrong one there.
-        images = None if origin.fork else found.fields()
-        if origin.fork and any(entry.sidecar for entry in found.entries.values()):
-            warn("the build is a fork's: what its sidecar files say is not uploaded")
+        # A fork's role cannot write shared images, so that it cannot replace one with a wrong one.
+        images = None if origin.fork else scanned.fields()
+        if origin.fork and any(entry.sidecar for entry in scanned.entries.values()):
+            warn("the build is a fork's: its sidecar files are ignored")
         body = manifest_of(build, origin, images, context.config, extent)
         key = key_of(build, extent)
-        if not origin.fork:  # whose role reads no manifests, and whose manifest names no images
+        if not origin.fork:  # a fork's role cannot read manifests, and its manifest lists no images
             check_unused(context.store, key, body, lambda: _look(context, build).status)
         if origin.fork:
-            sent = send_plain(context.store, build, found, progress)
+            sent = send_plain(context.store, build, scanned, progress)
         else:
-            sent = send_images(context.store, build.project, found, progress)
+            sent = send_images(context.store, build.project, scanned, progress)
         before = _look(context, build)
         submit(context.store, key, body, before.status)
-    part = f", part {extent.shard.index} of {extent.shard.total or '?'}" if extent.shard else ""
+    part = f", shard {extent.shard.index} of {extent.shard.total or '?'}" if extent.shard else ""
     say(f"uploaded {build}{part}: {sent.images:,} snapshots of {origin.commit[:12]}")
     return Uploaded(context, build, origin, key, sent, before)
 
 
 def _look(context: Context, build: BuildId) -> Seen:
-    """The status before the upload. A role that may only upload sees none, and needs none."""
+    """Reads the status before the upload; a role that may only upload cannot, and needs none."""
     from pixelgate.client.polling import NOTHING_SEEN, look
 
     try:
@@ -189,7 +191,7 @@ def _look(context: Context, build: BuildId) -> Seen:
 
 
 class Uploaded:
-    """A build whose manifest is written."""
+    """A build whose manifest has been written."""
 
     def __init__(
         self,
@@ -208,7 +210,7 @@ class Uploaded:
         self._before = before
 
     def tell(self, wait: bool, timeout: float | None, gate: Any, reports: Any) -> None:
-        """Says what was done and, if asked to, waits for what becomes of it."""
+        """Prints what was uploaded; with `wait`, waits for the result and exits with its code."""
         from pixelgate.cli.console import progress_bar
         from pixelgate.cli.output import DEFAULT_TIMEOUT, conclude
         from pixelgate.client.polling import wait_for_result
@@ -234,7 +236,7 @@ class Uploaded:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` says of an upload."""
+        """Returns the fields that `--json` prints for an upload."""
         sent, origin = self._sent, self._origin
         return {
             "project": self._build.project,
@@ -259,21 +261,23 @@ def finalize(
         typer.Argument(
             metavar="PARALLEL_ID",
             envvar="PIXELGATE_PARALLEL_ID",
-            help="As in `upload --parallel-id`; in CI it is the pipeline's.",
+            help="The id passed to `upload --parallel-id`. Default in CI: the pipeline's id.",
         ),
     ] = None,
-    total: Annotated[int | None, typer.Option(min=1, help="How many parts there must be.")] = None,
+    total: Annotated[
+        int | None, typer.Option(min=1, help="Number of shards; the build fails if one is missing.")
+    ] = None,
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Say that all parts of a build are uploaded.
+    """Mark a build as complete, after all of its shards are uploaded.
 
-    Needed where the parts do not know how many they are (`--shard 2` instead of `--shard 2/4`).
-    A part that --total counts and that is missing makes the build fail.
+    Needed only where a job does not know the number of shards, and so uploads with `--shard 2`
+    instead of `--shard 2/4`.
 
-    Exit code: 0 said; 2 wrong usage, or it could not be done.
+    Exit code: 0 marked; 2 wrong usage or an error.
     """
     import os
 
@@ -283,73 +287,73 @@ def finalize(
     from pixelgate.client.upload_manifest import build_id
 
     context = Context(project, bucket, config)
-    found = detect(os.environ)
-    build = build_id(context.project, parallel_id or _no_id(found.run), fork=found.fork)
+    ci = detect(os.environ)
+    build = build_id(context.project, parallel_id or _no_id(ci.run), fork=ci.fork)
     key = write_finalize(context.store, build, total)
-    say(f"all parts of {build} are in{f', {total} of them' if total else ''}")
+    say(f"marked {build} as complete{f', with {total} shards' if total else ''}")
     if as_json:
         typer.echo(json.dumps({"project": build.project, "build": build.build, "manifest": key}))
 
 
 def _no_id(run: str | None) -> str:
     if run is None:
-        raise UsageError("which build? Pass the parallel id, or set PIXELGATE_PARALLEL_ID")
+        raise UsageError("no build is named: pass the parallel id, or set PIXELGATE_PARALLEL_ID")
     return run
 
 
-def _check_not_empty(found: Scan, source: Path, extent: Extent) -> None:
-    if not found.entries and not extent.allow_empty:
+def _check_not_empty(scanned: Scan, source: Path, extent: Extent) -> None:
+    if not scanned.entries and not extent.allow_empty:
         raise UsageError(
             f"there is no image (PNG, JPEG, WebP) in {source}. Did the tests write elsewhere? "
-            "If having none is meant, pass --allow-empty"
+            "To upload a build without images, pass --allow-empty"
         )
 
 
-def _shard(said: str | None, origin: BuildOrigin) -> Shard | None:
-    """`2/4`, `2`, or `auto` as a shard."""
+def _shard(option: str | None, origin: BuildOrigin) -> Shard | None:
+    """Parses `2/4`, `2` or `auto`."""
     from pixelgate.cli.console import warn
     from pixelgate.client.upload_manifest import Shard
 
-    if said is None:
+    if option is None:
         if origin.shard:
             index, total = origin.shard
             warn(
-                f"this is job {index} of {total} of a split one: if each uploads a part of one "
-                "build, pass --shard auto"
+                f"this is job {index} of {total} parallel jobs: if each of them uploads a shard of "
+                "one build, pass --shard auto"
             )
         return None
-    if said == "auto":
+    if option == "auto":
         if origin.shard is None:
             raise UsageError(
-                "--shard auto: no CI system here says which part of a job this is; pass --shard I/N"
+                "--shard auto: the CI system does not number its jobs here; pass --shard I/N"
             )
         return Shard(*origin.shard)
-    found = re.fullmatch(r"([1-9][0-9]{0,4})(?:/([1-9][0-9]{0,4}))?", said.strip())
-    shard = Shard(int(found[1]), int(found[2] or 0)) if found else None
+    match = re.fullmatch(r"([1-9][0-9]{0,4})(?:/([1-9][0-9]{0,4}))?", option.strip())
+    shard = Shard(int(match[1]), int(match[2] or 0)) if match else None
     if shard is None or (shard.total and shard.index > shard.total):
-        raise UsageError(f"--shard {said}: it takes I/N, such as 2/4, with I from 1 to N")
+        raise UsageError(f"--shard {option}: it must be I/N, such as 2/4, with I from 1 to N")
     return shard
 
 
 def _build_name(
     build: str | None, parallel_id: str | None, extent: Extent, origin: BuildOrigin
 ) -> str:
-    """The build's id: what was said, what CI says, or one of this moment."""
+    """Returns the build's id: an option, the CI job's id, or one made of commit and time."""
     if extent.shard:
         name = parallel_id or build or origin.run
         if name is None:
             raise UsageError(
-                "--shard needs --parallel-id (or PIXELGATE_PARALLEL_ID), which all parts share"
+                "--shard needs --parallel-id (or PIXELGATE_PARALLEL_ID), which all shards share"
             )
         return name
     if parallel_id:
-        raise UsageError("--parallel-id goes with --shard: which part of the build is this?")
+        raise UsageError("--parallel-id needs --shard I/N: which shard of the build is this?")
     if origin.build:
         return origin.build
     return f"{origin.commit[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
-def _split(said: str | None) -> tuple[str, ...] | None:
-    if said is None:
+def _split(option: str | None) -> tuple[str, ...] | None:
+    if option is None:
         return None
-    return tuple(word for word in said.replace(",", " ").split() if word)
+    return tuple(word for word in option.replace(",", " ").split() if word)

@@ -1,4 +1,4 @@
-"""`pixelgate wait` and `pixelgate status`: what became of a build."""
+"""`pixelgate wait` and `pixelgate status`: show the result or the state of a build."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ def wait(
     summary: o.Summary = None,
     junit: o.Junit = None,
 ) -> None:
-    """Wait for a build's result.
+    """Wait for the result of a build, and exit with its code.
 
-    Exit code: 0 passed, approved, or the first upload; 1 needs review or was rejected; 2 wrong
-    usage, or it could not be done; 3 there was no result in time; 4 there was no baseline and
-    --require-baseline asks for one; 130 interrupted.
+    Exit code: 0 passed, approved, or nothing to compare with; 1 needs review or rejected; 2 wrong
+    usage or an error; 3 no result in time; 4 no baseline, with --require-baseline; 130 interrupted.
     """
     from pixelgate.cli.console import progress_bar
     from pixelgate.cli.output import DEFAULT_TIMEOUT, Reports, conclude, make_gate
@@ -51,10 +50,10 @@ def status(
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Say where a build stands now: state, baseline and why, counts, what is left to review.
+    """Show a build's state, its baseline and the reason for it, the counts and open reviews.
 
-    Exit code: 0 told, whatever the result; 2 wrong usage, there is no such build, or it could not
-    be asked. `pixelgate wait` is the one to gate on.
+    Exit code: 0 shown, whatever the result; 2 wrong usage, there is no such build, or it could not
+    be read. To fail a CI job on the result, use `pixelgate wait`.
     """
     import json
 
@@ -71,8 +70,8 @@ def status(
     seen = look(context.store, the_build)
     if seen.status is None:
         raise UsageError(
-            f"{the_build} has no status in {context.bucket}: it was not uploaded, its parts are "
-            "not all in, or its manifest has not been read yet (`pixelgate wait` waits for that)"
+            f"{the_build} has no status in {context.bucket}: it was not uploaded, some of its "
+            "shards are missing, or its manifest was not read yet (`pixelgate wait` waits for it)"
         )
     final = seen.status.get("state") == "SUCCEEDED"
     comparison = read_comparison(context.store, seen.status) if final else None
@@ -90,5 +89,5 @@ def _show_state(seen: Seen) -> None:
     if seen.status and seen.status.get("state") not in {"SUCCEEDED", "FAILED"}:
         say(in_words(seen.status))
     for candidate in ((seen.status or {}).get("baseline") or {}).get("passed_over") or ():
-        what = candidate.get("build") or candidate.get("commit")
-        say(f"passed over as the baseline: {what}: {candidate.get('why')}")
+        name = candidate.get("build") or candidate.get("commit")
+        say(f"not used as the baseline: {name}: {candidate.get('why')}")

@@ -1,1 +1,1 @@
-"""What a client of the bucket does: upload, wait, read, review. Lambda has no part in it."""
+"""Uploads builds, waits for results and reviews them; the Lambda functions do not use it."""

@@ -1,4 +1,4 @@
-"""Two folders of screenshots, compared on this machine with the pipeline's own steps."""
+"""Compares two folders of screenshots on this machine, with the steps of the pipeline."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ from pixelgate.storage.folder import FolderImages, FolderObjects, find_images
 
 PROJECT = "local"
 COMPARISON, REPORT = "comparison.json", "index.html"
-# What a report consists of, the file that makes it one first.
+# The parts of a report; comparison.json, without which it is not complete, comes first.
 _PARTS = (COMPARISON, REPORT, "images", "diffs")
 _STAGING = ".pixelgate-"
 _PROBLEMS_SHOWN = 10
-# The report shows these; unchanged screenshots need not be copied to be believed.
+# The report shows the images of these; unchanged screenshots are not copied.
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A folder of screenshots as a build.
+    """A scanned folder of screenshots, as a build.
 
     Attributes:
         manifest: the build.
-        paths: sha256 to one file with these bytes.
-        faults: name to what is wrong with an image that cannot be read.
+        paths: maps a sha256 to one file with these bytes.
+        faults: maps the name of an unreadable image to its fault.
     """
 
     manifest: BuildManifest
@@ -65,11 +65,11 @@ _DEFAULT_POLICIES = Policies(Policy())
 
 @dataclass(frozen=True)
 class LocalResult:
-    """What was made.
+    """The result of a local comparison.
 
     Attributes:
-        comparison: the whole result.
-        tally: how many unique pairs were diffed.
+        comparison: the comparison.
+        tally: the number of unique pairs that were diffed.
         out: the folder with comparison.json and index.html.
     """
 
@@ -90,18 +90,18 @@ def compare_folders(
     inline: bool = False,
     progress: Progress = SILENT,
 ) -> LocalResult:
-    """Compares two folders and leaves report, manifest, masks and images in a third one.
+    """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
     Args:
-        base_dir: how it was.
-        head_dir: how it is.
-        out: the result; an earlier report there is replaced at the end, and only if all went well.
-        pool: who compares.
+        base_dir: the folder with the old screenshots.
+        head_dir: the folder with the new screenshots.
+        out: the folder for the report; an earlier report in it is replaced only after a success.
+        pool: the workers that diff pairs.
         engine: name and version of the engine.
-        policies: what counts as a change.
-        allow_empty: whether a head folder without images is meant.
-        inline: whether the report shall carry its images within itself, to be mailed as one file.
-        progress: whom to tell how far the work is.
+        policies: the rules for what counts as a change.
+        allow_empty: whether to accept a head folder without images.
+        inline: whether the report contains its images, so that it is one file.
+        progress: receives the progress.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
@@ -159,16 +159,16 @@ def compare_folders(
 
 
 def scan(side: str, files: Mapping[str, Path], policies: Policies, progress: Progress) -> Scan:
-    """Reads every image of a folder once: its hash and its header.
+    """Reads the hash and the header of every image of a folder, each file once.
 
     Args:
         side: "base" or "head".
-        files: name to path.
-        policies: of the build.
-        progress: whom to tell.
+        files: maps a name to its path.
+        policies: the policies of the build.
+        progress: receives the progress.
 
     Raises:
-        UsageError: files cannot be opened; all of them are listed.
+        UsageError: files cannot be read; the message lists the first ten.
     """
     progress.begin(f"reading {side}", len(files))
     images: dict[str, Image] = {}
@@ -212,9 +212,9 @@ def _read(path: Path) -> tuple[Image, ImageFault | None] | OSError:
         return Image(sha256, None), fault
 
 
-def _listed(what: str, lines: list[str]) -> str:
+def _listed(title: str, lines: list[str]) -> str:
     shown = [f"  {line}" for line in shortened(lines, _PROBLEMS_SHOWN)]
-    return "\n".join([f"{what}:", *shown])
+    return "\n".join([f"{title}:", *shown])
 
 
 def _check_names(*folders: Mapping[str, Path]) -> None:
@@ -233,12 +233,12 @@ def _check_names(*folders: Mapping[str, Path]) -> None:
 def _check_folders(base_dir: Path, head_dir: Path, out: Path) -> None:
     for folder in (base_dir, head_dir):
         if not folder.is_dir():
-            what = "is not a folder" if folder.exists() else "does not exist"
-            raise UsageError(f"{folder} {what}")
+            problem = "is not a folder" if folder.exists() else "does not exist"
+            raise UsageError(f"{folder} {problem}")
         if out.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"the report would lie in {folder} and be compared the next time")
         if folder.resolve().is_relative_to(out.resolve()):
-            raise UsageError(f"the report would replace {out}, in which {folder} lies")
+            raise UsageError(f"the report would replace {out}, which contains {folder}")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; the report needs a folder")
     if out.is_dir():
@@ -246,11 +246,11 @@ def _check_folders(base_dir: Path, head_dir: Path, out: Path) -> None:
 
 
 def _check_ours(out: Path) -> None:
-    """Refuses a folder that holds anything which a report of ours does not consist of."""
+    """Refuses a folder that contains anything but a report of pixelgate."""
     foreign = sorted(e.name for e in out.iterdir() if not _is_ours(e.name))
     if foreign:
         raise UsageError(
-            f"{out} holds {foreign[0]!r}, which is no part of a report; choose another folder"
+            f"{out} contains {foreign[0]!r}, which is not part of a report; choose another folder"
         )
     if (out / COMPARISON).exists():
         try:
@@ -258,7 +258,9 @@ def _check_ours(out: Path) -> None:
         except (OSError, ValueError, TypeError):
             ours = False
         if not ours:
-            raise UsageError(f"{out / COMPARISON} is not of our making; choose another folder")
+            raise UsageError(
+                f"{out / COMPARISON} was not written by pixelgate; choose another folder"
+            )
 
 
 def _is_ours(name: str) -> bool:
@@ -267,10 +269,11 @@ def _is_ours(name: str) -> bool:
 
 @contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """A folder to fill, whose content takes the place of what `out` holds when all went well.
+    """Yields a staging folder; if the block succeeds, its content replaces the report in `out`.
 
-    It lies inside `out`, which may be a link, a mounted volume, or the only folder in which we
-    may write. comparison.json goes first and comes last: a report without it is not whole.
+    The staging folder is inside `out`, which may be a link, a mounted volume, or the only folder
+    that is writable. comparison.json is removed first and written last, so that an incomplete
+    report has none.
     """
     existed = out.exists()
     out.mkdir(parents=True, exist_ok=True)
@@ -297,7 +300,7 @@ def _replacing(out: Path) -> Iterator[Path]:
 def _copy_images(
     comparison: Comparison, images: FolderImages, objects: FolderObjects
 ) -> dict[str, str]:
-    """Copies what the report shows; sha256 to key."""
+    """Copies the images that the report shows; returns a map from sha256 to key."""
     shown = {
         sha
         for s in comparison.snapshots.values()
@@ -310,21 +313,21 @@ def _copy_images(
         try:
             body = images.read(sha)
         except ImageFault:
-            continue  # it was changed meanwhile; its snapshot says so
+            continue  # the file has changed since; its snapshot is errored
         copied[sha] = keys.image(PROJECT, sha)
         objects.write(copied[sha], body, "application/octet-stream")
     return copied
 
 
 def _inline(comparison: Comparison, images: FolderImages, objects: FolderObjects) -> bytes:
-    """The report with its images inside."""
+    """Renders the report as one page that contains its images."""
 
     def read(key: str) -> bytes | None:
         folder, _, sha256 = key.rpartition("/")
         try:
             return images.read(sha256) if folder == f"images/{PROJECT}" else objects.read(key)
         except (ImageFault, NotFound):
-            return None  # it was changed meanwhile; the page says that it is not there
+            return None  # the file has changed since; the page shows that it is missing
 
     return render_inline(
         comparison, lambda sha256: keys.image(PROJECT, sha256), REPORT, read, local=True
@@ -332,6 +335,6 @@ def _inline(comparison: Comparison, images: FolderImages, objects: FolderObjects
 
 
 def _of_new(faults: Mapping[str, ImageFault], base: BuildManifest) -> dict[str, ImageFault]:
-    """Faults of snapshots that the base lacks; equal bytes are equal, whatever they hold."""
+    """Returns the faults of added snapshots; equal bytes are unchanged even if unreadable."""
     known = {canonical(name) for name in base.images}
     return {name: fault for name, fault in faults.items() if canonical(name) not in known}

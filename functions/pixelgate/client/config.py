@@ -1,4 +1,4 @@
-"""pixelgate.toml: what a project says once, so that no command has to say it."""
+"""Reads pixelgate.toml, the settings of a project that all commands share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "pixelgate.toml"
 
 
 class ConfigFields(PolicyFields):
-    """The file's fields: those of a file of policies, and where builds go."""
+    """The fields of pixelgate.toml: policies, and where builds are uploaded."""
 
     project: Text | None = None
     bucket: Text | None = None
@@ -30,29 +30,29 @@ class ConfigFields(PolicyFields):
 
 @dataclass(frozen=True)
 class Config:
-    """What pixelgate.toml says; empty if there is none.
+    """The content of pixelgate.toml; empty if there is no such file.
 
     Attributes:
-        path: of the file.
-        fields: as they were written.
+        path: the path of the file.
+        fields: the fields of the file.
     """
 
     path: Path | None
     fields: ConfigFields
 
     def policy_fields(self) -> dict[str, Any]:
-        """`defaults` and `rules` of a manifest."""
-        said = {
+        """Returns the fields `defaults` and `rules` of a manifest."""
+        fields = {
             "defaults": self.fields.policy.model_dump(exclude_none=True),
             "rules": [rule.model_dump(exclude_none=True) for rule in self.fields.rules],
         }
-        return {name: value for name, value in said.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
     def policies(self, above: Mapping[str, Any]) -> Policies:
-        """What counts as a change, for a comparison on this machine.
+        """Returns the policies for a comparison on this machine.
 
         Args:
-            above: fields that override what the file says.
+            above: policy fields that override those of the file.
 
         Raises:
             UsageError: the fields contradict one another.
@@ -64,14 +64,14 @@ class Config:
 
     @property
     def folder(self) -> Path | None:
-        """Where the screenshots lie, seen from here."""
+        """The folder with the screenshots, relative to the working directory."""
         if self.path is None or self.fields.folder is None:
             return None
         return self.path.parent / self.fields.folder
 
 
 def find_config(start: Path) -> Path | None:
-    """The pixelgate.toml of this folder or the nearest one above it, up to a repository's top."""
+    """Finds pixelgate.toml in this folder or the nearest one above, up to the repository's root."""
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / NAME).is_file():
             return folder / NAME
@@ -81,10 +81,10 @@ def find_config(start: Path) -> Path | None:
 
 
 def read_config(path: Path | None) -> Config:
-    """Reads the file; None for none.
+    """Reads a pixelgate.toml; returns an empty configuration for None.
 
     Raises:
-        UsageError: with the file, the field and the rule.
+        UsageError: the file is invalid; the message names the field and the rule.
     """
     if path is None:
         return Config(None, ConfigFields())
@@ -98,7 +98,7 @@ def read_config(path: Path | None) -> Config:
         for number, rule in enumerate(fields.rules):
             overridden(f"rules[{number}].policy", rule.policy, Policy())
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no valid TOML: {error}") from error
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise UsageError(f"{path}: {in_words(error)}") from error
     except BadManifest as error:

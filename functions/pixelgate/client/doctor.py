@@ -1,4 +1,4 @@
-"""Looks whether everything is in place for uploads from here, and says what to do where not."""
+"""Checks whether uploads will work from here, and suggests fixes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound, PixelgateError, Refused, UsageError
 from pixelgate.storage.store import Store
 
-# No build has this id ("@" begins none), so what is asked about it can start nothing.
+# No build can have this id (none starts with "@"), so a check with it starts no comparison.
 _PROBE = "@doctor"
 
 
 class Health(StrEnum):
-    """How a check went."""
+    """The result of a check."""
 
     GOOD = "good"
     NOTE = "note"
@@ -28,12 +28,12 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """One check.
 
     Attributes:
-        what: its name.
-        health: how it is.
-        words: what was found; where it is wrong, what to do.
+        what: the name of the check.
+        health: its result.
+        words: an explanation; for a failed check, with what to do.
     """
 
     what: str
@@ -42,14 +42,14 @@ class Check:
 
 
 def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
-    """Commit, branch, base and what was noted about them."""
+    """Checks that the CI system, commit, branch and base are known; yields the notes on them."""
     try:
         origin = find()
     except UsageError as error:
         yield Check("commit", Health.WRONG, str(error))
         return
-    vendor = origin.vendor or "no CI system that we know"
-    fork = ", of a fork: its builds are never a baseline" if origin.fork else ""
+    vendor = origin.vendor or "no known CI system"
+    fork = ", from a fork: its builds are never a baseline" if origin.fork else ""
     pull = f", pull request {origin.pull_request}" if origin.pull_request else ""
     yield Check("CI", Health.GOOD, f"{vendor}{pull}{fork}")
     yield Check("commit", Health.GOOD, f"{origin.commit} on {origin.branch}")
@@ -63,7 +63,7 @@ def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
 
 
 def check_bucket(open_store: Callable[[], Store], project: str) -> Iterator[Check]:
-    """Credentials and permissions; nothing is written."""
+    """Checks credentials and permissions without writing anything."""
     try:
         store = open_store()
         yield Check("credentials", Health.GOOD, store.caller())
@@ -83,7 +83,9 @@ def check_bucket(open_store: Callable[[], Store], project: str) -> Iterator[Chec
             store.read(keys.status(probe))
         return "may be read"
 
-    yield _tried(f"list {images}", list_images, "uploads work without, but send every image again")
+    yield _tried(
+        f"list {images}", list_images, "uploads work without it, but send every image again"
+    )
     yield _tried(f"read builds/{project}/", read_results, "`wait`, `status` and `report` need it")
     yield _tried(
         f"write uploads/{project}/",
@@ -100,7 +102,7 @@ def _probe_write(store: Store, key: str) -> str:
 
 
 def _put_again(store: Store, key: str) -> str:
-    """A conditional put on what is there: it is refused for that, or for want of a permission."""
+    """Tries to put an existing key on condition that it does not exist, so nothing is written."""
     from hashlib import sha256
 
     store.put_new(key, b"", "application/octet-stream", sha256(b"").digest())
@@ -108,7 +110,7 @@ def _put_again(store: Store, key: str) -> str:
 
 
 def _tried(what: str, act: Callable[[], str], without: str | None) -> Check:
-    """A check; `without` says what works although it is refused."""
+    """Runs a check; if access is denied and `without` explains what still works, it is a note."""
     try:
         return Check(what, Health.GOOD, act())
     except Refused as error:

@@ -1,4 +1,4 @@
-"""From a build's status to an exit code: 0 passed, 1 review, 2 failed, 3 timed out, 4 no base."""
+"""Turns the status of a build into the exit code of a command."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ FAILING = tuple(map(str, NEEDING_REVIEW))
 
 
 class Exit(IntEnum):
-    """What a command ends with."""
+    """The exit code of a command."""
 
-    PASSED = 0  # or approved, or the first upload
+    PASSED = 0  # or approved, or nothing to compare with
     NEEDS_REVIEW = 1  # or rejected
-    FAILED = 2  # wrong usage, or it could not be done
+    FAILED = 2  # wrong usage or an error
     TIMED_OUT = 3
     NO_BASELINE = 4
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What lets a build through.
+    """The conditions under which a build passes.
 
     Attributes:
-        fail_on: statuses that need a review; others only are reported.
-        exit_zero: whether a needed review lets it through all the same.
-        require_baseline: whether there must have been something to compare with.
+        fail_on: statuses that fail the build if a review is needed; others are only reported.
+        exit_zero: whether a build passes even if a review is needed.
+        require_baseline: whether a build without a baseline fails.
     """
 
     fail_on: Collection[str] = FAILING
@@ -41,25 +41,25 @@ class Gate:
 GATE = Gate()
 
 
-def read_fail_on(said: str) -> tuple[str, ...]:
-    """`changed,added` as statuses.
+def read_fail_on(option: str) -> tuple[str, ...]:
+    """Parses the option `--fail-on`, such as `changed,added`.
 
     Raises:
         UsageError: there is no such status.
     """
-    words = tuple(word.strip().lower() for word in said.split(",") if word.strip())
-    wrong = [word for word in words if word not in FAILING]
-    if wrong or not words:
+    statuses = tuple(word.strip().lower() for word in option.split(",") if word.strip())
+    wrong = [word for word in statuses if word not in FAILING]
+    if wrong or not statuses:
         named = repr(wrong[0]) if wrong else "nothing"
         raise UsageError(
             f"--fail-on names {named}; it takes {', '.join(FAILING)}, with commas between them. "
-            "For none of them there is --exit-zero-on-changes"
+            "To fail on none of them, use --exit-zero-on-changes"
         )
-    return words
+    return statuses
 
 
 def review_of(status: Mapping[str, Any]) -> str:
-    """not_needed, needed, approved or rejected; a status that says nothing goes by its verdict."""
+    """Returns not_needed, needed, approved or rejected; without a review, the verdict decides."""
     review = status.get("review")
     if isinstance(review, dict) and review.get("state"):
         return str(review["state"])
@@ -67,9 +67,10 @@ def review_of(status: Mapping[str, Any]) -> str:
 
 
 def reviewers(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Who reviewed, as people call one another; status.json keeps the whole identities.
+    """Returns the short names of the reviewers; status.json has their whole identities.
 
-    A role's session is `AWS:<id of the role>:<name of the session>` to S3, and the name says who.
+    S3 calls a session of a role `AWS:<id of the role>:<name of the session>`; the session's name is
+    that of the person.
     """
     review = status.get("review")
     by = (review.get("by") if isinstance(review, dict) else None) or ()
@@ -77,17 +78,17 @@ def reviewers(status: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def short_name(identity: str) -> str:
-    """`ada` for `AWS:AROA…:ada`; any other identity as it is."""
+    """Returns `ada` for `AWS:AROA…:ada`, and any other identity unchanged."""
     parts = identity.split(":", 2)
     return parts[2] if len(parts) == 3 and parts[0] == "AWS" and parts[2] else identity
 
 
 def exit_of(status: Mapping[str, Any] | None, gate: Gate = GATE) -> Exit:
-    """What a command ends with.
+    """Returns the exit code for a status.
 
     Args:
-        status: status.json; None if there was none in time.
-        gate: what lets a build through.
+        status: the content of status.json; None if there was none in time.
+        gate: the conditions under which a build passes.
     """
     match (status or {}).get("state"):
         case "FAILED":
@@ -115,7 +116,7 @@ def _of_result(status: Mapping[str, Any], gate: Gate) -> Exit:
 
 
 def in_words(status: Mapping[str, Any]) -> str:
-    """The result in a word or two."""
+    """Returns the result in words, such as `passed` or `needs review`."""
     if status.get("state") == "FAILED":
         return "failed"
     if status.get("state") != "SUCCEEDED":

@@ -1,4 +1,4 @@
-"""The builds of a project, newest first, and what became of one snapshot in them."""
+"""Lists the builds of a project, newest first, and the results of one snapshot in them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Past:
 
     Attributes:
         id: project and build.
-        updated: when its status was written, ISO 8601.
-        status: status.json.
-        commit: of the build; None if its manifest was refused, or not all its parts are there.
-        branch: likewise.
-        pull_request: likewise.
+        updated: the time at which its status was written, in ISO 8601.
+        status: the content of status.json.
+        commit: its commit; None if its manifest was rejected or some of its shards are missing.
+        branch: its branch; None in the same cases.
+        pull_request: its pull request; None also if it has none.
     """
 
     id: BuildId
@@ -42,7 +42,7 @@ class Past:
     pull_request: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """One build of `history --json`."""
+        """Returns the fields that `history --json` prints for a build."""
         return {
             "build": self.id.build,
             "commit": self.commit,
@@ -59,14 +59,14 @@ class Past:
 
 
 def newest(store: Store, project: str) -> list[BuildId]:
-    """Every build of a project that has a status, the one whose status is newest first."""
+    """Returns every build of a project that has a status, the newest status first."""
     prefix = f"builds/{project}/"
-    found = [
+    builds = [
         (entry.modified, entry.key.removeprefix(prefix).removesuffix(_STATUS))
         for entry in store.entries(prefix)
         if entry.key.endswith(_STATUS) and entry.key.count("/") == prefix.count("/") + 1
     ]
-    return [BuildId(project, build) for _, build in sorted(found, reverse=True)]
+    return [BuildId(project, build) for _, build in sorted(builds, reverse=True)]
 
 
 def history(
@@ -77,32 +77,32 @@ def history(
     limit: int = 20,
     progress: Progress = SILENT,
 ) -> list[Past]:
-    """The newest builds of a project, of one branch if that is named.
+    """Returns the newest builds of a project, or of one of its branches.
 
     Raises:
-        BucketError: the bucket cannot be used.
+        BucketError: the bucket cannot be read.
     """
     builds = newest(store, project)
-    found: list[Past] = []
+    matches: list[Past] = []
     progress.begin("reading builds", min(limit, len(builds)))
-    # In slices: with a branch, nobody knows how many are to be looked at.
+    # In slices, because with a branch it is unknown how many builds must be read.
     for first in range(0, len(builds), limit):
         part = builds[first : first + limit]
         read = dict(bounded_map(lambda build: _past(store, build), part, _THREADS))
         for build in part:
             past = read[build]
             if past and (branch is None or past.branch == branch):
-                found.append(past)
+                matches.append(past)
                 progress.step()
-        if len(found) >= limit:
+        if len(matches) >= limit:
             break
-    return found[:limit]
+    return matches[:limit]
 
 
 def of_snapshot(
     store: Store, name: str, builds: list[Past], progress: Progress = SILENT
 ) -> Iterator[tuple[Past, Mapping[str, Any] | None]]:
-    """What became of one snapshot in each build; None where it does not occur."""
+    """Yields each build with its result for one snapshot; None if it has no such snapshot."""
     progress.begin("reading comparisons", len(builds))
     read = {}
     for past, comparison in bounded_map(
@@ -116,7 +116,7 @@ def of_snapshot(
 
 
 def _past(store: Store, build: BuildId) -> Past | None:
-    """A build from its status."""
+    """Reads a build from its status; None if it has no valid one."""
     try:
         status = json.loads(store.read(keys.status(build)))
     except (NotFound, ValueError):

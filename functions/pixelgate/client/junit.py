@@ -1,4 +1,4 @@
-"""The result as JUnit XML: a test case a snapshot."""
+"""Writes a result as JUnit XML, with one test case for each snapshot."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _WORDS = {
 
 
 def junit(result: Result) -> bytes:
-    """One suite. What the gate lets through is no failure; a build that failed is one error."""
+    """Returns one test suite. What the gate allows is no failure; a failed build is one error."""
     project, build = str(result.status.get("project")), str(result.status.get("build"))
     suite = Tree.Element("testsuite", {"name": _clean(f"pixelgate {project}")})
     properties = Tree.SubElement(suite, "properties")
     for name in ("build", "base", "baseline_reason", "verdict", "report"):
         value = result.status.get(name)
         if value is not None:
-            said = {"name": name, "value": _clean(str(value))}
-            Tree.SubElement(properties, "property", said)
+            fields = {"name": name, "value": _clean(str(value))}
+            Tree.SubElement(properties, "property", fields)
     if result.comparison is None:
         _whole_build(suite, result, project, build)
     for name, image in result.images(*STATUSES):
@@ -47,23 +47,23 @@ def _case(
     suite: Tree.Element, result: Result, project: str, name: str, image: Mapping[str, Any]
 ) -> None:
     folder, _, _ = name.rpartition("/")
-    where = ".".join([project, *folder.split("/")]) if folder else project
+    classname = ".".join([project, *folder.split("/")]) if folder else project
     case = Tree.SubElement(
-        suite, "testcase", {"name": _clean(name), "classname": _clean(where), "time": "0"}
+        suite, "testcase", {"name": _clean(name), "classname": _clean(classname), "time": "0"}
     )
-    status, said = str(image.get("status")), _clean(result.in_words(image))
+    status, words = str(image.get("status")), _clean(result.in_words(image))
     if status == "skipped":
         Tree.SubElement(case, "skipped", {"message": "not part of this selective upload"})
     elif status in FAILING and _counts(result, status):
         tag = "error" if status == "errored" else "failure"
-        message = said if status == "errored" else f"{_WORDS[status]}{said and f': {said}'}"
+        message = words if status == "errored" else f"{_WORDS[status]}{words and f': {words}'}"
         Tree.SubElement(case, tag, {"type": status, "message": message})
     elif status in FAILING:
-        Tree.SubElement(case, "system-out").text = f"{status}, which this gate lets through. {said}"
+        Tree.SubElement(case, "system-out").text = f"{status}, which this gate allows. {words}"
 
 
 def _counts(result: Result, status: str) -> bool:
-    """Whether a snapshot of this status holds the build up."""
+    """Whether a snapshot with this status fails the build."""
     if review_of(result.status) == "rejected":
         return True
     return result.exit is Exit.NEEDS_REVIEW and status in result.gate.fail_on

@@ -1,4 +1,4 @@
-"""The result as Markdown, for a job's summary."""
+"""Writes a result as Markdown, for the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 from pixelgate.client.exit_code import Exit, reviewers
 from pixelgate.client.result import STATUSES, Result
 
-# GitHub takes 1 MiB a step; what is longer is not shown at all.
+# GitHub accepts 1 MiB for each step, and shows nothing of a longer summary.
 MAX_BYTES = 1_000_000
 _NAMES_SHOWN = 50
 _SIGNS = {Exit.PASSED: "✅", Exit.NEEDS_REVIEW: "🔍", Exit.FAILED: "❌", Exit.TIMED_OUT: "⏳",
           Exit.NO_BASELINE: "❌"}  # fmt: skip
-# Whatever could begin markup, a mention or an HTML tag in text that others have written.
+# Characters that could start markup, a mention or an HTML tag in text of the build's author.
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|<>~@:&$-])")
 
 
 def markdown(result: Result) -> str:
-    """A heading with the verdict, the counts, what to look at by name, and what to do."""
+    """Returns a heading with the verdict, the counts, the snapshots to review, and what to do."""
     status = result.status
     project, build = str(status.get("project")), str(status.get("build"))
     lines = [f"### {_SIGNS[result.exit]} pixelgate: {_text(project)} {result.words}", ""]
@@ -39,8 +39,8 @@ def markdown(result: Result) -> str:
 
 def _base(result: Result) -> str:
     base, reason = result.status.get("base"), result.status.get("baseline_reason")
-    said = f" against {_code(str(base))}" if base else ""
-    return f"{said} ({_text(str(reason))})" if reason else said
+    words = f" against {_code(str(base))}" if base else ""
+    return f"{words} ({_text(str(reason))})" if reason else words
 
 
 def _counts(result: Result) -> list[str]:
@@ -54,26 +54,26 @@ def _counts(result: Result) -> list[str]:
 
 
 def _names(result: Result) -> list[str]:
-    found = list(result.images(*STATUSES[:5]))
-    if not found:
+    snapshots = list(result.images(*STATUSES[:5]))
+    if not snapshots:
         return []
     lines = ["| | snapshot | |", "|---|---|---|"]
-    for name, image in found[:_NAMES_SHOWN]:
+    for name, image in snapshots[:_NAMES_SHOWN]:
         title = (image.get("details") or {}).get("display_name")
         shown = f"{_text(str(title))} {_code(name)}" if title else _code(name)
         lines.append(f"| {image.get('status')} | {shown} | {_text(result.in_words(image))} |")
-    if len(found) > _NAMES_SHOWN:
-        lines.append(f"| … | {len(found) - _NAMES_SHOWN:,} more, in the report | |")
+    if len(snapshots) > _NAMES_SHOWN:
+        lines.append(f"| … | {len(snapshots) - _NAMES_SHOWN:,} more, in the report | |")
     return [*lines, ""]
 
 
 def _review(result: Result) -> list[str]:
-    by = reviewers(result.status)
-    if not by:
+    names = reviewers(result.status)
+    if not names:
         return []
     reasons = (result.status.get("review") or {}).get("reasons") or ()
-    said = f": {'; '.join(_text(str(reason)) for reason in reasons)}" if reasons else ""
-    return [f"Reviewed by {', '.join(map(_code, by))}{said}.", ""]
+    words = f": {'; '.join(_text(str(reason)) for reason in reasons)}" if reasons else ""
+    return [f"Reviewed by {', '.join(map(_code, names))}{words}.", ""]
 
 
 def _what_to_do(result: Result, project: str, build: str) -> list[str]:
@@ -94,7 +94,7 @@ def _text(words: str) -> str:
 
 
 def _code(name: str) -> str:
-    """A code span: nothing in it is markup, except a backtick, and a bar within a table."""
+    """Returns a code span; in it only a backtick, and within a table a bar, needs escaping."""
     name = name.replace("|", "\\|")
     fence = "`" * (max((len(run) for run in re.findall("`+", name)), default=0) + 1)
     pad = " " if name.startswith("`") or name.endswith("`") else ""

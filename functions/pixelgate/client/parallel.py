@@ -1,4 +1,4 @@
-"""Many small jobs on some threads, and an end to all of them as soon as one fails."""
+"""Runs many small jobs on a few threads, and stops all of them when one fails."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 def bounded_map(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result, in the order in which they are done.
+    """Yields each item with its result, in the order in which they finish.
 
-    Only a few are begun ahead of what was taken. When one raises, or the caller stops, those that
-    run are waited for and no other one begins.
+    At most two items a thread are in progress. If one raises, or the caller stops iterating, the
+    running ones finish and no further one starts.
     """
     todo = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="pixelgate") as pool:

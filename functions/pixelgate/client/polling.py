@@ -1,4 +1,4 @@
-"""Waits for a build's result: a small object is asked for, and S3 says so if it has not changed."""
+"""Waits for a build's result by reading status.json again and again, if it has changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pixelgate.storage.store import Store
 Status = Mapping[str, Any]
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 5.0, 1.3
-# A manifest that is sent again wakes its run within seconds. Until then a FAILED is an old one.
+# A manifest that is sent again starts a new run within seconds. Until then a FAILED is outdated.
 STALE_SECONDS = 20.0
 _OUTAGES = 5
 FINAL = frozenset({"SUCCEEDED", "FAILED"})
@@ -25,7 +25,7 @@ FINAL = frozenset({"SUCCEEDED", "FAILED"})
 
 @dataclass(frozen=True)
 class Clock:
-    """How time passes."""
+    """The clock, which tests replace."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -33,7 +33,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Seen:
-    """A status and its tag, as it was before something was done."""
+    """A status and its ETag, as they were at one moment."""
 
     status: Status | None
     tag: str | None
@@ -43,7 +43,7 @@ REAL_CLOCK, NOTHING_SEEN = Clock(), Seen(None, None)
 
 
 def look(store: Store, build: BuildId) -> Seen:
-    """The present status, if there is one."""
+    """Reads the present status, if there is one."""
     try:
         body, tag = store.read_tagged(keys.status(build))
     except NotFound:
@@ -64,14 +64,14 @@ def wait_for_result(
 
     Args:
         store: the bucket.
-        build: whose result.
-        timeout: seconds.
-        before: what was there before the upload; a failure in it may be about to be overwritten.
-        progress: is told of every new state.
-        clock: how time passes.
+        build: the build.
+        timeout: the longest wait, in seconds.
+        before: the status before the upload; if it is a failure, it may soon be overwritten.
+        progress: receives every new state.
+        clock: the clock.
 
     Returns:
-        The last status; the caller looks whether it is final.
+        The last status; the caller checks whether it is final.
 
     Raises:
         BucketError: the bucket cannot be asked, several times in a row.
@@ -101,18 +101,18 @@ def poll(
 
     Args:
         store: the bucket.
-        build: whose status.
-        timeout: seconds.
-        done: whether a status is what is waited for.
-        progress: is told of every new state.
-        clock: how time passes.
-        words: what is said of a status; by default its state.
+        build: the build.
+        timeout: the longest wait, in seconds.
+        done: returns whether the wait is over.
+        progress: receives every new state.
+        clock: the clock.
+        words: describes a status for `progress`; by default its state.
 
     Raises:
         BucketError: the bucket cannot be asked, several times in a row.
     """
     end = clock.now() + timeout
-    seen, pause, outages, said = NOTHING_SEEN, _FIRST_PAUSE, 0, ""
+    seen, pause, outages, reported = NOTHING_SEEN, _FIRST_PAUSE, 0, ""
     progress.begin("waiting", 0)
     while True:
         try:
@@ -126,9 +126,9 @@ def poll(
         if done(seen):
             return seen
         now = (words or in_words)(seen.status)
-        if now != said:
+        if now != reported:
             progress.say(now)
-            said = now
+            reported = now
         left = end - clock.now()
         if left <= 0:
             return seen
@@ -150,12 +150,14 @@ def _read(body: bytes, build: BuildId) -> Status:
     except ValueError:
         status = None
     if not isinstance(status, dict):
-        raise BucketError(f"{keys.status(build)} holds no JSON object; who else writes there?")
+        raise BucketError(
+            f"{keys.status(build)} is not a JSON object; does something else write there?"
+        )
     return status
 
 
 def in_words(status: Status | None) -> str:
-    """What a build is at, for a person who waits."""
+    """Describes the state of a build, for a person who waits."""
     match (status or {}).get("state"):
         case None:
             return "waiting for the comparison to begin"
@@ -173,23 +175,23 @@ def in_words(status: Status | None) -> str:
 
 
 def gave_up(build: BuildId, seen: Seen, timeout: float) -> str:
-    """Why nothing came of waiting, and what to do."""
+    """Explains why there is no result in time, and what to do."""
     seconds = f"{timeout:g} s"
     match (seen.status or {}).get("state"):
         case None:
             return (
-                f"nothing has answered for {build} in {seconds}. Are all its shards in "
+                f"no status for {build} in {seconds}. Are all of its shards uploaded "
                 "(`pixelgate finalize`), and is this the bucket of the stack? "
-                "`pixelgate doctor` looks; the functions' logs say more"
+                "`pixelgate doctor` checks; the functions' logs have details"
             )
         case "WAITING_FOR_BASE":
             reason = (seen.status or {}).get("baseline_reason", "")
             return (
                 f"{build} still waits for its baseline after {seconds} ({reason}). Did the base's "
-                "own job fail? It goes on by itself; `pixelgate wait` waits again"
+                "own job fail? The comparison continues; `pixelgate wait` waits again"
             )
         case state:
             return (
-                f"{build} is {state} after {seconds}. It goes on by itself; `pixelgate wait` waits "
-                "again, --timeout sets for how long"
+                f"{build} is {state} after {seconds}. The comparison continues; `pixelgate wait` "
+                "waits again, --timeout sets for how long"
             )

@@ -1,4 +1,4 @@
-"""Whom to tell how far the work is."""
+"""Reports the progress of long work."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Whom to tell how far the work is.
+    """Functions that receive the progress of long work.
 
     Attributes:
         begin: called with the name of a stage and the number of its steps.
         step: called after each step.
-        say: called with a line that is worth a place in a log.
+        say: called with a message for the log.
     """
 
     begin: Callable[[str, int], None] = lambda stage, total: None

@@ -1,4 +1,4 @@
-"""Lists and sends again the events on which Lambda gave up."""
+"""Lists the events that Lambda gave up on, and sends them again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pixelgate.errors import BadManifest, PixelgateError
 
 @dataclass(frozen=True)
 class Listed:
-    """A message of the queue: what it tells of, or why it makes no sense."""
+    """A message of the queue, with its event or the reason why it could not be read."""
 
     message: Message
     event: FailedEvent | None
@@ -18,29 +18,29 @@ class Listed:
 
 
 def list_failed(queue: FailedEvents) -> list[Listed]:
-    """Everything in the queue, the oldest failure first; it all stays there."""
-    found = [_listed(message) for message in queue.messages()]
-    for listed in found:
+    """Returns all messages, the oldest failure first; they stay in the queue."""
+    messages = [_listed(message) for message in queue.messages()]
+    for listed in messages:
         queue.give_back(listed.message)
-    return sorted(found, key=lambda listed: listed.event.when if listed.event else "")
+    return sorted(messages, key=lambda listed: listed.event.when if listed.event else "")
 
 
 def redrive(queue: FailedEvents) -> list[Listed]:
-    """Sends every event again, then takes it out of the queue; returns all, with problems.
+    """Sends every event again and deletes its message; returns all messages, with problems.
 
-    Safe to repeat, and safe to break off: a message is deleted after its event was sent, so at
-    worst an event comes twice, which changes nothing. What cannot be sent stays.
+    It is safe to repeat or interrupt: a message is deleted after its event was sent, so an event
+    may be sent twice, which changes nothing. A message whose event cannot be sent stays.
     """
-    done = []
+    messages = []
     for message in queue.messages():
         listed = _listed(message)
         if listed.event is not None:
             listed = _send(listed.event, message, queue)
-        done.append(listed)
-    for listed in done:  # not before: it would come once more
+        messages.append(listed)
+    for listed in messages:  # at the end, otherwise the queue would return it again
         if listed.problem:
             queue.give_back(listed.message)
-    return done
+    return messages
 
 
 def _listed(message: Message) -> Listed:
@@ -52,7 +52,7 @@ def _listed(message: Message) -> Listed:
 
 def _send(event: FailedEvent, message: Message, queue: FailedEvents) -> Listed:
     if not queue.is_ours(event):
-        problem = f"{event.function} is not of the queue's account and region"
+        problem = f"{event.function} is not in the queue's account and region"
         return Listed(message, event, problem)
     try:
         queue.send(event)

@@ -1,4 +1,4 @@
-"""Fetches a published report, images included, into a folder from which it opens."""
+"""Downloads a published report with its images into a folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.storage.store import Store
 
 _THREADS = 16
-# A page links to its pictures by relative path: attributes, srcset, CSS and JSON alike.
+# The relative links of a page to its images, in attributes, srcset, CSS and JSON.
 _LINK = re.compile(r"(?:\.\./)+(?:images|diffs|comparisons|builds)/[^\s\"'<>\\),]+")
 _CONTENT_ADDRESSED = ("images/", "diffs/")
 
@@ -32,33 +32,33 @@ def fetch_report(
     out: Path,
     progress: Progress = SILENT,
 ) -> Path:
-    """Copies the report with everything that it shows; returns the page.
+    """Downloads a report with everything that it shows; returns the path of its page.
 
-    What is addressed by its content and lies in the folder already is not fetched again, so one
-    folder may hold many reports.
+    Objects whose key contains their hash are not downloaded twice, so that many reports can share
+    one folder.
 
     Args:
         store: the bucket.
-        status: of the build; its `report` is the page's key.
-        comparison: comparison.json, which names the images.
-        out: the folder, laid out like the bucket, because the links are relative.
-        progress: whom to tell how far it is.
+        status: the status of the build; its `report` is the page's key.
+        comparison: the content of comparison.json, which lists the images.
+        out: the folder; its files have the same paths as in the bucket, as the links are relative.
+        progress: receives the progress.
 
     Raises:
-        BucketError: the page is not there.
+        BucketError: the page does not exist.
         UsageError: the folder cannot be written.
     """
     page_key = str(status["report"])
     try:
         page = store.read(page_key)
     except NotFound as error:
-        raise BucketError(f"the status names {page_key}, which is not there") from error
+        raise BucketError(f"the status refers to {page_key}, which does not exist") from error
     needed = set(_linked(page.decode(errors="replace"), page_key))
     needed |= set(_of_comparison(str(status["project"]), comparison))
     beside = posixpath.dirname(page_key) + "/"
     needed |= {entry.key for entry in store.entries(beside)}
     needed.discard(page_key)
-    places = {key: _path(out, key) for key in needed}  # before anything is fetched
+    places = {key: _path(out, key) for key in needed}  # checks all keys before the first download
     todo = sorted(key for key in needed if not _have(key, places[key]))
     progress.begin("fetching", len(todo))
 
@@ -66,7 +66,7 @@ def fetch_report(
         try:
             body = store.read(key)
         except NotFound:
-            return  # an image that never arrived: the report says so itself
+            return  # an image that was never uploaded; the report shows that
         _write(places[key], body)
 
     try:
@@ -81,7 +81,7 @@ def fetch_report(
 
 
 def _linked(page: str, page_key: str) -> Iterator[str]:
-    """The keys that a page's relative links lead to."""
+    """Yields the keys that the page links to."""
     folder = posixpath.dirname(page_key)
     for link in set(_LINK.findall(page)):
         target = unquote(html.unescape(link).partition("#")[0].partition("?")[0])
@@ -91,7 +91,7 @@ def _linked(page: str, page_key: str) -> Iterator[str]:
 
 
 def _of_comparison(project: str, comparison: Mapping[str, Any]) -> Iterator[str]:
-    """Images, masks and thumbnails of what a person looks at."""
+    """Yields the keys of images, masks and thumbnails that the report shows."""
     for image in (comparison.get("images") or {}).values():
         yield from (str(image[of]) for of in ("mask", "thumb") if image.get(of))
         if image.get("status") in PICTURED:
@@ -105,19 +105,19 @@ def _have(key: str, path: Path) -> bool:
 
 
 def _path(out: Path, key: str) -> Path:
-    """Below the folder, whatever the key says.
+    """Returns the path of a key, always below the folder.
 
     Raises:
-        BucketError: it leads out of it.
+        BucketError: the key leads out of the folder.
     """
     parts = key.split("/")
     if any(part in {"", ".", ".."} or "\\" in part for part in parts):
-        raise BucketError(f"the report refers to {key!r}, which is no key of ours")
+        raise BucketError(f"the report refers to {key!r}, which is not a key of pixelgate")
     return out.joinpath(*parts)
 
 
 def _write(path: Path, body: bytes) -> None:
-    """At once: an interrupted fetch leaves no half image that a later one would take for whole."""
+    """Writes a file atomically, so that an interrupted download leaves no incomplete image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, beside = tempfile.mkstemp(prefix=".pixelgate-", dir=path.parent)
     try:
@@ -131,7 +131,7 @@ def _write(path: Path, body: bytes) -> None:
 
 
 def _signpost(page_key: str) -> bytes:
-    """An index.html that leads to the page that was fetched last."""
+    """Returns an index.html that redirects to the report that was downloaded last."""
     url = html.escape(quote(page_key))
     return (
         f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={url}">'

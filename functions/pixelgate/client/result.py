@@ -1,4 +1,4 @@
-"""The result of a build as the summaries tell it: its status and its comparison."""
+"""The result of a build, as all summaries use it: its status and its comparison."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unc
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a build.
+    """The result of a build.
 
     Attributes:
-        status: status.json, or what a local comparison says in its place.
-        comparison: comparison.json; None if there is none.
-        gate: what lets it through.
-        notes: what a person should know of where it comes from.
+        status: the content of status.json; a local comparison makes one of the same form.
+        comparison: the content of comparison.json; None if there is none.
+        gate: the conditions under which the build passes.
+        notes: notes about the build's origin.
     """
 
     status: Mapping[str, Any]
@@ -33,38 +33,38 @@ class Result:
 
     @property
     def exit(self) -> exit_code.Exit:
-        """What a command ends with."""
+        """The exit code for this result."""
         return exit_code.exit_of(self.status, self.gate)
 
     @property
     def words(self) -> str:
-        """The result in a word or two."""
+        """The result in words, such as `passed` or `needs review`."""
         return exit_code.in_words(self.status)
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Snapshots by status."""
+        """The number of snapshots by status."""
         return self.status.get("counts") or {}
 
     @property
     def error(self) -> str | None:
-        """Why it failed: code and words."""
+        """The code and message of the error; None if the build did not fail."""
         error = self.status.get("error")
         return f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else None
 
     @property
     def warnings(self) -> list[str]:
-        """What a person should know of the upload, as the comparison says it."""
+        """The comparison's warnings about the upload."""
         return [str(warning) for warning in (self.comparison or {}).get("warnings") or ()]
 
     def images(self, *statuses: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """The snapshots of these statuses, by status and name."""
+        """Yields the snapshots with these statuses, ordered by status and name."""
         images = (self.comparison or {}).get("images") or {}
         for status in statuses:
             yield from sorted((n, i) for n, i in images.items() if i.get("status") == status)
 
     def in_words(self, image: Mapping[str, Any]) -> str:
-        """What became of one snapshot, in a few words."""
+        """Describes the result of one snapshot in a few words."""
         match image.get("status"):
             case "changed":
                 return _measured(image)
@@ -77,10 +77,10 @@ class Result:
 
 
 def read_comparison(store: Store, status: Mapping[str, Any]) -> dict[str, Any] | None:
-    """comparison.json of a status; None if it has none.
+    """Reads the comparison.json of a status; None if it has none.
 
     Raises:
-        BucketError: it cannot be read.
+        BucketError: the file cannot be read.
     """
     key = status.get("comparison")
     if not key:
@@ -88,16 +88,16 @@ def read_comparison(store: Store, status: Mapping[str, Any]) -> dict[str, Any] |
     try:
         comparison = json.loads(store.read(key))
     except NotFound as error:
-        raise BucketError(f"the status names {key}, which is not there") from error
+        raise BucketError(f"the status refers to {key}, which does not exist") from error
     except ValueError as error:
-        raise BucketError(f"{key} is no JSON") from error
+        raise BucketError(f"{key} is not JSON") from error
     if not isinstance(comparison, dict):
-        raise BucketError(f"{key} is no JSON object")
+        raise BucketError(f"{key} is not a JSON object")
     return comparison
 
 
 def pixels_of(image: Mapping[str, Any]) -> int | None:
-    """The pixels of an image's mask: odiff's and those that the evidence counts; None: no mask."""
+    """Returns the pixels in the mask: those of odiff and of the evidence; None without a mask."""
     pixels, counted = image.get("changed_pixels"), image.get("counted_pixels", 0)
     return pixels + counted if isinstance(pixels, int) and isinstance(counted, int) else None
 

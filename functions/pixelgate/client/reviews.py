@@ -1,4 +1,4 @@
-"""Approves and rejects: a review object, whose creation the system carries out."""
+"""Writes reviews: objects in the bucket, which a function applies to the build."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_REASON = 2_000
 
 @dataclass(frozen=True)
 class Selection:
-    """Which snapshots of a build are meant; nothing said means all of them."""
+    """The snapshots that a review selects; an empty selection means all of them."""
 
     names: tuple[str, ...] = ()
     globs: tuple[str, ...] = ()
@@ -31,42 +31,42 @@ class Selection:
 
     @property
     def is_all(self) -> bool:
-        """Whether the whole build is meant."""
+        """Whether the whole build is selected."""
         return not (self.names or self.globs or self.groups)
 
     def of(self, images: Mapping[str, Mapping[str, Any]]) -> set[str]:
-        """The names that it selects: by name any, by glob and group what a person has to look at.
+        """Returns the selected names; globs and groups select only what needs a review.
 
         Raises:
-            UsageError: a name, glob or group is none of the build's; most likely it is misspelt.
+            UsageError: a name, glob or group selects nothing; most likely it is misspelt.
         """
         if self.is_all:
             return set(images)
-        found: set[str] = set()
+        selected: set[str] = set()
         open_ones = {n: i for n, i in images.items() if i.get("status") in FAILING}
         for name in self.names:
-            written = find(name, images)
-            if written is None:
+            known = find(name, images)
+            if known is None:
                 raise UsageError(f"the build has no snapshot {name!r}{_similar(name, images)}")
-            found.add(written)
+            selected.add(known)
         for glob in self.globs:
             pattern = compile_glob(glob)
-            found |= _some({n for n in open_ones if pattern.match(canonical(n))}, "--glob", glob)
+            selected |= _some({n for n in open_ones if pattern.match(canonical(n))}, "--glob", glob)
         for group in self.groups:
             members = {n for n, image in open_ones.items() if group in _groups(image)}
-            found |= _some(members, "--group", group)
-        return found
+            selected |= _some(members, "--group", group)
+        return selected
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a reviewer decides.
+    """A reviewer's decision.
 
     Attributes:
         action: approve or reject.
-        selection: of what.
-        execution: the run whose report was looked at.
-        reason: in words.
+        selection: the snapshots that it applies to.
+        execution: the execution whose report was reviewed.
+        reason: the reviewer's reason, in words.
     """
 
     action: str
@@ -75,7 +75,7 @@ class Decision:
     reason: str | None = None
 
     def body(self) -> bytes:
-        """The review object. Who it is by is not in it: the event says that."""
+        """Returns the review object. The reviewer's name is not in it; S3's event has it."""
         s = self.selection
         fields = {
             "schema_version": 1,
@@ -91,7 +91,7 @@ class Decision:
 
 
 def new_id(now: datetime | None = None) -> str:
-    """An id that sorts by time and that nobody else chooses."""
+    """Makes a unique id that sorts by time."""
     moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S%fZ")
     return f"{moment}-{secrets.token_hex(4)}"
 
@@ -113,37 +113,39 @@ def write_review(
 
 
 def read_decisions(path: Path, build: BuildId | None) -> tuple[BuildId, tuple[Decision, ...]]:
-    """A decisions.json as the report writes it: what to approve and what to reject.
+    """Reads a decisions.json that the report saved, with approvals and rejections.
 
     Args:
-        path: of the file.
-        build: which build was named, if one was.
+        path: the path of the file.
+        build: the build named on the command line, if any.
 
     Raises:
-        UsageError: it is no such file, or is about another build.
+        UsageError: the file is not a decisions.json, or belongs to another build.
     """
     try:
-        said = json.loads(path.read_text("utf-8-sig"))
+        fields = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise UsageError(f"--from {path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise UsageError(f"--from {path} is no valid JSON: {error}") from error
-    decisions = said.get("decisions") if isinstance(said, dict) else None
-    if not isinstance(decisions, dict) or said.get("schema_version") != 1:
+        raise UsageError(f"--from {path} is not valid JSON: {error}") from error
+    decisions = fields.get("decisions") if isinstance(fields, dict) else None
+    if not isinstance(decisions, dict) or fields.get("schema_version") != 1:
         raise UsageError(
-            f"--from {path} is no decisions.json of a report: it needs schema_version 1, project, "
-            "build, execution and decisions"
+            f"--from {path} is not a decisions.json of a report: it needs schema_version 1, "
+            "project, build, execution and decisions"
         )
-    named = BuildId(str(said.get("project")), str(said.get("build")))
+    named = BuildId(str(fields.get("project")), str(fields.get("build")))
     if build and build != named:
-        raise UsageError(f"--from {path} decides on {named}, the command line names {build}")
+        raise UsageError(f"--from {path} is for {named}, but the command line names {build}")
     wrong = {n: d for n, d in decisions.items() if d not in {APPROVE, REJECT}}
     if wrong:
         name, word = next(iter(wrong.items()))
-        raise UsageError(f"--from {path}: decisions[{name!r}] is {word!r}; approve or reject")
+        raise UsageError(
+            f"--from {path}: decisions[{name!r}] is {word!r}; it must be approve or reject"
+        )
     if not decisions:
-        raise UsageError(f"--from {path} decides nothing")
-    execution = said.get("execution")
+        raise UsageError(f"--from {path} has no decisions")
+    execution = fields.get("execution")
     return named, tuple(
         Decision(action, Selection(names=names), str(execution) if execution else None)
         for action in (APPROVE, REJECT)
@@ -152,21 +154,21 @@ def read_decisions(path: Path, build: BuildId | None) -> tuple[BuildId, tuple[De
 
 
 def refusal_of(status: Mapping[str, Any] | None, key: str) -> str | None:
-    """Why the system does not count a review, if the status says that it does not."""
+    """Returns the reason why a review was refused, if the status lists it as refused."""
     review = (status or {}).get("review")
     refused = review.get("refused") if isinstance(review, dict) else None
     identifier = key.rpartition("/")[2].removesuffix(".json")
-    found = (r for r in refused or () if isinstance(r, dict) and r.get("id") == identifier)
-    return next((str(r.get("why")) for r in found), None)
+    matching = (r for r in refused or () if isinstance(r, dict) and r.get("id") == identifier)
+    return next((str(r.get("why")) for r in matching), None)
 
 
 def is_carried_out(status: Mapping[str, Any] | None, decision: Decision, names: set[str]) -> bool:
-    """Whether the status tells of the decision.
+    """Whether the decision is applied to the status.
 
     Args:
-        status: status.json as it is now.
-        decision: what was written.
-        names: what it selects.
+        status: the present content of status.json.
+        decision: the decision that was written.
+        names: the snapshots that it selects.
     """
     review = (status or {}).get("review")
     if not isinstance(review, dict):
@@ -181,15 +183,15 @@ def is_carried_out(status: Mapping[str, Any] | None, decision: Decision, names: 
 
 
 def _groups(image: Mapping[str, Any]) -> set[str]:
-    """The group of equal changes, and the one that the upload gave it."""
+    """Returns the groups of an image: the one of its change, and the one in its sidecar."""
     named = image.get("group"), (image.get("details") or {}).get("group")
     return {str(group) for group in named if group}
 
 
-def _some(found: set[str], flag: str, said: str) -> set[str]:
-    if not found:
-        raise UsageError(f"{flag} {said!r} matches no snapshot of the build that needs a review")
-    return found
+def _some(names: set[str], flag: str, value: str) -> set[str]:
+    if not names:
+        raise UsageError(f"{flag} {value!r} matches no snapshot of the build that needs a review")
+    return names
 
 
 def _similar(name: str, names: Iterable[str]) -> str:
@@ -197,4 +199,4 @@ def _similar(name: str, names: Iterable[str]) -> str:
 
     inside = sorted(known for known in names if known.endswith(f"/{name}"))
     close = inside[:1] or get_close_matches(name, list(names), n=1)
-    return f"; is {close[0]!r} meant?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else ""

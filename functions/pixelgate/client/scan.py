@@ -1,4 +1,4 @@
-"""A folder of screenshots as the images of a manifest, or everything that is wrong with it."""
+"""Reads a folder of screenshots for a manifest, and lists every file that cannot be uploaded."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
 from pixelgate.storage.folder import find_images
 
-# As the pipeline has it: an image of more bytes is read by nobody.
+# The limit of the pipeline, which does not read larger images.
 MAX_IMAGE_BYTES = 256 * 1024 * 1024
-# Reading a file and hashing it both let other threads run.
+# Reading and hashing release the GIL, so threads help.
 _THREADS = min(16, 2 * (os.cpu_count() or 1))
 _SIDECAR_FIELDS = frozenset({*DETAILS, "policy"})
 _MAX_SIDECAR_BYTES = 1024 * 1024
@@ -39,11 +39,11 @@ class Entry:
     """One screenshot.
 
     Attributes:
-        path: the file.
-        sha256: of its bytes.
+        path: the path of the file.
+        sha256: the hash of its bytes.
         header: its format and size.
-        bytes: how many it has.
-        sidecar: what the file beside it says.
+        bytes: its number of bytes.
+        sidecar: the fields of the JSON file beside it.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class Entry:
     sidecar: Mapping[str, Any] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
-        """The image's entry in the manifest."""
+        """Returns the image's entry in the manifest."""
         return {
             **self.sidecar,
             "sha256": self.sha256,
@@ -65,36 +65,37 @@ class Entry:
 
 @dataclass(frozen=True)
 class Scan:
-    """A folder in which nothing is wrong.
+    """A scanned folder, all of whose images can be uploaded.
 
     Attributes:
-        entries: name to screenshot, by name.
-        warnings: what was ignored, in words.
+        entries: maps a name to its screenshot, ordered by name.
+        warnings: messages about fields that were ignored.
     """
 
     entries: Mapping[str, Entry]
     warnings: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, dict[str, Any]]:
-        """`images` of the manifest."""
+        """Returns the field `images` of the manifest."""
         return {name: entry.fields() for name, entry in self.entries.items()}
 
 
 def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None = None) -> Scan:
-    """Reads every image below a folder once: its hash, its header, and the sidecar beside it.
+    """Reads the hash, the header and the sidecar of every image below a folder.
 
     Args:
-        folder: the screenshots. Hidden files and folders are left out.
-        progress: whom to tell how far it is.
-        max_megapixels: of the largest image that is compared; the engine's limit by default.
+        folder: the folder with the screenshots. Hidden files and folders are ignored.
+        progress: receives the progress.
+        max_megapixels: the size of the largest image that is compared; by default the engine's
+            limit.
 
     Raises:
-        UsageError: the folder is missing, or files in it cannot be uploaded; all of them are
-            listed, each with what is wrong.
+        UsageError: the folder is missing, or files in it cannot be uploaded; the message lists
+            each with its problem.
     """
     if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise UsageError(f"{folder} {what}; name the folder with the screenshots")
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise UsageError(f"{folder} {problem}; name the folder with the screenshots")
     try:
         files = find_images(folder)
     except OSError as error:
@@ -115,7 +116,7 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
         if entry and not wrong:
             read[name] = entry
         if wrong:
-            problems[name] = [f"{_shown(path)}: {what}" for what in wrong]
+            problems[name] = [f"{_shown(path)}: {problem}" for problem in wrong]
         ignored.update(dict.fromkeys(unknown, _shown(path.with_suffix(".json"))))
     wrong = [line for name in sorted(problems) for line in problems[name]]
     wrong += collisions(files)
@@ -131,7 +132,7 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
 
 
 def _read(item: tuple[str, Path], most: int) -> tuple[Entry | None, list[str], list[str]]:
-    """One file: what it is, what is wrong with it, and which fields beside it nobody knows."""
+    """Reads one file; returns its entry, its problems, and the unknown fields of its sidecar."""
     name, path = item
     wrong: list[str] = []
     try:
@@ -146,16 +147,16 @@ def _read(item: tuple[str, Path], most: int) -> tuple[Entry | None, list[str], l
         wrong.append(str(fault))
     except OSError as error:
         wrong.append(f"cannot be read: {error.strerror}")
-    wrong += [f"{path.with_suffix('.json').name} beside it: {what}" for what in wrong_beside]
+    wrong += [f"{path.with_suffix('.json').name} beside it: {problem}" for problem in wrong_beside]
     return entry, wrong, unknown
 
 
 def _read_image(path: Path, sidecar: Mapping[str, Any], most: int) -> Entry:
-    """Hash and header; nothing is decoded.
+    """Reads the hash and the header of an image, without decoding it.
 
     Raises:
-        ImageFault: it could not be compared.
-        OSError: it cannot be read.
+        ImageFault: the image cannot be compared.
+        OSError: the file cannot be read.
     """
     size = path.stat().st_size
     if size > MAX_IMAGE_BYTES:
@@ -174,23 +175,23 @@ def _read_image(path: Path, sidecar: Mapping[str, Any], most: int) -> Entry:
 
 
 def _read_sidecar(image: Path) -> tuple[dict[str, Any], list[str], list[str]]:
-    """`x.json` beside `x.png`: its fields, those nobody knows, and what is wrong with them."""
+    """Reads `x.json` beside `x.png`; returns its fields, the unknown fields, and its problems."""
     path = image.with_suffix(".json")
     try:
         if path.stat().st_size > _MAX_SIDECAR_BYTES:
             return {}, [], [f"has over {_MAX_SIDECAR_BYTES:,} bytes"]
-        said = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}, [], []
     except OSError as error:
         return {}, [], [f"cannot be read: {error.strerror}"]
     except (ValueError, RecursionError) as error:
-        return {}, [], [f"is no valid JSON: {error}"]
-    if not isinstance(said, dict):
+        return {}, [], [f"is not valid JSON: {error}"]
+    if not isinstance(content, dict):
         return {}, [], ["must be a JSON object"]
-    known = {name: value for name, value in said.items() if name in _SIDECAR_FIELDS}
+    known = {name: value for name, value in content.items() if name in _SIDECAR_FIELDS}
     try:
-        # The sizes are the image's own; they stand in so that the rest is held to its rules.
+        # Hash and size are placeholders; the model checks the other fields.
         fields = ImageFields.model_validate({**known, "sha256": "0" * 64, "width": 1, "height": 1})
         if fields.policy:
             overridden("policy", fields.policy, Policy())
@@ -198,11 +199,11 @@ def _read_sidecar(image: Path) -> tuple[dict[str, Any], list[str], list[str]]:
         return {}, [], [in_words(error)]
     except BadManifest as error:
         return {}, [], [str(error)]
-    return known, sorted(said.keys() - known.keys()), []
+    return known, sorted(content.keys() - known.keys()), []
 
 
 def _shown(path: Path) -> str:
-    """A path as it can be printed, with anything that could move the cursor spelt out."""
+    """Returns a path for a message, with control characters escaped."""
     text = str(path)
     return text if text.isprintable() else ascii(text)
 

@@ -1,4 +1,4 @@
-"""Uploads a build: what is missing first, the manifest last."""
+"""Uploads a build: first the missing images, then the manifest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pixelgate.errors import (
 )
 from pixelgate.storage.store import Store
 
-# Up to here a question for each image is faster than sixteen listings, and certainly cheaper.
+# Up to this number, one HEAD request an image is faster and cheaper than sixteen listings.
 MAX_QUESTIONS = 200
 THREADS = 16
 _HEX = "0123456789abcdef"
@@ -33,13 +33,13 @@ _JSON = "application/json"
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of the images.
+    """The numbers of images in an upload.
 
     Attributes:
-        images: how many snapshots there are.
-        unique: how many different files they are.
-        present: how many of these were there already.
-        uploaded: how many were sent.
+        images: the number of snapshots.
+        unique: the number of different files.
+        present: the number of files that the bucket had already.
+        uploaded: the number of files that were sent.
     """
 
     images: int
@@ -49,13 +49,13 @@ class Sent:
 
 
 def send_images(store: Store, project: str, scan: Scan, progress: Progress = SILENT) -> Sent:
-    """Uploads the images that the project does not have yet, each under its hash.
+    """Uploads the images that the project does not have yet, with their hash as the key.
 
-    Run again after an interruption it finds what it has sent and goes on.
+    After an interruption, call it again: it skips the images that were sent.
 
     Raises:
-        BucketError: an image could not be sent; the message says how many are there.
-        UsageError: a file was changed meanwhile.
+        BucketError: an image could not be sent; the message has the number of those that were.
+        UsageError: a file has changed since the scan.
     """
     wanted: dict[str, Entry] = {}
     for entry in scan.entries.values():
@@ -80,19 +80,19 @@ def send_images(store: Store, project: str, scan: Scan, progress: Progress = SIL
             progress.step()
     except BucketError as error:
         raise type(error)(
-            f"{error}\n{there + len(sent):,} of {len(wanted):,} images are there, and the manifest "
-            "is not, so nothing was started. Run the same command again: it continues"
+            f"{error}\n{there + len(sent):,} of {len(wanted):,} images are uploaded, but not the "
+            "manifest, so no comparison was started. Run the same command again to continue"
         ) from error
-    uploaded = sum(sent)  # others came from somebody else meanwhile
+    uploaded = sum(sent)  # the others were uploaded by another job meanwhile
     return Sent(len(scan.entries), len(wanted), len(wanted) - uploaded, uploaded)
 
 
 def send_plain(store: Store, build: BuildId, scan: Scan, progress: Progress = SILENT) -> Sent:
-    """Uploads every image by its name, beside the manifest: all that the role for forks may do.
+    """Uploads every image under its name, beside the manifest; a fork's role may do only this.
 
     Raises:
         BucketError: an image could not be sent.
-        UsageError: a file was changed meanwhile.
+        UsageError: a file has changed since the scan.
     """
     progress.begin("uploading", len(scan.entries))
 
@@ -100,7 +100,7 @@ def send_plain(store: Store, build: BuildId, scan: Scan, progress: Progress = SI
         name, entry = item
         key, body = keys.plain_image(build, name), _unchanged(entry)
         if not store.put_new(key, body, _type(entry), bytes.fromhex(entry.sha256)):
-            store.write(key, body, _type(entry))  # of an earlier try, maybe with other pixels
+            store.write(key, body, _type(entry))  # left by an earlier try, maybe with other pixels
 
     for _ in bounded_map(send, scan.entries.items(), THREADS):
         progress.step()
@@ -111,27 +111,27 @@ def send_plain(store: Store, build: BuildId, scan: Scan, progress: Progress = SI
 def find_present(
     store: Store, project: str, wanted: Collection[str], progress: Progress = SILENT
 ) -> set[str]:
-    """Those of the hashes that the project has already.
+    """Returns those of the hashes that the project has already.
 
-    Few are asked for one by one; for many the whole prefix is listed, a thousand a request, in
-    sixteen parts at once. Who may not ask is told nothing: then everything counts as missing, and
-    what is there stays as it is.
+    A few hashes are checked one by one. For many, the whole prefix is listed in sixteen parts at
+    once, with up to a thousand keys a request. If the credentials may do neither, all images count
+    as missing; uploading them again does not overwrite them.
 
     Raises:
-        BucketError: the bucket cannot be used.
+        BucketError: the bucket cannot be read.
     """
     try:
         if len(wanted) <= MAX_QUESTIONS:
             return set(_asked(store, project, wanted, progress))
         return set(_listed(store, project, wanted, progress))
     except Refused:
-        progress.say("these credentials may not list what is there already: uploading everything")
+        progress.say("these credentials may not list existing images: uploading all of them")
         return set()
 
 
 def _asked(store: Store, project: str, wanted: Iterable[str], progress: Progress) -> Iterable[str]:
     hashes = list(wanted)
-    progress.begin("asking", len(hashes))
+    progress.begin("checking", len(hashes))
 
     def ask(sha256: str) -> bool:
         return store.exists(keys.image(project, sha256))
@@ -152,25 +152,25 @@ def _listed(
         prefix = keys.image(project, digit)
         return [entry.key.rpartition("/")[2] for entry in store.entries(prefix)]
 
-    for _, found in bounded_map(names, parts, THREADS):
+    for _, hashes in bounded_map(names, parts, THREADS):
         progress.step()
-        yield from (name for name in found if name in wanted)
+        yield from (name for name in hashes if name in wanted)
 
 
 def submit(store: Store, key: str, body: bytes, status: Mapping[str, object] | None) -> bool:
-    """Writes a manifest, whose creation starts the comparison; returns whether it was new.
+    """Writes a manifest, which starts the comparison; returns whether it was new.
 
-    The same one may be sent again, which wakes a run that was lost. Another one may take the place
-    of one that was refused, and of no other: a build is written once.
+    The same manifest may be written again, which restarts a lost run. A different manifest may
+    replace only one that was rejected, because a build is written once.
 
     Args:
         store: the bucket.
-        key: of the manifest.
+        key: the key of the manifest.
         body: the manifest.
-        status: status.json of the build, if there is one.
+        status: the build's status.json, if there is one.
 
     Raises:
-        UsageError: there is another manifest.
+        UsageError: the build has another manifest.
     """
     try:
         store.replace(key, body, _JSON, None)
@@ -191,16 +191,16 @@ def submit(store: Store, key: str, body: bytes, status: Mapping[str, object] | N
 def check_unused(
     store: Store, key: str, body: bytes, status: Callable[[], Mapping[str, object] | None]
 ) -> None:
-    """Notices that a build's id is taken before its images are sent; `submit` decides.
+    """Checks before images are sent that the build's id is unused; `submit` checks it again.
 
     Args:
         store: the bucket.
-        key: of the manifest.
+        key: the key of the manifest.
         body: the manifest.
-        status: reads status.json of the build.
+        status: reads the build's status.json.
 
     Raises:
-        UsageError: there is another manifest.
+        UsageError: the build has another manifest.
     """
     try:
         present = store.read(key)
@@ -212,7 +212,7 @@ def check_unused(
 
 def _used(key: str) -> str:
     return (
-        f"{key} was written before, with other content; a build is written once. Give this one "
+        f"{key} exists already, with other content, and a build is written once. Give this build "
         "another --build; jobs that each upload a part of one build use --shard and --parallel-id"
     )
 
@@ -223,12 +223,12 @@ def _was_refused(status: Mapping[str, object] | None) -> bool:
 
 
 def finalize(store: Store, build: BuildId, total: int | None) -> str:
-    """Says that all shards of a build are in; returns the key.
+    """Marks a build as complete, after its last shard; returns the key that was written.
 
     Args:
         store: the bucket.
-        build: its id is the parallel id.
-        total: how many there must be, if that is known.
+        build: the build; its id is the parallel id.
+        total: the number of shards, if it is known.
     """
     fields = {"schema_version": 1, "project": build.project, "build": build.build}
     if total is not None:
@@ -239,10 +239,10 @@ def finalize(store: Store, build: BuildId, total: int | None) -> str:
 
 
 def read_names(path: Path) -> list[str]:
-    """The names of a whole suite, one a line; empty lines and those that begin with # are none.
+    """Reads the names of a whole suite, one a line; it ignores empty lines and `#` comments.
 
     Raises:
-        UsageError: the file cannot be read or names nothing.
+        UsageError: the file cannot be read or contains no name.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
@@ -250,7 +250,7 @@ def read_names(path: Path) -> list[str]:
         raise UsageError(f"--all-names {path} cannot be read: {why_unread(error)}") from error
     names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not names:
-        raise UsageError(f"--all-names {path} names nothing; it takes one name a line")
+        raise UsageError(f"--all-names {path} contains no name; it needs one name a line")
     return names
 
 
@@ -261,7 +261,7 @@ def _unchanged(entry: Entry) -> bytes:
         raise UsageError(f"{entry.path} cannot be read any more: {error.strerror}") from error
     if hashlib.sha256(body).hexdigest() != entry.sha256:
         raise UsageError(
-            f"{entry.path} was changed while it was uploaded; upload after the tests have ended"
+            f"{entry.path} changed during the upload; run the upload after the tests have ended"
         )
     return body
 

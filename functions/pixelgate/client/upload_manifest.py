@@ -1,4 +1,4 @@
-"""The manifest that an upload writes, checked by the rules that will meet it."""
+"""Makes the manifest of an upload, and checks it by the rules of the pipeline."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pixelgate.domain.manifest import MAX_BYTES, check_name
 from pixelgate.domain.manifest_schema import ManifestFields, in_words
 from pixelgate.errors import BadManifest, UsageError
 
-# IAM lets the role for forks write below uploads/<project>/fork.* only: the key decides.
+# IAM allows the role for forks to write only below uploads/<project>/fork.*, so the key decides.
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One part of a build; a total of 0 is not known yet."""
+    """One shard of a build; a total of 0 means that the number of shards is not known yet."""
 
     index: int
     total: int
@@ -30,13 +30,13 @@ class Shard:
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of the suite an upload holds.
+    """The part of the suite that an upload contains.
 
     Attributes:
-        selective: what it lacks is skipped, not removed.
+        selective: whether missing snapshots are skipped instead of removed.
         all_names: the names of the whole suite, if they are known.
-        shard: which part of the build it is.
-        allow_empty: whether having no images is meant.
+        shard: the shard of the build, if it has several.
+        allow_empty: whether a build without images is accepted.
     """
 
     selective: bool = False
@@ -49,10 +49,10 @@ WHOLE = Extent()
 
 
 def build_id(project: str, build: str, *, fork: bool) -> BuildId:
-    """The id under which a build is uploaded; that of a fork's says so.
+    """Returns the id of an uploaded build; a fork's begins with `fork.`.
 
     Raises:
-        UsageError: it cannot stand in a key.
+        UsageError: the id is not valid in a key.
     """
     name = f"{FORK}{build}" if fork and not build.startswith(FORK) else build
     try:
@@ -62,7 +62,7 @@ def build_id(project: str, build: str, *, fork: bool) -> BuildId:
 
 
 def key_of(build: BuildId, extent: Extent) -> str:
-    """Where the manifest goes."""
+    """Returns the key of the manifest."""
     if extent.shard:
         return keys.uploaded_manifest(build, ShardId(extent.shard.index, extent.shard.total))
     return keys.uploaded_manifest(build)
@@ -75,17 +75,17 @@ def manifest_of(
     config: Config,
     extent: Extent = WHOLE,
 ) -> bytes:
-    """The manifest as bytes: the same for the same input, so that it can be sent again.
+    """Makes the manifest; the same input gives the same bytes, so that it can be sent again.
 
     Args:
-        build: its id.
-        origin: commit, base and the rest.
-        images: `images` of the manifest; None for plain images beside it.
-        config: defaults and rules.
-        extent: how much of the suite it is.
+        build: the build.
+        origin: its commit, base and so on.
+        images: the field `images`; None for a plain upload.
+        config: the defaults and rules for policies.
+        extent: the part of the suite.
 
     Raises:
-        UsageError: it would be refused; the message names the field and the rule.
+        UsageError: the pipeline would reject it; the message names the field and the rule.
     """
     fields: dict[str, Any] = {
         "schema_version": 1,
@@ -116,14 +116,14 @@ def manifest_of(
 
 
 def _check(fields: dict[str, Any], *, plain: bool) -> None:
-    """Holds the fields to the rules of the pipeline, before anything is uploaded."""
+    """Checks the fields by the rules of the pipeline, before anything is uploaded."""
     if plain:
         fields = {**fields, "allow_empty": True}
     try:
         parsed = ManifestFields.model_validate(fields)
-        for what in ("commit", "base_commit", "base_build"):
-            if (value := getattr(parsed, what)) is not None:
-                check_id(value, what)
+        for field in ("commit", "base_commit", "base_build"):
+            if (value := getattr(parsed, field)) is not None:
+                check_id(value, field)
         for name in parsed.all_names or ():
             check_name(name)
     except ValidationError as error:

@@ -63,6 +63,10 @@ class Objects(Protocol):
         """Whether there is an object under this key."""
         ...
 
+    def read_deleted(self, key: str, limit: int | None = None) -> bytes:
+        """The bytes that a deleted object had last. Raises NotFound if they are gone, TooLarge."""
+        ...
+
     def list(self, prefix: str) -> Iterator[Listed]:
         """Every object whose key begins so, in the order of their keys, however many there are."""
         ...
@@ -88,12 +92,8 @@ class Attic(Protocol):
         """The names of the folders directly below a prefix, without listing what is in them."""
         ...
 
-    def copy(self, key: str, to: str) -> None:
-        """Copies an object, if it is still there."""
-        ...
-
     def delete(self, keys: Collection[str]) -> None:
-        """Deletes objects; those that are gone already do not matter."""
+        """Deletes objects, but not their versions; those that are gone already do not matter."""
         ...
 
 

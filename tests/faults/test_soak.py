@@ -64,11 +64,9 @@ def lose_a_result(town: Town) -> None:
 
 
 def lose_a_mask(town: Town) -> None:
-    del town.objects.objects[next(k for k in town.objects.objects if _is_mask(k))]
-
-
-def _is_mask(key: str) -> bool:
-    return key.startswith("diffs/") and key.endswith(".png")
+    status = json.loads(town.objects.objects[keys.status(succeeded(town))])
+    images = json.loads(town.objects.objects[status["comparison"]])["images"].values()
+    del town.objects.objects[next(image["mask"] for image in images if image.get("mask"))]
 
 
 def lose_a_build(town: Town) -> None:

@@ -205,7 +205,7 @@ class Told:
         self.redriven = redriven
 
     def _everything(self) -> tuple[object, ...]:
-        prefixes = (f"{kind}/{self.project}/" for kind in ("builds", "comparisons", "diffs"))
+        prefixes = (f"{kind}/{self.project}/" for kind in ("builds", "comparisons", "cache"))
         found = [set(self.site.keys(prefix)) for prefix in prefixes]
         # Thumbnails come when the verdict is out, at their leisure.
         return (self.status(), *({key for key in one if "/thumbs/" not in key} for one in found))

@@ -202,38 +202,29 @@ def image(project: str, sha256: str) -> str:
     return f"images/{project}/{sha256}"
 
 
-def aside(project: str, sha256: str) -> str:
-    """Where an image lies that nobody seems to need, until it is deleted or taken back."""
+def old_image(project: str, sha256: str) -> str:
+    """Where earlier versions kept an image that was to be deleted; nothing is written there."""
     return f"aside/{project}/{sha256}"
 
 
-def going(project: str) -> str:
-    """Which images garbage collection is about to take away from `images/`, and until when."""
-    return f"gc/{project}/going.json"
+def cached_diffs(project: str, fingerprint: str) -> str:
+    """The folder of one policy's cached diffs, with "/"; S3 deletes what is in it by age."""
+    return f"cache/{project}/{fingerprint}/"
 
 
-def diff(folder: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
-    """The result (`.json`) or mask (`.png`) of one pair of images; the folder is `diffs`."""
-    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
+def cached_diff(folder: str, base_sha256: str, head_sha256: str) -> str:
+    """The measured diff of one pair of images; `folder` is `cached_diffs`."""
+    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}.json"
 
 
-def diffs(project: str, fingerprint: str, generation: str = "") -> str:
-    """Where the results and masks of one policy lie that were made in one generation, with "/"."""
-    return f"diffs/{project}/{_in(generation)}{fingerprint}/"
+def mask(folder: str, fingerprint: str, base_sha256: str, head_sha256: str) -> str:
+    """The mask of one pair of images; `folder` is `pictures`."""
+    return f"{folder}masks/{fingerprint}/{base_sha256[:16]}-{head_sha256[:16]}.png"
 
 
-def thumbnails(project: str, generation: str = "") -> str:
-    """Where the small pictures lie that were made in one generation, with "/"."""
-    return f"diffs/{project}/{_in(generation)}thumbs/"
-
-
-def thumbnail(project: str, made_of: str, generation: str = "") -> str:
-    """A small picture; `made_of` is the hash of the image and the mask that it shows."""
-    return f"{thumbnails(project, generation)}{made_of}.webp"
-
-
-def _in(generation: str) -> str:
-    return f"{generation}/" if generation else ""
+def thumbnail(folder: str, made_of: str) -> str:
+    """A thumbnail; `made_of` is the hash of image and mask that it shows, `folder` `pictures`."""
+    return f"{folder}thumbs/{made_of}.webp"
 
 
 def failure(build: BuildId) -> str:
@@ -245,6 +236,11 @@ def result(comparison: ComparisonId, execution: str, name: str) -> str:
     """A file that one execution of a comparison publishes, such as `comparison.json`."""
     c = comparison
     return f"comparisons/{c.project}/{c.head}/{c.base}/{execution}/{name}"
+
+
+def pictures(comparison: ComparisonId, execution: str) -> str:
+    """The folder of the masks and thumbnails that one execution's report shows, with "/"."""
+    return result(comparison, execution, "")
 
 
 def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:

@@ -22,7 +22,7 @@ OFF, DRY, DELETE = "off", "dry", "delete"
 _METRICS = {
     "ExecutionsOrphaned": "orphans",
     "BuildsRemoved": "removed",
-    "ImagesSetAside": "set_aside",
+    "ImagesDeleted": "swept",
     "ObjectsRemoved": "deleted",
 }
 
@@ -73,17 +73,20 @@ def _tidy(project: str, records: Records, attic: Attic, days: float) -> dict[str
     mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
     if mode == OFF:
         return {"orphans": executions}
-    delay = float(os.environ.get("PIXELGATE_GARBAGE_DELAY_SECONDS", Retention.delay))
-    done = collect(project, records, attic, Retention(days, delay), delete=mode == DELETE)
+    retention = Retention(
+        days,
+        min_age=float(os.environ.get("PIXELGATE_GARBAGE_AGE_SECONDS", Retention.min_age)),
+        hidden=float(os.environ.get("PIXELGATE_GARBAGE_HIDDEN_SECONDS", Retention.hidden)),
+    )
+    done = collect(project, records, attic, retention, delete=mode == DELETE)
     return {
         "orphans": executions,
         "builds": len(done.builds),
         "images": done.images,
-        "diffs": done.diffs,
         "bytes": done.size,
-        "hidden": done.forgotten,
+        "hidden": done.hidden,
         "removed": done.removed,
-        "set_aside": done.set_aside,
+        "swept": done.swept,
         "restored": done.restored,
         "deleted": done.deleted,
     }

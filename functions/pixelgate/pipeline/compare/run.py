@@ -35,7 +35,6 @@ from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.accept import Accepted
-from pixelgate.pipeline.intake.gc_notice import outlast
 from pixelgate.pipeline.intake.images import BucketImages, check_arrival
 
 
@@ -213,7 +212,6 @@ class _Delivery:
         """Makes sure that the images are there, and calls who has waited for that."""
         build, service = self.accepted.manifest.id, self.service
         with service.stage("fetch"):
-            outlast({m.head for m in plan.matches if m.head}, build.project, service, lease.check)
             faults: dict[str, ImageFault] = {}
             if not self.accepted.record.complete:
                 try:
@@ -245,11 +243,12 @@ class _Delivery:
 
     def _diff(self, plan: Plan, lease: Lease, tally: Tally) -> dict[Pair, Measured | ImageFault]:
         service, project = self.service, self.accepted.manifest.id.project
+        pictures = keys.pictures(lease.claim.id, lease.claim.execution)
         with service.stage("diff"):
             return diff_pairs(
                 plan.pairs,
                 images=BucketImages(service.objects, project),
-                store=DiffStore(service.objects, project, service.generations),
+                store=DiffStore(service.objects, project, pictures),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,

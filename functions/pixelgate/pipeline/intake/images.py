@@ -57,12 +57,12 @@ class BucketImages:
         return exists
 
     def exists(self, sha256: str) -> bool:
-        """Whether there is an object for that hash; one that was set aside is taken back."""
+        """Whether there is an object for that hash; one that was deleted is restored."""
         key = keys.image(self._project, sha256)
         if self._objects.exists(key):
             return True
         try:
-            self._take_back(key, sha256)
+            self._restore(key, sha256)
         except NotFound:
             return False
         return True
@@ -71,12 +71,15 @@ class BucketImages:
         try:
             return self._objects.read(key, MAX_IMAGE_BYTES)
         except NotFound:
-            return self._take_back(key, sha256)
+            return self._restore(key, sha256)
 
-    def _take_back(self, key: str, sha256: str) -> bytes:
-        """An upload found it there before garbage collection set it aside. Raises NotFound."""
-        body = self._objects.read(keys.aside(self._project, sha256), MAX_IMAGE_BYTES)
-        with suppress(WriteConflict):  # somebody else has taken it back, or uploaded it anew
+    def _restore(self, key: str, sha256: str) -> bytes:
+        """Undoes a delete: garbage collection ran before the build was there. Raises NotFound."""
+        try:
+            body = self._objects.read_deleted(key, MAX_IMAGE_BYTES)
+        except NotFound:
+            body = self._objects.read(keys.old_image(self._project, sha256), MAX_IMAGE_BYTES)
+        with suppress(WriteConflict):  # another worker has restored it, or a client uploaded it
             self._objects.replace(key, body, _type_of(body), None)
         return body
 

@@ -206,7 +206,7 @@ def _same_pictures(
     measured = diff_pairs(
         pairs,
         images=BucketImages(service.objects, manifest.id.project),
-        store=DiffStore(service.objects, manifest.id.project, service.generations),
+        store=DiffStore(service.objects, manifest.id.project, pictures=None),
         pool=service.pool,
         tally=Tally(),
         check=check,

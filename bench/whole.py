@@ -109,9 +109,7 @@ def plain(pairs: list[tuple[bytes, bytes]], processors: int) -> float:
 def handled(cloud: EmbeddedCloud, project: str, build: str) -> dict[str, Any]:
     """What the compare function logged of a build, and how long its invocation took."""
     texts = cloud.logs("CompareFunction").splitlines()
-    handled = [
-        json.loads(text) for text in texts if text.startswith("{") and "build handled" in text
-    ]
+    handled = [json.loads(text) for text in texts if text.startswith("{") and '"outcome"' in text]
     [line] = [one for one in handled if (one["project"], one["build"]) == (project, build)]
     [report] = [
         t for t in texts if t.startswith(f"REPORT RequestId: {line['function_request_id']}")

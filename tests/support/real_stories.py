@@ -288,7 +288,7 @@ class Told:
 
     def _was_repeated(self) -> bool:
         return any(
-            "to be delivered again" in line and self.project in line
+            "delivery failed" in line and self.project in line
             for line in self._log()[self._begun :].splitlines()
         )
 

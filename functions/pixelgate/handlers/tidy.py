@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             error.add_note(project)
             failures.append(error)
             continue
-        logger.info("tidied up", extra={"project": project, "done": told[project]})
+        logger.info("project tidied", extra={"project": project, "done": told[project]})
     for metric, what in _METRICS.items():
         number = sum(done.get(what, 0) for done in told.values())
         metrics.add_metric(metric, MetricUnit.Count, number)
@@ -69,7 +69,7 @@ def _tidy(project: str, records: Records, attic: Attic, days: float) -> dict[str
     for execution, files in orphans(project, records, attic, older_than=patience):
         attic.delete(files)
         executions += 1
-        logger.info("removed what a run left", extra={"project": project, "execution": execution})
+        logger.info("dead execution deleted", extra={"project": project, "execution": execution})
     mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
     if mode == OFF:
         return {"orphans": executions}

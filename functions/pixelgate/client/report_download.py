@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pixelgate.client.parallel import in_parallel
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.errors import BucketError, NotFound, UsageError
+from pixelgate.pipeline.parallel import in_parallel
 from pixelgate.storage.store import Store
 
 _THREADS = 16

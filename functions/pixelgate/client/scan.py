@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pixelgate.client.parallel import in_parallel
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain.manifest import DETAILS, check_name
 from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
@@ -22,6 +21,7 @@ from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import overridden
 from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
+from pixelgate.pipeline.parallel import in_parallel
 from pixelgate.storage.folder import find_images
 
 # As the pipeline has it: an image of more bytes is read by nobody.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelgate.client.parallel import in_parallel
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.scan import Entry, Scan
 from pixelgate.domain import keys
@@ -21,6 +20,7 @@ from pixelgate.errors import (
     WriteConflict,
     why_unread,
 )
+from pixelgate.pipeline.parallel import in_parallel
 from pixelgate.storage.store import Store
 
 # Up to here a question for each image is faster than sixteen listings, and certainly cheaper.

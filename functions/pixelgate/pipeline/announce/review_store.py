@@ -12,11 +12,9 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.domain.review_request import Subject
 from pixelgate.domain.review_state import Ballot, Tallied, block, block_without_subject, tally
-from pixelgate.errors import NotFound, WriteConflict
+from pixelgate.errors import NotFound
+from pixelgate.pipeline.announce.update import update
 from pixelgate.ports import Objects
-
-# A script may approve hundreds of snapshots one by one; each lost race means that another one won.
-_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -73,24 +71,18 @@ def change_ballot(build: BuildId, objects: Objects, change: Callable[[Ballot], B
     Raises:
         WriteConflict: so many others did that another delivery should try again.
     """
-    key = keys.ballot(build)
-    for _ in range(_TRIES):
-        try:
-            stored, tag = objects.read_tagged(key)
-        except NotFound:
-            present, seen = Ballot(), None
-        else:
-            present, seen = Ballot.from_json(json.loads(stored)), tag
+    changed = Ballot()
+
+    def encoded(stored: bytes | None) -> bytes | None:
+        nonlocal changed
+        present = Ballot() if stored is None else Ballot.from_json(json.loads(stored))
         changed = change(present)
         if changed == present:
-            return present
-        try:
-            body = json.dumps(changed.as_json(), ensure_ascii=False).encode()
-            objects.replace(key, body, "application/json", seen)
-        except WriteConflict:
-            continue
-        return changed
-    raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
+            return None
+        return json.dumps(changed.as_json(), ensure_ascii=False).encode()
+
+    update(objects, keys.ballot(build), encoded)
+    return changed
 
 
 def _to_review(counts: Mapping[str, int]) -> int:

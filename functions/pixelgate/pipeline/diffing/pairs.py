@@ -6,11 +6,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from pixelgate.domain import keys
@@ -20,6 +17,7 @@ from pixelgate.domain.verdict import Evidence, Explained, Picture
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.diffing.listing import present
 from pixelgate.pipeline.diffing.plan import Pair
+from pixelgate.pipeline.parallel import in_parallel
 from pixelgate.ports import DifferPool, Images, Objects
 
 # While one pair waits for S3, others are compared: threads wait, differs compute.
@@ -210,8 +208,15 @@ def diff_pairs(
     begun = time.monotonic()
     store.look_ahead(pairs)
     answers: dict[Pair, Measured | ImageFault] = {}
-    threads = pool.size * _THREADS_PER_DIFFER
-    for pair, found in _answer_all(pairs, answer, threads, check, stopping):
+    answering = in_parallel(
+        answer,
+        pairs,
+        pool.size * _THREADS_PER_DIFFER,
+        check=check,
+        check_every=_POLL_SECONDS,
+        stopping=stopping.set,  # drops what no differ has begun with
+    )
+    for pair, found in answering:
         answers[pair] = found.result
         tally.cached += found.cached
         tally.diffed += not found.cached
@@ -226,36 +231,3 @@ def diff_pairs(
 class _Answer:
     result: Measured | ImageFault
     cached: bool
-
-
-def _answer_all(
-    pairs: Iterable[Pair],
-    answer: Callable[[Pair], _Answer],
-    threads: int,
-    check: Callable[[], None],
-    stopping: threading.Event,
-) -> Iterator[tuple[Pair, _Answer]]:
-    """Keeps the threads busy without queueing everything: an early stop leaves little behind."""
-    waiting = iter(pairs)
-    running: dict[Future[_Answer], Pair] = {}
-    with _executor(threads, stopping) as executor:
-        while True:
-            check()
-            for pair in islice(waiting, threads - len(running)):
-                running[executor.submit(answer, pair)] = pair
-            if not running:
-                return
-            finished, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield running.pop(future), future.result()
-
-
-@contextmanager
-def _executor(count: int, stopping: threading.Event) -> Iterator[ThreadPoolExecutor]:
-    """Threads that drop what no differ has begun with when the run ends early."""
-    threads = ThreadPoolExecutor(count, thread_name_prefix="pair")
-    try:
-        yield threads
-    finally:
-        stopping.set()
-        threads.shutdown(wait=True, cancel_futures=True)

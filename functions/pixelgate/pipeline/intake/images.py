@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from itertools import islice
 
 from pixelgate.domain import keys
 from pixelgate.domain.matching import Kind
 from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.diffing.listing import present
 from pixelgate.pipeline.diffing.plan import Plan
+from pixelgate.pipeline.parallel import in_parallel
 from pixelgate.ports import DifferPool, Objects
 
 MAX_IMAGE_BYTES = 256 * 1024 * 1024
@@ -122,7 +121,8 @@ def check_arrival(
         return None
 
     faults: dict[str, ImageFault] = {}
-    for sha256, fault in _look_at_all(sorted(to_read | to_find), look, check):
+    hashes = sorted(to_read | to_find)
+    for sha256, fault in in_parallel(look, hashes, _THREADS, check=check):
         if fault:
             faults |= {m.name: fault for m in plan.matches if m.head == sha256}
     missing = sorted(n for n, f in faults.items() if f.code is FaultCode.IMAGE_MISSING)
@@ -137,25 +137,6 @@ def _unseen(plan: Plan, base_is_complete: bool) -> tuple[set[str], set[str]]:
     to_read = {m.head for m in plan.matches if m.head and m.kind not in {*seen, Kind.DIFFERING}}
     to_find = {m.head for m in plan.matches if m.head and m.kind is Kind.DIFFERING}
     return to_read, to_find - to_read
-
-
-def _look_at_all(
-    hashes: Iterable[str],
-    look: Callable[[str], ImageFault | None],
-    check: Callable[[], None],
-) -> Iterator[tuple[str, ImageFault | None]]:
-    waiting = iter(hashes)
-    running: dict[Future[ImageFault | None], str] = {}
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="arrival") as threads:
-        while True:
-            check()
-            for sha256 in islice(waiting, _THREADS - len(running)):
-                running[threads.submit(look, sha256)] = sha256
-            if not running:
-                return
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield running.pop(future), future.result()
 
 
 def _type_of(body: bytes) -> str:

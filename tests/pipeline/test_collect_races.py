@@ -20,8 +20,8 @@ from pixelgate.domain.records import Review
 from pixelgate.errors import NotFound
 from pixelgate.pipeline.cleanup import garbage
 from pixelgate.pipeline.cleanup.garbage import Retention, collect
-from pixelgate.pipeline.context import Service
-from pixelgate.pipeline.diffing.pairs import DiffStore
+from pixelgate.pipeline.context import CompareContext
+from pixelgate.pipeline.diffing.pairs import DiffCache
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.intake import accept, plain_upload
 from pixelgate.pipeline.intake.images import BucketImages
@@ -29,13 +29,13 @@ from pixelgate.ports import Attic
 from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT, sha
 
-Actor = Callable[[Service, Attic], object]
+Actor = Callable[[CompareContext, Attic], object]
 Scenario = Callable[[], tuple[Tidied, list[Actor]]]
 STEPS = 44  # no actor takes more
 
 
 def collector(retention: Retention = RETENTION, runs: int = 1) -> Actor:
-    def act(service: Service, attic: Attic) -> None:
+    def act(service: CompareContext, attic: Attic) -> None:
         for _ in range(runs):
             collect(PROJECT, service, attic, retention, delete=True)
 
@@ -75,7 +75,7 @@ def an_upload_found_an_image_that_nothing_refers_to() -> tuple[Tidied, list[Acto
     tidied.upload("late", b"x", seen={b"x"}, base_build="base")
     body = tidied.world.objects.objects.pop(manifest)
 
-    def act(service: Service, attic: Attic) -> None:
+    def act(service: CompareContext, attic: Attic) -> None:
         service.objects.write(manifest, body, "application/json")
         tidied.deliver("late", service)
 
@@ -110,7 +110,7 @@ def a_cached_diff_is_found_while_its_build_is_removed() -> tuple[Tidied, list[Ac
     tidied.days(60)
     tidied.upload("late", b"h", base_build="base")
 
-    def act(service: Service, attic: Attic) -> None:
+    def act(service: CompareContext, attic: Attic) -> None:
         collect(PROJECT, service, attic, RETENTION, delete=True)
         tidied.expire_cache()
 
@@ -174,7 +174,7 @@ def no_second_look(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_look_after_a_plain_upload(patch: pytest.MonkeyPatch) -> None:
-    take_in = plain_upload.take_in
+    take_in = plain_upload.import_images
     patch.setattr(
         accept, "take_in", lambda *about: replace(take_in(*about), found=frozenset[str]())
     )
@@ -185,10 +185,10 @@ def no_delay_between_hiding_and_removing(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_mask_of_its_own(patch: pytest.MonkeyPatch) -> None:
-    def of_the_other(self: DiffStore, pair: Pair, measured: Measured) -> Measured:
+    def of_the_other(self: DiffCache, pair: Pair, measured: Measured) -> Measured:
         return measured
 
-    patch.setattr(DiffStore, "_with_mask", of_the_other)
+    patch.setattr(DiffCache, "_with_mask", of_the_other)
 
 
 def no_pictures_under_the_comparison(patch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from pixelgate.pipeline.compare.outcomes import (
     Superseded,
     Waiting,
 )
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 
 # What the log calls each outcome; the runbook's queries filter on it.
 _EVENTS: Mapping[type, str] = {
@@ -87,8 +87,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failures.append(error)
             continue
         answers.append(report(found.build, outcome))
-        if isinstance(outcome, Published) and outcome.untold:
-            failures.append(outcome.untold)
+        if isinstance(outcome, Published) and outcome.announce_error:
+            failures.append(outcome.announce_error)
     if failures:
         raise failures[0]
     return {"builds": answers}
@@ -127,13 +127,13 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
         missing = outcome.record.error_code == ErrorCode.IMAGE_MISSING
         event = "image missing" if missing else "comparison failed"
         logger.error(event, extra={**said, "reason": answer["message"]})
-    if isinstance(outcome, Published) and outcome.undrawn:
-        logger.warning("thumbnails missing", extra={**said, "error": repr(outcome.undrawn)})
+    if isinstance(outcome, Published) and outcome.thumbnail_error:
+        logger.warning("thumbnails missing", extra={**said, "error": repr(outcome.thumbnail_error)})
     return {"build": str(build), **answer}
 
 
 @cache
-def service() -> Service:
+def service() -> CompareContext:
     """Made at the first event and kept by the execution environment."""
     made = aws_service(stage)
     return replace(made, resume=lambda build: _wake(build, made.resume))

@@ -85,7 +85,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Records:
+class StorageContext:
     """What it takes to read and write records and statuses.
 
     Attributes:
@@ -109,7 +109,7 @@ class Records:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service(Records):
+class CompareContext(StorageContext):
     """What it takes to run a comparison.
 
     Attributes:
@@ -149,7 +149,7 @@ class Lease:
 
     def __init__(
         self,
-        records: Records,
+        records: StorageContext,
         claim: ComparisonRecord,
         time_left: Callable[[], float],
         seconds: float | None = None,

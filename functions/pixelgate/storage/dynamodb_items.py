@@ -106,7 +106,7 @@ def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> Comp
         error_code=ErrorCode(code) if code else None,
         error_message=item.get("error_message"),
         retryable=bool(item.get("retryable", False)),
-        settled="unfinished" not in item,
+        announced="unfinished" not in item,
         choice=Choice.from_json(choice) if choice else None,
         wait_until=None if wait_until is None else float(wait_until),
         fan_out=item.get("fan_out"),

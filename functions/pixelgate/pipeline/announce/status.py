@@ -93,7 +93,7 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
     }
 
 
-def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> bool:
+def write_status(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> bool:
     """Writes the status unless the one in the bucket is ahead of it; returns whether it wrote.
 
     A worker that was paused between its claim and this line cannot put PROCESSING over the result
@@ -107,7 +107,7 @@ def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> boo
     return update(objects, keys.status(build), change)
 
 
-def begun_after(objects: Objects, build: BuildId, now: str) -> str:
+def not_before_status(objects: Objects, build: BuildId, now: str) -> str:
     """The later one of this time and that of the status which is there."""
     try:
         present = json.loads(objects.read(keys.status(build)))
@@ -116,7 +116,7 @@ def begun_after(objects: Objects, build: BuildId, now: str) -> str:
     return max(now, str(present["updated"]))
 
 
-def amend(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
+def update_status_review(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
     """Says something new of the review in whatever status there is; returns whether it wrote."""
 
     def change(stored: bytes | None) -> bytes | None:

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pixelgate.domain import keys
-from pixelgate.domain.eligibility import why_not
+from pixelgate.domain.eligibility import ineligibility
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord, Review
 from pixelgate.pipeline.cleanup.references import References, second_look, survey
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import Attic
 
@@ -75,19 +75,19 @@ class Collected:
     deleted: int = 0
 
 
-def why_kept(build: BuildRecord, records: Records, retention: Retention, now: float) -> str | None:
+def why_kept(build: BuildRecord, records: StorageContext, retention: Retention, now: float) -> str | None:
     """Why a build stays, as far as its record tells; None if it is past retention."""
     if now - build.created <= retention.days * DAY:
         return "young"
     if build.review is Review.APPROVED:
         return "approved"
-    if why_not(build, records.baseline_branches) is None:
+    if ineligibility(build, records.baseline_branches) is None:
         return "may be a baseline"
     return None
 
 
 def collect(
-    project: str, records: Records, attic: Attic, retention: Retention, *, delete: bool
+    project: str, records: StorageContext, attic: Attic, retention: Retention, *, delete: bool
 ) -> Collected:
     """Goes once through a project. Runs may overlap, and may be cut off at any point.
 
@@ -106,7 +106,7 @@ def collect(
 
 class _Run:
     def __init__(
-        self, project: str, records: Records, attic: Attic, retention: Retention, delete: bool
+        self, project: str, records: StorageContext, attic: Attic, retention: Retention, delete: bool
     ) -> None:
         self._project = project
         self._records = records

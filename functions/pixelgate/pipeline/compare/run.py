@@ -25,26 +25,26 @@ from pixelgate.errors import (
     NotFound,
     StillWaiting,
 )
-from pixelgate.pipeline.announce.announce import say
-from pixelgate.pipeline.announce.status import begun_after, iso
-from pixelgate.pipeline.announce.waiting import OVER, wake_heads
+from pixelgate.pipeline.announce.announce import announce_progress
+from pixelgate.pipeline.announce.status import not_before_status, iso
+from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_of
-from pixelgate.pipeline.compare.budget import pixels_of, too_much
+from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
 from pixelgate.pipeline.compare.failures import ended_by, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, start_again
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
 from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
-from pixelgate.pipeline.context import Lease, Service
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.context import Lease, CompareContext
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.accept import Accepted
-from pixelgate.pipeline.intake.images import BucketImages, check_arrival
+from pixelgate.pipeline.intake.images import BucketImages, check_images
 
 
 def compare_build(
     build: BuildId,
-    service: Service,
+    service: CompareContext,
     time_left: Callable[[], float] = lambda: float("inf"),
     *,
     resumed: bool = False,
@@ -61,14 +61,14 @@ def compare_build(
         HeldByOther: another worker is at it; deliver again later.
         Exception: a retry may help; the lease was given back and the error recorded.
     """
-    seen = begun(build, service)
+    observed_at = observation_time(build, service)
     try:
         accepted = _accept(build, service, resumed)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
-        return reject(build, str(error), service, seen)
-    delivery = _Delivery(accepted, service, time_left, seen)
+        return reject(build, str(error), service, observed_at)
+    delivery = _Delivery(accepted, service, time_left, observed_at)
     baseline = delivery.choose_baseline()
     if isinstance(baseline, Missing):
         return delivery.wait_for(baseline)
@@ -83,13 +83,13 @@ class _Delivery:
         accepted: the build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest, see `begun`.
+        seen: when this delivery looked for the manifest, see `observation_time`.
     """
 
     accepted: Accepted
-    service: Service
+    service: CompareContext
     time_left: Callable[[], float]
-    seen: str
+    observed_at: str
 
     def compare(self, baseline: Baseline) -> Outcome:
         """Compares the build with its base: every step of it, one below the other."""
@@ -109,7 +109,7 @@ class _Delivery:
         try:
             self._announce_start(claim)
             lease = Lease(service, claim, self.time_left)
-            tally, metering = Tally(), Metering(service)
+            tally, metering = DiffStats(), Metering(service)
             plan = self._plan(baseline)
             faults = self._check_images(plan, self._has_arrived(baseline), lease)
             reason = self._too_much_for_one(plan)
@@ -174,10 +174,10 @@ class _Delivery:
             self.service.ledger.end_wait(shards, "every shard has come", now)
 
     def _tell_again(self, comparison: ComparisonId) -> Outcome:
-        return tell_again(comparison, self.accepted, self.service, self.time_left, self.seen)
+        return tell_again(comparison, self.accepted, self.service, self.time_left, self.observed_at)
 
     def _announce_start(self, claim: ComparisonRecord) -> None:
-        say(claim, self.service, claimed=max(iso(claim.claimed), self.seen))
+        announce_progress(claim, self.service, claimed=max(iso(claim.claimed), self.observed_at))
 
     def _plan(self, baseline: Baseline) -> Plan:
         """Which pairs are to be compared."""
@@ -206,7 +206,7 @@ class _Delivery:
             faults: dict[str, ImageFault] = {}
             if not self.accepted.record.complete:
                 try:
-                    faults = check_arrival(
+                    faults = check_images(
                         plan,
                         base_is_complete=base_is_complete,
                         images=BucketImages(service.objects, build.project),
@@ -214,10 +214,10 @@ class _Delivery:
                         check=lease.check,
                     )
                 except ImagesMissing:
-                    service.ledger.lose(build)
+                    service.ledger.mark_images_missing(build)
                     raise
-                (service.ledger.arrive if faults else service.ledger.complete)(build)
-            wake_heads(build, service)
+                (service.ledger.mark_images_present if faults else service.ledger.complete)(build)
+            resume_waiting_builds(build, service)
         return faults
 
     def _too_much_for_one(self, plan: Plan) -> str | None:
@@ -228,16 +228,16 @@ class _Delivery:
         limits, processors = self.service.limits, self.service.pool.size
         work = sum(pixels_of(plan).values()) / 1e6
         seconds = self.time_left() - limits.margin
-        return too_much(work, limits.inline_megapixels, processors, seconds)
+        return why_fan_out(work, limits.inline_megapixels, processors, seconds)
 
-    def _diff(self, plan: Plan, lease: Lease, tally: Tally) -> dict[Pair, Measured | ImageFault]:
+    def _diff(self, plan: Plan, lease: Lease, tally: DiffStats) -> dict[Pair, Measured | ImageFault]:
         service, project = self.service, self._head.project
         pictures = keys.pictures(lease.claim.id, lease.claim.execution)
         with service.stage("diff"):
             return diff_pairs(
                 plan.pairs,
                 images=BucketImages(service.objects, project),
-                store=DiffStore(service.objects, project, pictures),
+                store=DiffCache(service.objects, project, pictures),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
@@ -259,7 +259,7 @@ class _Delivery:
         elif claim.wait_until is None:
             # Not when it waits on: two builds that wait for one another would resume each other
             # for ever.
-            wake_heads(self._head, service)
+            resume_waiting_builds(self._head, service)
 
     def _wait_on(self, comparison: ComparisonId) -> Outcome:
         """Its base may have come between the search and the wait, and have seen nobody wait."""
@@ -271,20 +271,20 @@ class _Delivery:
         if record is None:
             return Gone()  # its time to live ended between the two reads
         if record.state is State.WAITING_FOR_BASE:
-            say(record, service)
+            announce_progress(record, service)
         return Waiting(record)
 
 
-def _accept(build: BuildId, service: Service, resumed: bool) -> Accepted:
+def _accept(build: BuildId, service: CompareContext, resumed: bool) -> Accepted:
     with service.stage("accept"):
         accepted = accept.accept_again(build, service) if resumed else None
-        return accepted or accept.accept(build, service)
+        return accepted or accept.accept_build(build, service)
 
 
-def begun(build: BuildId, service: Service) -> str:
+def observation_time(build: BuildId, service: CompareContext) -> str:
     """When a delivery looks at what was uploaded: not before anything that its status tells.
 
     Whoever wrote that may have a clock that is ahead of ours. What it refused is what lay there
     before, so what lies there now is later, whatever the clocks say.
     """
-    return begun_after(service.objects, build, iso(service.clock()))
+    return not_before_status(service.objects, build, iso(service.clock()))

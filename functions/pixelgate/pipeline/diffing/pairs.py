@@ -15,7 +15,7 @@ from pixelgate.domain.comparison import Band, Diff, Measured, Region
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Explained, Picture
 from pixelgate.errors import ImageFault, NotFound
-from pixelgate.pipeline.diffing.listing import present
+from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.parallel import in_parallel
 from pixelgate.ports import DifferPool, Images, Objects
@@ -26,7 +26,7 @@ _POLL_SECONDS = 5.0
 
 
 @dataclass
-class Tally:
+class DiffStats:
     """How the snapshots of a run were answered.
 
     Attributes:
@@ -46,7 +46,7 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-class DiffStore:
+class DiffCache:
     """Diffs by pair of hashes, cached for all runs, and the masks that one run's report shows.
 
     S3 deletes what is cached by its age. Masks live under the comparison, and as long as it does.
@@ -69,13 +69,13 @@ class DiffStore:
         self._lists = lists
         self._there: dict[str, frozenset[str] | None] = {}
 
-    def look_ahead(self, pairs: Iterable[Pair]) -> None:
+    def preload(self, pairs: Iterable[Pair]) -> None:
         """Lists what is cached, so that nobody asks for what is not: of most new pairs, all."""
         if self._project is None or not self._lists:
             return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
             folder = keys.cached_diffs(self._project, fingerprint)
-            self._there[folder] = present(self._objects, folder, wanted)
+            self._there[folder] = list_if_cheaper(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
         """The cached diff of exactly these two images, with its mask; None if one is missing."""
@@ -87,7 +87,7 @@ class DiffStore:
             return None
         try:
             stored = json.loads(self._objects.read(key))
-            measured = recall(pair, stored, stored["mask"])
+            measured = diff_from_json(pair, stored, stored["mask"])
             return measured and self._with_mask(pair, measured)
         except NotFound:
             return None
@@ -111,7 +111,7 @@ class DiffStore:
             self._objects.write(mask_key, diff.mask, "image/png")
         if self._project is not None:
             folder = keys.cached_diffs(self._project, pair.fingerprint)
-            body = json.dumps({**as_stored(pair, diff), "mask": mask_key}).encode()
+            body = json.dumps({**diff_to_json(pair, diff), "mask": mask_key}).encode()
             key = keys.cached_diff(folder, pair.base, pair.head)
             self._objects.write(key, body, "application/json")
         return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
@@ -121,8 +121,8 @@ class DiffStore:
         return keys.mask(folder, pair.fingerprint, pair.base, pair.head)
 
 
-def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
-    """What is kept of a pair, beside its mask; `recall` is the inverse."""
+def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
+    """What is kept of a pair, beside its mask; `diff_from_json` is the inverse."""
     return {
         "schema_version": 3,
         "base_sha256": pair.base,
@@ -143,7 +143,7 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
     }
 
 
-def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
+def diff_from_json(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
     """What a stored result says of a pair; None if it is one of other images.
 
     Its key holds only the beginning of each hash.
@@ -172,9 +172,9 @@ def diff_pairs(
     pairs: Mapping[Pair, Policy],
     *,
     images: Images,
-    store: DiffStore,
+    store: DiffCache,
     pool: DifferPool,
-    tally: Tally,
+    tally: DiffStats,
     check: Callable[[], None],
     done: Callable[[], None] = lambda: None,
 ) -> dict[Pair, Measured | ImageFault]:
@@ -206,7 +206,7 @@ def diff_pairs(
         return _Answer(store.save(pair, diff), cached=False)
 
     begun = time.monotonic()
-    store.look_ahead(pairs)
+    store.preload(pairs)
     answers: dict[Pair, Measured | ImageFault] = {}
     answering = in_parallel(
         answer,

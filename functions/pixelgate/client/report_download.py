@@ -70,7 +70,7 @@ def fetch_report(
         _write(places[key], body)
 
     try:
-        for _ in in_parallel(fetch, todo, _THREADS):
+        for _ in bounded_map(fetch, todo, _THREADS):
             progress.step()
         path = _path(out, page_key)
         _write(path, page)

@@ -109,7 +109,7 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
     read: dict[str, Entry] = {}
     problems: dict[str, list[str]] = {}
     ignored: dict[str, str] = {}
-    for (name, path), (entry, wrong, unknown) in in_parallel(look, files.items(), _THREADS):
+    for (name, path), (entry, wrong, unknown) in bounded_map(look, files.items(), _THREADS):
         progress.step()
         if entry and not wrong:
             read[name] = entry

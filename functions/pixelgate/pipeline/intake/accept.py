@@ -92,7 +92,7 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext)
     exists = BucketImages(objects, build.project).asked_for(taken.found)
     if not taken.whole or not all(map(exists, taken.found)):
         return accepted
-    service.ledger.complete(build)  # every image was read and hashed a moment ago
+    service.ledger.mark_images_valid(build)  # every image was read and hashed a moment ago
     return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))
 
 

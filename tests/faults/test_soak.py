@@ -63,10 +63,10 @@ def lose_a_result(soak: SoakWorld) -> None:
     del soak.objects.objects[status["comparison"]]
 
 
-def lose_a_mask(town: Town) -> None:
-    status = json.loads(town.objects.objects[keys.status(succeeded(town))])
-    images = json.loads(town.objects.objects[status["comparison"]])["images"].values()
-    del town.objects.objects[next(image["mask"] for image in images if image.get("mask"))]
+def lose_a_mask(soak: SoakWorld) -> None:
+    status = json.loads(soak.objects.objects[keys.status(succeeded(soak))])
+    images = json.loads(soak.objects.objects[status["comparison"]])["images"].values()
+    del soak.objects.objects[next(image["mask"] for image in images if image.get("mask"))]
 
 
 def lose_a_build(soak: SoakWorld) -> None:
@@ -79,9 +79,9 @@ def publish_twice(soak: SoakWorld) -> None:
     soak.ledger.published.append(soak.ledger.published[-1])
 
 
-def leave_one_open(town: Town) -> None:
-    key, record = next(iter(town.ledger.comparisons.items()))
-    town.ledger.comparisons[key] = replace(record, announced=False)
+def leave_one_open(soak: SoakWorld) -> None:
+    key, record = next(iter(soak.ledger.comparisons.items()))
+    soak.ledger.comparisons[key] = replace(record, announced=False)
 
 
 def count_wrongly(soak: SoakWorld) -> None:

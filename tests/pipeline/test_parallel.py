@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pixelgate.pipeline.parallel import in_parallel
+from pixelgate.pipeline.parallel import bounded_map
 
 
 def test_every_item_has_its_result() -> None:
@@ -63,7 +63,7 @@ def test_a_check_that_raises_ends_it_though_no_item_is_done() -> None:
         stopped.append("before those that run are waited for")
         released.set()
 
-    running = in_parallel(work, [1], 1, check=check, check_every=0.01, stopping=stopping)
+    running = bounded_map(work, [1], 1, check=check, check_every=0.01, stopping=stopping)
     with pytest.raises(TimeoutError):
         list(running)
     assert len(stopped) == 1

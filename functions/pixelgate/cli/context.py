@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.ci.origin import Overrides, BuildOrigin
+    from pixelgate.ci.origin import BuildOrigin, Overrides
     from pixelgate.client.config import Config
     from pixelgate.domain.keys import BuildId
     from pixelgate.storage.store import Store
@@ -67,7 +67,7 @@ class Context:
 
         return bootstrap.open_store(self.bucket)
 
-    def origin(self, said: Overrides) -> BuildOrigin:
+    def origin(self, overrides: Overrides) -> BuildOrigin:
         """Where the build comes from."""
         from dataclasses import replace
 
@@ -75,9 +75,9 @@ class Context:
         from pixelgate.ci.git import Git
         from pixelgate.ci.origin import resolve_origin
 
-        if said.base_branch is None:
-            said = replace(said, base_branch=self.config.fields.base_branch)
-        return resolve_origin(said, detect(os.environ), Git(Path.cwd()))
+        if overrides.base_branch is None:
+            overrides = replace(overrides, base_branch=self.config.fields.base_branch)
+        return resolve_origin(overrides, detect(os.environ), Git(Path.cwd()))
 
     def build(self, named: str | None) -> BuildId:
         """The build that a command is about: named, this CI job's, or the newest of the project.

@@ -14,7 +14,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import find
 from pixelgate.errors import NotFound
-from pixelgate.pipeline.parallel import in_parallel
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.store import Store
 
 _THREADS = 8

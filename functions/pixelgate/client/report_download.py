@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.errors import BucketError, NotFound, UsageError
-from pixelgate.pipeline.parallel import in_parallel
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.store import Store
 
 _THREADS = 16

@@ -21,7 +21,7 @@ from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import overridden
 from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
-from pixelgate.pipeline.parallel import in_parallel
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.folder import find_images
 
 # As the pipeline has it: an image of more bytes is read by nobody.

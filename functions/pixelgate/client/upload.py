@@ -20,7 +20,7 @@ from pixelgate.errors import (
     WriteConflict,
     why_unread,
 )
-from pixelgate.pipeline.parallel import in_parallel
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.store import Store
 
 # Up to here a question for each image is faster than sixteen listings, and certainly cheaper.

@@ -10,7 +10,7 @@ from pixelgate.errors import BaseMissing, ComparisonFailed, ErrorCode, Incurable
 from pixelgate.pipeline.announce.announce import announce_rejection, announce_result
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Failed, Outcome, Rejected, Superseded
-from pixelgate.pipeline.context import StorageContext, CompareContext
+from pixelgate.pipeline.context import CompareContext, StorageContext
 
 
 def reject(build: BuildId, message: str, service: CompareContext, observed_at: str) -> Rejected:

@@ -26,7 +26,7 @@ from pixelgate.errors import (
     StillWaiting,
 )
 from pixelgate.pipeline.announce.announce import announce_progress
-from pixelgate.pipeline.announce.status import not_before_status, iso
+from pixelgate.pipeline.announce.status import iso, not_before_status
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_of
 from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
@@ -34,7 +34,7 @@ from pixelgate.pipeline.compare.failures import ended_by, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, start_again
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
 from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
-from pixelgate.pipeline.context import Lease, CompareContext
+from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.intake import accept
@@ -216,7 +216,11 @@ class _Delivery:
                 except ImagesMissing:
                     service.ledger.mark_images_missing(build)
                     raise
-                (service.ledger.mark_images_present if faults else service.ledger.complete)(build)
+                (
+                    service.ledger.mark_images_present
+                    if faults
+                    else service.ledger.mark_images_valid
+                )(build)
             resume_waiting_builds(build, service)
         return faults
 
@@ -230,7 +234,9 @@ class _Delivery:
         seconds = self.time_left() - limits.margin
         return why_fan_out(work, limits.inline_megapixels, processors, seconds)
 
-    def _diff(self, plan: Plan, lease: Lease, tally: DiffStats) -> dict[Pair, Measured | ImageFault]:
+    def _diff(
+        self, plan: Plan, lease: Lease, tally: DiffStats
+    ) -> dict[Pair, Measured | ImageFault]:
         service, project = self.service, self._head.project
         pictures = keys.pictures(lease.claim.id, lease.claim.execution)
         with service.stage("diff"):

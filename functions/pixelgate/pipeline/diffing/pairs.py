@@ -17,7 +17,7 @@ from pixelgate.domain.verdict import Evidence, Explained, Picture
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Pair
-from pixelgate.pipeline.parallel import in_parallel
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import DifferPool, Images, Objects
 
 # While one pair waits for S3, others are compared: threads wait, differs compute.
@@ -208,7 +208,7 @@ def diff_pairs(
     begun = time.monotonic()
     store.preload(pairs)
     answers: dict[Pair, Measured | ImageFault] = {}
-    answering = in_parallel(
+    answering = bounded_map(
         answer,
         pairs,
         pool.size * _THREADS_PER_DIFFER,

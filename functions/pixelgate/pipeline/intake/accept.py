@@ -12,7 +12,7 @@ from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, Wri
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
 from pixelgate.pipeline.intake.images import BucketImages
-from pixelgate.pipeline.intake.plain_upload import look_beside, import_images
+from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
 
 
 @dataclass(frozen=True)

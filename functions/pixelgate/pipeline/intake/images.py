@@ -11,7 +11,7 @@ from pixelgate.domain.matching import Kind
 from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Plan
-from pixelgate.pipeline.parallel import in_parallel
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import DifferPool, Objects
 
 MAX_IMAGE_BYTES = 256 * 1024 * 1024
@@ -122,7 +122,7 @@ def check_images(
 
     faults: dict[str, ImageFault] = {}
     hashes = sorted(to_read | to_find)
-    for sha256, fault in in_parallel(look, hashes, _THREADS, check=check):
+    for sha256, fault in bounded_map(look, hashes, _THREADS, check=check):
         if fault:
             faults |= {m.name: fault for m in plan.matches if m.head == sha256}
     missing = sorted(n for n, f in faults.items() if f.code is FaultCode.IMAGE_MISSING)

@@ -25,7 +25,6 @@ from typing import Any
 
 from pixelgate.bootstrap import find_engine, open_pool, pace_collector
 from pixelgate.domain import keys
-from pixelgate.domain.cache_month import Generations
 from pixelgate.domain.comparison import Diff, Measured, Region, Snapshot, Status
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Baseline
@@ -149,8 +148,7 @@ def set_up_results(place: Path) -> float:
             size = (1_280, 800)
             found = Diff(700, 400, 1_024_000, size, size, regions, areas=areas)
             diff = replace(found, fingerprint=pair.head[:32])
-            results_of = keys.diffs(PROJECT, pair.fingerprint, Generations.at(time.time()).current)
-            mask = keys.diff(results_of, pair.base, pair.head, ".png")
+            mask = keys.mask(handed.pictures, pair.fingerprint, pair.base, pair.head)
             results[pair] = Measured(diff, mask)
         thumbs = _thumbs(results)
         write_batch_result(
@@ -165,7 +163,7 @@ def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
         pair.head: Snapshot(Status.CHANGED, pair.head, pair.base, measured=measured)
         for pair, measured in results.items()
     }
-    named = with_addresses(shown, PROJECT, Generations.at(time.time()).current)
+    named = with_addresses(shown, keys.pictures(ID, "e1"))
     return [snapshot.thumb for snapshot in named.values() if snapshot.thumb]
 
 

@@ -66,6 +66,10 @@ class Objects(Protocol):
         """Whether there is an object under this key."""
         ...
 
+    def read_deleted(self, key: str, limit: int | None = None) -> bytes:
+        """The bytes that a deleted object had last. Raises NotFound if they are gone, TooLarge."""
+        ...
+
     def list(self, prefix: str) -> Iterator[Listed]:
         """Yields all objects whose keys begin with the prefix, in the order of their keys."""
         ...
@@ -91,12 +95,8 @@ class Attic(Protocol):
         """Yields the names of the folders directly below a prefix, but not their content."""
         ...
 
-    def copy(self, key: str, to: str) -> None:
-        """Copies an object, if it still exists."""
-        ...
-
     def delete(self, keys: Collection[str]) -> None:
-        """Deletes objects; keys without an object are ignored."""
+        """Deletes objects but not their older versions; keys without an object are ignored."""
         ...
 
 

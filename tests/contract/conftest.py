@@ -48,7 +48,7 @@ def table(dynamodb: DynamoDBClient) -> str:
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     if request.param == "memory":
         in_memory = MemoryObjects()
-        return in_memory, in_memory.objects.pop
+        return in_memory, in_memory.delete
     if request.param == "folder":
         return FolderObjects(tmp_path), lambda key: (tmp_path / key).unlink()
     client: S3Client = request.getfixturevalue("s3")

@@ -9,7 +9,7 @@ import pytest
 
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord, Lookup, Review
-from pixelgate.errors import BuildConflict
+from pixelgate.errors import BuildConflict, NotFound, TooLarge
 from pixelgate.ports import Attic, Ledger, Objects
 from pixelgate.storage.s3 import S3Objects
 from pixelgate.storage.s3_attic import S3Attic
@@ -47,15 +47,20 @@ def test_folders_are_told_by_name(tidied: tuple[Objects, Attic]) -> None:
     assert list(attic.folders("a/")) == ["shop", "web"]
 
 
-def test_a_copy_is_in_both_places_and_of_what_is_gone_there_is_none(
-    tidied: tuple[Objects, Attic],
-) -> None:
+def test_what_was_deleted_can_be_read(tidied: tuple[Objects, Attic]) -> None:
     objects, attic = tidied
-    objects.write("images/x", b"x", "image/png")
-    attic.copy("images/x", "aside/x")
-    attic.copy("images/y", "aside/y")
-    assert (objects.read("aside/x"), objects.read("images/x")) == (b"x", b"x")
-    assert not objects.exists("aside/y")
+    for key in ("images/x", "images/x2"):
+        objects.write(key, b"earlier", "image/png")
+        objects.write(key, key.encode(), "image/png")
+    attic.delete(["images/x", "images/x2"])
+    attic.delete(["images/x"])
+    assert not objects.exists("images/x")
+    assert objects.read_deleted("images/x", limit=8) == b"images/x"
+    with pytest.raises(TooLarge):
+        objects.read_deleted("images/x", limit=7)
+    for missing in ("images/", "images/y"):
+        with pytest.raises(NotFound):
+            objects.read_deleted(missing)
 
 
 def test_many_are_deleted_and_none_that_is_gone_matters(tidied: tuple[Objects, Attic]) -> None:

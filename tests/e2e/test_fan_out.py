@@ -191,6 +191,8 @@ def published(cloud: EmbeddedCloud, uploader: Uploader, status: dict[str, Any]) 
     prefix = status["comparison"].removesuffix("comparison.json")
 
     def neutral(body: bytes) -> bytes:
+        if body.startswith((b"\x89PNG", b"RIFF")):
+            return body
         text = PACKED.sub(unpacked, body.decode()).replace(status["execution"], "EXECUTION")
         text = text.replace(status["build"], "HEAD")
         return MOMENT.sub("THEN", TOOK.sub("", COST.sub("", text))).encode()
@@ -199,7 +201,7 @@ def published(cloud: EmbeddedCloud, uploader: Uploader, status: dict[str, Any]) 
     found = {key.removeprefix(prefix): neutral(body) for key, body in results.items()}
     assert {"comparison.json", "index.html", "review.json"} <= found.keys()
     found["status.json"] = neutral(json.dumps(status).encode())
-    return found | read_all(cloud, listed(cloud, f"diffs/{uploader.project}/"))
+    return found
 
 
 def unpacked(found: re.Match[str]) -> str:
@@ -225,11 +227,11 @@ def read_all(cloud: EmbeddedCloud, names: Iterable[str]) -> dict[str, bytes]:
 
 def forget_diffs(cloud: EmbeddedCloud, project: str) -> None:
     cloud.wait_until_idle()  # thumbnails come after the verdict
-    s3, names = cloud.client("s3"), listed(cloud, f"diffs/{project}/")
+    s3, names = cloud.client("s3"), listed(cloud, f"cache/{project}/")
     for at in range(0, len(names), 1_000):
         objects = [{"Key": name} for name in names[at : at + 1_000]]
         s3.delete_objects(Bucket=cloud.bucket, Delete={"Objects": objects})
-    assert listed(cloud, f"diffs/{project}/") == []
+    assert listed(cloud, f"cache/{project}/") == []
 
 
 def listed(cloud: EmbeddedCloud, prefix: str) -> list[str]:

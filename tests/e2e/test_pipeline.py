@@ -87,16 +87,25 @@ def versions(cloud: EmbeddedCloud, prefix: str) -> int:
 
 
 def diffed(cloud: EmbeddedCloud, project: str) -> int:
-    """Results and masks that were written; thumbnails lie below the same prefix."""
-    return versions(cloud, f"diffs/{project}/") - drawn(cloud, project)
+    """Diffs that were measured: each is written to the cache."""
+    return versions(cloud, f"cache/{project}/")
 
 
 def drawn(cloud: EmbeddedCloud, project: str) -> int:
-    """Thumbnails that were written; each lies in the month of its run."""
-    answer = cloud.client("s3").list_object_versions(
-        Bucket=cloud.bucket, Prefix=f"diffs/{project}/"
-    )
-    return sum("/thumbs/" in found["Key"] for found in answer.get("Versions", []))
+    """Thumbnails that were written."""
+    return written(cloud, f"comparisons/{project}/", "/thumbs/")
+
+
+def published(cloud: EmbeddedCloud, head: BuildId) -> int:
+    """Files that its comparisons wrote, without pictures."""
+    prefix = f"comparisons/{head}/"
+    pictures = written(cloud, prefix, "/thumbs/") + written(cloud, prefix, "/masks/")
+    return versions(cloud, prefix) - pictures
+
+
+def written(cloud: EmbeddedCloud, prefix: str, part: str) -> int:
+    answer = cloud.client("s3").list_object_versions(Bucket=cloud.bucket, Prefix=prefix)
+    return sum(part in found["Key"] for found in answer.get("Versions", []))
 
 
 def working(cloud: EmbeddedCloud, project: str, seconds: float = 30) -> Worker:
@@ -123,7 +132,7 @@ def test_two_real_releases_give_the_known_counts(cloud: EmbeddedCloud, uploader:
     }  # fmt: skip
     images = comparison_of(cloud, head)["images"]
     masks = {i["mask"] for i in images.values() if i["status"] == "changed"}
-    ours = f"diffs/{uploader.project}/"  # others have left more than one page of a listing
+    ours = f"comparisons/{uploader.project}/"  # others have left more than one page of a listing
     there = cloud.client("s3").list_objects_v2(Bucket=cloud.bucket, Prefix=ours)["Contents"]
     assert masks <= {o["Key"] for o in there}
     page = cloud.client("s3").get_object(Bucket=cloud.bucket, Key=head["report"])
@@ -149,7 +158,7 @@ def test_sixteen_deliveries_at_once_are_one_run(
     cloud.wait_until_idle()
     assert record_of(cloud, ComparisonId(head.project, "head", "base"))["claims"] == "1"
     # manifest, report, and what there is to review
-    assert versions(cloud, f"comparisons/{head.project}/head/") == 3
+    assert published(cloud, head) == 3
 
 
 @pytest.mark.usefixtures("short_lease")
@@ -172,9 +181,9 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
     status = uploader.wait(head)
     assert status["counts"]["changed"] == 60
     assert status["claim"] == 2
-    assert versions(cloud, f"comparisons/{head.project}/head/") == 3
-    # What the dead worker had measured was not measured again: one result and one mask a pair.
-    assert diffed(cloud, head.project) < 2 * 60 + 20
+    assert published(cloud, head) == 3
+    # What the dead worker had measured was not measured again.
+    assert diffed(cloud, head.project) < 60 + 10
     # They come after the verdict: one of each image, of base when it was new.
     cloud.wait_until_idle()
     assert drawn(cloud, head.project) == 2 * 60

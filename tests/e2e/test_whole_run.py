@@ -43,6 +43,17 @@ RARELY_USED = {
     ("SweepFunction", "TakeThemOver", "dynamodb:Query"): "tests/pipeline/test_interleaved_reviews",
     # Many workers' heartbeat: one in five minutes does for a lease of a quarter of an hour.
     ("WorkerFunction", "KeepTheLease", "dynamodb:UpdateItem"): "tests/pipeline/test_fan_out",
+    # An image is missed by the first worker that looks for it, before many share the diff.
+    **{
+        (function, sid, action): "tests/pipeline/test_collect"
+        for function in ("WorkerFunction", "PublishFunction")
+        for sid, action in (
+            ("RestoreImages", "s3:GetObjectVersion"),
+            ("FindDeletedImages", "s3:ListBucketVersions"),
+            ("FindOldImages", "s3:GetObject"),
+            ("PutImagesBack", "s3:PutObject"),
+        )
+    },
 }
 # What no end-to-end test brings about, and where it is tested.
 NOT_EMITTED = {
@@ -57,9 +68,12 @@ OURS = "Pixelgate"
 CLAIMED = {"SUCCEEDED", "PROCESSING", "WAITING_FOR_BASE"}
 FIELDS = {"project", "build", "comparison", "execution"}
 OF_A_BUILD = (
-    *("build handled", "to be delivered again", "comparison failed", "notified"),
-    *("notice refused for good", "review handled", "review refused", "batch done"),
-    *("a comparison that nobody works on", "its base has come; started"),
+    *("build compared", "build compared before", "comparison handed over", "build failed"),
+    *("build waiting for its base", "build waiting for its shards", "manifest rejected"),
+    "comparison superseded",
+    *("delivery failed", "comparison failed", "image missing", "thumbnails missing"),
+    *("notification sent", "notification refused", "review handled", "review refused"),
+    *("batch compared", "stalled comparison", "waiting build resumed"),
 )
 
 

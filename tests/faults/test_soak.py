@@ -64,11 +64,9 @@ def lose_a_result(soak: SoakWorld) -> None:
 
 
 def lose_a_mask(soak: SoakWorld) -> None:
-    del soak.objects.objects[next(k for k in soak.objects.objects if _is_mask(k))]
-
-
-def _is_mask(key: str) -> bool:
-    return key.startswith("diffs/") and key.endswith(".png")
+    status = json.loads(soak.objects.objects[keys.status(succeeded(soak))])
+    images = json.loads(soak.objects.objects[status["comparison"]])["images"].values()
+    del soak.objects.objects[next(image["mask"] for image in images if image.get("mask"))]
 
 
 def lose_a_build(soak: SoakWorld) -> None:

@@ -245,7 +245,8 @@ def test_a_failure_is_an_error_in_the_log_and_is_counted(
     assert metrics_in(capsys.readouterr().out) == {"ComparisonsFailed": 1}
     [error] = [r for r in caplog.records if r.levelname == "ERROR"]
     assert "'a.png'" in vars(error)["reason"]
-    [info] = [r for r in caplog.records if r.message == "build handled"]
+    assert error.message == "image missing"
+    [info] = [r for r in caplog.records if r.message == "build failed"]
     assert "a.png" not in str(vars(info))
 
 
@@ -254,7 +255,7 @@ def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> No
     before = set(account.keys())
     account.compare.handler(event("s3-manifest-put.json"), Context())
     written = set(account.keys()) - before
-    assert {key.split("/")[0] for key in written} == {"builds", "comparisons", "diffs"}
+    assert {key.split("/")[0] for key in written} == {"builds", "comparisons"}
 
 
 def test_what_a_run_cost_is_in_its_result(
@@ -266,13 +267,12 @@ def test_what_a_run_cost_is_in_its_result(
     cost = json.loads(account.read(account.status(WEB)["comparison"]))["cost"]
     # The manifest that was accepted is in hand; the image is read for its hash, and will be for
     # its thumbnail, which is drawn and written when this is told.
-    # One read asks what garbage collection is about to take away.
     # Two queries ask who waits for this build: for its id, and for its commit.
     assert cost["requests"] == {
         "dynamodb.GetItem": 2,
         "dynamodb.Query": 2,
         "dynamodb.UpdateItem": 1,
-        "s3.GetObject": 3,
+        "s3.GetObject": 2,
         "s3.PutObject": 1,
     }
     assert 0 < cost["gb_seconds"] < 60
@@ -293,7 +293,7 @@ def test_thumbnails_that_cannot_be_drawn_are_a_warning(
     assert answer["builds"][0]["state"] == "SUCCEEDED"
     [line] = [vars(record) for record in caplog.records if record.levelname == "WARNING"]
     assert (line["message"], line["error"]) == (
-        "thumbnails are missing",
+        "thumbnails missing",
         "OSError('no space left')",
     )
 
@@ -314,7 +314,7 @@ def test_names_of_images_are_logged_only_as_errors(
 ) -> None:
     account.upload(WEB, {"secret-launch.png": png(1)})
     account.compare.handler(event("s3-manifest-put.json"), Context())
-    [record] = [r for r in caplog.records if r.message == "build handled"]
+    [record] = [r for r in caplog.records if r.message == "build compared"]
     assert vars(record)["outcome"]["verdict"] == "passed"
     assert (vars(record)["project"], vars(record)["build"]) == ("web", WEB.build)
     assert "secret-launch" not in "".join(str(vars(r)) for r in caplog.records)
@@ -383,7 +383,7 @@ def test_a_head_that_cannot_be_called_is_logged_and_does_not_fail_its_base(
     account.compare.handler(put_event(base), Context())
     assert account.status(base)["state"] == "SUCCEEDED"
     [said] = [r for r in caplog.records if r.levelname == "ERROR"]
-    assert said.message == "its base has come; the sweeper will start it"
+    assert said.message == "waiting build not resumed"
     assert vars(said)["build"] == WEB.build
 
 

@@ -43,7 +43,7 @@ def test_each_step_is_a_sub_segment_and_is_timed(
     caplog.clear()
     account.compare.handler(put_event(head), Context())
     assert [name for name in begun if not name.startswith("##")] == STEPS
-    [line] = [vars(record) for record in caplog.records if record.message == "build handled"]
+    [line] = [vars(record) for record in caplog.records if record.message == "build compared"]
     assert list(line["stages"]) == list(line["processors"]) == STEPS
     assert line["processors"]["diff"] > 0
     assert (line["project"], line["build"]) == ("web", "head")

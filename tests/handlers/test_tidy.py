@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -39,9 +39,6 @@ class ShiftedAttic:
 
     def folders(self, prefix: str) -> Iterator[str]:
         return self.attic.folders(prefix)
-
-    def copy(self, key: str, to: str) -> None:
-        self.attic.copy(key, to)
 
     def delete(self, keys: Collection[str]) -> None:
         self.attic.delete(keys)
@@ -112,8 +109,8 @@ def test_garbage_is_reported_or_collected_as_the_stack_says(
     assert tidy(31) == {"projects": {"web": {"orphans": 0}}}  # off
 
     monkeypatch.setenv("PIXELGATE_GARBAGE_COLLECTION", "dry")
-    nothing = dict.fromkeys(("hidden", "removed", "set_aside", "restored", "deleted"), 0)
-    young = {"orphans": 0, "builds": 0, "images": 0, "diffs": 0, "bytes": 0, **nothing}
+    nothing = dict.fromkeys(("hidden", "removed", "swept", "restored", "deleted"), 0)
+    young = {"orphans": 0, "builds": 0, "images": 0, "bytes": 0, **nothing}
     assert tidy(29)["projects"]["web"] == young
     found = tidy(31)["projects"]["web"]
     assert found == {**young, "builds": 1, "images": 1, "bytes": found["bytes"]}
@@ -125,44 +122,29 @@ def test_garbage_is_reported_or_collected_as_the_stack_says(
     assert account.keys() == before
     capsys.readouterr()
     done = tidy(39)["projects"]["web"]
-    assert (done["removed"], done["set_aside"]) == (1, 1)
+    assert (done["removed"], done["swept"]) == (1, 1)
     metrics = metrics_in(capsys.readouterr().out)
-    assert (metrics["BuildsRemoved"], metrics["ImagesSetAside"]) == (1, 1)
+    assert (metrics["BuildsRemoved"], metrics["ImagesDeleted"]) == (1, 1)
     assert metrics["ObjectsRemoved"] == done["deleted"] > 3
-    # What was aside has gone too: by the bucket's own clock it was written weeks ago.
-    assert tops(account) == {"diffs", "gc"}
-    assert tidy(150)["projects"]["web"]["deleted"] == 1
-    assert account.keys() == ["gc/web/going.json"]
+    assert account.keys() == []
 
 
-@pytest.mark.parametrize(
-    ("begin", "gone"),
-    [
-        # A run looks for results of its month and of the one before; a week later nobody is left
-        # who began in the month after that.
-        pytest.param("2026-11-01", "2027-01-08", id="first day"),
-        pytest.param("2026-11-30", "2027-01-08", id="last day"),
-        pytest.param("2026-12-31", "2027-02-08", id="end of the year"),
-        pytest.param("2027-01-01", "2027-03-08", id="new year"),
-        pytest.param("2028-02-29", "2028-04-08", id="leap day"),
-    ],
-    indirect=["begin"],
-)
-def test_results_go_a_week_into_the_month_after_the_next(
-    account: Account, tidy: Tidy, monkeypatch: pytest.MonkeyPatch, begin: datetime, gone: str
+@pytest.mark.parametrize("begin", ["2026-11-30", "2026-12-31", "2028-02-29"], indirect=True)
+def test_an_image_goes_when_it_is_30_days_old_and_comes_back_when_it_is_needed(
+    account: Account, tidy: Tidy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIXELGATE_RETENTION_DAYS", "1")
     monkeypatch.setenv("PIXELGATE_GARBAGE_COLLECTION", "delete")
-    account.upload(WEB, {"a.png": png(1)}, branch="topic")
+    account.upload(WEB, {"a.png": png(1)})
+    manifest = account.read(keys.uploaded_manifest(WEB))
+    account.s3.delete_object(Bucket=account.bucket, Key=keys.uploaded_manifest(WEB))
+    tidy(29.9)
+    assert tops(account) == {"images"}
+    assert tidy(30.1)["projects"]["web"]["swept"] == 1
+    assert account.keys() == []
+    account.put(keys.uploaded_manifest(WEB), manifest)
     account.compare.handler(event("s3-manifest-put.json"), Context())
-    assert tidy(2)["projects"]["web"]["hidden"] == 1
-    assert tidy(10)["projects"]["web"]["removed"] == 1
-    assert tops(account) == {"diffs", "gc"}
-    days = (a_day(gone) - begin) / timedelta(days=1)
-    tidy(days - 1)
-    assert tops(account) == {"diffs", "gc"}
-    tidy(days)
-    assert tops(account) == {"gc"}
+    assert account.status(WEB)["state"] == "SUCCEEDED"
+    assert "images" in tops(account)
 
 
 def tops(account: Account) -> set[str]:

@@ -11,13 +11,13 @@ import pytest
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Review
-from pixelgate.errors import WriteConflict
+from pixelgate.pipeline.cleanup import garbage
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.outcomes import Rejected
 from support.doubles.memory_attic import MemoryAttic
 from support.world import PROJECT, World, sha
 
-RETENTION = Retention(days=30, delay=7 * DAY)
+RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
 
 
 @dataclass
@@ -38,11 +38,6 @@ class Tidied:
 
     def days(self, days: float) -> None:
         self.world.clock.sleep(days * DAY)
-
-    def diffs(self) -> tuple[int, int]:
-        """How many masks there are, and how many results."""
-        found = [key for key in self.world.objects.objects if key.startswith("diffs/")]
-        return sum(k.endswith(".png") for k in found), sum(k.endswith(".json") for k in found)
 
     def there(self) -> set[str]:
         """The builds, and the images by their bytes."""
@@ -84,19 +79,16 @@ def test_a_dry_run_tells_what_would_go_and_changes_nothing(tidied: Tidied) -> No
 
 
 def test_a_build_and_what_only_it_refers_to_go_step_by_step(tidied: Tidied) -> None:
-    assert tidied.collect().forgotten == 1
+    assert tidied.collect().hidden == 1
     assert tidied.world.ledger.build(BuildId(PROJECT, "old")) is None
     assert tidied.there() == EVERYTHING  # nothing of it has gone
     tidied.days(6)
     assert tidied.collect().removed == 0  # too early
     tidied.days(1)
     done = tidied.collect()
-    assert (done.removed, done.set_aside) == (1, 1)
+    assert (done.removed, done.swept) == (1, 1)
     assert tidied.there() == EVERYTHING - {"old", "x"}
-    assert keys.aside(PROJECT, sha(b"x")) in tidied.world.objects.objects
     assert tidied.world.ledger.forgotten(BuildId(PROJECT, "old")) is None
-    tidied.days(8)
-    tidied.collect()
     left = [key for key in tidied.world.objects.objects if "old" in key or sha(b"x") in key]
     assert left == []
 
@@ -105,7 +97,7 @@ def test_an_approval_before_the_first_step_keeps_the_build(tidied: Tidied) -> No
     assert tidied.collect(delete=False).builds == ["old"]
     tidied.world.review("old", Review.APPROVED)
     for _ in range(5):
-        assert tidied.collect().forgotten == 0
+        assert tidied.collect().hidden == 0
         tidied.days(8)
     assert tidied.there() == EVERYTHING
 
@@ -123,34 +115,57 @@ def test_the_id_of_a_hidden_build_is_refused_in_words_and_free_when_it_is_gone(
     assert tidied.world.status("old")["state"] == "SUCCEEDED"
 
 
-def test_an_upload_that_found_the_image_there_gets_it_back(tidied: Tidied) -> None:
+@pytest.mark.parametrize("days", [0, 29])
+def test_an_upload_that_found_the_image_there_gets_it_back(tidied: Tidied, days: int) -> None:
     tidied.collect()
     tidied.days(8)
     tidied.collect()
-    assert "x" not in tidied.there()  # set aside
+    assert "x" not in tidied.there()
+    tidied.days(days)
     manifest = {"0.png": b"x", "1.png": b"more"}
     outcome = tidied.world.compare(tidied.world.upload("latest", manifest, missing=("0.png",)))
     assert tidied.world.status("latest")["state"] == "SUCCEEDED", outcome
     assert "x" in tidied.there()
 
 
-def test_what_is_aside_and_needed_by_an_upload_that_still_waits_is_taken_back(
-    tidied: Tidied,
-) -> None:
+def test_an_image_whose_version_is_gone_is_missing(tidied: Tidied) -> None:
+    tidied.collect()
+    tidied.days(8)
+    tidied.collect()
+    tidied.days(31)
+    tidied.world.compare(tidied.world.upload("latest", {"0.png": b"x"}, missing=("0.png",)))
+    assert tidied.world.status("latest")["error"]["code"] == "IMAGE_MISSING"
+
+
+def test_an_image_that_an_upload_names_which_still_waits_is_restored(tidied: Tidied) -> None:
     tidied.collect()
     tidied.days(8)
     tidied.collect()
     tidied.world.upload("late", {"0.png": b"x"}, missing=("0.png",))  # its event has not come
     assert tidied.collect().restored == 1
     assert "x" in tidied.there()
+    assert tidied.collect().restored == 0
 
 
-def test_a_young_image_is_left_alone_though_nobody_refers_to_it_yet(tidied: Tidied) -> None:
+def test_a_young_image_is_left_alone_though_nothing_refers_to_it_yet(tidied: Tidied) -> None:
     tidied.world.objects.write(keys.image(PROJECT, sha(b"young")), b"young", "image/png")
-    assert tidied.collect().set_aside == 0
-    tidied.days(6)
-    assert tidied.collect().set_aside == 0
+    assert tidied.collect().swept == 0
+    tidied.days(29)
+    tidied.collect()
     assert "young" in tidied.there()
+    tidied.days(1)
+    tidied.collect()
+    assert "young" not in tidied.there()
+
+
+def test_one_run_deletes_so_many_images_and_the_next_one_the_others(
+    tidied: Tidied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage, "_MOST", 2)
+    for body in (b"1", b"2", b"3"):
+        tidied.world.objects.write(keys.image(PROJECT, sha(body)), body, "image/png")
+    tidied.days(31)
+    assert [tidied.collect().swept for _ in range(3)] == [2, 1, 0]
 
 
 def test_what_waits_and_what_is_somebody_s_base_stay(tidied: Tidied) -> None:
@@ -172,40 +187,54 @@ def test_the_base_of_a_kept_build_stays_as_long_as_that() -> None:
     tidied.world.review("base", Review.REJECTED)
     tidied.days(10)
     done = tidied.collect()
-    assert (done.forgotten, done.kept) == (0, {"young": 1, "base of a kept build": 1})
+    assert (done.hidden, done.kept) == (0, {"young": 1, "base of a kept build": 1})
 
 
-def test_a_mask_stays_as_long_as_a_comparison_shows_it_and_goes_with_its_generation() -> None:
+def test_the_pictures_of_a_report_stay_when_the_cache_expires_and_go_with_its_build() -> None:
     tidied = Tidied()
     tidied.build("base", b"b", branch="main")
     tidied.build("head", b"h", base_build="base")
-    assert tidied.diffs() == (1, 1)
+    mask = next(iter(tidied.world.published("head")["images"].values()))["mask"]
+    for key in [key for key in tidied.world.objects.objects if key.startswith("cache/")]:
+        del tidied.world.objects.objects[key]
     tidied.days(31)
     tidied.collect()
+    assert tidied.world.objects.read(mask) == b"mask"
     tidied.days(8)
     assert tidied.collect().removed == 1
-    assert tidied.diffs() == (1, 1)  # a run of this month may still find them
-    tidied.days(60)
-    assert tidied.collect().deleted == 3  # with what was aside
-    assert tidied.diffs() == (0, 0)
+    assert not tidied.world.objects.exists(mask)
 
 
-def test_a_result_that_is_too_old_to_be_found_goes_while_its_mask_is_shown() -> None:
+def test_of_what_earlier_versions_left_only_what_is_shown_stays() -> None:
+    """They wrote masks by month, images that were to go to aside/, and a list of them to gc/."""
     tidied = Tidied()
     tidied.build("base", b"b", branch="main")
     tidied.build("head", b"h", base_build="base")
     tidied.world.review("head", Review.APPROVED)
-    tidied.days(100)
-    tidied.collect()
-    assert tidied.diffs() == (1, 0)
+    objects = tidied.world.objects
+    shown, other = (f"diffs/{PROJECT}/2026-08/f/{name}.png" for name in ("shown", "other"))
+    comparison = tidied.world.status("head")["comparison"]
+    published = tidied.world.published("head")
+    next(iter(published["images"].values()))["mask"] = shown
+    objects.write(comparison, json.dumps(published).encode(), "application/json")
+    aside = keys.old_image(PROJECT, sha(b"aside"))
+    for key, body in ((shown, b"mask"), (other, b""), (aside, b"aside")):
+        objects.write(key, body, "image/png")
+    objects.write(f"gc/{PROJECT}/going.json", b"{}", "application/json")
+    tidied.days(31)
+    assert tidied.collect(delete=False).images == 2
+    assert tidied.collect().swept == 2
+    assert objects.read(shown) == b"mask"
+    assert not objects.exists(other)
+    assert not objects.exists(aside)
 
 
-def test_what_is_no_generation_of_ours_is_left_alone(tidied: Tidied) -> None:
-    strange = f"diffs/{PROJECT}/thumbs/x.webp"
-    tidied.world.objects.write(strange, b"", "image/webp")
-    tidied.days(300)
-    tidied.collect()
-    assert strange in tidied.world.objects.objects
+def test_an_image_that_an_earlier_version_was_about_to_delete_is_found() -> None:
+    world = World(render=lambda *about: b"a page")
+    world.objects.write(keys.old_image(PROJECT, sha(b"x")), b"x", "image/png")
+    world.compare(world.upload("late", {"0.png": b"x"}, missing=("0.png",)))
+    assert world.status("late")["state"] == "SUCCEEDED"
+    assert world.objects.read(keys.image(PROJECT, sha(b"x"))) == b"x"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +256,7 @@ def test_what_we_wrote_and_cannot_read_stops_it(tidied: Tidied, key: str) -> Non
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"images": {"a": 1}}', b"[" * 100_000])
 def test_what_others_wrote_and_nobody_can_read_names_nothing(tidied: Tidied, body: bytes) -> None:
     tidied.world.write_manifest("nonsense", body)
-    assert tidied.collect().forgotten == 1
+    assert tidied.collect().hidden == 1
 
 
 def test_an_upload_that_nobody_has_accepted_for_a_month_keeps_nothing(tidied: Tidied) -> None:
@@ -236,13 +265,3 @@ def test_an_upload_that_nobody_has_accepted_for_a_month_keeps_nothing(tidied: Ti
     assert tidied.collect(delete=False).images == 1  # x
     tidied.days(2)
     assert tidied.collect(delete=False).images == 2
-
-
-def test_a_second_collector_at_the_same_time_is_told_so(tidied: Tidied) -> None:
-    tidied.collect()
-    tidied.days(8)
-    going = {"schema_version": 1, "until": tidied.world.clock.now + 100, "images": []}
-    tidied.world.objects.write(keys.going(PROJECT), json.dumps(going).encode(), "application/json")
-    with pytest.raises(WriteConflict, match="another run is collecting shop's garbage"):
-        tidied.collect()
-    assert "x" in tidied.there()

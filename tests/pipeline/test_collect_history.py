@@ -30,11 +30,12 @@ from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT, sha
 
 IMAGES = [bytes([letter]) for letter in b"abcdef"]
+LONGEST = 29 * DAY
 TURNS = st.lists(st.integers(0, 2), max_size=90)
 
 
 class History(RuleBasedStateMachine):
-    """Clients take up to a week from looking at the bucket to their manifest."""
+    """Clients take up to a month from looking at the bucket to their manifest."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,9 +79,9 @@ class History(RuleBasedStateMachine):
 
     @rule(days=st.sampled_from([0.5, 1.0, 6.9, 8.0, 31.0]))
     def time_passes(self, days: float) -> None:
-        """No upload takes longer than the delay."""
+        """No upload takes longer than S3 keeps a version."""
         until = self.world.clock.now + days * DAY
-        while late := [i for i, b in enumerate(self.begun) if until - b[3] >= RETENTION.delay]:
+        while late := [i for i, b in enumerate(self.begun) if until - b[3] >= LONGEST]:
             self.finish_upload(late[0])
         self.world.clock.now = until
 
@@ -137,15 +138,15 @@ History.TestCase.settings = LIMITS
 TestHistory = History.TestCase
 
 
-@pytest.mark.parametrize("without", ["taking back", "delay"])
+@pytest.mark.parametrize("without", ["restoring", "delay"])
 def test_it_would_be_noticed(without: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same histories find what goes too far when a protection is taken out."""
-    if without == "taking back":
+    if without == "restoring":
 
         def refuse(self: BucketImages, key: str, sha256: str) -> bytes:
             raise NotFound(key)
 
-        monkeypatch.setattr(BucketImages, "_take_back", refuse)
+        monkeypatch.setattr(BucketImages, "_restore", refuse)
     else:
         monkeypatch.setattr(collecting._Run, "_is_over", lambda self, since: True)
     with pytest.raises((TooMuchWent, AssertionError, ExceptionGroup)):

@@ -1,39 +1,37 @@
-"""Uploads, comparisons and the collector by turns, at every request: nothing that is shown goes.
+"""Uploads, comparisons and the collector by turns, at every request: nothing needed is lost.
 
 Each scenario is played in every order in which one of its actors stops once at any request, and
-the collector once more, while the others go on. The same orders break a promise as soon as one of
+the collector once more, while the others go on. The same orders lose something as soon as one of
 the protections is taken out: each of them is needed, and the orders find what it is for.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 
-from pixelgate.domain.cache_month import Generations
+from pixelgate.domain import keys
+from pixelgate.domain.comparison import Measured
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import Review
 from pixelgate.errors import NotFound
-from pixelgate.pipeline import context as services
-from pixelgate.pipeline.cleanup import garbage as collecting
+from pixelgate.pipeline.cleanup import garbage
 from pixelgate.pipeline.cleanup.garbage import Retention, collect
-from pixelgate.pipeline.compare import run as running
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.pipeline.intake.gc_notice import Announcement
+from pixelgate.pipeline.diffing.pairs import DiffCache
+from pixelgate.pipeline.diffing.plan import Pair
+from pixelgate.pipeline.intake import accept, plain_upload
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import Attic
 from support.tidied import RETENTION, Tidied, TooMuchWent
-from support.world import PROJECT
+from support.world import PROJECT, sha
 
 Actor = Callable[[CompareContext, Attic], object]
 Scenario = Callable[[], tuple[Tidied, list[Actor]]]
-STEPS = 44  # no actor takes more, unless it waits
-
-
-def at(day: str) -> float:
-    return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+STEPS = 44  # no actor takes more
 
 
 def collector(retention: Retention = RETENTION, runs: int = 1) -> Actor:
@@ -48,81 +46,54 @@ def worker(tidied: Tidied, name: str) -> Actor:
     return lambda service, attic: tidied.deliver(name, service)
 
 
-def time(tidied: Tidied, seconds: float) -> Actor:
-    return lambda service, attic: tidied.world.clock.sleep(seconds)
-
-
 def rejection(tidied: Tidied, name: str) -> Actor:
     """What was approved is a baseline, and stays; once it is rejected it may go."""
     return lambda service, attic: tidied.world.review(name, Review.REJECTED)
 
 
-def begin(day: str) -> Tidied:
-    tidied = Tidied()
-    tidied.world.clock.now = at(day)
-    return tidied
-
-
-def gone(tidied: Tidied, name: str) -> None:
+def removed(tidied: Tidied, name: str) -> None:
     """A build is hidden and removed, as collectors of earlier weeks do it."""
     build = BuildId(PROJECT, name)
     assert tidied.world.ledger.forget(build, 0.0)
-    for key in list(tidied.world.objects.objects):
-        if key.startswith(tuple(f"{top}/{build}/" for top in ("comparisons", "uploads", "builds"))):
-            del tidied.world.objects.objects[key]
+    tops = tuple(f"{top}/{build}/" for top in ("comparisons", "uploads", "builds"))
+    tidied.attic.delete([key for key in tidied.world.objects.objects if key.startswith(tops)])
     tidied.world.ledger.bury(build)
 
 
-def a_result_is_found_in_the_last_minute_of_a_month() -> tuple[Tidied, list[Actor]]:
-    """It is of the month before; the next month begins while the worker is on its way."""
-    tidied = begin("2026-01-20T00:00:00")
-    tidied.build("base", b"b", branch="main")
-    tidied.build("old", b"h", base_build="base")
-    gone(tidied, "old")
-    tidied.world.clock.now = at("2026-02-28T23:59:00")
-    tidied.upload("late", b"h", base_build="base")
-    return tidied, [worker(tidied, "late"), time(tidied, 120), collector()]
-
-
-def a_result_is_made_again_while_its_old_one_is_collected() -> tuple[Tidied, list[Actor]]:
-    tidied = begin("2026-01-20T00:00:00")
-    tidied.build("base", b"b", branch="main")
-    tidied.build("old", b"h", base_build="base")
-    gone(tidied, "old")
-    tidied.world.clock.now = at("2026-04-20T00:00:00")
-    tidied.upload("late", b"h", base_build="base")
-    return tidied, [worker(tidied, "late"), collector()]
-
-
-def an_upload_found_an_image_that_nobody_needed() -> tuple[Tidied, list[Actor]]:
-    """It is unchanged, as it is another build's too that comes at the same time."""
-    tidied = begin("2026-01-20T00:00:00")
+def an_image_that_nothing_refers_to() -> Tidied:
+    tidied = Tidied()
     tidied.build("base", b"b", branch="main")
     tidied.build("old", b"x", base_build="base")
-    gone(tidied, "old")
+    removed(tidied, "old")
     tidied.days(60)
+    return tidied
+
+
+def an_upload_found_an_image_that_nothing_refers_to() -> tuple[Tidied, list[Actor]]:
+    tidied = an_image_that_nothing_refers_to()
+    manifest = keys.uploaded_manifest(BuildId(PROJECT, "late"))
     tidied.upload("late", b"x", seen={b"x"}, base_build="base")
-    return tidied, [worker(tidied, "late"), collector()]
-
-
-def an_upload_is_finished_while_images_are_set_aside() -> tuple[Tidied, list[Actor]]:
-    tidied, _ = an_upload_found_an_image_that_nobody_needed()
-    body = {
-        k: b for k, b in tidied.world.objects.objects.items() if k.startswith("uploads/shop/late")
-    }
-    for key in body:
-        del tidied.world.objects.objects[key]
+    body = tidied.world.objects.objects.pop(manifest)
 
     def act(service: CompareContext, attic: Attic) -> None:
-        for key, manifest in body.items():
-            service.objects.write(key, manifest, "application/json")
+        service.objects.write(manifest, body, "application/json")
         tidied.deliver("late", service)
 
     return tidied, [act, collector()]
 
 
+def plain_images_are_those_that_nothing_refers_to() -> tuple[Tidied, list[Actor]]:
+    """Nobody reads them again: they were read when they were taken in."""
+    tidied = an_image_that_nothing_refers_to()
+    build = BuildId(PROJECT, "late")
+    tidied.world.objects.write(keys.plain_image(build, "0.png"), b"x", "image/png")
+    manifest = {"project": PROJECT, "build": "late", "commit": "c", "branch": "topic"}
+    tidied.world.write_manifest("late", json.dumps(manifest).encode())
+    return tidied, [worker(tidied, "late"), collector()]
+
+
 def a_base_is_chosen_while_it_is_removed() -> tuple[Tidied, list[Actor]]:
-    tidied = begin("2026-01-20T00:00:00")
+    tidied = Tidied()
     tidied.build("old", b"x")
     tidied.days(60)
     tidied.upload("late", b"x", b"y", seen={b"x"}, base_build="old")
@@ -130,17 +101,32 @@ def a_base_is_chosen_while_it_is_removed() -> tuple[Tidied, list[Actor]]:
     return tidied, [worker(tidied, "late"), rejection(tidied, "old"), collector(runs=2)]
 
 
+def a_cached_diff_is_found_while_its_build_is_removed() -> tuple[Tidied, list[Actor]]:
+    """And then S3 deletes the cache."""
+    tidied = Tidied()
+    tidied.build("base", b"b", branch="main")
+    tidied.build("old", b"h", base_build="base")
+    assert tidied.world.ledger.forget(BuildId(PROJECT, "old"), 0.0)
+    tidied.days(60)
+    tidied.upload("late", b"h", base_build="base")
+
+    def act(service: CompareContext, attic: Attic) -> None:
+        collect(PROJECT, service, attic, RETENTION, delete=True)
+        tidied.expire_cache()
+
+    return tidied, [worker(tidied, "late"), act]
+
+
 SCENARIOS: list[Scenario] = [
-    a_result_is_found_in_the_last_minute_of_a_month,
-    a_result_is_made_again_while_its_old_one_is_collected,
-    an_upload_found_an_image_that_nobody_needed,
-    an_upload_is_finished_while_images_are_set_aside,
+    an_upload_found_an_image_that_nothing_refers_to,
+    plain_images_are_those_that_nothing_refers_to,
     a_base_is_chosen_while_it_is_removed,
+    a_cached_diff_is_found_while_its_build_is_removed,
 ]
 
 
 def orders(actors: int) -> Iterator[list[int]]:
-    """The collector is the last actor, the worker the first; time, if any, goes in between."""
+    """The collector is the last actor, the worker the first; others go in between."""
     last = actors - 1
     between = [*range(1, last)] * 2
     for first in range(STEPS):
@@ -162,56 +148,62 @@ def play(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_in_every_order_nothing_goes_that_is_shown(scenario: Scenario) -> None:
+def test_in_every_order_nothing_is_lost_that_is_shown(scenario: Scenario) -> None:
     play(scenario)
 
 
-def no_margin_after_the_month(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(collecting, "oldest_of_runs", lambda now, delay: Generations.at(now).previous)
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_the_next_run_makes_good_what_a_killed_one_owes(step: int) -> None:
+    for first in range(STEPS):
+        tidied, actors = an_upload_found_an_image_that_nothing_refers_to()
+        turns = [1] * first + [0] * 10 * STEPS
+        tidied.together(turns, *actors, dies={1: step})
+        tidied.collect()
+        tidied.check()
 
 
-def no_generations(patch: pytest.MonkeyPatch) -> None:
-    class Always:
-        @staticmethod
-        def at(now: float) -> Generations:
-            return Generations("2026-01", "2026-01")
-
-    patch.setattr(services, "Generations", Always)
-
-
-def no_second_look(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(collecting, "second_look", lambda *about: set[str]())
-
-
-def no_waiting(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(running, "outlast", lambda *about: None)
-
-
-def no_promise_to_be_quick(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Announcement, "may_delete", lambda self: True)
-
-
-def no_taking_back(patch: pytest.MonkeyPatch) -> None:
+def no_restore_on_a_miss(patch: pytest.MonkeyPatch) -> None:
     def refuse(self: BucketImages, key: str, sha256: str) -> bytes:
         raise NotFound(key)
 
-    patch.setattr(BucketImages, "_take_back", refuse)
+    patch.setattr(BucketImages, "_restore", refuse)
+
+
+def no_second_look(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(garbage, "second_look", lambda *about: set[str]())
+
+
+def no_look_after_a_plain_upload(patch: pytest.MonkeyPatch) -> None:
+    take_in = plain_upload.import_images
+    patch.setattr(
+        accept, "take_in", lambda *about: replace(take_in(*about), found=frozenset[str]())
+    )
 
 
 def no_delay_between_hiding_and_removing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(collecting._Run, "_is_over", lambda self, since: since is not None)
+    patch.setattr(garbage._Run, "_is_over", lambda self, since: since is not None)
+
+
+def no_mask_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    def of_the_other(self: DiffCache, pair: Pair, measured: Measured) -> Measured:
+        return measured
+
+    patch.setattr(DiffCache, "_with_mask", of_the_other)
+
+
+def no_pictures_under_the_comparison(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(keys, "pictures", lambda comparison, execution: f"cache/{PROJECT}/")
 
 
 @pytest.mark.parametrize(
     ("without", "scenario"),
     [
-        (no_margin_after_the_month, a_result_is_found_in_the_last_minute_of_a_month),
-        (no_generations, a_result_is_made_again_while_its_old_one_is_collected),
-        (no_second_look, an_upload_is_finished_while_images_are_set_aside),
-        (no_waiting, an_upload_is_finished_while_images_are_set_aside),
-        (no_promise_to_be_quick, an_upload_is_finished_while_images_are_set_aside),
-        (no_taking_back, an_upload_is_finished_while_images_are_set_aside),
+        (no_restore_on_a_miss, an_upload_found_an_image_that_nothing_refers_to),
+        (no_second_look, an_upload_found_an_image_that_nothing_refers_to),
+        (no_look_after_a_plain_upload, plain_images_are_those_that_nothing_refers_to),
         (no_delay_between_hiding_and_removing, a_base_is_chosen_while_it_is_removed),
+        (no_mask_of_its_own, a_cached_diff_is_found_while_its_build_is_removed),
+        (no_pictures_under_the_comparison, a_cached_diff_is_found_while_its_build_is_removed),
     ],
     ids=lambda value: value.__name__,
 )
@@ -223,3 +215,18 @@ def test_each_protection_is_needed(
     without(monkeypatch)
     with pytest.raises((TooMuchWent, NotFound)):
         play(scenario)
+
+
+@pytest.mark.parametrize(("min_age", "found"), [(RETENTION.min_age, True), (0.0, False)])
+def test_an_upload_may_take_as_long_as_an_image_stays_and_its_version_after_it(
+    min_age: float, found: bool
+) -> None:
+    """It has sent its image, and the collector runs every day until its manifest comes."""
+    tidied, retention = Tidied(), replace(RETENTION, min_age=min_age)
+    tidied.world.objects.write(keys.image(PROJECT, sha(b"x")), b"x", "image/png")
+    for _ in range(59):
+        collect(PROJECT, tidied.world.service(), tidied.attic, retention, delete=True)
+        tidied.days(1)
+    tidied.upload("late", b"x", seen={b"x"})
+    tidied.deliver("late", tidied.world.service())
+    assert (tidied.world.status("late")["state"] == "SUCCEEDED") is found

@@ -55,7 +55,7 @@ DIFF = Diff(
 
 
 def test_a_stored_diff_comes_back_in_full() -> None:
-    store = DiffCache(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop", "e1/")
     saved = store.save(PAIR, DIFF)
     loaded = store.load(PAIR)
     assert loaded == saved
@@ -75,7 +75,7 @@ def test_every_field_of_the_stored_diff_was_set() -> None:
 
 def test_images_with_one_profile_store_none() -> None:
     objects = MemoryObjects()
-    store = DiffCache(objects, "shop")
+    store = DiffCache(objects, "shop", "e1/")
     plain = replace(DIFF, profiles=None)
     store.save(PAIR, plain)
     loaded = store.load(PAIR)
@@ -86,13 +86,47 @@ def test_images_with_one_profile_store_none() -> None:
 
 def test_its_mask_lies_where_it_says() -> None:
     objects = MemoryObjects()
-    key = DiffCache(objects, "shop").save(PAIR, DIFF).mask_key
+    key = DiffCache(objects, "shop", "e1/").save(PAIR, DIFF).mask_key
     assert key is not None
     assert objects.read(key) == b"mask"
 
 
+def test_another_run_finds_the_diff_and_keeps_the_mask_itself() -> None:
+    objects = MemoryObjects()
+    DiffCache(objects, "shop", "e1/").save(PAIR, DIFF)
+    loaded = DiffCache(objects, "shop", "e2/").load(PAIR)
+    assert loaded is not None
+    assert loaded.mask_key == f"e2/masks/{PAIR.fingerprint}/{PAIR.base[:16]}-{PAIR.head[:16]}.png"
+    assert objects.read(loaded.mask_key) == b"mask"
+
+
+def test_a_diff_whose_mask_is_gone_is_not_found() -> None:
+    objects = MemoryObjects()
+    mask = DiffCache(objects, "shop", "e1/").save(PAIR, DIFF).mask_key
+    assert mask is not None
+    objects.delete(mask)
+    assert DiffCache(objects, "shop", "e2/").load(PAIR) is None
+
+
+def test_a_run_without_a_report_keeps_no_mask_and_others_measure_again() -> None:
+    objects = MemoryObjects()
+    without = DiffCache(objects, "shop", None)
+    assert without.save(PAIR, DIFF).mask_key is None
+    assert without.load(PAIR) == without.save(PAIR, DIFF)
+    assert DiffCache(objects, "shop", "e1/").load(PAIR) is None
+
+
+def test_without_a_cache_nothing_is_found_again() -> None:
+    objects = MemoryObjects()
+    store = DiffCache(objects, None, "e1/")
+    store.save(PAIR, DIFF)
+    store.preload([PAIR])
+    assert store.load(PAIR) is None
+    assert [key.partition("/")[0] for key in objects.objects] == ["e1"]
+
+
 def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
-    store = DiffCache(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop", "e1/")
     equal = Diff(0, 0, 300, (10, 30), (10, 30), picture=Picture(differing=3))
     assert store.save(PAIR, equal).mask_key is None
     loaded = store.load(PAIR)
@@ -102,7 +136,7 @@ def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
 
 def test_a_stored_diff_says_which_schema_it_has() -> None:
     objects = MemoryObjects()
-    DiffCache(objects, "shop").save(PAIR, DIFF)
+    DiffCache(objects, "shop", "e1/").save(PAIR, DIFF)
     [body] = [body for key, body in objects.objects.items() if key.endswith(".json")]
     stored = json.loads(body)
     assert stored["schema_version"] == 3
@@ -115,7 +149,7 @@ def test_a_stored_diff_says_which_schema_it_has() -> None:
 
 
 def test_another_policy_or_another_pair_finds_nothing() -> None:
-    store = DiffCache(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop", "e1/")
     store.save(PAIR, DIFF)
     assert store.load(replace(PAIR, fingerprint="e" * 16)) is None
     assert store.load(replace(PAIR, base=digest(2), head=digest(1))) is None

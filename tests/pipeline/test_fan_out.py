@@ -319,9 +319,7 @@ def test_what_a_lost_batch_had_diffed_is_found_and_the_rest_is_errored(
     with pytest.raises(MemoryError):
         work(handed, first, world.service(pool=replace(world.differs, size=1)), forever)
     world.differs.script = lambda base, head: None
-    diffed = sum(
-        key.startswith("diffs/") and key.endswith(".json") for key in world.objects.objects
-    )
+    diffed = sum(key.startswith("cache/") for key in world.objects.objects)
     run_all(world, handed, lost=(0,))
     outcome = publish_handed(handed, world.service(), forever)
     assert isinstance(outcome, Published)
@@ -347,7 +345,7 @@ def test_results_of_another_execution_are_not_read(world: World, fan_out: Memory
     run_all(world, hand_over(world, fan_out))
     world.clock.sleep(901)
     second = hand_over(world, fan_out)
-    for key in [k for k in world.objects.objects if k.startswith("diffs/")]:
+    for key in [k for k in world.objects.objects if k.startswith("cache/")]:
         del world.objects.objects[key]
     outcome = publish_handed(second, world.service(), forever)
     assert isinstance(outcome, Published)

@@ -241,7 +241,7 @@ def test_masks_do_not_pile_up_in_memory() -> None:
     answers = diff_pairs(
         {pair: Policy()},
         images=_Images(),
-        store=DiffCache(world.objects, "p"),
+        store=DiffCache(world.objects, "p", "e/"),
         pool=world.differs,
         tally=DiffStats(),
         check=lambda: None,
@@ -271,7 +271,7 @@ def test_an_early_stop_waits_for_what_is_under_way_and_no_more() -> None:
         diff_pairs(
             {Pair(f"{i:064d}", "2" * 64, "f" * 16): Policy() for i in range(20)},
             images=_Images(),
-            store=DiffCache(world.objects, "p"),
+            store=DiffCache(world.objects, "p", "e/"),
             pool=SharedDiffers([Slow(), Slow()]),
             tally=DiffStats(),
             check=stop_when_begun,

@@ -40,9 +40,10 @@ def direct(client: S3Client, bucket: str) -> DirectS3:
 
 
 def make_bucket(client: S3Client) -> str:
-    """The name of a new bucket."""
+    """The name of a new bucket, which keeps versions."""
     name = f"pixelgate-{uuid.uuid4().hex}"
     client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
 
 

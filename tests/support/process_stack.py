@@ -224,9 +224,7 @@ class Site:
         """Looks at what a function is about to show, before it can be seen."""
         if (request.service, request.method) != ("s3", "PUT") or self.bucket not in request.path:
             return
-        if request.key.endswith("/status.json") or (
-            request.key.startswith("diffs/") and request.key.endswith(".json")
-        ):
+        if request.key.endswith("/status.json") or request.key.startswith("cache/"):
             self.partial += what_is_not_whole(request.key, request.body, self.read)
 
     def take_given_up(self) -> None:

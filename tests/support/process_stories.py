@@ -205,7 +205,7 @@ class FaultRun:
         self.redriven = redriven
 
     def _everything(self) -> tuple[object, ...]:
-        prefixes = (f"{kind}/{self.project}/" for kind in ("builds", "comparisons", "diffs"))
+        prefixes = (f"{kind}/{self.project}/" for kind in ("builds", "comparisons", "cache"))
         found = [set(self.site.keys(prefix)) for prefix in prefixes]
         # Thumbnails come when the verdict is out, at their leisure.
         return (self.status(), *({key for key in one if "/thumbs/" not in key} for one in found))
@@ -288,7 +288,7 @@ class FaultRun:
 
     def _was_repeated(self) -> bool:
         return any(
-            "to be delivered again" in line and self.project in line
+            "delivery failed" in line and self.project in line
             for line in self._log()[self._begun :].splitlines()
         )
 

@@ -100,7 +100,7 @@ def _bucket(soak: SoakWorld) -> None:
             case "images":
                 assert sha(soak.objects.objects[key]) == rest[0], key
             case _:
-                assert top == "diffs", key
+                assert top == "cache", key
     assert published == executions, published ^ executions
     assert not {head for head, _ in orphaned} - {b.build for b in soak.expected}
 

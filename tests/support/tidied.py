@@ -1,71 +1,37 @@
-"""A world that garbage is collected in, and that notices the moment at which too much goes."""
+"""A world in which garbage is collected, and that notices when something needed is lost."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, cast
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload
-from pixelgate.domain.records import ComparisonRecord, Result
-from pixelgate.errors import HeldByOther, WriteConflict
+from pixelgate.errors import HeldByOther
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.pipeline.intake.gc_notice import SKEW
 from pixelgate.ports import Aged, Attic
-from support.doubles.memory import MemoryLedger, MemoryObjects
 from support.doubles.memory_attic import MemoryAttic
-from support.schedule import Schedule, stepping_ledger, stepping_objects
+from support.schedule import Killed, Schedule, stepping_ledger, stepping_objects
 from support.world import PROJECT, World
 
-RETENTION = Retention(days=30, delay=7 * DAY)
-
-
-# A run of the collector that ends so goes on the next day.
-_BROKEN_OFF = (WriteConflict, TimeoutError)
+RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
 
 
 class TooMuchWent(AssertionError):
-    """Something was deleted, or is missing, that a result shows."""
-
-
-class _Ledger(MemoryLedger):
-    """Looks at every result in the moment in which it is published."""
-
-    tidied: Tidied
-
-    def publish(self, claim: ComparisonRecord, result: Result, now: float) -> ComparisonRecord:
-        """Whatever it shows is there."""
-        record = super().publish(claim, result, now)
-        missing = self.tidied.shown_by(record.head, result.comparison_key)
-        missing -= self.tidied.world.objects.objects.keys()
-        if missing:
-            self.tidied.wrong.append(f"{record.head} was published without {missing}")
-        return record
-
-
-class _Attic(MemoryAttic):
-    """Looks at everything in the moment in which it is deleted."""
-
-    tidied: Tidied
-
-    def delete(self, keys: Collection[str]) -> None:
-        """Nothing of it is shown by a build that anybody can see."""
-        shown = self.tidied.shown() & set(keys)
-        if shown:
-            self.tidied.wrong.append(f"deleted though it is shown: {shown}")
-        super().delete(keys)
+    """Something is missing that a result shows."""
 
 
 class _SteppingAttic:
-    """Every call is a step; one that was under way for a minute was given up by the SDK."""
+    """Every call is a step."""
 
-    def __init__(self, attic: Attic, schedule: Schedule, clock: Callable[[], float]) -> None:
-        self._attic, self._schedule, self._clock = attic, schedule, clock
+    def __init__(self, attic: Attic, schedule: Schedule) -> None:
+        self._attic, self._schedule = attic, schedule
 
     def entries(self, prefix: str) -> Iterator[Aged]:
         self._schedule.pause()
@@ -77,34 +43,20 @@ class _SteppingAttic:
         self._schedule.pause()
         return iter(list(self._attic.folders(prefix)))
 
-    def copy(self, key: str, to: str) -> None:
-        self._schedule.pause()
-        self._attic.copy(key, to)
-
     def delete(self, keys: Collection[str]) -> None:
-        begun = self._clock()
         self._schedule.pause()
-        if self._clock() - begun > SKEW:
-            raise TimeoutError
         self._attic.delete(keys)
+        self._schedule.pause()  # the answer is on its way
 
 
 @dataclass
 class Tidied:
-    """Bucket, ledger and clock, and the collector.
+    """Bucket, ledger and clock, and the collector."""
 
-    Attributes:
-        wrong: promises that were broken, and how.
-    """
-
-    world: World = field(init=False)
-    wrong: list[str] = field(default_factory=list)
+    world: World = field(default_factory=lambda: World(render=lambda *about: b"a page"))
 
     def __post_init__(self) -> None:
-        objects, ledger = MemoryObjects(), _Ledger()
-        self.world = World(objects, ledger, render=lambda *about: b"a page")
-        self.attic = _Attic(objects, self.world.clock)
-        self.attic.tidied = ledger.tidied = self
+        self.attic = MemoryAttic(self.world.objects, self.world.clock)
 
     # --- what happens by turns ---
 
@@ -126,35 +78,38 @@ class Tidied:
         with suppress(HeldByOther):
             receive(Upload(BuildId(PROJECT, name)), service)
 
-    def collect(self, *, delete: bool = True, retention: Retention = RETENTION) -> Collected:
+    def collect(self, *, delete: bool = True) -> Collected:
         """One run of the collector."""
-        return collect(PROJECT, self.world.service(), self.attic, retention, delete=delete)
+        return collect(PROJECT, self.world.service(), self.attic, RETENTION, delete=delete)
 
     def days(self, days: float) -> None:
         """Time passes."""
         self.world.clock.sleep(days * DAY)
 
-    def together(self, turns: Sequence[int], *actors: Any) -> list[object]:
+    def expire_cache(self) -> None:
+        """What S3's lifecycle rule does to cache/ sooner or later."""
+        for key in [key for key in self.world.objects.objects if key.startswith("cache/")]:
+            del self.world.objects.objects[key]
+
+    def together(
+        self, turns: Sequence[int], *actors: Any, dies: Mapping[int, int] = MappingProxyType({})
+    ) -> list[object]:
         """Lets actors move by turns, each of them for as long as it takes to come to a port.
 
         An actor is called with a service and an attic of its own, every call of which is a step.
+        `dies` names actors that are killed at a step.
         """
-        schedule = Schedule(turns)
-
-        def sleep(seconds: float) -> None:
-            schedule.pause()
-            self.world.clock.sleep(seconds)
+        schedule = Schedule(turns, dies)
 
         service = replace(
             self.world.service(),
             objects=stepping_objects(self.world.objects, schedule),
             ledger=stepping_ledger(self.world.ledger, schedule),
-            sleep=sleep,
         )
-        attic = cast("Attic", _SteppingAttic(self.attic, schedule, self.world.clock))
+        attic = cast("Attic", _SteppingAttic(self.attic, schedule))
         results = schedule.run(*(lambda a=a: a(service, attic) for a in actors))
         for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, _BROKEN_OFF):
+            if isinstance(result, BaseException) and not isinstance(result, Killed):
                 raise result
         return results
 
@@ -178,9 +133,7 @@ class Tidied:
         return pictures | {keys.image(PROJECT, sha256) for sha256 in hashes} | {comparison}
 
     def check(self) -> None:
-        """Raises TooMuchWent if a promise is broken, or was in any moment."""
-        if self.wrong:
-            raise TooMuchWent(self.wrong)
+        """Raises TooMuchWent if something is missing, after the collector has come to its end."""
         missing = self.shown() - self.world.objects.objects.keys()
         if missing:
             raise TooMuchWent(f"shown and missing: {missing}")

@@ -10,14 +10,13 @@ def what_is_not_whole(key: str, body: bytes, read: Callable[[str], bytes | None]
     """What is wrong with an object that becomes visible now, in words.
 
     Args:
-        key: a status.json, or a pair's stored result.
+        key: a status.json, or a pair's cached diff.
         body: what is written there.
         read: gives what lies in the bucket, None if there is nothing.
     """
-    if key.startswith("diffs/"):
-        mask = key.removesuffix(".json") + ".png"
-        lacks = json.loads(body)["changed_pixels"] and read(mask) is None
-        return [f"{key} without its mask"] if lacks else []
+    if key.startswith("cache/"):
+        mask = json.loads(body)["mask"]
+        return [f"{key} without its mask"] if mask and read(mask) is None else []
     status = json.loads(body)
     shown = [other for other in (status["comparison"], status["report"]) if other]
     there = {other: read(other) for other in shown}

@@ -97,7 +97,6 @@ class World:
             limits=self.limits,
             resume=self.resumed.append,
             clock=self.clock,
-            sleep=self.clock.sleep,
             new_execution=self._new_execution,
         )
         return replace(service, **changes)

@@ -18,10 +18,10 @@ PLAIN_IMAGE = "uploads/web/4f2a9c1d/pages/home.png"
 IMAGE = "images/web/9f86d081"
 STATUS = "builds/web/4f2a9c1d/status.json"
 REPORT = "comparisons/web/4f2a9c1d/b7730e52/1/index.html"
-MASK = "diffs/web/1/9f86d081-60303ae2.png"
+CACHED = "cache/web/1/9f86d081-60303ae2.json"
+OLD_MASK = "diffs/web/2026-08/1/9f86d081-60303ae2.png"
 REVIEW = "reviews/web/4f2a9c1d/1.json"
 ASIDE = "aside/web/9f86d081"
-GOING = "gc/web/going.json"
 TABLE = "${Table.Arn}"
 INDEX = "${Table.Arn}/index/unfinished"
 BUCKET = "the bucket itself"
@@ -49,17 +49,16 @@ OBJECT_WRITES = [
         ("CompareRole", "s3:GetObject", PLAIN_IMAGE, True),
         ("CompareRole", "s3:GetObject", IMAGE, True),
         ("CompareRole", "s3:GetObject", STATUS, True),
-        ("CompareRole", "s3:GetObject", MASK, True),
+        ("CompareRole", "s3:GetObject", CACHED, True),
         ("CompareRole", "s3:GetObject", REVIEW, False),
         ("CompareRole", "s3:GetObject", REPORT, True),
         ("CompareRole", "events:PutEvents", BUS, True),
         ("CompareRole", "secretsmanager:GetSecretValue", TOKEN, False),
         ("CompareRole", "s3:PutObject", STATUS, True),
         ("CompareRole", "s3:PutObject", REPORT, True),
-        ("CompareRole", "s3:PutObject", MASK, True),
-        pytest.param("CompareRole", "s3:PutObject", IMAGE, True, id="takes in plain images"),
+        ("CompareRole", "s3:PutObject", CACHED, True),
         ("CompareRole", "s3:PutObject", REVIEW, False),
-        ("CompareRole", "s3:DeleteObject", MASK, False),
+        ("CompareRole", "s3:DeleteObject", CACHED, False),
         ("CompareRole", "s3:ListBucket", BUCKET, True),
         ("CompareRole", "dynamodb:GetItem", TABLE, True),
         ("CompareRole", "dynamodb:BatchGetItem", TABLE, True),
@@ -81,14 +80,13 @@ OBJECT_WRITES = [
         ("CompareRole", "states:StopExecution", MACHINE, False),
         ("CompareRole", "lambda:InvokeFunction", "${WorkerFunction.Arn}", False),
         ("WorkerRole", "s3:GetObject", IMAGE, True),
-        ("WorkerRole", "s3:GetObject", MASK, True),
+        ("WorkerRole", "s3:GetObject", CACHED, True),
         ("WorkerRole", "s3:GetObject", PLAN, True),
         ("WorkerRole", "s3:GetObject", STATUS, False),
         ("WorkerRole", "s3:GetObject", MANIFEST, False),
-        ("WorkerRole", "s3:PutObject", MASK, True),
+        ("WorkerRole", "s3:PutObject", CACHED, True),
         ("WorkerRole", "s3:PutObject", PLAN, True),
         ("WorkerRole", "s3:PutObject", STATUS, False),
-        ("WorkerRole", "s3:PutObject", IMAGE, False),
         ("WorkerRole", "s3:ListBucket", BUCKET, True),
         ("WorkerRole", "dynamodb:GetItem", TABLE, True),
         ("WorkerRole", "dynamodb:UpdateItem", TABLE, True),
@@ -101,12 +99,11 @@ OBJECT_WRITES = [
         ("WorkerRole", "logs:PutLogEvents", "${WorkerLogs.Arn}", True),
         ("PublishRole", "s3:GetObject", STATUS, True),
         ("PublishRole", "s3:GetObject", PLAN, True),
-        ("PublishRole", "s3:GetObject", MASK, True),
+        ("PublishRole", "s3:GetObject", CACHED, True),
         ("PublishRole", "s3:GetObject", IMAGE, True),
         ("PublishRole", "s3:GetObject", MANIFEST, False),
         ("PublishRole", "s3:PutObject", STATUS, True),
         ("PublishRole", "s3:PutObject", REPORT, True),
-        ("PublishRole", "s3:PutObject", IMAGE, False),
         ("PublishRole", "s3:ListBucket", BUCKET, True),
         ("PublishRole", "dynamodb:GetItem", TABLE, True),
         ("PublishRole", "dynamodb:UpdateItem", TABLE, True),
@@ -162,7 +159,7 @@ OBJECT_WRITES = [
         ("ReviewRole", "s3:GetObject", IMAGE, False),
         ("ReviewRole", "s3:PutObject", STATUS, True),
         ("ReviewRole", "s3:PutObject", REPORT, False),
-        ("ReviewRole", "s3:PutObject", MASK, False),
+        ("ReviewRole", "s3:PutObject", CACHED, False),
         ("ReviewRole", "s3:ListBucket", BUCKET, True),
         ("ReviewRole", "dynamodb:GetItem", TABLE, True),
         ("ReviewRole", "dynamodb:UpdateItem", TABLE, True),
@@ -175,20 +172,28 @@ OBJECT_WRITES = [
         ("ReviewRole", "dynamodb:Query", INDEX, False),
         ("ReviewRole", "secretsmanager:GetSecretValue", TOKEN, False),
         ("ReviewRole", "logs:PutLogEvents", "${ReviewLogs.Arn}", True),
-        pytest.param(
-            "CompareRole", "s3:GetObject", ASIDE, True, id="takes back what was set aside"
-        ),
-        ("CompareRole", "s3:GetObject", GOING, True),
-        ("CompareRole", "s3:PutObject", GOING, False),
+        *[
+            grant
+            for role in ("CompareRole", "WorkerRole", "PublishRole", "TidyRole")
+            for grant in (
+                pytest.param(role, "s3:GetObject", ASIDE, True, id=f"{role} finds an old image"),
+                pytest.param(role, "s3:GetObjectVersion", IMAGE, True, id=f"{role} restores"),
+                pytest.param(role, "s3:ListBucketVersions", BUCKET, True, id=f"{role} finds"),
+                pytest.param(role, "s3:PutObject", IMAGE, True, id=f"{role} puts back"),
+                pytest.param(role, "s3:GetObjectVersion", REPORT, False, id=f"{role} images only"),
+            )
+        ],
+        ("SweepRole", "s3:ListBucketVersions", BUCKET, False),
+        ("ReviewRole", "s3:ListBucketVersions", BUCKET, False),
+        ("NotifyRole", "s3:ListBucketVersions", BUCKET, False),
         ("TidyRole", "s3:GetObject", STATUS, True),
         ("TidyRole", "s3:GetObject", MANIFEST, True),
         ("TidyRole", "s3:GetObject", REPORT, True),
-        ("TidyRole", "s3:PutObject", GOING, True),
-        ("TidyRole", "s3:PutObject", ASIDE, True),
-        ("TidyRole", "s3:PutObject", IMAGE, True),
+        ("TidyRole", "s3:PutObject", ASIDE, False),
         ("TidyRole", "s3:PutObject", MANIFEST, False),
         ("TidyRole", "s3:DeleteObject", IMAGE, True),
-        ("TidyRole", "s3:DeleteObject", GOING, False),
+        ("TidyRole", "s3:DeleteObject", OLD_MASK, True),
+        ("TidyRole", "s3:DeleteObject", CACHED, False),
         ("TidyRole", "s3:DeleteObjectVersion", IMAGE, False),
         ("TidyRole", "dynamodb:DeleteItem", TABLE, True),
         ("TidyRole", "s3:GetObject", REVIEW, False),
@@ -234,7 +239,7 @@ def test_what_a_function_writes_triggers_nothing(stack: Stack) -> None:
     filters = [c["Filter"]["S3Key"]["Rules"] for c in notification["LambdaConfigurations"]]
     calling = [tuple(rule["Value"] for rule in rules) for rules in filters]
     assert calling == [("uploads/", "/manifest.json"), ("reviews/", ".json")]
-    for key in (IMAGE, STATUS, REPORT, MASK):
+    for key in (IMAGE, STATUS, REPORT, CACHED):
         assert not any(key.startswith(prefix) for prefix, _ in calling)
 
 
@@ -429,7 +434,7 @@ def test_parameter_takes(stack: Stack, parameter: str, value: str, taken: bool) 
 def test_reviewers_may_review_and_look_and_no_more(stack: Stack) -> None:
     policy = stack.only("AWS::IAM::ManagedPolicy")["PolicyDocument"]["Statement"]
     assert allows(policy, "s3:PutObject", arn(REVIEW))
-    for key in (STATUS, REPORT, IMAGE, MASK):
+    for key in (STATUS, REPORT, IMAGE, OLD_MASK):
         assert allows(policy, "s3:GetObject", arn(key))
         assert not any(allows(policy, write, arn(key)) for write in OBJECT_WRITES)
     assert not allows(policy, "s3:GetObject", arn(MANIFEST))
@@ -458,7 +463,7 @@ def test_plain_http_is_refused_by_bucket_and_queue(stack: Stack) -> None:
         pytest.param(PLAIN_IMAGE, False, id="aws s3 cp of plain images works"),
         pytest.param(STATUS, False, id="a status changes while its comparison runs"),
         (REPORT, False),
-        (MASK, False),
+        (CACHED, False),
         (REVIEW, False),
     ],
 )

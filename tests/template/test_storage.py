@@ -1,8 +1,10 @@
-"""What is kept is private, encrypted, recoverable, and never deleted for its age."""
+"""What is kept is private, encrypted, recoverable, and only the cache is deleted for its age."""
 
 from __future__ import annotations
 
 import pytest
+
+from pixelgate.domain import keys
 
 from .stack import BUCKET_NAME, Stack
 
@@ -25,10 +27,18 @@ def test_bucket_is_encrypted_and_versioned(stack: Stack) -> None:
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-def test_lifecycle_removes_leftovers_and_no_current_object(stack: Stack) -> None:
+def test_the_cache_expires_and_nothing_else_does(stack: Stack) -> None:
+    rules = stack.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    [expiring] = [rule for rule in rules if "ExpirationInDays" in rule]
+    assert (expiring["Prefix"], expiring["ExpirationInDays"]) == ("cache/", 60)
+    assert keys.cached_diffs("shop", "f").startswith(expiring["Prefix"])
+
+
+def test_lifecycle_removes_leftovers(stack: Stack) -> None:
     rules = stack.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     assert {rule["Status"] for rule in rules} == {"Enabled"}
-    does = {key: value for rule in rules for key, value in rule.items()}
+    everywhere = [rule for rule in rules if "Prefix" not in rule]
+    does = {key: value for rule in everywhere for key, value in rule.items()}
     assert does.keys() - {"Id", "Status"} == {
         "AbortIncompleteMultipartUpload",
         "NoncurrentVersionExpiration",

@@ -28,7 +28,7 @@ EMITTED = {
         "ExecutionsOrphaned",
         "HeadsWoken",
         "ImagesErrored",
-        "ImagesSetAside",
+        "ImagesDeleted",
         "LateWorkers",
         "LeaseTakeovers",
         "LeasesSwept",

@@ -135,6 +135,21 @@ def test_each_kind_of_call_is_written_once_with_the_answer_and_its_condition(
     assert lines == [call | {"status": 412, "once": once_} for once_ in (True, False)]
 
 
+@pytest.mark.parametrize(
+    ("method", "key", "query", "action"),
+    [
+        ("GET", "/images/a", "versionId=1", "s3:GetObjectVersion"),
+        ("GET", "", "versions&prefix=images/a", "s3:ListBucketVersions"),
+        ("DELETE", "/images/a", "versionId=1", "s3:DeleteObjectWithversionId"),
+    ],
+)
+def test_what_is_asked_of_versions_needs_a_grant_of_its_own(
+    method: str, key: str, query: str, action: str
+) -> None:
+    asked = scope(method, f"/b{key}", query)
+    assert calls(asked, "s3", "us-east-1", b"") == [(action, f"arn:aws:s3:::b{key}")]
+
+
 def test_a_copy_reads_what_it_copies() -> None:
     asked = scope("PUT", "/b/aside/x", "x-id=CopyObject", x_amz_copy_source="b/images/a%20b")
     assert calls(asked, "s3", "us-east-1", b"") == [

@@ -138,9 +138,15 @@ def test_every_key() -> None:
     assert keys.accepted_manifest(build) == "builds/shop/b1/manifest.json"
     assert keys.status(build) == "builds/shop/b1/status.json"
     assert keys.image("shop", head) == f"images/shop/{head}"
-    assert keys.diff(keys.diffs("shop", "f00", "2026-11"), base, head, ".png") == (
-        "diffs/shop/2026-11/f00/abababababababab-cdcdcdcdcdcdcdcd.png"
+    assert keys.cached_diff(keys.cached_diffs("shop", "f00"), base, head) == (
+        "cache/shop/f00/abababababababab-cdcdcdcdcdcdcdcd.json"
     )
+    pictures = keys.pictures(comparison, "e1")
+    assert keys.mask(pictures, "f00", base, head) == (
+        "comparisons/shop/b1/b0/e1/masks/f00/abababababababab-cdcdcdcdcdcdcdcd.png"
+    )
+    assert keys.thumbnail(pictures, head) == f"comparisons/shop/b1/b0/e1/thumbs/{head}.webp"
+    assert keys.old_image("shop", head) == f"aside/shop/{head}"
     assert keys.result(comparison, "e1", "index.html") == "comparisons/shop/b1/b0/e1/index.html"
     assert keys.result(ComparisonId("shop", "b1", NO_BASE), "e1", "comparison.json") == (
         "comparisons/shop/b1/@none/e1/comparison.json"
@@ -170,8 +176,8 @@ def test_written_keys_stay_under_their_prefix(project: str, head: str, base: str
     written = {
         keys.accepted_manifest(build): f"builds/{project}/{head}/",
         keys.status(build): f"builds/{project}/{head}/",
-        keys.diff(keys.diffs(project, "f" * 16), "0" * 64, "1" * 64, ".json"): (
-            f"diffs/{project}/{'f' * 16}/"
+        keys.cached_diff(keys.cached_diffs(project, "f" * 16), "0" * 64, "1" * 64): (
+            f"cache/{project}/{'f' * 16}/"
         ),
         keys.result(comparison, "e1", "index.html"): f"comparisons/{project}/{head}/{base}/e1/",
     }

@@ -64,7 +64,7 @@ BANDED = Snapshot(
     judgement=Judgement(True, (Mark.ONE_SIDED, None), kinds=(None, NoiseKind.TEXT)),
     policy={"strict": True},
     details={"tags": ["dark"]},
-    thumb=keys.thumbnail("shop", digest(23)),
+    thumb=f"diffs/shop/thumbs/{digest(23)}.webp",
 )
 
 

@@ -239,7 +239,7 @@ def test_a_policy_of_its_own_is_told() -> None:
 
 
 def test_thumbnail_is_linked() -> None:
-    thumb = keys.thumbnail("shop", digest(9))
+    thumb = f"diffs/shop/thumbs/{digest(9)}.webp"
     [entry] = model(comparison({"a.png": Snapshot(Status.ADDED, digest(1), thumb=thumb)})).entries
     assert entry.thumb == f"{UP}/diffs/shop/thumbs/{digest(9)}.webp"
 

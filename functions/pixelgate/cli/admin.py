@@ -8,7 +8,7 @@ import typer
 
 from pixelgate.cli import options as o
 from pixelgate.cli.context import Context
-from pixelgate.errors import UsageError, WriteConflict
+from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
     from pixelgate.client.redrive import Listed
@@ -97,8 +97,9 @@ def gc(
     """Say what no kept build refers to; with --delete, take a step towards removing it.
 
     Kept are builds that are young, approved, unfinished, eligible as a baseline, or the base of
-    such a build. The others are hidden first, and go in a run a week later; images are set aside
-    then, and go a week after that, unless somebody needs them meanwhile.
+    such a build. The others are hidden first, and removed in a run a week later. Images that no
+    build refers to are deleted when they are 30 days old. The bucket keeps the versions of what
+    is deleted for 30 days; an image that is needed meanwhile is restored from its version.
     """
     from pixelgate import bootstrap
     from pixelgate.pipeline.cleanup.garbage import Retention, collect
@@ -112,8 +113,8 @@ def gc(
     records, attic = bootstrap.open_attic(context.bucket, table, branches)
     try:
         done = collect(context.project, records, attic, Retention(days=retention), delete=delete)
-    except (WriteConflict, ValueError) as error:
-        raise UsageError(f"nothing more was removed: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"nothing was removed: {error}") from error
     typer.echo(in_words(done, delete=delete))
 
 
@@ -122,14 +123,14 @@ def in_words(done: Collected, *, delete: bool) -> str:
     kept = ", ".join(f"{n:,} {why}" for why, n in sorted(done.kept.items())) or "none"
     lines = [
         f"{done.project}: builds kept: {kept}",
-        f"past retention: {len(done.builds):,} builds, {done.images:,} images, "
-        f"{done.diffs:,} results, masks and thumbnails; {done.size / 1e6:,.1f} MB",
+        f"past retention: {len(done.builds):,} builds, {done.images:,} images; "
+        f"{done.size / 1e6:,.1f} MB",
     ]
     lines += [f"  {name}" for name in done.builds]
     if delete:
         lines.append(
-            f"now: {done.forgotten:,} builds hidden, {done.removed:,} removed, "
-            f"{done.set_aside:,} images set aside, {done.restored:,} taken back, "
+            f"now: {done.hidden:,} builds hidden, {done.removed:,} removed, "
+            f"{done.swept:,} images deleted, {done.restored:,} restored, "
             f"{done.deleted:,} objects deleted"
         )
     else:

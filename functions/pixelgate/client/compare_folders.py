@@ -16,7 +16,6 @@ from pathlib import Path
 
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
-from pixelgate.domain.cache_month import NO_GENERATIONS
 from pixelgate.domain.comparison import PICTURED, Comparison, engine_of
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Image, check_name
@@ -37,6 +36,7 @@ from pixelgate.report import render, render_inline
 from pixelgate.storage.folder import FolderImages, FolderObjects, find_images
 
 PROJECT = "local"
+_PICTURES = f"diffs/{PROJECT}/"
 COMPARISON, REPORT = "comparison.json", "index.html"
 # The parts of a report; comparison.json, without which it is not complete, comes first.
 _PARTS = (COMPARISON, REPORT, "images", "diffs")
@@ -123,7 +123,7 @@ def compare_folders(
         measured = diff_pairs(
             plan.pairs,
             images=images,
-            store=DiffCache(objects, PROJECT, NO_GENERATIONS),
+            store=DiffCache(objects, None, _PICTURES),
             pool=pool,
             tally=tally,
             check=lambda: None,
@@ -140,8 +140,7 @@ def compare_folders(
             warnings=tuple(case_hints(plan.matches)),
             snapshots=with_thumbs(
                 assemble(plan, measured, _of_new(head.faults, base.manifest)),
-                project=PROJECT,
-                generation=NO_GENERATIONS.current,
+                folder=_PICTURES,
                 objects=objects,
                 images=images,
                 thumbnail=thumbnail,

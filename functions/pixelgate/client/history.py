@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.client.exit_code import in_words
-from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.result import read_comparison
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import find
 from pixelgate.errors import NotFound
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.store import Store
 
 _THREADS = 8

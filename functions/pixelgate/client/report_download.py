@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED
 from pixelgate.errors import BucketError, NotFound, UsageError
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.store import Store
 
 _THREADS = 16

@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain.manifest import DETAILS, check_name
 from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
@@ -23,6 +22,7 @@ from pixelgate.domain.policy_rules import overridden
 from pixelgate.domain.wording import shortened
 from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.folder import find_images
 
 # The limit of the pipeline, which does not read larger images.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.scan import Entry, Scan
 from pixelgate.domain import keys
@@ -21,6 +20,7 @@ from pixelgate.errors import (
     WriteConflict,
     why_unread,
 )
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.storage.store import Store
 
 # Up to this number, one HEAD request an image is faster and cheaper than sixteen listings.

@@ -206,38 +206,29 @@ def image(project: str, sha256: str) -> str:
     return f"images/{project}/{sha256}"
 
 
-def aside(project: str, sha256: str) -> str:
-    """The place of an image that seems unused, until it is deleted or moved back."""
+def old_image(project: str, sha256: str) -> str:
+    """Where earlier versions kept an image that was to be deleted; nothing is written there."""
     return f"aside/{project}/{sha256}"
 
 
-def going(project: str) -> str:
-    """The list of images that garbage collection is about to move out of `images/`."""
-    return f"gc/{project}/going.json"
+def cached_diffs(project: str, fingerprint: str) -> str:
+    """The folder of one policy's cached diffs, with "/"; S3 deletes what is in it by age."""
+    return f"cache/{project}/{fingerprint}/"
 
 
-def diff(folder: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
-    """The cached diff (`.json`) or mask (`.png`) of a pair, below a folder from `diffs`."""
-    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
+def cached_diff(folder: str, base_sha256: str, head_sha256: str) -> str:
+    """The measured diff of one pair of images; `folder` is `cached_diffs`."""
+    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}.json"
 
 
-def diffs(project: str, fingerprint: str, generation: str = "") -> str:
-    """The folder of the diffs and masks under one policy, made in one month; ends with "/"."""
-    return f"diffs/{project}/{_in(generation)}{fingerprint}/"
+def mask(folder: str, fingerprint: str, base_sha256: str, head_sha256: str) -> str:
+    """The mask of one pair of images; `folder` is `pictures`."""
+    return f"{folder}masks/{fingerprint}/{base_sha256[:16]}-{head_sha256[:16]}.png"
 
 
-def thumbnails(project: str, generation: str = "") -> str:
-    """The folder of the thumbnails that were drawn in one month; ends with "/"."""
-    return f"diffs/{project}/{_in(generation)}thumbs/"
-
-
-def thumbnail(project: str, made_of: str, generation: str = "") -> str:
-    """A thumbnail; `made_of` is the hash of the image and the mask that it shows."""
-    return f"{thumbnails(project, generation)}{made_of}.webp"
-
-
-def _in(generation: str) -> str:
-    return f"{generation}/" if generation else ""
+def thumbnail(folder: str, made_of: str) -> str:
+    """A thumbnail; `made_of` is the hash of image and mask that it shows, `folder` `pictures`."""
+    return f"{folder}thumbs/{made_of}.webp"
 
 
 def failure(build: BuildId) -> str:
@@ -249,6 +240,11 @@ def result(comparison: ComparisonId, execution: str, name: str) -> str:
     """A file that an execution of a comparison publishes, such as `comparison.json`."""
     c = comparison
     return f"comparisons/{c.project}/{c.head}/{c.base}/{execution}/{name}"
+
+
+def pictures(comparison: ComparisonId, execution: str) -> str:
+    """The folder of the masks and thumbnails that one execution's report shows, with "/"."""
+    return result(comparison, execution, "")
 
 
 def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:

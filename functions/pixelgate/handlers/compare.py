@@ -32,6 +32,19 @@ from pixelgate.pipeline.compare.outcomes import (
 )
 from pixelgate.pipeline.context import CompareContext
 
+# What the log calls each outcome; the runbook's queries filter on it.
+_EVENTS: Mapping[type, str] = {
+    Published: "build compared",
+    Duplicate: "build compared before",
+    HandedOver: "comparison handed over",
+    Failed: "build failed",
+    Rejected: "manifest rejected",
+    Waiting: "build waiting for its base",
+    Collecting: "build waiting for its shards",
+    Superseded: "comparison superseded",
+    Gone: "manifest missing",
+}
+
 
 class Resume(BaseModel):
     """The sweeper's event, and that of a base which has come: look at this build once more."""
@@ -70,9 +83,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         except Exception as error:
             held = isinstance(error, HeldByOther)
             _count("DuplicateDeliveries" if held else "ComparisonsRetried")
-            logger.warning(
-                "to be delivered again", extra={**about(found.build), "error": repr(error)}
-            )
+            logger.warning("delivery failed", extra={**about(found.build), "error": repr(error)})
             failures.append(error)
             continue
         answers.append(report(found.build, outcome))
@@ -111,13 +122,13 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
             said = about(build)
     # Messages may hold names of images, which have no place in a log at INFO.
     told = {"outcome": {**answer, "message": None}, **seconds_by_stage()}
-    logger.info("build handled", extra={**said, **told})
+    logger.info(_EVENTS[type(outcome)], extra={**said, **told})
     if isinstance(outcome, Failed):
-        logger.error("comparison failed", extra={**said, "reason": answer["message"]})
+        missing = outcome.record.error_code == ErrorCode.IMAGE_MISSING
+        event = "image missing" if missing else "comparison failed"
+        logger.error(event, extra={**said, "reason": answer["message"]})
     if isinstance(outcome, Published) and outcome.thumbnail_error:
-        logger.warning(
-            "thumbnails are missing", extra={**said, "error": repr(outcome.thumbnail_error)}
-        )
+        logger.warning("thumbnails missing", extra={**said, "error": repr(outcome.thumbnail_error)})
     return {"build": str(build), **answer}
 
 
@@ -134,10 +145,10 @@ def _wake(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     try:
         resume(build)
     except Exception:
-        logger.exception("its base has come; the sweeper will start it", extra=said)
+        logger.exception("waiting build not resumed", extra=said)
         raise
     _count("HeadsWoken")
-    logger.info("its base has come; started", extra=said)
+    logger.info("waiting build resumed", extra=said)
 
 
 def _created(key: str) -> Upload | Ignored:

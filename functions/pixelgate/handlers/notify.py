@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         outcome = _notify(build, made, forge)
     except NoticeRefused as error:
         _count("NoticesRefused")
-        logger.error("notice refused for good", extra={**said, "why": str(error)})
+        logger.error("notification refused", extra={**said, "why": str(error)})
         return {"build": str(build), "refused": str(error)}
     except Exception:
         _count("NoticesRetried")
@@ -68,7 +68,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     else:
         _count("NoticesSent", 0)
         answer = {"build": str(build), "skipped": outcome.why}
-    logger.info("notified", extra={**answer, **said})
+    logger.info("notification sent", extra={**answer, **said})
     return answer
 
 

@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if error is not None:
         given_back = give_back(handed, error, service())
         metrics.add_metric("ComparisonsRetried", MetricUnit.Count, int(given_back))
-        logger.error("the workers could not be started", extra={"reason": error})
+        logger.error("fan-out failed", extra={"reason": error})
         return {"given_back": given_back}
     try:
         outcome = publish_handed(

@@ -42,9 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             outcome = carry_out(found, records())
         except Exception as error:
             _count("ReviewsRetried")
-            logger.warning(
-                "to be delivered again", extra={**about(found.build), "error": repr(error)}
-            )
+            logger.warning("delivery failed", extra={**about(found.build), "error": repr(error)})
             failures.append(error)
             continue
         answers.append(_report(found, outcome))

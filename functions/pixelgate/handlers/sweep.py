@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for found in swept:
         said = about(found.record.head, found.record.id, found.record.execution)
         told = {"action": found.action, "attempt": found.record.attempts}
-        logger.warning("a comparison that nobody works on", extra={**said, **told})
+        logger.warning("stalled comparison", extra={**said, **told})
     return {"swept": answers}
 
 

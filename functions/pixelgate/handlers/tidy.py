@@ -22,7 +22,7 @@ OFF, DRY, DELETE = "off", "dry", "delete"
 _METRICS = {
     "ExecutionsOrphaned": "orphans",
     "BuildsRemoved": "removed",
-    "ImagesSetAside": "set_aside",
+    "ImagesDeleted": "swept",
     "ObjectsRemoved": "deleted",
 }
 
@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             error.add_note(project)
             failures.append(error)
             continue
-        logger.info("tidied up", extra={"project": project, "done": told[project]})
+        logger.info("project tidied", extra={"project": project, "done": told[project]})
     for metric, what in _METRICS.items():
         number = sum(done.get(what, 0) for done in told.values())
         metrics.add_metric(metric, MetricUnit.Count, number)
@@ -69,21 +69,24 @@ def _tidy(project: str, records: StorageContext, attic: Attic, days: float) -> d
     for execution, files in orphans(project, records, attic, older_than=patience):
         attic.delete(files)
         executions += 1
-        logger.info("removed what a run left", extra={"project": project, "execution": execution})
+        logger.info("dead execution deleted", extra={"project": project, "execution": execution})
     mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
     if mode == OFF:
         return {"orphans": executions}
-    delay = float(os.environ.get("PIXELGATE_GARBAGE_DELAY_SECONDS", Retention.delay))
-    done = collect(project, records, attic, Retention(days, delay), delete=mode == DELETE)
+    retention = Retention(
+        days,
+        min_age=float(os.environ.get("PIXELGATE_GARBAGE_AGE_SECONDS", Retention.min_age)),
+        hidden=float(os.environ.get("PIXELGATE_GARBAGE_HIDDEN_SECONDS", Retention.hidden)),
+    )
+    done = collect(project, records, attic, retention, delete=mode == DELETE)
     return {
         "orphans": executions,
         "builds": len(done.builds),
         "images": done.images,
-        "diffs": done.diffs,
         "bytes": done.size,
-        "hidden": done.forgotten,
+        "hidden": done.hidden,
         "removed": done.removed,
-        "set_aside": done.set_aside,
+        "swept": done.swept,
         "restored": done.restored,
         "deleted": done.deleted,
     }

@@ -39,12 +39,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     outcome = work(handed, batch, service(), lambda: context.get_remaining_time_in_millis() / 1000)
     if not isinstance(outcome, Worked):
         metrics.add_metric("LateWorkers", MetricUnit.Count, 1)
-        logger.info("superseded")
+        logger.info("batch superseded")
         return {"batch": batch.number, "superseded": True}
     tally = outcome.tally
     answer = {"diffed": tally.diffed, "cached": tally.cached, "errored": outcome.faults}
     metrics.add_metric("BatchesDone", MetricUnit.Count, 1)
-    logger.info("batch done", extra={**answer, **seconds_by_stage()})
+    logger.info("batch compared", extra={**answer, **seconds_by_stage()})
     return {"batch": batch.number, **answer}
 
 

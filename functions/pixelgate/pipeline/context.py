@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgate.domain.cache_month import Generations
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord
 from pixelgate.errors import OutOfTime
@@ -97,7 +96,6 @@ class StorageContext:
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
         resume: delivers a build to another worker: what it waited for has come.
         clock: seconds since 1970.
-        sleep: waits so many seconds.
     """
 
     objects: Objects
@@ -107,7 +105,6 @@ class StorageContext:
     baseline_branches: tuple[str, ...] = ("main", "master")
     resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
     render_failure: FailureRenderer | None = None
 
 
@@ -132,11 +129,6 @@ class CompareContext(StorageContext):
     fan_out: FanOut | None = None
     thumbnail: Thumbnailer | None = None
     meter: Meter | None = None
-
-    @property
-    def generations(self) -> Generations:
-        """Where a run that begins now writes results, and looks for them."""
-        return Generations.at(self.clock())
 
     @property
     def engine_label(self) -> str:
@@ -164,7 +156,7 @@ class Lease:
     ) -> None:
         """How long the lease is, if not as long as one of a worker that is alone, in seconds."""
         self._records = records
-        self._claim = claim
+        self.claim = claim
         self._time_left = time_left
         self._seconds = seconds or records.limits.lease
         # Others may have prolonged it a moment ago, or nobody for long.
@@ -189,5 +181,5 @@ class Lease:
         self.check_time()
         now = self._records.clock()
         if now - self._beaten >= self._seconds / 3:
-            self._records.ledger.heartbeat(self._claim, now, now + self._seconds)
+            self._records.ledger.heartbeat(self.claim, now, now + self._seconds)
             self._beaten = now

@@ -62,6 +62,10 @@ class FolderObjects:
         """Whether the file is there."""
         return (self._root / key).is_file()
 
+    def read_deleted(self, key: str, limit: int | None = None) -> bytes:
+        """A folder keeps no versions."""
+        raise NotFound(key)
+
     def list(self, prefix: str) -> Iterator[Listed]:
         """Files by key. What is being written lies beside them, hidden, and is none of them."""
         files = (path for path in self._root.rglob("*") if path.is_file())

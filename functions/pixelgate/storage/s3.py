@@ -107,6 +107,14 @@ class S3Objects:
             return False
         return True
 
+    def read_deleted(self, key: str, limit: int | None = None) -> bytes:
+        """Reads the newest version below the delete marker; S3 lists the newest first."""
+        answer = self._client.list_object_versions(Bucket=self._bucket, Prefix=key)
+        for version in answer.get("Versions", ()):
+            if version["Key"] == key:
+                return self._read(key, limit, {"VersionId": version["VersionId"]})[0]
+        raise NotFound(key)
+
     def list(self, prefix: str) -> Iterator[Listed]:
         """Asks for page after page: S3 lists at most 1,000 objects at once."""
         token = None
@@ -130,6 +138,7 @@ class _GoesOn(TypedDict, total=False):
 
 class _Part(TypedDict, total=False):
     Range: str
+    VersionId: str
 
 
 class _Condition(TypedDict, total=False):

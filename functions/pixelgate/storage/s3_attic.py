@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from pixelgate.ports import Aged
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ _BATCH = 1_000  # the most that DeleteObjects takes
 
 
 class S3Attic:
-    """One bucket. It keeps versions, so for 30 days a person can have back what is deleted here."""
+    """One bucket. It keeps versions, so what is deleted here can be restored for 30 days."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
@@ -39,16 +37,6 @@ class S3Attic:
         for page in pages:
             for found in page.get("CommonPrefixes", ()):
                 yield found["Prefix"].removeprefix(prefix).rstrip("/")
-
-    def copy(self, key: str, to: str) -> None:
-        """Copies within S3."""
-        try:
-            self._client.copy_object(
-                Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": key}
-            )
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in {"NoSuchKey", "404"}:
-                raise
 
     def delete(self, keys: Collection[str]) -> None:
         """Deletes a thousand at a time.

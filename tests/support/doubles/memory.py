@@ -37,6 +37,8 @@ from pixelgate.errors import (
 )
 from pixelgate.ports import Listed
 
+VERSIONS_KEPT = 30 * 86_400.0  # as template.yaml's rule old-versions
+
 
 class MemoryObjects:
     """A bucket in a dictionary."""
@@ -45,6 +47,7 @@ class MemoryObjects:
         self.objects: dict[str, bytes] = {}
         self.content_types: dict[str, str] = {}
         self.modified: dict[str, float] = {}
+        self.deleted: dict[str, tuple[float, bytes]] = {}
         self.clock: Callable[[], float] = time.time
         self._versions: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -84,6 +87,22 @@ class MemoryObjects:
         """Whether the object is there."""
         with self._lock:
             return key in self.objects
+
+    def delete(self, key: str) -> None:
+        """Deletes the object; its bytes stay for VERSIONS_KEPT seconds, as the bucket's do."""
+        with self._lock:
+            if key in self.objects:
+                self.deleted[key] = (self.clock(), self.objects.pop(key))
+
+    def read_deleted(self, key: str, limit: int | None = None) -> bytes:
+        """The bytes of an object that was deleted not too long ago."""
+        with self._lock:
+            when, body = self.deleted.get(key, (0.0, b""))
+        if self.clock() - when > VERSIONS_KEPT:
+            raise NotFound(key)
+        if limit is not None and len(body) > limit:
+            raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
+        return body
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Objects by key."""

@@ -26,13 +26,7 @@ class MemoryAttic:
         below = (found.key.removeprefix(prefix) for found in self._objects.list(prefix))
         yield from sorted({key.partition("/")[0] for key in below if "/" in key})
 
-    def copy(self, key: str, to: str) -> None:
-        """Copies, if it is there."""
-        if self._objects.exists(key):
-            kind = self._objects.content_types[key]
-            self._objects.write(to, self._objects.read(key), kind)
-
     def delete(self, keys: Collection[str]) -> None:
-        """Deletes."""
+        """Deletes; what was there can be read for some time."""
         for key in keys:
-            self._objects.objects.pop(key, None)
+            self._objects.delete(key)

@@ -142,7 +142,9 @@ def _on_bucket(scope: Mapping[str, Any], path: str, body: bytes) -> list[Call]:
         action = "ListBucketVersions" if "versions" in query else f"{method}Bucket"
         return [(f"s3:{'ListBucket' if listing else action}", f"arn:aws:s3:::{bucket}")]
     action = _OBJECT_ACTIONS.get(method, f"{method}Object")
-    if query.keys() - {"x-id"}:  # another version, its tags, a part: each needs a grant of its own
+    if method == "GET" and query.pop("versionId", None):
+        action += "Version"
+    if query.keys() - {"x-id"}:  # its tags, a part: each needs a grant of its own
         action += "With" + "And".join(sorted(query.keys() - {"x-id"}))
     asked = [(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")]
     source = dict(scope["headers"]).get(b"x-amz-copy-source", b"").decode().removeprefix("/")

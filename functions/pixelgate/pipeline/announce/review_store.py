@@ -19,11 +19,9 @@ from pixelgate.domain.review_state import (
     to_status_json,
     to_status_json_without_result,
 )
-from pixelgate.errors import NotFound, WriteConflict
+from pixelgate.errors import NotFound
+from pixelgate.pipeline.announce.update import update
 from pixelgate.ports import Objects
-
-# A script may approve hundreds of snapshots one by one; each lost race means that another one won.
-_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -86,24 +84,18 @@ def change_review_log(
     Raises:
         WriteConflict: so many others did that another delivery should try again.
     """
-    key = keys.review_log(build)
-    for _ in range(_TRIES):
-        try:
-            stored, tag = objects.read_tagged(key)
-        except NotFound:
-            present, seen = ReviewLog(), None
-        else:
-            present, seen = ReviewLog.from_json(json.loads(stored)), tag
+    changed = ReviewLog()
+
+    def encoded(stored: bytes | None) -> bytes | None:
+        nonlocal changed
+        present = ReviewLog() if stored is None else ReviewLog.from_json(json.loads(stored))
         changed = change(present)
         if changed == present:
-            return present
-        try:
-            body = json.dumps(changed.as_json(), ensure_ascii=False).encode()
-            objects.replace(key, body, "application/json", seen)
-        except WriteConflict:
-            continue
-        return changed
-    raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
+            return None
+        return json.dumps(changed.as_json(), ensure_ascii=False).encode()
+
+    update(objects, keys.review_log(build), encoded)
+    return changed
 
 
 def _to_review(counts: Mapping[str, int]) -> int:

@@ -10,11 +10,9 @@ from typing import Any
 from pixelgate.domain import keys
 from pixelgate.domain.keys import NO_BASE, BuildId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
-from pixelgate.errors import ErrorCode, NotFound, WriteConflict
+from pixelgate.errors import ErrorCode, NotFound
+from pixelgate.pipeline.announce.update import update
 from pixelgate.ports import Objects
-
-# Writers of one status are a handful of workers; each lost race means that another one won.
-_TRIES = 20
 
 # Every field of status.json beside the build's, in its order, as it is while nothing is known.
 _UNKNOWN: Mapping[str, Any] = {
@@ -107,26 +105,15 @@ def _status(build: BuildId, **known: Any) -> dict[str, Any]:
 def write_status(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> bool:
     """Writes the status unless the one in the bucket is ahead of it; returns whether it wrote.
 
-    A compare-and-set: a worker that was paused between its claim and this line cannot put
-    PROCESSING over the result that another one has published meanwhile.
+    A worker that was paused between its claim and this line cannot put PROCESSING over the result
+    that another one has published meanwhile.
     """
-    key = keys.status(build)
-    body = json.dumps(status, indent=2, ensure_ascii=False).encode()
-    for _ in range(_TRIES):
-        try:
-            stored, tag = objects.read_tagged(key)
-        except NotFound:
-            present, seen = None, None
-        else:
-            present, seen = json.loads(stored), tag
-        if not supersedes(status, present):
-            return False
-        try:
-            objects.replace(key, body, "application/json", seen)
-        except WriteConflict:
-            continue
-        return True
-    raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
+
+    def change(stored: bytes | None) -> bytes | None:
+        present = None if stored is None else json.loads(stored)
+        return _encoded(status) if supersedes(status, present) else None
+
+    return update(objects, keys.status(build), change)
 
 
 def not_before_status(objects: Objects, build: BuildId, now: str) -> str:
@@ -140,22 +127,18 @@ def not_before_status(objects: Objects, build: BuildId, now: str) -> str:
 
 def update_status_review(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
     """Says something new of the review in whatever status there is; returns whether it wrote."""
-    key = keys.status(build)
-    for _ in range(_TRIES):
-        try:
-            stored, tag = objects.read_tagged(key)
-        except NotFound:
-            return False
-        present = json.loads(stored)
-        if _revision(present) >= review["revision"]:
-            return False
-        body = json.dumps({**present, "review": dict(review)}, indent=2, ensure_ascii=False)
-        try:
-            objects.replace(key, body.encode(), "application/json", tag)
-        except WriteConflict:
-            continue
-        return True
-    raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
+
+    def change(stored: bytes | None) -> bytes | None:
+        present = None if stored is None else json.loads(stored)
+        if present is None or _revision(present) >= review["revision"]:
+            return None
+        return _encoded({**present, "review": dict(review)})
+
+    return update(objects, keys.status(build), change)
+
+
+def _encoded(status: Mapping[str, Any]) -> bytes:
+    return json.dumps(status, indent=2, ensure_ascii=False).encode()
 
 
 def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:

@@ -1,4 +1,4 @@
-"""What the builds of a project refer to, for those who ask what nobody refers to."""
+"""Finds every image and mask that the builds of a project refer to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.errors import NotFound
 from pixelgate.ports import Aged, Attic, Objects
 
-T = TypeVar("T")
 _THREADS = 16
 _AT_ONCE = 256  # bodies in memory; a manifest may have 256 MiB, but not all of them
 _OPEN = frozenset({"WAITING_FOR_BASE", "PROCESSING"})
@@ -54,13 +53,6 @@ class References:
     def all(self) -> set[str]:
         """What anything refers to."""
         return self.of(self.builds.keys() | self.shown.keys())
-
-
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items in lists of that size; the last one may be shorter."""
-    left = iter(items)
-    while some := list(islice(left, size)):
-        yield some
 
 
 def survey(
@@ -152,7 +144,8 @@ def _read_all(objects: Objects, entries: Iterable[Aged]) -> Iterator[tuple[str, 
             return None
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="survey") as threads:
-        for some in in_batches(entries, _AT_ONCE):
+        left = iter(entries)
+        while some := list(islice(left, _AT_ONCE)):
             yield from filter(None, threads.map(read, some))
 
 

@@ -50,6 +50,11 @@ class Handed:
     comparison: ComparisonId
     execution: str
 
+    @property
+    def pictures(self) -> str:
+        """The folder of the masks and thumbnails that its report shows, with "/"."""
+        return keys.pictures(self.comparison, self.execution)
+
 
 @dataclass(frozen=True)
 class Batch:

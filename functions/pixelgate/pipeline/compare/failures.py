@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from pixelgate.domain.keys import BuildId
@@ -34,26 +33,27 @@ def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> 
     return record
 
 
-def guarded(
-    claim: ComparisonRecord, work: Callable[[], Outcome], service: CompareContext
-) -> Outcome:
-    """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling.
+def ended_by(error: Exception, claim: ComparisonRecord, service: CompareContext) -> Outcome:
+    """Ends a claimed run in which something went wrong: the claim is never left dangling.
+
+    Args:
+        error: what went wrong.
+        claim: of the run.
+        service: the ports.
 
     Raises:
-        Exception: a retry may help; the lease was given back and the error recorded.
+        Exception: the error itself, if a retry may help; the lease was given back and the error
+            recorded.
     """
-    try:
-        return work()
-    except LeaseLost:
+    if isinstance(error, LeaseLost):
         return Superseded(claim.id)
-    except Incurable as error:
+    if isinstance(error, Incurable):
         # A base may come yet: then the manifest, written once more, is compared with it.
         return _fail_unless_lost(claim, error, isinstance(error, BaseMissing), service)
-    except Exception as error:
-        if claim.attempts >= service.limits.max_attempts:
-            return _fail_unless_lost(claim, error, True, service)
-        _release(claim, error, service)
-        raise
+    if claim.attempts >= service.limits.max_attempts:
+        return _fail_unless_lost(claim, error, True, service)
+    _release(claim, error, service)
+    raise error
 
 
 def _fail_unless_lost(

@@ -108,12 +108,12 @@ def work(
             found = diff_pairs(
                 dict(order),
                 images=BucketImages(objects, project),
-                store=DiffCache(objects, project, service.generations, lists=False),
+                store=DiffCache(objects, project, handed.pictures, lists=False),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
             )
-        thumbs = _draw(found, pairs, project, service, lease)
+        thumbs = _draw(found, pairs, handed, service, lease)
     except LeaseLost:
         return Superseded(handed.comparison)
     results = {pair: found[pair] for pair in pairs}
@@ -124,7 +124,7 @@ def work(
 def _draw(
     found: Mapping[Pair, Measured | ImageFault],
     policies: Mapping[Pair, Policy],
-    project: str,
+    handed: Handed,
     service: CompareContext,
     lease: Lease,
 ) -> set[str]:
@@ -140,10 +140,9 @@ def _draw(
     with service.stage("thumbnails"):
         drawn = with_thumbs(
             snapshots,
-            project=project,
-            generation=service.generations.current,
+            folder=handed.pictures,
             objects=service.objects,
-            images=BucketImages(service.objects, project),
+            images=BucketImages(service.objects, handed.comparison.project),
             thumbnail=service.thumbnail,
             check=lease.check,
             has_time=lambda: service.clock() < until,
@@ -212,7 +211,7 @@ def _publish(
             base = accept.read_accepted(BuildId(claim.id.project, baseline.build), service)
         plan = make_plan(accepted.manifest, base, service.engine_label)
     with service.stage("collect"):
-        store = DiffCache(service.objects, claim.id.project, service.generations)
+        store = DiffCache(service.objects, claim.id.project, handed.pictures)
         collected = gather_results(handed, plan.pairs, store, service.objects)
         faults, begun = read_begun(handed, service.objects)
     metering.add(begun.plus(collected.usage))

@@ -74,8 +74,7 @@ def publish(
         LeaseLost: another worker has taken over; nothing of this is visible.
         OutOfTime: this worker has to stop.
     """
-    generation = service.generations.current
-    result, shown = _write_down(claim, found, accepted, generation, service, lease)
+    result, shown = _write_down(claim, found, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
         published = Published(record, found.tally, record.updated - accepted.record.created)
@@ -84,7 +83,7 @@ def publish(
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
             published = replace(published, announce_error=error)
-    thumbnail_error = _draw(shown, found.thumbs, claim.id.project, generation, service, lease)
+    thumbnail_error = _draw(shown, found.thumbs, service, lease)
     return replace(published, thumbnail_error=thumbnail_error)
 
 
@@ -92,20 +91,20 @@ def _write_down(
     claim: ComparisonRecord,
     found: Found,
     accepted: Accepted,
-    generation: str,
     service: CompareContext,
     lease: Lease,
 ) -> tuple[Result, dict[str, Snapshot]]:
-    """Writes it under the execution's own prefix; what it was made of is then free to go.
+    """Writes manifest and report under the execution's own prefix.
 
     Returns:
         The result, and of the snapshots those that have thumbnails.
     """
-    snapshots, project = assemble(found.plan, found.results, found.faults), claim.id.project
+    snapshots = assemble(found.plan, found.results, found.faults)
+    folder = keys.pictures(claim.id, claim.execution)
     used = found.metering.used
     if service.thumbnail:
-        used = used and used.plus(requests_of(snapshots, project, generation, found.thumbs))
-        snapshots = with_addresses(snapshots, project, generation)
+        used = used and used.plus(requests_of(snapshots, folder, found.thumbs))
+        snapshots = with_addresses(snapshots, folder)
     with service.stage("report"):
         lease.check()
         comparison = Comparison(
@@ -167,23 +166,20 @@ def _count_answers(comparison: Comparison, found: Found) -> None:
 def _draw(
     snapshots: Mapping[str, Snapshot],
     there: frozenset[str],
-    project: str,
-    generation: str,
     service: CompareContext,
     lease: Lease,
 ) -> Exception | None:
     """Draws thumbnails as far as there is time: the verdict is out, nothing here changes it."""
     if service.thumbnail is None:
         return None
-    until = service.clock() + service.limits.thumbnails
+    comparison, until = lease.claim.id, service.clock() + service.limits.thumbnails
     try:
         with service.stage("thumbnails"):
             with_thumbs(
                 snapshots,
-                project=project,
-                generation=generation,
+                folder=keys.pictures(comparison, lease.claim.execution),
                 objects=service.objects,
-                images=BucketImages(service.objects, project),
+                images=BucketImages(service.objects, comparison.project),
                 thumbnail=service.thumbnail,
                 has_time=lambda: lease.has_time(until),
                 there=there,

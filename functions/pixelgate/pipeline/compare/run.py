@@ -1,4 +1,8 @@
-"""One delivery of an upload's event, from the manifest to the published verdict."""
+"""One delivery of an upload's event, from the manifest to the published verdict.
+
+`compare_build` accepts the manifest and chooses the baseline; `_Delivery.compare` has all steps
+after that, one below the other; `publish` has the last ones, as many workers may share the diff.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ from pixelgate.pipeline.announce.status import iso, not_before_status
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_of
 from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
-from pixelgate.pipeline.compare.failures import guarded, reject
+from pixelgate.pipeline.compare.failures import ended_by, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, start_again
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
 from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
@@ -35,7 +39,6 @@ from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.accept import Accepted
-from pixelgate.pipeline.intake.gc_notice import outlast
 from pixelgate.pipeline.intake.images import BucketImages, check_images
 
 
@@ -60,14 +63,16 @@ def compare_build(
     """
     observed_at = observation_time(build, service)
     try:
-        with service.stage("accept"):
-            accepted = accept.accept_again(build, service) if resumed else None
-            accepted = accepted or accept.accept_build(build, service)
+        accepted = _accept(build, service, resumed)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
         return reject(build, str(error), service, observed_at)
-    return _Delivery(accepted, service, time_left, observed_at).run()
+    delivery = _Delivery(accepted, service, time_left, observed_at)
+    baseline = delivery.choose_baseline()
+    if isinstance(baseline, Missing):
+        return delivery.wait_for(baseline)
+    return delivery.compare(baseline)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class _Delivery:
         accepted: the build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        observed_at: when this delivery looked for the manifest, see `observation_time`.
+        seen: when this delivery looked for the manifest, see `observation_time`.
     """
 
     accepted: Accepted
@@ -86,37 +91,38 @@ class _Delivery:
     time_left: Callable[[], float]
     observed_at: str
 
-    def run(self) -> Outcome:
-        """Compares the build, or lets it wait for its base."""
-        found = self._baseline()
-        return self._wait(found) if isinstance(found, Missing) else self._compare(found)
-
-    def _baseline(self) -> Baseline | Missing:
-        """The first decision stands, even if a nearer build has come meanwhile."""
-        if self.accepted.record.baseline:
-            return self.accepted.record.baseline
-        found = find_baseline(self.accepted.manifest, self.service)
-        if isinstance(found, Missing):
-            return found
-        return self.service.ledger.choose_baseline(self.accepted.manifest.id, found)
-
-    def _compare(self, baseline: Baseline) -> Outcome:
-        head = self.accepted.manifest.id
-        comparison = ComparisonId(head.project, head.build, baseline.build)
+    def compare(self, baseline: Baseline) -> Outcome:
+        """Compares the build with its base: every step of it, one below the other."""
+        service = self.service
+        comparison = ComparisonId(self._head.project, self._head.build, baseline.build)
         try:
             claim = self._claim(comparison, baseline.reason, baseline.choice)
         except AlreadyFinished:
             self._end_waits()
             return self._tell_again(comparison)
         except HeldByOther:
-            handed = start_again(comparison, self.service)
+            handed = start_again(comparison, service)
             if handed is None:
                 raise
             return HandedOver(handed)
         self._end_waits()  # not before: an open claim is what the sweeper finds
-        return self._guarded(claim, lambda lease: self._publish(claim, baseline, lease))
+        try:
+            self._announce_start(claim)
+            lease = Lease(service, claim, self.time_left)
+            tally, metering = DiffStats(), Metering(service)
+            plan = self._plan(baseline)
+            faults = self._check_images(plan, self._has_arrived(baseline), lease)
+            reason = self._too_much_for_one(plan)
+            if reason and service.fan_out:
+                return hand_over(claim, plan, faults, reason, metering, service, service.fan_out)
+            results = self._diff(plan, lease, tally)
+            found = Found(plan, results, faults, tally, metering)
+            return publish(claim, found, self.accepted, service, lease)
+        except Exception as error:
+            return ended_by(error, claim, service)
 
-    def _wait(self, missing: Missing) -> Outcome:
+    def wait_for(self, missing: Missing) -> Outcome:
+        """Lets others have this build as their base, then waits for its own."""
         comparison = wait_of(self.accepted.manifest)
         assert comparison is not None  # noqa: S101 - only what is named can be missing
         try:
@@ -125,8 +131,28 @@ class _Delivery:
             return self._wait_on(comparison)
         except AlreadyFinished:
             return self._tell_again(comparison)
-        outcome = self._guarded(claim, lambda lease: self._begin_wait(claim, missing, lease))
-        return self._wait_on(comparison) if isinstance(outcome, Waiting) else outcome
+        try:
+            self._announce_start(claim)
+            self._refuse_to_wait(missing)
+            self._offer_as_base(claim, Lease(self.service, claim, self.time_left))
+            until = claim.wait_until or claim.created + self.service.limits.grace
+            self.service.ledger.wait(claim, missing.topics, until, self.service.clock())
+        except Exception as error:
+            return ended_by(error, claim, self.service)
+        return self._wait_on(comparison)
+
+    def choose_baseline(self) -> Baseline | Missing:
+        """The first decision stands, even if a nearer build has come meanwhile."""
+        if self.accepted.record.baseline:
+            return self.accepted.record.baseline
+        found = find_baseline(self.accepted.manifest, self.service)
+        if isinstance(found, Missing):
+            return found
+        return self.service.ledger.choose_baseline(self._head, found)
+
+    @property
+    def _head(self) -> BuildId:
+        return self.accepted.manifest.id
 
     def _claim(
         self, comparison: ComparisonId, reason: str, choice: Choice | None = None
@@ -139,7 +165,7 @@ class _Delivery:
 
     def _end_waits(self) -> None:
         """Closes the records that stood for a base, or for shards, that had still to come."""
-        head, now = self.accepted.manifest.id, self.service.clock()
+        head, now = self._head, self.service.clock()
         wait = wait_of(self.accepted.manifest)
         if wait:
             self.service.ledger.end_wait(wait, OVER, now)
@@ -150,70 +176,33 @@ class _Delivery:
     def _tell_again(self, comparison: ComparisonId) -> Outcome:
         return tell_again(comparison, self.accepted, self.service, self.time_left, self.observed_at)
 
-    def _guarded(self, claim: ComparisonRecord, work: Callable[[Lease], Outcome]) -> Outcome:
-        service = self.service
+    def _announce_start(self, claim: ComparisonRecord) -> None:
+        announce_progress(claim, self.service, claimed=max(iso(claim.claimed), self.observed_at))
 
-        def begin() -> Outcome:
-            announce_progress(claim, service, claimed=max(iso(claim.claimed), self.observed_at))
-            return work(Lease(service, claim, self.time_left))
+    def _plan(self, baseline: Baseline) -> Plan:
+        """Which pairs are to be compared."""
+        service, base = self.service, None
+        with service.stage("plan"):
+            if baseline.exists:
+                base_id = BuildId(self._head.project, baseline.build)
+                base = accept.read_accepted(base_id, service)
+            return make_plan(self.accepted.manifest, base, service.engine_label)
 
-        return guarded(claim, begin, service)
+    def _has_arrived(self, baseline: Baseline) -> bool:
+        """Whether every image of the base has arrived whole."""
+        record = self.service.ledger.build(BuildId(self._head.project, baseline.build))
+        return record is not None and record.complete
 
-    def _publish(self, claim: ComparisonRecord, baseline: Baseline, lease: Lease) -> Outcome:
-        """Compares and publishes, or lets many workers do what is too much for this one."""
-        service, tally, metering = self.service, DiffStats(), Metering(self.service)
-        plan, faults = self._plan(claim, baseline, lease)
-        why = self._why_not_alone(plan)
-        if why and service.fan_out:
-            return hand_over(claim, plan, faults, why, metering, service, service.fan_out)
-        measured = self._diff(plan, lease, tally)
-        found = Found(plan, measured, faults, tally, metering)
-        return publish(claim, found, self.accepted, service, lease)
+    def _check_images(
+        self, plan: Plan, base_is_complete: bool, lease: Lease
+    ) -> dict[str, ImageFault]:
+        """Makes sure that the images are there, then resumes builds that wait for this one.
 
-    def _why_not_alone(self, plan: Plan) -> str | None:
-        """What is stored already is looked for by whoever works on its batch."""
-        limits, processors = self.service.limits, self.service.pool.size
-        work = sum(pixels_of(plan).values()) / 1e6
-        return why_fan_out(
-            work, limits.inline_megapixels, processors, self.time_left() - limits.margin
-        )
-
-    def _begin_wait(self, claim: ComparisonRecord, missing: Missing, lease: Lease) -> Outcome:
-        """Lets others have this build as their base, then waits for its own."""
-        manifest, service = self.accepted.manifest, self.service
-        if missing.why:
-            raise BaseMissing(
-                f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
-                "nothing else. Upload it or approve it, then write this build's manifest once more"
-            )
-        if not self.accepted.record.arrived:
-            self._arrive(make_plan(manifest, None, service.engine_label), False, lease)
-        elif claim.wait_until is None:
-            # Not when it waits on: two builds that wait for one another would wake each other on
-            # and on.
-            resume_waiting_builds(manifest.id, service)
-        until = claim.wait_until or claim.created + service.limits.grace
-        record = service.ledger.wait(claim, missing.topics, until, service.clock())
-        return Waiting(record)
-
-    def _wait_on(self, comparison: ComparisonId) -> Outcome:
-        """Its base may have come between the search and the wait, and have seen nobody wait."""
-        service = self.service
-        found = find_baseline(self.accepted.manifest, service)
-        if not isinstance(found, Missing) and service.ledger.wake(comparison, service.clock()):
-            return self._compare(service.ledger.choose_baseline(self.accepted.manifest.id, found))
-        record = service.ledger.comparison(comparison)
-        if record is None:
-            return Gone()  # its time to live ended between the two reads
-        if record.state is State.WAITING_FOR_BASE:
-            announce_progress(record, service)
-        return Waiting(record)
-
-    def _arrive(self, plan: Plan, base_is_complete: bool, lease: Lease) -> dict[str, ImageFault]:
-        """Makes sure that the images are there, and calls who has waited for that."""
-        build, service = self.accepted.manifest.id, self.service
+        Returns:
+            What is wrong with images that cannot be read, by name.
+        """
+        build, service = self._head, self.service
         with service.stage("fetch"):
-            outlast({m.head for m in plan.matches if m.head}, build.project, service, lease.check)
             faults: dict[str, ImageFault] = {}
             if not self.accepted.record.complete:
                 try:
@@ -227,38 +216,75 @@ class _Delivery:
                 except ImagesMissing:
                     service.ledger.mark_images_missing(build)
                     raise
-                if faults:
-                    service.ledger.mark_images_present(build)
-                else:
-                    service.ledger.mark_images_valid(build)
+                (
+                    service.ledger.mark_images_present
+                    if faults
+                    else service.ledger.mark_images_valid
+                )(build)
             resume_waiting_builds(build, service)
         return faults
 
-    def _plan(
-        self, claim: ComparisonRecord, baseline: Baseline, lease: Lease
-    ) -> tuple[Plan, dict[str, ImageFault]]:
-        """What is to be compared, once all of it has arrived; and what of it cannot be read."""
-        service, base_id = self.service, BuildId(claim.id.project, baseline.build)
-        with service.stage("plan"):
-            base = accept.read_accepted(base_id, service) if baseline.exists else None
-            plan = make_plan(self.accepted.manifest, base, service.engine_label)
-        base_record = service.ledger.build(base_id)
-        complete = base_record is not None and base_record.complete
-        return plan, self._arrive(plan, complete, lease)
+    def _too_much_for_one(self, plan: Plan) -> str | None:
+        """Why many workers should compare it, in words; None if this one should.
+
+        What is cached is not looked for here: whoever works on its batch does that.
+        """
+        limits, processors = self.service.limits, self.service.pool.size
+        work = sum(pixels_of(plan).values()) / 1e6
+        seconds = self.time_left() - limits.margin
+        return why_fan_out(work, limits.inline_megapixels, processors, seconds)
 
     def _diff(
         self, plan: Plan, lease: Lease, tally: DiffStats
     ) -> dict[Pair, Measured | ImageFault]:
-        service, project = self.service, self.accepted.manifest.id.project
+        service, project = self.service, self._head.project
+        pictures = keys.pictures(lease.claim.id, lease.claim.execution)
         with service.stage("diff"):
             return diff_pairs(
                 plan.pairs,
                 images=BucketImages(service.objects, project),
-                store=DiffCache(service.objects, project, service.generations),
+                store=DiffCache(service.objects, project, pictures),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
             )
+
+    def _refuse_to_wait(self, missing: Missing) -> None:
+        if missing.why:
+            raise BaseMissing(
+                f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
+                "nothing else. Upload it or approve it, then write this build's manifest once more"
+            )
+
+    def _offer_as_base(self, claim: ComparisonRecord, lease: Lease) -> None:
+        """Resumes builds that wait for this one."""
+        service = self.service
+        if not self.accepted.record.arrived:
+            plan = make_plan(self.accepted.manifest, None, service.engine_label)
+            self._check_images(plan, False, lease)
+        elif claim.wait_until is None:
+            # Not when it waits on: two builds that wait for one another would resume each other
+            # for ever.
+            resume_waiting_builds(self._head, service)
+
+    def _wait_on(self, comparison: ComparisonId) -> Outcome:
+        """Its base may have come between the search and the wait, and have seen nobody wait."""
+        service = self.service
+        found = find_baseline(self.accepted.manifest, service)
+        if not isinstance(found, Missing) and service.ledger.wake(comparison, service.clock()):
+            return self.compare(service.ledger.choose_baseline(self._head, found))
+        record = service.ledger.comparison(comparison)
+        if record is None:
+            return Gone()  # its time to live ended between the two reads
+        if record.state is State.WAITING_FOR_BASE:
+            announce_progress(record, service)
+        return Waiting(record)
+
+
+def _accept(build: BuildId, service: CompareContext, resumed: bool) -> Accepted:
+    with service.stage("accept"):
+        accepted = accept.accept_again(build, service) if resumed else None
+        return accepted or accept.accept_build(build, service)
 
 
 def observation_time(build: BuildId, service: CompareContext) -> str:

@@ -6,21 +6,18 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from pixelgate.domain import keys
-from pixelgate.domain.cache_month import Generations
 from pixelgate.domain.comparison import Band, Diff, Measured, Region
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Explained, Picture
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Pair
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import DifferPool, Images, Objects
 
 # While one pair waits for S3, others are compared: threads wait, differs compute.
@@ -50,72 +47,78 @@ class DiffStats:
 
 
 class DiffCache:
-    """Results and masks by pair of hashes: what one run has measured, no other measures again."""
+    """Diffs by pair of hashes, cached for all runs, and the masks that one run's report shows.
+
+    S3 deletes what is cached by its age. Masks live under the comparison, and as long as it does.
+    """
 
     def __init__(
-        self,
-        objects: Objects,
-        project: str,
-        generations: Generations | None = None,
-        *,
-        lists: bool = True,
+        self, objects: Objects, project: str | None, pictures: str | None, *, lists: bool = True
     ) -> None:
         """A store for one run.
 
         Args:
-            objects: where it lies.
-            project: whose.
-            generations: of the run's beginning; by default, that is now.
-            lists: whether to list what is stored; of no use to who wants a part of a plan.
+            objects: the bucket.
+            project: whose cache; None if there is none.
+            pictures: the folder of the run's masks, see `keys.pictures`; None if no report is made.
+            lists: whether to list what is cached; not worth it for a part of a plan.
         """
         self._objects = objects
         self._project = project
-        self._generations = generations or Generations.at(time.time())
+        self._pictures = pictures
         self._lists = lists
         self._there: dict[str, frozenset[str] | None] = {}
 
     def preload(self, pairs: Iterable[Pair]) -> None:
-        """Lists what is stored, so that nobody asks for what is not: of most new pairs, all."""
-        if not self._lists:
+        """Lists what is cached, so that nobody asks for what is not: of most new pairs, all."""
+        if self._project is None or not self._lists:
             return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
-            for folder in self._folders(fingerprint):
-                self._there[folder] = list_if_cheaper(self._objects, folder, wanted)
+            folder = keys.cached_diffs(self._project, fingerprint)
+            self._there[folder] = list_if_cheaper(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
-        """The stored result of a pair; None if there is none for exactly these two images."""
-        for folder in self._folders(pair.fingerprint):
-            if found := self._load(pair, folder):
-                return found
-        return None
-
-    def _load(self, pair: Pair, folder: str) -> Measured | None:
-        key, there = keys.diff(folder, pair.base, pair.head, ".json"), self._there.get(folder)
+        """The cached diff of exactly these two images, with its mask; None if one is missing."""
+        if self._project is None:
+            return None
+        folder = keys.cached_diffs(self._project, pair.fingerprint)
+        key, there = keys.cached_diff(folder, pair.base, pair.head), self._there.get(folder)
         if there is not None and key not in there:
             return None
         try:
             stored = json.loads(self._objects.read(key))
+            measured = diff_from_json(pair, stored, stored["mask"])
+            return measured and self._with_mask(pair, measured)
         except NotFound:
             return None
-        return diff_from_json(pair, stored, keys.diff(folder, pair.base, pair.head, ".png"))
+
+    def _with_mask(self, pair: Pair, measured: Measured) -> Measured | None:
+        """Copies the mask of another run to this one's. Raises NotFound."""
+        if not measured.diff.regions or self._pictures is None:
+            return replace(measured, mask_key=None)
+        if measured.mask_key is None:
+            return None  # whoever measured it made no report
+        ours = self._mask_key(pair, self._pictures)
+        if measured.mask_key != ours:
+            self._objects.write(ours, self._objects.read(measured.mask_key), "image/png")
+        return replace(measured, mask_key=ours)
 
     def save(self, pair: Pair, diff: Diff) -> Measured:
-        """Stores the mask, then the result: who finds a result finds its mask as well."""
+        """Stores the mask, then the diff: a diff in the cache has its mask."""
         mask_key = None
-        if diff.mask is not None:
-            mask_key = self._key(pair, ".png")
+        if diff.mask is not None and self._pictures is not None:
+            mask_key = self._mask_key(pair, self._pictures)
             self._objects.write(mask_key, diff.mask, "image/png")
-        result = json.dumps(diff_to_json(pair, diff)).encode()
-        self._objects.write(self._key(pair, ".json"), result, "application/json")
+        if self._project is not None:
+            folder = keys.cached_diffs(self._project, pair.fingerprint)
+            body = json.dumps({**diff_to_json(pair, diff), "mask": mask_key}).encode()
+            key = keys.cached_diff(folder, pair.base, pair.head)
+            self._objects.write(key, body, "application/json")
         return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
 
-    def _key(self, pair: Pair, suffix: str) -> str:
-        return keys.diff(self._folders(pair.fingerprint)[0], pair.base, pair.head, suffix)
-
-    def _folders(self, fingerprint: str) -> list[str]:
-        """Where to look; the first is where to write."""
-        both = self._generations.both
-        return [keys.diffs(self._project, fingerprint, generation) for generation in both]
+    @staticmethod
+    def _mask_key(pair: Pair, folder: str) -> str:
+        return keys.mask(folder, pair.fingerprint, pair.base, pair.head)
 
 
 def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
@@ -205,8 +208,15 @@ def diff_pairs(
     begun = time.monotonic()
     store.preload(pairs)
     answers: dict[Pair, Measured | ImageFault] = {}
-    threads = pool.size * _THREADS_PER_DIFFER
-    for pair, found in _answer_all(pairs, answer, threads, check, stopping):
+    answering = bounded_map(
+        answer,
+        pairs,
+        pool.size * _THREADS_PER_DIFFER,
+        check=check,
+        check_every=_POLL_SECONDS,
+        stopping=stopping.set,  # drops what no differ has begun with
+    )
+    for pair, found in answering:
         answers[pair] = found.result
         tally.cached += found.cached
         tally.diffed += not found.cached
@@ -221,36 +231,3 @@ def diff_pairs(
 class _Answer:
     result: Measured | ImageFault
     cached: bool
-
-
-def _answer_all(
-    pairs: Iterable[Pair],
-    answer: Callable[[Pair], _Answer],
-    threads: int,
-    check: Callable[[], None],
-    stopping: threading.Event,
-) -> Iterator[tuple[Pair, _Answer]]:
-    """Keeps the threads busy without queueing everything: an early stop leaves little behind."""
-    waiting = iter(pairs)
-    running: dict[Future[_Answer], Pair] = {}
-    with _executor(threads, stopping) as executor:
-        while True:
-            check()
-            for pair in islice(waiting, threads - len(running)):
-                running[executor.submit(answer, pair)] = pair
-            if not running:
-                return
-            finished, _ = wait(running, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield running.pop(future), future.result()
-
-
-@contextmanager
-def _executor(count: int, stopping: threading.Event) -> Iterator[ThreadPoolExecutor]:
-    """Threads that drop what no differ has begun with when the run ends early."""
-    threads = ThreadPoolExecutor(count, thread_name_prefix="pair")
-    try:
-        yield threads
-    finally:
-        stopping.set()
-        threads.shutdown(wait=True, cancel_futures=True)

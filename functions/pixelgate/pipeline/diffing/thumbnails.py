@@ -1,7 +1,7 @@
-"""Thumbnails of what a reviewer looks at, made once a month for each picture.
+"""Thumbnails of what a reviewer looks at, drawn for each report.
 
-Where one lies follows from what it is made of. So the report can say that before it is drawn, and
-the verdict need not wait for pictures.
+The key of a thumbnail follows from what it is made of, so the report can name it before it is
+drawn, and the verdict does not wait for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED, Axis, BandKind, Diff, Snapshot, Status
 from pixelgate.domain.cost import Usage
 from pixelgate.errors import ImageFault, NotFound
-from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.ports import Images, Objects, Slices, Thumbnailer
 
 # Raised whenever the same image and mask may give another thumbnail than before.
@@ -33,21 +32,19 @@ class _Wanted:
     key: str
 
 
-def with_addresses(
-    snapshots: Mapping[str, Snapshot], project: str, generation: str
-) -> dict[str, Snapshot]:
+def with_addresses(snapshots: Mapping[str, Snapshot], folder: str) -> dict[str, Snapshot]:
     """The snapshots, those that are to have a thumbnail with its key."""
     return {
-        name: replace(s, thumb=w.key) if (w := _wanted(s, project, generation)) else s
+        name: replace(s, thumb=w.key) if (w := _wanted(s, folder)) else s
         for name, s in snapshots.items()
     }
 
 
 def requests_of(
-    snapshots: Mapping[str, Snapshot], project: str, generation: str, there: Collection[str] = ()
+    snapshots: Mapping[str, Snapshot], folder: str, there: Collection[str] = ()
 ) -> Usage:
     """What drawing them takes if no other than those is there: S3's requests, not the seconds."""
-    wanted = (w for s in snapshots.values() if (w := _wanted(s, project, generation)))
+    wanted = (w for s in snapshots.values() if (w := _wanted(s, folder)))
     unique = {w.key: w for w in wanted if w.key not in there}
     reads = sum(1 + bool(w.mask) for w in unique.values())
     asked = {"s3.GetObject": reads, "s3.PutObject": len(unique)}
@@ -57,8 +54,7 @@ def requests_of(
 def with_thumbs(
     snapshots: Mapping[str, Snapshot],
     *,
-    project: str,
-    generation: str,
+    folder: str,
     objects: Objects,
     images: Images,
     thumbnail: Thumbnailer,
@@ -70,22 +66,18 @@ def with_thumbs(
 
     Args:
         snapshots: by name.
-        project: whose.
-        generation: in which the run began; what was drawn before is not looked for.
-        objects: where masks are found and thumbnails kept; one that is there is not made again.
+        folder: of the report's pictures, see `keys.pictures`.
+        objects: where masks are found and thumbnails kept.
         images: where the bytes come from.
         thumbnail: who draws.
         check: called after each one; raises to stop the run.
         has_time: asked before each one; the rest goes without if there is none left.
-        there: keys that are known to be there, and need not be asked for.
+        there: keys of those that are drawn already.
     """
-    wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project, generation))}
+    wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, folder))}
     unique = {w.key: w for w in wanted.values()}
-    listed = list_if_cheaper(objects, keys.thumbnails(project, generation), len(unique))
 
     def make(one: _Wanted) -> str | None:
-        if one.key in listed if listed is not None else objects.exists(one.key):
-            return one.key
         if not has_time():
             return None
         for sha256 in one.candidates:
@@ -116,7 +108,7 @@ def with_thumbs(
     }
 
 
-def _wanted(snapshot: Snapshot, project: str, generation: str) -> _Wanted | None:
+def _wanted(snapshot: Snapshot, folder: str) -> _Wanted | None:
     """Of head, or of base where there is no head; named by what it is made of."""
     candidates = tuple(sha for sha in (snapshot.head_sha256, snapshot.base_sha256) if sha)
     if snapshot.status not in PICTURED or not candidates:
@@ -127,9 +119,9 @@ def _wanted(snapshot: Snapshot, project: str, generation: str) -> _Wanted | None
     slices: Slices = ((), ())
     if snapshot.status is Status.CHANGED and snapshot.measured and snapshot.measured.mask_key:
         mask, slices = snapshot.measured.mask_key, _slices(snapshot.measured.diff)
-    made_of = "\n".join((str(RECIPE), *candidates, mask or ""))
+    made_of = "\n".join((str(RECIPE), *candidates, (mask or "").removeprefix(folder)))
     name = hashlib.sha256(made_of.encode()).hexdigest()
-    return _Wanted(candidates, mask, slices, keys.thumbnail(project, name, generation))
+    return _Wanted(candidates, mask, slices, keys.thumbnail(folder, name))
 
 
 def _slices(diff: Diff) -> Slices:

@@ -11,6 +11,7 @@ from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
+from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
 
 
@@ -87,7 +88,9 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext)
         return before
     taken = import_images(body, manifest, beside, objects, service.pool)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
-    if not taken.whole:
+    # An image that was there already may have been deleted before the manifest was accepted.
+    exists = BucketImages(objects, build.project).asked_for(taken.found)
+    if not taken.whole or not all(map(exists, taken.found)):
         return accepted
     service.ledger.mark_images_valid(build)  # every image was read and hashed a moment ago
     return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))

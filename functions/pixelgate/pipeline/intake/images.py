@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from itertools import islice
 
 from pixelgate.domain import keys
 from pixelgate.domain.matching import Kind
@@ -14,6 +12,7 @@ from pixelgate.domain.wording import joined
 from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Plan
+from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import DifferPool, Objects
 
 MAX_IMAGE_BYTES = 256 * 1024 * 1024
@@ -58,12 +57,12 @@ class BucketImages:
         return exists
 
     def exists(self, sha256: str) -> bool:
-        """Whether there is an object for that hash; one that was set aside is taken back."""
+        """Whether there is an object for that hash; one that was deleted is restored."""
         key = keys.image(self._project, sha256)
         if self._objects.exists(key):
             return True
         try:
-            self._take_back(key, sha256)
+            self._restore(key, sha256)
         except NotFound:
             return False
         return True
@@ -72,12 +71,15 @@ class BucketImages:
         try:
             return self._objects.read(key, MAX_IMAGE_BYTES)
         except NotFound:
-            return self._take_back(key, sha256)
+            return self._restore(key, sha256)
 
-    def _take_back(self, key: str, sha256: str) -> bytes:
-        """An upload found it there before garbage collection set it aside. Raises NotFound."""
-        body = self._objects.read(keys.aside(self._project, sha256), MAX_IMAGE_BYTES)
-        with suppress(WriteConflict):  # somebody else has taken it back, or uploaded it anew
+    def _restore(self, key: str, sha256: str) -> bytes:
+        """Undoes a delete: garbage collection ran before the build was there. Raises NotFound."""
+        try:
+            body = self._objects.read_deleted(key, MAX_IMAGE_BYTES)
+        except NotFound:
+            body = self._objects.read(keys.old_image(self._project, sha256), MAX_IMAGE_BYTES)
+        with suppress(WriteConflict):  # another worker has restored it, or a client uploaded it
             self._objects.replace(key, body, _type_of(body), None)
         return body
 
@@ -120,7 +122,8 @@ def check_images(
         return None
 
     faults: dict[str, ImageFault] = {}
-    for sha256, fault in _look_at_all(sorted(to_read | to_find), look, check):
+    hashes = sorted(to_read | to_find)
+    for sha256, fault in bounded_map(look, hashes, _THREADS, check=check):
         if fault:
             faults |= {m.name: fault for m in plan.matches if m.head == sha256}
     missing = sorted(n for n, f in faults.items() if f.code is FaultCode.IMAGE_MISSING)
@@ -135,25 +138,6 @@ def _unseen(plan: Plan, base_is_complete: bool) -> tuple[set[str], set[str]]:
     to_read = {m.head for m in plan.matches if m.head and m.kind not in {*seen, Kind.DIFFERING}}
     to_find = {m.head for m in plan.matches if m.head and m.kind is Kind.DIFFERING}
     return to_read, to_find - to_read
-
-
-def _look_at_all(
-    hashes: Iterable[str],
-    look: Callable[[str], ImageFault | None],
-    check: Callable[[], None],
-) -> Iterator[tuple[str, ImageFault | None]]:
-    waiting = iter(hashes)
-    running: dict[Future[ImageFault | None], str] = {}
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="arrival") as threads:
-        while True:
-            check()
-            for sha256 in islice(waiting, _THREADS - len(running)):
-                running[threads.submit(look, sha256)] = sha256
-            if not running:
-                return
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield running.pop(future), future.result()
 
 
 def _type_of(body: bytes) -> str:

@@ -57,10 +57,12 @@ class TakenIn:
     Attributes:
         body: the manifest.
         whole: whether every image can be read.
+        found: hashes of images that were in the bucket already.
     """
 
     body: bytes
     whole: bool
+    found: frozenset[str]
 
 
 def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
@@ -120,11 +122,12 @@ def import_images(
             f"{beside.folder}; upload them before the manifest, or set allow_empty"
         )
 
-    def store(found: Listed) -> dict[str, Any]:
+    def store(found: Listed) -> tuple[dict[str, Any], bool]:
         return _store(found, manifest.id.project, objects, pool)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="plain") as threads:
-        entries = list(threads.map(store, beside.images))
+        stored = list(threads.map(store, beside.images))
+    entries = [entry for entry, _ in stored]
     fields = read_object(body, MAX_BYTES)
     names = [found.key.removeprefix(beside.folder) for found in beside.images]
     fields |= {
@@ -133,17 +136,22 @@ def import_images(
         "notes": list(_notes(beside.left_out)),
     }
     whole = all(entry["width"] for entry in entries)
-    return TakenIn(json.dumps(fields, ensure_ascii=False).encode(), whole)
+    there = frozenset(entry["sha256"] for entry, was_there in stored if was_there)
+    return TakenIn(json.dumps(fields, ensure_ascii=False).encode(), whole, there)
 
 
-def _store(found: Listed, project: str, objects: Objects, pool: DifferPool) -> dict[str, Any]:
+def _store(
+    found: Listed, project: str, objects: Objects, pool: DifferPool
+) -> tuple[dict[str, Any], bool]:
+    """Stores an image by its hash; returns its entry, and whether it was there already."""
     try:
         image = objects.read(found.key, MAX_IMAGE_BYTES)
     except (NotFound, TooLarge) as error:
         raise BadManifest(f"{found.key} was changed while the build was taken in") from error
     sha256 = hashlib.sha256(image).hexdigest()
     key = keys.image(project, sha256)
-    if not objects.exists(key):
+    there = objects.exists(key)
+    if not there:
         kind = _TYPES.get(PurePosixPath(found.key).suffix.lower(), "image/jpeg")
         with suppress(WriteConflict):  # another one had the same bytes: a key is a hash
             objects.replace(key, image, kind, None)
@@ -151,7 +159,7 @@ def _store(found: Listed, project: str, objects: Objects, pool: DifferPool) -> d
         width, height = pool.inspect(image)
     except ImageFault:
         width, height = None, None  # the comparison will say what is wrong with it
-    return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}
+    return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}, there
 
 
 def _is_none(name: str) -> bool:

@@ -210,7 +210,7 @@ def _same_pictures(
     measured = diff_pairs(
         pairs,
         images=BucketImages(service.objects, manifest.id.project),
-        store=DiffCache(service.objects, manifest.id.project, service.generations),
+        store=DiffCache(service.objects, manifest.id.project, pictures=None),
         pool=service.pool,
         tally=DiffStats(),
         check=check,

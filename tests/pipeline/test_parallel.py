@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pixelgate.client.parallel import bounded_map
+from pixelgate.pipeline.parallel import bounded_map
 
 
 def test_every_item_has_its_result() -> None:
@@ -46,3 +46,24 @@ def test_the_first_failure_ends_it_and_leaves_no_thread() -> None:
         list(bounded_map(work, range(1_000), 4))
     assert len(done) < 40
     assert not [t for t in threading.enumerate() if t.name.startswith("pixelgate")]
+
+
+def test_a_check_that_raises_ends_it_though_no_item_is_done() -> None:
+    begun, released, stopped = threading.Event(), threading.Event(), list[str]()
+
+    def work(n: int) -> None:
+        begun.set()
+        released.wait(10)
+
+    def check() -> None:
+        if begun.is_set():
+            raise TimeoutError
+
+    def stopping() -> None:
+        stopped.append("before those that run are waited for")
+        released.set()
+
+    running = bounded_map(work, [1], 1, check=check, check_every=0.01, stopping=stopping)
+    with pytest.raises(TimeoutError):
+        list(running)
+    assert len(stopped) == 1

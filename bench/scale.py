@@ -147,7 +147,7 @@ def set_up_results(place: Path) -> None:
             found = Diff(700, 400, 1_024_000, size, size, regions, areas=areas)
             diff = replace(found, fingerprint=pair.head[:32])
             results_of = keys.diffs(PROJECT, pair.fingerprint, Generations.at(time.time()).current)
-            mask = keys.diff(results_of, pair.base, pair.head, ".png")
+            mask = keys.diff(results_of, pair.base, pair.head)
             results[pair] = Measured(diff, mask)
         thumbs = _thumbs(results)
         write_batch_result(handed, batch, Done(results, Tally(len(results), 0), thumbs), objects)

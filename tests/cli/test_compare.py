@@ -325,7 +325,7 @@ def test_equal_pairs_are_diffed_once(pixelgate: Run, folders: Folders, tmp_path:
     done = pixelgate("compare", *folders)
     assert manifest(tmp_path)["counts"]["changed"] == 3
     assert "unique pairs of images diffed: 1\n" in done.stderr
-    assert len(list((tmp_path / "pixelgate-report").glob("diffs/*/*/*.json"))) == 1
+    assert len(list((tmp_path / "pixelgate-report").glob("diffs/local/*/*.png"))) == 1
 
 
 def test_what_to_look_at_is_named(pixelgate: Run, folders: Folders) -> None:

@@ -44,7 +44,7 @@ def table(dynamodb: DynamoDBClient) -> str:
     return aws.make_table(dynamodb)
 
 
-@pytest.fixture(params=["memory", "folder", "s3", "s3 direct"])
+@pytest.fixture(params=["memory", "folder", "s3"])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     if request.param == "memory":
         in_memory = MemoryObjects()
@@ -53,8 +53,7 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
         return FolderObjects(tmp_path), lambda key: (tmp_path / key).unlink()
     client: S3Client = request.getfixturevalue("s3")
     name = aws.make_bucket(client)
-    direct = aws.direct(client, name) if request.param == "s3 direct" else None
-    return S3Objects(client, name, direct), lambda key: client.delete_object(Bucket=name, Key=key)
+    return S3Objects(client, name), lambda key: client.delete_object(Bucket=name, Key=key)
 
 
 @pytest.fixture(params=["memory", "folder", "s3"])

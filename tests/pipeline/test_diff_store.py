@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
+import pytest
+from PIL import Image
+
 from pixelgate.domain.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Explained, NoiseKind, Picture
+from pixelgate.pipeline.diffing.cached import result_in
 from pixelgate.pipeline.diffing.pairs import DiffStore
 from pixelgate.pipeline.diffing.plan import Pair
 from support.doubles.memory import MemoryObjects
+from support.images import MASK, png
 from support.manifests import digest
 
 
@@ -39,7 +45,7 @@ DIFF = Diff(
         Region(5, 6, 2, 1, 2, area=0),
         Region(9, 9, 1, 1, 1),
     ),
-    mask=b"mask",
+    mask=MASK,
     bands=(
         Band(BandKind.INSERTED, 3, 12, 3, 3),
         Band(BandKind.DELETED, 30, 2, 18, 30),
@@ -88,7 +94,42 @@ def test_its_mask_lies_where_it_says() -> None:
     objects = MemoryObjects()
     key = DiffStore(objects, "shop").save(PAIR, DIFF).mask_key
     assert key is not None
-    assert objects.read(key) == b"mask"
+    shown = Image.open(io.BytesIO(objects.read(key)))
+    shown.load()
+    assert (shown.size, shown.getpixel((9, 0))) == ((10, 1), (255, 0, 0))
+
+
+def test_mask_and_result_are_one_object() -> None:
+    objects = MemoryObjects()
+    key = DiffStore(objects, "shop").save(PAIR, DIFF).mask_key
+    assert [found.key for found in objects.list("")] == [key]
+
+
+def test_a_diff_without_a_mask_is_a_whole_picture_too() -> None:
+    objects = MemoryObjects()
+    DiffStore(objects, "shop").save(PAIR, replace(DIFF, mask=None))
+    [found] = objects.list("")
+    shown = Image.open(io.BytesIO(objects.read(found.key)))
+    shown.load()
+    assert (shown.size, shown.mode, shown.getpixel((0, 0))) == ((1, 1), "RGBA", (0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(MASK, id="of an older version, whose result was another object"),
+        pytest.param(png((10, 1), 0, "L"), id="another PNG"),
+        pytest.param(MASK[:20], id="half a PNG"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_a_mask_that_carries_no_result_is_measured_again(body: bytes) -> None:
+    objects = MemoryObjects()
+    store = DiffStore(objects, "shop")
+    key = store.save(PAIR, DIFF).mask_key
+    assert key is not None
+    objects.write(key, body, "image/png")
+    assert store.load(PAIR) is None
 
 
 def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
@@ -103,8 +144,10 @@ def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
 def test_a_stored_diff_says_which_schema_it_has() -> None:
     objects = MemoryObjects()
     DiffStore(objects, "shop").save(PAIR, DIFF)
-    [body] = [body for key, body in objects.objects.items() if key.endswith(".json")]
-    stored = json.loads(body)
+    [body] = objects.objects.values()
+    result = result_in(body)
+    assert result is not None
+    stored = json.loads(result)
     assert stored["schema_version"] == 3
     assert stored["regions"][0] == {
         "x": 1, "y": 2, "width": 3, "height": 4, "pixels": 3, "area": 1,

@@ -319,9 +319,7 @@ def test_what_a_lost_batch_had_diffed_is_found_and_the_rest_is_errored(
     with pytest.raises(MemoryError):
         work(handed, first, world.service(pool=replace(world.differs, size=1)), forever)
     world.differs.script = lambda base, head: None
-    diffed = sum(
-        key.startswith("diffs/") and key.endswith(".json") for key in world.objects.objects
-    )
+    diffed = sum(key.startswith("diffs/") and key.endswith(".png") for key in world.objects.objects)
     run_all(world, handed, lost=(0,))
     outcome = publish_handed(handed, world.service(), forever)
     assert isinstance(outcome, Published)

@@ -83,7 +83,7 @@ def test_what_a_reviewer_looks_at_has_a_thumbnail(world: World, drawer: Drawer) 
     }
     assert images["changed"]["thumb"].startswith("diffs/shop/1970-01/thumbs/")
     [changed] = [call for call in drawer.calls if call[0] == b"2"]
-    assert changed == (b"2", b"mask", ((), ()))
+    assert changed == (b"2", world.objects.read(images["changed"]["mask"]), ((), ()))
 
 
 def test_none_is_made_twice(world: World, drawer: Drawer) -> None:

@@ -56,7 +56,7 @@ class WatchedObjects(MemoryObjects):
 
     def _put(self, key: str, body: bytes, content_type: str) -> None:
         super()._put(key, body, content_type)
-        if key.endswith("/status.json") or (key.startswith("diffs/") and key.endswith(".json")):
+        if key.endswith("/status.json") or (key.startswith("diffs/") and key.endswith(".png")):
             self.partial += what_is_not_whole(key, body, self.objects.get)
 
 

@@ -225,7 +225,7 @@ class Site:
         if (request.service, request.method) != ("s3", "PUT") or self.bucket not in request.path:
             return
         if request.key.endswith("/status.json") or (
-            request.key.startswith("diffs/") and request.key.endswith(".json")
+            request.key.startswith("diffs/") and request.key.endswith(".png")
         ):
             self.partial += what_is_not_whole(request.key, request.body, self.read)
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from pixelgate.pipeline.diffing.cached import result_in
+
 
 def what_is_not_whole(key: str, body: bytes, read: Callable[[str], bytes | None]) -> list[str]:
     """What is wrong with an object that becomes visible now, in words.
 
     Args:
-        key: a status.json, or a pair's stored result.
+        key: a status.json, or the mask of a pair, which carries its result.
         body: what is written there.
         read: gives what lies in the bucket, None if there is nothing.
     """
     if key.startswith("diffs/"):
-        mask = key.removesuffix(".json") + ".png"
-        lacks = json.loads(body)["changed_pixels"] and read(mask) is None
-        return [f"{key} without its mask"] if lacks else []
+        return [] if result_in(body) else [f"{key} carries no result"]
     status = json.loads(body)
     shown = [other for other in (status["comparison"], status["report"]) if other]
     there = {other: read(other) for other in shown}

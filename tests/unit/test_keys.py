@@ -138,7 +138,7 @@ def test_every_key() -> None:
     assert keys.accepted_manifest(build) == "builds/shop/b1/manifest.json"
     assert keys.status(build) == "builds/shop/b1/status.json"
     assert keys.image("shop", head) == f"images/shop/{head}"
-    assert keys.diff(keys.diffs("shop", "f00", "2026-11"), base, head, ".png") == (
+    assert keys.diff(keys.diffs("shop", "f00", "2026-11"), base, head) == (
         "diffs/shop/2026-11/f00/abababababababab-cdcdcdcdcdcdcdcd.png"
     )
     assert keys.result(comparison, "e1", "index.html") == "comparisons/shop/b1/b0/e1/index.html"
@@ -170,7 +170,7 @@ def test_written_keys_stay_under_their_prefix(project: str, head: str, base: str
     written = {
         keys.accepted_manifest(build): f"builds/{project}/{head}/",
         keys.status(build): f"builds/{project}/{head}/",
-        keys.diff(keys.diffs(project, "f" * 16), "0" * 64, "1" * 64, ".json"): (
+        keys.diff(keys.diffs(project, "f" * 16), "0" * 64, "1" * 64): (
             f"diffs/{project}/{'f' * 16}/"
         ),
         keys.result(comparison, "e1", "index.html"): f"comparisons/{project}/{head}/{base}/e1/",

@@ -28,7 +28,7 @@ class RequestMeter:
         client.meta.events.register("before-send", self._count)
 
     def _count(self, event_name: str, **_: Any) -> None:
-        # "before-send.s3.PutObject", for each attempt once more, the direct ones (s3_direct) too.
+        # "before-send.s3.PutObject", for each attempt once more.
         with self._lock:
             self._requests[event_name.partition(".")[2]] += 1
 

@@ -212,9 +212,9 @@ def going(project: str) -> str:
     return f"gc/{project}/going.json"
 
 
-def diff(folder: str, base_sha256: str, head_sha256: str, suffix: str) -> str:
-    """The result (`.json`) or mask (`.png`) of one pair of images; the folder is `diffs`."""
-    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}{suffix}"
+def diff(folder: str, base_sha256: str, head_sha256: str) -> str:
+    """The mask of one pair of images, with the result in it; the folder is `diffs`."""
+    return f"{folder}{base_sha256[:16]}-{head_sha256[:16]}.png"
 
 
 def diffs(project: str, fingerprint: str, generation: str = "") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
@@ -16,7 +18,6 @@ from botocore.exceptions import (
 
 from pixelgate.errors import NotFound, TooLarge, WriteConflict
 from pixelgate.ports import Listed
-from pixelgate.storage.s3_direct import DirectS3, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,11 +36,9 @@ _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"
 class S3Objects:
     """One bucket. Its client may be used by several threads."""
 
-    def __init__(self, client: S3Client, bucket: str, direct: DirectS3 | None = None) -> None:
-        """What is done most often takes the direct way first, if there is one."""
+    def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
-        self._direct = direct
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes; the SDK checks S3's checksum on the way."""
@@ -60,9 +59,6 @@ class S3Objects:
 
     def _read(self, key: str, limit: int | None, part: _Part | None = None) -> tuple[bytes, str]:
         """The SDK repeats a request that fails, but not a body that breaks off or is garbled."""
-        found = self._direct.get(key, limit) if self._direct and part is None else None
-        if found is not None:
-            return found
         for tries_left in (2, 1, 0):
             with _our_errors(key):
                 answer = self._client.get_object(Bucket=self._bucket, Key=key, **(part or {}))
@@ -79,11 +75,13 @@ class S3Objects:
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Puts the object."""
-        if self._direct and self._direct.put(key, body, content_type):
-            return
         with _our_errors(key):
             self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                ChecksumCRC32=_crc32(body),
             )
 
     def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
@@ -92,7 +90,12 @@ class S3Objects:
         try:
             with _our_errors(key):
                 self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType=content_type,
+                    ChecksumCRC32=_crc32(body),
+                    **condition,
                 )
         except NotFound as error:
             # What was read is gone: S3 answers 404 to If-Match then, not 412.
@@ -109,23 +112,12 @@ class S3Objects:
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Asks for page after page: S3 lists at most 1,000 objects at once."""
-        token = None
-        while True:
-            page = self._direct.page(prefix, token) if self._direct else None
-            found, token = page or self._page(prefix, token)
-            yield from found
-            if token is None:
-                return
-
-    def _page(self, prefix: str, token: str | None) -> Page:
-        goes_on: _GoesOn = {"ContinuationToken": token} if token else {}
-        page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **goes_on)
-        found = [Listed(o["Key"], o["Size"], o["ETag"]) for o in page.get("Contents", ())]
-        return found, page.get("NextContinuationToken")
-
-
-class _GoesOn(TypedDict, total=False):
-    ContinuationToken: str
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix
+        )
+        for page in pages:
+            for found in page.get("Contents", ()):
+                yield Listed(found["Key"], found["Size"], found["ETag"])
 
 
 class _Part(TypedDict, total=False):
@@ -135,6 +127,14 @@ class _Part(TypedDict, total=False):
 class _Condition(TypedDict, total=False):
     IfMatch: str
     IfNoneMatch: str
+
+
+def _crc32(body: bytes) -> str:
+    """S3 checks it and keeps it for readers.
+
+    Left to itself the SDK sends the checksum behind the body, which it then has to send in chunks.
+    """
+    return base64.b64encode(zlib.crc32(body).to_bytes(4)).decode()
 
 
 @contextmanager

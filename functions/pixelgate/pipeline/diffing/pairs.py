@@ -19,6 +19,7 @@ from pixelgate.domain.comparison import Band, Diff, Measured, Region
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Explained, Picture
 from pixelgate.errors import ImageFault, NotFound
+from pixelgate.pipeline.diffing.cached import result_in, with_result
 from pixelgate.pipeline.diffing.listing import present
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.ports import DifferPool, Images, Objects
@@ -90,27 +91,22 @@ class DiffStore:
         return None
 
     def _load(self, pair: Pair, folder: str) -> Measured | None:
-        key, there = keys.diff(folder, pair.base, pair.head, ".json"), self._there.get(folder)
+        key, there = keys.diff(folder, pair.base, pair.head), self._there.get(folder)
         if there is not None and key not in there:
             return None
         try:
-            stored = json.loads(self._objects.read(key))
+            result = result_in(self._objects.read(key))
         except NotFound:
             return None
-        return recall(pair, stored, keys.diff(folder, pair.base, pair.head, ".png"))
+        return recall(pair, json.loads(result), key) if result else None
 
     def save(self, pair: Pair, diff: Diff) -> Measured:
-        """Stores the mask, then the result: who finds a result finds its mask as well."""
-        mask_key = None
-        if diff.mask is not None:
-            mask_key = self._key(pair, ".png")
-            self._objects.write(mask_key, diff.mask, "image/png")
+        """Stores the mask with the result in it: who finds a result finds its mask as well."""
+        key = keys.diff(self._folders(pair.fingerprint)[0], pair.base, pair.head)
         result = json.dumps(as_stored(pair, diff)).encode()
-        self._objects.write(self._key(pair, ".json"), result, "application/json")
+        self._objects.write(key, with_result(diff.mask, result), "image/png")
+        mask_key = None if diff.mask is None else key
         return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
-
-    def _key(self, pair: Pair, suffix: str) -> str:
-        return keys.diff(self._folders(pair.fingerprint)[0], pair.base, pair.head, suffix)
 
     def _folders(self, fingerprint: str) -> list[str]:
         """Where to look; the first is where to write."""

@@ -81,8 +81,3 @@ def test_an_object_is_sent_in_one_piece_with_its_checksum(
         fields = {name.lower(): value for name, value in request.headers.items()}
         assert not {"expect", "content-encoding", "x-amz-trailer"} & fields.keys()
         assert base64.b64decode(fields["x-amz-checksum-crc32"]) == zlib.crc32(b"12345").to_bytes(4)
-
-
-def test_what_was_garbled_on_its_way_back_is_noticed(client: S3Client) -> None:
-    # The SDK compares it with the checksum that S3 keeps.
-    assert client.meta.config.response_checksum_validation == "when_supported"

@@ -48,8 +48,8 @@ def lambda_config() -> Config:
     )
 
 
-def _send_at_once(params: dict[str, Any], **_: Any) -> None:
-    params["headers"].pop("Expect", None)
+def _send_at_once(**event: Any) -> None:
+    event["params"]["headers"].pop("Expect", None)
 
 
 def read_time(value: Any) -> datetime:

@@ -15,9 +15,8 @@ from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.domain.cache_month import Generations
-from pixelgate.domain.comparison import Band, Diff, Measured, Region
+from pixelgate.domain.comparison import Diff, Measured
 from pixelgate.domain.policy import Policy
-from pixelgate.domain.verdict import Evidence, Explained, Picture
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.diffing.cached import result_in, with_result
 from pixelgate.pipeline.diffing.listing import present
@@ -120,19 +119,7 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
         "schema_version": 3,
         "base_sha256": pair.base,
         "head_sha256": pair.head,
-        "changed_pixels": diff.changed_pixels,
-        "structural_pixels": diff.structural_pixels,
-        "total_pixels": diff.total_pixels,
-        "base_size": diff.base_size,
-        "head_size": diff.head_size,
-        "regions": [region.as_json() for region in diff.regions],
-        "bands": [band.as_json() for band in diff.bands],
-        "counted_pixels": diff.counted_pixels,
-        "areas": [vars(area) for area in diff.areas],
-        "noise": [vars(noise) for noise in diff.explained],
-        "differing": vars(diff.picture),
-        "fingerprint": diff.fingerprint,
-        **({"profiles": diff.profiles} if diff.profiles else {}),
+        **diff.as_json(),
     }
 
 
@@ -143,21 +130,7 @@ def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measu
     """
     if (stored["base_sha256"], stored["head_sha256"]) != (pair.base, pair.head):
         return None
-    diff = Diff(
-        changed_pixels=stored["changed_pixels"],
-        structural_pixels=stored["structural_pixels"],
-        total_pixels=stored["total_pixels"],
-        base_size=(stored["base_size"][0], stored["base_size"][1]),
-        head_size=(stored["head_size"][0], stored["head_size"][1]),
-        regions=tuple(Region.from_json(region) for region in stored["regions"]),
-        bands=tuple(map(Band.from_json, stored["bands"])),
-        picture=Picture.from_json(stored["differing"]),
-        counted_pixels=stored["counted_pixels"],
-        areas=tuple(Evidence.from_json(area) for area in stored["areas"]),
-        explained=tuple(Explained.from_json(noise) for noise in stored["noise"]),
-        fingerprint=stored["fingerprint"],
-        profiles=tuple(stored["profiles"]) if stored.get("profiles") else None,
-    )
+    diff = Diff.from_json(stored)
     return Measured(diff, mask_key if diff.regions else None)
 
 

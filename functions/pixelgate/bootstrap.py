@@ -21,8 +21,7 @@ from pixelgate.errors import UsageError
 from pixelgate.notify.update import EVERY_PROJECT, Places
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import Limits, Records, Service
-from pixelgate.ports import Attic, FanOut, Forge, Stages
-from pixelgate.storage.store import Store
+from pixelgate.ports import Attic, Bucket, FanOut, Forge, Stages
 
 if TYPE_CHECKING:
     from pixelgate.aws.meter import RequestMeter
@@ -154,7 +153,7 @@ def aws_records(
     )
 
 
-def open_store(bucket: str) -> Store:
+def open_store(bucket: str) -> Bucket:
     """The bucket for a client, with the credentials, region and endpoint that AWS's SDK finds.
 
     Raises:

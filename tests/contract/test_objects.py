@@ -201,7 +201,7 @@ def test_a_listing_tells_other_bytes_by_their_tag(objects: Objects) -> None:
     [after] = objects.list("u/")
     assert before.tag != after.tag
     objects.write("u/a", b"1", "image/png")
-    assert list(objects.list("u/")) == [before]
+    assert [found.tag for found in objects.list("u/")] == [before.tag]
 
 
 def test_a_listing_has_no_end_at_a_thousand(objects: Objects) -> None:

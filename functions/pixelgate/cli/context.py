@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pixelgate.ci.origin import Said, Where
     from pixelgate.client.config import Config
     from pixelgate.domain.keys import BuildId
-    from pixelgate.storage.store import Store
+    from pixelgate.ports import Bucket
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Context:
         return found.removeprefix("s3://").rstrip("/")
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> Bucket:
         """The bucket."""
         from pixelgate import bootstrap
 

@@ -16,7 +16,7 @@ from pixelgate.client.parallel import in_parallel
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.errors import BucketError, NotFound, UsageError
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 _THREADS = 16
 # A page links to its pictures by relative path: attributes, srcset, CSS and JSON alike.
@@ -26,7 +26,7 @@ _CONTENT_ADDRESSED = ("images/", "diffs/")
 
 
 def fetch_report(
-    store: Store,
+    store: Bucket,
     status: Mapping[str, Any],
     comparison: Mapping[str, Any],
     out: Path,
@@ -56,7 +56,7 @@ def fetch_report(
     needed = set(_linked(page.decode(errors="replace"), page_key))
     needed |= set(_of_comparison(str(status["project"]), comparison))
     beside = posixpath.dirname(page_key) + "/"
-    needed |= {entry.key for entry in store.entries(beside)}
+    needed |= {entry.key for entry in store.list(beside)}
     needed.discard(page_key)
     places = {key: _path(out, key) for key in needed}  # before anything is fetched
     todo = sorted(key for key in needed if not _have(key, places[key]))

@@ -35,8 +35,8 @@ from pixelgate.domain.verdict import Evidence
 from pixelgate.pipeline.compare.batches import Batch, Done, Handed, read_batch, write_plan
 from pixelgate.pipeline.compare.batches import write_result as write_batch_result
 from pixelgate.pipeline.compare.fan_out import publish_handed, work
-from pixelgate.pipeline.context import Limits, Service
-from pixelgate.pipeline.diffing.pairs import Tally
+from pixelgate.pipeline.context import Limits, CompareContext
+from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_addresses
 from pixelgate.pipeline.intake import accept
@@ -127,7 +127,7 @@ def measure_plan(folder: Path) -> tuple[float, float]:
     """From the head's event to the list of batches; but for asking whether the images are there."""
     service = _service(LateFolder(folder))
     watch = _Watch.start()
-    accepted = accept.accept(HEAD, service)
+    accepted = accept.accept_build(HEAD, service)
     base = accept.read_accepted(BASE, service)
     plan = make_plan(accepted.manifest, base, service.engine_label)
     write_plan(Handed(ID, "e1"), plan, {}, None, service.objects, service.limits)
@@ -150,7 +150,7 @@ def set_up_results(place: Path) -> None:
             mask = keys.diff(results_of, pair.base, pair.head)
             results[pair] = Measured(diff, mask)
         thumbs = _thumbs(results)
-        write_batch_result(handed, batch, Done(results, Tally(len(results), 0), thumbs), objects)
+        write_batch_result(handed, batch, Done(results, DiffStats(len(results), 0), thumbs), objects)
 
 
 def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
@@ -170,7 +170,7 @@ def _draw_nothing(image: bytes, mask: bytes | None, slices: object) -> bytes:
 def measure_publish(folder: Path) -> tuple[float, float]:
     """From the last batch's end to the published verdict."""
     service = _service(LateFolder(folder), thumbnail=_draw_nothing)
-    head = accept.accept(HEAD, service)
+    head = accept.accept_build(HEAD, service)
     ledger, now = service.ledger, service.clock()
     ledger.choose_baseline(head.manifest.id, Baseline("base", "it is named"))
     claim = ledger.claim(ID, "it is named", "e1", now, now + 90)
@@ -196,7 +196,7 @@ def measure_work(folder: Path) -> Pairs:
     engine = find_engine()
     with open_pool(engine, 2) as pool:
         service = _service(objects, pool=pool, engine=engine.label, thumbnail=thumbnail)
-        base, head = (accept.accept(build, service).manifest for build in (BASE, HEAD))
+        base, head = (accept.accept_build(build, service).manifest for build in (BASE, HEAD))
         plan = make_plan(head, base, service.engine_label)
         now = service.clock()
         service.ledger.claim(ID, "", "e1", now, now + 900)
@@ -253,7 +253,7 @@ def _real(folder: Path, objects: FolderObjects) -> dict[str, dict[str, Any]]:
     return images
 
 
-def _service(objects: Objects, **changes: Any) -> Service:
+def _service(objects: Objects, **changes: Any) -> CompareContext:
     made: dict[str, Any] = {
         "objects": objects,
         "ledger": MemoryLedger(),
@@ -262,7 +262,7 @@ def _service(objects: Objects, **changes: Any) -> Service:
         "render": render,
         "resume": lambda build: None,
     }
-    return Service(**made | changes)
+    return CompareContext(**made | changes)
 
 
 def _apart(piece: str, folder: Path) -> Piece:

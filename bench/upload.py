@@ -24,7 +24,7 @@ from botocore.config import Config
 from PIL import Image
 
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate.ci.origin import Where
+from pixelgate.ci.origin import BuildOrigin
 from pixelgate.client.config import read_config
 from pixelgate.client.scan import Scan, scan
 from pixelgate.client.upload import find_present, send_images
@@ -93,7 +93,7 @@ def run(folder: Path, store: S3Store, requests: Requests, sample: int) -> None:
     present = timed("listing", lambda: find_present(store, PROJECT, wanted))
     assert present == wanted  # noqa: S101 - or the bench means nothing
     build = build_id(PROJECT, "b1", fork=False)
-    where = Where(None, "c" * 40, "main")
+    where = BuildOrigin(None, "c" * 40, "main")
     fields = timed(
         "making the manifest",
         lambda: manifest_of(build, where, again.fields(), read_config(None)),

@@ -16,7 +16,7 @@ from PIL import Image
 from bench.speed.pairs import Pair
 from bench.speed.routes.base import Missing, optional
 from pixelgate.engine import png
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 
 Pixels = npt.NDArray[np.uint8]
 Decode = Callable[[bytes], Pixels]
@@ -149,8 +149,8 @@ def _ours() -> Decode:
 
     def decode(body: bytes) -> Pixels:
         if not hasattr(kept, "rooms"):
-            kept.rooms = Rooms()  # for one thread
-        decoded = png.read(body, kept.rooms, "image")
+            kept.buffers = BufferPool()  # for one thread
+        decoded = png.read(body, kept.buffers, "image")
         if decoded is None:
             raise ValueError("not an ordinary PNG")
         return decoded

@@ -20,7 +20,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.notify.update import EVERY_PROJECT, Places
 from pixelgate.pipeline.announce.announce import Backlog
-from pixelgate.pipeline.context import Limits, Records, Service
+from pixelgate.pipeline.context import Limits, StorageContext, CompareContext
 from pixelgate.ports import Attic, Bucket, FanOut, Forge, Stages
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def open_pool(
 
 def aws_records(
     environ: Mapping[str, str] = os.environ, meter: RequestMeter | None = None
-) -> Records:
+) -> StorageContext:
     """The bucket and the table of a Lambda function; the meter counts what is asked of them."""
     from pixelgate.aws.eventbridge import EventBridgeEvents
     from pixelgate.aws.sdk import lambda_config, open_session
@@ -131,7 +131,7 @@ def aws_records(
     if meter:
         meter.watch(s3)
         meter.watch(dynamodb)
-    return Records(
+    return StorageContext(
         events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
         objects=S3Objects(s3, environ["PIXELGATE_BUCKET"]),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
@@ -207,8 +207,8 @@ def open_failed_events(url: str) -> FailedEvents:
 
 
 def open_attic(
-    bucket: str, table: str, branches: tuple[str, ...] = Records.baseline_branches
-) -> tuple[Records, Attic]:
+    bucket: str, table: str, branches: tuple[str, ...] = StorageContext.baseline_branches
+) -> tuple[StorageContext, Attic]:
     """Bucket and table for those who tidy up, with the caller's own credentials.
 
     Raises:
@@ -229,7 +229,7 @@ def open_attic(
         s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, bucket)) from error
-    records = Records(
+    records = StorageContext(
         objects=S3Objects(s3, bucket),
         ledger=DynamoLedger(dynamodb, table),
         baseline_branches=branches,
@@ -295,7 +295,7 @@ def pace_collector() -> None:
     gc.set_threshold(100_000, 50)
 
 
-def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Service:
+def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> CompareContext:
     """What the compare function needs; made once per execution environment."""
     pace_collector()
     from pixelgate.aws.meter import RequestMeter
@@ -307,7 +307,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Servi
     meter = RequestMeter(int(memory)) if memory else None
     records = aws_records(environ, meter)
     engine = find_engine(environ)
-    return Service(
+    return CompareContext(
         objects=records.objects,
         ledger=records.ledger,
         limits=records.limits,
@@ -335,7 +335,7 @@ class Notifier:
         connect: opens the forge for a worker that has so many seconds left.
     """
 
-    records: Records
+    records: StorageContext
     places: Places
     connect: Callable[[Callable[[], float]], Forge]
 
@@ -381,7 +381,7 @@ def repositories(named: str) -> dict[str, str]:
 
 def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Branches whose builds need no approval."""
-    return _names(environ, "PIXELGATE_BASELINE_BRANCHES", Records.baseline_branches)
+    return _names(environ, "PIXELGATE_BASELINE_BRANCHES", StorageContext.baseline_branches)
 
 
 def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:

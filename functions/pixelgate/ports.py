@@ -165,11 +165,11 @@ class Ledger(Protocol):
         """Notes that every image of an accepted build has arrived whole."""
         ...
 
-    def arrive(self, build: BuildId) -> None:
+    def mark_images_present(self, build: BuildId) -> None:
         """Notes that every image of an accepted build is there, whole or not."""
         ...
 
-    def lose(self, build: BuildId) -> None:
+    def mark_images_missing(self, build: BuildId) -> None:
         """Notes that images of an accepted build are not there."""
         ...
 
@@ -274,7 +274,7 @@ class Ledger(Protocol):
         """PROCESSING → FAILED, once. Raises LeaseLost."""
         ...
 
-    def settle(self, record: ComparisonRecord) -> None:
+    def mark_announced(self, record: ComparisonRecord) -> None:
         """Notes that all of this is told; the sweeper leaves it alone then.
 
         Does nothing if the record was reopened since it was read.

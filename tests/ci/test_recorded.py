@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pixelgate.ci.detect import detect
-from pixelgate.ci.detected import Found
+from pixelgate.ci.detected import CiInfo
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 
@@ -26,7 +26,7 @@ def test_recorded_environment(path: Path, tmp_path: Path) -> None:
         event.write_text(json.dumps(row["event"]))
         environ["GITHUB_EVENT_PATH"] = str(event)
     lists = {name: tuple(v) for name, v in row["found"].items() if isinstance(v, list)}
-    assert detect(environ) == Found(**{**row["found"], **lists})
+    assert detect(environ) == CiInfo(**{**row["found"], **lists})
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate.ci.detected import Found
+from pixelgate.ci.detected import CiInfo
 from pixelgate.ci.git import Git, pull_request_of
-from pixelgate.ci.origin import Said, Where, find_out
+from pixelgate.ci.origin import Overrides, BuildOrigin, resolve_origin
 from pixelgate.errors import UsageError
 from support.repository import Repository
 
-NOTHING_SAID, NO_CI = Said(), Found()
+NOTHING_SAID, NO_CI = Overrides(), CiInfo()
 
 
-def where(repository: Repository, said: Said = NOTHING_SAID, found: Found = NO_CI) -> Where:
-    return find_out(said, found, Git(repository.folder))
+def where(repository: Repository, said: Overrides = NOTHING_SAID, found: CiInfo = NO_CI) -> BuildOrigin:
+    return resolve_origin(said, found, Git(repository.folder))
 
 
-def pull_request(commit: str, **fields: object) -> Found:
-    found = Found(
+def pull_request(commit: str, **fields: object) -> CiInfo:
+    found = CiInfo(
         vendor="GitHub Actions",
         commit=commit,
         branch="feature",
@@ -233,7 +233,7 @@ def test_each_ci_system_has_its_own_cure(
     origin: Repository, tmp_path: Path, vendor: str | None, cure: str
 ) -> None:
     clone = origin.clone(tmp_path / "clone", "--depth=2")
-    notes = where(clone, found=Found(vendor=vendor)).notes
+    notes = where(clone, found=CiInfo(vendor=vendor)).notes
     assert notes == (f"this clone is shallow: only 1 ancestor can be offered as baselines. {cure}",)
 
 
@@ -261,7 +261,7 @@ def test_a_head_that_is_not_in_the_clone(origin: Repository, tmp_path: Path) -> 
 def test_a_checkout_that_is_not_what_ci_says(origin: Repository) -> None:
     head = origin.head
     other = origin.git("rev-parse", "HEAD~2")
-    found = where(origin, found=Found(vendor="GitHub Actions", commit=other, branch="x"))
+    found = where(origin, found=CiInfo(vendor="GitHub Actions", commit=other, branch="x"))
     assert found.commit == other
     assert found.notes == (
         f"what is checked out is {head[:12]}, but the build is recorded for {other[:12]}: if the "
@@ -281,7 +281,7 @@ def test_jenkins_merge_strategy_gives_the_head(origin: Repository, tmp_path: Pat
     clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", "origin/main")
     found = where(
         clone,
-        found=Found(
+        found=CiInfo(
             vendor="Jenkins", commit=clone.head, branch="feature", base_branch="main",
             pull_request="5", merged="origin/PR-5",
         ),
@@ -315,7 +315,7 @@ def test_a_merge_of_main_into_the_head_stays_the_head(origin: Repository, tmp_pa
     clone.git("update-ref", "refs/remotes/origin/PR-5", head)
     found = where(
         clone,
-        found=Found(
+        found=CiInfo(
             vendor="Jenkins", commit=head, branch="feature", base_branch="main",
             pull_request="5", merged="origin/PR-5",
         ),
@@ -326,7 +326,7 @@ def test_a_merge_of_main_into_the_head_stays_the_head(origin: Repository, tmp_pa
 def test_gitlab_knows_the_merge_base_itself(origin: Repository) -> None:
     base = origin.git("rev-parse", "HEAD^")
     found = where(
-        origin, found=Found(vendor="GitLab CI", commit=origin.head, branch="x", base_commit=base)
+        origin, found=CiInfo(vendor="GitLab CI", commit=origin.head, branch="x", base_commit=base)
     )
     assert found.base_commit == base
     assert found.ancestors == (origin.git("rev-parse", "HEAD~2"),)
@@ -336,13 +336,13 @@ def test_short_commits_become_whole_ones(origin: Repository) -> None:
     base = origin.git("rev-parse", "HEAD^")
     found = where(
         origin,
-        Said(base_commit=base[:12], branch="x"),
-        Found(vendor="Bitbucket Pipelines", commit=origin.head[:12]),
+        Overrides(base_commit=base[:12], branch="x"),
+        CiInfo(vendor="Bitbucket Pipelines", commit=origin.head[:12]),
     )
     assert (found.commit, found.base_commit) == (origin.head, base)
 
 
-SAID = Said(
+SAID = Overrides(
     commit="HEAD~1",
     branch="said",
     base_commit="HEAD~2",
@@ -359,7 +359,7 @@ SAID = Said(
 def test_what_is_said_wins_over_ci_and_git(origin: Repository) -> None:
     parent, base = origin.git("rev-parse", "HEAD~1"), origin.git("rev-parse", "HEAD~2")
     found = where(origin, SAID, pull_request(origin.head, fork=True, ci_url="https://ci.example"))
-    assert found == Where(
+    assert found == BuildOrigin(
         vendor="GitHub Actions",
         commit=parent,
         branch="said",
@@ -377,12 +377,12 @@ def test_what_is_said_wins_over_ci_and_git(origin: Repository) -> None:
 
 
 def test_without_a_repository_ci_says_enough(tmp_path: Path) -> None:
-    found = find_out(NOTHING_SAID, pull_request("a" * 40, base_commit="b" * 40), Git(tmp_path))
+    found = resolve_origin(NOTHING_SAID, pull_request("a" * 40, base_commit="b" * 40), Git(tmp_path))
     assert (found.commit, found.base_commit, found.notes) == ("a" * 40, "b" * 40, ())
 
 
 def test_without_a_repository_the_lack_of_ancestors_is_told(tmp_path: Path) -> None:
-    (note,) = find_out(NOTHING_SAID, pull_request("a" * 40), Git(tmp_path)).notes
+    (note,) = resolve_origin(NOTHING_SAID, pull_request("a" * 40), Git(tmp_path)).notes
     assert note == (
         f"{tmp_path} is no git checkout; so no ancestor can serve as the baseline, "
         "only the newest build of main"
@@ -391,7 +391,7 @@ def test_without_a_repository_the_lack_of_ancestors_is_told(tmp_path: Path) -> N
 
 def test_without_git_and_ci_nobody_knows_the_commit(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"the commit is not known: .* is no git checkout, and no"):
-        find_out(NOTHING_SAID, NO_CI, Git(tmp_path))
+        resolve_origin(NOTHING_SAID, NO_CI, Git(tmp_path))
 
 
 def test_a_repository_without_commits(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pixelgate.ci.origin import Where
-from pixelgate.client.doctor import Check, check_bucket, check_where
+from pixelgate.ci.origin import BuildOrigin
+from pixelgate.client.doctor import Check, check_bucket, check_origin
 from pixelgate.errors import BucketError, Refused, UsageError
 from pixelgate.ports import Bucket, Listed
 from support.doubles.memory import MemoryObjects
@@ -94,7 +94,7 @@ def test_without_credentials_nothing_else_is_asked() -> None:
     ("where", "told"),
     [
         (
-            Where("GitHub Actions", "c1", "feature", base_commit="c0", base_branch="main",
+            BuildOrigin("GitHub Actions", "c1", "feature", base_commit="c0", base_branch="main",
                   ancestors=("b1", "b2"), pull_request="5"),
             [
                 "good CI: GitHub Actions, pull request 5",
@@ -103,7 +103,7 @@ def test_without_credentials_nothing_else_is_asked() -> None:
             ],
         ),
         (
-            Where(None, "c1", "main", notes=("this clone is shallow: deepen it", "odd")),
+            BuildOrigin(None, "c1", "main", notes=("this clone is shallow: deepen it", "odd")),
             [
                 "good CI: no CI system that we know",
                 "good commit: c1 on main",
@@ -114,12 +114,12 @@ def test_without_credentials_nothing_else_is_asked() -> None:
         ),
     ],
 )  # fmt: skip
-def test_where_we_are(where: Where, told: list[str]) -> None:
-    assert lines(check_where(lambda: where)) == told
+def test_where_we_are(where: BuildOrigin, told: list[str]) -> None:
+    assert lines(check_origin(lambda: where)) == told
 
 
 def test_nobody_knows_where_we_are() -> None:
-    def lost() -> Where:
+    def lost() -> BuildOrigin:
         raise UsageError("the commit is not known")
 
-    assert lines(check_where(lost)) == ["wrong commit: the commit is not known"]
+    assert lines(check_origin(lost)) == ["wrong commit: the commit is not known"]

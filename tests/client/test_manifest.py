@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelgate.ci.origin import Where
+from pixelgate.ci.origin import BuildOrigin
 from pixelgate.client.config import find_config, read_config
 from pixelgate.client.upload_manifest import Extent, Shard, build_id, key_of, manifest_of
 from pixelgate.domain.keys import BuildId
@@ -16,7 +16,7 @@ from pixelgate.domain.manifest import parse
 from pixelgate.errors import UsageError
 
 BUILD = BuildId("shop", "1-1")
-WHERE = Where(
+WHERE = BuildOrigin(
     vendor="GitHub Actions",
     commit="c1",
     branch="feature",
@@ -83,7 +83,7 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 
 
 def test_what_is_unknown_is_left_out() -> None:
-    body = manifest_of(BUILD, Where(None, "c1", "main"), IMAGES, NO_CONFIG)
+    body = manifest_of(BUILD, BuildOrigin(None, "c1", "main"), IMAGES, NO_CONFIG)
     assert set(json.loads(body)) == {
         "schema_version", "project", "build", "commit", "branch", "images",
     }  # fmt: skip
@@ -121,7 +121,7 @@ def test_plain_images_are_not_listed() -> None:
     ],
 )
 def test_what_the_pipeline_would_refuse_is_refused_here(
-    extent: Extent, where: Where, images: dict[str, dict[str, object]], words: str
+    extent: Extent, where: BuildOrigin, images: dict[str, dict[str, object]], words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
         manifest_of(BUILD, where, images, NO_CONFIG, extent)

@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from pixelgate.client.parallel import in_parallel
+from pixelgate.client.parallel import bounded_map
 
 
 def test_every_item_has_its_result() -> None:
-    assert dict(in_parallel(lambda n: n * n, range(100), 4)) == {n: n * n for n in range(100)}
+    assert dict(bounded_map(lambda n: n * n, range(100), 4)) == {n: n * n for n in range(100)}
 
 
 def test_nothing_to_do() -> None:
-    assert list(in_parallel(lambda n: n, [], 4)) == []
+    assert list(bounded_map(lambda n: n, [], 4)) == []
 
 
 def test_only_a_few_are_begun_ahead() -> None:
@@ -26,7 +26,7 @@ def test_only_a_few_are_begun_ahead() -> None:
             taken.append(n)
             yield n
 
-    results = in_parallel(lambda n: n, items(), 4)  # type: ignore[arg-type, var-annotated]
+    results = bounded_map(lambda n: n, items(), 4)  # type: ignore[arg-type, var-annotated]
     next(results)
     assert len(taken) <= 4 * 2 + 4
     results.close()  # type: ignore[attr-defined]
@@ -43,6 +43,6 @@ def test_the_first_failure_ends_it_and_leaves_no_thread() -> None:
         done.append(n)
 
     with pytest.raises(ValueError, match="ten"):
-        list(in_parallel(work, range(1_000), 4))
+        list(bounded_map(work, range(1_000), 4))
     assert len(done) < 40
     assert not [t for t in threading.enumerate() if t.name.startswith("pixelgate")]

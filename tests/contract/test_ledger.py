@@ -262,9 +262,9 @@ def test_many_builds_of_a_branch_are_read_to_the_end(ledger: Ledger) -> None:
 
 def test_what_is_said_of_a_build_s_images(ledger: Ledger) -> None:
     ledger.register(B1)
-    ledger.lose(B1.id)
+    ledger.mark_images_missing(B1.id)
     assert ledger.build(B1.id) == replace(B1, lost=True)
-    ledger.arrive(B1.id)
+    ledger.mark_images_present(B1.id)
     assert ledger.build(B1.id) == replace(B1, arrived=True)
     ledger.complete(B1.id)
     assert ledger.build(B1.id) == replace(B1, arrived=True, complete=True)
@@ -344,7 +344,7 @@ def test_a_wait_that_is_over_is_closed_for_good(ledger: Ledger, awake: bool) -> 
         ledger.wake(WAIT, T + 2)
     ledger.end_wait(WAIT, "it has come", T + 3)
     record = stored(ledger, WAIT)
-    assert (record.state, record.settled, record.retryable) == (State.FAILED, True, False)
+    assert (record.state, record.announced, record.retryable) == (State.FAILED, True, False)
     assert (record.error_code, record.error_message) == (ErrorCode.BASE_MISSING, "it has come")
     assert not ledger.wake(WAIT, T + 4)
     with pytest.raises(AlreadyFinished):
@@ -741,45 +741,45 @@ def test_end_is_unfinished_until_it_is_settled(ledger: Ledger, end: Result | Fai
         final = ledger.publish(mine, end, T + 1)
     else:
         final = ledger.fail(mine, end, T + 1)
-    assert final.settled is False
+    assert final.announced is False
     assert list(ledger.unfinished(T + 1_000)) == [final]
-    ledger.settle(final)
-    assert stored(ledger) == replace(final, settled=True)
+    ledger.mark_announced(final)
+    assert stored(ledger) == replace(final, announced=True)
     assert unfinished(ledger, T + 1_000) == set()
 
 
 def test_settling_twice_is_settling_once(ledger: Ledger) -> None:
     final = ledger.publish(claim(ledger), RESULT, T + 1)
-    ledger.settle(final)
-    ledger.settle(final)
-    assert stored(ledger) == replace(final, settled=True)
+    ledger.mark_announced(final)
+    ledger.mark_announced(final)
+    assert stored(ledger) == replace(final, announced=True)
 
 
 def test_what_goes_on_cannot_be_settled(ledger: Ledger) -> None:
     mine = claim(ledger)
-    ledger.settle(mine)
+    ledger.mark_announced(mine)
     assert stored(ledger) == mine
     assert unfinished(ledger, T + 1_000) == {ID}
 
 
 def test_new_claim_of_a_settled_failure_is_unfinished_again(ledger: Ledger) -> None:
-    ledger.settle(ledger.fail(claim(ledger), CURABLE, T + 1))
+    ledger.mark_announced(ledger.fail(claim(ledger), CURABLE, T + 1))
     again = claim(ledger, "e2", at=T + 2)
-    assert again.settled is False
+    assert again.announced is False
     assert unfinished(ledger, T + 1_000) == {ID}
 
 
 def test_late_settling_does_not_settle_a_later_end(ledger: Ledger) -> None:
     first = ledger.fail(claim(ledger), CURABLE, T + 1)
     second = ledger.publish(claim(ledger, "e2", at=T + 2), RESULT, T + 3)
-    ledger.settle(first)
+    ledger.mark_announced(first)
     assert stored(ledger) == second
     assert unfinished(ledger, T + 1_000) == {ID}
 
 
 def test_what_was_never_claimed_cannot_be_settled(ledger: Ledger) -> None:
     never = replace(claim(ledger), id=ComparisonId("shop", "b1", "another"), state=State.SUCCEEDED)
-    ledger.settle(never)
+    ledger.mark_announced(never)
     assert ledger.comparison(never.id) is None
 
 
@@ -787,7 +787,7 @@ def test_unfinished_ones_are_told_from_all_projects_and_only_they(ledger: Ledger
     ids = [ComparisonId(project, "b1", f"b{n}") for project in ("shop", "bank") for n in range(4)]
     for n, comparison in enumerate(ids):
         claim(ledger, f"e{n}", at=T + n * 1_000, of=comparison)
-    ledger.settle(ledger.publish(stored(ledger, ids[1]), RESULT, T))
+    ledger.mark_announced(ledger.publish(stored(ledger, ids[1]), RESULT, T))
     assert unfinished(ledger, T + 5_000) == {ids[0], ids[2], ids[3], ids[4]}
 
 

@@ -70,7 +70,7 @@ SUCCEEDED = ComparisonRecord(
     counts={"total": 3, "changed": 1},
     comparison_key="comparison.json",
     report_key="index.html",
-    settled=True,
+    announced=True,
     choice=CHOICE,
     wait_until=T + 600,
     fan_out="4 gigapixels",
@@ -132,7 +132,7 @@ def test_every_field_of_a_build_comes_back(ledger: Ledger) -> None:
     ledger.register(replace(BUILD, **later))
     assert ledger.choose_baseline(BUILD.id, BASELINE) == BASELINE
     ledger.complete(BUILD.id)
-    ledger.lose(BUILD.id)
+    ledger.mark_images_missing(BUILD.id)
     ledger.set_review(BUILD.id, Review.REJECTED, 1)
     assert ledger.build(BUILD.id) == BUILD
     assert ledger.builds_at("shop", "c2") == [BUILD]
@@ -151,16 +151,16 @@ def handed_over(ledger: Ledger) -> ComparisonRecord:
 def test_every_field_of_a_result_comes_back(ledger: Ledger) -> None:
     result = Result("needs_review", {"total": 3, "changed": 1}, "comparison.json", "index.html")
     published = ledger.publish(handed_over(ledger), result, T + 20)
-    assert published == replace(SUCCEEDED, settled=False)
-    ledger.settle(published)
+    assert published == replace(SUCCEEDED, announced=False)
+    ledger.mark_announced(published)
     assert ledger.comparison(ID) == SUCCEEDED
 
 
 def test_every_field_of_a_failure_comes_back(ledger: Ledger) -> None:
     failure = Failure(ErrorCode.INTERNAL, "ValueError: no", retryable=True)
     failed = ledger.fail(handed_over(ledger), failure, T + 20)
-    assert failed == replace(FAILED, settled=False)
-    ledger.settle(failed)
+    assert failed == replace(FAILED, announced=False)
+    ledger.mark_announced(failed)
     assert ledger.comparison(ID) == FAILED
 
 

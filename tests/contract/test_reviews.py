@@ -148,19 +148,19 @@ def test_decisions_of_other_pull_requests_are_others(ledger: Ledger, other: str)
 
 def test_reopened_record_is_found_by_the_sweeper_until_it_is_told(ledger: Ledger) -> None:
     done = published(ledger)
-    ledger.settle(done)
+    ledger.mark_announced(done)
     assert open_records(ledger) == []
     again = ledger.reopen(done, T + 20)
-    assert again == replace(done, updated=T + 20, settled=False)
+    assert again == replace(done, updated=T + 20, announced=False)
     assert open_records(ledger) == [ID]
-    ledger.settle(again)
+    ledger.mark_announced(again)
     assert open_records(ledger) == []
 
 
 def test_who_told_of_less_does_not_settle_more(ledger: Ledger) -> None:
     done = published(ledger)
     ledger.reopen(done, T + 20)
-    ledger.settle(done)
+    ledger.mark_announced(done)
     assert open_records(ledger) == [ID]
 
 

@@ -13,7 +13,7 @@ from pixelgate.domain.comparison import Diff
 from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.domain.verdict import Evidence, NoiseKind, Picture, explain
 from pixelgate.engine import evidence, native, pixel_flags
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.evidence import Findings
@@ -139,9 +139,9 @@ class Found:
 
 
 def find(base: Pixels, head: Pixels, policy: Policy, reference: Reference) -> Found:
-    rooms = Rooms()
-    canvas = lay_out(base, head, rooms, align_rows=policy.align_rows)
-    found = pixel_flags.find(canvas, policy, rooms, reference)
+    buffers = BufferPool()
+    canvas = lay_out(base, head, buffers, align_rows=policy.align_rows)
+    found = pixel_flags.find(canvas, policy, buffers, reference)
     shown = canvas.rows.shown, canvas.columns.shown
     pixel_flags.clear(found.flags, policy.ignore_regions, *shown)
     flags = found.flags.copy()

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelgate.domain.policy import Policy
 from pixelgate.engine import native, pixel_flags
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.native import Flag
@@ -98,9 +98,9 @@ def test_on_white_and_on_black_odiff_is_asked_about_each(server: Recording) -> N
 
 def test_what_odiff_forgives_is_told_apart(odiff: Path) -> None:
     with Reference(OdiffServer(odiff)) as reference:
-        canvas = lay_out(ellipse(0), MOVED, Rooms(), align_rows=False)
-        every = pixel_flags.find(canvas, NO_SMOOTHING, Rooms(), reference).flags
-        found = pixel_flags.find(canvas, PLAIN, Rooms(), reference).flags
+        canvas = lay_out(ellipse(0), MOVED, BufferPool(), align_rows=False)
+        every = pixel_flags.find(canvas, NO_SMOOTHING, BufferPool(), reference).flags
+        found = pixel_flags.find(canvas, PLAIN, BufferPool(), reference).flags
     forgiven = native.has(found, Flag.SMOOTHED)
     assert not native.has(every, Flag.SMOOTHED).any()
     assert forgiven.any()

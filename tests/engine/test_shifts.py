@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelgate.domain.comparison import Axis, Band, BandKind
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import Canvas, lay_out
 from pixelgate.engine.shifts import align_shifted, edges, likely_shifts
 
@@ -50,7 +50,7 @@ def delete(image: Pixels, axis: Axis, at: int, length: int) -> Pixels:
 
 def laid_out(base: Pixels, head: Pixels) -> Canvas:
     """The canvas; whatever it is, both images are on it, pixel by pixel."""
-    canvas = lay_out(base, head, Rooms(), align_rows=True)
+    canvas = lay_out(base, head, BufferPool(), align_rows=True)
     for image, on_canvas, rows, columns in (
         (base, canvas.images[0], canvas.rows.base, canvas.columns.base),
         (head, canvas.images[1], canvas.rows.head, canvas.columns.head),

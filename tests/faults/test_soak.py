@@ -83,7 +83,7 @@ def publish_twice(town: Town) -> None:
 
 def leave_one_open(town: Town) -> None:
     key, record = next(iter(town.ledger.comparisons.items()))
-    town.ledger.comparisons[key] = replace(record, settled=False)
+    town.ledger.comparisons[key] = replace(record, announced=False)
 
 
 def count_wrongly(town: Town) -> None:

@@ -17,7 +17,7 @@ from pixelgate.bootstrap import retention_days
 from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.errors import UsageError
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.ports import Aged, Attic, Stages
 
 # A day that every test begins on, whenever it is run.
@@ -68,7 +68,7 @@ def tidy(account: Account, monkeypatch: pytest.MonkeyPatch, begin: datetime) -> 
 
     start, started = begin.timestamp(), time.time()
 
-    def at_begin(stage: Stages) -> Service:
+    def at_begin(stage: Stages) -> CompareContext:
         return replace(bootstrap.aws_service(stage), clock=lambda: start)
 
     monkeypatch.setattr(account.compare, "aws_service", at_begin)

@@ -23,7 +23,7 @@ from pixelgate.domain.records import Review
 from pixelgate.errors import NotFound
 from pixelgate.pipeline.cleanup import garbage as collecting
 from pixelgate.pipeline.cleanup.garbage import DAY, collect
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import Attic
 from support.tidied import RETENTION, Tidied, TooMuchWent
@@ -88,7 +88,7 @@ class History(RuleBasedStateMachine):
     def collect_while_an_upload_is_compared(
         self, turns: list[int], which: int, seconds: float
     ) -> None:
-        actors: list[Callable[[Service, Attic], object]] = [self._collector]
+        actors: list[Callable[[CompareContext, Attic], object]] = [self._collector]
         if self.begun:
             actors.append(self._client(which))
         actors.append(lambda service, attic: self.world.clock.sleep(seconds))
@@ -100,13 +100,13 @@ class History(RuleBasedStateMachine):
             self.deleted += self.tidied.collect().deleted
             self.time_passes(8.0)
 
-    def _collector(self, service: Service, attic: Attic) -> None:
+    def _collector(self, service: CompareContext, attic: Attic) -> None:
         self.deleted += collect(PROJECT, service, attic, RETENTION, delete=True).deleted
 
-    def _client(self, which: int) -> Callable[[Service, Attic], object]:
+    def _client(self, which: int) -> Callable[[CompareContext, Attic], object]:
         """Writes its manifest at some step of the others, and its event comes at once."""
 
-        def act(service: Service, attic: Attic) -> None:
+        def act(service: CompareContext, attic: Attic) -> None:
             service.objects.exists("")  # a step
             self.tidied.deliver(self._upload(which), service)
 

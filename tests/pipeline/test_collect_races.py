@@ -20,14 +20,14 @@ from pixelgate.pipeline import context as services
 from pixelgate.pipeline.cleanup import garbage as collecting
 from pixelgate.pipeline.cleanup.garbage import Retention, collect
 from pixelgate.pipeline.compare import run as running
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake.gc_notice import Announcement
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import Attic
 from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT
 
-Actor = Callable[[Service, Attic], object]
+Actor = Callable[[CompareContext, Attic], object]
 Scenario = Callable[[], tuple[Tidied, list[Actor]]]
 STEPS = 44  # no actor takes more, unless it waits
 
@@ -37,7 +37,7 @@ def at(day: str) -> float:
 
 
 def collector(retention: Retention = RETENTION, runs: int = 1) -> Actor:
-    def act(service: Service, attic: Attic) -> None:
+    def act(service: CompareContext, attic: Attic) -> None:
         for _ in range(runs):
             collect(PROJECT, service, attic, retention, delete=True)
 
@@ -113,7 +113,7 @@ def an_upload_is_finished_while_images_are_set_aside() -> tuple[Tidied, list[Act
     for key in body:
         del tidied.world.objects.objects[key]
 
-    def act(service: Service, attic: Attic) -> None:
+    def act(service: CompareContext, attic: Attic) -> None:
         for key, manifest in body.items():
             service.objects.write(key, manifest, "application/json")
         tidied.deliver("late", service)

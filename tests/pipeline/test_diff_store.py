@@ -15,7 +15,7 @@ from pixelgate.domain.comparison import Axis, Band, BandKind, Diff, Region
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Explained, NoiseKind, Picture
 from pixelgate.pipeline.diffing.cached import result_in
-from pixelgate.pipeline.diffing.pairs import DiffStore
+from pixelgate.pipeline.diffing.pairs import DiffCache
 from pixelgate.pipeline.diffing.plan import Pair
 from support.doubles.memory import MemoryObjects
 from support.images import MASK, png
@@ -61,7 +61,7 @@ DIFF = Diff(
 
 
 def test_a_stored_diff_comes_back_in_full() -> None:
-    store = DiffStore(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop")
     saved = store.save(PAIR, DIFF)
     loaded = store.load(PAIR)
     assert loaded == saved
@@ -81,7 +81,7 @@ def test_every_field_of_the_stored_diff_was_set() -> None:
 
 def test_images_with_one_profile_store_none() -> None:
     objects = MemoryObjects()
-    store = DiffStore(objects, "shop")
+    store = DiffCache(objects, "shop")
     plain = replace(DIFF, profiles=None)
     store.save(PAIR, plain)
     loaded = store.load(PAIR)
@@ -92,7 +92,7 @@ def test_images_with_one_profile_store_none() -> None:
 
 def test_its_mask_lies_where_it_says() -> None:
     objects = MemoryObjects()
-    key = DiffStore(objects, "shop").save(PAIR, DIFF).mask_key
+    key = DiffCache(objects, "shop").save(PAIR, DIFF).mask_key
     assert key is not None
     shown = Image.open(io.BytesIO(objects.read(key)))
     shown.load()
@@ -101,13 +101,13 @@ def test_its_mask_lies_where_it_says() -> None:
 
 def test_mask_and_result_are_one_object() -> None:
     objects = MemoryObjects()
-    key = DiffStore(objects, "shop").save(PAIR, DIFF).mask_key
+    key = DiffCache(objects, "shop").save(PAIR, DIFF).mask_key
     assert [found.key for found in objects.list("")] == [key]
 
 
 def test_a_diff_without_a_mask_is_a_whole_picture_too() -> None:
     objects = MemoryObjects()
-    DiffStore(objects, "shop").save(PAIR, replace(DIFF, mask=None))
+    DiffCache(objects, "shop").save(PAIR, replace(DIFF, mask=None))
     [found] = objects.list("")
     shown = Image.open(io.BytesIO(objects.read(found.key)))
     shown.load()
@@ -125,7 +125,7 @@ def test_a_diff_without_a_mask_is_a_whole_picture_too() -> None:
 )
 def test_a_mask_that_carries_no_result_is_measured_again(body: bytes) -> None:
     objects = MemoryObjects()
-    store = DiffStore(objects, "shop")
+    store = DiffCache(objects, "shop")
     key = store.save(PAIR, DIFF).mask_key
     assert key is not None
     objects.write(key, body, "image/png")
@@ -133,7 +133,7 @@ def test_a_mask_that_carries_no_result_is_measured_again(body: bytes) -> None:
 
 
 def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
-    store = DiffStore(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop")
     equal = Diff(0, 0, 300, (10, 30), (10, 30), picture=Picture(differing=3))
     assert store.save(PAIR, equal).mask_key is None
     loaded = store.load(PAIR)
@@ -143,7 +143,7 @@ def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
 
 def test_a_stored_diff_says_which_schema_it_has() -> None:
     objects = MemoryObjects()
-    DiffStore(objects, "shop").save(PAIR, DIFF)
+    DiffCache(objects, "shop").save(PAIR, DIFF)
     [body] = objects.objects.values()
     result = result_in(body)
     assert result is not None
@@ -158,7 +158,7 @@ def test_a_stored_diff_says_which_schema_it_has() -> None:
 
 
 def test_another_policy_or_another_pair_finds_nothing() -> None:
-    store = DiffStore(MemoryObjects(), "shop")
+    store = DiffCache(MemoryObjects(), "shop")
     store.save(PAIR, DIFF)
     assert store.load(replace(PAIR, fingerprint="e" * 16)) is None
     assert store.load(replace(PAIR, base=digest(2), head=digest(1))) is None

@@ -29,7 +29,7 @@ from pixelgate.pipeline.compare.outcomes import (
 )
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.context import Limits
-from pixelgate.pipeline.diffing.pairs import Tally
+from pixelgate.pipeline.diffing.pairs import DiffStats
 from support.doubles.memory_fan_out import MemoryFanOut
 from support.world import PROJECT, ScriptedDiffers, World
 
@@ -126,7 +126,7 @@ def test_many_workers_publish_what_one_would(fan_out: MemoryFanOut) -> None:
     assert published[0] == published[1]
     faults = Counter({"UNREADABLE": 2})
     # Nine of ten pixels each; the pair that is broken counts as compared.
-    assert tallies == [Tally(diffed=10, pixels=90, same_hash=1, faults=faults)] * 2
+    assert tallies == [DiffStats(diffed=10, pixels=90, same_hash=1, faults=faults)] * 2
     counts = json.loads(published[0]["comparison.json"])["counts"]
     assert (counts["changed"], counts["errored"], counts["total"]) == (9, 2, 12)
 

@@ -17,7 +17,7 @@ from pixelgate.domain import eligibility
 from pixelgate.domain.comparison import Comparison
 from pixelgate.domain.keys import NO_BASE
 from pixelgate.domain.records import BuildRecord, Review
-from pixelgate.domain.review_state import ReviewState, Tallied
+from pixelgate.domain.review_state import ReviewState, ReviewSummary
 from pixelgate.pipeline.baseline import search as baselines
 from pixelgate.pipeline.baseline.search import _Builds, _Search
 from pixelgate.pipeline.review import carry_over
@@ -49,7 +49,7 @@ def test_what_passes_was_approved_or_is_on_a_baseline_branch() -> None:
 
 def vouched(build: BuildRecord) -> str | None:
     """What was asked of builds for which a manifest vouched, by a name or by a tree."""
-    return eligibility.why_not(
+    return eligibility.ineligibility(
         build if build.review else replace(build, review=Review.APPROVED), ("main",)
     )
 
@@ -76,7 +76,7 @@ def named_builds_serve(patch: pytest.MonkeyPatch) -> None:
     named = _Search._named
 
     def lenient(self: _Search) -> object:
-        why = self._why_not
+        why = self._ineligibility
         patch.setattr(self, "_why_not", vouched)
         found = named(self)
         patch.setattr(self, "_why_not", why)
@@ -89,7 +89,7 @@ def builds_of_the_base_branch_serve(patch: pytest.MonkeyPatch) -> None:
     branch = _Search._branch
 
     def lenient(self: _Search, missing: baselines.Missing | None) -> object:
-        why = self._why_not
+        why = self._ineligibility
         patch.setattr(self, "_why_not", vouched)
         found = branch(self, missing)
         patch.setattr(self, "_why_not", why)
@@ -112,7 +112,7 @@ def rejected_builds_answer_for_what_passed(patch: pytest.MonkeyPatch) -> None:
     serves = _Search._serves
 
     def lenient(self: _Search, build: BuildRecord) -> bool:
-        why = eligibility.why_not(replace(build, review=None), ("main",))
+        why = eligibility.ineligibility(replace(build, review=None), ("main",))
         return serves(self, build) or (why is None and build.arrived)
 
     patch.setattr(_Search, "_serves", lenient)
@@ -120,13 +120,13 @@ def rejected_builds_answer_for_what_passed(patch: pytest.MonkeyPatch) -> None:
 
 def forks_serve(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        baselines, "why_not", lambda b, of: eligibility.why_not(replace(b, trusted=True), of)
+        baselines, "why_not", lambda b, of: eligibility.ineligibility(replace(b, trusted=True), of)
     )
 
 
 def parts_serve(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        baselines, "why_not", lambda b, of: eligibility.why_not(replace(b, selective=False), of)
+        baselines, "why_not", lambda b, of: eligibility.ineligibility(replace(b, selective=False), of)
     )
 
 
@@ -136,7 +136,7 @@ def nothing_that_may_serve_is_a_first_upload(patch: pytest.MonkeyPatch) -> None:
 
 def approved_names_approve_a_first_upload(patch: pytest.MonkeyPatch) -> None:
     approved = {ReviewState.APPROVED: Review.APPROVED, ReviewState.REJECTED: Review.REJECTED}
-    patch.setattr(Tallied, "result", property(lambda t: approved.get(t.state)))
+    patch.setattr(ReviewSummary, "result", property(lambda t: approved.get(t.state)))
 
 
 def what_was_carried_over_stays(patch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_a_build_is_compared_while_the_one_before_it_is_approved() -> None:
         again = race.upload("b2", HEAD, base_commit="c0", pull_request=5)
         outcomes = race.schedule.run(again, race.approval())
         assert isinstance(outcomes[0], Published), outcomes
-        assert outcomes[0].untold is None, outcomes
+        assert outcomes[0].announce_error is None, outcomes
         assert isinstance(outcomes[1], CarriedOut), outcomes
         race.settle()
         return race

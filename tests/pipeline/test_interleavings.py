@@ -86,7 +86,7 @@ def compared_once_with(race: Race, base: str) -> None:
     results = [k for k in race.world.objects.objects if k.startswith("comparisons/shop/head/")]
     assert len(results) == 3, results  # one report, one manifest, what there is to review
     record = race.world.record("head", base)
-    assert (record.state, record.claims, record.settled) == (State.SUCCEEDED, 1, True)
+    assert (record.state, record.claims, record.announced) == (State.SUCCEEDED, 1, True)
     race.world.clock.sleep(100_000)
     assert sweep(race.world.service(), race.world.resumed.append) == []
     assert race.world.resumed == []
@@ -268,7 +268,7 @@ def test_a_worker_that_is_killed_at_any_step_leaves_nothing_open(
             race.settle()
         begun = any(c.head == "head" for c in race.world.ledger.comparisons)
         race.sweep_until_quiet()
-        open_ones = [c for c in race.world.ledger.comparisons.values() if not c.settled]
+        open_ones = [c for c in race.world.ledger.comparisons.values() if not c.announced]
         assert open_ones == [], (step, open_ones)
         if begun:
             status = race.world.status("head")
@@ -290,7 +290,7 @@ def test_a_woken_worker_that_is_killed_at_any_step_is_replaced_by_the_sweeper() 
         [outcome] = race.run(lambda s=service: receive(Upload(HEAD, resumed=True), s))  # type: ignore[misc]
         ended += isinstance(outcome, Published)
         race.sweep_until_quiet()
-        assert all(c.settled for c in race.world.ledger.comparisons.values()), step
+        assert all(c.announced for c in race.world.ledger.comparisons.values()), step
         status = race.world.status("head")
         assert (status["state"], status["base"]) == ("SUCCEEDED", "base"), step
     assert 5 <= ended <= 20  # in most runs it was killed, in the last ones it had come to its end

@@ -18,7 +18,7 @@ from pixelgate.errors import ErrorCode, OutOfTime
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Published, Rejected, Waiting
 from pixelgate.pipeline.context import Limits
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair
 from support.world import PROJECT, World, sha
 
@@ -186,7 +186,7 @@ def test_a_published_result_that_cannot_be_told_is_published_all_the_same() -> N
     undo = failing_status_writes(world, b"SUCCEEDED")
     outcome = world.compare(head)
     assert isinstance(outcome, Published)
-    assert isinstance(outcome.untold, ConnectionError)
+    assert isinstance(outcome.announce_error, ConnectionError)
     undo()
     assert isinstance(world.compare(head), Duplicate)
     assert world.status("head")["state"] == "SUCCEEDED"
@@ -241,9 +241,9 @@ def test_masks_do_not_pile_up_in_memory() -> None:
     answers = diff_pairs(
         {pair: Policy()},
         images=_Images(),
-        store=DiffStore(world.objects, "p"),
+        store=DiffCache(world.objects, "p"),
         pool=world.differs,
-        tally=Tally(),
+        tally=DiffStats(),
         check=lambda: None,
     )
     measured = answers[pair]
@@ -271,9 +271,9 @@ def test_an_early_stop_waits_for_what_is_under_way_and_no_more() -> None:
         diff_pairs(
             {Pair(f"{i:064d}", "2" * 64, "f" * 16): Policy() for i in range(20)},
             images=_Images(),
-            store=DiffStore(world.objects, "p"),
+            store=DiffCache(world.objects, "p"),
             pool=SharedDiffers([Slow(), Slow()]),
-            tally=Tally(),
+            tally=DiffStats(),
             check=stop_when_begun,
         )
     assert len(begun) <= 4

@@ -275,7 +275,7 @@ def test_death_at_any_step_is_made_up_for_by_the_next_delivery(
     assert (reviewed.state("b1"), reviewed.record("b1")) == ("approved", "approved")
     assert [d.build.build for d in world.ledger.decisions(PROJECT, "5")] == ["b1"]
     assert ("Review", "SUCCEEDED", "approved") in reviewed.heard("b1")
-    assert world.record("b1", "b0").settled
+    assert world.record("b1", "b0").announced
     assert len(world.ledger.reviews(B1)) == 1
 
 
@@ -311,7 +311,7 @@ def test_hundreds_of_reviews_at_once_are_delivered_again_rather_than_lost(
             return getattr(reviewed.world.objects, name)
 
         def replace(self, key: str, *args: Any) -> None:
-            if key == keys.ballot(B1):
+            if key == keys.review_log(B1):
                 raise WriteConflict(key)
             reviewed.world.objects.replace(key, *args)
 
@@ -477,9 +477,9 @@ def test_approval_between_publication_and_its_telling_counts(reviewed: Reviewed)
 
 def test_late_teller_does_not_take_an_approval_back(reviewed: Reviewed) -> None:
     """A worker is paused before it tells of its result; when it wakes, people have approved."""
-    record = replace(reviewed.world.record("b1", "b0"), settled=False)
+    record = replace(reviewed.world.record("b1", "b0"), announced=False)
     reviewed.review("b1", action="approve")
-    announce.tell(record, reviewed.service())
+    announce.announce_result(record, reviewed.service())
     assert (reviewed.state("b1"), reviewed.record("b1")) == ("approved", "approved")
 
 

@@ -251,20 +251,20 @@ def test_a_worker_that_dies_before_publishing_leaves_no_result(world: World) -> 
 
 
 def test_a_worker_that_dies_before_telling_is_told_by_the_next_delivery(world: World) -> None:
-    settle = world.ledger.settle
+    mark_announced = world.ledger.mark_announced
 
     def die(record: ComparisonRecord) -> None:
         world.objects.objects.pop(keys.status(HEAD))
         raise Died
 
-    world.ledger.settle = die  # type: ignore[method-assign]
+    world.ledger.mark_announced = die  # type: ignore[method-assign]
     with pytest.raises(Died):
         world.compare(HEAD)
-    world.ledger.settle = settle  # type: ignore[method-assign]
+    world.ledger.mark_announced = mark_announced  # type: ignore[method-assign]
 
     assert isinstance(world.compare(HEAD), Duplicate)
     assert world.status("head")["state"] == "SUCCEEDED"
-    assert world.record("head", "base").settled
+    assert world.record("head", "base").announced
 
 
 # Rule 4: a failure that a retry can cure never ends in a terminal state.
@@ -447,16 +447,16 @@ def test_the_sweeper_gives_up_when_sending_again_does_not_help(world: World) -> 
 
 
 def test_the_sweeper_tells_a_result_that_nobody_told(world: World) -> None:
-    settle = world.ledger.settle
+    mark_announced = world.ledger.mark_announced
 
     def die(record: ComparisonRecord) -> None:
         world.objects.objects.pop(keys.status(HEAD))
         raise Died
 
-    world.ledger.settle = die  # type: ignore[method-assign]
+    world.ledger.mark_announced = die  # type: ignore[method-assign]
     with pytest.raises(Died):
         world.compare(HEAD)
-    world.ledger.settle = settle  # type: ignore[method-assign]
+    world.ledger.mark_announced = mark_announced  # type: ignore[method-assign]
     world.clock.sleep(world.limits.sweep_after + world.limits.lease)
     swept = sweep(world.service(), lambda build: pytest.fail("resumed"))
     assert [s.action for s in swept] == [Action.TELL]

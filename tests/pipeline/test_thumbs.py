@@ -129,9 +129,9 @@ def test_what_keeps_thumbnails_from_being_drawn_is_told_and_changes_nothing(worl
 
     outcome = compare_build(world.upload("b1", {"a": b"1"}), world.service(thumbnail=fail))
     assert isinstance(outcome, Published)
-    assert str(outcome.undrawn) == "no space left"
+    assert str(outcome.thumbnail_error) == "no space left"
     assert world.status("b1")["state"] == "SUCCEEDED"
-    assert outcome.untold is None
+    assert outcome.announce_error is None
 
 
 def test_what_thumbnails_will_take_is_in_the_cost() -> None:

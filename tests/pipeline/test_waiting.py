@@ -9,7 +9,7 @@ import pytest
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Review, State
-from pixelgate.pipeline.announce.waiting import wake_heads
+from pixelgate.pipeline.announce.waiting import resume_waiting_builds
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Published, Waiting
 from support.world import PROJECT, World
@@ -123,7 +123,7 @@ def test_a_squashed_base_wakes_by_its_tree(world: World) -> None:
     [outcome] = world.deliver_resumed()
     assert isinstance(outcome, Waiting)  # nobody has approved it
     world.review("pr", Review.APPROVED)
-    wake_heads(BuildId(PROJECT, "pr"), world.service())
+    resume_waiting_builds(BuildId(PROJECT, "pr"), world.service())
     [outcome] = world.deliver_resumed()
     assert isinstance(outcome, Published)
     assert world.status("head")["base"] == "pr"

@@ -36,7 +36,7 @@ def audit(story: Story, *, usual: int, reviewed: bool) -> Ending:
     assert objects.partial == [], objects.partial
     assert story.queue == [], "an event was given up on, and sending it again did not help"
     assert world.resumed == []
-    stuck = [c for c in ledger.comparisons.values() if not (c.finished and c.settled)]
+    stuck = [c for c in ledger.comparisons.values() if not (c.finished and c.announced)]
     assert stuck == [], f"stuck: {stuck}"
 
     published = [r for r in ledger.published if r.head == HEAD]

@@ -13,7 +13,7 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.pipeline.compare.batches import Batch, Handed
 from pixelgate.pipeline.compare.fan_out import give_back, publish_handed, work
 from pixelgate.pipeline.compare.outcomes import Published
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.ports import Objects
 from support.doubles.memory_fan_out import MemoryFanOut
 from support.faults import Faults, Lost, Stopped, Worker
@@ -39,7 +39,7 @@ class Machine:
 
     objects: Objects
     called: Callable[[], None]
-    service: Callable[[Worker], Service]
+    service: Callable[[Worker], CompareContext]
     faults: Callable[[], Faults]
     sleep: Callable[[float], None]
     started: MemoryFanOut = field(default_factory=MemoryFanOut)
@@ -71,7 +71,7 @@ class Machine:
             self.sleep(PUBLISHER_WAIT)
         return None
 
-    def _attempt(self, role: str, call: Callable[[Service, Worker], object]) -> None:
+    def _attempt(self, role: str, call: Callable[[CompareContext, Worker], object]) -> None:
         """Calls a function until it answers; who never does is tolerated."""
         attempts, wait = WORKER_ATTEMPTS, WORKER_WAIT
         if role == "publisher":
@@ -87,7 +87,7 @@ class Machine:
             else:
                 return
 
-    def _invoke(self, role: str, call: Callable[[Service, Worker], object]) -> None:
+    def _invoke(self, role: str, call: Callable[[CompareContext, Worker], object]) -> None:
         faults = self.faults()
 
         def make() -> None:
@@ -97,16 +97,16 @@ class Machine:
         faults.call(Worker(faults, role), "states", "invoke", "", make)
 
 
-def _work(handed: Handed, batch: Batch, service: Service, worker: Worker) -> None:
+def _work(handed: Handed, batch: Batch, service: CompareContext, worker: Worker) -> None:
     work(handed, batch, service, worker.time_left)
 
 
-def _give_back(handed: Handed, service: Service, worker: Worker) -> None:
+def _give_back(handed: Handed, service: CompareContext, worker: Worker) -> None:
     give_back(handed, "the list of batches could not be read", service)
 
 
-def _publish(handed: Handed, service: Service, worker: Worker) -> None:
+def _publish(handed: Handed, service: CompareContext, worker: Worker) -> None:
     """What the handler does: what was not told is told by the next attempt."""
     outcome = publish_handed(handed, service, worker.time_left)
-    if isinstance(outcome, Published) and outcome.untold:
-        raise outcome.untold
+    if isinstance(outcome, Published) and outcome.announce_error:
+        raise outcome.announce_error

@@ -16,7 +16,7 @@ from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.compare.outcomes import Published
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.review.apply import Written, carry_out
 from support.doubles.memory import MemoryEvents, MemoryLedger, MemoryObjects
 from support.fault_machine import Machine
@@ -109,8 +109,8 @@ class Story:
 
         def event(worker: Worker) -> object:
             outcome = receive(upload, self.service(worker), worker.time_left)
-            if isinstance(outcome, Published) and outcome.untold:
-                raise outcome.untold
+            if isinstance(outcome, Published) and outcome.announce_error:
+                raise outcome.announce_error
             return outcome
 
         return event
@@ -144,7 +144,7 @@ class Story:
         with suppress(HeldByOther):
             event(Worker(Faults(self.world.clock.sleep), "compare", skew))
 
-    def service(self, worker: Worker) -> Service:
+    def service(self, worker: Worker) -> CompareContext:
         """The ports of one worker."""
         world = self.world
         made = world.service()
@@ -195,7 +195,7 @@ class Story:
             self.sweep_once()
 
     def _is_busy(self) -> bool:
-        return any(not c.settled for c in self.world.ledger.comparisons.values())
+        return any(not c.announced for c in self.world.ledger.comparisons.values())
 
     def hand_over_everything(self) -> None:
         """From here on many workers compare."""

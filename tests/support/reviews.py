@@ -15,7 +15,7 @@ from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.outcomes import Outcome as Compared
 from pixelgate.pipeline.compare.run import compare_build
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.review.apply import Outcome, Written, carry_out
 from support.doubles.memory import MemoryEvents
 from support.world import PROJECT, World
@@ -29,7 +29,7 @@ class Reviewed:
     bus: MemoryEvents = field(default_factory=MemoryEvents)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def service(self, **changes: Any) -> Service:
+    def service(self, **changes: Any) -> CompareContext:
         return replace(self.world.service(events=Backlog(self.bus)), **changes)
 
     def build(self, build: str, images: dict[str, bytes], **fields: Any) -> Compared:

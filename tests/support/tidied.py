@@ -14,7 +14,7 @@ from pixelgate.domain.records import ComparisonRecord, Result
 from pixelgate.errors import HeldByOther, WriteConflict
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.dispatch import receive
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake.gc_notice import SKEW
 from pixelgate.ports import Aged, Attic
 from support.doubles.memory import MemoryLedger, MemoryObjects
@@ -121,7 +121,7 @@ class Tidied:
         unsent = tuple(n for n, body in named.items() if body in seen)
         return self.world.upload(name, named, missing=unsent, **{"branch": "topic", **fields})
 
-    def deliver(self, name: str, service: Service) -> None:
+    def deliver(self, name: str, service: CompareContext) -> None:
         """The event of an upload; an open lease is waited for by Lambda, not here."""
         with suppress(HeldByOther):
             receive(Upload(BuildId(PROJECT, name)), service)

@@ -21,7 +21,7 @@ from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.compare.outcomes import Published
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.review.apply import Written, carry_out
 from pixelgate.ports import DifferPool
 from support import images
@@ -204,13 +204,13 @@ class Town:
     def _receives(self, upload: Upload) -> Work:
         def work(worker: Worker) -> object:
             outcome = receive(upload, self._service(worker), worker.time_left)
-            if isinstance(outcome, Published) and outcome.untold:
-                raise outcome.untold
+            if isinstance(outcome, Published) and outcome.announce_error:
+                raise outcome.announce_error
             return outcome
 
         return work
 
-    def _service(self, worker: Worker) -> Service:
+    def _service(self, worker: Worker) -> CompareContext:
         world = self.world
         return replace(
             world.service(),
@@ -315,7 +315,7 @@ class Town:
         return Faults(self.world.clock.sleep, dice=dice, rival=rival)
 
     def _is_busy(self) -> bool:
-        return any(not c.settled for c in self.ledger.comparisons.values())
+        return any(not c.announced for c in self.ledger.comparisons.values())
 
     def _picture(self, *, dark: bool = False) -> bytes:
         """No two of which nobody would see a difference: a base's are dark, a head's are light."""

@@ -23,7 +23,7 @@ def audit(town: Town) -> Counter[str]:
     """
     assert town.objects.partial == [], town.objects.partial
     assert town.given_up == [], [(event.name, event.error) for event in town.given_up]
-    stuck = [c for c in town.ledger.comparisons.values() if not (c.finished and c.settled)]
+    stuck = [c for c in town.ledger.comparisons.values() if not (c.finished and c.announced)]
     assert stuck == [], f"stuck: {stuck}"
     twice = [c for c, n in Counter(r.id for r in town.ledger.published).items() if n > 1]
     assert twice == [], f"published twice: {twice}"

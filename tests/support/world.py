@@ -20,7 +20,7 @@ from pixelgate.errors import FaultCode, ImageFault
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import Outcome
 from pixelgate.pipeline.compare.run import compare_build
-from pixelgate.pipeline.context import Limits, Service
+from pixelgate.pipeline.context import Limits, CompareContext
 from pixelgate.ports import Renderer
 from pixelgate.report import render
 from support.doubles.memory import MemoryLedger, MemoryObjects
@@ -88,8 +88,8 @@ class World:
     _executions: Any = field(default_factory=lambda: itertools.count(1))
     _lock: Any = field(default_factory=threading.Lock)
 
-    def service(self, **changes: Any) -> Service:
-        service = Service(
+    def service(self, **changes: Any) -> CompareContext:
+        service = CompareContext(
             objects=self.objects,
             ledger=self.ledger,
             pool=self.differs,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pixelgate.pipeline.context import Limits, Records
+from pixelgate.pipeline.context import Limits, StorageContext
 
 from .stack import ROOT, Json, Stack, allows, translated
 
@@ -130,7 +130,7 @@ def test_baselines_are_a_matter_of_parameters() -> None:
 
 
 def test_baseline_parameters_have_the_defaults_of_the_code(stack: Stack) -> None:
-    branches = ",".join(Records.baseline_branches)
+    branches = ",".join(StorageContext.baseline_branches)
     assert stack.parameters["BaselineBranches"]["Default"] == branches
     assert stack.parameters["BaseGraceSeconds"]["Default"] == Limits.grace
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pixelgate.domain.eligibility import approved_by_rule, why_not
+from pixelgate.domain.eligibility import approved_by_rule, ineligibility
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord, Review
 
@@ -50,7 +50,7 @@ OF_PULL_REQUEST = replace(ON_MAIN, branch="feature", pull_request="5")
     ],
 )
 def test_eligible(build: BuildRecord, changes: dict[str, Any], why: str | None) -> None:
-    said = why_not(replace(build, **changes), BRANCHES)
+    said = ineligibility(replace(build, **changes), BRANCHES)
     assert said is why is None or (why is not None and said is not None and why in said)
 
 

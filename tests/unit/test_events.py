@@ -13,8 +13,8 @@ import pytest
 from pixelgate.domain import state_events
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
-from pixelgate.domain.review_request import Action, Change, Subject
-from pixelgate.domain.review_state import Applied, Ballot, Refusal, block
+from pixelgate.domain.review_request import Action, Change, Reviewable
+from pixelgate.domain.review_state import Applied, ReviewLog, Refusal, to_status_json
 from pixelgate.pipeline.announce.status import status_of, status_of_rejected
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ DONE = replace(
     report_key="comparisons/shop/b1/b0/e1/index.html",
 )
 BUILD = BuildRecord(BuildId("shop", "b1"), "c0ffee", "a" * 64, 999.0, branch="t", pull_request="5")
-SUBJECT = Subject("e1", {f"{n:03}.png": Change("changed", "1", "2") for n in range(30)})
+SUBJECT = Reviewable("e1", {f"{n:03}.png": Change("changed", "1", "2") for n in range(30)})
 
 
 def check(detail: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ def test_comparison_s_event(record: ComparisonRecord) -> None:
 
 
 def test_result_s_event() -> None:
-    review = block(SUBJECT, Ballot().of_execution("e1"))
+    review = to_status_json(SUBJECT, ReviewLog().of_execution("e1"))
     told = state_events.detail(status_of(DONE, review, BUILD))
     check(told)
     assert {k: told[k] for k in ("id", "commit", "branch", "pull_request")} == {
@@ -83,10 +83,10 @@ def test_result_s_event() -> None:
 
 
 def test_review_s_event_says_who_and_not_who_was_refused() -> None:
-    ballot = Ballot().of_execution("e1")
-    ballot = ballot.with_review(Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ())
-    ballot = ballot.with_refusal(Refusal("r2", "bob", "2026", "no"))
-    told = state_events.detail(status_of(DONE, block(SUBJECT, ballot), BUILD))
+    review_log = ReviewLog().of_execution("e1")
+    review_log = review_log.with_review(Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ())
+    review_log = review_log.with_refusal(Refusal("r2", "bob", "2026", "no"))
+    told = state_events.detail(status_of(DONE, to_status_json(SUBJECT, review_log), BUILD))
     check(told)
     assert (told["review"]["by"], told["review"]["reasons"]) == (["ada"], ["meant"])
     assert "bob" not in json.dumps(told)
@@ -101,14 +101,14 @@ def test_refused_manifest_s_event() -> None:
 
 def test_largest_event_fits_into_eventbridge() -> None:
     """256 KB; a name has up to 1,024 bytes, a reason 2,000 letters of up to four bytes."""
-    subject = Subject(
+    reviewable = Reviewable(
         "e1", {f"{n:03}{'x' * 1_021}": Change("changed", "1", "2") for n in range(50)}
     )
-    ballot = Ballot().of_execution("e1")
+    review_log = ReviewLog().of_execution("e1")
     for n in range(40):
         one = Applied(f"r{n}", Action.APPROVE, "x" * 255, f"{n:04}", f"{n}" + "😀" * 1_990, False)
-        ballot = ballot.with_review(one, [f"{n:03}{'x' * 1_021}"])
-    told = state_events.detail(status_of(DONE, block(subject, ballot), BUILD))
+        review_log = review_log.with_review(one, [f"{n:03}{'x' * 1_021}"])
+    told = state_events.detail(status_of(DONE, to_status_json(reviewable, review_log), BUILD))
     check(told)
     assert len(json.dumps(told, ensure_ascii=False).encode()) < 200_000
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelgate.engine import native, png
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.png_chunks import Preamble, preamble_of
 from support.images import chunk, encoded, interlaced_png, jpeg, palette_png, picture, raw_png
 
@@ -26,7 +26,7 @@ END = chunk(b"IEND", b"")
 
 
 def fast(body: bytes) -> npt.NDArray[np.uint8] | None:
-    return png.read(body, Rooms(), "image")
+    return png.read(body, BufferPool(), "image")
 
 
 def pillow(body: bytes) -> npt.NDArray[np.uint8]:
@@ -126,8 +126,8 @@ def test_memory_that_runs_out_is_told(monkeypatch: pytest.MonkeyPatch, name: str
 
 
 def test_pixels_lie_in_the_room_of_their_purpose() -> None:
-    rooms = Rooms()
-    base, head, again = (png.read(_whole(IDAT), rooms, side) for side in ("base", "head", "base"))
+    buffers = BufferPool()
+    base, head, again = (png.read(_whole(IDAT), buffers, side) for side in ("base", "head", "base"))
     assert base is not None
     assert head is not None
     assert again is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pixelgate.pipeline.diffing import listing
-from pixelgate.pipeline.diffing.listing import present
+from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from support.doubles.memory import MemoryObjects
 
 
@@ -26,6 +26,6 @@ def test_present(monkeypatch: pytest.MonkeyPatch, there: int, wanted: int, liste
     for number in range(there):
         objects.write(f"images/shop/{number:02}", b"", "image/png")
     objects.write("images/shoes/1", b"", "image/png")
-    found = present(objects, "images/shop/", wanted)
+    found = list_if_cheaper(objects, "images/shop/", wanted)
     expected = frozenset(f"images/shop/{number:02}" for number in range(there))
     assert found == (expected if listed else None)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.native import ASKED, Flag, Part, Pixels, Plane
 from pixelgate.engine.odiff_mask import bitmap, parts_in_question
 
@@ -103,7 +103,7 @@ def as_bitmap(image: Pixels) -> bytes:
     height, width, _ = image.shape
     rows, columns = np.arange(height), np.ones(width, bool)
     part = Part(rows, rows >= 0, np.array([[0, width]]), columns)
-    return bytes(bitmap(image, part, Rooms()))
+    return bytes(bitmap(image, part, BufferPool()))
 
 
 def bitmap_header(width: int, height: int, pixels: int) -> bytes:
@@ -155,14 +155,14 @@ def test_bitmap_is_one_that_others_read_with_red_and_blue_exchanged() -> None:
 def test_bitmap_of_a_part_holds_its_rows_and_columns() -> None:
     image = np.random.default_rng(1).integers(0, 256, (40, 50, 3)).astype(np.uint8)
     [part] = parts_of(plane((3, 4), (30, 20), (31, 44), size=(40, 50)))
-    file = bytes(bitmap(image, part, Rooms()))
+    file = bytes(bitmap(image, part, BufferPool()))
     assert file == as_bitmap(np.ascontiguousarray(image[part.rows][:, columns_of(part)]))
 
 
 def test_a_bitmap_after_a_larger_one_is_padded_with_zeros() -> None:
-    rooms = Rooms()
+    buffers = BufferPool()
     whole = Part(np.arange(9), np.ones(9, bool), np.array([[0, 9]]), np.ones(9, bool))
     dot = Part(np.arange(1), np.ones(1, bool), np.array([[0, 1]]), np.ones(1, bool))
     image = np.full((9, 9, 3), 255, np.uint8)
-    bitmap(image, whole, rooms)
-    assert bytes(bitmap(image, dot, rooms)) == as_bitmap(image[:1, :1])
+    bitmap(image, whole, buffers)
+    assert bytes(bitmap(image, dot, buffers)) == as_bitmap(image[:1, :1])

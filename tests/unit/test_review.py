@@ -13,20 +13,20 @@ from pixelgate.domain.records import Review
 from pixelgate.domain.review_request import (
     Action,
     Change,
-    Granted,
+    InheritedApproval,
     ReviewBody,
-    Subject,
+    Reviewable,
     parse,
     select,
 )
 from pixelgate.domain.review_state import (
     Applied,
-    Ballot,
+    ReviewLog,
     Refusal,
     ReviewState,
-    block,
-    block_without_subject,
-    tally,
+    to_status_json,
+    to_status_json_without_result,
+    summarize,
 )
 from pixelgate.errors import ReviewRefused
 from support.comparisons import SNAPSHOTS, comparison
@@ -35,8 +35,8 @@ APPROVE, REJECT = Action.APPROVE, Action.REJECT
 A = Change("changed", "1" * 64, "2" * 64, ("changed-1", "checkout"))
 B = Change("added", "3" * 64, None, (None, "checkout"))
 C = Change("removed", None, "4" * 64)
-SUBJECT = Subject("e1", {"a.png": A, "b.png": B, "c.png": C}, frozenset({"same.png"}))
-NOTHING = Subject("e1", {}, frozenset({"same.png"}))
+SUBJECT = Reviewable("e1", {"a.png": A, "b.png": B, "c.png": C}, frozenset({"same.png"}))
+NOTHING = Reviewable("e1", {}, frozenset({"same.png"}))
 
 
 def body(**fields: Any) -> bytes:
@@ -47,8 +47,8 @@ def review(n: int, action: Action = APPROVE, *, whole: bool = False, by: str = "
     return Applied(f"r{n}", action, by, f"2026-01-01T00:00:0{n}.000+00:00", f"why {n}", whole)
 
 
-def ballot(*reviews: tuple[Applied, tuple[str, ...]]) -> Ballot:
-    made = Ballot().of_execution("e1")
+def review_log(*reviews: tuple[Applied, tuple[str, ...]]) -> ReviewLog:
+    made = ReviewLog().of_execution("e1")
     for one, names in reviews:
         made = made.with_review(one, names)
     return made
@@ -119,8 +119,8 @@ def test_selects(fields: dict[str, Any], selected: set[str]) -> None:
 
 @pytest.mark.parametrize("fields", [{"names": ["\u00fc.png"]}, {"globs": ["\u00fc*"]}])
 def test_selects_by_a_name_in_another_unicode_form(fields: dict[str, Any]) -> None:
-    subject = Subject("e1", {"u\u0308.png": A, "b.png": B})
-    assert select(parse(body(**fields)), subject) == {"u\u0308.png"}
+    reviewable = Reviewable("e1", {"u\u0308.png": A, "b.png": B})
+    assert select(parse(body(**fields)), reviewable) == {"u\u0308.png"}
 
 
 @pytest.mark.parametrize(
@@ -144,15 +144,15 @@ def test_selects_nothing_by_mistake(fields: dict[str, Any], message: str) -> Non
 
 def test_a_manifest_s_group_adds_nothing_to_a_change_that_is_approved() -> None:
     sly = Change("changed", "5" * 64, "6" * 64, ("changed-2", "changed-1"))
-    subject = Subject("e1", {"a.png": A, "sly.png": sly})
-    assert select(parse(body(groups=["changed-1"])), subject) == {"a.png"}
+    reviewable = Reviewable("e1", {"a.png": A, "sly.png": sly})
+    assert select(parse(body(groups=["changed-1"])), reviewable) == {"a.png"}
 
 
 # --- what there is to review ----------------------------------------------------------------------
 
 
 def test_what_needs_a_person_is_what_makes_the_verdict() -> None:
-    made = Subject.of(comparison())
+    made = Reviewable.of(comparison())
     assert {name: c.status for name, c in made.changes.items()} == {
         "button/added.png": "added",
         "button/changed a little.png": "changed",
@@ -166,21 +166,21 @@ def test_what_needs_a_person_is_what_makes_the_verdict() -> None:
 
 def test_of_a_first_upload_only_what_cannot_be_read_needs_a_person() -> None:
     first: Comparison = comparison(base="@none")
-    assert Subject.of(first).changes.keys() == {"errored.png"}
+    assert Reviewable.of(first).changes.keys() == {"errored.png"}
 
 
 def test_subject_is_read_as_it_was_written() -> None:
-    granted = Granted("carried over", ("ada",), "b0")
-    subject = Subject("e1", SUBJECT.changes, SUBJECT.others, granted)
-    assert Subject.from_json(json.loads(json.dumps(subject.as_json()))) == subject
-    assert Subject.from_json(json.loads(json.dumps(SUBJECT.as_json()))) == SUBJECT
+    granted = InheritedApproval("carried over", ("ada",), "b0")
+    reviewable = Reviewable("e1", SUBJECT.changes, SUBJECT.others, granted)
+    assert Reviewable.from_json(json.loads(json.dumps(reviewable.as_json()))) == reviewable
+    assert Reviewable.from_json(json.loads(json.dumps(SUBJECT.as_json()))) == SUBJECT
 
 
 # --- what is decided ------------------------------------------------------------------------------
 
 
 def test_unreviewed_build_needs_everything() -> None:
-    assert block(SUBJECT, ballot()) == {
+    assert to_status_json(SUBJECT, review_log()) == {
         "state": "needed",
         "left": 3,
         "names": ["a.png", "b.png", "c.png"],
@@ -239,9 +239,9 @@ def test_decided(
     approved: int,
     rejected: int,
 ) -> None:
-    counted = tally(SUBJECT, ballot(*reviews))
-    assert (counted.state, list(counted.left)) == (state, left)
-    assert (counted.approved, counted.rejected) == (approved, rejected)
+    summary = summarize(SUBJECT, review_log(*reviews))
+    assert (summary.state, list(summary.left)) == (state, left)
+    assert (summary.approved, summary.rejected) == (approved, rejected)
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_decided(
 def test_build_in_which_nothing_changed(
     reviews: list[tuple[Applied, tuple[str, ...]]], state: ReviewState, result: Review | None
 ) -> None:
-    counted = tally(NOTHING, ballot(*reviews))
-    assert (counted.state, counted.result) == (state, result)
+    summary = summarize(NOTHING, review_log(*reviews))
+    assert (summary.state, summary.result) == (state, result)
 
 
 def test_order_and_repetition_of_events_decide_nothing() -> None:
@@ -270,30 +270,30 @@ def test_order_and_repetition_of_events_decide_nothing() -> None:
     ]
     results = set()
     for order in itertools.permutations(reviews):
-        made = ballot(*order, *order)
-        counted = tally(SUBJECT, made)
-        results.add((counted, made.revision))
-    [(counted, revision)] = results
+        made = review_log(*order, *order)
+        summary = summarize(SUBJECT, made)
+        results.add((summary, made.revision))
+    [(summary, revision)] = results
     assert revision == 5
-    assert counted.state is ReviewState.REJECTED
-    assert (counted.approved, counted.rejected) == (2, 1)
-    assert (counted.by, counted.at) == (("eve", "ada"), "2026-01-01T00:00:04.000+00:00")
+    assert summary.state is ReviewState.REJECTED
+    assert (summary.approved, summary.rejected) == (2, 1)
+    assert (summary.by, summary.at) == (("eve", "ada"), "2026-01-01T00:00:04.000+00:00")
 
 
 def test_decisions_on_another_result_do_not_count() -> None:
-    made = ballot((review(1, whole=True), ())).of_execution("e2")
+    made = review_log((review(1, whole=True), ())).of_execution("e2")
     assert (made.reviews, made.decisions, made.revision) == ({}, {}, 3)
-    assert tally(SUBJECT, made).state is ReviewState.NEEDED
+    assert summarize(SUBJECT, made).state is ReviewState.NEEDED
 
 
 def test_ballot_is_read_as_it_was_written() -> None:
-    made = ballot((review(1), ("a.png",)), (review(2, REJECT, whole=True), ()))
+    made = review_log((review(1), ("a.png",)), (review(2, REJECT, whole=True), ()))
     made = made.with_refusal(Refusal("r3", "bob", "2026-01-01", "no"))
-    assert Ballot.from_json(json.loads(json.dumps(made.as_json()))) == made
+    assert ReviewLog.from_json(json.loads(json.dumps(made.as_json()))) == made
 
 
 def test_the_latest_twenty_refusals_are_told() -> None:
-    made = Ballot()
+    made = ReviewLog()
     for n in range(25):
         made = made.with_refusal(Refusal(f"r{n:02}", "bob", f"2026-01-{n + 1:02}", "no"))
     assert [r.id for r in made.refused] == [f"r{n:02}" for n in range(5, 25)]
@@ -302,19 +302,19 @@ def test_the_latest_twenty_refusals_are_told() -> None:
 
 
 def test_a_hundred_names_are_told_and_all_are_counted() -> None:
-    subject = Subject("e1", {f"{n:03}.png": A for n in range(150)})
-    said = block(subject, ballot())
+    reviewable = Reviewable("e1", {f"{n:03}.png": A for n in range(150)})
+    said = to_status_json(reviewable, review_log())
     assert (said["left"], len(said["names"]), said["names"][-1]) == (150, 100, "099.png")
 
 
 def test_granted_approval_counts_until_a_person_says_otherwise() -> None:
-    granted = Subject("e1", SUBJECT.changes, granted=Granted("carried over", ("ada",), "b0"))
-    counted = tally(granted, ballot())
-    assert (counted.state, counted.approved, counted.by) == (ReviewState.APPROVED, 3, ("ada",))
-    assert not counted.human
-    said = block(granted, ballot())
+    granted = Reviewable("e1", SUBJECT.changes, granted=InheritedApproval("carried over", ("ada",), "b0"))
+    summary = summarize(granted, review_log())
+    assert (summary.state, summary.approved, summary.by) == (ReviewState.APPROVED, 3, ("ada",))
+    assert not summary.human
+    said = to_status_json(granted, review_log())
     assert (said["carried_from"], said["reasons"]) == ("b0", ["carried over"])
-    assert tally(granted, ballot((review(1, REJECT), ("a.png",)))).state is ReviewState.REJECTED
+    assert summarize(granted, review_log((review(1, REJECT), ("a.png",)))).state is ReviewState.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -330,14 +330,14 @@ def test_granted_approval_counts_until_a_person_says_otherwise() -> None:
 def test_only_what_people_decided_in_full_is_theirs(
     reviews: list[tuple[Applied, tuple[str, ...]]], human: bool
 ) -> None:
-    granted = Subject("e1", SUBJECT.changes, granted=Granted("rule"))
-    assert tally(granted, ballot(*reviews)).human is human
+    granted = Reviewable("e1", SUBJECT.changes, granted=InheritedApproval("rule"))
+    assert summarize(granted, review_log(*reviews)).human is human
 
 
 def test_build_without_a_result_tells_refusals_only() -> None:
-    assert block_without_subject(None, 0, Ballot()) is None
-    made = Ballot().with_refusal(Refusal("r1", "bob", "2026-01-01", "too early"))
-    said = block_without_subject(None, 0, made)
+    assert to_status_json_without_result(None, 0, ReviewLog()) is None
+    made = ReviewLog().with_refusal(Refusal("r1", "bob", "2026-01-01", "too early"))
+    said = to_status_json_without_result(None, 0, made)
     assert said is not None
     assert (said["state"], said["left"], said["revision"]) == ("needed", 0, 1)
     assert said["refused"] == [{"id": "r1", "by": "bob", "at": "2026-01-01", "why": "too early"}]

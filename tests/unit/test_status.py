@@ -14,7 +14,7 @@ from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
 from pixelgate.errors import ErrorCode, WriteConflict
 from pixelgate.pipeline.announce.status import (
-    announce,
+    write_status,
     iso,
     status_of,
     status_of_rejected,
@@ -291,7 +291,7 @@ def stored(objects: MemoryObjects) -> dict[str, Any]:
 
 def test_status_is_announced_where_ci_looks() -> None:
     objects = MemoryObjects()
-    assert announce(objects, BUILD, claim(1, RUNNING)) is True
+    assert write_status(objects, BUILD, claim(1, RUNNING)) is True
     assert list(objects.objects) == ["builds/shop/b1/status.json"]
     assert stored(objects) == claim(1, RUNNING)
     assert objects.content_types[KEY] == "application/json"
@@ -299,45 +299,45 @@ def test_status_is_announced_where_ci_looks() -> None:
 
 def test_message_is_announced_in_its_own_letters() -> None:
     objects = MemoryObjects()
-    announce(objects, BUILD, refused("images['ü.png']", 1000.0))
+    write_status(objects, BUILD, refused("images['ü.png']", 1000.0))
     assert "images['ü.png']".encode() in objects.read(KEY)
 
 
 def test_what_is_behind_is_not_announced() -> None:
     objects = MemoryObjects()
-    announce(objects, BUILD, claim(1, DONE))
-    assert announce(objects, BUILD, claim(1, RUNNING)) is False
+    write_status(objects, BUILD, claim(1, DONE))
+    assert write_status(objects, BUILD, claim(1, RUNNING)) is False
     assert stored(objects) == claim(1, DONE)
 
 
 def test_race_for_the_first_status_is_won_by_what_is_ahead() -> None:
     objects = RacedObjects(claim(1, RUNNING))
-    assert announce(objects, BUILD, claim(1, DONE)) is True
+    assert write_status(objects, BUILD, claim(1, DONE)) is True
     assert stored(objects) == claim(1, DONE)
 
 
 def test_race_that_the_other_has_won_is_left_alone() -> None:
     objects = RacedObjects(claim(1, DONE))
-    assert announce(objects, BUILD, claim(1, RUNNING)) is False
+    assert write_status(objects, BUILD, claim(1, RUNNING)) is False
     assert stored(objects) == claim(1, DONE)
 
 
 def test_race_for_a_later_status() -> None:
     objects = RacedObjects()
-    announce(objects, BUILD, claim(1, RUNNING))
+    write_status(objects, BUILD, claim(1, RUNNING))
     objects.others = [claim(2, RUNNING), claim(3, RUNNING)]
-    assert announce(objects, BUILD, claim(3, DONE)) is True
+    assert write_status(objects, BUILD, claim(3, DONE)) is True
     assert stored(objects) == claim(3, DONE)
 
 
 def test_race_without_end_is_given_up() -> None:
     objects = RacedObjects(*[claim(1, RUNNING)] * 20)
     with pytest.raises(WriteConflict, match="written by others 20 times in a row"):
-        announce(objects, BUILD, claim(1, DONE))
+        write_status(objects, BUILD, claim(1, DONE))
     assert stored(objects) == claim(1, RUNNING)
 
 
 def test_nineteen_lost_races_are_no_loss() -> None:
     objects = RacedObjects(*[claim(1, RUNNING)] * 19)
-    assert announce(objects, BUILD, claim(1, DONE)) is True
+    assert write_status(objects, BUILD, claim(1, DONE)) is True
     assert stored(objects) == claim(1, DONE)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pixelgate.ci.detected import Found, Variables
+from pixelgate.ci.detected import CiInfo, Variables
 from pixelgate.ci.github import github
 from pixelgate.ci.gitlab import gitlab
 from pixelgate.ci.vendors import azure, bitbucket, buildkite, circleci, codebuild, jenkins
 
 # The variable that each sets, those first that run inside of others: an agent of Jenkins may
 # well be a CodeBuild project, and Buildkite's agents run anywhere.
-_SIGNS: tuple[tuple[str, Callable[[Variables], Found]], ...] = (
+_SIGNS: tuple[tuple[str, Callable[[Variables], CiInfo]], ...] = (
     ("GITLAB_CI", gitlab),
     ("BUILDKITE", buildkite),
     ("CIRCLECI", circleci),
@@ -25,7 +25,7 @@ _SIGNS: tuple[tuple[str, Callable[[Variables], Found]], ...] = (
 )
 
 
-def detect(environ: Mapping[str, str]) -> Found:
+def detect(environ: Mapping[str, str]) -> CiInfo:
     """What the CI system of this environment says; nothing at all where there is none."""
     v = Variables(environ)
     if v.has("GITHUB_ACTIONS"):
@@ -33,7 +33,7 @@ def detect(environ: Mapping[str, str]) -> Found:
     for sign, read in _SIGNS:
         if v.has(sign):
             return read(v)
-    return Found()
+    return CiInfo()
 
 
 def _event(path: str | None) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ _HEADS = "refs/heads/"
 
 
 @dataclass(frozen=True)
-class Found:
+class CiInfo:
     """What one CI system says; None is what it does not.
 
     Attributes:

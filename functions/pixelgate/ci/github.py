@@ -6,13 +6,13 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from pixelgate.ci.detected import Found, Variables, at, branch_of, text
+from pixelgate.ci.detected import CiInfo, Variables, at, branch_of, text
 
 _QUEUE = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]+")
 _PULL = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
 
 
-def github(v: Variables, event: dict[str, Any] | None) -> Found:
+def github(v: Variables, event: dict[str, Any] | None) -> CiInfo:
     """What the variables and the event say.
 
     On pull requests GITHUB_SHA is a merge of the head into the base, or the base itself; on
@@ -25,7 +25,7 @@ def github(v: Variables, event: dict[str, Any] | None) -> Found:
     run, attempt = v["GITHUB_RUN_ID"], v["GITHUB_RUN_ATTEMPT"] or "1"
     server, repository = v["GITHUB_SERVER_URL"] or "https://github.com", v["GITHUB_REPOSITORY"]
     url = f"{server}/{repository}/actions/runs/{run}" if repository and run else None
-    found = Found(
+    found = CiInfo(
         vendor="GitHub Actions",
         run=run,
         build=f"{run}-{attempt}" if run else None,
@@ -59,7 +59,7 @@ def _pushed(v: Variables) -> str | None:
     return branch_of(v["GITHUB_REF"]) or v["GITHUB_REF_NAME"]
 
 
-def _pull_request(found: Found, pull: dict[str, Any], event: dict[str, Any]) -> Found:
+def _pull_request(found: CiInfo, pull: dict[str, Any], event: dict[str, Any]) -> CiInfo:
     """pull_request, pull_request_target, and the reviews and labels that come with one."""
     theirs = text(at(pull, "head", "repo", "full_name"))
     ours = text(at(pull, "base", "repo", "full_name")) or text(at(event, "repository", "full_name"))
@@ -77,7 +77,7 @@ def _pull_request(found: Found, pull: dict[str, Any], event: dict[str, Any]) -> 
     )
 
 
-def _merge_group(found: Found, group: dict[str, Any]) -> Found:
+def _merge_group(found: CiInfo, group: dict[str, Any]) -> CiInfo:
     """A merge queue's trial: its parent is the base, not a point that history has in common."""
     branch = branch_of(text(group.get("head_ref")))
     queued = _QUEUE.fullmatch(branch or "")
@@ -91,7 +91,7 @@ def _merge_group(found: Found, group: dict[str, Any]) -> Found:
     )
 
 
-def _workflow_run(found: Found, run: dict[str, Any], event: dict[str, Any]) -> Found:
+def _workflow_run(found: CiInfo, run: dict[str, Any], event: dict[str, Any]) -> CiInfo:
     """A workflow after another one: GITHUB_SHA is the default branch, the run says whose it was."""
     pulls = run.get("pull_requests")
     pull = pulls[0] if isinstance(pulls, list) and pulls else None
@@ -112,7 +112,7 @@ def _workflow_run(found: Found, run: dict[str, Any], event: dict[str, Any]) -> F
     )
 
 
-def _deployment(found: Found, deployment: dict[str, Any], event: dict[str, Any]) -> Found:
+def _deployment(found: CiInfo, deployment: dict[str, Any], event: dict[str, Any]) -> CiInfo:
     """A preview is ready: it says of which commit, and mostly of which branch."""
     commit, ref = text(deployment.get("sha")), text(deployment.get("ref"))
     return replace(
@@ -123,7 +123,7 @@ def _deployment(found: Found, deployment: dict[str, Any], event: dict[str, Any])
     )
 
 
-def _comment(found: Found, event: dict[str, Any]) -> Found:
+def _comment(found: CiInfo, event: dict[str, Any]) -> CiInfo:
     """A comment on a pull request: the event does not say what was checked out; git does."""
     number = text(at(event, "issue", "number"))
     return replace(
@@ -140,7 +140,7 @@ def _comment(found: Found, event: dict[str, Any]) -> Found:
     )
 
 
-def _without_event(found: Found, v: Variables) -> Found:
+def _without_event(found: CiInfo, v: Variables) -> CiInfo:
     """A pull request whose event cannot be read, as in a container that does not mount it."""
     pull = _PULL.fullmatch(v["GITHUB_REF"] or "")
     return replace(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pixelgate.ci.detected import Found, Variables, tag_ref
+from pixelgate.ci.detected import CiInfo, Variables, tag_ref
 
 
-def gitlab(v: Variables) -> Found:
+def gitlab(v: Variables) -> CiInfo:
     """What the variables say."""
     pipeline, job = v["CI_PIPELINE_ID"], v["CI_JOB_ID"]
     merge_request = v["CI_MERGE_REQUEST_IID"]
@@ -18,7 +18,7 @@ def gitlab(v: Variables) -> Found:
         or v["CI_COMMIT_BRANCH"]
         or v["CI_COMMIT_REF_NAME"]
     )
-    return Found(
+    return CiInfo(
         vendor="GitLab CI",
         # In a merged-result pipeline CI_COMMIT_SHA is a merge that exists nowhere else.
         commit=v["CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate.ci.detected import Found
+from pixelgate.ci.detected import CiInfo
 from pixelgate.ci.git import MAX_ANCESTORS, Commit, Git
 from pixelgate.errors import UsageError
 
@@ -24,7 +24,7 @@ _CURE = "run `git fetch --unshallow`"
 
 
 @dataclass(frozen=True)
-class Said:
+class Overrides:
     """What flags and PIXELGATE_ variables say; None where they are silent."""
 
     commit: str | None = None
@@ -40,7 +40,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Where:
+class BuildOrigin:
     """Where a build comes from, as its manifest says it.
 
     Attributes:
@@ -88,7 +88,7 @@ class Where:
             "base_commit": self.base_commit,
             "base_branch": self.base_branch,
             "ancestors": list(self.ancestors),
-            "landed": {sha: dict(said) for sha, said in self.landed.items()},
+            "landed": {sha: dict(overrides) for sha, overrides in self.landed.items()},
             "tree": self.tree,
             "pull_request": self.pull_request,
             "ci_url": self.ci_url,
@@ -96,7 +96,7 @@ class Where:
         return {name: value for name, value in known.items() if value}
 
 
-def find_out(said: Said, found: Found, git: Git) -> Where:
+def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     """Where this build comes from.
 
     Args:
@@ -108,50 +108,50 @@ def find_out(said: Said, found: Found, git: Git) -> Where:
         UsageError: nobody knows the commit or the branch.
     """
     trouble = git.trouble()
-    notes = list(found.notes)
+    notes = list(ci.notes)
     known = None if trouble else git
-    commit = _commit(said, found, known, trouble, notes)
-    branch = said.branch or found.branch or (known.branch() if known else None)
+    commit = _commit(overrides, ci, known, trouble, notes)
+    branch = overrides.branch or ci.branch or (known.branch() if known else None)
     if branch is None:
         raise UsageError(
             "the branch is not known: HEAD is detached, and no CI system that we know says it. "
             "Pass --branch, or set PIXELGATE_BRANCH"
         )
-    base_branch = said.base_branch or found.base_branch
+    base_branch = overrides.base_branch or ci.base_branch
     if base_branch is None and known:
         base_branch = known.default_branch()
-    where = Where(
-        vendor=found.vendor,
+    origin = BuildOrigin(
+        vendor=ci.vendor,
         commit=commit,
         branch=branch,
-        build=said.build or found.build,
-        run=found.run,
-        shard=found.shard,
-        base_build=said.base_build,
+        build=overrides.build or ci.build,
+        run=ci.run,
+        shard=ci.shard,
+        base_build=overrides.base_build,
         base_branch=base_branch,
-        pull_request=said.pull_request or found.pull_request,
-        ci_url=said.ci_url or found.ci_url,
-        fork=found.fork if said.fork is None else said.fork,
+        pull_request=overrides.pull_request or ci.pull_request,
+        ci_url=overrides.ci_url or ci.ci_url,
+        fork=ci.fork if overrides.fork is None else overrides.fork,
     )
     if known is None:
-        where = replace(where, base_commit=said.base_commit or found.base_commit)
-        if not (where.base_commit or where.base_build):
+        origin = replace(origin, base_commit=overrides.base_commit or ci.base_commit)
+        if not (origin.base_commit or origin.base_build):
             notes.append(
                 f"{trouble}; so no ancestor can serve as the baseline, only the newest build of "
                 f"{base_branch or 'a base branch, if --base-branch names it'}"
             )
     else:
-        where = _with_history(where, said, found, known, notes)
-    if said.ancestors is not None:
-        where = replace(where, ancestors=said.ancestors[:MAX_ANCESTORS], landed={})
-    return replace(where, notes=tuple(notes))
+        origin = _with_history(origin, overrides, ci, known, notes)
+    if overrides.ancestors is not None:
+        origin = replace(origin, ancestors=overrides.ancestors[:MAX_ANCESTORS], landed={})
+    return replace(origin, notes=tuple(notes))
 
 
 def _commit(
-    said: Said, found: Found, git: Git | None, trouble: str | None, notes: list[str]
+    overrides: Overrides, ci: CiInfo, git: Git | None, trouble: str | None, notes: list[str]
 ) -> str:
     """The head commit, as a whole hash if git knows it."""
-    named = said.commit or found.commit
+    named = overrides.commit or ci.commit
     if git is None:
         if named is None:
             raise UsageError(
@@ -166,11 +166,11 @@ def _commit(
                 "this repository has no commit yet; commit something, or pass --commit"
             )
         return here
-    commit = _resolved(said.commit, "commit", git) or git.resolve(named) or named
-    if not said.commit and found.merged:
-        commit = _unmerged(commit, found, git)
+    commit = _resolved(overrides.commit, "commit", git) or git.resolve(named) or named
+    if not overrides.commit and ci.merged:
+        commit = _unmerged(commit, ci, git)
     if git.resolve(commit) is None:
-        _note_missing(notes, found.vendor, commit, git)
+        _note_missing(notes, ci.vendor, commit, git)
     elif here and here != commit and commit not in git.parents(here):
         notes.append(
             f"what is checked out is {here[:12]}, but the build is recorded for {commit[:12]}: if "
@@ -207,33 +207,33 @@ def _note_missing(notes: list[str], vendor: str | None, commit: str, git: Git) -
     )
 
 
-def _unmerged(commit: str, found: Found, git: Git) -> str:
+def _unmerged(commit: str, ci: CiInfo, git: Git) -> str:
     """What was merged, where the CI system has built a merge of its own making."""
     parents = git.parents(commit)
-    if len(parents) != 2 or found.merged is None:
+    if len(parents) != 2 or ci.merged is None:
         return commit
-    if found.merged == found.commit:
+    if ci.merged == ci.commit:
         return parents[1]
-    head = git.resolve(found.merged)
+    head = git.resolve(ci.merged)
     return head if head and head in parents else commit
 
 
-def _with_history(where: Where, said: Said, found: Found, git: Git, notes: list[str]) -> Where:
+def _with_history(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]) -> BuildOrigin:
     """Adds tree, base, ancestors and what git tells of them."""
-    base = _base(where, said, found, git, notes)
-    history = git.history(base or where.commit, MAX_ANCESTORS + 1)
+    base = _base(origin, overrides, ci, git, notes)
+    history = git.history(base or origin.commit, MAX_ANCESTORS + 1)
     # Of the head itself there is nothing to tell: it is the build.
     ancestors = tuple(commit.sha for commit in history[1:])
     landed = {c.sha: _told(c) for c in (history if base else history[1:])}
-    if git.is_shallow() and len(ancestors) < MAX_ANCESTORS and not where.base_build:
+    if git.is_shallow() and len(ancestors) < MAX_ANCESTORS and not origin.base_build:
         seen = f"{len(ancestors)} ancestors" if len(ancestors) != 1 else "1 ancestor"
-        _note_shallow(notes, where.vendor, f"only {seen} can be offered as baselines")
+        _note_shallow(notes, origin.vendor, f"only {seen} can be offered as baselines")
     return replace(
-        where,
+        origin,
         base_commit=base,
         ancestors=ancestors,
         landed=landed,
-        tree=git.tree(where.commit),
+        tree=git.tree(origin.commit),
     )
 
 
@@ -244,53 +244,53 @@ def _told(commit: Commit) -> dict[str, str]:
     return told
 
 
-def _base(where: Where, said: Said, found: Found, git: Git, notes: list[str]) -> str | None:
+def _base(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]) -> str | None:
     """The commit to compare with, by its whole hash; None where that is for the ancestors to say.
 
     On the base branch itself no commit is named: nobody knows which of the last ones has a build,
     and a build that waits for one which never comes would wait in vain.
     """
-    if said.base_commit:
-        return _resolved(said.base_commit, "base-commit", git)
-    if found.base_commit:
-        return git.resolve(found.base_commit) or found.base_commit
-    if where.base_build or where.base_branch is None:
+    if overrides.base_commit:
+        return _resolved(overrides.base_commit, "base-commit", git)
+    if ci.base_commit:
+        return git.resolve(ci.base_commit) or ci.base_commit
+    if origin.base_build or origin.base_branch is None:
         return None
-    if where.branch == where.base_branch and not where.pull_request:
+    if origin.branch == origin.base_branch and not origin.pull_request:
         return None
-    tips = _tips(where, said, found, git)
+    tips = _tips(origin, overrides, ci, git)
     for tip in tips:
-        base = git.merge_base(where.commit, tip)
+        base = git.merge_base(origin.commit, tip)
         # A head that lies within its base has been merged by now; an older tip may know better.
-        if base and base != where.commit:
+        if base and base != origin.commit:
             return base
-    if not any(git.merge_base(where.commit, tip) for tip in tips):
-        _note_no_base(where, tips, git, notes)
+    if not any(git.merge_base(origin.commit, tip) for tip in tips):
+        _note_no_base(origin, tips, git, notes)
     return None
 
 
-def _note_no_base(where: Where, tips: list[str], git: Git, notes: list[str]) -> None:
+def _note_no_base(origin: BuildOrigin, tips: list[str], git: Git, notes: list[str]) -> None:
     """Why there is no merge base, and what helps."""
     if git.is_shallow():
         what = f"no commit was found that it shares with {where.base_branch}"
-        _note_shallow(notes, where.vendor, what)
+        _note_shallow(notes, origin.vendor, what)
     elif not tips:
         notes.append(
             f"the base branch {where.base_branch} is not in this clone, so no merge base was "
             f"found: run `git fetch origin {where.base_branch}`, or pass --base-commit"
         )
-    elif git.resolve(where.commit):
+    elif git.resolve(origin.commit):
         notes.append(
             f"{where.commit[:12]} and {where.base_branch} have no commit in common; "
             "pass --base-branch or --base-commit"
         )
 
 
-def _tips(where: Where, said: Said, found: Found, git: Git) -> list[str]:
+def _tips(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git) -> list[str]:
     """Commits of the base branch that this clone has, the freshest first."""
     names = [f"refs/remotes/origin/{where.base_branch}"]
-    if found.target and not said.base_branch:
-        names.append(found.target)
+    if ci.target and not overrides.base_branch:
+        names.append(ci.target)
     names.append(f"refs/heads/{where.base_branch}")
     return list(dict.fromkeys(sha for name in names if (sha := git.resolve(name))))
 

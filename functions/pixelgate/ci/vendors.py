@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from pixelgate.ci.detected import Found, Variables, branch_of, last_number, same_repository, tag_ref
+from pixelgate.ci.detected import CiInfo, Variables, branch_of, last_number, same_repository, tag_ref
 
 
-def circleci(v: Variables) -> Found:
+def circleci(v: Variables) -> CiInfo:
     """CircleCI, which says nothing of the branch that a pull request goes to."""
     # Only pull requests of forks are built as a branch that is called so.
     theirs = re.fullmatch(r"pull/(\d+)(?:/head|/merge)?", v["CIRCLE_BRANCH"] or "")
@@ -16,7 +16,7 @@ def circleci(v: Variables) -> Found:
     if number is None and v["CIRCLE_BRANCH"] not in {"main", "master"}:
         # One from main to a release branch does not make main's builds a part of it.
         number = last_number(v["CIRCLE_PULL_REQUEST"])
-    return Found(
+    return CiInfo(
         vendor="CircleCI",
         commit=v["CIRCLE_SHA1"],
         branch=tag_ref(v["CIRCLE_TAG"]) or v["CIRCLE_BRANCH"],
@@ -30,14 +30,14 @@ def circleci(v: Variables) -> Found:
     )
 
 
-def buildkite(v: Variables) -> Found:
+def buildkite(v: Variables) -> CiInfo:
     """Buildkite, whose commit may be the word HEAD."""
     number = v["BUILDKITE_BUILD_NUMBER"] or v["BUILDKITE_BUILD_ID"]
     attempt = (v.number("BUILDKITE_RETRY_COUNT") or 0) + 1
     commit = v["BUILDKITE_COMMIT"]
     pull = v["BUILDKITE_PULL_REQUEST"] if v.has("BUILDKITE_PULL_REQUEST") else None
     theirs = v["BUILDKITE_PULL_REQUEST_REPO"]
-    return Found(
+    return CiInfo(
         vendor="Buildkite",
         commit=None if commit == "HEAD" else commit,
         branch=tag_ref(v["BUILDKITE_TAG"]) or v["BUILDKITE_BRANCH"],
@@ -54,12 +54,12 @@ def buildkite(v: Variables) -> Found:
     )
 
 
-def jenkins(v: Variables) -> Found:
+def jenkins(v: Variables) -> CiInfo:
     """Jenkins: multibranch pipelines, the pull request builder, and plain jobs."""
     name = v["BRANCH_NAME"]
     remote = v["GIT_BRANCH"]
     plain = remote.partition("/")[2] if remote and remote.startswith("origin/") else remote
-    return Found(
+    return CiInfo(
         vendor="Jenkins",
         commit=v["ghprbActualCommit"] or v["gitlabMergeRequestLastCommit"] or v["GIT_COMMIT"],
         branch=v["CHANGE_BRANCH"]
@@ -79,7 +79,7 @@ def jenkins(v: Variables) -> Found:
     )
 
 
-def azure(v: Variables) -> Found:
+def azure(v: Variables) -> CiInfo:
     """Azure Pipelines, for Azure Repos and GitHub."""
     pull = v["SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"] or v["SYSTEM_PULLREQUEST_PULLREQUESTID"]
     build, attempt = v["BUILD_BUILDID"], v["SYSTEM_JOBATTEMPT"] or "1"
@@ -87,7 +87,7 @@ def azure(v: Variables) -> Found:
     project = project or v["SYSTEM_TEAMPROJECT"]
     place = quote(project or "")  # the names of projects hold spaces
     url = f"{home.rstrip('/')}/{place}/_build/results?buildId={build}" if home else None
-    return Found(
+    return CiInfo(
         vendor="Azure Pipelines",
         commit=v["SYSTEM_PULLREQUEST_SOURCECOMMITID"] or v["BUILD_SOURCEVERSION"],
         branch=branch_of(v["SYSTEM_PULLREQUEST_SOURCEBRANCH"] or v["BUILD_SOURCEBRANCH"]),
@@ -101,12 +101,12 @@ def azure(v: Variables) -> Found:
     )
 
 
-def bitbucket(v: Variables) -> Found:
+def bitbucket(v: Variables) -> CiInfo:
     """Bitbucket Pipelines, whose commits may be short ones."""
     number, attempt = v["BITBUCKET_BUILD_NUMBER"], v["BITBUCKET_STEP_RUN_NUMBER"] or "1"
     repository = v["BITBUCKET_REPO_FULL_NAME"]
     url = f"https://bitbucket.org/{repository}/pipelines/results/{number}"
-    return Found(
+    return CiInfo(
         vendor="Bitbucket Pipelines",
         commit=v["BITBUCKET_COMMIT"],
         branch=tag_ref(v["BITBUCKET_TAG"]) or v["BITBUCKET_BRANCH"],
@@ -120,7 +120,7 @@ def bitbucket(v: Variables) -> Found:
     )
 
 
-def codebuild(v: Variables) -> Found:
+def codebuild(v: Variables) -> CiInfo:
     """AWS CodeBuild: what its webhook said, or what it was told to build."""
     trigger = v["CODEBUILD_WEBHOOK_TRIGGER"] or v["CODEBUILD_SOURCE_VERSION"] or ""
     trigger = trigger.partition("^{")[0]  # refs/heads/main^{<commit>}
@@ -128,7 +128,7 @@ def codebuild(v: Variables) -> Found:
     tag = re.fullmatch(r"tag/(.+)", trigger)
     pushed = re.fullmatch(r"branch/(.+)|refs/heads/(.+)", trigger)
     branch = branch_of(v["CODEBUILD_WEBHOOK_HEAD_REF"])
-    return Found(
+    return CiInfo(
         vendor="AWS CodeBuild",
         commit=v["CODEBUILD_RESOLVED_SOURCE_VERSION"],
         branch=(tag_ref(tag[1]) if tag else None)

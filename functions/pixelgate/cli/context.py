@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.ci.origin import Said, Where
+    from pixelgate.ci.origin import Overrides, BuildOrigin
     from pixelgate.client.config import Config
     from pixelgate.domain.keys import BuildId
     from pixelgate.ports import Bucket
@@ -67,17 +67,17 @@ class Context:
 
         return bootstrap.open_store(self.bucket)
 
-    def where(self, said: Said) -> Where:
+    def origin(self, said: Overrides) -> BuildOrigin:
         """Where the build comes from."""
         from dataclasses import replace
 
         from pixelgate.ci.detect import detect
         from pixelgate.ci.git import Git
-        from pixelgate.ci.origin import find_out
+        from pixelgate.ci.origin import resolve_origin
 
         if said.base_branch is None:
             said = replace(said, base_branch=self.config.fields.base_branch)
-        return find_out(said, detect(os.environ), Git(Path.cwd()))
+        return resolve_origin(said, detect(os.environ), Git(Path.cwd()))
 
     def build(self, named: str | None) -> BuildId:
         """The build that a command is about: named, this CI job's, or the newest of the project.

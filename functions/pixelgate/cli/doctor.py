@@ -53,8 +53,8 @@ def doctor(
 
 
 def _checks(context: Context) -> Iterator[Check]:
-    from pixelgate.ci.origin import Said
-    from pixelgate.client.doctor import Check, Health, check_bucket, check_where
+    from pixelgate.ci.origin import Overrides
+    from pixelgate.client.doctor import Check, Health, check_bucket, check_origin
 
     python = f"pixelgate {__version__}, Python {platform.python_version()}"
     yield Check("versions", Health.GOOD, python)
@@ -76,7 +76,7 @@ def _checks(context: Context) -> Iterator[Check]:
         yield Check(what, Health.GOOD, found)
     if settled:
         yield from check_bucket(lambda: context.store, context.project)
-    yield from check_where(lambda: context.where(Said()))
+    yield from check_origin(lambda: context.origin(Overrides()))
 
 
 def _odiff() -> Check:

@@ -15,7 +15,7 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.ci.origin import Where
+    from pixelgate.ci.origin import BuildOrigin
     from pixelgate.client.polling import Seen
     from pixelgate.client.scan import Scan
     from pixelgate.client.upload import Sent
@@ -104,14 +104,14 @@ def upload(
     was rejected; 2 wrong usage, or it could not be done; 3 there was no result in time; 4 there was
     no baseline and --require-baseline asks for one; 130 interrupted.
     """
-    from pixelgate.ci.origin import Said
+    from pixelgate.ci.origin import Overrides
     from pixelgate.cli.output import Reports, make_gate
     from pixelgate.client.upload import read_names
     from pixelgate.client.upload_manifest import Extent
 
     context = Context(project, bucket, config)
     gate = make_gate(fail_on, exit_zero, require_baseline)
-    said = Said(
+    said = Overrides(
         commit=commit,
         branch=branch,
         base_commit=base_commit,
@@ -124,20 +124,20 @@ def upload(
         ancestors=_split(ancestors),
     )
     context.project, context.bucket  # noqa: B018 - what is missing is told before git is asked
-    where = context.where(said)
+    origin = context.origin(said)
     extent = Extent(
         selective=selective or all_names is not None,
         all_names=read_names(all_names) if all_names else None,
-        shard=_shard(shard, where),
+        shard=_shard(shard, origin),
         allow_empty=allow_empty,
     )
-    name = _build_name(build, parallel_id, extent, where)
+    name = _build_name(build, parallel_id, extent, origin)
     reports = Reports(as_json, summary, junit)
-    _upload(context, folder, name, where, extent).tell(wait, timeout, gate, reports)
+    _upload(context, folder, name, origin, extent).tell(wait, timeout, gate, reports)
 
 
 def _upload(
-    context: Context, folder: Path | None, name: str, where: Where, extent: Extent
+    context: Context, folder: Path | None, name: str, origin: BuildOrigin, extent: Extent
 ) -> Uploaded:
     """Scans, sends images, writes the manifest."""
     from pixelgate.bootstrap import max_megapixels
@@ -146,28 +146,28 @@ def _upload(
     from pixelgate.client.upload import check_unused, send_images, send_plain, submit
     from pixelgate.client.upload_manifest import build_id, key_of, manifest_of
 
-    for note in where.notes:
+    for note in origin.notes:
         warn(note)
     source = folder or context.config.folder
     if source is None:
         raise UsageError(
             "no folder is named: `pixelgate upload FOLDER`, or `folder` in pixelgate.toml"
         )
-    build = build_id(context.project, name, fork=where.fork)
+    build = build_id(context.project, name, fork=origin.fork)
     with progress_bar(quiet=False) as progress:
         found = scan(source, progress, max_megapixels())
         _check_not_empty(found, source, extent)
         for warning in found.warnings:
             warn(warning)
         # A fork may not write where images are shared, so that it cannot put a wrong one there.
-        images = None if where.fork else found.fields()
-        if where.fork and any(entry.sidecar for entry in found.entries.values()):
+        images = None if origin.fork else found.fields()
+        if origin.fork and any(entry.sidecar for entry in found.entries.values()):
             warn("the build is a fork's: what its sidecar files say is not uploaded")
-        body = manifest_of(build, where, images, context.config, extent)
+        body = manifest_of(build, origin, images, context.config, extent)
         key = key_of(build, extent)
-        if not where.fork:  # whose role reads no manifests, and whose manifest names no images
+        if not origin.fork:  # whose role reads no manifests, and whose manifest names no images
             check_unused(context.store, key, body, lambda: _look(context, build).status)
-        if where.fork:
+        if origin.fork:
             sent = send_plain(context.store, build, found, progress)
         else:
             sent = send_images(context.store, build.project, found, progress)
@@ -175,7 +175,7 @@ def _upload(
         submit(context.store, key, body, before.status)
     part = f", part {extent.shard.index} of {extent.shard.total or '?'}" if extent.shard else ""
     say(f"uploaded {build}{part}: {sent.images:,} snapshots of {where.commit[:12]}")
-    return Uploaded(context, build, where, key, sent, before)
+    return Uploaded(context, build, origin, key, sent, before)
 
 
 def _look(context: Context, build: BuildId) -> Seen:
@@ -192,11 +192,11 @@ class Uploaded:
     """A build whose manifest is written."""
 
     def __init__(
-        self, context: Context, build: BuildId, where: Where, key: str, sent: Sent, before: Any
+        self, context: Context, build: BuildId, origin: BuildOrigin, key: str, sent: Sent, before: Any
     ) -> None:
         self._context = context
         self._build = build
-        self._where = where
+        self._origin = origin
         self._key = key
         self._sent = sent
         self._before = before
@@ -223,27 +223,27 @@ class Uploaded:
             gate,
             reports,
             timeout=seconds,
-            notes=self._where.notes,
+            notes=self._origin.notes,
             extra=self.as_json(),
         )
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` says of an upload."""
-        sent, where = self._sent, self._where
+        sent, origin = self._sent, self._origin
         return {
             "project": self._build.project,
             "build": self._build.build,
             "manifest": self._key,
-            "commit": where.commit,
-            "branch": where.branch,
-            "base_commit": where.base_commit,
-            "base_branch": where.base_branch,
-            "pull_request": where.pull_request,
+            "commit": origin.commit,
+            "branch": origin.branch,
+            "base_commit": origin.base_commit,
+            "base_branch": origin.base_branch,
+            "pull_request": origin.pull_request,
             "images": sent.images,
             "unique_images": sent.unique,
             "already_there": sent.present,
             "uploaded": sent.uploaded,
-            "notes": list(where.notes),
+            "notes": list(origin.notes),
         }
 
 
@@ -299,25 +299,25 @@ def _check_not_empty(found: Scan, source: Path, extent: Extent) -> None:
         )
 
 
-def _shard(said: str | None, where: Where) -> Shard | None:
+def _shard(said: str | None, origin: BuildOrigin) -> Shard | None:
     """`2/4`, `2`, or `auto` as a shard."""
     from pixelgate.cli.console import warn
     from pixelgate.client.upload_manifest import Shard
 
     if said is None:
-        if where.shard:
-            index, total = where.shard
+        if origin.shard:
+            index, total = origin.shard
             warn(
                 f"this is job {index} of {total} of a split one: if each uploads a part of one "
                 "build, pass --shard auto"
             )
         return None
     if said == "auto":
-        if where.shard is None:
+        if origin.shard is None:
             raise UsageError(
                 "--shard auto: no CI system here says which part of a job this is; pass --shard I/N"
             )
-        return Shard(*where.shard)
+        return Shard(*origin.shard)
     found = re.fullmatch(r"([1-9][0-9]{0,4})(?:/([1-9][0-9]{0,4}))?", said.strip())
     shard = Shard(int(found[1]), int(found[2] or 0)) if found else None
     if shard is None or (shard.total and shard.index > shard.total):
@@ -325,10 +325,10 @@ def _shard(said: str | None, where: Where) -> Shard | None:
     return shard
 
 
-def _build_name(build: str | None, parallel_id: str | None, extent: Extent, where: Where) -> str:
+def _build_name(build: str | None, parallel_id: str | None, extent: Extent, origin: BuildOrigin) -> str:
     """The build's id: what was said, what CI says, or one of this moment."""
     if extent.shard:
-        name = parallel_id or build or where.run
+        name = parallel_id or build or origin.run
         if name is None:
             raise UsageError(
                 "--shard needs --parallel-id (or PIXELGATE_PARALLEL_ID), which all parts share"
@@ -336,8 +336,8 @@ def _build_name(build: str | None, parallel_id: str | None, extent: Extent, wher
         return name
     if parallel_id:
         raise UsageError("--parallel-id goes with --shard: which part of the build is this?")
-    if where.build:
-        return where.build
+    if origin.build:
+        return origin.build
     return f"{where.commit[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 

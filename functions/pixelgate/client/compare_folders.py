@@ -28,7 +28,7 @@ from pixelgate.engine.header import read_header
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import BadManifest, ImageFault, NotFound, UsageError
 from pixelgate.pipeline.announce.status import iso
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import assemble, make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_thumbs
 from pixelgate.ports import DifferPool
@@ -74,7 +74,7 @@ class LocalResult:
     """
 
     comparison: Comparison
-    tally: Tally
+    tally: DiffStats
     out: Path
 
 
@@ -118,12 +118,12 @@ def compare_folders(
         objects = FolderObjects(staging)
         images = FolderImages({**base.paths, **head.paths})
         plan = make_plan(head.manifest, base.manifest, " ".join(engine))
-        tally = Tally()
+        tally = DiffStats()
         progress.begin("comparing", len(plan.pairs))
         measured = diff_pairs(
             plan.pairs,
             images=images,
-            store=DiffStore(objects, PROJECT, NO_GENERATIONS),
+            store=DiffCache(objects, PROJECT, NO_GENERATIONS),
             pool=pool,
             tally=tally,
             check=lambda: None,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from pixelgate.ci.origin import Where
+from pixelgate.ci.origin import BuildOrigin
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound, PixelgateError, Refused, UsageError
@@ -41,24 +41,24 @@ class Check:
     words: str
 
 
-def check_where(find: Callable[[], Where]) -> Iterator[Check]:
+def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
     """Commit, branch, base and what was noted about them."""
     try:
-        where = find()
+        origin = find()
     except UsageError as error:
         yield Check("commit", Health.WRONG, str(error))
         return
-    vendor = where.vendor or "no CI system that we know"
-    fork = ", of a fork: its builds are never a baseline" if where.fork else ""
-    pull = f", pull request {where.pull_request}" if where.pull_request else ""
+    vendor = origin.vendor or "no CI system that we know"
+    fork = ", of a fork: its builds are never a baseline" if origin.fork else ""
+    pull = f", pull request {where.pull_request}" if origin.pull_request else ""
     yield Check("CI", Health.GOOD, f"{vendor}{pull}{fork}")
     yield Check("commit", Health.GOOD, f"{where.commit} on {where.branch}")
-    if where.base_commit:
+    if origin.base_commit:
         base = f"{where.base_commit}, shared with {where.base_branch or 'the base branch'}"
     else:
         base = "the nearest ancestor that has a build"
     yield Check("base", Health.GOOD, f"{base}; {len(where.ancestors)} ancestors known")
-    for note in where.notes:
+    for note in origin.notes:
         yield Check("git", Health.WRONG if "shallow" in note else Health.NOTE, note)
 
 

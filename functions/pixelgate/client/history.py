@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.client.exit_code import in_words
-from pixelgate.client.parallel import in_parallel
+from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.result import read_comparison
 from pixelgate.domain import keys
@@ -88,7 +88,7 @@ def history(
     # In slices: with a branch, nobody knows how many are to be looked at.
     for first in range(0, len(builds), limit):
         part = builds[first : first + limit]
-        read = dict(in_parallel(lambda build: _past(store, build), part, _THREADS))
+        read = dict(bounded_map(lambda build: _past(store, build), part, _THREADS))
         for build in part:
             past = read[build]
             if past and (branch is None or past.branch == branch):
@@ -105,7 +105,7 @@ def of_snapshot(
     """What became of one snapshot in each build; None where it does not occur."""
     progress.begin("reading comparisons", len(builds))
     read = {}
-    for past, comparison in in_parallel(
+    for past, comparison in bounded_map(
         lambda past: read_comparison(store, past.status), builds, _THREADS
     ):
         progress.step()

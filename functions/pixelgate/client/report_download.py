@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pixelgate.client.parallel import in_parallel
+from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.errors import BucketError, NotFound, UsageError
@@ -70,7 +70,7 @@ def fetch_report(
         _write(places[key], body)
 
     try:
-        for _ in in_parallel(fetch, todo, _THREADS):
+        for _ in bounded_map(fetch, todo, _THREADS):
             progress.step()
         path = _path(out, page_key)
         _write(path, page)

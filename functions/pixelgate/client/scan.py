@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pixelgate.client.parallel import in_parallel
+from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain.manifest import DETAILS, check_name
 from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
@@ -109,7 +109,7 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
     read: dict[str, Entry] = {}
     problems: dict[str, list[str]] = {}
     ignored: dict[str, str] = {}
-    for (name, path), (entry, wrong, unknown) in in_parallel(look, files.items(), _THREADS):
+    for (name, path), (entry, wrong, unknown) in bounded_map(look, files.items(), _THREADS):
         progress.step()
         if entry and not wrong:
             read[name] = entry

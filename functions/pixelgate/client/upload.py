@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelgate.client.parallel import in_parallel
+from pixelgate.client.parallel import bounded_map
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.scan import Entry, Scan
 from pixelgate.domain import keys
@@ -76,7 +76,7 @@ def send_images(store: Bucket, project: str, scan: Scan, progress: Progress = SI
         sent.append(store.put_new(key, body, _type(entry), bytes.fromhex(entry.sha256)))
 
     try:
-        for _ in in_parallel(send, missing, THREADS):
+        for _ in bounded_map(send, missing, THREADS):
             progress.step()
     except BucketError as error:
         raise type(error)(
@@ -102,7 +102,7 @@ def send_plain(store: Bucket, build: BuildId, scan: Scan, progress: Progress = S
         if not store.put_new(key, body, _type(entry), bytes.fromhex(entry.sha256)):
             store.write(key, body, _type(entry))  # of an earlier try, maybe with other pixels
 
-    for _ in in_parallel(send, scan.entries.items(), THREADS):
+    for _ in bounded_map(send, scan.entries.items(), THREADS):
         progress.step()
     total = len(scan.entries)
     return Sent(total, total, 0, total)
@@ -136,7 +136,7 @@ def _asked(store: Bucket, project: str, wanted: Iterable[str], progress: Progres
     def ask(sha256: str) -> bool:
         return store.exists(keys.image(project, sha256))
 
-    for sha256, there in in_parallel(ask, hashes, THREADS):
+    for sha256, there in bounded_map(ask, hashes, THREADS):
         progress.step()
         if there:
             yield sha256
@@ -152,7 +152,7 @@ def _listed(
         prefix = keys.image(project, digit)
         return [entry.key.rpartition("/")[2] for entry in store.list(prefix)]
 
-    for _, found in in_parallel(names, parts, THREADS):
+    for _, found in bounded_map(names, parts, THREADS):
         progress.step()
         yield from (name for name in found if name in wanted)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pixelgate.ci.origin import Where
+from pixelgate.ci.origin import BuildOrigin
 from pixelgate.client.config import Config
 from pixelgate.domain import keys
 from pixelgate.domain.keys import FORK, BuildId, ShardId, check_id
@@ -70,7 +70,7 @@ def key_of(build: BuildId, extent: Extent) -> str:
 
 def manifest_of(
     build: BuildId,
-    where: Where,
+    origin: BuildOrigin,
     images: Mapping[str, Mapping[str, Any]] | None,
     config: Config,
     extent: Extent = WHOLE,
@@ -91,7 +91,7 @@ def manifest_of(
         "schema_version": 1,
         "project": build.project,
         "build": build.build,
-        **where.fields(),
+        **origin.fields(),
         **config.policy_fields(),
     }
     if extent.selective:

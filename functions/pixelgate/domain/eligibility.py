@@ -20,7 +20,7 @@ def approved_by_rule(build: BuildRecord, baseline_branches: Sequence[str]) -> bo
     )
 
 
-def why_not(build: BuildRecord, baseline_branches: Sequence[str]) -> str | None:
+def ineligibility(build: BuildRecord, baseline_branches: Sequence[str]) -> str | None:
     """Why a build may not serve as a baseline; None if it may, once its images are there.
 
     However it was found: a manifest that names it, a tree or a pull request that it has in common

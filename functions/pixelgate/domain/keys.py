@@ -182,7 +182,7 @@ def kept_review(build: BuildId, review_id: str) -> str:
     return f"builds/{build.project}/{build.build}/reviews/{review_id}.json"
 
 
-def ballot(build: BuildId) -> str:
+def review_log(build: BuildId) -> str:
     """Everything that reviews have decided about a build."""
     return f"builds/{build.project}/{build.build}/review.json"
 

@@ -154,7 +154,7 @@ class ComparisonRecord:
     error_code: ErrorCode | None = None
     error_message: str | None = None
     retryable: bool = False
-    settled: bool = False
+    announced: bool = False
     choice: Choice | None = None
     wait_until: float | None = None
     fan_out: str | None = None

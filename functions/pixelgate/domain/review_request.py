@@ -142,7 +142,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Granted:
+class InheritedApproval:
     """An approval that no review object of this build gives.
 
     Attributes:
@@ -160,13 +160,13 @@ class Granted:
         return {"why": self.why, "by": list(self.by), "build": self.build}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any] | None) -> Granted | None:
+    def from_json(cls, stored: Mapping[str, Any] | None) -> InheritedApproval | None:
         """The inverse of `as_json`; None for none."""
         return cls(stored["why"], tuple(stored["by"]), stored["build"]) if stored else None
 
 
 @dataclass(frozen=True)
-class Subject:
+class Reviewable:
     """What there is to review in one published comparison; written once, beside its report.
 
     Attributes:
@@ -180,11 +180,11 @@ class Subject:
     execution: str
     changes: Mapping[str, Change]
     others: frozenset[str] = frozenset()
-    granted: Granted | None = None
+    granted: InheritedApproval | None = None
     first: bool = False
 
     @classmethod
-    def of(cls, comparison: Comparison) -> Subject:
+    def of(cls, comparison: Comparison) -> Reviewable:
         """Reads off a comparison what a person has to look at; agrees with `comparison.judge`."""
         wanted = {Status.ERRORED}
         if not comparison.is_first:
@@ -211,18 +211,18 @@ class Subject:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Subject:
+    def from_json(cls, stored: Mapping[str, Any]) -> Reviewable:
         """The inverse of `as_json`."""
         return cls(
             stored["execution"],
             {name: Change.from_json(row) for name, row in stored["changes"].items()},
             frozenset(stored["others"]),
-            Granted.from_json(stored["granted"]),
+            InheritedApproval.from_json(stored["granted"]),
             stored.get("first", False),
         )
 
 
-def select(review: ReviewBody, subject: Subject) -> frozenset[str]:
+def select(review: ReviewBody, reviewable: Reviewable) -> frozenset[str]:
     """The snapshots that a review speaks of; for the whole build none by name.
 
     Raises:
@@ -231,7 +231,7 @@ def select(review: ReviewBody, subject: Subject) -> frozenset[str]:
     """
     if review.whole:
         return frozenset()
-    found_as = _as_written(review.names or (), subject)
+    found_as = _as_written(review.names or (), reviewable)
     named = {found for found in found_as.values() if found is not None}
     unknown = sorted(name for name, found in found_as.items() if found is None)
     if unknown:
@@ -240,19 +240,19 @@ def select(review: ReviewBody, subject: Subject) -> frozenset[str]:
         raise ReviewRefused(f"names: the build has no snapshot {shown}{more}")
     for glob in review.globs or ():
         pattern = _compiled(canonical(glob))
-        found = {name for name in subject.changes if pattern.match(canonical(name))}
+        found = {name for name in reviewable.changes if pattern.match(canonical(name))}
         named |= _some(found, f"globs: {glob!r} matches no snapshot that needs a review")
     if review.groups:
-        by_group = _by_group(subject)
+        by_group = _by_group(reviewable)
         for group in review.groups:
             found = by_group.get(group, set())
             named |= _some(found, f"groups: no snapshot that needs a review has group {group!r}")
     return frozenset(named)
 
 
-def _as_written(names: Iterable[str], subject: Subject) -> dict[str, str | None]:
+def _as_written(names: Iterable[str], reviewable: Reviewable) -> dict[str, str | None]:
     """Each name as the build writes it; None if the build has none that is the same."""
-    known = subject.changes.keys() | subject.others
+    known = reviewable.changes.keys() | reviewable.others
     forms: dict[str, str] = {}
     if any(name not in known for name in names):
         forms = {canonical(name): name for name in sorted(known)}
@@ -270,14 +270,14 @@ def _some(found: set[str], rule: str) -> set[str]:
     return found
 
 
-def _by_group(subject: Subject) -> dict[str, set[str]]:
+def _by_group(reviewable: Reviewable) -> dict[str, set[str]]:
     """Names by group. Where both say the same word, the comparison's group is meant.
 
     A manifest is CI's: its groups must not add a snapshot to a change that a person approves.
     """
     ours: dict[str, set[str]] = {}
     theirs: dict[str, set[str]] = {}
-    for name, change in subject.changes.items():
+    for name, change in reviewable.changes.items():
         for groups, group in zip((ours, theirs), change.groups, strict=True):
             if group is not None:
                 groups.setdefault(group, set()).add(name)

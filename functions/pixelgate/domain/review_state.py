@@ -9,7 +9,7 @@ from typing import Any
 
 from pixelgate.domain.comparison import Verdict
 from pixelgate.domain.records import Review
-from pixelgate.domain.review_request import Action, Granted, Subject
+from pixelgate.domain.review_request import Action, InheritedApproval, Reviewable
 
 NAMES_SHOWN = 100
 # Of a result on which nobody has said anything yet.
@@ -57,7 +57,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Ballot:
+class ReviewLog:
     """Everything that reviews have decided about one execution.
 
     Merging is commutative and idempotent: the last review of each snapshot counts, in the order
@@ -77,15 +77,15 @@ class Ballot:
     reviews: Mapping[str, Applied] = field(default_factory=dict)
     decisions: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
-    granted: Granted | None = None
+    granted: InheritedApproval | None = None
 
-    def of_execution(self, execution: str) -> Ballot:
+    def of_execution(self, execution: str) -> ReviewLog:
         """The ballot of that result: decisions on another one do not count for it."""
         if self.execution == execution:
             return self
-        return Ballot(execution, self.revision + 1, refused=self.refused)
+        return ReviewLog(execution, self.revision + 1, refused=self.refused)
 
-    def with_review(self, review: Applied, names: Iterable[str]) -> Ballot:
+    def with_review(self, review: Applied, names: Iterable[str]) -> ReviewLog:
         """Adds a review; the same ballot if it is there already."""
         if review.id in self.reviews:
             return self
@@ -97,13 +97,13 @@ class Ballot:
                 decisions[name] = review.id
         return replace(self, revision=self.revision + 1, reviews=reviews, decisions=decisions)
 
-    def with_grant(self, granted: Granted) -> Ballot:
+    def with_grant(self, granted: InheritedApproval) -> ReviewLog:
         """Adds an approval that was carried over; the first one stays."""
         if self.granted:
             return self
         return replace(self, revision=self.revision + 1, granted=granted)
 
-    def with_refusal(self, refusal: Refusal) -> Ballot:
+    def with_refusal(self, refusal: Refusal) -> ReviewLog:
         """Adds a refusal, and forgets the oldest of many."""
         if any(r.id == refusal.id and r.why == refusal.why for r in self.refused):
             return self
@@ -137,7 +137,7 @@ class Ballot:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Ballot:
+    def from_json(cls, stored: Mapping[str, Any]) -> ReviewLog:
         """The inverse of `as_json`."""
         return cls(
             stored["execution"],
@@ -148,12 +148,12 @@ class Ballot:
             },
             stored["decisions"],
             tuple(Refusal(**refusal) for refusal in stored["refused"]),
-            Granted.from_json(stored.get("granted")),
+            InheritedApproval.from_json(stored.get("granted")),
         )
 
 
 @dataclass(frozen=True)
-class Tallied:
+class ReviewSummary:
     """What a ballot makes of its subject.
 
     Attributes:
@@ -186,23 +186,23 @@ class Tallied:
         return Review(self.state) if self.state in {*Review} else None
 
 
-def tally(subject: Subject, ballot: Ballot) -> Tallied:
+def summarize(reviewable: Reviewable, review_log: ReviewLog) -> ReviewSummary:
     """Counts: one rejection rejects the build, and it is approved when nothing is left."""
-    decided = {name: ballot.decision(name) for name in {*subject.changes, *ballot.decisions}}
+    decided = {name: review_log.decision(name) for name in {*reviewable.changes, *review_log.decisions}}
     rejected = sum(1 for d in decided.values() if d and d.action is Action.REJECT)
-    granted = subject.granted or ballot.granted
-    left = () if granted else tuple(sorted(n for n in subject.changes if not decided[n]))
+    granted = reviewable.granted or review_log.granted
+    left = () if granted else tuple(sorted(n for n in reviewable.changes if not decided[n]))
     approved = sum(
         1
-        for name in subject.changes
+        for name in reviewable.changes
         if ((d := decided[name]) and d.action is Action.APPROVE) or (granted and not d)
     )
     counting = sorted(
-        {d.stamp: d for d in (*decided.values(), ballot.whole) if d}.values(),
+        {d.stamp: d for d in (*decided.values(), review_log.whole) if d}.values(),
         key=lambda d: d.stamp,
     )
-    state = _state(subject, ballot, rejected, len(left))
-    return Tallied(
+    state = _state(reviewable, review_log, rejected, len(left))
+    return ReviewSummary(
         state=state,
         left=left,
         approved=approved,
@@ -213,19 +213,19 @@ def tally(subject: Subject, ballot: Ballot) -> Tallied:
         ),
         at=counting[-1].at if counting else "",
         human=bool(counting)
-        and (state is ReviewState.REJECTED or all(decided[n] for n in subject.changes)),
+        and (state is ReviewState.REJECTED or all(decided[n] for n in reviewable.changes)),
         # Of a first upload a review by name decides what could not be read; the rest is unseen.
-        complete=not subject.first or ballot.whole is not None,
+        complete=not reviewable.first or review_log.whole is not None,
     )
 
 
-def _state(subject: Subject, ballot: Ballot, rejected: int, left: int) -> ReviewState:
-    whole = ballot.whole
-    if rejected or (whole and whole.action is Action.REJECT and not subject.changes):
+def _state(reviewable: Reviewable, review_log: ReviewLog, rejected: int, left: int) -> ReviewState:
+    whole = review_log.whole
+    if rejected or (whole and whole.action is Action.REJECT and not reviewable.changes):
         return ReviewState.REJECTED
     if left:
         return ReviewState.NEEDED
-    if subject.changes or whole:
+    if reviewable.changes or whole:
         return ReviewState.APPROVED
     return ReviewState.NOT_NEEDED
 
@@ -234,26 +234,26 @@ def _once(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))[:_WORDS_SHOWN]
 
 
-def block(subject: Subject, ballot: Ballot) -> dict[str, Any]:
+def to_status_json(reviewable: Reviewable, review_log: ReviewLog) -> dict[str, Any]:
     """`review` of status.json."""
-    counted = tally(subject, ballot)
-    granted = subject.granted or ballot.granted
+    summary = summarize(reviewable, review_log)
+    granted = reviewable.granted or review_log.granted
     return {
-        "state": counted.state,
-        "left": len(counted.left),
-        "names": list(counted.left[:NAMES_SHOWN]),
-        "approved": counted.approved,
-        "rejected": counted.rejected,
-        "by": list(counted.by),
-        "reasons": list(counted.reasons),
+        "state": summary.state,
+        "left": len(summary.left),
+        "names": list(summary.left[:NAMES_SHOWN]),
+        "approved": summary.approved,
+        "rejected": summary.rejected,
+        "by": list(summary.by),
+        "reasons": list(summary.reasons),
         "carried_from": granted.build if granted else None,
-        **_tail(ballot),
+        **_tail(review_log),
     }
 
 
-def block_without_subject(verdict: str | None, left: int, ballot: Ballot) -> dict[str, Any] | None:
+def to_status_json_without_result(verdict: str | None, left: int, review_log: ReviewLog) -> dict[str, Any] | None:
     """`review` where there is nothing to review yet, or nobody knows what: refusals only."""
-    if verdict is None and not ballot.refused:
+    if verdict is None and not review_log.refused:
         return None
     state = ReviewState.NOT_NEEDED if verdict == Verdict.PASSED else ReviewState.NEEDED
     return {
@@ -265,9 +265,9 @@ def block_without_subject(verdict: str | None, left: int, ballot: Ballot) -> dic
         "by": [],
         "reasons": [],
         "carried_from": None,
-        **_tail(ballot),
+        **_tail(review_log),
     }
 
 
-def _tail(ballot: Ballot) -> dict[str, Any]:
-    return {"refused": [vars(r) for r in ballot.refused], "revision": ballot.revision}
+def _tail(review_log: ReviewLog) -> dict[str, Any]:
+    return {"refused": [vars(r) for r in review_log.refused], "revision": review_log.revision}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 _KEPT_BYTES = 16 * 1024 * 1024
 
 
-class Rooms:
+class BufferPool:
     """Arrays of bytes by what they are for. For one thread, and one pair at a time."""
 
     def __init__(self) -> None:

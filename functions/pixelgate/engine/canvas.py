@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pixelgate.domain.comparison import Axis, Band
 from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Indices
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.header import MAX_PIXELS
 from pixelgate.engine.native import Shown
 from pixelgate.engine.pixels import Rgb, Rgba
@@ -113,7 +113,7 @@ _Parts = list[tuple[slice, slice]]
 def lay_out(
     base: Rgb | Rgba,
     head: Rgb | Rgba,
-    rooms: Rooms,
+    buffers: BufferPool,
     *,
     align_rows: bool,
     max_pixels: int = MAX_PIXELS,
@@ -140,8 +140,8 @@ def lay_out(
     if alignments == (None, None):
         return Canvas((base, head), rows, columns, unequal)
     images = (
-        _filled(base, head, (rows.base, columns.base), (rows.head, columns.head), rooms, "base"),
-        _filled(head, base, (rows.head, columns.head), (rows.base, columns.base), rooms, "head"),
+        _filled(base, head, (rows.base, columns.base), (rows.head, columns.head), buffers, "base"),
+        _filled(head, base, (rows.head, columns.head), (rows.base, columns.base), buffers, "head"),
     )
     unequal = native.unequal_rows(*images) | columns.one_sided.any()
     return Canvas(images, rows, columns, unequal)
@@ -305,7 +305,7 @@ def _filled(
     other: Rgb | Rgba,
     own: tuple[Indices, Indices],
     others: tuple[Indices, Indices],
-    rooms: Rooms,
+    buffers: BufferPool,
     side: str,
 ) -> Rgb | Rgba:
     """An image as large as the canvas, with the pixels of another one where it has none.
@@ -320,7 +320,7 @@ def _filled(
     """
     if (own[0] >= 0).all() and (own[1] >= 0).all():
         return image
-    room = rooms.take(f"filled {side}", (len(own[0]), len(own[1]), image.shape[2]))
+    room = buffers.take(f"filled {side}", (len(own[0]), len(own[1]), image.shape[2]))
     pieces = [_pieces(*lines) for lines in zip(own, others, strict=True)]
     for rows, columns in itertools.product(*pieces):
         place = room[rows[0], columns[0]]

@@ -8,7 +8,7 @@ from typing import Self
 from pixelgate.domain.comparison import Diff
 from pixelgate.domain.policy import Policy
 from pixelgate.engine import evidence, native, pixel_flags
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, read_header
 from pixelgate.engine.mask import write_mask
@@ -38,7 +38,7 @@ class OdiffDiffer:
         """
         self._reference = Reference(server, folder=folder)
         self._max_pixels = max_pixels
-        self._rooms = Rooms()
+        self._buffers = BufferPool()
 
     def __enter__(self) -> Self:
         return self
@@ -68,12 +68,12 @@ class OdiffDiffer:
         canvas = lay_out(
             before.pixels,
             after.pixels,
-            self._rooms,
+            self._buffers,
             align_rows=policy.align_rows,
             max_pixels=self._max_pixels,
         )
         del before, after  # aligned images are copies: no more than two large ones shall stay
-        found = pixel_flags.find(canvas, policy, self._rooms, self._reference)
+        found = pixel_flags.find(canvas, policy, self._buffers, self._reference)
         pixel_flags.clear(
             found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown
         )
@@ -111,7 +111,7 @@ class OdiffDiffer:
 
     def _decode(self, side: str, body: bytes) -> Picture:
         try:
-            return read(body, self._rooms, side)
+            return read(body, self._buffers, side)
         except ImageFault as fault:
             raise ImageFault(fault.code, f"{side}: {fault}") from fault
 

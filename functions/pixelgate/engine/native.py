@@ -489,9 +489,9 @@ def textured(image: Pixels, levels: Sequence[int]) -> npt.NDArray[np.bool_]:
     across = -(-width // BLOCK)
     shows = np.zeros((-(-height // BLOCK), across), bool)
     row, low, high = (np.empty(3 * n, np.uint8) for n in (width, across, across))
-    rooms = tuple(room.ctypes.data for room in (row, low, high, shows))
+    buffers = tuple(room.ctypes.data for room in (row, low, high, shows))
     for level in levels:
-        _library().pg_find_texture(*_rows(image), height, width, channels, level, *rooms)
+        _library().pg_find_texture(*_rows(image), height, width, channels, level, *buffers)
     return shows
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgate.engine import native
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.native import ASKED, Flag, Part, Pixels, Plane, View
 from pixelgate.engine.odiff import Answer, OdiffServer
 from pixelgate.engine.pixels import decode
@@ -44,7 +44,7 @@ class Reference:
     def __init__(self, server: OdiffServer, *, folder: Path | None = None) -> None:
         self._server = server
         self._folder = folder
-        self._rooms = Rooms()
+        self._buffers = BufferPool()
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +98,7 @@ class Reference:
         base, head, output = (self._place / name for name in ("b.bmp", "h.bmp", "m.png"))
         try:
             for image, file in zip(view, (base, head), strict=True):
-                _write(file, bitmap(image, part, self._rooms))
+                _write(file, bitmap(image, part, self._buffers))
             try:
                 answer = self._server.compare(base, head, output, options)
             except EngineDied as died:
@@ -116,7 +116,7 @@ class Reference:
         if answer.match:
             return None
         try:
-            mask = decode(output.read_bytes(), self._rooms, "odiff's mask")
+            mask = decode(output.read_bytes(), self._buffers, "odiff's mask")
         except (OSError, ImageFault) as error:
             if shutil.disk_usage(output.parent).free < _ROOM:
                 # The machine's fault, not the image's: elsewhere, or later, odiff has room for it.
@@ -240,7 +240,7 @@ def _with_margin(used: Used) -> Used:
     return kept
 
 
-def bitmap(image: Pixels, part: Part, rooms: Rooms) -> memoryview:
+def bitmap(image: Pixels, part: Part, buffers: BufferPool) -> memoryview:
     """A part of an image as an uncompressed file, which odiff reads far faster than a PNG.
 
     A 24-bit BMP, bottom row first, rows padded to four bytes. BMP stores blue, green, red; odiff's
@@ -254,7 +254,7 @@ def bitmap(image: Pixels, part: Part, rooms: Rooms) -> memoryview:
     """
     height, width = part.shape
     size = (width * 3 + 3) // 4 * 4 * height
-    file = rooms.take("a bitmap", (max(_SMALLEST, _HEADER + size),))
+    file = buffers.take("a bitmap", (max(_SMALLEST, _HEADER + size),))
     file[_HEADER + size :] = 0
     struct.pack_into("<2sIHHI", file, 0, b"BM", _HEADER + size, 0, 0, _HEADER)
     struct.pack_into("<IiiHHIIiiII", file, 14, 40, width, height, 1, 24, 0, size, 0, 0, 0, 0)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.engine import native
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import Canvas, runs_of
 from pixelgate.engine.native import BLOCK, Both, Flag, Plane, View
 from pixelgate.engine.odiff_mask import Reference
@@ -39,7 +39,7 @@ class Planes:
     levels: tuple[int, ...]
 
 
-def find(canvas: Canvas, policy: Policy, rooms: Rooms, reference: Reference) -> Planes:
+def find(canvas: Canvas, policy: Policy, buffers: BufferPool, reference: Reference) -> Planes:
     """Compares two images, each pixel with the one in the same place.
 
     On white, and on black too if anything shines through: what looks the same on both looks the
@@ -57,14 +57,14 @@ def find(canvas: Canvas, policy: Policy, rooms: Rooms, reference: Reference) -> 
     """
     base, head = canvas.base, canvas.head
     levels = (WHITE,) if is_opaque(base) and is_opaque(head) else (WHITE, BLACK)
-    flags = rooms.zeros("flags", canvas.shape)
+    flags = buffers.zeros("flags", canvas.shape)
     height, width, _ = base.shape
     rows = slice(*_around(canvas.unequal_rows | canvas.rows.one_sided[:height]))
     views = [(on_background(base[rows], n), on_background(head[rows], n)) for n in levels]
     one = flags[rows, :width]
     _compare(views[0], canvas.unequal_rows[rows], policy, one, reference)
     for view in views[1:]:
-        other = rooms.zeros("flags on the other background", one.shape)
+        other = buffers.zeros("flags on the other background", one.shape)
         _compare(view, canvas.unequal_rows[rows], policy, other, reference)
         native.unite(one, other)
     flags[canvas.rows.one_sided] = _ALONE

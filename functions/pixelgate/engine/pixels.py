@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelgate.engine import colour, exif, native, png
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.header import in_words, open_image
 from pixelgate.engine.icc import SRGB, Profile
 from pixelgate.engine.png_chunks import Preamble, preamble_of
@@ -37,12 +37,12 @@ class Picture:
     profile: str = SRGB.name
 
 
-def decode(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Rgb | Rgba:
+def decode(body: bytes, buffers: BufferPool | None = None, purpose: str = "image") -> Rgb | Rgba:
     """The pixels alone; as of `read`."""
-    return read(body, rooms, purpose).pixels
+    return read(body, buffers, purpose).pixels
 
 
-def read(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Picture:
+def read(body: bytes, buffers: BufferPool | None = None, purpose: str = "image") -> Picture:
     """Decodes PNG, JPEG or WebP to 8 bits a channel, turned and coloured as a browser shows it.
 
     Args:
@@ -53,13 +53,13 @@ def read(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Pic
     Raises:
         ImageFault: UNREADABLE.
     """
-    rooms = rooms or Rooms()
+    buffers = buffers or BufferPool()
     preamble = preamble_of(body)
-    ordinary = png.read(body, rooms, purpose)
+    ordinary = png.read(body, buffers, purpose)
     if ordinary is None:
-        pixels, profile, held = _by_pillow(body, preamble, rooms, purpose)
+        pixels, profile, held = _by_pillow(body, preamble, buffers, purpose)
     else:
-        pixels = _without_useless_alpha(ordinary, rooms, purpose)
+        pixels = _without_useless_alpha(ordinary, buffers, purpose)
         profile, held = SRGB, exif.UPRIGHT
     if preamble is not None:
         profile = colour.of_png(preamble.said)
@@ -73,7 +73,7 @@ def read(body: bytes, rooms: Rooms | None = None, purpose: str = "image") -> Pic
 
 
 def _by_pillow(
-    body: bytes, preamble: Preamble | None, rooms: Rooms, purpose: str
+    body: bytes, preamble: Preamble | None, buffers: BufferPool, purpose: str
 ) -> tuple[Rgb | Rgba, Profile, int]:
     """Pixels, and by what a JPEG or a WebP says, the profile and the orientation."""
     try:
@@ -86,9 +86,9 @@ def _by_pillow(
             held = exif.orientation_of(image.info.get("exif", b""))
             wide = preamble is not None and preamble.depth > 8
             opaque = _opaque_by_all_bits(body, image) if wide else None
-            pixels = _as_array(_eight_bit(image), rooms, purpose)
+            pixels = _as_array(_eight_bit(image), buffers, purpose)
             if opaque is not None:
-                pixels = _without_useless_alpha(np.dstack([pixels, opaque]), rooms, purpose)
+                pixels = _without_useless_alpha(np.dstack([pixels, opaque]), buffers, purpose)
             return pixels, profile, held
     except MemoryError:
         raise
@@ -141,17 +141,17 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode and "transparency" not in image.info else image.convert(mode)
 
 
-def _as_array(image: Image.Image, rooms: Rooms, purpose: str) -> Rgb | Rgba:
+def _as_array(image: Image.Image, buffers: BufferPool, purpose: str) -> Rgb | Rgba:
     if "A" not in image.getbands() and "transparency" not in image.info:
         return np.asarray(_in_mode(image, "RGB"))
-    return _without_useless_alpha(np.asarray(_in_mode(image, "RGBA")), rooms, purpose)
+    return _without_useless_alpha(np.asarray(_in_mode(image, "RGBA")), buffers, purpose)
 
 
-def _without_useless_alpha(pixels: Rgb | Rgba, rooms: Rooms, purpose: str) -> Rgb | Rgba:
+def _without_useless_alpha(pixels: Rgb | Rgba, buffers: BufferPool, purpose: str) -> Rgb | Rgba:
     if pixels.shape[2] == 3:
         return pixels
     pixels = np.ascontiguousarray(pixels)
-    opaque = rooms.take(f"{purpose}, 3 channels", (*pixels.shape[:2], 3))
+    opaque = buffers.take(f"{purpose}, 3 channels", (*pixels.shape[:2], 3))
     return opaque if native.without_alpha(pixels, opaque) else pixels
 
 

@@ -7,11 +7,11 @@ import numpy.typing as npt
 from imagecodecs import DeflateError, deflate_crc32, deflate_decode
 
 from pixelgate.engine import native
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.png_chunks import Unusual, form_of, pixel_data
 
 
-def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | None:
+def read(body: bytes, buffers: BufferPool, purpose: str) -> npt.NDArray[np.uint8] | None:
     """Decodes a PNG of 8-bit RGB or RGBA, not interlaced, in which all is as it should be.
 
     The checksums of the header and of the pixels are looked at; what may be left out is passed
@@ -33,7 +33,7 @@ def read(body: bytes, rooms: Rooms, purpose: str) -> npt.NDArray[np.uint8] | Non
     filtered = height * (1 + width * channels)
     try:
         compressed = b"".join(pixel_data(body, deflate_crc32))
-        room = rooms.take(purpose, (filtered,))
+        room = buffers.take(purpose, (filtered,))
         if len(deflate_decode(compressed, out=memoryview(room))) != filtered:
             return None
     except (Unusual, DeflateError):

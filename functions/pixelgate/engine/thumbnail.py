@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
-from pixelgate.engine.buffers import Rooms
+from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.pixels import decode
 from pixelgate.ports import Slices
 
@@ -30,7 +30,7 @@ class _Own(threading.local):
     """Memory for each thread that draws."""
 
     def __init__(self) -> None:
-        self.rooms = Rooms()
+        self.buffers = BufferPool()
 
 
 _own = _Own()
@@ -50,7 +50,7 @@ def thumbnail(image: bytes, mask: bytes | None = None, slices: Slices = ((), ())
     Raises:
         ImageFault: the image cannot be read.
     """
-    pixels = decode(image, _own.rooms)
+    pixels = decode(image, _own.buffers)
     height, width = pixels.shape[:2]
     changed = _changed(mask, slices, width, height) if mask else None
     top, bottom = _window(width, height, changed)

@@ -30,7 +30,7 @@ from pixelgate.pipeline.compare.outcomes import (
     Superseded,
     Waiting,
 )
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 
 
 class Resume(BaseModel):
@@ -76,8 +76,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failures.append(error)
             continue
         answers.append(report(found.build, outcome))
-        if isinstance(outcome, Published) and outcome.untold:
-            failures.append(outcome.untold)
+        if isinstance(outcome, Published) and outcome.announce_error:
+            failures.append(outcome.announce_error)
     if failures:
         raise failures[0]
     return {"builds": answers}
@@ -114,13 +114,13 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     logger.info("build handled", extra={**said, **told})
     if isinstance(outcome, Failed):
         logger.error("comparison failed", extra={**said, "reason": answer["message"]})
-    if isinstance(outcome, Published) and outcome.undrawn:
-        logger.warning("thumbnails are missing", extra={**said, "error": repr(outcome.undrawn)})
+    if isinstance(outcome, Published) and outcome.thumbnail_error:
+        logger.warning("thumbnails are missing", extra={**said, "error": repr(outcome.thumbnail_error)})
     return {"build": str(build), **answer}
 
 
 @cache
-def service() -> Service:
+def service() -> CompareContext:
     """Made at the first event and kept by the execution environment."""
     made = aws_service(stage)
     return replace(made, resume=lambda build: _wake(build, made.resume))

@@ -22,7 +22,7 @@ from pixelgate.handlers.telemetry import (
 )
 from pixelgate.pipeline.compare.fan_out import give_back, publish_handed
 from pixelgate.pipeline.compare.outcomes import Published
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -51,12 +51,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric("ComparisonsRetried", MetricUnit.Count, 1)
         raise
     answer = report(build, outcome)
-    if isinstance(outcome, Published) and outcome.untold:
-        raise outcome.untold  # the next attempt tells it again
+    if isinstance(outcome, Published) and outcome.announce_error:
+        raise outcome.announce_error  # the next attempt tells it again
     return answer
 
 
 @cache
-def service() -> Service:
+def service() -> CompareContext:
     """Made at the first event and kept by the execution environment."""
     return aws_service(stage)

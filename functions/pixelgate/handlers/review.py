@@ -17,7 +17,7 @@ from pixelgate.errors import BadManifest
 from pixelgate.handlers.s3_events import Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import about, logger, metrics, tracer
 from pixelgate.pipeline.announce.status import iso
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
 
 
@@ -60,7 +60,7 @@ def reviews_of(event: object) -> Iterator[Written | Ignored]:
 
 
 @cache
-def records() -> Records:
+def records() -> StorageContext:
     """Made at the first event and kept by the execution environment."""
     return replace(aws_records(), resume=resume_by_lambda())  # who waits for an approval
 

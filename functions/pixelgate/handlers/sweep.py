@@ -14,7 +14,7 @@ from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.telemetry import about, logger, metrics, tracer
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @cache
-def records() -> Records:
+def records() -> StorageContext:
     """Made at the first event and kept by the execution environment."""
     return replace(aws_records(), resume=resume())
 

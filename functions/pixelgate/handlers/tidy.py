@@ -13,7 +13,7 @@ from pixelgate.bootstrap import baseline_branches, open_attic, retention_days
 from pixelgate.handlers.telemetry import logger, metrics, tracer
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Attic
 
 OFF, DRY, DELETE = "off", "dry", "delete"
@@ -56,14 +56,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @cache
-def opened() -> tuple[Records, Attic]:
+def opened() -> tuple[StorageContext, Attic]:
     """Made at the first event and kept by the execution environment."""
     environ = os.environ
     branches = baseline_branches(environ)
     return open_attic(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)
 
 
-def _tidy(project: str, records: Records, attic: Attic, days: float) -> dict[str, int]:
+def _tidy(project: str, records: StorageContext, attic: Attic, days: float) -> dict[str, int]:
     executions = 0
     patience = float(os.environ.get("PIXELGATE_ORPHANS_SECONDS", DAY))
     for execution, files in orphans(project, records, attic, older_than=patience):

@@ -20,7 +20,7 @@ from pixelgate.handlers.telemetry import (
     tracer,
 )
 from pixelgate.pipeline.compare.fan_out import Worked, work
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -49,6 +49,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @cache
-def service() -> Service:
+def service() -> CompareContext:
     """Made at the first event and kept by the execution environment."""
     return aws_service(stage)

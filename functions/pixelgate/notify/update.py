@@ -13,7 +13,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import NotFound
 from pixelgate.notify.pr_comment import comment, commit_status, plan_comments
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Forge
 
 _FINAL = frozenset({"SUCCEEDED", "FAILED"})
@@ -57,7 +57,7 @@ class Skipped:
     why: str
 
 
-def notify(build: BuildId, records: Records, forge: Forge, places: Places) -> Notified | Skipped:
+def notify(build: BuildId, records: StorageContext, forge: Forge, places: Places) -> Notified | Skipped:
     """Tells what status.json says now: an event that comes late or twice changes nothing.
 
     Raises:
@@ -87,7 +87,7 @@ def _tell_commit(
     build: BuildRecord,
     status: Mapping[str, Any],
     repository: str,
-    records: Records,
+    records: StorageContext,
     forge: Forge,
     places: Places,
 ) -> list[str]:

@@ -86,7 +86,7 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Records:
+class StorageContext:
     """What it takes to read and write records and statuses.
 
     Attributes:
@@ -112,7 +112,7 @@ class Records:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service(Records):
+class CompareContext(StorageContext):
     """What it takes to run a comparison.
 
     Attributes:
@@ -157,7 +157,7 @@ class Lease:
 
     def __init__(
         self,
-        records: Records,
+        records: StorageContext,
         claim: ComparisonRecord,
         time_left: Callable[[], float],
         seconds: float | None = None,

@@ -117,7 +117,7 @@ class DynamoBuilds(DynamoTable):
             {":true": True},
         )
 
-    def arrive(self, build: BuildId) -> None:
+    def mark_images_present(self, build: BuildId) -> None:
         """Notes that its images are all there."""
         self._update(
             build_key(build),
@@ -126,7 +126,7 @@ class DynamoBuilds(DynamoTable):
             {":true": True},
         )
 
-    def lose(self, build: BuildId) -> None:
+    def mark_images_missing(self, build: BuildId) -> None:
         """Notes that images of it are missing."""
         self._update(build_key(build), "SET lost = :true", "attribute_exists(pk)", {":true": True})
 

@@ -239,7 +239,7 @@ class DynamoLedger(DynamoReviews):
         except Refused:
             return
 
-    def settle(self, record: ComparisonRecord) -> None:
+    def mark_announced(self, record: ComparisonRecord) -> None:
         """Takes a finished item out of the index, unless there is something newer to tell."""
         try:
             self._update(

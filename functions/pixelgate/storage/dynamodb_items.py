@@ -73,7 +73,7 @@ def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
 def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> ComparisonRecord:
     """The comparison that an item tells of; what is settled is not in the index any more."""
     item = {**item, "choice": item.get("baseline_choice")}
-    return decode(ComparisonRecord, item, id=comparison, settled="unfinished" not in item)
+    return decode(ComparisonRecord, item, id=comparison, announced="unfinished" not in item)
 
 
 def review_record(item: Mapping[str, Any]) -> ReviewRecord:

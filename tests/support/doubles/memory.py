@@ -203,11 +203,11 @@ class MemoryLedger:
         """Notes that its images are all there, and whole."""
         self._note(build, complete=True, arrived=True, lost=False)
 
-    def arrive(self, build: BuildId) -> None:
+    def mark_images_present(self, build: BuildId) -> None:
         """Notes that its images are all there."""
         self._note(build, arrived=True, lost=False)
 
-    def lose(self, build: BuildId) -> None:
+    def mark_images_missing(self, build: BuildId) -> None:
         """Notes that images of it are missing."""
         self._note(build, lost=True)
 
@@ -280,7 +280,7 @@ class MemoryLedger:
             stored = self.comparisons.get(record.id)
             if stored is None or stored.execution != record.execution or not stored.finished:
                 raise LeaseLost(f"{record.id}: {record.execution} is no longer the latest")
-            return self._store(replace(stored, updated=now, settled=False))
+            return self._store(replace(stored, updated=now, announced=False))
 
     def claim(
         self,
@@ -413,12 +413,12 @@ class MemoryLedger:
                     error_code=ErrorCode.BASE_MISSING,
                     error_message=message,
                     retryable=False,
-                    settled=True,
+                    announced=True,
                     updated=now,
                 )
             )
 
-    def settle(self, record: ComparisonRecord) -> None:
+    def mark_announced(self, record: ComparisonRecord) -> None:
         """Notes that status.json tells of the final state."""
         with self._lock:
             stored = self.comparisons.get(record.id)
@@ -427,7 +427,7 @@ class MemoryLedger:
                 record.updated,
             )
             if stored and told and stored.finished:
-                self._store(replace(stored, settled=True))
+                self._store(replace(stored, announced=True))
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
         """The record of a comparison."""
@@ -439,7 +439,7 @@ class MemoryLedger:
             return [
                 c
                 for c in self.comparisons.values()
-                if not c.settled and c.lease_until < lease_before
+                if not c.announced and c.lease_until < lease_before
             ]
 
     def _store(self, record: ComparisonRecord) -> ComparisonRecord:

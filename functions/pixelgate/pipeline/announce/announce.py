@@ -15,10 +15,10 @@ from pixelgate.domain.records import BuildRecord, ComparisonRecord, Lookup, Revi
 from pixelgate.domain.review_request import Decision
 from pixelgate.domain.review_state import FIRST_REVISION
 from pixelgate.errors import NotTold
-from pixelgate.pipeline.announce.review_store import Standing, standing
-from pixelgate.pipeline.announce.status import announce, status_of, status_of_rejected
-from pixelgate.pipeline.announce.waiting import wake_heads
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.announce.review_store import ReviewStatus, read_review_status
+from pixelgate.pipeline.announce.status import write_status, status_of, status_of_rejected
+from pixelgate.pipeline.announce.waiting import resume_waiting_builds
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Events
 
 _KEPT = 1_000
@@ -52,24 +52,24 @@ class Backlog:
             self._waiting.append((kind, dict(detail)))
 
 
-def say(record: ComparisonRecord, records: Records, **changes: Any) -> None:
-    """Tells of a passing state: somebody waits, or works; `changes` as for `tell`."""
+def announce_progress(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
+    """Tells of a passing state: somebody waits, or works; `changes` as for `announce_result`."""
     status = {**status_of(record, build=records.ledger.build(record.head)), **changes}
-    announce(records.objects, record.head, status)
+    write_status(records.objects, record.head, status)
     records.events.try_to_emit(state_events.COMPARISON, state_events.detail(status))
 
 
-def say_rejected(
-    build: BuildId, message: str, now: float, records: Records, **changes: Any
+def announce_rejection(
+    build: BuildId, message: str, now: float, records: StorageContext, **changes: Any
 ) -> None:
-    """Tells that a manifest was refused; `changes` as for `tell`. Raises NotTold."""
+    """Tells that a manifest was refused; `changes` as for `announce_result`. Raises NotTold."""
     status = {**status_of_rejected(build, message, now), **changes}
     status = _with_page(status, build, records)
-    announce(records.objects, build, status)
+    write_status(records.objects, build, status)
     records.events.emit(state_events.COMPARISON, state_events.detail(status))
 
 
-def tell(record: ComparisonRecord, records: Records, **changes: Any) -> None:
+def announce_result(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
     """Brings a final state to everybody and notes that it is told.
 
     Whoever comes back to a record that is not settled does all of it again; each step bears that.
@@ -82,28 +82,28 @@ def tell(record: ComparisonRecord, records: Records, **changes: Any) -> None:
     Raises:
         NotTold: the event did not go out; the record stays unsettled, so it is told again.
     """
-    now = standing(record, records.objects)
+    now = read_review_status(record, records.objects)
     build = records.ledger.build(record.head)
     if build:
         _note(build, now, records)
     status = {**status_of(record, now.block(record), build), **changes}
     status = _with_page(status, record.head, records)
-    announce(records.objects, record.head, status)
-    reviewed = now.counted and (now.ballot.reviews or now.ballot.granted)
+    write_status(records.objects, record.head, status)
+    reviewed = now.summary and (now.review_log.reviews or now.review_log.granted)
     kind = state_events.REVIEW if reviewed else state_events.COMPARISON
     records.events.emit(kind, state_events.detail(status))
-    records.ledger.settle(record)
+    records.ledger.mark_announced(record)
 
 
-def repeat(record: ComparisonRecord, records: Records, **changes: Any) -> None:
+def rewrite_status(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
     """Writes status.json once more, for nobody but who reads it."""
-    review = standing(record, records.objects).block(record)
+    review = read_review_status(record, records.objects).block(record)
     build = records.ledger.build(record.head)
     status = {**status_of(record, review, build), **changes}
-    announce(records.objects, record.head, _with_page(status, record.head, records))
+    write_status(records.objects, record.head, _with_page(status, record.head, records))
 
 
-def _with_page(status: dict[str, Any], build: BuildId, records: Records) -> dict[str, Any]:
+def _with_page(status: dict[str, Any], build: BuildId, records: StorageContext) -> dict[str, Any]:
     """The status; that of a failure with a page that says what happened and what to do."""
     if status["error"] is None or records.render_failure is None:
         return status
@@ -112,30 +112,30 @@ def _with_page(status: dict[str, Any], build: BuildId, records: Records) -> dict
     return {**status, "report": key}
 
 
-def _note(build: BuildRecord, now: Standing, records: Records) -> None:
+def _note(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> None:
     """Tells the build's record what people said, and its pull request whom to follow.
 
     Written first, looked at then: who waits for this build, or was compared before the approval
     came, is found whichever way the steps interleave.
     """
-    if now.counted is None:
+    if now.summary is None:
         return
-    result, revision = now.counted.result, now.ballot.revision
+    result, revision = now.summary.result, now.review_log.revision
     if result is None and revision == FIRST_REVISION:
         return  # nobody has ever said anything, as of most builds
     records.ledger.set_review(build.id, result, revision)
-    spoken = now.ballot.reviews or not approved_by_rule(build, records.baseline_branches)
+    spoken = now.review_log.reviews or not approved_by_rule(build, records.baseline_branches)
     if result is Review.APPROVED and spoken:
-        wake_heads(build.id, records)  # those approved by rule did so when their images came
-    if build.pull_request is not None and now.ballot.reviews:
-        said = result if now.counted.human else None
-        decision = Decision(build.id, said, now.counted.at)
+        resume_waiting_builds(build.id, records)  # those approved by rule did so when their images came
+    if build.pull_request is not None and now.review_log.reviews:
+        said = result if now.summary.human else None
+        decision = Decision(build.id, said, now.summary.at)
         records.ledger.set_decision(build.pull_request, decision, revision)
         if said is Review.APPROVED:
             _look_again(build, build.pull_request, records)
 
 
-def _look_again(approved: BuildRecord, pull_request: str, records: Records) -> None:
+def _look_again(approved: BuildRecord, pull_request: str, records: StorageContext) -> None:
     """Calls a worker for the newest build of the pull request, if it was compared before this.
 
     One that is still being compared looks by itself once its result is published.

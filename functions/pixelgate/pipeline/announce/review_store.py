@@ -10,8 +10,8 @@ from typing import Any
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord, State
-from pixelgate.domain.review_request import Subject
-from pixelgate.domain.review_state import Ballot, Tallied, block, block_without_subject, tally
+from pixelgate.domain.review_request import Reviewable
+from pixelgate.domain.review_state import ReviewLog, ReviewSummary, to_status_json, to_status_json_without_result, summarize
 from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.ports import Objects
 
@@ -20,7 +20,7 @@ _TRIES = 50
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReviewStatus:
     """How a comparison stands with its reviewers.
 
     Attributes:
@@ -29,58 +29,58 @@ class Standing:
         counted: what follows; None without a subject.
     """
 
-    ballot: Ballot
-    subject: Subject | None = None
-    counted: Tallied | None = None
+    review_log: ReviewLog
+    reviewable: Reviewable | None = None
+    summary: ReviewSummary | None = None
 
-    def block(self, record: ComparisonRecord) -> dict[str, Any] | None:
+    def to_status_json(self, record: ComparisonRecord) -> dict[str, Any] | None:
         """`review` of status.json."""
-        if self.subject:
-            return block(self.subject, self.ballot)
-        return block_without_subject(record.verdict, _to_review(record.counts), self.ballot)
+        if self.reviewable:
+            return to_status_json(self.reviewable, self.review_log)
+        return to_status_json_without_result(record.verdict, _to_review(record.counts), self.review_log)
 
 
-def standing(record: ComparisonRecord, objects: Objects) -> Standing:
+def read_review_status(record: ComparisonRecord, objects: Objects) -> ReviewStatus:
     """Reads how a comparison stands with its reviewers."""
-    ballot = read_ballot(record.head, objects)
+    review_log = read_review_log(record.head, objects)
     if record.state is not State.SUCCEEDED:
-        return Standing(ballot)
-    ballot = ballot.of_execution(record.execution)
-    subject = read_subject(record, objects)
-    return Standing(ballot, subject, tally(subject, ballot) if subject else None)
+        return ReviewStatus(review_log)
+    review_log = review_log.of_execution(record.execution)
+    reviewable = read_reviewable(record, objects)
+    return ReviewStatus(review_log, reviewable, summarize(reviewable, review_log) if reviewable else None)
 
 
-def read_ballot(build: BuildId, objects: Objects) -> Ballot:
+def read_review_log(build: BuildId, objects: Objects) -> ReviewLog:
     """What was decided on a build so far; an empty one if nobody has said anything."""
     try:
-        return Ballot.from_json(json.loads(objects.read(keys.ballot(build))))
+        return ReviewLog.from_json(json.loads(objects.read(keys.review_log(build))))
     except NotFound:
-        return Ballot()
+        return ReviewLog()
 
 
-def read_subject(record: ComparisonRecord, objects: Objects) -> Subject | None:
+def read_reviewable(record: ComparisonRecord, objects: Objects) -> Reviewable | None:
     """What there is to decide on a published result; None if it was deleted."""
     try:
         body = objects.read(keys.result(record.id, record.execution, "review.json"))
     except NotFound:
         return None
-    return Subject.from_json(json.loads(body))
+    return Reviewable.from_json(json.loads(body))
 
 
-def change_ballot(build: BuildId, objects: Objects, change: Callable[[Ballot], Ballot]) -> Ballot:
+def change_review_log(build: BuildId, objects: Objects, change: Callable[[ReviewLog], ReviewLog]) -> ReviewLog:
     """Changes what was decided, whoever else does at the same time.
 
     Raises:
         WriteConflict: so many others did that another delivery should try again.
     """
-    key = keys.ballot(build)
+    key = keys.review_log(build)
     for _ in range(_TRIES):
         try:
             stored, tag = objects.read_tagged(key)
         except NotFound:
-            present, seen = Ballot(), None
+            present, seen = ReviewLog(), None
         else:
-            present, seen = Ballot.from_json(json.loads(stored)), tag
+            present, seen = ReviewLog.from_json(json.loads(stored)), tag
         changed = change(present)
         if changed == present:
             return present

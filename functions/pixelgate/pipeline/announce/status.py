@@ -104,7 +104,7 @@ def _status(build: BuildId, **known: Any) -> dict[str, Any]:
     }
 
 
-def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> bool:
+def write_status(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> bool:
     """Writes the status unless the one in the bucket is ahead of it; returns whether it wrote.
 
     A compare-and-set: a worker that was paused between its claim and this line cannot put
@@ -129,7 +129,7 @@ def announce(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> boo
     raise WriteConflict(f"{key} was written by others {_TRIES} times in a row")
 
 
-def begun_after(objects: Objects, build: BuildId, now: str) -> str:
+def not_before_status(objects: Objects, build: BuildId, now: str) -> str:
     """The later one of this time and that of the status which is there."""
     try:
         present = json.loads(objects.read(keys.status(build)))
@@ -138,7 +138,7 @@ def begun_after(objects: Objects, build: BuildId, now: str) -> str:
     return max(now, str(present["updated"]))
 
 
-def amend(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
+def update_status_review(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
     """Says something new of the review in whatever status there is; returns whether it wrote."""
     key = keys.status(build)
     for _ in range(_TRIES):

@@ -11,12 +11,12 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pixelgate.domain.keys import BuildId
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 
 OVER = "the wait is over: the build has a baseline"
 
 
-def wake_heads(build: BuildId, records: Records) -> None:
+def resume_waiting_builds(build: BuildId, records: StorageContext) -> None:
     """Calls a worker for each head that waits for this build.
 
     May be called any number of times: a head that does not wait any more is left alone. A head

@@ -10,11 +10,11 @@ from itertools import islice
 from pixelgate.domain import keys
 from pixelgate.domain.baseline import MAX_PASSED_OVER, Choice, Kind, PassedOver
 from pixelgate.domain.comparison import Verdict
-from pixelgate.domain.eligibility import why_not
+from pixelgate.domain.eligibility import ineligibility
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Landed
 from pixelgate.domain.records import Baseline, BuildRecord, Lookup
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.carry_over import taken_back
 
 # Builds of one branch, tree or pull request that are looked at: the newest ones decide. Those of
@@ -59,7 +59,7 @@ def wait_of(manifest: BuildManifest) -> ComparisonId | None:
     return ComparisonId(manifest.id.project, manifest.id.build, base)
 
 
-def find_baseline(manifest: BuildManifest, records: Records) -> Baseline | Missing:
+def find_baseline(manifest: BuildManifest, records: StorageContext) -> Baseline | Missing:
     """What a build is compared with, or what it has to wait for.
 
     Its wait is over when its record says so; then the next best is taken.
@@ -92,7 +92,7 @@ class _Builds:
 class _Search:
     """One search; remembers what it passes over."""
 
-    def __init__(self, manifest: BuildManifest, records: Records, waited: float | None) -> None:
+    def __init__(self, manifest: BuildManifest, records: StorageContext, waited: float | None) -> None:
         self._manifest = manifest
         self._records = records
         self._waited = waited
@@ -126,7 +126,7 @@ class _Search:
         reason = "the manifest names this build as base_build"
         if build and self._serves(build):
             return Baseline(build.id.build, reason, self._choice(Kind.NAMED))
-        why = self._why_not(build) if build else None
+        why = self._ineligibility(build) if build else None
         topic = f"build:{m.base_build}"
         return Missing(f"base_build {m.base_build}", (topic,), f"{why}" if why else "")
 
@@ -147,7 +147,7 @@ class _Search:
         if of.commit == self._manifest.commit:
             return "it is this build's own commit, which has no other build that may serve"
         builds = [b for b in of.own if b.trusted]
-        reasons = [self._why_not(b) for b in builds]
+        reasons = [self._ineligibility(b) for b in builds]
         if not builds or not all(reasons):
             return ""
         return f"its build {builds[0].id.build} may not serve: {reasons[0]}"
@@ -293,12 +293,12 @@ class _Search:
         others = (b for b in islice(found, _READ) if b.trusted and b.id != self._manifest.id)
         return islice(others, _LOOKED_AT)
 
-    def _why_not(self, build: BuildRecord) -> str | None:
-        why = why_not(build, self._records.baseline_branches)
+    def _ineligibility(self, build: BuildRecord) -> str | None:
+        why = ineligibility(build, self._records.baseline_branches)
         return why or taken_back(build, self._records)
 
     def _serves(self, build: BuildRecord) -> bool:
-        why = self._why_not(build)
+        why = self._ineligibility(build)
         if why is None and build.arrived:
             return True
         # A fork may not decide who needs a review, and a part of a suite is never a baseline.

@@ -15,11 +15,11 @@ from itertools import islice
 
 from pixelgate.domain import keys
 from pixelgate.domain.cache_month import Generations, is_generation
-from pixelgate.domain.eligibility import why_not
+from pixelgate.domain.eligibility import ineligibility
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord, Review
 from pixelgate.pipeline.cleanup.references import References, in_batches, second_look, survey
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.intake.gc_notice import SKEW, Announcement
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import Attic
@@ -78,19 +78,19 @@ class Collected:
     deleted: int = 0
 
 
-def why_kept(build: BuildRecord, records: Records, retention: Retention, now: float) -> str | None:
+def why_kept(build: BuildRecord, records: StorageContext, retention: Retention, now: float) -> str | None:
     """Why a build stays, as far as it alone tells; None if it is past retention."""
     if now - build.created <= retention.days * DAY:
         return "young"
     if build.review is Review.APPROVED:
         return "approved"
-    if why_not(build, records.baseline_branches) is None:
+    if ineligibility(build, records.baseline_branches) is None:
         return "may be a baseline"
     return None
 
 
 def collect(
-    project: str, records: Records, attic: Attic, retention: Retention, *, delete: bool
+    project: str, records: StorageContext, attic: Attic, retention: Retention, *, delete: bool
 ) -> Collected:
     """Goes once through a project.
 
@@ -119,7 +119,7 @@ def oldest_of_runs(now: float, delay: float) -> str:
 
 class _Run:
     def __init__(
-        self, project: str, records: Records, attic: Attic, retention: Retention, delete: bool
+        self, project: str, records: StorageContext, attic: Attic, retention: Retention, delete: bool
     ) -> None:
         self._project = project
         self._records = records

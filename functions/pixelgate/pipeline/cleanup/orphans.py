@@ -10,7 +10,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.errors import NotFound
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Aged, Attic
 
 # S3 dates objects in whole seconds, and its clock is not the workers'. An earlier life of a record
@@ -25,7 +25,7 @@ def projects(attic: Attic) -> list[str]:
 
 
 def orphans(
-    project: str, records: Records, attic: Attic, *, older_than: float
+    project: str, records: StorageContext, attic: Attic, *, older_than: float
 ) -> Iterator[tuple[str, list[str]]]:
     """Executions that left files which nobody refers to, with those files.
 
@@ -60,7 +60,7 @@ def _is_earlier(files: list[Aged], record: ComparisonRecord) -> bool:
     return min(entry.modified for entry in files) < record.created - _HOUR
 
 
-def _is_shown(record: ComparisonRecord, execution: str, records: Records) -> bool:
+def _is_shown(record: ComparisonRecord, execution: str, records: StorageContext) -> bool:
     if record.state is State.SUCCEEDED and record.execution == execution:
         return True
     try:

@@ -9,10 +9,10 @@ from enum import StrEnum
 from pixelgate.domain.keys import SHARDS, BuildId, ComparisonId
 from pixelgate.domain.records import ComparisonRecord, Failure, State
 from pixelgate.errors import ErrorCode, LeaseLost
-from pixelgate.pipeline.announce.announce import tell
+from pixelgate.pipeline.announce.announce import announce_result
 from pixelgate.pipeline.announce.waiting import OVER
 from pixelgate.pipeline.compare.failures import fail
-from pixelgate.pipeline.context import Limits, Records
+from pixelgate.pipeline.context import Limits, StorageContext
 
 
 class Action(StrEnum):
@@ -61,7 +61,7 @@ def decide(record: ComparisonRecord, now: float, limits: Limits, answered: bool)
 
 
 def sweep(
-    records: Records, resume: Callable[[BuildId], None], *, waits_only: bool = False
+    records: StorageContext, resume: Callable[[BuildId], None], *, waits_only: bool = False
 ) -> list[Swept]:
     """Goes once through the records whose lease ran out with no retry coming.
 
@@ -96,11 +96,11 @@ def sweep(
 
 
 def _take_care(
-    found: ComparisonRecord, now: float, records: Records, resume: Callable[[BuildId], None]
+    found: ComparisonRecord, now: float, records: StorageContext, resume: Callable[[BuildId], None]
 ) -> Action | None:
     # The index lags behind: what it shows may have moved on since.
     record = records.ledger.comparison(found.id)
-    if record is None or record.settled or record.lease_until > now:
+    if record is None or record.announced or record.lease_until > now:
         return None
     waits = record.state is State.WAITING_FOR_BASE
     if record.updated > now - records.limits.sweep_after and not waits:
@@ -108,7 +108,7 @@ def _take_care(
     action = decide(record, now, records.limits, _is_answered(record, records))
     match action:
         case Action.TELL:
-            tell(record, records)
+            announce_result(record, records)
         case Action.CLOSE:
             records.ledger.end_wait(record.id, OVER, now)
         case Action.END_WAIT:
@@ -118,11 +118,11 @@ def _take_care(
         case Action.RESUME:
             resume(record.head)
         case Action.GIVE_UP:
-            fail(record, Failure(ErrorCode.TIMEOUT, _epitaph(record, records), True), records)
+            fail(record, Failure(ErrorCode.TIMEOUT, _timeout_message(record, records), True), records)
     return action
 
 
-def _is_answered(record: ComparisonRecord, records: Records) -> bool:
+def _is_answered(record: ComparisonRecord, records: StorageContext) -> bool:
     """Whether what a record stood for has come, and a real comparison took its place."""
     if not record.id.waits:
         return False
@@ -134,7 +134,7 @@ def _is_answered(record: ComparisonRecord, records: Records) -> bool:
     return records.ledger.comparison(real) is not None
 
 
-def _epitaph(record: ComparisonRecord, records: Records) -> str:
+def _timeout_message(record: ComparisonRecord, records: StorageContext) -> str:
     if record.id.base == SHARDS:
         return (
             f"{record.baseline_reason} within {records.limits.shard_patience / 60:.0f} minutes of "

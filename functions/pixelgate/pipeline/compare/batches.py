@@ -26,7 +26,7 @@ from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.errors import FaultCode, ImageFault, NotFound
 from pixelgate.pipeline.compare.budget import pixels_of
 from pixelgate.pipeline.context import Limits
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, as_stored, recall
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_to_json, diff_from_json
 from pixelgate.pipeline.diffing.plan import Pair, Plan
 from pixelgate.ports import Objects
 
@@ -72,7 +72,7 @@ class Done:
     """
 
     results: Mapping[Pair, Measured | ImageFault]
-    tally: Tally
+    tally: DiffStats
     thumbs: Collection[str] = ()
     usage: Usage | None = None
 
@@ -89,7 +89,7 @@ class Collected:
     """
 
     results: Mapping[Pair, Measured | ImageFault]
-    tally: Tally
+    tally: DiffStats
     thumbs: frozenset[str]
     usage: Usage
 
@@ -155,7 +155,7 @@ def read_begun(handed: Handed, objects: Objects) -> tuple[dict[str, ImageFault],
     return faults, _usage(stored["usage"])
 
 
-def collect(handed: Handed, pairs: Iterable[Pair], store: DiffStore, objects: Objects) -> Collected:
+def gather_results(handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Objects) -> Collected:
     """What came of every pair; one of which nothing is known is a fault, never a pass.
 
     Where a batch left no result, its worker died. What it had diffed by then lies in the store.
@@ -163,7 +163,7 @@ def collect(handed: Handed, pairs: Iterable[Pair], store: DiffStore, objects: Ob
     c, e = handed.comparison, handed.execution
     batches = [Batch(**b) for b in json.loads(objects.read(keys.fan_out(c, e, "batches.json")))]
     found: dict[Pair, Measured | ImageFault] = {}
-    tally, thumbs, lost = Tally(), set[str](), 0
+    tally, thumbs, lost = DiffStats(), set[str](), 0
     usage = Usage(requests={_EXPRESS: len(batches), _TRANSITION: _PARENTS_STEPS})
     with ThreadPoolExecutor(_READERS, thread_name_prefix="collect") as threads:
         for body in _read_in_order(batches, handed, objects, threads):
@@ -237,7 +237,7 @@ def _pair_of(line: bytes) -> tuple[Pair, Policy]:
 def _as_json(pair: Pair, found: Measured | ImageFault) -> dict[str, Any]:
     match found:
         case Measured(diff, mask_key):
-            return {**as_stored(pair, diff), "mask": mask_key}
+            return {**diff_to_json(pair, diff), "mask": mask_key}
         case ImageFault() as fault:
             sides = {"base_sha256": pair.base, "head_sha256": pair.head}
             return {**sides, "fault": {"code": fault.code, "message": str(fault)}}
@@ -249,7 +249,7 @@ def _results(body: Mapping[str, Any]) -> Iterator[tuple[Pair, Measured | ImageFa
         pair = Pair(result["base_sha256"], result["head_sha256"], policy)
         if "fault" in result:
             yield pair, _fault(result["fault"])
-        elif measured := recall(pair, result, result["mask"]):
+        elif measured := diff_from_json(pair, result, result["mask"]):
             yield pair, measured
 
 

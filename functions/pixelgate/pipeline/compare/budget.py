@@ -26,7 +26,7 @@ def pixels_of(plan: Plan) -> dict[Pair, int]:
     return pixels
 
 
-def too_much(work: float, budget: float, processors: int, seconds_left: float) -> str | None:
+def why_fan_out(work: float, budget: float, processors: int, seconds_left: float) -> str | None:
     """Why one worker should not do it alone, in words; None if it should.
 
     Args:

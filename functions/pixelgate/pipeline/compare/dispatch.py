@@ -15,11 +15,11 @@ from pixelgate.errors import (
     LeaseLost,
     NotFound,
 )
-from pixelgate.pipeline.announce.announce import say
+from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.compare.failures import reject
 from pixelgate.pipeline.compare.outcomes import Gone, Outcome
-from pixelgate.pipeline.compare.run import begun, compare_build
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.compare.run import observation_time, compare_build
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
 
 
@@ -37,7 +37,7 @@ class Collecting:
 
 
 def receive(
-    upload: Upload, service: Service, time_left: Callable[[], float] = lambda: float("inf")
+    upload: Upload, service: CompareContext, time_left: Callable[[], float] = lambda: float("inf")
 ) -> Outcome | Collecting:
     """Keeps a shard, or compares the build that an upload makes whole.
 
@@ -53,7 +53,7 @@ def receive(
     build, objects, total, repeated = upload.build, service.objects, None, False
     if not upload.shard and not upload.finalizes:
         return compare_build(build, service, time_left, resumed=upload.resumed)
-    seen = begun(build, service)
+    observed_at = observation_time(build, service)
     try:
         with service.stage("accept"):
             if upload.shard:
@@ -65,17 +65,17 @@ def receive(
         return Gone()
     except BadManifest as error:
         where = f"{upload.shard.words}: " if upload.shard else ""
-        return reject(build, f"{where}{error}", service, seen)
+        return reject(build, f"{where}{error}", service, observed_at)
     try:
         whole = shards.merged(build, objects, final=upload.finalizes, total=total)
     except BadManifest as error:
-        return reject(build, str(error), service, seen)
+        return reject(build, str(error), service, observed_at)
     if whole is None:
         return _collect(build, repeated, service)
     return compare_build(build, service, time_left)
 
 
-def _collect(build: BuildId, repeated: bool, service: Service) -> Collecting:
+def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collecting:
     """Says which shards are in; a record of it is what the sweeper finds when no other comes."""
     comparison, now = ComparisonId(build.project, build.build, keys.SHARDS), service.clock()
     progress = shards.progress(build, service.objects)
@@ -91,5 +91,5 @@ def _collect(build: BuildId, repeated: bool, service: Service) -> Collecting:
             now,
             now + service.limits.shard_patience,
         )
-        say(claim, service)
+        announce_progress(claim, service)
     return Collecting(progress, repeated)

@@ -8,21 +8,21 @@ from contextlib import suppress
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord, Failure
 from pixelgate.errors import BaseMissing, ComparisonFailed, ErrorCode, Incurable, LeaseLost, NotTold
-from pixelgate.pipeline.announce.announce import say_rejected, tell
+from pixelgate.pipeline.announce.announce import announce_rejection, announce_result
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Failed, Outcome, Rejected, Superseded
-from pixelgate.pipeline.context import Records, Service
+from pixelgate.pipeline.context import StorageContext, CompareContext
 
 
-def reject(build: BuildId, message: str, service: Service, seen: str) -> Rejected:
-    """Says of a build that its upload is wrong; `seen` is when that was looked at."""
+def reject(build: BuildId, message: str, service: CompareContext, observed_at: str) -> Rejected:
+    """Says of a build that its upload is wrong; `observed_at` is when that was looked at."""
     now = service.clock()
     service.ledger.reject(build, message, now)
-    say_rejected(build, message, now, service, updated=max(iso(now), seen))
+    announce_rejection(build, message, now, service, updated=max(iso(now), observed_at))
     return Rejected(message)
 
 
-def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> ComparisonRecord:
+def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> ComparisonRecord:
     """Records a failure for good. Raises LeaseLost.
 
     Should its event not go out, the sweeper tells of it: raising here would only make Lambda
@@ -30,11 +30,11 @@ def fail(claim: ComparisonRecord, failure: Failure, records: Records) -> Compari
     """
     record = records.ledger.fail(claim, failure, records.clock())
     with suppress(NotTold):
-        tell(record, records)
+        announce_result(record, records)
     return record
 
 
-def guarded(claim: ComparisonRecord, work: Callable[[], Outcome], service: Service) -> Outcome:
+def guarded(claim: ComparisonRecord, work: Callable[[], Outcome], service: CompareContext) -> Outcome:
     """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling.
 
     Raises:
@@ -55,7 +55,7 @@ def guarded(claim: ComparisonRecord, work: Callable[[], Outcome], service: Servi
 
 
 def _fail_unless_lost(
-    claim: ComparisonRecord, error: Exception, retryable: bool, service: Service
+    claim: ComparisonRecord, error: Exception, retryable: bool, service: CompareContext
 ) -> Outcome:
     try:
         return Failed(fail(claim, Failure(_code(error), _in_words(error), retryable), service))
@@ -63,7 +63,7 @@ def _fail_unless_lost(
         return Superseded(claim.id)
 
 
-def _release(claim: ComparisonRecord, error: Exception, service: Service) -> None:
+def _release(claim: ComparisonRecord, error: Exception, service: CompareContext) -> None:
     """Gives the lease back; if even that fails, the lease runs out by itself."""
     try:
         service.ledger.release(claim, _code(error), _in_words(error), service.clock())

@@ -21,7 +21,7 @@ from pixelgate.pipeline.compare.batches import (
     Batch,
     Done,
     Handed,
-    collect,
+    gather_results,
     read_batch,
     read_begun,
     write_plan,
@@ -29,8 +29,8 @@ from pixelgate.pipeline.compare.batches import (
 )
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Superseded
 from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
-from pixelgate.pipeline.context import Lease, Service
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.context import Lease, CompareContext
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_thumbs
 from pixelgate.pipeline.intake import accept
@@ -42,7 +42,7 @@ from pixelgate.ports import FanOut
 class Worked:
     """This worker is done with its batch."""
 
-    tally: Tally
+    tally: DiffStats
     faults: int
 
 
@@ -52,7 +52,7 @@ def hand_over(
     faults: Mapping[str, ImageFault],
     why: str,
     metering: Metering,
-    service: Service,
+    service: CompareContext,
     fan_out: FanOut,
 ) -> HandedOver:
     """Writes the plan for many workers and starts them.
@@ -74,7 +74,7 @@ def hand_over(
     return HandedOver(record)
 
 
-def start_again(comparison: ComparisonId, service: Service) -> ComparisonRecord | None:
+def start_again(comparison: ComparisonId, service: CompareContext) -> ComparisonRecord | None:
     """Makes sure that what was handed over was started too; None if nothing was."""
     record = service.ledger.comparison(comparison)
     if service.fan_out is None or record is None or record.fan_out is None:
@@ -86,7 +86,7 @@ def start_again(comparison: ComparisonId, service: Service) -> ComparisonRecord 
 
 
 def work(
-    handed: Handed, batch: Batch, service: Service, time_left: Callable[[], float]
+    handed: Handed, batch: Batch, service: CompareContext, time_left: Callable[[], float]
 ) -> Worked | Superseded:
     """Compares the pairs of one batch and leaves what came of them for the publisher.
 
@@ -94,7 +94,7 @@ def work(
         OutOfTime: this worker has to stop; another attempt finds what it has diffed.
         Exception: another attempt may help.
     """
-    claim, metering, tally = _claim(handed, service), Metering(service), Tally()
+    claim, metering, tally = _claim(handed, service), Metering(service), DiffStats()
     if claim is None:
         return Superseded(handed.comparison)
     objects, project = service.objects, handed.comparison.project
@@ -108,7 +108,7 @@ def work(
             found = diff_pairs(
                 dict(order),
                 images=BucketImages(objects, project),
-                store=DiffStore(objects, project, service.generations, lists=False),
+                store=DiffCache(objects, project, service.generations, lists=False),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
@@ -125,7 +125,7 @@ def _draw(
     found: Mapping[Pair, Measured | ImageFault],
     policies: Mapping[Pair, Policy],
     project: str,
-    service: Service,
+    service: CompareContext,
     lease: Lease,
 ) -> set[str]:
     """Draws the thumbnails that the report will want of these pairs; returns their keys."""
@@ -159,7 +159,7 @@ def _as_snapshot(pair: Pair, result: Measured | ImageFault) -> Snapshot:
             return Snapshot(Status.ERRORED, pair.head, pair.base)
 
 
-def publish_handed(handed: Handed, service: Service, time_left: Callable[[], float]) -> Outcome:
+def publish_handed(handed: Handed, service: CompareContext, time_left: Callable[[], float]) -> Outcome:
     """Publishes what the workers have measured, as a worker that is alone does.
 
     Raises:
@@ -182,7 +182,7 @@ def publish_handed(handed: Handed, service: Service, time_left: Callable[[], flo
         raise
 
 
-def give_back(handed: Handed, error: str, service: Service) -> bool:
+def give_back(handed: Handed, error: str, service: CompareContext) -> bool:
     """Ends the lease, for the sweeper to find; returns whether it was still ours."""
     claim = _claim(handed, service)
     if claim is None:
@@ -197,7 +197,7 @@ def give_back(handed: Handed, error: str, service: Service) -> bool:
 def _publish(
     claim: ComparisonRecord,
     accepted: accept.Accepted,
-    service: Service,
+    service: CompareContext,
     time_left: Callable[[], float],
 ) -> Outcome:
     handed, metering = Handed(claim.id, claim.execution), Metering(service)
@@ -210,15 +210,15 @@ def _publish(
             base = accept.read_accepted(BuildId(claim.id.project, baseline.build), service)
         plan = make_plan(accepted.manifest, base, service.engine_label)
     with service.stage("collect"):
-        store = DiffStore(service.objects, claim.id.project, service.generations)
-        collected = collect(handed, plan.pairs, store, service.objects)
+        store = DiffCache(service.objects, claim.id.project, service.generations)
+        collected = gather_results(handed, plan.pairs, store, service.objects)
         faults, begun = read_begun(handed, service.objects)
     metering.add(begun.plus(collected.usage))
     found = Found(plan, collected.results, faults, collected.tally, metering, collected.thumbs)
     return publish(claim, found, accepted, service, lease)
 
 
-def _claim(handed: Handed, service: Service) -> ComparisonRecord | None:
+def _claim(handed: Handed, service: CompareContext) -> ComparisonRecord | None:
     """The claim under which this execution works; None if another one has taken over."""
     record = service.ledger.comparison(handed.comparison)
     if record is None or record.execution != handed.execution:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord
-from pixelgate.pipeline.diffing.pairs import Tally
+from pixelgate.pipeline.diffing.pairs import DiffStats
 
 
 @dataclass(frozen=True)
@@ -14,12 +14,12 @@ class Published:
     """This delivery published the result."""
 
     record: ComparisonRecord
-    tally: Tally
+    tally: DiffStats
     seconds: float
     # Why status.json does not tell of it yet; another delivery will.
-    untold: Exception | None = None
+    announce_error: Exception | None = None
     # Why thumbnails are missing; the report shows the images themselves.
-    undrawn: Exception | None = None
+    thumbnail_error: Exception | None = None
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.matching import Kind, case_hints
 from pixelgate.domain.records import ComparisonRecord, Result
 from pixelgate.errors import ImageFault
-from pixelgate.pipeline.announce.announce import repeat, tell
+from pixelgate.pipeline.announce.announce import rewrite_status, announce_result
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
-from pixelgate.pipeline.context import Lease, Service, check_time
-from pixelgate.pipeline.diffing.pairs import Tally
+from pixelgate.pipeline.context import Lease, CompareContext, check_time
+from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble
 from pixelgate.pipeline.diffing.thumbnails import requests_of, with_addresses, with_thumbs
 from pixelgate.pipeline.intake.accept import Accepted
@@ -27,7 +27,7 @@ from pixelgate.pipeline.review.carry_over import carry_over_late, prepare_review
 class Metering:
     """What a run has used since it began, and what others have used for it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: CompareContext) -> None:
         self._meter = service.meter
         self._before = self._meter.read() if self._meter else None
         self._others = Usage()
@@ -60,13 +60,13 @@ class Found:
     plan: Plan
     results: Mapping[Pair, Measured | ImageFault]
     faults: Mapping[str, ImageFault]
-    tally: Tally
+    tally: DiffStats
     metering: Metering
     thumbs: frozenset[str] = frozenset()
 
 
 def publish(
-    claim: ComparisonRecord, found: Found, accepted: Accepted, service: Service, lease: Lease
+    claim: ComparisonRecord, found: Found, accepted: Accepted, service: CompareContext, lease: Lease
 ) -> Published:
     """Writes manifest and report where nobody looks yet, then makes them the result, once.
 
@@ -80,12 +80,12 @@ def publish(
         record = service.ledger.publish(claim, result, service.clock())
         published = Published(record, found.tally, record.updated - accepted.record.created)
         try:
-            tell(record, service)
+            announce_result(record, service)
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
-            published = replace(published, untold=error)
-    undrawn = _draw(shown, found.thumbs, claim.id.project, generation, service, lease)
-    return replace(published, undrawn=undrawn)
+            published = replace(published, announce_error=error)
+    thumbnail_error = _draw(shown, found.thumbs, claim.id.project, generation, service, lease)
+    return replace(published, thumbnail_error=thumbnail_error)
 
 
 def _write_down(
@@ -93,7 +93,7 @@ def _write_down(
     found: Found,
     accepted: Accepted,
     generation: str,
-    service: Service,
+    service: CompareContext,
     lease: Lease,
 ) -> tuple[Result, dict[str, Snapshot]]:
     """Writes it under the execution's own prefix; what it was made of is then free to go.
@@ -130,9 +130,9 @@ def _write_down(
 def tell_again(
     comparison: ComparisonId,
     accepted: Accepted,
-    service: Service,
+    service: CompareContext,
     time_left: Callable[[], float],
-    seen: str | None = None,
+    observed_at: str | None = None,
 ) -> Outcome:
     """Tells the result of an earlier delivery, if status.json does not.
 
@@ -150,8 +150,8 @@ def tell_again(
     record = service.ledger.comparison(comparison)
     if record is None:
         return Gone()  # its time to live ended between the two reads
-    again = repeat if record.settled else tell
-    again(record, service, **({"claimed": seen} if seen else {}))
+    again = rewrite_status if record.announced else announce_result
+    again(record, service, **({"claimed": observed_at} if observed_at else {}))
     carry_over_late(record, accepted, service, lambda: check_time(time_left, service.limits))
     return Duplicate(record)
 
@@ -169,7 +169,7 @@ def _draw(
     there: frozenset[str],
     project: str,
     generation: str,
-    service: Service,
+    service: CompareContext,
     lease: Lease,
 ) -> Exception | None:
     """Draws thumbnails as far as there is time: the verdict is out, nothing here changes it."""
@@ -193,7 +193,7 @@ def _draw(
     return None
 
 
-def _write_result(comparison: Comparison, service: Service) -> Result:
+def _write_result(comparison: Comparison, service: CompareContext) -> Result:
     """Writes manifest and report under the execution's own prefix."""
     comparison_key = keys.result(comparison.id, comparison.execution, "comparison.json")
     report_key = keys.result(comparison.id, comparison.execution, "index.html")

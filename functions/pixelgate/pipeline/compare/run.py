@@ -21,27 +21,27 @@ from pixelgate.errors import (
     NotFound,
     StillWaiting,
 )
-from pixelgate.pipeline.announce.announce import say
-from pixelgate.pipeline.announce.status import begun_after, iso
-from pixelgate.pipeline.announce.waiting import OVER, wake_heads
+from pixelgate.pipeline.announce.announce import announce_progress
+from pixelgate.pipeline.announce.status import not_before_status, iso
+from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_of
-from pixelgate.pipeline.compare.budget import pixels_of, too_much
+from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
 from pixelgate.pipeline.compare.failures import guarded, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, start_again
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
 from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
-from pixelgate.pipeline.context import Lease, Service
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.context import Lease, CompareContext
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.accept import Accepted
 from pixelgate.pipeline.intake.gc_notice import outlast
-from pixelgate.pipeline.intake.images import BucketImages, check_arrival
+from pixelgate.pipeline.intake.images import BucketImages, check_images
 
 
 def compare_build(
     build: BuildId,
-    service: Service,
+    service: CompareContext,
     time_left: Callable[[], float] = lambda: float("inf"),
     *,
     resumed: bool = False,
@@ -58,16 +58,16 @@ def compare_build(
         HeldByOther: another worker is at it; deliver again later.
         Exception: a retry may help; the lease was given back and the error recorded.
     """
-    seen = begun(build, service)
+    observed_at = observation_time(build, service)
     try:
         with service.stage("accept"):
             accepted = accept.accept_again(build, service) if resumed else None
-            accepted = accepted or accept.accept(build, service)
+            accepted = accepted or accept.accept_build(build, service)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
-        return reject(build, str(error), service, seen)
-    return _Delivery(accepted, service, time_left, seen).run()
+        return reject(build, str(error), service, observed_at)
+    return _Delivery(accepted, service, time_left, observed_at).run()
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ class _Delivery:
         accepted: the build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest, see `begun`.
+        seen: when this delivery looked for the manifest, see `observation_time`.
     """
 
     accepted: Accepted
-    service: Service
+    service: CompareContext
     time_left: Callable[[], float]
-    seen: str
+    observed_at: str
 
     def run(self) -> Outcome:
         """Compares the build, or lets it wait for its base."""
@@ -148,20 +148,20 @@ class _Delivery:
             self.service.ledger.end_wait(shards, "every shard has come", now)
 
     def _tell_again(self, comparison: ComparisonId) -> Outcome:
-        return tell_again(comparison, self.accepted, self.service, self.time_left, self.seen)
+        return tell_again(comparison, self.accepted, self.service, self.time_left, self.observed_at)
 
     def _guarded(self, claim: ComparisonRecord, work: Callable[[Lease], Outcome]) -> Outcome:
         service = self.service
 
         def begin() -> Outcome:
-            say(claim, service, claimed=max(iso(claim.claimed), self.seen))
+            announce_progress(claim, service, claimed=max(iso(claim.claimed), self.observed_at))
             return work(Lease(service, claim, self.time_left))
 
         return guarded(claim, begin, service)
 
     def _publish(self, claim: ComparisonRecord, baseline: Baseline, lease: Lease) -> Outcome:
         """Compares and publishes, or lets many workers do what is too much for this one."""
-        service, tally, metering = self.service, Tally(), Metering(self.service)
+        service, tally, metering = self.service, DiffStats(), Metering(self.service)
         plan, faults = self._plan(claim, baseline, lease)
         why = self._why_not_alone(plan)
         if why and service.fan_out:
@@ -174,7 +174,7 @@ class _Delivery:
         """What is stored already is looked for by whoever works on its batch."""
         limits, processors = self.service.limits, self.service.pool.size
         work = sum(pixels_of(plan).values()) / 1e6
-        return too_much(
+        return why_fan_out(
             work, limits.inline_megapixels, processors, self.time_left() - limits.margin
         )
 
@@ -191,7 +191,7 @@ class _Delivery:
         elif claim.wait_until is None:
             # Not when it waits on: two builds that wait for one another would wake each other on
             # and on.
-            wake_heads(manifest.id, service)
+            resume_waiting_builds(manifest.id, service)
         until = claim.wait_until or claim.created + service.limits.grace
         record = service.ledger.wait(claim, missing.topics, until, service.clock())
         return Waiting(record)
@@ -206,7 +206,7 @@ class _Delivery:
         if record is None:
             return Gone()  # its time to live ended between the two reads
         if record.state is State.WAITING_FOR_BASE:
-            say(record, service)
+            announce_progress(record, service)
         return Waiting(record)
 
     def _arrive(self, plan: Plan, base_is_complete: bool, lease: Lease) -> dict[str, ImageFault]:
@@ -217,7 +217,7 @@ class _Delivery:
             faults: dict[str, ImageFault] = {}
             if not self.accepted.record.complete:
                 try:
-                    faults = check_arrival(
+                    faults = check_images(
                         plan,
                         base_is_complete=base_is_complete,
                         images=BucketImages(service.objects, build.project),
@@ -225,10 +225,10 @@ class _Delivery:
                         check=lease.check,
                     )
                 except ImagesMissing:
-                    service.ledger.lose(build)
+                    service.ledger.mark_images_missing(build)
                     raise
-                (service.ledger.arrive if faults else service.ledger.complete)(build)
-            wake_heads(build, service)
+                (service.ledger.mark_images_present if faults else service.ledger.complete)(build)
+            resume_waiting_builds(build, service)
         return faults
 
     def _plan(
@@ -243,23 +243,23 @@ class _Delivery:
         complete = base_record is not None and base_record.complete
         return plan, self._arrive(plan, complete, lease)
 
-    def _diff(self, plan: Plan, lease: Lease, tally: Tally) -> dict[Pair, Measured | ImageFault]:
+    def _diff(self, plan: Plan, lease: Lease, tally: DiffStats) -> dict[Pair, Measured | ImageFault]:
         service, project = self.service, self.accepted.manifest.id.project
         with service.stage("diff"):
             return diff_pairs(
                 plan.pairs,
                 images=BucketImages(service.objects, project),
-                store=DiffStore(service.objects, project, service.generations),
+                store=DiffCache(service.objects, project, service.generations),
                 pool=service.pool,
                 tally=tally,
                 check=lease.check,
             )
 
 
-def begun(build: BuildId, service: Service) -> str:
+def observation_time(build: BuildId, service: CompareContext) -> str:
     """When a delivery looks at what was uploaded: not before anything that its status tells.
 
     Whoever wrote that may have a clock that is ahead of ours. What it refused is what lay there
     before, so what lies there now is later, whatever the clocks say.
     """
-    return begun_after(service.objects, build, iso(service.clock()))
+    return not_before_status(service.objects, build, iso(service.clock()))

@@ -11,7 +11,7 @@ PAGE = 1_000  # keys that S3 lists in one request
 _SAVES = 10
 
 
-def present(objects: Objects, prefix: str, wanted: int) -> frozenset[str] | None:
+def list_if_cheaper(objects: Objects, prefix: str, wanted: int) -> frozenset[str] | None:
     """All keys below a prefix; None if they are too many to be listed for the sake of so few.
 
     Args:

@@ -19,7 +19,7 @@ from pixelgate.domain.comparison import Diff, Measured
 from pixelgate.domain.policy import Policy
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.diffing.cached import result_in, with_result
-from pixelgate.pipeline.diffing.listing import present
+from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.ports import DifferPool, Images, Objects
 
@@ -29,7 +29,7 @@ _POLL_SECONDS = 5.0
 
 
 @dataclass
-class Tally:
+class DiffStats:
     """How the snapshots of a run were answered.
 
     Attributes:
@@ -49,7 +49,7 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-class DiffStore:
+class DiffCache:
     """Results and masks by pair of hashes: what one run has measured, no other measures again."""
 
     def __init__(
@@ -74,13 +74,13 @@ class DiffStore:
         self._lists = lists
         self._there: dict[str, frozenset[str] | None] = {}
 
-    def look_ahead(self, pairs: Iterable[Pair]) -> None:
+    def preload(self, pairs: Iterable[Pair]) -> None:
         """Lists what is stored, so that nobody asks for what is not: of most new pairs, all."""
         if not self._lists:
             return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
             for folder in self._folders(fingerprint):
-                self._there[folder] = present(self._objects, folder, wanted)
+                self._there[folder] = list_if_cheaper(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
         """The stored result of a pair; None if there is none for exactly these two images."""
@@ -97,12 +97,12 @@ class DiffStore:
             result = result_in(self._objects.read(key))
         except NotFound:
             return None
-        return recall(pair, json.loads(result), key) if result else None
+        return diff_from_json(pair, json.loads(result), key) if result else None
 
     def save(self, pair: Pair, diff: Diff) -> Measured:
         """Stores the mask with the result in it: who finds a result finds its mask as well."""
         key = keys.diff(self._folders(pair.fingerprint)[0], pair.base, pair.head)
-        result = json.dumps(as_stored(pair, diff)).encode()
+        result = json.dumps(diff_to_json(pair, diff)).encode()
         self._objects.write(key, with_result(diff.mask, result), "image/png")
         mask_key = None if diff.mask is None else key
         return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
@@ -113,8 +113,8 @@ class DiffStore:
         return [keys.diffs(self._project, fingerprint, generation) for generation in both]
 
 
-def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
-    """What is kept of a pair, beside its mask; `recall` is the inverse."""
+def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
+    """What is kept of a pair, beside its mask; `diff_from_json` is the inverse."""
     return {
         "schema_version": 3,
         "base_sha256": pair.base,
@@ -123,7 +123,7 @@ def as_stored(pair: Pair, diff: Diff) -> dict[str, Any]:
     }
 
 
-def recall(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
+def diff_from_json(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
     """What a stored result says of a pair; None if it is one of other images.
 
     Its key holds only the beginning of each hash.
@@ -138,9 +138,9 @@ def diff_pairs(
     pairs: Mapping[Pair, Policy],
     *,
     images: Images,
-    store: DiffStore,
+    store: DiffCache,
     pool: DifferPool,
-    tally: Tally,
+    tally: DiffStats,
     check: Callable[[], None],
     done: Callable[[], None] = lambda: None,
 ) -> dict[Pair, Measured | ImageFault]:
@@ -172,7 +172,7 @@ def diff_pairs(
         return _Answer(store.save(pair, diff), cached=False)
 
     begun = time.monotonic()
-    store.look_ahead(pairs)
+    store.preload(pairs)
     answers: dict[Pair, Measured | ImageFault] = {}
     threads = pool.size * _THREADS_PER_DIFFER
     for pair, found in _answer_all(pairs, answer, threads, check, stopping):

@@ -15,7 +15,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import Axis, BandKind, Diff, Snapshot, Status
 from pixelgate.domain.cost import Usage
 from pixelgate.errors import ImageFault, NotFound
-from pixelgate.pipeline.diffing.listing import present
+from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.ports import Images, Objects, Slices, Thumbnailer
 
 # Raised whenever the same image and mask may give another thumbnail than before.
@@ -82,7 +82,7 @@ def with_thumbs(
     """
     wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, project, generation))}
     unique = {w.key: w for w in wanted.values()}
-    listed = present(objects, keys.thumbnails(project, generation), len(unique))
+    listed = list_if_cheaper(objects, keys.thumbnails(project, generation), len(unique))
 
     def make(one: _Wanted) -> str | None:
         if one.key in listed if listed is not None else objects.exists(one.key):

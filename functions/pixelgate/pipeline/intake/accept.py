@@ -9,9 +9,9 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.manifest import MAX_BYTES, BuildManifest, fingerprint, parse, parse_accepted
 from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, WriteConflict
-from pixelgate.pipeline.context import Service
+from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
-from pixelgate.pipeline.intake.plain_upload import look_beside, take_in
+from pixelgate.pipeline.intake.plain_upload import look_beside, import_images
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Accepted:
     sharded: bool = False
 
 
-def accept(build: BuildId, service: Service) -> Accepted:
+def accept_build(build: BuildId, service: CompareContext) -> Accepted:
     """Validates what was uploaded and registers the build.
 
     What was accepted is copied to builds/, where CI cannot write: a manifest that is overwritten
@@ -56,7 +56,7 @@ def accept(build: BuildId, service: Service) -> Accepted:
     return _register(manifest, body, service)
 
 
-def accept_again(build: BuildId, service: Service) -> Accepted | None:
+def accept_again(build: BuildId, service: CompareContext) -> Accepted | None:
     """A build that was accepted before, as it was then; None if it was not, or not to the end."""
     record = service.ledger.build(build)
     if record is None:
@@ -67,12 +67,12 @@ def accept_again(build: BuildId, service: Service) -> Accepted | None:
         return None  # its worker died before the copy
 
 
-def read_accepted(build: BuildId, service: Service) -> BuildManifest:
+def read_accepted(build: BuildId, service: CompareContext) -> BuildManifest:
     """The manifest of a build that was accepted before. Raises NotFound."""
     return parse_accepted(service.objects.read(keys.accepted_manifest(build)), build)
 
 
-def _accept_plain(body: bytes, manifest: BuildManifest, service: Service) -> Accepted:
+def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext) -> Accepted:
     """A second delivery lists what lies there, but reads nothing again."""
     build, objects = manifest.id, service.objects
     beside = look_beside(body, keys.uploads(build), objects)
@@ -85,7 +85,7 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: Service) -> Acc
     before = accept_again(build, service)
     if before:
         return before
-    taken = take_in(body, manifest, beside, objects, service.pool)
+    taken = import_images(body, manifest, beside, objects, service.pool)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
     if not taken.whole:
         return accepted
@@ -93,7 +93,7 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: Service) -> Acc
     return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))
 
 
-def _register(manifest: BuildManifest, body: bytes, service: Service) -> Accepted:
+def _register(manifest: BuildManifest, body: bytes, service: CompareContext) -> Accepted:
     build = manifest.id
     record = service.ledger.register(
         BuildRecord(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pixelgate.domain import keys
 from pixelgate.errors import NotFound, WriteConflict
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.intake.images import BucketImages
 
 # Between two workers' clocks; and a delete that was sent is over by then, see wiring's time limits.
@@ -38,7 +38,7 @@ class Going:
         return {sha256 for sha256 in hashes if sha256[:_LETTERS] in self.images}
 
 
-def read_going(project: str, records: Records) -> Going:
+def read_going(project: str, records: StorageContext) -> Going:
     """What is going at this moment."""
     try:
         body, tag = records.objects.read_tagged(keys.going(project))
@@ -51,7 +51,7 @@ def read_going(project: str, records: Records) -> Going:
 class Announcement:
     """A collector's word on what it takes away: one collector at a time, and not for long."""
 
-    def __init__(self, project: str, records: Records) -> None:
+    def __init__(self, project: str, records: StorageContext) -> None:
         """Takes the word.
 
         Raises:
@@ -88,7 +88,7 @@ class Announcement:
 
 
 def outlast(
-    hashes: Collection[str], project: str, records: Records, check: Callable[[], None]
+    hashes: Collection[str], project: str, records: StorageContext, check: Callable[[], None]
 ) -> None:
     """Waits until garbage collection is done with images that a build needs, and has them back.
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pixelgate.domain import keys
 from pixelgate.domain.matching import Kind
 from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, TooLarge, WriteConflict
-from pixelgate.pipeline.diffing.listing import present
+from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Plan
 from pixelgate.ports import DifferPool, Objects
 
@@ -48,7 +48,7 @@ class BucketImages:
 
     def asked_for(self, hashes: Collection[str]) -> Callable[[str], bool]:
         """Answers for each of these hashes whether there is an object for it."""
-        listed = present(self._objects, keys.image(self._project, ""), len(hashes))
+        listed = list_if_cheaper(self._objects, keys.image(self._project, ""), len(hashes))
 
         def exists(sha256: str) -> bool:
             there = listed is not None and keys.image(self._project, sha256) in listed
@@ -81,7 +81,7 @@ class BucketImages:
         return body
 
 
-def check_arrival(
+def check_images(
     plan: Plan,
     *,
     base_is_complete: bool,

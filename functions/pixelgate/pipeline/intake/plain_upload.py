@@ -96,7 +96,7 @@ def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
     return Beside(folder, tuple(images), tuple(left_out), digest.hexdigest())
 
 
-def take_in(
+def import_images(
     body: bytes, manifest: BuildManifest, beside: Beside, objects: Objects, pool: DifferPool
 ) -> TakenIn:
     """Reads every image, stores it by its hash, and lists it in the manifest.

@@ -14,7 +14,7 @@ from pixelgate.domain.manifest import MAX_BYTES, fingerprint, parse, parse_accep
 from pixelgate.domain.names import canonical, collision
 from pixelgate.domain.strict_json import read_object
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
-from pixelgate.pipeline.intake.plain_upload import look_beside, take_in
+from pixelgate.pipeline.intake.plain_upload import look_beside, import_images
 from pixelgate.ports import DifferPool, Objects
 
 # What every shard of a build must say alike; each is from the same commit of the same suite.
@@ -70,7 +70,7 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Objects, pool: DifferPoo
             f"{_listed([s.index for s in closed.shards])}; upload all of them under a new id"
         )
     if beside:
-        body = take_in(body, manifest, beside, objects, pool).body
+        body = import_images(body, manifest, beside, objects, pool).body
     try:
         objects.replace(keys.accepted_shard(build, shard), body, "application/json", None)
     except WriteConflict:

@@ -15,16 +15,16 @@ from pixelgate.domain.review_request import (
     Action,
     ReviewBody,
     ReviewRecord,
-    Subject,
+    Reviewable,
     parse,
     select,
 )
-from pixelgate.domain.review_state import Applied, Ballot, Refusal, block_without_subject
+from pixelgate.domain.review_state import Applied, ReviewLog, Refusal, to_status_json_without_result
 from pixelgate.errors import NotFound, ReviewRefused, TooLarge, WriteConflict
-from pixelgate.pipeline.announce.announce import repeat, tell
-from pixelgate.pipeline.announce.review_store import change_ballot, read_ballot, read_subject
-from pixelgate.pipeline.announce.status import amend
-from pixelgate.pipeline.context import Records
+from pixelgate.pipeline.announce.announce import rewrite_status, announce_result
+from pixelgate.pipeline.announce.review_store import change_review_log, read_review_log, read_reviewable
+from pixelgate.pipeline.announce.status import update_status_review
+from pixelgate.pipeline.context import StorageContext
 
 _MAX_TEXT = 10_000
 
@@ -78,7 +78,7 @@ class Gone:
 Outcome = CarriedOut | Refused | Gone
 
 
-def carry_out(written: Written, records: Records) -> Outcome:
+def carry_out(written: Written, records: StorageContext) -> Outcome:
     """Carries out a review, once however often its event is delivered and in whatever order.
 
     What becomes of it is decided by the first delivery and written into the history before
@@ -96,7 +96,7 @@ def carry_out(written: Written, records: Records) -> Outcome:
     if written.tag is not None and tag.strip('"') != written.tag:
         why = "the object was overwritten before it was carried out; a review is written once"
         return _refuse(written, why, records)
-    line, record, subject, names = _decide(written, body, records)
+    line, record, reviewable, names = _decide(written, body, records)
     stored = records.ledger.add_review(line)
     if (stored.sha256, stored.by) != (line.sha256, line.by):
         why = f"review {written.id} was written before, by {stored.by}; a review is written once"
@@ -104,14 +104,14 @@ def carry_out(written: Written, records: Records) -> Outcome:
     _keep(stored, body, records)
     if stored.refused is not None:
         return _refuse(written, stored.refused, records)
-    if record is None or subject is None or stored.execution != record.execution:
+    if record is None or reviewable is None or stored.execution != record.execution:
         return _refuse(written, _stale(stored.execution, record), records)
     return _apply(stored, record, names, records)
 
 
 def _decide(
-    written: Written, body: bytes, records: Records
-) -> tuple[ReviewRecord, ComparisonRecord | None, Subject | None, frozenset[str]]:
+    written: Written, body: bytes, records: StorageContext
+) -> tuple[ReviewRecord, ComparisonRecord | None, Reviewable | None, frozenset[str]]:
     """What is to become of a review that nobody has decided on yet."""
     line = ReviewRecord(
         written.build,
@@ -121,19 +121,19 @@ def _decide(
         at=written.at,
         sha256=hashlib.sha256(body).hexdigest(),
     )
-    record = subject = None
+    record = reviewable = None
     names: frozenset[str] = frozenset()
     try:
         review = parse(body)
         line = _with(line, review)
         record = _published(written.build, review, records)
-        subject = read_subject(record, records.objects)
-        if subject is None:
+        reviewable = read_reviewable(record, records.objects)
+        if reviewable is None:
             raise ReviewRefused("what there was to review is gone from the bucket")
-        names = select(review, subject)
+        names = select(review, reviewable)
     except ReviewRefused as error:
-        return _with(line, refused=str(error)), record, subject, names
-    return _with(line, execution=record.execution), record, subject, names
+        return _with(line, refused=str(error)), record, reviewable, names
+    return _with(line, execution=record.execution), record, reviewable, names
 
 
 def _with(line: ReviewRecord, review: ReviewBody | None = None, **changes: Any) -> ReviewRecord:
@@ -142,7 +142,7 @@ def _with(line: ReviewRecord, review: ReviewBody | None = None, **changes: Any) 
     return ReviewRecord(**{**vars(line), **changes})
 
 
-def _published(build: BuildId, review: ReviewBody, records: Records) -> ComparisonRecord:
+def _published(build: BuildId, review: ReviewBody, records: StorageContext) -> ComparisonRecord:
     """The result that a review speaks of. Raises ReviewRefused."""
     record = _latest(build, records)
     if record is None or record.state is not State.SUCCEEDED:
@@ -152,7 +152,7 @@ def _published(build: BuildId, review: ReviewBody, records: Records) -> Comparis
     return record
 
 
-def _latest(build: BuildId, records: Records) -> ComparisonRecord | None:
+def _latest(build: BuildId, records: StorageContext) -> ComparisonRecord | None:
     accepted = records.ledger.build(build)
     if accepted is None:
         raise ReviewRefused(f"project {build.project} has no build {build.build}")
@@ -181,28 +181,28 @@ def _stale(execution: str, record: ComparisonRecord | None) -> str:
 
 
 def _apply(
-    line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], records: Records
+    line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], records: StorageContext
 ) -> CarriedOut:
     """Adds a review to what was decided, and tells of it."""
-    if not record.settled:
+    if not record.announced:
         # Something earlier may not have been told; its event must not be lost to this one's.
-        tell(record, records)
-    elif line.id in read_ballot(line.build, records.objects).reviews:
+        announce_result(record, records)
+    elif line.id in read_review_log(line.build, records.objects).reviews:
         return _carried_out(line, records)  # an earlier delivery has done all of it
     # From here on the sweeper sees to it, should every delivery of this event die.
     record = records.ledger.reopen(record, records.clock())
     review = Applied(line.id, Action(line.action), line.by, line.at, line.reason, whole=not names)
 
-    def add(present: Ballot) -> Ballot:
+    def add(present: ReviewLog) -> ReviewLog:
         return present.of_execution(record.execution).with_review(review, names)
 
-    change_ballot(line.build, records.objects, add)
+    change_review_log(line.build, records.objects, add)
     # Again: whoever told of something else meanwhile has settled the first one, without this.
-    tell(records.ledger.reopen(record, records.clock()), records)
+    announce_result(records.ledger.reopen(record, records.clock()), records)
     return _carried_out(line, records)
 
 
-def _carried_out(line: ReviewRecord, records: Records) -> CarriedOut:
+def _carried_out(line: ReviewRecord, records: StorageContext) -> CarriedOut:
     told = records.ledger.build(line.build)
     if told is None or told.baseline is None:
         return CarriedOut(line, "open")
@@ -210,23 +210,23 @@ def _carried_out(line: ReviewRecord, records: Records) -> CarriedOut:
     return CarriedOut(line, str(told.review or "open"), comparison)
 
 
-def _refuse(written: Written, why: str, records: Records) -> Refused:
+def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
     """Says in status.json why a review does not count, if there is a status to say it in."""
     try:
         record = _latest(written.build, records)
     except ReviewRefused:
         return Refused(why)
     refusal = Refusal(written.id, written.by, written.at, why)
-    ballot = change_ballot(written.build, records.objects, lambda b: b.with_refusal(refusal))
+    review_log = change_review_log(written.build, records.objects, lambda b: b.with_refusal(refusal))
     if record is not None and record.finished:
-        repeat(record, records)
+        rewrite_status(record, records)
     else:
-        review = block_without_subject(None, 0, ballot)
-        amend(records.objects, written.build, review or {"revision": 0})
+        review = to_status_json_without_result(None, 0, review_log)
+        update_status_review(records.objects, written.build, review or {"revision": 0})
     return Refused(why)
 
 
-def _keep(line: ReviewRecord, body: bytes, records: Records) -> None:
+def _keep(line: ReviewRecord, body: bytes, records: StorageContext) -> None:
     """Copies a review to where reviewers cannot write: it can be read for as long as its build."""
     if records.ledger.build(line.build) is None:
         return

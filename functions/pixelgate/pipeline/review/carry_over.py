@@ -14,20 +14,20 @@ from pixelgate.domain.manifest import BuildManifest
 from pixelgate.domain.names import same_names
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, Review, State
-from pixelgate.domain.review_request import Change, Granted, Subject
+from pixelgate.domain.review_request import Change, InheritedApproval, Reviewable
 from pixelgate.domain.review_state import ReviewState
 from pixelgate.errors import ImageFault
-from pixelgate.pipeline.announce.announce import tell
-from pixelgate.pipeline.announce.review_store import change_ballot, standing
-from pixelgate.pipeline.context import Records, Service
-from pixelgate.pipeline.diffing.pairs import DiffStore, Tally, diff_pairs
+from pixelgate.pipeline.announce.announce import announce_result
+from pixelgate.pipeline.announce.review_store import change_review_log, read_review_status
+from pixelgate.pipeline.context import StorageContext, CompareContext
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.intake.accept import Accepted
 from pixelgate.pipeline.intake.images import BucketImages
 
 
 def prepare_review(
-    comparison: Comparison, accepted: Accepted, service: Service, check: Callable[[], None]
+    comparison: Comparison, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> None:
     """Writes what there is to review beside the result, where nobody looks before publication.
 
@@ -37,18 +37,18 @@ def prepare_review(
         service: the ports.
         check: called between any two pairs; raises to stop early.
     """
-    subject = Subject.of(comparison)
-    if subject.changes:
+    reviewable = Reviewable.of(comparison)
+    if reviewable.changes:
         granted = _by_rule(accepted.record, service.baseline_branches)
-        granted = granted or _carried_over(subject, accepted, service, check)
-        subject = replace(subject, granted=granted)
+        granted = granted or _carried_over(reviewable, accepted, service, check)
+        reviewable = replace(reviewable, granted=granted)
     key = keys.result(comparison.id, comparison.execution, "review.json")
-    body = json.dumps(subject.as_json(), ensure_ascii=False).encode()
+    body = json.dumps(reviewable.as_json(), ensure_ascii=False).encode()
     service.objects.write(key, body, "application/json")
 
 
 def carry_over_late(
-    record: ComparisonRecord, accepted: Accepted, service: Service, check: Callable[[], None]
+    record: ComparisonRecord, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> None:
     """Looks once more for an approval to carry over, when the result has been told.
 
@@ -66,23 +66,23 @@ def carry_over_late(
     """
     if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
         return
-    now = standing(record, service.objects)
-    if now.subject is None or now.counted is None or now.counted.state is not ReviewState.NEEDED:
+    now = read_review_status(record, service.objects)
+    if now.reviewable is None or now.summary is None or now.summary.state is not ReviewState.NEEDED:
         return
-    granted = _carried_over(now.subject, accepted, service, check)
+    granted = _carried_over(now.reviewable, accepted, service, check)
     if granted is None:
         return
     # From here on the sweeper sees to it, should this worker die.
     record = service.ledger.reopen(record, service.clock())
-    change_ballot(
+    change_review_log(
         record.head,
         service.objects,
-        lambda ballot: ballot.of_execution(record.execution).with_grant(granted),
+        lambda review_log: review_log.of_execution(record.execution).with_grant(granted),
     )
-    tell(service.ledger.reopen(record, service.clock()), service)
+    announce_result(service.ledger.reopen(record, service.clock()), service)
 
 
-def taken_back(build: BuildRecord, records: Records) -> str | None:
+def taken_back(build: BuildRecord, records: StorageContext) -> str | None:
     """Why an approval that was carried over counts no more; None if nothing speaks against it.
 
     Args:
@@ -94,10 +94,10 @@ def taken_back(build: BuildRecord, records: Records) -> str | None:
     record = records.ledger.comparison(
         ComparisonId(build.id.project, build.id.build, build.baseline.build)
     )
-    now = standing(record, records.objects) if record else None
-    if now is None or now.subject is None or now.counted is None or now.counted.human:
+    now = read_review_status(record, records.objects) if record else None
+    if now is None or now.reviewable is None or now.summary is None or now.summary.human:
         return None
-    granted = now.subject.granted or now.ballot.granted
+    granted = now.reviewable.granted or now.review_log.granted
     if granted is None or granted.build is None:
         return None
     earlier = records.ledger.build(BuildId(build.id.project, granted.build))
@@ -106,35 +106,35 @@ def taken_back(build: BuildRecord, records: Records) -> str | None:
     return f"its approval was carried over from build {granted.build}, which was rejected since"
 
 
-def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> Granted | None:
+def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> InheritedApproval | None:
     if not (build.trusted and approved_by_rule(build, patterns)):
         return None
-    return Granted(f"approved by rule: {build.branch} is a baseline branch")
+    return InheritedApproval(f"approved by rule: {build.branch} is a baseline branch")
 
 
 def _carried_over(
-    subject: Subject, accepted: Accepted, service: Service, check: Callable[[], None]
-) -> Granted | None:
+    reviewable: Reviewable, accepted: Accepted, service: CompareContext, check: Callable[[], None]
+) -> InheritedApproval | None:
     """The approval of an earlier build of the pull request, if the changes are the same."""
     seed = _seed(accepted.record, service)
     if seed is None:
         return None
     build, approved, by = seed
-    if subject.first or approved.first:
+    if reviewable.first or approved.first:
         return None  # most of what it shows is added, and among no changes
-    same = same_names(subject.changes.keys(), approved.changes.keys())
-    if not len(same) == len(subject.changes) == len(approved.changes):
+    same = same_names(reviewable.changes.keys(), approved.changes.keys())
+    if not len(same) == len(reviewable.changes) == len(approved.changes):
         return None
     theirs = {name: approved.changes[other] for name, other in same.items()}
-    if not _same_outline(subject.changes, theirs):
+    if not _same_outline(reviewable.changes, theirs):
         return None
-    if not _same_pictures(subject.changes, theirs, accepted.manifest, service, check):
+    if not _same_pictures(reviewable.changes, theirs, accepted.manifest, service, check):
         return None
     why = f"carried over from build {build}, where the same changes were approved"
-    return Granted(why, by, build)
+    return InheritedApproval(why, by, build)
 
 
-def _seed(head: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+def _seed(head: BuildRecord, service: CompareContext) -> tuple[str, Reviewable, tuple[str, ...]] | None:
     """The earlier build of the same pull request that people decided last, if they approved it.
 
     People only: what was itself carried over approves nothing, so that small differences cannot
@@ -155,7 +155,7 @@ def _seed(head: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str,
     return None
 
 
-def _approved(build: BuildRecord, service: Service) -> tuple[str, Subject, tuple[str, ...]] | None:
+def _approved(build: BuildRecord, service: CompareContext) -> tuple[str, Reviewable, tuple[str, ...]] | None:
     """What people approved of a build. The ledger follows the reviews; they themselves count."""
     if build.baseline is None:
         return None
@@ -164,12 +164,12 @@ def _approved(build: BuildRecord, service: Service) -> tuple[str, Subject, tuple
     )
     if record is None or record.state is not State.SUCCEEDED:
         return None
-    now = standing(record, service.objects)
-    if now.subject is None or now.counted is None or not now.counted.human:
+    now = read_review_status(record, service.objects)
+    if now.reviewable is None or now.summary is None or not now.summary.human:
         return None
-    if now.counted.state is not ReviewState.APPROVED:
+    if now.summary.state is not ReviewState.APPROVED:
         return None
-    return build.id.build, now.subject, now.counted.by
+    return build.id.build, now.reviewable, now.summary.by
 
 
 def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:
@@ -189,7 +189,7 @@ def _same_pictures(
     mine: Mapping[str, Change],
     theirs: Mapping[str, Change],
     manifest: BuildManifest,
-    service: Service,
+    service: CompareContext,
     check: Callable[[], None],
 ) -> bool:
     """Whether each head image passes when it is compared with the approved one."""
@@ -206,9 +206,9 @@ def _same_pictures(
     measured = diff_pairs(
         pairs,
         images=BucketImages(service.objects, manifest.id.project),
-        store=DiffStore(service.objects, manifest.id.project, service.generations),
+        store=DiffCache(service.objects, manifest.id.project, service.generations),
         pool=service.pool,
-        tally=Tally(),
+        tally=DiffStats(),
         check=check,
     )
     return all(_passes(measured[pair], policy) for pair, policy in wanted)

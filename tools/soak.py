@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from pixelgate.bootstrap import find_engine, open_pool
-from support.town import Town
-from support.town_audit import audit, nothing_changes_any_more, only_what_is_shown_is_left
+from support.soak_audit import audit, nothing_changes_any_more, only_what_is_shown_is_left
+from support.soak_world import SoakWorld
 
 
 def main() -> int:
@@ -29,25 +29,25 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pixelgate-soak-") as folder:
         tempfile.tempdir = folder
         with open_pool(find_engine(), 2) as pool:
-            town = Town(pool, options.seed)
-            town.settle_in(options.comparisons)
-            town.run()
-            given_up = town.end_trouble()
-            endings = audit(town)
-            nothing_changes_any_more(town)
-            orphaned = only_what_is_shown_is_left(town)
+            soak = SoakWorld(pool, options.seed)
+            soak.settle_in(options.comparisons)
+            soak.run()
+            given_up = soak.end_trouble()
+            endings = audit(soak)
+            nothing_changes_any_more(soak)
+            orphaned = only_what_is_shown_is_left(soak)
         left = [str(path) for path in Path(folder).rglob("*")]
         tempfile.tempdir = None
     running = odiffs() - before
     print(
-        f"{options.comparisons} comparisons and their bases, {town.deliveries:,} deliveries, "
-        f"{town.happened.total():,} faults, {given_up} events given up and sent again, "
+        f"{options.comparisons} comparisons and their bases, {soak.deliveries:,} deliveries, "
+        f"{soak.happened.total():,} faults, {given_up} events given up and sent again, "
         f"{time.monotonic() - started:.0f} s, seed {options.seed}"
     )
     print("endings: " + ", ".join(f"{n} {words}" for words, n in sorted(endings.items())))
-    print("faults: " + ", ".join(f"{n} {words}" for words, n in sorted(town.happened.items())))
-    print(f"in the bucket: {len(town.objects.objects):,} objects, "
-          f"in the table: {len(town.ledger.comparisons):,} comparisons, "
+    print("faults: " + ", ".join(f"{n} {words}" for words, n in sorted(soak.happened.items())))
+    print(f"in the bucket: {len(soak.objects.objects):,} objects, "
+          f"in the table: {len(soak.ledger.comparisons):,} comparisons, "
           f"each published once or FAILED; "
           f"{orphaned} dead runs' files were swept")  # fmt: skip
     print(f"left: {len(left)} files, {len(running)} processes")

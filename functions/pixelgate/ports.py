@@ -157,11 +157,11 @@ class Ledger(Protocol):
         """The accepted builds of a branch, tree or pull request, newest first, read as needed."""
         ...
 
-    def known(self, project: str, topics: Collection[str]) -> set[str]:
+    def existing_lookup_keys(self, project: str, topics: Collection[str]) -> set[str]:
         """Those topics that builds of the project have; a refused one may have left some too."""
         ...
 
-    def complete(self, build: BuildId) -> None:
+    def mark_images_valid(self, build: BuildId) -> None:
         """Notes that every image of an accepted build has arrived whole."""
         ...
 

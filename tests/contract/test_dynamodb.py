@@ -225,5 +225,5 @@ def test_what_was_too_much_at_once_is_asked_for_again(
     with Stubber(dynamodb) as stubber:
         for answer in ({"Responses": {}, "UnprocessedKeys": asked}, {"Responses": {table: [key]}}):
             stubber.add_response("batch_get_item", answer, {"RequestItems": asked})
-        assert ledger.known("shop", ["commit:c1"]) == {"commit:c1"}
+        assert ledger.existing_lookup_keys("shop", ["commit:c1"]) == {"commit:c1"}
         stubber.assert_no_pending_responses()

@@ -240,8 +240,8 @@ def test_what_is_known_of_a_project(ledger: Ledger) -> None:
     ledger.register(FULL)
     ledger.register(replace(B1, id=BuildId("shop2", "b1"), commit="c9"))
     asked = ["commit:c1", "commit:c9", "tree:7ee", "tree:7", "pull_request:5", "commit:5"]
-    assert ledger.known("shop", asked) == {"commit:c1", "tree:7ee", "pull_request:5"}
-    assert ledger.known("shop", []) == set()
+    assert ledger.existing_lookup_keys("shop", asked) == {"commit:c1", "tree:7ee", "pull_request:5"}
+    assert ledger.existing_lookup_keys("shop", []) == set()
 
 
 def test_nine_hundred_topics_are_asked_for_to_the_last(ledger: Ledger) -> None:
@@ -250,7 +250,9 @@ def test_nine_hundred_topics_are_asked_for_to_the_last(ledger: Ledger) -> None:
         ledger.register(
             replace(B1, id=BuildId("shop", f"b{n}"), commit=f"c{n}", manifest_sha256=f"{n:064}")
         )
-    assert ledger.known("shop", topics) == {f"commit:c{n}" for n in (0, 99, 100, 450, 899)}
+    assert ledger.existing_lookup_keys("shop", topics) == {
+        f"commit:c{n}" for n in (0, 99, 100, 450, 899)
+    }
 
 
 def test_many_builds_of_a_branch_are_read_to_the_end(ledger: Ledger) -> None:
@@ -266,7 +268,7 @@ def test_what_is_said_of_a_build_s_images(ledger: Ledger) -> None:
     assert ledger.build(B1.id) == replace(B1, lost=True)
     ledger.mark_images_present(B1.id)
     assert ledger.build(B1.id) == replace(B1, arrived=True)
-    ledger.complete(B1.id)
+    ledger.mark_images_valid(B1.id)
     assert ledger.build(B1.id) == replace(B1, arrived=True, complete=True)
 
 
@@ -385,7 +387,7 @@ def test_builds_may_have_odd_names(ledger: Ledger, name: str) -> None:
 def test_a_build_is_complete_once_that_is_noted(ledger: Ledger) -> None:
     build = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0)
     assert ledger.register(build).complete is False
-    ledger.complete(build.id)
+    ledger.mark_images_valid(build.id)
     assert ledger.build(build.id) == replace(build, complete=True, arrived=True)
     assert ledger.register(build).complete is True  # a second delivery forgets nothing
     ledger.choose_baseline(build.id, Baseline("b0", "because"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.artefact import up_to_date
-from support.real_table import Table
+from support.process_table import Table
 
 
 @pytest.fixture

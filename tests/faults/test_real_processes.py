@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from embedded_cloud.cloud import EmbeddedCloud
+from support.process_stack import Site, Times
+from support.process_stories import FaultRun, draw
+from support.process_table import Table
 from support.processes import descendants, odiffs, slowness
-from support.real_faults import REAL_FAULTS, RealFault, quiet
-from support.real_site import Site, Times
-from support.real_stories import Told, draw
-from support.real_table import Table
+from support.service_faults import REAL_FAULTS, RealFault, quiet
 from support.wire import Wire, wire
 
 pytestmark = pytest.mark.e2e
@@ -53,7 +53,7 @@ class Ward:
     sites: dict[str, Site] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     locks: dict[str, threading.Lock] = field(default_factory=dict)
-    quiet: Told | None = None
+    quiet: FaultRun | None = None
 
     def site(self, name: str) -> Site:
         """A stack; it is deployed when it is needed first."""
@@ -70,15 +70,15 @@ class Ward:
         for site in self.sites.values():
             site.close()
 
-    def told(self, site: str, number: int, round_: int) -> Told:
+    def run(self, site: str, number: int, round_: int) -> FaultRun:
         """A comparison that has not begun."""
         project = f"p{number:02}r{round_}x"
         chance = random.Random(f"{self.seed} {number} {round_}")
-        told = Told(self.site(site), project, self.folder, chance)
+        run = FaultRun(self.site(site), project, self.folder, chance)
         if self.quiet:
-            told.expected = self.quiet.expected
-            told.requests = len(self.wire.seen[self.quiet.project])
-        return told
+            run.expected = self.quiet.expected
+            run.requests = len(self.wire.seen[self.quiet.project])
+        return run
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def ward(
         seed = int(request.config.getoption("--seed"))
         made = Ward(cloud, built, laid, folder, seed, times)
         stack.callback(made.close)
-        made.quiet = made.told("common", 99, 0)
+        made.quiet = made.run("common", 99, 0)
         assert quiet(made.quiet) == "ok"
         yield made
 
@@ -124,7 +124,7 @@ def endings(
                 number = REAL_FAULTS.index(fault)
 
                 def tell(fault: RealFault = fault, number: int = number, at: int = round_) -> str:
-                    return fault.tell(ward.told(fault.site, number, at))
+                    return fault.tell(ward.run(fault.site, number, at))
 
                 found.setdefault(fault, []).append(desks[fault.site].submit(tell))
         yield found

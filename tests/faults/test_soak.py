@@ -17,8 +17,8 @@ from pixelgate.bootstrap import find_engine, open_pool
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound
-from support.town import Town
-from support.town_audit import audit, nothing_changes_any_more
+from support.soak_audit import audit, nothing_changes_any_more
+from support.soak_world import SoakWorld
 from support.world import PROJECT
 
 ROOT = Path(__file__).parents[2]
@@ -38,47 +38,47 @@ def test_sixty_comparisons(seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def soaked() -> Iterator[Town]:
+def soaked() -> Iterator[SoakWorld]:
     """Ten comparisons after some trouble."""
     with open_pool(find_engine(), 1) as pool:
-        town = Town(pool, 1)
-        town.settle_in(10)
-        town.run()
-        town.end_trouble()
-        audit(town)
-        yield town
+        soak = SoakWorld(pool, 1)
+        soak.settle_in(10)
+        soak.run()
+        soak.end_trouble()
+        audit(soak)
+        yield soak
 
 
-def succeeded(town: Town) -> BuildId:
+def succeeded(soak: SoakWorld) -> BuildId:
     return next(
         b
-        for b in town.expected
-        if json.loads(town.objects.objects[keys.status(b)])["state"] == "SUCCEEDED"
+        for b in soak.expected
+        if json.loads(soak.objects.objects[keys.status(b)])["state"] == "SUCCEEDED"
         and b.build.startswith("head")
     )
 
 
-def lose_a_result(town: Town) -> None:
-    status = json.loads(town.objects.objects[keys.status(succeeded(town))])
-    del town.objects.objects[status["comparison"]]
+def lose_a_result(soak: SoakWorld) -> None:
+    status = json.loads(soak.objects.objects[keys.status(succeeded(soak))])
+    del soak.objects.objects[status["comparison"]]
 
 
-def lose_a_mask(town: Town) -> None:
-    del town.objects.objects[next(k for k in town.objects.objects if _is_mask(k))]
+def lose_a_mask(soak: SoakWorld) -> None:
+    del soak.objects.objects[next(k for k in soak.objects.objects if _is_mask(k))]
 
 
 def _is_mask(key: str) -> bool:
     return key.startswith("diffs/") and key.endswith(".png")
 
 
-def lose_a_build(town: Town) -> None:
-    build = succeeded(town)
-    for comparison in [c for c in town.ledger.comparisons if c.head == build.build]:
-        del town.ledger.comparisons[comparison]
+def lose_a_build(soak: SoakWorld) -> None:
+    build = succeeded(soak)
+    for comparison in [c for c in soak.ledger.comparisons if c.head == build.build]:
+        del soak.ledger.comparisons[comparison]
 
 
-def publish_twice(town: Town) -> None:
-    town.ledger.published.append(town.ledger.published[-1])
+def publish_twice(soak: SoakWorld) -> None:
+    soak.ledger.published.append(soak.ledger.published[-1])
 
 
 def leave_one_open(town: Town) -> None:
@@ -86,15 +86,15 @@ def leave_one_open(town: Town) -> None:
     town.ledger.comparisons[key] = replace(record, announced=False)
 
 
-def count_wrongly(town: Town) -> None:
-    key = keys.status(succeeded(town))
-    status = json.loads(town.objects.objects[key])
+def count_wrongly(soak: SoakWorld) -> None:
+    key = keys.status(succeeded(soak))
+    status = json.loads(soak.objects.objects[key])
     status["counts"]["changed"] += 1
-    town.objects.objects[key] = json.dumps(status).encode()
+    soak.objects.objects[key] = json.dumps(status).encode()
 
 
-def leave_something_strange(town: Town) -> None:
-    town.objects.objects[f"builds/{PROJECT}/nobody/status.json"] = b"{}"
+def leave_something_strange(soak: SoakWorld) -> None:
+    soak.objects.objects[f"builds/{PROJECT}/nobody/status.json"] = b"{}"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def leave_something_strange(town: Town) -> None:
      leave_something_strange],
     ids=lambda spoil: spoil.__name__,
 )  # fmt: skip
-def test_the_audit_sees(spoil: Callable[[Town], None], soaked: Town) -> None:
+def test_the_audit_sees(spoil: Callable[[SoakWorld], None], soaked: SoakWorld) -> None:
     objects, comparisons = dict(soaked.objects.objects), dict(soaked.ledger.comparisons)
     published = list(soaked.ledger.published)
     try:
@@ -118,5 +118,5 @@ def test_the_audit_sees(spoil: Callable[[Town], None], soaked: Town) -> None:
         soaked.ledger.published[:] = published
 
 
-def test_what_comes_again_a_day_later_changes_nothing(soaked: Town) -> None:
+def test_what_comes_again_a_day_later_changes_nothing(soaked: SoakWorld) -> None:
     nothing_changes_any_more(soaked)

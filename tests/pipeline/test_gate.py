@@ -79,7 +79,7 @@ def named_builds_serve(patch: pytest.MonkeyPatch) -> None:
         why = self._ineligibility
         patch.setattr(self, "_why_not", vouched)
         found = named(self)
-        patch.setattr(self, "_why_not", why)
+        patch.setattr(self, "_ineligibility", why)
         return found
 
     patch.setattr(_Search, "_named", lenient)
@@ -92,7 +92,7 @@ def builds_of_the_base_branch_serve(patch: pytest.MonkeyPatch) -> None:
         why = self._ineligibility
         patch.setattr(self, "_why_not", vouched)
         found = branch(self, missing)
-        patch.setattr(self, "_why_not", why)
+        patch.setattr(self, "_ineligibility", why)
         return found
 
     patch.setattr(_Search, "_branch", lenient)

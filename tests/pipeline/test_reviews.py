@@ -260,7 +260,7 @@ class Fails:
         ("ledger", "set_review", 1),
         ("ledger", "set_decision", 1),
         ("objects", "replace", 3),
-        ("ledger", "settle", 1),
+        ("ledger", "mark_announced", 1),
     ],
 )
 def test_death_at_any_step_is_made_up_for_by_the_next_delivery(
@@ -285,7 +285,7 @@ def test_death_at_any_step_is_made_up_for_by_the_next_delivery(
         ("ledger", "reopen", 2),
         ("ledger", "set_review", 1),
         ("objects", "replace", 3),
-        ("ledger", "settle", 1),
+        ("ledger", "mark_announced", 1),
     ],
 )
 def test_what_no_delivery_comes_back_to_is_told_by_the_sweeper(
@@ -534,7 +534,7 @@ def test_lost_event_of_a_result_is_made_up_for_and_the_verdict_stands() -> None:
     build = world.upload("b0", BASE, branch="topic")
     reviewed.bus.failures = 3  # PROCESSING at once and again before the result, which is lost
     outcome = world.compare(build, events=Backlog(reviewed.bus))
-    assert isinstance(getattr(outcome, "untold", None), NotTold)
+    assert isinstance(getattr(outcome, "announce_error", None), NotTold)
     assert (world.status("b0")["state"], world.status("b0")["verdict"]) == ("SUCCEEDED", "passed")
     reviewed.bus.failures = 0
     assert reviewed.sweep() == ["tell"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from support.fault_audit import Ending, audit
 from support.fault_stories import STORIES, Story
 from support.faults import FAULTS, STEPS, Fault, Place
-from support.real_table import rows
+from support.process_table import rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 

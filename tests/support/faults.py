@@ -212,7 +212,8 @@ _BY_OPERATION = {
     "lambda.invoke": "wake", "ledger.wake": "wake", "ledger.waiting": "wake",
     "ledger.wait": "wait", "ledger.end_wait": "wait", "ledger.claim": "claim",
     "ledger.release": "claim", "ledger.publish": "publish", "ledger.fail": "publish",
-    "ledger.settle": "status", "ledger.set_review": "status", "ledger.set_decision": "status",
+    "ledger.mark_announced": "status", "ledger.set_review": "status",
+    "ledger.set_decision": "status",
     "pool.diff": "diff", "states.start": "hand over",
 }  # fmt: skip
 

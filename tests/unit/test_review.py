@@ -23,6 +23,7 @@ from pixelgate.domain.review_state import (
     Applied,
     ReviewLog,
     Refusal,
+    ReviewLog,
     ReviewState,
     to_status_json,
     to_status_json_without_result,

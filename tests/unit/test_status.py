@@ -19,6 +19,7 @@ from pixelgate.pipeline.announce.status import (
     status_of,
     status_of_rejected,
     supersedes,
+    write_status,
 )
 from support.doubles.memory import MemoryObjects
 

@@ -100,8 +100,8 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     """Where this build comes from.
 
     Args:
-        said: what a person said; it wins.
-        found: what the CI system says.
+        overrides: what a person said; it wins.
+        ci: what the CI system says.
         git: the checkout, which is asked for the rest.
 
     Raises:
@@ -276,12 +276,12 @@ def _note_no_base(origin: BuildOrigin, tips: list[str], git: Git, notes: list[st
         _note_shallow(notes, origin.vendor, what)
     elif not tips:
         notes.append(
-            f"the base branch {where.base_branch} is not in this clone, so no merge base was "
-            f"found: run `git fetch origin {where.base_branch}`, or pass --base-commit"
+            f"the base branch {origin.base_branch} is not in this clone, so no merge base was "
+            f"found: run `git fetch origin {origin.base_branch}`, or pass --base-commit"
         )
     elif git.resolve(origin.commit):
         notes.append(
-            f"{where.commit[:12]} and {where.base_branch} have no commit in common; "
+            f"{origin.commit[:12]} and {origin.base_branch} have no commit in common; "
             "pass --base-branch or --base-commit"
         )
 

@@ -79,7 +79,7 @@ def manifest_of(
 
     Args:
         build: its id.
-        where: commit, base and the rest.
+        origin: commit, base and the rest.
         images: `images` of the manifest; None for plain images beside it.
         config: defaults and rules.
         extent: how much of the suite it is.

@@ -131,7 +131,7 @@ class ComparisonRecord:
         error_code: why it FAILED.
         error_message: the same in words; the last error too, while attempts remain.
         retryable: whether a new delivery may claim it after FAILED.
-        settled: whether status.json tells of this final state.
+        announced: whether status.json tells of this final state.
         choice: how this base was chosen.
         wait_until: when the wait for a base ends, seconds since 1970; None if it never waited.
         fan_out: why its execution was handed over to many workers; None if one does it all.

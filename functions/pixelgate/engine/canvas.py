@@ -123,7 +123,7 @@ def lay_out(
     Args:
         base: shape (height, width, 3 or 4).
         head: of any size.
-        rooms: where an image with another one's rows may lie.
+        buffers: where an image with another one's rows may lie.
         align_rows: whether to look for inserted and deleted rows and columns. Where there are
             some, each image gets the other's in place of those that it lacks: they are no
             difference, and what lies around them keeps its neighbours.
@@ -315,7 +315,7 @@ def _filled(
         other: the other image.
         own: for each row and for each column of the canvas the image's, or -1.
         others: likewise for the other image.
-        rooms: where it may lie.
+        buffers: where it may lie.
         side: which image it is.
     """
     if (own[0] >= 0).all() and (own[1] >= 0).all():

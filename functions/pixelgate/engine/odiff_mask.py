@@ -250,7 +250,7 @@ def bitmap(image: Pixels, part: Part, buffers: BufferPool) -> memoryview:
     Args:
         image: shape (height, width, 3).
         part: which rows and columns.
-        rooms: where the file lies; the next one overwrites it.
+        buffers: where the file lies; the next one overwrites it.
     """
     height, width = part.shape
     size = (width * 3 + 3) // 4 * 4 * height

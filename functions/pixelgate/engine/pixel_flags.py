@@ -49,7 +49,7 @@ def find(canvas: Canvas, policy: Policy, buffers: BufferPool, reference: Referen
     Args:
         canvas: what was laid out.
         policy: the thresholds.
-        rooms: where the flags may lie.
+        buffers: where the flags may lie.
         reference: is asked what counts.
 
     Raises:

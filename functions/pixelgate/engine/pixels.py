@@ -47,7 +47,7 @@ def read(body: bytes, buffers: BufferPool | None = None, purpose: str = "image")
 
     Args:
         body: the file.
-        rooms: where the pixels may lie; memory of their own by default.
+        buffers: where the pixels may lie; memory of their own by default.
         purpose: whose rooms: the next image of that purpose overwrites the pixels.
 
     Raises:

@@ -20,7 +20,7 @@ def read(body: bytes, buffers: BufferPool, purpose: str) -> npt.NDArray[np.uint8
 
     Args:
         body: the file; its size in pixels is one that may be decoded.
-        rooms: where the pixels may lie.
+        buffers: where the pixels may lie.
         purpose: whose rooms: the next image of that purpose overwrites the pixels.
 
     Returns:

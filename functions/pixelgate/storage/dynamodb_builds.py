@@ -103,12 +103,12 @@ class DynamoBuilds(DynamoTable):
                 seen.add(build.id)
                 yield build
 
-    def known(self, project: str, topics: Collection[str]) -> set[str]:
+    def existing_lookup_keys(self, project: str, topics: Collection[str]) -> set[str]:
         """Asks for a hundred topics at once: of 300 ancestors few have builds."""
         keys = {f"known/{digest(topic)}": topic for topic in topics}
         return {keys[sk] for sk in self._there(project, list(keys))}
 
-    def complete(self, build: BuildId) -> None:
+    def mark_images_valid(self, build: BuildId) -> None:
         """Notes that its images are all there, and whole."""
         self._update(
             build_key(build),

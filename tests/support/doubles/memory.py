@@ -193,13 +193,13 @@ class MemoryLedger:
             ]
         yield from sorted(found, key=lambda b: (b.created, b.id), reverse=True)
 
-    def known(self, project: str, topics: Collection[str]) -> set[str]:
+    def existing_lookup_keys(self, project: str, topics: Collection[str]) -> set[str]:
         """Those topics that builds of the project have."""
         with self._lock:
             of_builds = [b.topics for b in self.builds.values() if b.id.project == project]
         return {t for of in of_builds for t in of} & set(topics)
 
-    def complete(self, build: BuildId) -> None:
+    def mark_images_valid(self, build: BuildId) -> None:
         """Notes that its images are all there, and whole."""
         self._note(build, complete=True, arrived=True, lost=False)
 

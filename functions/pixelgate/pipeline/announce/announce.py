@@ -86,7 +86,7 @@ def announce_result(record: ComparisonRecord, records: StorageContext, **changes
     build = records.ledger.build(record.head)
     if build:
         _note(build, now, records)
-    status = {**status_of(record, now.block(record), build), **changes}
+    status = {**status_of(record, now.to_status_json(record), build), **changes}
     status = _with_page(status, record.head, records)
     write_status(records.objects, record.head, status)
     reviewed = now.summary and (now.review_log.reviews or now.review_log.granted)

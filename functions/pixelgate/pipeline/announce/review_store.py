@@ -24,9 +24,9 @@ class ReviewStatus:
     """How a comparison stands with its reviewers.
 
     Attributes:
-        ballot: what was decided on this execution.
-        subject: what there is to decide; None if there is no result, or nobody knows any more.
-        counted: what follows; None without a subject.
+        review_log: what was decided on this execution.
+        reviewable: what there is to decide; None if there is no result, or nobody knows any more.
+        summary: what follows; None without a subject.
     """
 
     review_log: ReviewLog

@@ -256,7 +256,7 @@ class _Search:
     def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
         """Asks for the builds of those commits of which anything is known, some at a time."""
         topics = {commit: self._topics(commit) for commit in commits}
-        known = self._records.ledger.known(
+        known = self._records.ledger.existing_lookup_keys(
             self._manifest.id.project, {topic for of in topics.values() for topic in of}
         )
 

@@ -141,8 +141,8 @@ def tell_again(
         accepted: its head build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest, if it did: what was said of a refused
-            one before that is out of date, as the accepted one lies there again.
+        observed_at: when this delivery looked for the manifest, if it did: what was said of a
+            refused one before that is out of date, as the accepted one lies there again.
 
     Raises:
         Exception: another delivery should tell.

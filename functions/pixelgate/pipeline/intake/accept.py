@@ -89,7 +89,7 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
     if not taken.whole:
         return accepted
-    service.ledger.complete(build)  # every image was read and hashed a moment ago
+    service.ledger.mark_images_valid(build)  # every image was read and hashed a moment ago
     return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))
 
 

@@ -11,7 +11,7 @@ from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.intake.images import BucketImages
 
-# Between two workers' clocks; and a delete that was sent is over by then, see wiring's time limits.
+# Between two workers' clocks; and a delete that was sent is over by then (bootstrap limits it).
 SKEW = 60.0
 # A plain upload may have found an image there so long before it says that it needs it.
 _MEMORY = 3_600.0

@@ -13,6 +13,7 @@ from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.domain.review_request import (
     MAX_BYTES,
     Action,
+    Reviewable,
     ReviewBody,
     ReviewRecord,
     Reviewable,

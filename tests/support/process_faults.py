@@ -15,25 +15,25 @@ import pytest
 
 from embedded_cloud.cloud import Worker
 from support import wire
+from support.process_stack import COMPARE, Ballast, wait_until
+from support.process_stories import COUNTS, PAIRS, FaultRun, large
 from support.processes import odiffs
-from support.real_site import COMPARE, Ballast, wait_until
-from support.real_stories import COUNTS, PAIRS, Told, large
 from support.wire import Act, Answer, Forward, Request
 
 # --- processes that are killed ----------------------------------------------------------------
 
 
 @dataclass
-class Murderer:
+class ProcessKiller:
     """A plan that kills whoever makes a request, at a request of each of successive lives.
 
     Attributes:
-        told: whose workers.
+        run: whose workers.
         lives: how many are ended.
         victims: worker, odiff, or both at once.
     """
 
-    told: Told
+    run: FaultRun
     lives: float
     victims: str = "worker"
     _count: int = 0
@@ -44,22 +44,22 @@ class Murderer:
 
     def _next(self) -> int:
         # The more lives there are, the less is left to do in each.
-        return self.told.chance.randint(1, int(self.told.requests / min(self.lives, 8)))
+        return self.run.chance.randint(1, int(self.run.requests / min(self.lives, 8)))
 
     def __call__(self, request: Request) -> Act | None:
         """Counts requests; some moment is the last of a life."""
         self._count += 1
-        if self.told.died >= self.lives or self._count < self._moment:
+        if self.run.died >= self.lives or self._count < self._moment:
             return None
         self._count, self._moment = 0, self._next()
-        self.told.died += 1
-        return self._kill(self.told.chance.choice(("before", "after", "at some time")))
+        self.run.died += 1
+        return self._kill(self.run.chance.choice(("before", "after", "at some time")))
 
     def _kill(self, when: str) -> Act:
-        pause = self.told.chance.uniform(0, 0.03)
+        pause = self.run.chance.uniform(0, 0.03)
 
         def act(request: Request, forward: Forward) -> Answer | None:
-            worker = self.told.site.worker_of(request)
+            worker = self.run.site.worker_of(request)
             if worker is None:  # it has died meanwhile
                 return None
             if when == "at some time":
@@ -81,43 +81,43 @@ def kill(worker: Worker, victims: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def killed(lives: float, victims: str = "worker") -> Callable[[Told], str]:
+def killed(lives: float, victims: str = "worker") -> Callable[[FaultRun], str]:
     """So many workers in a row are killed at random moments."""
 
-    def tell(told: Told) -> str:
-        told.begin(told.prepare(), Murderer(told, lives, victims))
-        return told.finish()
+    def tell(run: FaultRun) -> str:
+        run.begin(run.prepare(), ProcessKiller(run, lives, victims))
+        return run.finish()
 
     return tell
 
 
-def odiff_killed(most: float) -> Callable[[Told], str]:
+def odiff_killed(most: float) -> Callable[[FaultRun], str]:
     """Its odiffs are killed as they come up, a random moment later; at most so many."""
 
-    def tell(told: Told) -> str:
+    def tell(run: FaultRun) -> str:
         found: set[int] = set()
         workers: list[Worker] = []
 
         def note(request: Request) -> Act | None:
-            if not workers and (worker := told.site.worker_of(request)):
+            if not workers and (worker := run.site.worker_of(request)):
                 workers.append(worker)
             return None
 
         def hunt() -> None:
-            while not told.over.is_set() and len(found) < most:
+            while not run.over.is_set() and len(found) < most:
                 for pid in {pid for worker in workers for pid in odiffs(worker.pid)} - found:
-                    time.sleep(told.chance.uniform(0, 0.01))
+                    time.sleep(run.chance.uniform(0, 0.01))
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                         found.add(pid)
 
         hunter = threading.Thread(target=hunt, daemon=True)
         hunter.start()
-        told.begin(told.prepare(), note)
+        run.begin(run.prepare(), note)
         try:
-            return told.finish()
+            return run.finish()
         finally:
-            told.over.set()
+            run.over.set()
             hunter.join()
 
     return tell
@@ -126,80 +126,80 @@ def odiff_killed(most: float) -> Callable[[Told], str]:
 # --- limits -----------------------------------------------------------------------------------
 
 
-def needs_sandbox(told: Told) -> None:
+def needs_sandbox(run: FaultRun) -> None:
     """Only root can give a function less memory or a small /tmp."""
-    if not told.site.cloud.isolation.startswith("sandbox"):
-        pytest.skip(f"functions run in: {told.site.cloud.isolation}")
+    if not run.site.cloud.isolation.startswith("sandbox"):
+        pytest.skip(f"functions run in: {run.site.cloud.isolation}")
 
 
-def out_of_memory(always: bool) -> Callable[[Told], str]:
+def out_of_memory(always: bool) -> Callable[[FaultRun], str]:
     """A pair of images needs more than the function has."""
 
-    def tell(told: Told) -> str:
-        needs_sandbox(told)
-        manifest = told.prepare({"large.png": (large(1), large(2))})
-        told.counts = {**COUNTS, "total": PAIRS + 3, "changed": PAIRS + 1}
-        told.cure = lambda: told.site.configure(COMPARE, MemorySize=3538)
-        told.site.configure(COMPARE, MemorySize=256)
-        told.begin(manifest)
+    def tell(run: FaultRun) -> str:
+        needs_sandbox(run)
+        manifest = run.prepare({"large.png": (large(1), large(2))})
+        run.counts = {**COUNTS, "total": PAIRS + 3, "changed": PAIRS + 1}
+        run.cure = lambda: run.site.configure(COMPARE, MemorySize=3538)
+        run.site.configure(COMPARE, MemorySize=256)
+        run.begin(manifest)
         if not always:
-            wait_until(lambda: told.said("signal: killed"))
-            told.cure()
-        return told.finish()
+            wait_until(lambda: run.said("signal: killed"))
+            run.cure()
+        return run.finish()
 
     return tell
 
 
-def out_of_time(always: bool) -> Callable[[Told], str]:
+def out_of_time(always: bool) -> Callable[[FaultRun], str]:
     """An answer comes later than Lambda ends the function: in the middle of whatever it does."""
 
-    def tell(told: Told) -> str:
-        manifest = told.prepare()
-        told.cure = lambda: told.site.configure(COMPARE, Timeout=900)
-        told.site.configure(COMPARE, {"PIXELGATE_MARGIN_SECONDS": "0"}, Timeout=2)
+    def tell(run: FaultRun) -> str:
+        manifest = run.prepare()
+        run.cure = lambda: run.site.configure(COMPARE, Timeout=900)
+        run.site.configure(COMPARE, {"PIXELGATE_MARGIN_SECONDS": "0"}, Timeout=2)
         # The base's requests and those for thumbnails, after the verdict, were counted as well.
-        moment, count = told.chance.randint(1, told.requests // 3), itertools.count(1)
+        moment, count = run.chance.randint(1, run.requests // 3), itertools.count(1)
 
         def plan(request: Request) -> Act | None:
             late = "images/" in request.path if always else next(count) == moment
             return wire.delays(2.5) if late else None
 
-        told.begin(manifest, plan)
+        run.begin(manifest, plan)
         if not always:
-            wait_until(lambda: told.said("Task timed out after 2.00 seconds"))
-            told.cure()  # else a slow machine is out of time once more, with nobody's help
-        ending = told.finish()
-        assert told.said("Task timed out after 2.00 seconds")
+            wait_until(lambda: run.said("Task timed out after 2.00 seconds"))
+            run.cure()  # else a slow machine is out of time once more, with nobody's help
+        ending = run.finish()
+        assert run.said("Task timed out after 2.00 seconds")
         return ending
 
     return tell
 
 
-def near_its_limit(always: bool) -> Callable[[Told], str]:
+def near_its_limit(always: bool) -> Callable[[FaultRun], str]:
     """The function's time is shorter than what a worker keeps for its end: it stops by itself."""
 
-    def tell(told: Told) -> str:
-        manifest = told.prepare()
-        told.cure = lambda: told.site.configure(COMPARE, Timeout=900)
+    def tell(run: FaultRun) -> str:
+        manifest = run.prepare()
+        run.cure = lambda: run.site.configure(COMPARE, Timeout=900)
         margin = {"PIXELGATE_MARGIN_SECONDS": "75"}
-        told.site.configure(COMPARE, margin, Timeout=60)
-        told.begin(manifest)
-        wait_until(lambda: told.said("the worker's time limit is near"))
+        run.site.configure(COMPARE, margin, Timeout=60)
+        run.begin(manifest)
+        wait_until(lambda: run.said("the worker's time limit is near"))
         if not always:
-            told.cure()
-        return told.finish()
+            run.cure()
+        return run.finish()
 
     return tell
 
 
-def disk_full(always: bool) -> Callable[[Told], str]:
+def disk_full(always: bool) -> Callable[[FaultRun], str]:
     """Nothing can be written to /tmp from the first image on that is read."""
 
-    def tell(told: Told) -> str:
-        needs_sandbox(told)
+    def tell(run: FaultRun) -> str:
+        needs_sandbox(run)
         # None at all; or too little for odiff's two images of 11 KB each, or for its mask alone.
         rooms = (0, 8_192, 16_384, 24_576) if always else (0,)
-        ballast, lock = Ballast(told.chance.choice(rooms)), threading.Lock()
+        ballast, lock = Ballast(run.chance.choice(rooms)), threading.Lock()
 
         def plan(request: Request) -> Act | None:
             if request.method == "GET" and request.key.startswith("images/"):
@@ -209,24 +209,24 @@ def disk_full(always: bool) -> Callable[[Told], str]:
             return relieve if begins and not always and ballast.files else None
 
         def relieve(request: Request, forward: Forward) -> Answer | None:
-            told.over.set()
+            run.over.set()
             ballast.throw_off()
             return forward()
 
         def fill(request: Request, forward: Forward) -> Answer | None:
             with lock:
-                worker = told.site.worker_of(request)
-                if worker and not told.over.is_set() and (always or not ballast.files):
+                worker = run.site.worker_of(request)
+                if worker and not run.over.is_set() and (always or not ballast.files):
                     ballast.load(worker)
             return forward()
 
-        manifest = told.prepare()
+        manifest = run.prepare()
         # Fresh environments: odiff is asked about the first pair, and needs files for that.
-        told.site.configure(COMPARE, {"FRESH": told.project}, EphemeralStorage={"Size": 512})
-        told.cure = ballast.throw_off
-        told.begin(manifest, plan)
-        ending = told.finish()
-        assert always or told.said("No space left") or told.said("No usable temporary")
+        run.site.configure(COMPARE, {"FRESH": run.project}, EphemeralStorage={"Size": 512})
+        run.cure = ballast.throw_off
+        run.begin(manifest, plan)
+        ending = run.finish()
+        assert always or run.said("No space left") or run.said("No usable temporary")
         return ending
 
     return tell
@@ -254,22 +254,22 @@ GARBAGE = {
 }
 
 
-def other_odiff(kinds: dict[str, str], words: str) -> Callable[[Told], str]:
+def other_odiff(kinds: dict[str, str], words: str) -> Callable[[FaultRun], str]:
     """One of these programs takes odiff's place in the layer."""
 
-    def tell(told: Told) -> str:
-        kind = told.chance.choice(sorted(kinds))
-        manifest = told.prepare()
+    def tell(run: FaultRun) -> str:
+        kind = run.chance.choice(sorted(kinds))
+        manifest = run.prepare()
         if kinds is HANGING:  # for 30 seconds a pair, and two pairs at a time
             manifest["images"] = dict(list(manifest["images"].items())[:2])
             # As long as it is on AWS: two pairs that hang are no reason to think a worker dead.
-            told.site.configure(COMPARE, {"PIXELGATE_LEASE_SECONDS": "90"})
-            told.counts = {"total": 2 + PAIRS - 1, "changed": 2, "removed": PAIRS - 1}
-        told.cure = told.site.restore_layer
-        told.site.replace_layer({"bin/odiff": kinds[kind].encode()})
-        told.begin(manifest)
-        ending = told.finish()
-        reasons = told.reasons()
+            run.site.configure(COMPARE, {"PIXELGATE_LEASE_SECONDS": "90"})
+            run.counts = {"total": 2 + PAIRS - 1, "changed": 2, "removed": PAIRS - 1}
+        run.cure = run.site.restore_layer
+        run.site.replace_layer({"bin/odiff": kinds[kind].encode()})
+        run.begin(manifest)
+        ending = run.finish()
+        reasons = run.reasons()
         assert reasons, kind
         assert all(reason.startswith(words) for reason in reasons), (kind, reasons)
         return ending

@@ -60,7 +60,7 @@ class _Event:
 
 
 @dataclass
-class Town:
+class SoakWorld:
     """Uploads over hours, each event delivered at least once, late and in any order.
 
     Attributes:

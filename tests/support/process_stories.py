@@ -18,7 +18,7 @@ from PIL import Image
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support.real_site import COMPARE, Site
+from support.process_stack import COMPARE, Site
 from support.wire import Plan
 from uploader import Uploader
 
@@ -54,7 +54,7 @@ def large(version: int) -> bytes:
 
 
 @dataclass
-class Told:
+class FaultRun:
     """One comparison of a project of its own.
 
     Attributes:
@@ -216,16 +216,16 @@ class Told:
         """Holds what is there against the promises; returns how it ended, in a word."""
         status = self.status()
         assert status is not None
-        told = self.site.written(keys.status(self.head))
+        run = self.site.written(keys.status(self.head))
         # What has FAILED for want of something may be tried again, and is then a run of its own:
         # by who sends it, or by a retry that comes after the sweeper has given up on it.
-        final = [one for one in told if one["state"] in FINAL]
+        final = [one for one in run if one["state"] in FINAL]
         succeeded = [one for one in final if one["state"] == "SUCCEEDED"]
         published = {one["execution"] for one in succeeded}
         assert len(published) <= 1, f"published {len(published)} times"
-        assert told[: len(succeeded)] == succeeded, "a result was taken back"
+        assert run[: len(succeeded)] == succeeded, "a result was taken back"
         ended = [one for one in final if one["execution"] == status["execution"]]
-        assert told[: len(ended)] == ended, "a status went back"
+        assert run[: len(ended)] == ended, "a status went back"
         [record] = [r for r in self.records() if "@" not in r["sk"]]
         assert (record["state"], record["execution"]) == (status["state"], status["execution"])
         partial = [words for words in self.site.partial if self.project in words]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pixelgate.domain import keys
 from support import wire
-from support.real_harm import (
+from support.process_faults import (
     CRASHING,
     GARBAGE,
     HANGING,
@@ -20,8 +20,8 @@ from support.real_harm import (
     out_of_memory,
     out_of_time,
 )
-from support.real_site import wait_until
-from support.real_stories import Told
+from support.process_stack import wait_until
+from support.process_stories import FaultRun
 from support.wire import Act, Answer, Forward, Request
 
 ONCE, AGAIN, ALWAYS = "once", "longer than it is tried", "in every attempt"
@@ -47,7 +47,7 @@ class RealFault:
 
     name: str
     way: str
-    tell: Callable[[Told], str]
+    tell: Callable[[FaultRun], str]
     site: str = "common"
     long: bool = False
 
@@ -62,13 +62,13 @@ class RealFault:
 
 def fails(
     act: Act, service: str, way: str, fits: Callable[[Request], bool] = lambda request: True
-) -> Callable[[Told], str]:
+) -> Callable[[FaultRun], str]:
     """Requests go wrong: the first of each kind; one until it is given up on; all from one on."""
 
-    def tell(told: Told) -> str:
+    def tell(run: FaultRun) -> str:
         seen: dict[str, int] = {}
         chosen: list[Request] = []
-        moment = told.chance.randint(1, max(told.requests // 2, 1))
+        moment = run.chance.randint(1, max(run.requests // 2, 1))
 
         def plan(request: Request) -> Act | None:
             seen["all"] = seen.get("all", 0) + 1
@@ -84,8 +84,8 @@ def fails(
             seen["chosen"] = seen.get("chosen", 0) + 1
             return act if way == ALWAYS or seen["chosen"] <= TRIES else None
 
-        told.begin(told.prepare(), plan)
-        return told.finish()
+        run.begin(run.prepare(), plan)
+        return run.finish()
 
     return tell
 
@@ -100,48 +100,48 @@ def writes(request: Request) -> bool:
     return request.method == "PUT" or request.operation in {"UpdateItem", "PutItem"}
 
 
-def missing(told: Told) -> str:
+def missing(run: FaultRun) -> str:
     """At some moment an image that the head needs is deleted."""
-    manifest = told.prepare()
-    sha = told.chance.choice(sorted(i["sha256"] for i in manifest["images"].values()))
-    moment, count = told.chance.randint(1, told.requests), itertools.count(1)
-    s3 = told.site.client("s3")
+    manifest = run.prepare()
+    sha = run.chance.choice(sorted(i["sha256"] for i in manifest["images"].values()))
+    moment, count = run.chance.randint(1, run.requests), itertools.count(1)
+    s3 = run.site.client("s3")
 
     def delete(request: Request, forward: Forward) -> Answer | None:
-        s3.delete_object(Bucket=told.site.bucket, Key=keys.image(told.project, sha))
+        s3.delete_object(Bucket=run.site.bucket, Key=keys.image(run.project, sha))
         return forward()
 
-    told.begin(manifest, lambda request: delete if next(count) == moment else None)
-    return told.finish()
+    run.begin(manifest, lambda request: delete if next(count) == moment else None)
+    return run.finish()
 
 
 # --- events -----------------------------------------------------------------------------------
 
 
-def many_deliveries(told: Told) -> str:
+def many_deliveries(run: FaultRun) -> str:
     """The event comes 32 times at once."""
-    told.begin(told.prepare())
-    told.site.deliver(told.event, DELIVERIES - 1)
-    return told.finish()
+    run.begin(run.prepare())
+    run.site.deliver(run.event, DELIVERIES - 1)
+    return run.finish()
 
 
-def out_of_order(told: Told) -> str:
+def out_of_order(run: FaultRun) -> str:
     """The head's event comes before its base's; both come four times."""
-    folder = told.folder / "head"
-    head = {"images": told.uploader.upload_images(folder), "base_commit": "base"}
-    told.begin(head)
-    told.site.deliver(told.event, 3)
-    wait_until(lambda: (told.status() or {}).get("state") == "WAITING_FOR_BASE")
-    images = told.uploader.upload_images(told.folder / "base")
-    base = told.uploader.write_manifest("base", {"images": images})
-    told.site.deliver(told.site.created(keys.uploaded_manifest(base)), 3)
-    return told.finish()
+    folder = run.folder / "head"
+    head = {"images": run.uploader.upload_images(folder), "base_commit": "base"}
+    run.begin(head)
+    run.site.deliver(run.event, 3)
+    wait_until(lambda: (run.status() or {}).get("state") == "WAITING_FOR_BASE")
+    images = run.uploader.upload_images(run.folder / "base")
+    base = run.uploader.write_manifest("base", {"images": images})
+    run.site.deliver(run.site.created(keys.uploaded_manifest(base)), 3)
+    return run.finish()
 
 
-def quiet(told: Told) -> str:
+def quiet(run: FaultRun) -> str:
     """Nothing happens to it but what happens to all: their event comes once more in the end."""
-    told.begin(told.prepare())
-    return told.finish()
+    run.begin(run.prepare())
+    return run.finish()
 
 
 # --- all of them ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.real_faults import ONCE, REAL_FAULTS, WAYS, RealFault
+from support.service_faults import ONCE, REAL_FAULTS, WAYS, RealFault
 
 FILE = Path(__file__).parents[1] / "faults" / "real.json"
 # What it took depends on how busy a machine is: a slow worker looks like a dead one.

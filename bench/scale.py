@@ -35,7 +35,7 @@ from pixelgate.domain.verdict import Evidence
 from pixelgate.pipeline.compare.batches import Batch, Done, Handed, read_batch, write_plan
 from pixelgate.pipeline.compare.batches import write_result as write_batch_result
 from pixelgate.pipeline.compare.fan_out import publish_handed, work
-from pixelgate.pipeline.context import Limits, CompareContext
+from pixelgate.pipeline.context import CompareContext, Limits
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_addresses
@@ -150,7 +150,9 @@ def set_up_results(place: Path) -> None:
             mask = keys.diff(results_of, pair.base, pair.head)
             results[pair] = Measured(diff, mask)
         thumbs = _thumbs(results)
-        write_batch_result(handed, batch, Done(results, DiffStats(len(results), 0), thumbs), objects)
+        write_batch_result(
+            handed, batch, Done(results, DiffStats(len(results), 0), thumbs), objects
+        )
 
 
 def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:

@@ -20,7 +20,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.notify.update import EVERY_PROJECT, Places
 from pixelgate.pipeline.announce.announce import Backlog
-from pixelgate.pipeline.context import Limits, StorageContext, CompareContext
+from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Attic, Bucket, FanOut, Forge, Stages
 
 if TYPE_CHECKING:

@@ -10,14 +10,16 @@ import pytest
 
 from pixelgate.ci.detected import CiInfo
 from pixelgate.ci.git import Git, pull_request_of
-from pixelgate.ci.origin import Overrides, BuildOrigin, resolve_origin
+from pixelgate.ci.origin import BuildOrigin, Overrides, resolve_origin
 from pixelgate.errors import UsageError
 from support.repository import Repository
 
 NOTHING_SAID, NO_CI = Overrides(), CiInfo()
 
 
-def where(repository: Repository, said: Overrides = NOTHING_SAID, found: CiInfo = NO_CI) -> BuildOrigin:
+def where(
+    repository: Repository, said: Overrides = NOTHING_SAID, found: CiInfo = NO_CI
+) -> BuildOrigin:
     return resolve_origin(said, found, Git(repository.folder))
 
 
@@ -377,7 +379,9 @@ def test_what_is_said_wins_over_ci_and_git(origin: Repository) -> None:
 
 
 def test_without_a_repository_ci_says_enough(tmp_path: Path) -> None:
-    found = resolve_origin(NOTHING_SAID, pull_request("a" * 40, base_commit="b" * 40), Git(tmp_path))
+    found = resolve_origin(
+        NOTHING_SAID, pull_request("a" * 40, base_commit="b" * 40), Git(tmp_path)
+    )
     assert (found.commit, found.base_commit, found.notes) == ("a" * 40, "b" * 40, ())
 
 

@@ -81,9 +81,9 @@ def publish_twice(soak: SoakWorld) -> None:
     soak.ledger.published.append(soak.ledger.published[-1])
 
 
-def leave_one_open(town: Town) -> None:
-    key, record = next(iter(town.ledger.comparisons.items()))
-    town.ledger.comparisons[key] = replace(record, announced=False)
+def leave_one_open(soak: SoakWorld) -> None:
+    key, record = next(iter(soak.ledger.comparisons.items()))
+    soak.ledger.comparisons[key] = replace(record, announced=False)
 
 
 def count_wrongly(soak: SoakWorld) -> None:

@@ -77,7 +77,7 @@ def named_builds_serve(patch: pytest.MonkeyPatch) -> None:
 
     def lenient(self: _Search) -> object:
         why = self._ineligibility
-        patch.setattr(self, "_why_not", vouched)
+        patch.setattr(self, "_ineligibility", vouched)
         found = named(self)
         patch.setattr(self, "_ineligibility", why)
         return found
@@ -90,7 +90,7 @@ def builds_of_the_base_branch_serve(patch: pytest.MonkeyPatch) -> None:
 
     def lenient(self: _Search, missing: baselines.Missing | None) -> object:
         why = self._ineligibility
-        patch.setattr(self, "_why_not", vouched)
+        patch.setattr(self, "_ineligibility", vouched)
         found = branch(self, missing)
         patch.setattr(self, "_ineligibility", why)
         return found
@@ -120,13 +120,17 @@ def rejected_builds_answer_for_what_passed(patch: pytest.MonkeyPatch) -> None:
 
 def forks_serve(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        baselines, "why_not", lambda b, of: eligibility.ineligibility(replace(b, trusted=True), of)
+        baselines,
+        "ineligibility",
+        lambda b, of: eligibility.ineligibility(replace(b, trusted=True), of),
     )
 
 
 def parts_serve(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
-        baselines, "why_not", lambda b, of: eligibility.ineligibility(replace(b, selective=False), of)
+        baselines,
+        "ineligibility",
+        lambda b, of: eligibility.ineligibility(replace(b, selective=False), of),
     )
 
 

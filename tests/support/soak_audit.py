@@ -21,9 +21,9 @@ def audit(soak: SoakWorld) -> Counter[str]:
     Raises:
         AssertionError: one is broken.
     """
-    assert town.objects.partial == [], town.objects.partial
-    assert town.given_up == [], [(event.name, event.error) for event in town.given_up]
-    stuck = [c for c in town.ledger.comparisons.values() if not (c.finished and c.announced)]
+    assert soak.objects.partial == [], soak.objects.partial
+    assert soak.given_up == [], [(event.name, event.error) for event in soak.given_up]
+    stuck = [c for c in soak.ledger.comparisons.values() if not (c.finished and c.announced)]
     assert stuck == [], f"stuck: {stuck}"
     twice = [c for c, n in Counter(r.id for r in soak.ledger.published).items() if n > 1]
     assert twice == [], f"published twice: {twice}"

@@ -20,7 +20,7 @@ from pixelgate.errors import FaultCode, ImageFault
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import Outcome
 from pixelgate.pipeline.compare.run import compare_build
-from pixelgate.pipeline.context import Limits, CompareContext
+from pixelgate.pipeline.context import CompareContext, Limits
 from pixelgate.ports import Renderer
 from pixelgate.report import render
 from support.doubles.memory import MemoryLedger, MemoryObjects

@@ -14,20 +14,19 @@ from pixelgate.domain.review_request import (
     Action,
     Change,
     InheritedApproval,
-    ReviewBody,
     Reviewable,
+    ReviewBody,
     parse,
     select,
 )
 from pixelgate.domain.review_state import (
     Applied,
-    ReviewLog,
     Refusal,
     ReviewLog,
     ReviewState,
+    summarize,
     to_status_json,
     to_status_json_without_result,
-    summarize,
 )
 from pixelgate.errors import ReviewRefused
 from support.comparisons import SNAPSHOTS, comparison
@@ -309,13 +308,18 @@ def test_a_hundred_names_are_told_and_all_are_counted() -> None:
 
 
 def test_granted_approval_counts_until_a_person_says_otherwise() -> None:
-    granted = Reviewable("e1", SUBJECT.changes, granted=InheritedApproval("carried over", ("ada",), "b0"))
+    granted = Reviewable(
+        "e1", SUBJECT.changes, granted=InheritedApproval("carried over", ("ada",), "b0")
+    )
     summary = summarize(granted, review_log())
     assert (summary.state, summary.approved, summary.by) == (ReviewState.APPROVED, 3, ("ada",))
     assert not summary.human
     said = to_status_json(granted, review_log())
     assert (said["carried_from"], said["reasons"]) == ("b0", ["carried over"])
-    assert summarize(granted, review_log((review(1, REJECT), ("a.png",)))).state is ReviewState.REJECTED
+    assert (
+        summarize(granted, review_log((review(1, REJECT), ("a.png",)))).state
+        is ReviewState.REJECTED
+    )
 
 
 @pytest.mark.parametrize(

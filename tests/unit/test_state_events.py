@@ -14,7 +14,7 @@ from pixelgate.domain import state_events
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
 from pixelgate.domain.review_request import Action, Change, Reviewable
-from pixelgate.domain.review_state import Applied, ReviewLog, Refusal, to_status_json
+from pixelgate.domain.review_state import Applied, Refusal, ReviewLog, to_status_json
 from pixelgate.pipeline.announce.status import status_of, status_of_rejected
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,9 @@ def test_result_s_event() -> None:
 
 def test_review_s_event_says_who_and_not_who_was_refused() -> None:
     review_log = ReviewLog().of_execution("e1")
-    review_log = review_log.with_review(Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ())
+    review_log = review_log.with_review(
+        Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ()
+    )
     review_log = review_log.with_refusal(Refusal("r2", "bob", "2026", "no"))
     told = state_events.detail(status_of(DONE, to_status_json(SUBJECT, review_log), BUILD))
     check(told)

@@ -14,7 +14,6 @@ from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
 from pixelgate.errors import ErrorCode, WriteConflict
 from pixelgate.pipeline.announce.status import (
-    write_status,
     iso,
     status_of,
     status_of_rejected,

@@ -88,7 +88,7 @@ class BuildOrigin:
             "base_commit": self.base_commit,
             "base_branch": self.base_branch,
             "ancestors": list(self.ancestors),
-            "landed": {sha: dict(overrides) for sha, overrides in self.landed.items()},
+            "landed": {sha: dict(names) for sha, names in self.landed.items()},
             "tree": self.tree,
             "pull_request": self.pull_request,
             "ci_url": self.ci_url,
@@ -218,7 +218,9 @@ def _unmerged(commit: str, ci: CiInfo, git: Git) -> str:
     return head if head and head in parents else commit
 
 
-def _with_history(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]) -> BuildOrigin:
+def _with_history(
+    origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]
+) -> BuildOrigin:
     """Adds tree, base, ancestors and what git tells of them."""
     base = _base(origin, overrides, ci, git, notes)
     history = git.history(base or origin.commit, MAX_ANCESTORS + 1)
@@ -244,7 +246,9 @@ def _told(commit: Commit) -> dict[str, str]:
     return told
 
 
-def _base(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]) -> str | None:
+def _base(
+    origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes: list[str]
+) -> str | None:
     """The commit to compare with, by its whole hash; None where that is for the ancestors to say.
 
     On the base branch itself no commit is named: nobody knows which of the last ones has a build,
@@ -272,7 +276,7 @@ def _base(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, notes
 def _note_no_base(origin: BuildOrigin, tips: list[str], git: Git, notes: list[str]) -> None:
     """Why there is no merge base, and what helps."""
     if git.is_shallow():
-        what = f"no commit was found that it shares with {where.base_branch}"
+        what = f"no commit was found that it shares with {origin.base_branch}"
         _note_shallow(notes, origin.vendor, what)
     elif not tips:
         notes.append(
@@ -288,10 +292,10 @@ def _note_no_base(origin: BuildOrigin, tips: list[str], git: Git, notes: list[st
 
 def _tips(origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git) -> list[str]:
     """Commits of the base branch that this clone has, the freshest first."""
-    names = [f"refs/remotes/origin/{where.base_branch}"]
+    names = [f"refs/remotes/origin/{origin.base_branch}"]
     if ci.target and not overrides.base_branch:
         names.append(ci.target)
-    names.append(f"refs/heads/{where.base_branch}")
+    names.append(f"refs/heads/{origin.base_branch}")
     return list(dict.fromkeys(sha for name in names if (sha := git.resolve(name))))
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from pixelgate.ci.detected import CiInfo, Variables, branch_of, last_number, same_repository, tag_ref
+from pixelgate.ci.detected import (
+    CiInfo,
+    Variables,
+    branch_of,
+    last_number,
+    same_repository,
+    tag_ref,
+)
 
 
 def circleci(v: Variables) -> CiInfo:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.ci.origin import Overrides, BuildOrigin
+    from pixelgate.ci.origin import BuildOrigin, Overrides
     from pixelgate.client.config import Config
     from pixelgate.domain.keys import BuildId
     from pixelgate.ports import Bucket

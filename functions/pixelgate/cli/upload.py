@@ -111,7 +111,7 @@ def upload(
 
     context = Context(project, bucket, config)
     gate = make_gate(fail_on, exit_zero, require_baseline)
-    said = Overrides(
+    overrides = Overrides(
         commit=commit,
         branch=branch,
         base_commit=base_commit,
@@ -124,7 +124,7 @@ def upload(
         ancestors=_split(ancestors),
     )
     context.project, context.bucket  # noqa: B018 - what is missing is told before git is asked
-    origin = context.origin(said)
+    origin = context.origin(overrides)
     extent = Extent(
         selective=selective or all_names is not None,
         all_names=read_names(all_names) if all_names else None,
@@ -174,7 +174,7 @@ def _upload(
         before = _look(context, build)
         submit(context.store, key, body, before.status)
     part = f", part {extent.shard.index} of {extent.shard.total or '?'}" if extent.shard else ""
-    say(f"uploaded {build}{part}: {sent.images:,} snapshots of {where.commit[:12]}")
+    say(f"uploaded {build}{part}: {sent.images:,} snapshots of {origin.commit[:12]}")
     return Uploaded(context, build, origin, key, sent, before)
 
 
@@ -192,7 +192,13 @@ class Uploaded:
     """A build whose manifest is written."""
 
     def __init__(
-        self, context: Context, build: BuildId, origin: BuildOrigin, key: str, sent: Sent, before: Any
+        self,
+        context: Context,
+        build: BuildId,
+        origin: BuildOrigin,
+        key: str,
+        sent: Sent,
+        before: Any,
     ) -> None:
         self._context = context
         self._build = build
@@ -325,7 +331,9 @@ def _shard(said: str | None, origin: BuildOrigin) -> Shard | None:
     return shard
 
 
-def _build_name(build: str | None, parallel_id: str | None, extent: Extent, origin: BuildOrigin) -> str:
+def _build_name(
+    build: str | None, parallel_id: str | None, extent: Extent, origin: BuildOrigin
+) -> str:
     """The build's id: what was said, what CI says, or one of this moment."""
     if extent.shard:
         name = parallel_id or build or origin.run
@@ -338,7 +346,7 @@ def _build_name(build: str | None, parallel_id: str | None, extent: Extent, orig
         raise UsageError("--parallel-id goes with --shard: which part of the build is this?")
     if origin.build:
         return origin.build
-    return f"{where.commit[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    return f"{origin.commit[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
 def _split(said: str | None) -> tuple[str, ...] | None:

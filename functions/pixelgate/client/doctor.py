@@ -50,14 +50,14 @@ def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
         return
     vendor = origin.vendor or "no CI system that we know"
     fork = ", of a fork: its builds are never a baseline" if origin.fork else ""
-    pull = f", pull request {where.pull_request}" if origin.pull_request else ""
+    pull = f", pull request {origin.pull_request}" if origin.pull_request else ""
     yield Check("CI", Health.GOOD, f"{vendor}{pull}{fork}")
-    yield Check("commit", Health.GOOD, f"{where.commit} on {where.branch}")
+    yield Check("commit", Health.GOOD, f"{origin.commit} on {origin.branch}")
     if origin.base_commit:
-        base = f"{where.base_commit}, shared with {where.base_branch or 'the base branch'}"
+        base = f"{origin.base_commit}, shared with {origin.base_branch or 'the base branch'}"
     else:
         base = "the nearest ancestor that has a build"
-    yield Check("base", Health.GOOD, f"{base}; {len(where.ancestors)} ancestors known")
+    yield Check("base", Health.GOOD, f"{base}; {len(origin.ancestors)} ancestors known")
     for note in origin.notes:
         yield Check("git", Health.WRONG if "shallow" in note else Health.NOTE, note)
 

@@ -188,7 +188,9 @@ class ReviewSummary:
 
 def summarize(reviewable: Reviewable, review_log: ReviewLog) -> ReviewSummary:
     """Counts: one rejection rejects the build, and it is approved when nothing is left."""
-    decided = {name: review_log.decision(name) for name in {*reviewable.changes, *review_log.decisions}}
+    decided = {
+        name: review_log.decision(name) for name in {*reviewable.changes, *review_log.decisions}
+    }
     rejected = sum(1 for d in decided.values() if d and d.action is Action.REJECT)
     granted = reviewable.granted or review_log.granted
     left = () if granted else tuple(sorted(n for n in reviewable.changes if not decided[n]))
@@ -251,7 +253,9 @@ def to_status_json(reviewable: Reviewable, review_log: ReviewLog) -> dict[str, A
     }
 
 
-def to_status_json_without_result(verdict: str | None, left: int, review_log: ReviewLog) -> dict[str, Any] | None:
+def to_status_json_without_result(
+    verdict: str | None, left: int, review_log: ReviewLog
+) -> dict[str, Any] | None:
     """`review` where there is nothing to review yet, or nobody knows what: refusals only."""
     if verdict is None and not review_log.refused:
         return None

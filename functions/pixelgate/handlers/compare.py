@@ -115,7 +115,9 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     if isinstance(outcome, Failed):
         logger.error("comparison failed", extra={**said, "reason": answer["message"]})
     if isinstance(outcome, Published) and outcome.thumbnail_error:
-        logger.warning("thumbnails are missing", extra={**said, "error": repr(outcome.thumbnail_error)})
+        logger.warning(
+            "thumbnails are missing", extra={**said, "error": repr(outcome.thumbnail_error)}
+        )
     return {"build": str(build), **answer}
 
 

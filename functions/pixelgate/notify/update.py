@@ -57,7 +57,9 @@ class Skipped:
     why: str
 
 
-def notify(build: BuildId, records: StorageContext, forge: Forge, places: Places) -> Notified | Skipped:
+def notify(
+    build: BuildId, records: StorageContext, forge: Forge, places: Places
+) -> Notified | Skipped:
     """Tells what status.json says now: an event that comes late or twice changes nothing.
 
     Raises:

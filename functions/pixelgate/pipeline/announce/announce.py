@@ -16,7 +16,7 @@ from pixelgate.domain.review_request import Decision
 from pixelgate.domain.review_state import FIRST_REVISION
 from pixelgate.errors import NotTold
 from pixelgate.pipeline.announce.review_store import ReviewStatus, read_review_status
-from pixelgate.pipeline.announce.status import write_status, status_of, status_of_rejected
+from pixelgate.pipeline.announce.status import status_of, status_of_rejected, write_status
 from pixelgate.pipeline.announce.waiting import resume_waiting_builds
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Events
@@ -97,7 +97,7 @@ def announce_result(record: ComparisonRecord, records: StorageContext, **changes
 
 def rewrite_status(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
     """Writes status.json once more, for nobody but who reads it."""
-    review = read_review_status(record, records.objects).block(record)
+    review = read_review_status(record, records.objects).to_status_json(record)
     build = records.ledger.build(record.head)
     status = {**status_of(record, review, build), **changes}
     write_status(records.objects, record.head, _with_page(status, record.head, records))
@@ -126,7 +126,9 @@ def _note(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> Non
     records.ledger.set_review(build.id, result, revision)
     spoken = now.review_log.reviews or not approved_by_rule(build, records.baseline_branches)
     if result is Review.APPROVED and spoken:
-        resume_waiting_builds(build.id, records)  # those approved by rule did so when their images came
+        resume_waiting_builds(
+            build.id, records
+        )  # those approved by rule did so when their images came
     if build.pull_request is not None and now.review_log.reviews:
         said = result if now.summary.human else None
         decision = Decision(build.id, said, now.summary.at)

@@ -11,7 +11,13 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.domain.review_request import Reviewable
-from pixelgate.domain.review_state import ReviewLog, ReviewSummary, to_status_json, to_status_json_without_result, summarize
+from pixelgate.domain.review_state import (
+    ReviewLog,
+    ReviewSummary,
+    summarize,
+    to_status_json,
+    to_status_json_without_result,
+)
 from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.ports import Objects
 
@@ -37,7 +43,9 @@ class ReviewStatus:
         """`review` of status.json."""
         if self.reviewable:
             return to_status_json(self.reviewable, self.review_log)
-        return to_status_json_without_result(record.verdict, _to_review(record.counts), self.review_log)
+        return to_status_json_without_result(
+            record.verdict, _to_review(record.counts), self.review_log
+        )
 
 
 def read_review_status(record: ComparisonRecord, objects: Objects) -> ReviewStatus:
@@ -47,7 +55,9 @@ def read_review_status(record: ComparisonRecord, objects: Objects) -> ReviewStat
         return ReviewStatus(review_log)
     review_log = review_log.of_execution(record.execution)
     reviewable = read_reviewable(record, objects)
-    return ReviewStatus(review_log, reviewable, summarize(reviewable, review_log) if reviewable else None)
+    return ReviewStatus(
+        review_log, reviewable, summarize(reviewable, review_log) if reviewable else None
+    )
 
 
 def read_review_log(build: BuildId, objects: Objects) -> ReviewLog:
@@ -67,7 +77,9 @@ def read_reviewable(record: ComparisonRecord, objects: Objects) -> Reviewable | 
     return Reviewable.from_json(json.loads(body))
 
 
-def change_review_log(build: BuildId, objects: Objects, change: Callable[[ReviewLog], ReviewLog]) -> ReviewLog:
+def change_review_log(
+    build: BuildId, objects: Objects, change: Callable[[ReviewLog], ReviewLog]
+) -> ReviewLog:
     """Changes what was decided, whoever else does at the same time.
 
     Raises:

@@ -92,7 +92,9 @@ class _Builds:
 class _Search:
     """One search; remembers what it passes over."""
 
-    def __init__(self, manifest: BuildManifest, records: StorageContext, waited: float | None) -> None:
+    def __init__(
+        self, manifest: BuildManifest, records: StorageContext, waited: float | None
+    ) -> None:
         self._manifest = manifest
         self._records = records
         self._waited = waited

@@ -78,7 +78,9 @@ class Collected:
     deleted: int = 0
 
 
-def why_kept(build: BuildRecord, records: StorageContext, retention: Retention, now: float) -> str | None:
+def why_kept(
+    build: BuildRecord, records: StorageContext, retention: Retention, now: float
+) -> str | None:
     """Why a build stays, as far as it alone tells; None if it is past retention."""
     if now - build.created <= retention.days * DAY:
         return "young"
@@ -119,7 +121,12 @@ def oldest_of_runs(now: float, delay: float) -> str:
 
 class _Run:
     def __init__(
-        self, project: str, records: StorageContext, attic: Attic, retention: Retention, delete: bool
+        self,
+        project: str,
+        records: StorageContext,
+        attic: Attic,
+        retention: Retention,
+        delete: bool,
     ) -> None:
         self._project = project
         self._records = records

@@ -118,7 +118,9 @@ def _take_care(
         case Action.RESUME:
             resume(record.head)
         case Action.GIVE_UP:
-            fail(record, Failure(ErrorCode.TIMEOUT, _timeout_message(record, records), True), records)
+            fail(
+                record, Failure(ErrorCode.TIMEOUT, _timeout_message(record, records), True), records
+            )
     return action
 
 

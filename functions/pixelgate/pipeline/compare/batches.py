@@ -26,7 +26,7 @@ from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.errors import FaultCode, ImageFault, NotFound
 from pixelgate.pipeline.compare.budget import pixels_of
 from pixelgate.pipeline.context import Limits
-from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_to_json, diff_from_json
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_from_json, diff_to_json
 from pixelgate.pipeline.diffing.plan import Pair, Plan
 from pixelgate.ports import Objects
 
@@ -155,7 +155,9 @@ def read_begun(handed: Handed, objects: Objects) -> tuple[dict[str, ImageFault],
     return faults, _usage(stored["usage"])
 
 
-def gather_results(handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Objects) -> Collected:
+def gather_results(
+    handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Objects
+) -> Collected:
     """What came of every pair; one of which nothing is known is a fault, never a pass.
 
     Where a batch left no result, its worker died. What it had diffed by then lies in the store.

@@ -18,7 +18,7 @@ from pixelgate.errors import (
 from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.compare.failures import reject
 from pixelgate.pipeline.compare.outcomes import Gone, Outcome
-from pixelgate.pipeline.compare.run import observation_time, compare_build
+from pixelgate.pipeline.compare.run import compare_build, observation_time
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
 

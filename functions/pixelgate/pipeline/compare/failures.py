@@ -11,7 +11,7 @@ from pixelgate.errors import BaseMissing, ComparisonFailed, ErrorCode, Incurable
 from pixelgate.pipeline.announce.announce import announce_rejection, announce_result
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Failed, Outcome, Rejected, Superseded
-from pixelgate.pipeline.context import StorageContext, CompareContext
+from pixelgate.pipeline.context import CompareContext, StorageContext
 
 
 def reject(build: BuildId, message: str, service: CompareContext, observed_at: str) -> Rejected:
@@ -34,7 +34,9 @@ def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> 
     return record
 
 
-def guarded(claim: ComparisonRecord, work: Callable[[], Outcome], service: CompareContext) -> Outcome:
+def guarded(
+    claim: ComparisonRecord, work: Callable[[], Outcome], service: CompareContext
+) -> Outcome:
     """Runs a claimed comparison; whatever goes wrong, the claim is never left dangling.
 
     Raises:

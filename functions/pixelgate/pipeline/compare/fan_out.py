@@ -29,7 +29,7 @@ from pixelgate.pipeline.compare.batches import (
 )
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Superseded
 from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
-from pixelgate.pipeline.context import Lease, CompareContext
+from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_thumbs
@@ -159,7 +159,9 @@ def _as_snapshot(pair: Pair, result: Measured | ImageFault) -> Snapshot:
             return Snapshot(Status.ERRORED, pair.head, pair.base)
 
 
-def publish_handed(handed: Handed, service: CompareContext, time_left: Callable[[], float]) -> Outcome:
+def publish_handed(
+    handed: Handed, service: CompareContext, time_left: Callable[[], float]
+) -> Outcome:
     """Publishes what the workers have measured, as a worker that is alone does.
 
     Raises:

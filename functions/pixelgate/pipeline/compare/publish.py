@@ -12,10 +12,10 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.matching import Kind, case_hints
 from pixelgate.domain.records import ComparisonRecord, Result
 from pixelgate.errors import ImageFault
-from pixelgate.pipeline.announce.announce import rewrite_status, announce_result
+from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
-from pixelgate.pipeline.context import Lease, CompareContext, check_time
+from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble
 from pixelgate.pipeline.diffing.thumbnails import requests_of, with_addresses, with_thumbs

@@ -22,7 +22,7 @@ from pixelgate.errors import (
     StillWaiting,
 )
 from pixelgate.pipeline.announce.announce import announce_progress
-from pixelgate.pipeline.announce.status import not_before_status, iso
+from pixelgate.pipeline.announce.status import iso, not_before_status
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_of
 from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
@@ -30,7 +30,7 @@ from pixelgate.pipeline.compare.failures import guarded, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, start_again
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
 from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
-from pixelgate.pipeline.context import Lease, CompareContext
+from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
 from pixelgate.pipeline.intake import accept
@@ -78,7 +78,7 @@ class _Delivery:
         accepted: the build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest, see `observation_time`.
+        observed_at: when this delivery looked for the manifest, see `observation_time`.
     """
 
     accepted: Accepted
@@ -227,7 +227,10 @@ class _Delivery:
                 except ImagesMissing:
                     service.ledger.mark_images_missing(build)
                     raise
-                (service.ledger.mark_images_present if faults else service.ledger.complete)(build)
+                if faults:
+                    service.ledger.mark_images_present(build)
+                else:
+                    service.ledger.mark_images_valid(build)
             resume_waiting_builds(build, service)
         return faults
 
@@ -243,7 +246,9 @@ class _Delivery:
         complete = base_record is not None and base_record.complete
         return plan, self._arrive(plan, complete, lease)
 
-    def _diff(self, plan: Plan, lease: Lease, tally: DiffStats) -> dict[Pair, Measured | ImageFault]:
+    def _diff(
+        self, plan: Plan, lease: Lease, tally: DiffStats
+    ) -> dict[Pair, Measured | ImageFault]:
         service, project = self.service, self.accepted.manifest.id.project
         with service.stage("diff"):
             return diff_pairs(

@@ -11,7 +11,7 @@ from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
-from pixelgate.pipeline.intake.plain_upload import look_beside, import_images
+from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
 
 
 @dataclass(frozen=True)

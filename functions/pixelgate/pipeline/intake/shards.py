@@ -14,7 +14,7 @@ from pixelgate.domain.manifest import MAX_BYTES, fingerprint, parse, parse_accep
 from pixelgate.domain.names import canonical, collision
 from pixelgate.domain.strict_json import read_object
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
-from pixelgate.pipeline.intake.plain_upload import look_beside, import_images
+from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
 from pixelgate.ports import DifferPool, Objects
 
 # What every shard of a build must say alike; each is from the same commit of the same suite.

@@ -16,14 +16,17 @@ from pixelgate.domain.review_request import (
     Reviewable,
     ReviewBody,
     ReviewRecord,
-    Reviewable,
     parse,
     select,
 )
-from pixelgate.domain.review_state import Applied, ReviewLog, Refusal, to_status_json_without_result
+from pixelgate.domain.review_state import Applied, Refusal, ReviewLog, to_status_json_without_result
 from pixelgate.errors import NotFound, ReviewRefused, TooLarge, WriteConflict
-from pixelgate.pipeline.announce.announce import rewrite_status, announce_result
-from pixelgate.pipeline.announce.review_store import change_review_log, read_review_log, read_reviewable
+from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
+from pixelgate.pipeline.announce.review_store import (
+    change_review_log,
+    read_review_log,
+    read_reviewable,
+)
 from pixelgate.pipeline.announce.status import update_status_review
 from pixelgate.pipeline.context import StorageContext
 
@@ -218,7 +221,9 @@ def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
     except ReviewRefused:
         return Refused(why)
     refusal = Refusal(written.id, written.by, written.at, why)
-    review_log = change_review_log(written.build, records.objects, lambda b: b.with_refusal(refusal))
+    review_log = change_review_log(
+        written.build, records.objects, lambda b: b.with_refusal(refusal)
+    )
     if record is not None and record.finished:
         rewrite_status(record, records)
     else:

@@ -19,7 +19,7 @@ from pixelgate.domain.review_state import ReviewState
 from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result
 from pixelgate.pipeline.announce.review_store import change_review_log, read_review_status
-from pixelgate.pipeline.context import StorageContext, CompareContext
+from pixelgate.pipeline.context import CompareContext, StorageContext
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.intake.accept import Accepted
@@ -134,7 +134,9 @@ def _carried_over(
     return InheritedApproval(why, by, build)
 
 
-def _seed(head: BuildRecord, service: CompareContext) -> tuple[str, Reviewable, tuple[str, ...]] | None:
+def _seed(
+    head: BuildRecord, service: CompareContext
+) -> tuple[str, Reviewable, tuple[str, ...]] | None:
     """The earlier build of the same pull request that people decided last, if they approved it.
 
     People only: what was itself carried over approves nothing, so that small differences cannot
@@ -155,7 +157,9 @@ def _seed(head: BuildRecord, service: CompareContext) -> tuple[str, Reviewable, 
     return None
 
 
-def _approved(build: BuildRecord, service: CompareContext) -> tuple[str, Reviewable, tuple[str, ...]] | None:
+def _approved(
+    build: BuildRecord, service: CompareContext
+) -> tuple[str, Reviewable, tuple[str, ...]] | None:
     """What people approved of a build. The ledger follows the reviews; they themselves count."""
     if build.baseline is None:
         return None

@@ -37,7 +37,7 @@ from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_addresses
 from pixelgate.pipeline.intake import accept
-from pixelgate.ports import Objects
+from pixelgate.ports import Bucket
 from pixelgate.report import render
 from pixelgate.storage.folder import FolderObjects
 from support.doubles.memory import MemoryLedger
@@ -247,7 +247,7 @@ def _real(folder: Path, objects: FolderObjects) -> dict[str, dict[str, Any]]:
     return images
 
 
-def _service(objects: Objects, **changes: Any) -> CompareContext:
+def _service(objects: Bucket, **changes: Any) -> CompareContext:
     made: dict[str, Any] = {
         "objects": objects,
         "ledger": MemoryLedger(),

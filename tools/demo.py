@@ -12,7 +12,7 @@ from embedded_cloud.cloud import CloudFailed, EmbeddedCloud
 from embedded_cloud.deploy import DeploymentFailed
 from pixelgate.client.report_download import fetch_report
 from pixelgate.client.result import read_comparison
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 from uploader import Uploader
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ def main() -> int:
     return 0
 
 
-def fetch(store: Store, status: dict[str, Any]) -> tuple[dict[str, Any], Path]:
+def fetch(store: Bucket, status: dict[str, Any]) -> tuple[dict[str, Any], Path]:
     """Copies the report with everything it shows, as `pixelgate report` does."""
     comparison = read_comparison(store, status)
     assert comparison is not None  # noqa: S101 - it SUCCEEDED

@@ -22,12 +22,9 @@ from pixelgate.errors import UsageError
 from pixelgate.notify.forge import Connector, Forge, checked
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
-from pixelgate.ports import Attic, FanOut, Stages
-from pixelgate.storage.store import Store
+from pixelgate.ports import Attic, Bucket, FanOut, Stages
 
 if TYPE_CHECKING:
-    from botocore.config import Config
-
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
@@ -126,27 +123,20 @@ def aws_records(
     environ: Mapping[str, str] = os.environ, meter: RequestMeter | None = None
 ) -> StorageContext:
     """The bucket and the table of a Lambda function; the meter counts what is asked of them."""
-    import boto3
-    from botocore.utils import get_environ_proxies
-
     from pixelgate.aws.eventbridge import EventBridgeEvents
+    from pixelgate.aws.sdk import lambda_config, open_session
     from pixelgate.report import render_failure
     from pixelgate.storage.dynamodb_comparisons import DynamoLedger
     from pixelgate.storage.s3 import S3Objects
-    from pixelgate.storage.s3_direct import DirectS3
 
-    config, session = _config(), boto3.Session()
+    config, session = lambda_config(), open_session()
     s3, dynamodb = session.client("s3", config=config), session.client("dynamodb", config=config)
-    bucket, credentials = environ["PIXELGATE_BUCKET"], session.get_credentials()
-    # The direct way knows of no proxies and no certificates but AWS's.
-    plain = not get_environ_proxies(s3.meta.endpoint_url) and "AWS_CA_BUNDLE" not in environ
-    direct = DirectS3(s3, bucket, credentials) if credentials and plain else None
     if meter:
         meter.watch(s3)
         meter.watch(dynamodb)
     return StorageContext(
-        events=Backlog(EventBridgeEvents(lambda: boto3.client("events", config=config))),
-        objects=S3Objects(s3, bucket, direct),
+        events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
+        objects=S3Objects(s3, environ["PIXELGATE_BUCKET"]),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
         render_failure=render_failure,
         limits=Limits(
@@ -166,23 +156,7 @@ def aws_records(
     )
 
 
-def _config() -> Config:
-    """How the SDK is to call AWS.
-
-    A call that stalls in every attempt takes some 45 s, half a lease, and 55 if the direct way was
-    tried before: a heartbeat, which is sent with two thirds of the lease left, does not outlive it.
-    """
-    from botocore.config import Config
-
-    return Config(
-        retries={"mode": "standard", "total_max_attempts": 3},
-        connect_timeout=3,
-        read_timeout=10,
-        max_pool_connections=64,
-    )
-
-
-def open_store(bucket: str) -> Store:
+def open_store(bucket: str) -> Bucket:
     """The bucket for a client, with the credentials, region and endpoint that AWS's SDK finds.
 
     Raises:
@@ -222,10 +196,11 @@ def open_failed_events(url: str) -> FailedEvents:
     from botocore.exceptions import BotoCoreError
 
     from pixelgate.aws.failed_queue import SqsFailedEvents
+    from pixelgate.aws.sdk import lambda_config
     from pixelgate.errors import BucketError
     from pixelgate.storage.s3_errors import without_answer
 
-    config = _config()
+    config = lambda_config()
     try:
         return SqsFailedEvents(
             boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
@@ -245,13 +220,14 @@ def open_attic(
     import boto3
     from botocore.exceptions import BotoCoreError
 
+    from pixelgate.aws.sdk import lambda_config
     from pixelgate.errors import BucketError
     from pixelgate.storage.dynamodb_comparisons import DynamoLedger
     from pixelgate.storage.s3 import S3Objects
     from pixelgate.storage.s3_attic import S3Attic
     from pixelgate.storage.s3_errors import without_answer
 
-    config = _config()
+    config = lambda_config()
     try:
         s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
     except (BotoCoreError, ValueError) as error:
@@ -283,7 +259,9 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
     """Delivers a build to the compare function once more, asynchronously."""
     import boto3
 
-    client = boto3.client("lambda", config=_config())
+    from pixelgate.aws.sdk import lambda_config
+
+    client = boto3.client("lambda", config=lambda_config())
     # The compare function calls itself: Lambda tells it its own name.
     function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
@@ -303,9 +281,10 @@ def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
         return None
     import boto3
 
+    from pixelgate.aws.sdk import lambda_config
     from pixelgate.aws.stepfunctions import StateMachine
 
-    client = boto3.client("stepfunctions", config=_config())
+    client = boto3.client("stepfunctions", config=lambda_config())
     concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "50"))
     return StateMachine(client, arn, environ["PIXELGATE_BUCKET"], concurrency)
 

@@ -26,15 +26,27 @@ from pixelgate.domain.review_request import Decision, ReviewRecord
 
 @dataclass(frozen=True)
 class Listed:
-    """An object in a listing: key, size in bytes, and a tag that changes with the content."""
+    """An object in a listing.
+
+    Attributes:
+        key: of the object.
+        size: in bytes.
+        tag: other bytes would have another one.
+        modified: when it was written last, seconds since 1970.
+    """
 
     key: str
     size: int
     tag: str
+    modified: float
 
 
-class Objects(Protocol):
-    """A bucket, or a folder with the same layout."""
+class Bucket(Protocol):
+    """A bucket, or a folder that is laid out like one. It may be used by several threads.
+
+    As a client opens it, every method raises BucketError where the bucket cannot be used, and
+    Refused where that is for want of a permission.
+    """
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """Returns the object's bytes.
@@ -51,6 +63,10 @@ class Objects(Protocol):
         """Returns `length` bytes from `offset` on, or fewer at the end. Raises NotFound."""
         ...
 
+    def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
+        """As `read_tagged`, or None if the object still has this tag. Raises NotFound."""
+        ...
+
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Writes the object atomically: readers see the old one or the new one, never a part."""
         ...
@@ -59,6 +75,13 @@ class Objects(Protocol):
         """Writes the object if it still has this tag, or, with tag None, if it does not exist.
 
         Raises WriteConflict otherwise.
+        """
+        ...
+
+    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+        """Writes unless there is an object already; returns whether it wrote.
+
+        The receiver checks the digest; a body that was damaged on its way is not stored.
         """
         ...
 
@@ -72,6 +95,14 @@ class Objects(Protocol):
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Yields all objects whose keys begin with the prefix, in the order of their keys."""
+        ...
+
+    def check_write(self, key: str) -> None:
+        """Asks whether a put under this key would be allowed; nothing is written."""
+        ...
+
+    def caller(self) -> str:
+        """Who we are to the bucket's owner."""
         ...
 
 

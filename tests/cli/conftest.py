@@ -14,9 +14,9 @@ from pixelgate import bootstrap
 from pixelgate.cli import app as cli
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 from support import images
-from support.doubles.memory_store import MemoryStore
+from support.doubles.memory import MemoryObjects
 from support.repository import SETTINGS, Repository
 
 CI_SIGNS = ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "TF_BUILD",
@@ -49,9 +49,9 @@ def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
     """The bucket that every command gets."""
-    made = MemoryStore()
+    made = MemoryObjects()
     monkeypatch.setattr(bootstrap, "open_store", lambda name: made)
     return made
 
@@ -79,7 +79,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 @pytest.fixture
 def run(
     repository: Repository,
-    bucket: MemoryStore,
+    bucket: MemoryObjects,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Cli:
@@ -96,13 +96,13 @@ def run(
     return run
 
 
-def manifest(bucket: MemoryStore, key: str) -> dict[str, Any]:
+def manifest(bucket: MemoryObjects, key: str) -> dict[str, Any]:
     """A manifest that was written."""
     fields: dict[str, Any] = json.loads(bucket.objects[key])
     return fields
 
 
-def tell(bucket: Store, build: str, **fields: Any) -> None:
+def tell(bucket: Bucket, build: str, **fields: Any) -> None:
     """Writes a status as the pipeline would, and a comparison beside it."""
     comparison = f"comparisons/shop/{build}/b0/e1/comparison.json"
     report = f"comparisons/shop/{build}/b0/e1/index.html"

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from support import images
-from support.doubles.memory_store import MemoryStore
+from support.doubles.memory import MemoryObjects
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
+def store() -> MemoryObjects:
+    return MemoryObjects()
 
 
 @pytest.fixture

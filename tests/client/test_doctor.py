@@ -9,13 +9,13 @@ import pytest
 from pixelgate.ci.origin import BuildOrigin
 from pixelgate.client.doctor import Check, check_bucket, check_origin
 from pixelgate.errors import BucketError, Refused, UsageError
-from pixelgate.storage.store import Entry, Store
-from support.doubles.memory_store import MemoryStore
+from pixelgate.ports import Bucket, Listed
+from support.doubles.memory import MemoryObjects
 
 IMAGE = f"images/shop/{'a' * 64}"
 
 
-class Refusing(MemoryStore):
+class Refusing(MemoryObjects):
     """A bucket in which some things are not allowed."""
 
     def __init__(self, *refused: str) -> None:
@@ -26,9 +26,9 @@ class Refusing(MemoryStore):
         if what in self.refused:
             raise Refused(f"no {what}")
 
-    def entries(self, prefix: str) -> Iterator[Entry]:
+    def list(self, prefix: str) -> Iterator[Listed]:
         self._ask("list")
-        return super().entries(prefix)
+        return super().list(prefix)
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         self._ask("read")
@@ -46,7 +46,7 @@ def lines(checks: Iterator[Check]) -> list[str]:
     return [f"{check.health} {check.what}: {check.words}" for check in checks]
 
 
-def test_all_is_well(store: MemoryStore) -> None:
+def test_all_is_well(store: MemoryObjects) -> None:
     store.write(IMAGE, b"x", "image/png")
     before = dict(store.objects)
     assert lines(check_bucket(lambda: store, "shop")) == [
@@ -59,7 +59,7 @@ def test_all_is_well(store: MemoryStore) -> None:
     assert store.objects == before
 
 
-def test_a_new_bucket_is_left_empty(store: MemoryStore) -> None:
+def test_a_new_bucket_is_left_empty(store: MemoryObjects) -> None:
     assert "good list images/shop/: there are no images yet" in lines(
         check_bucket(lambda: store, "shop")
     )
@@ -82,7 +82,7 @@ def test_images_that_may_not_be_written() -> None:
 
 
 def test_without_credentials_nothing_else_is_asked() -> None:
-    def nobody() -> Store:
+    def nobody() -> Bucket:
         raise BucketError("there are no AWS credentials")
 
     assert lines(check_bucket(nobody, "shop")) == [

@@ -8,21 +8,21 @@ from typing import Any
 from pixelgate.client.history import history, newest, of_snapshot
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support.doubles.memory_store import MemoryStore
+from support.doubles.memory import MemoryObjects
 
 
 def build(
-    store: MemoryStore, name: str, moment: float, branch: str | None, **status: Any
+    store: MemoryObjects, name: str, moment: float, branch: str | None, **status: Any
 ) -> BuildId:
     made = BuildId("shop", name)
     said = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "updated": f"2026-{name}",
             "commit": f"c{name}", "branch": branch, "pull_request": "5"}  # fmt: skip
     store.write(keys.status(made), json.dumps({**said, **status}).encode(), "x")
-    store.written[keys.status(made)] = moment
+    store.modified[keys.status(made)] = moment
     return made
 
 
-def test_newest_first_by_status(store: MemoryStore) -> None:
+def test_newest_first_by_status(store: MemoryObjects) -> None:
     build(store, "1", 100, "main")
     build(store, "2", 300, "main")
     build(store, "3", 200, "feature")
@@ -31,7 +31,7 @@ def test_newest_first_by_status(store: MemoryStore) -> None:
     assert [b.build for b in newest(store, "shop")] == ["2", "3", "1"]
 
 
-def test_a_branch_and_a_limit(store: MemoryStore) -> None:
+def test_a_branch_and_a_limit(store: MemoryObjects) -> None:
     for number in range(30):
         build(store, f"{number:02}", number, "main" if number % 3 == 0 else "feature")
     found = history(store, "shop", branch="main", limit=4)
@@ -39,7 +39,7 @@ def test_a_branch_and_a_limit(store: MemoryStore) -> None:
     assert [past.id.build for past in history(store, "shop", limit=2)] == ["29", "28"]
 
 
-def test_a_build_as_json(store: MemoryStore) -> None:
+def test_a_build_as_json(store: MemoryObjects) -> None:
     build(store, "1", 100, "main", counts={"total": 3}, report="r")
     assert [past.as_json() for past in history(store, "shop")] == [
         {
@@ -58,13 +58,13 @@ def test_a_build_as_json(store: MemoryStore) -> None:
     ]
 
 
-def test_of_a_refused_build_no_commit_is_known(store: MemoryStore) -> None:
+def test_of_a_refused_build_no_commit_is_known(store: MemoryObjects) -> None:
     build(store, "1", 100, None, state="FAILED", commit=None, pull_request=None)
     (past,) = history(store, "shop")
     assert (past.commit, past.branch, past.as_json()["result"]) == (None, None, "failed")
 
 
-def test_no_manifest_is_read(store: MemoryStore) -> None:
+def test_no_manifest_is_read(store: MemoryObjects) -> None:
     """One may have 256 MiB."""
     build(store, "1", 100, "main")
     read, asked = store.read, []
@@ -78,7 +78,7 @@ def test_no_manifest_is_read(store: MemoryStore) -> None:
     assert asked == ["builds/shop/1/status.json"]
 
 
-def test_a_snapshot_through_the_builds(store: MemoryStore) -> None:
+def test_a_snapshot_through_the_builds(store: MemoryObjects) -> None:
     for name, moment, status in (("1", 100, "added"), ("2", 200, None), ("3", 300, "changed")):
         images = {"a.png": {"status": status}} if status else {}
         key = f"comparisons/shop/{name}.json"
@@ -92,7 +92,9 @@ def test_a_snapshot_through_the_builds(store: MemoryStore) -> None:
     ]
 
 
-def test_a_snapshot_is_found_in_whatever_unicode_form_a_build_writes_it(store: MemoryStore) -> None:
+def test_a_snapshot_is_found_in_whatever_unicode_form_a_build_writes_it(
+    store: MemoryObjects,
+) -> None:
     for build_name, moment, written in (("1", 100, "u\u0308.png"), ("2", 200, "\u00fc.png")):
         key = f"comparisons/shop/{build_name}.json"
         store.write(key, json.dumps({"images": {written: {"status": written}}}).encode(), "x")

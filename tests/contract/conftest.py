@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pixelgate.ports import Ledger, Objects
+from pixelgate.ports import Bucket, Ledger
 from pixelgate.storage.dynamodb_comparisons import DynamoLedger
 from pixelgate.storage.folder import FolderObjects
 from pixelgate.storage.s3 import S3Objects
 from pixelgate.storage.s3_store import S3Store
-from pixelgate.storage.store import Store
 from support import aws
-from support.doubles.folder_store import FolderStore
 from support.doubles.memory import MemoryLedger, MemoryObjects
-from support.doubles.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 # An adapter, and how somebody else deletes one of its objects.
-Bucket = tuple[Objects, Callable[[str], object]]
+AnyBucket = tuple[Bucket, Callable[[str], object]]
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +41,8 @@ def table(dynamodb: DynamoDBClient) -> str:
     return aws.make_table(dynamodb)
 
 
-@pytest.fixture(params=["memory", "folder", "s3", "s3 direct"])
-def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+@pytest.fixture(params=["memory", "folder", "s3", "s3 for a client"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> AnyBucket:
     if request.param == "memory":
         in_memory = MemoryObjects()
         return in_memory, in_memory.delete
@@ -53,27 +50,17 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
         return FolderObjects(tmp_path), lambda key: (tmp_path / key).unlink()
     client: S3Client = request.getfixturevalue("s3")
     name = aws.make_bucket(client)
-    direct = aws.direct(client, name) if request.param == "s3 direct" else None
-    return S3Objects(client, name, direct), lambda key: client.delete_object(Bucket=name, Key=key)
-
-
-@pytest.fixture(params=["memory", "folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "memory":
-        return MemoryStore()
-    if request.param == "folder":
-        return FolderStore(tmp_path)
-    client: S3Client = request.getfixturevalue("s3")
-    return S3Store(client, aws.make_bucket(client))
+    made = S3Store if request.param == "s3 for a client" else S3Objects
+    return made(client, name), lambda key: client.delete_object(Bucket=name, Key=key)
 
 
 @pytest.fixture
-def objects(bucket: Bucket) -> Objects:
+def objects(bucket: AnyBucket) -> Bucket:
     return bucket[0]
 
 
 @pytest.fixture
-def delete(bucket: Bucket) -> Callable[[str], object]:
+def delete(bucket: AnyBucket) -> Callable[[str], object]:
     return bucket[1]
 
 

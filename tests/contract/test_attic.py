@@ -10,7 +10,7 @@ import pytest
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord, Lookup, Review
 from pixelgate.errors import BuildConflict, NotFound, TooLarge
-from pixelgate.ports import Attic, Ledger, Objects
+from pixelgate.ports import Attic, Bucket, Ledger
 from pixelgate.storage.s3 import S3Objects
 from pixelgate.storage.s3_attic import S3Attic
 from support import aws
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(params=["memory", "s3"])
-def tidied(request: pytest.FixtureRequest) -> tuple[Objects, Attic]:
+def tidied(request: pytest.FixtureRequest) -> tuple[Bucket, Attic]:
     if request.param == "memory":
         in_memory = MemoryObjects()
         return in_memory, MemoryAttic(in_memory)
@@ -31,7 +31,7 @@ def tidied(request: pytest.FixtureRequest) -> tuple[Objects, Attic]:
     return S3Objects(client, name), S3Attic(client, name)
 
 
-def test_objects_are_listed_with_their_times(tidied: tuple[Objects, Attic]) -> None:
+def test_objects_are_listed_with_their_times(tidied: tuple[Bucket, Attic]) -> None:
     objects, attic = tidied
     for key in ("a/2", "a/1", "b/1"):
         objects.write(key, b"xyz", "text/plain")
@@ -40,14 +40,14 @@ def test_objects_are_listed_with_their_times(tidied: tuple[Objects, Attic]) -> N
     assert all(abs(entry.modified - time.time()) < 60 for entry in found)
 
 
-def test_folders_are_told_by_name(tidied: tuple[Objects, Attic]) -> None:
+def test_folders_are_told_by_name(tidied: tuple[Bucket, Attic]) -> None:
     objects, attic = tidied
     for key in ("a/shop/1", "a/shop/2", "a/web/x/y", "a/none", "b/other/1"):
         objects.write(key, b"", "text/plain")
     assert list(attic.folders("a/")) == ["shop", "web"]
 
 
-def test_what_was_deleted_can_be_read(tidied: tuple[Objects, Attic]) -> None:
+def test_what_was_deleted_can_be_read(tidied: tuple[Bucket, Attic]) -> None:
     objects, attic = tidied
     for key in ("images/x", "images/x2"):
         objects.write(key, b"earlier", "image/png")
@@ -63,7 +63,7 @@ def test_what_was_deleted_can_be_read(tidied: tuple[Objects, Attic]) -> None:
             objects.read_deleted(missing)
 
 
-def test_many_are_deleted_and_none_that_is_gone_matters(tidied: tuple[Objects, Attic]) -> None:
+def test_many_are_deleted_and_none_that_is_gone_matters(tidied: tuple[Bucket, Attic]) -> None:
     objects, attic = tidied
     for number in range(3):
         objects.write(f"k/{number}", b"", "text/plain")

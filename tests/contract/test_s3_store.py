@@ -13,8 +13,8 @@ from botocore import exceptions as sdk
 from botocore.stub import Stubber
 
 from pixelgate.errors import BucketError, NotFound, Refused
-from pixelgate.storage import s3_store
-from pixelgate.storage.s3_errors import in_words
+from pixelgate.storage import s3
+from pixelgate.storage.s3_errors import translate_errors
 from pixelgate.storage.s3_store import S3Store
 from support import aws
 
@@ -49,7 +49,7 @@ def stub(client: S3Client) -> Iterator[Stubber]:
 
 @pytest.fixture
 def store(client: S3Client, monkeypatch: pytest.MonkeyPatch) -> S3Store:
-    monkeypatch.setattr(s3_store, "_PAUSE", 0)
+    monkeypatch.setattr(s3, "_PAUSE", 0)
     return S3Store(client, "shots")
 
 
@@ -124,12 +124,12 @@ NAMED: Any = {"endpoint_url": "https://s3.example", "error": "timed out"}
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_no_answer_in_words(error: Exception, words: str) -> None:
-    with pytest.raises(BucketError, match=words), in_words("read", "shots", "a"):
+    with pytest.raises(BucketError, match=words), translate_errors("read", "shots", "a"):
         raise error
 
 
 def test_our_own_errors_pass() -> None:
-    with pytest.raises(NotFound), in_words("read", "shots", "a"):
+    with pytest.raises(NotFound), translate_errors("read", "shots", "a"):
         raise NotFound("a")
 
 

@@ -15,6 +15,7 @@ from pixelgate.pipeline.cleanup import garbage
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.outcomes import Rejected
 from support.doubles.memory_attic import MemoryAttic
+from support.images import MASK
 from support.world import PROJECT, World, sha
 
 RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
@@ -199,7 +200,7 @@ def test_the_pictures_of_a_report_stay_when_the_cache_expires_and_go_with_its_bu
         del tidied.world.objects.objects[key]
     tidied.days(31)
     tidied.collect()
-    assert tidied.world.objects.read(mask) == b"mask"
+    assert tidied.world.objects.read(mask) == MASK
     tidied.days(8)
     assert tidied.collect().removed == 1
     assert not tidied.world.objects.exists(mask)

@@ -83,7 +83,7 @@ def test_what_a_reviewer_looks_at_has_a_thumbnail(world: World, drawer: Drawer) 
     }
     assert images["changed"]["thumb"].startswith("comparisons/shop/b1/b0/execution-2/thumbs/")
     [changed] = [call for call in drawer.calls if call[0] == b"2"]
-    assert changed == (b"2", b"mask", ((), ()))
+    assert changed == (b"2", world.objects.read(images["changed"]["mask"]), ((), ()))
 
 
 def test_none_is_made_twice_for_one_report(world: World, drawer: Drawer) -> None:

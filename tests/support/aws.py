@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.credentials import Credentials
 from moto import mock_aws
-
-from pixelgate.storage.s3_direct import DirectS3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,11 +29,6 @@ def dynamodb() -> Iterator[DynamoDBClient]:
     """An account's DynamoDB; share it too."""
     with mock_aws():
         yield boto3.client("dynamodb", region_name=REGION)
-
-
-def direct(client: S3Client, bucket: str) -> DirectS3:
-    """The direct way to a bucket, with credentials that nobody checks."""
-    return DirectS3(client, bucket, Credentials("test", "secret", "token"))
 
 
 def make_bucket(client: S3Client) -> str:

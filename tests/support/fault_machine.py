@@ -14,7 +14,7 @@ from pixelgate.pipeline.compare.batches import Batch, Handed
 from pixelgate.pipeline.compare.fan_out import give_back, publish_handed, work
 from pixelgate.pipeline.compare.outcomes import Published
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.ports import Objects
+from pixelgate.ports import Bucket
 from support.doubles.memory_fan_out import MemoryFanOut
 from support.faults import Faults, Lost, Stopped, Worker
 from support.schedule import Killed
@@ -37,7 +37,7 @@ class Machine:
         started: executions, by name.
     """
 
-    objects: Objects
+    objects: Bucket
     called: Callable[[], None]
     service: Callable[[Worker], CompareContext]
     faults: Callable[[], Faults]

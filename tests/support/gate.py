@@ -22,6 +22,7 @@ from pixelgate.domain.keys import BuildId, ShardId
 from pixelgate.domain.policy import Policy
 from pixelgate.errors import HeldByOther, NotFound
 from pixelgate.pipeline.review.apply import CarriedOut
+from support.images import MASK
 from support.reviews import Reviewed
 from support.world import GONE, LOST, PROJECT, ScriptedDiffers, World, sha
 
@@ -42,7 +43,7 @@ class Differs(ScriptedDiffers):
         near = abs(int(base) - int(head)) <= 1
         counts = () if near else (GONE,)
         areas = () if near else (LOST,)
-        return Diff(1, len(counts), 10, (10, 1), (10, 1), counts, b"mask", areas=areas)
+        return Diff(1, len(counts), 10, (10, 1), (10, 1), counts, MASK, areas=areas)
 
 
 @dataclass(frozen=True, eq=False)

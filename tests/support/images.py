@@ -33,6 +33,10 @@ def png(
     return encoded(picture(mode, size, colour), "PNG")
 
 
+# A mask as a scripted differ gives it; a stored one carries its result behind its first chunk.
+MASK = png((10, 1), (255, 0, 0))
+
+
 def jpeg(
     size: tuple[int, int] = (5, 3), colour: Colour = (200, 100, 50), mode: str = "RGB"
 ) -> bytes:

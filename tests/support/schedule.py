@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
-from pixelgate.ports import Ledger, Objects
+from pixelgate.ports import Bucket, Ledger
 
 # A worker that does not come back is a test that hangs.
 _PATIENCE = 20
@@ -149,9 +149,9 @@ class _Stepping:
         return step
 
 
-def stepping_objects(objects: Objects, schedule: Schedule) -> Objects:
+def stepping_objects(objects: Bucket, schedule: Schedule) -> Bucket:
     """A bucket whose every call is a step."""
-    return cast(Objects, _Stepping(objects, schedule))
+    return cast(Bucket, _Stepping(objects, schedule))
 
 
 def stepping_ledger(ledger: Ledger, schedule: Schedule) -> Ledger:

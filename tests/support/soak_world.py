@@ -27,7 +27,7 @@ from pixelgate.ports import DifferPool
 from support import images
 from support.doubles.memory import MemoryEvents
 from support.fault_stories import ATTEMPTS, RETRY_SECONDS, SWEEP_SECONDS, WatchedLedger
-from support.fault_stories import WatchedObjects as Objects
+from support.fault_stories import WatchedObjects as Bucket
 from support.faults import FAULTS, Fault, Faults, Place, Worker
 from support.schedule import Killed
 from support.world import PROJECT, World
@@ -83,7 +83,7 @@ class SoakWorld:
     trouble: bool = True
 
     def __post_init__(self) -> None:
-        self.ledger, self.objects, self.bus = WatchedLedger(), Objects(), MemoryEvents()
+        self.ledger, self.objects, self.bus = WatchedLedger(), Bucket(), MemoryEvents()
         self.world = World(self.objects, self.ledger)
         self.objects.clock = self.world.clock
         self.draw = random.Random(self.seed)

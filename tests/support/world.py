@@ -24,6 +24,7 @@ from pixelgate.pipeline.context import CompareContext, Limits
 from pixelgate.ports import Renderer
 from pixelgate.report import render
 from support.doubles.memory import MemoryLedger, MemoryObjects
+from support.images import MASK
 
 PROJECT = "shop"
 GONE = Region(0, 0, 1, 1, 1, area=0)
@@ -62,7 +63,7 @@ class ScriptedDiffers:
         self.calls.append((base, head))
         self.script(base, head)
         return Diff(
-            *(1, 1, 10, (10, 1), (10, 1), (GONE,), b"mask"),
+            *(1, 1, 10, (10, 1), (10, 1), (GONE,), MASK),
             picture=Picture(differing=1),
             areas=(LOST,),
             fingerprint="f" * 32,

@@ -28,7 +28,7 @@ class RequestMeter:
         client.meta.events.register("before-send", self._count)
 
     def _count(self, event_name: str, **_: Any) -> None:
-        # The name is such as "before-send.s3.PutObject". Each retry is counted; so is s3_direct.
+        # The name is such as "before-send.s3.PutObject". Each retry is counted.
         with self._lock:
             self._requests[event_name.partition(".")[2]] += 1
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pixelgate.ci.origin import BuildOrigin, Overrides
     from pixelgate.client.config import Config
     from pixelgate.domain.keys import BuildId
-    from pixelgate.storage.store import Store
+    from pixelgate.ports import Bucket
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Context:
         return bucket.removeprefix("s3://").rstrip("/")
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> Bucket:
         """The bucket, opened with the user's credentials."""
         from pixelgate import bootstrap
 

@@ -12,7 +12,7 @@ from pixelgate.ci.origin import BuildOrigin
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound, PixelgateError, Refused, UsageError
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 # No build can have this id (none starts with "@"), so a check with it starts no comparison.
 _PROBE = "@doctor"
@@ -62,7 +62,7 @@ def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
         yield Check("git", Health.WRONG if "shallow" in note else Health.NOTE, note)
 
 
-def check_bucket(open_store: Callable[[], Store], project: str) -> Iterator[Check]:
+def check_bucket(open_store: Callable[[], Bucket], project: str) -> Iterator[Check]:
     """Checks credentials and permissions without writing anything."""
     try:
         store = open_store()
@@ -75,7 +75,7 @@ def check_bucket(open_store: Callable[[], Store], project: str) -> Iterator[Chec
     known: list[str] = []
 
     def list_images() -> str:
-        known.extend(entry.key for entry in islice(store.entries(images), 1))
+        known.extend(entry.key for entry in islice(store.list(images), 1))
         return "there are images already" if known else "there are no images yet"
 
     def read_results() -> str:
@@ -96,12 +96,12 @@ def check_bucket(open_store: Callable[[], Store], project: str) -> Iterator[Chec
         yield _tried(f"write {images}", lambda: _put_again(store, known[0]), None)
 
 
-def _probe_write(store: Store, key: str) -> str:
+def _probe_write(store: Bucket, key: str) -> str:
     store.check_write(key)
     return "may be written"
 
 
-def _put_again(store: Store, key: str) -> str:
+def _put_again(store: Bucket, key: str) -> str:
     """Tries to put an existing key on condition that it does not exist, so nothing is written."""
     from hashlib import sha256
 

@@ -15,7 +15,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import find
 from pixelgate.errors import NotFound
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 _THREADS = 8
 _STATUS = "/status.json"
@@ -58,19 +58,19 @@ class Past:
         }
 
 
-def newest(store: Store, project: str) -> list[BuildId]:
+def newest(store: Bucket, project: str) -> list[BuildId]:
     """Returns every build of a project that has a status, the newest status first."""
     prefix = f"builds/{project}/"
     builds = [
         (entry.modified, entry.key.removeprefix(prefix).removesuffix(_STATUS))
-        for entry in store.entries(prefix)
+        for entry in store.list(prefix)
         if entry.key.endswith(_STATUS) and entry.key.count("/") == prefix.count("/") + 1
     ]
     return [BuildId(project, build) for _, build in sorted(builds, reverse=True)]
 
 
 def history(
-    store: Store,
+    store: Bucket,
     project: str,
     *,
     branch: str | None = None,
@@ -100,7 +100,7 @@ def history(
 
 
 def of_snapshot(
-    store: Store, name: str, builds: list[Past], progress: Progress = SILENT
+    store: Bucket, name: str, builds: list[Past], progress: Progress = SILENT
 ) -> Iterator[tuple[Past, Mapping[str, Any] | None]]:
     """Yields each build with its result for one snapshot; None if it has no such snapshot."""
     progress.begin("reading comparisons", len(builds))
@@ -115,7 +115,7 @@ def of_snapshot(
         yield past, read[past.id]
 
 
-def _past(store: Store, build: BuildId) -> Past | None:
+def _past(store: Bucket, build: BuildId) -> Past | None:
     """Reads a build from its status; None if it has no valid one."""
     try:
         status = json.loads(store.read(keys.status(build)))

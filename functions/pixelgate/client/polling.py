@@ -12,7 +12,7 @@ from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, NotFound, Refused
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 Status = Mapping[str, Any]
 
@@ -42,7 +42,7 @@ class Seen:
 REAL_CLOCK, NOTHING_SEEN = Clock(), Seen(None, None)
 
 
-def look(store: Store, build: BuildId) -> Seen:
+def look(store: Bucket, build: BuildId) -> Seen:
     """Reads the present status, if there is one."""
     try:
         body, tag = store.read_tagged(keys.status(build))
@@ -52,7 +52,7 @@ def look(store: Store, build: BuildId) -> Seen:
 
 
 def wait_for_result(
-    store: Store,
+    store: Bucket,
     build: BuildId,
     timeout: float,
     *,
@@ -88,7 +88,7 @@ def wait_for_result(
 
 
 def poll(
-    store: Store,
+    store: Bucket,
     build: BuildId,
     timeout: float,
     done: Callable[[Seen], bool],
@@ -136,7 +136,7 @@ def poll(
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
 
-def _again(store: Store, build: BuildId, seen: Seen) -> Seen:
+def _again(store: Bucket, build: BuildId, seen: Seen) -> Seen:
     try:
         changed = store.read_changed(keys.status(build), seen.tag)
     except NotFound:

@@ -17,7 +17,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED
 from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 _THREADS = 16
 # The relative links of a page to its images, in attributes, srcset, CSS and JSON.
@@ -26,7 +26,7 @@ _CONTENT_ADDRESSED = ("images/", "diffs/")
 
 
 def fetch_report(
-    store: Store,
+    store: Bucket,
     status: Mapping[str, Any],
     comparison: Mapping[str, Any],
     out: Path,
@@ -34,7 +34,7 @@ def fetch_report(
 ) -> Path:
     """Downloads a report with everything that it shows; returns the path of its page.
 
-    Objects whose key contains their hash are not downloaded twice, so that many reports can share
+    Bucket whose key contains their hash are not downloaded twice, so that many reports can share
     one folder.
 
     Args:
@@ -56,7 +56,7 @@ def fetch_report(
     needed = set(_linked(page.decode(errors="replace"), page_key))
     needed |= set(_of_comparison(str(status["project"]), comparison))
     beside = posixpath.dirname(page_key) + "/"
-    needed |= {entry.key for entry in store.entries(beside)}
+    needed |= {entry.key for entry in store.list(beside)}
     needed.discard(page_key)
     places = {key: _path(out, key) for key in needed}  # checks all keys before the first download
     todo = sorted(key for key in needed if not _have(key, places[key]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from pixelgate.client import exit_code
 from pixelgate.errors import BucketError, NotFound
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 # In the order in which a reviewer wants to see them.
 STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unchanged")
@@ -76,7 +76,7 @@ class Result:
                 return ""
 
 
-def read_comparison(store: Store, status: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_comparison(store: Bucket, status: Mapping[str, Any]) -> dict[str, Any] | None:
     """Reads the comparison.json of a status; None if it has none.
 
     Raises:

@@ -15,7 +15,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import canonical, compile_glob, find
 from pixelgate.errors import UsageError
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 APPROVE, REJECT = "approve", "reject"
 _MAX_REASON = 2_000
@@ -97,7 +97,7 @@ def new_id(now: datetime | None = None) -> str:
 
 
 def write_review(
-    store: Store, build: BuildId, decision: Decision, make_id: Callable[[], str] = new_id
+    store: Bucket, build: BuildId, decision: Decision, make_id: Callable[[], str] = new_id
 ) -> str:
     """Writes a review object under a new key; returns the key.
 

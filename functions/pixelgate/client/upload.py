@@ -21,7 +21,7 @@ from pixelgate.errors import (
     why_unread,
 )
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.storage.store import Store
+from pixelgate.ports import Bucket
 
 # Up to this number, one HEAD request an image is faster and cheaper than sixteen listings.
 MAX_QUESTIONS = 200
@@ -48,7 +48,7 @@ class Sent:
     uploaded: int
 
 
-def send_images(store: Store, project: str, scan: Scan, progress: Progress = SILENT) -> Sent:
+def send_images(store: Bucket, project: str, scan: Scan, progress: Progress = SILENT) -> Sent:
     """Uploads the images that the project does not have yet, with their hash as the key.
 
     After an interruption, call it again: it skips the images that were sent.
@@ -87,7 +87,7 @@ def send_images(store: Store, project: str, scan: Scan, progress: Progress = SIL
     return Sent(len(scan.entries), len(wanted), len(wanted) - uploaded, uploaded)
 
 
-def send_plain(store: Store, build: BuildId, scan: Scan, progress: Progress = SILENT) -> Sent:
+def send_plain(store: Bucket, build: BuildId, scan: Scan, progress: Progress = SILENT) -> Sent:
     """Uploads every image under its name, beside the manifest; a fork's role may do only this.
 
     Raises:
@@ -109,7 +109,7 @@ def send_plain(store: Store, build: BuildId, scan: Scan, progress: Progress = SI
 
 
 def find_present(
-    store: Store, project: str, wanted: Collection[str], progress: Progress = SILENT
+    store: Bucket, project: str, wanted: Collection[str], progress: Progress = SILENT
 ) -> set[str]:
     """Returns those of the hashes that the project has already.
 
@@ -129,7 +129,7 @@ def find_present(
         return set()
 
 
-def _asked(store: Store, project: str, wanted: Iterable[str], progress: Progress) -> Iterable[str]:
+def _asked(store: Bucket, project: str, wanted: Iterable[str], progress: Progress) -> Iterable[str]:
     hashes = list(wanted)
     progress.begin("checking", len(hashes))
 
@@ -143,21 +143,21 @@ def _asked(store: Store, project: str, wanted: Iterable[str], progress: Progress
 
 
 def _listed(
-    store: Store, project: str, wanted: Collection[str], progress: Progress
+    store: Bucket, project: str, wanted: Collection[str], progress: Progress
 ) -> Iterable[str]:
     parts = [digit for digit in _HEX if any(sha256[0] == digit for sha256 in wanted)]
     progress.begin("listing", len(parts))
 
     def names(digit: str) -> list[str]:
         prefix = keys.image(project, digit)
-        return [entry.key.rpartition("/")[2] for entry in store.entries(prefix)]
+        return [entry.key.rpartition("/")[2] for entry in store.list(prefix)]
 
     for _, hashes in bounded_map(names, parts, THREADS):
         progress.step()
         yield from (name for name in hashes if name in wanted)
 
 
-def submit(store: Store, key: str, body: bytes, status: Mapping[str, object] | None) -> bool:
+def submit(store: Bucket, key: str, body: bytes, status: Mapping[str, object] | None) -> bool:
     """Writes a manifest, which starts the comparison; returns whether it was new.
 
     The same manifest may be written again, which restarts a lost run. A different manifest may
@@ -189,7 +189,7 @@ def submit(store: Store, key: str, body: bytes, status: Mapping[str, object] | N
 
 
 def check_unused(
-    store: Store, key: str, body: bytes, status: Callable[[], Mapping[str, object] | None]
+    store: Bucket, key: str, body: bytes, status: Callable[[], Mapping[str, object] | None]
 ) -> None:
     """Checks before images are sent that the build's id is unused; `submit` checks it again.
 
@@ -222,7 +222,7 @@ def _was_refused(status: Mapping[str, object] | None) -> bool:
     return isinstance(error, dict) and error.get("code") == "BAD_MANIFEST"
 
 
-def finalize(store: Store, build: BuildId, total: int | None) -> str:
+def finalize(store: Bucket, build: BuildId, total: int | None) -> str:
     """Marks a build as complete, after its last shard; returns the key that was written.
 
     Args:

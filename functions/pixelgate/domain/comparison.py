@@ -196,6 +196,50 @@ class Diff:
     explained: tuple[Explained, ...] = ()
     profiles: tuple[str, str] | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """What was measured, but for the mask: as results are stored and workers tell them."""
+        return {
+            "changed_pixels": self.changed_pixels,
+            "structural_pixels": self.structural_pixels,
+            "total_pixels": self.total_pixels,
+            "base_size": self.base_size,
+            "head_size": self.head_size,
+            "regions": [region.as_json() for region in self.regions],
+            "bands": [band.as_json() for band in self.bands],
+            "counted_pixels": self.counted_pixels,
+            "areas": [vars(area) for area in self.areas],
+            "noise": [vars(noise) for noise in self.explained],
+            "differing": vars(self.picture),
+            "fingerprint": self.fingerprint,
+            **({"profiles": self.profiles} if self.profiles else {}),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Diff:
+        """The inverse of `as_json`; also reads an entry of comparison.json, which leaves more out.
+
+        Raises:
+            KeyError: it is neither.
+        """
+        profiles = stored.get("profiles")
+        if "base_profile" in stored:
+            profiles = stored["base_profile"], stored["head_profile"]
+        return cls(
+            changed_pixels=stored["changed_pixels"],
+            structural_pixels=stored["structural_pixels"],
+            total_pixels=stored["total_pixels"],
+            base_size=(stored["base_size"][0], stored["base_size"][1]),
+            head_size=(stored["head_size"][0], stored["head_size"][1]),
+            regions=tuple(map(Region.from_json, stored["regions"])),
+            bands=tuple(map(Band.from_json, stored.get("bands", ()))),
+            picture=Picture.from_json(stored["differing"]),
+            counted_pixels=stored.get("counted_pixels", 0),
+            areas=tuple(map(Evidence.from_json, stored.get("areas", ()))),
+            explained=tuple(map(Explained.from_json, stored.get("noise", ()))),
+            fingerprint=stored.get("fingerprint"),
+            profiles=(profiles[0], profiles[1]) if profiles else None,
+        )
+
     def judge(self, policy: Policy) -> Judgement:
         """Decides what counts as a change under the policy."""
         noises = [explain(area, self.picture, policy.limits) for area in self.areas]
@@ -282,17 +326,13 @@ class Snapshot:
             entry["size_changed"] = self.head_size != self.base_size
         if self.measured:
             diff = self.measured.diff
-            entry |= {
-                "changed_pixels": diff.changed_pixels,
-                "counted_pixels": diff.counted_pixels,
-                "structural_pixels": diff.structural_pixels,
-                "total_pixels": diff.total_pixels,
+            told = {name: value for name, value in diff.as_json().items() if value not in ([], ())}
+            # The entry has sizes, also where there was no diff, and a group for the fingerprint.
+            for name in ("base_size", "head_size", "fingerprint", "profiles"):
+                told.pop(name, None)
+            entry |= told | {
                 "mask": self.measured.mask_key,
                 "regions": self._regions(diff),
-                "bands": [band.as_json() for band in diff.bands] or None,
-                "areas": [vars(area) for area in diff.areas] or None,
-                "noise": [vars(noise) for noise in diff.explained] or None,
-                "differing": vars(diff.picture),
                 "recoloured": (self.judgement and self.judgement.recoloured) or None,
                 "base_profile": diff.profiles[0] if diff.profiles else None,
                 "head_profile": diff.profiles[1] if diff.profiles else None,

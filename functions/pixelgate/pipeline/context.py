@@ -13,12 +13,12 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import ComparisonRecord
 from pixelgate.errors import OutOfTime
 from pixelgate.ports import (
+    Bucket,
     DifferPool,
     FailureRenderer,
     FanOut,
     Ledger,
     Meter,
-    Objects,
     PatientEvents,
     Renderer,
     Stages,
@@ -98,7 +98,7 @@ class StorageContext:
         clock: seconds since 1970.
     """
 
-    objects: Objects
+    objects: Bucket
     ledger: Ledger
     events: PatientEvents = NOBODY
     limits: Limits = Limits()

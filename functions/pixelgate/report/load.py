@@ -9,19 +9,17 @@ from typing import Any
 from pixelgate.domain.baseline import Choice
 from pixelgate.domain.comparison import (
     SCHEMA_VERSION,
-    Band,
     Comparison,
     Diff,
     Judgement,
     Measured,
-    Region,
     Snapshot,
     Status,
 )
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
 from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
-from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture
+from pixelgate.domain.verdict import Mark, NoiseKind
 from pixelgate.errors import UsageError
 
 # Results up to version 0.1 have other names for the marks.
@@ -96,20 +94,8 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
     if "total_pixels" not in entry:
         return None, None
     regions = entry["regions"]
-    diff = Diff(
-        changed_pixels=entry["changed_pixels"],
-        structural_pixels=entry["structural_pixels"],
-        total_pixels=entry["total_pixels"],
-        base_size=_size(entry.get("base_size")) or (0, 0),
-        head_size=_size(entry.get("head_size")) or (0, 0),
-        regions=tuple(map(Region.from_json, regions)),
-        bands=tuple(map(Band.from_json, entry.get("bands", ()))),
-        picture=Picture.from_json(entry["differing"]),
-        counted_pixels=entry.get("counted_pixels", 0),
-        areas=tuple(Evidence.from_json(area) for area in entry.get("areas", ())),
-        explained=tuple(Explained.from_json(noise) for noise in entry.get("noise", ())),
-        profiles=_profiles(entry),
-    )
+    # Older versions did not say how large the images of every pair were.
+    diff = Diff.from_json({"base_size": (0, 0), "head_size": (0, 0), **entry})
     # Older versions did not name the noise.
     kinds = [region["noise"] for region in regions if "noise" in region]
     judgement = Judgement(
@@ -136,9 +122,3 @@ def _mark(stored: str | None) -> Mark | None:
 
 def _size(stored: list[int] | None) -> tuple[int, int] | None:
     return (stored[0], stored[1]) if stored else None
-
-
-def _profiles(entry: Mapping[str, Any]) -> tuple[str, str] | None:
-    if "base_profile" not in entry:
-        return None
-    return entry["base_profile"], entry["head_profile"]

@@ -80,7 +80,7 @@ class DynamoReviews(DynamoBuilds):
         return sorted(map(decision_of, items), key=lambda d: (d.at, d.build), reverse=True)
 
     def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
-        """Puts a finished item back into the index, with a new time; `mark_announced` checks it."""
+        """Puts a finished item back into the index; `mark_announced` must know its new time."""
         item = self._update_if(
             comparison_key(record.id),
             "SET updated = :now, unfinished = :yes, expires_at = :expires_at",

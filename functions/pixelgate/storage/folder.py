@@ -9,14 +9,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pixelgate.domain.manifest import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
-from pixelgate.errors import FaultCode, ImageFault, NotFound, TooLarge, WriteConflict
+from pixelgate.errors import (
+    BucketError,
+    FaultCode,
+    ImageFault,
+    NotFound,
+    Refused,
+    TooLarge,
+    WriteConflict,
+)
 from pixelgate.ports import Listed
 
 _BEING_WRITTEN = ".pg"
 
 
 class FolderObjects:
-    """Objects as files below one folder; a key is a relative path."""
+    """Bucket as files below one folder; a key is a relative path."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -58,6 +66,29 @@ class FolderObjects:
             raise WriteConflict(key)
         self.write(key, body, content_type)
 
+    def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
+        """The file's bytes and their hash, if that is another one."""
+        body, present = self.read_tagged(key)
+        return None if present == tag else (body, present)
+
+    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+        """Writes unless there is a file already; for one process only."""
+        if hashlib.sha256(body).digest() != sha256:
+            raise BucketError(f"{key} was damaged on its way")
+        if self.exists(key):
+            return False
+        self.write(key, body, content_type)
+        return True
+
+    def check_write(self, key: str) -> None:
+        """Asks the folder."""
+        if self._root.exists() and not os.access(self._root, os.W_OK):
+            raise Refused(f"{self._root} may not be written")
+
+    def caller(self) -> str:
+        """The user who runs this."""
+        return f"user {os.getuid()}"
+
     def exists(self, key: str) -> bool:
         """Whether the file is there."""
         return (self._root / key).is_file()
@@ -73,7 +104,8 @@ class FolderObjects:
         for key, path in sorted(found.items()):
             if key.startswith(prefix) and not path.name.startswith(_BEING_WRITTEN):
                 body = path.read_bytes()
-                yield Listed(key, len(body), hashlib.sha256(body).hexdigest())
+                tag = hashlib.sha256(body).hexdigest()
+                yield Listed(key, len(body), tag, path.stat().st_mtime)
 
 
 class FolderImages:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.exceptions import (
     ClientError,
@@ -16,7 +19,6 @@ from botocore.exceptions import (
 
 from pixelgate.errors import NotFound, TooLarge, WriteConflict
 from pixelgate.ports import Listed
-from pixelgate.storage.s3_direct import DirectS3, Page
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,6 +30,13 @@ _BROKEN = (
     ResponseStreamingError,
 )
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
+# S3 answers 409 while another put of the same key is under way. Whoever wins writes the same bytes.
+_TRIES, _PAUSE = 5, 0.2
+_THERE = frozenset({"PreconditionFailed", "412"})
+_BUSY = frozenset({"ConditionalRequestConflict", "409"})
+_UNCHANGED = frozenset({"304", "NotModified"})
+# What S3 says to If-Match on a key that has no object, or another one: it would have been allowed.
+_ALLOWED = frozenset({"NoSuchKey", "PreconditionFailed", "404", "412"})
 # 412: the tag is another one. 409: a concurrent write of the same key was under way.
 _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
@@ -35,11 +44,22 @@ _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"
 class S3Objects:
     """One bucket. Its client may be used by several threads."""
 
-    def __init__(self, client: S3Client, bucket: str, direct: DirectS3 | None = None) -> None:
-        """What is done most often takes the direct way first, if there is one."""
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        identify: Callable[[], Mapping[str, Any]] = lambda: {"Arn": "unknown"},
+    ) -> None:
+        """Takes a client.
+
+        Args:
+            client: boto3's, for S3.
+            bucket: its name.
+            identify: STS's GetCallerIdentity.
+        """
         self._client = client
         self._bucket = bucket
-        self._direct = direct
+        self._identify = identify
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes; the SDK checks S3's checksum on the way."""
@@ -54,15 +74,12 @@ class S3Objects:
         try:
             return self._read(key, None, {"Range": f"bytes={offset}-{offset + length - 1}"})[0]
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "InvalidRange":
+            if _code(error) == "InvalidRange":
                 return b""
             raise
 
     def _read(self, key: str, limit: int | None, part: _Part | None = None) -> tuple[bytes, str]:
         """The SDK repeats a request that fails, but not a body that breaks off or is garbled."""
-        found = self._direct.get(key, limit) if self._direct and part is None else None
-        if found is not None:
-            return found
         for tries_left in (2, 1, 0):
             with _our_errors(key):
                 answer = self._client.get_object(Bucket=self._bucket, Key=key, **(part or {}))
@@ -79,11 +96,13 @@ class S3Objects:
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Puts the object."""
-        if self._direct and self._direct.put(key, body, content_type):
-            return
         with _our_errors(key):
             self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType=content_type,
+                ChecksumCRC32=_crc32(body),
             )
 
     def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
@@ -92,11 +111,65 @@ class S3Objects:
         try:
             with _our_errors(key):
                 self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **condition
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType=content_type,
+                    ChecksumCRC32=_crc32(body),
+                    **condition,
                 )
         except NotFound as error:
             # What was read is gone: S3 answers 404 to If-Match then, not 412.
             raise WriteConflict(key) from error
+
+    def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
+        """A GET with If-None-Match, which S3 answers with 304 and no body."""
+        if tag is None:
+            return self.read_tagged(key)
+        try:
+            return self._read(key, None, {"IfNoneMatch": tag})
+        except ClientError as error:
+            if _code(error) in _UNCHANGED:
+                return None
+            raise
+
+    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+        """Puts the object with If-None-Match and its checksum."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType=content_type,
+                    ChecksumSHA256=base64.b64encode(sha256).decode(),
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if _code(error) in _THERE:
+                    return False
+                if _code(error) not in _BUSY or not tries_left:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return True
+        raise AssertionError
+
+    def check_write(self, key: str) -> None:
+        """A put that cannot succeed: If-Match on a key that has no object.
+
+        S3 looks at permissions first, so 403 is the answer to who may not, and 404 or 412 to who
+        may. Nothing is stored either way.
+        """
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=b"", IfMatch='"probe"')
+        except ClientError as error:
+            if _code(error) not in _ALLOWED:
+                raise
+
+    def caller(self) -> str:
+        """The ARN, as STS tells it; every AWS credential may ask."""
+        return str(self._identify()["Arn"])
 
     def exists(self, key: str) -> bool:
         """Asks for the object's head. Without s3:ListBucket S3 would answer 403, not 404."""
@@ -117,28 +190,19 @@ class S3Objects:
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Asks for page after page: S3 lists at most 1,000 objects at once."""
-        token = None
-        while True:
-            page = self._direct.page(prefix, token) if self._direct else None
-            found, token = page or self._page(prefix, token)
-            yield from found
-            if token is None:
-                return
-
-    def _page(self, prefix: str, token: str | None) -> Page:
-        goes_on: _GoesOn = {"ContinuationToken": token} if token else {}
-        page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **goes_on)
-        found = [Listed(o["Key"], o["Size"], o["ETag"]) for o in page.get("Contents", ())]
-        return found, page.get("NextContinuationToken")
-
-
-class _GoesOn(TypedDict, total=False):
-    ContinuationToken: str
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix
+        )
+        for page in pages:
+            for found in page.get("Contents", ()):
+                modified = found["LastModified"].timestamp()
+                yield Listed(found["Key"], found["Size"], found["ETag"], modified)
 
 
 class _Part(TypedDict, total=False):
     Range: str
     VersionId: str
+    IfNoneMatch: str
 
 
 class _Condition(TypedDict, total=False):
@@ -146,12 +210,24 @@ class _Condition(TypedDict, total=False):
     IfNoneMatch: str
 
 
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _crc32(body: bytes) -> str:
+    """S3 checks it and keeps it for readers.
+
+    Left to itself the SDK sends the checksum behind the body, which it then has to send in chunks.
+    """
+    return base64.b64encode(zlib.crc32(body).to_bytes(4)).decode()
+
+
 @contextmanager
 def _our_errors(key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+        code = _code(error)
         if code in _GONE:
             raise NotFound(key) from error
         if code in _CONFLICT:

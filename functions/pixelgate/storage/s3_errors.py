@@ -42,7 +42,7 @@ _LOG_IN = (
 
 
 @contextmanager
-def in_words(verb: str, bucket: str, key: str) -> Iterator[None]:
+def translate_errors(verb: str, bucket: str, key: str) -> Iterator[None]:
     """Translates what the SDK raises within the context.
 
     Raises:

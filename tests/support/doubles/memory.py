@@ -25,6 +25,7 @@ from pixelgate.domain.records import (
 from pixelgate.domain.review_request import Decision, ReviewRecord
 from pixelgate.errors import (
     AlreadyFinished,
+    BucketError,
     BuildConflict,
     ErrorCode,
     HeldByOther,
@@ -83,6 +84,28 @@ class MemoryObjects:
                 raise WriteConflict(key)
             self._put(key, body, content_type)
 
+    def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
+        """The object's bytes and its version, if that is another one."""
+        body, present = self.read_tagged(key)
+        return None if present == tag else (body, present)
+
+    def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+        """Writes unless there is an object already."""
+        if hashlib.sha256(body).digest() != sha256:
+            raise BucketError(f"{key} was damaged on its way")
+        with self._lock:
+            if key in self.objects:
+                return False
+            self._put(key, body, content_type)
+            return True
+
+    def check_write(self, key: str) -> None:
+        """Everybody may write."""
+
+    def caller(self) -> str:
+        """Nobody in particular."""
+        return "this process"
+
     def exists(self, key: str) -> bool:
         """Whether the object is there."""
         with self._lock:
@@ -105,10 +128,12 @@ class MemoryObjects:
         return body
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """Objects by key."""
+        """Bucket by key."""
         with self._lock:
             found = [
-                Listed(key, len(body), hashlib.sha256(body).hexdigest())
+                Listed(
+                    key, len(body), hashlib.sha256(body).hexdigest(), self.modified.get(key, 0.0)
+                )
                 for key, body in sorted(self.objects.items())
                 if key.startswith(prefix)
             ]

@@ -17,7 +17,7 @@ class MemoryAttic:
         objects.clock = clock
 
     def entries(self, prefix: str) -> Iterator[Aged]:
-        """Objects by key, with the time at which they were written."""
+        """Bucket by key, with the time at which they were written."""
         for found in self._objects.list(prefix):
             yield Aged(found.key, found.size, self._objects.modified.get(found.key, 0.0))
 

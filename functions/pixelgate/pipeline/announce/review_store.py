@@ -21,7 +21,7 @@ from pixelgate.domain.review_state import (
 )
 from pixelgate.errors import NotFound
 from pixelgate.pipeline.announce.update import update
-from pixelgate.ports import Objects
+from pixelgate.ports import Bucket
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ReviewStatus:
         )
 
 
-def read_review_status(record: ComparisonRecord, objects: Objects) -> ReviewStatus:
+def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatus:
     """Reads how a comparison stands with its reviewers."""
     review_log = read_review_log(record.head, objects)
     if record.state is not State.SUCCEEDED:
@@ -59,7 +59,7 @@ def read_review_status(record: ComparisonRecord, objects: Objects) -> ReviewStat
     )
 
 
-def read_review_log(build: BuildId, objects: Objects) -> ReviewLog:
+def read_review_log(build: BuildId, objects: Bucket) -> ReviewLog:
     """What was decided on a build so far; an empty one if nobody has said anything."""
     try:
         return ReviewLog.from_json(json.loads(objects.read(keys.review_log(build))))
@@ -67,7 +67,7 @@ def read_review_log(build: BuildId, objects: Objects) -> ReviewLog:
         return ReviewLog()
 
 
-def read_reviewable(record: ComparisonRecord, objects: Objects) -> Reviewable | None:
+def read_reviewable(record: ComparisonRecord, objects: Bucket) -> Reviewable | None:
     """What there is to decide on a published result; None if it was deleted."""
     try:
         body = objects.read(keys.result(record.id, record.execution, "review.json"))
@@ -77,7 +77,7 @@ def read_reviewable(record: ComparisonRecord, objects: Objects) -> Reviewable | 
 
 
 def change_review_log(
-    build: BuildId, objects: Objects, change: Callable[[ReviewLog], ReviewLog]
+    build: BuildId, objects: Bucket, change: Callable[[ReviewLog], ReviewLog]
 ) -> ReviewLog:
     """Changes what was decided, whoever else does at the same time.
 

@@ -12,7 +12,7 @@ from pixelgate.domain.keys import NO_BASE, BuildId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
 from pixelgate.errors import ErrorCode, NotFound
 from pixelgate.pipeline.announce.update import update
-from pixelgate.ports import Objects
+from pixelgate.ports import Bucket
 
 # Every field of status.json beside the build's, in its order, as it is while nothing is known.
 _UNKNOWN: Mapping[str, Any] = {
@@ -102,7 +102,7 @@ def _status(build: BuildId, **known: Any) -> dict[str, Any]:
     }
 
 
-def write_status(objects: Objects, build: BuildId, status: Mapping[str, Any]) -> bool:
+def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> bool:
     """Writes the status unless the one in the bucket is ahead of it; returns whether it wrote.
 
     A worker that was paused between its claim and this line cannot put PROCESSING over the result
@@ -116,7 +116,7 @@ def write_status(objects: Objects, build: BuildId, status: Mapping[str, Any]) ->
     return update(objects, keys.status(build), change)
 
 
-def not_before_status(objects: Objects, build: BuildId, now: str) -> str:
+def not_before_status(objects: Bucket, build: BuildId, now: str) -> str:
     """The later one of this time and that of the status which is there."""
     try:
         present = json.loads(objects.read(keys.status(build)))
@@ -125,7 +125,7 @@ def not_before_status(objects: Objects, build: BuildId, now: str) -> str:
     return max(now, str(present["updated"]))
 
 
-def update_status_review(objects: Objects, build: BuildId, review: Mapping[str, Any]) -> bool:
+def update_status_review(objects: Bucket, build: BuildId, review: Mapping[str, Any]) -> bool:
     """Says something new of the review in whatever status there is; returns whether it wrote."""
 
     def change(stored: bytes | None) -> bytes | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pixelgate.errors import NotFound, WriteConflict
-from pixelgate.ports import Objects
+from pixelgate.ports import Bucket
 
 # A script may approve hundreds of snapshots one by one; each lost race means that another one won.
 _TRIES = 50
 
 
-def update(objects: Objects, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
+def update(objects: Bucket, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
     """Replaces an object by what follows from it, whoever else does so at the same time.
 
     A worker that was paused between reading and writing cannot undo what another one has written

@@ -11,7 +11,7 @@ from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.errors import NotFound
-from pixelgate.ports import Aged, Attic, Objects
+from pixelgate.ports import Aged, Attic, Bucket
 
 _THREADS = 16
 _AT_ONCE = 256  # bodies in memory; a manifest may have 256 MiB, but not all of them
@@ -56,7 +56,7 @@ class References:
 
 
 def survey(
-    project: str, objects: Objects, attic: Attic, *, uploads_since: float = 0.0
+    project: str, objects: Bucket, attic: Attic, *, uploads_since: float = 0.0
 ) -> References:
     """Reads every manifest, status and comparison of a project.
 
@@ -75,7 +75,7 @@ def survey(
     return found
 
 
-def second_look(project: str, objects: Objects, attic: Attic, first: References) -> set[str]:
+def second_look(project: str, objects: Bucket, attic: Attic, first: References) -> set[str]:
     """What is referred to by what was written since the first look; reads nothing else.
 
     Raises:
@@ -87,7 +87,7 @@ def second_look(project: str, objects: Objects, attic: Attic, first: References)
 
 
 def _look(
-    project: str, objects: Objects, attic: Attic, found: References, uploads_since: float
+    project: str, objects: Bucket, attic: Attic, found: References, uploads_since: float
 ) -> None:
     def fresh(entries: Iterable[Aged], wanted: Callable[[str], bool]) -> Iterator[Aged]:
         for entry in entries:
@@ -134,7 +134,7 @@ def _note(key: str, body: dict[str, Any], found: References) -> None:
         found.shown.setdefault(build, set()).update(_hashes(body))  # a shard's
 
 
-def _read_all(objects: Objects, entries: Iterable[Aged]) -> Iterator[tuple[str, bytes]]:
+def _read_all(objects: Bucket, entries: Iterable[Aged]) -> Iterator[tuple[str, bytes]]:
     """Reads some at once; what is gone by now refers to nothing."""
 
     def read(entry: Aged) -> tuple[str, bytes] | None:

@@ -28,7 +28,7 @@ from pixelgate.pipeline.compare.budget import pixels_of
 from pixelgate.pipeline.context import Limits
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_from_json, diff_to_json
 from pixelgate.pipeline.diffing.plan import Pair, Plan
-from pixelgate.ports import Objects
+from pixelgate.ports import Bucket
 
 _READERS = 32
 # What a worker counts of its pairs; the rest is told by the comparison as a whole.
@@ -104,7 +104,7 @@ def write_plan(
     plan: Plan,
     faults: Mapping[str, ImageFault],
     usage: Usage | None,
-    objects: Objects,
+    objects: Bucket,
     limits: Limits,
 ) -> int:
     """Writes what the workers and the publisher need; returns the number of batches.
@@ -130,13 +130,13 @@ def write_plan(
     return len(batches)
 
 
-def read_batch(handed: Handed, batch: Batch, objects: Objects) -> dict[Pair, Policy]:
+def read_batch(handed: Handed, batch: Batch, objects: Bucket) -> dict[Pair, Policy]:
     """The pairs of a batch, in the order of the plan."""
     key = keys.fan_out(handed.comparison, handed.execution, "plan.jsonl")
     return dict(map(_pair_of, objects.read_range(key, batch.offset, batch.length).splitlines()))
 
 
-def write_result(handed: Handed, batch: Batch, done: Done, objects: Objects) -> None:
+def write_result(handed: Handed, batch: Batch, done: Done, objects: Bucket) -> None:
     """Writes what came of a batch, faults too: they are kept nowhere else."""
     body = {
         "schema_version": 1,
@@ -152,7 +152,7 @@ def write_result(handed: Handed, batch: Batch, done: Done, objects: Objects) -> 
     objects.write(key, json.dumps(body).encode(), _JSON)
 
 
-def read_begun(handed: Handed, objects: Objects) -> tuple[dict[str, ImageFault], Usage]:
+def read_begun(handed: Handed, objects: Bucket) -> tuple[dict[str, ImageFault], Usage]:
     """What is wrong with head images, by name, and what it took to hand over."""
     key = keys.fan_out(handed.comparison, handed.execution, "begun.json")
     stored = json.loads(objects.read(key))
@@ -161,7 +161,7 @@ def read_begun(handed: Handed, objects: Objects) -> tuple[dict[str, ImageFault],
 
 
 def gather_results(
-    handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Objects
+    handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Bucket
 ) -> Collected:
     """What came of every pair; one of which nothing is known is a fault, never a pass.
 
@@ -191,7 +191,7 @@ def gather_results(
 
 
 def _read_in_order(
-    batches: Iterable[Batch], handed: Handed, objects: Objects, threads: ThreadPoolExecutor
+    batches: Iterable[Batch], handed: Handed, objects: Bucket, threads: ThreadPoolExecutor
 ) -> Iterator[bytes | None]:
     """The results' bytes, a few ahead of whoever asks: all at once would fill the memory."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pixelgate.ports import Objects
+from pixelgate.ports import Bucket
 
 PAGE = 1_000  # keys that S3 lists in one request
 # A listing may take a tenth of the requests that it saves; what has grown larger is not listed.
 _SAVES = 10
 
 
-def list_if_cheaper(objects: Objects, prefix: str, wanted: int) -> frozenset[str] | None:
+def list_if_cheaper(objects: Bucket, prefix: str, wanted: int) -> frozenset[str] | None:
     """All keys below a prefix; None if they are too many to be listed for the sake of so few.
 
     Args:

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pixelgate.domain import keys
-from pixelgate.domain.comparison import Band, Diff, Measured, Region
+from pixelgate.domain.comparison import Diff, Measured
 from pixelgate.domain.policy import Policy
-from pixelgate.domain.verdict import Evidence, Explained, Picture
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import DifferPool, Images, Objects
+from pixelgate.ports import Bucket, DifferPool, Images
 
 # While one pair waits for S3, others are compared: threads wait, differs compute.
 _THREADS_PER_DIFFER = 2
@@ -53,7 +52,7 @@ class DiffCache:
     """
 
     def __init__(
-        self, objects: Objects, project: str | None, pictures: str | None, *, lists: bool = True
+        self, objects: Bucket, project: str | None, pictures: str | None, *, lists: bool = True
     ) -> None:
         """A store for one run.
 
@@ -127,19 +126,7 @@ def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
         "schema_version": 3,
         "base_sha256": pair.base,
         "head_sha256": pair.head,
-        "changed_pixels": diff.changed_pixels,
-        "structural_pixels": diff.structural_pixels,
-        "total_pixels": diff.total_pixels,
-        "base_size": diff.base_size,
-        "head_size": diff.head_size,
-        "regions": [region.as_json() for region in diff.regions],
-        "bands": [band.as_json() for band in diff.bands],
-        "counted_pixels": diff.counted_pixels,
-        "areas": [vars(area) for area in diff.areas],
-        "noise": [vars(noise) for noise in diff.explained],
-        "differing": vars(diff.picture),
-        "fingerprint": diff.fingerprint,
-        **({"profiles": diff.profiles} if diff.profiles else {}),
+        **diff.as_json(),
     }
 
 
@@ -150,21 +137,7 @@ def diff_from_json(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) 
     """
     if (stored["base_sha256"], stored["head_sha256"]) != (pair.base, pair.head):
         return None
-    diff = Diff(
-        changed_pixels=stored["changed_pixels"],
-        structural_pixels=stored["structural_pixels"],
-        total_pixels=stored["total_pixels"],
-        base_size=(stored["base_size"][0], stored["base_size"][1]),
-        head_size=(stored["head_size"][0], stored["head_size"][1]),
-        regions=tuple(Region.from_json(region) for region in stored["regions"]),
-        bands=tuple(map(Band.from_json, stored["bands"])),
-        picture=Picture.from_json(stored["differing"]),
-        counted_pixels=stored["counted_pixels"],
-        areas=tuple(Evidence.from_json(area) for area in stored["areas"]),
-        explained=tuple(Explained.from_json(noise) for noise in stored["noise"]),
-        fingerprint=stored["fingerprint"],
-        profiles=tuple(stored["profiles"]) if stored.get("profiles") else None,
-    )
+    diff = Diff.from_json(stored)
     return Measured(diff, mask_key if diff.regions else None)
 
 

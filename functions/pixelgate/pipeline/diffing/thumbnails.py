@@ -15,7 +15,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED, Axis, BandKind, Diff, Snapshot, Status
 from pixelgate.domain.cost import Usage
 from pixelgate.errors import ImageFault, NotFound
-from pixelgate.ports import Images, Objects, Slices, Thumbnailer
+from pixelgate.ports import Bucket, Images, Slices, Thumbnailer
 
 # Raised whenever the same image and mask may give another thumbnail than before.
 RECIPE = 1
@@ -55,7 +55,7 @@ def with_thumbs(
     snapshots: Mapping[str, Snapshot],
     *,
     folder: str,
-    objects: Objects,
+    objects: Bucket,
     images: Images,
     thumbnail: Thumbnailer,
     check: Callable[[], None] = lambda: None,

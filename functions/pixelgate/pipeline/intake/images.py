@@ -13,7 +13,7 @@ from pixelgate.errors import FaultCode, ImageFault, ImagesMissing, NotFound, Too
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
 from pixelgate.pipeline.diffing.plan import Plan
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import DifferPool, Objects
+from pixelgate.ports import Bucket, DifferPool
 
 MAX_IMAGE_BYTES = 256 * 1024 * 1024
 _NAMES_SHOWN = 10
@@ -23,7 +23,7 @@ _THREADS = 8
 class BucketImages:
     """A project's images in the bucket, checked against their hashes."""
 
-    def __init__(self, objects: Objects, project: str) -> None:
+    def __init__(self, objects: Bucket, project: str) -> None:
         self._objects = objects
         self._project = project
 

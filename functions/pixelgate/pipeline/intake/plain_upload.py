@@ -25,7 +25,7 @@ from pixelgate.domain.strict_json import read_object
 from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest, ImageFault, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.intake.images import MAX_IMAGE_BYTES
-from pixelgate.ports import DifferPool, Listed, Objects
+from pixelgate.ports import Bucket, DifferPool, Listed
 
 # Three requests an image, most of their time spent waiting: some 100 images a second.
 _THREADS = 16
@@ -65,7 +65,7 @@ class TakenIn:
     found: frozenset[str]
 
 
-def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
+def look_beside(body: bytes, folder: str, objects: Bucket) -> Beside:
     """Lists what was uploaded with a manifest; reads none of it.
 
     Args:
@@ -100,7 +100,7 @@ def look_beside(body: bytes, folder: str, objects: Objects) -> Beside:
 
 
 def import_images(
-    body: bytes, manifest: BuildManifest, beside: Beside, objects: Objects, pool: DifferPool
+    body: bytes, manifest: BuildManifest, beside: Beside, objects: Bucket, pool: DifferPool
 ) -> TakenIn:
     """Reads every image, stores it by its hash, and lists it in the manifest.
 
@@ -141,7 +141,7 @@ def import_images(
 
 
 def _store(
-    found: Listed, project: str, objects: Objects, pool: DifferPool
+    found: Listed, project: str, objects: Bucket, pool: DifferPool
 ) -> tuple[dict[str, Any], bool]:
     """Stores an image by its hash; returns its entry, and whether it was there already."""
     try:

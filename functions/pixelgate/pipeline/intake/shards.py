@@ -16,7 +16,7 @@ from pixelgate.domain.strict_json import read_object
 from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
 from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
-from pixelgate.ports import DifferPool, Objects
+from pixelgate.ports import Bucket, DifferPool
 
 # What every shard of a build must say alike; each is from the same commit of the same suite.
 _ALIKE = ("commit", "branch", "base_build", "base_commit", "base_branch", "tree", "pull_request",
@@ -50,7 +50,7 @@ class Closed:
     missing: tuple[int, ...]
 
 
-def keep_shard(build: BuildId, shard: ShardId, objects: Objects, pool: DifferPool) -> Kept:
+def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> Kept:
     """Validates an uploaded shard and keeps a copy, unless one was kept before.
 
     Raises:
@@ -80,7 +80,7 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Objects, pool: DifferPoo
     return Kept(shard)
 
 
-def keep_all(build: BuildId, objects: Objects, pool: DifferPool) -> int | None:
+def keep_all(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
     """Keeps every shard that was uploaded, as `finalize` says that these are all.
 
     Their events may come after that of `finalize`: events come in any order.
@@ -105,7 +105,7 @@ def keep_all(build: BuildId, objects: Objects, pool: DifferPool) -> int | None:
     return total
 
 
-def kept_shards(build: BuildId, objects: Objects) -> list[ShardId]:
+def kept_shards(build: BuildId, objects: Bucket) -> list[ShardId]:
     """The shards that were accepted, in their order.
 
     Raises:
@@ -122,7 +122,7 @@ def kept_shards(build: BuildId, objects: Objects) -> list[ShardId]:
 
 
 def merged(
-    build: BuildId, objects: Objects, *, final: bool = False, total: int | None = None
+    build: BuildId, objects: Bucket, *, final: bool = False, total: int | None = None
 ) -> bytes | None:
     """The manifest of the whole build; None while shards are missing that may still come.
 
@@ -150,7 +150,7 @@ def merged(
     return _merge(build, bodies, closed.missing)
 
 
-def progress(build: BuildId, objects: Objects) -> str:
+def progress(build: BuildId, objects: Bucket) -> str:
     """Which shards are in, in words."""
     shards = kept_shards(build, objects)
     have = _listed([shard.index for shard in shards])
@@ -161,21 +161,21 @@ def progress(build: BuildId, objects: Objects) -> str:
     return f"{have} of {total} came; {_listed(missing)} did not yet"
 
 
-def _read(key: str, objects: Objects) -> bytes:
+def _read(key: str, objects: Bucket) -> bytes:
     try:
         return objects.read(key, MAX_BYTES)
     except TooLarge as error:
         raise BadManifest(str(error)) from error
 
 
-def _kept(build: BuildId, shard: ShardId, objects: Objects) -> bytes | None:
+def _kept(build: BuildId, shard: ShardId, objects: Bucket) -> bytes | None:
     try:
         return objects.read(keys.accepted_shard(build, shard))
     except NotFound:
         return None
 
 
-def _closed(build: BuildId, objects: Objects) -> Closed | None:
+def _closed(build: BuildId, objects: Bucket) -> Closed | None:
     try:
         stored = json.loads(objects.read(keys.closed_shards(build)))
     except NotFound:
@@ -184,7 +184,7 @@ def _closed(build: BuildId, objects: Objects) -> Closed | None:
     return Closed(shards, tuple(stored["missing"]))
 
 
-def _close(build: BuildId, closed: Closed, objects: Objects) -> Closed:
+def _close(build: BuildId, closed: Closed, objects: Bucket) -> Closed:
     stored = {
         "schema_version": 1,
         "shards": [[shard.index, shard.total] for shard in closed.shards],

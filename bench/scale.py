@@ -39,7 +39,7 @@ from pixelgate.pipeline.diffing.thumbnails import with_addresses
 from pixelgate.pipeline.intake import accept
 from pixelgate.ports import Bucket
 from pixelgate.report import render
-from pixelgate.storage.folder import FolderObjects
+from pixelgate.storage.folder import FolderBucket
 from support.doubles.memory import MemoryLedger
 
 ROOT = Path(__file__).parents[1]
@@ -63,7 +63,7 @@ COLD_START = 3.0  # seconds; of compare, of the first workers, of the publisher
 LIST = 0.1  # seconds for a page of 1,000 keys; arrival lists the project's images, of both builds
 
 
-class LateFolder(FolderObjects):
+class LateFolder(FolderBucket):
     """A folder of which each request takes as long as one to S3."""
 
     def read(self, key: str, limit: int | None = None) -> bytes:
@@ -138,7 +138,7 @@ def measure_plan(folder: Path) -> float:
 
 def set_up_results(place: Path) -> float:
     """Writes what the workers leave behind: each pair has two regions and a change of its own."""
-    objects, handed = FolderObjects(place), Handed(ID, "e1")
+    objects, handed = FolderBucket(place), Handed(ID, "e1")
     areas = (Evidence(blocks=6, differing=500, clear=500, one_sided=500), Evidence(blocks=4))
     regions = (Region(8, 9, 40, 20, 500, area=0), Region(90, 9, 20, 20, 200, area=1))
     listed = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
@@ -189,12 +189,12 @@ def measure_work(folder: Path) -> Pairs:
     """Compares the pairs of examples/ as one batch of one worker."""
     objects = LateFolder(folder)
     builds = {
-        build: _real(ROOT / "examples" / build, FolderObjects(folder)) for build in ("base", "head")
+        build: _real(ROOT / "examples" / build, FolderBucket(folder)) for build in ("base", "head")
     }
     for build, images in builds.items():
         fields = {"project": PROJECT, "build": build, "commit": build, "branch": "b"}
         body = json.dumps({**fields, "images": images}).encode()
-        FolderObjects(folder).write(f"uploads/{PROJECT}/{build}/manifest.json", body, "")
+        FolderBucket(folder).write(f"uploads/{PROJECT}/{build}/manifest.json", body, "")
     from pixelgate.engine.thumbnail import thumbnail
 
     engine = find_engine()
@@ -233,7 +233,7 @@ def model(number: int, share: float, real: Pairs, steps: Mapping[str, Step]) -> 
     return Row(number, share, steps, COLD_START + around + waited, dollars)
 
 
-def _real(folder: Path, objects: FolderObjects) -> dict[str, dict[str, Any]]:
+def _real(folder: Path, objects: FolderBucket) -> dict[str, dict[str, Any]]:
     from PIL import Image
 
     images = {}
@@ -282,7 +282,7 @@ def measure_steps(number: int, share: float) -> dict[str, Step]:
     """Plan and publish of one size of build, measured."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        objects = FolderObjects(folder)
+        objects = FolderBucket(folder)
         objects.write(keys.uploaded_manifest(HEAD), manifest("head", number, share), "")
         objects.write(keys.accepted_manifest(BASE), manifest("base", number, share), "")
         plan = in_own_process("plan", folder)

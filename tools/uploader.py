@@ -12,7 +12,7 @@ from pixelgate.client.scan import scan
 from pixelgate.client.upload import send_images
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from pixelgate.storage.s3_store import S3Store
+from pixelgate.storage.client_bucket import ClientBucket
 
 LONGEST_PAUSE = 0.2  # seconds
 # A CI job has time; who tries things out here waits for one build after the other.
@@ -23,7 +23,7 @@ class Uploader:
     """One project in one bucket. What a manifest says is the caller's to choose."""
 
     def __init__(self, client: Any, bucket: str, project: str) -> None:
-        self.store = S3Store(client, bucket)
+        self.store = ClientBucket(client, bucket)
         self.project = project
 
     def upload(self, build: str, folder: Path, **fields: Any) -> BuildId:

@@ -22,7 +22,7 @@ from pixelgate.errors import UsageError
 from pixelgate.notify.forge import Connector, Forge, checked
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
-from pixelgate.ports import Attic, Bucket, FanOut, Stages
+from pixelgate.ports import Bucket, FanOut, Stages
 
 if TYPE_CHECKING:
     from pixelgate.aws.meter import RequestMeter
@@ -127,7 +127,7 @@ def aws_records(
     from pixelgate.aws.sdk import lambda_config, open_session
     from pixelgate.report import render_failure
     from pixelgate.storage.dynamodb_comparisons import DynamoLedger
-    from pixelgate.storage.s3 import S3Objects
+    from pixelgate.storage.s3 import S3Bucket
 
     config, session = lambda_config(), open_session()
     s3, dynamodb = session.client("s3", config=config), session.client("dynamodb", config=config)
@@ -136,7 +136,7 @@ def aws_records(
         meter.watch(dynamodb)
     return StorageContext(
         events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
-        objects=S3Objects(s3, environ["PIXELGATE_BUCKET"]),
+        objects=S3Bucket(s3, environ["PIXELGATE_BUCKET"]),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
         render_failure=render_failure,
         limits=Limits(
@@ -156,7 +156,7 @@ def aws_records(
     )
 
 
-def open_store(bucket: str) -> Bucket:
+def open_bucket(bucket: str) -> Bucket:
     """The bucket for a client, with the credentials, region and endpoint that AWS's SDK finds.
 
     Raises:
@@ -167,8 +167,8 @@ def open_store(bucket: str) -> Bucket:
     from botocore.exceptions import BotoCoreError
 
     from pixelgate.errors import BucketError
+    from pixelgate.storage.client_bucket import ClientBucket
     from pixelgate.storage.s3_errors import without_answer
-    from pixelgate.storage.s3_store import S3Store
 
     # Retries that end: a request that stalls in every attempt takes some three minutes.
     config = Config(
@@ -181,7 +181,7 @@ def open_store(bucket: str) -> Bucket:
         session = boto3.Session()
         # STS has no endpoint without a region; which one does not matter to it.
         sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
-        return S3Store(session.client("s3", config=config), bucket, sts.get_caller_identity)
+        return ClientBucket(session.client("s3", config=config), bucket, sts.get_caller_identity)
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, bucket)) from error
 
@@ -209,9 +209,9 @@ def open_failed_events(url: str) -> FailedEvents:
         raise BucketError(without_answer(error, url)) from error
 
 
-def open_attic(
+def open_storage(
     bucket: str, table: str, branches: tuple[str, ...] = StorageContext.baseline_branches
-) -> tuple[StorageContext, Attic]:
+) -> StorageContext:
     """Bucket and table for those who tidy up, with the caller's own credentials.
 
     Raises:
@@ -222,9 +222,8 @@ def open_attic(
 
     from pixelgate.aws.sdk import lambda_config
     from pixelgate.errors import BucketError
+    from pixelgate.storage.client_bucket import ClientBucket
     from pixelgate.storage.dynamodb_comparisons import DynamoLedger
-    from pixelgate.storage.s3 import S3Objects
-    from pixelgate.storage.s3_attic import S3Attic
     from pixelgate.storage.s3_errors import without_answer
 
     config = lambda_config()
@@ -232,12 +231,11 @@ def open_attic(
         s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, bucket)) from error
-    records = StorageContext(
-        objects=S3Objects(s3, bucket),
+    return StorageContext(
+        objects=ClientBucket(s3, bucket),
         ledger=DynamoLedger(dynamodb, table),
         baseline_branches=branches,
     )
-    return records, S3Attic(s3, bucket)
 
 
 def retention_days(said: str) -> Callable[[str], float]:

@@ -97,37 +97,20 @@ class Bucket(Protocol):
         """Yields all objects whose keys begin with the prefix, in the order of their keys."""
         ...
 
-    def check_write(self, key: str) -> None:
-        """Asks whether a put under this key would be allowed; nothing is written."""
-        ...
-
-    def caller(self) -> str:
-        """Who we are to the bucket's owner."""
-        ...
-
-
-@dataclass(frozen=True)
-class Aged:
-    """An object in a listing: key, size in bytes, and last write in seconds since 1970."""
-
-    key: str
-    size: int
-    modified: float
-
-
-class Attic(Protocol):
-    """A bucket as garbage collection uses it."""
-
-    def entries(self, prefix: str) -> Iterator[Aged]:
-        """Yields all objects whose keys begin with the prefix, in the order of their keys."""
-        ...
-
     def folders(self, prefix: str) -> Iterator[str]:
         """Yields the names of the folders directly below a prefix, but not their content."""
         ...
 
     def delete(self, keys: Collection[str]) -> None:
         """Deletes objects but not their older versions; keys without an object are ignored."""
+        ...
+
+    def check_write(self, key: str) -> None:
+        """Asks whether a put under this key would be allowed; nothing is written."""
+        ...
+
+    def caller(self) -> str:
+        """Who we are to the bucket's owner."""
         ...
 
 

@@ -16,7 +16,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.ports import Bucket
 from support import images
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 from support.repository import SETTINGS, Repository
 
 CI_SIGNS = ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "TF_BUILD",
@@ -49,10 +49,10 @@ def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
+def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryBucket:
     """The bucket that every command gets."""
-    made = MemoryObjects()
-    monkeypatch.setattr(bootstrap, "open_store", lambda name: made)
+    made = MemoryBucket()
+    monkeypatch.setattr(bootstrap, "open_bucket", lambda name: made)
     return made
 
 
@@ -79,7 +79,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 @pytest.fixture
 def run(
     repository: Repository,
-    bucket: MemoryObjects,
+    bucket: MemoryBucket,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Cli:
@@ -96,7 +96,7 @@ def run(
     return run
 
 
-def manifest(bucket: MemoryObjects, key: str) -> dict[str, Any]:
+def manifest(bucket: MemoryBucket, key: str) -> dict[str, Any]:
     """A manifest that was written."""
     fields: dict[str, Any] = json.loads(bucket.objects[key])
     return fields

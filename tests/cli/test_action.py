@@ -17,7 +17,7 @@ import yaml
 
 from pixelgate import bootstrap
 from pixelgate.cli.templates import GITHUB, GITLAB, filled
-from pixelgate.storage.s3_store import S3Store
+from pixelgate.storage.client_bucket import ClientBucket
 from support import aws
 
 from .conftest import NEEDS_REVIEW, Cli, tell
@@ -121,16 +121,16 @@ Asked = tuple[str, str]
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClientBucket]:
     """A bucket of moto's, which every command gets."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     with aws.s3() as client:
-        yield S3Store(client, aws.make_bucket(client))
+        yield ClientBucket(client, aws.make_bucket(client))
 
 
 @pytest.fixture
-def asked(run: Cli, store: S3Store, monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
+def asked(run: Cli, store: ClientBucket, monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     """Every permission that commands make use of."""
     found: list[Asked] = []
 
@@ -139,7 +139,7 @@ def asked(run: Cli, store: S3Store, monkeypatch: pytest.MonkeyPatch) -> list[Ask
             found.append((_ACTIONS[model.name], params.get("Key") or params["Prefix"]))
 
     store._client.meta.events.register("provide-client-params.s3.*", note)
-    monkeypatch.setattr(bootstrap, "open_store", lambda name: store)
+    monkeypatch.setattr(bootstrap, "open_bucket", lambda name: store)
     return found
 
 
@@ -164,7 +164,7 @@ def refused(role: str, asked: list[Asked]) -> list[Asked]:
 
 
 def test_the_ci_role_is_enough_for_ci_and_no_more(
-    run: Cli, asked: list[Asked], store: S3Store
+    run: Cli, asked: list[Asked], store: ClientBucket
 ) -> None:
     tell(store, "7", **NEEDS_REVIEW)
     asked.clear()
@@ -182,7 +182,7 @@ def test_the_ci_role_is_enough_for_ci_and_no_more(
 
 
 def test_the_fork_role_is_enough_for_a_forks_upload_and_no_more(
-    run: Cli, asked: list[Asked], store: S3Store
+    run: Cli, asked: list[Asked], store: ClientBucket
 ) -> None:
     tell(store, "fork.7")
     asked.clear()
@@ -194,7 +194,7 @@ def test_the_fork_role_is_enough_for_a_forks_upload_and_no_more(
 
 
 def test_the_reviewers_role_is_enough_to_review_and_no_more(
-    run: Cli, asked: list[Asked], store: S3Store, tmp_path: Path
+    run: Cli, asked: list[Asked], store: ClientBucket, tmp_path: Path
 ) -> None:
     tell(store, "7", **NEEDS_REVIEW)
     asked.clear()

@@ -9,7 +9,6 @@ import pytest
 from pixelgate import bootstrap
 from pixelgate.domain.keys import BuildId
 from pixelgate.pipeline.cleanup.garbage import DAY
-from support.doubles.memory_attic import MemoryAttic
 from support.world import PROJECT, World
 
 from .conftest import Cli
@@ -20,16 +19,16 @@ TABLE = ("--table", "t", "--baseline-branches", "main")
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    attic = MemoryAttic(world.objects, world.clock)
+    world.objects.clock = world.clock
     for name, branch in (("old", "topic"), ("base", "main")):
         world.compare(world.upload(name, {"a.png": name.encode()}, branch=branch))
     world.clock.sleep(100 * DAY)
 
     def opened(bucket: str, table: str, branches: tuple[str, ...]) -> Any:
         assert (bucket, table) == ("shots", "t")
-        return world.service(baseline_branches=branches), attic
+        return world.service(baseline_branches=branches)
 
-    monkeypatch.setattr(bootstrap, "open_attic", opened)
+    monkeypatch.setattr(bootstrap, "open_storage", opened)
     return world
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 from .conftest import NEEDS_REVIEW, Cli, manifest, tell
 
@@ -30,21 +30,21 @@ from .conftest import NEEDS_REVIEW, Cli, manifest, tell
     ],
 )  # fmt: skip
 def test_exit_codes_of_wait(
-    run: Cli, bucket: MemoryObjects, status: dict[str, Any], options: tuple[str, ...], code: int
+    run: Cli, bucket: MemoryBucket, status: dict[str, Any], options: tuple[str, ...], code: int
 ) -> None:
     tell(bucket, "7", **status)
     done = run("wait", "7", "--json", *options)
     assert (done.code, done.json["exit_code"], done.json["build"]) == (code, code, "7")
 
 
-def test_wait_takes_this_jobs_build(run: Cli, bucket: MemoryObjects) -> None:
+def test_wait_takes_this_jobs_build(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "9001-2")
     ci = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "9001", "GITHUB_RUN_ATTEMPT": "2"}
     assert run("wait", "--json", **ci).json["build"] == "9001-2"
     assert run("wait", "--json", PIXELGATE_BUILD="9001-2").json["build"] == "9001-2"
 
 
-def test_without_ci_it_is_the_newest_build(run: Cli, bucket: MemoryObjects) -> None:
+def test_without_ci_it_is_the_newest_build(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "2")
     tell(bucket, "1")
     bucket.modified[keys.status(BuildId("shop", "2"))] += 100
@@ -59,12 +59,12 @@ def test_no_build_at_all(run: Cli) -> None:
     assert "shop has no build in shots yet; pass a build id to wait" in done.err
 
 
-def test_a_build_may_be_named_with_its_project(run: Cli, bucket: MemoryObjects) -> None:
+def test_a_build_may_be_named_with_its_project(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7")
     assert run("wait", "shop/7", "--json").json["build"] == "7"
 
 
-def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: MemoryObjects) -> None:
+def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: MemoryBucket) -> None:
     tell(
         bucket, "7", **NEEDS_REVIEW, baseline_reason="nearest ancestor with a build",
         baseline={"kind": "ancestor", "distance": 2,
@@ -111,7 +111,7 @@ def test_status_says_what_is_left_and_why_this_baseline(run: Cli, bucket: Memory
     ],
 )  # fmt: skip
 def test_status_of_a_build_without_a_result(
-    run: Cli, bucket: MemoryObjects, status: dict[str, Any], words: str
+    run: Cli, bucket: MemoryBucket, status: dict[str, Any], words: str
 ) -> None:
     tell(bucket, "7", **status)
     done = run("status", "7")
@@ -124,7 +124,7 @@ def test_status_of_no_build(run: Cli) -> None:
     assert "shop/7 has no status in shots: it was not uploaded, some of its" in done.err
 
 
-def test_status_as_json(run: Cli, bucket: MemoryObjects) -> None:
+def test_status_as_json(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     assert run("status", "7", "--json").json == {
         "project": "shop",
@@ -144,7 +144,7 @@ def test_status_as_json(run: Cli, bucket: MemoryObjects) -> None:
 
 
 def test_a_report_is_fetched(
-    run: Cli, bucket: MemoryObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
@@ -156,14 +156,14 @@ def test_a_report_is_fetched(
     assert opened == []  # this is no terminal
 
 
-def test_there_is_no_report(run: Cli, bucket: MemoryObjects) -> None:
+def test_there_is_no_report(run: Cli, bucket: MemoryBucket) -> None:
     assert "shop/7 has no report (no status)" in run("report", "7").err
     tell(bucket, "7", state="FAILED", report=None, error={"code": "X", "message": "too slow"})
     done = run("report", "7")
     assert (done.code, "shop/7 has no report (failed: too slow)" in done.err) == (2, True)
 
 
-def reviews(bucket: MemoryObjects) -> list[dict[str, Any]]:
+def reviews(bucket: MemoryBucket) -> list[dict[str, Any]]:
     found = sorted(key for key in bucket.objects if key.startswith("reviews/shop/7/"))
     return [manifest(bucket, key) for key in found]
 
@@ -179,7 +179,7 @@ def reviews(bucket: MemoryObjects) -> list[dict[str, Any]]:
     ],
 )
 def test_a_review_is_written(
-    run: Cli, bucket: MemoryObjects, action: str, arguments: tuple[str, ...], fields: dict[str, Any]
+    run: Cli, bucket: MemoryBucket, action: str, arguments: tuple[str, ...], fields: dict[str, Any]
 ) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     done = run(action, "7", *arguments, "--json")
@@ -189,7 +189,7 @@ def test_a_review_is_written(
     assert key in bucket.objects
 
 
-def test_the_decisions_of_a_report(run: Cli, bucket: MemoryObjects, tmp_path: Path) -> None:
+def test_the_decisions_of_a_report(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     file = tmp_path / "decisions.json"
     said = {"schema_version": 1, "project": "shop", "build": "7", "execution": "e1",
@@ -224,7 +224,7 @@ def test_the_decisions_of_a_report(run: Cli, bucket: MemoryObjects, tmp_path: Pa
     ],
 )
 def test_a_review_of_nothing(
-    run: Cli, bucket: MemoryObjects, arguments: tuple[str, ...], words: str
+    run: Cli, bucket: MemoryBucket, arguments: tuple[str, ...], words: str
 ) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     done = run("approve", *arguments)
@@ -241,7 +241,7 @@ def test_a_review_of_nothing(
     ],
 )  # fmt: skip
 def test_a_review_of_what_has_no_result(
-    run: Cli, bucket: MemoryObjects, status: dict[str, Any], words: str
+    run: Cli, bucket: MemoryBucket, status: dict[str, Any], words: str
 ) -> None:
     tell(bucket, "7", **status)
     done = run("reject", "7")
@@ -249,7 +249,7 @@ def test_a_review_of_what_has_no_result(
     assert done.err.strip() == f"error: shop/7 has no result to reject: {words}"
 
 
-def test_a_review_says_what_it_waits_for(run: Cli, bucket: MemoryObjects) -> None:
+def test_a_review_says_what_it_waits_for(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     done = run("approve", "7", "a.png", "--wait", "--timeout", "0.01")
     assert done.err.splitlines()[:2] == [
@@ -258,14 +258,14 @@ def test_a_review_says_what_it_waits_for(run: Cli, bucket: MemoryObjects) -> Non
     ]
 
 
-def test_a_table_in_a_log_is_not_folded(run: Cli, bucket: MemoryObjects) -> None:
+def test_a_table_in_a_log_is_not_folded(run: Cli, bucket: MemoryBucket) -> None:
     long = "renovate/a-branch-with-a-name-that-bots-give-to-all-their-branches-and-more"
     tell(bucket, "7", **NEEDS_REVIEW, branch=long, updated="2026-01-02T10:00:00.000+00:00")
     assert len(run("history").err.splitlines()) == 2
 
 
 def test_a_review_may_be_waited_for(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     done = run("approve", "7", "--wait", "--timeout", "0.01")
@@ -283,7 +283,7 @@ def test_a_review_may_be_waited_for(
 
 
 def test_a_review_that_does_not_count_says_why(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     whole = bucket.replace
@@ -300,7 +300,7 @@ def test_a_review_that_does_not_count_says_why(
     assert "the review of shop/7 does not count: the build was compared again" in done.err
 
 
-def test_history_lists_builds(run: Cli, bucket: MemoryObjects) -> None:
+def test_history_lists_builds(run: Cli, bucket: MemoryBucket) -> None:
     one = {"commit": "c1", "branch": "main", "updated": "2026-01-01T10:00:00.000+00:00"}
     two = {"commit": "c2", "branch": "main", "updated": "2026-01-02T10:00:00.000+00:00"}
     tell(bucket, "1", **one)
@@ -317,7 +317,7 @@ def test_history_lists_builds(run: Cli, bucket: MemoryObjects) -> None:
     assert run("history", "--branch", "other").err == "shop has no build of other in shots yet\n"
 
 
-def test_history_of_a_snapshot(run: Cli, bucket: MemoryObjects) -> None:
+def test_history_of_a_snapshot(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7", updated="2026-01-01T10:00:00.000+00:00")
     done = run("history", "a.png")
     assert " ".join(done.err.split()).endswith("2026-01-01 10:00 7 changed 3 pixels")

@@ -17,7 +17,7 @@ import yaml
 
 from pixelgate.client.config import read_config
 from support import images
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 from support.repository import Repository
 
 from .conftest import SIZE, Cli, tell
@@ -199,7 +199,7 @@ def test_init_replaces_nothing_unasked(run: Cli, repository: Repository) -> None
     assert "project = " in path.read_text()
 
 
-def test_doctor_says_what_is_well(run: Cli, bucket: MemoryObjects) -> None:
+def test_doctor_says_what_is_well(run: Cli, bucket: MemoryBucket) -> None:
     done = run("doctor")
     assert done.code == 0, done.err
     assert "credentials: this process" in done.err
@@ -207,7 +207,7 @@ def test_doctor_says_what_is_well(run: Cli, bucket: MemoryObjects) -> None:
     assert bucket.objects == {}
 
 
-def test_doctor_says_what_is_wrong(run: Cli, bucket: MemoryObjects) -> None:
+def test_doctor_says_what_is_wrong(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7")
     done = run("doctor", "--json", PIXELGATE_BUCKET="", PIXELGATE_ODIFF="/nowhere/odiff")
     assert done.code == 2

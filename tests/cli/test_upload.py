@@ -13,7 +13,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused
 from support import images
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 from support.repository import Repository
 
 from .conftest import NEEDS_REVIEW, Cli, manifest, tell
@@ -21,9 +21,7 @@ from .conftest import NEEDS_REVIEW, Cli, manifest, tell
 KEY = "uploads/shop/7/manifest.json"
 
 
-def test_an_upload_says_what_it_did(
-    run: Cli, bucket: MemoryObjects, repository: Repository
-) -> None:
+def test_an_upload_says_what_it_did(run: Cli, bucket: MemoryBucket, repository: Repository) -> None:
     done = run("upload", "shots", "--build", "7")
     assert (done.code, done.out) == (0, "")
     assert done.err.splitlines() == [
@@ -57,12 +55,12 @@ def test_json_is_alone_on_stdout(run: Cli, repository: Repository) -> None:
     assert "uploaded shop/7" in done.err
 
 
-def test_the_manifest_comes_last(run: Cli, bucket: MemoryObjects) -> None:
+def test_the_manifest_comes_last(run: Cli, bucket: MemoryBucket) -> None:
     run("upload", "shots", "--build", "7")
     assert list(bucket.objects)[-1] == KEY
 
 
-def test_run_again_it_is_the_same_build(run: Cli, bucket: MemoryObjects) -> None:
+def test_run_again_it_is_the_same_build(run: Cli, bucket: MemoryBucket) -> None:
     run("upload", "shots", "--build", "7")
     first = bucket.objects[KEY]
     done = run("upload", "shots", "--build", "7")
@@ -71,7 +69,7 @@ def test_run_again_it_is_the_same_build(run: Cli, bucket: MemoryObjects) -> None
 
 
 def test_another_build_may_not_take_its_id(
-    run: Cli, bucket: MemoryObjects, repository: Repository
+    run: Cli, bucket: MemoryBucket, repository: Repository
 ) -> None:
     run("upload", "shots", "--build", "7")
     (repository.folder / "shots" / "c.png").write_bytes(images.png())
@@ -84,7 +82,7 @@ def test_another_build_may_not_take_its_id(
 
 
 def test_an_id_that_is_taken_meanwhile_is_noticed_too(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = bucket.put_new
 
@@ -99,14 +97,14 @@ def test_an_id_that_is_taken_meanwhile_is_noticed_too(
 
 
 def test_without_an_id_every_upload_is_a_build_of_its_own(
-    run: Cli, bucket: MemoryObjects, repository: Repository
+    run: Cli, bucket: MemoryBucket, repository: Repository
 ) -> None:
     assert run("upload", "shots").code == 0
     (key,) = (key for key in bucket.objects if key.startswith("uploads/"))
     assert re.fullmatch(rf"uploads/shop/{repository.head[:12]}-\d{{8}}T\d{{6}}/manifest.json", key)
 
 
-def test_nothing_to_upload_is_an_error(run: Cli, bucket: MemoryObjects, tmp_path: Path) -> None:
+def test_nothing_to_upload_is_an_error(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     done = run("upload", tmp_path / "none", "--build", "7")
     assert done.code == 2
@@ -115,14 +113,14 @@ def test_nothing_to_upload_is_an_error(run: Cli, bucket: MemoryObjects, tmp_path
     assert bucket.objects == {}
 
 
-def test_unless_it_is_meant(run: Cli, bucket: MemoryObjects, tmp_path: Path) -> None:
+def test_unless_it_is_meant(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     assert run("upload", tmp_path / "none", "--build", "7", "--allow-empty").code == 0
     assert manifest(bucket, KEY)["allow_empty"] is True
 
 
 def test_one_wrong_file_and_nothing_is_uploaded(
-    run: Cli, bucket: MemoryObjects, repository: Repository
+    run: Cli, bucket: MemoryBucket, repository: Repository
 ) -> None:
     (repository.folder / "shots" / "x.png").write_bytes(b"")
     (repository.folder / "shots" / "y.png").write_bytes(images.declared_png(9_000, 9_000))
@@ -137,7 +135,7 @@ def test_one_wrong_file_and_nothing_is_uploaded(
 
 
 def test_an_upload_that_is_stopped_says_so(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
         raise KeyboardInterrupt
@@ -151,7 +149,7 @@ def test_an_upload_that_is_stopped_says_so(
 
 
 def test_an_interrupted_upload_has_no_manifest_and_goes_on(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = bucket.put_new
 
@@ -198,7 +196,7 @@ def test_an_interrupted_upload_has_no_manifest_and_goes_on(
     ],
 )
 def test_wrong_usage_is_2_and_says_what_to_do(
-    run: Cli, bucket: MemoryObjects, arguments: tuple[str, ...], words: str
+    run: Cli, bucket: MemoryBucket, arguments: tuple[str, ...], words: str
 ) -> None:
     done = run("upload", *arguments)
     assert done.code == 2
@@ -220,7 +218,7 @@ def test_what_is_not_named_is_asked_for(run: Cli, variable: str, words: str) -> 
 
 
 def test_pixelgate_toml_names_the_rest(
-    run: Cli, bucket: MemoryObjects, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (repository.folder / "pixelgate.toml").write_text(
         'project = "web"\nbucket = "s3://shots"\nfolder = "shots"\nbase_branch = "trunk"\n'
@@ -249,7 +247,7 @@ VALUES = (
 
 @pytest.mark.parametrize(("flag", "variable", "field"), VALUES)
 def test_every_value_has_a_variable_and_a_flag_that_wins(
-    run: Cli, bucket: MemoryObjects, flag: str, variable: str, field: str, tmp_path: Path
+    run: Cli, bucket: MemoryBucket, flag: str, variable: str, field: str, tmp_path: Path
 ) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps(PULL_REQUEST))
@@ -261,7 +259,7 @@ def test_every_value_has_a_variable_and_a_flag_that_wins(
     assert manifest(bucket, "uploads/shop/8/manifest.json")[field] == "f1f1f1f1"
 
 
-def test_an_empty_variable_is_none(run: Cli, bucket: MemoryObjects, repository: Repository) -> None:
+def test_an_empty_variable_is_none(run: Cli, bucket: MemoryBucket, repository: Repository) -> None:
     own = ("BUILD", "ANCESTORS", "FORK", "SHARD", "PARALLEL_ID", "TIMEOUT", "CONFIG")
     empty = {f"PIXELGATE_{name}": "" for name in own} | {name: "" for _, name, _ in VALUES}
     done = run("upload", "shots", **empty)
@@ -270,7 +268,7 @@ def test_an_empty_variable_is_none(run: Cli, bucket: MemoryObjects, repository: 
     assert manifest(bucket, key)["commit"] == repository.head
 
 
-def test_ancestors_can_be_said(run: Cli, bucket: MemoryObjects) -> None:
+def test_ancestors_can_be_said(run: Cli, bucket: MemoryBucket) -> None:
     run("upload", "shots", "--build", "7", PIXELGATE_ANCESTORS="c9, c8 c7")
     assert manifest(bucket, KEY)["ancestors"] == ["c9", "c8", "c7"]
 
@@ -296,7 +294,7 @@ def event_file(tmp_path: Path, event: dict[str, Any]) -> str:
 
 
 def test_in_github_actions(
-    run: Cli, bucket: MemoryObjects, repository: Repository, tmp_path: Path
+    run: Cli, bucket: MemoryBucket, repository: Repository, tmp_path: Path
 ) -> None:
     base = repository.head
     repository.branch("feature")
@@ -313,9 +311,7 @@ def test_in_github_actions(
     assert fields["landed"][base] == {"tree": repository.tree(base)}
 
 
-def test_a_forks_build_is_plain_and_says_so(
-    run: Cli, bucket: MemoryObjects, tmp_path: Path
-) -> None:
+def test_a_forks_build_is_plain_and_says_so(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
     event = json.loads(json.dumps(PULL_REQUEST))
     event["pull_request"]["head"]["repo"]["full_name"] = "octocat/shop"
     event["pull_request"]["head"]["label"] = "octocat:main"
@@ -333,7 +329,7 @@ def test_a_forks_build_is_plain_and_says_so(
 
 
 def test_a_role_that_may_only_upload_uploads(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> Any:
         raise Refused("AWS refuses to read")
@@ -346,7 +342,7 @@ def test_a_role_that_may_only_upload_uploads(
     assert (done.code, "AWS refuses to read" in done.err) == (2, True)
 
 
-def test_the_parts_of_a_build(run: Cli, bucket: MemoryObjects) -> None:
+def test_the_parts_of_a_build(run: Cli, bucket: MemoryBucket) -> None:
     assert run("upload", "shots", "--shard", "2/4", "--parallel-id", "9").code == 0
     done = run("upload", "shots", "--shard", "3", PIXELGATE_PARALLEL_ID="9")
     assert "uploaded shop/9, shard 3 of ?" in done.err
@@ -369,7 +365,7 @@ GITLAB = {
 
 
 def test_shard_auto_takes_the_ci_systems_numbers_and_pipeline(
-    run: Cli, bucket: MemoryObjects
+    run: Cli, bucket: MemoryBucket
 ) -> None:
     assert run("upload", "shots", "--shard", "auto", **GITLAB).code == 0
     assert "uploads/shop/400/shards/1-of-2/manifest.json" in bucket.objects
@@ -389,7 +385,7 @@ def test_finalize_needs_to_know_which(run: Cli) -> None:
     assert "no build is named: pass the parallel id, or set PIXELGATE_PARALLEL_ID" in done.err
 
 
-def test_a_selective_upload(run: Cli, bucket: MemoryObjects, tmp_path: Path) -> None:
+def test_a_selective_upload(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
     names.write_text("a.png\nsub/b.png\nc.png\n")
     run("upload", "shots", "--build", "7", "--selective")
@@ -400,7 +396,7 @@ def test_a_selective_upload(run: Cli, bucket: MemoryObjects, tmp_path: Path) -> 
 
 
 def test_a_shallow_clone_is_named_and_the_upload_goes_on(
-    run: Cli, bucket: MemoryObjects, repository: Repository, tmp_path: Path,
+    run: Cli, bucket: MemoryBucket, repository: Repository, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     clone = repository.clone(tmp_path / "clone", "--depth=1")
@@ -412,7 +408,7 @@ def test_a_shallow_clone_is_named_and_the_upload_goes_on(
     assert f"note: {note}" in done.err
 
 
-def answering(bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch, **status: Any) -> None:
+def answering(bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, **status: Any) -> None:
     """The status appears as soon as the manifest is written."""
     whole = bucket.replace
 
@@ -444,7 +440,7 @@ BAD = {"state": "FAILED", "error": {"code": "BAD_MANIFEST", "message": "images: 
     ],
 )
 def test_upload_and_wait(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch,
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch,
     status: dict[str, Any], options: tuple[str, ...], code: int, words: str,
 ) -> None:  # fmt: skip
     answering(bucket, monkeypatch, **status)
@@ -461,7 +457,7 @@ def test_no_result_in_time_is_3(run: Cli) -> None:
 
 
 def test_summaries_for_people_in_ci(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     answering(bucket, monkeypatch, **NEEDS_REVIEW)
     step, own, junit = tmp_path / "step.md", tmp_path / "new" / "own.md", tmp_path / "j.xml"
@@ -477,7 +473,7 @@ def test_summaries_for_people_in_ci(
 
 
 def test_one_file_named_twice_is_written_once(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     answering(bucket, monkeypatch)
     step = tmp_path / "step.md"
@@ -487,7 +483,7 @@ def test_one_file_named_twice_is_written_once(
 
 
 def test_a_corrected_upload_does_not_take_the_old_failure_for_its_result(
-    run: Cli, bucket: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.write(KEY, b"{}", "application/json")
     tell(bucket, "7", **BAD)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from support import images
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 
 @pytest.fixture
-def store() -> MemoryObjects:
-    return MemoryObjects()
+def store() -> MemoryBucket:
+    return MemoryBucket()
 
 
 @pytest.fixture

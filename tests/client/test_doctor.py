@@ -10,12 +10,12 @@ from pixelgate.ci.origin import BuildOrigin
 from pixelgate.client.doctor import Check, check_bucket, check_origin
 from pixelgate.errors import BucketError, Refused, UsageError
 from pixelgate.ports import Bucket, Listed
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 IMAGE = f"images/shop/{'a' * 64}"
 
 
-class Refusing(MemoryObjects):
+class Refusing(MemoryBucket):
     """A bucket in which some things are not allowed."""
 
     def __init__(self, *refused: str) -> None:
@@ -46,7 +46,7 @@ def lines(checks: Iterator[Check]) -> list[str]:
     return [f"{check.health} {check.what}: {check.words}" for check in checks]
 
 
-def test_all_is_well(store: MemoryObjects) -> None:
+def test_all_is_well(store: MemoryBucket) -> None:
     store.write(IMAGE, b"x", "image/png")
     before = dict(store.objects)
     assert lines(check_bucket(lambda: store, "shop")) == [
@@ -59,7 +59,7 @@ def test_all_is_well(store: MemoryObjects) -> None:
     assert store.objects == before
 
 
-def test_a_new_bucket_is_left_empty(store: MemoryObjects) -> None:
+def test_a_new_bucket_is_left_empty(store: MemoryBucket) -> None:
     assert "good list images/shop/: there are no images yet" in lines(
         check_bucket(lambda: store, "shop")
     )

@@ -8,11 +8,11 @@ from typing import Any
 from pixelgate.client.history import history, newest, of_snapshot
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 
 def build(
-    store: MemoryObjects, name: str, moment: float, branch: str | None, **status: Any
+    store: MemoryBucket, name: str, moment: float, branch: str | None, **status: Any
 ) -> BuildId:
     made = BuildId("shop", name)
     said = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "updated": f"2026-{name}",
@@ -22,7 +22,7 @@ def build(
     return made
 
 
-def test_newest_first_by_status(store: MemoryObjects) -> None:
+def test_newest_first_by_status(store: MemoryBucket) -> None:
     build(store, "1", 100, "main")
     build(store, "2", 300, "main")
     build(store, "3", 200, "feature")
@@ -31,7 +31,7 @@ def test_newest_first_by_status(store: MemoryObjects) -> None:
     assert [b.build for b in newest(store, "shop")] == ["2", "3", "1"]
 
 
-def test_a_branch_and_a_limit(store: MemoryObjects) -> None:
+def test_a_branch_and_a_limit(store: MemoryBucket) -> None:
     for number in range(30):
         build(store, f"{number:02}", number, "main" if number % 3 == 0 else "feature")
     found = history(store, "shop", branch="main", limit=4)
@@ -39,7 +39,7 @@ def test_a_branch_and_a_limit(store: MemoryObjects) -> None:
     assert [past.id.build for past in history(store, "shop", limit=2)] == ["29", "28"]
 
 
-def test_a_build_as_json(store: MemoryObjects) -> None:
+def test_a_build_as_json(store: MemoryBucket) -> None:
     build(store, "1", 100, "main", counts={"total": 3}, report="r")
     assert [past.as_json() for past in history(store, "shop")] == [
         {
@@ -58,13 +58,13 @@ def test_a_build_as_json(store: MemoryObjects) -> None:
     ]
 
 
-def test_of_a_refused_build_no_commit_is_known(store: MemoryObjects) -> None:
+def test_of_a_refused_build_no_commit_is_known(store: MemoryBucket) -> None:
     build(store, "1", 100, None, state="FAILED", commit=None, pull_request=None)
     (past,) = history(store, "shop")
     assert (past.commit, past.branch, past.as_json()["result"]) == (None, None, "failed")
 
 
-def test_no_manifest_is_read(store: MemoryObjects) -> None:
+def test_no_manifest_is_read(store: MemoryBucket) -> None:
     """One may have 256 MiB."""
     build(store, "1", 100, "main")
     read, asked = store.read, []
@@ -78,7 +78,7 @@ def test_no_manifest_is_read(store: MemoryObjects) -> None:
     assert asked == ["builds/shop/1/status.json"]
 
 
-def test_a_snapshot_through_the_builds(store: MemoryObjects) -> None:
+def test_a_snapshot_through_the_builds(store: MemoryBucket) -> None:
     for name, moment, status in (("1", 100, "added"), ("2", 200, None), ("3", 300, "changed")):
         images = {"a.png": {"status": status}} if status else {}
         key = f"comparisons/shop/{name}.json"
@@ -93,7 +93,7 @@ def test_a_snapshot_through_the_builds(store: MemoryObjects) -> None:
 
 
 def test_a_snapshot_is_found_in_whatever_unicode_form_a_build_writes_it(
-    store: MemoryObjects,
+    store: MemoryBucket,
 ) -> None:
     for build_name, moment, written in (("1", 100, "u\u0308.png"), ("2", 200, "\u00fc.png")):
         key = f"comparisons/shop/{build_name}.json"

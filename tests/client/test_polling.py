@@ -13,7 +13,7 @@ from pixelgate.client.progress import Progress
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 BUILD = BuildId("shop", "1-1")
 
@@ -41,7 +41,7 @@ class Time:
         return Clock(lambda: self.seconds, self.sleep)
 
 
-class Flaky(MemoryObjects):
+class Flaky(MemoryBucket):
     """A bucket that raises so many times first."""
 
     def __init__(self, errors: list[Exception]) -> None:
@@ -54,7 +54,7 @@ class Flaky(MemoryObjects):
         return super().read_changed(key, tag)
 
 
-def tell(store: MemoryObjects, state: str, **fields: Any) -> None:
+def tell(store: MemoryBucket, state: str, **fields: Any) -> None:
     body = json.dumps({"state": state, **fields}).encode()
     store.write(keys.status(BUILD), body, "application/json")
 
@@ -63,14 +63,14 @@ def state(seen: Seen) -> Any:
     return (seen.status or {}).get("state")
 
 
-def test_a_result_that_is_there_is_taken_at_once(store: MemoryObjects) -> None:
+def test_a_result_that_is_there_is_taken_at_once(store: MemoryBucket) -> None:
     time = Time()
     tell(store, "SUCCEEDED")
     assert state(wait_for_result(store, BUILD, 60, clock=time.clock)) == "SUCCEEDED"
     assert time.pauses == []
 
 
-def test_every_new_state_is_told_once(store: MemoryObjects) -> None:
+def test_every_new_state_is_told_once(store: MemoryBucket) -> None:
     time, said = Time(), list[str]()
     reason = "base 1234 is not there yet"
     time.at(3, lambda: tell(store, "WAITING_FOR_BASE", baseline_reason=reason))
@@ -87,7 +87,7 @@ def test_every_new_state_is_told_once(store: MemoryObjects) -> None:
     ]
 
 
-def test_the_pauses_grow_to_five_seconds(store: MemoryObjects) -> None:
+def test_the_pauses_grow_to_five_seconds(store: MemoryBucket) -> None:
     time = Time()
     assert wait_for_result(store, BUILD, 60, clock=time.clock) == Seen(None, None)
     assert time.pauses[0] == 0.5
@@ -96,18 +96,18 @@ def test_the_pauses_grow_to_five_seconds(store: MemoryObjects) -> None:
     assert len(time.pauses) < 25
 
 
-def test_time_over_gives_the_last_status(store: MemoryObjects) -> None:
+def test_time_over_gives_the_last_status(store: MemoryBucket) -> None:
     tell(store, "PROCESSING")
     assert state(wait_for_result(store, BUILD, 10, clock=Time().clock)) == "PROCESSING"
 
 
-def test_no_time_at_all_asks_once(store: MemoryObjects) -> None:
+def test_no_time_at_all_asks_once(store: MemoryBucket) -> None:
     time = Time()
     tell(store, "FAILED")
     assert state(wait_for_result(store, BUILD, 0, clock=time.clock)) == "FAILED"
 
 
-def test_a_failure_from_before_the_upload_is_not_its_result(store: MemoryObjects) -> None:
+def test_a_failure_from_before_the_upload_is_not_its_result(store: MemoryBucket) -> None:
     time = Time()
     tell(store, "FAILED", error={"code": "BAD_MANIFEST"})
     before = look(store, BUILD)
@@ -115,7 +115,7 @@ def test_a_failure_from_before_the_upload_is_not_its_result(store: MemoryObjects
     assert state(wait_for_result(store, BUILD, 60, before=before, clock=time.clock)) == "SUCCEEDED"
 
 
-def test_a_failure_that_nothing_follows_counts_after_a_while(store: MemoryObjects) -> None:
+def test_a_failure_that_nothing_follows_counts_after_a_while(store: MemoryBucket) -> None:
     time = Time()
     tell(store, "FAILED", error={"code": "IMAGE_MISSING"})
     before = look(store, BUILD)
@@ -143,7 +143,7 @@ def test_who_may_not_read_does_not_wait() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b""])
-def test_a_status_that_is_none(store: MemoryObjects, body: bytes) -> None:
+def test_a_status_that_is_none(store: MemoryBucket, body: bytes) -> None:
     store.write(keys.status(BUILD), body, "application/json")
     with pytest.raises(BucketError, match=r"status.json is not a JSON object"):
         look(store, BUILD)

@@ -9,7 +9,7 @@ import pytest
 
 from pixelgate.client.report_download import fetch_report
 from pixelgate.errors import BucketError, UsageError
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 EXECUTION = "comparisons/shop/h 1/@none/e1"
 PAGE = f"{EXECUTION}/index.html"
@@ -31,7 +31,7 @@ UP = "../../../../../"
 
 
 @pytest.fixture
-def published(store: MemoryObjects) -> MemoryObjects:
+def published(store: MemoryBucket) -> MemoryBucket:
     page = (
         f'<img src="{UP}diffs/shop/thumbs/{"a" * 64}.webp">'
         f"<style>i{{background:url({UP}diffs/shop/thumbs/x%2By.webp)}}</style>"
@@ -60,7 +60,7 @@ def files(folder: Path) -> set[str]:
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_report_comes_with_all_that_it_shows(published: MemoryObjects, tmp_path: Path) -> None:
+def test_a_report_comes_with_all_that_it_shows(published: MemoryBucket, tmp_path: Path) -> None:
     page = fetch_report(published, STATUS, COMPARISON, tmp_path / "out")
     assert page == tmp_path / "out" / PAGE
     assert files(tmp_path / "out") == {
@@ -81,7 +81,7 @@ def test_a_report_comes_with_all_that_it_shows(published: MemoryObjects, tmp_pat
     assert 'url=comparisons/shop/h%201/%40none/e1/index.html"' in signpost
 
 
-def test_what_lies_there_is_not_fetched_again(published: MemoryObjects, tmp_path: Path) -> None:
+def test_what_lies_there_is_not_fetched_again(published: MemoryBucket, tmp_path: Path) -> None:
     fetch_report(published, STATUS, COMPARISON, tmp_path)
     del published.objects[f"images/shop/{'a' * 64}"]
     (tmp_path / f"images/shop/{'b' * 64}").unlink()
@@ -91,7 +91,7 @@ def test_what_lies_there_is_not_fetched_again(published: MemoryObjects, tmp_path
 
 
 def test_a_key_that_leads_out_of_the_folder_is_refused(
-    published: MemoryObjects, tmp_path: Path
+    published: MemoryBucket, tmp_path: Path
 ) -> None:
     comparison = {"images": {"a.png": {"status": "changed", "mask": "../../outside"}}}
     with pytest.raises(BucketError, match=r"'../../outside', which is not a key of pixelgate"):
@@ -99,14 +99,14 @@ def test_a_key_that_leads_out_of_the_folder_is_refused(
     assert not (tmp_path / "outside").exists()
 
 
-def test_a_report_that_is_gone(store: MemoryObjects, tmp_path: Path) -> None:
+def test_a_report_that_is_gone(store: MemoryBucket, tmp_path: Path) -> None:
     with pytest.raises(
         BucketError, match=r"the status refers to comparisons/.* which does not exist"
     ):
         fetch_report(store, STATUS, COMPARISON, tmp_path)
 
 
-def test_a_folder_that_is_a_file(published: MemoryObjects, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file(published: MemoryBucket, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(UsageError, match=r"out.* cannot be written: Not a directory"):
         fetch_report(published, STATUS, COMPARISON, tmp_path / "out")

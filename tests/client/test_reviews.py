@@ -20,7 +20,7 @@ from pixelgate.client.reviews import (
 )
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 BUILD = BuildId("shop", "9001-1")
 IMAGES: dict[str, Any] = {
@@ -70,7 +70,7 @@ def test_a_selection_of_nothing_is_misspelt(selection: Selection, words: str) ->
         selection.of(IMAGES)
 
 
-def test_a_review_object(store: MemoryObjects) -> None:
+def test_a_review_object(store: MemoryBucket) -> None:
     decision = Decision("reject", Selection(("a.png",), ("b/*",), ("g",)), "e1", "the logo is gone")
     key = write_review(store, BUILD, decision, lambda: "an-id")
     assert key == "reviews/shop/9001-1/an-id.json"
@@ -85,12 +85,12 @@ def test_a_review_object(store: MemoryObjects) -> None:
     }
 
 
-def test_no_selector_is_everything(store: MemoryObjects) -> None:
+def test_no_selector_is_everything(store: MemoryBucket) -> None:
     key = write_review(store, BUILD, Decision("approve", Selection(), None))
     assert json.loads(store.objects[key]) == {"schema_version": 1, "action": "approve"}
 
 
-def test_a_reason_has_its_limit(store: MemoryObjects) -> None:
+def test_a_reason_has_its_limit(store: MemoryBucket) -> None:
     decision = Decision("approve", Selection(), None, "x" * 2_001)
     with pytest.raises(UsageError, match="--reason has 2,001 characters; up to 2,000"):
         write_review(store, BUILD, decision)

@@ -27,12 +27,12 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused, UsageError
 from pixelgate.ports import Listed
 from support import images
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 BUILD = BuildId("shop", "1-1")
 
 
-class Counting(MemoryObjects):
+class Counting(MemoryBucket):
     """A bucket that counts what it is asked, and may fail at some put."""
 
     def __init__(self, fails_at: int | None = None, deaf: bool = False) -> None:
@@ -77,7 +77,7 @@ def many(folder: Path, number: int) -> Path:
     return folder
 
 
-def test_images_lie_under_their_hashes(store: MemoryObjects, folder: Path) -> None:
+def test_images_lie_under_their_hashes(store: MemoryBucket, folder: Path) -> None:
     sent = send_images(store, "shop", scan(folder))
     assert sent == Sent(images=3, unique=2, present=0, uploaded=2)
     png, jpeg = (folder / "a.png").read_bytes(), (folder / "sub" / "b.jpg").read_bytes()
@@ -117,7 +117,7 @@ def test_many_are_found_by_sixteen_listings(tmp_path: Path) -> None:
 
 
 def test_hashes_of_another_project_are_not_ours(tmp_path: Path) -> None:
-    store, found = MemoryObjects(), scan(many(tmp_path / "shots", 3))
+    store, found = MemoryBucket(), scan(many(tmp_path / "shots", 3))
     send_images(store, "shop2", found)
     wanted = [entry.sha256 for entry in found.entries.values()]
     assert find_present(store, "shop", wanted) == set()
@@ -150,7 +150,7 @@ def test_an_upload_that_fails_says_how_far_it_came_and_goes_on(tmp_path: Path) -
 
 
 def test_a_file_that_changes_meanwhile_is_no_image_of_that_hash(
-    store: MemoryObjects, folder: Path
+    store: MemoryBucket, folder: Path
 ) -> None:
     found = scan(folder)
     (folder / "sub" / "b.jpg").write_bytes(images.jpeg((7, 4), (99, 20, 20)))
@@ -161,7 +161,7 @@ def test_a_file_that_changes_meanwhile_is_no_image_of_that_hash(
         send_images(store, "shop", found)
 
 
-def test_a_forks_images_lie_beside_its_manifest(store: MemoryObjects, folder: Path) -> None:
+def test_a_forks_images_lie_beside_its_manifest(store: MemoryBucket, folder: Path) -> None:
     build = BuildId("shop", "fork.1")
     assert send_plain(store, build, scan(folder)).uploaded == 3
     assert sorted(store.objects) == [
@@ -178,28 +178,28 @@ def test_a_forks_images_lie_beside_its_manifest(store: MemoryObjects, folder: Pa
 KEY = "uploads/shop/1-1/manifest.json"
 
 
-def test_a_manifest_is_written_once(store: MemoryObjects) -> None:
+def test_a_manifest_is_written_once(store: MemoryBucket) -> None:
     assert submit(store, KEY, b"one", None) is True
     with pytest.raises(UsageError, match="exists already, with other content, and a build is writ"):
         submit(store, KEY, b"two", {"state": "SUCCEEDED", "error": None})
     assert store.objects[KEY] == b"one"
 
 
-def test_the_same_manifest_is_written_again_to_wake_a_lost_run(store: MemoryObjects) -> None:
+def test_the_same_manifest_is_written_again_to_wake_a_lost_run(store: MemoryBucket) -> None:
     submit(store, KEY, b"one", None)
     _, first = store.read_tagged(KEY)
     assert submit(store, KEY, b"one", None) is False
     assert store.read_tagged(KEY)[1] != first
 
 
-def test_a_refused_manifest_may_be_corrected(store: MemoryObjects) -> None:
+def test_a_refused_manifest_may_be_corrected(store: MemoryBucket) -> None:
     submit(store, KEY, b"wrong", None)
     status: dict[str, Any] = {"state": "FAILED", "error": {"code": "BAD_MANIFEST"}}
     assert submit(store, KEY, b"right", status) is True
     assert store.objects[KEY] == b"right"
 
 
-def test_all_parts_are_in(store: MemoryObjects) -> None:
+def test_all_parts_are_in(store: MemoryBucket) -> None:
     key = finalize(store, BUILD, 4)
     assert key == "uploads/shop/1-1/finalize/manifest.json"
     assert json.loads(store.objects[key]) == {

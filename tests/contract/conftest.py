@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pixelgate.ports import Bucket, Ledger
+from pixelgate.storage.client_bucket import ClientBucket
 from pixelgate.storage.dynamodb_comparisons import DynamoLedger
-from pixelgate.storage.folder import FolderObjects
-from pixelgate.storage.s3 import S3Objects
-from pixelgate.storage.s3_store import S3Store
+from pixelgate.storage.folder import FolderBucket
+from pixelgate.storage.s3 import S3Bucket
 from support import aws
-from support.doubles.memory import MemoryLedger, MemoryObjects
+from support.doubles.memory import MemoryBucket, MemoryLedger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
-
-# An adapter, and how somebody else deletes one of its objects.
-AnyBucket = tuple[Bucket, Callable[[str], object]]
 
 
 @pytest.fixture(scope="module")
@@ -42,26 +39,14 @@ def table(dynamodb: DynamoDBClient) -> str:
 
 
 @pytest.fixture(params=["memory", "folder", "s3", "s3 for a client"])
-def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> AnyBucket:
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     if request.param == "memory":
-        in_memory = MemoryObjects()
-        return in_memory, in_memory.delete
+        return MemoryBucket()
     if request.param == "folder":
-        return FolderObjects(tmp_path), lambda key: (tmp_path / key).unlink()
+        return FolderBucket(tmp_path)
     client: S3Client = request.getfixturevalue("s3")
-    name = aws.make_bucket(client)
-    made = S3Store if request.param == "s3 for a client" else S3Objects
-    return made(client, name), lambda key: client.delete_object(Bucket=name, Key=key)
-
-
-@pytest.fixture
-def objects(bucket: AnyBucket) -> Bucket:
-    return bucket[0]
-
-
-@pytest.fixture
-def delete(bucket: AnyBucket) -> Callable[[str], object]:
-    return bucket[1]
+    made = ClientBucket if request.param == "s3 for a client" else S3Bucket
+    return made(client, aws.make_bucket(client))
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

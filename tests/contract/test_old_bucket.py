@@ -16,7 +16,7 @@ from pixelgate.pipeline.compare.outcomes import Duplicate, Published
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import CarriedOut
 from pixelgate.storage.dynamodb_comparisons import DynamoLedger
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 from support.reviews import Reviewed
 from support.world import PROJECT, World
 
@@ -34,7 +34,7 @@ class _World(World):
 
 @pytest.fixture
 def town(dynamodb: DynamoDBClient, table: str) -> Reviewed:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     for key, body in json.loads((STORED / "bucket.json").read_text()).items():
         read = body["text"].encode() if "text" in body else base64.b64decode(body["base64"])
         objects.write(key, read, "application/octet-stream")

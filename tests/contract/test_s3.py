@@ -11,19 +11,19 @@ from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteRe
 from botocore.stub import Stubber
 
 from pixelgate.errors import NotFound, PixelgateError, WriteConflict
-from pixelgate.storage.s3 import S3Objects
+from pixelgate.storage.s3 import S3Bucket
 from support import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KEY = "builds/shop/b1/status.json"
-Refusing = Callable[[str, str, int], S3Objects]
+Refusing = Callable[[str, str, int], S3Bucket]
 
 
 def test_browsers_are_told_the_content_type(s3: S3Client) -> None:
     bucket = aws.make_bucket(s3)
-    objects = S3Objects(s3, bucket)
+    objects = S3Bucket(s3, bucket)
     objects.write("a.html", b"", "text/html; charset=utf-8")
     objects.replace("b.json", b"", "application/json", None)
     objects.replace("c.txt", b"", "application/json", None)
@@ -48,9 +48,9 @@ def refusing(client: S3Client) -> Iterator[Refusing]:
     """Makes a bucket that answers its next call with an error."""
     with Stubber(client) as stubber:
 
-        def refusing(method: str, code: str, status: int) -> S3Objects:
+        def refusing(method: str, code: str, status: int) -> S3Bucket:
             stubber.add_client_error(method, code, http_status_code=status)
-            return S3Objects(client, "a-bucket")
+            return S3Bucket(client, "a-bucket")
 
         yield refusing
 
@@ -141,7 +141,7 @@ def test_body_that_does_not_arrive_is_fetched_again(
         for _ in breaks:
             answer = {"Body": BreakingBody(b"12345", left, error), "ETag": "e", "ContentLength": 5}
             stubber.add_response("get_object", answer)
-        objects = S3Objects(client, "bucket")
+        objects = S3Bucket(client, "bucket")
         if whole:
             assert objects.read("a") == b"12345"
         else:

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from moto import mock_aws
 
 from pixelgate.aws.sdk import lambda_config, open_session, read_time
-from pixelgate.storage.s3 import S3Objects
+from pixelgate.storage.s3 import S3Bucket
 from support import aws
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_what_is_no_time_is_an_error() -> None:
 def test_listing_and_object_have_times(client: S3Client) -> None:
     bucket = aws.make_bucket(client)
     before = datetime.now(UTC).replace(microsecond=0)
-    S3Objects(client, bucket).write("a", b"1", "text/plain")
+    S3Bucket(client, bucket).write("a", b"1", "text/plain")
     [listed] = client.list_objects_v2(Bucket=bucket)["Contents"]
     for time in (listed["LastModified"], client.get_object(Bucket=bucket, Key="a")["LastModified"]):
         assert before <= time <= datetime.now(UTC)
@@ -72,7 +72,7 @@ def test_listing_and_object_have_times(client: S3Client) -> None:
 def test_an_object_is_sent_in_one_piece_with_its_checksum(
     client: S3Client, sent: list[AWSPreparedRequest]
 ) -> None:
-    objects = S3Objects(client, aws.make_bucket(client))
+    objects = S3Bucket(client, aws.make_bucket(client))
     sent.clear()
     objects.write("a", b"12345", "text/plain")
     objects.replace("b", b"12345", "text/plain", None)

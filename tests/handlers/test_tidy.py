@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,9 +16,9 @@ from pixelgate import bootstrap
 from pixelgate.bootstrap import retention_days
 from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
-from pixelgate.errors import UsageError
+from pixelgate.errors import BucketError, UsageError
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.ports import Aged, Attic, Stages
+from pixelgate.ports import Bucket, Listed, Stages
 
 # A day that every test begins on, whenever it is run.
 BEGIN = "2026-11-14"
@@ -27,21 +27,18 @@ Tidy = Callable[[float], dict[str, Any]]
 
 
 @dataclass
-class ShiftedAttic:
+class ShiftedBucket:
     """A bucket whose objects were written `shift` seconds later than it says."""
 
-    attic: Attic
+    bucket: Bucket
     shift: float
 
-    def entries(self, prefix: str) -> Iterator[Aged]:
-        for found in self.attic.entries(prefix):
-            yield Aged(found.key, found.size, found.modified + self.shift)
+    def list(self, prefix: str) -> Iterator[Listed]:
+        for found in self.bucket.list(prefix):
+            yield replace(found, modified=found.modified + self.shift)
 
-    def folders(self, prefix: str) -> Iterator[str]:
-        return self.attic.folders(prefix)
-
-    def delete(self, keys: Collection[str]) -> None:
-        self.attic.delete(keys)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bucket, name)
 
 
 def a_day(iso: str) -> datetime:
@@ -71,10 +68,11 @@ def tidy(account: Account, monkeypatch: pytest.MonkeyPatch, begin: datetime) -> 
     monkeypatch.setattr(account.compare, "aws_service", at_begin)
 
     def run(days: float) -> dict[str, Any]:
-        records, attic = bootstrap.open_attic(account.bucket, account.table)
+        storage = bootstrap.open_storage(account.bucket, account.table)
         now = start + days * DAY
-        shifted = ShiftedAttic(attic, start - started)
-        monkeypatch.setattr(tidy, "opened", lambda: (replace(records, clock=lambda: now), shifted))
+        shifted = cast("Bucket", ShiftedBucket(storage.objects, start - started))
+        at_that_day = replace(storage, objects=shifted, clock=lambda: now)
+        monkeypatch.setattr(tidy, "opened", lambda: at_that_day)
         answer: dict[str, Any] = tidy.handler({}, Context())
         return answer
 
@@ -170,3 +168,9 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
         tidy(2)
     assert [error.__notes__ for error in raised.value.exceptions] == [["odd"]]
     assert dead not in set(account.keys())
+
+
+def test_who_names_another_bucket_is_told_in_words(account: Account) -> None:
+    storage = bootstrap.open_storage("elsewhere", account.table)
+    with pytest.raises(BucketError, match="there is no bucket 'elsewhere'"):
+        list(storage.objects.list(""))

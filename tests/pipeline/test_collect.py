@@ -14,7 +14,6 @@ from pixelgate.domain.records import Review
 from pixelgate.pipeline.cleanup import garbage
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.outcomes import Rejected
-from support.doubles.memory_attic import MemoryAttic
 from support.images import MASK
 from support.world import PROJECT, World, sha
 
@@ -28,14 +27,14 @@ class Tidied:
     world: World = field(default_factory=lambda: World(render=lambda *about: b"a page"))
 
     def __post_init__(self) -> None:
-        self.attic = MemoryAttic(self.world.objects, self.world.clock)
+        self.world.objects.clock = self.world.clock
 
     def build(self, name: str, *images: bytes, **fields: Any) -> Any:
         named = {f"{i}.png": body for i, body in enumerate(images)}
         return self.world.compare(self.world.upload(name, named, **{"branch": "topic", **fields}))
 
     def collect(self, *, delete: bool = True) -> Collected:
-        return collect(PROJECT, self.world.service(), self.attic, RETENTION, delete=delete)
+        return collect(PROJECT, self.world.service(), RETENTION, delete=delete)
 
     def days(self, days: float) -> None:
         self.world.clock.sleep(days * DAY)

@@ -25,7 +25,6 @@ from pixelgate.pipeline.cleanup import garbage as collecting
 from pixelgate.pipeline.cleanup.garbage import DAY, collect
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake.images import BucketImages
-from pixelgate.ports import Attic
 from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT, sha
 
@@ -89,10 +88,10 @@ class History(RuleBasedStateMachine):
     def collect_while_an_upload_is_compared(
         self, turns: list[int], which: int, seconds: float
     ) -> None:
-        actors: list[Callable[[CompareContext, Attic], object]] = [self._collector]
+        actors: list[Callable[[CompareContext], object]] = [self._collector]
         if self.begun:
             actors.append(self._client(which))
-        actors.append(lambda service, attic: self.world.clock.sleep(seconds))
+        actors.append(lambda service: self.world.clock.sleep(seconds))
         self.tidied.together([t for t in turns if t < len(actors)], *actors)
 
     @rule(weeks=st.integers(1, 9))
@@ -101,13 +100,13 @@ class History(RuleBasedStateMachine):
             self.deleted += self.tidied.collect().deleted
             self.time_passes(8.0)
 
-    def _collector(self, service: CompareContext, attic: Attic) -> None:
-        self.deleted += collect(PROJECT, service, attic, RETENTION, delete=True).deleted
+    def _collector(self, service: CompareContext) -> None:
+        self.deleted += collect(PROJECT, service, RETENTION, delete=True).deleted
 
-    def _client(self, which: int) -> Callable[[CompareContext, Attic], object]:
+    def _client(self, which: int) -> Callable[[CompareContext], object]:
         """Writes its manifest at some step of the others, and its event comes at once."""
 
-        def act(service: CompareContext, attic: Attic) -> None:
+        def act(service: CompareContext) -> None:
             service.objects.exists("")  # a step
             self.tidied.deliver(self._upload(which), service)
 

@@ -25,30 +25,29 @@ from pixelgate.pipeline.diffing.pairs import DiffCache
 from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.intake import accept, plain_upload
 from pixelgate.pipeline.intake.images import BucketImages
-from pixelgate.ports import Attic
 from support.tidied import RETENTION, Tidied, TooMuchWent
 from support.world import PROJECT, sha
 
-Actor = Callable[[CompareContext, Attic], object]
+Actor = Callable[[CompareContext], object]
 Scenario = Callable[[], tuple[Tidied, list[Actor]]]
 STEPS = 44  # no actor takes more
 
 
 def collector(retention: Retention = RETENTION, runs: int = 1) -> Actor:
-    def act(service: CompareContext, attic: Attic) -> None:
+    def act(service: CompareContext) -> None:
         for _ in range(runs):
-            collect(PROJECT, service, attic, retention, delete=True)
+            collect(PROJECT, service, retention, delete=True)
 
     return act
 
 
 def worker(tidied: Tidied, name: str) -> Actor:
-    return lambda service, attic: tidied.deliver(name, service)
+    return lambda service: tidied.deliver(name, service)
 
 
 def rejection(tidied: Tidied, name: str) -> Actor:
     """What was approved is a baseline, and stays; once it is rejected it may go."""
-    return lambda service, attic: tidied.world.review(name, Review.REJECTED)
+    return lambda service: tidied.world.review(name, Review.REJECTED)
 
 
 def removed(tidied: Tidied, name: str) -> None:
@@ -56,7 +55,9 @@ def removed(tidied: Tidied, name: str) -> None:
     build = BuildId(PROJECT, name)
     assert tidied.world.ledger.forget(build, 0.0)
     tops = tuple(f"{top}/{build}/" for top in ("comparisons", "uploads", "builds"))
-    tidied.attic.delete([key for key in tidied.world.objects.objects if key.startswith(tops)])
+    tidied.world.objects.delete(
+        [key for key in tidied.world.objects.objects if key.startswith(tops)]
+    )
     tidied.world.ledger.bury(build)
 
 
@@ -75,7 +76,7 @@ def an_upload_found_an_image_that_nothing_refers_to() -> tuple[Tidied, list[Acto
     tidied.upload("late", b"x", seen={b"x"}, base_build="base")
     body = tidied.world.objects.objects.pop(manifest)
 
-    def act(service: CompareContext, attic: Attic) -> None:
+    def act(service: CompareContext) -> None:
         service.objects.write(manifest, body, "application/json")
         tidied.deliver("late", service)
 
@@ -110,8 +111,8 @@ def a_cached_diff_is_found_while_its_build_is_removed() -> tuple[Tidied, list[Ac
     tidied.days(60)
     tidied.upload("late", b"h", base_build="base")
 
-    def act(service: CompareContext, attic: Attic) -> None:
-        collect(PROJECT, service, attic, RETENTION, delete=True)
+    def act(service: CompareContext) -> None:
+        collect(PROJECT, service, RETENTION, delete=True)
         tidied.expire_cache()
 
     return tidied, [worker(tidied, "late"), act]
@@ -174,9 +175,11 @@ def no_second_look(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_look_after_a_plain_upload(patch: pytest.MonkeyPatch) -> None:
-    take_in = plain_upload.import_images
+    import_images = plain_upload.import_images
     patch.setattr(
-        accept, "take_in", lambda *about: replace(take_in(*about), found=frozenset[str]())
+        accept,
+        "import_images",
+        lambda *about: replace(import_images(*about), found=frozenset[str]()),
     )
 
 
@@ -225,7 +228,7 @@ def test_an_upload_may_take_as_long_as_an_image_stays_and_its_version_after_it(
     tidied, retention = Tidied(), replace(RETENTION, min_age=min_age)
     tidied.world.objects.write(keys.image(PROJECT, sha(b"x")), b"x", "image/png")
     for _ in range(59):
-        collect(PROJECT, tidied.world.service(), tidied.attic, retention, delete=True)
+        collect(PROJECT, tidied.world.service(), retention, delete=True)
         tidied.days(1)
     tidied.upload("late", b"x", seen={b"x"})
     tidied.deliver("late", tidied.world.service())

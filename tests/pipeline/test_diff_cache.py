@@ -12,7 +12,7 @@ from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Explained, NoiseKind, Picture
 from pixelgate.pipeline.diffing.pairs import DiffCache
 from pixelgate.pipeline.diffing.plan import Pair
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 from support.images import MASK
 from support.manifests import digest
 
@@ -56,7 +56,7 @@ DIFF = Diff(
 
 
 def test_a_stored_diff_comes_back_in_full() -> None:
-    store = DiffCache(MemoryObjects(), "shop", "e1/")
+    store = DiffCache(MemoryBucket(), "shop", "e1/")
     saved = store.save(PAIR, DIFF)
     loaded = store.load(PAIR)
     assert loaded == saved
@@ -75,7 +75,7 @@ def test_every_field_of_the_stored_diff_was_set() -> None:
 
 
 def test_images_with_one_profile_store_none() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     store = DiffCache(objects, "shop", "e1/")
     plain = replace(DIFF, profiles=None)
     store.save(PAIR, plain)
@@ -86,7 +86,7 @@ def test_images_with_one_profile_store_none() -> None:
 
 
 def test_another_run_finds_the_diff_and_keeps_the_mask_itself() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     DiffCache(objects, "shop", "e1/").save(PAIR, DIFF)
     loaded = DiffCache(objects, "shop", "e2/").load(PAIR)
     assert loaded is not None
@@ -95,15 +95,15 @@ def test_another_run_finds_the_diff_and_keeps_the_mask_itself() -> None:
 
 
 def test_a_diff_whose_mask_is_gone_is_not_found() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     mask = DiffCache(objects, "shop", "e1/").save(PAIR, DIFF).mask_key
     assert mask is not None
-    objects.delete(mask)
+    objects.delete([mask])
     assert DiffCache(objects, "shop", "e2/").load(PAIR) is None
 
 
 def test_a_run_without_a_report_keeps_no_mask_and_others_measure_again() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     without = DiffCache(objects, "shop", None)
     assert without.save(PAIR, DIFF).mask_key is None
     assert without.load(PAIR) == without.save(PAIR, DIFF)
@@ -111,7 +111,7 @@ def test_a_run_without_a_report_keeps_no_mask_and_others_measure_again() -> None
 
 
 def test_without_a_cache_nothing_is_found_again() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     store = DiffCache(objects, None, "e1/")
     store.save(PAIR, DIFF)
     store.preload([PAIR])
@@ -120,7 +120,7 @@ def test_without_a_cache_nothing_is_found_again() -> None:
 
 
 def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
-    store = DiffCache(MemoryObjects(), "shop", "e1/")
+    store = DiffCache(MemoryBucket(), "shop", "e1/")
     equal = Diff(0, 0, 300, (10, 30), (10, 30), picture=Picture(differing=3))
     assert store.save(PAIR, equal).mask_key is None
     loaded = store.load(PAIR)
@@ -129,7 +129,7 @@ def test_a_diff_without_a_change_has_no_mask_afterwards_either() -> None:
 
 
 def test_a_stored_diff_says_which_schema_it_has() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     DiffCache(objects, "shop", "e1/").save(PAIR, DIFF)
     [body] = [body for key, body in objects.objects.items() if key.endswith(".json")]
     stored = json.loads(body)
@@ -143,7 +143,7 @@ def test_a_stored_diff_says_which_schema_it_has() -> None:
 
 
 def test_another_policy_or_another_pair_finds_nothing() -> None:
-    store = DiffCache(MemoryObjects(), "shop", "e1/")
+    store = DiffCache(MemoryBucket(), "shop", "e1/")
     store.save(PAIR, DIFF)
     assert store.load(replace(PAIR, fingerprint="e" * 16)) is None
     assert store.load(replace(PAIR, base=digest(2), head=digest(1))) is None

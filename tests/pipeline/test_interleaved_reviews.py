@@ -10,7 +10,7 @@ from pixelgate.pipeline.compare.outcomes import Published, Waiting
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import CarriedOut, carry_out
 from support.reviews import Reviewed
-from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects
+from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
 from support.world import World
 
 BASE, HEAD = {"a.png": b"a"}, {"a.png": b"a2"}
@@ -49,7 +49,7 @@ class Race:
     def service(self) -> Any:
         world = self.reviewed.world
         return self.reviewed.service(
-            objects=stepping_objects(world.objects, self.schedule),
+            objects=stepping_bucket(world.objects, self.schedule),
             ledger=stepping_ledger(world.ledger, self.schedule),
         )
 

@@ -18,7 +18,7 @@ from pixelgate.domain.records import Review, State
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.compare.outcomes import Published, Waiting
-from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects
+from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
 from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}
@@ -50,7 +50,7 @@ class Race:
     def ports(self) -> dict[str, Any]:
         """The world's ports, every call of which is a step."""
         return {
-            "objects": stepping_objects(self.world.objects, self.schedule),
+            "objects": stepping_bucket(self.world.objects, self.schedule),
             "ledger": stepping_ledger(self.world.ledger, self.schedule),
         }
 

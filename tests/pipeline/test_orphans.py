@@ -9,7 +9,6 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import Failure
 from pixelgate.errors import ErrorCode
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
-from support.doubles.memory_attic import MemoryAttic
 from support.world import PROJECT, World
 
 DAY = 86_400.0
@@ -37,14 +36,13 @@ def write(world: World, execution: str, name: str) -> None:
 def found(world: World, days: float = 1.5) -> dict[str, list[str]]:
     """What is found so many days later: names of files, by execution."""
     world.clock.sleep(days * DAY)
-    attic = MemoryAttic(world.objects, world.clock)
-    all_found = orphans(PROJECT, world.service(), attic, older_than=DAY)
+    all_found = orphans(PROJECT, world.service(), older_than=DAY)
     return {run: [key.split("/", 5)[5] for key in files] for run, files in all_found}
 
 
 def test_what_a_dead_run_left_is_found(world: World) -> None:
     assert found(world) == {"dead": ["comparison.json", "fan-out/results/000001.json"]}
-    assert projects(MemoryAttic(world.objects)) == [PROJECT]
+    assert projects(world.objects) == [PROJECT]
 
 
 def test_a_run_that_may_still_be_at_work_is_left_alone(world: World) -> None:

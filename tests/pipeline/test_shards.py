@@ -15,7 +15,7 @@ from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.compare.dispatch import Collecting
 from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Gone, Published, Rejected
 from pixelgate.pipeline.intake.shards import keep_shard
-from support.schedule import Schedule, run_every_order, stepping_ledger, stepping_objects
+from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
 from support.world import PROJECT, World, sha
 
 BUILD = BuildId(PROJECT, "p1")
@@ -356,7 +356,7 @@ def deliver_at_once(world: World, put: list[str], turns: list[int]) -> Schedule:
     """Neither of two deliveries may end as something that a person has to act on."""
     schedule = Schedule(turns)
     ports = {
-        "objects": stepping_objects(world.objects, schedule),
+        "objects": stepping_bucket(world.objects, schedule),
         "ledger": stepping_ledger(world.ledger, schedule),
     }
     outcomes = schedule.run(*(partial(world.receive, key, **ports) for key in put))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import State
-from support.fault_stories import COUNTS, Story, WatchedLedger, WatchedObjects
+from support.fault_stories import COUNTS, Story, WatchedBucket, WatchedLedger
 from support.world import PROJECT
 
 HEAD = BuildId(PROJECT, "head")
@@ -32,7 +32,7 @@ def audit(story: Story, *, usual: int, reviewed: bool) -> Ending:
     """
     world, ledger, objects = story.world, story.world.ledger, story.world.objects
     assert isinstance(ledger, WatchedLedger)
-    assert isinstance(objects, WatchedObjects)
+    assert isinstance(objects, WatchedBucket)
     assert objects.partial == [], objects.partial
     assert story.queue == [], "an event was given up on, and sending it again did not help"
     assert world.resumed == []

@@ -18,7 +18,7 @@ from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.compare.outcomes import Published
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.review.apply import Written, carry_out
-from support.doubles.memory import MemoryEvents, MemoryLedger, MemoryObjects
+from support.doubles.memory import MemoryBucket, MemoryEvents, MemoryLedger
 from support.fault_machine import Machine
 from support.faults import Fault, Faults, Place, Worker
 from support.schedule import Killed
@@ -47,7 +47,7 @@ class WatchedLedger(MemoryLedger):
         return record
 
 
-class WatchedObjects(MemoryObjects):
+class WatchedBucket(MemoryBucket):
     """Looks at every status that is written: nothing partial may ever be seen."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Story:
         cls, fault: Fault | None = None, at: Place | None = None, lasting: bool = False
     ) -> Story:
         """A world with a base that is compared, before anything fails."""
-        ledger, objects = WatchedLedger(), WatchedObjects()
+        ledger, objects = WatchedLedger(), WatchedBucket()
         world = World(objects, ledger, render=lambda *about: b"a page")
         story = cls(Faults(world.clock.sleep), world)
         story.deliver(story.compares(world.upload("base", BASE, commit="B")))

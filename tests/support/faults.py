@@ -201,7 +201,7 @@ class _Port:
             def make() -> Any:
                 result = attribute(*arguments, **named)
                 # What is listed is read in this call, not when the next one has been made.
-                return iter(list(result)) if name in {"list", "builds_by"} else result
+                return iter(list(result)) if name in {"list", "folders", "builds_by"} else result
 
             return self._worker.faults.call(self._worker, self._name, name, key, make)
 

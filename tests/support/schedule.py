@@ -17,6 +17,7 @@ from pixelgate.ports import Bucket, Ledger
 # A worker that does not come back is a test that hangs.
 _PATIENCE = 20
 _TO_THE_END = 1_000  # turns
+_LISTINGS = frozenset({"list", "folders", "builds_by"})
 
 
 class Killed(BaseException):
@@ -144,14 +145,14 @@ class _Stepping:
             self._schedule.pause()
             result = call(*arguments, **named)
             # What is listed is a step too, not something that is read when the next one moved.
-            return iter(list(result)) if name in {"list", "builds_by"} else result
+            return iter(list(result)) if name in _LISTINGS else result
 
         return step
 
 
-def stepping_objects(objects: Bucket, schedule: Schedule) -> Bucket:
+def stepping_bucket(bucket: Bucket, schedule: Schedule) -> Bucket:
     """A bucket whose every call is a step."""
-    return cast(Bucket, _Stepping(objects, schedule))
+    return cast(Bucket, _Stepping(bucket, schedule))
 
 
 def stepping_ledger(ledger: Ledger, schedule: Schedule) -> Ledger:

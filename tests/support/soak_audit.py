@@ -10,7 +10,6 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import State
 from pixelgate.pipeline.cleanup.orphans import orphans
-from support.doubles.memory_attic import MemoryAttic
 from support.soak_world import Expected, SoakWorld
 from support.world import PROJECT, sha
 
@@ -112,11 +111,10 @@ def only_what_is_shown_is_left(soak: SoakWorld) -> int:
         AssertionError: anything else is left, or anything that is published is not.
     """
     soak.world.clock.sleep(2 * 86_400)
-    attic = MemoryAttic(soak.objects, soak.world.clock)
-    found = list(orphans(PROJECT, soak.world.service(), attic, older_than=86_400))
+    found = list(orphans(PROJECT, soak.world.service(), older_than=86_400))
     for _, files in found:
-        attic.delete(files)
-    left = {tuple(e.key.split("/", 5)[2:5]) for e in attic.entries(f"comparisons/{PROJECT}/")}
+        soak.objects.delete(files)
+    left = {tuple(e.key.split("/", 5)[2:5]) for e in soak.objects.list(f"comparisons/{PROJECT}/")}
     done = [c for c in soak.ledger.comparisons.values() if c.state is State.SUCCEEDED]
     assert left == {(c.id.head, c.id.base, c.execution) for c in done}
     audit(soak)

@@ -27,7 +27,7 @@ from pixelgate.ports import DifferPool
 from support import images
 from support.doubles.memory import MemoryEvents
 from support.fault_stories import ATTEMPTS, RETRY_SECONDS, SWEEP_SECONDS, WatchedLedger
-from support.fault_stories import WatchedObjects as Bucket
+from support.fault_stories import WatchedBucket as Bucket
 from support.faults import FAULTS, Fault, Faults, Place, Worker
 from support.schedule import Killed
 from support.world import PROJECT, World

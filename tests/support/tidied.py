@@ -15,9 +15,8 @@ from pixelgate.errors import HeldByOther
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.ports import Aged, Attic
-from support.doubles.memory_attic import MemoryAttic
-from support.schedule import Killed, Schedule, stepping_ledger, stepping_objects
+from pixelgate.ports import Bucket, Listed
+from support.schedule import Killed, Schedule, stepping_bucket, stepping_ledger
 from support.world import PROJECT, World
 
 RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
@@ -27,26 +26,23 @@ class TooMuchWent(AssertionError):
     """Something is missing that a result shows."""
 
 
-class _SteppingAttic:
-    """Every call is a step."""
+class _SlowBucket:
+    """A bucket of which every call is a step, and so is the answer to a listing or a delete."""
 
-    def __init__(self, attic: Attic, schedule: Schedule) -> None:
-        self._attic, self._schedule = attic, schedule
+    def __init__(self, bucket: Bucket, schedule: Schedule) -> None:
+        self._bucket, self._schedule = stepping_bucket(bucket, schedule), schedule
 
-    def entries(self, prefix: str) -> Iterator[Aged]:
+    def list(self, prefix: str) -> Iterator[Listed]:
+        found = self._bucket.list(prefix)
         self._schedule.pause()
-        found = list(self._attic.entries(prefix))
-        self._schedule.pause()  # the answer is on its way
-        return iter(found)
-
-    def folders(self, prefix: str) -> Iterator[str]:
-        self._schedule.pause()
-        return iter(list(self._attic.folders(prefix)))
+        return found
 
     def delete(self, keys: Collection[str]) -> None:
+        self._bucket.delete(keys)
         self._schedule.pause()
-        self._attic.delete(keys)
-        self._schedule.pause()  # the answer is on its way
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bucket, name)
 
 
 @dataclass
@@ -56,7 +52,7 @@ class Tidied:
     world: World = field(default_factory=lambda: World(render=lambda *about: b"a page"))
 
     def __post_init__(self) -> None:
-        self.attic = MemoryAttic(self.world.objects, self.world.clock)
+        self.world.objects.clock = self.world.clock
 
     # --- what happens by turns ---
 
@@ -80,7 +76,7 @@ class Tidied:
 
     def collect(self, *, delete: bool = True) -> Collected:
         """One run of the collector."""
-        return collect(PROJECT, self.world.service(), self.attic, RETENTION, delete=delete)
+        return collect(PROJECT, self.world.service(), RETENTION, delete=delete)
 
     def days(self, days: float) -> None:
         """Time passes."""
@@ -96,18 +92,17 @@ class Tidied:
     ) -> list[object]:
         """Lets actors move by turns, each of them for as long as it takes to come to a port.
 
-        An actor is called with a service and an attic of its own, every call of which is a step.
+        An actor is called with a service, every call to whose ports is a step.
         `dies` names actors that are killed at a step.
         """
         schedule = Schedule(turns, dies)
 
         service = replace(
             self.world.service(),
-            objects=stepping_objects(self.world.objects, schedule),
+            objects=cast("Bucket", _SlowBucket(self.world.objects, schedule)),
             ledger=stepping_ledger(self.world.ledger, schedule),
         )
-        attic = cast("Attic", _SteppingAttic(self.attic, schedule))
-        results = schedule.run(*(lambda a=a: a(service, attic) for a in actors))
+        results = schedule.run(*(lambda a=a: a(service) for a in actors))
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, Killed):
                 raise result

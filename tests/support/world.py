@@ -23,7 +23,7 @@ from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.context import CompareContext, Limits
 from pixelgate.ports import Renderer
 from pixelgate.report import render
-from support.doubles.memory import MemoryLedger, MemoryObjects
+from support.doubles.memory import MemoryBucket, MemoryLedger
 from support.images import MASK
 
 PROJECT = "shop"
@@ -78,7 +78,7 @@ def sha(body: bytes) -> str:
 class World:
     """One bucket and one ledger; `service()` is one worker."""
 
-    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    objects: MemoryBucket = field(default_factory=MemoryBucket)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     clock: Clock = field(default_factory=Clock)
     differs: ScriptedDiffers = field(default_factory=ScriptedDiffers)

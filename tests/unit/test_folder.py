@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pixelgate.errors import FaultCode, ImageFault
-from pixelgate.storage.folder import FolderImages, FolderObjects, find_images
+from pixelgate.storage.folder import FolderBucket, FolderImages, find_images
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -115,7 +115,7 @@ def test_image_that_did_not_stay_what_it_was_is_a_fault(
 
 
 def test_objects_are_files_that_everybody_may_read_and_nothing_else(tmp_path: Path) -> None:
-    objects = FolderObjects(tmp_path)
+    objects = FolderBucket(tmp_path)
     objects.write("diffs/p/a.png", b"1", "image/png")
     objects.write("diffs/p/a.png", b"2", "image/png")
     assert os.listdir(tmp_path / "diffs" / "p") == ["a.png"]

@@ -6,7 +6,7 @@ import pytest
 
 from pixelgate.pipeline.diffing import listing
 from pixelgate.pipeline.diffing.listing import list_if_cheaper
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from support.doubles.memory import MemoryObjects
 )
 def test_present(monkeypatch: pytest.MonkeyPatch, there: int, wanted: int, listed: bool) -> None:
     monkeypatch.setattr(listing, "PAGE", 20)
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     for number in range(there):
         objects.write(f"images/shop/{number:02}", b"", "image/png")
     objects.write("images/shoes/1", b"", "image/png")

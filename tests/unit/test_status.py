@@ -20,7 +20,7 @@ from pixelgate.pipeline.announce.status import (
     supersedes,
     write_status,
 )
-from support.doubles.memory import MemoryObjects
+from support.doubles.memory import MemoryBucket
 
 BUILD = BuildId("shop", "b1")
 KEY = keys.status(BUILD)
@@ -271,7 +271,7 @@ def test_supersedes(present: dict[str, Any] | None, new: dict[str, Any], replace
     assert supersedes(new, json.loads(json.dumps(present))) is replaced
 
 
-class RacedObjects(MemoryObjects):
+class RacedBucket(MemoryBucket):
     """A bucket in which others write just before our own conditional writes."""
 
     def __init__(self, *others: dict[str, Any]) -> None:
@@ -284,13 +284,13 @@ class RacedObjects(MemoryObjects):
         super().replace(key, body, content_type, tag)
 
 
-def stored(objects: MemoryObjects) -> dict[str, Any]:
+def stored(objects: MemoryBucket) -> dict[str, Any]:
     status: dict[str, Any] = json.loads(objects.read(KEY))
     return status
 
 
 def test_status_is_announced_where_ci_looks() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     assert write_status(objects, BUILD, claim(1, RUNNING)) is True
     assert list(objects.objects) == ["builds/shop/b1/status.json"]
     assert stored(objects) == claim(1, RUNNING)
@@ -298,32 +298,32 @@ def test_status_is_announced_where_ci_looks() -> None:
 
 
 def test_message_is_announced_in_its_own_letters() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     write_status(objects, BUILD, refused("images['ü.png']", 1000.0))
     assert "images['ü.png']".encode() in objects.read(KEY)
 
 
 def test_what_is_behind_is_not_announced() -> None:
-    objects = MemoryObjects()
+    objects = MemoryBucket()
     write_status(objects, BUILD, claim(1, DONE))
     assert write_status(objects, BUILD, claim(1, RUNNING)) is False
     assert stored(objects) == claim(1, DONE)
 
 
 def test_race_for_the_first_status_is_won_by_what_is_ahead() -> None:
-    objects = RacedObjects(claim(1, RUNNING))
+    objects = RacedBucket(claim(1, RUNNING))
     assert write_status(objects, BUILD, claim(1, DONE)) is True
     assert stored(objects) == claim(1, DONE)
 
 
 def test_race_that_the_other_has_won_is_left_alone() -> None:
-    objects = RacedObjects(claim(1, DONE))
+    objects = RacedBucket(claim(1, DONE))
     assert write_status(objects, BUILD, claim(1, RUNNING)) is False
     assert stored(objects) == claim(1, DONE)
 
 
 def test_race_for_a_later_status() -> None:
-    objects = RacedObjects()
+    objects = RacedBucket()
     write_status(objects, BUILD, claim(1, RUNNING))
     objects.others = [claim(2, RUNNING), claim(3, RUNNING)]
     assert write_status(objects, BUILD, claim(3, DONE)) is True
@@ -331,13 +331,13 @@ def test_race_for_a_later_status() -> None:
 
 
 def test_race_without_end_is_given_up() -> None:
-    objects = RacedObjects(*[claim(1, RUNNING)] * 50)
+    objects = RacedBucket(*[claim(1, RUNNING)] * 50)
     with pytest.raises(WriteConflict, match="written by others 50 times in a row"):
         write_status(objects, BUILD, claim(1, DONE))
     assert stored(objects) == claim(1, RUNNING)
 
 
 def test_forty_nine_lost_races_are_no_loss() -> None:
-    objects = RacedObjects(*[claim(1, RUNNING)] * 49)
+    objects = RacedBucket(*[claim(1, RUNNING)] * 49)
     assert write_status(objects, BUILD, claim(1, DONE)) is True
     assert stored(objects) == claim(1, DONE)

@@ -110,9 +110,9 @@ def gc(
         raise UsageError(
             "--baseline-branches: names no branch; baselines would pass for old builds"
         )
-    records, attic = bootstrap.open_attic(context.bucket, table, branches)
+    records = bootstrap.open_storage(context.bucket, table, branches)
     try:
-        done = collect(context.project, records, attic, Retention(days=retention), delete=delete)
+        done = collect(context.project, records, Retention(days=retention), delete=delete)
     except ValueError as error:
         raise UsageError(f"nothing was removed: {error}") from error
     typer.echo(in_words(done, delete=delete))

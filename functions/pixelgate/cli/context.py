@@ -65,7 +65,7 @@ class Context:
         """The bucket, opened with the user's credentials."""
         from pixelgate import bootstrap
 
-        return bootstrap.open_store(self.bucket)
+        return bootstrap.open_bucket(self.bucket)
 
     def origin(self, overrides: Overrides) -> BuildOrigin:
         """Finds the commit, branch and base of the build."""

@@ -33,7 +33,7 @@ from pixelgate.pipeline.diffing.plan import assemble, make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_thumbs
 from pixelgate.ports import DifferPool
 from pixelgate.report import render, render_inline
-from pixelgate.storage.folder import FolderImages, FolderObjects, find_images
+from pixelgate.storage.folder import FolderBucket, FolderImages, find_images
 
 PROJECT = "local"
 _PICTURES = f"diffs/{PROJECT}/"
@@ -115,7 +115,7 @@ def compare_folders(
     if not head.manifest.images and not allow_empty:
         raise UsageError(f"there is no image (PNG, JPEG, WebP) in {head_dir}")
     with _replacing(out) as staging:
-        objects = FolderObjects(staging)
+        objects = FolderBucket(staging)
         images = FolderImages({**base.paths, **head.paths})
         plan = make_plan(head.manifest, base.manifest, " ".join(engine))
         tally = DiffStats()
@@ -297,7 +297,7 @@ def _replacing(out: Path) -> Iterator[Path]:
 
 
 def _copy_images(
-    comparison: Comparison, images: FolderImages, objects: FolderObjects
+    comparison: Comparison, images: FolderImages, objects: FolderBucket
 ) -> dict[str, str]:
     """Copies the images that the report shows; returns a map from sha256 to key."""
     shown = {
@@ -318,7 +318,7 @@ def _copy_images(
     return copied
 
 
-def _inline(comparison: Comparison, images: FolderImages, objects: FolderObjects) -> bytes:
+def _inline(comparison: Comparison, images: FolderImages, objects: FolderBucket) -> bytes:
     """Renders the report as one page that contains its images."""
 
     def read(key: str) -> bytes | None:

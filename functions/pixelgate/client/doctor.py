@@ -62,10 +62,10 @@ def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
         yield Check("git", Health.WRONG if "shallow" in note else Health.NOTE, note)
 
 
-def check_bucket(open_store: Callable[[], Bucket], project: str) -> Iterator[Check]:
+def check_bucket(open_bucket: Callable[[], Bucket], project: str) -> Iterator[Check]:
     """Checks credentials and permissions without writing anything."""
     try:
-        store = open_store()
+        store = open_bucket()
         yield Check("credentials", Health.GOOD, store.caller())
     except PixelgateError as error:
         yield Check("credentials", Health.WRONG, str(error))

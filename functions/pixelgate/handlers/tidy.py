@@ -9,12 +9,11 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.bootstrap import baseline_branches, open_attic, retention_days
+from pixelgate.bootstrap import baseline_branches, open_storage, retention_days
 from pixelgate.handlers.telemetry import logger, metrics, tracer
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
-from pixelgate.ports import Attic
 
 OFF, DRY, DELETE = "off", "dry", "delete"
 
@@ -36,12 +35,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         ExceptionGroup: some could not be tidied up; the others were.
     """
-    records, attic = opened()
+    records = opened()
     days = retention_days(os.environ.get("PIXELGATE_RETENTION_DAYS", ""))
     told, failures = {}, []
-    for project in projects(attic):
+    for project in projects(records.objects):
         try:
-            told[project] = _tidy(project, records, attic, days(project))
+            told[project] = _tidy(project, records, days(project))
         except Exception as error:
             error.add_note(project)
             failures.append(error)
@@ -56,18 +55,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @cache
-def opened() -> tuple[StorageContext, Attic]:
+def opened() -> StorageContext:
     """Made at the first event and kept by the execution environment."""
     environ = os.environ
     branches = baseline_branches(environ)
-    return open_attic(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)
+    return open_storage(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)
 
 
-def _tidy(project: str, records: StorageContext, attic: Attic, days: float) -> dict[str, int]:
+def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
     executions = 0
     patience = float(os.environ.get("PIXELGATE_ORPHANS_SECONDS", DAY))
-    for execution, files in orphans(project, records, attic, older_than=patience):
-        attic.delete(files)
+    for execution, files in orphans(project, records, older_than=patience):
+        records.objects.delete(files)
         executions += 1
         logger.info("dead execution deleted", extra={"project": project, "execution": execution})
     mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
@@ -78,7 +77,7 @@ def _tidy(project: str, records: StorageContext, attic: Attic, days: float) -> d
         min_age=float(os.environ.get("PIXELGATE_GARBAGE_AGE_SECONDS", Retention.min_age)),
         hidden=float(os.environ.get("PIXELGATE_GARBAGE_HIDDEN_SECONDS", Retention.hidden)),
     )
-    done = collect(project, records, attic, retention, delete=mode == DELETE)
+    done = collect(project, records, retention, delete=mode == DELETE)
     return {
         "orphans": executions,
         "builds": len(done.builds),

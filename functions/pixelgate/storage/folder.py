@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pixelgate.domain.manifest import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
@@ -23,7 +23,7 @@ from pixelgate.ports import Listed
 _BEING_WRITTEN = ".pg"
 
 
-class FolderObjects:
+class FolderBucket:
     """Bucket as files below one folder; a key is a relative path."""
 
     def __init__(self, root: Path) -> None:
@@ -98,14 +98,32 @@ class FolderObjects:
         raise NotFound(key)
 
     def list(self, prefix: str) -> Iterator[Listed]:
+        """Files by key."""
+        for key, path in self._files(prefix):
+            body = path.read_bytes()
+            tag = hashlib.sha256(body).hexdigest()
+            yield Listed(key, len(body), tag, path.stat().st_mtime)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Folders with a file below them: an empty one is none, as in a bucket."""
+        below = (key.removeprefix(prefix) for key, _ in self._files(prefix))
+        yield from sorted({key.partition("/")[0] for key in below if "/" in key})
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Deletes files for good, and leaves their folders."""
+        for key in keys:
+            if self.exists(key):
+                (self._root / key).unlink(missing_ok=True)
+
+    def _files(self, prefix: str) -> Sequence[tuple[str, Path]]:
         """Files by key. What is being written lies beside them, hidden, and is none of them."""
         files = (path for path in self._root.rglob("*") if path.is_file())
-        found = {path.relative_to(self._root).as_posix(): path for path in files}
-        for key, path in sorted(found.items()):
-            if key.startswith(prefix) and not path.name.startswith(_BEING_WRITTEN):
-                body = path.read_bytes()
-                tag = hashlib.sha256(body).hexdigest()
-                yield Listed(key, len(body), tag, path.stat().st_mtime)
+        found = ((path.relative_to(self._root).as_posix(), path) for path in files)
+        return sorted(
+            (key, path)
+            for key, path in found
+            if key.startswith(prefix) and not path.name.startswith(_BEING_WRITTEN)
+        )
 
 
 class FolderImages:

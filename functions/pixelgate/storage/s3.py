@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -22,6 +22,7 @@ from pixelgate.ports import Listed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ErrorTypeDef
 
 _BROKEN = (
     FlexibleChecksumError,
@@ -35,13 +36,14 @@ _TRIES, _PAUSE = 5, 0.2
 _THERE = frozenset({"PreconditionFailed", "412"})
 _BUSY = frozenset({"ConditionalRequestConflict", "409"})
 _UNCHANGED = frozenset({"304", "NotModified"})
+_BATCH = 1_000  # the most keys that DeleteObjects takes
 # What S3 says to If-Match on a key that has no object, or another one: it would have been allowed.
 _ALLOWED = frozenset({"NoSuchKey", "PreconditionFailed", "404", "412"})
 # 412: the tag is another one. 409: a concurrent write of the same key was under way.
 _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
-class S3Objects:
+class S3Bucket:
     """One bucket. Its client may be used by several threads."""
 
     def __init__(
@@ -198,6 +200,31 @@ class S3Objects:
                 modified = found["LastModified"].timestamp()
                 yield Listed(found["Key"], found["Size"], found["ETag"], modified)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Asks for page after page of what lies up to the next "/"."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+        )
+        for page in pages:
+            for found in page.get("CommonPrefixes", ()):
+                yield found["Prefix"].removeprefix(prefix).rstrip("/")
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Deletes a thousand at a time; the bucket keeps them as older versions.
+
+        Raises:
+            ClientError: S3 refused to delete some of them; it is the refusal of the first.
+        """
+        names = list(keys)
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            answer = self._client.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+            )
+            if errors := answer.get("Errors"):
+                raise _refused_delete(errors[0])
+
 
 class _Part(TypedDict, total=False):
     Range: str
@@ -212,6 +239,16 @@ class _Condition(TypedDict, total=False):
 
 def _code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _refused_delete(error: ErrorTypeDef) -> ClientError:
+    """One object's refusal as an error of the SDK, which raises none: S3 answers with 200."""
+    told = f"{error.get('Key')}: {error.get('Message')}"
+    answer: Any = {
+        "Error": {"Code": error.get("Code", ""), "Message": told},
+        "ResponseMetadata": {"HTTPStatusCode": 200},
+    }
+    return ClientError(answer, "DeleteObjects")
 
 
 def _crc32(body: bytes) -> str:

@@ -27,6 +27,8 @@ _ACTIONS = {
     "look for": "s3:GetObject and s3:ListBucket",
     "write": "s3:PutObject",
     "list": "s3:ListBucket",
+    "read an older version of": "s3:ListBucketVersions and s3:GetObjectVersion",
+    "delete": "s3:DeleteObject",
     "identify": "sts:GetCallerIdentity",
 }
 DENIED = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled"})

@@ -41,8 +41,8 @@ from pixelgate.ports import Listed
 VERSIONS_KEPT = 30 * 86_400.0  # as template.yaml's rule old-versions
 
 
-class MemoryObjects:
-    """A bucket in a dictionary."""
+class MemoryBucket:
+    """A bucket in a dictionary; `clock` dates what is written and what is deleted."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -111,12 +111,6 @@ class MemoryObjects:
         with self._lock:
             return key in self.objects
 
-    def delete(self, key: str) -> None:
-        """Deletes the object; its bytes stay for VERSIONS_KEPT seconds, as the bucket's do."""
-        with self._lock:
-            if key in self.objects:
-                self.deleted[key] = (self.clock(), self.objects.pop(key))
-
     def read_deleted(self, key: str, limit: int | None = None) -> bytes:
         """The bytes of an object that was deleted not too long ago."""
         with self._lock:
@@ -128,7 +122,7 @@ class MemoryObjects:
         return body
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """Bucket by key."""
+        """Objects by key."""
         with self._lock:
             found = [
                 Listed(
@@ -138,6 +132,18 @@ class MemoryObjects:
                 if key.startswith(prefix)
             ]
         yield from found
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names up to the next "/"."""
+        below = (found.key.removeprefix(prefix) for found in self.list(prefix))
+        yield from sorted({key.partition("/")[0] for key in below if "/" in key})
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Deletes objects; their bytes stay for VERSIONS_KEPT seconds, as the bucket's do."""
+        with self._lock:
+            for key in keys:
+                if key in self.objects:
+                    self.deleted[key] = (self.clock(), self.objects.pop(key))
 
     def _put(self, key: str, body: bytes, content_type: str) -> None:
         self.objects[key] = body

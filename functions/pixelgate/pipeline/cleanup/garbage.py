@@ -18,7 +18,6 @@ from pixelgate.domain.records import BuildRecord, Review
 from pixelgate.pipeline.cleanup.references import References, second_look, survey
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.intake.images import BucketImages
-from pixelgate.ports import Attic
 
 DAY = 86_400.0
 # The failed-events queue keeps an upload for 14 days; it may be sent again.
@@ -89,21 +88,20 @@ def why_kept(
 
 
 def collect(
-    project: str, records: StorageContext, attic: Attic, retention: Retention, *, delete: bool
+    project: str, records: StorageContext, retention: Retention, *, delete: bool
 ) -> Collected:
     """Goes once through a project. Runs may overlap, and may be cut off at any point.
 
     Args:
         project: its id.
         records: bucket and table.
-        attic: the same bucket, to list by time and to delete.
         retention: how long what is kept.
         delete: whether to act; a dry run changes nothing.
 
     Raises:
         ValueError: a manifest or result cannot be read; nothing was deleted.
     """
-    return _Run(project, records, attic, retention, delete).run()
+    return _Run(project, records, retention, delete).run()
 
 
 class _Run:
@@ -111,13 +109,12 @@ class _Run:
         self,
         project: str,
         records: StorageContext,
-        attic: Attic,
         retention: Retention,
         delete: bool,
     ) -> None:
         self._project = project
         self._records = records
-        self._attic = attic
+        self._bucket = records.objects
         self._retention = retention
         self._delete = delete
         self._now = records.clock()
@@ -125,7 +122,7 @@ class _Run:
 
     def run(self) -> Collected:
         since = self._now - max(self._retention.days * DAY, _UPLOADS_KEPT)
-        found = survey(self._project, self._records.objects, self._attic, uploads_since=since)
+        found = survey(self._project, self._bucket, uploads_since=since)
         doomed = self._doomed(found)
         gone = {name for name, hidden in doomed.items() if self._is_over(hidden)}
         self._done.builds = sorted(doomed)
@@ -137,7 +134,7 @@ class _Run:
                 self._hide_or_remove(BuildId(self._project, name), name in gone)
         there = self._sweep(found.of(everybody - doomed.keys()), live)
         if self._delete:
-            again = second_look(self._project, self._records.objects, self._attic, found)
+            again = second_look(self._project, self._bucket, found)
             self._restore((live | again) - there)
         return self._done
 
@@ -184,9 +181,9 @@ class _Run:
         # Its manifest last: the next run finds by it what this one may leave behind.
         manifest = keys.accepted_manifest(build)
         folders = (f"{top}/{build}/" for top in ("comparisons", "uploads", "reviews", "builds"))
-        found = [entry.key for folder in folders for entry in self._attic.entries(folder)]
-        self._attic.delete([key for key in found if key != manifest])
-        self._attic.delete([manifest])
+        found = [entry.key for folder in folders for entry in self._bucket.list(folder)]
+        self._bucket.delete([key for key in found if key != manifest])
+        self._bucket.delete([manifest])
         ledger.bury(build)
         self._done.removed += 1
         self._done.deleted += len(found)
@@ -197,7 +194,7 @@ class _Run:
         """Deletes what is old and not live; returns the hashes of the images that are left."""
         there, going = set(), list[str]()
         for top in _SWEPT:
-            for entry in self._attic.entries(f"{top}/{self._project}/"):
+            for entry in self._bucket.list(f"{top}/{self._project}/"):
                 name = entry.key if top == "diffs" else entry.key.rpartition("/")[2]
                 if top == "images":
                     there.add(name)
@@ -209,14 +206,14 @@ class _Run:
                 if name not in live and len(going) < _MOST:
                     going.append(entry.key)
         if self._delete:
-            self._attic.delete(going)
+            self._bucket.delete(going)
             self._done.swept = len(going)
             self._done.deleted += len(going)
         return there - {key.rpartition("/")[2] for key in going if key.startswith("images/")}
 
     def _restore(self, missing: set[str]) -> None:
         """Undoes deletes of what is referred to: by this run, or by one that was cut off."""
-        images = BucketImages(self._records.objects, self._project)
+        images = BucketImages(self._bucket, self._project)
         hashes = [name for name in missing if "/" not in name]  # the others are keys of masks
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="restore") as threads:
             self._done.restored = sum(threads.map(images.exists, hashes))

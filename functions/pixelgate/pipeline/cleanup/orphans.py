@@ -11,21 +11,21 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.errors import NotFound
 from pixelgate.pipeline.context import StorageContext
-from pixelgate.ports import Aged, Attic
+from pixelgate.ports import Bucket, Listed
 
 # S3 dates objects in whole seconds, and its clock is not the workers'. An earlier life of a record
 # ended weeks before.
 _HOUR = 3_600.0
 
 
-def projects(attic: Attic) -> list[str]:
+def projects(bucket: Bucket) -> list[str]:
     """Every project that has builds or results, or had some."""
     tops = ("builds/", "comparisons/", "uploads/", "images/", "diffs/", "aside/")
-    return sorted({name for top in tops for name in attic.folders(top)})
+    return sorted({name for top in tops for name in bucket.folders(top)})
 
 
 def orphans(
-    project: str, records: StorageContext, attic: Attic, *, older_than: float
+    project: str, records: StorageContext, *, older_than: float
 ) -> Iterator[tuple[str, list[str]]]:
     """Executions that left files which nobody refers to, with those files.
 
@@ -37,11 +37,10 @@ def orphans(
     Args:
         project: its id.
         records: bucket and table.
-        attic: the same bucket, by time.
         older_than: seconds since the execution wrote last; longer than any worker lives.
     """
     now = records.clock()
-    entries = attic.entries(f"comparisons/{project}/")
+    entries = records.objects.list(f"comparisons/{project}/")
     for run, found in groupby(entries, key=lambda entry: entry.key.split("/", 5)[2:5]):
         head, base, execution = run
         files = list(found)
@@ -56,7 +55,7 @@ def orphans(
             yield execution, [entry.key for entry in files]
 
 
-def _is_earlier(files: list[Aged], record: ComparisonRecord) -> bool:
+def _is_earlier(files: list[Listed], record: ComparisonRecord) -> bool:
     return min(entry.modified for entry in files) < record.created - _HOUR
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.errors import NotFound
-from pixelgate.ports import Aged, Attic, Bucket
+from pixelgate.ports import Bucket, Listed
 
 _THREADS = 16
 _AT_ONCE = 256  # bodies in memory; a manifest may have 256 MiB, but not all of them
@@ -55,15 +55,12 @@ class References:
         return self.of(self.builds.keys() | self.shown.keys())
 
 
-def survey(
-    project: str, objects: Bucket, attic: Attic, *, uploads_since: float = 0.0
-) -> References:
+def survey(project: str, bucket: Bucket, *, uploads_since: float = 0.0) -> References:
     """Reads every manifest, status and comparison of a project.
 
     Args:
         project: its id.
-        objects: the bucket.
-        attic: the same bucket, by time.
+        bucket: the bucket.
         uploads_since: uploads that nobody has accepted and that are older are no longer on their
             way; seconds since 1970.
 
@@ -71,25 +68,23 @@ def survey(
         ValueError: one of those that the functions wrote cannot be read: on doubt, all is live.
     """
     found = References()
-    _look(project, objects, attic, found, uploads_since)
+    _look(project, bucket, found, uploads_since)
     return found
 
 
-def second_look(project: str, objects: Bucket, attic: Attic, first: References) -> set[str]:
+def second_look(project: str, bucket: Bucket, first: References) -> set[str]:
     """What is referred to by what was written since the first look; reads nothing else.
 
     Raises:
         ValueError: as `survey`.
     """
     found = References(seen=dict(first.seen))
-    _look(project, objects, attic, found, 0.0)
+    _look(project, bucket, found, 0.0)
     return found.all
 
 
-def _look(
-    project: str, objects: Bucket, attic: Attic, found: References, uploads_since: float
-) -> None:
-    def fresh(entries: Iterable[Aged], wanted: Callable[[str], bool]) -> Iterator[Aged]:
+def _look(project: str, bucket: Bucket, found: References, uploads_since: float) -> None:
+    def fresh(entries: Iterable[Listed], wanted: Callable[[str], bool]) -> Iterator[Listed]:
         for entry in entries:
             build = entry.key.split("/", 3)[2]
             if entry.key.startswith(("builds/", "comparisons/", "uploads/")):
@@ -101,16 +96,14 @@ def _look(
     # Comparisons before builds, both after uploads: what one listing misses because it has just
     # been accepted, the next one finds.
     named: list[tuple[str, set[str]]] = []
-    uploads = fresh(
-        attic.entries(f"uploads/{project}/"), lambda key: keys.upload_of(key) is not None
-    )
+    uploads = fresh(bucket.list(f"uploads/{project}/"), lambda key: keys.upload_of(key) is not None)
     recent = [entry for entry in uploads if entry.modified >= uploads_since]
-    for key, body in _read_all(objects, recent):
+    for key, body in _read_all(bucket, recent):
         named.append((key.split("/", 3)[2], _uploaded(body)))
-    compared = attic.entries(f"comparisons/{project}/")
-    for key, body in _read_all(objects, fresh(compared, _is_result)):
+    compared = bucket.list(f"comparisons/{project}/")
+    for key, body in _read_all(bucket, fresh(compared, _is_result)):
         found.shown.setdefault(key.split("/", 3)[2], set()).update(_shown(json.loads(body)))
-    for key, body in _read_all(objects, fresh(attic.entries(f"builds/{project}/"), _is_kept)):
+    for key, body in _read_all(bucket, fresh(bucket.list(f"builds/{project}/"), _is_kept)):
         _note(key, json.loads(body), found)
     found.uploads |= {sha for build, shas in named if build not in found.builds for sha in shas}
 
@@ -134,12 +127,12 @@ def _note(key: str, body: dict[str, Any], found: References) -> None:
         found.shown.setdefault(build, set()).update(_hashes(body))  # a shard's
 
 
-def _read_all(objects: Bucket, entries: Iterable[Aged]) -> Iterator[tuple[str, bytes]]:
+def _read_all(bucket: Bucket, entries: Iterable[Listed]) -> Iterator[tuple[str, bytes]]:
     """Reads some at once; what is gone by now refers to nothing."""
 
-    def read(entry: Aged) -> tuple[str, bytes] | None:
+    def read(entry: Listed) -> tuple[str, bytes] | None:
         try:
-            return entry.key, objects.read(entry.key)
+            return entry.key, bucket.read(entry.key)
         except NotFound:
             return None
 

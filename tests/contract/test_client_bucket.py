@@ -14,8 +14,8 @@ from botocore.stub import Stubber
 
 from pixelgate.errors import BucketError, NotFound, Refused
 from pixelgate.storage import s3
+from pixelgate.storage.client_bucket import ClientBucket
 from pixelgate.storage.s3_errors import translate_errors
-from pixelgate.storage.s3_store import S3Store
 from support import aws
 
 if TYPE_CHECKING:
@@ -48,33 +48,33 @@ def stub(client: S3Client) -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def store(client: S3Client, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+def store(client: S3Client, monkeypatch: pytest.MonkeyPatch) -> ClientBucket:
     monkeypatch.setattr(s3, "_PAUSE", 0)
-    return S3Store(client, "shots")
+    return ClientBucket(client, "shots")
 
 
-def put(store: S3Store) -> bool:
+def put(store: ClientBucket) -> bool:
     return store.put_new("images/shop/a", BODY, "image/png", DIGEST.digest())
 
 
-def test_an_image_goes_with_checksum_and_condition(store: S3Store, stub: Stubber) -> None:
+def test_an_image_goes_with_checksum_and_condition(store: ClientBucket, stub: Stubber) -> None:
     stub.add_response("put_object", {}, PUT)
     assert put(store) is True
 
 
-def test_an_image_that_is_there_is_no_error(store: S3Store, stub: Stubber) -> None:
+def test_an_image_that_is_there_is_no_error(store: ClientBucket, stub: Stubber) -> None:
     stub.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
     assert put(store) is False
 
 
-def test_two_puts_of_one_image_that_meet_end_well(store: S3Store, stub: Stubber) -> None:
+def test_two_puts_of_one_image_that_meet_end_well(store: ClientBucket, stub: Stubber) -> None:
     stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
     stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
     stub.add_client_error("put_object", "PreconditionFailed", http_status_code=412)
     assert put(store) is False
 
 
-def test_puts_that_meet_for_ever_end_too(store: S3Store, stub: Stubber) -> None:
+def test_puts_that_meet_for_ever_end_too(store: ClientBucket, stub: Stubber) -> None:
     for _ in range(5):
         stub.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
     with pytest.raises(BucketError, match="409 ConditionalRequestConflict"):
@@ -96,7 +96,7 @@ def test_puts_that_meet_for_ever_end_too(store: S3Store, stub: Stubber) -> None:
     ],
 )  # fmt: skip
 def test_refusals_in_words(
-    store: S3Store, stub: Stubber, code: str, status: int, kind: type[Exception], words: str
+    store: ClientBucket, stub: Stubber, code: str, status: int, kind: type[Exception], words: str
 ) -> None:
     stub.add_client_error("put_object", code, http_status_code=status)
     with pytest.raises(BucketError, match=words) as caught:
@@ -135,19 +135,19 @@ def test_our_own_errors_pass() -> None:
 
 @pytest.mark.parametrize(("code", "status"), [("NoSuchKey", 404), ("PreconditionFailed", 412)])
 def test_a_probe_that_fails_for_its_condition_was_allowed(
-    store: S3Store, stub: Stubber, code: str, status: int
+    store: ClientBucket, stub: Stubber, code: str, status: int
 ) -> None:
     stub.add_client_error("put_object", code, http_status_code=status)
     store.check_write("uploads/shop/@doctor/probe")
 
 
-def test_a_probe_that_is_refused_says_so(store: S3Store, stub: Stubber) -> None:
+def test_a_probe_that_is_refused_says_so(store: ClientBucket, stub: Stubber) -> None:
     stub.add_client_error("put_object", "AccessDenied", http_status_code=403)
     with pytest.raises(Refused, match=r"s3:PutObject"):
         store.check_write("uploads/shop/@doctor/probe")
 
 
-def test_not_modified_is_no_change(store: S3Store, stub: Stubber) -> None:
+def test_not_modified_is_no_change(store: ClientBucket, stub: Stubber) -> None:
     asked: dict[str, Any] = {"Bucket": "shots", "Key": "a", "IfNoneMatch": '"e"'}
     stub.add_client_error(
         "get_object", "304", "Not Modified", http_status_code=304, expected_params=asked
@@ -165,7 +165,7 @@ def test_not_modified_is_no_change(store: S3Store, stub: Stubber) -> None:
     ],
 )
 def test_what_is_missing_is_told_from_what_is_forbidden(
-    store: S3Store, stub: Stubber, listed: list[str] | None, missing: bool
+    store: ClientBucket, stub: Stubber, listed: list[str] | None, missing: bool
 ) -> None:
     # Who may list some prefixes only gets 403 for what is not there.
     key = "builds/shop/1/status.json"
@@ -189,6 +189,35 @@ def test_what_is_missing_is_told_from_what_is_forbidden(
 
 
 def test_the_caller_is_whom_sts_names(client: S3Client) -> None:
-    assert S3Store(client, "shots", lambda: {"Arn": "arn:aws:iam::1:role/ci"}).caller() == (
+    assert ClientBucket(client, "shots", lambda: {"Arn": "arn:aws:iam::1:role/ci"}).caller() == (
         "arn:aws:iam::1:role/ci"
     )
+
+
+def test_a_delete_that_is_refused_says_so(store: ClientBucket, stub: Stubber) -> None:
+    stub.add_client_error("delete_objects", "AccessDenied", http_status_code=403)
+    with pytest.raises(Refused, match=r"refuses to delete s3://shots/: .* lack s3:DeleteObject"):
+        store.delete(["a"])
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        ("AccessDenied", Refused, r"refuses to delete s3://shots/: .* lack s3:DeleteObject"),
+        ("InternalError", BucketError, r"AWS answered 200 InternalError: b: try again"),
+    ],
+)
+def test_a_delete_of_which_a_part_is_refused_is_an_error(
+    store: ClientBucket, stub: Stubber, code: str, kind: type[Exception], words: str
+) -> None:
+    stub.add_response(
+        "delete_objects", {"Errors": [{"Key": "b", "Code": code, "Message": "try again"}]}
+    )
+    with pytest.raises(kind, match=words):
+        store.delete(["a", "b"])
+
+
+def test_who_may_not_see_older_versions_is_told_so(store: ClientBucket, stub: Stubber) -> None:
+    stub.add_client_error("list_object_versions", "AccessDenied", http_status_code=403)
+    with pytest.raises(Refused, match=r"lack s3:ListBucketVersions and s3:GetObjectVersion"):
+        store.read_deleted("a")

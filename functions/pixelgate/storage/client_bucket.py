@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
 
 from pixelgate.errors import NotFound
 from pixelgate.ports import Listed
-from pixelgate.storage.s3 import S3Objects
+from pixelgate.storage.s3 import S3Bucket
 from pixelgate.storage.s3_errors import DENIED, translate_errors
 
 
-class S3Store(S3Objects):
+class ClientBucket(S3Bucket):
     """One bucket, for a person whose role may lack something."""
 
     def read(self, key: str, limit: int | None = None) -> bytes:
@@ -59,10 +59,25 @@ class S3Store(S3Objects):
         except NotFound:
             return False
 
+    def read_deleted(self, key: str, limit: int | None = None) -> bytes:
+        """Reads the newest version below the delete marker."""
+        with translate_errors("read an older version of", self._bucket, key):
+            return super().read_deleted(key, limit)
+
     def list(self, prefix: str) -> Iterator[Listed]:
         """Lists, a thousand objects a request."""
         with translate_errors("list", self._bucket, prefix):
             yield from super().list(prefix)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Lists the names up to the next "/"."""
+        with translate_errors("list", self._bucket, prefix):
+            yield from super().folders(prefix)
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Deletes, a thousand objects a request."""
+        with translate_errors("delete", self._bucket, ""):
+            super().delete(keys)
 
     def check_write(self, key: str) -> None:
         """A put that cannot succeed."""

@@ -124,7 +124,12 @@ def test_an_image_that_is_not_what_it_says_is_errored_with_its_reason(
         "base", {"images": {name: gone if name == "odd/gone" else good for name in names}}
     )
     assert uploader.wait(base)["counts"]["added"] == len(names)
-    s3.delete_object(Bucket=cloud.bucket, Key=keys.image(uploader.project, gone["sha256"]))
+    # With all its versions: a worker would restore one.
+    listed = s3.list_object_versions(
+        Bucket=cloud.bucket, Prefix=keys.image(uploader.project, gone["sha256"])
+    )
+    for version in listed["Versions"]:
+        s3.delete_object(Bucket=cloud.bucket, Key=version["Key"], VersionId=version["VersionId"])
     heavy = put(bytes(256 * 1024 * 1024 + 1))
     head = uploader.write_manifest(
         "head",

@@ -156,7 +156,7 @@ def test_a_retention_that_makes_no_sense_is_refused(said: str) -> None:
 
 
 def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
-    account: Account, tidy: Tidy
+    account: Account, tidy: Tidy, caplog: pytest.LogCaptureFixture
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
     account.compare.handler(event("s3-manifest-put.json"), Context())
@@ -167,6 +167,8 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
     with pytest.raises(ExceptionGroup) as raised:
         tidy(2)
     assert [error.__notes__ for error in raised.value.exceptions] == [["odd"]]
+    [line] = [r for r in caplog.records if r.message == "project not tidied"]
+    assert line.__dict__["project"] == "odd"
     assert dead not in set(account.keys())
 
 

@@ -14,6 +14,7 @@ from pixelgate.domain.records import Review
 from pixelgate.pipeline.cleanup import garbage
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.outcomes import Rejected
+from pixelgate.pipeline.intake import images
 from support.images import MASK
 from support.world import PROJECT, World, sha
 
@@ -135,6 +136,16 @@ def test_an_image_whose_version_is_gone_is_missing(tidied: Tidied) -> None:
     tidied.days(31)
     tidied.world.compare(tidied.world.upload("latest", {"0.png": b"x"}, missing=("0.png",)))
     assert tidied.world.status("latest")["error"]["code"] == "IMAGE_MISSING"
+
+
+def test_a_deleted_image_that_is_too_large_to_compare_stops_nothing(
+    tidied: Tidied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "MAX_IMAGE_BYTES", 3)
+    key = keys.image(PROJECT, sha(b"shared"))
+    tidied.world.objects.delete([key])
+    assert tidied.collect().restored == 0
+    assert not tidied.world.objects.exists(key)
 
 
 def test_an_image_that_an_upload_names_which_still_waits_is_restored(tidied: Tidied) -> None:

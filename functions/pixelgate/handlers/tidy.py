@@ -43,6 +43,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             told[project] = _tidy(project, records, days(project))
         except Exception as error:
             error.add_note(project)
+            # Lambda's own report of an ExceptionGroup leaves out what is in it.
+            logger.exception("project not tidied", extra={"project": project})
             failures.append(error)
             continue
         logger.info("project tidied", extra={"project": project, "done": told[project]})

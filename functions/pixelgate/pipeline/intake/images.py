@@ -57,13 +57,16 @@ class BucketImages:
         return exists
 
     def exists(self, sha256: str) -> bool:
-        """Whether there is an object for that hash; one that was deleted is restored."""
+        """Whether there is an object for that hash; one that was deleted is restored.
+
+        A deleted object that is too large to be compared stays deleted.
+        """
         key = keys.image(self._project, sha256)
         if self._objects.exists(key):
             return True
         try:
             self._restore(key, sha256)
-        except NotFound:
+        except (NotFound, TooLarge):
             return False
         return True
 

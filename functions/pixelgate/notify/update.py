@@ -75,7 +75,7 @@ def _report(status: Mapping[str, Any], report_url: str) -> str | None:
 
 
 def context_of(build: BuildId) -> str:
-    """Returns the name of the commit status; a fork has its own, so it cannot pass a required one."""
+    """Names the commit status; a fork has its own, so it can never pass a required one."""
     return f"pixelgate/{build.project}" + ("" if keys.is_trusted(build) else " (fork)")
 
 

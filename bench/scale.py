@@ -35,7 +35,7 @@ from pixelgate.pipeline.compare.fan_out import publish_handed, work
 from pixelgate.pipeline.context import CompareContext, Limits
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, make_plan
-from pixelgate.pipeline.diffing.thumbnails import with_addresses
+from pixelgate.pipeline.diffing.thumbnails import with_thumbnail_keys
 from pixelgate.pipeline.intake import accept
 from pixelgate.ports import Bucket
 from pixelgate.report import render
@@ -163,7 +163,7 @@ def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
         pair.head: Snapshot(Status.CHANGED, pair.head, pair.base, measured=measured)
         for pair, measured in results.items()
     }
-    named = with_addresses(shown, keys.pictures(ID, "e1"))
+    named = with_thumbnail_keys(shown, keys.pictures(ID, "e1"))
     return [snapshot.thumb for snapshot in named.values() if snapshot.thumb]
 
 

@@ -36,13 +36,13 @@ class _Publish(_Handed):
     caught: _Caught | None = None
 
 
-def work_of(event: dict[str, Any]) -> tuple[Handed, Batch]:
+def parse_work(event: dict[str, Any]) -> tuple[Handed, Batch]:
     """Parses a worker's input. Raises ValidationError if another version's machine sent it."""
     given = _Work.model_validate(event)
     return _handed(given), Batch(given.batch.number, given.batch.offset, given.batch.length)
 
 
-def result_of(event: dict[str, Any]) -> tuple[Handed, str | None]:
+def parse_publish(event: dict[str, Any]) -> tuple[Handed, str | None]:
     """Parses the publisher's input: the comparison, and the error if the workers failed."""
     given = _Publish.model_validate(event)
     caught = given.caught

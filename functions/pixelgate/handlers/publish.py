@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.compare import report
-from pixelgate.handlers.machine_input import result_of
+from pixelgate.handlers.machine_input import parse_publish
 from pixelgate.handlers.telemetry import (
     log_fields,
     logger,
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         Exception: the state machine tries again.
     """
-    handed, error = result_of(event)
+    handed, error = parse_publish(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)
     logger.append_keys(**log_fields(build, handed.comparison, handed.execution))
     seconds_by_stage()  # forgets the times of an earlier event

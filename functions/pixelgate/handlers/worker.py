@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain.keys import BuildId
-from pixelgate.handlers.machine_input import work_of
+from pixelgate.handlers.machine_input import parse_work
 from pixelgate.handlers.telemetry import (
     log_fields,
     logger,
@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises:
         Exception: the state machine tries again.
     """
-    handed, batch = work_of(event)
+    handed, batch = parse_work(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)
     logger.append_keys(**log_fields(build, handed.comparison, handed.execution), batch=batch.number)
     seconds_by_stage()  # forgets the times of an earlier batch

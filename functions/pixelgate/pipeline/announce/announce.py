@@ -86,7 +86,7 @@ def announce_result(record: ComparisonRecord, records: StorageContext, **changes
     now = read_review_status(record, records.objects)
     build = records.ledger.build(record.head)
     if build:
-        _note(build, now, records)
+        _record_review(build, now, records)
     status = {**status_of(record, now.to_status_json(record), build), **changes}
     status = _with_page(status, record.head, records)
     write_status(records.objects, record.head, status)
@@ -113,7 +113,7 @@ def _with_page(status: dict[str, Any], build: BuildId, records: StorageContext) 
     return {**status, "report": key}
 
 
-def _note(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> None:
+def _record_review(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> None:
     """Writes the state of the review to the build's record and to its pull request.
 
     The writes come first, then the search for builds that wait for this one or that were compared

@@ -15,7 +15,7 @@ from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Landed
 from pixelgate.domain.records import Baseline, BuildRecord, Lookup
 from pixelgate.pipeline.context import StorageContext
-from pixelgate.pipeline.review.carry_over import taken_back
+from pixelgate.pipeline.review.carry_over import withdrawal_reason
 
 # How many builds of one branch, tree or pull request are considered, the newest first. Builds of
 # forks do not count towards it: a fork may claim any branch.
@@ -48,7 +48,7 @@ class Missing:
         )
 
 
-def wait_of(manifest: BuildManifest) -> ComparisonId | None:
+def wait_comparison(manifest: BuildManifest) -> ComparisonId | None:
     """Returns the id under which a build waits for its base; None if it names no base."""
     if manifest.base_build is not None:
         base = keys.wanted("build", manifest.base_build)
@@ -64,7 +64,7 @@ def find_baseline(manifest: BuildManifest, records: StorageContext) -> Baseline 
 
     After the wait that its record contains, the next best baseline is taken.
     """
-    wait = wait_of(manifest)
+    wait = wait_comparison(manifest)
     record = records.ledger.comparison(wait) if wait else None
     waited = None
     if record and record.wait_until is not None and records.clock() >= record.wait_until:
@@ -298,7 +298,7 @@ class _Search:
 
     def _ineligibility(self, build: BuildRecord) -> str | None:
         why = ineligibility(build, self._records.baseline_branches)
-        return why or taken_back(build, self._records)
+        return why or withdrawal_reason(build, self._records)
 
     def _serves(self, build: BuildRecord) -> bool:
         why = self._ineligibility(build)

@@ -60,14 +60,14 @@ def receive(
                 kept = shards.keep_shard(build, upload.shard, objects, service.pool)
                 repeated = kept.repeated
             else:
-                total = shards.keep_all(build, objects, service.pool)
+                total = shards.keep_all_shards(build, objects, service.pool)
     except NotFound:
         return Gone()
     except BadManifest as error:
         where = f"{upload.shard.words}: " if upload.shard else ""
         return reject(build, f"{where}{error}", service, observed_at)
     try:
-        whole = shards.merged(build, objects, final=upload.finalizes, total=total)
+        whole = shards.merge_shards(build, objects, final=upload.finalizes, total=total)
     except BadManifest as error:
         return reject(build, str(error), service, observed_at)
     if whole is None:

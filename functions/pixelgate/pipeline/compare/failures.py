@@ -33,7 +33,7 @@ def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> 
     return record
 
 
-def ended_by(error: Exception, claim: ComparisonRecord, service: CompareContext) -> Outcome:
+def end_after_error(error: Exception, claim: ComparisonRecord, service: CompareContext) -> Outcome:
     """Ends a claimed run after an error: records the failure, or gives the lease back.
 
     Args:

@@ -28,11 +28,11 @@ from pixelgate.pipeline.compare.batches import (
     write_result,
 )
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Superseded
-from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
+from pixelgate.pipeline.compare.publish import Measurements, Metering, announce_again, publish
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
-from pixelgate.pipeline.diffing.thumbnails import with_thumbs
+from pixelgate.pipeline.diffing.thumbnails import draw_thumbnails
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import FanOut
@@ -74,7 +74,7 @@ def hand_over(
     return HandedOver(record)
 
 
-def start_again(comparison: ComparisonId, service: CompareContext) -> ComparisonRecord | None:
+def restart_fan_out(comparison: ComparisonId, service: CompareContext) -> ComparisonRecord | None:
     """Starts the workers of a comparison that was handed over; None if none was."""
     record = service.ledger.comparison(comparison)
     if service.fan_out is None or record is None or record.fan_out is None:
@@ -138,7 +138,7 @@ def _draw(
     }
     until = service.clock() + service.limits.thumbnails
     with service.stage("thumbnails"):
-        drawn = with_thumbs(
+        drawn = draw_thumbnails(
             snapshots,
             folder=handed.pictures,
             objects=service.objects,
@@ -169,11 +169,11 @@ def publish_handed(
     record = service.ledger.comparison(handed.comparison)
     if record is None or record.execution != handed.execution:
         return Superseded(handed.comparison)
-    accepted = accept.accept_again(record.head, service)
+    accepted = accept.find_accepted(record.head, service)
     if accepted is None:
         return Gone()
     if record.finished:
-        return tell_again(handed.comparison, accepted, service, time_left)
+        return announce_again(handed.comparison, accepted, service, time_left)
     try:
         return _publish(record, accepted, service, time_left)
     except LeaseLost:
@@ -215,7 +215,9 @@ def _publish(
         collected = gather_results(handed, plan.pairs, store, service.objects)
         faults, usage = read_hand_over(handed, service.objects)
     metering.add(usage.plus(collected.usage))
-    measured = Found(plan, collected.results, faults, collected.tally, metering, collected.thumbs)
+    measured = Measurements(
+        plan, collected.results, faults, collected.tally, metering, collected.thumbs
+    )
     return publish(claim, measured, accepted, service, lease)
 
 

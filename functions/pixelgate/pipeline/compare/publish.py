@@ -18,7 +18,11 @@ from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Publis
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble
-from pixelgate.pipeline.diffing.thumbnails import requests_of, with_addresses, with_thumbs
+from pixelgate.pipeline.diffing.thumbnails import (
+    draw_thumbnails,
+    thumbnail_requests,
+    with_thumbnail_keys,
+)
 from pixelgate.pipeline.intake.accept import Accepted
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.pipeline.review.carry_over import carry_over_late, prepare_review
@@ -45,7 +49,7 @@ class Metering:
 
 
 @dataclass(frozen=True)
-class Found:
+class Measurements:
     """The measurements of a whole comparison.
 
     Attributes:
@@ -67,7 +71,7 @@ class Found:
 
 def publish(
     claim: ComparisonRecord,
-    measured: Found,
+    measured: Measurements,
     accepted: Accepted,
     service: CompareContext,
     lease: Lease,
@@ -93,7 +97,7 @@ def publish(
 
 def _write_down(
     claim: ComparisonRecord,
-    measured: Found,
+    measured: Measurements,
     accepted: Accepted,
     service: CompareContext,
     lease: Lease,
@@ -107,8 +111,8 @@ def _write_down(
     folder = keys.pictures(claim.id, claim.execution)
     used = measured.metering.used
     if service.thumbnail:
-        used = used and used.plus(requests_of(snapshots, folder, measured.thumbs))
-        snapshots = with_addresses(snapshots, folder)
+        used = used and used.plus(thumbnail_requests(snapshots, folder, measured.thumbs))
+        snapshots = with_thumbnail_keys(snapshots, folder)
     with service.stage("report"):
         lease.check()
         comparison = Comparison(
@@ -130,7 +134,7 @@ def _write_down(
         return _write_result(comparison, service), shown
 
 
-def tell_again(
+def announce_again(
     comparison: ComparisonId,
     accepted: Accepted,
     service: CompareContext,
@@ -159,7 +163,7 @@ def tell_again(
     return Duplicate(record)
 
 
-def _count_answers(comparison: Comparison, measured: Found) -> None:
+def _count_answers(comparison: Comparison, measured: Measurements) -> None:
     """Counts the snapshots that needed no diff, and the errored ones."""
     tally, matches = measured.tally, measured.plan.matches
     tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
@@ -179,7 +183,7 @@ def _draw(
     comparison, until = lease.claim.id, service.clock() + service.limits.thumbnails
     try:
         with service.stage("thumbnails"):
-            with_thumbs(
+            draw_thumbnails(
                 snapshots,
                 folder=keys.pictures(comparison, lease.claim.execution),
                 objects=service.objects,

@@ -28,12 +28,12 @@ from pixelgate.errors import (
 from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.announce.status import iso, not_before_status
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
-from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_of
+from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_comparison
 from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
-from pixelgate.pipeline.compare.failures import ended_by, reject
-from pixelgate.pipeline.compare.fan_out import hand_over, start_again
+from pixelgate.pipeline.compare.failures import end_after_error, reject
+from pixelgate.pipeline.compare.fan_out import hand_over, restart_fan_out
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
-from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
+from pixelgate.pipeline.compare.publish import Measurements, Metering, announce_again, publish
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
@@ -99,9 +99,9 @@ class _Delivery:
             claim = self._claim(comparison, baseline.reason, baseline.choice)
         except AlreadyFinished:
             self._end_waits()
-            return self._tell_again(comparison)
+            return self._announce_again(comparison)
         except HeldByOther:
-            handed = start_again(comparison, service)
+            handed = restart_fan_out(comparison, service)
             if handed is None:
                 raise
             return HandedOver(handed)
@@ -116,21 +116,21 @@ class _Delivery:
             if reason and service.fan_out:
                 return hand_over(claim, plan, faults, reason, metering, service, service.fan_out)
             results = self._diff(plan, lease, tally)
-            measured = Found(plan, results, faults, tally, metering)
+            measured = Measurements(plan, results, faults, tally, metering)
             return publish(claim, measured, self.accepted, service, lease)
         except Exception as error:
-            return ended_by(error, claim, service)
+            return end_after_error(error, claim, service)
 
     def wait_for(self, missing: Missing) -> Outcome:
         """Offers this build as a base to other builds, then waits for its own base."""
-        comparison = wait_of(self.accepted.manifest)
+        comparison = wait_comparison(self.accepted.manifest)
         assert comparison is not None  # noqa: S101 - only what is named can be missing
         try:
             claim = self._claim(comparison, missing.in_words(self.service.limits.grace))
         except StillWaiting:
             return self._wait_on(comparison)
         except AlreadyFinished:
-            return self._tell_again(comparison)
+            return self._announce_again(comparison)
         try:
             self._announce_start(claim)
             self._refuse_to_wait(missing)
@@ -138,7 +138,7 @@ class _Delivery:
             until = claim.wait_until or claim.created + self.service.limits.grace
             self.service.ledger.wait(claim, missing.topics, until, self.service.clock())
         except Exception as error:
-            return ended_by(error, claim, self.service)
+            return end_after_error(error, claim, self.service)
         return self._wait_on(comparison)
 
     def choose_baseline(self) -> Baseline | Missing:
@@ -166,15 +166,17 @@ class _Delivery:
     def _end_waits(self) -> None:
         """Ends the recorded waits for a base and for shards."""
         head, now = self._head, self.service.clock()
-        wait = wait_of(self.accepted.manifest)
+        wait = wait_comparison(self.accepted.manifest)
         if wait:
             self.service.ledger.end_wait(wait, OVER, now)
         if self.accepted.sharded:
             shards = ComparisonId(head.project, head.build, keys.SHARDS)
             self.service.ledger.end_wait(shards, "every shard has come", now)
 
-    def _tell_again(self, comparison: ComparisonId) -> Outcome:
-        return tell_again(comparison, self.accepted, self.service, self.time_left, self.observed_at)
+    def _announce_again(self, comparison: ComparisonId) -> Outcome:
+        return announce_again(
+            comparison, self.accepted, self.service, self.time_left, self.observed_at
+        )
 
     def _announce_start(self, claim: ComparisonRecord) -> None:
         announce_progress(claim, self.service, claimed=max(iso(claim.claimed), self.observed_at))
@@ -283,7 +285,7 @@ class _Delivery:
 
 def _accept(build: BuildId, service: CompareContext, resumed: bool) -> Accepted:
     with service.stage("accept"):
-        accepted = accept.accept_again(build, service) if resumed else None
+        accepted = accept.find_accepted(build, service) if resumed else None
         return accepted or accept.accept_build(build, service)
 
 

@@ -39,7 +39,7 @@ class _Wanted:
     key: str
 
 
-def with_addresses(snapshots: Mapping[str, Snapshot], folder: str) -> dict[str, Snapshot]:
+def with_thumbnail_keys(snapshots: Mapping[str, Snapshot], folder: str) -> dict[str, Snapshot]:
     """Returns the snapshots; those that will have a thumbnail get its key."""
     return {
         name: replace(s, thumb=w.key) if (w := _wanted(s, folder)) else s
@@ -47,7 +47,7 @@ def with_addresses(snapshots: Mapping[str, Snapshot], folder: str) -> dict[str, 
     }
 
 
-def requests_of(
+def thumbnail_requests(
     snapshots: Mapping[str, Snapshot], folder: str, there: Collection[str] = ()
 ) -> Usage:
     """Counts the S3 requests for drawing the thumbnails that are not in `there`."""
@@ -58,7 +58,7 @@ def requests_of(
     return Usage(requests={name: n for name, n in asked.items() if n})
 
 
-def with_thumbs(
+def draw_thumbnails(
     snapshots: Mapping[str, Snapshot],
     *,
     folder: str,

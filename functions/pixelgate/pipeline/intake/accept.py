@@ -12,7 +12,7 @@ from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, Wri
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
 from pixelgate.pipeline.intake.images import BucketImages
-from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
+from pixelgate.pipeline.intake.plain_upload import import_images, list_plain_upload
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def accept_build(build: BuildId, service: CompareContext) -> Accepted:
     except TooLarge as error:
         raise BadManifest(str(error)) from error
     except NotFound:
-        merged = shards.merged(build, objects)
+        merged = shards.merge_shards(build, objects)
         if merged is None:
             raise
         return replace(_register(parse_accepted(merged, build), merged, service), sharded=True)
@@ -57,7 +57,7 @@ def accept_build(build: BuildId, service: CompareContext) -> Accepted:
     return _register(manifest, body, service)
 
 
-def accept_again(build: BuildId, service: CompareContext) -> Accepted | None:
+def find_accepted(build: BuildId, service: CompareContext) -> Accepted | None:
     """Returns a build that was accepted earlier; None if its acceptance did not finish."""
     record = service.ledger.build(build)
     if record is None:
@@ -76,20 +76,20 @@ def read_accepted(build: BuildId, service: CompareContext) -> BuildManifest:
 def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext) -> Accepted:
     """Accepts a plain upload. A second delivery lists its images, but does not read them again."""
     build, objects = manifest.id, service.objects
-    beside = look_beside(body, keys.uploads(build), objects)
+    beside = list_plain_upload(body, keys.uploads(build), objects)
     record = service.ledger.build(build)
     if record and record.manifest_sha256 != beside.fingerprint:
         raise BuildConflict(
             f"{build} was uploaded before with other images or another manifest; "
             "were all images there before the manifest?"
         )
-    before = accept_again(build, service)
+    before = find_accepted(build, service)
     if before:
         return before
     taken = import_images(body, manifest, beside, objects, service.pool)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
     # Garbage collection may have deleted an image between its import and the acceptance.
-    exists = BucketImages(objects, build.project).asked_for(taken.found)
+    exists = BucketImages(objects, build.project).existence_check(taken.found)
     if not taken.whole or not all(map(exists, taken.found)):
         return accepted
     service.ledger.mark_images_valid(build)  # every image was read and hashed a moment ago

@@ -46,7 +46,7 @@ class BucketImages:
             )
         return body
 
-    def asked_for(self, hashes: Collection[str]) -> Callable[[str], bool]:
+    def existence_check(self, hashes: Collection[str]) -> Callable[[str], bool]:
         """Returns a function that answers whether an image is in the bucket.
 
         Args:
@@ -116,7 +116,7 @@ def check_images(
         ImagesMissing: the upload is incomplete; the message lists names.
     """
     to_read, to_find = _unseen(plan, base_is_complete)
-    exists = images.asked_for(to_find)
+    exists = images.existence_check(to_find)
 
     def look(sha256: str) -> ImageFault | None:
         try:

@@ -65,7 +65,7 @@ class TakenIn:
     found: frozenset[str]
 
 
-def look_beside(body: bytes, folder: str, objects: Bucket) -> Beside:
+def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> Beside:
     """Lists the images of a plain upload without reading them.
 
     Args:

@@ -15,7 +15,7 @@ from pixelgate.domain.names import canonical, collision
 from pixelgate.domain.strict_json import read_object
 from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
-from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
+from pixelgate.pipeline.intake.plain_upload import import_images, list_plain_upload
 from pixelgate.ports import Bucket, DifferPool
 
 # Fields that must be equal in all shards: they are from the same commit of the same suite.
@@ -59,7 +59,9 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
     """
     body = _read(keys.uploaded_manifest(build, shard), objects)
     manifest = parse(body, build, shard)
-    beside = look_beside(body, keys.uploads(build, shard), objects) if manifest.plain else None
+    beside = (
+        list_plain_upload(body, keys.uploads(build, shard), objects) if manifest.plain else None
+    )
     uploaded = beside.fingerprint if beside else fingerprint(body)
     before = _kept(build, shard, objects)
     if before is not None:
@@ -80,7 +82,7 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
     return Kept(shard)
 
 
-def keep_all(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
+def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
     """Accepts every uploaded shard after `finalize` was uploaded.
 
     Events come in any order, so the events of some shards may still be on their way.
@@ -121,7 +123,7 @@ def kept_shards(build: BuildId, objects: Bucket) -> list[ShardId]:
     return shards
 
 
-def merged(
+def merge_shards(
     build: BuildId, objects: Bucket, *, final: bool = False, total: int | None = None
 ) -> bytes | None:
     """Merges the shards of a build into one manifest; None while shards may still come.

@@ -82,7 +82,7 @@ def carry_over_late(
     announce_result(service.ledger.reopen(record, service.clock()), service)
 
 
-def taken_back(build: BuildRecord, records: StorageContext) -> str | None:
+def withdrawal_reason(build: BuildRecord, records: StorageContext) -> str | None:
     """Returns the reason why an approval that was carried over no longer counts, or None.
 
     It no longer counts when the build that it came from was rejected later.

@@ -57,27 +57,27 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """
     named = environ.get("PIXELGATE_ODIFF")
     beside = Path(sys.executable).parent / "odiff"
-    found = named or (str(beside) if beside.is_file() else shutil.which("odiff"))
-    if not found:
+    binary = named or (str(beside) if beside.is_file() else shutil.which("odiff"))
+    if not binary:
         raise UsageError(
             "odiff was not found; set PIXELGATE_ODIFF to it, or put it on PATH "
             "(in a checkout, `make setup` fetches it)"
         )
     try:
         answer = subprocess.run(  # noqa: S603 - a program that the user names
-            [found, "--version"], capture_output=True, text=True, timeout=20, check=True, env={}
+            [binary, "--version"], capture_output=True, text=True, timeout=20, check=True, env={}
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise UsageError(f"odiff at {found} does not run: {error}") from error
+        raise UsageError(f"odiff at {binary} does not run: {error}") from error
     version = re.search(r"\bodiff v?(\d+)\.(\d+)\.(\d+)\b", answer.stdout + answer.stderr)
     if version is None:
-        raise UsageError(f"{found} --version does not say that it is odiff")
+        raise UsageError(f"{binary} --version does not say that it is odiff")
     numbers = tuple(map(int, version.groups()))
     if numbers < OLDEST_ODIFF:
         raise UsageError(
-            f"odiff at {found} is {_dotted(numbers)}; {_dotted(OLDEST_ODIFF)} or newer is needed"
+            f"odiff at {binary} is {_dotted(numbers)}; {_dotted(OLDEST_ODIFF)} or newer is needed"
         )
-    return Engine(Path(found), _dotted(numbers))
+    return Engine(Path(binary), _dotted(numbers))
 
 
 def make_pool(

@@ -123,7 +123,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Reads what was stored; older versions measured other things, which are left out."""
+        """Decodes a stored record; fields that only older versions measured are dropped."""
         return cls(**_known(cls, stored))
 
 
@@ -162,7 +162,7 @@ class Picture:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Reads what was stored; older versions measured other things, which are left out."""
+        """Decodes a stored record; fields that only older versions measured are dropped."""
         return cls(**_known(cls, stored))
 
 
@@ -231,7 +231,7 @@ def is_tinted(area: Evidence, noise: Noise) -> bool:
     """Whether all of an area got brighter, darker or another hue, ends of its range included."""
     brighter = area.one_way > noise.one_way and area.light > noise.min_light
     recoloured = area.hue > noise.one_hue and area.colour > noise.min_colour
-    # A blend changes most within the range of its edge; a tint moves the ends of that range.
+    # A blend changes colours within the range of an edge; a tint moves the ends of that range.
     ends = area.farthest >= max(noise.min_outside, noise.tint_reach * area.most)
     seen = area.strong > 0 or area.clear >= noise.min_faint_tint
     return ends and seen and (brighter or recoloured)
@@ -361,7 +361,7 @@ def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
     fringed = _is_fringed(area, noise)
     outside = noise.fringe_outside if fringed else noise.text_outside
     limit = max(noise.text_residue_most, noise.outlier * picture.residue_high)
-    # LCD smoothing and another hinting at once blend more, but put no ink where none was near.
+    # LCD smoothing together with other hinting blends more, but adds no ink far from the text.
     more = noise.fringe_more if fringed and area.stray <= noise.fringe_stray else 1.0
     few = area.blocks < noise.text_few_blocks and not fringed
     high = noise.text_few_residue_high if few else more * noise.text_residue_high
@@ -387,7 +387,7 @@ def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
 def _text(area: Evidence, picture: Picture, noise: Noise) -> bool:
     alone = area.blocks >= 4 and area.text >= 3 and area.text_touched >= noise.text_coverage
     along = picture.text_explained >= 8 and picture.text_touched >= noise.text_picture
-    # Where everything differs densely it is compression, and text has to pass as such.
+    # Dense differences everywhere mean compression; text must then pass the rule of `codec`.
     codec = is_codec(picture, noise) and picture.dense > noise.text_most_dense
     codec = codec and not _is_fringed(area, noise)
     return (alone or along) and not codec and _is_text(area, picture, noise)
@@ -451,7 +451,7 @@ class Explained:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Reads what was stored."""
+        """Decodes a stored record."""
         return cls(**{**stored, "kind": NoiseKind(stored["kind"])})
 
     @classmethod

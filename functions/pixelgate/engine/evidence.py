@@ -596,7 +596,7 @@ def fingerprint_of(
         found = 0
         for part in parts:
             found += native.gather(flags[part], flag, image[part], room[found:])
-        # The count separates the images: pixels that one gained are not those that the other lost.
+        # The count separates both images: an insertion in one differs from one in the other.
         name.update(str(found).encode())
         name.update(room[:found])
     return name.hexdigest()[:32]

@@ -29,7 +29,7 @@ from pixelgate.domain.comparison import Diff, Measured, Region, Snapshot, Status
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Baseline
 from pixelgate.domain.verdict import Evidence
-from pixelgate.pipeline.compare.batches import Batch, Done, Handed, read_batch, write_plan
+from pixelgate.pipeline.compare.batches import Batch, BatchResult, Handed, read_batch, write_plan
 from pixelgate.pipeline.compare.batches import write_result as write_batch_result
 from pixelgate.pipeline.compare.fan_out import publish_handed, work
 from pixelgate.pipeline.context import CompareContext, Limits
@@ -152,7 +152,7 @@ def set_up_results(place: Path) -> float:
             results[pair] = Measured(diff, mask)
         thumbs = _thumbs(results)
         write_batch_result(
-            handed, batch, Done(results, DiffStats(len(results), 0), thumbs), objects
+            handed, batch, BatchResult(results, DiffStats(len(results), 0), thumbs), objects
         )
     return 0.0
 

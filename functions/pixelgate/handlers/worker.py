@@ -19,7 +19,7 @@ from pixelgate.handlers.telemetry import (
     stage,
     tracer,
 )
-from pixelgate.pipeline.compare.fan_out import Worked, work
+from pixelgate.pipeline.compare.fan_out import BatchCompared, work
 from pixelgate.pipeline.context import CompareContext
 
 
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(**log_fields(build, handed.comparison, handed.execution), batch=batch.number)
     seconds_by_stage()  # forgets the times of an earlier batch
     outcome = work(handed, batch, service(), lambda: context.get_remaining_time_in_millis() / 1000)
-    if not isinstance(outcome, Worked):
+    if not isinstance(outcome, BatchCompared):
         metrics.add_metric("LateWorkers", MetricUnit.Count, 1)
         logger.info("batch superseded")
         return {"batch": batch.number, "superseded": True}

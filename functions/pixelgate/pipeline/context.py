@@ -30,7 +30,7 @@ def _untraced(name: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-class _Nobody:
+class _NoEvents:
     """An event emitter that drops every event."""
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ class _Nobody:
     try_to_emit = emit
 
 
-NOBODY = _Nobody()
+NO_EVENTS = _NoEvents()
 
 
 def _start_nothing(build: BuildId) -> None:
@@ -102,7 +102,7 @@ class StorageContext:
 
     objects: Bucket
     ledger: Ledger
-    events: PatientEvents = NOBODY
+    events: PatientEvents = NO_EVENTS
     limits: Limits = Limits()
     baseline_branches: tuple[str, ...] = ("main", "master")
     resume: Callable[[BuildId], None] = _start_nothing

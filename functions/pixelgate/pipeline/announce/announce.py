@@ -125,11 +125,11 @@ def _record_review(build: BuildRecord, now: ReviewStatus, records: StorageContex
     if result is None and revision == FIRST_REVISION:
         return  # there is no review, as for most builds
     records.ledger.set_review(build.id, result, revision)
-    spoken = now.review_log.reviews or not approved_by_rule(build, records.baseline_branches)
-    if result is Review.APPROVED and spoken:
-        resume_waiting_builds(
-            build.id, records
-        )  # those approved by rule did so when their images came
+    branches = records.baseline_branches
+    only_by_rule = not now.review_log.reviews and approved_by_rule(build, branches)
+    # A build that is approved by rule resumed the waiting builds when its images were present.
+    if result is Review.APPROVED and not only_by_rule:
+        resume_waiting_builds(build.id, records)
     if build.pull_request is not None and now.review_log.reviews:
         decided = result if now.summary.human else None
         decision = Decision(build.id, decided, now.summary.at)

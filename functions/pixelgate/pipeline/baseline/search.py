@@ -116,7 +116,7 @@ class _Search:
             return fallback
         if m.base_build is not None and m.base_commit is None and missing:
             # A person named exactly this build, so neither a fallback nor "no baseline" is right.
-            return replace(missing, why=missing.why or self._in_vain(missing))
+            return replace(missing, why=missing.why or self._waited_in_vain(missing))
         kind = Kind.REFUSED if self._refused else Kind.NONE
         return Baseline(NO_BASE, self._none(missing), self._choice(kind))
 
@@ -136,15 +136,15 @@ class _Search:
         commit = self._manifest.base_commit
         if commit is None:
             return None
-        what = f"base_commit {commit}"
+        base = f"base_commit {commit}"
         builds = self._builds_of(commit)
-        best = self._best(builds, what)
+        best = self._best(builds, base)
         if best:
             build, reason = best
             return Baseline(build.id.build, reason, self._choice(Kind.EXACT))
-        return Missing(what, self._topics(commit), self._why_it_cannot_come(builds))
+        return Missing(base, self._topics(commit), self._reason_against_waiting(builds))
 
-    def _why_it_cannot_come(self, of: _Builds) -> str:
+    def _reason_against_waiting(self, of: _Builds) -> str:
         """Returns the reason why no build of the commit can serve; empty if one may still come."""
         if of.commit == self._manifest.commit:
             return "it is this build's own commit, which has no other build that may serve"
@@ -197,10 +197,10 @@ class _Search:
         if missing and missing.why:
             reason = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
         elif missing:
-            kind, reason = Kind.GRACE, f"{self._in_vain(missing)}. Instead {how}"
+            kind, reason = Kind.GRACE, f"{self._waited_in_vain(missing)}. Instead {how}"
         return Baseline(build.id.build, reason, self._choice(kind, distance))
 
-    def _in_vain(self, missing: Missing) -> str:
+    def _waited_in_vain(self, missing: Missing) -> str:
         return (
             f"no build of {missing.what} came within {_minutes(self._waited or 0)} "
             "(did its snapshot job run and upload?)"
@@ -217,7 +217,7 @@ class _Search:
         elif missing.why:
             first = f"{missing.what} cannot be compared with: {missing.why}, and nothing else may"
         else:
-            first = f"{self._in_vain(missing)}, and nothing else may stand in for it"
+            first = f"{self._waited_in_vain(missing)}, and nothing else may stand in for it"
         return f"{first}: {ending}"
 
     def _best(self, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
@@ -243,8 +243,8 @@ class _Search:
     def _passed_against(self, build: BuildRecord) -> BuildRecord | None:
         """Returns the base against which an unreviewed build passed: both show the same.
 
-        The base serves rather than the build itself: nobody has looked at differences below the
-        thresholds, and they must not add up from build to build.
+        The base serves rather than the build itself: differences below the thresholds were never
+        reviewed, and must not add up from build to build.
         """
         if build.review or build.selective or not build.baseline or not build.baseline.exists:
             return None

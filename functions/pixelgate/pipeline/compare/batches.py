@@ -67,7 +67,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Done:
+class BatchResult:
     """The result of one batch.
 
     Attributes:
@@ -84,7 +84,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Collected:
+class AllResults:
     """The results of all batches.
 
     Attributes:
@@ -137,7 +137,7 @@ def read_batch(handed: Handed, batch: Batch, objects: Bucket) -> dict[Pair, Poli
     return dict(map(_pair_of, objects.read_range(key, batch.offset, batch.length).splitlines()))
 
 
-def write_result(handed: Handed, batch: Batch, done: Done, objects: Bucket) -> None:
+def write_result(handed: Handed, batch: Batch, done: BatchResult, objects: Bucket) -> None:
     """Writes the result of a batch; its faults are stored only here."""
     body = {
         "schema_version": 1,
@@ -163,7 +163,7 @@ def read_hand_over(handed: Handed, objects: Bucket) -> tuple[dict[str, ImageFaul
 
 def gather_results(
     handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Bucket
-) -> Collected:
+) -> AllResults:
     """Reads the results of all batches.
 
     A batch without a result is one whose worker died; the pairs that it had compared are in the
@@ -189,7 +189,7 @@ def gather_results(
         for pair, stored in zip(missing, threads.map(store.load, missing), strict=True):
             results[pair] = stored or _nothing_known(lost)
             tally.cached += stored is not None
-    return Collected(results, tally, frozenset(thumbs), usage)
+    return AllResults(results, tally, frozenset(thumbs), usage)
 
 
 def _read_in_order(

@@ -26,7 +26,7 @@ def pixels_of(plan: Plan) -> dict[Pair, int]:
     return pixels
 
 
-def why_fan_out(work: float, budget: float, processors: int, seconds_left: float) -> str | None:
+def fan_out_reason(work: float, budget: float, processors: int, seconds_left: float) -> str | None:
     """Returns the reason why many workers should compare a build; None if one is enough.
 
     Args:

@@ -19,7 +19,7 @@ from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.errors import ErrorCode, ImageFault, LeaseLost
 from pixelgate.pipeline.compare.batches import (
     Batch,
-    Done,
+    BatchResult,
     Handed,
     gather_results,
     read_batch,
@@ -39,7 +39,7 @@ from pixelgate.ports import FanOut
 
 
 @dataclass(frozen=True)
-class Worked:
+class BatchCompared:
     """This worker has finished its batch."""
 
     tally: DiffStats
@@ -87,7 +87,7 @@ def restart_fan_out(comparison: ComparisonId, service: CompareContext) -> Compar
 
 def work(
     handed: Handed, batch: Batch, service: CompareContext, time_left: Callable[[], float]
-) -> Worked | Superseded:
+) -> BatchCompared | Superseded:
     """Compares the pairs of one batch and writes the results for the publisher.
 
     Raises:
@@ -117,8 +117,8 @@ def work(
     except LeaseLost:
         return Superseded(handed.comparison)
     in_order = {pair: results[pair] for pair in pairs}
-    write_result(handed, batch, Done(in_order, tally, thumbs, metering.used), objects)
-    return Worked(tally, sum(isinstance(result, ImageFault) for result in results.values()))
+    write_result(handed, batch, BatchResult(in_order, tally, thumbs, metering.used), objects)
+    return BatchCompared(tally, sum(isinstance(result, ImageFault) for result in results.values()))
 
 
 def _draw(

@@ -29,7 +29,7 @@ from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.announce.status import iso, not_before_status
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_comparison
-from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
+from pixelgate.pipeline.compare.budget import fan_out_reason, pixels_of
 from pixelgate.pipeline.compare.failures import end_after_error, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, restart_fan_out
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
@@ -112,7 +112,7 @@ class _Delivery:
             tally, metering = DiffStats(), Metering(service)
             plan = self._plan(baseline)
             faults = self._check_images(plan, self._has_arrived(baseline), lease)
-            reason = self._too_much_for_one(plan)
+            reason = self._fan_out_reason(plan)
             if reason and service.fan_out:
                 return hand_over(claim, plan, faults, reason, metering, service, service.fan_out)
             results = self._diff(plan, lease, tally)
@@ -133,7 +133,7 @@ class _Delivery:
             return self._announce_again(comparison)
         try:
             self._announce_start(claim)
-            self._refuse_to_wait(missing)
+            self._check_wait_is_useful(missing)
             self._offer_as_base(claim, Lease(self.service, claim, self.time_left))
             until = claim.wait_until or claim.created + self.service.limits.grace
             self.service.ledger.wait(claim, missing.topics, until, self.service.clock())
@@ -226,7 +226,7 @@ class _Delivery:
             resume_waiting_builds(build, service)
         return faults
 
-    def _too_much_for_one(self, plan: Plan) -> str | None:
+    def _fan_out_reason(self, plan: Plan) -> str | None:
         """Returns the reason why many workers should compare the build; None if one is enough.
 
         Cached diffs are not subtracted: each worker looks them up for its own batch.
@@ -234,7 +234,7 @@ class _Delivery:
         limits, processors = self.service.limits, self.service.pool.size
         work = sum(pixels_of(plan).values()) / 1e6
         seconds = self.time_left() - limits.margin
-        return why_fan_out(work, limits.inline_megapixels, processors, seconds)
+        return fan_out_reason(work, limits.inline_megapixels, processors, seconds)
 
     def _diff(
         self, plan: Plan, lease: Lease, tally: DiffStats
@@ -251,7 +251,8 @@ class _Delivery:
                 check=lease.check,
             )
 
-    def _refuse_to_wait(self, missing: Missing) -> None:
+    def _check_wait_is_useful(self, missing: Missing) -> None:
+        """Raises BaseMissing if the base cannot serve or did not come in time."""
         if missing.why:
             raise BaseMissing(
                 f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "

@@ -34,7 +34,7 @@ _TYPES = {".png": "image/png", ".apng": "image/png", ".webp": "image/webp"}
 
 
 @dataclass(frozen=True)
-class Beside:
+class PlainUpload:
     """The objects of a plain upload, listed but not read.
 
     Attributes:
@@ -51,7 +51,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class TakenIn:
+class ImportedUpload:
     """A plain upload after its images were stored by hash.
 
     Attributes:
@@ -65,7 +65,7 @@ class TakenIn:
     found: frozenset[str]
 
 
-def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> Beside:
+def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> PlainUpload:
     """Lists the images of a plain upload without reading them.
 
     Args:
@@ -80,30 +80,32 @@ def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> Beside:
     digest = hashlib.sha256(body)
     images: list[Listed] = []
     left_out: list[str] = []
-    wrong: list[str] = []
+    problems: list[str] = []
     for listed in objects.list(folder):
         name = listed.key.removeprefix(folder)
-        if _is_none(name) or keys.upload_of(listed.key):
+        if _is_hidden(name) or keys.upload_of(listed.key):
             continue
         if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
             left_out.append(name)
             continue
         digest.update(f"\0{name}\0{listed.size}\0{listed.tag}".encode())
-        wrong += _wrong(name, listed.size)
+        problems += _problems(name, listed.size)
         images.append(listed)
-    wrong += [
+    problems += [
         f"images: {problem}" for problem in collisions(f.key.removeprefix(folder) for f in images)
     ]
     if len(images) > MAX_IMAGES:
-        wrong.append(f"there are {len(images):,} images under {folder}; {MAX_IMAGES:,} are allowed")
-    if wrong:
-        raise BadManifest("; ".join(shortened(wrong, _SHOWN)))
-    return Beside(folder, tuple(images), tuple(left_out), digest.hexdigest())
+        problems.append(
+            f"there are {len(images):,} images under {folder}; {MAX_IMAGES:,} are allowed"
+        )
+    if problems:
+        raise BadManifest("; ".join(shortened(problems, _SHOWN)))
+    return PlainUpload(folder, tuple(images), tuple(left_out), digest.hexdigest())
 
 
 def import_images(
-    body: bytes, manifest: BuildManifest, beside: Beside, objects: Bucket, pool: DifferPool
-) -> TakenIn:
+    body: bytes, manifest: BuildManifest, beside: PlainUpload, objects: Bucket, pool: DifferPool
+) -> ImportedUpload:
     """Reads every image, stores it by its hash, and lists it in the manifest.
 
     A repeated import reads the images again and changes nothing.
@@ -131,7 +133,7 @@ def import_images(
         stored = list(threads.map(store, beside.images))
     entries = [entry for entry, _ in stored]
     fields = read_object(body, MAX_BYTES)
-    names = [found.key.removeprefix(beside.folder) for found in beside.images]
+    names = [image.key.removeprefix(beside.folder) for image in beside.images]
     fields |= {
         "images": dict(zip(names, entries, strict=True)),
         "upload_sha256": beside.fingerprint,
@@ -139,7 +141,7 @@ def import_images(
     }
     whole = all(entry["width"] for entry in entries)
     there = frozenset(entry["sha256"] for entry, was_there in stored if was_there)
-    return TakenIn(json.dumps(fields, ensure_ascii=False).encode(), whole, there)
+    return ImportedUpload(json.dumps(fields, ensure_ascii=False).encode(), whole, there)
 
 
 def _store(
@@ -164,12 +166,12 @@ def _store(
     return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}, there
 
 
-def _is_none(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     """Whether a name is a hidden file, or the empty object that S3's console makes for a folder."""
     return not name or name.endswith("/") or any(p.startswith(".") for p in name.split("/"))
 
 
-def _wrong(name: str, size: int) -> Iterator[str]:
+def _problems(name: str, size: int) -> Iterator[str]:
     try:
         check_name(name)
     except BadManifest as error:

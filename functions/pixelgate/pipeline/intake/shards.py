@@ -25,7 +25,7 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Kept:
+class AcceptedShard:
     """An accepted shard.
 
     Attributes:
@@ -38,7 +38,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Closed:
+class ShardSet:
     """The shards that make up a build.
 
     Attributes:
@@ -50,7 +50,7 @@ class Closed:
     missing: tuple[int, ...]
 
 
-def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> Kept:
+def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> AcceptedShard:
     """Validates an uploaded shard and stores a copy, unless the shard was accepted before.
 
     Raises:
@@ -65,7 +65,7 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
     uploaded = beside.fingerprint if beside else fingerprint(body)
     before = _kept(build, shard, objects)
     if before is not None:
-        return Kept(shard, repeated=fingerprint(before) != uploaded)
+        return AcceptedShard(shard, repeated=fingerprint(before) != uploaded)
     closed = _closed(build, objects)
     if closed and shard not in closed.shards:
         raise BadManifest(
@@ -78,8 +78,8 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
         objects.replace(keys.accepted_shard(build, shard), body, "application/json", None)
     except WriteConflict:
         stored = objects.read(keys.accepted_shard(build, shard))
-        return Kept(shard, repeated=fingerprint(stored) != uploaded)
-    return Kept(shard)
+        return AcceptedShard(shard, repeated=fingerprint(stored) != uploaded)
+    return AcceptedShard(shard)
 
 
 def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
@@ -95,7 +95,9 @@ def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | 
         BadManifest: `finalize` or a shard breaks a rule, or there is no shard.
     """
     total = parse_finalize(_read(keys.finalize(build), objects), build)
-    uploads = [keys.upload_of(found.key) for found in objects.list(keys.uploaded_shards(build))]
+    uploads = [
+        keys.upload_of(uploaded.key) for uploaded in objects.list(keys.uploaded_shards(build))
+    ]
     shards = sorted(u.shard for u in uploads if u and u.shard)
     if not shards:
         raise BadManifest(f"no shard lies under {keys.uploaded_shards(build)}: nothing to finalize")
@@ -113,8 +115,8 @@ def kept_shards(build: BuildId, objects: Bucket) -> list[ShardId]:
     Raises:
         BadManifest: the shards do not agree on the total.
     """
-    found = (keys.accepted_shard_of(o.key) for o in objects.list(keys.accepted_shards(build)))
-    shards = sorted(shard for shard in found if shard)
+    accepted = (keys.accepted_shard_of(o.key) for o in objects.list(keys.accepted_shards(build)))
+    shards = sorted(shard for shard in accepted if shard)
     for shard in shards[1:]:
         if shard.total != shards[0].total:
             raise BadManifest(
@@ -147,7 +149,7 @@ def merge_shards(
         missing = tuple(index for index in range(1, known + 1) if index not in have)
         if not shards or not (final or (known and not missing)):
             return None
-        closed = _close(build, Closed(tuple(shards), missing), objects)
+        closed = _close(build, ShardSet(tuple(shards), missing), objects)
     bodies = {s: objects.read(keys.accepted_shard(build, s)) for s in closed.shards}
     return _merge(build, bodies, closed.missing)
 
@@ -177,16 +179,16 @@ def _kept(build: BuildId, shard: ShardId, objects: Bucket) -> bytes | None:
         return None
 
 
-def _closed(build: BuildId, objects: Bucket) -> Closed | None:
+def _closed(build: BuildId, objects: Bucket) -> ShardSet | None:
     try:
         stored = json.loads(objects.read(keys.closed_shards(build)))
     except NotFound:
         return None
     shards = tuple(ShardId(index, total) for index, total in stored["shards"])
-    return Closed(shards, tuple(stored["missing"]))
+    return ShardSet(shards, tuple(stored["missing"]))
 
 
-def _close(build: BuildId, closed: Closed, objects: Bucket) -> Closed:
+def _close(build: BuildId, closed: ShardSet, objects: Bucket) -> ShardSet:
     stored = {
         "schema_version": 1,
         "shards": [[shard.index, shard.total] for shard in closed.shards],

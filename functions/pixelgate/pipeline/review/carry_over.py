@@ -52,8 +52,8 @@ def carry_over_late(
 ) -> None:
     """Searches once more for an approval to carry over, after the result was announced.
 
-    A person may have approved the earlier build after this build's first search. The approval is
-    recorded first, then it looks for published builds; so one of the two sees the other.
+    A person may have approved the earlier build after this build's first search. An
+    approval is recorded first, and then resumes published builds; so one of the two sees the other.
 
     Args:
         record: the announced comparison's record.
@@ -123,7 +123,7 @@ def _carried_over(
         return None
     build, approved, by = seed
     if reviewable.first or approved.first:
-        return None  # without a base every snapshot is added, so the changes say little
+        return None  # without a base every snapshot is added, so equal changes prove little
     same = same_names(reviewable.changes.keys(), approved.changes.keys())
     if not len(same) == len(reviewable.changes) == len(approved.changes):
         return None
@@ -162,7 +162,7 @@ def _seed(
 def _approved(
     build: BuildRecord, service: CompareContext
 ) -> tuple[str, Reviewable, tuple[str, ...]] | None:
-    """Returns what people approved of a build, from its review log; the ledger may lag behind."""
+    """Returns the changes of a build that people approved; the ledger may lag behind its log."""
     if build.baseline is None:
         return None
     record = service.ledger.comparison(

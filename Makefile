@@ -12,11 +12,10 @@ DEPLOY_PYTHON ?= 3.13
 # Processes of `make test`. With 0, one process runs all tests and prints the files.
 PROCESSES ?= 2
 FAST := 'not e2e and not browser and not slow'
-# The last and first day of a month, 29 February, New Year's Eve, and the nights on which clocks are
-# set back and forward.
-DATES ?= "2026-11-30 12:00:00 UTC" "2027-03-01 00:00:01 UTC" "2028-02-29 12:00:00 UTC" \
-	"2026-12-31 23:59:59 America/New_York" "2026-10-25 02:59:59 Europe/Berlin" \
-	"2027-03-28 01:59:59 Europe/Berlin"
+# The first day of a month, 29 February, a night on which clocks are set back, and New Year's Eve, one
+# second before the turn of a day, a month and a year.
+DATES ?= "2027-03-01 00:00:01 UTC" "2028-02-29 12:00:00 UTC" "2026-10-25 02:59:59 Europe/Berlin" \
+	"2026-12-31 23:59:59 America/New_York"
 CLOCKED := tests/cli tests/client tests/contract tests/handlers tests/pipeline
 STACK ?= pixelgate
 LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)

@@ -29,13 +29,13 @@ from pixelgate.domain.comparison import Diff, Measured, Region, Snapshot, Status
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Baseline
 from pixelgate.domain.verdict import Evidence
-from pixelgate.pipeline.compare.batches import Batch, Done, Handed, read_batch, write_plan
+from pixelgate.pipeline.compare.batches import Batch, BatchResult, Handed, read_batch, write_plan
 from pixelgate.pipeline.compare.batches import write_result as write_batch_result
 from pixelgate.pipeline.compare.fan_out import publish_handed, work
 from pixelgate.pipeline.context import CompareContext, Limits
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, make_plan
-from pixelgate.pipeline.diffing.thumbnails import with_addresses
+from pixelgate.pipeline.diffing.thumbnails import with_thumbnail_keys
 from pixelgate.pipeline.intake import accept
 from pixelgate.ports import Bucket
 from pixelgate.report import render
@@ -152,7 +152,7 @@ def set_up_results(place: Path) -> float:
             results[pair] = Measured(diff, mask)
         thumbs = _thumbs(results)
         write_batch_result(
-            handed, batch, Done(results, DiffStats(len(results), 0), thumbs), objects
+            handed, batch, BatchResult(results, DiffStats(len(results), 0), thumbs), objects
         )
     return 0.0
 
@@ -163,7 +163,7 @@ def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
         pair.head: Snapshot(Status.CHANGED, pair.head, pair.base, measured=measured)
         for pair, measured in results.items()
     }
-    named = with_addresses(shown, keys.pictures(ID, "e1"))
+    named = with_thumbnail_keys(shown, keys.pictures(ID, "e1"))
     return [snapshot.thumb for snapshot in named.values() if snapshot.thumb]
 
 

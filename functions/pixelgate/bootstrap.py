@@ -1,4 +1,4 @@
-"""Picks the adapters: the only reader of the environment."""
+"""Builds the adapters from environment variables; no other module of a function reads these."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
 
-# Older releases answered at random or counted wrongly when images differ in size.
+# Older releases give random or wrong counts when the images differ in size.
 OLDEST_ODIFF = (4, 3, 8)
 EVERY_PROJECT = "*"
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The odiff of this machine."""
+    """The odiff program of this machine."""
 
     binary: Path
     version: str
@@ -50,47 +50,47 @@ class Engine:
 def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Finds odiff and asks for its version.
 
-    Looked for in this order: PIXELGATE_ODIFF, beside the running Python, PATH.
+    The order of the search: PIXELGATE_ODIFF, the folder of the running Python, PATH.
 
     Raises:
         UsageError: there is none, it does not run, or it is too old.
     """
     named = environ.get("PIXELGATE_ODIFF")
     beside = Path(sys.executable).parent / "odiff"
-    found = named or (str(beside) if beside.is_file() else shutil.which("odiff"))
-    if not found:
+    binary = named or (str(beside) if beside.is_file() else shutil.which("odiff"))
+    if not binary:
         raise UsageError(
             "odiff was not found; set PIXELGATE_ODIFF to it, or put it on PATH "
             "(in a checkout, `make setup` fetches it)"
         )
     try:
         answer = subprocess.run(  # noqa: S603 - a program that the user names
-            [found, "--version"], capture_output=True, text=True, timeout=20, check=True, env={}
+            [binary, "--version"], capture_output=True, text=True, timeout=20, check=True, env={}
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise UsageError(f"odiff at {found} does not run: {error}") from error
+        raise UsageError(f"odiff at {binary} does not run: {error}") from error
     version = re.search(r"\bodiff v?(\d+)\.(\d+)\.(\d+)\b", answer.stdout + answer.stderr)
     if version is None:
-        raise UsageError(f"{found} --version does not say that it is odiff")
+        raise UsageError(f"{binary} --version does not say that it is odiff")
     numbers = tuple(map(int, version.groups()))
     if numbers < OLDEST_ODIFF:
         raise UsageError(
-            f"odiff at {found} is {_dotted(numbers)}; {_dotted(OLDEST_ODIFF)} or newer is needed"
+            f"odiff at {binary} is {_dotted(numbers)}; {_dotted(OLDEST_ODIFF)} or newer is needed"
         )
-    return Engine(Path(found), _dotted(numbers))
+    return Engine(Path(binary), _dotted(numbers))
 
 
 def make_pool(
     engine: Engine, size: int | None = None, max_megapixels: float | None = None
 ) -> SharedDiffers:
-    """One odiff for each processor: a second one on the same processor gains nothing.
+    """Starts a pool of odiff processes; more than one for each processor gains nothing.
 
     Args:
         engine: the odiff to start.
-        size: how many; one for each processor by default.
-        max_megapixels: of the largest canvas that is compared; the engine's limit by default.
+        size: the number of processes; one for each processor by default.
+        max_megapixels: the size of the largest canvas; the engine's limit by default.
     """
-    # Imported here and below: the sweeper starts without the engine's and the page's libraries.
+    # Imports are local, so that the sweeper starts without the libraries of engine and page.
     from pixelgate.engine.differ import OdiffDiffer
     from pixelgate.engine.header import MAX_PIXELS
     from pixelgate.engine.odiff import OdiffServer
@@ -102,16 +102,16 @@ def make_pool(
 
 
 def max_megapixels(environ: Mapping[str, str] = os.environ) -> float | None:
-    """PIXELGATE_MAX_MEGAPIXELS: of the largest canvas that is compared, if it is set."""
-    said = environ.get("PIXELGATE_MAX_MEGAPIXELS")
-    return float(said) if said else None
+    """Reads PIXELGATE_MAX_MEGAPIXELS, the size of the largest canvas; None if it is not set."""
+    value = environ.get("PIXELGATE_MAX_MEGAPIXELS")
+    return float(value) if value else None
 
 
 @contextmanager
 def open_pool(
     engine: Engine, size: int | None = None, max_megapixels: float | None = None
 ) -> Iterator[SharedDiffers]:
-    """A pool whose processes have ended when the context is left; arguments as of `make_pool`."""
+    """Opens a pool and ends its processes on exit; arguments as of `make_pool`."""
     pool = make_pool(engine, size, max_megapixels)
     try:
         yield pool
@@ -122,7 +122,7 @@ def open_pool(
 def aws_records(
     environ: Mapping[str, str] = os.environ, meter: RequestMeter | None = None
 ) -> StorageContext:
-    """The bucket and the table of a Lambda function; the meter counts what is asked of them."""
+    """Connects a Lambda function to its bucket and table; the meter counts the requests."""
     from pixelgate.aws.eventbridge import EventBridgeEvents
     from pixelgate.aws.sdk import lambda_config, open_session
     from pixelgate.report import render_failure
@@ -157,10 +157,10 @@ def aws_records(
 
 
 def open_bucket(bucket: str) -> Bucket:
-    """The bucket for a client, with the credentials, region and endpoint that AWS's SDK finds.
+    """Opens a bucket for a client, with the SDK's own credentials, region and endpoint.
 
     Raises:
-        BucketError: the SDK's own settings are wrong.
+        BucketError: the settings of the SDK are invalid.
     """
     import boto3
     from botocore.config import Config
@@ -170,7 +170,7 @@ def open_bucket(bucket: str) -> Bucket:
     from pixelgate.storage.client_bucket import ClientBucket
     from pixelgate.storage.s3_errors import without_answer
 
-    # Retries that end: a request that stalls in every attempt takes some three minutes.
+    # With these limits a request that stalls in every attempt ends after about three minutes.
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 5},
         connect_timeout=5,
@@ -179,7 +179,7 @@ def open_bucket(bucket: str) -> Bucket:
     )
     try:
         session = boto3.Session()
-        # STS has no endpoint without a region; which one does not matter to it.
+        # STS needs a region for its endpoint; any region works.
         sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
         return ClientBucket(session.client("s3", config=config), bucket, sts.get_caller_identity)
     except (BotoCoreError, ValueError) as error:
@@ -187,10 +187,10 @@ def open_bucket(bucket: str) -> Bucket:
 
 
 def open_failed_events(url: str) -> FailedEvents:
-    """The queue of events on which Lambda gave up, for a person.
+    """Opens the queue of failed events for a client.
 
     Raises:
-        BucketError: the SDK's own settings are wrong.
+        BucketError: the settings of the SDK are invalid.
     """
     import boto3
     from botocore.exceptions import BotoCoreError
@@ -212,10 +212,10 @@ def open_failed_events(url: str) -> FailedEvents:
 def open_storage(
     bucket: str, table: str, branches: tuple[str, ...] = StorageContext.baseline_branches
 ) -> StorageContext:
-    """Bucket and table for those who tidy up, with the caller's own credentials.
+    """Opens bucket and table for the tidy function or an operator, with their own credentials.
 
     Raises:
-        BucketError: the SDK's own settings are wrong.
+        BucketError: the settings of the SDK are invalid.
     """
     import boto3
     from botocore.exceptions import BotoCoreError
@@ -238,29 +238,32 @@ def open_storage(
     )
 
 
-def retention_days(said: str) -> Callable[[str], float]:
-    """Reads `90`, or `90,shop=30`: days for all projects, and for some.
+def retention_days(setting: str) -> Callable[[str], float]:
+    """Parses `90`, or `90,shop=30`: days for all projects, and for single ones.
+
+    Returns:
+        A function from a project to its days.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the setting has another form.
     """
-    found = {EVERY_PROJECT: 90.0}
-    for part in filter(None, map(str.strip, said.split(","))):
+    by_project = {EVERY_PROJECT: 90.0}
+    for part in filter(None, map(str.strip, setting.split(","))):
         project, equals, days = part.rpartition("=")
         if not re.fullmatch(r"\d{1,5}", days):
             raise UsageError(f"{part!r} is no retention: days, or project=days")
-        found[project if equals else EVERY_PROJECT] = float(days)
-    return lambda project: found.get(project, found[EVERY_PROJECT])
+        by_project[project if equals else EVERY_PROJECT] = float(days)
+    return lambda project: by_project.get(project, by_project[EVERY_PROJECT])
 
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
-    """Delivers a build to the compare function once more, asynchronously."""
+    """Returns a function that invokes the compare function for a build, asynchronously."""
     import boto3
 
     from pixelgate.aws.sdk import lambda_config
 
     client = boto3.client("lambda", config=lambda_config())
-    # The compare function calls itself: Lambda tells it its own name.
+    # The compare function calls itself; Lambda sets the second variable to its own name.
     function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
     def resume(build: BuildId) -> None:
@@ -273,7 +276,7 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
 
 
 def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
-    """The state machine that the compare function hands over to; None if it has none."""
+    """Connects to the fan-out's state machine; None if none is configured."""
     arn = environ.get("PIXELGATE_STATE_MACHINE")
     if not arn:
         return None
@@ -288,22 +291,22 @@ def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
 
 
 def pace_collector() -> None:
-    """Has Python look for cycles of dead objects less often than it does by itself.
+    """Makes Python's garbage collector run less often than by default.
 
-    A run makes millions of objects, none in a cycle, and lets go of them at its end. At the usual
-    pace the search takes a third of the time of publishing 100,000 snapshots.
+    A run creates millions of objects, none of them in a cycle, and frees them at its end. By
+    default the collector takes a third of the time of publishing 100,000 snapshots.
     """
     gc.set_threshold(100_000, 50)
 
 
 def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> CompareContext:
-    """What the compare function needs; made once per execution environment."""
+    """Builds the context of the compare function, once per execution environment."""
     pace_collector()
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.engine.thumbnail import thumbnail
     from pixelgate.report import render
 
-    # Lambda says how much memory it gives; elsewhere nobody charges for any.
+    # Only Lambda sets the memory size; elsewhere nothing is metered.
     memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
     meter = RequestMeter(int(memory)) if memory else None
     records = aws_records(environ, meter)
@@ -328,12 +331,12 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
 
 @dataclass(frozen=True)
 class Notifier:
-    """What the notify function needs.
+    """The adapters of the notify function.
 
     Attributes:
         records: bucket and table.
-        report_url: where reports are looked at; `{key}` stands for one's key.
-        forges: by project, `*` for all others: opens the forge for a worker with that patience.
+        report_url: the URL of a report, with `{key}` for its key.
+        forges: makes the forge of a project; the key `*` is for all other projects.
     """
 
     records: StorageContext
@@ -341,16 +344,16 @@ class Notifier:
     forges: Mapping[str, Callable[[Patience], Forge]]
 
     def forge(self, project: str, patience: Patience) -> Forge | None:
-        """Where a project's pull requests are; None if nowhere is configured."""
+        """Makes the forge of a project; None if no repository is configured for it."""
         connect = self.forges.get(project) or self.forges.get(EVERY_PROJECT)
         return connect(patience) if connect else None
 
 
 def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
-    """What the notify function needs; made once per execution environment.
+    """Builds the adapters of the notify function, once per execution environment.
 
     Raises:
-        UsageError: it is not configured, or wrongly.
+        UsageError: the configuration is missing or invalid.
     """
     from pixelgate.notify.github import GitHub
     from pixelgate.notify.gitlab import GitLab
@@ -358,10 +361,10 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
     kinds: dict[str, Connector] = {"GITHUB": GitHub, "GITLAB": GitLab}
     forges: dict[str, Callable[[Patience], Forge]] = {}
     for name, kind in kinds.items():
-        found = _forges_of(name, kind, environ)
-        if twice := forges.keys() & found.keys():
+        on_forge = _forges_of(name, kind, environ)
+        if twice := forges.keys() & on_forge.keys():
             raise UsageError(f"project {min(twice)} has a repository on two forges")
-        forges |= found
+        forges |= on_forge
     if not forges:
         names = " or ".join(
             f"PIXELGATE_{n}_REPOSITORIES and PIXELGATE_{n}_TOKEN_SECRET" for n in kinds
@@ -373,7 +376,7 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
 def _forges_of(
     name: str, kind: Connector, environ: Mapping[str, str]
 ) -> dict[str, Callable[[Patience], Forge]]:
-    """The repositories on one forge, by project; none without a token for it."""
+    """Makes the forges of one kind, by project; empty without a token or repositories."""
     secret = environ.get(f"PIXELGATE_{name}_TOKEN_SECRET")
     named = environ.get(f"PIXELGATE_{name}_REPOSITORIES", "")
     if not secret or not named:
@@ -391,29 +394,29 @@ def _forges_of(
 
 
 def repositories(named: str, pattern: re.Pattern[str]) -> dict[str, str]:
-    """Reads `owner/name` for all projects, or `project=owner/name,…`.
+    """Parses `owner/name` for all projects, or `project=owner/name,…`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the setting has another form.
     """
-    found = {}
+    by_project = {}
     for entry in filter(None, map(str.strip, named.split(","))):
         project, equals, repository = entry.rpartition("=")
-        found[project if equals else EVERY_PROJECT] = checked(repository, pattern)
-    if not found:
+        by_project[project if equals else EVERY_PROJECT] = checked(repository, pattern)
+    if not by_project:
         raise UsageError(f"{named!r} names no repository")
-    return found
+    return by_project
 
 
 def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Branches whose builds need no approval."""
+    """Returns the branches whose builds need no approval."""
     return _names(environ, "PIXELGATE_BASELINE_BRANCHES", StorageContext.baseline_branches)
 
 
 def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    """Names with commas between them."""
-    said = environ.get(name)
-    return default if said is None else tuple(n.strip() for n in said.split(",") if n.strip())
+    """Reads names separated by commas."""
+    value = environ.get(name)
+    return default if value is None else tuple(n.strip() for n in value.split(",") if n.strip())
 
 
 def _dotted(version: tuple[int, ...]) -> str:

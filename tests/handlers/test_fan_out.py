@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.handlers.machine_input import result_of, work_of
+from pixelgate.handlers.machine_input import parse_publish, parse_work
 from pixelgate.pipeline.compare.batches import Batch, Handed
 from support.images import png
 
@@ -106,9 +106,9 @@ def test_what_the_machine_says_is_read_in_full() -> None:
     said = {"project": "p", "head": "h", "base": "b", "execution": "e", "bucket": "x"}
     handed = Handed(ComparisonId("p", "h", "b"), "e")
     batch = {"number": 3, "offset": 100, "length": 50}
-    assert work_of({**said, "batch": batch}) == (handed, Batch(3, 100, 50))
-    assert result_of(said) == (handed, None)
-    assert result_of({**said, "caught": {"Error": "E", "Cause": "c"}}) == (handed, "E: c")
+    assert parse_work({**said, "batch": batch}) == (handed, Batch(3, 100, 50))
+    assert parse_publish(said) == (handed, None)
+    assert parse_publish({**said, "caught": {"Error": "E", "Cause": "c"}}) == (handed, "E: c")
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_what_the_machine_says_is_read_in_full() -> None:
 def test_a_batch_that_makes_no_sense_is_refused(batch: dict[str, int]) -> None:
     said = {"project": "p", "head": "h", "base": "b", "execution": "e"}
     with pytest.raises(ValidationError):
-        work_of({**said, "batch": batch})
+        parse_work({**said, "batch": batch})

@@ -62,7 +62,7 @@ def test_each_step_is_a_sub_segment_and_is_timed(
 def test_what_is_not_known_of_a_build_is_none() -> None:
     from pixelgate.handlers import telemetry
 
-    assert telemetry.about(BuildId("web", "1")) == {
+    assert telemetry.log_fields(BuildId("web", "1")) == {
         "project": "web",
         "build": "1",
         "comparison": None,

@@ -19,7 +19,7 @@ from pixelgate.errors import FaultCode, HeldByOther, ImageFault, OutOfTime
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.compare import batches
 from pixelgate.pipeline.compare.batches import Batch, Handed
-from pixelgate.pipeline.compare.fan_out import Worked, give_back, publish_handed, work
+from pixelgate.pipeline.compare.fan_out import BatchCompared, give_back, publish_handed, work
 from pixelgate.pipeline.compare.outcomes import (
     Duplicate,
     HandedOver,
@@ -78,7 +78,7 @@ def hand_over(world: World, fan_out: MemoryFanOut) -> Handed:
 def run_all(world: World, handed: Handed, *, lost: tuple[int, ...] = ()) -> None:
     for batch in planned(world, handed):
         if batch.number not in lost:
-            assert isinstance(work(handed, batch, world.service(), forever), Worked)
+            assert isinstance(work(handed, batch, world.service(), forever), BatchCompared)
 
 
 def through(world: World, fan_out: MemoryFanOut) -> Outcome:
@@ -296,7 +296,7 @@ def test_a_batch_that_runs_twice_diffs_once(world: World, fan_out: MemoryFanOut)
     [first, *_] = planned(world, handed)
     work(handed, first, world.service(), forever)
     again = work(handed, first, world.service(), forever)
-    assert isinstance(again, Worked)
+    assert isinstance(again, BatchCompared)
     assert (again.tally.diffed, again.tally.cached) == (0, 3)
     assert len(world.differs.calls) == 3
 

@@ -144,7 +144,7 @@ def approved_names_approve_a_first_upload(patch: pytest.MonkeyPatch) -> None:
 
 
 def what_was_carried_over_stays(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(baselines, "taken_back", lambda build, records: None)
+    patch.setattr(baselines, "withdrawal_reason", lambda build, records: None)
 
 
 def whatever_is_carried_over(patch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from pixelgate.domain.comparison import (
 from pixelgate.errors import FaultCode, ImageFault, LeaseLost, NotFound
 from pixelgate.pipeline.compare.outcomes import Published
 from pixelgate.pipeline.compare.run import compare_build
-from pixelgate.pipeline.diffing.thumbnails import requests_of, with_thumbs
+from pixelgate.pipeline.diffing.thumbnails import draw_thumbnails, thumbnail_requests
 from pixelgate.ports import Slices
 from pixelgate.report import render_failure
 from support.manifests import digest
@@ -138,11 +138,11 @@ def test_what_thumbnails_will_take_is_in_the_cost() -> None:
         "the same": Snapshot(Status.ADDED, digest(3)),
         "quiet": Snapshot(Status.UNCHANGED, digest(4), digest(4)),
     }
-    assert requests_of(snapshots, "e/").requests == {
+    assert thumbnail_requests(snapshots, "e/").requests == {
         "s3.GetObject": 3,
         "s3.PutObject": 2,
     }
-    assert requests_of({"quiet": snapshots["quiet"]}, "e/").requests == {}
+    assert thumbnail_requests({"quiet": snapshots["quiet"]}, "e/").requests == {}
 
 
 def test_an_errored_snapshot_shows_the_image_that_can_be_read() -> None:
@@ -214,7 +214,7 @@ def changed(bands: tuple[Band, ...] = ()) -> Snapshot:
 def draw(
     snapshot: Snapshot, held: Held, drawer: Drawer, check: Callable[[], None] = lambda: None
 ) -> str | None:
-    made = with_thumbs(
+    made = draw_thumbnails(
         {"a": snapshot},
         folder="e/",
         objects=held,  # type: ignore[arg-type]

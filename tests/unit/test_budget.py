@@ -8,7 +8,7 @@ import pytest
 
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.manifest import parse
-from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
+from pixelgate.pipeline.compare.budget import fan_out_reason, pixels_of
 from pixelgate.pipeline.diffing.plan import make_plan
 from support.manifests import BUILD, body, build_of, entry
 
@@ -40,7 +40,7 @@ from support.manifests import BUILD, body, build_of, entry
     ],
 )
 def test_two_processors(work: float, seconds_left: float, expected: str | None) -> None:
-    assert why_fan_out(work, 300.0, 2, seconds_left) == expected
+    assert fan_out_reason(work, 300.0, 2, seconds_left) == expected
 
 
 def test_a_pair_whose_names_are_in_two_unicode_forms_counts_like_any_other() -> None:

@@ -30,7 +30,7 @@ from pixelgate.errors import BadManifest, ImageFault, NotFound, UsageError
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import assemble, make_plan
-from pixelgate.pipeline.diffing.thumbnails import with_thumbs
+from pixelgate.pipeline.diffing.thumbnails import draw_thumbnails
 from pixelgate.ports import DifferPool
 from pixelgate.report import render, render_inline
 from pixelgate.storage.folder import FolderBucket, FolderImages, find_images
@@ -138,7 +138,7 @@ def compare_folders(
             engine=engine_of(engine),
             policy=policies.default,
             warnings=tuple(case_hints(plan.matches)),
-            snapshots=with_thumbs(
+            snapshots=draw_thumbnails(
                 assemble(plan, measured, _of_new(head.faults, base.manifest)),
                 folder=_PICTURES,
                 objects=objects,

@@ -1,7 +1,7 @@
-"""Which differences a person would see: every one counts unless a named noise explains it.
+"""Decides which differences count: every difference counts unless a named noise explains it.
 
-docs/verdict.md explains the rule and how well it does. It is a pure function of what the engine
-measured on an area of differing blocks (`Evidence`) and on the whole picture (`Picture`).
+docs/verdict.md explains the rule and its quality. The rule is a pure function of the measurements
+of an area of differing blocks (`Evidence`) and of the whole picture (`Picture`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pixelgate.domain.policy import Noise
 
 
 class NoiseKind(StrEnum):
-    """A noise that can explain a difference, in the order in which they are tried."""
+    """The noises that can explain a difference, in the order in which the rule tries them."""
 
     SHIFT = "shift"
     LEVELS = "levels"
@@ -30,7 +30,7 @@ class NoiseKind(StrEnum):
 
 
 class Mark(StrEnum):
-    """Why an area counts, in the order in which the reasons are looked for."""
+    """The reasons why an area counts, in the order in which the rule checks them."""
 
     ONE_SIDED = "one_sided"
     PLAIN = "plain"
@@ -42,46 +42,48 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured on an area: blocks of 16 × 16 that differ and lie close together.
+    """The measurements of an area, which is a group of differing 16 × 16 blocks close together.
 
     Attributes:
         blocks: how many blocks differ by more than two levels of a channel.
-        text: blocks in it and around it that look like text, in the base.
-        text_touched: share of those that differ by more than two levels.
-        differing: pixels that differ at all.
+        text: blocks in and around the area that look like text in the base.
+        text_touched: share of these text blocks that differ by more than two levels.
+        differing: pixels with any difference.
         clear: pixels that differ by more than two levels.
         strong: pixels that differ by more than eight levels.
         most: the largest difference, in levels.
-        outside: pixels of which a channel lies more than 12 levels outside the range that it has
-            in the 3 × 3 pixels of the other image there; no blend of what is there makes them.
-        farthest: the farthest that one lies outside, in levels.
-        light_off: the same for its brightness.
+        outside: pixels with a channel more than 12 levels outside its range in the 3 × 3 pixels
+            of the other image at that place. No blend of those pixels can give such a pixel.
+        farthest: the largest distance of a channel from that range, in levels.
+        light_off: the largest distance of the brightness from its range, in levels.
         moved: strong pixels that differ by more than 35 % of the height of their edge.
-        off: pixels that differ by more than 24 levels, and of which one image's colour lies so far
-            off the line between the darkest and the brightest colour of the other's 3 × 3 there.
-        steepest: the largest share of its edge's height by which a strong pixel differs.
-        plain: pixels amid one colour in both images that differ by two levels or more.
-        solid: such pixels that differ by more than two levels.
-        solid_strong: such pixels that differ by more than eight.
+        off: pixels that differ by more than 24 levels, and whose colour in one image is more than
+            24 levels away from the line between the darkest and the brightest colour of the 3 × 3
+            pixels of the other image.
+        steepest: the largest difference of a strong pixel, as a share of the height of its edge.
+        plain: pixels surrounded by one colour in both images that differ by two levels or more.
+        solid: pixels like `plain` that differ by more than two levels.
+        solid_strong: pixels like `plain` that differ by more than eight levels.
         run: the longest straight run of strong differences of one colour, in pixels.
-        one_way: 0 if as much got brighter as got darker, 1 if all went one way.
+        one_way: 0 if equally many pixels got brighter and darker, 1 if all changed the same way.
         light: mean difference of brightness of the pixels that differ, in levels.
-        hue: 0 if colours moved all ways, 1 if all went one way.
+        hue: 0 if colours changed in all directions, 1 if all changed in the same direction.
         colour: mean difference of colour, in levels of red against green and blue against green.
         dense: share of the pixels of its blocks that differ.
-        raw: difference over contrast of a block, root mean square; the median of the blocks.
-        raw_high: the same; nine in ten blocks have less.
-        residue: what is left of it after the best filter of 3 × 3; the median of the blocks. Where
-            no residue could save the area it is not measured, and is the raw difference.
-        residue_high: the same; nine in ten blocks have less.
-        residue_most: the largest of a block.
-        residue_sparse: the largest of a block of which fewer than a quarter of the pixels differ.
+        raw: root mean square difference of a block, divided by its contrast; the median block.
+        raw_high: the same for the block at the 90th percentile.
+        residue: what is left of `raw` after the best 3 × 3 filter; the median block. It is not
+            measured where no residue could explain the area, and then equals `raw`.
+        residue_high: the same for the block at the 90th percentile.
+        residue_most: the largest residue of a block.
+        residue_sparse: the largest residue of a block with less than a quarter of its pixels
+            differing.
         stray: how far a block's smoothed pixels lie outside the range of the other image's 3 × 3
-            there, over its contrast; the largest of a block, measured where residue is.
-        shifted: pixels that differ by more than two levels, and that a move of the whole page by a
-            fraction of a pixel explains; 0 where nothing proves such a move.
-        unshifted: such pixels that it does not explain.
-        corner: whether all of it lies in one corner of the picture, 8 × 8 pixels.
+            pixels, divided by its contrast; the largest block. Measured together with `residue`.
+        shifted: pixels that differ by more than two levels and are explained by a move of the
+            whole page by a fraction of a pixel; 0 where no such move was found.
+        unshifted: pixels that differ by more than two levels and are not explained by that move.
+        corner: whether all differences lie in one corner of the picture, 8 × 8 pixels.
         one_sided: pixels that only one image has.
     """
 
@@ -121,28 +123,28 @@ class Evidence:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Reads what was stored; older versions measured other things, which are left out."""
+        """Decodes a stored record; fields that only older versions measured are dropped."""
         return cls(**_known(cls, stored))
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What was measured on the whole picture.
+    """The measurements of the whole picture.
 
     Attributes:
-        differing: pixels that differ at all.
-        blocks: blocks of 16 × 16 that show something: text, an edge, a picture. 0 if it was not
-            needed for the verdict.
-        touched: those of them in which a pixel differs.
-        dense: mean number of differing pixels of those blocks.
-        text: blocks that look like text. 0 if it was not needed for the verdict.
-        text_touched: share of them that differ by more than two levels.
+        differing: pixels with any difference.
+        blocks: 16 × 16 blocks with content, such as text, an edge or a picture. 0 if the verdict
+            did not need it.
+        touched: blocks with content in which a pixel differs.
+        dense: mean number of differing pixels in the blocks with content.
+        text: blocks that look like text. 0 if the verdict did not need it.
+        text_touched: share of the text blocks that differ by more than two levels.
         text_explained: blocks of areas that were explained as another rendering of text.
-        residue: median over all blocks that differ by more than two levels.
-        residue_high: nine in ten of those blocks have less.
+        residue: median residue of all blocks that differ by more than two levels.
+        residue_high: the residue of those blocks at the 90th percentile.
         few_colours: whether one image has at most 256 colours and the other one more.
-        right: how far its lines moved to the right, in pixels, if that is less than one.
-        down: how far they moved down, in the same way.
+        right: how far the lines of the page moved to the right, in pixels, if less than one.
+        down: how far they moved down, in pixels, if less than one.
     """
 
     differing: int = 0
@@ -160,7 +162,7 @@ class Picture:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Reads what was stored; older versions measured other things, which are left out."""
+        """Decodes a stored record; fields that only older versions measured are dropped."""
         return cls(**_known(cls, stored))
 
 
@@ -170,13 +172,13 @@ def _known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def explain(area: Evidence, picture: Picture, noise: Noise) -> NoiseKind | None:
-    """The noise that explains all of an area's difference; None if it counts."""
+    """Returns the noise that explains the whole difference of an area; None if it counts."""
     if area.one_sided:
         return None
     return next((kind for kind, holds in _RULES.items() if holds(area, picture, noise)), None)
 
 
-# What the rest of the picture could say at best: that it is compressed, or that it is not.
+# The most favourable measurements of a compressed picture, and of an uncompressed one.
 _AT_BEST = tuple(
     Picture(blocks=n, touched=n, dense=256, text_touched=1, text_explained=100, few_colours=True)
     for n in (100, 0)
@@ -184,9 +186,9 @@ _AT_BEST = tuple(
 
 
 def could_be_noise(area: Evidence, noise: Noise) -> bool:
-    """Whether an area could be explained, whatever its residue, its surroundings and the rest."""
+    """Whether a noise could explain the area, before residue and surroundings are measured."""
     known = replace(area, residue=0.0, residue_sparse=0.0, stray=0.0, text=100, text_touched=1.0)
-    # More residue than that, or it would be taken for a move.
+    # With less residue than that the area would count as moved.
     raws = {area.raw, area.raw_high} if area.raw_high > noise.text_moved_raw else {area.raw}
     leasts = [noise.moved_residue * raw for raw in raws]
     at_best = [replace(known, residue_high=n, residue_most=n) for n in leasts]
@@ -205,7 +207,7 @@ def needs_few_colours(area: Evidence, picture: Picture, noise: Noise) -> bool:
 
 
 def mark_of(area: Evidence, noise: Noise) -> Mark:
-    """Why an area counts that no noise explains."""
+    """Returns the reason why an area without an explaining noise counts."""
     reasons = {
         Mark.ONE_SIDED: area.one_sided > 0,
         Mark.PLAIN: is_recoloured(area, noise),
@@ -229,7 +231,7 @@ def is_tinted(area: Evidence, noise: Noise) -> bool:
     """Whether all of an area got brighter, darker or another hue, ends of its range included."""
     brighter = area.one_way > noise.one_way and area.light > noise.min_light
     recoloured = area.hue > noise.one_hue and area.colour > noise.min_colour
-    # A blend changes most within the range of its edge; a tint moves the ends of that range.
+    # A blend changes colours within the range of an edge; a tint moves the ends of that range.
     ends = area.farthest >= max(noise.min_outside, noise.tint_reach * area.most)
     seen = area.strong > 0 or area.clear >= noise.min_faint_tint
     return ends and seen and (brighter or recoloured)
@@ -243,24 +245,24 @@ def has_line(area: Evidence, noise: Noise) -> bool:
 
 
 def _is_a_line_on_its_own(area: Evidence, noise: Noise) -> bool:
-    """Whether a line is most of what differs; text has some that lie among its letters."""
+    """Whether a line is most of the difference; the short lines within text are not."""
     alone = area.one_way > 0.8 or 2 * area.moved > area.strong
     return area.run >= noise.min_line_pixels and alone
 
 
 def is_moved(area: Evidence, noise: Noise) -> bool:
-    """Whether its shapes lie elsewhere: a filter of 3 × 3 explains all, and there is much of it."""
+    """Whether the shapes moved: a 3 × 3 filter explains everything, and the difference is large."""
     return area.raw > noise.max_moved_raw and area.residue_high < noise.moved_residue * area.raw
 
 
 def _are_some_moved(area: Evidence, noise: Noise) -> bool:
-    """The same of a part of an area: some of its text lies elsewhere by a whole pixel."""
+    """Whether a part of the area moved: some of its text lies a whole pixel away."""
     some = area.raw_high
     return some > noise.text_moved_raw and area.residue_high < noise.moved_residue * some
 
 
 def is_codec(picture: Picture, noise: Noise) -> bool:
-    """Whether compression proves itself: all that shows something differs, everywhere by little."""
+    """Whether the pair shows compression: all content differs, and everywhere by little."""
     return _is_everywhere(picture, noise, noise.codec_coverage)
 
 
@@ -297,7 +299,7 @@ def _raster(area: Evidence, picture: Picture, noise: Noise) -> bool:
 
 
 def _is_little(area: Evidence, picture: Picture, noise: Noise) -> bool:
-    """Whether a difference is of the size that is found all over the picture."""
+    """Whether the difference is as small as it is everywhere else in the picture."""
     limit = max(noise.codec_residue_most, noise.codec_outlier * picture.residue_high)
     return (
         area.solid_strong < noise.min_strong_pixels
@@ -355,11 +357,11 @@ def _fringes(area: Evidence, picture: Picture, noise: Noise) -> bool:
 
 
 def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
-    """Whether its difference is of the size that another rendering of text makes."""
+    """Whether the difference is as small as another rendering of text would make it."""
     fringed = _is_fringed(area, noise)
     outside = noise.fringe_outside if fringed else noise.text_outside
     limit = max(noise.text_residue_most, noise.outlier * picture.residue_high)
-    # LCD smoothing and another hinting at once blend more, but put no ink where none was near.
+    # LCD smoothing together with other hinting blends more, but adds no ink far from the text.
     more = noise.fringe_more if fringed and area.stray <= noise.fringe_stray else 1.0
     few = area.blocks < noise.text_few_blocks and not fringed
     high = noise.text_few_residue_high if few else more * noise.text_residue_high
@@ -385,7 +387,7 @@ def _is_text(area: Evidence, picture: Picture, noise: Noise) -> bool:
 def _text(area: Evidence, picture: Picture, noise: Noise) -> bool:
     alone = area.blocks >= 4 and area.text >= 3 and area.text_touched >= noise.text_coverage
     along = picture.text_explained >= 8 and picture.text_touched >= noise.text_picture
-    # Where everything differs densely it is compression, and text has to pass as such.
+    # Dense differences everywhere mean compression; text must then pass the rule of `codec`.
     codec = is_codec(picture, noise) and picture.dense > noise.text_most_dense
     codec = codec and not _is_fringed(area, noise)
     return (alone or along) and not codec and _is_text(area, picture, noise)
@@ -429,12 +431,12 @@ _RULES: Mapping[NoiseKind, Callable[[Evidence, Picture, Noise], bool]] = {
 
 @dataclass(frozen=True)
 class Explained:
-    """All areas of a picture that one noise explains.
+    """The sum of all areas of a picture that one noise explains.
 
     Attributes:
         kind: the noise.
-        areas: how many.
-        pixels: pixels in them that differ.
+        areas: the number of areas.
+        pixels: the differing pixels in them.
         most: the largest difference, in levels.
         residue: the largest residue of a block.
         text_touched: share of the text in and around them that differs.
@@ -449,12 +451,12 @@ class Explained:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Reads what was stored."""
+        """Decodes a stored record."""
         return cls(**{**stored, "kind": NoiseKind(stored["kind"])})
 
     @classmethod
     def of(cls, kind: NoiseKind, areas: Sequence[Evidence]) -> Explained:
-        """Sums up; at least one area."""
+        """Sums up the areas, of which there is at least one."""
         text = sum(area.text for area in areas)
         touched = sum(area.text * area.text_touched for area in areas)
         return cls(

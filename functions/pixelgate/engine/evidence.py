@@ -1,4 +1,4 @@
-"""What tells a change from noise, measured on a pair; see pixelgate.domain.verdict for the rule."""
+"""Measures the evidence of a pair, and judges it by the rule in pixelgate.domain.verdict."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from pixelgate.engine.native import BLOCK, Areas, Blocks, Chosen, Counts, Flag, 
 from pixelgate.engine.pixel_flags import WHITE, Planes
 from pixelgate.engine.pixels import on_background
 
-# Blocks that lie at most so many blocks apart are judged together: a word and its neighbours.
+# The largest distance in blocks within an area: a word and its neighbours are judged together.
 _REACH = 3
-# So many blocks around an area belong to its surroundings.
+# The width of an area's surroundings, in blocks.
 _AROUND = 2
-# The share of a picture's blocks that compression touches is only worth looking at from here on.
+# The least number of differing blocks for which the measurements of compression are made.
 _MANY = 4
-# A corner has so many pixels on each side; a picture with smaller sides is an icon, not a screen.
+# The side of a corner, and the least side of a picture with corners (a smaller one is an icon).
 _CORNER, _LEAST_WITH_CORNERS = 8, 64
 
-# So many plain pixels of a block that differ by little may be a part of a plain area's edge.
+# With so many plain pixels a faint block is judged too: it may be the edge of a plain area.
 _PLAIN_IN_BLOCK = 16
-# By so many levels a plain area has to differ.
+# The least difference of a plain area, in levels.
 _PLAIN = 2
 
 Labels = npt.NDArray[np.int32]  # (rows of blocks, columns of blocks), -1 for none
@@ -49,13 +49,13 @@ Labels = npt.NDArray[np.int32]  # (rows of blocks, columns of blocks), -1 for no
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found on a pair.
+    """The judged areas of a pair.
 
     Attributes:
         areas: the evidence of each area.
-        kinds: the noise that explains each, None where it counts.
-        of_block: the area of each block of the canvas.
-        picture: what was measured on the whole picture.
+        kinds: the noise that explains each area; None if the area counts.
+        of_block: the index of the area of each block of the canvas, -1 for none.
+        picture: the measurements of the whole picture.
     """
 
     areas: tuple[Evidence, ...]
@@ -65,7 +65,7 @@ class Findings:
 
     @cached_property
     def explained(self) -> tuple[Explained, ...]:
-        """The noises that were found, each with its numbers."""
+        """Sums up the explained areas by noise."""
         return tuple(
             Explained.of(
                 kind, [a for a, k in zip(self.areas, self.kinds, strict=True) if k is kind]
@@ -76,7 +76,7 @@ class Findings:
 
     @property
     def counted(self) -> Chosen:
-        """The blocks of the areas that count."""
+        """Returns the blocks of the areas that count."""
         counts = np.array([kind is None for kind in self.kinds] + [False], np.uint8)
         return counts[self.of_block]
 
@@ -86,20 +86,22 @@ def find(canvas: Canvas, planes: Planes, counts: Counts, policy: Policy) -> Find
 
     Args:
         canvas: the images.
-        planes: their flags, without what lies in ignored regions.
-        counts: of the flags.
+        planes: the flags of their pixels, without ignored regions.
+        counts: the counts of these flags.
         policy: the numbers of the rule.
     """
     return _Search(canvas, planes, counts, policy).run()
 
 
 def count_pixels(planes: Planes, counts: Counts, findings: Findings, policy: Policy) -> None:
-    """Flags what counts and is not in odiff's mask: in a strict policy all that differs.
+    """Flags the pixels that count although odiff's mask lacks them.
+
+    In a strict policy these are all differing pixels.
 
     Args:
-        planes: what was found; its flags are changed.
-        counts: of these flags; is changed with them.
-        findings: which areas count.
+        planes: the flags, which are changed in place.
+        counts: the counts of the flags, which are changed with them.
+        findings: the judged areas.
         policy: the numbers of the rule.
     """
     top, (height, width) = planes.both.top, planes.both.size
@@ -121,19 +123,19 @@ def count_pixels(planes: Planes, counts: Counts, findings: Findings, policy: Pol
 
 
 def _faint(findings: Findings, noise: Noise) -> Chosen:
-    """The blocks of areas in which so much is plain that what is fainter counts, too."""
+    """Returns the blocks of areas that are so plain that fainter differences count too."""
     only = np.array([a.plain >= noise.min_plain_pixels for a in findings.areas] + [False], np.uint8)
     return only[findings.of_block]
 
 
 @dataclass(frozen=True)
 class _Shifted:
-    """What a move by a fraction of a pixel explains.
+    """The pixels that a move of the page by a fraction of a pixel explains.
 
     Attributes:
         by: the move.
-        explained: how many pixels of each block it explains.
-        others: how many differ clearly that it does not explain.
+        explained: the number of explained pixels in each block.
+        others: the number of clearly differing pixels in each block that it does not explain.
     """
 
     by: subpixel.Shift
@@ -142,7 +144,7 @@ class _Shifted:
 
 
 class _Search:
-    """The areas of one pair, and what is measured only if it is needed."""
+    """The search for the areas of one pair; expensive measurements are made only when needed."""
 
     def __init__(self, canvas: Canvas, planes: Planes, counts: Counts, policy: Policy) -> None:
         self._canvas, self._planes, self._counts = canvas, planes, counts
@@ -158,7 +160,7 @@ class _Search:
         self._shift: _Shifted | None = None
 
     def run(self) -> Findings:
-        """Once more without the lines of a page that moved by a fraction of a pixel, if it did."""
+        """Judges the pair; if the page moved by a fraction of a pixel, again without its lines."""
         findings = self._run()
         if not self._could_be_shifted(findings):
             return findings
@@ -170,7 +172,7 @@ class _Search:
         return self._run((findings.of_block >= 0).astype(np.uint8))
 
     def _could_be_shifted(self, findings: Findings) -> bool:
-        """Whether a line counts that could be one of a page that moved; asked of opaque pairs."""
+        """Whether a line counts that a move of the page could explain; only for opaque pairs."""
         return len(self._views) == 1 and any(
             kind is None and could_be_shifted(area, self._noise)
             for area, kind in zip(findings.areas, findings.kinds, strict=True)
@@ -182,7 +184,7 @@ class _Search:
         return _Shifted(shift, shifted + lines[Flag.DIFFERS.plane], others)
 
     def _run(self, before: Chosen | None = None) -> Findings:
-        """before: the blocks that were judged when lines still differed."""
+        """Judges all areas; `before` are the blocks that were judged with the lines."""
         differing = self._counts[Flag.DIFFERS.plane][self._part]
         views = [native.measure_blocks(v, self._flags, differing) for v in self._views]
         touched = (self._one_sided > 0).astype(np.uint8)
@@ -191,7 +193,7 @@ class _Search:
             touched[self._part] |= self._differ(blocks)
         of_block, number = native.join_blocks(touched, _REACH)
         if before is not None:
-            # Lines join what is far apart, so what they leave is judged without them.
+            # Lines connect distant blocks, so the rest is judged without the lines.
             alone = before & ~touched & 1
             lines, more = native.join_blocks(alone, _REACH)
             of_block, number = np.where(alone, lines + number, of_block), number + more
@@ -212,16 +214,16 @@ class _Search:
         return self._planes.both.views if self._flags.size else ()
 
     def _differ(self, blocks: Blocks) -> npt.NDArray[np.bool_]:
-        """The blocks that differ enough to be judged."""
+        """Returns the blocks that differ enough to be judged."""
         found: npt.NDArray[np.bool_] = (blocks["clear"] > 0) | (
             blocks["plain"] >= min(_PLAIN_IN_BLOCK, self._noise.min_plain_pixels)
         )
         return found
 
     def _judge(self, sums: Sequence[_Sums], of_block: Labels, picture: Picture) -> Findings:
-        """Judges each area on each background, by one picture: the same that is stored.
+        """Judges each area on each background, with the picture's measurements that are stored.
 
-        What costs most is measured only of areas that it can still decide about.
+        The most expensive measurements are made only for areas whose verdict depends on them.
         """
         for one in sums:
             one.blocks["residue"] = one.blocks["raw"]
@@ -251,7 +253,7 @@ class _Search:
         undecided: npt.NDArray[np.bool_],
         picture: Picture,
     ) -> tuple[list[list[Evidence]], Picture]:
-        """Adds the residue of some areas and the text around them, and what they say of all."""
+        """Measures the residue and the surrounding text of some areas, and updates the picture."""
         residues = []
         for view, one in zip(self._views, sums, strict=False):
             wanted = np.zeros(one.blocks.shape, np.uint8)
@@ -271,10 +273,10 @@ class _Search:
     def _explained(
         self, areas: Sequence[Sequence[Evidence]], picture: Picture
     ) -> tuple[list[Evidence], list[NoiseKind | None]]:
-        """What is told of each area, and the noise that explains it on every background.
+        """Returns the evidence of each area, and the noise that explains it on every background.
 
-        Told is the background on which the area counts; else one on which more than rounding
-        differs.
+        The evidence is that of the background on which the area counts. If it counts on none, it
+        is that of a background on which more than rounding differs.
         """
         told, kinds = [], []
         for views in zip(*areas, strict=True):
@@ -285,7 +287,7 @@ class _Search:
         return told, kinds
 
     def _evidence(self, sums: _Sums, around: _Around | None = None) -> list[Evidence]:
-        """The evidence of each area, on one background; with the text around it, if known."""
+        """Returns the evidence of each area on one background; `around` has the text around it."""
         nothing = np.zeros(sums.number, np.int64)
         text, text_touched = around or (nothing, nothing)
         one_sided = sums.total(self._one_sided)
@@ -304,7 +306,7 @@ class _Search:
         hue = (abs(total["red"]) + abs(total["blue"])) / np.maximum(1, total["colour"])
         raw, raw_high = sums.quantiles("raw", 0.5, 0.9)
         residue, residue_high = raw, raw_high
-        if around is not None:  # else the residue is not measured yet, and raw stands for it
+        if around is not None:  # without it the residue is not measured yet, and equals raw
             residue, residue_high = sums.quantiles("residue", 0.5, 0.9)
         numbers: dict[str, npt.NDArray[Any]] = {
             "blocks": blocks,
@@ -336,7 +338,7 @@ class _Search:
         ]
 
     def _corners(self, sums: _Sums, differing: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Whether all that differs in an area lies in one of the picture's corners."""
+        """Whether all differences of an area lie in one corner of the picture."""
         height, width = self._canvas.shape
         inside = np.zeros(sums.number, bool)
         if min(height, width) < _LEAST_WITH_CORNERS:
@@ -351,7 +353,7 @@ class _Search:
         return inside
 
     def _with_coverage(self, picture: Picture) -> Picture:
-        """Adds what compression is seen by, if enough differs for it at all."""
+        """Adds the measurements that show compression, if enough pixels differ."""
         touched = int(np.count_nonzero(self._differing))
         if touched < _MANY or picture.differing < self._noise.codec_dense_pixels * touched:
             return picture
@@ -381,7 +383,7 @@ class _Search:
         return few[0] != few[1]
 
     def _text_of(self, sums: Sequence[_Sums]) -> dict[str, Any]:
-        """How much of all text differs."""
+        """Measures how much of all text differs."""
         text = native.find_text(self._base, self._shows.astype(np.uint8))
         touched = np.zeros(text.shape, bool)
         for one in sums:
@@ -405,7 +407,7 @@ _Around = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each area
 
 
 class _Sums:
-    """Sums over the blocks of each area, of one background."""
+    """Sums over the blocks of each area, on one background."""
 
     def __init__(
         self,
@@ -424,28 +426,28 @@ class _Sums:
         self.labels = self._label_of.flat[self.places]
 
     def of(self, name: str) -> npt.NDArray[Any]:
-        """The values of the blocks that differ."""
+        """Returns a measurement of the differing blocks."""
         found: npt.NDArray[Any] = self.blocks.reshape(-1)[name][self.places]
         return found
 
     @property
     def found(self) -> native.AreaSums:
-        """What was measured on each area's blocks, as it is now."""
+        """Returns the sums over each area's blocks, with all measurements so far."""
         return native.sum_areas(self.blocks, self._label_of, self.number)
 
     def total(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """The sum of each area over all of the canvas."""
+        """Sums counts over each area on the whole canvas."""
         inside = self.of_block >= 0
         return np.bincount(self.of_block[inside], counts[inside], self.number).astype(np.int64)
 
     def inside(self, *counts: npt.NDArray[np.int32]) -> list[npt.NDArray[np.int64]]:
-        """The sums of each area over the rows and columns that both images have."""
+        """Sums counts over each area, within the rows and columns that both images have."""
         labels = self.of_block[self._part]
         own = labels >= 0
         return [np.bincount(labels[own], one[own], self.number).astype(np.int64) for one in counts]
 
     def quantiles(self, name: str, *shares: float) -> list[npt.NDArray[np.float64]]:
-        """Quantiles of each area's blocks, between two of them in proportion; 0 without any."""
+        """Returns interpolated quantiles of each area's blocks; 0 for an area without blocks."""
         values = self.of(name).astype(np.float64)
         order = np.lexsort((values, self.labels))
         number = np.bincount(self.labels, minlength=self.number)
@@ -463,11 +465,11 @@ class _Sums:
         return all_found
 
     def text_around(self, base: native.Pixels, wanted: npt.NDArray[np.bool_]) -> _Around:
-        """How many blocks in and around each area look like text, and how many of them differ.
+        """Counts the text blocks in and around each area, and those of them that differ.
 
         Args:
             base: the base on white, RGB.
-            wanted: of which areas; of others the answer is 0.
+            wanted: which areas to count; other areas get 0.
         """
         down, across = -(-base.shape[0] // BLOCK), -(-base.shape[1] // BLOCK)
         chosen = np.append(wanted, False)[self.of_block[:down, :across]]
@@ -477,7 +479,7 @@ class _Sums:
         if not rows.size:
             nothing = np.zeros(self.number, np.int64)
             return nothing, nothing
-        # Only the part around the wanted areas is gone over.
+        # Only the blocks around the wanted areas are read.
         part = tuple(
             slice(max(0, int(places[0]) - _AROUND), int(places[-1]) + 1 + _AROUND)
             for places in (rows, columns)
@@ -488,7 +490,7 @@ class _Sums:
             close[into] |= labels[out_of] >= 0
         text = native.find_text(base, near)[part] > 0
         touched = self._touched[:down, :across][part] > 0
-        # A block between two areas belongs to the surroundings of both, once.
+        # A block between two areas counts once for each of them.
         pairs = [np.empty(0, np.int64)]
         place = np.arange(labels.size).reshape(labels.shape)
         for by in _shifts():
@@ -511,7 +513,7 @@ def _shifts() -> Iterator[tuple[int, int]]:
 def _shifted(
     shape: tuple[int, int], rows: int, columns: int
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where a plane lies on itself, moved by so many rows and columns: into, and out of."""
+    """Returns the target and source slices of a plane that is moved by rows and columns."""
     into, out_of = [], []
     for size, by in zip(shape, (rows, columns), strict=True):
         into.append(slice(max(0, by), max(0, min(size, size + by))))
@@ -520,25 +522,25 @@ def _shifted(
 
 
 def _short(number: Any) -> Any:
-    """Three digits after the point are enough to judge by."""
+    """Rounds to three digits, which are enough for the rule."""
     return round(float(number), 3) if isinstance(number, float) else number
 
 
 def regions_of(areas: Areas, findings: Findings) -> tuple[tuple[Region, ...], tuple[Evidence, ...]]:
-    """The regions of the mask, largest first, and the evidence that they point at."""
+    """Returns the regions of the mask, largest first, and the evidence that they refer to."""
     numbers: dict[int, int] = {}
     regions = []
     where = _areas_of(areas, findings).tolist()
     for (x, y, width, height, pixels), area in zip(areas.boxes.tolist(), where, strict=True):
-        # odiff's mask has pixels of areas in which all channels differ by two levels at most only
-        # where its threshold was set to next to nothing.
+        # A region without an area is rare: all its channels differ by at most two levels, and
+        # odiff's threshold is close to zero.
         number = numbers.setdefault(area, len(numbers)) if area >= 0 else None
         regions.append(Region(x, y, width, height, pixels, number))
     return tuple(regions), tuple(findings.areas[area] for area in numbers)
 
 
 def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
-    """For each region the area that it lies in, -1 for none; of several one that counts."""
+    """Returns the area of each region, -1 for none; of several areas, one that counts."""
     found = np.full(len(areas.boxes), -1, np.intp)
     inside = (areas.of_block >= 0) & (findings.of_block >= 0)
     regions, own = areas.of_block[inside], findings.of_block[inside]
@@ -550,9 +552,9 @@ def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
 
 
 def _firsts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which of some sorted values are the first of their kind.
+    """Marks the first of each run of equal values in a sorted array.
 
-    numpy's `unique` would load its masked arrays for that, 50 ms of every cold start.
+    numpy's `unique` would import its masked arrays, which takes 50 ms of every cold start.
     """
     return np.append(True, values[1:] != values[:-1])[: len(values)]
 
@@ -565,18 +567,18 @@ def fingerprint_of(
     findings: Findings,
     buffers: BufferPool,
 ) -> str | None:
-    """Names a change by the shape and the colours of all that counts, wherever it lies.
+    """Hashes the shape and the colours of a change, independent of its position.
 
     Args:
         canvas: the images.
-        flags: what is in the mask.
-        counts: of the flags.
-        areas: of the mask.
-        findings: which of them count.
-        buffers: where the pixels that count may lie.
+        flags: the mask's flags.
+        counts: the counts of the flags.
+        areas: the regions of the mask.
+        findings: the judged areas.
+        buffers: buffers for the pixels that count.
 
     Returns:
-        None if nothing is in the mask.
+        The hash; None if the mask is empty.
     """
     if not len(areas.boxes):
         return None
@@ -594,21 +596,21 @@ def fingerprint_of(
         found = 0
         for part in parts:
             found += native.gather(flags[part], flag, image[part], room[found:])
-        # With its size: what one image gained is not what the other one lost.
+        # The count separates both images: an insertion in one differs from one in the other.
         name.update(str(found).encode())
         name.update(room[:found])
     return name.hexdigest()[:32]
 
 
 def _counting(areas: Areas, findings: Findings) -> npt.NDArray[np.bool_]:
-    """Which regions lie in areas that count."""
+    """Marks the regions that lie in areas that count."""
     counts = np.array([kind is None for kind in findings.kinds] + [False], bool)
     found: npt.NDArray[np.bool_] = counts[_areas_of(areas, findings)]
     return found
 
 
 def _reach_of(boxes: npt.NDArray[np.int64]) -> tuple[slice, slice]:
-    """The rows and the columns from the first pixel of these boxes to the last."""
+    """Returns the rows and columns that enclose these boxes."""
     left, top, width, height, _ = boxes.T
     bottom, right = np.max(top + height), np.max(left + width)
     return slice(int(np.min(top)), int(bottom)), slice(int(np.min(left)), int(right))

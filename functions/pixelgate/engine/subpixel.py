@@ -1,8 +1,8 @@
-"""A page that moved by a fraction of a pixel: its lines and edges say so, all of them by as much.
+"""Finds out whether a page moved by a fraction of a pixel: all its lines then moved equally far.
 
-A line that moves so is smoothed over two pixels: what it gives to one side it takes from the other.
-A border that appears, goes, fades or takes another colour does not, and one that moves by a pixel
-moves by more. docs/verdict.md has the rule.
+Such a line is smoothed over two pixels: one side gains what the other side loses. A border that
+appears, disappears, fades or changes its colour does not do that. A border that moves by a whole
+pixel moves too far. docs/verdict.md has the rule.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from pixelgate.domain.policy import Noise
 from pixelgate.engine import native
 from pixelgate.engine.native import Flag, Lines, Plane
 
-# What rounding leaves of what a line gives and takes, in levels: at least, at most, and as a share
-# of its change.
+# How far gain and loss of a line may differ by rounding, in levels: the least limit, the largest
+# limit, and the limit as a share of the line's change.
 _LEAST_REST, _MOST_REST, _REST = 1.0, 2.5, 0.15
-# A line that moved by less cannot be told from one that did not.
+# The least move that can be distinguished from no move, in pixels.
 _LEAST_SHIFT = 0.02
-# Lines fainter than that have too few levels to say how far they moved.
+# The least change of a line, in levels; with fewer levels its move cannot be measured.
 _LEAST_CHANGE = 3.0
-# Edges of the same side alone are also what a border on one side makes.
+# Lines needed on each side: a border on one side changes only edges of that side.
 _EACH_SIDE = 2
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far a page moved, and the lines that say so.
+    """The move of a page.
 
     Attributes:
-        right: to the right, in pixels; 0 if no lines say so.
-        down: down, in the same way.
-        flags: those of the images, without what the lines explain.
+        right: the move to the right, in pixels; 0 if no lines show one.
+        down: the move down, in pixels; 0 if no lines show one.
+        flags: the flags of the images, without the pixels of the moved lines.
     """
 
     right: float
@@ -48,8 +48,11 @@ def find(view: native.View, flags: Plane, noise: Noise) -> Shift | None:
 
     Args:
         view: base and head.
-        flags: of the same pixels; they are left as they are.
+        flags: the flags of their pixels, which are not changed.
         noise: the numbers of the rule.
+
+    Returns:
+        The move; None if the lines show none.
     """
     shifts, cleared = {}, None
     for down in (False, True):
@@ -67,7 +70,7 @@ def find(view: native.View, flags: Plane, noise: Noise) -> Shift | None:
 
 
 def _agree(lines: Lines, noise: Noise) -> npt.NDArray[np.bool_]:
-    """Which lines moved alike; none if they are too few or if too many others differ."""
+    """Marks the lines that moved alike; none if they are too few, or too many others differ."""
     none = np.zeros(len(lines), bool)
     shift, step = lines["shift"], lines["step"]
     rest = np.clip(_REST * lines["change"], _LEAST_REST, _MOST_REST)

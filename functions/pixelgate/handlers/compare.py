@@ -1,4 +1,4 @@
-"""Compares the build whose manifest was just written to the bucket."""
+"""Lambda function that compares a build when its manifest is uploaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload, check_id
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import about, logger, metrics, seconds_by_stage, stage, tracer
+from pixelgate.handlers.telemetry import (
+    log_fields,
+    logger,
+    metrics,
+    seconds_by_stage,
+    stage,
+    tracer,
+)
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import (
     Duplicate,
@@ -47,7 +54,7 @@ _EVENTS: Mapping[type, str] = {
 
 
 class Resume(BaseModel):
-    """The sweeper's event, and that of a base which has come: look at this build once more."""
+    """The event that resumes a build: the sweeper sends it, or a worker whose build is its base."""
 
     project: str
     build: str
@@ -64,29 +71,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares every build that the event names.
 
     Raises:
-        Exception: one of them wants another delivery. The others are done by then, and finding
-            them done costs the next delivery one read.
+        Exception: one of the builds needs another delivery. The others are finished; the next
+            delivery sees that with one read each.
     """
     answers = []
     failures = []
-    for found in uploads_of(event):
-        seconds_by_stage()  # what an earlier build of the event took is no part of this one
-        if isinstance(found, Ignored):
+    for item in uploads_of(event):
+        seconds_by_stage()  # forgets the times of an earlier build
+        if isinstance(item, Ignored):
             _count("EventsIgnored")
-            logger.warning("event ignored", extra={"why": found.why})
-            answers.append({"ignored": found.why})
+            logger.warning("event ignored", extra={"why": item.why})
+            answers.append({"ignored": item.why})
             continue
         try:
             outcome = receive(
-                found, service(), lambda: context.get_remaining_time_in_millis() / 1000
+                item, service(), lambda: context.get_remaining_time_in_millis() / 1000
             )
         except Exception as error:
             held = isinstance(error, HeldByOther)
             _count("DuplicateDeliveries" if held else "ComparisonsRetried")
-            logger.warning("delivery failed", extra={**about(found.build), "error": repr(error)})
+            logger.warning(
+                "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
+            )
             failures.append(error)
             continue
-        answers.append(report(found.build, outcome))
+        answers.append(report(item.build, outcome))
         if isinstance(outcome, Published) and outcome.announce_error:
             failures.append(outcome.announce_error)
     if failures:
@@ -95,17 +104,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def uploads_of(event: object) -> list[Upload | Ignored]:
-    """The manifests that an event tells of; what makes no sense is ignored in words."""
+    """Lists the manifests in an event; each other record becomes an `Ignored` with the reason."""
     if isinstance(event, Mapping) and "resume" in event:
         return [_resumed(event)]
     return [
-        _created(found.key) if isinstance(found, Created) else found
-        for found in created_objects(event)
+        _created(item.key) if isinstance(item, Created) else item for item in created_objects(event)
     ]
 
 
 def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
-    """Logs and counts what came of a build; returns it in a few words."""
+    """Logs and counts the outcome of a build; returns the function's answer."""
     answer = _answer(outcome)
     match outcome:
         case (
@@ -115,40 +123,42 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
             | Duplicate(record=r)
             | Waiting(record=r)
         ):
-            said = about(build, r.id, r.execution)
+            fields = log_fields(build, r.id, r.execution)
         case Superseded(comparison=comparison):
-            said = about(build, comparison)
+            fields = log_fields(build, comparison)
         case _:
-            said = about(build)
-    # Messages may hold names of images, which have no place in a log at INFO.
-    told = {"outcome": {**answer, "message": None}, **seconds_by_stage()}
-    logger.info(_EVENTS[type(outcome)], extra={**said, **told})
+            fields = log_fields(build)
+    # Messages may contain names of images, which must not be in a log at INFO.
+    details = {"outcome": {**answer, "message": None}, **seconds_by_stage()}
+    logger.info(_EVENTS[type(outcome)], extra={**fields, **details})
     if isinstance(outcome, Failed):
         missing = outcome.record.error_code == ErrorCode.IMAGE_MISSING
         event = "image missing" if missing else "comparison failed"
-        logger.error(event, extra={**said, "reason": answer["message"]})
+        logger.error(event, extra={**fields, "reason": answer["message"]})
     if isinstance(outcome, Published) and outcome.thumbnail_error:
-        logger.warning("thumbnails missing", extra={**said, "error": repr(outcome.thumbnail_error)})
+        logger.warning(
+            "thumbnails missing", extra={**fields, "error": repr(outcome.thumbnail_error)}
+        )
     return {"build": str(build), **answer}
 
 
 @cache
 def service() -> CompareContext:
-    """Made at the first event and kept by the execution environment."""
-    made = aws_service(stage)
-    return replace(made, resume=lambda build: _wake(build, made.resume))
+    """Makes the context at the first event; the execution environment keeps it."""
+    context = aws_service(stage)
+    return replace(context, resume=lambda build: _resume(build, context.resume))
 
 
-def _wake(build: BuildId, resume: Callable[[BuildId], None]) -> None:
-    """Calls this function for a build whose base has come."""
-    said = about(build)
+def _resume(build: BuildId, resume: Callable[[BuildId], None]) -> None:
+    """Calls this function for a build that waited for a base."""
+    fields = log_fields(build)
     try:
         resume(build)
     except Exception:
-        logger.exception("waiting build not resumed", extra=said)
+        logger.exception("waiting build not resumed", extra=fields)
         raise
     _count("HeadsWoken")
-    logger.info("waiting build resumed", extra=said)
+    logger.info("waiting build resumed", extra=fields)
 
 
 def _created(key: str) -> Upload | Ignored:
@@ -236,7 +246,7 @@ def _count(name: str, number: int = 1) -> None:
 
 
 def _count_faults(faults: Mapping[str, int]) -> None:
-    """Errored images, each reason a dimension of its own: the codes are few and fixed."""
+    """Counts errored images by reason; the codes are few, so each is a dimension."""
     for code, number in faults.items():
         with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
             metric.add_dimension("service", metrics.service)

@@ -1,4 +1,4 @@
-"""Reads what the state machine says to its workers and to whoever publishes."""
+"""Parses the input of the state machine's functions: the worker and the publisher."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class _Publish(_Handed):
     caught: _Caught | None = None
 
 
-def work_of(event: dict[str, Any]) -> tuple[Handed, Batch]:
-    """What a worker is to do. Raises ValidationError: a state machine of another version."""
-    said = _Work.model_validate(event)
-    return _handed(said), Batch(said.batch.number, said.batch.offset, said.batch.length)
+def parse_work(event: dict[str, Any]) -> tuple[Handed, Batch]:
+    """Parses a worker's input. Raises ValidationError if another version's machine sent it."""
+    given = _Work.model_validate(event)
+    return _handed(given), Batch(given.batch.number, given.batch.offset, given.batch.length)
 
 
-def result_of(event: dict[str, Any]) -> tuple[Handed, str | None]:
-    """Whose result is to be published; and what went wrong, if there cannot be any."""
-    said = _Publish.model_validate(event)
-    caught = said.caught
-    return _handed(said), f"{caught.Error}: {caught.Cause}" if caught else None
+def parse_publish(event: dict[str, Any]) -> tuple[Handed, str | None]:
+    """Parses the publisher's input: the comparison, and the error if the workers failed."""
+    given = _Publish.model_validate(event)
+    caught = given.caught
+    return _handed(given), f"{caught.Error}: {caught.Cause}" if caught else None
 
 
-def _handed(said: _Handed) -> Handed:
-    return Handed(ComparisonId(said.project, said.head, said.base), said.execution)
+def _handed(given: _Handed) -> Handed:
+    return Handed(ComparisonId(given.project, given.head, given.base), given.execution)

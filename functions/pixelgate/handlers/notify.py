@@ -1,4 +1,4 @@
-"""Tells pull requests of changes of state, as EventBridge brings them."""
+"""Lambda function that updates a pull request when EventBridge sends a change of state."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from pixelgate.bootstrap import Notifier, aws_notifier
 from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.errors import BadManifest, NoticeRefused
-from pixelgate.handlers.telemetry import about, logger, metrics, tracer
+from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
 from pixelgate.notify.forge import Forge
 from pixelgate.notify.http import Patience
 from pixelgate.notify.update import Notified, Skipped, notify
 
-_MARGIN = 10.0  # seconds that are kept for the answer
+_MARGIN = 10.0  # seconds that remain for the answer
 
 
 class _Detail(BaseModel):
@@ -36,10 +36,10 @@ class _Event(BaseModel):
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Brings one pull request up to date.
+    """Updates one pull request.
 
     Raises:
-        NotTold: a later delivery may succeed. Nothing else waits for it.
+        NotTold: the forge was not reached; a later delivery may succeed.
     """
     try:
         detail = parse(event=event, model=_Event).detail
@@ -49,15 +49,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.warning("event ignored", extra={"why": str(error)})
         return {"ignored": str(error)}
     comparison = ComparisonId(build.project, build.build, detail.base) if detail.base else None
-    said = about(build, comparison, detail.execution)
-    made = notifier()
+    fields = log_fields(build, comparison, detail.execution)
+    adapters = notifier()
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN)
-    forge = made.forge(build.project, patience)
+    forge = adapters.forge(build.project, patience)
     try:
-        outcome = _notify(build, made, forge)
+        outcome = _notify(build, adapters, forge)
     except NoticeRefused as error:
         _count("NoticesRefused")
-        logger.error("notification refused", extra={**said, "why": str(error)})
+        logger.error("notification refused", extra={**fields, "why": str(error)})
         return {"build": str(build), "refused": str(error)}
     except Exception:
         _count("NoticesRetried")
@@ -68,19 +68,19 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     else:
         _count("NoticesSent", 0)
         answer = {"build": str(build), "skipped": outcome.why}
-    logger.info("notification sent", extra={**answer, **said})
+    logger.info("notification sent", extra={**answer, **fields})
     return answer
 
 
-def _notify(build: BuildId, made: Notifier, forge: Forge | None) -> Notified | Skipped:
+def _notify(build: BuildId, adapters: Notifier, forge: Forge | None) -> Notified | Skipped:
     if forge is None:
         return Skipped(f"no repository is configured for project {build.project}")
-    return notify(build, made.records, forge, made.report_url)
+    return notify(build, adapters.records, forge, adapters.report_url)
 
 
 @cache
 def notifier() -> Notifier:
-    """Made at the first event and kept by the execution environment."""
+    """Makes the notifier at the first event; the execution environment keeps it."""
     return aws_notifier()
 
 

@@ -1,4 +1,4 @@
-"""Publishes what the workers of a comparison that was handed over have measured."""
+"""Lambda function that publishes a comparison that was handed over to many workers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.compare import report
-from pixelgate.handlers.machine_input import result_of
+from pixelgate.handlers.machine_input import parse_publish
 from pixelgate.handlers.telemetry import (
-    about,
+    log_fields,
     logger,
     metrics,
     seconds_by_stage,
@@ -29,15 +29,15 @@ from pixelgate.pipeline.context import CompareContext
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Publishes, or gives the comparison back if the map over its batches failed as a whole.
+    """Publishes the results, or gives the comparison back if the map over its batches failed.
 
     Raises:
         Exception: the state machine tries again.
     """
-    handed, error = result_of(event)
+    handed, error = parse_publish(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)
-    logger.append_keys(**about(build, handed.comparison, handed.execution))
-    seconds_by_stage()  # what an earlier event took is no part of this one
+    logger.append_keys(**log_fields(build, handed.comparison, handed.execution))
+    seconds_by_stage()  # forgets the times of an earlier event
     if error is not None:
         given_back = give_back(handed, error, service())
         metrics.add_metric("ComparisonsRetried", MetricUnit.Count, int(given_back))
@@ -52,11 +52,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         raise
     answer = report(build, outcome)
     if isinstance(outcome, Published) and outcome.announce_error:
-        raise outcome.announce_error  # the next attempt tells it again
+        raise outcome.announce_error  # the next attempt announces it again
     return answer
 
 
 @cache
 def service() -> CompareContext:
-    """Made at the first event and kept by the execution environment."""
+    """Makes the context at the first event; the execution environment keeps it."""
     return aws_service(stage)

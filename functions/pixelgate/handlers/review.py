@@ -1,4 +1,4 @@
-"""Carries out the reviews that people write into the bucket."""
+"""Lambda function that applies the reviews that people write to the bucket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import check_id
 from pixelgate.errors import BadManifest
 from pixelgate.handlers.s3_events import Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import about, logger, metrics, tracer
+from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
@@ -25,42 +25,44 @@ from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, 
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Carries out every review that the event names.
+    """Applies every review that the event names.
 
     Raises:
-        Exception: one of them wants another delivery; the others are done by then.
+        Exception: one of the reviews needs another delivery; the others are finished.
     """
     answers = []
     failures = []
-    for found in reviews_of(event):
-        if isinstance(found, Ignored):
+    for item in reviews_of(event):
+        if isinstance(item, Ignored):
             _count("EventsIgnored")
-            logger.warning("event ignored", extra={"why": found.why})
-            answers.append({"ignored": found.why})
+            logger.warning("event ignored", extra={"why": item.why})
+            answers.append({"ignored": item.why})
             continue
         try:
-            outcome = carry_out(found, records())
+            outcome = carry_out(item, records())
         except Exception as error:
             _count("ReviewsRetried")
-            logger.warning("delivery failed", extra={**about(found.build), "error": repr(error)})
+            logger.warning(
+                "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
+            )
             failures.append(error)
             continue
-        answers.append(_report(found, outcome))
+        answers.append(_report(item, outcome))
     if failures:
         raise failures[0]
     return {"reviews": answers}
 
 
 def reviews_of(event: object) -> Iterator[Written | Ignored]:
-    """The reviews that an event tells of; what makes no sense is ignored in words."""
-    for found in created_objects(event):
-        yield _written(found) if isinstance(found, Created) else found
+    """Lists the reviews in an event; each other record becomes an `Ignored` with the reason."""
+    for item in created_objects(event):
+        yield _written(item) if isinstance(item, Created) else item
 
 
 @cache
 def records() -> StorageContext:
-    """Made at the first event and kept by the execution environment."""
-    return replace(aws_records(), resume=resume_by_lambda())  # who waits for an approval
+    """Makes the context at the first event; the execution environment keeps it."""
+    return replace(aws_records(), resume=resume_by_lambda())  # an approval resumes builds
 
 
 def _written(created: Created) -> Written | Ignored:
@@ -86,14 +88,14 @@ def _written(created: Created) -> Written | Ignored:
 
 def _report(written: Written, outcome: Outcome) -> dict[str, Any]:
     answer = {"build": str(written.build), "review": written.id, **_answer(outcome)}
-    said = about(written.build)
+    fields = log_fields(written.build)
     if isinstance(outcome, CarriedOut):
-        said = about(written.build, outcome.comparison, outcome.review.execution)
-    # Words may hold names of images, which have no place in a log at INFO.
-    told = {"outcome": {**answer, "why": None}, "by": written.by}
-    logger.info("review handled", extra={**said, **told})
+        fields = log_fields(written.build, outcome.comparison, outcome.review.execution)
+    # The reason may contain names of images, which must not be in a log at INFO.
+    details = {"outcome": {**answer, "why": None}, "by": written.by}
+    logger.info("review handled", extra={**fields, **details})
     if isinstance(outcome, Refused):
-        logger.warning("review refused", extra={**said, "review": written.id, "why": outcome.why})
+        logger.warning("review refused", extra={**fields, "review": written.id, "why": outcome.why})
     return answer
 
 

@@ -1,4 +1,4 @@
-"""Reads what S3 says of new objects; what makes no sense becomes words."""
+"""Parses S3's events of new objects; an invalid event becomes a reason, not an error."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from aws_lambda_powertools.utilities.parser.exceptions import InvalidModelTypeError
 from aws_lambda_powertools.utilities.parser.models import S3Model, S3RecordModel
 
-# On some garbage Powertools' validators stumble before they can say what is wrong with it.
+# Powertools' validators raise the second error on some invalid input, instead of the first.
 NOT_THE_MODEL = (ValidationError, InvalidModelTypeError)
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """An event, or a record of one, that is none of our business."""
+    """An event, or one record of it, that is not for this function."""
 
     why: str
 
@@ -26,8 +26,8 @@ class Created:
     """An object that was written.
 
     Attributes:
-        key: of the object, decoded.
-        record: what else S3 says.
+        key: the object's key, decoded.
+        record: the whole record of the event.
     """
 
     key: str
@@ -35,7 +35,7 @@ class Created:
 
 
 def created_objects(event: object) -> Iterator[Created | Ignored]:
-    """The objects of which an event tells that they were written."""
+    """Yields the objects that an event reports as written."""
     if not isinstance(event, Mapping):
         yield Ignored("not an event: no JSON object")
         return
@@ -45,7 +45,7 @@ def created_objects(event: object) -> Iterator[Created | Ignored]:
     try:
         records = parse(event=dict(event), model=S3Model).Records
     except NOT_THE_MODEL as error:
-        # No retry makes another event of it.
+        # A retry would deliver the same event.
         yield Ignored(f"not an S3 event: {error}")
         return
     for record in records:

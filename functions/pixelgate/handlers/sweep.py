@@ -1,4 +1,4 @@
-"""Runs every few minutes and takes care of comparisons that nobody works on any more."""
+"""Lambda function that restarts or ends stalled comparisons; it runs every few minutes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain.keys import BuildId
-from pixelgate.handlers.telemetry import about, logger, metrics, tracer
+from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.context import StorageContext
 
@@ -21,7 +21,7 @@ from pixelgate.pipeline.context import StorageContext
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Sweeps once; the event of every minute has `only: waits`."""
+    """Sweeps once; the event that comes every minute has `only: waits`."""
     swept = sweep(records(), resume(), waits_only=event.get("only") == "waits")
     actions = [s.action for s in swept]
     given_up = actions.count(Action.GIVE_UP)
@@ -33,20 +33,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         {"comparison": str(s.record.id), "action": s.action, "attempt": s.record.attempts}
         for s in swept
     ]
-    for found in swept:
-        said = about(found.record.head, found.record.id, found.record.execution)
-        told = {"action": found.action, "attempt": found.record.attempts}
-        logger.warning("stalled comparison", extra={**said, **told})
+    for s in swept:
+        fields = log_fields(s.record.head, s.record.id, s.record.execution)
+        details = {"action": s.action, "attempt": s.record.attempts}
+        logger.warning("stalled comparison", extra={**fields, **details})
     return {"swept": answers}
 
 
 @cache
 def records() -> StorageContext:
-    """Made at the first event and kept by the execution environment."""
+    """Makes the context at the first event; the execution environment keeps it."""
     return replace(aws_records(), resume=resume())
 
 
 @cache
 def resume() -> Callable[[BuildId], None]:
-    """Likewise."""
+    """Makes the caller of the compare function; the execution environment keeps it."""
     return resume_by_lambda()

@@ -1,4 +1,4 @@
-"""Logs, traces and metrics of the functions, configured by POWERTOOLS_* in the template."""
+"""Sets up logs, traces and metrics; POWERTOOLS_* in the template configures them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pixelgate.domain.keys import BuildId, ComparisonId
 
 logger = Logger()
 metrics = Metrics()
-# The SDK's calls, not every request of the network: a comparison has a thousand, and to note one
-# takes half as long as to send it.
+# Traces the SDK's calls, but not each HTTP request: a comparison sends a thousand, and recording
+# one takes half as long as sending it.
 tracer = Tracer(patch_modules=["botocore"])
 
 _seconds: dict[str, float] = {}
@@ -22,21 +22,21 @@ _busy: dict[str, float] = {}
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """A sub-segment of the trace around one stage of a run, whose time is kept for the log."""
-    begun, busy = time.monotonic(), time.process_time()
+    """Opens a trace segment around one stage of a run, and adds up its time for the log."""
+    started, busy = time.monotonic(), time.process_time()
     try:
         with tracer.provider.in_subsegment(name):
             yield
     finally:
-        _seconds[name] = _seconds.get(name, 0.0) + time.monotonic() - begun
+        _seconds[name] = _seconds.get(name, 0.0) + time.monotonic() - started
         _busy[name] = _busy.get(name, 0.0) + time.process_time() - busy
 
 
 def seconds_by_stage() -> dict[str, dict[str, float]]:
-    """What each stage has taken since this was last asked.
+    """Returns the time of each stage since the last call.
 
     Returns:
-        `stages`: seconds on the clock; `processors`: seconds of processors, without odiff's.
+        `stages`: seconds on the clock; `processors`: seconds of processor time without odiff's.
     """
     taken = {"stages": _rounded(_seconds), "processors": _rounded(_busy)}
     _seconds.clear()
@@ -48,10 +48,10 @@ def _rounded(seconds: dict[str, float]) -> dict[str, float]:
     return {name: round(taken, 4) for name, taken in seconds.items()}
 
 
-def about(
+def log_fields(
     build: BuildId, comparison: ComparisonId | None = None, execution: str | None = None
 ) -> dict[str, str | None]:
-    """What every log line of a build carries, so that one query finds all of them."""
+    """Returns the fields of every log line of a build, so that one query finds all lines."""
     return {
         "project": build.project,
         "build": build.build,

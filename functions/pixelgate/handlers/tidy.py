@@ -1,4 +1,4 @@
-"""Runs once a day: files that dead runs left, and, if told to, what no kept build refers to."""
+"""Lambda function that deletes files of dead runs once a day, and garbage if it is enabled."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tidies up every project.
 
     Raises:
-        ExceptionGroup: some could not be tidied up; the others were.
+        ExceptionGroup: some projects failed; the others were tidied up.
     """
     records = opened()
     days = retention_days(os.environ.get("PIXELGATE_RETENTION_DAYS", ""))
-    told, failures = {}, []
+    results, failures = {}, []
     for project in projects(records.objects):
         try:
-            told[project] = _tidy(project, records, days(project))
+            results[project] = _tidy(project, records, days(project))
         except Exception as error:
             error.add_note(project)
             # Lambda's own report of an ExceptionGroup leaves out what is in it.
             logger.exception("project not tidied", extra={"project": project})
             failures.append(error)
             continue
-        logger.info("project tidied", extra={"project": project, "done": told[project]})
-    for metric, what in _METRICS.items():
-        number = sum(done.get(what, 0) for done in told.values())
+        logger.info("project tidied", extra={"project": project, "done": results[project]})
+    for metric, field in _METRICS.items():
+        number = sum(done.get(field, 0) for done in results.values())
         metrics.add_metric(metric, MetricUnit.Count, number)
     if failures:
         raise ExceptionGroup("not every project could be tidied up", failures)
-    return {"projects": told}
+    return {"projects": results}
 
 
 @cache
 def opened() -> StorageContext:
-    """Made at the first event and kept by the execution environment."""
+    """Opens bucket and table at the first event; the execution environment keeps them."""
     environ = os.environ
     branches = baseline_branches(environ)
     return open_storage(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)

@@ -1,4 +1,4 @@
-"""Compares one batch of the pairs of a comparison that was handed over."""
+"""Lambda function that compares one batch of a comparison that was handed over."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain.keys import BuildId
-from pixelgate.handlers.machine_input import work_of
+from pixelgate.handlers.machine_input import parse_work
 from pixelgate.handlers.telemetry import (
-    about,
+    log_fields,
     logger,
     metrics,
     seconds_by_stage,
     stage,
     tracer,
 )
-from pixelgate.pipeline.compare.fan_out import Worked, work
+from pixelgate.pipeline.compare.fan_out import BatchCompared, work
 from pixelgate.pipeline.context import CompareContext
 
 
@@ -27,17 +27,17 @@ from pixelgate.pipeline.context import CompareContext
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Works on the batch that the event names; answers in a few bytes.
+    """Compares the batch that the event names; the answer is small, as the machine keeps it.
 
     Raises:
         Exception: the state machine tries again.
     """
-    handed, batch = work_of(event)
+    handed, batch = parse_work(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)
-    logger.append_keys(**about(build, handed.comparison, handed.execution), batch=batch.number)
-    seconds_by_stage()  # what an earlier batch took is no part of this one
+    logger.append_keys(**log_fields(build, handed.comparison, handed.execution), batch=batch.number)
+    seconds_by_stage()  # forgets the times of an earlier batch
     outcome = work(handed, batch, service(), lambda: context.get_remaining_time_in_millis() / 1000)
-    if not isinstance(outcome, Worked):
+    if not isinstance(outcome, BatchCompared):
         metrics.add_metric("LateWorkers", MetricUnit.Count, 1)
         logger.info("batch superseded")
         return {"batch": batch.number, "superseded": True}
@@ -50,5 +50,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @cache
 def service() -> CompareContext:
-    """Made at the first event and kept by the execution environment."""
+    """Makes the context at the first event; the execution environment keeps it."""
     return aws_service(stage)

@@ -1,1 +1,1 @@
-"""The commit status and the comment at a pull request."""
+"""Writes the commit status and the comment of a pull request."""

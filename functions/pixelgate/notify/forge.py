@@ -1,4 +1,4 @@
-"""The forge port: what pixelgate needs of the place where the pull requests are."""
+"""The forge port: what pixelgate needs from GitHub, GitLab or another forge."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """What a commit status says. Each forge has words of its own for these."""
+    """The states of a commit status. Each forge has its own names for them."""
 
     WAITING = "waiting"  # for the base build
     RUNNING = "running"
@@ -26,12 +26,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class CommitStatus:
-    """A line beside a commit.
+    """A commit status, a line beside the commit.
 
     Attributes:
-        state: what it says.
-        description: the same in words; a forge cuts it to what it takes.
-        url: where it leads; None for nowhere.
+        state: its state.
+        description: the state in words; each forge cuts it to its own limit.
+        url: the link of the status; None for no link.
     """
 
     state: State
@@ -55,15 +55,15 @@ class Forge(Protocol):
 
     @property
     def requires_by_name(self) -> bool:
-        """Whether a merge waits for single statuses, by name. If not, it waits for all together."""
+        """Whether a merge waits for statuses by name; if not, it waits for all of them."""
         ...
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
-        """Sets the commit's status of that name; returns False if it was set before."""
+        """Sets the commit's status of that name; returns False if it was already set."""
         ...
 
     def comments(self, pull_request: int) -> list[Comment]:
-        """All comments of a pull request, the oldest first."""
+        """Lists all comments of a pull request, the oldest first."""
         ...
 
     def add_comment(self, pull_request: int, body: str) -> int:
@@ -71,11 +71,11 @@ class Forge(Protocol):
         ...
 
     def edit_comment(self, pull_request: int, comment: int, body: str) -> bool:
-        """Replaces a comment's text; returns False if it is gone or somebody else's."""
+        """Replaces a comment's text; returns False if it was deleted or has another author."""
         ...
 
     def delete_comment(self, pull_request: int, comment: int) -> None:
-        """Removes a comment, unless it is gone or somebody else's."""
+        """Deletes a comment, unless it was deleted before or has another author."""
         ...
 
 
@@ -88,25 +88,25 @@ class Connector(Protocol):
     def __call__(
         self, repository: str, token: Callable[[bool], str], api: str, patience: Patience
     ) -> Forge:
-        """Connects to nothing yet.
+        """Makes the forge; sends no request yet.
 
         Args:
-            repository: its path, as REPOSITORY describes it.
-            token: the token; asked with True it looks whether there is a newer one.
-            api: where the API is; API is the public one.
+            repository: its path, which matches REPOSITORY.
+            token: returns the token; called with True it reads the secret again.
+            api: the URL of the API; API is the public one.
             patience: how long a request may take.
 
         Raises:
-            UsageError: the path is none, or the URL would send the token in the clear.
+            UsageError: the path is invalid, or the URL would send the token unencrypted.
         """
         ...
 
 
 def checked(repository: str, pattern: re.Pattern[str]) -> str:
-    """The path of a repository.
+    """Validates the path of a repository and returns it.
 
     Raises:
-        UsageError: it is none, or it climbs out of itself.
+        UsageError: the path does not match, or contains `.` or `..`.
     """
     if not pattern.fullmatch(repository) or {".", ".."} & set(repository.split("/")):
         raise UsageError(
@@ -116,5 +116,5 @@ def checked(repository: str, pattern: re.Pattern[str]) -> str:
 
 
 def cut(text: str, letters: int) -> str:
-    """The text, or its beginning and an ellipsis."""
+    """Shortens a text to at most `letters` characters, with an ellipsis."""
     return text if len(text) <= letters else text[: letters - 1] + "…"

@@ -1,4 +1,4 @@
-"""Commit statuses and comments on GitHub, or a GitHub Enterprise Server, over its REST API."""
+"""Writes commit statuses and comments on GitHub or GitHub Enterprise Server, by the REST API."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class GitHub:
         api: str = API,
         patience: Patience = Patience(),  # noqa: B008 - it is never changed
     ) -> None:
-        """Connects to nothing yet; arguments and errors as of `forge.Connector`."""
+        """Sends no request yet; arguments and errors as in `forge.Connector`."""
         self._path = f"/repos/{checked(repository, self.REPOSITORY)}"
         self._api = Api(api, token, _headers, patience)
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
-        """Adds a status, unless the latest of that name says the same."""
+        """Adds a status, unless the latest of that name is equal."""
         body = {
             "state": _STATES[status.state],
             "context": name,
@@ -55,18 +55,18 @@ class GitHub:
 
     def _latest(self, commit: str, name: str) -> Mapping[str, Any] | None:
         for page in self._api.pages(f"{self._path}/commits/{part(commit)}/status"):
-            for found in page["statuses"]:
-                if found["context"] == name:
+            for status in page["statuses"]:
+                if status["context"] == name:
                     fields = ("state", "context", "description", "target_url")
-                    return {field: found[field] for field in fields}
+                    return {field: status[field] for field in fields}
         return None
 
     def comments(self, pull_request: int) -> list[Comment]:
-        """All comments of a pull request."""
+        """Lists all comments of a pull request."""
         return [
-            Comment(found["id"], found["body"] or "")
+            Comment(comment["id"], comment["body"] or "")
             for page in self._api.pages(f"{self._path}/issues/{pull_request}/comments")
-            for found in page
+            for comment in page
         ]
 
     def add_comment(self, pull_request: int, body: str) -> int:
@@ -80,7 +80,7 @@ class GitHub:
         return not _is_gone(self._api.ask("PATCH", path, {"body": body}, fine=_is_gone))
 
     def delete_comment(self, pull_request: int, comment: int) -> None:
-        """Removes a comment."""
+        """Deletes a comment."""
         self._api.ask("DELETE", f"{self._path}/issues/comments/{comment}", fine=_is_gone)
 
 

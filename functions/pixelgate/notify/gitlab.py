@@ -1,4 +1,4 @@
-"""Commit statuses and merge request notes on gitlab.com, or a GitLab of one's own, API v4."""
+"""Writes commit statuses and merge request notes on gitlab.com or a self-managed GitLab, API v4."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pixelgate.notify.forge import Comment, CommitStatus, State, checked, cut
 from pixelgate.notify.http import Answer, Api, Patience, message, part
 
-_LETTERS = 255  # of a description, and of a link
+_LETTERS = 255  # the limit of a description, and of a link
 _STATES = {
     State.WAITING: "pending",
     State.RUNNING: "running",
@@ -26,7 +26,7 @@ class GitLab:
 
     API: ClassVar[str] = "https://gitlab.com/api/v4"
     REPOSITORY: ClassVar[re.Pattern[str]] = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
-    requires_by_name = False  # a merge waits for the pipeline, and statuses are jobs of it
+    requires_by_name = False  # a merge waits for the whole pipeline; statuses are its jobs
 
     def __init__(
         self,
@@ -35,20 +35,20 @@ class GitLab:
         api: str = API,
         patience: Patience = Patience(),  # noqa: B008 - it is never changed
     ) -> None:
-        """Connects to nothing yet; arguments and errors as of `forge.Connector`."""
+        """Sends no request yet; arguments and errors as in `forge.Connector`."""
         self._path = f"/projects/{quote(checked(repository, self.REPOSITORY), safe='')}"
         self._api = Api(api, token, lambda token: {"PRIVATE-TOKEN": token}, patience)
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
-        """Sets a status in the commit's newest pipeline, unless it is there.
+        """Sets a status in the commit's newest pipeline, unless it is already set.
 
-        No `ref` is sent: GitLab takes the newest pipeline of the commit, also one of a merge
-        request. With the name of a branch it would open a second pipeline beside that.
+        No `ref` is sent, so GitLab takes the newest pipeline of the commit, even that of a merge
+        request. With the name of a branch it would start a second pipeline.
         """
         wanted = {
             "name": name,
             "description": cut(status.description, _LETTERS),
-            # A link that is cut leads nowhere. The note has it whole.
+            # A shortened link would not work. The note contains the whole link.
             "target_url": status.url if len(status.url or "") <= _LETTERS else None,
         }
         state = _STATES[status.state]
@@ -59,20 +59,22 @@ class GitLab:
         return not _is_set(self._api.ask("POST", path, body, fine=_is_set))
 
     def _latest(self, commit: str, name: str) -> Mapping[str, Any] | None:
-        """The status of that name, if it is in the commit's newest pipeline."""
+        """Returns the status of that name, if it is in the commit's newest pipeline."""
         path = f"{self._path}/repository/commits/{part(commit)}/statuses"
-        found = [one for page in self._api.pages(path, name=name) for one in page]
-        if not found:
+        statuses = [status for page in self._api.pages(path, name=name) for status in page]
+        if not statuses:
             return None
-        latest = max(found, key=lambda one: one["id"])
-        # A pipeline that was started later counts instead, and has no status of ours yet.
+        latest = max(statuses, key=lambda status: status["id"])
+        # A later pipeline counts instead, and has no status of ours yet.
         path = f"{self._path}/pipelines?per_page=1&sha={part(commit)}"
-        if [one["id"] for one in self._api.ask("GET", path).json()] != [latest["pipeline_id"]]:
+        if [pipeline["id"] for pipeline in self._api.ask("GET", path).json()] != [
+            latest["pipeline_id"]
+        ]:
             return None
         return {field: latest[field] for field in ("name", "description", "target_url", "status")}
 
     def comments(self, pull_request: int) -> list[Comment]:
-        """All notes of a merge request that people or programs wrote."""
+        """Lists all notes of a merge request, without GitLab's own system notes."""
         pages = self._api.pages(self._notes(pull_request), sort="asc", order_by="created_at")
         return [
             Comment(note["id"], note["body"] or "")
@@ -92,7 +94,7 @@ class GitLab:
         return not _is_not_ours(self._api.ask("PUT", path, {"body": body}, fine=_is_not_ours))
 
     def delete_comment(self, pull_request: int, comment: int) -> None:
-        """Removes a note."""
+        """Deletes a note."""
         self._api.ask("DELETE", f"{self._notes(pull_request)}/{comment}", fine=_is_not_ours)
 
     def _notes(self, merge_request: int) -> str:
@@ -100,11 +102,11 @@ class GitLab:
 
 
 def _is_set(answer: Answer) -> bool:
-    """Whether a status was refused because it is in that state: GitLab keeps its description."""
+    """Whether GitLab refused a status because it is in that state; its description stays as is."""
     refused = answer.status == HTTPStatus.BAD_REQUEST
     return refused and message(answer).startswith("Cannot transition status")
 
 
 def _is_not_ours(answer: Answer) -> bool:
-    """Gone, or a note of somebody else that bears our marker: only maintainers may change those."""
+    """Whether a note was deleted, or has another author and our token may not change it."""
     return answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}

@@ -1,4 +1,4 @@
-"""Requests to a forge's API: tried again while that helps and while the worker has time."""
+"""Sends requests to a forge's API; retries them while that may help and the worker has time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import urllib3
 from pixelgate.errors import NoticeRefused, NotTold, TryLater, UsageError
 
 _TRIES = 5
-_FIRST_WAIT = 1.0  # seconds, then twice that, each time
-_LIMIT_WAIT = 60.0  # where an answer names no time: limits count requests by the minute
+_FIRST_WAIT = 1.0  # seconds; doubled after each attempt
+_LIMIT_WAIT = 60.0  # for an answer without a time: most limits are per minute
 _PAGE = 100
 _MAX_PAGES = 30
 _TIMEOUT = urllib3.Timeout(connect=5, read=20)
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-# GitHub's, then GitLab's: how many requests are left, and when there are more, seconds since 1970.
+# Headers of GitHub, then of GitLab: requests left, and the time of the reset, seconds since 1970.
 _LIMITS = (
     ("X-RateLimit-Remaining", "X-RateLimit-Reset"),
     ("RateLimit-Remaining", "RateLimit-Reset"),
@@ -48,7 +48,7 @@ class Patience:
         time_left: seconds until this worker must be done.
         sleep: waits for some seconds.
         clock: seconds since 1970.
-        jitter: a number from 0 to 1, so that several workers do not come back at once.
+        jitter: returns a number from 0 to 1, so that several workers do not retry at once.
     """
 
     time_left: Callable[[], float] = lambda: float("inf")
@@ -58,7 +58,7 @@ class Patience:
 
 
 class Api:
-    """One API, one token."""
+    """A client of one API with one token."""
 
     def __init__(
         self,
@@ -67,16 +67,16 @@ class Api:
         headers: Callable[[str], Mapping[str, str]],
         patience: Patience,
     ) -> None:
-        """Connects to nothing yet.
+        """Makes the client; sends no request yet.
 
         Args:
-            url: where the API is.
-            token: the token; asked with True it looks whether there is a newer one.
-            headers: those that carry a token, and what else the forge wants.
+            url: the URL of the API.
+            token: returns the token; called with True it reads the secret again.
+            headers: makes the headers of a request from the token.
             patience: how long a request may take.
 
         Raises:
-            UsageError: the URL would send the token in the clear.
+            UsageError: the URL would send the token unencrypted.
         """
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOCAL:
@@ -85,8 +85,8 @@ class Api:
         self._token = token
         self._headers = headers
         self._patience = patience
-        # Retries are ours, as they must end within the worker's time, and so are redirects: urllib3
-        # would send the token wherever they lead.
+        # Retries are done here, because they must end within the worker's time. Redirects too:
+        # urllib3 would send the token to any host.
         self._http = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
 
     def pages(self, path: str, **query: str) -> Iterator[Any]:
@@ -106,18 +106,18 @@ class Api:
         *,
         fine: Callable[[Answer], bool] = lambda answer: False,
     ) -> Answer:
-        """One request, repeated while that may help and there is time.
+        """Sends a request, and retries it while that may help and there is time.
 
         Args:
-            method: of HTTP.
-            path: below the API's URL; its parts are quoted.
+            method: the HTTP method.
+            path: the path below the API's URL, with quoted parts.
             body: sent as JSON.
-            fine: whether an answer that is no success is one all the same.
+            fine: whether an error answer counts as success.
 
         Raises:
-            NoticeRefused: the forge will never take it.
-            TryLater: it asks for a longer wait than there is time.
-            NotTold: it did not answer, or had troubles of its own.
+            NoticeRefused: the forge refused the request, and a retry cannot help.
+            TryLater: the forge asks for a longer wait than there is time.
+            NotTold: the forge did not answer, or answered with a server error.
         """
         newer = False
         problem = ""
@@ -159,7 +159,7 @@ class Api:
         )
 
     def _moved(self, answer: Answer) -> str | None:
-        """Where a renamed repository is now; the token goes to no other host."""
+        """Returns the new path of a renamed repository; another host is never followed."""
         to = answer.headers.get("Location", "")
         moved = HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST
         return to.removeprefix(self._url) if moved and to.startswith(f"{self._url}/") else None
@@ -168,7 +168,7 @@ class Api:
         return _FIRST_WAIT * float(2**attempt) * (1 + self._patience.jitter() / 2)
 
     def _asked_to_wait(self, answer: Answer, attempt: int, problem: str) -> float:
-        """Seconds, as its headers say them: Retry-After, else the end of the rate limit."""
+        """Returns the seconds to wait: from Retry-After, else until the rate limit resets."""
         if not _may_pass(answer):
             raise NoticeRefused(problem)
         if retry_after := answer.headers.get("Retry-After"):
@@ -183,10 +183,10 @@ class Api:
 
 
 def part(text: str) -> str:
-    """Text from a manifest as one part of a path, whatever it contains.
+    """Quotes any text from a manifest as one part of a path.
 
     Raises:
-        NoticeRefused: it would be read as a step up, or as nothing.
+        NoticeRefused: the text is empty, `.` or `..`.
     """
     if text in {"", ".", ".."}:
         raise NoticeRefused(f"{text!r} cannot be asked for")
@@ -194,7 +194,7 @@ def part(text: str) -> str:
 
 
 def message(answer: Answer) -> str:
-    """What an answer says of itself; nothing if it is no JSON of the usual form."""
+    """Returns the field `message` of an answer; empty if there is none."""
     try:
         body = answer.json()
     except ValueError:
@@ -203,7 +203,7 @@ def message(answer: Answer) -> str:
 
 
 def _may_pass(answer: Answer) -> bool:
-    """Whether the same request may be taken later: an overload, or a limit on how many."""
+    """Whether the same request may succeed later, after an overload or a rate limit."""
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _MAY_PASS:
         return True
     limited = (
@@ -215,7 +215,7 @@ def _may_pass(answer: Answer) -> bool:
 
 
 def _seconds(retry_after: str, now: float) -> float:
-    """Retry-After is a number of seconds or a date."""
+    """Parses Retry-After, which is a number of seconds or a date."""
     if retry_after.strip().isdigit():
         return float(retry_after)
     try:

@@ -1,4 +1,4 @@
-"""What a pull request is told of a build: a commit status and a comment, from status.json alone."""
+"""Builds the commit status and the comment of a pull request from status.json."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "e
 
 @dataclass(frozen=True)
 class Marker:
-    """What a comment of ours says about itself, where people do not see it.
+    """The hidden first line of our comments, by which we find them again.
 
     Attributes:
         context: project and trust; a pull request has one comment for each.
-        build: of which build it tells.
+        build: the build that the comment is about.
         created: when that build was first compared, ISO 8601 in UTC.
-        state: of its review, or FAILED.
+        state: the state of its review, or FAILED.
     """
 
     context: str
@@ -36,24 +36,24 @@ class Marker:
     state: str
 
     def __str__(self) -> str:
-        # An id may hold "-->", and whatever follows would be shown.
-        said = json.dumps(vars(self)).replace("<", "\\u003c").replace(">", "\\u003e")
-        return f"<!-- pixelgate: {said} -->"
+        # An id may contain "-->", and the text after it would be shown.
+        fields = json.dumps(vars(self)).replace("<", "\\u003c").replace(">", "\\u003e")
+        return f"<!-- pixelgate: {fields} -->"
 
     @classmethod
     def of(cls, body: str) -> Marker | None:
-        """The marker that a comment begins with; None if the comment is not ours."""
-        found = _MARKER.match(body)
-        if found is None:
+        """Parses the marker at the start of a comment; None if the comment is not ours."""
+        match = _MARKER.match(body)
+        if match is None:
             return None
         try:
-            return cls(**{name: str(value) for name, value in json.loads(found[1]).items()})
+            return cls(**{name: str(value) for name, value in json.loads(match[1]).items()})
         except (TypeError, ValueError):
             return None
 
 
 def commit_status(status: Mapping[str, Any], url: str | None) -> CommitStatus:
-    """The line beside the commit."""
+    """Builds the commit status."""
     state, words = _line(status)
     return CommitStatus(state, words, url)
 
@@ -65,36 +65,36 @@ def _line(status: Mapping[str, Any]) -> tuple[State, str]:
         return State.WAITING, "waiting for the base build"
     if status["state"] != "SUCCEEDED":
         return State.RUNNING, "comparing"
-    review, found = review_state(status), _found(status["counts"])
+    review, changes = review_state(status), _changes(status["counts"])
     if review == "needed":
-        return State.FAILED, f"{status['review']['left']} left to review: {found}"
+        return State.FAILED, f"{status['review']['left']} left to review: {changes}"
     if review == "rejected":
-        return State.FAILED, f"rejected: {found}"
+        return State.FAILED, f"rejected: {changes}"
     if review == "approved":
-        return State.PASSED, f"approved: {found}"
-    return State.PASSED, found
+        return State.PASSED, f"approved: {changes}"
+    return State.PASSED, changes
 
 
 def review_state(status: Mapping[str, Any]) -> str:
-    """State of the review, also where status.json does not say it."""
+    """Returns the state of the review, also for a status.json without the field `review`."""
     if status.get("review"):
         return str(status["review"]["state"])
     return "needed" if status["verdict"] == "needs_review" else "not_needed"
 
 
-def _found(counts: Mapping[str, int]) -> str:
-    found = [f"{counts[kind]} {kind}" for kind in NEEDING_REVIEW if counts.get(kind)]
-    return ", ".join(found) or f"no changes in {counts.get('total', 0)} snapshots"
+def _changes(counts: Mapping[str, int]) -> str:
+    changes = [f"{counts[kind]} {kind}" for kind in NEEDING_REVIEW if counts.get(kind)]
+    return ", ".join(changes) or f"no changes in {counts.get('total', 0)} snapshots"
 
 
 def marker(status: Mapping[str, Any], context: str) -> Marker:
-    """What the comment on this status says about itself."""
+    """Builds the marker of the comment on this status."""
     state = "FAILED" if status["state"] == "FAILED" else review_state(status)
     return Marker(context, status["build"], str(status["created"] or status["updated"]), state)
 
 
 def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
-    """The comment, as Markdown."""
+    """Builds the comment, as Markdown."""
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
@@ -138,8 +138,8 @@ def _table(counts: Mapping[str, int]) -> list[str]:
 
 def _left(status: Mapping[str, Any]) -> list[str]:
     review = status.get("review") or {}
-    said = [_plain(words) for words in review.get("reasons", [])]
-    lines = [f"> {words}" for words in said]
+    reasons = [_plain(words) for words in review.get("reasons", [])]
+    lines = [f"> {words}" for words in reasons]
     if lines:
         lines.append("")
     if review.get("by"):
@@ -154,17 +154,17 @@ def _left(status: Mapping[str, Any]) -> list[str]:
 
 
 def _code(text: str) -> str:
-    """Text that somebody chose, as code: it calls nobody, links nowhere and ends no table."""
+    """Quotes untrusted text as code, so that it cannot mention, link or break a table."""
     text = cut(" ".join(text.split()), _NAME_LETTERS)
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
 def _plain(text: str) -> str:
-    """Words that may quote what somebody chose: no mark-up, no mention, no reference, no link.
+    """Escapes untrusted words, so that they cannot mark up, mention, refer or link.
 
-    What GitHub and GitLab make of a sign and a word behind it (@ada, #1, !1, $1, %1, ~bug, &1, an
-    address) is broken by a space of no width, as GitLab looks for some of it behind a backslash.
+    GitHub and GitLab link a sign with a word behind it (@ada, #1, !1, $1, %1, ~bug, &1, a URL). A
+    zero-width space after the sign prevents that; GitLab links some of them even after a backslash.
     """
     text = cut(" ".join(text.split()), _MESSAGE_LETTERS)
     text = re.sub(r"([@#:!$%~&^])(?=\w|/)|(?<=www)(\.)", "\\g<0>\u200b", text)
@@ -175,12 +175,12 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to happen to the comments of a pull request.
+    """The changes to the comments of a pull request.
 
     Attributes:
         create: whether a new comment is written.
-        edit: the comment that gets the new text instead.
-        delete: comments that are out of date.
+        edit: the id of the comment that is edited instead.
+        delete: the ids of outdated comments.
     """
 
     create: bool = False
@@ -189,25 +189,26 @@ class Plan:
 
 
 def plan_comments(comments: Iterable[Comment], wanted: str) -> Plan:
-    """Keeps one comment: a new one when new review is needed, since edits notify nobody.
+    """Plans the changes that leave one comment.
 
-    A comment on a later build stays; events come in any order. Where nothing has to be said and
-    nothing was said, nothing is.
+    A newly needed review gets a new comment, because edits send no notification. A comment on a
+    later build stays, because events come in any order. Without an earlier comment, none is
+    written if nothing needs a person.
     """
     mine = Marker.of(wanted)
     if mine is None:
         raise ValueError("the comment has no marker")
     ours = sorted(
         ((c, m) for c in comments if (m := Marker.of(c.body)) and m.context == mine.context),
-        key=lambda one: (one[1].created, one[0].id),
+        key=lambda pair: (pair[1].created, pair[0].id),
     )
     if not ours:
         return Plan(create=mine.state in {"needed", "rejected", "FAILED"})
-    *older, (latest, told) = ours
+    *older, (latest, shown) = ours
     stale = tuple(c.id for c, _ in older)
-    if told.build != mine.build and told.created > mine.created:
+    if shown.build != mine.build and shown.created > mine.created:
         return Plan(delete=stale)
-    if mine.state == "needed" and (told.build, told.state) != (mine.build, mine.state):
+    if mine.state == "needed" and (shown.build, shown.state) != (mine.build, mine.state):
         return Plan(create=True, delete=(*stale, latest.id))
-    same = latest.body.split() == wanted.split()  # a browser sends other ends of lines
+    same = latest.body.split() == wanted.split()  # a browser sends other line endings
     return Plan(edit=None if same else latest.id, delete=stale)

@@ -1,4 +1,4 @@
-"""Brings a pull request up to date with the status of a build."""
+"""Updates a pull request with the status of a build."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _FINAL = frozenset({"SUCCEEDED", "FAILED"})
 
 @dataclass(frozen=True)
 class Notified:
-    """What was done, in words; nothing if everybody knew already."""
+    """The changes to the pull request, in words; empty if it was up to date."""
 
     done: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """There is nobody to tell."""
+    """There is no pull request or commit to update."""
 
     why: str
 
@@ -36,16 +36,16 @@ class Skipped:
 def notify(
     build: BuildId, records: StorageContext, forge: Forge, report_url: str = ""
 ) -> Notified | Skipped:
-    """Tells what status.json says now: an event that comes late or twice changes nothing.
+    """Updates commit and pull request from status.json; a late or repeated event is harmless.
 
     Args:
-        build: of which build.
+        build: the build.
         records: bucket and table.
         forge: the repository of its project.
-        report_url: where reports are looked at; `{key}` stands for one's key, percent-encoded.
+        report_url: the URL of a report, with `{key}` for its percent-encoded key.
 
     Raises:
-        NotTold: the forge could not be told.
+        NotTold: the forge could not be reached.
     """
     accepted = records.ledger.build(build)
     if accepted is None:
@@ -58,37 +58,37 @@ def notify(
     done: list[str] = []
     refused: NoticeRefused | None = None
     try:
-        done += _tell_commit(accepted, status, url, records, forge)
+        done += _update_commit(accepted, status, url, records, forge)
     except NoticeRefused as error:
-        refused = error  # a commit that was pushed away; its pull request is still there
-    done += _tell_pull_request(accepted, status, url, forge)
+        refused = error  # after a force-push the commit is gone, but its pull request exists
+    done += _update_pull_request(accepted, status, url, forge)
     if refused:
         raise refused
     return Notified(tuple(done))
 
 
 def _report(status: Mapping[str, Any], report_url: str) -> str | None:
-    """Where the report of a build is looked at, if it has one."""
+    """Returns the URL of a build's report; None if it has none."""
     if not report_url or not status["report"]:
         return None
     return report_url.replace("{key}", quote(status["report"]))
 
 
 def context_of(build: BuildId) -> str:
-    """Names the line beside the commit. A fork cannot make the one that a merge waits for green."""
+    """Names the commit status; a fork has its own, so it can never pass a required one."""
     return f"pixelgate/{build.project}" + ("" if keys.is_trusted(build) else " (fork)")
 
 
-def _tell_commit(
+def _update_commit(
     build: BuildRecord,
     status: Mapping[str, Any],
     url: str | None,
     records: StorageContext,
     forge: Forge,
 ) -> list[str]:
-    """The newest build of a commit speaks for it."""
+    """Sets the commit status, unless a newer build of the commit exists."""
     if not build.trusted and not forge.requires_by_name:
-        return []  # another name would not help: a pipeline of this green line alone is green
+        return []  # any green status could complete the pipeline, whatever its name
     of_commit = records.ledger.builds_at(build.id.project, build.commit)
     newest = next((b for b in of_commit if b.trusted == build.trusted), build)
     if newest.id != build.id:
@@ -98,7 +98,7 @@ def _tell_commit(
     return [f"commit status {wanted.state}"] if written else []
 
 
-def _tell_pull_request(
+def _update_pull_request(
     build: BuildRecord, status: Mapping[str, Any], url: str | None, forge: Forge
 ) -> list[str]:
     number = build.pull_request or ""
@@ -117,7 +117,7 @@ def _tell_pull_request(
     if create:
         forge.add_comment(pull_request, wanted)
         done.append("comment created")
-        # Two events of one moment may both have found none; all of us keep the same one.
+        # Two concurrent events may both create a comment; both then keep the same one.
         delete += plan_comments(forge.comments(pull_request), wanted).delete
     for old in dict.fromkeys(delete):
         forge.delete_comment(pull_request, old)

@@ -1,4 +1,4 @@
-"""What the pipeline is given: its ports, its clock, its limits."""
+"""Contexts that hold the ports, the clock and the limits of the pipeline, and the lease."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def _untraced(name: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-class _Nobody:
-    """Listens to no event."""
+class _NoEvents:
+    """An event emitter that drops every event."""
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Nobody hears it."""
+        """Drops the event."""
 
     try_to_emit = emit
 
 
-NOBODY = _Nobody()
+NO_EVENTS = _NoEvents()
 
 
 def _start_nothing(build: BuildId) -> None:
@@ -51,23 +51,24 @@ class Limits:
     """Times, in seconds, and counts.
 
     Attributes:
-        lease: how long a claim is believed without a heartbeat. Short, so that after a crash
-            Lambda's second retry, two minutes later, finds it run out.
-        max_attempts: claims of one comparison before it fails; as often as Lambda delivers.
-        margin: how long before its own end a worker stops and gives the lease back; covers a
-            transparent pair of which both requests run to odiff's time limit.
-        sweep_after: how long a dead lease is left to Lambda's own retries.
-        thumbnails: how long a run draws them; a list without them is slower, not wrong.
-        give_up_after: how long without any sign of life until the sweeper records a failure.
+        lease: how long a claim is valid without a heartbeat. It is short, so that it has expired
+            when Lambda's second retry comes, two minutes after a crash.
+        max_attempts: claims of one comparison before it fails; Lambda delivers as often.
+        margin: how long before its time limit a worker stops and gives the lease back. It covers
+            a transparent pair whose two odiff requests both time out.
+        sweep_after: how long the sweeper leaves an expired lease to Lambda's own retries.
+        thumbnails: how long a run draws thumbnails. Without them the report's list is slower, but
+            not wrong.
+        give_up_after: how long a comparison may show no progress before the sweeper fails it.
         grace: how long a build waits for the base that it names.
-        shard_patience: how long after the last shard of a build the next one may come.
-        fan_out_lease: how long a claim that was handed over is believed without a sign of any of
-            its workers; longer than the longest one runs and its last retry waits.
-        inline_megapixels: so many are compared by the worker that claimed; more are handed over.
-        batch_pairs: pairs of one batch at most. A worker that is killed loses what of its batch it
-            has under way, and a retry must fit into the five minutes of an EXPRESS execution with
-            it.
-        batch_megapixels: the same in pixels; 100 are some 10 s.
+        shard_patience: how long a build waits for its next shard after the last one.
+        fan_out_lease: how long a claim is valid after a hand-over without a heartbeat from any
+            worker. It is longer than the longest worker and the wait before its last retry.
+        inline_megapixels: the most that the claiming worker compares by itself; a larger
+            comparison is handed over.
+        batch_pairs: the most pairs in a batch. A killed worker loses the pairs that it was
+            comparing, and a retry must still fit into the five minutes of an EXPRESS execution.
+        batch_megapixels: the most megapixels in a batch; 100 take about 10 s.
     """
 
     lease: float = 90.0
@@ -86,21 +87,22 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class StorageContext:
-    """What it takes to read and write records and statuses.
+    """The ports and settings for reading and writing records and statuses.
 
     Attributes:
         objects: the bucket.
         ledger: the table.
-        events: is told of every change of state.
+        events: receives every change of state.
         limits: times and counts.
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
-        resume: delivers a build to another worker: what it waited for has come.
+        resume: delivers a build to another worker, because the wait of the build is over.
         clock: seconds since 1970.
+        render_failure: makes the page of a failed build; None writes no page.
     """
 
     objects: Bucket
     ledger: Ledger
-    events: PatientEvents = NOBODY
+    events: PatientEvents = NO_EVENTS
     limits: Limits = Limits()
     baseline_branches: tuple[str, ...] = ("main", "master")
     resume: Callable[[BuildId], None] = _start_nothing
@@ -110,15 +112,17 @@ class StorageContext:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareContext(StorageContext):
-    """What it takes to run a comparison.
+    """The ports and settings for running a comparison.
 
     Attributes:
-        pool: who compares pixels.
-        engine: name and version of what compares them.
+        pool: compares pixels.
+        engine: name and version of the engine.
         render: makes the report.
-        new_execution: names a run.
-        stage: is told which stage is under way.
-        fan_out: lets many workers go on with what is too much for one; None if there are none.
+        new_execution: makes a new execution id.
+        stage: a context manager around each stage, for traces and timings.
+        fan_out: starts many workers for a large comparison; None compares everything inline.
+        thumbnail: draws a thumbnail; None draws none.
+        meter: counts requests and memory for the cost; None counts nothing.
     """
 
     pool: DifferPool
@@ -132,12 +136,12 @@ class CompareContext(StorageContext):
 
     @property
     def engine_label(self) -> str:
-        """Name and version in one."""
+        """Name and version in one string."""
         return " ".join(self.engine)
 
 
 def check_time(time_left: Callable[[], float], limits: Limits) -> None:
-    """Ends the work of a worker that is near its time limit. Raises OutOfTime."""
+    """Raises OutOfTime if the worker is near its time limit."""
     if time_left() < limits.margin:
         raise OutOfTime(
             "the worker's time limit is near; what it has diffed is kept for the next attempt"
@@ -145,7 +149,7 @@ def check_time(time_left: Callable[[], float], limits: Limits) -> None:
 
 
 class Lease:
-    """Keeps a claim alive while work goes on, and ends the work when time runs out."""
+    """Renews a claim while its worker runs, and stops the worker before its time limit."""
 
     def __init__(
         self,
@@ -154,25 +158,25 @@ class Lease:
         time_left: Callable[[], float],
         seconds: float | None = None,
     ) -> None:
-        """How long the lease is, if not as long as one of a worker that is alone, in seconds."""
+        """Starts the lease of a claim; `seconds` is its length, `limits.lease` by default."""
         self._records = records
         self.claim = claim
         self._time_left = time_left
         self._seconds = seconds or records.limits.lease
-        # Others may have prolonged it a moment ago, or nobody for long.
+        # Another worker of the same execution may have renewed it since the claim.
         self._beaten = claim.lease_until - self._seconds
 
     def check_time(self) -> None:
-        """Ends the work of a worker that is near its time limit. Raises OutOfTime."""
+        """Raises OutOfTime if the worker is near its time limit."""
         check_time(self._time_left, self._records.limits)
 
     def has_time(self, until: float) -> bool:
-        """Whether something that can be left out may still be done, at the latest until then."""
+        """Whether there is time for optional work that ends at `until`, in seconds since 1970."""
         limits = self._records.limits
         return self._records.clock() < until and self._time_left() > 2 * limits.margin
 
     def check(self) -> None:
-        """Prolongs the lease when a third of it is over.
+        """Renews the lease when a third of it is over.
 
         Raises:
             LeaseLost: another worker has taken over.

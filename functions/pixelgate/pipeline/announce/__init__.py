@@ -1,1 +1,1 @@
-"""Tells what the state of a build is: status.json and events."""
+"""Announces the state of a build: status.json and events."""

@@ -1,4 +1,4 @@
-"""Tells what the record says: in status.json, in the build's review, and as an event."""
+"""Announces the state in a record: writes status.json and sends an event."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Events
 
 _KEPT = 1_000
-# Builds of one pull request that are read to find the newest: forks may name it as they like.
+# How many builds of a pull request are read to find the newest: forks may claim any number.
 _READ = 500
 
 
 class Backlog:
-    """An emitter whose passing states may come late: what did not go out goes before the next.
+    """An emitter that keeps unsent events of passing states and sends them before the next event.
 
-    Final states are told again by the next delivery or the sweeper, as their record says that
-    they are not told. A passing state has no such memory, and must not hold up the comparison.
+    A final state needs no backlog: its record is not marked as announced, so the next delivery or
+    the sweeper announces it again. A passing state has no such mark, and an error of its event
+    must not stop the comparison.
     """
 
     def __init__(self, emitter: Events) -> None:
@@ -38,14 +39,14 @@ class Backlog:
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_KEPT)
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Sends what waits, then this. Raises NotTold."""
+        """Sends the backlog, then this event. Raises NotTold."""
         while self._waiting:
             self._emitter.emit(*self._waiting[0])
             self._waiting.popleft()
         self._emitter.emit(kind, detail)
 
     def try_to_emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Sends this, or keeps it for later."""
+        """Sends this event, or adds it to the backlog."""
         try:
             self.emit(kind, detail)
         except NotTold:
@@ -53,7 +54,7 @@ class Backlog:
 
 
 def announce_progress(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
-    """Tells of a passing state: somebody waits, or works; `changes` as for `announce_result`."""
+    """Announces that a build is compared or waits; `changes` as for `announce_result`."""
     status = {**status_of(record, build=records.ledger.build(record.head)), **changes}
     write_status(records.objects, record.head, status)
     records.events.try_to_emit(state_events.COMPARISON, state_events.detail(status))
@@ -62,7 +63,7 @@ def announce_progress(record: ComparisonRecord, records: StorageContext, **chang
 def announce_rejection(
     build: BuildId, message: str, now: float, records: StorageContext, **changes: Any
 ) -> None:
-    """Tells that a manifest was refused; `changes` as for `announce_result`. Raises NotTold."""
+    """Announces a rejected manifest; `changes` as for `announce_result`. Raises NotTold."""
     status = {**status_of_rejected(build, message, now), **changes}
     status = _with_page(status, build, records)
     write_status(records.objects, build, status)
@@ -70,22 +71,22 @@ def announce_rejection(
 
 
 def announce_result(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
-    """Brings a final state to everybody and notes that it is told.
+    """Announces a final state: writes status.json, sends the event, and marks the record.
 
-    Whoever comes back to a record that is not settled does all of it again; each step bears that.
+    A later delivery repeats all steps for a record without the mark; each step can be repeated.
 
     Args:
-        record: of the comparison, as it was read or written last.
+        record: the comparison's record, as it was read or written last.
         records: the ports.
-        changes: what status.json says otherwise than the record.
+        changes: fields of status.json that differ from the record.
 
     Raises:
-        NotTold: the event did not go out; the record stays unsettled, so it is told again.
+        NotTold: the event was not sent. The record is not marked, so it is announced again.
     """
     now = read_review_status(record, records.objects)
     build = records.ledger.build(record.head)
     if build:
-        _note(build, now, records)
+        _record_review(build, now, records)
     status = {**status_of(record, now.to_status_json(record), build), **changes}
     status = _with_page(status, record.head, records)
     write_status(records.objects, record.head, status)
@@ -96,7 +97,7 @@ def announce_result(record: ComparisonRecord, records: StorageContext, **changes
 
 
 def rewrite_status(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
-    """Writes status.json once more, for nobody but who reads it."""
+    """Rewrites status.json without sending an event."""
     review = read_review_status(record, records.objects).to_status_json(record)
     build = records.ledger.build(record.head)
     status = {**status_of(record, review, build), **changes}
@@ -104,7 +105,7 @@ def rewrite_status(record: ComparisonRecord, records: StorageContext, **changes:
 
 
 def _with_page(status: dict[str, Any], build: BuildId, records: StorageContext) -> dict[str, Any]:
-    """The status; that of a failure with a page that says what happened and what to do."""
+    """Returns the status; writes and adds the report page if the build failed."""
     if status["error"] is None or records.render_failure is None:
         return status
     key = keys.failure(build)
@@ -112,41 +113,42 @@ def _with_page(status: dict[str, Any], build: BuildId, records: StorageContext) 
     return {**status, "report": key}
 
 
-def _note(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> None:
-    """Tells the build's record what people said, and its pull request whom to follow.
+def _record_review(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> None:
+    """Writes the state of the review to the build's record and to its pull request.
 
-    Written first, looked at then: who waits for this build, or was compared before the approval
-    came, is found whichever way the steps interleave.
+    The writes come first, then the search for builds that wait for this one or that were compared
+    before the approval. So no such build is missed, in whatever order the steps interleave.
     """
     if now.summary is None:
         return
     result, revision = now.summary.result, now.review_log.revision
     if result is None and revision == FIRST_REVISION:
-        return  # nobody has ever said anything, as of most builds
+        return  # there is no review, as for most builds
     records.ledger.set_review(build.id, result, revision)
-    spoken = now.review_log.reviews or not approved_by_rule(build, records.baseline_branches)
-    if result is Review.APPROVED and spoken:
-        resume_waiting_builds(
-            build.id, records
-        )  # those approved by rule did so when their images came
+    branches = records.baseline_branches
+    only_by_rule = not now.review_log.reviews and approved_by_rule(build, branches)
+    # A build that is approved by rule resumed the waiting builds when its images were present.
+    if result is Review.APPROVED and not only_by_rule:
+        resume_waiting_builds(build.id, records)
     if build.pull_request is not None and now.review_log.reviews:
-        said = result if now.summary.human else None
-        decision = Decision(build.id, said, now.summary.at)
+        decided = result if now.summary.human else None
+        decision = Decision(build.id, decided, now.summary.at)
         records.ledger.set_decision(build.pull_request, decision, revision)
-        if said is Review.APPROVED:
-            _look_again(build, build.pull_request, records)
+        if decided is Review.APPROVED:
+            _resume_newest_build(build, build.pull_request, records)
 
 
-def _look_again(approved: BuildRecord, pull_request: str, records: StorageContext) -> None:
-    """Calls a worker for the newest build of the pull request, if it was compared before this.
+def _resume_newest_build(approved: BuildRecord, pull_request: str, records: StorageContext) -> None:
+    """Resumes the newest build of the pull request, so that it can carry the approval over.
 
-    One that is still being compared looks by itself once its result is published.
+    A build that is still being compared looks for approvals itself after its publication.
 
     Raises:
-        Exception: nobody could be called. No sweeper looks for this, so it is told again.
+        Exception: no worker could be called. The sweeper does not look for this case, so the
+            result stays unannounced and is announced again.
     """
-    found = records.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
-    same = (b for b in islice(found, _READ) if b.trusted == approved.trusted)
+    builds = records.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
+    same = (b for b in islice(builds, _READ) if b.trusted == approved.trusted)
     newest = next(same, None)
     if newest is None or newest.created <= approved.created or newest.baseline is None:
         return

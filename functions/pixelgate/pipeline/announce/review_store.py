@@ -1,4 +1,4 @@
-"""Where the reviews of a build add up: one object beside its status, changed by compare-and-set."""
+"""Stores the review log of a build: one object, changed by compare-and-set."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from pixelgate.ports import Bucket
 
 @dataclass(frozen=True)
 class ReviewStatus:
-    """How a comparison stands with its reviewers.
+    """The state of a comparison's review.
 
     Attributes:
-        review_log: what was decided on this execution.
-        reviewable: what there is to decide; None if there is no result, or nobody knows any more.
-        summary: what follows; None without a subject.
+        review_log: the reviews of this execution.
+        reviewable: the changes to review; None if there is no result, or it was deleted.
+        summary: the state that follows from both; None without `reviewable`.
     """
 
     review_log: ReviewLog
@@ -39,7 +39,7 @@ class ReviewStatus:
     summary: ReviewSummary | None = None
 
     def to_status_json(self, record: ComparisonRecord) -> dict[str, Any] | None:
-        """`review` of status.json."""
+        """Encodes the field `review` of status.json."""
         if self.reviewable:
             return to_status_json(self.reviewable, self.review_log)
         return to_status_json_without_result(
@@ -48,7 +48,7 @@ class ReviewStatus:
 
 
 def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatus:
-    """Reads how a comparison stands with its reviewers."""
+    """Reads the state of a comparison's review."""
     review_log = read_review_log(record.head, objects)
     if record.state is not State.SUCCEEDED:
         return ReviewStatus(review_log)
@@ -60,7 +60,7 @@ def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatu
 
 
 def read_review_log(build: BuildId, objects: Bucket) -> ReviewLog:
-    """What was decided on a build so far; an empty one if nobody has said anything."""
+    """Reads the review log of a build; it is empty if there is no review."""
     try:
         return ReviewLog.from_json(json.loads(objects.read(keys.review_log(build))))
     except NotFound:
@@ -68,7 +68,7 @@ def read_review_log(build: BuildId, objects: Bucket) -> ReviewLog:
 
 
 def read_reviewable(record: ComparisonRecord, objects: Bucket) -> Reviewable | None:
-    """What there is to decide on a published result; None if it was deleted."""
+    """Reads the changes of a published result; None if it was deleted."""
     try:
         body = objects.read(keys.result(record.id, record.execution, "review.json"))
     except NotFound:
@@ -79,10 +79,10 @@ def read_reviewable(record: ComparisonRecord, objects: Bucket) -> Reviewable | N
 def change_review_log(
     build: BuildId, objects: Bucket, change: Callable[[ReviewLog], ReviewLog]
 ) -> ReviewLog:
-    """Changes what was decided, whoever else does at the same time.
+    """Changes the review log by compare-and-set; returns the new log.
 
     Raises:
-        WriteConflict: so many others did that another delivery should try again.
+        WriteConflict: other workers changed it 50 times in a row; another delivery may succeed.
     """
     changed = ReviewLog()
 

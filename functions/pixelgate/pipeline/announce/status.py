@@ -1,4 +1,4 @@
-"""status.json: the small object that CI polls, and who may overwrite whom."""
+"""Writes status.json, the small object that CI polls; `supersedes` decides who may overwrite it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixelgate.errors import ErrorCode, NotFound
 from pixelgate.pipeline.announce.update import update
 from pixelgate.ports import Bucket
 
-# Every field of status.json beside the build's, in its order, as it is while nothing is known.
+# All fields of status.json except the build's, in order, with their values before they are known.
 _UNKNOWN: Mapping[str, Any] = {
     "commit": None,
     "branch": None,
@@ -33,7 +33,7 @@ _UNKNOWN: Mapping[str, Any] = {
     "claim": 0,
     "created": None,
     "claimed": None,
-    # A base that was named and is still missing: gives way to any real comparison.
+    # Whether the build waits for a missing base; any real comparison replaces such a status.
     "provisional": False,
     "wait_until": None,
     "updated": None,
@@ -41,7 +41,7 @@ _UNKNOWN: Mapping[str, Any] = {
 
 
 def iso(seconds: float) -> str:
-    """A time in UTC, ISO 8601 with milliseconds."""
+    """Formats seconds since 1970 as ISO 8601 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
@@ -50,12 +50,12 @@ def status_of(
     review: Mapping[str, Any] | None = None,
     build: BuildRecord | None = None,
 ) -> dict[str, Any]:
-    """What status.json says of a comparison.
+    """Builds the status of a comparison.
 
     Args:
-        record: of the comparison.
-        review: how its review stands, if there is anything to say.
-        build: the head; None as long as not all parts of it are there.
+        record: the comparison's record.
+        review: the state of its review; None if there is none.
+        build: the head's record; None while shards of it are missing.
     """
     error = None
     if record.error_code:
@@ -87,7 +87,7 @@ def status_of(
 
 
 def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, Any]:
-    """What status.json says of a build whose manifest was refused, of which it repeats nothing."""
+    """Builds the status of a rejected manifest; it contains no field of that manifest."""
     error = {"code": ErrorCode.BAD_MANIFEST, "message": message}
     return _status(build, state=State.FAILED, error=error, updated=iso(now))
 
@@ -103,10 +103,10 @@ def _status(build: BuildId, **known: Any) -> dict[str, Any]:
 
 
 def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> bool:
-    """Writes the status unless the one in the bucket is ahead of it; returns whether it wrote.
+    """Writes the status unless the one in the bucket is newer; returns whether it wrote.
 
-    A worker that was paused between its claim and this line cannot put PROCESSING over the result
-    that another one has published meanwhile.
+    So a worker that was paused after its claim cannot write PROCESSING over the result that
+    another worker has published meanwhile.
     """
 
     def change(stored: bytes | None) -> bytes | None:
@@ -117,7 +117,7 @@ def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> 
 
 
 def not_before_status(objects: Bucket, build: BuildId, now: str) -> str:
-    """The later one of this time and that of the status which is there."""
+    """Returns `now`, or the time of the present status.json if that is later."""
     try:
         present = json.loads(objects.read(keys.status(build)))
     except NotFound:
@@ -126,7 +126,7 @@ def not_before_status(objects: Bucket, build: BuildId, now: str) -> str:
 
 
 def update_status_review(objects: Bucket, build: BuildId, review: Mapping[str, Any]) -> bool:
-    """Says something new of the review in whatever status there is; returns whether it wrote."""
+    """Updates only the review in the present status.json; returns whether it wrote."""
 
     def change(stored: bytes | None) -> bytes | None:
         present = None if stored is None else json.loads(stored)
@@ -144,10 +144,10 @@ def _encoded(status: Mapping[str, Any]) -> bytes:
 def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
     """Whether a status may replace the present one.
 
-    Of one comparison the later claim wins, of one claim the final state, of one state the later
-    review. What is said of a refused manifest stays until a claim that began after it: the result
-    of an older upload must not pass for an answer to the newer one. A missing base gives way to a
-    real one.
+    Within one comparison the later claim wins; within one claim, the final state; within one
+    state, the later review. The rejection of a manifest stays until a claim that began after it,
+    so that the result of an older upload does not look like the answer to the newer one. The
+    status of a wait is replaced by that of a comparison.
     """
     if present is None:
         return True
@@ -168,10 +168,9 @@ def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _rank(status: Mapping[str, Any]) -> tuple[str, int, int, int]:
-    """Claims are counted from one again when a record has outlived its time and is created anew.
+    """Orders the statuses of one comparison: by record, claim, state and revision of the review.
 
-    One claim goes from PROCESSING to WAITING_FOR_BASE or to a final state, and that from one
-    revision of its review to the next.
+    `created` comes first, because an expired record is created anew and its claims start at one.
     """
     stage = {State.PROCESSING: 0, State.WAITING_FOR_BASE: 1}.get(status["state"], 2)
     return status["created"], status["claim"], stage, _revision(status)

@@ -7,26 +7,26 @@ from collections.abc import Callable
 from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.ports import Bucket
 
-# A script may approve hundreds of snapshots one by one; each lost race means that another one won.
+# A script may approve hundreds of snapshots at once; whenever one worker loses, another one wins.
 _TRIES = 50
 
 
 def update(objects: Bucket, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
-    """Replaces an object by what follows from it, whoever else does so at the same time.
+    """Reads an object, changes it and writes it back, unless another worker wrote it meanwhile.
 
-    A worker that was paused between reading and writing cannot undo what another one has written
-    meanwhile: its write is refused, and `change` is called again with what is there now.
+    In that case the write is refused, and `change` is called again with the new content.
 
     Args:
         objects: the bucket.
-        key: of a JSON object.
-        change: from the object's bytes, None if there is none, to the new ones; None to leave it.
+        key: the key of a JSON object.
+        change: makes the new bytes from the present ones, which are None if there is no object;
+            it returns None to leave the object as it is.
 
     Returns:
         Whether it was written.
 
     Raises:
-        WriteConflict: others have written it 50 times in a row.
+        WriteConflict: other workers wrote the object 50 times in a row.
     """
     for _ in range(_TRIES):
         try:

@@ -1,4 +1,4 @@
-"""Finds the build to compare with: the exact base, an ancestor, the base branch, in that order."""
+"""Finds the baseline of a build: the exact base, else an ancestor, else a build of the branch."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Landed
 from pixelgate.domain.records import Baseline, BuildRecord, Lookup
 from pixelgate.pipeline.context import StorageContext
-from pixelgate.pipeline.review.carry_over import taken_back
+from pixelgate.pipeline.review.carry_over import withdrawal_reason
 
-# Builds of one branch, tree or pull request that are looked at: the newest ones decide. Those of
-# forks, who may say what they like, do not use it up.
+# How many builds of one branch, tree or pull request are considered, the newest first. Builds of
+# forks do not count towards it: a fork may claim any branch.
 _LOOKED_AT = 20
 _READ = 500
-# Ancestors whose builds are asked for at the same time.
+# How many ancestors' builds are queried at the same time.
 _AT_ONCE = 16
 _NOTHING_LANDED = Landed()
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A base that is named and not there.
+    """A base that the manifest names and that does not exist yet, or may not serve.
 
     Attributes:
         what: the base in words.
-        topics: whose arrival ends the wait for it.
-        why: what else there is to say of it; empty if it may still come.
+        topics: lookup keys; a build with one of them ends the wait.
+        why: the reason why it cannot serve; empty if it may still come.
     """
 
     what: str
@@ -41,15 +41,15 @@ class Missing:
     why: str = ""
 
     def in_words(self, grace: float) -> str:
-        """What status.json says while it is waited for."""
+        """Describes the wait, for status.json; `grace` is in seconds."""
         return (
             f"waiting for a build of {self.what}; if none comes within {_minutes(grace)}, "
             "the next best baseline serves"
         )
 
 
-def wait_of(manifest: BuildManifest) -> ComparisonId | None:
-    """The comparison that stands for the wait for a base; None if the manifest names none."""
+def wait_comparison(manifest: BuildManifest) -> ComparisonId | None:
+    """Returns the id under which a build waits for its base; None if it names no base."""
     if manifest.base_build is not None:
         base = keys.wanted("build", manifest.base_build)
     elif manifest.base_commit is not None:
@@ -60,11 +60,11 @@ def wait_of(manifest: BuildManifest) -> ComparisonId | None:
 
 
 def find_baseline(manifest: BuildManifest, records: StorageContext) -> Baseline | Missing:
-    """What a build is compared with, or what it has to wait for.
+    """Finds the baseline of a build, or the missing base that it has to wait for.
 
-    Its wait is over when its record says so; then the next best is taken.
+    After the wait that its record contains, the next best baseline is taken.
     """
-    wait = wait_of(manifest)
+    wait = wait_comparison(manifest)
     record = records.ledger.comparison(wait) if wait else None
     waited = None
     if record and record.wait_until is not None and records.clock() >= record.wait_until:
@@ -78,9 +78,9 @@ class _Builds:
 
     Attributes:
         commit: the commit.
-        own: builds of it.
-        same_tree: builds of other commits with the very same files.
-        pull_request: builds of the pull request that became it.
+        own: builds of the commit.
+        same_tree: builds of other commits with the same files.
+        pull_request: builds of the pull request that was merged as this commit.
     """
 
     commit: str
@@ -90,7 +90,7 @@ class _Builds:
 
 
 class _Search:
-    """One search; remembers what it passes over."""
+    """One search; it collects the builds that it passes over."""
 
     def __init__(
         self, manifest: BuildManifest, records: StorageContext, waited: float | None
@@ -105,18 +105,18 @@ class _Search:
         m = self._manifest
         missing = None
         for search in (self._named, self._exact):
-            found = search()
-            if isinstance(found, Baseline):
-                return found
-            if found and not found.why and self._waited is None:
-                return found
-            missing = missing or found
+            result = search()
+            if isinstance(result, Baseline):
+                return result
+            if result and not result.why and self._waited is None:
+                return result
+            missing = missing or result
         fallback = self._ancestor(missing) or self._branch(missing)
         if fallback:
             return fallback
         if m.base_build is not None and m.base_commit is None and missing:
-            # It was named by hand: nothing else was meant, and no first upload either.
-            return replace(missing, why=missing.why or self._in_vain(missing))
+            # A person named exactly this build, so neither a fallback nor "no baseline" is right.
+            return replace(missing, why=missing.why or self._waited_in_vain(missing))
         kind = Kind.REFUSED if self._refused else Kind.NONE
         return Baseline(NO_BASE, self._none(missing), self._choice(kind))
 
@@ -136,16 +136,16 @@ class _Search:
         commit = self._manifest.base_commit
         if commit is None:
             return None
-        what = f"base_commit {commit}"
+        base = f"base_commit {commit}"
         builds = self._builds_of(commit)
-        found = self._best(builds, what)
-        if found:
-            build, reason = found
+        best = self._best(builds, base)
+        if best:
+            build, reason = best
             return Baseline(build.id.build, reason, self._choice(Kind.EXACT))
-        return Missing(what, self._topics(commit), self._why_it_cannot_come(builds))
+        return Missing(base, self._topics(commit), self._reason_against_waiting(builds))
 
-    def _why_it_cannot_come(self, of: _Builds) -> str:
-        """Empty as long as waiting makes sense: there is no build yet, or one is on its way."""
+    def _reason_against_waiting(self, of: _Builds) -> str:
+        """Returns the reason why no build of the commit can serve; empty if one may still come."""
         if of.commit == self._manifest.commit:
             return "it is this build's own commit, which has no other build that may serve"
         builds = [b for b in of.own if b.trusted]
@@ -159,9 +159,9 @@ class _Search:
         own = {m.commit, m.base_commit}
         commits = [c for c in dict.fromkeys(m.ancestors) if c not in own]
         for distance, builds in enumerate(self._builds_of_each(commits), start=1):
-            found = self._best(builds, f"commit {builds.commit}")
-            if found:
-                build, how = found
+            best = self._best(builds, f"commit {builds.commit}")
+            if best:
+                build, how = best
                 return self._fallback(
                     build, Kind.ANCESTOR, missing, distance, self._nearest(distance, how)
                 )
@@ -197,10 +197,10 @@ class _Search:
         if missing and missing.why:
             reason = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
         elif missing:
-            kind, reason = Kind.GRACE, f"{self._in_vain(missing)}. Instead {how}"
+            kind, reason = Kind.GRACE, f"{self._waited_in_vain(missing)}. Instead {how}"
         return Baseline(build.id.build, reason, self._choice(kind, distance))
 
-    def _in_vain(self, missing: Missing) -> str:
+    def _waited_in_vain(self, missing: Missing) -> str:
         return (
             f"no build of {missing.what} came within {_minutes(self._waited or 0)} "
             "(did its snapshot job run and upload?)"
@@ -217,11 +217,11 @@ class _Search:
         elif missing.why:
             first = f"{missing.what} cannot be compared with: {missing.why}, and nothing else may"
         else:
-            first = f"{self._in_vain(missing)}, and nothing else may stand in for it"
+            first = f"{self._waited_in_vain(missing)}, and nothing else may stand in for it"
         return f"{first}: {ending}"
 
     def _best(self, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
-        """A build of the commit, of the same tree, or of the pull request that it came from."""
+        """Picks a build of the commit, else of the same tree, else of the merged pull request."""
         for build in of.own:
             if self._serves(build):
                 return build, f"the newest build of {what}"
@@ -241,10 +241,10 @@ class _Search:
         return None
 
     def _passed_against(self, build: BuildRecord) -> BuildRecord | None:
-        """What a build was compared with that nobody has to review: it shows the same.
+        """Returns the base against which an unreviewed build passed: both show the same.
 
-        That build rather than this one: what lies within the thresholds of it nobody has seen, and
-        must not add up from build to build.
+        The base serves rather than the build itself: differences below the thresholds were never
+        reviewed, and must not add up from build to build.
         """
         if build.review or build.selective or not build.baseline or not build.baseline.exists:
             return None
@@ -256,10 +256,11 @@ class _Search:
         return ledger.build(BuildId(project, base))
 
     def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
-        """Asks for the builds of those commits of which anything is known, some at a time."""
+        """Yields the builds of each commit; queries several known commits at a time."""
         topics = {commit: self._topics(commit) for commit in commits}
         known = self._records.ledger.existing_lookup_keys(
-            self._manifest.id.project, {topic for of in topics.values() for topic in of}
+            self._manifest.id.project,
+            {topic for of_commit in topics.values() for topic in of_commit},
         )
 
         def ask(commit: str) -> _Builds:
@@ -271,8 +272,8 @@ class _Search:
 
     def _topics(self, commit: str) -> tuple[str, ...]:
         landed = self._landed(commit)
-        said = (("commit", commit), ("tree", landed.tree), ("pull_request", landed.pull_request))
-        return tuple(f"{kind}:{value}" for kind, value in said if value)
+        known = (("commit", commit), ("tree", landed.tree), ("pull_request", landed.pull_request))
+        return tuple(f"{kind}:{value}" for kind, value in known if value)
 
     def _builds_of(self, commit: str) -> _Builds:
         m, landed = self._manifest, self._landed(commit)
@@ -291,19 +292,19 @@ class _Search:
     def _builds_by(self, lookup: Lookup, value: str | None) -> Iterator[BuildRecord]:
         if value is None:
             return iter(())
-        found = self._records.ledger.builds_by(self._manifest.id.project, lookup, value)
-        others = (b for b in islice(found, _READ) if b.trusted and b.id != self._manifest.id)
+        builds = self._records.ledger.builds_by(self._manifest.id.project, lookup, value)
+        others = (b for b in islice(builds, _READ) if b.trusted and b.id != self._manifest.id)
         return islice(others, _LOOKED_AT)
 
     def _ineligibility(self, build: BuildRecord) -> str | None:
         why = ineligibility(build, self._records.baseline_branches)
-        return why or taken_back(build, self._records)
+        return why or withdrawal_reason(build, self._records)
 
     def _serves(self, build: BuildRecord) -> bool:
         why = self._ineligibility(build)
         if why is None and build.arrived:
             return True
-        # A fork may not decide who needs a review, and a part of a suite is never a baseline.
+        # A fork must not force a review, and a part of a suite is never a baseline.
         may_be_reviewed = build.trusted and not (build.lost or build.selective)
         self._refused = self._refused or (why is not None and may_be_reviewed)
         why = why or "its images have not all arrived yet"

@@ -1,11 +1,12 @@
-"""A plan as workers share it: a line for each pair, and batches of lines that are read by range.
+"""Stores a plan that many workers share: one line for each pair, and batches of lines.
 
     fan-out/plan.jsonl          {"base", "head", "fingerprint", "policy"} of each unique pair
     fan-out/batches.json        [{"number", "offset", "length"}]: the state machine maps over it
     fan-out/begun.json          {"faults", "usage"}: head images that cannot be read, by name
-    fan-out/results/<n>.json    what came of a batch, written by its worker
+    fan-out/results/<n>.json    the result of a batch, written by its worker
 
-All of it lies under the prefix of one execution, so nothing of another can be taken for it.
+Workers read their batch by byte range. All files lie under the prefix of one execution, so no
+execution reads the files of another one.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ from pixelgate.pipeline.diffing.plan import Pair, Plan
 from pixelgate.ports import Bucket
 
 _READERS = 32
-# What a worker counts of its pairs; the rest is told by the comparison as a whole.
+# The counts of one worker; the other fields of DiffStats need the whole comparison.
 _TALLIED = ("diffed", "cached", "pixels", "seconds")
 _JSON = "application/json"
 _EXPRESS, _TRANSITION = "states.ExpressExecution", "states.StateTransition"
-_PARENTS_STEPS = 3  # into the map, out of it, and into the publisher
+_PARENTS_STEPS = 3  # transitions into the map, out of it, and into the publisher
 
 
 @dataclass(frozen=True)
 class Handed:
-    """An execution that was handed over.
+    """A comparison that was handed over to the state machine.
 
     Attributes:
-        comparison: what is compared.
-        execution: the run that owns it, and the name of the state machine's execution.
+        comparison: the comparison.
+        execution: the id of the run that owns it; the state machine's execution has the same name.
     """
 
     comparison: ComparisonId
@@ -52,13 +53,13 @@ class Handed:
 
     @property
     def pictures(self) -> str:
-        """The folder of the masks and thumbnails that its report shows, with "/"."""
+        """The folder of the report's masks and thumbnails, with "/"."""
         return keys.pictures(self.comparison, self.execution)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Lines of plan.jsonl that one worker compares: from a byte on, so many bytes."""
+    """The lines of plan.jsonl that one worker compares, as offset and length in bytes."""
 
     number: int
     offset: int
@@ -66,14 +67,14 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What came of one batch.
+class BatchResult:
+    """The result of one batch.
 
     Attributes:
-        results: of each pair.
-        tally: how they were answered.
-        thumbs: keys of the thumbnails that were drawn, or were there.
-        usage: what it took; None where nobody charges for anything.
+        results: the diff or the fault of each pair.
+        tally: the counts of its diffs.
+        thumbs: keys of the thumbnails that were drawn or existed before.
+        usage: the requests and memory that it used; None if they are not metered.
     """
 
     results: Mapping[Pair, Measured | ImageFault]
@@ -83,14 +84,14 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Collected:
-    """What came of all batches.
+class AllResults:
+    """The results of all batches.
 
     Attributes:
-        results: of every pair.
-        tally: how they were answered.
-        thumbs: keys of thumbnails that are there.
-        usage: what the workers that left a result have used, and the state machine with them.
+        results: the diff or the fault of every pair.
+        tally: the sums of the batches' counts.
+        thumbs: keys of thumbnails that exist.
+        usage: the sum over all workers that left a result, and the state machine's transitions.
     """
 
     results: Mapping[Pair, Measured | ImageFault]
@@ -107,53 +108,53 @@ def write_plan(
     objects: Bucket,
     limits: Limits,
 ) -> int:
-    """Writes what the workers and the publisher need; returns the number of batches.
+    """Writes the files that the workers and the publisher read; returns the number of batches.
 
     Args:
-        handed: for whom.
-        plan: what is to be compared.
-        faults: what is wrong with head images, by name.
-        usage: what it took so far.
-        objects: where to.
-        limits: how large a batch may be.
+        handed: the comparison.
+        plan: its plan.
+        faults: the faults of head images, by name.
+        usage: the usage so far.
+        objects: the bucket.
+        limits: contains the largest size of a batch.
     """
     body, batches = _lines(plan, limits)
     c, e = handed.comparison, handed.execution
-    begun = {
+    hand_over = {
         "faults": {name: {"code": f.code, "message": str(f)} for name, f in faults.items()},
         "usage": _usage_json(usage),
     }
     objects.write(keys.fan_out(c, e, "plan.jsonl"), body, "application/jsonl")
-    objects.write(keys.fan_out(c, e, "begun.json"), json.dumps(begun).encode(), _JSON)
+    objects.write(keys.fan_out(c, e, "begun.json"), json.dumps(hand_over).encode(), _JSON)
     listed = json.dumps([vars(batch) for batch in batches]).encode()
     objects.write(keys.fan_out(c, e, "batches.json"), listed, _JSON)
     return len(batches)
 
 
 def read_batch(handed: Handed, batch: Batch, objects: Bucket) -> dict[Pair, Policy]:
-    """The pairs of a batch, in the order of the plan."""
+    """Reads the pairs of a batch, in the order of the plan."""
     key = keys.fan_out(handed.comparison, handed.execution, "plan.jsonl")
     return dict(map(_pair_of, objects.read_range(key, batch.offset, batch.length).splitlines()))
 
 
-def write_result(handed: Handed, batch: Batch, done: Done, objects: Bucket) -> None:
-    """Writes what came of a batch, faults too: they are kept nowhere else."""
+def write_result(handed: Handed, batch: Batch, done: BatchResult, objects: Bucket) -> None:
+    """Writes the result of a batch; its faults are stored only here."""
     body = {
         "schema_version": 1,
         "tally": {name: getattr(done.tally, name) for name in _TALLIED},
         "thumbs": sorted(done.thumbs),
         "usage": _usage_json(done.usage),
         "results": [
-            {**_as_json(pair, found), "policy": pair.fingerprint}
-            for pair, found in done.results.items()
+            {**_as_json(pair, result), "policy": pair.fingerprint}
+            for pair, result in done.results.items()
         ],
     }
     key = keys.batch_result(handed.comparison, handed.execution, batch.number)
     objects.write(key, json.dumps(body).encode(), _JSON)
 
 
-def read_begun(handed: Handed, objects: Bucket) -> tuple[dict[str, ImageFault], Usage]:
-    """What is wrong with head images, by name, and what it took to hand over."""
+def read_hand_over(handed: Handed, objects: Bucket) -> tuple[dict[str, ImageFault], Usage]:
+    """Reads the faults of head images, by name, and the usage before the hand-over."""
     key = keys.fan_out(handed.comparison, handed.execution, "begun.json")
     stored = json.loads(objects.read(key))
     faults = {name: _fault(fault) for name, fault in stored["faults"].items()}
@@ -162,14 +163,15 @@ def read_begun(handed: Handed, objects: Bucket) -> tuple[dict[str, ImageFault], 
 
 def gather_results(
     handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Bucket
-) -> Collected:
-    """What came of every pair; one of which nothing is known is a fault, never a pass.
+) -> AllResults:
+    """Reads the results of all batches.
 
-    Where a batch left no result, its worker died. What it had diffed by then lies in the store.
+    A batch without a result is one whose worker died; the pairs that it had compared are in the
+    cache. A pair without any result becomes a fault, never a pass.
     """
     c, e = handed.comparison, handed.execution
     batches = [Batch(**b) for b in json.loads(objects.read(keys.fan_out(c, e, "batches.json")))]
-    found: dict[Pair, Measured | ImageFault] = {}
+    results: dict[Pair, Measured | ImageFault] = {}
     tally, thumbs, lost = DiffStats(), set[str](), 0
     usage = Usage(requests={_EXPRESS: len(batches), _TRANSITION: _PARENTS_STEPS})
     with ThreadPoolExecutor(_READERS, thread_name_prefix="collect") as threads:
@@ -177,23 +179,23 @@ def gather_results(
             if body is None:
                 lost += 1
                 continue
-            said = json.loads(body)
-            found.update(_results(said))
+            batch = json.loads(body)
+            results.update(_results(batch))
             for name in _TALLIED:
-                setattr(tally, name, getattr(tally, name) + said["tally"][name])
-            thumbs.update(said["thumbs"])
-            usage = usage.plus(_usage(said["usage"]))
-        missing = [pair for pair in pairs if pair not in found]
+                setattr(tally, name, getattr(tally, name) + batch["tally"][name])
+            thumbs.update(batch["thumbs"])
+            usage = usage.plus(_usage(batch["usage"]))
+        missing = [pair for pair in pairs if pair not in results]
         for pair, stored in zip(missing, threads.map(store.load, missing), strict=True):
-            found[pair] = stored or _nothing_known(lost)
+            results[pair] = stored or _nothing_known(lost)
             tally.cached += stored is not None
-    return Collected(found, tally, frozenset(thumbs), usage)
+    return AllResults(results, tally, frozenset(thumbs), usage)
 
 
 def _read_in_order(
     batches: Iterable[Batch], handed: Handed, objects: Bucket, threads: ThreadPoolExecutor
 ) -> Iterator[bytes | None]:
-    """The results' bytes, a few ahead of whoever asks: all at once would fill the memory."""
+    """Yields the bytes of each result, and reads a few ahead; all at once would fill the memory."""
 
     def read(batch: Batch) -> bytes | None:
         try:
@@ -212,37 +214,39 @@ def _read_in_order(
 
 
 def _lines(plan: Plan, limits: Limits) -> tuple[bytes, list[Batch]]:
-    """One line for each pair, and the batches that they make."""
+    """Encodes one line for each pair, and cuts the lines into batches."""
     default = Policy()
     overrides: dict[Policy, dict[str, Any]] = {}
     pixels, most = pixels_of(plan), limits.batch_megapixels * 1e6
     body, batches = bytearray(), list[Batch]()
-    begun, count, area = 0, 0, 0
+    start, count, area = 0, 0, 0
     for pair, policy in plan.pairs.items():
         if count and (count == limits.batch_pairs or area + pixels[pair] > most):
-            batches.append(Batch(len(batches), begun, len(body) - begun))
-            begun, count, area = len(body), 0, 0
+            batches.append(Batch(len(batches), start, len(body) - start))
+            start, count, area = len(body), 0, 0
         if policy not in overrides:
             overrides[policy] = policy.differences(default)
         line = {**vars(pair), "policy": overrides[policy]}
         body += json.dumps(line, separators=(",", ":")).encode() + b"\n"
         count, area = count + 1, area + pixels[pair]
     if count:
-        batches.append(Batch(len(batches), begun, len(body) - begun))
+        batches.append(Batch(len(batches), start, len(body) - start))
     return bytes(body), batches
 
 
 def _pair_of(line: bytes) -> tuple[Pair, Policy]:
-    said = json.loads(line)
-    overrides = said["policy"]
+    fields = json.loads(line)
+    overrides = fields["policy"]
     if "ignore_regions" in overrides:
         boxes = tuple(Rectangle(**box) for box in overrides["ignore_regions"])
         overrides = {**overrides, "ignore_regions": boxes}
-    return Pair(said["base"], said["head"], said["fingerprint"]), Policy().with_overrides(overrides)
+    return Pair(fields["base"], fields["head"], fields["fingerprint"]), Policy().with_overrides(
+        overrides
+    )
 
 
-def _as_json(pair: Pair, found: Measured | ImageFault) -> dict[str, Any]:
-    match found:
+def _as_json(pair: Pair, result: Measured | ImageFault) -> dict[str, Any]:
+    match result:
         case Measured(diff, mask_key):
             return {**diff_to_json(pair, diff), "mask": mask_key}
         case ImageFault() as fault:

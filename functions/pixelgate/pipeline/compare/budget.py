@@ -1,21 +1,21 @@
-"""Decides whether one worker compares a build, or many: by pixels, and by the time that is left."""
+"""Decides from pixels and time left whether one worker compares a build, or many workers."""
 
 from __future__ import annotations
 
 from pixelgate.pipeline.diffing.plan import Pair, Plan
 
-# Of one processor, all included: bench/scale.py measured 5.5 a second of a worker with two, on a
-# busy machine, 20 ms from its bucket, with thumbnails; the diff alone is many times faster. Only a
-# guess of how long it takes: a worker that runs out of time keeps its diffs.
+# The speed of one processor, with all requests and thumbnails. bench/scale.py measured 5.5 for a
+# worker with two processors on a busy machine, 20 ms away from its bucket; the diff alone is many
+# times faster. An estimate is enough: a worker that runs out of time keeps its diffs.
 MEGAPIXELS_PER_SECOND = 2.5
-# Of a size that the manifest does not tell: a full page of a desktop.
+# The pixels of an image whose size is not in the manifest: a full page on a desktop.
 _UNKNOWN = 1_440 * 4_000
-# A manifest may say what it likes; larger pairs are refused by their headers.
+# A manifest may claim any size; the engine refuses larger pairs by their headers.
 _MOST = 50_000_000
 
 
 def pixels_of(plan: Plan) -> dict[Pair, int]:
-    """The pixels of the larger image of each pair, as far as the manifests tell."""
+    """Returns the pixels of the larger image of each pair, from the sizes in the manifests."""
     pixels: dict[Pair, int] = {}
     for m in plan.matches:
         pair = plan.pair_of.get(m.name)
@@ -26,14 +26,14 @@ def pixels_of(plan: Plan) -> dict[Pair, int]:
     return pixels
 
 
-def why_fan_out(work: float, budget: float, processors: int, seconds_left: float) -> str | None:
-    """Why one worker should not do it alone, in words; None if it should.
+def fan_out_reason(work: float, budget: float, processors: int, seconds_left: float) -> str | None:
+    """Returns the reason why many workers should compare a build; None if one is enough.
 
     Args:
         work: megapixels to compare.
-        budget: megapixels that one worker may compare.
-        processors: pairs that it compares at a time.
-        seconds_left: until it has to stop.
+        budget: the most megapixels for one worker.
+        processors: how many pairs one worker compares at a time.
+        seconds_left: the time until this worker has to stop.
     """
     if work > budget:
         return f"{work:,.0f} megapixels to compare are more than the {budget:,.0f} for one worker"

@@ -1,4 +1,4 @@
-"""What becomes of an uploaded manifest: of a whole build, of one shard, or the last word on all."""
+"""Handles an uploaded manifest: of a whole build, of a shard, or of `finalize`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from pixelgate.pipeline.intake import shards
 
 @dataclass(frozen=True)
 class Collecting:
-    """Not every shard of the build has come.
+    """The build still waits for shards.
 
     Attributes:
-        progress: which have, in words.
-        repeated: whether the one that came now had come before with other content, which stays.
+        progress: which shards were uploaded, in words.
+        repeated: whether this shard was accepted before with other content, which still counts.
     """
 
     progress: str
@@ -39,15 +39,15 @@ class Collecting:
 def receive(
     upload: Upload, service: CompareContext, time_left: Callable[[], float] = lambda: float("inf")
 ) -> Outcome | Collecting:
-    """Keeps a shard, or compares the build that an upload makes whole.
+    """Accepts a shard, or compares the build if the upload completes it.
 
     Args:
-        upload: what was uploaded.
+        upload: the uploaded manifest.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
 
     Raises:
-        HeldByOther: another worker is at it; deliver again later.
+        HeldByOther: another worker compares the build; deliver the event again later.
         Exception: a retry may help.
     """
     build, objects, total, repeated = upload.build, service.objects, None, False
@@ -60,14 +60,14 @@ def receive(
                 kept = shards.keep_shard(build, upload.shard, objects, service.pool)
                 repeated = kept.repeated
             else:
-                total = shards.keep_all(build, objects, service.pool)
+                total = shards.keep_all_shards(build, objects, service.pool)
     except NotFound:
         return Gone()
     except BadManifest as error:
         where = f"{upload.shard.words}: " if upload.shard else ""
         return reject(build, f"{where}{error}", service, observed_at)
     try:
-        whole = shards.merged(build, objects, final=upload.finalizes, total=total)
+        whole = shards.merge_shards(build, objects, final=upload.finalizes, total=total)
     except BadManifest as error:
         return reject(build, str(error), service, observed_at)
     if whole is None:
@@ -76,14 +76,14 @@ def receive(
 
 
 def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collecting:
-    """Says which shards are in; a record of it is what the sweeper finds when no other comes."""
+    """Announces which shards were uploaded, and records the wait for the sweeper."""
     comparison, now = ComparisonId(build.project, build.build, keys.SHARDS), service.clock()
     progress = shards.progress(build, service.objects)
     before = service.ledger.comparison(comparison)
     if before and not before.finished:
         with suppress(LeaseLost):
             service.ledger.release(before, "", progress, now)
-    with suppress(HeldByOther, AlreadyFinished):  # another shard came in this very moment
+    with suppress(HeldByOther, AlreadyFinished):  # another shard is being accepted at the same time
         claim = service.ledger.claim(
             comparison,
             progress,

@@ -1,4 +1,4 @@
-"""What becomes of a run that goes wrong: refused, failed for good, or left to a retry."""
+"""Ends a run after an error: rejects the build, records a failure, or leaves it to a retry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixelgate.pipeline.context import CompareContext, StorageContext
 
 
 def reject(build: BuildId, message: str, service: CompareContext, observed_at: str) -> Rejected:
-    """Says of a build that its upload is wrong; `observed_at` is when that was looked at."""
+    """Rejects a build with an invalid upload; `observed_at` is the time when it was read."""
     now = service.clock()
     service.ledger.reject(build, message, now)
     announce_rejection(build, message, now, service, updated=max(iso(now), observed_at))
@@ -22,10 +22,10 @@ def reject(build: BuildId, message: str, service: CompareContext, observed_at: s
 
 
 def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> ComparisonRecord:
-    """Records a failure for good. Raises LeaseLost.
+    """Records a final failure and announces it. Raises LeaseLost.
 
-    Should its event not go out, the sweeper tells of it: raising here would only make Lambda
-    deliver once more what has failed for good.
+    If the event cannot be sent, the sweeper sends it later. An error here would only make Lambda
+    deliver the upload's event again.
     """
     record = records.ledger.fail(claim, failure, records.clock())
     with suppress(NotTold):
@@ -33,12 +33,12 @@ def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> 
     return record
 
 
-def ended_by(error: Exception, claim: ComparisonRecord, service: CompareContext) -> Outcome:
-    """Ends a claimed run in which something went wrong: the claim is never left dangling.
+def end_after_error(error: Exception, claim: ComparisonRecord, service: CompareContext) -> Outcome:
+    """Ends a claimed run after an error: records the failure, or gives the lease back.
 
     Args:
-        error: what went wrong.
-        claim: of the run.
+        error: the error.
+        claim: the run's claim.
         service: the ports.
 
     Raises:
@@ -48,7 +48,7 @@ def ended_by(error: Exception, claim: ComparisonRecord, service: CompareContext)
     if isinstance(error, LeaseLost):
         return Superseded(claim.id)
     if isinstance(error, Incurable):
-        # A base may come yet: then the manifest, written once more, is compared with it.
+        # A missing base may still come; a new upload of the manifest is then compared with it.
         return _fail_unless_lost(claim, error, isinstance(error, BaseMissing), service)
     if claim.attempts >= service.limits.max_attempts:
         return _fail_unless_lost(claim, error, True, service)
@@ -66,11 +66,11 @@ def _fail_unless_lost(
 
 
 def _release(claim: ComparisonRecord, error: Exception, service: CompareContext) -> None:
-    """Gives the lease back; if even that fails, the lease runs out by itself."""
+    """Gives the lease back; if that fails, the lease expires by itself."""
     try:
         service.ledger.release(claim, _code(error), _in_words(error), service.clock())
-    except Exception as second:
-        error.add_note(f"the lease could not be given back: {second}")
+    except Exception as release_error:
+        error.add_note(f"the lease could not be given back: {release_error}")
 
 
 def _code(error: Exception) -> ErrorCode:

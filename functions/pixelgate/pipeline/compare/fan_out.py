@@ -1,9 +1,9 @@
-"""Lets many workers compare what is too much for one: hands over, works on a batch, publishes.
+"""Shares a large comparison among many workers: hand-over, the work on a batch, publication.
 
-A comparison that was handed over keeps its claim and its execution id: the id names the state
-machine's execution, so that starting it twice is harmless, and fences every write. The claim is
-prolonged by whichever worker looks at it next. When no worker has for a quarter of an hour, the
-execution is dead; the sweeper then has the build claimed anew, and what was diffed is found.
+A comparison that was handed over keeps its claim and its execution id. The id is also the name of
+the state machine's execution, so starting it twice is harmless, and it fences every write. Every
+worker renews the claim. When no worker has renewed it for a quarter of an hour, the execution is
+dead: the sweeper resumes the build, and the next claim finds the finished diffs in the cache.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.errors import ErrorCode, ImageFault, LeaseLost
 from pixelgate.pipeline.compare.batches import (
     Batch,
-    Done,
+    BatchResult,
     Handed,
     gather_results,
     read_batch,
-    read_begun,
+    read_hand_over,
     write_plan,
     write_result,
 )
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Superseded
-from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
+from pixelgate.pipeline.compare.publish import Measurements, Metering, announce_again, publish
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
-from pixelgate.pipeline.diffing.thumbnails import with_thumbs
+from pixelgate.pipeline.diffing.thumbnails import draw_thumbnails
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import FanOut
 
 
 @dataclass(frozen=True)
-class Worked:
-    """This worker is done with its batch."""
+class BatchCompared:
+    """This worker has finished its batch."""
 
     tally: DiffStats
     faults: int
@@ -57,12 +57,12 @@ def hand_over(
 ) -> HandedOver:
     """Writes the plan for many workers and starts them.
 
-    The record knows of it first: should this worker die before the start, the next delivery of
-    the event starts what the record names.
+    The record is written first. If this worker dies before the start, the next delivery of the
+    event starts the execution that the record names.
 
     Raises:
         LeaseLost: another worker has taken over.
-        Exception: it could not be started; the claim is the caller's to give back.
+        Exception: the state machine could not be started; the caller gives the claim back.
     """
     handed = Handed(claim.id, claim.execution)
     with service.stage("hand over"):
@@ -74,8 +74,8 @@ def hand_over(
     return HandedOver(record)
 
 
-def start_again(comparison: ComparisonId, service: CompareContext) -> ComparisonRecord | None:
-    """Makes sure that what was handed over was started too; None if nothing was."""
+def restart_fan_out(comparison: ComparisonId, service: CompareContext) -> ComparisonRecord | None:
+    """Starts the workers of a comparison that was handed over; None if none was."""
     record = service.ledger.comparison(comparison)
     if service.fan_out is None or record is None or record.fan_out is None:
         return None
@@ -87,11 +87,11 @@ def start_again(comparison: ComparisonId, service: CompareContext) -> Comparison
 
 def work(
     handed: Handed, batch: Batch, service: CompareContext, time_left: Callable[[], float]
-) -> Worked | Superseded:
-    """Compares the pairs of one batch and leaves what came of them for the publisher.
+) -> BatchCompared | Superseded:
+    """Compares the pairs of one batch and writes the results for the publisher.
 
     Raises:
-        OutOfTime: this worker has to stop; another attempt finds what it has diffed.
+        OutOfTime: this worker has to stop; the next attempt finds its diffs in the cache.
         Exception: another attempt may help.
     """
     claim, metering, tally = _claim(handed, service), Metering(service), DiffStats()
@@ -100,12 +100,12 @@ def work(
     objects, project = service.objects, handed.comparison.project
     lease = Lease(service, claim, time_left, service.limits.fan_out_lease)
     pairs = read_batch(handed, batch, objects)
-    # In another order each time: a pair that kills its worker must not keep all those behind it
-    # from ever being compared.
+    # The order is random: a pair that kills its worker would else block the pairs behind it in
+    # every attempt.
     order = random.sample(list(pairs.items()), len(pairs))
     try:
         with service.stage("diff"):
-            found = diff_pairs(
+            results = diff_pairs(
                 dict(order),
                 images=BucketImages(objects, project),
                 store=DiffCache(objects, project, handed.pictures, lists=False),
@@ -113,32 +113,32 @@ def work(
                 tally=tally,
                 check=lease.check,
             )
-        thumbs = _draw(found, pairs, handed, service, lease)
+        thumbs = _draw(results, pairs, handed, service, lease)
     except LeaseLost:
         return Superseded(handed.comparison)
-    results = {pair: found[pair] for pair in pairs}
-    write_result(handed, batch, Done(results, tally, thumbs, metering.used), objects)
-    return Worked(tally, sum(isinstance(result, ImageFault) for result in results.values()))
+    in_order = {pair: results[pair] for pair in pairs}
+    write_result(handed, batch, BatchResult(in_order, tally, thumbs, metering.used), objects)
+    return BatchCompared(tally, sum(isinstance(result, ImageFault) for result in results.values()))
 
 
 def _draw(
-    found: Mapping[Pair, Measured | ImageFault],
+    results: Mapping[Pair, Measured | ImageFault],
     policies: Mapping[Pair, Policy],
     handed: Handed,
     service: CompareContext,
     lease: Lease,
 ) -> set[str]:
-    """Draws the thumbnails that the report will want of these pairs; returns their keys."""
+    """Draws the thumbnails of these pairs for the report; returns their keys."""
     if service.thumbnail is None:
         return set()
     snapshots = {
         "".join(astuple(pair)): _as_snapshot(pair, result)
-        for pair, result in found.items()
+        for pair, result in results.items()
         if isinstance(result, ImageFault) or not result.diff.passes(policies[pair])
     }
     until = service.clock() + service.limits.thumbnails
     with service.stage("thumbnails"):
-        drawn = with_thumbs(
+        drawn = draw_thumbnails(
             snapshots,
             folder=handed.pictures,
             objects=service.objects,
@@ -161,7 +161,7 @@ def _as_snapshot(pair: Pair, result: Measured | ImageFault) -> Snapshot:
 def publish_handed(
     handed: Handed, service: CompareContext, time_left: Callable[[], float]
 ) -> Outcome:
-    """Publishes what the workers have measured, as a worker that is alone does.
+    """Publishes the workers' results in the same way as an inline comparison.
 
     Raises:
         Exception: another attempt may help; the lease was given back, and the error recorded.
@@ -169,11 +169,11 @@ def publish_handed(
     record = service.ledger.comparison(handed.comparison)
     if record is None or record.execution != handed.execution:
         return Superseded(handed.comparison)
-    accepted = accept.accept_again(record.head, service)
+    accepted = accept.find_accepted(record.head, service)
     if accepted is None:
         return Gone()
     if record.finished:
-        return tell_again(handed.comparison, accepted, service, time_left)
+        return announce_again(handed.comparison, accepted, service, time_left)
     try:
         return _publish(record, accepted, service, time_left)
     except LeaseLost:
@@ -184,7 +184,7 @@ def publish_handed(
 
 
 def give_back(handed: Handed, error: str, service: CompareContext) -> bool:
-    """Ends the lease, for the sweeper to find; returns whether it was still ours."""
+    """Gives the lease back, so that the sweeper resumes it; returns whether it was still ours."""
     claim = _claim(handed, service)
     if claim is None:
         return False
@@ -213,14 +213,16 @@ def _publish(
     with service.stage("collect"):
         store = DiffCache(service.objects, claim.id.project, handed.pictures)
         collected = gather_results(handed, plan.pairs, store, service.objects)
-        faults, begun = read_begun(handed, service.objects)
-    metering.add(begun.plus(collected.usage))
-    found = Found(plan, collected.results, faults, collected.tally, metering, collected.thumbs)
-    return publish(claim, found, accepted, service, lease)
+        faults, usage = read_hand_over(handed, service.objects)
+    metering.add(usage.plus(collected.usage))
+    measured = Measurements(
+        plan, collected.results, faults, collected.tally, metering, collected.thumbs
+    )
+    return publish(claim, measured, accepted, service, lease)
 
 
 def _claim(handed: Handed, service: CompareContext) -> ComparisonRecord | None:
-    """The claim under which this execution works; None if another one has taken over."""
+    """Reads the claim of this execution; None if another one has taken over."""
     record = service.ledger.comparison(handed.comparison)
     if record is None or record.execution != handed.execution:
         return None

@@ -1,4 +1,4 @@
-"""What came of one delivery."""
+"""The outcomes of one delivery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Published:
     record: ComparisonRecord
     tally: DiffStats
     seconds: float
-    # Why status.json does not tell of it yet; another delivery will.
+    # Why status.json does not have the result yet; another delivery writes it.
     announce_error: Exception | None = None
     # Why thumbnails are missing; the report shows the images themselves.
     thumbnail_error: Exception | None = None
@@ -24,49 +24,49 @@ class Published:
 
 @dataclass(frozen=True)
 class Failed:
-    """This delivery recorded a failure for good."""
+    """This delivery recorded a final failure."""
 
     record: ComparisonRecord
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """The manifest is wrong."""
+    """The manifest breaks a rule."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """The comparison was finished before; its status is told again if it was not."""
+    """The comparison had finished before; its result was announced if that was missing."""
 
     record: ComparisonRecord
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """The base is not there yet; its arrival, or the end of the grace, delivers the build again."""
+    """The base is missing; its upload, or the end of the grace period, resumes the build."""
 
     record: ComparisonRecord
 
 
 @dataclass(frozen=True)
 class HandedOver:
-    """It is too much for one worker; many go on with it, and publish it."""
+    """The comparison is too large for one worker; many workers compare and publish it."""
 
     record: ComparisonRecord
 
 
 @dataclass(frozen=True)
 class Superseded:
-    """Another worker took over while this one worked; nothing of this run is visible."""
+    """Another worker took over; nothing of this run is visible."""
 
     comparison: ComparisonId
 
 
 @dataclass(frozen=True)
 class Gone:
-    """There is no manifest under the key any more."""
+    """The manifest was deleted before this delivery."""
 
 
 Outcome = Published | HandedOver | Failed | Rejected | Duplicate | Waiting | Superseded | Gone

@@ -1,4 +1,4 @@
-"""Publishes what was measured, whoever measured it: one worker or many."""
+"""Publishes the measured diffs of one worker or of many."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Publis
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble
-from pixelgate.pipeline.diffing.thumbnails import requests_of, with_addresses, with_thumbs
+from pixelgate.pipeline.diffing.thumbnails import (
+    draw_thumbnails,
+    thumbnail_requests,
+    with_thumbnail_keys,
+)
 from pixelgate.pipeline.intake.accept import Accepted
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.pipeline.review.carry_over import carry_over_late, prepare_review
 
 
 class Metering:
-    """What a run has used since it began, and what others have used for it."""
+    """Sums up the usage of a run: its own since the start, and that of other workers."""
 
     def __init__(self, service: CompareContext) -> None:
         self._meter = service.meter
@@ -33,28 +37,28 @@ class Metering:
         self._others = Usage()
 
     def add(self, usage: Usage) -> None:
-        """Counts what another worker has used."""
+        """Adds the usage of another worker."""
         self._others = self._others.plus(usage)
 
     @property
     def used(self) -> Usage | None:
-        """All of it; None where nobody charges for anything."""
+        """The total; None if usage is not metered."""
         if self._meter is None or self._before is None:
             return None
         return self._meter.read().since(self._before).plus(self._others)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was measured, whoever measured it.
+class Measurements:
+    """The measurements of a whole comparison.
 
     Attributes:
-        plan: what was to be done.
-        results: of every pair.
-        faults: what is wrong with head images, by name, as far as no diff was needed to know.
-        tally: how the pairs were answered.
-        metering: what it took.
-        thumbs: keys of thumbnails that are there already.
+        plan: the plan of the comparison.
+        results: the diff or the fault of every pair.
+        faults: the faults of head images that were found without a diff, by name.
+        tally: the counts of diffs.
+        metering: the usage of the run.
+        thumbs: keys of thumbnails that exist already.
     """
 
     plan: Plan
@@ -66,45 +70,49 @@ class Found:
 
 
 def publish(
-    claim: ComparisonRecord, found: Found, accepted: Accepted, service: CompareContext, lease: Lease
+    claim: ComparisonRecord,
+    measured: Measurements,
+    accepted: Accepted,
+    service: CompareContext,
+    lease: Lease,
 ) -> Published:
-    """Writes manifest and report where nobody looks yet, then makes them the result, once.
+    """Writes the result under the execution's prefix, then publishes it by one conditional write.
 
     Raises:
-        LeaseLost: another worker has taken over; nothing of this is visible.
+        LeaseLost: another worker has taken over; nothing of this run is visible.
         OutOfTime: this worker has to stop.
     """
-    result, shown = _write_down(claim, found, accepted, service, lease)
+    result, shown = _write_down(claim, measured, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
-        published = Published(record, found.tally, record.updated - accepted.record.created)
+        published = Published(record, measured.tally, record.updated - accepted.record.created)
         try:
             announce_result(record, service)
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
             published = replace(published, announce_error=error)
-    thumbnail_error = _draw(shown, found.thumbs, service, lease)
+    thumbnail_error = _draw(shown, measured.thumbs, service, lease)
     return replace(published, thumbnail_error=thumbnail_error)
 
 
 def _write_down(
     claim: ComparisonRecord,
-    found: Found,
+    measured: Measurements,
     accepted: Accepted,
     service: CompareContext,
     lease: Lease,
 ) -> tuple[Result, dict[str, Snapshot]]:
-    """Writes manifest and report under the execution's own prefix.
+    """Writes comparison.json, review.json and the report under the execution's prefix.
 
     Returns:
-        The result, and of the snapshots those that have thumbnails.
+        The result, and the snapshots that will have a thumbnail.
     """
-    snapshots = assemble(found.plan, found.results, found.faults)
+    snapshots = assemble(measured.plan, measured.results, measured.faults)
     folder = keys.pictures(claim.id, claim.execution)
-    used = found.metering.used
+    used = measured.metering.used
     if service.thumbnail:
-        used = used and used.plus(requests_of(snapshots, folder, found.thumbs))
-        snapshots = with_addresses(snapshots, folder)
+        used = used and used.plus(thumbnail_requests(snapshots, folder, measured.thumbs))
+        snapshots = with_thumbnail_keys(snapshots, folder)
     with service.stage("report"):
         lease.check()
         comparison = Comparison(
@@ -116,48 +124,48 @@ def _write_down(
             engine=engine_of(service.engine),
             policy=accepted.manifest.policy,
             snapshots=snapshots,
-            warnings=(*accepted.manifest.warnings, *case_hints(found.plan.matches)),
+            warnings=(*accepted.manifest.warnings, *case_hints(measured.plan.matches)),
             choice=claim.choice,
             cost=used,
         )
-        _count_answers(comparison, found)
+        _count_answers(comparison, measured)
         prepare_review(comparison, accepted, service, lease.check)
         shown = {name: s for name, s in snapshots.items() if s.thumb}
         return _write_result(comparison, service), shown
 
 
-def tell_again(
+def announce_again(
     comparison: ComparisonId,
     accepted: Accepted,
     service: CompareContext,
     time_left: Callable[[], float],
     observed_at: str | None = None,
 ) -> Outcome:
-    """Tells the result of an earlier delivery, if status.json does not.
+    """Announces the result of an earlier delivery again, or rewrites status.json.
 
     Args:
-        comparison: that is finished.
+        comparison: the finished comparison.
         accepted: its head build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        observed_at: when this delivery looked for the manifest, if it did: what was said of a
-            refused one before that is out of date, as the accepted one lies there again.
+        observed_at: the time when this delivery read the manifest, if it did. A rejection in
+            status.json from before that time is out of date and is replaced.
 
     Raises:
-        Exception: another delivery should tell.
+        Exception: another delivery should announce it.
     """
     record = service.ledger.comparison(comparison)
     if record is None:
         return Gone()  # its time to live ended between the two reads
-    again = rewrite_status if record.announced else announce_result
-    again(record, service, **({"claimed": observed_at} if observed_at else {}))
+    write = rewrite_status if record.announced else announce_result
+    write(record, service, **({"claimed": observed_at} if observed_at else {}))
     carry_over_late(record, accepted, service, lambda: check_time(time_left, service.limits))
     return Duplicate(record)
 
 
-def _count_answers(comparison: Comparison, found: Found) -> None:
-    """Counts what no pair tells: what hashes answered, and what could not be compared."""
-    tally, matches = found.tally, found.plan.matches
+def _count_answers(comparison: Comparison, measured: Measurements) -> None:
+    """Counts the snapshots that needed no diff, and the errored ones."""
+    tally, matches = measured.tally, measured.plan.matches
     tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
     reasons = [s.reason for s in comparison.snapshots.values() if s.reason]
     tally.faults.update(reason.partition(":")[0] for reason in reasons)
@@ -169,13 +177,13 @@ def _draw(
     service: CompareContext,
     lease: Lease,
 ) -> Exception | None:
-    """Draws thumbnails as far as there is time: the verdict is out, nothing here changes it."""
+    """Draws thumbnails while there is time; returns the error, as the verdict is out already."""
     if service.thumbnail is None:
         return None
     comparison, until = lease.claim.id, service.clock() + service.limits.thumbnails
     try:
         with service.stage("thumbnails"):
-            with_thumbs(
+            draw_thumbnails(
                 snapshots,
                 folder=keys.pictures(comparison, lease.claim.execution),
                 objects=service.objects,
@@ -190,7 +198,7 @@ def _draw(
 
 
 def _write_result(comparison: Comparison, service: CompareContext) -> Result:
-    """Writes manifest and report under the execution's own prefix."""
+    """Writes comparison.json and the report under the execution's prefix."""
     comparison_key = keys.result(comparison.id, comparison.execution, "comparison.json")
     report_key = keys.result(comparison.id, comparison.execution, "index.html")
     service.objects.write(comparison_key, comparison.encoded(), "application/json")

@@ -1,7 +1,7 @@
-"""One delivery of an upload's event, from the manifest to the published verdict.
+"""Compares a build: one delivery of an upload's event, from the manifest to the verdict.
 
-`compare_build` accepts the manifest and chooses the baseline; `_Delivery.compare` has all steps
-after that, one below the other; `publish` has the last ones, as many workers may share the diff.
+`compare_build` accepts the manifest and chooses the baseline. `_Delivery.compare` lists all steps
+after that. `publish` has the last steps, because many workers may share the diff.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from pixelgate.errors import (
 from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.announce.status import iso, not_before_status
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
-from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_of
-from pixelgate.pipeline.compare.budget import pixels_of, why_fan_out
-from pixelgate.pipeline.compare.failures import ended_by, reject
-from pixelgate.pipeline.compare.fan_out import hand_over, start_again
+from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_comparison
+from pixelgate.pipeline.compare.budget import fan_out_reason, pixels_of
+from pixelgate.pipeline.compare.failures import end_after_error, reject
+from pixelgate.pipeline.compare.fan_out import hand_over, restart_fan_out
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
-from pixelgate.pipeline.compare.publish import Found, Metering, publish, tell_again
+from pixelgate.pipeline.compare.publish import Measurements, Metering, announce_again, publish
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
@@ -49,16 +49,16 @@ def compare_build(
     *,
     resumed: bool = False,
 ) -> Outcome:
-    """Compares a build with its base, once however often its event is delivered.
+    """Compares a build with its base, only once even if its event is delivered several times.
 
     Args:
-        build: whose manifest was written.
+        build: the build whose manifest was uploaded.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        resumed: it was accepted before; whatever lies there now is not looked at.
+        resumed: whether the build was accepted before; its upload is then not read again.
 
     Raises:
-        HeldByOther: another worker is at it; deliver again later.
+        HeldByOther: another worker compares the build; deliver the event again later.
         Exception: a retry may help; the lease was given back and the error recorded.
     """
     observed_at = observation_time(build, service)
@@ -83,7 +83,7 @@ class _Delivery:
         accepted: the build.
         service: the ports.
         time_left: seconds until this worker is stopped from outside.
-        seen: when this delivery looked for the manifest, see `observation_time`.
+        observed_at: the time when this delivery read the manifest, see `observation_time`.
     """
 
     accepted: Accepted
@@ -92,63 +92,63 @@ class _Delivery:
     observed_at: str
 
     def compare(self, baseline: Baseline) -> Outcome:
-        """Compares the build with its base: every step of it, one below the other."""
+        """Compares the build with its base, step by step."""
         service = self.service
         comparison = ComparisonId(self._head.project, self._head.build, baseline.build)
         try:
             claim = self._claim(comparison, baseline.reason, baseline.choice)
         except AlreadyFinished:
             self._end_waits()
-            return self._tell_again(comparison)
+            return self._announce_again(comparison)
         except HeldByOther:
-            handed = start_again(comparison, service)
+            handed = restart_fan_out(comparison, service)
             if handed is None:
                 raise
             return HandedOver(handed)
-        self._end_waits()  # not before: an open claim is what the sweeper finds
+        self._end_waits()  # after the claim: the sweeper must always find an open record
         try:
             self._announce_start(claim)
             lease = Lease(service, claim, self.time_left)
             tally, metering = DiffStats(), Metering(service)
             plan = self._plan(baseline)
             faults = self._check_images(plan, self._has_arrived(baseline), lease)
-            reason = self._too_much_for_one(plan)
+            reason = self._fan_out_reason(plan)
             if reason and service.fan_out:
                 return hand_over(claim, plan, faults, reason, metering, service, service.fan_out)
             results = self._diff(plan, lease, tally)
-            found = Found(plan, results, faults, tally, metering)
-            return publish(claim, found, self.accepted, service, lease)
+            measured = Measurements(plan, results, faults, tally, metering)
+            return publish(claim, measured, self.accepted, service, lease)
         except Exception as error:
-            return ended_by(error, claim, service)
+            return end_after_error(error, claim, service)
 
     def wait_for(self, missing: Missing) -> Outcome:
-        """Lets others have this build as their base, then waits for its own."""
-        comparison = wait_of(self.accepted.manifest)
+        """Offers this build as a base to other builds, then waits for its own base."""
+        comparison = wait_comparison(self.accepted.manifest)
         assert comparison is not None  # noqa: S101 - only what is named can be missing
         try:
             claim = self._claim(comparison, missing.in_words(self.service.limits.grace))
         except StillWaiting:
             return self._wait_on(comparison)
         except AlreadyFinished:
-            return self._tell_again(comparison)
+            return self._announce_again(comparison)
         try:
             self._announce_start(claim)
-            self._refuse_to_wait(missing)
+            self._check_wait_is_useful(missing)
             self._offer_as_base(claim, Lease(self.service, claim, self.time_left))
             until = claim.wait_until or claim.created + self.service.limits.grace
             self.service.ledger.wait(claim, missing.topics, until, self.service.clock())
         except Exception as error:
-            return ended_by(error, claim, self.service)
+            return end_after_error(error, claim, self.service)
         return self._wait_on(comparison)
 
     def choose_baseline(self) -> Baseline | Missing:
-        """The first decision stands, even if a nearer build has come meanwhile."""
+        """Returns the baseline; an earlier choice stands, even if a nearer build was uploaded."""
         if self.accepted.record.baseline:
             return self.accepted.record.baseline
-        found = find_baseline(self.accepted.manifest, self.service)
-        if isinstance(found, Missing):
-            return found
-        return self.service.ledger.choose_baseline(self._head, found)
+        baseline = find_baseline(self.accepted.manifest, self.service)
+        if isinstance(baseline, Missing):
+            return baseline
+        return self.service.ledger.choose_baseline(self._head, baseline)
 
     @property
     def _head(self) -> BuildId:
@@ -164,23 +164,25 @@ class _Delivery:
             )
 
     def _end_waits(self) -> None:
-        """Closes the records that stood for a base, or for shards, that had still to come."""
+        """Ends the recorded waits for a base and for shards."""
         head, now = self._head, self.service.clock()
-        wait = wait_of(self.accepted.manifest)
+        wait = wait_comparison(self.accepted.manifest)
         if wait:
             self.service.ledger.end_wait(wait, OVER, now)
         if self.accepted.sharded:
             shards = ComparisonId(head.project, head.build, keys.SHARDS)
             self.service.ledger.end_wait(shards, "every shard has come", now)
 
-    def _tell_again(self, comparison: ComparisonId) -> Outcome:
-        return tell_again(comparison, self.accepted, self.service, self.time_left, self.observed_at)
+    def _announce_again(self, comparison: ComparisonId) -> Outcome:
+        return announce_again(
+            comparison, self.accepted, self.service, self.time_left, self.observed_at
+        )
 
     def _announce_start(self, claim: ComparisonRecord) -> None:
         announce_progress(claim, self.service, claimed=max(iso(claim.claimed), self.observed_at))
 
     def _plan(self, baseline: Baseline) -> Plan:
-        """Which pairs are to be compared."""
+        """Plans which pairs are compared."""
         service, base = self.service, None
         with service.stage("plan"):
             if baseline.exists:
@@ -189,17 +191,17 @@ class _Delivery:
             return make_plan(self.accepted.manifest, base, service.engine_label)
 
     def _has_arrived(self, baseline: Baseline) -> bool:
-        """Whether every image of the base has arrived whole."""
+        """Whether every image of the base was found and readable."""
         record = self.service.ledger.build(BuildId(self._head.project, baseline.build))
         return record is not None and record.complete
 
     def _check_images(
         self, plan: Plan, base_is_complete: bool, lease: Lease
     ) -> dict[str, ImageFault]:
-        """Makes sure that the images are there, then resumes builds that wait for this one.
+        """Checks the images of the build, then resumes builds that wait for it.
 
         Returns:
-            What is wrong with images that cannot be read, by name.
+            The faults of unreadable images, by snapshot name.
         """
         build, service = self._head, self.service
         with service.stage("fetch"):
@@ -224,15 +226,15 @@ class _Delivery:
             resume_waiting_builds(build, service)
         return faults
 
-    def _too_much_for_one(self, plan: Plan) -> str | None:
-        """Why many workers should compare it, in words; None if this one should.
+    def _fan_out_reason(self, plan: Plan) -> str | None:
+        """Returns the reason why many workers should compare the build; None if one is enough.
 
-        What is cached is not looked for here: whoever works on its batch does that.
+        Cached diffs are not subtracted: each worker looks them up for its own batch.
         """
         limits, processors = self.service.limits, self.service.pool.size
         work = sum(pixels_of(plan).values()) / 1e6
         seconds = self.time_left() - limits.margin
-        return why_fan_out(work, limits.inline_megapixels, processors, seconds)
+        return fan_out_reason(work, limits.inline_megapixels, processors, seconds)
 
     def _diff(
         self, plan: Plan, lease: Lease, tally: DiffStats
@@ -249,7 +251,8 @@ class _Delivery:
                 check=lease.check,
             )
 
-    def _refuse_to_wait(self, missing: Missing) -> None:
+    def _check_wait_is_useful(self, missing: Missing) -> None:
+        """Raises BaseMissing if the base cannot serve or did not come in time."""
         if missing.why:
             raise BaseMissing(
                 f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
@@ -263,16 +266,16 @@ class _Delivery:
             plan = make_plan(self.accepted.manifest, None, service.engine_label)
             self._check_images(plan, False, lease)
         elif claim.wait_until is None:
-            # Not when it waits on: two builds that wait for one another would resume each other
-            # for ever.
+            # Only in the first wait: two builds that wait for each other would else resume each
+            # other without end.
             resume_waiting_builds(self._head, service)
 
     def _wait_on(self, comparison: ComparisonId) -> Outcome:
-        """Its base may have come between the search and the wait, and have seen nobody wait."""
+        """Searches once more: the base may have been uploaded just before the wait was recorded."""
         service = self.service
-        found = find_baseline(self.accepted.manifest, service)
-        if not isinstance(found, Missing) and service.ledger.wake(comparison, service.clock()):
-            return self.compare(service.ledger.choose_baseline(self._head, found))
+        baseline = find_baseline(self.accepted.manifest, service)
+        if not isinstance(baseline, Missing) and service.ledger.wake(comparison, service.clock()):
+            return self.compare(service.ledger.choose_baseline(self._head, baseline))
         record = service.ledger.comparison(comparison)
         if record is None:
             return Gone()  # its time to live ended between the two reads
@@ -283,14 +286,14 @@ class _Delivery:
 
 def _accept(build: BuildId, service: CompareContext, resumed: bool) -> Accepted:
     with service.stage("accept"):
-        accepted = accept.accept_again(build, service) if resumed else None
+        accepted = accept.find_accepted(build, service) if resumed else None
         return accepted or accept.accept_build(build, service)
 
 
 def observation_time(build: BuildId, service: CompareContext) -> str:
-    """When a delivery looks at what was uploaded: not before anything that its status tells.
+    """Returns the time of this delivery, never earlier than the present status.json.
 
-    Whoever wrote that may have a clock that is ahead of ours. What it refused is what lay there
-    before, so what lies there now is later, whatever the clocks say.
+    The clock of the worker that wrote status.json may be ahead of ours. It read an earlier upload,
+    so this delivery must count as later.
     """
     return not_before_status(service.objects, build, iso(service.clock()))

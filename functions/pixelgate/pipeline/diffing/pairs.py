@@ -1,4 +1,4 @@
-"""Diffs the unique pairs of a plan, several at a time, and stores each result as it comes."""
+"""Diffs the unique pairs of a plan, several at a time, and stores each result at once."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from pixelgate.pipeline.diffing.plan import Pair
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket, DifferPool, Images
 
-# While one pair waits for S3, others are compared: threads wait, differs compute.
+# More threads than differs: some wait for S3 while the differs compute.
 _THREADS_PER_DIFFER = 2
 _POLL_SECONDS = 5.0
 
 
 @dataclass
 class DiffStats:
-    """How the snapshots of a run were answered.
+    """Counts of how a run compared its snapshots.
 
     Attributes:
-        diffed: pairs that were compared.
-        cached: pairs that an earlier run had compared.
-        pixels: of the pairs that were compared.
-        seconds: that comparing took, or looking for what had been compared.
-        same_hash: snapshots of which the hash alone says that they are unchanged or renamed.
-        faults: errored images, by the code of their fault.
+        diffed: pairs that this run compared.
+        cached: pairs that were in the cache.
+        pixels: total pixels of the pairs that this run compared.
+        seconds: the time that the diffs and cache reads took.
+        same_hash: snapshots that are unchanged or renamed by their hash alone.
+        faults: errored images, by fault code.
     """
 
     diffed: int = 0
@@ -46,21 +46,21 @@ class DiffStats:
 
 
 class DiffCache:
-    """Diffs by pair of hashes, cached for all runs, and the masks that one run's report shows.
+    """Stores diffs in a cache that all runs share, and masks under one run's comparison.
 
-    S3 deletes what is cached by its age. Masks live under the comparison, and as long as it does.
+    A lifecycle rule of S3 expires the cache. The masks are kept as long as the comparison.
     """
 
     def __init__(
         self, objects: Bucket, project: str | None, pictures: str | None, *, lists: bool = True
     ) -> None:
-        """A store for one run.
+        """Opens the cache for one run.
 
         Args:
             objects: the bucket.
-            project: whose cache; None if there is none.
+            project: the project of the cache; None caches nothing.
             pictures: the folder of the run's masks, see `keys.pictures`; None if no report is made.
-            lists: whether to list what is cached; not worth it for a part of a plan.
+            lists: whether `preload` lists the cache; that is not worth it for one batch of a plan.
         """
         self._objects = objects
         self._project = project
@@ -69,7 +69,7 @@ class DiffCache:
         self._there: dict[str, frozenset[str] | None] = {}
 
     def preload(self, pairs: Iterable[Pair]) -> None:
-        """Lists what is cached, so that nobody asks for what is not: of most new pairs, all."""
+        """Lists the cached diffs, so that `load` sends no request for a pair that is not cached."""
         if self._project is None or not self._lists:
             return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
@@ -77,7 +77,7 @@ class DiffCache:
             self._there[folder] = list_if_cheaper(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
-        """The cached diff of exactly these two images, with its mask; None if one is missing."""
+        """Reads the cached diff of a pair and its mask; returns None if either is missing."""
         if self._project is None:
             return None
         folder = keys.cached_diffs(self._project, pair.fingerprint)
@@ -92,18 +92,18 @@ class DiffCache:
             return None
 
     def _with_mask(self, pair: Pair, measured: Measured) -> Measured | None:
-        """Copies the mask of another run to this one's. Raises NotFound."""
+        """Copies the mask of another run to this run's folder. Raises NotFound."""
         if not measured.diff.regions or self._pictures is None:
             return replace(measured, mask_key=None)
         if measured.mask_key is None:
-            return None  # whoever measured it made no report
+            return None  # the run that cached it made no report
         ours = self._mask_key(pair, self._pictures)
         if measured.mask_key != ours:
             self._objects.write(ours, self._objects.read(measured.mask_key), "image/png")
         return replace(measured, mask_key=ours)
 
     def save(self, pair: Pair, diff: Diff) -> Measured:
-        """Stores the mask, then the diff: a diff in the cache has its mask."""
+        """Stores the mask, then the diff, so that every cached diff has its mask."""
         mask_key = None
         if diff.mask is not None and self._pictures is not None:
             mask_key = self._mask_key(pair, self._pictures)
@@ -113,7 +113,9 @@ class DiffCache:
             body = json.dumps({**diff_to_json(pair, diff), "mask": mask_key}).encode()
             key = keys.cached_diff(folder, pair.base, pair.head)
             self._objects.write(key, body, "application/json")
-        return Measured(replace(diff, mask=None), mask_key)  # masks of a whole run fill the memory
+        return Measured(
+            replace(diff, mask=None), mask_key
+        )  # the masks of a whole run would fill the memory
 
     @staticmethod
     def _mask_key(pair: Pair, folder: str) -> str:
@@ -121,7 +123,7 @@ class DiffCache:
 
 
 def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
-    """What is kept of a pair, beside its mask; `diff_from_json` is the inverse."""
+    """Encodes the diff of a pair without its mask; `diff_from_json` is the inverse."""
     return {
         "schema_version": 3,
         "base_sha256": pair.base,
@@ -131,9 +133,9 @@ def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
 
 
 def diff_from_json(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
-    """What a stored result says of a pair; None if it is one of other images.
+    """Decodes the stored diff of a pair; returns None if it belongs to other images.
 
-    Its key holds only the beginning of each hash.
+    The key contains only the beginning of each hash, so two pairs may share one.
     """
     if (stored["base_sha256"], stored["head_sha256"]) != (pair.base, pair.head):
         return None
@@ -151,16 +153,18 @@ def diff_pairs(
     check: Callable[[], None],
     done: Callable[[], None] = lambda: None,
 ) -> dict[Pair, Measured | ImageFault]:
-    """Answers every pair from the store or by a diff. One image's fault is that pair's answer.
+    """Takes the diff of every pair from the cache, or compares the pair.
+
+    A fault of one image becomes the result of its pair and stops nothing else.
 
     Args:
-        pairs: what to compare, and under which policy.
-        images: where the bytes come from.
-        store: where results are found and kept.
-        pool: who compares.
-        tally: counts the answers.
-        check: called every few seconds and before each new pair; raises to stop early. Pairs
-            that are under way are then finished and stored, the rest is left.
+        pairs: the pairs, each with its policy.
+        images: reads the images.
+        store: the cache.
+        pool: compares pixels.
+        tally: counts the results.
+        check: called every few seconds and before each new pair; raises to stop early. Running
+            pairs are then finished and stored, and the rest is dropped.
         done: called after each pair.
     """
     stopping = threading.Event()
@@ -168,7 +172,7 @@ def diff_pairs(
     def wanted() -> bool:
         return not stopping.is_set()
 
-    def answer(pair: Pair) -> _Answer:
+    def compare(pair: Pair) -> _Answer:
         stored = store.load(pair)
         if stored:
             return _Answer(stored, cached=True)
@@ -178,25 +182,25 @@ def diff_pairs(
             return _Answer(fault, cached=False)
         return _Answer(store.save(pair, diff), cached=False)
 
-    begun = time.monotonic()
+    started = time.monotonic()
     store.preload(pairs)
     answers: dict[Pair, Measured | ImageFault] = {}
     answering = bounded_map(
-        answer,
+        compare,
         pairs,
         pool.size * _THREADS_PER_DIFFER,
         check=check,
         check_every=_POLL_SECONDS,
-        stopping=stopping.set,  # drops what no differ has begun with
+        stopping=stopping.set,  # drops pairs that no differ has started
     )
-    for pair, found in answering:
-        answers[pair] = found.result
-        tally.cached += found.cached
-        tally.diffed += not found.cached
-        if not found.cached and isinstance(found.result, Measured):
-            tally.pixels += found.result.diff.total_pixels
+    for pair, answer in answering:
+        answers[pair] = answer.result
+        tally.cached += answer.cached
+        tally.diffed += not answer.cached
+        if not answer.cached and isinstance(answer.result, Measured):
+            tally.pixels += answer.result.diff.total_pixels
         done()
-    tally.seconds += time.monotonic() - begun
+    tally.seconds += time.monotonic() - started
     return answers
 
 

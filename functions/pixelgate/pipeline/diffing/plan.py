@@ -1,4 +1,4 @@
-"""From two manifests to the work: which pairs of images have to be compared, each one once."""
+"""Plans a comparison from two manifests: the status of each snapshot and the unique pairs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pair:
     Attributes:
         base: sha256 of the base image.
         head: sha256 of the head image.
-        fingerprint: of the policy and engine, see Policy.fingerprint.
+        fingerprint: a hash of policy and engine, see Policy.fingerprint.
     """
 
     base: str
@@ -39,13 +39,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one comparison has to do.
+    """The work of one comparison.
 
     Attributes:
         head: the head build.
-        base: its base, if it has one.
-        matches: every snapshot, sorted by name.
-        pairs: what has to be diffed, with the policy to diff it under.
+        base: the base build; None if there is none.
+        matches: all snapshots, sorted by name.
+        pairs: the unique pairs to diff, each with its policy.
         pair_of: the pair of each differing snapshot, by name.
     """
 
@@ -56,7 +56,7 @@ class Plan:
     pair_of: Mapping[str, Pair]
 
     def images_of(self, m: Match) -> tuple[Image | None, Image | None]:
-        """What both manifests say of a snapshot: the head's image and the base's."""
+        """Returns a snapshot's image in the head's manifest, and in the base's."""
         head = self.head.images.get(m.name) if m.head else None
         base = self.base.images.get(m.previous_name or m.name) if self.base and m.base else None
         return head, base
@@ -67,8 +67,8 @@ def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> P
 
     Args:
         head: the build under test.
-        base: what it is compared with; None if there is nothing.
-        engine: name and version of the engine, part of what makes a stored diff reusable.
+        base: the base build; None if there is none.
+        engine: name and version of the engine; they are part of a cached diff's key.
     """
     matches = match(
         head.hashes(),
@@ -95,12 +95,12 @@ def assemble(
     measured: Mapping[Pair, Measured | ImageFault],
     unreadable: Mapping[str, ImageFault],
 ) -> dict[str, Snapshot]:
-    """The result of every snapshot, by name.
+    """Combines the plan and the diffs to the result of every snapshot, by name.
 
     Args:
-        plan: what was to be done.
-        measured: what became of each pair.
-        unreadable: what is wrong with head images, by name, as far as no diff was needed to know.
+        plan: the plan of the comparison.
+        measured: the diff or the fault of each pair.
+        unreadable: the faults of head images that were found without a diff, by name.
     """
     snapshots = {}
     for m in plan.matches:
@@ -115,7 +115,7 @@ def assemble(
 
 
 def _grouped(snapshots: dict[str, Snapshot]) -> dict[str, Snapshot]:
-    """Gives snapshots with the same change the same group: one decision for all of them."""
+    """Gives snapshots with the same change one group, so that one decision covers them."""
     changes = {name: change for name, s in snapshots.items() if (change := _change(s))}
     shared = {change for change, n in Counter(changes.values()).items() if n > 1}
     return {
@@ -125,13 +125,13 @@ def _grouped(snapshots: dict[str, Snapshot]) -> dict[str, Snapshot]:
 
 
 def _change(snapshot: Snapshot) -> str | None:
-    """Names what happened to a snapshot, equally wherever the same happened."""
-    what = {
+    """Returns an id of the snapshot's change; equal changes have equal ids."""
+    sha256 = {
         Status.CHANGED: snapshot.measured and snapshot.measured.diff.fingerprint,
         Status.ADDED: snapshot.head_sha256,
         Status.REMOVED: snapshot.base_sha256,
     }.get(snapshot.status)
-    return f"{snapshot.status}-{what[:16]}" if what else None
+    return f"{snapshot.status}-{sha256[:16]}" if sha256 else None
 
 
 def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
@@ -141,7 +141,7 @@ def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
         case Measured(diff=diff):
             judgement = diff.judge(plan.head.policy_for(m.name))
             status = Status.CHANGED if judgement.changed else Status.UNCHANGED
-            # The sizes that were decoded, rather than those that the manifest claims.
+            # The decoded sizes are right; the manifest may claim others.
             return _entry(
                 plan,
                 m,

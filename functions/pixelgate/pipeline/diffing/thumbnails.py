@@ -1,7 +1,7 @@
-"""Thumbnails of what a reviewer looks at, drawn for each report.
+"""Draws the thumbnails of a report's list.
 
-The key of a thumbnail follows from what it is made of, so the report can name it before it is
-drawn, and the verdict does not wait for it.
+The key of a thumbnail is a hash of its inputs. So the report can contain the key before the
+thumbnail is drawn, and the verdict does not wait for it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,21 @@ from pixelgate.domain.cost import Usage
 from pixelgate.errors import ImageFault, NotFound
 from pixelgate.ports import Bucket, Images, Slices, Thumbnailer
 
-# Raised whenever the same image and mask may give another thumbnail than before.
+# Increased when the same image and mask would give another thumbnail than before.
 RECIPE = 1
 _THREADS = 2
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One thumbnail: of which image, or of which else if that cannot be read, and its mask."""
+    """One thumbnail to draw.
+
+    Attributes:
+        candidates: hashes of images; the first readable one is drawn.
+        mask: key of the mask, if there is one.
+        slices: where the image lies on the canvas, see `_slices`.
+        key: the thumbnail's key.
+    """
 
     candidates: tuple[str, ...]
     mask: str | None
@@ -32,18 +39,18 @@ class _Wanted:
     key: str
 
 
-def with_addresses(snapshots: Mapping[str, Snapshot], folder: str) -> dict[str, Snapshot]:
-    """The snapshots, those that are to have a thumbnail with its key."""
+def with_thumbnail_keys(snapshots: Mapping[str, Snapshot], folder: str) -> dict[str, Snapshot]:
+    """Returns the snapshots; those that will have a thumbnail get its key."""
     return {
         name: replace(s, thumb=w.key) if (w := _wanted(s, folder)) else s
         for name, s in snapshots.items()
     }
 
 
-def requests_of(
+def thumbnail_requests(
     snapshots: Mapping[str, Snapshot], folder: str, there: Collection[str] = ()
 ) -> Usage:
-    """What drawing them takes if no other than those is there: S3's requests, not the seconds."""
+    """Counts the S3 requests for drawing the thumbnails that are not in `there`."""
     wanted = (w for s in snapshots.values() if (w := _wanted(s, folder)))
     unique = {w.key: w for w in wanted if w.key not in there}
     reads = sum(1 + bool(w.mask) for w in unique.values())
@@ -51,7 +58,7 @@ def requests_of(
     return Usage(requests={name: n for name, n in asked.items() if n})
 
 
-def with_thumbs(
+def draw_thumbnails(
     snapshots: Mapping[str, Snapshot],
     *,
     folder: str,
@@ -62,39 +69,42 @@ def with_thumbs(
     has_time: Callable[[], bool] = lambda: True,
     there: Collection[str] = (),
 ) -> dict[str, Snapshot]:
-    """The snapshots, those of which a thumbnail could be made with its key.
+    """Draws the thumbnails of the snapshots that a person looks at.
 
     Args:
         snapshots: by name.
-        folder: of the report's pictures, see `keys.pictures`.
-        objects: where masks are found and thumbnails kept.
-        images: where the bytes come from.
-        thumbnail: who draws.
-        check: called after each one; raises to stop the run.
-        has_time: asked before each one; the rest goes without if there is none left.
-        there: keys of those that are drawn already.
+        folder: the folder of the report's pictures, see `keys.pictures`.
+        objects: the bucket of masks and thumbnails.
+        images: reads the images.
+        thumbnail: draws one thumbnail.
+        check: called after each thumbnail; raises to stop the run.
+        has_time: called before each thumbnail; the rest is skipped when it returns False.
+        there: keys of thumbnails that exist already.
+
+    Returns:
+        The snapshots; those whose thumbnail exists now have its key.
     """
     wanted = {name: w for name, s in snapshots.items() if (w := _wanted(s, folder))}
     unique = {w.key: w for w in wanted.values()}
 
-    def make(one: _Wanted) -> str | None:
+    def draw(thumb: _Wanted) -> str | None:
         if not has_time():
             return None
-        for sha256 in one.candidates:
+        for sha256 in thumb.candidates:
             try:
-                mask = objects.read(one.mask) if one.mask else None
-                body = thumbnail(images.read(sha256), mask, one.slices)
+                mask = objects.read(thumb.mask) if thumb.mask else None
+                body = thumbnail(images.read(sha256), mask, thumb.slices)
             except (ImageFault, NotFound):
-                continue  # its snapshot tells why
-            objects.write(one.key, body, "image/webp")
-            return one.key
+                continue  # the snapshot's reason has the fault
+            objects.write(thumb.key, body, "image/webp")
+            return thumb.key
         return None
 
     made: set[str | None] = {key for key in unique if key in there}
-    missing = [one for key, one in unique.items() if key not in made]
+    missing = [thumb for key, thumb in unique.items() if key not in made]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="thumb") as threads:
         try:
-            for key in threads.map(make, missing):
+            for key in threads.map(draw, missing):
                 check()
                 made.add(key)
         except BaseException:
@@ -109,7 +119,7 @@ def with_thumbs(
 
 
 def _wanted(snapshot: Snapshot, folder: str) -> _Wanted | None:
-    """Of head, or of base where there is no head; named by what it is made of."""
+    """Returns the thumbnail of a snapshot: the head's image, or the base's if there is no head."""
     candidates = tuple(sha for sha in (snapshot.head_sha256, snapshot.base_sha256) if sha)
     if snapshot.status not in PICTURED or not candidates:
         return None
@@ -119,13 +129,13 @@ def _wanted(snapshot: Snapshot, folder: str) -> _Wanted | None:
     slices: Slices = ((), ())
     if snapshot.status is Status.CHANGED and snapshot.measured and snapshot.measured.mask_key:
         mask, slices = snapshot.measured.mask_key, _slices(snapshot.measured.diff)
-    made_of = "\n".join((str(RECIPE), *candidates, (mask or "").removeprefix(folder)))
-    name = hashlib.sha256(made_of.encode()).hexdigest()
+    inputs = "\n".join((str(RECIPE), *candidates, (mask or "").removeprefix(folder)))
+    name = hashlib.sha256(inputs.encode()).hexdigest()
     return _Wanted(candidates, mask, slices, keys.thumbnail(folder, name))
 
 
 def _slices(diff: Diff) -> Slices:
-    """Where head lies on the canvas, if rows or columns were inserted or deleted."""
+    """Maps the canvas to the head's rows and columns: tuples of (canvas, head, length)."""
     return _slices_of(diff, Axis.ROWS), _slices_of(diff, Axis.COLUMNS)
 
 

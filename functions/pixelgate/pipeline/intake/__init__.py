@@ -1,1 +1,1 @@
-"""Takes in what was uploaded: a manifest, shards of one, or plain images."""
+"""Accepts an upload: a manifest, shards, or plain images."""

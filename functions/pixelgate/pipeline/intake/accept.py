@@ -1,4 +1,4 @@
-"""From an upload, whole, plain or in shards, to an accepted build."""
+"""Accepts an uploaded build: one with a full manifest, a plain upload, or merged shards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pixelgate.errors import BadManifest, BuildConflict, NotFound, TooLarge, Wri
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.pipeline.intake import shards
 from pixelgate.pipeline.intake.images import BucketImages
-from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
+from pixelgate.pipeline.intake.plain_upload import import_images, list_plain_upload
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Accepted:
     """A valid build.
 
     Attributes:
-        manifest: what it holds.
-        record: what is known of it.
-        sharded: whether it came in shards.
+        manifest: its manifest.
+        record: its record in the ledger.
+        sharded: whether it was uploaded in shards.
     """
 
     manifest: BuildManifest
@@ -31,14 +31,14 @@ class Accepted:
 
 
 def accept_build(build: BuildId, service: CompareContext) -> Accepted:
-    """Validates what was uploaded and registers the build.
+    """Validates an upload and registers the build.
 
-    What was accepted is copied to builds/, where CI cannot write: a manifest that is overwritten
-    later changes no baseline.
+    The accepted manifest is copied to builds/, where CI cannot write. So an upload that is
+    overwritten later changes no baseline.
 
     Raises:
-        NotFound: there is no manifest, or shards of the build have still to come.
-        BadManifest: it breaks a rule.
+        NotFound: there is no manifest, or shards of the build are still missing.
+        BadManifest: the manifest breaks a rule.
         BuildConflict: the build was accepted before with another manifest.
     """
     objects = service.objects
@@ -47,7 +47,7 @@ def accept_build(build: BuildId, service: CompareContext) -> Accepted:
     except TooLarge as error:
         raise BadManifest(str(error)) from error
     except NotFound:
-        merged = shards.merged(build, objects)
+        merged = shards.merge_shards(build, objects)
         if merged is None:
             raise
         return replace(_register(parse_accepted(merged, build), merged, service), sharded=True)
@@ -57,8 +57,8 @@ def accept_build(build: BuildId, service: CompareContext) -> Accepted:
     return _register(manifest, body, service)
 
 
-def accept_again(build: BuildId, service: CompareContext) -> Accepted | None:
-    """A build that was accepted before, as it was then; None if it was not, or not to the end."""
+def find_accepted(build: BuildId, service: CompareContext) -> Accepted | None:
+    """Returns a build that was accepted earlier; None if its acceptance did not finish."""
     record = service.ledger.build(build)
     if record is None:
         return None
@@ -69,27 +69,27 @@ def accept_again(build: BuildId, service: CompareContext) -> Accepted | None:
 
 
 def read_accepted(build: BuildId, service: CompareContext) -> BuildManifest:
-    """The manifest of a build that was accepted before. Raises NotFound."""
+    """Reads the manifest of an accepted build. Raises NotFound."""
     return parse_accepted(service.objects.read(keys.accepted_manifest(build)), build)
 
 
 def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext) -> Accepted:
-    """A second delivery lists what lies there, but reads nothing again."""
+    """Accepts a plain upload. A second delivery lists its images, but does not read them again."""
     build, objects = manifest.id, service.objects
-    beside = look_beside(body, keys.uploads(build), objects)
+    beside = list_plain_upload(body, keys.uploads(build), objects)
     record = service.ledger.build(build)
     if record and record.manifest_sha256 != beside.fingerprint:
         raise BuildConflict(
             f"{build} was uploaded before with other images or another manifest; "
             "were all images there before the manifest?"
         )
-    before = accept_again(build, service)
+    before = find_accepted(build, service)
     if before:
         return before
     taken = import_images(body, manifest, beside, objects, service.pool)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
-    # An image that was there already may have been deleted before the manifest was accepted.
-    exists = BucketImages(objects, build.project).asked_for(taken.found)
+    # Garbage collection may have deleted an image between its import and the acceptance.
+    exists = BucketImages(objects, build.project).existence_check(taken.found)
     if not taken.whole or not all(map(exists, taken.found)):
         return accepted
     service.ledger.mark_images_valid(build)  # every image was read and hashed a moment ago

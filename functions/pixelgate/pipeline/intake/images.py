@@ -1,4 +1,4 @@
-"""Makes sure that what a manifest lists has arrived, before anybody builds on it."""
+"""Checks that the images of a build are in the bucket, before it can become a baseline."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _THREADS = 8
 
 
 class BucketImages:
-    """A project's images in the bucket, checked against their hashes."""
+    """The images of a project in the bucket; every read checks the hash."""
 
     def __init__(self, objects: Bucket, project: str) -> None:
         self._objects = objects
         self._project = project
 
     def read(self, sha256: str) -> bytes:
-        """The bytes of one image.
+        """Reads the bytes of one image.
 
         Raises:
             ImageFault: IMAGE_MISSING, HASH_MISMATCH or EXCEEDS_BYTE_LIMIT.
@@ -46,8 +46,12 @@ class BucketImages:
             )
         return body
 
-    def asked_for(self, hashes: Collection[str]) -> Callable[[str], bool]:
-        """Answers for each of these hashes whether there is an object for it."""
+    def existence_check(self, hashes: Collection[str]) -> Callable[[str], bool]:
+        """Returns a function that answers whether an image is in the bucket.
+
+        Args:
+            hashes: all images that will be looked up; for many of them one listing is cheaper.
+        """
         listed = list_if_cheaper(self._objects, keys.image(self._project, ""), len(hashes))
 
         def exists(sha256: str) -> bool:
@@ -57,7 +61,7 @@ class BucketImages:
         return exists
 
     def exists(self, sha256: str) -> bool:
-        """Whether there is an object for that hash; one that was deleted is restored.
+        """Whether an image is in the bucket; a deleted one is restored first.
 
         A deleted object that is too large to be compared stays deleted.
         """
@@ -77,7 +81,7 @@ class BucketImages:
             return self._restore(key, sha256)
 
     def _restore(self, key: str, sha256: str) -> bytes:
-        """Undoes a delete: garbage collection ran before the build was there. Raises NotFound."""
+        """Restores an image that garbage collection deleted too early. Raises NotFound."""
         try:
             body = self._objects.read_deleted(key, MAX_IMAGE_BYTES)
         except NotFound:
@@ -95,24 +99,27 @@ def check_images(
     pool: DifferPool,
     check: Callable[[], None],
 ) -> dict[str, ImageFault]:
-    """Reads what no comparison has read yet; returns what is wrong with it, by name.
+    """Checks the images of the head that no comparison has read yet.
 
-    Added images are read, hashed and their headers looked at: they will be a baseline. Images of
-    differing pairs are only asked for, as the diff reads them. Unchanged and renamed ones are as
-    good as the base they come from, if all of that one has arrived.
+    Added images are read and hashed, and their headers are checked, because they will be a
+    baseline. For images of differing pairs only their existence is checked; the diff reads them.
+    Unchanged and renamed images were checked with the base, if the base is complete.
 
     Args:
-        plan: what the build holds.
-        base_is_complete: whether every image of the base has arrived whole.
-        images: where they should be.
-        pool: who can tell an image.
+        plan: the plan of the comparison.
+        base_is_complete: whether every image of the base was found and readable.
+        images: the bucket's images.
+        pool: reads image headers.
         check: called between any two images; raises to stop early.
+
+    Returns:
+        The faults of unreadable images, by snapshot name.
 
     Raises:
         ImagesMissing: the upload is incomplete; the message lists names.
     """
     to_read, to_find = _unseen(plan, base_is_complete)
-    exists = images.asked_for(to_find)
+    exists = images.existence_check(to_find)
 
     def look(sha256: str) -> ImageFault | None:
         try:
@@ -136,7 +143,7 @@ def check_images(
 
 
 def _unseen(plan: Plan, base_is_complete: bool) -> tuple[set[str], set[str]]:
-    """Hashes that nobody has read, and hashes that the diff is going to read."""
+    """Returns the hashes to read now, and the hashes that the diff will read."""
     seen = {Kind.UNCHANGED, Kind.RENAMED} if base_is_complete else set()
     to_read = {m.head for m in plan.matches if m.head and m.kind not in {*seen, Kind.DIFFERING}}
     to_find = {m.head for m in plan.matches if m.head and m.kind is Kind.DIFFERING}

@@ -1,4 +1,4 @@
-"""Takes in a plain upload: images that lie beside a manifest which lists none of them."""
+"""Imports a plain upload: a manifest that lists no images, and the images in its folder."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from pixelgate.errors import BadManifest, ImageFault, NotFound, TooLarge, WriteC
 from pixelgate.pipeline.intake.images import MAX_IMAGE_BYTES
 from pixelgate.ports import Bucket, DifferPool, Listed
 
-# Three requests an image, most of their time spent waiting: some 100 images a second.
+# Each image takes three requests and mostly waits for them: about 100 images a second.
 _THREADS = 16
 _SHOWN = 10
 _TYPES = {".png": "image/png", ".apng": "image/png", ".webp": "image/webp"}
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What lies beside a manifest.
+class PlainUpload:
+    """The objects of a plain upload, listed but not read.
 
     Attributes:
-        folder: the key of its folder, with "/".
+        folder: the key of the manifest's folder, with "/".
         images: the images' objects, in the order of their keys.
-        left_out: names of what is no image.
-        fingerprint: stands for the manifest's bytes and everything that lies beside them.
+        left_out: names of files that are not images.
+        fingerprint: a hash of the manifest's bytes and of the listed images.
     """
 
     folder: str
@@ -51,11 +51,11 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class TakenIn:
-    """A plain upload as a manifest that lists its images.
+class ImportedUpload:
+    """A plain upload after its images were stored by hash.
 
     Attributes:
-        body: the manifest.
+        body: a manifest that lists the images.
         whole: whether every image can be read.
         found: hashes of images that were in the bucket already.
     """
@@ -65,8 +65,8 @@ class TakenIn:
     found: frozenset[str]
 
 
-def look_beside(body: bytes, folder: str, objects: Bucket) -> Beside:
-    """Lists what was uploaded with a manifest; reads none of it.
+def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> PlainUpload:
+    """Lists the images of a plain upload without reading them.
 
     Args:
         body: the manifest.
@@ -74,47 +74,51 @@ def look_beside(body: bytes, folder: str, objects: Bucket) -> Beside:
         objects: the bucket.
 
     Raises:
-        BadManifest: there are too many images, or some have names or sizes that no image may
-            have; all of them are listed.
+        BadManifest: there are too many images, or names or sizes are not allowed; the message
+            lists all of them.
     """
     digest = hashlib.sha256(body)
     images: list[Listed] = []
     left_out: list[str] = []
-    wrong: list[str] = []
-    for found in objects.list(folder):
-        name = found.key.removeprefix(folder)
-        if _is_none(name) or keys.upload_of(found.key):
+    problems: list[str] = []
+    for listed in objects.list(folder):
+        name = listed.key.removeprefix(folder)
+        if _is_hidden(name) or keys.upload_of(listed.key):
             continue
         if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
             left_out.append(name)
             continue
-        digest.update(f"\0{name}\0{found.size}\0{found.tag}".encode())
-        wrong += _wrong(name, found.size)
-        images.append(found)
-    wrong += [f"images: {said}" for said in collisions(f.key.removeprefix(folder) for f in images)]
+        digest.update(f"\0{name}\0{listed.size}\0{listed.tag}".encode())
+        problems += _problems(name, listed.size)
+        images.append(listed)
+    problems += [
+        f"images: {problem}" for problem in collisions(f.key.removeprefix(folder) for f in images)
+    ]
     if len(images) > MAX_IMAGES:
-        wrong.append(f"there are {len(images):,} images under {folder}; {MAX_IMAGES:,} are allowed")
-    if wrong:
-        raise BadManifest("; ".join(shortened(wrong, _SHOWN)))
-    return Beside(folder, tuple(images), tuple(left_out), digest.hexdigest())
+        problems.append(
+            f"there are {len(images):,} images under {folder}; {MAX_IMAGES:,} are allowed"
+        )
+    if problems:
+        raise BadManifest("; ".join(shortened(problems, _SHOWN)))
+    return PlainUpload(folder, tuple(images), tuple(left_out), digest.hexdigest())
 
 
 def import_images(
-    body: bytes, manifest: BuildManifest, beside: Beside, objects: Bucket, pool: DifferPool
-) -> TakenIn:
+    body: bytes, manifest: BuildManifest, beside: PlainUpload, objects: Bucket, pool: DifferPool
+) -> ImportedUpload:
     """Reads every image, stores it by its hash, and lists it in the manifest.
 
-    Doing it again costs the reading and changes nothing.
+    A repeated import reads the images again and changes nothing.
 
     Args:
         body: the manifest as it was uploaded.
-        manifest: the same, validated.
-        beside: what lies beside it.
+        manifest: the same manifest, validated.
+        beside: the listed images.
         objects: the bucket.
-        pool: who can tell an image.
+        pool: reads image headers.
 
     Raises:
-        BadManifest: there is no image, or one vanished meanwhile.
+        BadManifest: there is no image, or one was deleted meanwhile.
     """
     if not beside.images and not manifest.allow_empty:
         raise BadManifest(
@@ -122,14 +126,14 @@ def import_images(
             f"{beside.folder}; upload them before the manifest, or set allow_empty"
         )
 
-    def store(found: Listed) -> tuple[dict[str, Any], bool]:
-        return _store(found, manifest.id.project, objects, pool)
+    def store(listed: Listed) -> tuple[dict[str, Any], bool]:
+        return _store(listed, manifest.id.project, objects, pool)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="plain") as threads:
         stored = list(threads.map(store, beside.images))
     entries = [entry for entry, _ in stored]
     fields = read_object(body, MAX_BYTES)
-    names = [found.key.removeprefix(beside.folder) for found in beside.images]
+    names = [image.key.removeprefix(beside.folder) for image in beside.images]
     fields |= {
         "images": dict(zip(names, entries, strict=True)),
         "upload_sha256": beside.fingerprint,
@@ -137,37 +141,37 @@ def import_images(
     }
     whole = all(entry["width"] for entry in entries)
     there = frozenset(entry["sha256"] for entry, was_there in stored if was_there)
-    return TakenIn(json.dumps(fields, ensure_ascii=False).encode(), whole, there)
+    return ImportedUpload(json.dumps(fields, ensure_ascii=False).encode(), whole, there)
 
 
 def _store(
-    found: Listed, project: str, objects: Bucket, pool: DifferPool
+    listed: Listed, project: str, objects: Bucket, pool: DifferPool
 ) -> tuple[dict[str, Any], bool]:
-    """Stores an image by its hash; returns its entry, and whether it was there already."""
+    """Stores an image by its hash; returns its manifest entry, and whether it existed before."""
     try:
-        image = objects.read(found.key, MAX_IMAGE_BYTES)
+        image = objects.read(listed.key, MAX_IMAGE_BYTES)
     except (NotFound, TooLarge) as error:
-        raise BadManifest(f"{found.key} was changed while the build was taken in") from error
+        raise BadManifest(f"{listed.key} was changed while the build was taken in") from error
     sha256 = hashlib.sha256(image).hexdigest()
     key = keys.image(project, sha256)
     there = objects.exists(key)
     if not there:
-        kind = _TYPES.get(PurePosixPath(found.key).suffix.lower(), "image/jpeg")
-        with suppress(WriteConflict):  # another one had the same bytes: a key is a hash
+        kind = _TYPES.get(PurePosixPath(listed.key).suffix.lower(), "image/jpeg")
+        with suppress(WriteConflict):  # another worker stored the same bytes: a key is a hash
             objects.replace(key, image, kind, None)
     try:
         width, height = pool.inspect(image)
     except ImageFault:
-        width, height = None, None  # the comparison will say what is wrong with it
+        width, height = None, None  # the comparison reports the fault
     return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}, there
 
 
-def _is_none(name: str) -> bool:
-    """Hidden files, and what S3's console makes so that it can show an empty folder."""
+def _is_hidden(name: str) -> bool:
+    """Whether a name is a hidden file, or the empty object that S3's console makes for a folder."""
     return not name or name.endswith("/") or any(p.startswith(".") for p in name.split("/"))
 
 
-def _wrong(name: str, size: int) -> Iterator[str]:
+def _problems(name: str, size: int) -> Iterator[str]:
     try:
         check_name(name)
     except BadManifest as error:

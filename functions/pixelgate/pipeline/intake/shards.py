@@ -1,4 +1,4 @@
-"""Builds that come in several shards: each is kept as it was first, and all of them are merged."""
+"""Accepts the shards of a build and merges them; of each shard the first upload counts."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from pixelgate.domain.names import canonical, collision
 from pixelgate.domain.strict_json import read_object
 from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
-from pixelgate.pipeline.intake.plain_upload import import_images, look_beside
+from pixelgate.pipeline.intake.plain_upload import import_images, list_plain_upload
 from pixelgate.ports import Bucket, DifferPool
 
-# What every shard of a build must say alike; each is from the same commit of the same suite.
+# Fields that must be equal in all shards: they are from the same commit of the same suite.
 _ALIKE = ("commit", "branch", "base_build", "base_commit", "base_branch", "tree", "pull_request",
           "selective", "defaults", "rules")  # fmt: skip
 _SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A shard that was accepted, now or before.
+class AcceptedShard:
+    """An accepted shard.
 
     Attributes:
-        shard: which one.
-        repeated: whether it was accepted before with other content, which stays.
+        shard: its index and total.
+        repeated: whether an earlier upload with other content was accepted, and still counts.
     """
 
     shard: ShardId
@@ -38,32 +38,34 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Closed:
+class ShardSet:
     """The shards that make up a build.
 
     Attributes:
-        shards: which, in their order.
-        missing: indices of those that should have come.
+        shards: the shards, in order.
+        missing: indices of shards that were expected and never uploaded.
     """
 
     shards: tuple[ShardId, ...]
     missing: tuple[int, ...]
 
 
-def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> Kept:
-    """Validates an uploaded shard and keeps a copy, unless one was kept before.
+def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> AcceptedShard:
+    """Validates an uploaded shard and stores a copy, unless the shard was accepted before.
 
     Raises:
-        NotFound: its manifest is gone.
-        BadManifest: it breaks a rule, or came after the build was closed without it.
+        NotFound: the shard's manifest does not exist.
+        BadManifest: it breaks a rule, or was uploaded after the build was closed without it.
     """
     body = _read(keys.uploaded_manifest(build, shard), objects)
     manifest = parse(body, build, shard)
-    beside = look_beside(body, keys.uploads(build, shard), objects) if manifest.plain else None
+    beside = (
+        list_plain_upload(body, keys.uploads(build, shard), objects) if manifest.plain else None
+    )
     uploaded = beside.fingerprint if beside else fingerprint(body)
     before = _kept(build, shard, objects)
     if before is not None:
-        return Kept(shard, repeated=fingerprint(before) != uploaded)
+        return AcceptedShard(shard, repeated=fingerprint(before) != uploaded)
     closed = _closed(build, objects)
     if closed and shard not in closed.shards:
         raise BadManifest(
@@ -76,24 +78,26 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
         objects.replace(keys.accepted_shard(build, shard), body, "application/json", None)
     except WriteConflict:
         stored = objects.read(keys.accepted_shard(build, shard))
-        return Kept(shard, repeated=fingerprint(stored) != uploaded)
-    return Kept(shard)
+        return AcceptedShard(shard, repeated=fingerprint(stored) != uploaded)
+    return AcceptedShard(shard)
 
 
-def keep_all(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
-    """Keeps every shard that was uploaded, as `finalize` says that these are all.
+def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
+    """Accepts every uploaded shard after `finalize` was uploaded.
 
-    Their events may come after that of `finalize`: events come in any order.
+    Events come in any order, so the events of some shards may still be on their way.
 
     Returns:
-        How many there should be, if `finalize` says it.
+        The number of shards, if `finalize` contains it.
 
     Raises:
-        NotFound: finalize's manifest is gone.
-        BadManifest: it or a shard breaks a rule, or there is no shard.
+        NotFound: the manifest of `finalize` does not exist.
+        BadManifest: `finalize` or a shard breaks a rule, or there is no shard.
     """
     total = parse_finalize(_read(keys.finalize(build), objects), build)
-    uploads = [keys.upload_of(found.key) for found in objects.list(keys.uploaded_shards(build))]
+    uploads = [
+        keys.upload_of(uploaded.key) for uploaded in objects.list(keys.uploaded_shards(build))
+    ]
     shards = sorted(u.shard for u in uploads if u and u.shard)
     if not shards:
         raise BadManifest(f"no shard lies under {keys.uploaded_shards(build)}: nothing to finalize")
@@ -106,13 +110,13 @@ def keep_all(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
 
 
 def kept_shards(build: BuildId, objects: Bucket) -> list[ShardId]:
-    """The shards that were accepted, in their order.
+    """Lists the accepted shards, in order.
 
     Raises:
-        BadManifest: they do not agree on how many there are.
+        BadManifest: the shards do not agree on the total.
     """
-    found = (keys.accepted_shard_of(o.key) for o in objects.list(keys.accepted_shards(build)))
-    shards = sorted(shard for shard in found if shard)
+    accepted = (keys.accepted_shard_of(o.key) for o in objects.list(keys.accepted_shards(build)))
+    shards = sorted(shard for shard in accepted if shard)
     for shard in shards[1:]:
         if shard.total != shards[0].total:
             raise BadManifest(
@@ -121,21 +125,21 @@ def kept_shards(build: BuildId, objects: Bucket) -> list[ShardId]:
     return shards
 
 
-def merged(
+def merge_shards(
     build: BuildId, objects: Bucket, *, final: bool = False, total: int | None = None
 ) -> bytes | None:
-    """The manifest of the whole build; None while shards are missing that may still come.
+    """Merges the shards of a build into one manifest; None while shards may still come.
 
-    Which shards make it up is decided once, by whoever finds it complete first.
+    The first worker that finds the build complete decides which shards belong to it.
 
     Args:
         build: the build.
         objects: the bucket.
         final: no other shard will come.
-        total: how many there should be, where the shards do not say it themselves.
+        total: the number of shards, if the shards do not contain it.
 
     Raises:
-        BadManifest: the shards contradict one another; the message names both.
+        BadManifest: two shards contradict each other; the message names both.
     """
     closed = _closed(build, objects)
     if closed is None:
@@ -145,13 +149,13 @@ def merged(
         missing = tuple(index for index in range(1, known + 1) if index not in have)
         if not shards or not (final or (known and not missing)):
             return None
-        closed = _close(build, Closed(tuple(shards), missing), objects)
+        closed = _close(build, ShardSet(tuple(shards), missing), objects)
     bodies = {s: objects.read(keys.accepted_shard(build, s)) for s in closed.shards}
     return _merge(build, bodies, closed.missing)
 
 
 def progress(build: BuildId, objects: Bucket) -> str:
-    """Which shards are in, in words."""
+    """Describes which shards were uploaded."""
     shards = kept_shards(build, objects)
     have = _listed([shard.index for shard in shards])
     total = shards[0].total if shards else 0
@@ -175,16 +179,16 @@ def _kept(build: BuildId, shard: ShardId, objects: Bucket) -> bytes | None:
         return None
 
 
-def _closed(build: BuildId, objects: Bucket) -> Closed | None:
+def _closed(build: BuildId, objects: Bucket) -> ShardSet | None:
     try:
         stored = json.loads(objects.read(keys.closed_shards(build)))
     except NotFound:
         return None
     shards = tuple(ShardId(index, total) for index, total in stored["shards"])
-    return Closed(shards, tuple(stored["missing"]))
+    return ShardSet(shards, tuple(stored["missing"]))
 
 
-def _close(build: BuildId, closed: Closed, objects: Bucket) -> Closed:
+def _close(build: BuildId, closed: ShardSet, objects: Bucket) -> ShardSet:
     stored = {
         "schema_version": 1,
         "shards": [[shard.index, shard.total] for shard in closed.shards],
@@ -199,11 +203,11 @@ def _close(build: BuildId, closed: Closed, objects: Bucket) -> Closed:
 
 
 def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[int]) -> bytes:
-    """One manifest of all of them, the same bytes whoever makes it."""
+    """Merges the shards into one manifest; every worker makes the same bytes."""
     fields = {shard: read_object(body, MAX_BYTES) for shard, body in bodies.items()}
     first = next(iter(fields))
-    for shard, other in fields.items():
-        _check_alike(first, fields[first], shard, other)
+    for shard, manifest in fields.items():
+        _check_alike(first, fields[first], shard, manifest)
     names = [set(f["all_names"]) for f in fields.values() if f.get("all_names") is not None]
     whole: dict[str, Any] = {
         name: value for name, value in fields[first].items() if name not in {"shard", "images"}
@@ -211,7 +215,7 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
     whole |= {
         "images": _all_images(fields),
         "ancestors": max((f.get("ancestors") or [] for f in fields.values()), key=len),
-        "landed": {c: said for f in fields.values() for c, said in (f.get("landed") or {}).items()},
+        "landed": {c: v for f in fields.values() for c, v in (f.get("landed") or {}).items()},
         "allow_empty": True,
         "notes": [note for f in fields.values() for note in f.get("notes", [])],
         "upload_sha256": hashlib.sha256(b"\0".join(bodies.values())).hexdigest(),
@@ -227,18 +231,21 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
             "skipped, and this build is never a baseline"
         )
     body = json.dumps(whole, ensure_ascii=False).encode()
-    parse_accepted(body, build)  # together they may hold too much
+    parse_accepted(body, build)  # the merged manifest may exceed a limit
     return body
 
 
 def _check_alike(
-    one: ShardId, of_one: Mapping[str, Any], two: ShardId, of_two: Mapping[str, Any]
+    first: ShardId,
+    first_fields: Mapping[str, Any],
+    second: ShardId,
+    second_fields: Mapping[str, Any],
 ) -> None:
     for name in _ALIKE:
-        if of_one.get(name) != of_two.get(name):
+        if first_fields.get(name) != second_fields.get(name):
             raise BadManifest(
-                f"{name}: {one.words} says {_short(of_one.get(name))}, "
-                f"{two.words} says {_short(of_two.get(name))}"
+                f"{name}: {first.words} says {_short(first_fields.get(name))}, "
+                f"{second.words} says {_short(second_fields.get(name))}"
             )
 
 
@@ -246,8 +253,8 @@ def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
     images: dict[str, Any] = {}
     owner: dict[str, tuple[str, ShardId]] = {}
     twice = []
-    for shard, said in fields.items():
-        for name, image in said["images"].items():
+    for shard, manifest in fields.items():
+        for name, image in manifest["images"].items():
             first, holder = owner.setdefault(canonical(name), (name, shard))
             if holder != shard:
                 twice.append(_held_twice(first, holder, name, shard))
@@ -257,10 +264,11 @@ def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
     return images
 
 
-def _held_twice(one: str, of_one: ShardId, two: str, of_two: ShardId) -> str:
-    if one == two:
-        return f"images[{two!a}]: {of_one.words} and {of_two.words} both hold it"
-    return f"images: {collision(one, two)}: {of_one.words} has the first, {of_two.words} the second"
+def _held_twice(first: str, first_shard: ShardId, second: str, second_shard: ShardId) -> str:
+    if first == second:
+        return f"images[{second!a}]: {first_shard.words} and {second_shard.words} both hold it"
+    both = collision(first, second)
+    return f"images: {both}: {first_shard.words} has the first, {second_shard.words} the second"
 
 
 def _listed(indices: Sequence[int]) -> str:
@@ -272,5 +280,5 @@ def _listed(indices: Sequence[int]) -> str:
 
 
 def _short(value: object) -> str:
-    said = json.dumps(value, ensure_ascii=True)
-    return said if len(said) <= 80 else said[:80] + "…"
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 80 else text[:80] + "…"

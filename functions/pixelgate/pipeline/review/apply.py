@@ -1,4 +1,4 @@
-"""One delivery of a review's event, from the object that a person wrote to what it changes."""
+"""Applies a review: one delivery of its event, from the uploaded object to the new status."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _MAX_TEXT = 10_000
 
 @dataclass(frozen=True)
 class Written:
-    """What S3 says of a review object.
+    """The event of a review object.
 
     Attributes:
-        build: what is reviewed, by the object's key.
-        id: of the review, by the same.
-        by: who wrote it: userIdentity of the event, never anything in the object.
-        at: when S3 took it, ISO 8601 in UTC.
-        tag: ETag of what was written; None if the event does not say.
+        build: the reviewed build, from the object's key.
+        id: the review's id, from the object's key.
+        by: the author: userIdentity of the event, never a field of the object.
+        at: the time of the write, ISO 8601 in UTC.
+        tag: the ETag of the object; None if the event has none.
     """
 
     build: BuildId
@@ -54,12 +54,12 @@ class Written:
 
 @dataclass(frozen=True)
 class CarriedOut:
-    """The review counts, be it since now or since an earlier delivery.
+    """The review counts; this delivery or an earlier one applied it.
 
     Attributes:
-        review: as it is kept.
-        state: what the build is now.
-        comparison: which of the build's it speaks of.
+        review: its record.
+        state: the state of the build's review now.
+        comparison: the reviewed comparison.
     """
 
     review: ReviewRecord
@@ -76,17 +76,17 @@ class Refused:
 
 @dataclass(frozen=True)
 class Gone:
-    """There is no object under the key any more."""
+    """The review object was deleted before this delivery."""
 
 
 Outcome = CarriedOut | Refused | Gone
 
 
 def carry_out(written: Written, records: StorageContext) -> Outcome:
-    """Carries out a review, once however often its event is delivered and in whatever order.
+    """Applies a review, only once even if its event is delivered several times or late.
 
-    What becomes of it is decided by the first delivery and written into the history before
-    anything else; the rest follows from there, so that any delivery can finish it.
+    The first delivery decides whether the review counts, and records that before anything else.
+    All later steps follow from this record, so any delivery can finish them.
 
     Raises:
         Exception: a retry may help.
@@ -116,7 +116,7 @@ def carry_out(written: Written, records: StorageContext) -> Outcome:
 def _decide(
     written: Written, body: bytes, records: StorageContext
 ) -> tuple[ReviewRecord, ComparisonRecord | None, Reviewable | None, frozenset[str]]:
-    """What is to become of a review that nobody has decided on yet."""
+    """Decides whether a review counts, and for which snapshots."""
     line = ReviewRecord(
         written.build,
         written.id,
@@ -147,7 +147,7 @@ def _with(line: ReviewRecord, review: ReviewBody | None = None, **changes: Any) 
 
 
 def _published(build: BuildId, review: ReviewBody, records: StorageContext) -> ComparisonRecord:
-    """The result that a review speaks of. Raises ReviewRefused."""
+    """Returns the result that a review is about. Raises ReviewRefused."""
     record = _latest(build, records)
     if record is None or record.state is not State.SUCCEEDED:
         raise ReviewRefused(_nothing_yet(build, record))
@@ -187,13 +187,13 @@ def _stale(execution: str, record: ComparisonRecord | None) -> str:
 def _apply(
     line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], records: StorageContext
 ) -> CarriedOut:
-    """Adds a review to what was decided, and tells of it."""
+    """Adds a review to the review log and announces the result."""
     if not record.announced:
-        # Something earlier may not have been told; its event must not be lost to this one's.
+        # An earlier state is not announced yet; its event must be sent before that of this one.
         announce_result(record, records)
     elif line.id in read_review_log(line.build, records.objects).reviews:
-        return _carried_out(line, records)  # an earlier delivery has done all of it
-    # From here on the sweeper sees to it, should every delivery of this event die.
+        return _carried_out(line, records)  # an earlier delivery has applied it
+    # From here on the sweeper announces the review, if every delivery of this event dies.
     record = records.ledger.reopen(record, records.clock())
     review = Applied(line.id, Action(line.action), line.by, line.at, line.reason, whole=not names)
 
@@ -201,21 +201,21 @@ def _apply(
         return present.of_execution(record.execution).with_review(review, names)
 
     change_review_log(line.build, records.objects, add)
-    # Again: whoever told of something else meanwhile has settled the first one, without this.
+    # Reopened again: another worker may have marked the record as announced without this review.
     announce_result(records.ledger.reopen(record, records.clock()), records)
     return _carried_out(line, records)
 
 
 def _carried_out(line: ReviewRecord, records: StorageContext) -> CarriedOut:
-    told = records.ledger.build(line.build)
-    if told is None or told.baseline is None:
+    build = records.ledger.build(line.build)
+    if build is None or build.baseline is None:
         return CarriedOut(line, "open")
-    comparison = ComparisonId(line.build.project, line.build.build, told.baseline.build)
-    return CarriedOut(line, str(told.review or "open"), comparison)
+    comparison = ComparisonId(line.build.project, line.build.build, build.baseline.build)
+    return CarriedOut(line, str(build.review or "open"), comparison)
 
 
 def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
-    """Says in status.json why a review does not count, if there is a status to say it in."""
+    """Writes the reason why a review does not count to the review log and to status.json."""
     try:
         record = _latest(written.build, records)
     except ReviewRefused:
@@ -233,7 +233,7 @@ def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
 
 
 def _keep(line: ReviewRecord, body: bytes, records: StorageContext) -> None:
-    """Copies a review to where reviewers cannot write: it can be read for as long as its build."""
+    """Copies a review to a folder where reviewers cannot write; it is kept as long as its build."""
     if records.ledger.build(line.build) is None:
         return
     kept = {
@@ -251,7 +251,7 @@ def _keep(line: ReviewRecord, body: bytes, records: StorageContext) -> None:
             None,
         )
     except WriteConflict:
-        return  # an earlier delivery did
+        return  # an earlier delivery has copied it
 
 
 def _as_written(body: bytes) -> Any:

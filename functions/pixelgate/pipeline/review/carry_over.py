@@ -1,4 +1,4 @@
-"""Says what there is to review in a comparison, and what of it is approved already."""
+"""Prepares the review of a comparison, and carries over an approval of the same changes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from pixelgate.pipeline.intake.images import BucketImages
 def prepare_review(
     comparison: Comparison, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> None:
-    """Writes what there is to review beside the result, where nobody looks before publication.
+    """Writes the changes to review beside the unpublished result, with an inherited approval.
 
     Args:
-        comparison: what is about to be published.
+        comparison: the comparison that will be published.
         accepted: its head build.
         service: the ports.
         check: called between any two pairs; raises to stop early.
@@ -50,19 +50,19 @@ def prepare_review(
 def carry_over_late(
     record: ComparisonRecord, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> None:
-    """Looks once more for an approval to carry over, when the result has been told.
+    """Searches once more for an approval to carry over, after the result was announced.
 
-    A person may have approved the earlier build after this one had looked. Whoever approves first
-    notes it, then looks whether this one is published; so one of the two sees the other.
+    A person may have approved the earlier build after this build's first search. An
+    approval is recorded first, and then resumes published builds; so one of the two sees the other.
 
     Args:
-        record: of the comparison, told.
+        record: the announced comparison's record.
         accepted: its head build.
         service: the ports.
         check: called between any two pairs; raises to stop early.
 
     Raises:
-        Exception: another delivery should look.
+        Exception: another delivery should search.
     """
     if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
         return
@@ -72,7 +72,7 @@ def carry_over_late(
     granted = _carried_over(now.reviewable, accepted, service, check)
     if granted is None:
         return
-    # From here on the sweeper sees to it, should this worker die.
+    # From here on the sweeper announces the approval, if this worker dies.
     record = service.ledger.reopen(record, service.clock())
     change_review_log(
         record.head,
@@ -82,11 +82,13 @@ def carry_over_late(
     announce_result(service.ledger.reopen(record, service.clock()), service)
 
 
-def taken_back(build: BuildRecord, records: StorageContext) -> str | None:
-    """Why an approval that was carried over counts no more; None if nothing speaks against it.
+def withdrawal_reason(build: BuildRecord, records: StorageContext) -> str | None:
+    """Returns the reason why an approval that was carried over no longer counts, or None.
+
+    It no longer counts when the build that it came from was rejected later.
 
     Args:
-        build: a build that is approved.
+        build: an approved build.
         records: the ports.
     """
     if build.review is not Review.APPROVED or not build.pull_request or not build.baseline:
@@ -115,17 +117,17 @@ def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> InheritedApproval
 def _carried_over(
     reviewable: Reviewable, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> InheritedApproval | None:
-    """The approval of an earlier build of the pull request, if the changes are the same."""
+    """Returns the approval of an earlier build of the pull request with the same changes."""
     seed = _seed(accepted.record, service)
     if seed is None:
         return None
     build, approved, by = seed
     if reviewable.first or approved.first:
-        return None  # most of what it shows is added, and among no changes
+        return None  # without a base every snapshot is added, so equal changes prove little
     same = same_names(reviewable.changes.keys(), approved.changes.keys())
     if not len(same) == len(reviewable.changes) == len(approved.changes):
         return None
-    theirs = {name: approved.changes[other] for name, other in same.items()}
+    theirs = {name: approved.changes[their_name] for name, their_name in same.items()}
     if not _same_outline(reviewable.changes, theirs):
         return None
     if not _same_pictures(reviewable.changes, theirs, accepted.manifest, service, check):
@@ -137,13 +139,13 @@ def _carried_over(
 def _seed(
     head: BuildRecord, service: CompareContext
 ) -> tuple[str, Reviewable, tuple[str, ...]] | None:
-    """The earlier build of the same pull request that people decided last, if they approved it.
+    """Finds the earlier build of the pull request that a person reviewed last, if it is approved.
 
-    People only: what was itself carried over approves nothing, so that small differences cannot
+    An approval that was itself carried over does not count here. Otherwise small differences could
     add up from build to build.
 
     Returns:
-        The build, what was approved of it, and by whom.
+        The build, its approved changes, and the reviewers; None if there is no such build.
     """
     if head.pull_request is None:
         return None
@@ -160,7 +162,7 @@ def _seed(
 def _approved(
     build: BuildRecord, service: CompareContext
 ) -> tuple[str, Reviewable, tuple[str, ...]] | None:
-    """What people approved of a build. The ledger follows the reviews; they themselves count."""
+    """Returns the changes of a build that people approved; the ledger may lag behind its log."""
     if build.baseline is None:
         return None
     record = service.ledger.comparison(
@@ -177,12 +179,12 @@ def _approved(
 
 
 def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:
-    """Whether snapshots of the same names have the same statuses, as far as hashes tell."""
+    """Whether equal names have equal statuses, and unreadable images equal hashes."""
     for name, change in mine.items():
         approved = theirs[name]
         if change.status != approved.status:
             return False
-        # Nobody can compare what could not be read.
+        # Unreadable images cannot be compared, so only equal hashes are the same change.
         unseen = change.status == Status.ERRORED
         if unseen and (change.head, change.base) != (approved.head, approved.base):
             return False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from browser.conftest import Open, Opened
 from browser.drawings import HOSTILE, UNCHANGED
@@ -87,8 +88,7 @@ def test_a_thumbnail_that_is_still_to_be_drawn_is_stood_in_for_by_the_image(
     (copied / str(image.get_attribute("src"))).unlink()
     it.page.reload()
     frame = it.page.locator("#list .row", has_text="cart/grown.png").locator(".thumb")
-    frame.locator(".no-thumb").wait_for()
-    assert frame.inner_text() == "–"
+    expect(frame.locator(".no-thumb")).to_have_text("–")
 
 
 def fold_by_mouse(it: Opened, label: str) -> None:

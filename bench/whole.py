@@ -55,7 +55,7 @@ class Handled:
     def read(cls, cloud: EmbeddedCloud, project: str, build: str) -> Handled:
         """Finds the build in the function's log."""
         texts = cloud.logs("CompareFunction").splitlines()
-        lines = [json.loads(t) for t in texts if t.startswith("{") and "build handled" in t]
+        lines = [json.loads(t) for t in texts if t.startswith("{") and "build compared" in t]
         [line] = [one for one in lines if (one["project"], one["build"]) == (project, build)]
         request = f"REPORT RequestId: {line['function_request_id']}\tDuration: "
         [took] = [t.removeprefix(request) for t in texts if t.startswith(request)]

@@ -92,7 +92,7 @@ function places(detail, { stops, jump, run }) {
   const folded = foldedBands(detail.bands).filter((b) => b.folded).length;
   if (folded)
     list.append(
-      el("li", { class: "rest" }, "Single rows, as another line height leaves them, are told together."),
+      el("li", { class: "rest" }, "Single rows, which a changed line height leaves, are summed up."),
     );
   return list;
 }

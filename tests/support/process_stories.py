@@ -180,7 +180,7 @@ class FaultRun:
         """Waits for the answer. What is held by a worker that has died is tried again."""
         client, name = self.site.client("lambda"), self.site.stack.resources[COMPARE]
         refused = b""
-        for _ in range(8):
+        for _ in range(60):  # a lease is longer on a busy machine
             answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
             if "FunctionError" not in answer:
                 return

@@ -18,12 +18,25 @@ from PIL import Image, ImageOps
 
 from pixelgate.domain.comparison import Diff
 from pixelgate.domain.policy import Policy
-from pixelgate.engine.mask import read_mask
 from pixelgate.engine.odiff import OdiffServer
+from pixelgate.engine.pixels import decode, is_opaque
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3 or 4)
 Mask = npt.NDArray[np.bool_]
 _RED, _ORANGE = (255, 0, 0, 255), (255, 140, 0, 255)
+
+
+def read_mask(body: bytes) -> Mask:
+    """Reads a mask: changed pixels are opaque, all others transparent.
+
+    Raises:
+        ImageFault: UNREADABLE.
+    """
+    pixels = decode(body)
+    if is_opaque(pixels):
+        return np.ones(pixels.shape[:2], bool)
+    found: Mask = pixels[..., 3] != 0
+    return found
 
 
 @dataclass(frozen=True)

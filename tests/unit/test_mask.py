@@ -15,11 +15,11 @@ from PIL import Image
 from pixelgate.domain.comparison import Region
 from pixelgate.domain.policy import Rectangle
 from pixelgate.engine import native
-from pixelgate.engine.mask import Mask, read_mask, write_mask
+from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag, Plane
 from pixelgate.engine.pixel_flags import clear
 from support.images import encoded, picture
-from support.plain_odiff import masks_in
+from support.plain_odiff import Mask, masks_in, read_mask
 
 
 def mask_of(size: tuple[int, int], points: Iterable[tuple[int, int]]) -> Mask:

@@ -170,12 +170,6 @@ class ComparisonRecord:
         """Whether the comparison is SUCCEEDED or FAILED."""
         return self.state in {State.SUCCEEDED, State.FAILED}
 
-    def can_be_claimed(self, now: float) -> bool:
-        """Whether it may be claimed: its lease ran out, or it failed and is retryable."""
-        if self.state is State.PROCESSING:
-            return self.lease_until <= now
-        return self.state is State.FAILED and self.retryable
-
 
 @dataclass(frozen=True)
 class Result:

@@ -25,8 +25,6 @@ from pixelgate.domain.keys import NO_BASE, relative_url
 from pixelgate.domain.verdict import Mark, NoiseKind
 from pixelgate.report.explain import number, own_policy, policy_in_words, why
 
-LOCAL_BASELINE = "named on the command line"
-
 
 @dataclass(frozen=True)
 class Picture:

@@ -316,10 +316,10 @@ class MemoryLedger:
         lease_until: float,
         choice: Choice | None = None,
     ) -> ComparisonRecord:
-        """Takes the comparison if the rule of `ComparisonRecord.can_be_claimed` allows it."""
+        """Takes the comparison if its lease ran out, or if it failed and is retryable."""
         with self._lock:
             old = self.comparisons.get(comparison)
-            if old and not old.can_be_claimed(now):
+            if old and not _can_be_claimed(old, now):
                 if old.state is State.WAITING_FOR_BASE:
                     raise StillWaiting(f"{comparison} waits")
                 if old.finished:
@@ -482,3 +482,9 @@ class MemoryLedger:
             ):
                 raise LeaseLost(f"{claim.id}: execution {claim.execution} is no longer the owner")
             yield stored
+
+
+def _can_be_claimed(comparison: ComparisonRecord, now: float) -> bool:
+    if comparison.state is State.PROCESSING:
+        return comparison.lease_until <= now
+    return comparison.state is State.FAILED and comparison.retryable

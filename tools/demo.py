@@ -41,6 +41,7 @@ def main() -> int:
         if status["state"] != "SUCCEEDED":
             print(f"{status['error']}\nthe functions' logs: {cloud.log_dir}", file=sys.stderr)
             return 1
+        cloud.wait_until_idle()  # thumbnails are drawn after the verdict
         comparison, report = fetch(uploader.store, status)
     say("the local AWS has stopped")
     print()

@@ -75,3 +75,27 @@ def test_each_decision_that_the_code_names_is_there() -> None:
 
 def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
+
+
+def test_the_map_of_the_package_names_its_folders_and_modules() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("## The map")[2].partition("| elsewhere |")[0]
+    rows = re.findall(r"^\| (`.+?`) \| (.+) \|$", table, re.MULTILINE)
+    package = ROOT / "functions/pixelgate"
+    named = {}
+    for places, description in rows:
+        for place in re.findall(r"`([^`]+)`", places):
+            path = ROOT / place if place.startswith("functions/") else package / place
+            named[path] = re.findall(r"`([a-z_]+)`", description)
+            assert path.exists(), place
+    folders = {file.parent for file in package.rglob("*.py")} - {package, package / "pipeline"}
+    assert folders == {path for path in named if path.is_dir() and package in path.parents}
+    missing = [
+        f"{folder.name}/{module}"
+        for folder, modules in named.items()
+        if folder in folders
+        for module in modules
+        # One folder's row may say what another one's module does with it.
+        if not list(package.rglob(f"{module}.py"))
+    ]
+    assert missing == []

@@ -99,3 +99,15 @@ def test_the_map_of_the_package_names_its_folders_and_modules() -> None:
         if not list(package.rglob(f"{module}.py"))
     ]
     assert missing == []
+
+
+def test_source_files_that_pages_name_are_there() -> None:
+    places = [ROOT, ROOT / "functions", ROOT / "functions/pixelgate", ROOT / "tests"]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    named = {
+        (page.name, name)
+        for page in pages
+        for name in re.findall(r"`([\w.-]+/[\w./-]+\.(?:py|c|js|yaml))`", page.read_text("utf-8"))
+    }
+    assert len(named) >= 20
+    assert [n for n in sorted(named) if not any((place / n[1]).exists() for place in places)] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from embedded_cloud.cloud import EmbeddedCloud
+from embedded_cloud.cloud import ACCOUNT, EmbeddedCloud
 from embedded_cloud.roles import take_role
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
@@ -222,6 +223,112 @@ def test_another_bucket_calls_no_function(cloud: EmbeddedCloud) -> None:
     )
     s3.put_object(Bucket=name, Key=MANIFEST, Body=b"{}")
     cloud.wait_until_idle()
-    asked = [d for d in cloud.decisions() if d.principal == "s3.amazonaws.com"]
-    assert {d.allowed for d in asked} == {True, False}
+    asked = {d.principal: d.allowed for d in cloud.decisions()}
+    assert asked[f"s3.amazonaws.com for arn:aws:s3:::{name}"] is False
     assert not cloud.events()
+
+
+def made_role(cloud: EmbeddedCloud, name: str, service: str, *statements: Mapping[str, Any]) -> str:
+    """Makes a role that a service or the account's root may take; returns its ARN."""
+    iam = cloud.client("iam")
+    root = f"arn:aws:iam::{ACCOUNT}:root"
+    principal = {"Service": service} if service else {"AWS": root}
+    trust = {"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    if statements:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy)
+    return str(role["Arn"])
+
+
+def test_a_request_to_a_bucket_of_another_account_is_refused(cloud: EmbeddedCloud) -> None:
+    """By the condition on aws:ResourceAccount, and by the expected owner of the bucket."""
+    outside = boto3.client(
+        "s3",
+        cloud.region,
+        endpoint_url=cloud.endpoint_url,
+        aws_access_key_id=STRANGER,
+        aws_secret_access_key="test",
+        config=Config(proxies={}),
+    )
+    outside.create_bucket(Bucket="taken-name")
+    everybody = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::taken-name", "arn:aws:s3:::taken-name/*"],
+    }
+    outside.put_public_access_block(
+        Bucket="taken-name", PublicAccessBlockConfiguration={"BlockPublicPolicy": False}
+    )
+    outside.put_bucket_policy(Bucket="taken-name", Policy=json.dumps({"Statement": [everybody]}))
+    all_buckets = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    ours_only = {
+        **all_buckets,
+        "Condition": {"StringEquals": {"aws:ResourceAccount": ACCOUNT}},
+    }
+    made_role(cloud, "everywhere", "", all_buckets)
+    made_role(cloud, "at-home", "", ours_only)
+    everywhere = cloud.client("s3", cloud.assume("everywhere", "job"))
+    at_home = cloud.client("s3", cloud.assume("at-home", "job"))
+    assert not refused(everywhere, "taken-name", put("a"))
+    assert refused(at_home, "taken-name", put("a"))
+    assert not refused(at_home, cloud.bucket, put(MANIFEST))
+    assert refused(everywhere, "taken-name", put("a", ExpectedBucketOwner=ACCOUNT))
+    assert not refused(everywhere, cloud.bucket, put(MANIFEST, ExpectedBucketOwner=ACCOUNT))
+
+
+def test_a_rule_without_permission_calls_no_function(cloud: EmbeddedCloud) -> None:
+    events = cloud.client("events")
+    notify = cloud.client("lambda").get_function_configuration(
+        FunctionName=cloud.stack.resources["NotifyFunction"]
+    )["FunctionArn"]
+    events.put_rule(Name="of-a-stranger", EventPattern=json.dumps({"source": ["stranger"]}))
+    events.put_targets(Rule="of-a-stranger", Targets=[{"Id": "1", "Arn": notify}])
+    entry = {"Source": "stranger", "DetailType": "x", "Detail": "{}"}
+    events.put_events(Entries=[entry])
+    refusals = [d for d in cloud.decisions() if d.resource == notify and not d.allowed]
+    rule = f"arn:aws:events:{cloud.region}:{ACCOUNT}:rule/of-a-stranger"
+    assert [d.principal for d in refusals] == [f"events.amazonaws.com for {rule}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "granted", "expected"),
+    [
+        pytest.param("machine-none", "states.amazonaws.com", False, "FAILED", id="no policy"),
+        pytest.param("machine-trust", "lambda.amazonaws.com", True, "FAILED", id="no trust"),
+        pytest.param("machine-all", "states.amazonaws.com", True, "SUCCEEDED", id="both"),
+    ],
+)
+def test_a_state_machine_does_what_its_role_allows(
+    cloud: EmbeddedCloud, name: str, service: str, granted: bool, expected: str
+) -> None:
+    function = cloud.client("lambda").get_function_configuration(
+        FunctionName=cloud.stack.resources["SweepFunction"]
+    )["FunctionArn"]
+    invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}
+    task = {"Type": "Task", "Resource": function, "End": True}
+    states = cloud.client("stepfunctions")
+    machine = states.create_state_machine(
+        name=name,
+        definition=json.dumps({"StartAt": "Sweep", "States": {"Sweep": task}}),
+        roleArn=made_role(cloud, name, service, *([invoke] if granted else [])),
+    )["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+    while True:
+        status = states.describe_execution(executionArn=execution)["status"]
+        if status != "RUNNING":
+            break
+        time.sleep(0.1)
+    assert status == expected
+
+
+def test_a_function_whose_role_lambda_may_not_take_does_not_start(cloud: EmbeddedCloud) -> None:
+    function = cloud.stack.resources["SweepFunction"]
+    own = cloud.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+    try:
+        cloud.configure("SweepFunction", Role=made_role(cloud, "no-lambda", "ec2.amazonaws.com"))
+        answer = cloud.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+        assert "cannot be assumed by Lambda" in answer["Payload"].read().decode()
+    finally:
+        cloud.configure("SweepFunction", Role=own)

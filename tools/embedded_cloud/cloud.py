@@ -70,7 +70,7 @@ class Decision:
     """What IAM decided about a request of a role session, or of an AWS service.
 
     Attributes:
-        principal: the session's ARN, or the service's name.
+        principal: the session's ARN, or "s3.amazonaws.com for arn:aws:s3:::bucket".
         function: the logical id of the function of the latest stack whose session it is, or empty.
         action: such as "s3:GetObject".
         resource: its ARN.

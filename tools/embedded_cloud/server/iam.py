@@ -59,7 +59,7 @@ class Decisions:
         """Adds one decision.
 
         Args:
-            principal: the ARN of a role session, or a service such as s3.amazonaws.com.
+            principal: the ARN of a role session, or a service and the source it acts for.
             action: such as s3:GetObject.
             resource: its ARN.
             allowed: the decision.
@@ -251,7 +251,9 @@ def _may_invoke(service: str, function_arn: str, source_arn: str, decisions: Dec
         function_arn,
         {"aws:sourcearn": source_arn, "aws:sourceaccount": get_account_id()},
     )
-    decisions.note(service, "lambda:InvokeFunction", function_arn, allowed=allowed)
+    decisions.note(
+        f"{service} for {source_arn}", "lambda:InvokeFunction", function_arn, allowed=allowed
+    )
     return allowed
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore import exceptions as sdk
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from pixelgate.errors import BucketError, NotFound, Refused
@@ -177,6 +179,8 @@ def test_what_is_missing_is_told_from_what_is_forbidden(
             contents = [{"Key": name} for name in listed]
             asked = {"Bucket": "shots", "Prefix": key, "MaxKeys": 1}
             stub.add_response("list_objects_v2", {"Contents": contents}, asked)
+        if not missing:  # it may have been written after the first try
+            stub.add_client_error(method, "AccessDenied", http_status_code=403)
     with pytest.raises(NotFound if missing else Refused):
         store.read(key)
     with pytest.raises(NotFound if missing else Refused):
@@ -186,6 +190,17 @@ def test_what_is_missing_is_told_from_what_is_forbidden(
     else:
         with pytest.raises(Refused):
             store.exists(key)
+
+
+def test_what_is_written_between_the_refusal_and_the_listing_is_read(
+    store: ClientBucket, stub: Stubber
+) -> None:
+    key = "builds/shop/1/status.json"
+    stub.add_client_error("get_object", "AccessDenied", http_status_code=403)
+    stub.add_response("list_objects_v2", {"Contents": [{"Key": key}]})
+    body = StreamingBody(BytesIO(BODY), len(BODY))
+    stub.add_response("get_object", {"ETag": '"e"', "Body": body, "ContentLength": len(BODY)})
+    assert store.read(key) == BODY
 
 
 def test_the_caller_is_whom_sts_names(client: S3Client) -> None:

@@ -104,8 +104,7 @@ FULL = Comparison(
 
 def test_comparison_manifest_is_the_accepted_one(gold: Gold) -> None:
     shown = FULL.as_json()
-    # Its numbers change with the rule; see test_policy for its fields.
-    assert shown.pop("policy") == FULL.policy.as_json()
+    assert shown["policy"].pop("noise") == vars(Noise())  # numbers that are tuned
     gold.check(f"{json.dumps(shown, indent=1)}\n".encode(), GOLD)
 
 

@@ -141,43 +141,47 @@ def test_a_shard_and_its_key_may_not_differ(said: Any, message: str) -> None:
         parse(body(shard=said), BUILD, ShardId(2, 4))
 
 
-@pytest.mark.parametrize(
-    ("raw", "total"),
-    [
-        pytest.param({}, None, id="no total"),
-        pytest.param({"total": 4}, 4, id="a total"),
-        pytest.param({"total": 0}, "total: ", id="a total of 0"),
-        pytest.param({"schema_version": 2}, "schema_version: ", id="a later version"),
-        pytest.param({"build": "b2"}, "build: the manifest says 'b2'", id="another build"),
-        pytest.param({"project": ...}, "project: Field required", id="no project"),
-    ],
-)
-def test_finalize(raw: dict[str, Any], total: int | str | None) -> None:
-    said = {"schema_version": 1, "project": "shop", "build": "b1", **raw}
-    raw_body = json.dumps({k: v for k, v in said.items() if v is not ...}).encode()
-    if isinstance(total, str):
-        with pytest.raises(BadManifest, match=total):
-            parse_finalize(raw_body, BUILD)
-    else:
-        assert parse_finalize(raw_body, BUILD) == total
+FINALIZE = {"schema_version": 1, "project": "shop", "build": "b1"}
+
+
+@pytest.mark.parametrize("total", [None, 4])
+def test_finalize(total: int | None) -> None:
+    said = FINALIZE if total is None else FINALIZE | {"total": total}
+    assert parse_finalize(json.dumps(said).encode(), BUILD) == total
 
 
 @pytest.mark.parametrize(
-    ("changes", "partial"),
+    ("said", "message"),
     [
-        pytest.param({}, False, id="a full build"),
-        pytest.param({"selective": True}, True, id="selective, nobody knows of what"),
-        pytest.param({"all_names": ["a.png"]}, False, id="all of the suite after all"),
-        pytest.param({"all_names": ["a.png", "b.png"]}, True, id="one of two"),
-        pytest.param(
-            {"images": {"\u00fc.png": entry()}, "all_names": ["u\u0308.png"]},
-            False,
-            id="all of it, in another Unicode form",
-        ),
+        (FINALIZE | {"total": 0}, "total: "),
+        (FINALIZE | {"schema_version": 2}, "schema_version: "),
+        (FINALIZE | {"build": "b2"}, "build: the manifest says 'b2'"),
+        ({"schema_version": 1, "build": "b1"}, "project: Field required"),
     ],
 )
-def test_what_lacks_snapshots_is_partial(changes: dict[str, Any], partial: bool) -> None:
-    assert parse(body(**changes), BUILD).partial is partial
+def test_finalize_is_held_to_the_rules_of_a_manifest(said: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadManifest, match=message):
+        parse_finalize(json.dumps(said).encode(), BUILD)
+
+
+@pytest.mark.parametrize(
+    ("changes", "selective", "partial"),
+    [
+        pytest.param({}, False, False, id="says nothing"),
+        pytest.param({"all_names": None}, False, False, id="null is nothing"),
+        pytest.param({"selective": True}, True, True, id="selective, nobody knows of what"),
+        pytest.param({"all_names": ["a.png"]}, True, False, id="all of the suite after all"),
+        pytest.param({"all_names": ["a.png", "b.png"]}, True, True, id="one of two"),
+    ],
+)
+def test_selective_upload(changes: dict[str, Any], selective: bool, partial: bool) -> None:
+    build = parse(body(**changes), BUILD)
+    assert (build.selective, build.partial) == (selective, partial)
+
+
+def test_all_of_the_suite_may_be_named_in_another_unicode_form() -> None:
+    changes = {"images": {"\u00fc.png": entry()}, "all_names": ["u\u0308.png"]}
+    assert not parse(body(**changes), BUILD).partial
 
 
 REGION = {"x": 0, "y": 0, "width": 1, "height": 1}
@@ -514,19 +518,6 @@ def test_number_past_all_floats_is_refused() -> None:
 )
 def test_what_cannot_be_a_key_of_the_table_is_refused(field: str, value: str) -> None:
     assert refusal(body(**{field: value})).startswith(f"{field}: ")
-
-
-@pytest.mark.parametrize(
-    ("changes", "selective"),
-    [
-        pytest.param({}, False, id="says nothing"),
-        pytest.param({"selective": True}, True, id="says so"),
-        pytest.param({"all_names": ["a.png"]}, True, id="names the whole suite"),
-        pytest.param({"all_names": None}, False, id="null is nothing"),
-    ],
-)
-def test_selective_upload(changes: dict[str, Any], selective: bool) -> None:
-    assert parse(body(**changes), BUILD).selective is selective
 
 
 @pytest.mark.parametrize(

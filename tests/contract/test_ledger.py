@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -43,14 +44,15 @@ OTHER_RESULT = Result("passed", {"total": 0}, "other", "other")
 CURABLE = Failure(ErrorCode.INTERNAL, "ValueError: no", retryable=True)
 FINAL = Failure(ErrorCode.IMAGE_MISSING, "a.png is missing", retryable=False)
 
-# Words that could break a key apart, as people do name branches and builds.
-ODD_NAMES = [
+# Words that could break a key apart, as people do name branches and builds, and the longest ones.
+NAMES = [
     pytest.param("feature#12", id="#"),
     pytest.param("100%", id="%"),
     pytest.param("a%23b", id="percent-encoded already"),
     pytest.param("my shop", id="space"),
     pytest.param("ünï 日本 👩\u200d💻", id="letters of the world"),
     pytest.param("a+b&c=d?e:f@g", id="other signs"),
+    *(pytest.param(c * (255 // len(c.encode())), id=f"255 bytes of {c}") for c in "x#% é日"),
 ]
 
 
@@ -312,15 +314,6 @@ def test_the_sweeper_finds_a_wait_when_its_grace_is_over(ledger: Ledger) -> None
     assert list(ledger.unfinished(UNTIL + 1)) == [record]
 
 
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_builds_may_have_odd_names(ledger: Ledger, name: str) -> None:
-    build = BuildRecord(BuildId(f"p {name}", name), f"c {name}", "a" * 64, 1000.0)
-    ledger.register(build)
-    assert ledger.build(build.id) == build
-    assert ledger.builds_at(f"p {name}", f"c {name}") == [build]
-    assert ledger.choose_baseline(build.id, Baseline(name, name)) == Baseline(name, name)
-
-
 # --- claims -------------------------------------------------------------------------------------
 
 
@@ -344,7 +337,7 @@ def test_first_claim_makes_the_record_in_processing(ledger: Ledger) -> None:
 
 def claimed_again(first: ComparisonRecord, at: float, attempts: int) -> ComparisonRecord:
     """A first claim's record after the second one."""
-    times = {"claimed": at, "updated": at, "lease_until": at + LEASE}
+    times: dict[str, Any] = {"claimed": at, "updated": at, "lease_until": at + LEASE}
     return replace(first, execution="e2", attempts=attempts, claims=2, **times)
 
 
@@ -381,12 +374,17 @@ def test_released_lease_is_free_at_once_and_keeps_the_error_until_then(ledger: L
     assert (done.error_code, done.error_message, done.attempts) == (None, None, 2)
 
 
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_comparisons_may_have_odd_names(ledger: Ledger, name: str) -> None:
-    odd = ComparisonId(f"p {name}", name, f"@build:{name}")
-    mine = claim(ledger, of=odd)
-    assert mine.id == odd
-    assert stored(ledger, odd) == mine
+@pytest.mark.parametrize("name", NAMES)
+def test_keys_hold_every_name(ledger: Ledger, name: str) -> None:
+    build = BuildRecord(BuildId(name, name), name, "a" * 64, 1000.0)
+    assert ledger.register(build) == build
+    assert ledger.build(build.id) == build
+    assert ledger.builds_at(name, name) == [build]
+    assert ledger.choose_baseline(build.id, Baseline(name, name)) == Baseline(name, name)
+    waiting = ComparisonId(name, name, f"@commit:{name}")
+    mine = claim(ledger, of=waiting)
+    assert mine.id == waiting
+    assert stored(ledger, waiting) == mine
     assert list(ledger.unfinished(T + LEASE + 1)) == [mine]
 
 
@@ -408,17 +406,6 @@ def test_names_that_look_alike_are_two(
     claim(ledger, "e2", of=second)
     assert stored(ledger, first).execution == "e1"
     assert stored(ledger, second).execution == "e2"
-
-
-@pytest.mark.parametrize("letter", ["x", "#", "%", " ", "é", "日"])
-def test_longest_ids_are_keys_too(ledger: Ledger, letter: str) -> None:
-    longest = letter * (255 // len(letter.encode()))
-    build = BuildRecord(BuildId(longest, longest), longest, "a" * 64, 1000.0)
-    assert ledger.register(build) == build
-    assert ledger.builds_at(longest, longest) == [build]
-    waiting = ComparisonId(longest, longest, f"@commit:{longest}")
-    assert claim(ledger, of=waiting).id == waiting
-    assert [c.id for c in ledger.unfinished(T + LEASE + 1)] == [waiting]
 
 
 # --- the end of a comparison --------------------------------------------------------------------

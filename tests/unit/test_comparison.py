@@ -64,11 +64,7 @@ FULL = Comparison(
     snapshots={
         "added.png": Snapshot(Status.ADDED, head_sha256=digest(1), head_size=(10, 20)),
         "changed.png": Snapshot(
-            Status.CHANGED,
-            head_sha256=digest(2),
-            base_sha256=digest(3),
-            head_size=(10, 18),
-            base_size=(10, 20),
+            *(Status.CHANGED, digest(2), digest(3), (10, 18), (10, 20)),
             measured=Measured(DIFF, "diffs/shop/f/0-1.png"),
             group="changed-0123456789abcdef",
             judgement=Judgement(True, (Mark.ONE_SIDED, None), kinds=(None, NoiseKind.BLEND)),
@@ -76,26 +72,14 @@ FULL = Comparison(
             details={"group": "G", "display_name": "D", "tags": ["t"], "context": {"os": "linux"}},
         ),
         "errored.png": Snapshot(
-            Status.ERRORED,
-            head_sha256=digest(4),
-            base_sha256=digest(5),
-            reason="UNREADABLE: the file is empty",
+            Status.ERRORED, digest(4), digest(5), reason="UNREADABLE: the file is empty"
         ),
         "passed.png": Snapshot(
-            Status.UNCHANGED,
-            head_sha256=digest(6),
-            base_sha256=digest(7),
-            head_size=(1, 1),
-            base_size=(1, 1),
+            *(Status.UNCHANGED, digest(6), digest(7), (1, 1), (1, 1)),
             measured=Measured(Diff(0, 0, 1, (1, 1), (1, 1)), None),
         ),
         "renamed.png": Snapshot(
-            Status.RENAMED,
-            head_sha256=digest(8),
-            base_sha256=digest(8),
-            head_size=(1, 1),
-            base_size=(1, 1),
-            previous_name="old.png",
+            *(Status.RENAMED, digest(8), digest(8), (1, 1), (1, 1)), previous_name="old.png"
         ),
     },
     warnings=("unknown field 'x' was ignored",),

@@ -182,11 +182,17 @@ def test_box_lies_where_a_person_sees_the_rows_and_columns() -> None:
 # --- regions --------------------------------------------------------------------------------
 
 
+Box = tuple[int, int, int, int, int]
 HORSESHOE = [(0, 0), (0, 20), (0, 40), (20, 40), (40, 40), (40, 20), (40, 0)]
-LARGEST_FIRST = [(0, 50, 3, 1, 3), (50, 0, 2, 1, 2), (0, 0, 1, 1, 1)]
-TOP_LEFT_FIRST = [(50, 0, 1, 1, 1), (90, 0, 1, 1, 1), (0, 50, 1, 1, 1), (50, 50, 1, 1, 1)]
+LARGEST_FIRST: list[Box] = [(0, 50, 3, 1, 3), (50, 0, 2, 1, 2), (0, 0, 1, 1, 1)]
+TOP_LEFT_FIRST: list[Box] = [
+    (50, 0, 1, 1, 1),
+    (90, 0, 1, 1, 1),
+    (0, 50, 1, 1, 1),
+    (50, 50, 1, 1, 1),
+]
 # Points, and the boxes of their regions with the number of pixels.
-REGIONS: dict[str, tuple[list[tuple[int, int]], list[tuple[int, ...]]]] = {
+REGIONS: dict[str, tuple[list[tuple[int, int]], list[Box]]] = {
     "nothing": ([], []),
     "one pixel": ([(0, 0)], [(0, 0, 1, 1, 1)]),
     "the last pixel": ([(99, 79)], [(99, 79, 1, 1, 1)]),
@@ -205,7 +211,7 @@ REGIONS: dict[str, tuple[list[tuple[int, int]], list[tuple[int, ...]]]] = {
 
 
 @pytest.mark.parametrize(("points", "found"), REGIONS.values(), ids=REGIONS)
-def test_regions(points: list[tuple[int, int]], found: list[tuple[int, ...]]) -> None:
+def test_regions(points: list[tuple[int, int]], found: list[Box]) -> None:
     assert regions(mask_of((100, 80), points)) == tuple(Region(*box) for box in found)
 
 

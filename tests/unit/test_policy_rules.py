@@ -95,7 +95,7 @@ RULES = [
 ]
 
 
-LOW = {"max_changed_ratio": 0.1}
+LOW: dict[str, Any] = {"max_changed_ratio": 0.1}
 SMALL = Noise(min_solid_pixels=5)
 BOTH = Noise(min_solid_pixels=5, one_way=0.5)
 

@@ -187,7 +187,7 @@ def test_unreviewed_build_needs_everything() -> None:
 
 Reviews = list[tuple[Applied, tuple[str, ...]]]
 ALL, NONE = (review(1, whole=True), ()), (review(1, REJECT, whole=True), ())
-REJECTED_A = (review(1, REJECT), ("a.png",))
+REJECTED_A: tuple[Applied, tuple[str, ...]] = (review(1, REJECT), ("a.png",))
 # Reviews, the state, what is left, and how many are approved and rejected.
 DECIDED: dict[str, tuple[Reviews, str, list[str], int, int]] = {
     "all": ([ALL], "approved", [], 3, 0),

@@ -171,7 +171,7 @@ def refused(message: str, at: float) -> dict[str, Any]:
     return status_of_rejected(BUILD, message, at)
 
 
-LATER = {"claimed": 1001.0, "updated": 1001.0}
+LATER: dict[str, Any] = {"claimed": 1001.0, "updated": 1001.0}
 REPLACED = {
     "the first one": (None, claim(1, RUNNING)),
     "the result of the run": (claim(1, RUNNING), claim(1, DONE)),

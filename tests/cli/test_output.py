@@ -13,7 +13,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from support.doubles.memory import MemoryBucket
 
-from .conftest import NEEDS_REVIEW, Cli, manifest, tell
+from .conftest import NEEDS_REVIEW, Answer, Cli, manifest, tell
 
 
 @pytest.mark.parametrize(
@@ -255,39 +255,28 @@ def test_a_table_in_a_log_is_not_folded(run: Cli, bucket: MemoryBucket) -> None:
     assert len(run("history").err.splitlines()) == 2
 
 
-def test_a_review_may_be_waited_for(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_review_may_be_waited_for(run: Cli, bucket: MemoryBucket, answer: Answer) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     done = run("approve", "7", "a.png", "--wait", "--timeout", "0.01")
     assert done.code == 3
     waits = ["approve shop/7: 1 snapshot", "waiting until the review is applied"]
     assert done.err.splitlines()[:2] == waits
     assert "the review of shop/7 is written, but was not applied within 0.01 s" in done.err
-    whole = bucket.replace
-
-    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        whole(key, body, content_type, tag)
-        tell(bucket, "7", **NEEDS_REVIEW, review={"state": "approved", "left": 0})
-
-    monkeypatch.setattr(bucket, "replace", replace)
+    answer(lambda _: {**NEEDS_REVIEW, "review": {"state": "approved", "left": 0}})
     done = run("approve", "7", "--wait", "--json")
     assert (done.code, done.json["review"]["state"]) == (0, "approved")
 
 
 def test_a_review_that_does_not_count_says_why(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, answer: Answer
 ) -> None:
-    tell(bucket, "7", **NEEDS_REVIEW)
-    whole = bucket.replace
-
-    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        whole(key, body, content_type, tag)
+    def refusal(key: str) -> dict[str, Any]:
         refused = [{"id": Path(key).stem, "why": "the build was compared again"}]
         review = {"state": "needed", "left": 2, "names": ["a.png"], "refused": refused}
-        tell(bucket, "7", **NEEDS_REVIEW, review=review)
+        return {**NEEDS_REVIEW, "review": review}
 
-    monkeypatch.setattr(bucket, "replace", replace)
+    tell(bucket, "7", **NEEDS_REVIEW)
+    answer(refusal)
     done = run("approve", "7", "--wait")
     assert done.code == 2
     assert "the review of shop/7 does not count: the build was compared again" in done.err

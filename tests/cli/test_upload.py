@@ -14,7 +14,7 @@ from support import images
 from support.doubles.memory import MemoryBucket
 from support.repository import Repository
 
-from .conftest import NEEDS_REVIEW, Cli, manifest, tell
+from .conftest import NEEDS_REVIEW, Answer, Cli, manifest, tell
 
 KEY = "uploads/shop/7/manifest.json"
 
@@ -377,18 +377,6 @@ def test_a_shallow_clone_is_named_and_the_upload_goes_on(
     assert f"note: {note}" in done.err
 
 
-def answering(bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, **status: Any) -> None:
-    """The status appears as soon as the manifest is written."""
-    whole = bucket.replace
-
-    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        whole(key, body, content_type, tag)
-        if key == KEY:
-            tell(bucket, "7", **status)
-
-    monkeypatch.setattr(bucket, "replace", replace)
-
-
 REVIEW_LEFT = {**NEEDS_REVIEW, "review": {"state": "needed", "left": 2, "names": ["a.png"]}}
 BAD = {"state": "FAILED", "error": {"code": "BAD_MANIFEST", "message": "images: wrong"}}
 
@@ -409,10 +397,14 @@ BAD = {"state": "FAILED", "error": {"code": "BAD_MANIFEST", "message": "images: 
     ],
 )
 def test_upload_and_wait(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch,
-    status: dict[str, Any], options: tuple[str, ...], code: int, words: str,
-) -> None:  # fmt: skip
-    answering(bucket, monkeypatch, **status)
+    run: Cli,
+    answer: Answer,
+    status: dict[str, Any],
+    options: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    answer(lambda _: status)
     done = run("upload", "shots", "--build", "7", "--wait", "--json", *options)
     assert done.code == code
     assert words in done.err
@@ -424,10 +416,8 @@ def test_no_result_in_time_is_3(run: Cli) -> None:
     assert (done.code, "no status for shop/7 in 0.1 s" in done.err) == (3, True)
 
 
-def test_summaries_for_people_in_ci(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    answering(bucket, monkeypatch, **NEEDS_REVIEW)
+def test_summaries_for_people_in_ci(run: Cli, answer: Answer, tmp_path: Path) -> None:
+    answer(lambda _: NEEDS_REVIEW)
     step, own, junit = tmp_path / "step.md", tmp_path / "new" / "own.md", tmp_path / "j.xml"
     step.write_text("before\n")
     done = run(
@@ -440,10 +430,8 @@ def test_summaries_for_people_in_ci(
     assert 'failures="2"' in junit.read_text()
 
 
-def test_one_file_named_twice_is_written_once(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    answering(bucket, monkeypatch)
+def test_one_file_named_twice_is_written_once(run: Cli, answer: Answer, tmp_path: Path) -> None:
+    answer(lambda _: {})
     step = tmp_path / "step.md"
     run("upload", "shots", "--build", "7", "--wait", "--summary", step,
         GITHUB_STEP_SUMMARY=str(step))  # fmt: skip

@@ -17,6 +17,8 @@ OF_PULL_REQUEST = replace(ON_MAIN, branch="feature", pull_request="5")
 
 
 APPROVED = {"review": Review.APPROVED}
+FORKED: dict[str, Any] = {**APPROVED, "trusted": False}
+PARTIAL: dict[str, Any] = {**APPROVED, "selective": True}
 # A build, its fields, and why it is no baseline.
 ELIGIBLE: dict[str, tuple[BuildRecord, dict[str, Any], str | None]] = {
     "on a baseline branch": (ON_MAIN, {}, None),
@@ -30,12 +32,8 @@ ELIGIBLE: dict[str, tuple[BuildRecord, dict[str, Any], str | None]] = {
     "incomplete": (ON_MAIN, {"lost": True}, "its upload is incomplete"),
     "not approved": (OF_PULL_REQUEST, {}, "nobody has approved it"),
     "approved": (OF_PULL_REQUEST, APPROVED, None),
-    "a fork's, approved": (
-        *(OF_PULL_REQUEST, APPROVED | {"trusted": False}, "a fork's build is never"),
-    ),
-    "selective, approved": (
-        *(OF_PULL_REQUEST, APPROVED | {"selective": True}, "only a part of the suite"),
-    ),
+    "a fork's, approved": (OF_PULL_REQUEST, FORKED, "a fork's build is never"),
+    "selective, approved": (OF_PULL_REQUEST, PARTIAL, "only a part of the suite"),
 }
 
 

@@ -205,6 +205,7 @@ def told(id: int, build: str = "b1", state: str = "needed", created: str = "2") 
 OTHER = Comment(1, f"{Marker('pixelgate/web', 'b1', '2', 'needed')}\n")
 PERSON = Comment(2, "looks good")
 EARLIER = told(5, "b0", created="1")
+LATER = told(6, "b2", created="3")
 ANEW = Plan(create=True, delete=(5,))
 PLANS: dict[str, tuple[list[Comment], str, Plan]] = {
     "review is needed": ([], "needed", Plan(create=True)),
@@ -219,11 +220,9 @@ PLANS: dict[str, tuple[list[Comment], str, Plan]] = {
     "a later build does not": ([EARLIER], "approved", Plan(edit=5)),
     "new review is needed": ([told(5, "b0", "approved", "1")], "needed", ANEW),
     "needed again": ([told(5, state="approved")], "needed", ANEW),
-    "an event came late": ([told(5, "b2", created="3")], "needed", Plan()),
+    "an event came late": ([LATER], "needed", Plan()),
     "two of one moment": ([told(5), told(6)], "needed", Plan(edit=6, delete=(5,))),
-    "an older one was left behind": (
-        *([EARLIER, told(6, "b2", created="3")], "needed", Plan(delete=(5,))),
-    ),
+    "an older one was left behind": ([EARLIER, LATER], "needed", Plan(delete=(5,))),
 }
 
 

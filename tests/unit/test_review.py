@@ -186,27 +186,24 @@ def test_unreviewed_build_needs_everything() -> None:
 
 
 Reviews = list[tuple[Applied, tuple[str, ...]]]
+One = tuple[Applied, tuple[str, ...]]
 ALL, NONE = (review(1, whole=True), ()), (review(1, REJECT, whole=True), ())
-REJECTED_A: tuple[Applied, tuple[str, ...]] = (review(1, REJECT), ("a.png",))
+LATER_ALL: One = (review(2, whole=True), ())
+APPROVED_A: One = (review(1), ("a.png",))
+APPROVED_B: One = (review(2), ("b.png",))
+REJECTED_A: One = (review(1, REJECT), ("a.png",))
+REJECTED_SAME: One = (review(2, REJECT), ("same.png",))
 # Reviews, the state, what is left, and how many are approved and rejected.
 DECIDED: dict[str, tuple[Reviews, str, list[str], int, int]] = {
     "all": ([ALL], "approved", [], 3, 0),
     "none": ([NONE], "rejected", [], 0, 3),
-    "a part": ([(review(1), ("a.png",))], "needed", ["b.png", "c.png"], 1, 0),
-    "a part and the rest": (
-        *([(review(1), ("a.png",)), (review(2), ("b.png", "c.png"))], "approved", [], 3, 0),
-    ),
-    "one rejection rejects the build": (
-        *([REJECTED_A, (review(2), ("b.png",))], "rejected", ["c.png"], 1, 1),
-    ),
-    "a later approval of all takes a rejection back": (
-        *([REJECTED_A, (review(2, whole=True), ())], "approved", [], 3, 0),
-    ),
-    "an earlier one does not": (*([(review(2, REJECT), ("a.png",)), ALL], "rejected", [], 2, 1),),
+    "a part": ([APPROVED_A], "needed", ["b.png", "c.png"], 1, 0),
+    "a part and the rest": ([APPROVED_A, (review(2), ("b.png", "c.png"))], "approved", [], 3, 0),
+    "one rejection rejects the build": ([REJECTED_A, APPROVED_B], "rejected", ["c.png"], 1, 1),
+    "a later approval takes a rejection back": ([REJECTED_A, LATER_ALL], "approved", [], 3, 0),
+    "an earlier one does not": ([(review(2, REJECT), ("a.png",)), ALL], "rejected", [], 2, 1),
     "all rejected but one": ([NONE, (review(2), ("a.png",))], "rejected", [], 1, 2),
-    "what passed is rejected by name": (
-        *([ALL, (review(2, REJECT), ("same.png",))], "rejected", [], 3, 1),
-    ),
+    "what passed is rejected by name": ([ALL, REJECTED_SAME], "rejected", [], 3, 1),
 }
 
 
@@ -227,7 +224,7 @@ def test_decided(
         ([], ReviewState.NOT_NEEDED, None),
         ([ALL], ReviewState.APPROVED, Review.APPROVED),
         ([NONE], ReviewState.REJECTED, Review.REJECTED),
-        ([(review(1, REJECT), ("same.png",))], ReviewState.REJECTED, Review.REJECTED),
+        ([REJECTED_SAME], ReviewState.REJECTED, Review.REJECTED),
         ([(review(1), ("same.png",))], ReviewState.NOT_NEEDED, None),
     ],
 )
@@ -299,7 +296,7 @@ def test_granted_approval_counts_until_a_person_says_otherwise() -> None:
     [
         ([ALL], True),
         ([(review(1), ("a.png", "b.png", "c.png"))], True),
-        pytest.param([(review(1), ("a.png",))], False, id="the rest was granted"),
+        pytest.param([APPROVED_A], False, id="the rest was granted"),
         ([REJECTED_A], True),
         ([], False),
     ],

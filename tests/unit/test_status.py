@@ -188,7 +188,8 @@ REPLACED = {
     "… and its base did not come": (refused("no", 1000.0), waiting(1, replace(BROKEN, **LATER))),
     "a used id used again": (claim(1, DONE), refused("used before", 1030.0)),
     "a new record, long after the old one was tidied up": (
-        *(claim(3, BROKEN), claim(1, replace(RUNNING, created=9e6), at=9e6)),
+        claim(3, BROKEN),
+        claim(1, replace(RUNNING, created=9e6), at=9e6),
     ),
 }
 LEFT = {
@@ -203,7 +204,8 @@ LEFT = {
     "refused twice for one reason": (refused("no", 1000.0), refused("no", 1005.0)),
     "refused after the claim": (refused("no", 1002.0), claim(1, RUNNING, at=1001.0)),
     "the result of a run that began before another manifest came": (
-        *(refused("another manifest", 1005.0), claim(1, DONE)),
+        refused("another manifest", 1005.0),
+        claim(1, DONE),
     ),
 }
 

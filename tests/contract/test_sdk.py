@@ -60,6 +60,15 @@ def test_what_is_no_time_is_an_error() -> None:
         read_time("yesterday")
 
 
+def test_listing_and_object_have_times(client: S3Client) -> None:
+    bucket = aws.make_bucket(client)
+    before = datetime.now(UTC).replace(microsecond=0)
+    S3Bucket(client, bucket).write("a", b"1", "text/plain")
+    [listed] = client.list_objects_v2(Bucket=bucket)["Contents"]
+    for time in (listed["LastModified"], client.get_object(Bucket=bucket, Key="a")["LastModified"]):
+        assert before <= time <= datetime.now(UTC)
+
+
 def test_an_object_is_sent_in_one_piece_with_its_checksum(
     client: S3Client, sent: list[AWSPreparedRequest]
 ) -> None:

@@ -226,7 +226,7 @@ def test_strictly_any_pixel_counts_and_the_marks_still_tell(policy: Policy) -> N
     assert not noise.judge(Policy()).changed
     assert noise.judge(policy) == Judgement(True, (None,), kinds=(NoiseKind.BLEND,))
     assert diff((9, SHAPE)).judge(policy) == Judgement(True, (Mark.SHAPE,), kinds=(None,))
-    assert diff().judge(policy) == Judgement(False, ())
+    assert diff().judge(replace(policy, max_region_pixels=0)) == Judgement(False, ())
 
 
 @pytest.mark.parametrize("policy", [Policy(), *STRICTLY])

@@ -60,6 +60,11 @@ def forge(side: Side) -> Forge:
     return side.connect()
 
 
+def told(fake: FakeForge, name: str = NAME) -> tuple[str | None, ...]:
+    """Words and link of the commit's status."""
+    return (fake.shown(SHA, name) or ())[1:]
+
+
 @pytest.mark.parametrize("url", [None, "https://example.com/report"])
 @pytest.mark.parametrize("state", list(State))
 def test_status_is_set_once(fake: FakeForge, forge: Forge, state: State, url: str | None) -> None:
@@ -67,9 +72,7 @@ def test_status_is_set_once(fake: FakeForge, forge: Forge, state: State, url: st
     assert forge.set_commit_status(SHA, NAME, status) is True
     assert forge.set_commit_status(SHA, NAME, status) is False
     assert len(fake.sent("POST")) == 1
-    shown = fake.shown(SHA, NAME)
-    assert shown is not None
-    assert shown[1:] == ("in words", url)
+    assert told(fake) == ("in words", url)
 
 
 def test_status_with_another_name_link_or_words_is_another(fake: FakeForge, forge: Forge) -> None:
@@ -82,9 +85,7 @@ def test_status_with_another_name_link_or_words_is_another(fake: FakeForge, forg
         (NAME, RED),
     ]:
         assert forge.set_commit_status(SHA, name, status) is True
-        shown = fake.shown(SHA, name)
-        assert shown is not None
-        assert shown[1:] == (status.description, status.url)
+        assert told(fake, name) == (status.description, status.url)
     assert len(fake.sent("POST")) == 6
 
 
@@ -92,9 +93,7 @@ def test_long_words_are_cut_to_what_the_forge_takes(fake: FakeForge, forge: Forg
     long = CommitStatus(State.ERROR, "x" * 500)
     assert forge.set_commit_status(SHA, NAME, long) is True
     assert forge.set_commit_status(SHA, NAME, long) is False
-    shown = fake.shown(SHA, NAME)
-    assert shown is not None
-    assert shown[1].endswith("x…")
+    assert str(told(fake)[0]).endswith("x…")
 
 
 def test_comments_are_written_read_edited_and_deleted(fake: FakeForge, forge: Forge) -> None:

@@ -27,7 +27,7 @@ from pixelgate.domain.comparison import (
     judge,
 )
 from pixelgate.domain.keys import NO_BASE, ComparisonId
-from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.policy import Noise, Policy, Sensitivity
 from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture
 from support.gold import Gold
 from support.manifests import digest
@@ -158,22 +158,6 @@ def test_a_comparison_without_a_base_says_null_and_passes_what_is_added() -> Non
     without = Comparison(ComparisonId("p", "b1", NO_BASE), "", "", "", {}, Policy(), added)
     assert (with_base.verdict, with_base.as_json()["base"]) == (NEEDS_REVIEW, "b0")
     assert (without.verdict, without.as_json()["base"]) == (PASSED, None)
-
-
-@pytest.mark.parametrize(
-    ("policy", "passes"),
-    [
-        pytest.param(Policy(), False, id="built-in"),
-        pytest.param(Policy(max_changed_pixels=7), True, id="seven pixels"),
-        pytest.param(Policy(max_changed_pixels=6), False, id="six pixels"),
-        pytest.param(Policy(max_region_pixels=5), True, id="largest region has five"),
-        pytest.param(Policy(max_region_pixels=4), False, id="regions of four"),
-        pytest.param(Policy(max_changed_ratio=0.035), True, id="7 of 200"),
-        pytest.param(Policy(ignore_regions=(Rectangle(0, 0, 99, 99),)), False, id="not here"),
-    ],
-)
-def test_diff_is_judged_by_what_was_measured(policy: Policy, passes: bool) -> None:
-    assert DIFF.passes(policy) is passes
 
 
 # Nothing explains a pixel that differs by all of its edge's height; a blend explains the others.

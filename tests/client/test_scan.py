@@ -41,7 +41,9 @@ def test_a_sidecar_goes_with_its_image_and_does_not_say_what_the_image_is(folder
     }
     where = folder / "a.json"
     where.write_text(json.dumps({**said, "width": 9, "sha256": "x", "viewport": [1]}))
+    (folder / "sub" / "b.json").write_text('{"group": "checkout"}')
     found = scan(folder)
+    assert found.fields()["sub/b.jpg"]["group"] == "checkout"
     entry = found.fields()["a.png"]
     assert {name: entry[name] for name in said} == said
     assert entry["width"] == 5

@@ -28,50 +28,72 @@ def scope(method: str, path: str, query: str = "", target: str = "", **more: str
     }
 
 
-def posted(target: str) -> dict[str, Any]:
-    return scope("POST", "/", target=target)
-
-
-BUCKET, OBJECT = "arn:aws:s3:::b", "arn:aws:s3:::b/k"
-COMPARE = "arn:aws:lambda:us-east-1:000000000000:function:compare"
-BUS = "arn:aws:events:us-east-1:000000000000:event-bus/default"
-DELETE = "<Delete><Object><Key>a&amp;b</Key></Object></Delete>"
-DELETE_VERSION = "<Delete><Object><Key>a</Key><VersionId>1</VersionId></Object></Delete>"
-INVOKE = scope("POST", "/2015-03-31/functions/compare/invocations")
-QUERY = {"TableName": "T", "IndexName": "unfinished"}
-# What is asked in which body, the action and the resource; the action names the service.
-CALLS: list[tuple[dict[str, Any], Any, str, str]] = [
-    (scope("GET", "/b/images/a%20b"), "", "s3:GetObject", "arn:aws:s3:::b/images/a b"),
-    (scope("HEAD", "/b/k"), "", "s3:GetObject", OBJECT),
-    (scope("PUT", "/b/k", "x-id=PutObject"), "", "s3:PutObject", OBJECT),
-    (scope("DELETE", "/b/k"), "", "s3:DeleteObject", OBJECT),
-    (scope("PUT", "/b/k", "tagging"), "", "s3:PutObjectWithtagging", OBJECT),
-    (scope("GET", "/b", "list-type=2&prefix=x"), "", "s3:ListBucket", BUCKET),
-    (scope("GET", "/b", "versions"), "", "s3:ListBucketVersions", BUCKET),
-    (scope("GET", "/b", "policy"), "", "s3:GETBucket", BUCKET),
-    (scope("POST", "/b", "delete"), DELETE, "s3:DeleteObject", "arn:aws:s3:::b/a&b"),
-    (scope("POST", "/b", "delete"), DELETE_VERSION, "s3:DeleteObjectVersion", "arn:aws:s3:::b/a"),
-    # What is asked of versions needs a grant of its own.
-    (scope("GET", "/b/k", "versionId=1"), "", "s3:GetObjectVersion", OBJECT),
-    (scope("GET", "/b", "versions&prefix=images/a"), "", "s3:ListBucketVersions", BUCKET),
-    (scope("DELETE", "/b/k", "versionId=1"), "", "s3:DeleteObjectWithversionId", OBJECT),
-    (posted("DynamoDB_20120810.Query"), QUERY, "dynamodb:Query", f"{TABLE}/index/unfinished"),
-    (
-        *(posted("DynamoDB_20120810.BatchGetItem"), {"RequestItems": {"T": {}}}),
-        *("dynamodb:BatchGetItem", TABLE),
-    ),
-    (INVOKE, "", "lambda:InvokeFunction", COMPARE),
-    (posted("AWSEvents.PutEvents"), {"Entries": [{"Source": "x"}]}, "events:PutEvents", BUS),
-    (posted("TrentService.Decrypt"), {"KeyId": "k"}, "kms:Decrypt", '{"KeyId": "k"}'),
-    (scope("POST", "/"), "", "sts:POST", "/"),
-]
-
-
-@pytest.mark.parametrize(("asked", "body", "action", "resource"), CALLS)
-def test_a_request_is(asked: dict[str, Any], body: Any, action: str, resource: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "asked", "body", "expected"),
+    [
+        ("s3", scope("GET", "/b/images/a%20b"), "", ("s3:GetObject", "arn:aws:s3:::b/images/a b")),
+        ("s3", scope("HEAD", "/b/k"), "", ("s3:GetObject", "arn:aws:s3:::b/k")),
+        ("s3", scope("PUT", "/b/k", "x-id=PutObject"), "", ("s3:PutObject", "arn:aws:s3:::b/k")),
+        ("s3", scope("DELETE", "/b/k"), "", ("s3:DeleteObject", "arn:aws:s3:::b/k")),
+        (
+            "s3",
+            scope("PUT", "/b/k", "tagging"),
+            "",
+            ("s3:PutObjectWithtagging", "arn:aws:s3:::b/k"),
+        ),
+        ("s3", scope("GET", "/b", "list-type=2&prefix=x"), "", ("s3:ListBucket", "arn:aws:s3:::b")),
+        ("s3", scope("GET", "/b", "versions"), "", ("s3:ListBucketVersions", "arn:aws:s3:::b")),
+        ("s3", scope("GET", "/b", "policy"), "", ("s3:GETBucket", "arn:aws:s3:::b")),
+        (
+            "s3",
+            scope("POST", "/b", "delete"),
+            "<Delete><Object><Key>a&amp;b</Key></Object></Delete>",
+            ("s3:DeleteObject", "arn:aws:s3:::b/a&b"),
+        ),
+        (
+            "s3",
+            scope("POST", "/b", "delete"),
+            "<Delete><Object><Key>a</Key><VersionId>1</VersionId></Object></Delete>",
+            ("s3:DeleteObjectVersion", "arn:aws:s3:::b/a"),
+        ),
+        (
+            "dynamodb",
+            scope("POST", "/", target="DynamoDB_20120810.Query"),
+            {"TableName": "T", "IndexName": "unfinished"},
+            ("dynamodb:Query", f"{TABLE}/index/unfinished"),
+        ),
+        (
+            "dynamodb",
+            scope("POST", "/", target="DynamoDB_20120810.BatchGetItem"),
+            {"RequestItems": {"T": {}}},
+            ("dynamodb:BatchGetItem", TABLE),
+        ),
+        (
+            "lambda",
+            scope("POST", "/2015-03-31/functions/compare/invocations"),
+            "",
+            ("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:000000000000:function:compare"),
+        ),
+        (
+            "events",
+            scope("POST", "/", target="AWSEvents.PutEvents"),
+            {"Entries": [{"Source": "pixelgate"}]},
+            ("events:PutEvents", "arn:aws:events:us-east-1:000000000000:event-bus/default"),
+        ),
+        (
+            "kms",
+            scope("POST", "/", target="TrentService.Decrypt"),
+            {"KeyId": "k"},
+            ("kms:Decrypt", '{"KeyId": "k"}'),
+        ),
+        ("sts", scope("POST", "/"), "", ("sts:POST", "/")),
+    ],
+)
+def test_a_request_is(
+    service: str, asked: dict[str, Any], body: Any, expected: tuple[str, str]
+) -> None:
     sent = (body if isinstance(body, str) else json.dumps(body)).encode()
-    service = action.partition(":")[0]
-    assert calls(asked, service, "us-east-1", sent) == [(action, resource)]
+    assert calls(asked, service, "us-east-1", sent) == [expected]
 
 
 def credential(key: str) -> str:
@@ -111,6 +133,21 @@ def test_each_kind_of_call_is_written_once_with_the_answer_and_its_condition(
     lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
     call = {"function": "compare", "action": "s3:PutObject", "resource": "arn:aws:s3:::b/images/1"}
     assert lines == [call | {"status": 412, "once": once_} for once_ in (True, False)]
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "query", "action"),
+    [
+        ("GET", "/images/a", "versionId=1", "s3:GetObjectVersion"),
+        ("GET", "", "versions&prefix=images/a", "s3:ListBucketVersions"),
+        ("DELETE", "/images/a", "versionId=1", "s3:DeleteObjectWithversionId"),
+    ],
+)
+def test_what_is_asked_of_versions_needs_a_grant_of_its_own(
+    method: str, key: str, query: str, action: str
+) -> None:
+    asked = scope(method, f"/b{key}", query)
+    assert calls(asked, "s3", "us-east-1", b"") == [(action, f"arn:aws:s3:::b{key}")]
 
 
 def test_a_copy_reads_what_it_copies() -> None:

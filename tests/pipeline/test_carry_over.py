@@ -184,13 +184,6 @@ def test_a_later_rejection_ends_it(reviewed: Reviewed) -> None:
     assert reviewed.state("b3") == "needed"
 
 
-def test_an_approval_that_is_taken_back_is_carried_no_further(reviewed: Reviewed) -> None:
-    reviewed.review("b1", action="approve")
-    reviewed.review("b1", action="reject")
-    build(reviewed, "b2")
-    assert reviewed.state("b2") == "needed"
-
-
 def test_only_earlier_builds_are_followed(reviewed: Reviewed) -> None:
     """b1 was uploaded first but is compared last, after a person has approved b2."""
     world = reviewed.world
@@ -343,15 +336,6 @@ def test_late_approval_is_measured_against_the_approved_image(reviewed: Reviewed
     reviewed.resume("b3")
     assert (reviewed.state("b3"), reviewed.record("b3")) == ("needed", None)
     assert reviewed.state("b2") == "needed"
-
-
-def test_late_approval_does_not_chain(reviewed: Reviewed) -> None:
-    build(reviewed, "b2")
-    reviewed.review("b1", action="approve")
-    reviewed.resume("b2")
-    build(reviewed, "b3")
-    assert reviewed.said("b3")["carried_from"] == "b1"
-    assert [d.build.build for d in reviewed.world.ledger.decisions(PROJECT, "5")] == ["b1"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -14,14 +13,12 @@ from pixelgate.domain import keys
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.policy import Noise
-from pixelgate.domain.records import State
 from pixelgate.errors import FaultCode, HeldByOther, ImageFault, OutOfTime
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.compare import batches
 from pixelgate.pipeline.compare.batches import Batch, Handed
 from pixelgate.pipeline.compare.fan_out import BatchCompared, give_back, publish_handed, work
 from pixelgate.pipeline.compare.outcomes import (
-    Duplicate,
     HandedOver,
     Outcome,
     Published,
@@ -238,25 +235,6 @@ def test_the_event_once_more_starts_the_same_execution_and_nothing_else(
     assert (fan_out.calls, world.record("head", "base").claims) == (2, 1)
 
 
-def test_a_worker_that_dies_before_the_start_is_made_good_by_the_next_event(
-    world: World, fan_out: MemoryFanOut, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(execution: str, comparison: ComparisonId) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fan_out, "start", die)
-        with pytest.raises(Killed):
-            world.compare(HEAD, fan_out=fan_out)
-    assert fan_out.started == {}
-    outcome = world.compare(HEAD, fan_out=fan_out)
-    assert isinstance(outcome, HandedOver)
-    assert fan_out.started == {handed_of(world).execution: ID}
-
-
 def test_a_start_that_fails_gives_the_claim_back(world: World) -> None:
     fan_out = MemoryFanOut(failures=1)
     with pytest.raises(ConnectionError):
@@ -369,14 +347,6 @@ def test_workers_and_publisher_of_a_lost_execution_change_nothing(
     assert isinstance(publish_handed(second, world.service(), forever), Published)
 
 
-def test_publishing_twice_is_publishing_once(world: World, fan_out: MemoryFanOut) -> None:
-    first = through(world, fan_out)
-    second = publish_handed(handed_of(world), world.service(), forever)
-    assert isinstance(first, Published)
-    assert isinstance(second, Duplicate)
-    assert second.record.updated == first.record.updated
-
-
 def test_each_worker_prolongs_the_lease_when_a_third_is_over(
     world: World, fan_out: MemoryFanOut
 ) -> None:
@@ -420,45 +390,3 @@ def test_the_sweeper_revives_a_dead_execution(world: World, fan_out: MemoryFanOu
     run_all(world, second)
     assert isinstance(publish_handed(second, world.service(), forever), Published)
     assert len(world.differs.calls) == 10  # the three of the dead execution were found
-
-
-def test_an_execution_that_dies_every_time_fails_for_good(
-    world: World, fan_out: MemoryFanOut
-) -> None:
-    for _ in range(3):
-        hand_over(world, fan_out)
-        world.clock.sleep(901)
-    [swept] = sweep(world.service(), world.resumed.append)
-    assert swept.action is Action.GIVE_UP
-    status = world.status("head")
-    assert (status["state"], status["error"]["code"]) == ("FAILED", "TIMEOUT")
-
-
-def test_a_map_that_fails_as_a_whole_is_given_back_and_swept(
-    world: World, fan_out: MemoryFanOut
-) -> None:
-    handed = hand_over(world, fan_out)
-    assert give_back(handed, "States.ItemReaderFailed: gone", world.service()) is True
-    record = world.record("head", "base")
-    assert (record.state, record.lease_until) == (State.PROCESSING, 0)
-    assert record.error_message == "INTERNAL: States.ItemReaderFailed: gone"
-    world.clock.sleep(301)
-    [swept] = sweep(world.service(), world.resumed.append)
-    assert swept.action is Action.RESUME
-
-
-def test_a_publisher_that_fails_gives_the_lease_back_and_succeeds_the_next_time(
-    world: World, fan_out: MemoryFanOut
-) -> None:
-    handed = hand_over(world, fan_out)
-    run_all(world, handed)
-
-    def broken(*_: Any) -> bytes:
-        raise ConnectionError("S3 is down")
-
-    with pytest.raises(ConnectionError):
-        publish_handed(handed, world.service(render=broken), forever)
-    assert world.record("head", "base").error_message == "INTERNAL: ConnectionError: S3 is down"
-    outcome = publish_handed(handed, world.service(), forever)
-    assert isinstance(outcome, Published)
-    assert world.record("head", "base").error_message is None

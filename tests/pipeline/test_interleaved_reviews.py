@@ -10,7 +10,7 @@ from pixelgate.pipeline.compare.outcomes import Published, Waiting
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import CarriedOut, carry_out
 from support.reviews import Reviewed
-from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
+from support.schedule import Schedule, run_every_order
 from support.world import World
 
 BASE, HEAD = {"a.png": b"a"}, {"a.png": b"a2"}
@@ -47,11 +47,7 @@ class Race:
         return lambda: carry_out(written, service)
 
     def service(self) -> Any:
-        world = self.reviewed.world
-        return self.reviewed.service(
-            objects=stepping_bucket(world.objects, self.schedule),
-            ledger=stepping_ledger(world.ledger, self.schedule),
-        )
+        return self.reviewed.service(**self.schedule.ports(self.reviewed.world))
 
     def settle(self) -> None:
         self.called = [build.build for build in self.reviewed.world.resumed]

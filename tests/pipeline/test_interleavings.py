@@ -18,7 +18,7 @@ from pixelgate.domain.records import Review, State
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.compare.outcomes import Published, Waiting
-from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
+from support.schedule import Schedule, run_every_order
 from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}
@@ -48,11 +48,7 @@ class Race:
         return lambda: sweep(service, self.world.resumed.append)
 
     def ports(self) -> dict[str, Any]:
-        """The world's ports, every call of which is a step."""
-        return {
-            "objects": stepping_bucket(self.world.objects, self.schedule),
-            "ledger": stepping_ledger(self.world.ledger, self.schedule),
-        }
+        return self.schedule.ports(self.world)
 
     def upload(self, name: str, images: dict[str, bytes] | None = None, **fields: Any) -> BuildId:
         return self.world.upload(name, images or IMAGES, **fields)

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.pipeline.announce.announce import Backlog
-from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.outcomes import Outcome as Compared
 from pixelgate.pipeline.compare.run import compare_build
@@ -47,13 +45,7 @@ class Reviewed:
         self.world.clock.sleep(1)
         id = id or f"r{next(self._ids):03}"  # noqa: A001
         body = json.dumps({"schema_version": 1, **fields}).encode()
-        return self.put(BuildId(PROJECT, build), id, body, by)
-
-    def put(self, build: BuildId, id: str, body: bytes, by: str = "AWS:ada") -> Written:  # noqa: A002
-        key = keys.review(build, id)
-        self.world.objects.write(key, body, "application/json")
-        tag = self.world.objects.read_tagged(key)[1]
-        return Written(build, id, by, iso(self.world.clock.now), tag)
+        return self.world.write_review(BuildId(PROJECT, build), id, body, by)
 
     def deliver(self, written: Written) -> Outcome:
         """One delivery of a review's event."""

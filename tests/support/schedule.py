@@ -10,9 +10,10 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
-from pixelgate.ports import Bucket, Ledger
+if TYPE_CHECKING:
+    from support.world import World
 
 # A worker that does not come back is a test that hangs.
 _PATIENCE = 20
@@ -74,6 +75,14 @@ class Schedule:
         for thread in threads:
             thread.join(_PATIENCE)
         return results
+
+    def ports(self, world: World) -> dict[str, Any]:
+        """A world's bucket and ledger, every call of which is a step."""
+        return {"objects": self.stepping(world.objects), "ledger": self.stepping(world.ledger)}
+
+    def stepping(self, port: object) -> Any:
+        """A port whose every call is a step."""
+        return _Stepping(port, self)
 
     def pause(self) -> None:
         """Called by a worker between two steps; others, such as its own threads, walk through."""
@@ -148,13 +157,3 @@ class _Stepping:
             return iter(list(result)) if name in _LISTINGS else result
 
         return step
-
-
-def stepping_bucket(bucket: Bucket, schedule: Schedule) -> Bucket:
-    """A bucket whose every call is a step."""
-    return cast(Bucket, _Stepping(bucket, schedule))
-
-
-def stepping_ledger(ledger: Ledger, schedule: Schedule) -> Ledger:
-    """A ledger whose every call is a step."""
-    return cast(Ledger, _Stepping(ledger, schedule))

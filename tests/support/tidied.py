@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload
@@ -16,7 +16,7 @@ from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collec
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.ports import Bucket, Listed
-from support.schedule import Killed, Schedule, stepping_bucket, stepping_ledger
+from support.schedule import Killed, Schedule
 from support.world import PROJECT, World
 
 RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
@@ -30,10 +30,10 @@ class _SlowBucket:
     """A bucket of which every call is a step, and so is the answer to a listing or a delete."""
 
     def __init__(self, bucket: Bucket, schedule: Schedule) -> None:
-        self._bucket, self._schedule = stepping_bucket(bucket, schedule), schedule
+        self._bucket, self._schedule = schedule.stepping(bucket), schedule
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        found = self._bucket.list(prefix)
+        found: Iterator[Listed] = self._bucket.list(prefix)
         self._schedule.pause()
         return found
 
@@ -56,10 +56,12 @@ class Tidied:
 
     # --- what happens by turns ---
 
-    def build(self, name: str, *images: bytes, seen: Collection[bytes] = (), **fields: Any) -> None:
+    def build(
+        self, name: str, *images: bytes, seen: Collection[bytes] = (), **fields: Any
+    ) -> object:
         """A whole upload, and its event."""
         self.upload(name, *images, seen=seen, **fields)
-        self.deliver(name, self.world.service())
+        return self.deliver(name, self.world.service())
 
     def upload(
         self, name: str, *images: bytes, seen: Collection[bytes] = (), **fields: Any
@@ -69,10 +71,11 @@ class Tidied:
         unsent = tuple(n for n, body in named.items() if body in seen)
         return self.world.upload(name, named, missing=unsent, **{"branch": "topic", **fields})
 
-    def deliver(self, name: str, service: CompareContext) -> None:
+    def deliver(self, name: str, service: CompareContext) -> object:
         """The event of an upload; an open lease is waited for by Lambda, not here."""
         with suppress(HeldByOther):
-            receive(Upload(BuildId(PROJECT, name)), service)
+            return receive(Upload(BuildId(PROJECT, name)), service)
+        return None
 
     def collect(self, *, delete: bool = True) -> Collected:
         """One run of the collector."""
@@ -97,10 +100,9 @@ class Tidied:
         """
         schedule = Schedule(turns, dies)
 
-        service = replace(
-            self.world.service(),
-            objects=cast("Bucket", _SlowBucket(self.world.objects, schedule)),
-            ledger=stepping_ledger(self.world.ledger, schedule),
+        service = self.world.service(
+            objects=_SlowBucket(self.world.objects, schedule),
+            ledger=schedule.stepping(self.world.ledger),
         )
         results = schedule.run(*(lambda a=a: a(service) for a in actors))
         for result in results:
@@ -109,6 +111,13 @@ class Tidied:
         return results
 
     # --- what must be true ---
+
+    def there(self) -> set[str]:
+        """The builds, and the images by their bytes."""
+        objects = self.world.objects.objects.items()
+        images = {body.decode() for key, body in objects if key.startswith("images/")}
+        manifests = [key for key, _ in objects if key.startswith("builds/")]
+        return images | {key.split("/")[2] for key in manifests if key.endswith("/manifest.json")}
 
     def shown(self) -> set[str]:
         """What the results of all builds show that are not hidden."""

@@ -50,11 +50,13 @@ class MemoryBucket:
         self.modified: dict[str, float] = {}
         self.deleted: dict[str, tuple[float, bytes]] = {}
         self.clock: Callable[[], float] = time.time
+        self.reads: list[str] = []
         self._versions: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes."""
+        self.reads.append(key)
         return self.read_tagged(key, limit)[0]
 
     def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:

@@ -14,11 +14,6 @@ from support.world import World
 IMAGES = {"a.png": b"a"}
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def build(world: World, name: str, *, review: Review | None = None, **fields: Any) -> None:
     """A build that was compared, a second after the one before."""
     world.clock.sleep(1)
@@ -256,6 +251,28 @@ def test_what_passed_and_landed_is_answered_for_by_what_it_was_compared_with(
     assert passed_over(status) == {
         "pr5": "nobody has approved it, and its branch 'f' is no baseline branch"
     }
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({"images": {"a.png": b"changed"}}, id="it has changes"),
+        pytest.param({"base_commit": None}, id="it was compared with nothing"),
+        pytest.param({"selective": True}, id="it is a part"),
+        pytest.param({"base": Review.REJECTED}, id="its base was rejected"),
+        pytest.param({"review": Review.REJECTED}, id="it was rejected"),
+    ],
+)
+def test_nothing_answers_for_what_landed_otherwise(world: World, how: dict[str, Any]) -> None:
+    build(world, "old", commit="M0")
+    build(world, "main-1", commit="M1")
+    fields: dict[str, Any] = {"commit": "P5", "branch": "f", "tree": "T5", "base_commit": "M1"}
+    fields |= {name: how[name] for name in ("base_commit", "selective") if name in how}
+    world.compare(world.upload("pr5", how.get("images", IMAGES), **fields))
+    world.review("pr5", how.get("review"))
+    world.review("main-1", how.get("base"))
+    status = head(world, ancestors=["S", "M0"], landed={"S": {"tree": "T5"}})
+    assert status["base"] == "old"
 
 
 def test_squashed_ancestors_are_found_too(world: World) -> None:

@@ -269,16 +269,6 @@ def test_a_worker_lists_nothing(
     assert len(world.differs.calls) == 10
 
 
-def test_a_batch_that_runs_twice_diffs_once(world: World, fan_out: MemoryFanOut) -> None:
-    handed = hand_over(world, fan_out)
-    [first, *_] = planned(world, handed)
-    work(handed, first, world.service(), forever)
-    again = work(handed, first, world.service(), forever)
-    assert isinstance(again, BatchCompared)
-    assert (again.tally.diffed, again.tally.cached) == (0, 3)
-    assert len(world.differs.calls) == 3
-
-
 def test_what_a_lost_batch_had_diffed_is_found_and_the_rest_is_errored(
     world: World, fan_out: MemoryFanOut
 ) -> None:
@@ -390,3 +380,20 @@ def test_the_sweeper_revives_a_dead_execution(world: World, fan_out: MemoryFanOu
     run_all(world, second)
     assert isinstance(publish_handed(second, world.service(), forever), Published)
     assert len(world.differs.calls) == 10  # the three of the dead execution were found
+
+
+def test_a_publisher_that_fails_gives_the_lease_back_and_succeeds_the_next_time(
+    world: World, fan_out: MemoryFanOut
+) -> None:
+    handed = hand_over(world, fan_out)
+    run_all(world, handed)
+
+    def broken(*_: object) -> bytes:
+        raise ConnectionError("S3 is down")
+
+    with pytest.raises(ConnectionError):
+        publish_handed(handed, world.service(render=broken), forever)
+    assert world.record("head", "base").error_message == "INTERNAL: ConnectionError: S3 is down"
+    outcome = publish_handed(handed, world.service(), forever)
+    assert isinstance(outcome, Published)
+    assert world.record("head", "base").error_message is None

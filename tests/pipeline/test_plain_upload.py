@@ -15,11 +15,6 @@ from support.world import PROJECT, World, sha
 BUILD = BuildId(PROJECT, "b1")
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def put_plain(
     world: World, files: dict[str, bytes], build: BuildId = BUILD, **fields: Any
 ) -> BuildId:
@@ -92,16 +87,6 @@ def test_a_broken_image_is_errored_and_the_others_are_compared(world: World) -> 
     assert world.status("head")["base"] == "b1"
 
 
-def test_one_name_in_two_unicode_forms_is_refused_with_both(world: World) -> None:
-    world.compare(put_plain(world, {"\u00fc.png": b"a", "u\u0308.png": b"b"}))
-    error = world.status("b1")["error"]
-    assert error["code"] == "BAD_MANIFEST"
-    assert error["message"] == (
-        r"images: 'u\u0308.png' and '\xfc.png' are one name in two Unicode forms; a build can hold "
-        "only one"
-    )
-
-
 def test_what_is_no_image_is_left_out_and_named(world: World) -> None:
     files = {"a.png": b"a", "notes.txt": b"x", ".DS_Store": b"x", ".hidden/b.png": b"x"}
     files |= {"": b"", "folder/": b"", "folder.png/": b""}  # as S3's console makes folders
@@ -117,12 +102,37 @@ def test_a_foreign_picture_is_not_lost_in_silence(world: World) -> None:
     assert world.published("b1")["images"]["old.gif"]["status"] == "errored"
 
 
-def test_bad_names_are_all_listed(world: World) -> None:
-    world.compare(put_plain(world, {"a\n.png": b"a", "b//c.png": b"b", "fine.png": b"c"}))
+@pytest.mark.parametrize(
+    ("names", "said", "messages"),
+    [
+        (
+            ["\u00fc.png", "u\u0308.png"],
+            {},
+            [
+                r"images: 'u\u0308.png' and '\xfc.png' are one name in two Unicode forms; a build "
+                "can hold only one"
+            ],
+        ),
+        (
+            ["a\n.png", "b//c.png", "fine.png"],
+            {},
+            [
+                "images['a\\n.png']: the name holds a control character",
+                "images['b//c.png']: the name must be a relative path",
+            ],
+        ),
+        (["a.png"], {"all_names": ["b.png"]}, ["all_names: lacks 'a.png'"]),
+    ],
+    ids=["one name twice", "bad names", "not of the suite"],
+)
+def test_names_that_are_refused_are_all_listed(
+    world: World, names: list[str], said: dict[str, Any], messages: list[str]
+) -> None:
+    outcome = world.compare(put_plain(world, dict.fromkeys(names, b"a"), **said))
+    assert isinstance(outcome, Rejected)
     error = world.status("b1")["error"]
     assert error["code"] == "BAD_MANIFEST"
-    assert "images['a\\n.png']: the name holds a control character" in error["message"]
-    assert "images['b//c.png']: the name must be a relative path" in error["message"]
+    assert all(message in error["message"] for message in messages), error
     assert "fine.png" not in error["message"]
 
 
@@ -140,12 +150,6 @@ def test_no_image_is_an_error_unless_it_is_meant(world: World) -> None:
     )
     empty = put_plain(world, {}, BuildId(PROJECT, "b2"), allow_empty=True)
     assert isinstance(world.compare(empty), Published)
-
-
-def test_a_name_that_the_suite_lacks_is_an_error(world: World) -> None:
-    outcome = world.compare(put_plain(world, {"a.png": b"a"}, all_names=["b.png"]))
-    assert isinstance(outcome, Rejected)
-    assert "all_names: lacks 'a.png'" in world.status("b1")["error"]["message"]
 
 
 def test_plain_shards(world: World) -> None:

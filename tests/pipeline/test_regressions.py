@@ -43,16 +43,14 @@ def die_before_the_copy(world: World, name: str, **fields: Any) -> None:
     world.objects.replace = real  # type: ignore[method-assign]
 
 
-def test_an_image_that_a_failed_base_never_had_does_not_pass() -> None:
-    world = World()
+def test_an_image_that_a_failed_base_never_had_does_not_pass(world: World) -> None:
     failed = world.compare(world.upload("A", {"a.png": b"x"}, missing=("a.png",)))
     assert isinstance(failed, Failed)
     world.compare(world.upload("B", {"a.png": b"x"}, missing=("a.png",), base_commit="commit-of-A"))
     assert world.status("B")["error"]["code"] == "IMAGE_MISSING"
 
 
-def test_images_of_a_complete_base_are_not_asked_for_again() -> None:
-    world = World()
+def test_images_of_a_complete_base_are_not_asked_for_again(world: World) -> None:
     world.compare(world.upload("A", {"a.png": b"x", "b.png": b"y"}))
     head = world.upload("B", {"a.png": b"x", "c.png": b"y"}, base_build="A")
     world.objects.reads.clear()
@@ -72,8 +70,7 @@ def test_a_first_upload_of_garbage_does_not_pass(stored: bytes) -> None:
     assert images["b.png"]["status"] == "added"
 
 
-def test_garbage_does_not_pass_for_unchanged_in_the_next_build() -> None:
-    world = World()
+def test_garbage_does_not_pass_for_unchanged_in_the_next_build(world: World) -> None:
     images = {"a.png": b"garbage", "b.png": b"fine"}
     world.compare(world.upload("one", images))
     world.compare(world.upload("two", images, base_build="one"))
@@ -83,8 +80,7 @@ def test_garbage_does_not_pass_for_unchanged_in_the_next_build() -> None:
     assert found["b.png"]["status"] == "unchanged"
 
 
-def test_names_of_the_suite_excuse_nothing_in_a_full_build() -> None:
-    world = World()
+def test_names_of_the_suite_excuse_nothing_in_a_full_build(world: World) -> None:
     world.compare(world.upload("base", {"a.png": b"a", "b.png": b"b"}))
     names = ["a.png", "b.png"]
     world.compare(
@@ -94,8 +90,7 @@ def test_names_of_the_suite_excuse_nothing_in_a_full_build() -> None:
     assert world.status("head")["verdict"] == "needs_review"
 
 
-def test_a_manifest_that_is_put_back_is_told_again() -> None:
-    world = World()
+def test_a_manifest_that_is_put_back_is_told_again(world: World) -> None:
     first = world.upload("A", {"a.png": b"x"})
     body = world.objects.read(keys.uploaded_manifest(first))
     world.compare(first)
@@ -107,8 +102,7 @@ def test_a_manifest_that_is_put_back_is_told_again() -> None:
     assert world.status("A")["error"] is None
 
 
-def test_a_result_does_not_cover_a_refusal_that_came_while_it_was_made() -> None:
-    world = World()
+def test_a_result_does_not_cover_a_refusal_that_came_while_it_was_made(world: World) -> None:
     world.compare(world.upload("A", {"a.png": b"x"}))
     head = world.upload("H", {"a.png": b"z"}, base_build="A")
 
@@ -122,8 +116,7 @@ def test_a_result_does_not_cover_a_refusal_that_came_while_it_was_made() -> None
     assert world.status("H")["error"]["code"] == "BAD_MANIFEST"
 
 
-def test_a_wait_for_a_base_ends_when_the_base_has_come() -> None:
-    world = World()
+def test_a_wait_for_a_base_ends_when_the_base_has_come(world: World) -> None:
     head = world.upload("head", {"a.png": b"a"}, base_build="base")
     assert isinstance(world.compare(head), Waiting)
     world.clock.sleep(30)
@@ -138,8 +131,7 @@ def test_a_wait_for_a_base_ends_when_the_base_has_come() -> None:
     assert world.status("head")["state"] == "SUCCEEDED"
 
 
-def test_a_base_whose_worker_died_does_not_hide_the_one_before() -> None:
-    world = World()
+def test_a_base_whose_worker_died_does_not_hide_the_one_before(world: World) -> None:
     world.compare(world.upload("b1", {"a.png": b"a"}, commit="c"))
     world.clock.sleep(1)
     die_before_the_copy(world, "b2", commit="c")
@@ -147,8 +139,7 @@ def test_a_base_whose_worker_died_does_not_hide_the_one_before() -> None:
     assert world.status("head")["base"] == "b1"
 
 
-def test_the_lease_is_prolonged_while_images_are_looked_for() -> None:
-    world = World()
+def test_the_lease_is_prolonged_while_images_are_looked_for(world: World) -> None:
     head = world.upload("head", {f"{i}.png": b"%d" % i for i in range(320)})
     read, lock = world.objects.read, threading.Lock()
     left: list[float] = []
@@ -166,8 +157,7 @@ def test_the_lease_is_prolonged_while_images_are_looked_for() -> None:
     assert min(left) > 0
 
 
-def test_one_bad_record_does_not_stop_the_sweep() -> None:
-    world = World()
+def test_one_bad_record_does_not_stop_the_sweep(world: World) -> None:
     world.compare(world.upload("base", {"a.png": b"a"}))
 
     def boom(base: bytes, head: bytes) -> None:
@@ -197,8 +187,7 @@ def test_a_manifest_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyP
     assert "100 are allowed" in world.status("A")["error"]["message"]
 
 
-def test_an_early_stop_waits_for_what_is_under_way_and_no_more() -> None:
-    world = World()
+def test_an_early_stop_waits_for_what_is_under_way_and_no_more(world: World) -> None:
     begun: list[float] = []
 
     class Images:

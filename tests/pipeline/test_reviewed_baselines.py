@@ -40,14 +40,6 @@ def test_build_that_is_approved_in_part_is_none(reviewed: Reviewed) -> None:
     assert next_build(reviewed)["base"] == "b0"
 
 
-def test_carried_over_approval_makes_a_baseline_too(reviewed: Reviewed) -> None:
-    reviewed.review("b1", action="approve")
-    reviewed.build("b1-again", HEAD, commit="c1-again", base_commit="c0", pull_request=5)
-    assert reviewed.said("b1-again")["carried_from"] == "b1"
-    reviewed.build("b2", HEAD, commit="c2", base_commit="c1-again", pull_request=6)
-    assert reviewed.world.status("b2")["base"] == "b1-again"
-
-
 def test_carried_over_approval_ends_with_the_one_that_it_rests_on(reviewed: Reviewed) -> None:
     reviewed.review("b1", action="approve")
     reviewed.build("b1-again", HEAD, commit="c1-again", base_commit="c0", pull_request=5)

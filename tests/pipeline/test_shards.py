@@ -21,11 +21,6 @@ from support.world import PROJECT, World, sha
 BUILD = BuildId(PROJECT, "p1")
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def put_shard(world: World, index: int, total: int, images: dict[str, bytes], **fields: Any) -> str:
     """Uploads one shard; returns the key of its manifest."""
     return world.upload_shard("p1", ShardId(index, total), images, **{"commit": "C", **fields})
@@ -59,15 +54,6 @@ def test_until_then_status_says_which_are_in(world: World) -> None:
     status = world.status("p1")
     assert (status["state"], status["verdict"]) == ("PROCESSING", None)
     assert status["baseline_reason"] == "shards 1, 3 of 4 came; shards 2, 4 did not yet"
-
-
-def test_a_build_of_shards_is_a_base_like_any_other(world: World) -> None:
-    for n in (1, 2):
-        world.receive(put_shard(world, n, 2, one_image(n)))
-    images = {**one_image(1), "2.png": b"changed"}
-    world.compare(world.upload("head", images, commit="H", base_commit="C"))
-    assert world.status("head")["base"] == "p1"
-    assert world.status("head")["counts"]["changed"] == 1
 
 
 def test_a_head_waits_for_the_last_shard_of_its_base(world: World) -> None:
@@ -124,56 +110,41 @@ def test_a_wrong_shard_is_named_and_may_be_put_right(world: World) -> None:
     assert world.status("p1")["state"] == "SUCCEEDED"
 
 
-def test_two_shards_with_the_same_image_are_both_named(world: World) -> None:
-    world.receive(put_shard(world, 1, 3, {"a.png": b"1", "b.png": b"2"}))
-    world.receive(put_shard(world, 2, 3, one_image(2)))
-    outcome = world.receive(put_shard(world, 3, 3, {"b.png": b"3"}))
-    assert isinstance(outcome, Rejected)
-    assert world.status("p1")["error"]["message"] == (
-        "images['b.png']: shard 1 of 3 and shard 3 of 3 both hold it"
-    )
-
-
-def test_one_name_of_two_shards_in_two_unicode_forms_is_named_in_both(world: World) -> None:
-    world.receive(put_shard(world, 1, 2, {"\u00fc.png": b"1"}))
-    assert isinstance(world.receive(put_shard(world, 2, 2, {"u\u0308.png": b"2"})), Rejected)
-    error = world.status("p1")["error"]
-    assert error["code"] == "BAD_MANIFEST"
-    assert error["message"] == (
-        r"images: '\xfc.png' and 'u\u0308.png' are one name in two Unicode forms; a build can hold "
-        "only one: shard 1 of 2 has the first, shard 2 of 2 the second"
-    )
-
-
 @pytest.mark.parametrize(
-    ("field", "value", "message"),
+    ("other", "said", "message"),
     [
-        ("commit", "D", 'commit: shard 1 of 2 says "C", shard 2 of 2 says "D"'),
-        ("branch", "f", 'branch: shard 1 of 2 says "main", shard 2 of 2 says "f"'),
-        ("base_commit", "B", 'base_commit: shard 1 of 2 says null, shard 2 of 2 says "B"'),
+        ({"1.png": b"3"}, {}, "images['1.png']: shard 1 of 2 and shard 2 of 2 both hold it"),
         (
-            "defaults",
-            {"strict": True},
+            {"u\u0308.png": b"2"},
+            {},
+            r"images: '\xfc.png' and 'u\u0308.png' are one name in two Unicode forms; a build can "
+            "hold only one: shard 1 of 2 has the first, shard 2 of 2 the second",
+        ),
+        ({}, {"commit": "D"}, 'commit: shard 1 of 2 says "C", shard 2 of 2 says "D"'),
+        ({}, {"branch": "f"}, 'branch: shard 1 of 2 says "main", shard 2 of 2 says "f"'),
+        ({}, {"base_commit": "B"}, 'base_commit: shard 1 of 2 says null, shard 2 of 2 says "B"'),
+        (
+            {},
+            {"defaults": {"strict": True}},
             'defaults: shard 1 of 2 says null, shard 2 of 2 says {"strict": true}',
         ),
     ],
+    ids=["one image", "one name", "commit", "branch", "base", "defaults"],
 )
 def test_shards_that_contradict_one_another_are_both_named(
-    world: World, field: str, value: Any, message: str
+    world: World, other: dict[str, bytes], said: dict[str, Any], message: str
 ) -> None:
-    world.receive(put_shard(world, 1, 2, one_image(1)))
-    outcome = world.receive(put_shard(world, 2, 2, one_image(2), **{field: value}))
+    world.receive(put_shard(world, 1, 2, {**one_image(1), "\u00fc.png": b"1"}))
+    outcome = world.receive(put_shard(world, 2, 2, {**one_image(2), **other}, **said))
     assert isinstance(outcome, Rejected)
-    assert world.status("p1")["error"]["message"] == message
+    assert world.status("p1")["error"] == {"code": "BAD_MANIFEST", "message": message}
 
 
 def test_shards_that_do_not_agree_on_their_number_are_both_named(world: World) -> None:
     world.receive(put_shard(world, 1, 2, one_image(1)))
     assert isinstance(world.receive(put_shard(world, 2, 3, one_image(2))), Rejected)
-    assert (
-        "shard 1 of 2 and shard 2 of 3 do not agree on the total"
-        in (world.status("p1")["error"]["message"])
-    )
+    message = world.status("p1")["error"]["message"]
+    assert "shard 1 of 2 and shard 2 of 3 do not agree on the total" in message
 
 
 def test_what_shards_may_say_differently_is_joined(world: World) -> None:

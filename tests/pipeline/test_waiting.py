@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Review, State
@@ -16,11 +14,6 @@ from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}
 HEAD = BuildId(PROJECT, "head")
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def upload_head(world: World, **fields: Any) -> BuildId:

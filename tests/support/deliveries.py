@@ -86,7 +86,6 @@ class Deliveries:
         return event
 
     def reviewed(self, written: Written) -> Event:
-        """The event of a review object."""
 
         def event(worker: Worker) -> object:
             worker.role = "review"
@@ -99,7 +98,6 @@ class Deliveries:
         return self.reviewed(self.world.write_review(build, "r1", APPROVAL))
 
     def service(self, worker: Worker) -> CompareContext:
-        """The ports of one worker."""
         return replace(
             self.world.service(),
             objects=worker.port("objects", self.objects),
@@ -116,7 +114,6 @@ class Deliveries:
         self.world.resumed.append(build)
 
     def is_busy(self) -> bool:
-        """Whether something is left to do."""
         return any(not c.announced for c in self.ledger.comparisons.values())
 
     # --- what must be true when all is over ---
@@ -156,5 +153,4 @@ class Deliveries:
 
 
 def counted(record: ComparisonRecord) -> dict[str, int]:
-    """What a result counts, without zeros."""
     return {name: number for name, number in record.counts.items() if number}

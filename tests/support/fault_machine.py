@@ -45,7 +45,6 @@ class Machine:
     started: MemoryFanOut = field(default_factory=MemoryFanOut)
 
     def run(self) -> None:
-        """Runs what was started and has not been run."""
         self.started.run(self._execute)
 
     def _execute(self, execution: str, comparison: ComparisonId) -> None:

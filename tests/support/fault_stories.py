@@ -67,7 +67,6 @@ class Story(Deliveries):
         return story
 
     def no_faults(self) -> Faults:
-        """For whom nothing fails."""
         return Faults(self.world.clock.sleep)
 
     # --- what is delivered ---
@@ -102,7 +101,6 @@ class Story(Deliveries):
         self.faults.rival = once
 
     def service(self, worker: Worker) -> CompareContext:
-        """With a state machine, if there is one."""
         made = super().service(worker)
         if self.machine is None:
             return made
@@ -193,7 +191,6 @@ def corrected(story: Story) -> None:
 
 
 def shards(story: Story) -> None:
-    """A build comes in two shards."""
     for index, names in enumerate((("a.png", "same.png"), ("b.png", "new.png")), start=1):
         part = {name: HEAD[name] for name in names}
         key = story.world.upload_shard(
@@ -203,7 +200,6 @@ def shards(story: Story) -> None:
 
 
 def plain(story: Story) -> None:
-    """The images lie beside the manifest, which lists none."""
     deliver_key(story, story.world.upload_plain("head", HEAD, base_build="base", **OF_HEAD))
 
 

@@ -153,11 +153,9 @@ class Worker:
     hurried: bool = False
 
     def port(self, name: str, port: object) -> Any:
-        """A port as this worker has it."""
         return _Port(self, name, port)
 
     def resume(self, resume: Callable[..., None]) -> Callable[..., None]:
-        """How it calls another worker."""
         return lambda build: self.faults.call(self, "lambda", "invoke", "", lambda: resume(build))
 
     @contextmanager
@@ -219,7 +217,6 @@ _BY_OPERATION = {
 
 
 def step_of(worker: Worker, operation: str, key: str) -> str:
-    """The step to which a call belongs."""
     if worker.role != "compare":
         return worker.role
     if operation in _BY_OPERATION:

@@ -64,7 +64,6 @@ class Commit:
 
     @property
     def tree(self) -> str:
-        """Git's hash of its files."""
         return f"tree-{'-'.join(f'{n}{p}' for n, p in sorted(self.pictures.items()))}"
 
 
@@ -205,7 +204,6 @@ class Town:
     # --- what CI does ---
 
     def build(self) -> None:
-        """CI builds a branch."""
         self.upload(self._branch())
 
     def again(self) -> None:

@@ -108,13 +108,11 @@ class Site:
         return site
 
     def close(self) -> None:
-        """Ends its schedule."""
         self._ended.set()
         if self._sweeper:
             self._sweeper.join(60)
 
     def client(self, service: str) -> Any:
-        """A boto3 client; for any number of threads."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self.cloud.client(service)
@@ -122,7 +120,6 @@ class Site:
 
     @property
     def bucket(self) -> str:
-        """Its name."""
         return self.stack.only("AWS::S3::Bucket")
 
     def configure(
@@ -149,7 +146,6 @@ class Site:
         self.configure(COMPARE, Layers=[layer["LayerVersionArn"]])
 
     def restore_layer(self) -> None:
-        """Brings back the layer that was deployed."""
         self.configure(COMPARE, Layers=self._layers)
 
     def deliver(self, event: Mapping[str, Any], times: int = 1) -> None:
@@ -167,7 +163,6 @@ class Site:
             thread.join()
 
     def created(self, key: str) -> dict[str, Any]:
-        """S3's event of an object."""
         template = json.loads(
             (Path(__file__).parents[2] / "events" / "s3-manifest-put.json").read_text()
         )
@@ -228,7 +223,6 @@ class Site:
             self.partial += what_is_not_whole(request.key, request.body, self.read)
 
     def take_given_up(self) -> None:
-        """Reads the queue of failed events."""
         sqs, queue = self.client("sqs"), self.stack.outputs["FailedEvents"]
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
             "Messages"

@@ -40,12 +40,10 @@ class Table:
 
 
 def read() -> dict[str, dict[str, list[str]]]:
-    """What was found."""
     return dict(json.loads(FILE.read_text())) if FILE.exists() else {}
 
 
 def rows() -> list[list[str]]:
-    """The table of docs/faults.md."""
     known = read()
     names = list(dict.fromkeys(fault.name for fault in REAL_FAULTS))
     cells = [[", ".join(known.get(n, {}).get(way, ())) or "–" for way in WAYS] for n in names]

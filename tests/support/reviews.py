@@ -37,7 +37,6 @@ class Reviewed:
         return compare_build(self.world.upload(build, images, **fields), self.service())
 
     def resume(self, build: str) -> Compared:
-        """One delivery of a build that was called for."""
         return compare_build(BuildId(PROJECT, build), self.service(), resumed=True)
 
     def write(self, build: str, by: str = "AWS:ada", id: str = "", **fields: Any) -> Written:  # noqa: A002
@@ -48,11 +47,9 @@ class Reviewed:
         return self.world.write_review(BuildId(PROJECT, build), id, body, by)
 
     def deliver(self, written: Written) -> Outcome:
-        """One delivery of a review's event."""
         return carry_out(written, self.service())
 
     def review(self, build: str, **fields: Any) -> Outcome:
-        """Both at once."""
         return self.deliver(self.write(build, **fields))
 
     def sweep(self) -> list[str]:
@@ -61,7 +58,6 @@ class Reviewed:
         return [str(s.action) for s in sweep(self.service(), self.world.resumed.append)]
 
     def said(self, build: str) -> dict[str, Any]:
-        """`review` of status.json."""
         review: dict[str, Any] = self.world.status(build)["review"]
         return review
 

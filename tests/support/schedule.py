@@ -81,7 +81,6 @@ class Schedule:
         return {"objects": self.stepping(world.objects), "ledger": self.stepping(world.ledger)}
 
     def stepping(self, port: object) -> Any:
-        """A port whose every call is a step."""
         return _Stepping(port, self)
 
     def pause(self) -> None:

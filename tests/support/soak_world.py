@@ -165,7 +165,6 @@ class SoakWorld(Deliveries):
         self._push(after, event, name)
 
     def service(self, worker: Worker) -> CompareContext:
-        """With thumbnails."""
         return replace(super().service(worker), thumbnail=thumbnail)
 
     def resume(self, build: BuildId) -> None:

@@ -59,7 +59,6 @@ class Tidied:
     def build(
         self, name: str, *images: bytes, seen: Collection[bytes] = (), **fields: Any
     ) -> object:
-        """A whole upload, and its event."""
         self.upload(name, *images, seen=seen, **fields)
         return self.deliver(name, self.world.service())
 
@@ -78,11 +77,9 @@ class Tidied:
         return None
 
     def collect(self, *, delete: bool = True) -> Collected:
-        """One run of the collector."""
         return collect(PROJECT, self.world.service(), RETENTION, delete=delete)
 
     def days(self, days: float) -> None:
-        """Time passes."""
         self.world.clock.sleep(days * DAY)
 
     def expire_cache(self) -> None:

@@ -181,7 +181,6 @@ class World:
         return receive(upload, self.service(**changes))
 
     def resume(self, build: BuildId) -> Outcome | Collecting:
-        """One delivery of a build that was called for."""
         return receive(Upload(build, resumed=True), self.service())
 
     def deliver_resumed(self) -> list[Outcome | Collecting]:
@@ -192,7 +191,6 @@ class World:
         return outcomes
 
     def review(self, build: str, review: Review | None) -> None:
-        """What a reviewer's decision leaves in the record."""
         build_id = BuildId(PROJECT, build)
         self.ledger.builds[build_id] = replace(self.ledger.builds[build_id], review=review)
 
@@ -206,7 +204,6 @@ class World:
         return record
 
     def published(self, build: str) -> dict[str, Any]:
-        """comparison.json, as the status names it."""
         comparison: dict[str, Any] = json.loads(self.objects.read(self.status(build)["comparison"]))
         return comparison
 

@@ -86,7 +86,7 @@ def ward(
     built: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Ward]:
     with ExitStack() as stack:
-        times = Times(slowness())
+        times = Times().on(slowness())
         cloud = EmbeddedCloud.start(
             build_dir=built, environments=ENVIRONMENTS, retry_delay=times.retry_delay
         )

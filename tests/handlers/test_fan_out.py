@@ -56,8 +56,8 @@ def handed_over(account: Account, machine: str) -> dict[str, Any]:
 def test_a_comparison_goes_through_all_three_functions(
     account: Account,
     machine: str,
-    handed_over: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
+    handed_over: dict[str, Any],
 ) -> None:
     from pixelgate.handlers import publish, worker
 

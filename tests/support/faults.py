@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError
@@ -244,11 +245,12 @@ _s3, _table = _on("objects."), _on("ledger.")
 _reads, _writes = _on("objects.read", "objects.list"), _on("objects.write", "objects.replace")
 
 
-def _raising(error: Callable[[], BaseException]) -> Callable[[Call], Any]:
-    def happen(call: Call) -> Any:
-        raise error()
+def _raise(error: Callable[[], BaseException], call: Call) -> Any:
+    raise error()
 
-    return happen
+
+def _raising(error: Callable[[], BaseException]) -> Callable[[Call], Any]:
+    return partial(_raise, error)
 
 
 def _refusal(code: str, status: int, operation: str) -> Callable[[], BaseException]:
@@ -307,32 +309,22 @@ def _overtaken(call: Call) -> Any:
     return call.make()
 
 
-def _overtaken_by_the_clock(skew: float) -> Callable[[Call], Any]:
+def _overtaken_by_the_clock(skew: float, call: Call) -> Any:
     """It stalls for so long that a worker whose clock is wrong may think it dead."""
-
-    def happen(call: Call) -> Any:
-        call.worker.faults.sleep(31.0)
-        call.worker.faults.rival(skew)
-        return call.make()
-
-    return happen
+    call.worker.faults.sleep(31.0)
+    call.worker.faults.rival(skew)
+    return call.make()
 
 
-def _killed_with_a_wrong_clock(skew: float) -> Callable[[Call], Any]:
-    def happen(call: Call) -> Any:
-        call.worker.kill()
-        call.worker.faults.rival(skew)
-        raise Killed
-
-    return happen
+def _killed_with_a_wrong_clock(skew: float, call: Call) -> Any:
+    call.worker.kill()
+    call.worker.faults.rival(skew)
+    raise Killed
 
 
-def _skewed(skew: float) -> Callable[[Call], Any]:
-    def happen(call: Call) -> Any:
-        call.worker.skew = skew
-        return call.make()
-
-    return happen
+def _skewed(skew: float, call: Call) -> Any:
+    call.worker.skew = skew
+    return call.make()
 
 
 def _odiff(code: FaultCode, words: str) -> Callable[[Call], Any]:
@@ -386,10 +378,13 @@ FAULTS = (
         "Step Functions: execution stopped", _on("states.invoke"), _raising(Stopped), lasts=True
     ),
     Fault("condition race: another delivery overtakes", _any, _overtaken),
-    Fault("clock skew: 60 s fast from here on", _any, _skewed(60.0)),
-    Fault("clock skew: 60 s slow from here on", _any, _skewed(-60.0)),
-    Fault("clock skew: stalled, a clock 60 s fast overtakes", _any, _overtaken_by_the_clock(60.0)),
-    Fault("clock skew: stalled, a clock 60 s slow overtakes", _any, _overtaken_by_the_clock(-60.0)),
-    Fault("clock skew: killed, a clock 60 s fast follows", _any, _killed_with_a_wrong_clock(60.0)),
-    Fault("clock skew: killed, a clock 60 s slow follows", _any, _killed_with_a_wrong_clock(-60.0)),
+    *(
+        Fault(f"clock skew: {what.format(f'60 s {way}')}", _any, partial(happen, skew))
+        for what, happen in (
+            ("{} from here on", _skewed),
+            ("stalled, a clock {} overtakes", _overtaken_by_the_clock),
+            ("killed, a clock {} follows", _killed_with_a_wrong_clock),
+        )
+        for way, skew in (("fast", 60.0), ("slow", -60.0))
+    ),
 )  # fmt: skip

@@ -29,33 +29,17 @@ class Times:
     A worker that nobody gives a processor looks like a dead one as soon as its lease is over. A
     failed delivery is repeated after `retry_delay` and after two more: the lease of a dead worker
     ends before the last attempt, as on AWS. What is left then is the sweeper's.
-
-    Attributes:
-        slowness: how many times longer the machine takes than two quiet processors.
     """
 
-    slowness: float = 1.0
+    lease: float = 3.0
+    retry_delay: float = 1.2
+    sweep_after: float = 4.0
+    sweep_every: float = 2.0
+    patience: float = 100.0  # until a comparison is said to be stuck
 
-    @property
-    def lease(self) -> float:
-        return 3.0 * self.slowness
-
-    @property
-    def retry_delay(self) -> float:
-        return 1.2 * self.slowness
-
-    @property
-    def sweep_after(self) -> float:
-        return 4.0 * self.slowness
-
-    @property
-    def sweep_every(self) -> float:
-        return 2.0 * self.slowness
-
-    @property
-    def patience(self) -> float:
-        """Until a comparison is said to be stuck."""
-        return 100.0 * self.slowness
+    def on(self, slowness: float) -> Times:
+        """On a machine that takes so many times longer than two quiet processors."""
+        return Times(*(seconds * slowness for seconds in vars(self).values()))
 
 
 COMPARE, SWEEP = "CompareFunction", "SweepFunction"

@@ -9,6 +9,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -182,18 +183,11 @@ class SoakWorld(Deliveries):
             self.world.clock.now = max(now, min(due, self._swept + SWEEP_SECONDS))
             if self.world.clock.now >= self._swept + SWEEP_SECONDS:
                 self._sweep()
-            batch: list[_Due] = []
-            while (
-                self._events
-                and self._events[0].due <= self.world.clock.now
-                and len(batch) < _TOGETHER
-            ):
+            now, batch = self.world.clock.now, list[_Due]()
+            while len(batch) < _TOGETHER and self._events and self._events[0].due <= now:
                 batch.append(heapq.heappop(self._events))
-            threads = [threading.Thread(target=self._attempt, args=(event,)) for event in batch]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with ThreadPoolExecutor(_TOGETHER) as workers:
+                list(workers.map(self._attempt, batch))
 
     def redeliver(self, build: BuildId) -> None:
         """The event of a whole build's manifest once more."""

@@ -107,7 +107,7 @@ class MemoryBucket:
     def read_deleted(self, key: str, limit: int | None = None) -> bytes:
         """The bytes of an object that was deleted not too long ago."""
         with self._lock:
-            when, body = self.deleted.get(key, (0.0, b""))
+            when, body = self.deleted.get(key, (float("-inf"), b""))
         if self.clock() - when > VERSIONS_KEPT:
             raise NotFound(key)
         if limit is not None and len(body) > limit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 import pytest
 
@@ -28,19 +27,6 @@ class Died(BaseException):
 
 def build(name: str) -> BuildId:
     return BuildId(PROJECT, name)
-
-
-def die_before_the_copy(world: World, name: str, **fields: Any) -> None:
-    """A worker registers the build and is killed before it has copied the manifest."""
-    real = world.objects.replace
-
-    def die(*args: object) -> None:
-        raise Died
-
-    world.objects.replace = die  # type: ignore[method-assign,assignment]
-    with pytest.raises(Died):
-        world.compare(world.upload(name, {"a.png": b"a"}, **fields))
-    world.objects.replace = real  # type: ignore[method-assign]
 
 
 def test_an_image_that_a_failed_base_never_had_does_not_pass(world: World) -> None:
@@ -131,10 +117,20 @@ def test_a_wait_for_a_base_ends_when_the_base_has_come(world: World) -> None:
     assert world.status("head")["state"] == "SUCCEEDED"
 
 
-def test_a_base_whose_worker_died_does_not_hide_the_one_before(world: World) -> None:
+def test_a_base_whose_worker_died_does_not_hide_the_one_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It registered the build and was killed before it had copied the manifest."""
+
+    def die(*args: object) -> None:
+        raise Died
+
     world.compare(world.upload("b1", {"a.png": b"a"}, commit="c"))
     world.clock.sleep(1)
-    die_before_the_copy(world, "b2", commit="c")
+    monkeypatch.setattr(world.objects, "replace", die)
+    with pytest.raises(Died):
+        world.compare(world.upload("b2", {"a.png": b"a"}, commit="c"))
+    monkeypatch.undo()
     world.compare(world.upload("head", {"a.png": b"a"}, base_commit="c"))
     assert world.status("head")["base"] == "b1"
 

@@ -212,23 +212,20 @@ def test_events_in_any_order_decide_the_same(reviewed: Reviewed, order: tuple[in
 
 
 def test_hundreds_of_reviews_at_once_are_delivered_again_rather_than_lost(
-    reviewed: Reviewed,
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Busy:
-        """Somebody else always writes first."""
+    write = reviewed.world.objects.replace
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(reviewed.world.objects, name)
-
-        def replace(self, key: str, *args: Any) -> None:
-            if key == keys.review_log(B1):
-                raise WriteConflict(key)
-            reviewed.world.objects.replace(key, *args)
+    def busy(key: str, *args: Any) -> None:
+        if key == keys.review_log(B1):  # somebody else always writes first
+            raise WriteConflict(key)
+        write(key, *args)
 
     written = reviewed.write("b1", action="approve")
-    objects: Any = Busy()
+    monkeypatch.setattr(reviewed.world.objects, "replace", busy)
     with pytest.raises(WriteConflict, match="50 times in a row"):
-        carry_out(written, reviewed.service(objects=objects))
+        reviewed.deliver(written)
+    monkeypatch.undo()
     reviewed.deliver(written)
     assert reviewed.record("b1") == "approved"
 
@@ -354,25 +351,22 @@ def test_early_approval_that_is_delivered_again_after_the_run_stays_refused(
     assert reviewed.record("b2") is None
 
 
-def test_approval_between_publication_and_its_telling_counts(reviewed: Reviewed) -> None:
+def test_approval_between_publication_and_its_telling_counts(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The worker dies after it has published; a reviewer is faster than whoever tells of it."""
     world = reviewed.world
     build = world.upload("b2", {**HEAD, "a.png": b"a3"}, base_build="b0", branch="topic")
 
-    class Dies(Exception):
-        pass
+    publish = world.ledger.publish
 
-    class Ledger:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(world.ledger, name)
+    def publish_and_die(claim: ComparisonRecord, result: Result, now: float) -> None:
+        publish(claim, result, now)
+        raise SystemExit
 
-        def publish(self, claim: ComparisonRecord, result: Result, now: float) -> None:
-            world.ledger.publish(claim, result, now)
-            raise SystemExit
-
-    ledger: Any = Ledger()
+    monkeypatch.setattr(world.ledger, "publish", publish_and_die)
     with pytest.raises(SystemExit):
-        world.compare(build, events=Backlog(reviewed.bus), ledger=ledger)
+        world.compare(build, events=Backlog(reviewed.bus))
     assert world.status("b2")["state"] == "PROCESSING"
     reviewed.review("b2", action="approve")
     assert world.status("b2")["state"] == "SUCCEEDED"

@@ -59,6 +59,14 @@ def raising(error: BaseException) -> Callable[[bytes, bytes], None]:
     return script
 
 
+def of_many(images: int) -> tuple[World, BuildId]:
+    """A world, and a head of which every image differs from its base's."""
+    world = World()
+    world.compare(world.upload("base", {f"{i}.png": b"%d" % i for i in range(images)}))
+    changed = {f"{i}.png": b"%d!" % i for i in range(images)}
+    return world, world.upload("head", changed, base_build="base")
+
+
 # Rule 1: the claim is one conditional write.
 
 
@@ -249,9 +257,7 @@ def test_a_lease_that_cannot_be_given_back_runs_out_and_hides_no_error(world: Wo
 
 
 def test_a_worker_short_of_time_keeps_its_diffs_and_gives_the_lease_back() -> None:
-    world = World()
-    world.compare(world.upload("base", {f"{i}.png": b"%d" % i for i in range(40)}))
-    head = world.upload("head", {f"{i}.png": b"%d!" % i for i in range(40)}, base_build="base")
+    world, head = of_many(40)
     left = [1_000.0]
 
     def use_time(base: bytes, head: bytes) -> None:
@@ -273,18 +279,14 @@ def test_a_worker_short_of_time_keeps_its_diffs_and_gives_the_lease_back() -> No
 
 
 def test_the_lease_is_prolonged_while_work_goes_on() -> None:
-    world = World()
-    world.compare(world.upload("base", {f"{i}.png": b"%d" % i for i in range(40)}))
-    head = world.upload("head", {f"{i}.png": b"%d!" % i for i in range(40)}, base_build="base")
+    world, head = of_many(40)
     world.differs.script = lambda base, head: world.clock.sleep(10)  # 400 s in all
     assert isinstance(world.compare(head), Published)
     assert world.record("head", "base").lease_until > world.clock.now - 60
 
 
 def test_a_worker_whose_heartbeat_is_refused_stops_before_the_end() -> None:
-    world = World()
-    world.compare(world.upload("base", {f"{i}.png": b"%d" % i for i in range(60)}))
-    head = world.upload("head", {f"{i}.png": b"%d!" % i for i in range(60)}, base_build="base")
+    world, head = of_many(60)
 
     def refuse(*args: object) -> None:
         raise LeaseLost

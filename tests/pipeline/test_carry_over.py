@@ -85,14 +85,6 @@ def test_an_image_within_policy_of_the_approved_one_is_the_same(reviewed: Review
     assert {(b"a2", b"a2'"), (b"n", b"n'")} <= set(reviewed.world.differs.calls)
 
 
-def test_an_image_outside_policy_is_for_a_person(reviewed: Reviewed) -> None:
-    reviewed.review("b1", action="approve")
-    build(reviewed, "b2", a=b"a3")
-    said = reviewed.said("b2")
-    assert (said["state"], said["left"], said["carried_from"]) == ("needed", 4, None)
-    assert reviewed.record("b2") is None
-
-
 def test_drift_does_not_chain(reviewed: Reviewed) -> None:
     """Each build is close to the one before; the third is far from what a person saw."""
     reviewed.review("b1", action="approve")

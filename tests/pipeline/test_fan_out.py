@@ -13,8 +13,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.policy import Noise
-from pixelgate.errors import FaultCode, HeldByOther, ImageFault, OutOfTime
-from pixelgate.pipeline.cleanup.sweep import Action, sweep
+from pixelgate.errors import FaultCode, HeldByOther, ImageFault
 from pixelgate.pipeline.compare import batches
 from pixelgate.pipeline.compare.batches import Batch, Handed
 from pixelgate.pipeline.compare.fan_out import BatchCompared, give_back, publish_handed, work
@@ -235,15 +234,6 @@ def test_the_event_once_more_starts_the_same_execution_and_nothing_else(
     assert (fan_out.calls, world.record("head", "base").claims) == (2, 1)
 
 
-def test_a_start_that_fails_gives_the_claim_back(world: World) -> None:
-    fan_out = MemoryFanOut(failures=1)
-    with pytest.raises(ConnectionError):
-        world.compare(HEAD, fan_out=fan_out)
-    outcome = world.compare(HEAD, fan_out=fan_out)
-    assert isinstance(outcome, HandedOver)
-    assert world.record("head", "base").attempts == 2
-
-
 def test_a_claim_that_was_not_handed_over_is_still_another_s(
     world: World, fan_out: MemoryFanOut
 ) -> None:
@@ -352,34 +342,6 @@ def test_each_worker_prolongs_the_lease_when_a_third_is_over(
     world.clock.sleep(1)
     work(handed, third, world.service(), forever)
     assert world.record("head", "base").lease_until == begun + 300 + 900
-
-
-def test_a_worker_near_its_end_stops_and_keeps_its_diffs(
-    world: World, fan_out: MemoryFanOut
-) -> None:
-    handed = hand_over(world, fan_out)
-    [first, *_] = planned(world, handed)
-    with pytest.raises(OutOfTime):
-        work(handed, first, world.service(), lambda: 1.0)
-    assert not world.objects.exists(keys.batch_result(ID, handed.execution, 0))
-
-
-def test_the_sweeper_revives_a_dead_execution(world: World, fan_out: MemoryFanOut) -> None:
-    """Nobody has heard of its workers for longer than the lease."""
-    first = hand_over(world, fan_out)
-    [batch, *_] = planned(world, first)
-    work(first, batch, world.service(), forever)
-    world.clock.sleep(600)
-    assert sweep(world.service(), world.resumed.append) == []
-    world.clock.sleep(301)
-    [swept] = sweep(world.service(), world.resumed.append)
-    assert swept.action is Action.RESUME
-    assert world.resumed == [HEAD]
-    second = hand_over(world, fan_out)
-    assert second.execution != first.execution
-    run_all(world, second)
-    assert isinstance(publish_handed(second, world.service(), forever), Published)
-    assert len(world.differs.calls) == 10  # the three of the dead execution were found
 
 
 def test_a_publisher_that_fails_gives_the_lease_back_and_succeeds_the_next_time(

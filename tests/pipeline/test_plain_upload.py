@@ -35,16 +35,6 @@ def test_they_are_stored_by_hash_and_compared(world: World) -> None:
     assert world.objects.content_types[keys.image(PROJECT, sha(b"a"))] == "image/png"
 
 
-def test_a_plain_build_is_the_base_of_a_plain_build(world: World) -> None:
-    world.compare(put_plain(world, {"a.png": b"a", "b.png": b"b"}))
-    head = put_plain(
-        world, {"a.png": b"a", "b.png": b"b2"}, BuildId(PROJECT, "b2"), base_commit="C", commit="D"
-    )
-    world.compare(head)
-    counts = world.status("b2")["counts"]
-    assert (counts["unchanged"], counts["changed"]) == (1, 1)
-
-
 def test_every_image_is_read_once_and_by_no_later_delivery(world: World) -> None:
     build = put_plain(world, {f"{n}.png": b"%d" % n for n in range(30)})
     reads = world.objects.reads

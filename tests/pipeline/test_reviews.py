@@ -77,12 +77,6 @@ def test_a_part_is_approved_and_then_the_rest(reviewed: Reviewed) -> None:
     assert reviewed.said("b1")["by"] == ["AWS:ada", "AWS:bob"]
 
 
-def test_rejected_build_is_no_baseline(reviewed: Reviewed) -> None:
-    reviewed.review("b1", action="reject", names=["b.png"], reason="cut off")
-    assert (reviewed.state("b1"), reviewed.record("b1")) == ("rejected", "rejected")
-    assert reviewed.said("b1")["names"] == ["a.png"]
-
-
 def test_build_that_passed_is_approved_as_a_baseline(reviewed: Reviewed) -> None:
     reviewed.build("b2", BASE, base_build="b0")
     assert (reviewed.state("b2"), reviewed.record("b2")) == ("not_needed", None)

@@ -89,15 +89,6 @@ def test_nothing_is_left_open_when_all_are_in(world: World) -> None:
     assert sweep(world.service(), world.resumed.append) == []
 
 
-def test_a_shard_with_a_missing_image_makes_no_baseline(world: World) -> None:
-    world.receive(put_shard(world, 1, 2, one_image(1)))
-    outcome = world.receive(put_shard(world, 2, 2, one_image(2), missing=("2.png",)))
-    assert isinstance(outcome, Failed)
-    head = world.upload("head", one_image(1), commit="H", base_commit="C")
-    assert isinstance(world.compare(head), Published)
-    assert world.status("head")["base"] is None
-
-
 def test_a_wrong_shard_is_named_and_may_be_put_right(world: World) -> None:
     world.receive(put_shard(world, 1, 2, one_image(1)))
     outcome = world.receive(put_shard(world, 2, 2, one_image(2), branch=7))

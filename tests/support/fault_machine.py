@@ -93,7 +93,7 @@ class Machine:
             worker = Worker(faults, role)
             call(self.service(worker), worker)
 
-        faults.call(Worker(faults, role), "states", "invoke", "", make)
+        faults.call(Worker(faults, role), "states.invoke", "", make)
 
 
 def _work(handed: Handed, batch: Batch, service: CompareContext, worker: Worker) -> None:

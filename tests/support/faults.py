@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError
 
 from pixelgate.errors import FaultCode, ImageFault, NotFound, WriteConflict
-from support.schedule import Killed
+from support.schedule import Intercepted, Killed
 
 LAMBDA_SECONDS = 900.0
 WORKER_SECONDS = 120.0  # of one that compares a batch
@@ -108,11 +108,11 @@ class Faults:
     def __post_init__(self) -> None:
         self.name = self.fault.name if self.fault else ""
 
-    def call(self, worker: Worker, port: str, name: str, key: str, make: Callable[[], Any]) -> Any:
+    def call(self, worker: Worker, operation: str, key: str, make: Callable[[], Any]) -> Any:
         """Makes a call, or what the fault makes of it."""
         if worker.dead:
             raise Killed
-        place, fault = self._place(worker, f"{port}.{name}", key)
+        place, fault = self._place(worker, operation, key)
         return fault.happen(Call(place, worker, make)) if fault else make()
 
     def _place(self, worker: Worker, operation: str, key: str) -> tuple[Place, Fault | None]:
@@ -154,10 +154,13 @@ class Worker:
     hurried: bool = False
 
     def port(self, name: str, port: object) -> Any:
-        return _Port(self, name, port)
+        def around(operation: str, key: str, make: Callable[[], Any]) -> Any:
+            return self.faults.call(self, f"{name}.{operation}", key, make)
+
+        return Intercepted(port, around)
 
     def resume(self, resume: Callable[..., None]) -> Callable[..., None]:
-        return lambda build: self.faults.call(self, "lambda", "invoke", "", lambda: resume(build))
+        return lambda build: self.faults.call(self, "lambda.invoke", "", lambda: resume(build))
 
     @contextmanager
     def enter(self, name: str) -> Iterator[None]:
@@ -181,30 +184,6 @@ class Worker:
         """Ends it, with all its threads."""
         self.dead = True
         return Killed()
-
-
-class _Port:
-    def __init__(self, worker: Worker, name: str, port: object) -> None:
-        self._worker = worker
-        self._name = name
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._port, name)
-        if not callable(attribute) or name == "inspect":
-            return attribute
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            key = arguments[0] if arguments and isinstance(arguments[0], str) else ""
-
-            def make() -> Any:
-                result = attribute(*arguments, **named)
-                # What is listed is read in this call, not when the next one has been made.
-                return iter(list(result)) if name in {"list", "folders", "builds_by"} else result
-
-            return self._worker.faults.call(self._worker, self._name, name, key, make)
-
-        return call
 
 
 _BY_OPERATION = {

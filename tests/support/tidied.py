@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,8 +15,7 @@ from pixelgate.errors import HeldByOther
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.ports import Bucket, Listed
-from support.schedule import Killed, Schedule
+from support.schedule import Intercepted, Killed, Schedule
 from support.world import PROJECT, World
 
 RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
@@ -24,25 +23,6 @@ RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
 
 class TooMuchWent(AssertionError):
     """Something is missing that a result shows."""
-
-
-class _SlowBucket:
-    """A bucket of which every call is a step, and so is the answer to a listing or a delete."""
-
-    def __init__(self, bucket: Bucket, schedule: Schedule) -> None:
-        self._bucket, self._schedule = schedule.stepping(bucket), schedule
-
-    def list(self, prefix: str) -> Iterator[Listed]:
-        found: Iterator[Listed] = self._bucket.list(prefix)
-        self._schedule.pause()
-        return found
-
-    def delete(self, keys: Collection[str]) -> None:
-        self._bucket.delete(keys)
-        self._schedule.pause()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bucket, name)
 
 
 @dataclass
@@ -97,8 +77,16 @@ class Tidied:
         """
         schedule = Schedule(turns, dies)
 
+        def around(name: str, key: str, make: Callable[[], Any]) -> Any:
+            """Of the bucket every call is a step, and so is the answer to a listing or a delete."""
+            schedule.pause()
+            answer = make()
+            if name in {"list", "delete"}:
+                schedule.pause()
+            return answer
+
         service = self.world.service(
-            objects=_SlowBucket(self.world.objects, schedule),
+            objects=Intercepted(self.world.objects, around),
             ledger=schedule.stepping(self.world.ledger),
         )
         results = schedule.run(*(lambda a=a: a(service) for a in actors))

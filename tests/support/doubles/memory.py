@@ -63,9 +63,7 @@ class MemoryBucket:
             if key not in self.objects:
                 raise NotFound(key)
             body = self.objects[key]
-            if limit is not None and len(body) > limit:
-                raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
-            return body, str(self._versions[key])
+            return _within(limit, key, body), str(self._versions[key])
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
         return self.read(key)[offset : offset + length]
@@ -110,9 +108,7 @@ class MemoryBucket:
             when, body = self.deleted.get(key, (float("-inf"), b""))
         if self.clock() - when > VERSIONS_KEPT:
             raise NotFound(key)
-        if limit is not None and len(body) > limit:
-            raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
-        return body
+        return _within(limit, key, body)
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Objects by key."""
@@ -143,6 +139,12 @@ class MemoryBucket:
         self.content_types[key] = content_type
         self.modified[key] = self.clock()
         self._versions[key] = self._versions.get(key, 0) + 1
+
+
+def _within(limit: int | None, key: str, body: bytes) -> bytes:
+    if limit is not None and len(body) > limit:
+        raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
+    return body
 
 
 class MemoryEvents:
@@ -192,18 +194,15 @@ class MemoryLedger:
         return self.builds.get(build)
 
     def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
-        with self._lock:
-            found = [
-                b for b in self.builds.values() if b.id.project == project and b.commit == commit
-            ]
-        return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+        return self._newest_first(project, lambda build: build.commit == commit)
 
     def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
+        yield from self._newest_first(project, lambda build: lookup.of(build) == value)
+
+    def _newest_first(self, project: str, fits: Callable[[BuildRecord], bool]) -> list[BuildRecord]:
         with self._lock:
-            found = [
-                b for b in self.builds.values() if b.id.project == project and lookup.of(b) == value
-            ]
-        yield from sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+            found = [b for b in self.builds.values() if b.id.project == project and fits(b)]
+        return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
 
     def existing_lookup_keys(self, project: str, topics: Collection[str]) -> set[str]:
         with self._lock:

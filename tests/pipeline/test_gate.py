@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ def rejected_builds_answer_for_what_passed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Search, "_serves", lenient)
 
 
-def serve_as_if(**said: bool) -> Callable[[pytest.MonkeyPatch], None]:
+def serve_as_if(**said: Any) -> Callable[[pytest.MonkeyPatch], None]:
     def ineligibility(build: BuildRecord, branches: Sequence[str]) -> str | None:
         return eligibility.ineligibility(replace(build, **said), branches)
 

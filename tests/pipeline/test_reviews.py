@@ -205,6 +205,30 @@ def test_events_in_any_order_decide_the_same(reviewed: Reviewed, order: tuple[in
     assert reviewed.record("b1") == "approved"
 
 
+def test_review_before_which_another_worker_tells_of_the_build_is_told_too(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one has not seen the review yet; then the review's own worker dies."""
+    world, write = reviewed.world, reviewed.world.objects.replace
+
+    def overtaken(key: str, *args: Any) -> None:
+        write(key, *args)
+        if key == keys.review_log(B1):
+            world.ledger.mark_announced(world.record("b1", "b0"))
+
+    def die(*args: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(world.objects, "replace", overtaken)
+    monkeypatch.setattr(world.ledger, "set_review", die)
+    with pytest.raises(SystemExit):
+        reviewed.review("b1", action="approve")
+    monkeypatch.undo()
+    assert reviewed.sweep() == ["tell"]
+    assert (reviewed.state("b1"), reviewed.record("b1")) == ("approved", "approved")
+    assert ("Review", "SUCCEEDED", "approved") in reviewed.heard("b1")
+
+
 def test_hundreds_of_reviews_at_once_are_delivered_again_rather_than_lost(
     reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,3 +167,42 @@ def test_a_fork_uploads_plain_and_is_compared_and_is_nobody_s_base(world: World)
     world.compare(world.upload("head", {"a.png": b"a2"}, commit="H", base_commit="F"))
     status = world.status("head")
     assert status["state"] == "WAITING_FOR_BASE"  # as if the fork's build were not there
+
+
+def test_an_image_that_another_worker_stores_meanwhile_is_no_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, build = keys.image(PROJECT, sha(b"a")), put_plain(world, {"a.png": b"a"})
+    exists = world.objects.exists
+
+    def asked_too_early(asked: str) -> bool:
+        there = exists(asked)
+        if asked == key and not there:
+            world.objects.write(key, b"a", "image/png")
+        return there
+
+    monkeypatch.setattr(world.objects, "exists", asked_too_early)
+    assert isinstance(world.compare(build), Published)
+    assert world.objects.read_tagged(key)[1] == "1"
+
+
+def test_an_image_that_is_deleted_while_it_is_taken_in_is_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The import finds it under its hash; before the build is accepted it has gone for good."""
+    key, build = keys.image(PROJECT, sha(b"a")), put_plain(world, {"a.png": b"a"})
+    world.objects.write(key, b"a", "image/png")
+    exists = world.objects.exists
+
+    def asked_too_early(asked: str) -> bool:
+        there = exists(asked)
+        if asked == key:
+            world.objects.objects.pop(key, None)
+        return there
+
+    monkeypatch.setattr(world.objects, "exists", asked_too_early)
+    world.compare(build)
+    assert world.status("b1")["error"]["code"] == "IMAGE_MISSING"
+    record = world.ledger.build(build)
+    assert record is not None
+    assert not record.complete

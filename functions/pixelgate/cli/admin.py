@@ -119,7 +119,7 @@ def gc(
 
 
 def in_words(done: Collected, *, delete: bool) -> str:
-    """What a run found and did."""
+    """Describes what garbage collection found and did."""
     kept = ", ".join(f"{n:,} {why}" for why, n in sorted(done.kept.items())) or "none"
     lines = [
         f"{done.project}: builds kept: {kept}",

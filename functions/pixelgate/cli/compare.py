@@ -75,8 +75,7 @@ def compare(
         ),
     ] = False,
     inline: Annotated[
-        bool,
-        typer.Option("--inline", help="Write the report as one file, with its images inside."),
+        bool, typer.Option("--inline", help="Write the report as one file, with its images inside.")
     ] = False,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a head folder without images.")

@@ -61,8 +61,7 @@ BuildOption = Annotated[str | None, _named("BUILD", "Id of the build.", "--build
 Commit = Annotated[str | None, _named("COMMIT", "Commit that the screenshots show.", "--commit")]
 Branch = Annotated[str | None, _named("BRANCH", "Branch of the commit.", "--branch")]
 BaseCommit = Annotated[
-    str | None,
-    _named("BASE_COMMIT", "Commit to compare with.", "--base-commit"),
+    str | None, _named("BASE_COMMIT", "Commit to compare with.", "--base-commit")
 ]
 BaseBranch = Annotated[
     str | None,

@@ -30,12 +30,7 @@ class ConfigFields(PolicyFields):
 
 @dataclass(frozen=True)
 class Config:
-    """The content of pixelgate.toml; empty if there is no such file.
-
-    Attributes:
-        path: the path of the file.
-        fields: the fields of the file.
-    """
+    """The content of pixelgate.toml; empty if there is no such file."""
 
     path: Path | None
     fields: ConfigFields

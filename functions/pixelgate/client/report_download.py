@@ -34,7 +34,7 @@ def fetch_report(
 ) -> Path:
     """Downloads a report with everything that it shows; returns the path of its page.
 
-    Bucket whose key contains their hash are not downloaded twice, so that many reports can share
+    Images whose key contains their hash are not downloaded twice, so that many reports can share
     one folder.
 
     Args:

@@ -20,7 +20,6 @@ class Alignment:
 
     bands: tuple[Band, ...]  # in order, all of one axis; lines outside them are paired
     base_length: int  # lines of the base image
-    head_length: int  # lines of the head image
 
     @property
     def length(self) -> int:

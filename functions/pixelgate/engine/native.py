@@ -346,7 +346,7 @@ def join_blocks(touched: Chosen, reach: int) -> tuple[npt.NDArray[np.int32], int
 def measure_blocks(view: View, flags: Plane, differing: npt.NDArray[np.int32]) -> Blocks:
     """What was measured on each block in which anything differs, but for its residue.
 
-    `differing` has how many pixels of each block differ. The first row of the images begins a row
+    `differing`: how many pixels of each block differ. The first row of the images begins a row
     of blocks.
     """
     blocks = np.empty(differing.shape, _BLOCK)
@@ -369,8 +369,7 @@ def measure_residue(view: View, flags: Plane, wanted: Chosen, blocks: Blocks) ->
 def find_lines(view: View, flags: Plane, least: int, *, down: bool) -> Lines:
     """The straight lines and edges that differ, each the same along all of its length.
 
-    They are at least `least` pixels long; those that lie across move `down`, those that stand to
-    the right.
+    With `down`, the lines that lie across, else those that stand; from `least` pixels on.
 
     Returns:
         None of them if there are more than 4,096.

@@ -89,7 +89,7 @@ def align(
     extra = sum(band.length for band in bands) - abs(len(base) - len(head))
     # An inserted and a deleted row are two rows without an equal, as an unequal pair is.
     gain = plain - unequal - extra // 2
-    alignment = Alignment(bands, len(base), len(head))
+    alignment = Alignment(bands, len(base))
     pays = gain >= max(MIN_GAIN, (plain + extra) // CLEAR)
     return alignment if pays and alignment.length <= max_lines else None
 

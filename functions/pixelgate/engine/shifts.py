@@ -130,7 +130,7 @@ def align_shifted(
         runs = [Run(b, h, n) for h, b, n in _runs(head, base, -shifts, axis)]
     else:
         runs = _runs(base, head, shifts, axis)
-    alignment = Alignment(bands_between(runs, axis), *lengths)
+    alignment = Alignment(bands_between(runs, axis), lengths[0])
     return alignment if runs and alignment.length <= max_lines else None
 
 

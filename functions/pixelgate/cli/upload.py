@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from pixelgate.domain.keys import BuildId
 
 _HOLDS = "Contents of the upload"
+_SELECTIVE = "Only a part of the suite ran: missing snapshots count as skipped, not removed."
+_NAMES = (
+    "File with all names of the suite, one a line. A selective upload needs it to find removed "
+    "snapshots."
+)
+_SHARD = (
+    "This is shard I of N; `auto` takes the numbers from the CI system. If N is not known, pass "
+    "`I` and run `pixelgate finalize` after the last one."
+)
+_PARALLEL_ID = (
+    "Id that all shards of a build share; it becomes the build's id. Default in CI: the "
+    "pipeline's id."
+)
 # What --json prints of the origin.
 _ORIGIN = ("commit", "branch", "base_commit", "base_branch", "pull_request")
 
@@ -36,47 +49,16 @@ def upload(
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
-    selective: Annotated[
-        bool,
-        typer.Option(
-            "--selective",
-            help="Only a part of the suite ran: missing snapshots count as skipped, not removed.",
-            rich_help_panel=_HOLDS,
-        ),
-    ] = False,
-    all_names: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="File with all names of the suite, one a line. A selective upload needs it to "
-            "find removed snapshots.",
-            rich_help_panel=_HOLDS,
-        ),
-    ] = None,
+    selective: Annotated[bool, o.option(_SELECTIVE, "--selective", panel=_HOLDS)] = False,
+    all_names: Annotated[Path | None, o.option(_NAMES, panel=_HOLDS, metavar="FILE")] = None,
     shard: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PIXELGATE_SHARD",
-            metavar="I/N",
-            help="This is shard I of N; `auto` takes the numbers from the CI system. If N is not "
-            "known, pass `I` and run `pixelgate finalize` after the last one.",
-            rich_help_panel=_HOLDS,
-        ),
+        str | None, o.option(_SHARD, panel=_HOLDS, variable="SHARD", metavar="I/N")
     ] = None,
     parallel_id: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PIXELGATE_PARALLEL_ID",
-            help="Id that all shards of a build share; it becomes the build's id. Default in CI: "
-            "the pipeline's id.",
-            rich_help_panel=_HOLDS,
-        ),
+        str | None, o.option(_PARALLEL_ID, panel=_HOLDS, variable="PARALLEL_ID")
     ] = None,
     allow_empty: Annotated[
-        bool,
-        typer.Option(
-            "--allow-empty", help="Accept a folder without images.", rich_help_panel=_HOLDS
-        ),
+        bool, o.option("Accept a folder without images.", "--allow-empty", panel=_HOLDS)
     ] = False,
     build: o.BuildOption = None,
     commit: o.Commit = None,
@@ -88,9 +70,7 @@ def upload(
     pull_request: o.PullRequest = None,
     ci_url: o.CiUrl = None,
     fork: o.Fork = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the result.", rich_help_panel=o.GATE)
-    ] = False,
+    wait: Annotated[bool, o.option("Wait for the result.", "--wait", panel=o.GATE)] = False,
     timeout: o.Timeout = None,
     fail_on: o.FailOn = None,
     exit_zero: o.ExitZero = False,

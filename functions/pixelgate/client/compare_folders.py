@@ -79,16 +79,8 @@ def compare_folders(
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
-    Args:
-        base_dir: the folder with the old screenshots.
-        head_dir: the folder with the new screenshots.
-        out: the folder for the report; an earlier report in it is replaced only after a success.
-        pool: the workers that diff pairs.
-        engine: name and version of the engine.
-        policies: the rules for what counts as a change.
-        allow_empty: whether to accept a head folder without images.
-        inline: whether the report contains its images, so that it is one file.
-        progress: receives the progress.
+    An earlier report in `out` is replaced only after a success. `engine` is the engine's name and
+    version. With `inline` the report contains its images, so that it is one file.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.

@@ -44,10 +44,7 @@ class Config:
         return {name: value for name, value in fields.items() if value}
 
     def policies(self, above: Mapping[str, Any]) -> Policies:
-        """Returns the policies for a comparison on this machine.
-
-        Args:
-            above: policy fields that override those of the file.
+        """Returns the policies for a comparison here; those `above` override the file's.
 
         Raises:
             UsageError: the fields contradict one another.

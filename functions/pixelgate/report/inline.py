@@ -26,14 +26,8 @@ def render_inline(
     """Renders the report as one HTML file with the images of all changed snapshots.
 
     Unchanged and skipped snapshots are listed without images. About fifty changed images of a few
-    hundred kilobytes give a file that can be mailed; the size is not limited.
-
-    Args:
-        comparison: the comparison to report.
-        image_key: maps an image's sha256 to its key; None if it cannot be shown.
-        report_key: the key that a report with links would have.
-        read: returns the bytes under a key; None if there is no object.
-        local: whether two folders were compared.
+    hundred kilobytes give a file that can be mailed; the size is not limited. The arguments are
+    those of `render`; `read` returns the bytes under a key, None if there is no object.
     """
     report = build_model(comparison, image_key, report_key, local=local)
     folder = posixpath.dirname(report_key)

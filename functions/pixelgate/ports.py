@@ -156,18 +156,18 @@ class Ledger(Protocol):
         """Records that images of an accepted build are missing."""
         ...
 
-    def forget(self, build: BuildId, now: float) -> bool:
+    def hide(self, build: BuildId, now: float) -> bool:
         """Hides an accepted build for good, unless it was approved; returns whether it is hidden.
 
         No lookup returns a hidden build, and its id cannot be used again.
         """
         ...
 
-    def forgotten(self, build: BuildId) -> float | None:
+    def hidden_since(self, build: BuildId) -> float | None:
         """Returns when a build was hidden, seconds since 1970; None if it was not."""
         ...
 
-    def bury(self, build: BuildId) -> None:
+    def delete_build(self, build: BuildId) -> None:
         """Deletes the record of a hidden build, and all records by which it could be found."""
         ...
 

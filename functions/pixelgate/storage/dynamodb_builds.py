@@ -130,7 +130,7 @@ class DynamoBuilds(DynamoTable):
         """Notes that images of it are missing."""
         self._update(build_key(build), "SET lost = :true", "attribute_exists(pk)", {":true": True})
 
-    def forget(self, build: BuildId, now: float) -> bool:
+    def hide(self, build: BuildId, now: float) -> bool:
         """Marks the build's item: whatever leads to it leads nowhere then."""
         try:
             self._update(
@@ -144,12 +144,12 @@ class DynamoBuilds(DynamoTable):
             return False
         return True
 
-    def forgotten(self, build: BuildId) -> float | None:
+    def hidden_since(self, build: BuildId) -> float | None:
         """When the item was marked."""
         item = self._get(build_key(build))
         return float(item["forgotten"]) if item and "forgotten" in item else None
 
-    def bury(self, build: BuildId) -> None:
+    def delete_build(self, build: BuildId) -> None:
         """Deletes the entries that lead to it, then the item."""
         item = self._get(build_key(build))
         if item is None or "forgotten" not in item:

@@ -240,7 +240,7 @@ class MemoryLedger:
         with self._lock:
             self.builds[build] = replace(self.builds[build], **changes)
 
-    def forget(self, build: BuildId, now: float) -> bool:
+    def hide(self, build: BuildId, now: float) -> bool:
         """Hides a build, unless it was approved."""
         with self._lock:
             if build in self.hidden:
@@ -252,11 +252,11 @@ class MemoryLedger:
             self.hidden[build] = now
             return True
 
-    def forgotten(self, build: BuildId) -> float | None:
+    def hidden_since(self, build: BuildId) -> float | None:
         """Since when it is hidden."""
         return self.hidden.get(build)
 
-    def bury(self, build: BuildId) -> None:
+    def delete_build(self, build: BuildId) -> None:
         """Removes a hidden build."""
         self.hidden.pop(build, None)
 

@@ -147,7 +147,7 @@ class _Run:
         for name in found.builds.keys() | found.states.keys():
             build = BuildId(self._project, name)
             record = self._records.ledger.build(build)
-            hidden = self._records.ledger.forgotten(build) if record is None else None
+            hidden = self._records.ledger.hidden_since(build) if record is None else None
             why = self._why(name, record, hidden, found)
             if why is None:
                 doomed[name] = hidden
@@ -175,7 +175,7 @@ class _Run:
     def _hide_or_remove(self, build: BuildId, over: bool) -> None:
         ledger = self._records.ledger
         if not over:
-            if ledger.forgotten(build) is None and ledger.forget(build, self._now):
+            if ledger.hidden_since(build) is None and ledger.hide(build, self._now):
                 self._done.hidden += 1
             return
         # Its manifest last: the next run finds by it what this one may leave behind.
@@ -184,7 +184,7 @@ class _Run:
         found = [entry.key for folder in folders for entry in self._bucket.list(folder)]
         self._bucket.delete([key for key in found if key != manifest])
         self._bucket.delete([manifest])
-        ledger.bury(build)
+        ledger.delete_build(build)
         self._done.removed += 1
         self._done.deleted += len(found)
 

@@ -69,23 +69,18 @@ class FailedEvents(Protocol):
 
     def messages(self) -> Iterator[Message]:
         """Yields every visible message once, and hides it from other readers for a minute."""
-        ...
 
     def give_back(self, message: Message) -> None:
         """Makes the message visible to other readers at once."""
-        ...
 
     def delete(self, message: Message) -> None:
         """Deletes the message from the queue."""
-        ...
 
     def send(self, event: FailedEvent) -> None:
         """Delivers the event once more, with all of Lambda's attempts."""
-        ...
 
     def is_ours(self, event: FailedEvent) -> bool:
         """Whether the event's function is in the account and region of the queue."""
-        ...
 
 
 def read(message: Message) -> FailedEvent:

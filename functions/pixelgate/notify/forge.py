@@ -56,27 +56,21 @@ class Forge(Protocol):
     @property
     def requires_by_name(self) -> bool:
         """Whether a merge waits for statuses by name; if not, it waits for all of them."""
-        ...
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
         """Sets the commit's status of that name; returns False if it was already set."""
-        ...
 
     def comments(self, pull_request: int) -> list[Comment]:
         """Lists all comments of a pull request, the oldest first."""
-        ...
 
     def add_comment(self, pull_request: int, body: str) -> int:
         """Writes a comment; returns its id."""
-        ...
 
     def edit_comment(self, pull_request: int, comment: int, body: str) -> bool:
         """Replaces a comment's text; returns False if it was deleted or has another author."""
-        ...
 
     def delete_comment(self, pull_request: int, comment: int) -> None:
         """Deletes a comment, unless it was deleted before or has another author."""
-        ...
 
 
 class Connector(Protocol):
@@ -99,7 +93,6 @@ class Connector(Protocol):
         Raises:
             UsageError: the path is invalid, or the URL would send the token unencrypted.
         """
-        ...
 
 
 def checked(repository: str, pattern: re.Pattern[str]) -> str:

@@ -14,7 +14,16 @@ from pixelgate.domain.baseline import Choice, Kind
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
 from pixelgate.domain.policy import ALGORITHM, Policy
-from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture, explain, mark_of
+from pixelgate.domain.verdict import (
+    Evidence,
+    Explained,
+    Mark,
+    NoiseKind,
+    Picture,
+    explain,
+    known,
+    mark_of,
+)
 
 SCHEMA_VERSION = 1
 _NO_PICTURE = Picture()
@@ -126,16 +135,6 @@ class Region:
     pixels: int
     area: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns the entry of `regions`."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Region:
-        """Reads what `as_json` returns, and results of older versions."""
-        box = {f: stored[f] for f in ("x", "y", "width", "height", "pixels")}
-        return cls(**box, area=stored.get("area"))
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -197,14 +196,14 @@ class Diff:
     profiles: tuple[str, str] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What was measured, but for the mask: as results are stored and workers tell them."""
+        """Encodes everything but the mask, for the cache and for other workers."""
         return {
             "changed_pixels": self.changed_pixels,
             "structural_pixels": self.structural_pixels,
             "total_pixels": self.total_pixels,
             "base_size": self.base_size,
             "head_size": self.head_size,
-            "regions": [region.as_json() for region in self.regions],
+            "regions": [vars(region) for region in self.regions],
             "bands": [band.as_json() for band in self.bands],
             "counted_pixels": self.counted_pixels,
             "areas": [vars(area) for area in self.areas],
@@ -216,11 +215,7 @@ class Diff:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Diff:
-        """The inverse of `as_json`; also reads an entry of comparison.json, which leaves more out.
-
-        Raises:
-            KeyError: it is neither.
-        """
+        """Reads what `as_json` returns, or an entry of comparison.json; else raises KeyError."""
         profiles = stored.get("profiles")
         if "base_profile" in stored:
             profiles = stored["base_profile"], stored["head_profile"]
@@ -230,11 +225,11 @@ class Diff:
             total_pixels=stored["total_pixels"],
             base_size=(stored["base_size"][0], stored["base_size"][1]),
             head_size=(stored["head_size"][0], stored["head_size"][1]),
-            regions=tuple(map(Region.from_json, stored["regions"])),
+            regions=tuple(Region(**known(Region, region)) for region in stored["regions"]),
             bands=tuple(map(Band.from_json, stored.get("bands", ()))),
-            picture=Picture.from_json(stored["differing"]),
+            picture=Picture(**known(Picture, stored["differing"])),
             counted_pixels=stored.get("counted_pixels", 0),
-            areas=tuple(map(Evidence.from_json, stored.get("areas", ()))),
+            areas=tuple(Evidence(**known(Evidence, area)) for area in stored.get("areas", ())),
             explained=tuple(map(Explained.from_json, stored.get("noise", ()))),
             fingerprint=stored.get("fingerprint"),
             profiles=(profiles[0], profiles[1]) if profiles else None,
@@ -242,21 +237,19 @@ class Diff:
 
     def judge(self, policy: Policy) -> Judgement:
         """Decides what counts as a change under the policy."""
-        noises = [explain(area, self.picture, policy.limits) for area in self.areas]
+        noise = policy.limits
+        noises = [explain(area, self.picture, noise) for area in self.areas]
         reasons = [
-            None if k else mark_of(a, policy.limits)
-            for a, k in zip(self.areas, noises, strict=True)
+            None if k else mark_of(a, noise) for a, k in zip(self.areas, noises, strict=True)
         ]
         # A region without an area differs by so little that no noise has to explain it.
         kinds = tuple(NoiseKind.LEVELS if r.area is None else noises[r.area] for r in self.regions)
         marks = tuple(None if r.area is None else reasons[r.area] for r in self.regions)
         counts = self.picture.differing > 0 if policy.is_exact else any(marks)
-        pixels = [
-            r.pixels for r, m in zip(self.regions, marks, strict=True) if m or policy.is_exact
-        ]
-        tolerated = policy.tolerates(
-            self.changed_pixels + self.counted_pixels, self.total_pixels, max(pixels, default=0)
-        )
+        regions = zip(self.regions, marks, strict=True)
+        largest = max((r.pixels for r, m in regions if m or policy.is_exact), default=0)
+        changed = self.changed_pixels + self.counted_pixels
+        tolerated = policy.tolerates(changed, self.total_pixels, largest)
         return Judgement(counts and not tolerated, marks, kinds=kinds)
 
     def passes(self, policy: Policy) -> bool:
@@ -326,11 +319,10 @@ class Snapshot:
             entry["size_changed"] = self.head_size != self.base_size
         if self.measured:
             diff = self.measured.diff
-            told = {name: value for name, value in diff.as_json().items() if value not in ([], ())}
-            # The entry has sizes, also where there was no diff, and a group for the fingerprint.
-            for name in ("base_size", "head_size", "fingerprint", "profiles"):
-                told.pop(name, None)
-            entry |= told | {
+            # The entry has the sizes already, and a group instead of the fingerprint.
+            elsewhere = {"base_size", "head_size", "fingerprint", "profiles"}
+            fields = diff.as_json().items()
+            entry |= {k: v for k, v in fields if k not in elsewhere and v not in ([], ())} | {
                 "mask": self.measured.mask_key,
                 "regions": self._regions(diff),
                 "recoloured": (self.judgement and self.judgement.recoloured) or None,
@@ -345,7 +337,7 @@ class Snapshot:
         marks = self.judgement.marks if self.judgement else none
         kinds = (self.judgement.kinds if self.judgement else ()) or none
         return [
-            r.as_json() | {"mark": m, "noise": k}
+            {**vars(r), "mark": m, "noise": k}
             for r, m, k in zip(diff.regions, marks, kinds, strict=True)
         ]
 
@@ -420,11 +412,7 @@ class Comparison:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is a first upload: the project has no build to compare with.
-
-        If builds exist, but none of them is approved, this is no first upload: its snapshots need
-        a review.
-        """
+        """Whether this is a first upload. It is none if builds exist, but none is approved."""
         refused = self.choice is not None and self.choice.kind is Kind.REFUSED
         return self.id.base == NO_BASE and not refused
 

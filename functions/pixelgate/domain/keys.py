@@ -37,6 +37,10 @@ class BuildId:
     def __str__(self) -> str:
         return f"{self.project}/{self.build}"
 
+    def against(self, base: str) -> ComparisonId:
+        """Returns the id of the comparison of this build with a base."""
+        return ComparisonId(self.project, self.build, base)
+
 
 @dataclass(frozen=True, order=True)
 class ShardId:
@@ -131,7 +135,7 @@ def upload_of(key: str) -> Upload | None:
 def uploads(build: BuildId, shard: ShardId | None = None) -> str:
     """The folder with the manifest of a build or shard, and its plain images; ends with "/"."""
     part = "" if shard is None else f"shards/{shard}/"
-    return f"uploads/{build.project}/{build.build}/{part}"
+    return f"uploads/{build}/{part}"
 
 
 def uploaded_manifest(build: BuildId, shard: ShardId | None = None) -> str:
@@ -151,7 +155,7 @@ def finalize(build: BuildId) -> str:
 
 def accepted_shards(build: BuildId) -> str:
     """The folder of a build's accepted shards; ends with "/"."""
-    return f"builds/{build.project}/{build.build}/shards/"
+    return f"builds/{build}/shards/"
 
 
 def accepted_shard(build: BuildId, shard: ShardId) -> str:
@@ -167,7 +171,7 @@ def accepted_shard_of(key: str) -> ShardId | None:
 
 def closed_shards(build: BuildId) -> str:
     """The list of shards that make up a build; the first worker that writes it decides."""
-    return f"builds/{build.project}/{build.build}/shards.json"
+    return f"builds/{build}/shards.json"
 
 
 def review_of(key: str) -> tuple[BuildId, str] | None:
@@ -178,27 +182,27 @@ def review_of(key: str) -> tuple[BuildId, str] | None:
 
 def review(build: BuildId, review_id: str) -> str:
     """The review that a client uploads; its creation applies it."""
-    return f"reviews/{build.project}/{build.build}/{review_id}.json"
+    return f"reviews/{build}/{review_id}.json"
 
 
 def kept_review(build: BuildId, review_id: str) -> str:
     """The copy of an applied review, where reviewers have no write access."""
-    return f"builds/{build.project}/{build.build}/reviews/{review_id}.json"
+    return f"builds/{build}/reviews/{review_id}.json"
 
 
 def review_log(build: BuildId) -> str:
     """The review log of a build."""
-    return f"builds/{build.project}/{build.build}/review.json"
+    return f"builds/{build}/review.json"
 
 
 def accepted_manifest(build: BuildId) -> str:
     """The accepted copy of the manifest; later comparisons read it as their base."""
-    return f"builds/{build.project}/{build.build}/manifest.json"
+    return f"builds/{build}/manifest.json"
 
 
 def status(build: BuildId) -> str:
     """status.json, which CI polls."""
-    return f"builds/{build.project}/{build.build}/status.json"
+    return f"builds/{build}/status.json"
 
 
 def image(project: str, sha256: str) -> str:
@@ -233,7 +237,7 @@ def thumbnail(folder: str, made_of: str) -> str:
 
 def failure(build: BuildId) -> str:
     """The page that explains why a build has no report."""
-    return f"builds/{build.project}/{build.build}/index.html"
+    return f"builds/{build}/index.html"
 
 
 def result(comparison: ComparisonId, execution: str, name: str) -> str:
@@ -277,4 +281,4 @@ def _path_to(folder: str, page: str) -> str:
 
 def plain_image(build: BuildId, name: str) -> str:
     """An image of a plain upload, which has no hash yet."""
-    return f"uploads/{build.project}/{build.build}/{name}"
+    return f"uploads/{build}/{name}"

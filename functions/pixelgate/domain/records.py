@@ -80,6 +80,11 @@ class BuildRecord:
     review: Review | None = None
 
     @property
+    def comparison(self) -> ComparisonId | None:
+        """The id of its comparison; None until its baseline is chosen."""
+        return self.id.against(self.baseline.build) if self.baseline else None
+
+    @property
     def topics(self) -> tuple[str, ...]:
         """The keys under which a waiting comparison may name this build, such as `commit:1a2b`."""
         values = {

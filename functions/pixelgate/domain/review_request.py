@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -130,16 +131,6 @@ class Change:
     base: str | None
     groups: tuple[str | None, str | None] = (None, None)
 
-    def as_json(self) -> list[Any]:
-        """Returns a short row, as there may be 100,000."""
-        return [self.status, self.head, self.base, *self.groups]
-
-    @classmethod
-    def from_json(cls, row: list[Any]) -> Change:
-        """Reads what `as_json` returns."""
-        status, head, base, change_group, own_group = row
-        return cls(status, head, base, (change_group, own_group))
-
 
 @dataclass(frozen=True)
 class InheritedApproval:
@@ -155,13 +146,9 @@ class InheritedApproval:
     by: tuple[str, ...] = ()
     build: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns the field `granted` of review.json."""
-        return {"why": self.why, "by": list(self.by), "build": self.build}
-
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> InheritedApproval | None:
-        """Reads what `as_json` returns; None stays None."""
+        """Reads the field `granted` of review.json; None stays None."""
         return cls(stored["why"], tuple(stored["by"]), stored["build"]) if stored else None
 
 
@@ -202,9 +189,13 @@ class Reviewable:
         return {
             "schema_version": 1,
             "execution": self.execution,
-            "changes": {name: c.as_json() for name, c in self.changes.items()},
+            "changes": {
+                # A short row, as there may be 100,000.
+                name: [c.status, c.head, c.base, *c.groups]
+                for name, c in self.changes.items()
+            },
             "others": sorted(self.others),
-            "granted": self.granted.as_json() if self.granted else None,
+            "granted": asdict(self.granted) if self.granted else None,
             "first": self.first,
         }
 
@@ -213,7 +204,10 @@ class Reviewable:
         """Reads what `as_json` returns."""
         return cls(
             stored["execution"],
-            {name: Change.from_json(row) for name, row in stored["changes"].items()},
+            {
+                name: Change(status, head, base, tuple(groups))
+                for name, (status, head, base, *groups) in stored["changes"].items()
+            },
             frozenset(stored["others"]),
             InheritedApproval.from_json(stored["granted"]),
             stored.get("first", False),
@@ -238,12 +232,14 @@ def select(review: ReviewBody, reviewable: Reviewable) -> frozenset[str]:
     for glob in review.globs or ():
         pattern = compile_glob(glob)
         names = {name for name in reviewable.changes if pattern.match(canonical(name))}
-        selected |= _some(names, f"globs: {glob!r} matches no snapshot that needs a review")
-    if review.groups:
-        by_group = _by_group(reviewable)
-        for group in review.groups:
-            names = by_group.get(group, set())
-            selected |= _some(names, f"groups: no snapshot that needs a review has group {group!r}")
+        if not names:
+            raise ReviewRefused(f"globs: {glob!r} matches no snapshot that needs a review")
+        selected |= names
+    by_group = _by_group(reviewable) if review.groups else {}
+    for group in review.groups or ():
+        if group not in by_group:
+            raise ReviewRefused(f"groups: no snapshot that needs a review has group {group!r}")
+        selected |= by_group[group]
     return frozenset(selected)
 
 
@@ -256,24 +252,17 @@ def _as_written(names: Iterable[str], reviewable: Reviewable) -> dict[str, str |
     return {name: name if name in known else forms.get(canonical(name)) for name in names}
 
 
-def _some(names: set[str], problem: str) -> set[str]:
-    if not names:
-        raise ReviewRefused(problem)
-    return names
-
-
 def _by_group(reviewable: Reviewable) -> dict[str, set[str]]:
     """Maps groups to names; a group of the comparison hides the manifest's group of that name.
 
     The manifest comes from CI: its groups must not add a snapshot to a change that people approve.
     """
-    ours: dict[str, set[str]] = {}
-    theirs: dict[str, set[str]] = {}
+    ours, theirs = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     for name, change in reviewable.changes.items():
         for groups, group in zip((ours, theirs), change.groups, strict=True):
             if group is not None:
-                groups.setdefault(group, set()).add(name)
-    return theirs | ours
+                groups[group].add(name)
+    return {**theirs, **ours}
 
 
 @dataclass(frozen=True)

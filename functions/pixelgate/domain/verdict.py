@@ -121,11 +121,6 @@ class Evidence:
     corner: bool = False
     one_sided: int = 0
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Decodes a stored record; fields that only older versions measured are dropped."""
-        return cls(**_known(cls, stored))
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -160,13 +155,9 @@ class Picture:
     right: float = 0.0
     down: float = 0.0
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Decodes a stored record; fields that only older versions measured are dropped."""
-        return cls(**_known(cls, stored))
 
-
-def _known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+def known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a stored record, without those that only older versions measured."""
     names = {field.name for field in fields(cls)}
     return {name: value for name, value in stored.items() if name in names}
 

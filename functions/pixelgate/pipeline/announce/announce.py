@@ -10,8 +10,8 @@ from typing import Any
 from pixelgate.domain import keys, state_events
 from pixelgate.domain.comparison import Verdict
 from pixelgate.domain.eligibility import approved_by_rule
-from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.domain.records import BuildRecord, ComparisonRecord, Lookup, Review, State
+from pixelgate.domain.keys import BuildId
+from pixelgate.domain.records import BuildRecord, ComparisonRecord, Lookup, Review
 from pixelgate.domain.review_request import Decision
 from pixelgate.domain.review_state import FIRST_REVISION
 from pixelgate.errors import NotTold
@@ -74,11 +74,7 @@ def announce_result(record: ComparisonRecord, records: StorageContext, **changes
     """Announces a final state: writes status.json, sends the event, and marks the record.
 
     A later delivery repeats all steps for a record without the mark; each step can be repeated.
-
-    Args:
-        record: the comparison's record, as it was read or written last.
-        records: the ports.
-        changes: fields of status.json that differ from the record.
+    `changes` are fields of status.json that differ from the record.
 
     Raises:
         NotTold: the event was not sent. The record is not marked, so it is announced again.
@@ -150,12 +146,8 @@ def _resume_newest_build(approved: BuildRecord, pull_request: str, records: Stor
     builds = records.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
     same = (b for b in islice(builds, _READ) if b.trusted == approved.trusted)
     newest = next(same, None)
-    if newest is None or newest.created <= approved.created or newest.baseline is None:
+    if newest is None or newest.created <= approved.created or newest.comparison is None:
         return
-    comparison = records.ledger.comparison(
-        ComparisonId(newest.id.project, newest.id.build, newest.baseline.build)
-    )
-    if comparison is None or comparison.state is not State.SUCCEEDED or newest.review:
-        return
-    if comparison.verdict == Verdict.NEEDS_REVIEW:
+    comparison = records.ledger.comparison(newest.comparison)
+    if comparison and comparison.verdict == Verdict.NEEDS_REVIEW and not newest.review:
         records.resume(newest.id)

@@ -1,9 +1,9 @@
-"""Stores the review log of a build: one object, changed by compare-and-set."""
+"""Reads and changes the review log of a build, and combines it with the changes to review."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +42,8 @@ class ReviewStatus:
         """Encodes the field `review` of status.json."""
         if self.reviewable:
             return to_status_json(self.reviewable, self.review_log)
-        return to_status_json_without_result(
-            record.verdict, _to_review(record.counts), self.review_log
-        )
+        left = sum(record.counts.get(status, 0) for status in NEEDING_REVIEW)
+        return to_status_json_without_result(record.verdict, left, self.review_log)
 
 
 def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatus:
@@ -54,9 +53,8 @@ def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatu
         return ReviewStatus(review_log)
     review_log = review_log.of_execution(record.execution)
     reviewable = read_reviewable(record, objects)
-    return ReviewStatus(
-        review_log, reviewable, summarize(reviewable, review_log) if reviewable else None
-    )
+    summary = summarize(reviewable, review_log) if reviewable else None
+    return ReviewStatus(review_log, reviewable, summary)
 
 
 def read_review_log(build: BuildId, objects: Bucket) -> ReviewLog:
@@ -96,7 +94,3 @@ def change_review_log(
 
     update(objects, keys.review_log(build), encoded)
     return changed
-
-
-def _to_review(counts: Mapping[str, int]) -> int:
-    return sum(counts.get(status, 0) for status in NEEDING_REVIEW)

@@ -50,22 +50,12 @@ def status_of(
     review: Mapping[str, Any] | None = None,
     build: BuildRecord | None = None,
 ) -> dict[str, Any]:
-    """Builds the status of a comparison.
-
-    Args:
-        record: the comparison's record.
-        review: the state of its review; None if there is none.
-        build: the head's record; None while shards of it are missing.
-    """
-    error = None
-    if record.error_code:
-        error = {"code": record.error_code, "message": record.error_message}
+    """Builds the status of a comparison; `build` is None while shards of the head are missing."""
+    error = {"code": record.error_code, "message": record.error_message}
     base = None if record.id.waits or record.id.base == NO_BASE else record.id.base
     return _status(
         record.head,
-        commit=build.commit if build else None,
-        branch=build.branch if build else None,
-        pull_request=build.pull_request if build else None,
+        **{name: getattr(build, name) for name in ("commit", "branch", "pull_request") if build},
         state=record.state,
         verdict=record.verdict,
         counts=dict(record.counts),
@@ -75,7 +65,7 @@ def status_of(
         comparison=record.comparison_key,
         report=record.report_key,
         review=dict(review) if review else None,
-        error=error,
+        error=error if record.error_code else None,
         execution=record.execution,
         claim=record.claims,
         created=iso(record.created),
@@ -154,17 +144,13 @@ def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> boo
     if new["execution"] and not present["execution"]:
         return str(new["claimed"]) >= str(present["updated"])
     if new["execution"] and present["execution"]:
-        if _same_comparison(new, present):
-            return bool(_rank(new) > _rank(present))
         if new["provisional"] != present["provisional"]:
             return bool(present["provisional"])
+        if new["base"] == present["base"]:
+            return bool(_rank(new) > _rank(present))
     if new["error"] is not None and new["error"] == present["error"]:
         return False
     return str(new["updated"]) >= str(present["updated"])
-
-
-def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return (one["base"], one["provisional"]) == (other["base"], other["provisional"])
 
 
 def _rank(status: Mapping[str, Any]) -> tuple[str, int, int, int]:

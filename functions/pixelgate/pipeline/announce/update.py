@@ -12,18 +12,11 @@ _TRIES = 50
 
 
 def update(objects: Bucket, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
-    """Reads an object, changes it and writes it back, unless another worker wrote it meanwhile.
+    """Changes a JSON object by compare-and-set; returns whether it was written.
 
-    In that case the write is refused, and `change` is called again with the new content.
-
-    Args:
-        objects: the bucket.
-        key: the key of a JSON object.
-        change: makes the new bytes from the present ones, which are None if there is no object;
-            it returns None to leave the object as it is.
-
-    Returns:
-        Whether it was written.
+    `change` makes the new bytes from the present ones, which are None if there is no object; it
+    returns None to leave the object as it is. If another worker has written the object meanwhile,
+    `change` is called again with the new content.
 
     Raises:
         WriteConflict: other workers wrote the object 50 times in a row.

@@ -17,14 +17,10 @@ OVER = "the wait is over: the build has a baseline"
 
 
 def resume_waiting_builds(build: BuildId, records: StorageContext) -> None:
-    """Calls a worker for each head that waits for this build.
+    """Calls a worker for each head that waits for this build, which may be a baseline now.
 
     It may be called any number of times: a head that no longer waits is skipped. If the call of a
     worker fails, the sweeper resumes the head, because it is unclaimed.
-
-    Args:
-        build: a build whose images are all present, or that was just approved.
-        records: the ports.
     """
     record = records.ledger.build(build)
     if record is None or not record.trusted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixelgate.domain import keys
@@ -129,21 +129,15 @@ def _decide(
     names: frozenset[str] = frozenset()
     try:
         review = parse(body)
-        line = _with(line, review)
+        line = replace(line, action=review.action, reason=review.reason)
         record = _published(written.build, review, records)
         reviewable = read_reviewable(record, records.objects)
         if reviewable is None:
             raise ReviewRefused("what there was to review is gone from the bucket")
         names = select(review, reviewable)
     except ReviewRefused as error:
-        return _with(line, refused=str(error)), record, reviewable, names
-    return _with(line, execution=record.execution), record, reviewable, names
-
-
-def _with(line: ReviewRecord, review: ReviewBody | None = None, **changes: Any) -> ReviewRecord:
-    if review:
-        changes |= {"action": review.action, "reason": review.reason}
-    return ReviewRecord(**{**vars(line), **changes})
+        return replace(line, refused=str(error)), record, reviewable, names
+    return replace(line, execution=record.execution), record, reviewable, names
 
 
 def _published(build: BuildId, review: ReviewBody, records: StorageContext) -> ComparisonRecord:
@@ -160,11 +154,7 @@ def _latest(build: BuildId, records: StorageContext) -> ComparisonRecord | None:
     accepted = records.ledger.build(build)
     if accepted is None:
         raise ReviewRefused(f"project {build.project} has no build {build.build}")
-    if accepted.baseline is None:
-        return None
-    return records.ledger.comparison(
-        ComparisonId(build.project, build.build, accepted.baseline.build)
-    )
+    return records.ledger.comparison(accepted.comparison) if accepted.comparison else None
 
 
 def _nothing_yet(build: BuildId, record: ComparisonRecord | None) -> str:
@@ -208,10 +198,9 @@ def _apply(
 
 def _carried_out(line: ReviewRecord, records: StorageContext) -> CarriedOut:
     build = records.ledger.build(line.build)
-    if build is None or build.baseline is None:
+    if build is None:
         return CarriedOut(line, "open")
-    comparison = ComparisonId(line.build.project, line.build.build, build.baseline.build)
-    return CarriedOut(line, str(build.review or "open"), comparison)
+    return CarriedOut(line, str(build.review or "open"), build.comparison)
 
 
 def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
@@ -222,7 +211,7 @@ def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
         return Refused(why)
     refusal = Refusal(written.id, written.by, written.at, why)
     review_log = change_review_log(
-        written.build, records.objects, lambda b: b.with_refusal(refusal)
+        written.build, records.objects, lambda log: log.with_refusal(refusal)
     )
     if record is not None and record.finished:
         rewrite_status(record, records)

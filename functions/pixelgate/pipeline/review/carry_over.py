@@ -9,14 +9,13 @@ from dataclasses import replace
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Measured, Status
 from pixelgate.domain.eligibility import approved_by_rule
-from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.keys import BuildId
 from pixelgate.domain.manifest import BuildManifest
 from pixelgate.domain.names import same_names
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, Review, State
 from pixelgate.domain.review_request import Change, InheritedApproval, Reviewable
 from pixelgate.domain.review_state import ReviewState
-from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result
 from pixelgate.pipeline.announce.review_store import change_review_log, read_review_status
 from pixelgate.pipeline.context import CompareContext, StorageContext
@@ -31,11 +30,7 @@ def prepare_review(
 ) -> None:
     """Writes the changes to review beside the unpublished result, with an inherited approval.
 
-    Args:
-        comparison: the comparison that will be published.
-        accepted: its head build.
-        service: the ports.
-        check: called between any two pairs; raises to stop early.
+    `check` is called between any two pairs; it raises to stop early.
     """
     reviewable = Reviewable.of(comparison)
     if reviewable.changes:
@@ -54,12 +49,7 @@ def carry_over_late(
 
     A person may have approved the earlier build after this build's first search. An
     approval is recorded first, and then resumes published builds; so one of the two sees the other.
-
-    Args:
-        record: the announced comparison's record.
-        accepted: its head build.
-        service: the ports.
-        check: called between any two pairs; raises to stop early.
+    `check` is called between any two pairs; it raises to stop early.
 
     Raises:
         Exception: another delivery should search.
@@ -86,16 +76,10 @@ def withdrawal_reason(build: BuildRecord, records: StorageContext) -> str | None
     """Returns the reason why an approval that was carried over no longer counts, or None.
 
     It no longer counts when the build that it came from was rejected later.
-
-    Args:
-        build: an approved build.
-        records: the ports.
     """
-    if build.review is not Review.APPROVED or not build.pull_request or not build.baseline:
+    if build.review is not Review.APPROVED or not build.pull_request or not build.comparison:
         return None
-    record = records.ledger.comparison(
-        ComparisonId(build.id.project, build.id.build, build.baseline.build)
-    )
+    record = records.ledger.comparison(build.comparison)
     now = read_review_status(record, records.objects) if record else None
     if now is None or now.reviewable is None or now.summary is None or now.summary.human:
         return None
@@ -163,19 +147,16 @@ def _approved(
     build: BuildRecord, service: CompareContext
 ) -> tuple[str, Reviewable, tuple[str, ...]] | None:
     """Returns the changes of a build that people approved; the ledger may lag behind its log."""
-    if build.baseline is None:
-        return None
-    record = service.ledger.comparison(
-        ComparisonId(build.id.project, build.id.build, build.baseline.build)
-    )
+    record = service.ledger.comparison(build.comparison) if build.comparison else None
     if record is None or record.state is not State.SUCCEEDED:
         return None
     now = read_review_status(record, service.objects)
-    if now.reviewable is None or now.summary is None or not now.summary.human:
+    summary = now.summary
+    if now.reviewable is None or summary is None or not summary.human:
         return None
-    if now.summary.state is not ReviewState.APPROVED:
+    if summary.state is not ReviewState.APPROVED:
         return None
-    return build.id.build, now.reviewable, now.summary.by
+    return build.id.build, now.reviewable, summary.by
 
 
 def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:
@@ -199,7 +180,6 @@ def _same_pictures(
     check: Callable[[], None],
 ) -> bool:
     """Whether each head image passes when it is compared with the approved one."""
-    pairs: dict[Pair, Policy] = {}
     wanted: list[tuple[Pair, Policy]] = []
     for name, change in mine.items():
         approved = theirs[name].head
@@ -207,18 +187,16 @@ def _same_pictures(
             continue
         policy = manifest.policy_for(name)
         pair = Pair(approved, change.head, policy.fingerprint(service.engine_label))
-        pairs.setdefault(pair, policy)
         wanted.append((pair, policy))
     measured = diff_pairs(
-        pairs,
+        dict(wanted),
         images=BucketImages(service.objects, manifest.id.project),
         store=DiffCache(service.objects, manifest.id.project, pictures=None),
         pool=service.pool,
         tally=DiffStats(),
         check=check,
     )
-    return all(_passes(measured[pair], policy) for pair, policy in wanted)
-
-
-def _passes(result: Measured | ImageFault, policy: Policy) -> bool:
-    return isinstance(result, Measured) and result.diff.passes(policy)
+    return all(
+        isinstance(result := measured[pair], Measured) and result.diff.passes(policy)
+        for pair, policy in wanted
+    )

@@ -18,6 +18,7 @@ from pixelgate.domain.keys import BuildId, Upload, check_id
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import (
+    count,
     log_fields,
     logger,
     metrics,
@@ -79,7 +80,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for item in uploads_of(event):
         seconds_by_stage()  # forgets the times of an earlier build
         if isinstance(item, Ignored):
-            _count("EventsIgnored")
+            count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
             continue
@@ -89,7 +90,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             )
         except Exception as error:
             held = isinstance(error, HeldByOther)
-            _count("DuplicateDeliveries" if held else "ComparisonsRetried")
+            count("DuplicateDeliveries" if held else "ComparisonsRetried")
             logger.warning(
                 "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
             )
@@ -157,7 +158,7 @@ def _resume(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     except Exception:
         logger.exception("waiting build not resumed", extra=fields)
         raise
-    _count("HeadsWoken")
+    count("HeadsWoken")
     logger.info("waiting build resumed", extra=fields)
 
 
@@ -186,15 +187,18 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
     match outcome:
         case Published(record=record, tally=tally, seconds=seconds):
             passed = record.verdict == "passed"
-            _count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
-            _count("SnapshotsCompared", record.counts["total"])
-            _count("SnapshotsByHash", tally.same_hash)
-            _count("PairsDiffed", tally.diffed)
-            _count("PairsFromCache", tally.cached)
-            _count("PixelsDiffed", tally.pixels)
+            count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
+            count("SnapshotsCompared", record.counts["total"])
+            count("SnapshotsByHash", tally.same_hash)
+            count("PairsDiffed", tally.diffed)
+            count("PairsFromCache", tally.cached)
+            count("PixelsDiffed", tally.pixels)
             metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
-            _count_faults(tally.faults)
-            _count("LeaseTakeovers", int(record.attempts > 1))
+            for code, number in tally.faults.items():  # the codes are few: each is a dimension
+                with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
+                    metric.add_dimension("service", metrics.service)
+                    metric.add_dimension("reason", code)
+            count("LeaseTakeovers", int(record.attempts > 1))
             metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, seconds)
             return {
                 "state": record.state,
@@ -208,46 +212,28 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
                 "seconds": round(seconds, 3),
             }
         case HandedOver(record=record):
-            _count("ComparisonsHandedOver")
-            return {
-                "state": record.state,
-                "execution": record.execution,
-                "handed_over": record.fan_out,
-            }
+            count("ComparisonsHandedOver")
+            fields = {"execution": record.execution, "handed_over": record.fan_out}
+            return {"state": record.state, **fields}
         case Failed(record=record):
-            _count("ComparisonsFailed")
-            return {
-                "state": record.state,
-                "code": record.error_code,
-                "message": record.error_message,
-            }
+            count("ComparisonsFailed")
+            fields = {"code": record.error_code, "message": record.error_message}
+            return {"state": record.state, **fields}
         case Rejected(message=message):
-            _count("BadManifests")
+            count("BadManifests")
             return {"state": "FAILED", "code": ErrorCode.BAD_MANIFEST, "message": message}
         case Duplicate(record=record):
-            _count("DuplicateDeliveries")
+            count("DuplicateDeliveries")
             return {"duplicate": True, "state": record.state, "verdict": record.verdict}
         case Waiting(record=record):
-            _count("BuildsWaiting")
+            count("BuildsWaiting")
             return {"state": record.state, "reason": record.baseline_reason}
         case Collecting(progress=progress, repeated=repeated):
-            _count("ShardsRepeated" if repeated else "ShardsKept")
+            count("ShardsRepeated" if repeated else "ShardsKept")
             return {"shards": progress, "repeated": repeated}
         case Superseded():
-            _count("LateWorkers")
+            count("LateWorkers")
             return {"superseded": True}
         case Gone():
-            _count("EventsIgnored")
+            count("EventsIgnored")
             return {"ignored": "the manifest is gone"}
-
-
-def _count(name: str, number: int = 1) -> None:
-    metrics.add_metric(name, MetricUnit.Count, number)
-
-
-def _count_faults(faults: Mapping[str, int]) -> None:
-    """Counts errored images by reason; the codes are few, so each is a dimension."""
-    for code, number in faults.items():
-        with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
-            metric.add_dimension("service", metrics.service)
-            metric.add_dimension("reason", code)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_records, resume_by_lambda
@@ -15,7 +14,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import check_id
 from pixelgate.errors import BadManifest
 from pixelgate.handlers.s3_events import Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
+from pixelgate.handlers.telemetry import count, log_fields, logger, metrics, tracer
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
@@ -34,14 +33,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     failures = []
     for item in reviews_of(event):
         if isinstance(item, Ignored):
-            _count("EventsIgnored")
+            count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
             continue
         try:
             outcome = carry_out(item, records())
         except Exception as error:
-            _count("ReviewsRetried")
+            count("ReviewsRetried")
             logger.warning(
                 "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
             )
@@ -102,15 +101,11 @@ def _report(written: Written, outcome: Outcome) -> dict[str, Any]:
 def _answer(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case CarriedOut(review=review, state=state):
-            _count("ReviewsCarriedOut")
+            count("ReviewsCarriedOut")
             return {"action": review.action, "build_is": state}
         case Refused(why=why):
-            _count("ReviewsRefused")
+            count("ReviewsRefused")
             return {"refused": True, "why": why}
         case Gone():
-            _count("EventsIgnored")
+            count("EventsIgnored")
             return {"ignored": "the review is gone"}
-
-
-def _count(name: str) -> None:
-    metrics.add_metric(name, MetricUnit.Count, 1)

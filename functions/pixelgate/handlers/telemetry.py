@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
 
 from pixelgate.domain.keys import BuildId, ComparisonId
 
@@ -46,6 +47,11 @@ def seconds_by_stage() -> dict[str, dict[str, float]]:
 
 def _rounded(seconds: dict[str, float]) -> dict[str, float]:
     return {name: round(taken, 4) for name, taken in seconds.items()}
+
+
+def count(name: str, number: int = 1) -> None:
+    """Adds to a metric."""
+    metrics.add_metric(name, MetricUnit.Count, number)
 
 
 def log_fields(

@@ -6,11 +6,10 @@ import os
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import baseline_branches, open_storage, retention_days
-from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.handlers.telemetry import count, logger, metrics, tracer
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
@@ -50,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.info("project tidied", extra={"project": project, "done": results[project]})
     for metric, field in _METRICS.items():
         number = sum(done.get(field, 0) for done in results.values())
-        metrics.add_metric(metric, MetricUnit.Count, number)
+        count(metric, number)
     if failures:
         raise ExceptionGroup("not every project could be tidied up", failures)
     return {"projects": results}

@@ -56,7 +56,7 @@ def wait_comparison(manifest: BuildManifest) -> ComparisonId | None:
         base = keys.wanted("commit", manifest.base_commit)
     else:
         return None
-    return ComparisonId(manifest.id.project, manifest.id.build, base)
+    return manifest.id.against(base)
 
 
 def find_baseline(manifest: BuildManifest, records: StorageContext) -> Baseline | Missing:
@@ -161,16 +161,15 @@ class _Search:
         for distance, builds in enumerate(self._builds_of_each(commits), start=1):
             best = self._best(builds, f"commit {builds.commit}")
             if best:
-                build, how = best
-                return self._fallback(
-                    build, Kind.ANCESTOR, missing, distance, self._nearest(distance, how)
+                build, reason = best
+                start = "the base" if m.base_commit else "this commit"
+                away = "1 commit" if distance == 1 else f"{distance} commits"
+                how = (
+                    f"the nearest ancestor with a build that may serve, {away} before {start}: "
+                    f"{reason}"
                 )
+                return self._fallback(build, Kind.ANCESTOR, missing, distance, how)
         return None
-
-    def _nearest(self, distance: int, how: str) -> str:
-        of = "the base" if self._manifest.base_commit else "this commit"
-        commits = "1 commit" if distance == 1 else f"{distance} commits"
-        return f"the nearest ancestor with a build that may serve, {commits} before {of}: {how}"
 
     def _branch(self, missing: Missing | None) -> Baseline | None:
         m = self._manifest
@@ -250,7 +249,7 @@ class _Search:
             return None
         ledger, project = self._records.ledger, build.id.project
         base = build.baseline.build
-        record = ledger.comparison(ComparisonId(project, build.id.build, base))
+        record = ledger.comparison(build.id.against(base))
         if base == self._manifest.id.build or record is None or record.verdict != Verdict.PASSED:
             return None
         return ledger.build(BuildId(project, base))

@@ -128,8 +128,7 @@ def _is_answered(record: ComparisonRecord, records: StorageContext) -> bool:
     if record.id.base == SHARDS or build is None or build.baseline is None:
         return record.id.base == SHARDS and build is not None
     # A worker may have died between the choice of the baseline and the claim.
-    real = ComparisonId(record.id.project, record.id.head, build.baseline.build)
-    return records.ledger.comparison(real) is not None
+    return records.ledger.comparison(record.head.against(build.baseline.build)) is not None
 
 
 def _timeout_message(record: ComparisonRecord, records: StorageContext) -> str:

@@ -7,14 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, ComparisonId, Upload
-from pixelgate.errors import (
-    AlreadyFinished,
-    BadManifest,
-    HeldByOther,
-    LeaseLost,
-    NotFound,
-)
+from pixelgate.domain.keys import BuildId, Upload
+from pixelgate.errors import AlreadyFinished, BadManifest, HeldByOther, LeaseLost, NotFound
 from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.compare.failures import reject
 from pixelgate.pipeline.compare.outcomes import Gone, Outcome
@@ -41,10 +35,7 @@ def receive(
 ) -> Outcome | Collecting:
     """Accepts a shard, or compares the build if the upload completes it.
 
-    Args:
-        upload: the uploaded manifest.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
+    `time_left` returns the seconds until this worker is stopped from outside.
 
     Raises:
         HeldByOther: another worker compares the build; deliver the event again later.
@@ -77,7 +68,7 @@ def receive(
 
 def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collecting:
     """Announces which shards were uploaded, and records the wait for the sweeper."""
-    comparison, now = ComparisonId(build.project, build.build, keys.SHARDS), service.clock()
+    comparison, now = build.against(keys.SHARDS), service.clock()
     progress = shards.progress(build, service.objects)
     before = service.ledger.comparison(comparison)
     if before and not before.finished:
@@ -85,11 +76,7 @@ def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collect
             service.ledger.release(before, "", progress, now)
     with suppress(HeldByOther, AlreadyFinished):  # another shard is being accepted at the same time
         claim = service.ledger.claim(
-            comparison,
-            progress,
-            service.new_execution(),
-            now,
-            now + service.limits.shard_patience,
+            comparison, progress, service.new_execution(), now, now + service.limits.shard_patience
         )
         announce_progress(claim, service)
     return Collecting(progress, repeated)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 
 from pixelgate.domain.comparison import Measured, Snapshot, Status
+from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.records import ComparisonRecord, State
@@ -214,7 +215,7 @@ def _publish(
         store = DiffCache(service.objects, claim.id.project, handed.pictures)
         collected = gather_results(handed, plan.pairs, store, service.objects)
         faults, usage = read_hand_over(handed, service.objects)
-    metering.add(usage.plus(collected.usage))
+    metering.add(usage.plus(collected.usage or Usage()))
     measured = Measurements(
         plan, collected.results, faults, collected.tally, metering, collected.thumbs
     )

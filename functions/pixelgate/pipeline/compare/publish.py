@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from pixelgate.domain import keys
@@ -66,7 +66,7 @@ class Measurements:
     faults: Mapping[str, ImageFault]
     tally: DiffStats
     metering: Metering
-    thumbs: frozenset[str] = frozenset()
+    thumbs: Collection[str] = ()
 
 
 def publish(
@@ -82,7 +82,7 @@ def publish(
         LeaseLost: another worker has taken over; nothing of this run is visible.
         OutOfTime: this worker has to stop.
     """
-    result, shown = _write_down(claim, measured, accepted, service, lease)
+    result, pictured = _write_down(claim, measured, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
         published = Published(record, measured.tally, record.updated - accepted.record.created)
@@ -91,8 +91,7 @@ def publish(
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
             published = replace(published, announce_error=error)
-    thumbnail_error = _draw(shown, measured.thumbs, service, lease)
-    return replace(published, thumbnail_error=thumbnail_error)
+    return replace(published, thumbnail_error=_draw(pictured, measured.thumbs, service, lease))
 
 
 def _write_down(
@@ -128,10 +127,12 @@ def _write_down(
             choice=claim.choice,
             cost=used,
         )
-        _count_answers(comparison, measured)
+        tally, matches = measured.tally, measured.plan.matches
+        tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
+        tally.faults.update(s.reason.partition(":")[0] for s in snapshots.values() if s.reason)
         prepare_review(comparison, accepted, service, lease.check)
-        shown = {name: s for name, s in snapshots.items() if s.thumb}
-        return _write_result(comparison, service), shown
+        pictured = {name: s for name, s in snapshots.items() if s.thumb}
+        return _write_result(comparison, service), pictured
 
 
 def announce_again(
@@ -143,13 +144,8 @@ def announce_again(
 ) -> Outcome:
     """Announces the result of an earlier delivery again, or rewrites status.json.
 
-    Args:
-        comparison: the finished comparison.
-        accepted: its head build.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
-        observed_at: the time when this delivery read the manifest, if it did. A rejection in
-            status.json from before that time is out of date and is replaced.
+    `observed_at` is the time when this delivery read the manifest, if it did: a rejection in
+    status.json from before that time is out of date and is replaced.
 
     Raises:
         Exception: another delivery should announce it.
@@ -163,17 +159,9 @@ def announce_again(
     return Duplicate(record)
 
 
-def _count_answers(comparison: Comparison, measured: Measurements) -> None:
-    """Counts the snapshots that needed no diff, and the errored ones."""
-    tally, matches = measured.tally, measured.plan.matches
-    tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
-    reasons = [s.reason for s in comparison.snapshots.values() if s.reason]
-    tally.faults.update(reason.partition(":")[0] for reason in reasons)
-
-
 def _draw(
     snapshots: Mapping[str, Snapshot],
-    there: frozenset[str],
+    there: Collection[str],
     service: CompareContext,
     lease: Lease,
 ) -> Exception | None:

@@ -51,11 +51,8 @@ def compare_build(
 ) -> Outcome:
     """Compares a build with its base, only once even if its event is delivered several times.
 
-    Args:
-        build: the build whose manifest was uploaded.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
-        resumed: whether the build was accepted before; its upload is then not read again.
+    `time_left` returns the seconds until this worker is stopped from outside. A build that is
+    `resumed` was accepted before; its upload is not read again.
 
     Raises:
         HeldByOther: another worker compares the build; deliver the event again later.
@@ -63,7 +60,9 @@ def compare_build(
     """
     observed_at = observation_time(build, service)
     try:
-        accepted = _accept(build, service, resumed)
+        with service.stage("accept"):
+            accepted = accept.find_accepted(build, service) if resumed else None
+            accepted = accepted or accept.accept_build(build, service)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
@@ -94,7 +93,7 @@ class _Delivery:
     def compare(self, baseline: Baseline) -> Outcome:
         """Compares the build with its base, step by step."""
         service = self.service
-        comparison = ComparisonId(self._head.project, self._head.build, baseline.build)
+        comparison = self._head.against(baseline.build)
         try:
             claim = self._claim(comparison, baseline.reason, baseline.choice)
         except AlreadyFinished:
@@ -111,7 +110,8 @@ class _Delivery:
             lease = Lease(service, claim, self.time_left)
             tally, metering = DiffStats(), Metering(service)
             plan = self._plan(baseline)
-            faults = self._check_images(plan, self._has_arrived(baseline), lease)
+            base = service.ledger.build(BuildId(self._head.project, baseline.build))
+            faults = self._check_images(plan, base is not None and base.complete, lease)
             reason = self._fan_out_reason(plan)
             if reason and service.fan_out:
                 return hand_over(claim, plan, faults, reason, metering, service, service.fan_out)
@@ -133,7 +133,12 @@ class _Delivery:
             return self._announce_again(comparison)
         try:
             self._announce_start(claim)
-            self._check_wait_is_useful(missing)
+            if missing.why:
+                raise BaseMissing(
+                    f"{missing.what} cannot be compared with: {missing.why}, and the manifest "
+                    "names nothing else. Upload it or approve it, then write this build's "
+                    "manifest once more"
+                )
             self._offer_as_base(claim, Lease(self.service, claim, self.time_left))
             until = claim.wait_until or claim.created + self.service.limits.grace
             self.service.ledger.wait(claim, missing.topics, until, self.service.clock())
@@ -165,13 +170,12 @@ class _Delivery:
 
     def _end_waits(self) -> None:
         """Ends the recorded waits for a base and for shards."""
-        head, now = self._head, self.service.clock()
+        ledger, now = self.service.ledger, self.service.clock()
         wait = wait_comparison(self.accepted.manifest)
         if wait:
-            self.service.ledger.end_wait(wait, OVER, now)
+            ledger.end_wait(wait, OVER, now)
         if self.accepted.sharded:
-            shards = ComparisonId(head.project, head.build, keys.SHARDS)
-            self.service.ledger.end_wait(shards, "every shard has come", now)
+            ledger.end_wait(self._head.against(keys.SHARDS), "every shard has come", now)
 
     def _announce_again(self, comparison: ComparisonId) -> Outcome:
         return announce_again(
@@ -189,11 +193,6 @@ class _Delivery:
                 base_id = BuildId(self._head.project, baseline.build)
                 base = accept.read_accepted(base_id, service)
             return make_plan(self.accepted.manifest, base, service.engine_label)
-
-    def _has_arrived(self, baseline: Baseline) -> bool:
-        """Whether every image of the base was found and readable."""
-        record = self.service.ledger.build(BuildId(self._head.project, baseline.build))
-        return record is not None and record.complete
 
     def _check_images(
         self, plan: Plan, base_is_complete: bool, lease: Lease
@@ -218,11 +217,8 @@ class _Delivery:
                 except ImagesMissing:
                     service.ledger.mark_images_missing(build)
                     raise
-                (
-                    service.ledger.mark_images_present
-                    if faults
-                    else service.ledger.mark_images_valid
-                )(build)
+                ledger = service.ledger
+                (ledger.mark_images_present if faults else ledger.mark_images_valid)(build)
             resume_waiting_builds(build, service)
         return faults
 
@@ -251,14 +247,6 @@ class _Delivery:
                 check=lease.check,
             )
 
-    def _check_wait_is_useful(self, missing: Missing) -> None:
-        """Raises BaseMissing if the base cannot serve or did not come in time."""
-        if missing.why:
-            raise BaseMissing(
-                f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
-                "nothing else. Upload it or approve it, then write this build's manifest once more"
-            )
-
     def _offer_as_base(self, claim: ComparisonRecord, lease: Lease) -> None:
         """Resumes builds that wait for this one."""
         service = self.service
@@ -282,12 +270,6 @@ class _Delivery:
         if record.state is State.WAITING_FOR_BASE:
             announce_progress(record, service)
         return Waiting(record)
-
-
-def _accept(build: BuildId, service: CompareContext, resumed: bool) -> Accepted:
-    with service.stage("accept"):
-        accepted = accept.find_accepted(build, service) if resumed else None
-        return accepted or accept.accept_build(build, service)
 
 
 def observation_time(build: BuildId, service: CompareContext) -> str:

@@ -117,16 +117,10 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     """Logs and counts the outcome of a build; returns the function's answer."""
     answer = _answer(outcome)
     match outcome:
-        case (
-            Published(record=r)
-            | HandedOver(record=r)
-            | Failed(record=r)
-            | Duplicate(record=r)
-            | Waiting(record=r)
-        ):
-            fields = log_fields(build, r.id, r.execution)
-        case Superseded(comparison=comparison):
-            fields = log_fields(build, comparison)
+        case Published() | HandedOver() | Failed() | Duplicate() | Waiting():
+            fields = log_fields(build, outcome.record.id, outcome.record.execution)
+        case Superseded():
+            fields = log_fields(build, outcome.comparison)
         case _:
             fields = log_fields(build)
     # Messages may contain names of images, which must not be in a log at INFO.
@@ -186,20 +180,7 @@ def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
 def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
     match outcome:
         case Published(record=record, tally=tally, seconds=seconds):
-            passed = record.verdict == "passed"
-            count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
-            count("SnapshotsCompared", record.counts["total"])
-            count("SnapshotsByHash", tally.same_hash)
-            count("PairsDiffed", tally.diffed)
-            count("PairsFromCache", tally.cached)
-            count("PixelsDiffed", tally.pixels)
-            metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
-            for code, number in tally.faults.items():  # the codes are few: each is a dimension
-                with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
-                    metric.add_dimension("service", metrics.service)
-                    metric.add_dimension("reason", code)
-            count("LeaseTakeovers", int(record.attempts > 1))
-            metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, seconds)
+            _count_published(outcome)
             return {
                 "state": record.state,
                 "verdict": record.verdict,
@@ -237,3 +218,21 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
         case Gone():
             count("EventsIgnored")
             return {"ignored": "the manifest is gone"}
+
+
+def _count_published(published: Published) -> None:
+    record, tally = published.record, published.tally
+    passed = record.verdict == "passed"
+    count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
+    count("SnapshotsCompared", record.counts["total"])
+    count("SnapshotsByHash", tally.same_hash)
+    count("PairsDiffed", tally.diffed)
+    count("PairsFromCache", tally.cached)
+    count("PixelsDiffed", tally.pixels)
+    count("LeaseTakeovers", int(record.attempts > 1))
+    metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
+    metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, published.seconds)
+    for code, number in tally.faults.items():  # the codes are few, so each is a dimension
+        with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
+            metric.add_dimension("service", metrics.service)
+            metric.add_dimension("reason", code)

@@ -281,12 +281,9 @@ class Renderer(Protocol):
     def __call__(
         self, comparison: Comparison, image_key: Callable[[str], str | None], report_key: str
     ) -> bytes:
-        """Returns the report as UTF-8 HTML.
+        """Returns the report as UTF-8 HTML; its links are relative to its own key, `report_key`.
 
-        Args:
-            comparison: the comparison to report.
-            image_key: maps an image's sha256 to its key; None if it cannot be shown.
-            report_key: the key of the report; its links are relative to it.
+        `image_key` maps an image's sha256 to its key; to None if it cannot be shown.
         """
 
 

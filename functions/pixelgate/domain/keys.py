@@ -98,11 +98,7 @@ def wanted(kind: str, name: str) -> str:
 
 
 def check_id(value: str, field: str) -> str:
-    """Returns the id of a project or build if it can be a part of a key.
-
-    Args:
-        value: the id.
-        field: its name in the manifest, for the message.
+    """Returns the id of a project or build if it can be a part of a key; `field` is its name.
 
     Raises:
         BadManifest: it is empty, too long, begins with "@", or contains "/" or a control character.

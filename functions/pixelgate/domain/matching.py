@@ -63,12 +63,9 @@ def match(
     Every head name appears once; every base name appears once, as a name or as a previous name.
     Names that differ only in their Unicode form match; each is shown as it was written.
 
-    Args:
-        head: name to sha256 of the head build.
-        base: name to sha256 of the base build.
-        selective: whether the head holds only a part of the suite; the rest is skipped.
-        all_names: the names of the whole suite; of a selective build, missing snapshots that are
-            not among them are removed instead of skipped.
+    `head` and `base` map names to sha256. If the head is `selective`, it holds only a part of the
+    suite, and the rest is skipped; but missing snapshots that are not among `all_names`, those of
+    the whole suite, are removed.
     """
     same = same_names(head.keys(), base.keys())
     removed, skipped = _split_missing(base.keys() - {*same.values()}, selective, all_names)

@@ -23,12 +23,9 @@ class Policies:
     def __init__(
         self, default: Policy, rules: Sequence[Rule] = (), above: Mapping[str, Any] | None = None
     ) -> None:
-        """Combines a default, rules and overrides.
+        """Combines a default and rules, of which a later one overrides an earlier one.
 
-        Args:
-            default: the policy of snapshots without a rule or a policy of their own.
-            rules: policies by name; a later rule overrides an earlier one.
-            above: fields that override default and rules, such as those of a command line.
+        The fields `above` override both, such as those of a command line.
 
         Raises:
             BadManifest: the fields contradict one another.
@@ -72,11 +69,7 @@ def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy
 
 
 def policies_of(fields: PolicyFields, above: Mapping[str, Any] | None = None) -> Policies:
-    """Returns the policies that a file sets.
-
-    Args:
-        fields: the content of the file.
-        above: fields that override the file's.
+    """Returns the policies that a file sets; the fields `above` override it.
 
     Raises:
         BadManifest: the fields contradict one another; the message names where.

@@ -65,9 +65,7 @@ def _no_constant(constant: str) -> NoReturn:
 def check_encodable(fields: dict[str, Any], body: bytes) -> None:
     """Checks that no text has half a surrogate pair, as UTF-8 cannot encode it.
 
-    Args:
-        fields: the parsed object.
-        body: the JSON that it was parsed from; the check is skipped if it escapes no surrogate.
+    `body` is the JSON of the fields; the check is skipped if it escapes no surrogate.
 
     Raises:
         BadManifest: there is such a text.
@@ -84,9 +82,7 @@ def _check_each_text(value: object) -> None:
             except UnicodeEncodeError as error:
                 raise BadManifest(f"the text {ascii(value)[:80]} is not valid Unicode") from error
         case dict():
-            for name, inner in value.items():
-                _check_each_text(name)
-                _check_each_text(inner)
+            _check_each_text([*value.keys(), *value.values()])
         case list():
-            for inner in value:
-                _check_each_text(inner)
+            for each in value:
+                _check_each_text(each)

@@ -82,13 +82,10 @@ class Connector(Protocol):
     def __call__(
         self, repository: str, token: Callable[[bool], str], api: str, patience: Patience
     ) -> Forge:
-        """Makes the forge; sends no request yet.
+        """Makes the forge of a path that matches REPOSITORY; sends no request yet.
 
-        Args:
-            repository: its path, which matches REPOSITORY.
-            token: returns the token; called with True it reads the secret again.
-            api: the URL of the API; API is the public one.
-            patience: how long a request may take.
+        `token` returns the token; called with True it reads the secret again. `api` is the URL of
+        the API; API is the public one.
 
         Raises:
             UsageError: the path is invalid, or the URL would send the token unencrypted.

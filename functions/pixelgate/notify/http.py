@@ -69,11 +69,8 @@ class Api:
     ) -> None:
         """Makes the client; sends no request yet.
 
-        Args:
-            url: the URL of the API.
-            token: returns the token; called with True it reads the secret again.
-            headers: makes the headers of a request from the token.
-            patience: how long a request may take.
+        `token` returns the token; called with True it reads the secret again. `headers` makes the
+        headers of a request from it.
 
         Raises:
             UsageError: the URL would send the token unencrypted.
@@ -108,11 +105,8 @@ class Api:
     ) -> Answer:
         """Sends a request, and retries it while that may help and there is time.
 
-        Args:
-            method: the HTTP method.
-            path: the path below the API's URL, with quoted parts.
-            body: sent as JSON.
-            fine: whether an error answer counts as success.
+        `path` has quoted parts, and `body` is sent as JSON. `fine` says whether an error answer
+        counts as success.
 
         Raises:
             NoticeRefused: the forge refused the request, and a retry cannot help.

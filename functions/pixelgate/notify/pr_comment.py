@@ -99,7 +99,7 @@ def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
         "",
-        *(_error(status) if status["state"] == "FAILED" else _table(status["counts"])),
+        *(_error(status["error"]) if status["state"] == "FAILED" else _table(status["counts"])),
         "",
         *_left(status),
     ]
@@ -122,8 +122,7 @@ def _headline(status: Mapping[str, Any]) -> str:
     }[review_state(status)]
 
 
-def _error(status: Mapping[str, Any]) -> list[str]:
-    error = status["error"]
+def _error(error: Mapping[str, str]) -> list[str]:
     return [f"{_code(error['code'])} {_plain(error['message'])}"]
 
 
@@ -138,8 +137,7 @@ def _table(counts: Mapping[str, int]) -> list[str]:
 
 def _left(status: Mapping[str, Any]) -> list[str]:
     review = status.get("review") or {}
-    reasons = [_plain(words) for words in review.get("reasons", [])]
-    lines = [f"> {words}" for words in reasons]
+    lines = [f"> {_plain(reason)}" for reason in review.get("reasons", [])]
     if lines:
         lines.append("")
     if review.get("by"):

@@ -38,11 +38,7 @@ def notify(
 ) -> Notified | Skipped:
     """Updates commit and pull request from status.json; a late or repeated event is harmless.
 
-    Args:
-        build: the build.
-        records: bucket and table.
-        forge: the repository of its project.
-        report_url: the URL of a report, with `{key}` for its percent-encoded key.
+    `report_url` is the URL of a report, with `{key}` for its percent-encoded key.
 
     Raises:
         NotTold: the forge could not be reached.
@@ -54,24 +50,16 @@ def notify(
         status = json.loads(records.objects.read(keys.status(build)))
     except NotFound:
         return Skipped(f"{build} has no status")
-    url = _report(status, report_url)
-    done: list[str] = []
-    refused: NoticeRefused | None = None
+    url = None
+    if report_url and status["report"]:
+        url = report_url.replace("{key}", quote(status["report"]))
     try:
-        done += _update_commit(accepted, status, url, records, forge)
-    except NoticeRefused as error:
-        refused = error  # after a force-push the commit is gone, but its pull request exists
-    done += _update_pull_request(accepted, status, url, forge)
-    if refused:
-        raise refused
-    return Notified(tuple(done))
-
-
-def _report(status: Mapping[str, Any], report_url: str) -> str | None:
-    """Returns the URL of a build's report; None if it has none."""
-    if not report_url or not status["report"]:
-        return None
-    return report_url.replace("{key}", quote(status["report"]))
+        done = _update_commit(accepted, status, url, records, forge)
+    except NoticeRefused:
+        # After a force-push the commit is gone, but its pull request exists.
+        _update_pull_request(accepted, status, url, forge)
+        raise
+    return Notified((*done, *_update_pull_request(accepted, status, url, forge)))
 
 
 def context_of(build: BuildId) -> str:

@@ -48,8 +48,7 @@ def receive(
     try:
         with service.stage("accept"):
             if upload.shard:
-                kept = shards.keep_shard(build, upload.shard, objects, service.pool)
-                repeated = kept.repeated
+                repeated = shards.keep_shard(build, upload.shard, objects, service.pool)
             else:
                 total = shards.keep_all_shards(build, objects, service.pool)
     except NotFound:

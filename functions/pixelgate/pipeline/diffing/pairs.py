@@ -113,9 +113,8 @@ class DiffCache:
             body = json.dumps({**diff_to_json(pair, diff), "mask": mask_key}).encode()
             key = keys.cached_diff(folder, pair.base, pair.head)
             self._objects.write(key, body, "application/json")
-        return Measured(
-            replace(diff, mask=None), mask_key
-        )  # the masks of a whole run would fill the memory
+        # The masks of a whole run would fill the memory.
+        return Measured(replace(diff, mask=None), mask_key)
 
     @staticmethod
     def _mask_key(pair: Pair, folder: str) -> str:
@@ -124,12 +123,8 @@ class DiffCache:
 
 def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
     """Encodes the diff of a pair without its mask; `diff_from_json` is the inverse."""
-    return {
-        "schema_version": 3,
-        "base_sha256": pair.base,
-        "head_sha256": pair.head,
-        **diff.as_json(),
-    }
+    sides = {"base_sha256": pair.base, "head_sha256": pair.head}
+    return {"schema_version": 3, **sides, **diff.as_json()}
 
 
 def diff_from_json(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
@@ -155,32 +150,25 @@ def diff_pairs(
 ) -> dict[Pair, Measured | ImageFault]:
     """Takes the diff of every pair from the cache, or compares the pair.
 
-    A fault of one image becomes the result of its pair and stops nothing else.
-
-    Args:
-        pairs: the pairs, each with its policy.
-        images: reads the images.
-        store: the cache.
-        pool: compares pixels.
-        tally: counts the results.
-        check: called every few seconds and before each new pair; raises to stop early. Running
-            pairs are then finished and stored, and the rest is dropped.
-        done: called after each pair.
+    A fault of one image becomes the result of its pair and stops nothing else. `check` is called
+    every few seconds and before each new pair; it raises to stop early. Running pairs are then
+    finished and stored, and the rest is dropped. `done` is called after each pair.
     """
     stopping = threading.Event()
 
     def wanted() -> bool:
         return not stopping.is_set()
 
-    def compare(pair: Pair) -> _Answer:
+    def compare(pair: Pair) -> tuple[Measured | ImageFault, bool]:
+        """Returns the result, and whether it was cached."""
         stored = store.load(pair)
         if stored:
-            return _Answer(stored, cached=True)
+            return stored, True
         try:
             diff = pool.diff(images.read(pair.base), images.read(pair.head), pairs[pair], wanted)
         except ImageFault as fault:
-            return _Answer(fault, cached=False)
-        return _Answer(store.save(pair, diff), cached=False)
+            return fault, False
+        return store.save(pair, diff), False
 
     started = time.monotonic()
     store.preload(pairs)
@@ -193,18 +181,12 @@ def diff_pairs(
         check_every=_POLL_SECONDS,
         stopping=stopping.set,  # drops pairs that no differ has started
     )
-    for pair, answer in answering:
-        answers[pair] = answer.result
-        tally.cached += answer.cached
-        tally.diffed += not answer.cached
-        if not answer.cached and isinstance(answer.result, Measured):
-            tally.pixels += answer.result.diff.total_pixels
+    for pair, (result, cached) in answering:
+        answers[pair] = result
+        tally.cached += cached
+        tally.diffed += not cached
+        if not cached and isinstance(result, Measured):
+            tally.pixels += result.diff.total_pixels
         done()
     tally.seconds += time.monotonic() - started
     return answers
-
-
-@dataclass(frozen=True)
-class _Answer:
-    result: Measured | ImageFault
-    cached: bool

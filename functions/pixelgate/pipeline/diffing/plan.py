@@ -13,14 +13,6 @@ from pixelgate.domain.matching import Kind, Match, match
 from pixelgate.domain.policy import Policy
 from pixelgate.errors import ImageFault
 
-_STATUS = {
-    Kind.UNCHANGED: Status.UNCHANGED,
-    Kind.ADDED: Status.ADDED,
-    Kind.REMOVED: Status.REMOVED,
-    Kind.RENAMED: Status.RENAMED,
-    Kind.SKIPPED: Status.SKIPPED,
-}
-
 
 @dataclass(frozen=True, order=True)
 class Pair:
@@ -65,10 +57,7 @@ class Plan:
 def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> Plan:
     """Matches the builds and collects the unique pairs.
 
-    Args:
-        head: the build under test.
-        base: the base build; None if there is none.
-        engine: name and version of the engine; they are part of a cached diff's key.
+    `engine` is the engine's name and version, which are part of a cached diff's key.
     """
     matches = match(
         head.hashes(),
@@ -97,10 +86,7 @@ def assemble(
 ) -> dict[str, Snapshot]:
     """Combines the plan and the diffs to the result of every snapshot, by name.
 
-    Args:
-        plan: the plan of the comparison.
-        measured: the diff or the fault of each pair.
-        unreadable: the faults of head images that were found without a diff, by name.
+    `unreadable` are the faults of head images that were found without a diff, by name.
     """
     snapshots = {}
     for m in plan.matches:
@@ -110,12 +96,8 @@ def assemble(
         elif fault:
             snapshots[m.name] = _entry(plan, m, Status.ERRORED, reason=fault.reason)
         else:
-            snapshots[m.name] = _entry(plan, m, _STATUS[m.kind])
-    return _grouped(snapshots)
-
-
-def _grouped(snapshots: dict[str, Snapshot]) -> dict[str, Snapshot]:
-    """Gives snapshots with the same change one group, so that one decision covers them."""
+            snapshots[m.name] = _entry(plan, m, Status(m.kind.value))
+    # Snapshots with the same change get one group, so that one decision covers them.
     changes = {name: change for name, s in snapshots.items() if (change := _change(s))}
     shared = {change for change, n in Counter(changes.values()).items() if n > 1}
     return {
@@ -142,15 +124,8 @@ def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
             judgement = diff.judge(plan.head.policy_for(m.name))
             status = Status.CHANGED if judgement.changed else Status.UNCHANGED
             # The decoded sizes are right; the manifest may claim others.
-            return _entry(
-                plan,
-                m,
-                status,
-                measured=result,
-                judgement=judgement,
-                head_size=diff.head_size,
-                base_size=diff.base_size,
-            )
+            sizes = {"head_size": diff.head_size, "base_size": diff.base_size}
+            return _entry(plan, m, status, measured=result, judgement=judgement, **sizes)
 
 
 def _entry(plan: Plan, m: Match, status: Status, **known: Any) -> Snapshot:

@@ -69,17 +69,10 @@ def draw_thumbnails(
     has_time: Callable[[], bool] = lambda: True,
     there: Collection[str] = (),
 ) -> dict[str, Snapshot]:
-    """Draws the thumbnails of the snapshots that a person looks at.
+    """Draws the thumbnails of the snapshots that a person looks at, except those in `there`.
 
-    Args:
-        snapshots: by name.
-        folder: the folder of the report's pictures, see `keys.pictures`.
-        objects: the bucket of masks and thumbnails.
-        images: reads the images.
-        thumbnail: draws one thumbnail.
-        check: called after each thumbnail; raises to stop the run.
-        has_time: called before each thumbnail; the rest is skipped when it returns False.
-        there: keys of thumbnails that exist already.
+    `check` is called after each thumbnail; it raises to stop the run. `has_time` is called before
+    each thumbnail; the rest is skipped when it returns False.
 
     Returns:
         The snapshots; those whose thumbnail exists now have its key.

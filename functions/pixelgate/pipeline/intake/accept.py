@@ -76,9 +76,9 @@ def read_accepted(build: BuildId, service: CompareContext) -> BuildManifest:
 def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext) -> Accepted:
     """Accepts a plain upload. A second delivery lists its images, but does not read them again."""
     build, objects = manifest.id, service.objects
-    beside = list_plain_upload(body, keys.uploads(build), objects)
+    listed = list_plain_upload(body, keys.uploads(build), objects)
     record = service.ledger.build(build)
-    if record and record.manifest_sha256 != beside.fingerprint:
+    if record and record.manifest_sha256 != listed.fingerprint:
         raise BuildConflict(
             f"{build} was uploaded before with other images or another manifest; "
             "were all images there before the manifest?"
@@ -86,7 +86,7 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext)
     before = find_accepted(build, service)
     if before:
         return before
-    taken = import_images(body, manifest, beside, objects, service.pool)
+    taken = import_images(body, manifest, listed, objects, service.pool)
     accepted = _register(parse_accepted(taken.body, build), taken.body, service)
     # Garbage collection may have deleted an image between its import and the acceptance.
     exists = BucketImages(objects, build.project).existence_check(taken.found)

@@ -68,10 +68,7 @@ class ImportedUpload:
 def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> PlainUpload:
     """Lists the images of a plain upload without reading them.
 
-    Args:
-        body: the manifest.
-        folder: the key of its folder, with "/".
-        objects: the bucket.
+    `body` is the manifest, and `folder` the key of its folder, with "/".
 
     Raises:
         BadManifest: there are too many images, or names or sizes are not allowed; the message
@@ -104,40 +101,35 @@ def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> PlainUpload:
 
 
 def import_images(
-    body: bytes, manifest: BuildManifest, beside: PlainUpload, objects: Bucket, pool: DifferPool
+    body: bytes, manifest: BuildManifest, listed: PlainUpload, objects: Bucket, pool: DifferPool
 ) -> ImportedUpload:
     """Reads every image, stores it by its hash, and lists it in the manifest.
 
     A repeated import reads the images again and changes nothing.
 
-    Args:
-        body: the manifest as it was uploaded.
-        manifest: the same manifest, validated.
-        beside: the listed images.
-        objects: the bucket.
-        pool: reads image headers.
-
     Raises:
         BadManifest: there is no image, or one was deleted meanwhile.
     """
-    if not beside.images and not manifest.allow_empty:
+    if not listed.images and not manifest.allow_empty:
         raise BadManifest(
             f"images: the manifest lists none and no image (PNG, JPEG, WebP) lies under "
-            f"{beside.folder}; upload them before the manifest, or set allow_empty"
+            f"{listed.folder}; upload them before the manifest, or set allow_empty"
         )
 
-    def store(listed: Listed) -> tuple[dict[str, Any], bool]:
-        return _store(listed, manifest.id.project, objects, pool)
+    def store(image: Listed) -> tuple[dict[str, Any], bool]:
+        return _store(image, manifest.id.project, objects, pool)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="plain") as threads:
-        stored = list(threads.map(store, beside.images))
+        stored = list(threads.map(store, listed.images))
     entries = [entry for entry, _ in stored]
+    left_out = ", ".join(shortened(map(repr, listed.left_out), _SHOWN))
+    notes = [f"left out, as they are no images by their names: {left_out}"] if left_out else []
     fields = read_object(body, MAX_BYTES)
-    names = [image.key.removeprefix(beside.folder) for image in beside.images]
+    names = [image.key.removeprefix(listed.folder) for image in listed.images]
     fields |= {
         "images": dict(zip(names, entries, strict=True)),
-        "upload_sha256": beside.fingerprint,
-        "notes": list(_notes(beside.left_out)),
+        "upload_sha256": listed.fingerprint,
+        "notes": notes,
     }
     whole = all(entry["width"] for entry in entries)
     there = frozenset(entry["sha256"] for entry, was_there in stored if was_there)
@@ -178,9 +170,3 @@ def _problems(name: str, size: int) -> Iterator[str]:
         yield str(error)
     if size > MAX_IMAGE_BYTES:
         yield f"images[{name!a}]: has {size:,} bytes; {MAX_IMAGE_BYTES:,} are allowed"
-
-
-def _notes(left_out: tuple[str, ...]) -> Iterator[str]:
-    if left_out:
-        names = ", ".join(shortened(map(repr, left_out), _SHOWN))
-        yield f"left out, as they are no images by their names: {names}"

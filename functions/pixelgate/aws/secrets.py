@@ -19,10 +19,7 @@ class SecretToken:
     """A token that is read at its first use and kept for five minutes."""
 
     def __init__(
-        self,
-        client: SecretsManagerClient,
-        secret: str,
-        clock: Callable[[], float] = time.monotonic,
+        self, client: SecretsManagerClient, secret: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._secret = secret

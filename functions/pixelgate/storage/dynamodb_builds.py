@@ -8,12 +8,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import Baseline, BuildRecord, Lookup, Review
 from pixelgate.errors import BuildConflict, ErrorCode
 from pixelgate.storage.codec import encode
-from pixelgate.storage.dynamodb_items import (
-    build_key,
-    build_record,
-    digest,
-    lookup_key,
-)
+from pixelgate.storage.dynamodb_items import build_key, build_record, digest, lookup_key
 from pixelgate.storage.dynamodb_table import KEPT_SECONDS, DynamoTable, Refused
 
 # The attribute `forgotten` is the time when a build was hidden. The same manifest again is a second

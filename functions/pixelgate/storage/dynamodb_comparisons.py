@@ -116,11 +116,7 @@ class DynamoLedger(DynamoReviews):
         return self._write_owned(
             claim,
             now,
-            {
-                **encode(result),
-                "state": State.SUCCEEDED,
-                "expires_at": int(now + KEPT_SECONDS),
-            },
+            {**encode(result), "state": State.SUCCEEDED, "expires_at": int(now + KEPT_SECONDS)},
             remove=("error_code", "error_message"),
         )
 

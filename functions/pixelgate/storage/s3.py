@@ -24,12 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ErrorTypeDef, ListObjectsV2OutputTypeDef
 
-_BROKEN = (
-    FlexibleChecksumError,
-    IncompleteReadError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
+_BROKEN = (FlexibleChecksumError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 # The verbs of `_errors` that read one object.
 READING = frozenset({"read", "look for"})
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})

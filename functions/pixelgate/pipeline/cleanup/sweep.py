@@ -89,10 +89,7 @@ def sweep(
 
 
 def _sweep(
-    comparison: ComparisonId,
-    now: float,
-    records: StorageContext,
-    resume: Callable[[BuildId], None],
+    comparison: ComparisonId, now: float, records: StorageContext, resume: Callable[[BuildId], None]
 ) -> Action | None:
     # Read again, because the index is some seconds old.
     record = records.ledger.comparison(comparison)

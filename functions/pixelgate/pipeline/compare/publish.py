@@ -160,10 +160,7 @@ def announce_again(
 
 
 def _draw(
-    snapshots: Mapping[str, Snapshot],
-    there: Collection[str],
-    service: CompareContext,
-    lease: Lease,
+    snapshots: Mapping[str, Snapshot], there: Collection[str], service: CompareContext, lease: Lease
 ) -> Exception | None:
     """Draws thumbnails while there is time; returns the error, as the verdict is out already."""
     if service.thumbnail is None:

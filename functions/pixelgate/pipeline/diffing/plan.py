@@ -80,9 +80,7 @@ def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> P
 
 
 def assemble(
-    plan: Plan,
-    measured: Mapping[Pair, Measured | ImageFault],
-    unreadable: Mapping[str, ImageFault],
+    plan: Plan, measured: Mapping[Pair, Measured | ImageFault], unreadable: Mapping[str, ImageFault]
 ) -> dict[str, Snapshot]:
     """Combines the plan and the diffs to the result of every snapshot, by name.
 

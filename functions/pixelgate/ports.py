@@ -275,35 +275,23 @@ class DifferPool(Protocol):
         """Reads width and height from the header. Raises ImageFault if it cannot be compared."""
 
 
-class Renderer(Protocol):
-    """Renders the report."""
+# Makes a report as UTF-8 HTML from a comparison, a function from an image's sha256 to its key (None
+# if the image cannot be shown), and the report's own key, to which its links are relative.
+Renderer = Callable[[Comparison, Callable[[str], str | None], str], bytes]
 
-    def __call__(
-        self, comparison: Comparison, image_key: Callable[[str], str | None], report_key: str
-    ) -> bytes:
-        """Returns the report as UTF-8 HTML; its links are relative to its own key, `report_key`.
-
-        `image_key` maps an image's sha256 to its key; to None if it cannot be shown.
-        """
-
-
-class FailureRenderer(Protocol):
-    """Renders the page of a failed run."""
-
-    def __call__(self, status: Mapping[str, Any]) -> bytes:
-        """Returns UTF-8 HTML with the error and a remedy; `status` is status.json."""
-
+# Makes the page of a failed run, with the error and a remedy, as UTF-8 HTML from status.json.
+FailureRenderer = Callable[[Mapping[str, Any]], bytes]
 
 # Maps the mask's rows, then its columns, to those of the image, which differ where there are bands.
 # Each entry: first line in the mask, first line in the image, number of lines.
 Slices = tuple[Sequence[tuple[int, int, int]], Sequence[tuple[int, int, int]]]
 
 
-class Thumbnailer(Protocol):
-    """Draws thumbnails."""
+# Makes a small WebP of an image, with the mask (if there is one) drawn over it. Raises ImageFault.
+Thumbnailer = Callable[[bytes, bytes | None, Slices], bytes]
 
-    def __call__(self, image: bytes, mask: bytes | None, slices: Slices) -> bytes:
-        """Returns a small WebP of the image, with the mask drawn over it. Raises ImageFault."""
+# Returns a context that lasts as long as the stage of that name, for traces and timings.
+Stages = Callable[[str], AbstractContextManager[None]]
 
 
 class Meter(Protocol):
@@ -318,10 +306,3 @@ class Images(Protocol):
 
     def read(self, sha256: str) -> bytes:
         """Returns the image with that hash. Raises ImageFault if it is missing or damaged."""
-
-
-class Stages(Protocol):
-    """Marks the stages of a run, for traces and timings."""
-
-    def __call__(self, name: str) -> AbstractContextManager[None]:
-        """Returns a context that lasts as long as the stage."""

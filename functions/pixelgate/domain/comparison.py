@@ -302,18 +302,10 @@ class Snapshot:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the entry of `images` in comparison.json, without the fields that are None."""
-        entry: dict[str, Any] = {
-            "status": self.status,
-            "head_sha256": self.head_sha256,
-            "base_sha256": self.base_sha256,
-            "head_size": self.head_size,
-            "base_size": self.base_size,
-            "previous_name": self.previous_name,
-            "reason": self.reason,
-            "group": self.group,
-            "policy": dict(self.policy) or None,
-            "details": dict(self.details) or None,
-            "thumb": self.thumb,
+        entry = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in {"measured", "judgement"} and value not in (None, {})
         }
         if self.head_size and self.base_size:
             entry["size_changed"] = self.head_size != self.base_size

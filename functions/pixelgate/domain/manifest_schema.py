@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pixelgate.domain.names import canonical
-from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.policy import Noise, Policy, Sensitivity
 from pixelgate.domain.wording import shortened
 
 MAX_IMAGES = 100_000
@@ -94,9 +94,7 @@ class PolicyOverrides(_PolicyFields):  # type: ignore[misc]
         Raises:
             BadManifest: the fields contradict one another.
         """
-        set_here: dict[str, Any] = self.model_dump(exclude_none=True)
-        if "ignore_regions" in set_here:
-            set_here["ignore_regions"] = tuple(Rectangle(**r) for r in set_here["ignore_regions"])
+        set_here = self.model_dump(exclude_none=True)
         return policy.with_overrides(set_here) if set_here else policy
 
 

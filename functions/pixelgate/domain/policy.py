@@ -241,11 +241,17 @@ class Policy:
     def with_overrides(self, overrides: dict[str, Any]) -> Policy:
         """Returns this policy with some fields replaced; fields of `noise` are replaced one by one.
 
+        Regions may also be dicts, as in JSON.
+
         Raises:
             BadManifest: the sensitive threshold would lie above the structural one.
         """
         if "sensitivity" in overrides:
             overrides = overrides | {"sensitivity": Sensitivity(overrides["sensitivity"])}
+        if "ignore_regions" in overrides:
+            boxes = overrides["ignore_regions"]
+            regions = tuple(b if isinstance(b, Rectangle) else Rectangle(**b) for b in boxes)
+            overrides = overrides | {"ignore_regions": regions}
         if "noise" in overrides:
             overrides = overrides | {"noise": replace(self.noise, **overrides["noise"])}
         changed = replace(self, **overrides)

@@ -15,8 +15,6 @@ from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
 
 OFF, DRY, DELETE = "off", "dry", "delete"
-
-
 _METRICS = {
     "ExecutionsOrphaned": "orphans",
     "BuildsRemoved": "removed",
@@ -79,14 +77,10 @@ def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
         hidden=float(os.environ.get("PIXELGATE_GARBAGE_HIDDEN_SECONDS", Retention.hidden)),
     )
     done = collect(project, records, retention, delete=mode == DELETE)
+    counts = {name: n for name, n in vars(done).items() if isinstance(n, int)}
     return {
         "orphans": executions,
         "builds": len(done.builds),
-        "images": done.images,
-        "bytes": done.size,
-        "hidden": done.hidden,
-        "removed": done.removed,
-        "swept": done.swept,
-        "restored": done.restored,
-        "deleted": done.deleted,
+        "bytes": counts.pop("size"),
+        **counts,
     }

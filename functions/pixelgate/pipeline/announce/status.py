@@ -14,30 +14,15 @@ from pixelgate.errors import ErrorCode, NotFound
 from pixelgate.pipeline.announce.update import update
 from pixelgate.ports import Bucket
 
-# All fields of status.json except the build's, in order, with their values before they are known.
-_UNKNOWN: Mapping[str, Any] = {
-    "commit": None,
-    "branch": None,
-    "pull_request": None,
-    "state": None,
-    "verdict": None,
-    "counts": {},
-    "base": None,
-    "baseline_reason": "",
-    "baseline": None,
-    "comparison": None,
-    "report": None,
-    "review": None,
-    "error": None,
-    "execution": None,
-    "claim": 0,
-    "created": None,
-    "claimed": None,
-    # Whether the build waits for a missing base; any real comparison replaces such a status.
-    "provisional": False,
-    "wait_until": None,
-    "updated": None,
-}
+# All fields of status.json except the build's, in order. A status is `provisional` while its build
+# waits for a missing base; that of any real comparison replaces it.
+_FIELDS = (
+    "commit", "branch", "pull_request", "state", "verdict", "counts", "base", "baseline_reason",
+    "baseline", "comparison", "report", "review", "error", "execution", "claim", "created",
+    "claimed", "provisional", "wait_until", "updated",
+)  # fmt: skip
+# Values of fields that are not known; the other fields are then None.
+_UNKNOWN = {"counts": {}, "baseline_reason": "", "claim": 0, "provisional": False}
 
 
 def iso(seconds: float) -> str:
@@ -83,13 +68,8 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
 
 
 def _status(build: BuildId, **known: Any) -> dict[str, Any]:
-    return {
-        "schema_version": 1,
-        "project": build.project,
-        "build": build.build,
-        **_UNKNOWN,
-        **known,
-    }
+    fields = {name: known.get(name, _UNKNOWN.get(name)) for name in _FIELDS}
+    return {"schema_version": 1, "project": build.project, "build": build.build, **fields}
 
 
 def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import Measured
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import ComparisonId
-from pixelgate.domain.policy import Policy, Rectangle
+from pixelgate.domain.policy import Policy
 from pixelgate.errors import FaultCode, ImageFault, NotFound
 from pixelgate.pipeline.compare.budget import pixels_of
 from pixelgate.pipeline.context import Limits
@@ -215,10 +215,8 @@ def _lines(plan: Plan, limits: Limits) -> tuple[bytes, list[Batch]]:
 
 def _pair_of(line: bytes) -> tuple[Pair, Policy]:
     fields = json.loads(line)
-    overrides = fields.pop("policy")
-    if boxes := overrides.get("ignore_regions"):
-        overrides["ignore_regions"] = tuple(Rectangle(**box) for box in boxes)
-    return Pair(**fields), Policy().with_overrides(overrides)
+    policy = Policy().with_overrides(fields.pop("policy"))
+    return Pair(**fields), policy
 
 
 def _as_json(pair: Pair, result: Measured | ImageFault) -> dict[str, Any]:

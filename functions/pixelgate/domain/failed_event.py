@@ -13,13 +13,7 @@ from pixelgate.errors import BadManifest
 
 @dataclass(frozen=True)
 class Message:
-    """One message of the queue.
-
-    Attributes:
-        id: the message id that SQS gave it.
-        receipt: SQS's handle to delete the message or give it back.
-        body: JSON text.
-    """
+    """One message of the queue; `receipt` is SQS's handle to delete it or give it back."""
 
     id: str
     receipt: str

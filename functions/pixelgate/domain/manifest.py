@@ -65,12 +65,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Landed:
-    """Facts from git about a commit that a merged pull request may have become.
-
-    Attributes:
-        tree: hash of the commit's tree.
-        pull_request: number of the pull request, from the end of the commit's title.
-    """
+    """Facts from git about a commit: its tree, and the pull request that its title names."""
 
     tree: str | None = None
     pull_request: str | None = None

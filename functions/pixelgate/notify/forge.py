@@ -26,13 +26,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class CommitStatus:
-    """A commit status, a line beside the commit.
-
-    Attributes:
-        state: its state.
-        description: the state in words; each forge cuts it to its own limit.
-        url: the link of the status; None for no link.
-    """
+    """A commit status, a line beside the commit; each forge cuts the description to its limit."""
 
     state: State
     description: str

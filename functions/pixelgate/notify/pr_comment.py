@@ -173,13 +173,7 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes to the comments of a pull request.
-
-    Attributes:
-        create: whether a new comment is written.
-        edit: the id of the comment that is edited instead.
-        delete: the ids of outdated comments.
-    """
+    """The changes to the comments of a pull request: a new one, and the ids of others."""
 
     create: bool = False
     edit: int | None = None

@@ -41,12 +41,7 @@ _PARENTS_STEPS = 3  # transitions into the map, out of it, and into the publishe
 
 @dataclass(frozen=True)
 class Handed:
-    """A comparison that was handed over to the state machine.
-
-    Attributes:
-        comparison: the comparison.
-        execution: the id of the run that owns it; the state machine's execution has the same name.
-    """
+    """A comparison that was handed over; its execution and the state machine's have one name."""
 
     comparison: ComparisonId
     execution: str

@@ -19,15 +19,10 @@ from pixelgate.pipeline.intake import shards
 
 @dataclass(frozen=True)
 class Collecting:
-    """The build still waits for shards.
+    """The build still waits for shards."""
 
-    Attributes:
-        progress: which shards were uploaded, in words.
-        repeated: whether this shard was accepted before with other content, which still counts.
-    """
-
-    progress: str
-    repeated: bool = False
+    progress: str  # which shards were uploaded
+    repeated: bool = False  # this shard was accepted before with other content, which still counts
 
 
 def receive(

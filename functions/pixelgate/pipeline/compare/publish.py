@@ -8,22 +8,22 @@ from dataclasses import dataclass, replace
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Measured, Snapshot, engine_of
 from pixelgate.domain.cost import Usage
-from pixelgate.domain.keys import ComparisonId
+from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.matching import Kind, case_hints
-from pixelgate.domain.records import ComparisonRecord, Result
+from pixelgate.domain.records import Baseline, ComparisonRecord, Result
 from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
-from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble
+from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble, make_plan
 from pixelgate.pipeline.diffing.thumbnails import (
     draw_thumbnails,
     thumbnail_requests,
     with_thumbnail_keys,
 )
-from pixelgate.pipeline.intake.accept import Accepted
+from pixelgate.pipeline.intake.accept import Accepted, read_accepted
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.pipeline.review.carry_over import carry_over_late, prepare_review
 
@@ -53,11 +53,9 @@ class Measurements:
     """The measurements of a whole comparison.
 
     Attributes:
-        plan: the plan of the comparison.
-        results: the diff or the fault of every pair.
+        plan, results: the diff or the fault of every pair of the plan.
         faults: the faults of head images that were found without a diff, by name.
-        tally: the counts of diffs.
-        metering: the usage of the run.
+        tally, metering: the counts of diffs, and the usage of the run.
         thumbs: keys of thumbnails that exist already.
     """
 
@@ -91,7 +89,20 @@ def publish(
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
             published = replace(published, announce_error=error)
-    return replace(published, thumbnail_error=_draw(pictured, measured.thumbs, service, lease))
+    try:
+        draw(pictured, claim, service, lease.has_time, there=measured.thumbs)
+    except Exception as error:  # the verdict is out already
+        published = replace(published, thumbnail_error=error)
+    return published
+
+
+def plan_against(baseline: Baseline | None, accepted: Accepted, service: CompareContext) -> Plan:
+    """Plans which pairs of a build and its baseline are compared."""
+    with service.stage("plan"):
+        base = None
+        if baseline and baseline.exists:
+            base = read_accepted(BuildId(accepted.manifest.id.project, baseline.build), service)
+        return make_plan(accepted.manifest, base, service.engine_label)
 
 
 def _write_down(
@@ -159,27 +170,32 @@ def announce_again(
     return Duplicate(record)
 
 
-def _draw(
-    snapshots: Mapping[str, Snapshot], there: Collection[str], service: CompareContext, lease: Lease
-) -> Exception | None:
-    """Draws thumbnails while there is time; returns the error, as the verdict is out already."""
+def draw(
+    snapshots: Mapping[str, Snapshot],
+    claim: ComparisonRecord,
+    service: CompareContext,
+    has_time: Callable[[float], bool],
+    check: Callable[[], None] = lambda: None,
+    there: Collection[str] = (),
+) -> dict[str, Snapshot]:
+    """Draws thumbnails while there is time; arguments and result as of `draw_thumbnails`.
+
+    `has_time` is called with the time when drawing has to end, in seconds since 1970.
+    """
     if service.thumbnail is None:
-        return None
-    comparison, until = lease.claim.id, service.clock() + service.limits.thumbnails
-    try:
-        with service.stage("thumbnails"):
-            draw_thumbnails(
-                snapshots,
-                folder=keys.pictures(comparison, lease.claim.execution),
-                objects=service.objects,
-                images=BucketImages(service.objects, comparison.project),
-                thumbnail=service.thumbnail,
-                has_time=lambda: lease.has_time(until),
-                there=there,
-            )
-    except Exception as error:
-        return error
-    return None
+        return {}
+    until = service.clock() + service.limits.thumbnails
+    with service.stage("thumbnails"):
+        return draw_thumbnails(
+            snapshots,
+            folder=keys.pictures(claim.id, claim.execution),
+            objects=service.objects,
+            images=BucketImages(service.objects, claim.id.project),
+            thumbnail=service.thumbnail,
+            check=check,
+            has_time=lambda: has_time(until),
+            there=there,
+        )
 
 
 def _write_result(comparison: Comparison, service: CompareContext) -> Result:

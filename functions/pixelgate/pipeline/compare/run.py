@@ -33,7 +33,13 @@ from pixelgate.pipeline.compare.budget import fan_out_reason, pixels_of
 from pixelgate.pipeline.compare.failures import end_after_error, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, restart_fan_out
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
-from pixelgate.pipeline.compare.publish import Measurements, Metering, announce_again, publish
+from pixelgate.pipeline.compare.publish import (
+    Measurements,
+    Metering,
+    announce_again,
+    plan_against,
+    publish,
+)
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
@@ -76,14 +82,7 @@ def compare_build(
 
 @dataclass(frozen=True)
 class _Delivery:
-    """One delivery of an accepted build.
-
-    Attributes:
-        accepted: the build.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
-        observed_at: the time when this delivery read the manifest, see `observation_time`.
-    """
+    """One delivery of an accepted build; `observed_at` is its `observation_time`."""
 
     accepted: Accepted
     service: CompareContext
@@ -109,7 +108,7 @@ class _Delivery:
             self._announce_start(claim)
             lease = Lease(service, claim, self.time_left)
             tally, metering = DiffStats(), Metering(service)
-            plan = self._plan(baseline)
+            plan = plan_against(baseline, self.accepted, service)
             base = service.ledger.build(BuildId(self._head.project, baseline.build))
             faults = self._check_images(plan, base is not None and base.complete, lease)
             reason = self._fan_out_reason(plan)
@@ -184,15 +183,6 @@ class _Delivery:
 
     def _announce_start(self, claim: ComparisonRecord) -> None:
         announce_progress(claim, self.service, claimed=max(iso(claim.claimed), self.observed_at))
-
-    def _plan(self, baseline: Baseline) -> Plan:
-        """Plans which pairs are compared."""
-        service, base = self.service, None
-        with service.stage("plan"):
-            if baseline.exists:
-                base_id = BuildId(self._head.project, baseline.build)
-                base = accept.read_accepted(base_id, service)
-            return make_plan(self.accepted.manifest, base, service.engine_label)
 
     def _check_images(
         self, plan: Plan, base_is_complete: bool, lease: Lease

@@ -17,13 +17,7 @@ from pixelgate.pipeline.intake.plain_upload import import_images, list_plain_upl
 
 @dataclass(frozen=True)
 class Accepted:
-    """A valid build.
-
-    Attributes:
-        manifest: its manifest.
-        record: its record in the ledger.
-        sharded: whether it was uploaded in shards.
-    """
+    """A valid build, with its record in the ledger."""
 
     manifest: BuildManifest
     record: BuildRecord

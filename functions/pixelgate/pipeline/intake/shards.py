@@ -27,12 +27,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class ShardSet:
-    """The shards that make up a build.
-
-    Attributes:
-        shards: the shards, in order.
-        missing: indices of shards that were expected and never uploaded.
-    """
+    """The shards that make up a build, in order, and the indices of those that never came."""
 
     shards: tuple[ShardId, ...]
     missing: tuple[int, ...]

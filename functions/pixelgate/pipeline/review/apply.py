@@ -54,16 +54,10 @@ class Written:
 
 @dataclass(frozen=True)
 class CarriedOut:
-    """The review counts; this delivery or an earlier one applied it.
-
-    Attributes:
-        review: its record.
-        state: the state of the build's review now.
-        comparison: the reviewed comparison.
-    """
+    """The review counts; this delivery or an earlier one applied it."""
 
     review: ReviewRecord
-    state: str
+    state: str  # that of the build's review now
     comparison: ComparisonId | None = None
 
 

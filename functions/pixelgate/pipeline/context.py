@@ -153,27 +153,27 @@ class Lease:
 
     def __init__(
         self,
-        records: StorageContext,
+        storage: StorageContext,
         claim: ComparisonRecord,
         time_left: Callable[[], float],
         seconds: float | None = None,
     ) -> None:
         """Starts the lease of a claim; `seconds` is its length, `limits.lease` by default."""
-        self._records = records
+        self._storage = storage
         self.claim = claim
         self._time_left = time_left
-        self._seconds = seconds or records.limits.lease
+        self._seconds = seconds or storage.limits.lease
         # Another worker of the same execution may have renewed it since the claim.
         self._beaten = claim.lease_until - self._seconds
 
     def check_time(self) -> None:
         """Raises OutOfTime if the worker is near its time limit."""
-        check_time(self._time_left, self._records.limits)
+        check_time(self._time_left, self._storage.limits)
 
     def has_time(self, until: float) -> bool:
         """Whether there is time for optional work that ends at `until`, in seconds since 1970."""
-        limits = self._records.limits
-        return self._records.clock() < until and self._time_left() > 2 * limits.margin
+        limits = self._storage.limits
+        return self._storage.clock() < until and self._time_left() > 2 * limits.margin
 
     def check(self) -> None:
         """Renews the lease when a third of it is over.
@@ -183,7 +183,7 @@ class Lease:
             OutOfTime: this worker is near its time limit.
         """
         self.check_time()
-        now = self._records.clock()
+        now = self._storage.clock()
         if now - self._beaten >= self._seconds / 3:
-            self._records.ledger.heartbeat(self.claim, now, now + self._seconds)
+            self._storage.ledger.heartbeat(self.claim, now, now + self._seconds)
             self._beaten = now

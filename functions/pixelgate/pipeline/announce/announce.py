@@ -53,24 +53,24 @@ class Backlog:
             self._waiting.append((kind, dict(detail)))
 
 
-def announce_progress(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
+def announce_progress(record: ComparisonRecord, storage: StorageContext, **changes: Any) -> None:
     """Announces that a build is compared or waits; `changes` as for `announce_result`."""
-    status = {**status_of(record, build=records.ledger.build(record.head)), **changes}
-    write_status(records.objects, record.head, status)
-    records.events.try_to_emit(state_events.COMPARISON, state_events.detail(status))
+    status = {**status_of(record, build=storage.ledger.build(record.head)), **changes}
+    write_status(storage.objects, record.head, status)
+    storage.events.try_to_emit(state_events.COMPARISON, state_events.detail(status))
 
 
 def announce_rejection(
-    build: BuildId, message: str, now: float, records: StorageContext, **changes: Any
+    build: BuildId, message: str, now: float, storage: StorageContext, **changes: Any
 ) -> None:
     """Announces a rejected manifest; `changes` as for `announce_result`. Raises NotTold."""
     status = {**status_of_rejected(build, message, now), **changes}
-    status = _with_page(status, build, records)
-    write_status(records.objects, build, status)
-    records.events.emit(state_events.COMPARISON, state_events.detail(status))
+    status = _with_page(status, build, storage)
+    write_status(storage.objects, build, status)
+    storage.events.emit(state_events.COMPARISON, state_events.detail(status))
 
 
-def announce_result(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
+def announce_result(record: ComparisonRecord, storage: StorageContext, **changes: Any) -> None:
     """Announces a final state: writes status.json, sends the event, and marks the record.
 
     A later delivery repeats all steps for a record without the mark; each step can be repeated.
@@ -79,37 +79,37 @@ def announce_result(record: ComparisonRecord, records: StorageContext, **changes
     Raises:
         NotTold: the event was not sent. The record is not marked, so it is announced again.
     """
-    now = read_review_status(record, records.objects)
-    build = records.ledger.build(record.head)
+    now = read_review_status(record, storage.objects)
+    build = storage.ledger.build(record.head)
     if build:
-        _record_review(build, now, records)
+        _record_review(build, now, storage)
     status = {**status_of(record, now.to_status_json(record), build), **changes}
-    status = _with_page(status, record.head, records)
-    write_status(records.objects, record.head, status)
+    status = _with_page(status, record.head, storage)
+    write_status(storage.objects, record.head, status)
     reviewed = now.summary and (now.review_log.reviews or now.review_log.granted)
     kind = state_events.REVIEW if reviewed else state_events.COMPARISON
-    records.events.emit(kind, state_events.detail(status))
-    records.ledger.mark_announced(record)
+    storage.events.emit(kind, state_events.detail(status))
+    storage.ledger.mark_announced(record)
 
 
-def rewrite_status(record: ComparisonRecord, records: StorageContext, **changes: Any) -> None:
+def rewrite_status(record: ComparisonRecord, storage: StorageContext, **changes: Any) -> None:
     """Rewrites status.json without sending an event."""
-    review = read_review_status(record, records.objects).to_status_json(record)
-    build = records.ledger.build(record.head)
+    review = read_review_status(record, storage.objects).to_status_json(record)
+    build = storage.ledger.build(record.head)
     status = {**status_of(record, review, build), **changes}
-    write_status(records.objects, record.head, _with_page(status, record.head, records))
+    write_status(storage.objects, record.head, _with_page(status, record.head, storage))
 
 
-def _with_page(status: dict[str, Any], build: BuildId, records: StorageContext) -> dict[str, Any]:
+def _with_page(status: dict[str, Any], build: BuildId, storage: StorageContext) -> dict[str, Any]:
     """Returns the status; writes and adds the report page if the build failed."""
-    if status["error"] is None or records.render_failure is None:
+    if status["error"] is None or storage.render_failure is None:
         return status
     key = keys.failure(build)
-    records.objects.write(key, records.render_failure(status), "text/html; charset=utf-8")
+    storage.objects.write(key, storage.render_failure(status), "text/html; charset=utf-8")
     return {**status, "report": key}
 
 
-def _record_review(build: BuildRecord, now: ReviewStatus, records: StorageContext) -> None:
+def _record_review(build: BuildRecord, now: ReviewStatus, storage: StorageContext) -> None:
     """Writes the state of the review to the build's record and to its pull request.
 
     The writes come first, then the search for builds that wait for this one or that were compared
@@ -120,21 +120,21 @@ def _record_review(build: BuildRecord, now: ReviewStatus, records: StorageContex
     result, revision = now.summary.result, now.review_log.revision
     if result is None and revision == FIRST_REVISION:
         return  # there is no review, as for most builds
-    records.ledger.set_review(build.id, result, revision)
-    branches = records.baseline_branches
+    storage.ledger.set_review(build.id, result, revision)
+    branches = storage.baseline_branches
     only_by_rule = not now.review_log.reviews and approved_by_rule(build, branches)
     # A build that is approved by rule resumed the waiting builds when its images were present.
     if result is Review.APPROVED and not only_by_rule:
-        resume_waiting_builds(build.id, records)
+        resume_waiting_builds(build.id, storage)
     if build.pull_request is not None and now.review_log.reviews:
         decided = result if now.summary.human else None
         decision = Decision(build.id, decided, now.summary.at)
-        records.ledger.set_decision(build.pull_request, decision, revision)
+        storage.ledger.set_decision(build.pull_request, decision, revision)
         if decided is Review.APPROVED:
-            _resume_newest_build(build, build.pull_request, records)
+            _resume_newest_build(build, build.pull_request, storage)
 
 
-def _resume_newest_build(approved: BuildRecord, pull_request: str, records: StorageContext) -> None:
+def _resume_newest_build(approved: BuildRecord, pull_request: str, storage: StorageContext) -> None:
     """Resumes the newest build of the pull request, so that it can carry the approval over.
 
     A build that is still being compared looks for approvals itself after its publication.
@@ -143,11 +143,11 @@ def _resume_newest_build(approved: BuildRecord, pull_request: str, records: Stor
         Exception: no worker could be called. The sweeper does not look for this case, so the
             result stays unannounced and is announced again.
     """
-    builds = records.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
+    builds = storage.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
     same = (b for b in islice(builds, _READ) if b.trusted == approved.trusted)
     newest = next(same, None)
     if newest is None or newest.created <= approved.created or newest.comparison is None:
         return
-    comparison = records.ledger.comparison(newest.comparison)
+    comparison = storage.ledger.comparison(newest.comparison)
     if comparison and comparison.verdict == Verdict.NEEDS_REVIEW and not newest.review:
-        records.resume(newest.id)
+        storage.resume(newest.id)

@@ -59,17 +59,17 @@ def wait_comparison(manifest: BuildManifest) -> ComparisonId | None:
     return manifest.id.against(base)
 
 
-def find_baseline(manifest: BuildManifest, records: StorageContext) -> Baseline | Missing:
+def find_baseline(manifest: BuildManifest, storage: StorageContext) -> Baseline | Missing:
     """Finds the baseline of a build, or the missing base that it has to wait for.
 
     After the wait that its record contains, the next best baseline is taken.
     """
     wait = wait_comparison(manifest)
-    record = records.ledger.comparison(wait) if wait else None
+    record = storage.ledger.comparison(wait) if wait else None
     waited = None
-    if record and record.wait_until is not None and records.clock() >= record.wait_until:
+    if record and record.wait_until is not None and storage.clock() >= record.wait_until:
         waited = record.wait_until - record.created
-    return _Search(manifest, records, waited).run()
+    return _Search(manifest, storage, waited).run()
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,10 @@ class _Search:
     """One search; it collects the builds that it passes over."""
 
     def __init__(
-        self, manifest: BuildManifest, records: StorageContext, waited: float | None
+        self, manifest: BuildManifest, storage: StorageContext, waited: float | None
     ) -> None:
         self._manifest = manifest
-        self._records = records
+        self._storage = storage
         self._waited = waited
         self._passed_over: list[PassedOver] = []
         self._refused = False
@@ -124,7 +124,7 @@ class _Search:
         m = self._manifest
         if m.base_build is None:
             return None
-        build = self._records.ledger.build(BuildId(m.id.project, m.base_build))
+        build = self._storage.ledger.build(BuildId(m.id.project, m.base_build))
         reason = "the manifest names this build as base_build"
         if build and self._serves(build):
             return Baseline(build.id.build, reason, self._choice(Kind.NAMED))
@@ -247,7 +247,7 @@ class _Search:
         """
         if build.review or build.selective or not build.baseline or not build.baseline.exists:
             return None
-        ledger, project = self._records.ledger, build.id.project
+        ledger, project = self._storage.ledger, build.id.project
         base = build.baseline.build
         record = ledger.comparison(build.id.against(base))
         if base == self._manifest.id.build or record is None or record.verdict != Verdict.PASSED:
@@ -257,7 +257,7 @@ class _Search:
     def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
         """Yields the builds of each commit; queries several known commits at a time."""
         topics = {commit: self._topics(commit) for commit in commits}
-        known = self._records.ledger.existing_lookup_keys(
+        known = self._storage.ledger.existing_lookup_keys(
             self._manifest.id.project,
             {topic for of_commit in topics.values() for topic in of_commit},
         )
@@ -276,7 +276,7 @@ class _Search:
 
     def _builds_of(self, commit: str) -> _Builds:
         m, landed = self._manifest, self._landed(commit)
-        own = self._records.ledger.builds_at(m.id.project, commit)
+        own = self._storage.ledger.builds_at(m.id.project, commit)
         number = None if landed.pull_request == m.pull_request else landed.pull_request
         return _Builds(
             commit,
@@ -291,13 +291,13 @@ class _Search:
     def _builds_by(self, lookup: Lookup, value: str | None) -> Iterator[BuildRecord]:
         if value is None:
             return iter(())
-        builds = self._records.ledger.builds_by(self._manifest.id.project, lookup, value)
+        builds = self._storage.ledger.builds_by(self._manifest.id.project, lookup, value)
         others = (b for b in islice(builds, _READ) if b.trusted and b.id != self._manifest.id)
         return islice(others, _LOOKED_AT)
 
     def _ineligibility(self, build: BuildRecord) -> str | None:
-        why = ineligibility(build, self._records.baseline_branches)
-        return why or withdrawal_reason(build, self._records)
+        why = ineligibility(build, self._storage.baseline_branches)
+        return why or withdrawal_reason(build, self._storage)
 
     def _serves(self, build: BuildRecord) -> bool:
         why = self._ineligibility(build)

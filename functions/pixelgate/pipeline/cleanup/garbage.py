@@ -76,7 +76,7 @@ class Collected:
 
 
 def collect(
-    project: str, records: StorageContext, retention: Retention, *, delete: bool
+    project: str, storage: StorageContext, retention: Retention, *, delete: bool
 ) -> Collected:
     """Collects the garbage of a project. Runs may overlap, and may be killed at any point.
 
@@ -85,19 +85,19 @@ def collect(
     Raises:
         ValueError: a manifest or comparison cannot be read; nothing was deleted.
     """
-    return _Run(project, records, retention, delete).run()
+    return _Run(project, storage, retention, delete).run()
 
 
 class _Run:
     def __init__(
-        self, project: str, records: StorageContext, retention: Retention, delete: bool
+        self, project: str, storage: StorageContext, retention: Retention, delete: bool
     ) -> None:
         self._project = project
-        self._records = records
-        self._bucket = records.objects
+        self._storage = storage
+        self._bucket = storage.objects
         self._retention = retention
         self._delete = delete
-        self._now = records.clock()
+        self._now = storage.clock()
         self._done = Collected(project)
 
     def run(self) -> Collected:
@@ -115,7 +115,7 @@ class _Run:
                 if name in over:
                     self._remove(build)
                 elif doomed[name] is None:
-                    self._done.hidden += self._records.ledger.hide(build, self._now)
+                    self._done.hidden += self._storage.ledger.hide(build, self._now)
         existing = self._sweep(references.of(builds - doomed.keys()), live)
         if self._delete:
             live |= second_look(self._project, self._bucket, references)
@@ -132,8 +132,8 @@ class _Run:
         bases = set()
         for name in references.accepted | references.states.keys():
             build = BuildId(self._project, name)
-            record = self._records.ledger.build(build)
-            hidden = None if record else self._records.ledger.hidden_since(build)
+            record = self._storage.ledger.build(build)
+            hidden = None if record else self._storage.ledger.hidden_since(build)
             if record:
                 why = self._why_kept(record, references.states.get(name))
             else:
@@ -154,7 +154,7 @@ class _Run:
             return "young"
         if build.review is Review.APPROVED:
             return "approved"
-        if ineligibility(build, self._records.baseline_branches) is None:
+        if ineligibility(build, self._storage.baseline_branches) is None:
             return "may be a baseline"
         return None if state in {State.SUCCEEDED, State.FAILED} else "not finished"
 
@@ -169,7 +169,7 @@ class _Run:
         objects = [entry.key for folder in folders for entry in self._bucket.list(folder)]
         self._bucket.delete([key for key in objects if key != manifest])
         self._bucket.delete([manifest])
-        self._records.ledger.delete_build(build)
+        self._storage.ledger.delete_build(build)
         self._done.removed += 1
         self._done.deleted += len(objects)
 

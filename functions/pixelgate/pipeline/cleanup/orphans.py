@@ -24,7 +24,7 @@ def projects(bucket: Bucket) -> list[str]:
 
 
 def orphans(
-    project: str, records: StorageContext, *, older_than: float
+    project: str, storage: StorageContext, *, older_than: float
 ) -> Iterator[tuple[str, list[str]]]:
     """Yields executions that left files to which nothing refers, with the keys of these files.
 
@@ -34,28 +34,28 @@ def orphans(
     executions that wrote nothing for `older_than` seconds are considered, longer than a worker
     lives.
     """
-    now = records.clock()
-    entries = records.objects.list(f"comparisons/{project}/")
+    now = storage.clock()
+    entries = storage.objects.list(f"comparisons/{project}/")
     for run, files_of_run in groupby(entries, key=lambda entry: entry.key.split("/", 5)[2:5]):
         head, base, execution = run
         files = list(files_of_run)
         if now - max(entry.modified for entry in files) < older_than:
             continue
-        record = records.ledger.comparison(ComparisonId(project, head, base))
+        record = storage.ledger.comparison(ComparisonId(project, head, base))
         if record is None or not record.finished:
             continue
         earlier = min(entry.modified for entry in files) < record.created - _HOUR
-        if earlier or _is_shown(record, execution, records):
+        if earlier or _is_shown(record, execution, storage):
             files = [entry for entry in files if keys.is_scratch(entry.key)]
         if files:
             yield execution, [entry.key for entry in files]
 
 
-def _is_shown(record: ComparisonRecord, execution: str, records: StorageContext) -> bool:
+def _is_shown(record: ComparisonRecord, execution: str, storage: StorageContext) -> bool:
     if record.state is State.SUCCEEDED and record.execution == execution:
         return True
     try:
-        status = json.loads(records.objects.read(keys.status(record.head)))
+        status = json.loads(storage.objects.read(keys.status(record.head)))
     except NotFound:
         return False
     return f"/{execution}/" in str(status["comparison"])

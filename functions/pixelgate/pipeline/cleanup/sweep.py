@@ -57,7 +57,7 @@ def decide(record: ComparisonRecord, now: float, limits: Limits, answered: bool)
 
 
 def sweep(
-    records: StorageContext, resume: Callable[[BuildId], None], *, waits_only: bool = False
+    storage: StorageContext, resume: Callable[[BuildId], None], *, waits_only: bool = False
 ) -> list[Swept]:
     """Goes once through the records whose lease has expired.
 
@@ -67,14 +67,14 @@ def sweep(
     Raises:
         ExceptionGroup: errors of some records; the other records were swept.
     """
-    now = records.clock()
+    now = storage.clock()
     swept: list[Swept] = []
     failures: list[Exception] = []
-    for record in records.ledger.unfinished(now):
+    for record in storage.ledger.unfinished(now):
         if waits_only and record.state is not State.WAITING_FOR_BASE:
             continue
         try:
-            action = _sweep(record.id, now, records, resume)
+            action = _sweep(record.id, now, storage, resume)
         except LeaseLost:
             continue  # another worker has just claimed it
         except Exception as error:
@@ -89,53 +89,53 @@ def sweep(
 
 
 def _sweep(
-    comparison: ComparisonId, now: float, records: StorageContext, resume: Callable[[BuildId], None]
+    comparison: ComparisonId, now: float, storage: StorageContext, resume: Callable[[BuildId], None]
 ) -> Action | None:
     # Read again, because the index is some seconds old.
-    record = records.ledger.comparison(comparison)
+    record = storage.ledger.comparison(comparison)
     if record is None or record.announced or record.lease_until > now:
         return None
     waits = record.state is State.WAITING_FOR_BASE
-    if record.updated > now - records.limits.sweep_after and not waits:
+    if record.updated > now - storage.limits.sweep_after and not waits:
         return None  # Lambda's own retry may still come
-    action = decide(record, now, records.limits, _is_answered(record, records))
+    action = decide(record, now, storage.limits, _is_answered(record, storage))
     match action:
         case Action.TELL:
-            announce_result(record, records)
+            announce_result(record, storage)
         case Action.CLOSE:
-            records.ledger.end_wait(record.id, OVER, now)
+            storage.ledger.end_wait(record.id, OVER, now)
         case Action.END_WAIT:
-            if not records.ledger.wake(record.id, now):
+            if not storage.ledger.wake(record.id, now):
                 return None  # its base has just come
             resume(record.head)
         case Action.RESUME:
             resume(record.head)
         case Action.GIVE_UP:
             fail(
-                record, Failure(ErrorCode.TIMEOUT, _timeout_message(record, records), True), records
+                record, Failure(ErrorCode.TIMEOUT, _timeout_message(record, storage), True), storage
             )
     return action
 
 
-def _is_answered(record: ComparisonRecord, records: StorageContext) -> bool:
+def _is_answered(record: ComparisonRecord, storage: StorageContext) -> bool:
     """Whether a record is that of a wait for a base or shards that is over."""
     if not record.id.waits:
         return False
-    build = records.ledger.build(record.head)
+    build = storage.ledger.build(record.head)
     if record.id.base == SHARDS or build is None or build.baseline is None:
         return record.id.base == SHARDS and build is not None
     # A worker may have died between the choice of the baseline and the claim.
-    return records.ledger.comparison(record.head.against(build.baseline.build)) is not None
+    return storage.ledger.comparison(record.head.against(build.baseline.build)) is not None
 
 
-def _timeout_message(record: ComparisonRecord, records: StorageContext) -> str:
+def _timeout_message(record: ComparisonRecord, storage: StorageContext) -> str:
     if record.id.base == SHARDS:
         return (
-            f"{record.baseline_reason} within {records.limits.shard_patience / 60:.0f} minutes of "
+            f"{record.baseline_reason} within {storage.limits.shard_patience / 60:.0f} minutes of "
             "the last one; run the others, or say with finalize that no more will come"
         )
     last = f"; its last error was: {record.error_message}" if record.error_message else ""
     return (
         f"the worker stopped without an error in attempt {record.attempts} of "
-        f"{records.limits.max_attempts}, and no retry came{last}"
+        f"{storage.limits.max_attempts}, and no retry came{last}"
     )

@@ -21,15 +21,15 @@ def reject(build: BuildId, message: str, service: CompareContext, observed_at: s
     return Rejected(message)
 
 
-def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> ComparisonRecord:
+def fail(claim: ComparisonRecord, failure: Failure, storage: StorageContext) -> ComparisonRecord:
     """Records a final failure and announces it. Raises LeaseLost.
 
     If the event cannot be sent, the sweeper sends it later. An error here would only make Lambda
     deliver the upload's event again.
     """
-    record = records.ledger.fail(claim, failure, records.clock())
+    record = storage.ledger.fail(claim, failure, storage.clock())
     with suppress(NotTold):
-        announce_result(record, records)
+        announce_result(record, storage)
     return record
 
 

@@ -76,7 +76,7 @@ class Gone:
 Outcome = CarriedOut | Refused | Gone
 
 
-def carry_out(written: Written, records: StorageContext) -> Outcome:
+def carry_out(written: Written, storage: StorageContext) -> Outcome:
     """Applies a review, only once even if its event is delivered several times or late.
 
     The first delivery decides whether the review counts, and records that before anything else.
@@ -86,29 +86,29 @@ def carry_out(written: Written, records: StorageContext) -> Outcome:
         Exception: a retry may help.
     """
     try:
-        body, tag = records.objects.read_tagged(keys.review(written.build, written.id), MAX_BYTES)
+        body, tag = storage.objects.read_tagged(keys.review(written.build, written.id), MAX_BYTES)
     except NotFound:
         return Gone()
     except TooLarge as error:
-        return _refuse(written, str(error), records)
+        return _refuse(written, str(error), storage)
     if written.tag is not None and tag.strip('"') != written.tag:
         why = "the object was overwritten before it was carried out; a review is written once"
-        return _refuse(written, why, records)
-    line, record, reviewable, names = _decide(written, body, records)
-    stored = records.ledger.add_review(line)
+        return _refuse(written, why, storage)
+    line, record, reviewable, names = _decide(written, body, storage)
+    stored = storage.ledger.add_review(line)
     if (stored.sha256, stored.by) != (line.sha256, line.by):
         why = f"review {written.id} was written before, by {stored.by}; a review is written once"
-        return _refuse(written, why, records)
-    _keep(stored, body, records)
+        return _refuse(written, why, storage)
+    _keep(stored, body, storage)
     if stored.refused is not None:
-        return _refuse(written, stored.refused, records)
+        return _refuse(written, stored.refused, storage)
     if record is None or reviewable is None or stored.execution != record.execution:
-        return _refuse(written, _stale(stored.execution, record), records)
-    return _apply(stored, record, names, records)
+        return _refuse(written, _stale(stored.execution, record), storage)
+    return _apply(stored, record, names, storage)
 
 
 def _decide(
-    written: Written, body: bytes, records: StorageContext
+    written: Written, body: bytes, storage: StorageContext
 ) -> tuple[ReviewRecord, ComparisonRecord | None, Reviewable | None, frozenset[str]]:
     """Decides whether a review counts, and for which snapshots."""
     line = ReviewRecord(
@@ -124,8 +124,8 @@ def _decide(
     try:
         review = parse(body)
         line = replace(line, action=review.action, reason=review.reason)
-        record = _published(written.build, review, records)
-        reviewable = read_reviewable(record, records.objects)
+        record = _published(written.build, review, storage)
+        reviewable = read_reviewable(record, storage.objects)
         if reviewable is None:
             raise ReviewRefused("what there was to review is gone from the bucket")
         names = select(review, reviewable)
@@ -134,9 +134,9 @@ def _decide(
     return replace(line, execution=record.execution), record, reviewable, names
 
 
-def _published(build: BuildId, review: ReviewBody, records: StorageContext) -> ComparisonRecord:
+def _published(build: BuildId, review: ReviewBody, storage: StorageContext) -> ComparisonRecord:
     """Returns the result that a review is about. Raises ReviewRefused."""
-    record = _latest(build, records)
+    record = _latest(build, storage)
     if record is None or record.state is not State.SUCCEEDED:
         raise ReviewRefused(_nothing_yet(build, record))
     if review.execution is not None and review.execution != record.execution:
@@ -144,11 +144,11 @@ def _published(build: BuildId, review: ReviewBody, records: StorageContext) -> C
     return record
 
 
-def _latest(build: BuildId, records: StorageContext) -> ComparisonRecord | None:
-    accepted = records.ledger.build(build)
+def _latest(build: BuildId, storage: StorageContext) -> ComparisonRecord | None:
+    accepted = storage.ledger.build(build)
     if accepted is None:
         raise ReviewRefused(f"project {build.project} has no build {build.build}")
-    return records.ledger.comparison(accepted.comparison) if accepted.comparison else None
+    return storage.ledger.comparison(accepted.comparison) if accepted.comparison else None
 
 
 def _nothing_yet(build: BuildId, record: ComparisonRecord | None) -> str:
@@ -169,55 +169,55 @@ def _stale(execution: str, record: ComparisonRecord | None) -> str:
 
 
 def _apply(
-    line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], records: StorageContext
+    line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], storage: StorageContext
 ) -> CarriedOut:
     """Adds a review to the review log and announces the result."""
     if not record.announced:
         # An earlier state is not announced yet; its event must be sent before that of this one.
-        announce_result(record, records)
-    elif line.id in read_review_log(line.build, records.objects).reviews:
-        return _carried_out(line, records)  # an earlier delivery has applied it
+        announce_result(record, storage)
+    elif line.id in read_review_log(line.build, storage.objects).reviews:
+        return _carried_out(line, storage)  # an earlier delivery has applied it
     # From here on the sweeper announces the review, if every delivery of this event dies.
-    record = records.ledger.reopen(record, records.clock())
+    record = storage.ledger.reopen(record, storage.clock())
     review = Applied(line.id, Action(line.action), line.by, line.at, line.reason, whole=not names)
 
     def add(present: ReviewLog) -> ReviewLog:
         return present.of_execution(record.execution).with_review(review, names)
 
-    change_review_log(line.build, records.objects, add)
+    change_review_log(line.build, storage.objects, add)
     # Reopened again: another worker may have marked the record as announced without this review.
-    announce_result(records.ledger.reopen(record, records.clock()), records)
-    return _carried_out(line, records)
+    announce_result(storage.ledger.reopen(record, storage.clock()), storage)
+    return _carried_out(line, storage)
 
 
-def _carried_out(line: ReviewRecord, records: StorageContext) -> CarriedOut:
-    build = records.ledger.build(line.build)
+def _carried_out(line: ReviewRecord, storage: StorageContext) -> CarriedOut:
+    build = storage.ledger.build(line.build)
     if build is None:
         return CarriedOut(line, "open")
     return CarriedOut(line, str(build.review or "open"), build.comparison)
 
 
-def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
+def _refuse(written: Written, why: str, storage: StorageContext) -> Refused:
     """Writes the reason why a review does not count to the review log and to status.json."""
     try:
-        record = _latest(written.build, records)
+        record = _latest(written.build, storage)
     except ReviewRefused:
         return Refused(why)
     refusal = Refusal(written.id, written.by, written.at, why)
     review_log = change_review_log(
-        written.build, records.objects, lambda log: log.with_refusal(refusal)
+        written.build, storage.objects, lambda log: log.with_refusal(refusal)
     )
     if record is not None and record.finished:
-        rewrite_status(record, records)
+        rewrite_status(record, storage)
     else:
         review = to_status_json_without_result(None, 0, review_log)
-        update_status_review(records.objects, written.build, review or {"revision": 0})
+        update_status_review(storage.objects, written.build, review or {"revision": 0})
     return Refused(why)
 
 
-def _keep(line: ReviewRecord, body: bytes, records: StorageContext) -> None:
+def _keep(line: ReviewRecord, body: bytes, storage: StorageContext) -> None:
     """Copies a review to a folder where reviewers cannot write; it is kept as long as its build."""
-    if records.ledger.build(line.build) is None:
+    if storage.ledger.build(line.build) is None:
         return
     kept = {
         "schema_version": 1,
@@ -227,7 +227,7 @@ def _keep(line: ReviewRecord, body: bytes, records: StorageContext) -> None:
         "written": _as_written(body),
     }
     try:
-        records.objects.replace(
+        storage.objects.replace(
             keys.kept_review(line.build, line.id),
             json.dumps(kept, ensure_ascii=False, indent=2).encode(),
             "application/json",

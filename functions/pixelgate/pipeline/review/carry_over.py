@@ -72,21 +72,21 @@ def carry_over_late(
     announce_result(service.ledger.reopen(record, service.clock()), service)
 
 
-def withdrawal_reason(build: BuildRecord, records: StorageContext) -> str | None:
+def withdrawal_reason(build: BuildRecord, storage: StorageContext) -> str | None:
     """Returns the reason why an approval that was carried over no longer counts, or None.
 
     It no longer counts when the build that it came from was rejected later.
     """
     if build.review is not Review.APPROVED or not build.pull_request or not build.comparison:
         return None
-    record = records.ledger.comparison(build.comparison)
-    now = read_review_status(record, records.objects) if record else None
+    record = storage.ledger.comparison(build.comparison)
+    now = read_review_status(record, storage.objects) if record else None
     if now is None or now.reviewable is None or now.summary is None or now.summary.human:
         return None
     granted = now.reviewable.granted or now.review_log.granted
     if granted is None or granted.build is None:
         return None
-    earlier = records.ledger.build(BuildId(build.id.project, granted.build))
+    earlier = storage.ledger.build(BuildId(build.id.project, granted.build))
     if earlier is None or earlier.review is not Review.REJECTED:
         return None
     return f"its approval was carried over from build {granted.build}, which was rejected since"

@@ -183,7 +183,7 @@ def could_be_noise(area: Evidence, noise: Noise) -> bool:
     raws = {area.raw, area.raw_high} if area.raw_high > noise.text_moved_raw else {area.raw}
     leasts = [noise.moved_residue * raw for raw in raws]
     at_best = [replace(known, residue_high=n, residue_most=n) for n in leasts]
-    return any(explain(one, picture, noise) for one in at_best for picture in _AT_BEST)
+    return any(explain(best, picture, noise) for best in at_best for picture in _AT_BEST)
 
 
 def could_be_shifted(area: Evidence, noise: Noise) -> bool:

@@ -34,7 +34,7 @@ class Skipped:
 
 
 def notify(
-    build: BuildId, records: StorageContext, forge: Forge, report_url: str = ""
+    build: BuildId, storage: StorageContext, forge: Forge, report_url: str = ""
 ) -> Notified | Skipped:
     """Updates commit and pull request from status.json; a late or repeated event is harmless.
 
@@ -43,18 +43,18 @@ def notify(
     Raises:
         NotTold: the forge could not be reached.
     """
-    accepted = records.ledger.build(build)
+    accepted = storage.ledger.build(build)
     if accepted is None:
         return Skipped(f"{build} was never accepted")
     try:
-        status = json.loads(records.objects.read(keys.status(build)))
+        status = json.loads(storage.objects.read(keys.status(build)))
     except NotFound:
         return Skipped(f"{build} has no status")
     url = None
     if report_url and status["report"]:
         url = report_url.replace("{key}", quote(status["report"]))
     try:
-        done = _update_commit(accepted, status, url, records, forge)
+        done = _update_commit(accepted, status, url, storage, forge)
     except NoticeRefused:
         # After a force-push the commit is gone, but its pull request exists.
         _update_pull_request(accepted, status, url, forge)
@@ -71,13 +71,13 @@ def _update_commit(
     build: BuildRecord,
     status: Mapping[str, Any],
     url: str | None,
-    records: StorageContext,
+    storage: StorageContext,
     forge: Forge,
 ) -> list[str]:
     """Sets the commit status, unless a newer build of the commit exists."""
     if not build.trusted and not forge.requires_by_name:
         return []  # any green status could complete the pipeline, whatever its name
-    of_commit = records.ledger.builds_at(build.id.project, build.commit)
+    of_commit = storage.ledger.builds_at(build.id.project, build.commit)
     newest = next((b for b in of_commit if b.trusted == build.trusted), build)
     if newest.id != build.id:
         return []
@@ -98,9 +98,9 @@ def _update_pull_request(
     done = []
     create = plan.create
     if plan.edit is not None:
-        there = forge.edit_comment(pull_request, plan.edit, wanted)
-        done.append("comment edited" if there else "comment was gone")
-        create = not there
+        edited = forge.edit_comment(pull_request, plan.edit, wanted)
+        done.append("comment edited" if edited else "comment was gone")
+        create = not edited
     delete = plan.delete
     if create:
         forge.add_comment(pull_request, wanted)

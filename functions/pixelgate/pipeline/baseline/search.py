@@ -219,13 +219,16 @@ class _Search:
             first = f"{self._waited_in_vain(missing)}, and nothing else may stand in for it"
         return f"{first}: {ending}"
 
-    def _best(self, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
-        """Picks a build of the commit, else of the same tree, else of the merged pull request."""
+    def _best(self, of: _Builds, commit: str) -> tuple[BuildRecord, str] | None:
+        """Picks a build of the commit, else of the same tree, else of the merged pull request.
+
+        Returns the build and the reason, for which `commit` names the commit in words.
+        """
         for build in of.own:
             if self._serves(build):
-                return build, f"the newest build of {what}"
+                return build, f"the newest build of {commit}"
         for build in of.same_tree:
-            same = f"{what} has the same files as commit {build.commit} of"
+            same = f"{commit} has the same files as commit {build.commit} of"
             if self._serves(build):
                 return build, f"{same} this build"
             base = self._passed_against(build)
@@ -234,7 +237,7 @@ class _Search:
         for build in of.pull_request:
             if self._serves(build):
                 number = build.pull_request
-                return build, f"{what} is merged pull request #{number}, of this build"
+                return build, f"{commit} is merged pull request #{number}, of this build"
         if not (of.own or of.same_tree or of.pull_request):
             self._passed_over.append(PassedOver("it has no build", commit=of.commit))
         return None

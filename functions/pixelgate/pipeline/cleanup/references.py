@@ -58,14 +58,14 @@ def survey(
     Raises:
         ValueError: an object that our functions wrote cannot be read, so nothing may be deleted.
     """
-    found = References(seen=dict(seen or {}))
+    references = References(seen=dict(seen or {}))
 
     def unseen(folder: str, wanted: Callable[[str], object]) -> Iterator[Listed]:
         for entry in bucket.list(f"{folder}/{project}/"):
             build = entry.key.split("/", 3)[2]
-            found.sizes[build] = found.sizes.get(build, 0) + entry.size
-            if wanted(entry.key) and found.seen.get(entry.key) != entry.modified:
-                found.seen[entry.key] = entry.modified
+            references.sizes[build] = references.sizes.get(build, 0) + entry.size
+            if wanted(entry.key) and references.seen.get(entry.key) != entry.modified:
+                references.seen[entry.key] = entry.modified
                 yield entry
 
     # First uploads, then comparisons, then builds: what one listing misses, because it was accepted
@@ -74,17 +74,19 @@ def survey(
     uploaded = [(build, _of_upload(body)) for build, _, body in _read_all(bucket, uploads)]
     results = unseen("comparisons", lambda key: key.endswith("/comparison.json"))
     for build, _, body in _read_all(bucket, results):
-        found.by_build[build] |= _of(json.loads(body))
+        references.by_build[build] |= _of(json.loads(body))
     for build, name, body in _read_all(bucket, unseen("builds", _is_needed)):
         fields = json.loads(body)
         if name == "status.json":
-            found.states[build] = fields["state"]
+            references.states[build] = fields["state"]
             continue
-        found.by_build[build] |= _of(fields)
+        references.by_build[build] |= _of(fields)
         if name == "manifest.json":
-            found.accepted.add(build)
-    found.uploads.update(*(hashes for build, hashes in uploaded if build not in found.accepted))
-    return found
+            references.accepted.add(build)
+    references.uploads.update(
+        *(hashes for build, hashes in uploaded if build not in references.accepted)
+    )
+    return references
 
 
 def second_look(project: str, bucket: Bucket, first: References) -> set[str]:

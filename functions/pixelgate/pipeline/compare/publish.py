@@ -90,7 +90,7 @@ def publish(
         except Exception as error:
             published = replace(published, announce_error=error)
     try:
-        draw(pictured, claim, service, lease.has_time, there=measured.thumbs)
+        draw(pictured, claim, service, lease.has_time, existing=measured.thumbs)
     except Exception as error:  # the verdict is out already
         published = replace(published, thumbnail_error=error)
     return published
@@ -176,7 +176,7 @@ def draw(
     service: CompareContext,
     has_time: Callable[[float], bool],
     check: Callable[[], None] = lambda: None,
-    there: Collection[str] = (),
+    existing: Collection[str] = (),
 ) -> dict[str, Snapshot]:
     """Draws thumbnails while there is time; arguments and result as of `draw_thumbnails`.
 
@@ -194,7 +194,7 @@ def draw(
             thumbnail=service.thumbnail,
             check=check,
             has_time=lambda: has_time(until),
-            there=there,
+            existing=existing,
         )
 
 

@@ -66,7 +66,7 @@ class DiffCache:
         self._project = project
         self._pictures = pictures
         self._lists = lists
-        self._there: dict[str, frozenset[str] | None] = {}
+        self._listed: dict[str, frozenset[str] | None] = {}
 
     def preload(self, pairs: Iterable[Pair]) -> None:
         """Lists the cached diffs, so that `load` sends no request for a pair that is not cached."""
@@ -74,15 +74,15 @@ class DiffCache:
             return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
             folder = keys.cached_diffs(self._project, fingerprint)
-            self._there[folder] = list_if_cheaper(self._objects, folder, wanted)
+            self._listed[folder] = list_if_cheaper(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
         """Reads the cached diff of a pair and its mask; returns None if either is missing."""
         if self._project is None:
             return None
         folder = keys.cached_diffs(self._project, pair.fingerprint)
-        key, there = keys.cached_diff(folder, pair.base, pair.head), self._there.get(folder)
-        if there is not None and key not in there:
+        key, listed = keys.cached_diff(folder, pair.base, pair.head), self._listed.get(folder)
+        if listed is not None and key not in listed:
             return None
         try:
             stored = json.loads(self._objects.read(key))

@@ -80,11 +80,11 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext)
     before = find_accepted(build, service)
     if before:
         return before
-    taken = import_images(body, manifest, listed, objects, service.pool)
-    accepted = _register(parse_accepted(taken.body, build), taken.body, service)
+    imported = import_images(body, manifest, listed, objects, service.pool)
+    accepted = _register(parse_accepted(imported.body, build), imported.body, service)
     # Garbage collection may have deleted an image between its import and the acceptance.
-    exists = BucketImages(objects, build.project).existence_check(taken.found)
-    if not taken.whole or not all(map(exists, taken.found)):
+    exists = BucketImages(objects, build.project).existence_check(imported.found)
+    if not imported.whole or not all(map(exists, imported.found)):
         return accepted
     service.ledger.mark_images_valid(build)  # every image was read and hashed a moment ago
     return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))

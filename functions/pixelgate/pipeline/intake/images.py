@@ -54,8 +54,8 @@ class BucketImages:
         listed = list_if_cheaper(self._objects, keys.image(self._project, ""), len(hashes))
 
         def exists(sha256: str) -> bool:
-            there = listed is not None and keys.image(self._project, sha256) in listed
-            return there or self.exists(sha256)
+            in_list = listed is not None and keys.image(self._project, sha256) in listed
+            return in_list or self.exists(sha256)
 
         return exists
 

@@ -132,8 +132,8 @@ def import_images(
         "notes": notes,
     }
     whole = all(entry["width"] for entry in entries)
-    there = frozenset(entry["sha256"] for entry, was_there in stored if was_there)
-    return ImportedUpload(json.dumps(fields, ensure_ascii=False).encode(), whole, there)
+    found = frozenset(entry["sha256"] for entry, existed in stored if existed)
+    return ImportedUpload(json.dumps(fields, ensure_ascii=False).encode(), whole, found)
 
 
 def _store(
@@ -146,8 +146,8 @@ def _store(
         raise BadManifest(f"{listed.key} was changed while the build was taken in") from error
     sha256 = hashlib.sha256(image).hexdigest()
     key = keys.image(project, sha256)
-    there = objects.exists(key)
-    if not there:
+    existed = objects.exists(key)
+    if not existed:
         kind = _TYPES.get(PurePosixPath(listed.key).suffix.lower(), "image/jpeg")
         with suppress(WriteConflict):  # another worker stored the same bytes: a key is a hash
             objects.replace(key, image, kind, None)
@@ -155,7 +155,7 @@ def _store(
         width, height = pool.inspect(image)
     except ImageFault:
         width, height = None, None  # the comparison reports the fault
-    return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}, there
+    return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}, existed
 
 
 def _is_hidden(name: str) -> bool:

@@ -113,6 +113,13 @@ def check_id(value: str, field: str) -> str:
     return value
 
 
+def check_build(build: BuildId) -> BuildId:
+    """Returns a build whose ids of project and build can be parts of a key; else BadManifest."""
+    check_id(build.project, "project")
+    check_id(build.build, "build")
+    return build
+
+
 def is_trusted(build: BuildId) -> bool:
     """Whether a build is none of a fork. The IAM role of forks may write only `fork.*` builds."""
     return not build.build.startswith(FORK)

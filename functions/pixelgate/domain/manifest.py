@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, ShardId, check_id
+from pixelgate.domain.keys import BuildId, ShardId, check_build, check_id
 from pixelgate.domain.manifest_schema import (
     AcceptedFields,
     FinalizeFields,
@@ -193,11 +193,11 @@ def _brief_errors() -> Iterator[None]:
 
 
 def _check_place(project: str, name: str, build: BuildId) -> None:
+    check_build(build)
     for field_name, value, in_key in (
         ("project", project, build.project),
         ("build", name, build.build),
     ):
-        check_id(in_key, field_name)
         if value != in_key:
             raise BadManifest(f"{field_name}: the manifest says {value!r}, its key says {in_key!r}")
 

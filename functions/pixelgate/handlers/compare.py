@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, Upload, check_id
+from pixelgate.domain.keys import BuildId, Upload, check_build
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import (
@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     answers = []
     failures = []
     for item in uploads_of(event):
-        seconds_by_stage()  # forgets the times of an earlier build
+        seconds_by_stage()  # drops the times of an earlier build
         if isinstance(item, Ignored):
             count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
@@ -161,8 +161,7 @@ def _created(key: str) -> Upload | Ignored:
     if upload is None:
         return Ignored(f"{key} is no build's manifest")
     try:
-        check_id(upload.build.project, "project")
-        check_id(upload.build.build, "build")
+        check_build(upload.build)
     except BadManifest as error:
         return Ignored(f"{key} cannot be a build: {error}")
     return upload
@@ -171,7 +170,7 @@ def _created(key: str) -> Upload | Ignored:
 def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
     try:
         resume = parse(event=dict(event), model=_ResumeEvent).resume
-        build = BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
+        build = check_build(BuildId(resume.project, resume.build))
     except (*NOT_THE_MODEL, BadManifest) as error:
         return Ignored(f"not an event of ours: {error}")
     return Upload(build, resumed=True)

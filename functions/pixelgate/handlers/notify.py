@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from pixelgate.bootstrap import Notifier, aws_notifier
-from pixelgate.domain.keys import BuildId, check_id
+from pixelgate.domain.keys import BuildId, check_build
 from pixelgate.errors import BadManifest, NoticeRefused
 from pixelgate.handlers.telemetry import count, log_fields, logger, metrics, tracer
 from pixelgate.notify.http import Patience
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     try:
         detail = parse(event=event, model=_Event).detail
-        build = BuildId(check_id(detail.project, "project"), check_id(detail.build, "build"))
+        build = check_build(BuildId(detail.project, detail.build))
     except (ValidationError, BadManifest) as error:
         count("EventsIgnored")
         logger.warning("event ignored", extra={"why": str(error)})

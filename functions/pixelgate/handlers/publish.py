@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     handed, error = parse_publish(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)
     logger.append_keys(**log_fields(build, handed.comparison, handed.execution))
-    seconds_by_stage()  # forgets the times of an earlier event
+    seconds_by_stage()  # drops the times of an earlier event
     if error is not None:
         given_back = give_back(handed, error, service())
         count("ComparisonsRetried", int(given_back))

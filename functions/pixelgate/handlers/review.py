@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain import keys
-from pixelgate.domain.keys import check_id
+from pixelgate.domain.keys import check_build, check_id
 from pixelgate.errors import BadManifest
 from pixelgate.handlers.s3_events import Created, Ignored, created_objects
 from pixelgate.handlers.telemetry import count, log_fields, logger, metrics, tracer
@@ -70,8 +70,7 @@ def _written(created: Created) -> Written | Ignored:
         return Ignored(f"{created.key} is no review")
     build, review_id = named
     try:
-        check_id(build.project, "project")
-        check_id(build.build, "build")
+        check_build(build)
         check_id(review_id, "review")
     except BadManifest as error:
         return Ignored(f"{created.key} cannot be a review: {error}")

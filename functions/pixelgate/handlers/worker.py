@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     handed, batch = parse_work(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)
     logger.append_keys(**log_fields(build, handed.comparison, handed.execution), batch=batch.number)
-    seconds_by_stage()  # forgets the times of an earlier batch
+    seconds_by_stage()  # drops the times of an earlier batch
     outcome = work(handed, batch, service(), lambda: context.get_remaining_time_in_millis() / 1000)
     if not isinstance(outcome, BatchCompared):
         count("LateWorkers")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,10 @@ from urllib.parse import quote
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord
-from pixelgate.errors import NotFound, NoticeRefused
+from pixelgate.errors import NoticeRefused
 from pixelgate.notify.forge import Forge
 from pixelgate.notify.pr_comment import comment, commit_status, plan_comments
+from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.context import StorageContext
 
 _FINAL = frozenset({"SUCCEEDED", "FAILED"})
@@ -46,9 +46,8 @@ def notify(
     accepted = storage.ledger.build(build)
     if accepted is None:
         return Skipped(f"{build} was never accepted")
-    try:
-        status = json.loads(storage.objects.read(keys.status(build)))
-    except NotFound:
+    status = read_json(storage.objects, keys.status(build))
+    if status is None:
         return Skipped(f"{build} has no status")
     url = None
     if report_url and status["report"]:

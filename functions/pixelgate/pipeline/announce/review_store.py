@@ -19,8 +19,7 @@ from pixelgate.domain.review_state import (
     to_status_json,
     to_status_json_without_result,
 )
-from pixelgate.errors import NotFound
-from pixelgate.pipeline.announce.update import update
+from pixelgate.pipeline.announce.update import read_json, update
 from pixelgate.ports import Bucket
 
 
@@ -59,19 +58,14 @@ def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatu
 
 def read_review_log(build: BuildId, objects: Bucket) -> ReviewLog:
     """Reads the review log of a build; it is empty if there is no review."""
-    try:
-        return ReviewLog.from_json(json.loads(objects.read(keys.review_log(build))))
-    except NotFound:
-        return ReviewLog()
+    stored = read_json(objects, keys.review_log(build))
+    return ReviewLog.from_json(stored) if stored else ReviewLog()
 
 
 def read_reviewable(record: ComparisonRecord, objects: Bucket) -> Reviewable | None:
     """Reads the changes of a published result; None if it was deleted."""
-    try:
-        body = objects.read(keys.result(record.id, record.execution, "review.json"))
-    except NotFound:
-        return None
-    return Reviewable.from_json(json.loads(body))
+    stored = read_json(objects, keys.result(record.id, record.execution, "review.json"))
+    return Reviewable.from_json(stored) if stored else None
 
 
 def change_review_log(
@@ -84,9 +78,9 @@ def change_review_log(
     """
     changed = ReviewLog()
 
-    def encoded(stored: bytes | None) -> bytes | None:
+    def encoded(stored: Any) -> bytes | None:
         nonlocal changed
-        present = ReviewLog() if stored is None else ReviewLog.from_json(json.loads(stored))
+        present = ReviewLog.from_json(stored) if stored else ReviewLog()
         changed = change(present)
         if changed == present:
             return None

@@ -10,8 +10,8 @@ from typing import Any
 from pixelgate.domain import keys
 from pixelgate.domain.keys import NO_BASE, BuildId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
-from pixelgate.errors import ErrorCode, NotFound
-from pixelgate.pipeline.announce.update import update
+from pixelgate.errors import ErrorCode
+from pixelgate.pipeline.announce.update import read_json, update
 from pixelgate.ports import Bucket
 
 # All fields of status.json except the build's, in order. A status is `provisional` while its build
@@ -79,8 +79,7 @@ def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> 
     another worker has published meanwhile.
     """
 
-    def change(stored: bytes | None) -> bytes | None:
-        present = None if stored is None else json.loads(stored)
+    def change(present: Any) -> bytes | None:
         return _encoded(status) if supersedes(status, present) else None
 
     return update(objects, keys.status(build), change)
@@ -88,18 +87,14 @@ def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> 
 
 def not_before_status(objects: Bucket, build: BuildId, now: str) -> str:
     """Returns `now`, or the time of the present status.json if that is later."""
-    try:
-        present = json.loads(objects.read(keys.status(build)))
-    except NotFound:
-        return now
-    return max(now, str(present["updated"]))
+    present = read_json(objects, keys.status(build))
+    return max(now, str(present["updated"])) if present else now
 
 
 def update_status_review(objects: Bucket, build: BuildId, review: Mapping[str, Any]) -> bool:
     """Updates only the review in the present status.json; returns whether it wrote."""
 
-    def change(stored: bytes | None) -> bytes | None:
-        present = None if stored is None else json.loads(stored)
+    def change(present: Any) -> bytes | None:
         if present is None or _revision(present) >= review["revision"]:
             return None
         return _encoded({**present, "review": dict(review)})

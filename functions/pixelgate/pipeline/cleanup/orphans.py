@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import groupby
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord, State
-from pixelgate.errors import NotFound
+from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Bucket
 
@@ -54,8 +53,5 @@ def orphans(
 def _is_shown(record: ComparisonRecord, execution: str, storage: StorageContext) -> bool:
     if record.state is State.SUCCEEDED and record.execution == execution:
         return True
-    try:
-        status = json.loads(storage.objects.read(keys.status(record.head)))
-    except NotFound:
-        return False
-    return f"/{execution}/" in str(status["comparison"])
+    status = read_json(storage.objects, keys.status(record.head))
+    return status is not None and f"/{execution}/" in str(status["comparison"])

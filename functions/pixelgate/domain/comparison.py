@@ -76,8 +76,8 @@ class Band:
         kind: INSERTED if only head has them, DELETED if only base has.
         start: the first line on the canvas.
         length: number of lines.
-        base_start: the first line in base; of an inserted band, the line that follows it.
-        head_start: the first line in head; of a deleted band, the line that follows it.
+        base_start, head_start: the first line in the image; where the image has none of them, the
+            line that follows.
         axis: whether they are rows or columns.
     """
 
@@ -163,8 +163,7 @@ class Diff:
         structural_pixels: number of these that are above the structural threshold too.
         total_pixels: number of pixels of the canvas: max width × max height; along an axis with
             bands, the canvas has the lines of both images.
-        base_size: width and height of the base image.
-        head_size: width and height of the head image.
+        base_size, head_size: width and height of the images.
         regions: the regions of the mask, largest first; the sum of their pixels is changed_pixels
             plus counted_pixels.
         mask: the mask as a PNG of the canvas's size; None if it would be empty.
@@ -270,11 +269,8 @@ class Snapshot:
     """The result of one snapshot.
 
     Attributes:
-        status: unchanged, changed, added and so on.
-        head_sha256: the head image, if there is one.
-        base_sha256: the base image, if there is one.
-        head_size: width and height of the head image, where known.
-        base_size: width and height of the base image, where known.
+        head_sha256, base_sha256: the images, if they exist.
+        head_size, base_size: their width and height, where known.
         measured: the diff, if the images were compared; also if they passed.
         previous_name: the name in the base, if it differs: the snapshot was renamed, or the base
             writes its name in another Unicode form.
@@ -369,13 +365,12 @@ class Comparison:
         id: project, head and base build.
         baseline_reason: why this base was chosen, for people.
         execution: the run that made this result.
-        created: when the result was made, ISO 8601 in UTC.
+        started, created: when the run began, and when the result was made, ISO 8601 in UTC.
         engine: name and version of the pixel comparison, and the version of our own algorithm.
         policy: the policy of all snapshots that have none of their own.
         snapshots: name to result, sorted by name.
         warnings: sentences about the upload.
         choice: how this base was chosen, and which builds were passed over.
-        started: when the run began, ISO 8601 in UTC.
         cost: what the run used until the report was made, plus the requests for drawing every
             thumbnail; None for a local run, which costs nothing.
     """

@@ -76,22 +76,17 @@ class BuildManifest:
     """A valid manifest.
 
     Attributes:
-        id: project and build.
-        commit: the head commit.
-        branch: the branch it was built from.
-        base_build: id of the build to compare with.
-        base_commit: commit of the build to compare with.
+        commit, branch: the head commit, and the branch it was built from.
+        base_build, base_commit: id or commit of the build to compare with.
         selective: whether the build holds only a part of the suite.
         all_names: the names of the whole suite, which tell removed from skipped snapshots; None
             if the manifest lists none, or the build is not selective.
         policy: the built-in policy, overridden by the manifest's defaults.
-        images: name to image.
         warnings: sentences about unknown fields.
         base_branch: the branch that the change will be merged into.
         ancestors: commits before the base, the nearest one first.
         tree: hash of the head commit's tree.
         landed: commit to facts from git, for base_commit and its ancestors.
-        pull_request: its number.
         ci_url: the page of the CI job.
         shard: the part of the build that this manifest lists; None if it lists the whole.
         plain: whether this is a plain upload, whose images have yet to be hashed and stored.

@@ -120,9 +120,7 @@ class Change:
     """A snapshot that needs a review, with the fields that matter for an approval.
 
     Attributes:
-        status: changed, added, removed or errored.
-        head: sha256 of the head image, if there is one.
-        base: sha256 of the base image, if there is one.
+        head, base: sha256 of the images, if they exist.
         groups: its group in comparison.json, and its group in the manifest.
     """
 
@@ -157,7 +155,6 @@ class Reviewable:
     """All that can be reviewed in one comparison; stored once, beside its report.
 
     Attributes:
-        execution: the run that published it.
         changes: the snapshots that need a review, by name.
         others: the names of all other snapshots.
         granted: the approval that the build has without a review of its own.
@@ -270,7 +267,6 @@ class ReviewRecord:
     """One review in a build's history; it is written once and never changes.
 
     Attributes:
-        build: the build that was reviewed.
         id: the id of the review object.
         action: approve or reject; empty if the object could not be read.
         by: who uploaded it, according to S3's event.

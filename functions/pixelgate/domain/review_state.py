@@ -150,12 +150,10 @@ class ReviewSummary:
     """The outcome of a result's reviews.
 
     Attributes:
-        state: the state of the review.
         left: names of undecided snapshots, sorted.
         approved: number of approved snapshots among those that need a review.
         rejected: number of rejected snapshots.
-        by: the reviewers, in the order of their reviews.
-        reasons: the reasons that they gave.
+        by, reasons: the reviewers and their reasons, in the order of their reviews.
         at: when the latest review that counts was stored; empty if there is none.
         human: whether people decided every snapshot, so that the approval may be carried over.
         complete: whether an approval covers all snapshots; otherwise the build is no baseline.

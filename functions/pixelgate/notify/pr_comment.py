@@ -95,11 +95,14 @@ def marker(status: Mapping[str, Any], context: str) -> Marker:
 
 def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
     """Builds the comment, as Markdown."""
+    error = None
+    if status["state"] == "FAILED":
+        error = [f"{_code(status['error']['code'])} {_plain(status['error']['message'])}"]
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
         "",
-        *(_error(status["error"]) if status["state"] == "FAILED" else _table(status["counts"])),
+        *(_table(status["counts"]) if error is None else error),
         "",
         *_left(status),
     ]
@@ -120,10 +123,6 @@ def _headline(status: Mapping[str, Any]) -> str:
         "approved": "approved",
         "not_needed": "nothing to review",
     }[review_state(status)]
-
-
-def _error(error: Mapping[str, str]) -> list[str]:
-    return [f"{_code(error['code'])} {_plain(error['message'])}"]
 
 
 def _table(counts: Mapping[str, int]) -> list[str]:

@@ -90,10 +90,7 @@ class StorageContext:
     """The ports and settings for reading and writing records and statuses.
 
     Attributes:
-        objects: the bucket.
-        ledger: the table.
-        events: receives every change of state.
-        limits: times and counts.
+        objects, ledger, events: the bucket, the table, and what receives every change of state.
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
         resume: delivers a build to another worker, because the wait of the build is over.
         clock: seconds since 1970.
@@ -114,15 +111,8 @@ class StorageContext:
 class CompareContext(StorageContext):
     """The ports and settings for running a comparison.
 
-    Attributes:
-        pool: compares pixels.
-        engine: name and version of the engine.
-        render: makes the report.
-        new_execution: makes a new execution id.
-        stage: a context manager around each stage, for traces and timings.
-        fan_out: starts many workers for a large comparison; None compares everything inline.
-        thumbnail: draws a thumbnail; None draws none.
-        meter: counts requests and memory for the cost; None counts nothing.
+    Without `fan_out` one worker compares everything; without `thumbnail` none is drawn, and without
+    `meter` no cost is measured. `engine` is name and version.
     """
 
     pool: DifferPool

@@ -11,7 +11,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import NO_BASE, BuildId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
 from pixelgate.errors import ErrorCode
-from pixelgate.pipeline.announce.update import read_json, update
+from pixelgate.pipeline.announce.update import update
 from pixelgate.ports import Bucket
 
 # All fields of status.json except the build's, in order. A status is `provisional` while its build
@@ -83,12 +83,6 @@ def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> 
         return _encoded(status) if supersedes(status, present) else None
 
     return update(objects, keys.status(build), change)
-
-
-def not_before_status(objects: Bucket, build: BuildId, now: str) -> str:
-    """Returns `now`, or the time of the present status.json if that is later."""
-    present = read_json(objects, keys.status(build))
-    return max(now, str(present["updated"])) if present else now
 
 
 def update_status_review(objects: Bucket, build: BuildId, review: Mapping[str, Any]) -> bool:

@@ -89,6 +89,10 @@ class _Builds:
     pull_request: tuple[BuildRecord, ...] = ()
 
 
+# A build that serves instead of the base, how it was found, its distance, and the reason.
+_Fallback = tuple[BuildRecord, Kind, int | None, str]
+
+
 class _Search:
     """One search; it collects the builds that it passes over."""
 
@@ -111,9 +115,14 @@ class _Search:
             if result and not result.why and self._waited is None:
                 return result
             missing = missing or result
-        fallback = self._ancestor(missing) or self._branch(missing)
+        fallback = self._ancestor() or self._branch()
         if fallback:
-            return fallback
+            build, kind, distance, how = fallback
+            if missing and missing.why:
+                how = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
+            elif missing:
+                kind, how = Kind.GRACE, f"{self._waited_in_vain(missing)}. Instead {how}"
+            return Baseline(build.id.build, how, self._choice(kind, distance))
         if m.base_build is not None and m.base_commit is None and missing:
             # A person named exactly this build, so neither a fallback nor "no baseline" is right.
             return replace(missing, why=missing.why or self._waited_in_vain(missing))
@@ -154,7 +163,7 @@ class _Search:
             return ""
         return f"its build {builds[0].id.build} may not serve: {reasons[0]}"
 
-    def _ancestor(self, missing: Missing | None) -> Baseline | None:
+    def _ancestor(self) -> _Fallback | None:
         m = self._manifest
         own = {m.commit, m.base_commit}
         commits = [c for c in dict.fromkeys(m.ancestors) if c not in own]
@@ -168,10 +177,10 @@ class _Search:
                     f"the nearest ancestor with a build that may serve, {away} before {start}: "
                     f"{reason}"
                 )
-                return self._fallback(build, Kind.ANCESTOR, missing, distance, how)
+                return build, Kind.ANCESTOR, distance, how
         return None
 
-    def _branch(self, missing: Missing | None) -> Baseline | None:
+    def _branch(self) -> _Fallback | None:
         m = self._manifest
         if m.base_branch is None:
             return None
@@ -181,23 +190,8 @@ class _Search:
                     f"the newest build of base_branch {m.base_branch} that may serve, "
                     f"of commit {build.commit}; it may lack changes that the base has, or have more"
                 )
-                return self._fallback(build, Kind.BRANCH, missing, None, how)
+                return build, Kind.BRANCH, None, how
         return None
-
-    def _fallback(
-        self,
-        build: BuildRecord,
-        kind: Kind,
-        missing: Missing | None,
-        distance: int | None,
-        how: str,
-    ) -> Baseline:
-        reason = how
-        if missing and missing.why:
-            reason = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
-        elif missing:
-            kind, reason = Kind.GRACE, f"{self._waited_in_vain(missing)}. Instead {how}"
-        return Baseline(build.id.build, reason, self._choice(kind, distance))
 
     def _waited_in_vain(self, missing: Missing) -> str:
         return (

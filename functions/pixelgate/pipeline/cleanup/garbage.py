@@ -48,18 +48,15 @@ class Retention:
 
 @dataclass
 class Collected:
-    """The findings and deeds of a run.
+    """What a run found and did.
 
     Attributes:
-        project: its id.
         kept: number of kept builds, by reason.
-        builds: the builds past retention.
+        builds: builds past retention.
         images: number of old images that no other build refers to, and files of earlier versions.
         size: bytes of those builds and images.
-        hidden: number of builds that this run hid.
-        removed: number of builds that this run deleted.
-        swept: number of images that this run deleted.
-        restored: number of images that this run restored.
+        hidden, removed: number of builds that this run hid, and that it deleted.
+        swept, restored: number of images that this run deleted, and that it restored.
         deleted: number of all objects that this run deleted.
     """
 

@@ -161,9 +161,14 @@ def gather_results(
                 setattr(tally, name, getattr(tally, name) + batch["tally"][name])
             thumbs.update(batch["thumbs"])
             usage = usage.plus(_usage(batch["usage"]))
+        nothing_known = ImageFault(
+            FaultCode.RESULT_MISSING,
+            f"its worker ended without a result in every attempt ({lost} batches did); upload the "
+            "build again to compare what is missing",
+        )
         missing = [pair for pair in pairs if pair not in results]
         for pair, stored in zip(missing, threads.map(store.load, missing), strict=True):
-            results[pair] = stored or _nothing_known(lost)
+            results[pair] = stored or nothing_known
             tally.cached += stored is not None
     return BatchResult(results, tally, frozenset(thumbs), usage)
 
@@ -242,11 +247,3 @@ def _usage(stored: Mapping[str, Any] | None) -> Usage:
 
 def _fault(stored: Mapping[str, str]) -> ImageFault:
     return ImageFault(FaultCode(stored["code"]), stored["message"])
-
-
-def _nothing_known(lost: int) -> ImageFault:
-    return ImageFault(
-        FaultCode.RESULT_MISSING,
-        f"its worker ended without a result in every attempt ({lost} batches did); upload the "
-        "build again to compare what is missing",
-    )

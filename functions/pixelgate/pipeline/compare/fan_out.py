@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 
-from pixelgate.domain.comparison import Measured, Snapshot, Status
+from pixelgate.domain.comparison import Snapshot, Status
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord, State
@@ -38,7 +38,7 @@ from pixelgate.pipeline.compare.publish import (
 )
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
-from pixelgate.pipeline.diffing.plan import Pair, Plan
+from pixelgate.pipeline.diffing.plan import Plan
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import FanOut
@@ -120,7 +120,9 @@ def work(
                 check=lease.check,
             )
         pictured = {
-            "".join(astuple(pair)): _as_snapshot(pair, result)
+            "".join(astuple(pair)): Snapshot(Status.ERRORED, pair.head, pair.base)
+            if isinstance(result, ImageFault)
+            else Snapshot(Status.CHANGED, pair.head, pair.base, measured=result)
             for pair, result in results.items()
             if isinstance(result, ImageFault) or not result.diff.passes(pairs[pair])
         }
@@ -131,14 +133,6 @@ def work(
     in_order = {pair: results[pair] for pair in pairs}
     write_result(handed, batch, BatchResult(in_order, tally, thumbs, metering.used), objects)
     return BatchCompared(tally, sum(isinstance(result, ImageFault) for result in results.values()))
-
-
-def _as_snapshot(pair: Pair, result: Measured | ImageFault) -> Snapshot:
-    match result:
-        case Measured():
-            return Snapshot(Status.CHANGED, pair.head, pair.base, measured=result)
-        case ImageFault():
-            return Snapshot(Status.ERRORED, pair.head, pair.base)
 
 
 def publish_handed(

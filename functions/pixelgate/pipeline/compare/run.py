@@ -26,7 +26,8 @@ from pixelgate.errors import (
     StillWaiting,
 )
 from pixelgate.pipeline.announce.announce import announce_progress
-from pixelgate.pipeline.announce.status import iso, not_before_status
+from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_comparison
 from pixelgate.pipeline.compare.budget import fan_out_reason, pixels_of
@@ -268,4 +269,5 @@ def observation_time(build: BuildId, service: CompareContext) -> str:
     The clock of the worker that wrote status.json may be ahead of ours. It read an earlier upload,
     so this delivery must count as later.
     """
-    return not_before_status(service.objects, build, iso(service.clock()))
+    now, status = iso(service.clock()), read_json(service.objects, keys.status(build))
+    return max(now, str(status["updated"])) if status else now

@@ -19,8 +19,7 @@ class Pair:
     """Two images to compare under one policy; equal pairs of a build are compared once.
 
     Attributes:
-        base: sha256 of the base image.
-        head: sha256 of the head image.
+        base, head: sha256 of the images.
         fingerprint: a hash of policy and engine, see Policy.fingerprint.
     """
 
@@ -34,7 +33,6 @@ class Plan:
     """The work of one comparison.
 
     Attributes:
-        head: the head build.
         base: the base build; None if there is none.
         matches: all snapshots, sorted by name.
         pairs: the unique pairs to diff, each with its policy.

@@ -34,8 +34,12 @@ def prepare_review(
     """
     reviewable = Reviewable.of(comparison)
     if reviewable.changes:
-        granted = _by_rule(accepted.record, service.baseline_branches)
-        granted = granted or _carried_over(reviewable, accepted, service, check)
+        build = accepted.record
+        if build.trusted and approved_by_rule(build, service.baseline_branches):
+            why = f"approved by rule: {build.branch} is a baseline branch"
+            granted: InheritedApproval | None = InheritedApproval(why)
+        else:
+            granted = _carried_over(reviewable, accepted, service, check)
         reviewable = replace(reviewable, granted=granted)
     key = keys.result(comparison.id, comparison.execution, "review.json")
     body = json.dumps(reviewable.as_json(), ensure_ascii=False).encode()
@@ -92,12 +96,6 @@ def withdrawal_reason(build: BuildRecord, storage: StorageContext) -> str | None
     return f"its approval was carried over from build {granted.build}, which was rejected since"
 
 
-def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> InheritedApproval | None:
-    if not (build.trusted and approved_by_rule(build, patterns)):
-        return None
-    return InheritedApproval(f"approved by rule: {build.branch} is a baseline branch")
-
-
 def _carried_over(
     reviewable: Reviewable, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> InheritedApproval | None:
@@ -111,10 +109,12 @@ def _carried_over(
     same = same_names(reviewable.changes.keys(), approved.changes.keys())
     if not len(same) == len(reviewable.changes) == len(approved.changes):
         return None
-    theirs = {name: approved.changes[their_name] for name, their_name in same.items()}
-    if not _same_outline(reviewable.changes, theirs):
+    pairs = {
+        name: (change, approved.changes[same[name]]) for name, change in reviewable.changes.items()
+    }
+    if not all(_same_outline(*pair) for pair in pairs.values()):
         return None
-    if not _same_pictures(reviewable.changes, theirs, accepted.manifest, service, check):
+    if not _same_pictures(pairs, accepted.manifest, service, check):
         return None
     why = f"carried over from build {build}, where the same changes were approved"
     return InheritedApproval(why, by, build)
@@ -159,35 +159,27 @@ def _approved(
     return build.id.build, now.reviewable, summary.by
 
 
-def _same_outline(mine: Mapping[str, Change], theirs: Mapping[str, Change]) -> bool:
-    """Whether equal names have equal statuses, and unreadable images equal hashes."""
-    for name, change in mine.items():
-        approved = theirs[name]
-        if change.status != approved.status:
-            return False
-        # Unreadable images cannot be compared, so only equal hashes are the same change.
-        unseen = change.status == Status.ERRORED
-        if unseen and (change.head, change.base) != (approved.head, approved.base):
-            return False
-    return True
+def _same_outline(mine: Change, approved: Change) -> bool:
+    """Whether both changes have one status, and unreadable images the same hashes."""
+    # Unreadable images cannot be compared, so only equal hashes are the same change.
+    readable = mine.status != Status.ERRORED
+    same_images = (mine.head, mine.base) == (approved.head, approved.base)
+    return mine.status == approved.status and (readable or same_images)
 
 
 def _same_pictures(
-    mine: Mapping[str, Change],
-    theirs: Mapping[str, Change],
+    changes: Mapping[str, tuple[Change, Change]],
     manifest: BuildManifest,
     service: CompareContext,
     check: Callable[[], None],
 ) -> bool:
     """Whether each head image passes when it is compared with the approved one."""
     wanted: list[tuple[Pair, Policy]] = []
-    for name, change in mine.items():
-        approved = theirs[name].head
-        if change.head is None or approved is None or change.head == approved:
-            continue
-        policy = manifest.policy_for(name)
-        pair = Pair(approved, change.head, policy.fingerprint(service.engine_label))
-        wanted.append((pair, policy))
+    for name, (mine, approved) in changes.items():
+        if mine.head and approved.head and mine.head != approved.head:
+            policy = manifest.policy_for(name)
+            pair = Pair(approved.head, mine.head, policy.fingerprint(service.engine_label))
+            wanted.append((pair, policy))
     measured = diff_pairs(
         dict(wanted),
         images=BucketImages(service.objects, manifest.id.project),

@@ -39,14 +39,11 @@ def seconds_by_stage() -> dict[str, dict[str, float]]:
     Returns:
         `stages`: seconds on the clock; `processors`: seconds of processor time without odiff's.
     """
-    taken = {"stages": _rounded(_seconds), "processors": _rounded(_busy)}
+    times = {"stages": _seconds, "processors": _busy}
+    taken = {kind: {n: round(t, 4) for n, t in each.items()} for kind, each in times.items()}
     _seconds.clear()
     _busy.clear()
     return taken
-
-
-def _rounded(seconds: dict[str, float]) -> dict[str, float]:
-    return {name: round(taken, 4) for name, taken in seconds.items()}
 
 
 def count(name: str, number: int = 1) -> None:

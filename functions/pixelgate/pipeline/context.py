@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,6 @@ from pixelgate.ports import (
     Stages,
     Thumbnailer,
 )
-
-
-def _untraced(name: str) -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 class _NoEvents:
@@ -119,7 +115,7 @@ class CompareContext(StorageContext):
     engine: tuple[str, str]
     render: Renderer
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
-    stage: Stages = _untraced
+    stage: Stages = lambda name: nullcontext()
     fan_out: FanOut | None = None
     thumbnail: Thumbnailer | None = None
     meter: Meter | None = None

@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import (
     ClientError,
@@ -90,10 +90,12 @@ class S3Bucket:
                     return None
                 raise
 
-    def _read(self, key: str, limit: int | None, part: _Part | None = None) -> tuple[bytes, str]:
+    def _read(
+        self, key: str, limit: int | None, options: dict[str, Any] | None = None
+    ) -> tuple[bytes, str]:
         """Reads up to three times: the SDK does not repeat a request whose body breaks off."""
         for tries_left in (2, 1, 0):
-            answer = self._client.get_object(Bucket=self._bucket, Key=key, **(part or {}))
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, **(options or {}))
             size = answer["ContentLength"]
             if limit is not None and size > limit:
                 answer["Body"].close()
@@ -111,7 +113,7 @@ class S3Bucket:
             self._put(key, body, content_type)
 
     def _put(
-        self, key: str, body: bytes, content_type: str, condition: _Condition | None = None
+        self, key: str, body: bytes, content_type: str, condition: dict[str, Any] | None = None
     ) -> None:
         self._client.put_object(
             Bucket=self._bucket,
@@ -234,17 +236,6 @@ class S3Bucket:
                 )
                 if errors := answer.get("Errors"):
                     raise _refused_delete(errors[0])
-
-
-class _Part(TypedDict, total=False):
-    Range: str
-    VersionId: str
-    IfNoneMatch: str
-
-
-class _Condition(TypedDict, total=False):
-    IfMatch: str
-    IfNoneMatch: str
 
 
 def code_of(error: ClientError) -> str:

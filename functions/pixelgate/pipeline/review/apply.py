@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,9 +95,9 @@ def carry_out(written: Written, storage: StorageContext) -> Outcome:
     if written.tag is not None and tag.strip('"') != written.tag:
         why = "the object was overwritten before it was carried out; a review is written once"
         return _refuse(written, why, storage)
-    line, record, reviewable, names = _decide(written, body, storage)
-    stored = storage.ledger.add_review(line)
-    if (stored.sha256, stored.by) != (line.sha256, line.by):
+    review, record, reviewable, names = _decide(written, body, storage)
+    stored = storage.ledger.add_review(review)
+    if (stored.sha256, stored.by) != (review.sha256, review.by):
         why = f"review {written.id} was written before, by {stored.by}; a review is written once"
         return _refuse(written, why, storage)
     _keep(stored, body, storage)
@@ -111,36 +112,35 @@ def _decide(
     written: Written, body: bytes, storage: StorageContext
 ) -> tuple[ReviewRecord, ComparisonRecord | None, Reviewable | None, frozenset[str]]:
     """Decides whether a review counts, and for which snapshots."""
-    line = ReviewRecord(
-        written.build,
-        written.id,
-        action="",
-        by=written.by,
-        at=written.at,
-        sha256=hashlib.sha256(body).hexdigest(),
-    )
+    sha256 = hashlib.sha256(body).hexdigest()
+    review = ReviewRecord(written.build, written.id, "", written.by, written.at, sha256)
     record = reviewable = None
     names: frozenset[str] = frozenset()
     try:
-        review = parse(body)
-        line = replace(line, action=review.action, reason=review.reason)
-        record = _published(written.build, review, storage)
+        request = parse(body)
+        review = replace(review, action=request.action, reason=request.reason)
+        record = _published(written.build, request, storage)
         reviewable = read_reviewable(record, storage.objects)
         if reviewable is None:
             raise ReviewRefused("what there was to review is gone from the bucket")
-        names = select(review, reviewable)
+        names = select(request, reviewable)
     except ReviewRefused as error:
-        return replace(line, refused=str(error)), record, reviewable, names
-    return replace(line, execution=record.execution), record, reviewable, names
+        return replace(review, refused=str(error)), record, reviewable, names
+    return replace(review, execution=record.execution), record, reviewable, names
 
 
-def _published(build: BuildId, review: ReviewBody, storage: StorageContext) -> ComparisonRecord:
+def _published(build: BuildId, request: ReviewBody, storage: StorageContext) -> ComparisonRecord:
     """Returns the result that a review is about. Raises ReviewRefused."""
     record = _latest(build, storage)
+    if record is not None and record.state is State.FAILED:
+        raise ReviewRefused(f"build {build.build} FAILED: there is no result to review")
     if record is None or record.state is not State.SUCCEEDED:
-        raise ReviewRefused(_nothing_yet(build, record))
-    if review.execution is not None and review.execution != record.execution:
-        raise ReviewRefused(_stale(review.execution, record))
+        raise ReviewRefused(
+            f"build {build.build} has no result yet, so nobody can have looked at it; "
+            "wait for its verdict and review it then"
+        )
+    if request.execution is not None and request.execution != record.execution:
+        raise ReviewRefused(_stale(request.execution, record))
     return record
 
 
@@ -149,15 +149,6 @@ def _latest(build: BuildId, storage: StorageContext) -> ComparisonRecord | None:
     if accepted is None:
         raise ReviewRefused(f"project {build.project} has no build {build.build}")
     return storage.ledger.comparison(accepted.comparison) if accepted.comparison else None
-
-
-def _nothing_yet(build: BuildId, record: ComparisonRecord | None) -> str:
-    if record is not None and record.state is State.FAILED:
-        return f"build {build.build} FAILED: there is no result to review"
-    return (
-        f"build {build.build} has no result yet, so nobody can have looked at it; "
-        "wait for its verdict and review it then"
-    )
 
 
 def _stale(execution: str, record: ComparisonRecord | None) -> str:
@@ -169,32 +160,33 @@ def _stale(execution: str, record: ComparisonRecord | None) -> str:
 
 
 def _apply(
-    line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], storage: StorageContext
+    review: ReviewRecord, record: ComparisonRecord, names: frozenset[str], storage: StorageContext
 ) -> CarriedOut:
     """Adds a review to the review log and announces the result."""
     if not record.announced:
         # An earlier state is not announced yet; its event must be sent before that of this one.
         announce_result(record, storage)
-    elif line.id in read_review_log(line.build, storage.objects).reviews:
-        return _carried_out(line, storage)  # an earlier delivery has applied it
+    elif review.id in read_review_log(review.build, storage.objects).reviews:
+        return _carried_out(review, storage)  # an earlier delivery has applied it
     # From here on the sweeper announces the review, if every delivery of this event dies.
     record = storage.ledger.reopen(record, storage.clock())
-    review = Applied(line.id, Action(line.action), line.by, line.at, line.reason, whole=not names)
+    applied = Applied(
+        review.id, Action(review.action), review.by, review.at, review.reason, whole=not names
+    )
 
     def add(present: ReviewLog) -> ReviewLog:
-        return present.of_execution(record.execution).with_review(review, names)
+        return present.of_execution(record.execution).with_review(applied, names)
 
-    change_review_log(line.build, storage.objects, add)
+    change_review_log(review.build, storage.objects, add)
     # Reopened again: another worker may have marked the record as announced without this review.
     announce_result(storage.ledger.reopen(record, storage.clock()), storage)
-    return _carried_out(line, storage)
+    return _carried_out(review, storage)
 
 
-def _carried_out(line: ReviewRecord, storage: StorageContext) -> CarriedOut:
-    build = storage.ledger.build(line.build)
-    if build is None:
-        return CarriedOut(line, "open")
-    return CarriedOut(line, str(build.review or "open"), build.comparison)
+def _carried_out(review: ReviewRecord, storage: StorageContext) -> CarriedOut:
+    build = storage.ledger.build(review.build)
+    state = str(build.review or "open") if build else "open"
+    return CarriedOut(review, state, build.comparison if build else None)
 
 
 def _refuse(written: Written, why: str, storage: StorageContext) -> Refused:
@@ -215,26 +207,21 @@ def _refuse(written: Written, why: str, storage: StorageContext) -> Refused:
     return Refused(why)
 
 
-def _keep(line: ReviewRecord, body: bytes, storage: StorageContext) -> None:
+def _keep(review: ReviewRecord, body: bytes, storage: StorageContext) -> None:
     """Copies a review to a folder where reviewers cannot write; it is kept as long as its build."""
-    if storage.ledger.build(line.build) is None:
+    if storage.ledger.build(review.build) is None:
         return
     kept = {
         "schema_version": 1,
-        **{name: value for name, value in vars(line).items() if name != "build"},
-        "project": line.build.project,
-        "build": line.build.build,
+        **{name: value for name, value in vars(review).items() if name != "build"},
+        "project": review.build.project,
+        "build": review.build.build,
         "written": _as_written(body),
     }
-    try:
-        storage.objects.replace(
-            keys.kept_review(line.build, line.id),
-            json.dumps(kept, ensure_ascii=False, indent=2).encode(),
-            "application/json",
-            None,
-        )
-    except WriteConflict:
-        return  # an earlier delivery has copied it
+    key = keys.kept_review(review.build, review.id)
+    encoded = json.dumps(kept, ensure_ascii=False, indent=2).encode()
+    with suppress(WriteConflict):  # an earlier delivery has copied it
+        storage.objects.replace(key, encoded, "application/json", None)
 
 
 def _as_written(body: bytes) -> Any:

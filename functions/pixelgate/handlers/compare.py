@@ -40,17 +40,17 @@ from pixelgate.pipeline.compare.outcomes import (
 )
 from pixelgate.pipeline.context import CompareContext
 
-# What the log calls each outcome; the runbook's queries filter on it.
-_EVENTS: Mapping[type, str] = {
-    Published: "build compared",
-    Duplicate: "build compared before",
-    HandedOver: "comparison handed over",
-    Failed: "build failed",
-    Rejected: "manifest rejected",
-    Waiting: "build waiting for its base",
-    Collecting: "build waiting for its shards",
-    Superseded: "comparison superseded",
-    Gone: "manifest missing",
+# What the log calls each outcome, on which the runbook's queries filter, and its metric.
+_OUTCOMES: Mapping[type, tuple[str, str | None]] = {
+    Published: ("build compared", None),
+    Duplicate: ("build compared before", "DuplicateDeliveries"),
+    HandedOver: ("comparison handed over", "ComparisonsHandedOver"),
+    Failed: ("build failed", "ComparisonsFailed"),
+    Rejected: ("manifest rejected", "BadManifests"),
+    Waiting: ("build waiting for its base", "BuildsWaiting"),
+    Collecting: ("build waiting for its shards", None),
+    Superseded: ("comparison superseded", "LateWorkers"),
+    Gone: ("manifest missing", "EventsIgnored"),
 }
 
 
@@ -115,6 +115,9 @@ def uploads_of(event: object) -> list[Upload | Ignored]:
 
 def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     """Logs and counts the outcome of a build; returns the function's answer."""
+    event, metric = _OUTCOMES[type(outcome)]
+    if metric:
+        count(metric)
     answer = _answer(outcome)
     match outcome:
         case Published() | HandedOver() | Failed() | Duplicate() | Waiting():
@@ -125,11 +128,11 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
             fields = log_fields(build)
     # Messages may contain names of images, which must not be in a log at INFO.
     details = {"outcome": {**answer, "message": None}, **seconds_by_stage()}
-    logger.info(_EVENTS[type(outcome)], extra={**fields, **details})
+    logger.info(event, extra={**fields, **details})
     if isinstance(outcome, Failed):
         missing = outcome.record.error_code == ErrorCode.IMAGE_MISSING
-        event = "image missing" if missing else "comparison failed"
-        logger.error(event, extra={**fields, "reason": answer["message"]})
+        failure = "image missing" if missing else "comparison failed"
+        logger.error(failure, extra={**fields, "reason": answer["message"]})
     if isinstance(outcome, Published) and outcome.thumbnail_error:
         logger.warning(
             "thumbnails missing", extra={**fields, "error": repr(outcome.thumbnail_error)}
@@ -192,30 +195,23 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
                 "seconds": round(seconds, 3),
             }
         case HandedOver(record=record):
-            count("ComparisonsHandedOver")
             fields = {"execution": record.execution, "handed_over": record.fan_out}
             return {"state": record.state, **fields}
         case Failed(record=record):
-            count("ComparisonsFailed")
             fields = {"code": record.error_code, "message": record.error_message}
             return {"state": record.state, **fields}
         case Rejected(message=message):
-            count("BadManifests")
             return {"state": "FAILED", "code": ErrorCode.BAD_MANIFEST, "message": message}
         case Duplicate(record=record):
-            count("DuplicateDeliveries")
             return {"duplicate": True, "state": record.state, "verdict": record.verdict}
         case Waiting(record=record):
-            count("BuildsWaiting")
             return {"state": record.state, "reason": record.baseline_reason}
         case Collecting(progress=progress, repeated=repeated):
             count("ShardsRepeated" if repeated else "ShardsKept")
             return {"shards": progress, "repeated": repeated}
         case Superseded():
-            count("LateWorkers")
             return {"superseded": True}
         case Gone():
-            count("EventsIgnored")
             return {"ignored": "the manifest is gone"}
 
 

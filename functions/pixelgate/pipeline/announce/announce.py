@@ -56,7 +56,7 @@ class Backlog:
 def announce_progress(record: ComparisonRecord, storage: StorageContext, **changes: Any) -> None:
     """Announces that a build is compared or waits; `changes` as for `announce_result`."""
     status = {**status_of(record, build=storage.ledger.build(record.head)), **changes}
-    write_status(storage.objects, record.head, status)
+    _write(status, record.head, storage)
     storage.events.try_to_emit(state_events.COMPARISON, state_events.detail(status))
 
 
@@ -64,9 +64,7 @@ def announce_rejection(
     build: BuildId, message: str, now: float, storage: StorageContext, **changes: Any
 ) -> None:
     """Announces a rejected manifest; `changes` as for `announce_result`. Raises NotTold."""
-    status = {**status_of_rejected(build, message, now), **changes}
-    status = _with_page(status, build, storage)
-    write_status(storage.objects, build, status)
+    status = _write({**status_of_rejected(build, message, now), **changes}, build, storage)
     storage.events.emit(state_events.COMPARISON, state_events.detail(status))
 
 
@@ -84,8 +82,7 @@ def announce_result(record: ComparisonRecord, storage: StorageContext, **changes
     if build:
         _record_review(build, now, storage)
     status = {**status_of(record, now.to_status_json(record), build), **changes}
-    status = _with_page(status, record.head, storage)
-    write_status(storage.objects, record.head, status)
+    status = _write(status, record.head, storage)
     reviewed = now.summary and (now.review_log.reviews or now.review_log.granted)
     kind = state_events.REVIEW if reviewed else state_events.COMPARISON
     storage.events.emit(kind, state_events.detail(status))
@@ -96,17 +93,17 @@ def rewrite_status(record: ComparisonRecord, storage: StorageContext, **changes:
     """Rewrites status.json without sending an event."""
     review = read_review_status(record, storage.objects).to_status_json(record)
     build = storage.ledger.build(record.head)
-    status = {**status_of(record, review, build), **changes}
-    write_status(storage.objects, record.head, _with_page(status, record.head, storage))
+    _write({**status_of(record, review, build), **changes}, record.head, storage)
 
 
-def _with_page(status: dict[str, Any], build: BuildId, storage: StorageContext) -> dict[str, Any]:
-    """Returns the status; writes and adds the report page if the build failed."""
-    if status["error"] is None or storage.render_failure is None:
-        return status
-    key = keys.failure(build)
-    storage.objects.write(key, storage.render_failure(status), "text/html; charset=utf-8")
-    return {**status, "report": key}
+def _write(status: dict[str, Any], build: BuildId, storage: StorageContext) -> dict[str, Any]:
+    """Writes status.json and, if the build failed, its page; returns the status with its key."""
+    if status["error"] is not None and storage.render_failure is not None:
+        key = keys.failure(build)
+        storage.objects.write(key, storage.render_failure(status), "text/html; charset=utf-8")
+        status = {**status, "report": key}
+    write_status(storage.objects, build, status)
+    return status
 
 
 def _record_review(build: BuildRecord, now: ReviewStatus, storage: StorageContext) -> None:

@@ -171,11 +171,7 @@ def _settings_errors(resource: str) -> Iterator[None]:
 
 
 def open_bucket(bucket: str) -> Bucket:
-    """Opens a bucket for a client, with the SDK's own credentials, region and endpoint.
-
-    Raises:
-        BucketError: the settings of the SDK are invalid.
-    """
+    """Opens a bucket for a client, with the SDK's own settings. Raises BucketError."""
     import boto3
     from botocore.config import Config
 
@@ -196,11 +192,7 @@ def open_bucket(bucket: str) -> Bucket:
 
 
 def open_failed_events(url: str) -> FailedEvents:
-    """Opens the queue of failed events for a client.
-
-    Raises:
-        BucketError: the settings of the SDK are invalid.
-    """
+    """Opens the queue of failed events for a client. Raises BucketError."""
     import boto3
 
     from pixelgate.aws.failed_queue import SqsFailedEvents
@@ -216,11 +208,7 @@ def open_failed_events(url: str) -> FailedEvents:
 def open_storage(
     bucket: str, table: str, branches: tuple[str, ...] = StorageContext.baseline_branches
 ) -> StorageContext:
-    """Opens bucket and table for the tidy function or an operator, with their own credentials.
-
-    Raises:
-        BucketError: the settings of the SDK are invalid.
-    """
+    """Opens bucket and table for the tidy function or an operator. Raises BucketError."""
     import boto3
 
     from pixelgate.aws.sdk import lambda_config
@@ -348,11 +336,7 @@ class Notifier:
 
 
 def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
-    """Builds the adapters of the notify function, once per execution environment.
-
-    Raises:
-        UsageError: the configuration is missing or invalid.
-    """
+    """Builds the notify function's adapters, once per environment. Raises UsageError."""
     from pixelgate.notify.github import GitHub
     from pixelgate.notify.gitlab import GitLab
 
@@ -392,11 +376,7 @@ def _forges_of(
 
 
 def repositories(named: str, pattern: re.Pattern[str]) -> dict[str, str]:
-    """Parses `owner/name` for all projects, or `project=owner/name,…`.
-
-    Raises:
-        UsageError: the setting has another form.
-    """
+    """Parses `owner/name` for all projects, or `project=owner/name,…`. Raises UsageError."""
     by_project = {project: checked(name, pattern) for project, name in _by_project(named)}
     if not by_project:
         raise UsageError(f"{named!r} names no repository")

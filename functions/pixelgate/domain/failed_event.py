@@ -78,11 +78,7 @@ class FailedEvents(Protocol):
 
 
 def read(message: Message) -> FailedEvent:
-    """Parses a message that Lambda wrote.
-
-    Raises:
-        BadManifest: the message does not describe a failed asynchronous invocation.
-    """
+    """Parses a message that Lambda wrote; raises BadManifest if it is no failed event."""
     try:
         body = json.loads(message.body)
         context, answer = body["requestContext"], body.get("responsePayload") or {}

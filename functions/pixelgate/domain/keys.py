@@ -98,11 +98,7 @@ def wanted(kind: str, name: str) -> str:
 
 
 def check_id(value: str, field: str) -> str:
-    """Returns the id of a project or build if it can be a part of a key; `field` is its name.
-
-    Raises:
-        BadManifest: it is empty, too long, begins with "@", or contains "/" or a control character.
-    """
+    """Returns an id that can be a part of a key; otherwise raises BadManifest with its `field`."""
     if not value or len(value.encode("utf-8", "surrogatepass")) > _ID_MAX_BYTES:
         raise BadManifest(f"{field}: must have 1 to {_ID_MAX_BYTES} bytes")
     if value in {".", ".."} or value.startswith("@") or "/" in value or not value.isprintable():

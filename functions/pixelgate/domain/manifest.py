@@ -142,21 +142,13 @@ def parse(body: bytes, build: BuildId, shard: ShardId | None = None) -> BuildMan
 
 
 def parse_accepted(body: bytes, build: BuildId) -> BuildManifest:
-    """Parses the accepted copy of a manifest, also of one that was put together from shards.
-
-    Raises:
-        BadManifest: the copy is damaged.
-    """
+    """Parses an accepted manifest, also one that was merged from shards. Raises BadManifest."""
     with _brief_errors():
         return _parse(body, build, AcceptedFields, None)
 
 
 def parse_finalize(body: bytes, build: BuildId) -> int | None:
-    """Parses the object that declares all shards uploaded; returns their number if it is given.
-
-    Raises:
-        BadManifest: it breaks a rule.
-    """
+    """Parses `finalize`; returns the number of shards if it is given. Raises BadManifest."""
     with _brief_errors():
         fields = read_object(body, MAX_BYTES)
         try:
@@ -275,11 +267,7 @@ def _number(pull_request: str | int | None) -> str | None:
 
 
 def check_name(name: str) -> str:
-    """Returns the name of a snapshot if it is valid: a relative path with "/".
-
-    Raises:
-        BadManifest: it is empty, too long, absolute, or contains ".." or control characters.
-    """
+    """Returns a snapshot's name, a relative path with "/"; raises BadManifest if it is invalid."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
@@ -294,11 +282,7 @@ def check_name(name: str) -> str:
 
 
 def check_collisions(names: Iterable[str]) -> None:
-    """Checks that no two names differ only in their Unicode form.
-
-    Raises:
-        BadManifest: two names do; the message lists each such pair.
-    """
+    """Checks that no two names differ only in their Unicode form; else raises BadManifest."""
     if pairs := list(collisions(names)):
         raise BadManifest(f"images: {'; '.join(shortened(pairs, _MAX_WARNINGS, 'names'))}")
 

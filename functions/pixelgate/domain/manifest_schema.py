@@ -89,11 +89,7 @@ class PolicyOverrides(_PolicyFields):  # type: ignore[misc]
     model_config = ConfigDict(extra="forbid")
 
     def on(self, policy: Policy) -> Policy:
-        """Returns the given policy with these fields replaced.
-
-        Raises:
-            BadManifest: the fields contradict one another.
-        """
+        """Returns the given policy with these fields replaced. Raises BadManifest."""
         set_here = self.model_dump(exclude_none=True)
         return policy.with_overrides(set_here) if set_here else policy
 

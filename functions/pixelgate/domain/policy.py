@@ -239,12 +239,9 @@ class Policy:
     ignore_regions: tuple[Rectangle, ...] = ()
 
     def with_overrides(self, overrides: dict[str, Any]) -> Policy:
-        """Returns this policy with some fields replaced; fields of `noise` are replaced one by one.
+        """Returns this policy with fields replaced, those of `noise` singly; regions may be dicts.
 
-        Regions may also be dicts, as in JSON.
-
-        Raises:
-            BadManifest: the sensitive threshold would lie above the structural one.
+        Raises BadManifest if the sensitive threshold would lie above the structural one.
         """
         if "sensitivity" in overrides:
             overrides = overrides | {"sensitivity": Sensitivity(overrides["sensitivity"])}

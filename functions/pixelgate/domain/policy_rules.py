@@ -25,10 +25,7 @@ class Policies:
     ) -> None:
         """Combines a default and rules, of which a later one overrides an earlier one.
 
-        The fields `above` override both, such as those of a command line.
-
-        Raises:
-            BadManifest: the fields contradict one another.
+        The fields `above`, such as those of a command line, override both. Raises BadManifest.
         """
         self._above = dict(above or {})
         self.default = default.with_overrides(self._above)
@@ -40,11 +37,7 @@ class Policies:
         return tuple(compile_glob(rule.match) for rule in self._rules)
 
     def of(self, name: str, own: PolicyOverrides | None = None) -> Policy:
-        """Returns the policy of one snapshot: default, then matching rules, then its own fields.
-
-        Raises:
-            BadManifest: the fields contradict one another; the message names where.
-        """
+        """Returns the policy of one snapshot: default, rules, then its own. Raises BadManifest."""
         compared = canonical(name)
         matching = tuple(i for i, p in enumerate(self._patterns) if p.match(compared))
         if matching not in self._known:
@@ -57,11 +50,7 @@ class Policies:
 
 
 def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy:
-    """Returns a policy with the fields that are set at one place of a manifest or file.
-
-    Raises:
-        BadManifest: the fields contradict one another; the message names where.
-    """
+    """Returns a policy with the overrides at one place, which a BadManifest then names."""
     try:
         return overrides.on(policy)
     except BadManifest as error:
@@ -69,9 +58,5 @@ def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy
 
 
 def policies_of(fields: PolicyFields, above: Mapping[str, Any] | None = None) -> Policies:
-    """Returns the policies that a file sets; the fields `above` override it.
-
-    Raises:
-        BadManifest: the fields contradict one another; the message names where.
-    """
+    """Returns the policies of a file; the fields `above` override it. Raises BadManifest."""
     return Policies(overridden("policy", fields.policy, Policy()), fields.rules, above)

@@ -98,11 +98,7 @@ class ReviewBody(_Selector):
 
 
 def parse(body: bytes) -> ReviewBody:
-    """Parses a review object.
-
-    Raises:
-        ReviewRefused: it breaks a rule; the message names the field and the rule.
-    """
+    """Parses a review object. Raises ReviewRefused with the field and the rule."""
     try:
         fields = read_object(body, MAX_BYTES)
         check_encodable(fields, body)

@@ -34,11 +34,7 @@ class _Event(BaseModel):
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Updates one pull request.
-
-    Raises:
-        NotTold: the forge was not reached; a later delivery may succeed.
-    """
+    """Updates one pull request. Raises NotTold if a later delivery may succeed."""
     try:
         detail = parse(event=event, model=_Event).detail
         build = check_build(BuildId(detail.project, detail.build))

@@ -31,8 +31,7 @@ from pixelgate.pipeline.context import CompareContext
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publishes the results, or gives the comparison back if the map over its batches failed.
 
-    Raises:
-        Exception: the state machine tries again.
+    If it raises, the state machine tries again.
     """
     handed, error = parse_publish(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)

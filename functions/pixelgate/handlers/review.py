@@ -24,11 +24,7 @@ from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, 
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Applies every review that the event names.
-
-    Raises:
-        Exception: one of the reviews needs another delivery; the others are finished.
-    """
+    """Applies every review that the event names; raises if one needs another delivery."""
     answers = []
     failures = []
     for item in reviews_of(event):

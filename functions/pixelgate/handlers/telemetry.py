@@ -34,11 +34,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def seconds_by_stage() -> dict[str, dict[str, float]]:
-    """Returns the time of each stage since the last call.
-
-    Returns:
-        `stages`: seconds on the clock; `processors`: seconds of processor time without odiff's.
-    """
+    """Returns the seconds of each stage since the last call, and of processor time without odiff's."""
     times = {"stages": _seconds, "processors": _busy}
     taken = {kind: {n: round(t, 4) for n, t in each.items()} for kind, each in times.items()}
     _seconds.clear()

@@ -27,11 +27,7 @@ _METRICS = {
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Tidies up every project.
-
-    Raises:
-        ExceptionGroup: some projects failed; the others were tidied up.
-    """
+    """Tidies up every project. Raises ExceptionGroup if some failed; the others are done."""
     records = opened()
     days = retention_days(os.environ.get("PIXELGATE_RETENTION_DAYS", ""))
     results, failures = {}, []

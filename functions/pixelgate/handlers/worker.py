@@ -29,8 +29,7 @@ from pixelgate.pipeline.context import CompareContext
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares the batch that the event names; the answer is small, as the machine keeps it.
 
-    Raises:
-        Exception: the state machine tries again.
+    If it raises, the state machine tries again.
     """
     handed, batch = parse_work(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)

@@ -67,14 +67,7 @@ class Api:
         headers: Callable[[str], Mapping[str, str]],
         patience: Patience,
     ) -> None:
-        """Makes the client; sends no request yet.
-
-        `token` returns the token; called with True it reads the secret again. `headers` makes the
-        headers of a request from it.
-
-        Raises:
-            UsageError: the URL would send the token unencrypted.
-        """
+        """Takes arguments as in `forge.Connector`; `headers` makes a request's from the token."""
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOCAL:
             raise UsageError(f"a forge's API must be https, not {url}")
@@ -177,11 +170,7 @@ class Api:
 
 
 def part(text: str) -> str:
-    """Quotes any text from a manifest as one part of a path.
-
-    Raises:
-        NoticeRefused: the text is empty, `.` or `..`.
-    """
+    """Quotes a text as one part of a path; "", "." and ".." raise NoticeRefused."""
     if text in {"", ".", ".."}:
         raise NoticeRefused(f"{text!r} cannot be asked for")
     return quote(text, safe="")

@@ -162,12 +162,7 @@ class Lease:
         return self._storage.clock() < until and self._time_left() > 2 * limits.margin
 
     def check(self) -> None:
-        """Renews the lease when a third of it is over.
-
-        Raises:
-            LeaseLost: another worker has taken over.
-            OutOfTime: this worker is near its time limit.
-        """
+        """Renews the lease when a third of it is over. Raises LeaseLost or OutOfTime."""
         self.check_time()
         now = self._storage.clock()
         if now - self._beaten >= self._seconds / 3:

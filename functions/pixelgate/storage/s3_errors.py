@@ -45,12 +45,7 @@ _LOG_IN = (
 
 @contextmanager
 def translate_errors(verb: str, bucket: str, key: str) -> Iterator[None]:
-    """Translates what the SDK raises within the context.
-
-    Raises:
-        Refused: the credentials lack a permission.
-        BucketError: anything else.
-    """
+    """Translates the SDK's errors into Refused (a permission is lacking) or BucketError."""
     try:
         yield
     except ClientError as error:

@@ -71,11 +71,7 @@ def read_reviewable(record: ComparisonRecord, objects: Bucket) -> Reviewable | N
 def change_review_log(
     build: BuildId, objects: Bucket, change: Callable[[ReviewLog], ReviewLog]
 ) -> ReviewLog:
-    """Changes the review log by compare-and-set; returns the new log.
-
-    Raises:
-        WriteConflict: other workers changed it 50 times in a row; another delivery may succeed.
-    """
+    """Changes the review log by compare-and-set; returns the new one. Raises WriteConflict."""
     changed = ReviewLog()
 
     def encoded(stored: Any) -> bytes | None:

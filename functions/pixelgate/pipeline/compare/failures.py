@@ -34,12 +34,7 @@ def fail(claim: ComparisonRecord, failure: Failure, storage: StorageContext) -> 
 
 
 def end_after_error(error: Exception, claim: ComparisonRecord, service: CompareContext) -> Outcome:
-    """Ends a claimed run after an error: records the failure, or gives the lease back.
-
-    Raises:
-        Exception: the error itself, if a retry may help; the lease was given back and the error
-            recorded.
-    """
+    """Ends a claimed run: records the error as a failure, or gives the lease back and raises it."""
     if isinstance(error, LeaseLost):
         return Superseded(claim.id)
     code, message = ErrorCode.INTERNAL, f"{type(error).__name__}: {error}"

@@ -76,9 +76,7 @@ def publish(
 ) -> Published:
     """Writes the result under the execution's prefix, then publishes it by one conditional write.
 
-    Raises:
-        LeaseLost: another worker has taken over; nothing of this run is visible.
-        OutOfTime: this worker has to stop.
+    Raises LeaseLost or OutOfTime; then nothing of this run is visible.
     """
     result, pictured = _write_down(claim, measured, accepted, service, lease)
     with service.stage("publish"):
@@ -112,11 +110,7 @@ def _write_down(
     service: CompareContext,
     lease: Lease,
 ) -> tuple[Result, dict[str, Snapshot]]:
-    """Writes comparison.json, review.json and the report under the execution's prefix.
-
-    Returns:
-        The result, and the snapshots that will have a thumbnail.
-    """
+    """Writes comparison.json, review.json and the report; returns the pictured snapshots, too."""
     snapshots = assemble(measured.plan, measured.results, measured.faults)
     folder = keys.pictures(claim.id, claim.execution)
     used = measured.metering.used

@@ -188,11 +188,7 @@ class _Delivery:
     def _check_images(
         self, plan: Plan, base_is_complete: bool, lease: Lease
     ) -> dict[str, ImageFault]:
-        """Checks the images of the build, then resumes builds that wait for it.
-
-        Returns:
-            The faults of unreadable images, by snapshot name.
-        """
+        """Checks the images, then resumes builds that wait for this one; returns faults by name."""
         build, service = self._head, self.service
         with service.stage("fetch"):
             faults: dict[str, ImageFault] = {}

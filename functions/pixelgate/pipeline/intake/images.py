@@ -28,11 +28,7 @@ class BucketImages:
         self._project = project
 
     def read(self, sha256: str) -> bytes:
-        """Reads the bytes of one image.
-
-        Raises:
-            ImageFault: IMAGE_MISSING, HASH_MISMATCH or EXCEEDS_BYTE_LIMIT.
-        """
+        """Reads an image. Raises ImageFault: IMAGE_MISSING, HASH_MISMATCH, EXCEEDS_BYTE_LIMIT."""
         key = keys.image(self._project, sha256)
         try:
             body = self._read(key, sha256)

@@ -36,8 +36,7 @@ class ShardSet:
 def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> bool:
     """Validates an uploaded shard and stores a copy, unless the shard was accepted before.
 
-    Returns:
-        Whether an earlier upload with other content was accepted, and still counts.
+    Returns whether an earlier upload with other content was accepted, and still counts.
 
     Raises:
         NotFound: the shard's manifest does not exist.
@@ -71,10 +70,8 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
 def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
     """Accepts every uploaded shard after `finalize` was uploaded.
 
-    Events come in any order, so the events of some shards may still be on their way.
-
-    Returns:
-        The number of shards, if `finalize` contains it.
+    Events come in any order, so the events of some shards may still be on their way. Returns the
+    number of shards, if `finalize` contains it.
 
     Raises:
         NotFound: the manifest of `finalize` does not exist.
@@ -94,11 +91,7 @@ def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | 
 
 
 def kept_shards(build: BuildId, objects: Bucket) -> list[ShardId]:
-    """Lists the accepted shards, in order.
-
-    Raises:
-        BadManifest: the shards do not agree on the total.
-    """
+    """Lists the accepted shards, in order; raises BadManifest if their totals differ."""
     accepted = (keys.accepted_shard_of(o.key) for o in objects.list(keys.accepted_shards(build)))
     shards = sorted(shard for shard in accepted if shard)
     for shard in shards[1:]:

@@ -126,10 +126,7 @@ def _seed(
     """Finds the earlier build of the pull request that a person reviewed last, if it is approved.
 
     An approval that was itself carried over does not count here. Otherwise small differences could
-    add up from build to build.
-
-    Returns:
-        The build, its approved changes, and the reviewers; None if there is no such build.
+    add up from build to build. Returns the build, its approved changes, and the reviewers.
     """
     if head.pull_request is None:
         return None

@@ -319,10 +319,8 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
 class Notifier:
     """The adapters of the notify function.
 
-    Attributes:
-        records: bucket and table.
-        report_url: the URL of a report, with `{key}` for its key.
-        forges: makes the forge of a project; the key `*` is for all other projects.
+    `report_url` has `{key}` for a report's key. `forges` makes the forge of a project; the key `*`
+    is for all other projects.
     """
 
     records: StorageContext

@@ -26,13 +26,9 @@ from pixelgate.domain.review_request import Decision, ReviewRecord
 
 @dataclass(frozen=True)
 class Listed:
-    """An object in a listing.
+    """An object in a listing, with its size in bytes.
 
-    Attributes:
-        key: of the object.
-        size: in bytes.
-        tag: other bytes would have another one.
-        modified: when it was written last, seconds since 1970.
+    Other bytes would have another `tag`. `modified` is in seconds since 1970.
     """
 
     key: str

@@ -25,13 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A nearer candidate that may not be the baseline.
-
-    Attributes:
-        why: the reason, a clause for people.
-        build: the candidate's id; None if the commit has no build.
-        commit: the commit that has no build; None if there is a build.
-    """
+    """A nearer candidate that may not be the baseline: a build, or a commit without one."""
 
     why: str
     build: str | None = None

@@ -119,13 +119,10 @@ _BAND_WORDS = {Axis.ROWS: ("y", "height"), Axis.COLUMNS: ("x", "width")}
 
 @dataclass(frozen=True)
 class Region:
-    """Changed pixels in touching blocks of 16 × 16, and their box on the canvas.
+    """Changed pixels in touching blocks of 16 × 16, and their tight box on the canvas.
 
-    Attributes:
-        x, y, width, height: the box, tight around the pixels.
-        pixels: number of changed pixels.
-        area: index into the diff's `areas`; None if it is in none, and in results of older
-            versions.
+    `area` is an index into the diff's `areas`; None if it is in none, and in results of older
+    versions.
     """
 
     x: int
@@ -140,12 +137,9 @@ class Region:
 class Judgement:
     """A diff, judged under a policy.
 
-    Attributes:
-        changed: whether the snapshot counts as changed.
-        marks: for each region the reason that it counts; None where a noise explains it.
-        recoloured: whether plain areas have another colour that the mask does not show; only in
-            results of older versions.
-        kinds: for each region the noise that explains it; None where the region counts.
+    Of each region, `marks` has the reason that it counts, and `kinds` the noise that explains it;
+    one of both is None. `recoloured` is true only in results of older versions: plain areas have
+    another colour that the mask does not show.
     """
 
     changed: bool

@@ -27,9 +27,7 @@ class FailedEvent:
     Attributes:
         function: ARN of the function that should handle it, without a version.
         when: when Lambda gave up, ISO 8601.
-        attempts: number of attempts.
         why: Lambda's condition, such as RetriesExhausted, and the last attempt's error.
-        payload: the event itself.
     """
 
     function: str

@@ -60,13 +60,10 @@ class ShardId:
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded manifest, identified by its key.
+    """An uploaded manifest, identified by its key: of a whole build, or of one shard.
 
-    Attributes:
-        build: the build that it belongs to.
-        shard: the shard that it lists; None if it lists the whole build.
-        finalizes: whether it lists no snapshots, but declares that every shard is uploaded.
-        resumed: whether nothing was uploaded: a build that was accepted before is resumed.
+    One that `finalizes` lists no snapshots, but declares that every shard is uploaded. If it is
+    `resumed`, nothing was uploaded: a build that was accepted before is resumed.
     """
 
     build: BuildId

@@ -50,11 +50,8 @@ _NO_PARTS = frozenset({"", ".", ".."})
 class Image:
     """One snapshot of a build.
 
-    Attributes:
-        sha256: hash of the image file.
-        size: width and height in pixels, from the manifest; None if unknown.
-        policy: its own policy; None if it has the build's.
-        details: fields that the report shows: display_name, group, description, tags, context.
+    `size` is width and height, from the manifest; None if unknown. Without a `policy` of its own it
+    has the build's. `details` are DETAILS, which the report shows.
     """
 
     sha256: str

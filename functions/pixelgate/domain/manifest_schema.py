@@ -209,9 +209,7 @@ class TakenInImage(ImageFields):
 class AcceptedFields(ManifestFields):
     """The manifest that we write for a plain or sharded upload, with fields of our own.
 
-    Attributes:
-        upload_sha256: hash of the manifest and everything that was uploaded with it.
-        notes: warnings about how the build was put together.
+    `upload_sha256` is a hash of all that was uploaded; `notes` say how the build was put together.
     """
 
     images: dict[str, TakenInImage] | None = None  # type: ignore[assignment]

@@ -35,13 +35,9 @@ class Kind(StrEnum):
 class Match:
     """One line of the comparison: a head snapshot, or a base snapshot that the head lacks.
 
-    Attributes:
-        name: the snapshot's name; the new one if it was renamed.
-        kind: the result by name and hash.
-        head: sha256 of the head image; None if the head lacks it.
-        base: sha256 of the base image; None if the base lacks it.
-        previous_name: the name in the base, if it differs: the snapshot was renamed, or the base
-            writes its name in another Unicode form.
+    A renamed snapshot has its new `name`; `head` and `base` are hashes of its images.
+    `previous_name` is the name in the base, if it differs: the snapshot was renamed, or the base
+    writes its name in another Unicode form.
     """
 
     name: str

@@ -128,13 +128,7 @@ class Change:
 
 @dataclass(frozen=True)
 class InheritedApproval:
-    """An approval by a rule, or one that was carried over from another build.
-
-    Attributes:
-        why: the reason, for people.
-        by: the people who approved the other build; empty for a rule.
-        build: the build that they approved; None for a rule.
-    """
+    """An approval by a rule, or one that was carried over from a build that people approved."""
 
     why: str
     by: tuple[str, ...] = ()
@@ -288,10 +282,7 @@ class ReviewRecord:
 class Decision:
     """The decision of people on a build of a pull request, from which approvals are carried over.
 
-    Attributes:
-        build: the build.
-        review: approved or rejected; None if it needs a review again.
-        at: when its latest review was stored, ISO 8601 in UTC.
+    `review` is None if the build needs a review again; `at` is that of the latest, ISO 8601 in UTC.
     """
 
     build: BuildId

@@ -419,13 +419,9 @@ _RULES: Mapping[NoiseKind, Callable[[Evidence, Picture, Noise], bool]] = {
 class Explained:
     """The sum of all areas of a picture that one noise explains.
 
-    Attributes:
-        kind: the noise.
-        areas: the number of areas.
-        pixels: the differing pixels in them.
-        most: the largest difference, in levels.
-        residue: the largest residue of a block.
-        text_touched: share of the text in and around them that differs.
+    `areas` and `pixels` are their numbers, `most` is the largest difference in levels, `residue`
+    the largest of a block, and `text_touched` the share of the text in and around them that
+    differs.
     """
 
     kind: NoiseKind

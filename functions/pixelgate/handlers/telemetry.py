@@ -34,7 +34,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def seconds_by_stage() -> dict[str, dict[str, float]]:
-    """Returns the seconds of each stage since the last call, and of processor time without odiff's."""
+    """Returns seconds by stage since the last call: on the clock, and of processors."""
     times = {"stages": _seconds, "processors": _busy}
     taken = {kind: {n: round(t, 4) for n, t in each.items()} for kind, each in times.items()}
     _seconds.clear()

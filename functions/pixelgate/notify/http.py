@@ -42,13 +42,9 @@ Answer = urllib3.BaseHTTPResponse
 
 @dataclass(frozen=True)
 class Patience:
-    """How long requests may take.
+    """How long requests may take: until a worker must be done, with its clock and its `sleep`.
 
-    Attributes:
-        time_left: seconds until this worker must be done.
-        sleep: waits for some seconds.
-        clock: seconds since 1970.
-        jitter: returns a number from 0 to 1, so that several workers do not retry at once.
+    `jitter` returns a number from 0 to 1, so that several workers do not retry at once.
     """
 
     time_left: Callable[[], float] = lambda: float("inf")

@@ -23,11 +23,8 @@ _COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "e
 class Marker:
     """The hidden first line of our comments, by which we find them again.
 
-    Attributes:
-        context: project and trust; a pull request has one comment for each.
-        build: the build that the comment is about.
-        created: when that build was first compared, ISO 8601 in UTC.
-        state: the state of its review, or FAILED.
+    A pull request has one comment for each `context`, project and trust. `created` is when the
+    build was first compared, ISO 8601 in UTC; `state` is that of its review, or FAILED.
     """
 
     context: str

@@ -25,12 +25,9 @@ from pixelgate.ports import Bucket
 
 @dataclass(frozen=True)
 class ReviewStatus:
-    """The state of a comparison's review.
+    """The state of a comparison's review: log, changes to review, and what follows from both.
 
-    Attributes:
-        review_log: the reviews of this execution.
-        reviewable: the changes to review; None if there is no result, or it was deleted.
-        summary: the state that follows from both; None without `reviewable`.
+    Without a result, or if that was deleted, there is only the log.
     """
 
     review_log: ReviewLog

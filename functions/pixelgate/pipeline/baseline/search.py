@@ -30,10 +30,8 @@ _NOTHING_LANDED = Landed()
 class Missing:
     """A base that the manifest names and that does not exist yet, or may not serve.
 
-    Attributes:
-        what: the base in words.
-        topics: lookup keys; a build with one of them ends the wait.
-        why: the reason why it cannot serve; empty if it may still come.
+    `what` is the base in words; a build with one of the topics ends the wait. `why` is the reason
+    why it cannot serve; empty if it may still come.
     """
 
     what: str
@@ -76,11 +74,8 @@ def find_baseline(manifest: BuildManifest, storage: StorageContext) -> Baseline 
 class _Builds:
     """The candidates of one commit, newest first.
 
-    Attributes:
-        commit: the commit.
-        own: builds of the commit.
-        same_tree: builds of other commits with the same files.
-        pull_request: builds of the pull request that was merged as this commit.
+    They are builds of the commit, builds of other commits with the same files, and builds of the
+    pull request that was merged as this commit.
     """
 
     commit: str

@@ -28,13 +28,9 @@ _POLL_SECONDS = 5.0
 class DiffStats:
     """Counts of how a run compared its snapshots.
 
-    Attributes:
-        diffed: pairs that this run compared.
-        cached: pairs that were in the cache.
-        pixels: total pixels of the pairs that this run compared.
-        seconds: the time that the diffs and cache reads took.
-        same_hash: snapshots that are unchanged or renamed by their hash alone.
-        faults: errored images, by fault code.
+    `diffed` and `cached` are pairs, `pixels` those of the diffed ones, `seconds` the time for diffs
+    and cache reads. `same_hash` are snapshots that are unchanged or renamed by their hash alone;
+    `faults` are errored images, by code.
     """
 
     diffed: int = 0

@@ -16,11 +16,9 @@ from pixelgate.errors import ImageFault
 
 @dataclass(frozen=True, order=True)
 class Pair:
-    """Two images to compare under one policy; equal pairs of a build are compared once.
+    """Two images, by sha256, to compare under one policy; equal pairs of a build are compared once.
 
-    Attributes:
-        base, head: sha256 of the images.
-        fingerprint: a hash of policy and engine, see Policy.fingerprint.
+    `fingerprint` is a hash of policy and engine, see Policy.fingerprint.
     """
 
     base: str
@@ -32,11 +30,8 @@ class Pair:
 class Plan:
     """The work of one comparison.
 
-    Attributes:
-        base: the base build; None if there is none.
-        matches: all snapshots, sorted by name.
-        pairs: the unique pairs to diff, each with its policy.
-        pair_of: the pair of each differing snapshot, by name.
+    `matches` are all snapshots, sorted by name; `pairs` are the unique pairs to diff, each with its
+    policy; `pair_of` is the pair of each differing snapshot, by name.
     """
 
     head: BuildManifest

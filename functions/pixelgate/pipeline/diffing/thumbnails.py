@@ -24,13 +24,9 @@ _THREADS = 2
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One thumbnail to draw.
+    """One thumbnail to draw, of the first candidate that can be read, with the mask over it.
 
-    Attributes:
-        candidates: hashes of images; the first readable one is drawn.
-        mask: key of the mask, if there is one.
-        slices: where the image lies on the canvas, see `_slices`.
-        key: the thumbnail's key.
+    `slices` says where the image lies on the canvas, see `_slices`.
     """
 
     candidates: tuple[str, ...]

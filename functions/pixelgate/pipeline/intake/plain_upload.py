@@ -35,13 +35,9 @@ _TYPES = {".png": "image/png", ".apng": "image/png", ".webp": "image/webp"}
 
 @dataclass(frozen=True)
 class PlainUpload:
-    """The objects of a plain upload, listed but not read.
+    """The objects of a plain upload, listed but not read; `left_out` are files that are no images.
 
-    Attributes:
-        folder: the key of the manifest's folder, with "/".
-        images: the images' objects, in the order of their keys.
-        left_out: names of files that are not images.
-        fingerprint: a hash of the manifest's bytes and of the listed images.
+    `fingerprint` is a hash of the manifest's bytes and of the listed images.
     """
 
     folder: str
@@ -52,13 +48,7 @@ class PlainUpload:
 
 @dataclass(frozen=True)
 class ImportedUpload:
-    """A plain upload after its images were stored by hash.
-
-    Attributes:
-        body: a manifest that lists the images.
-        whole: whether every image can be read.
-        found: hashes of images that were in the bucket already.
-    """
+    """A manifest that lists the stored images, whether all are readable, and those that existed."""
 
     body: bytes
     whole: bool

@@ -50,10 +50,8 @@ class Engine:
 def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Finds odiff and asks for its version.
 
-    The order of the search: PIXELGATE_ODIFF, the folder of the running Python, PATH.
-
-    Raises:
-        UsageError: there is none, it does not run, or it is too old.
+    The order of the search: PIXELGATE_ODIFF, the folder of the running Python, PATH. Raises
+    UsageError if there is none, if it does not run, or if it is too old.
     """
     named = environ.get("PIXELGATE_ODIFF")
     beside = Path(sys.executable).parent / "odiff"
@@ -225,14 +223,7 @@ def open_storage(
 
 
 def retention_days(setting: str) -> Callable[[str], float]:
-    """Parses `90`, or `90,shop=30`: days for all projects, and for single ones.
-
-    Returns:
-        A function from a project to its days.
-
-    Raises:
-        UsageError: the setting has another form.
-    """
+    """Parses days for all projects and single ones, `90` or `90,shop=30`; or raises UsageError."""
     by_project = {EVERY_PROJECT: 90.0}
     for project, days in _by_project(setting):
         if not re.fullmatch(r"\d{1,5}", days):

@@ -115,9 +115,8 @@ def parse(body: bytes) -> ReviewBody:
 class Change:
     """A snapshot that needs a review, with the fields that matter for an approval.
 
-    Attributes:
-        head, base: sha256 of the images, if they exist.
-        groups: its group in comparison.json, and its group in the manifest.
+    `head` and `base` are hashes of its images; `groups` are its group in comparison.json and the
+    manifest's.
     """
 
     status: str
@@ -144,11 +143,8 @@ class InheritedApproval:
 class Reviewable:
     """All that can be reviewed in one comparison; stored once, beside its report.
 
-    Attributes:
-        changes: the snapshots that need a review, by name.
-        others: the names of all other snapshots.
-        granted: the approval that the build has without a review of its own.
-        first: whether this is a first upload, whose added snapshots need no review.
+    `changes` are the snapshots that need a review, by name, and `others` the names of the rest.
+    `granted` is an approval without a review. A `first` upload's added snapshots need no review.
     """
 
     execution: str
@@ -204,9 +200,8 @@ class Reviewable:
 def select(review: ReviewBody, reviewable: Reviewable) -> frozenset[str]:
     """Returns the names of the selected snapshots; none if the review selects the whole build.
 
-    Raises:
-        ReviewRefused: it names a snapshot or group that the build does not have, or a pattern
-            matches no snapshot that needs a review.
+    Raises ReviewRefused if the build has no snapshot of a name, or if a group or pattern selects
+    none that needs a review.
     """
     if review.whole:
         return frozenset()
@@ -257,13 +252,10 @@ class ReviewRecord:
     """One review in a build's history; it is written once and never changes.
 
     Attributes:
-        id: the id of the review object.
         action: approve or reject; empty if the object could not be read.
-        by: who uploaded it, according to S3's event.
-        at: when S3 stored it, ISO 8601 in UTC.
+        by, at: who uploaded it, according to S3's event, and when, ISO 8601 in UTC.
         sha256: hash of the review object.
         execution: the result that it was applied to; empty if it was refused.
-        reason: the reviewer's reason.
         refused: why the review does not count; None if it counts.
     """
 

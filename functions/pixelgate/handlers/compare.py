@@ -71,9 +71,7 @@ class _ResumeEvent(BaseModel):
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares every build that the event names.
 
-    Raises:
-        Exception: one of the builds needs another delivery. The others are finished; the next
-            delivery sees that with one read each.
+    It raises if one of them needs another delivery, in which the others take one read each.
     """
     answers = []
     failures = []

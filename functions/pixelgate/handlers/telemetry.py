@@ -34,7 +34,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def seconds_by_stage() -> dict[str, dict[str, float]]:
-    """Returns seconds by stage since the last call: on the clock, and of processors."""
+    """Returns seconds by stage since the last call; `processors` are those without odiff's."""
     times = {"stages": _seconds, "processors": _busy}
     taken = {kind: {n: round(t, 4) for n, t in each.items()} for kind, each in times.items()}
     _seconds.clear()

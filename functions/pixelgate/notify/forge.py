@@ -79,19 +79,13 @@ class Connector(Protocol):
         """Makes the forge of a path that matches REPOSITORY; sends no request yet.
 
         `token` returns the token; called with True it reads the secret again. `api` is the URL of
-        the API; API is the public one.
-
-        Raises:
-            UsageError: the path is invalid, or the URL would send the token unencrypted.
+        the API; API is the public one. Raises UsageError if the path is invalid, or if the URL
+        would send the token unencrypted.
         """
 
 
 def checked(repository: str, pattern: re.Pattern[str]) -> str:
-    """Validates the path of a repository and returns it.
-
-    Raises:
-        UsageError: the path does not match, or contains `.` or `..`.
-    """
+    """Returns the path of a repository; raises UsageError if it does not match or has `.`, `..`."""
     if not pattern.fullmatch(repository) or {".", ".."} & set(repository.split("/")):
         raise UsageError(
             f"{repository!r} is no repository: owner/name, or a longer path if there are subgroups"

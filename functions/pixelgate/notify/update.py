@@ -38,10 +38,8 @@ def notify(
 ) -> Notified | Skipped:
     """Updates commit and pull request from status.json; a late or repeated event is harmless.
 
-    `report_url` is the URL of a report, with `{key}` for its percent-encoded key.
-
-    Raises:
-        NotTold: the forge could not be reached.
+    `report_url` is the URL of a report, with `{key}` for its percent-encoded key. Raises NotTold if
+    the forge could not be reached.
     """
     accepted = storage.ledger.build(build)
     if accepted is None:

@@ -147,10 +147,8 @@ class FolderImages:
 def find_images(folder: Path) -> dict[str, Path]:
     """Returns the images below a folder by name (relative path with "/"), without hidden ones.
 
-    Links to files and folders are followed; a folder that contains itself is entered once.
-
-    Raises:
-        OSError: a folder cannot be read. Otherwise its snapshots would count as removed.
+    Links to files and folders are followed; a folder that contains itself is entered once. Raises
+    OSError if a folder cannot be read, as its snapshots would count as removed.
     """
     images: dict[str, Path] = {}
     pending: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]

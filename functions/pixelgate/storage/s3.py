@@ -221,11 +221,7 @@ class S3Bucket:
             )
 
     def delete(self, keys: Collection[str]) -> None:
-        """Deletes a thousand at a time; the bucket keeps them as older versions.
-
-        Raises:
-            ClientError: S3 refused to delete some of them; it is the refusal of the first.
-        """
+        """Deletes a thousand at a time; raises the first refusal if S3 refuses some of them."""
         names = list(keys)
         with self._errors("delete", ""):
             for start in range(0, len(names), _BATCH):

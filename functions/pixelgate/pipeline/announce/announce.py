@@ -72,10 +72,8 @@ def announce_result(record: ComparisonRecord, storage: StorageContext, **changes
     """Announces a final state: writes status.json, sends the event, and marks the record.
 
     A later delivery repeats all steps for a record without the mark; each step can be repeated.
-    `changes` are fields of status.json that differ from the record.
-
-    Raises:
-        NotTold: the event was not sent. The record is not marked, so it is announced again.
+    `changes` are fields of status.json that differ from the record. Raises NotTold if the event was
+    not sent; the record is then not marked, so it is announced again.
     """
     now = read_review_status(record, storage.objects)
     build = storage.ledger.build(record.head)
@@ -134,11 +132,8 @@ def _record_review(build: BuildRecord, now: ReviewStatus, storage: StorageContex
 def _resume_newest_build(approved: BuildRecord, pull_request: str, storage: StorageContext) -> None:
     """Resumes the newest build of the pull request, so that it can carry the approval over.
 
-    A build that is still being compared looks for approvals itself after its publication.
-
-    Raises:
-        Exception: no worker could be called. The sweeper does not look for this case, so the
-            result stays unannounced and is announced again.
+    A build that is still being compared looks for approvals itself after its publication. If no
+    worker can be called, it raises, so that the result is announced again.
     """
     builds = storage.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
     same = (b for b in islice(builds, _READ) if b.trusted == approved.trusted)

@@ -26,10 +26,7 @@ def update(objects: Bucket, key: str, change: Callable[[Any], bytes | None]) -> 
 
     `change` makes the new bytes from the present object, which is None if there is none; it
     returns None to leave the object as it is. If another worker has written the object meanwhile,
-    `change` is called again with the new content.
-
-    Raises:
-        WriteConflict: other workers wrote the object 50 times in a row.
+    `change` is called again with the new content; after 50 times it raises WriteConflict.
     """
     for _ in range(_TRIES):
         try:

@@ -77,10 +77,7 @@ def collect(
 ) -> Collected:
     """Collects the garbage of a project. Runs may overlap, and may be killed at any point.
 
-    Without `delete` nothing is changed.
-
-    Raises:
-        ValueError: a manifest or comparison cannot be read; nothing was deleted.
+    Without `delete` nothing is changed, nor if a manifest cannot be read, which raises ValueError.
     """
     return _Run(project, storage, retention, delete).run()
 

@@ -53,10 +53,8 @@ def survey(
     """Reads every manifest, status and comparison of a project.
 
     Uploads from before `uploads_since`, in seconds since 1970, are left out: nobody will accept
-    them any more. So are objects that an earlier survey has `seen`.
-
-    Raises:
-        ValueError: an object that our functions wrote cannot be read, so nothing may be deleted.
+    them any more. So are objects that an earlier survey has `seen`. Raises ValueError if an object
+    that our functions wrote cannot be read: then nothing may be deleted.
     """
     references = References(seen=dict(seen or {}))
 

@@ -62,10 +62,8 @@ def sweep(
     """Goes once through the records whose lease has expired.
 
     With `waits_only`, only waits whose grace period is over are ended. A comparison whose worker
-    died is resumed less often, so that it has time between two sweeps.
-
-    Raises:
-        ExceptionGroup: errors of some records; the other records were swept.
+    died is resumed less often, so that it has time between two sweeps. Errors of some records are
+    raised as an ExceptionGroup after the other records were swept.
     """
     now = storage.clock()
     swept: list[Swept] = []

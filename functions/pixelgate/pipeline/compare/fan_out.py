@@ -64,11 +64,8 @@ def hand_over(
     """Writes the plan for many workers and starts them.
 
     The record is written first. If this worker dies before the start, the next delivery of the
-    event starts the execution that the record names.
-
-    Raises:
-        LeaseLost: another worker has taken over.
-        Exception: the state machine could not be started; the caller gives the claim back.
+    event starts the execution that the record names. Raises LeaseLost, or an error of the start,
+    after which the caller gives the claim back.
     """
     handed = Handed(claim.id, claim.execution)
     with service.stage("hand over"):
@@ -96,9 +93,7 @@ def work(
 ) -> BatchCompared | Superseded:
     """Compares the pairs of one batch and writes the results for the publisher.
 
-    Raises:
-        OutOfTime: this worker has to stop; the next attempt finds its diffs in the cache.
-        Exception: another attempt may help.
+    If it raises, such as OutOfTime, the next attempt finds its diffs in the cache.
     """
     claim, metering, tally = _claim(handed, service), Metering(service), DiffStats()
     if claim is None:
@@ -140,8 +135,7 @@ def publish_handed(
 ) -> Outcome:
     """Publishes the workers' results in the same way as an inline comparison.
 
-    Raises:
-        Exception: another attempt may help; the lease was given back, and the error recorded.
+    If it raises, the lease was given back and the error recorded; another attempt may help.
     """
     record = service.ledger.comparison(handed.comparison)
     if record is None or record.execution != handed.execution:

@@ -150,10 +150,8 @@ def announce_again(
     """Announces the result of an earlier delivery again, or rewrites status.json.
 
     `observed_at` is the time when this delivery read the manifest, if it did: a rejection in
-    status.json from before that time is out of date and is replaced.
-
-    Raises:
-        Exception: another delivery should announce it.
+    status.json from before that time is out of date and is replaced. If it raises, another
+    delivery should announce it.
     """
     record = service.ledger.comparison(comparison)
     if record is None:

@@ -50,13 +50,10 @@ class DiffCache:
     def __init__(
         self, objects: Bucket, project: str | None, pictures: str | None, *, lists: bool = True
     ) -> None:
-        """Opens the cache for one run.
+        """Opens the cache of a project; None caches nothing.
 
-        Args:
-            objects: the bucket.
-            project: the project of the cache; None caches nothing.
-            pictures: the folder of the run's masks, see `keys.pictures`; None if no report is made.
-            lists: whether `preload` lists the cache; that is not worth it for one batch of a plan.
+        `pictures` is the folder of the run's masks; None if no report is made. `lists` says whether
+        `preload` lists the cache, which is not worth it for one batch of a plan.
         """
         self._objects = objects
         self._project = project

@@ -58,11 +58,8 @@ class ImportedUpload:
 def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> PlainUpload:
     """Lists the images of a plain upload without reading them.
 
-    `body` is the manifest, and `folder` the key of its folder, with "/".
-
-    Raises:
-        BadManifest: there are too many images, or names or sizes are not allowed; the message
-            lists all of them.
+    `body` is the manifest, and `folder` the key of its folder, with "/". Raises BadManifest with
+    all names and sizes that are not allowed, or if there are too many images.
     """
     digest = hashlib.sha256(body)
     images: list[Listed] = []
@@ -95,10 +92,8 @@ def import_images(
 ) -> ImportedUpload:
     """Reads every image, stores it by its hash, and lists it in the manifest.
 
-    A repeated import reads the images again and changes nothing.
-
-    Raises:
-        BadManifest: there is no image, or one was deleted meanwhile.
+    A repeated import reads the images again and changes nothing. Raises BadManifest if there is no
+    image, or if one was deleted meanwhile.
     """
     if not listed.images and not manifest.allow_empty:
         raise BadManifest(

@@ -108,10 +108,8 @@ def merge_shards(
     """Merges the shards of a build into one manifest; None while shards may still come.
 
     The first worker that finds the build complete decides which shards belong to it. If the merge
-    is `final`, no other shard will come. `total` is needed if the shards do not contain it.
-
-    Raises:
-        BadManifest: two shards contradict each other; the message names both.
+    is `final`, no other shard will come. `total` is needed if the shards do not contain it. Raises
+    BadManifest if two shards contradict each other.
     """
     closed = _closed(build, objects)
     if closed is None:

@@ -36,14 +36,10 @@ _MAX_TEXT = 10_000
 
 @dataclass(frozen=True)
 class Written:
-    """The event of a review object.
+    """The event of a review object, whose key names build and review.
 
-    Attributes:
-        build: the reviewed build, from the object's key.
-        id: the review's id, from the object's key.
-        by: the author: userIdentity of the event, never a field of the object.
-        at: the time of the write, ISO 8601 in UTC.
-        tag: the ETag of the object; None if the event has none.
+    `by` is the event's userIdentity, never a field of the object; `at` is the time of the write,
+    ISO 8601 in UTC; `tag` is the object's ETag, if the event has one.
     """
 
     build: BuildId
@@ -81,10 +77,7 @@ def carry_out(written: Written, storage: StorageContext) -> Outcome:
     """Applies a review, only once even if its event is delivered several times or late.
 
     The first delivery decides whether the review counts, and records that before anything else.
-    All later steps follow from this record, so any delivery can finish them.
-
-    Raises:
-        Exception: a retry may help.
+    All later steps follow from this record, so any delivery can finish them after an error.
     """
     try:
         body, tag = storage.objects.read_tagged(keys.review(written.build, written.id), MAX_BYTES)

@@ -53,10 +53,8 @@ def carry_over_late(
 
     A person may have approved the earlier build after this build's first search. An
     approval is recorded first, and then resumes published builds; so one of the two sees the other.
-    `check` is called between any two pairs; it raises to stop early.
-
-    Raises:
-        Exception: another delivery should search.
+    `check` is called between any two pairs; it raises to stop early. Then, or after another error,
+    the next delivery should search.
     """
     if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
         return

@@ -88,10 +88,10 @@ def named_builds_serve(patch: pytest.MonkeyPatch) -> None:
 def builds_of_the_base_branch_serve(patch: pytest.MonkeyPatch) -> None:
     branch = _Search._branch
 
-    def lenient(self: _Search, missing: baselines.Missing | None) -> object:
+    def lenient(self: _Search) -> object:
         why = self._ineligibility
         patch.setattr(self, "_ineligibility", vouched)
-        found = branch(self, missing)
+        found = branch(self)
         patch.setattr(self, "_ineligibility", why)
         return found
 

@@ -42,11 +42,9 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
         NotFound: the shard's manifest does not exist.
         BadManifest: it breaks a rule, or was uploaded after the build was closed without it.
     """
-    body, key = (
-        _read(keys.uploaded_manifest(build, shard), objects),
-        keys.accepted_shard(build, shard),
-    )
-    manifest, plain = parse(body, build, shard), None
+    key, plain = keys.accepted_shard(build, shard), None
+    body = _read(keys.uploaded_manifest(build, shard), objects)
+    manifest = parse(body, build, shard)
     if manifest.plain:
         plain = list_plain_upload(body, keys.uploads(build, shard), objects)
     uploaded = plain.fingerprint if plain else fingerprint(body)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.conftest import Account, Context
-from handlers.test_compare import metrics_in, png, put_event
+from handlers.conftest import Account
+from handlers.test_compare import metrics_in, png
 from pixelgate.domain.keys import BuildId
 
 STEPS = ["accept", "claim", "plan", "fetch", "diff", "report", "publish", "thumbnails"]
@@ -36,12 +36,12 @@ def test_each_step_is_a_sub_segment_and_is_timed(
     monkeypatch.setattr(telemetry.tracer.provider, "in_subsegment", in_subsegment)
     base, head = BuildId("web", "base"), BuildId("web", "head")
     account.upload(base, {"a.png": png(100), "b.png": png(5)})
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     account.upload(head, {"a.png": png(100, block=7), "b.png": png(5)}, base_build="base")
     begun.clear()
     capsys.readouterr()
     caplog.clear()
-    account.compare.handler(put_event(head), Context())
+    account.deliver(head)
     assert [name for name in begun if not name.startswith("##")] == STEPS
     [line] = [vars(record) for record in caplog.records if record.message == "build compared"]
     assert list(line["stages"]) == list(line["processors"]) == STEPS

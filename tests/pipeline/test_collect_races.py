@@ -7,7 +7,6 @@ the protections is taken out: each of them is needed, and the orders find what i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -86,10 +85,7 @@ def an_upload_found_an_image_that_nothing_refers_to() -> tuple[Tidied, list[Acto
 def plain_images_are_those_that_nothing_refers_to() -> tuple[Tidied, list[Actor]]:
     """Nobody reads them again: they were read when they were taken in."""
     tidied = an_image_that_nothing_refers_to()
-    build = BuildId(PROJECT, "late")
-    tidied.world.objects.write(keys.plain_image(build, "0.png"), b"x", "image/png")
-    manifest = {"project": PROJECT, "build": "late", "commit": "c", "branch": "topic"}
-    tidied.world.write_manifest("late", json.dumps(manifest).encode())
+    tidied.world.upload_plain("late", {"0.png": b"x"}, branch="topic")
     return tidied, [worker(tidied, "late"), collector()]
 
 

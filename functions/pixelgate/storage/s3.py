@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ErrorTypeDef, ListObjectsV2OutputTypeDef
 
 _BROKEN = (FlexibleChecksumError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-# The verbs of `_errors` that read one object.
-READING = frozenset({"read", "look for"})
 _GONE = frozenset({"NoSuchKey", "404", "NotFound"})
 _UNCHANGED = frozenset({"304", "NotModified"})
 # The condition of a put does not hold: there is an object, or one with another tag.
@@ -185,10 +183,13 @@ class S3Bucket:
         """Sends a HEAD. Without s3:ListBucket S3 would answer 403, not 404."""
         try:
             with self._errors("look for", key):
-                self._client.head_object(Bucket=self._bucket, Key=key)
+                self._head(key)
         except NotFound:
             return False
         return True
+
+    def _head(self, key: str) -> None:
+        self._client.head_object(Bucket=self._bucket, Key=key)
 
     def read_deleted(self, key: str, limit: int | None = None) -> bytes:
         """Reads the newest version below the delete marker; S3 lists the newest first."""

@@ -55,7 +55,7 @@ def test_a_build_and_what_only_it_refers_to_go_step_by_step(tidied: Tidied) -> N
     done = tidied.collect()
     assert (done.removed, done.swept) == (1, 1)
     assert tidied.there() == EVERYTHING - {"old", "x"}
-    assert tidied.world.ledger.forgotten(BuildId(PROJECT, "old")) is None
+    assert tidied.world.ledger.hidden_since(BuildId(PROJECT, "old")) is None
     left = [key for key in tidied.world.objects.objects if "old" in key or sha(b"x") in key]
     assert left == []
 

@@ -28,11 +28,7 @@ class EventBridgeEvents:
         return self._connect()
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Sends one event.
-
-        Raises:
-            NotTold: EventBridge did not accept it.
-        """
+        """Sends one event. Raises NotTold if EventBridge did not accept it."""
         entry = {
             "Source": SOURCE,
             "DetailType": kind,

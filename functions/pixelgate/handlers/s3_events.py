@@ -23,12 +23,7 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Created:
-    """An object that was written.
-
-    Attributes:
-        key: the object's key, decoded.
-        record: the whole record of the event.
-    """
+    """An object that was written: its key, decoded, and the whole record of the event."""
 
     key: str
     record: S3RecordModel

@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain.keys import BuildId
-from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
+from pixelgate.handlers.telemetry import count, log_fields, logger, metrics, tracer
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.context import StorageContext
 
@@ -25,18 +24,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     swept = sweep(records(), resume(), waits_only=event.get("only") == "waits")
     actions = [s.action for s in swept]
     given_up = actions.count(Action.GIVE_UP)
-    metrics.add_metric("LeasesSwept", MetricUnit.Count, actions.count(Action.RESUME) + given_up)
-    metrics.add_metric("WaitsInVain", MetricUnit.Count, actions.count(Action.END_WAIT))
+    count("LeasesSwept", actions.count(Action.RESUME) + given_up)
+    count("WaitsInVain", actions.count(Action.END_WAIT))
     if given_up:
-        metrics.add_metric("ComparisonsFailed", MetricUnit.Count, given_up)
-    answers = [
-        {"comparison": str(s.record.id), "action": s.action, "attempt": s.record.attempts}
-        for s in swept
-    ]
+        count("ComparisonsFailed", given_up)
+    answers = []
     for s in swept:
         fields = log_fields(s.record.head, s.record.id, s.record.execution)
         details = {"action": s.action, "attempt": s.record.attempts}
         logger.warning("stalled comparison", extra={**fields, **details})
+        answers.append({"comparison": str(s.record.id), **details})
     return {"swept": answers}
 
 

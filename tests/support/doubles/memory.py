@@ -222,8 +222,7 @@ class MemoryLedger:
         with self._lock:
             self.builds[build] = replace(self.builds[build], **changes)
 
-    def forget(self, build: BuildId, now: float) -> bool:
-        """Hides a build, unless it was approved."""
+    def hide(self, build: BuildId, now: float) -> bool:
         with self._lock:
             if build in self.hidden:
                 return True
@@ -234,10 +233,10 @@ class MemoryLedger:
             self.hidden[build] = now
             return True
 
-    def forgotten(self, build: BuildId) -> float | None:
+    def hidden_since(self, build: BuildId) -> float | None:
         return self.hidden.get(build)
 
-    def bury(self, build: BuildId) -> None:
+    def delete_build(self, build: BuildId) -> None:
         self.hidden.pop(build, None)
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:

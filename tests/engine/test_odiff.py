@@ -54,6 +54,12 @@ def images(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 @pytest.fixture
+def server(odiff: Path) -> Iterator[OdiffServer]:
+    with OdiffServer(odiff, request_seconds=2) as server:
+        yield server
+
+
+@pytest.fixture
 def fake(tmp_path: Path) -> Callable[[str], Path]:
     """A program in odiff's place that does what the test says."""
 

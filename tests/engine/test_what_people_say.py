@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -89,19 +88,20 @@ SAME: list[tuple[str, bytes, bytes]] = [
     ("a photo a level lighter", png(photo()), png(shade(photo(), 1))),
 ]  # fmt: skip
 
-COUNTS: list[tuple[str, bytes, set[Mark]]] = [
-    ("one letter", png(page(words=[*WORDS[:1], "Harbour Streep 7", *WORDS[2:]])), {Mark.SHAPE}),
-    ("one digit", png(page(words=[*WORDS[:4], "Total 370.00"])), {Mark.SHAPE}),
-    ("a line of 1 × 40 across", png(page(box(150, 200, 40, 1, (200,) * 3))), {Mark.LINE}),
-    ("a line of 40 × 1 down", png(page(box(250, 100, 1, 40, (200,) * 3))), {Mark.LINE}),
-    ("a faint line", png(page(box(150, 200, 40, 1, (245,) * 3))), {Mark.LINE}),
-    ("one pixel", png(page(box(250, 100, 1, 1, INK))), {Mark.TINT}),
-    ("a button one pixel wider", png(page(box(120, 190, 1, 30, BLUE))), {Mark.LINE}),
-    ("a button in another colour", png(page(box(20, 190, 100, 30, (0, 112, 60)))), {Mark.PLAIN}),
-    ("a word in another colour", png(page(second=(0, 0, 200))), {Mark.TINT}),
-    ("a badge on a page", png(page(box(280, 8, 12, 12, (212, 53, 28)))), {Mark.PLAIN}),
-    ("text on a button", png(page(text(40, 193, "Pay", PAPER))), {Mark.TINT}),
-    ("all of it a shade darker", png(shade(PAGE, -3)), {Mark.PLAIN}),
+COUNTS: list[tuple[str, Pixels, Pixels, set[Mark]]] = [
+    ("one letter", PAGE, page(words=[*WORDS[:1], "Harbour Streep 7", *WORDS[2:]]), {Mark.SHAPE}),
+    ("one digit", PAGE, page(words=[*WORDS[:4], "Total 370.00"]), {Mark.SHAPE}),
+    ("a line of 1 × 40 across", PAGE, page(box(150, 200, 40, 1, (200,) * 3)), {Mark.LINE}),
+    ("a line of 40 × 1 down", PAGE, page(box(250, 100, 1, 40, (200,) * 3)), {Mark.LINE}),
+    ("a faint line", PAGE, page(box(150, 200, 40, 1, (245,) * 3)), {Mark.LINE}),
+    ("one pixel", PAGE, page(box(250, 100, 1, 1, INK)), {Mark.TINT}),
+    ("a button one pixel wider", PAGE, page(box(120, 190, 1, 30, BLUE)), {Mark.LINE}),
+    ("a button in another colour", PAGE, page(box(20, 190, 100, 30, (0, 112, 60))), {Mark.PLAIN}),
+    ("a word in another colour", PAGE, page(second=(0, 0, 200)), {Mark.TINT}),
+    ("a badge on a page", PAGE, page(box(280, 8, 12, 12, (212, 53, 28))), {Mark.PLAIN}),
+    ("text on a button", PAGE, page(text(40, 193, "Pay", PAPER)), {Mark.TINT}),
+    ("all of it a shade darker", PAGE, shade(PAGE, -3), {Mark.PLAIN}),
+    ("a photo a shade lighter", photo(), shade(photo(), 3), {Mark.TINT}),
 ]  # fmt: skip
 
 
@@ -119,11 +119,13 @@ def test_what_a_person_calls_the_same_passes(differ: OdiffDiffer, base: bytes, h
     assert set(judged.marks) <= {None}
 
 
-@pytest.mark.parametrize(("head", "marks"), [pytest.param(*row[1:], id=row[0]) for row in COUNTS])
+@pytest.mark.parametrize(
+    ("base", "head", "marks"), [pytest.param(*row[1:], id=row[0]) for row in COUNTS]
+)
 def test_what_a_person_calls_a_change_counts(
-    differ: OdiffDiffer, head: bytes, marks: set[Mark]
+    differ: OdiffDiffer, base: Pixels, head: Pixels, marks: set[Mark]
 ) -> None:
-    judged = compared(differ, png(PAGE), head).judge(Policy())
+    judged = compared(differ, png(base), png(head)).judge(Policy())
     assert judged.changed
     assert set(judged.marks) == marks
 
@@ -134,11 +136,6 @@ def test_there_is_something_to_pass_in_the_lossy_ones(differ: OdiffDiffer) -> No
         diff = differ.diff(row[1], row[2], Policy())
         assert diff.changed_pixels > 20
         assert not diff.passes(Policy(strict=True))
-
-
-def test_a_photo_a_shade_lighter_is_a_tint(differ: OdiffDiffer) -> None:
-    judged = compared(differ, png(photo()), png(shade(photo(), 3))).judge(Policy())
-    assert judged.marks == (Mark.TINT,)
 
 
 @pytest.mark.parametrize("levels", [-5, -3, 3, 5])
@@ -166,9 +163,3 @@ def test_a_letter_in_a_page_that_was_compressed_anew_is_found_if_it_is_bold(
     assert len(counted) == 1
     assert 200 <= counted[0].x <= 215
     assert 90 <= counted[0].y <= 110
-
-
-def test_a_picture_that_was_saved_and_opened_again_is_the_same(differ: OdiffDiffer) -> None:
-    with Image.open(io.BytesIO(lossy(PAGE, quality=85))) as image:
-        opened = np.asarray(image)
-    assert differ.diff(lossy(PAGE, quality=85), png(opened), Policy()).changed_pixels == 0

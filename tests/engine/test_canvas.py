@@ -220,6 +220,13 @@ MOVED = lettered(TALLER, 240)
         pytest.param(PAGE, WITHOUT, [Rectangle(0, 90, WIDTH, 72)], 0, id="deleted rows"),
         pytest.param(PAGE, beside(PAGE), [Rectangle(0, 0, 30, 300)], 0, id="columns"),
         pytest.param(PAGE, beside(PAGE), [Rectangle(0, 0, 30, 200)], 3_000, id="most of them"),
+        pytest.param(
+            lettered(PAGE, 100),
+            beside(PAGE),
+            [Rectangle(0, 0, 40, 300)],
+            0,
+            id="columns and a letter that went",
+        ),
         # Deleted columns are those of base, as deleted rows are.
         pytest.param(beside(PAGE), PAGE, [Rectangle(0, 0, 30, 300)], 0, id="deleted columns"),
     ],

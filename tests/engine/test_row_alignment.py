@@ -81,12 +81,6 @@ ITEM = [*blank(5), 10, 11, 12, 12, 12, 11, 10]  # as in a list of check boxes, w
 CLEAR: list[tuple[str, list[int], list[int], list[Band]]] = [
     ("a banner at the top", PAGE, [*rows(900, 40), *PAGE], [Band(INSERTED, 0, 40, 0, 0)]),
     (
-        "a banner at the top of a page of fixed height",
-        PAGE,
-        [*rows(900, 40), *PAGE[:-40]],
-        [Band(INSERTED, 0, 40, 0, 0), Band(DELETED, 240, 40, 200, 240)],
-    ),
-    (
         "a taller paragraph",
         PAGE,
         [*PAGE[:100], *rows(200, 40), *rows(900, 30), *rows(240, 20), *PAGE[160:]],
@@ -97,12 +91,6 @@ CLEAR: list[tuple[str, list[int], list[int], list[Band]]] = [
         PAGE,
         [*PAGE[:80], *PAGE[160:]],
         [Band(DELETED, 100, 80, 100, 100)],
-    ),
-    (
-        "a line above and a paragraph less below",
-        PAGE,
-        [*rows(900, 10), *PAGE[:100], *PAGE[160:]],
-        [Band(INSERTED, 0, 10, 0, 0), Band(DELETED, 110, 60, 100, 110)],
     ),
     (
         "more blank space: the rows at its end are the new ones",

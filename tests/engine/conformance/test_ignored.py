@@ -44,24 +44,14 @@ BOXES = [
     pytest.param([Rectangle(10, 10, 19, 20)], 20, id="the right column is left"),
     pytest.param([Rectangle(10, 10, 20, 19)], 20, id="the bottom row is left"),
     pytest.param([Rectangle(11, 11, 18, 18)], 76, id="a frame of one pixel is left"),
-    pytest.param([Rectangle(10, 10, 1, 1)], 399, id="the top left pixel"),
-    pytest.param([Rectangle(29, 10, 1, 1)], 399, id="the top right pixel"),
-    pytest.param([Rectangle(10, 29, 1, 1)], 399, id="the bottom left pixel"),
-    pytest.param([Rectangle(29, 29, 1, 1)], 399, id="the bottom right pixel"),
-    pytest.param([Rectangle(9, 9, 1, 1)], 400, id="the pixel before the block"),
-    pytest.param([Rectangle(30, 30, 1, 1)], 400, id="the pixel behind the block"),
     pytest.param([Rectangle(0, 0, 10, 50)], 400, id="up to the block from the left"),
     pytest.param([Rectangle(30, 0, 30, 50)], 400, id="from the block to the right"),
-    pytest.param([Rectangle(0, 0, 60, 50)], 0, id="all of the image"),
     pytest.param([Rectangle(0, 0, 2**31 - 1, 2**31 - 1)], 0, id="as large as a box can be"),
     pytest.param([Rectangle(2**31 - 1, 2**31 - 1, 2**31 - 1, 1)], 400, id="as far as can be"),
     pytest.param([Rectangle(60, 0, 9, 9)], 400, id="beside the image, where odiff would wrap"),
     pytest.param([Rectangle(55, 12, 30, 1)], 400, id="past the right edge does not wrap"),
-    pytest.param([Rectangle(20, 20, 500, 500)], 300, id="past the right and the bottom edge"),
-    pytest.param([Rectangle(10, 10, 12, 20), Rectangle(18, 10, 12, 20)], 0, id="overlapping"),
     pytest.param([Rectangle(10, 10, 10, 20), Rectangle(20, 10, 10, 20)], 0, id="touching"),
     pytest.param([Rectangle(10, 10, 9, 20), Rectangle(20, 10, 10, 20)], 20, id="a gap between"),
-    pytest.param([Rectangle(15, 15, 5, 5)] * 3, 375, id="three times the same"),
 ]  # fmt: skip
 
 
@@ -87,15 +77,16 @@ def test_a_box_hides_what_the_same_box_hides_from_odiff(
     compare: Compare, odiff: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Odiff's corners are inclusive: x2 is x + width - 1."""
-    files = [tmp_path_factory.mktemp("plain") / f"{name}.png" for name in "bhm"]
-    files[0].write_bytes(png(BASE))
-    files[1].write_bytes(png(HEAD))
+    folder = tmp_path_factory.mktemp("plain")
+    base, head, mask = (folder / name for name in ("b.png", "h.png", "m.png"))
+    base.write_bytes(png(BASE))
+    head.write_bytes(png(HEAD))
     options = {"threshold": 0.0225, "antialiasing": True}
     with OdiffServer(odiff) as server:
-        for (box, *_), left in (row.values for row in BOXES[:12]):  # type: ignore[misc]
+        for (box, *_), left in (row.values for row in BOXES[:8]):  # type: ignore[misc]
             right, bottom = box.x + box.width - 1, box.y + box.height - 1
             corners = {"x1": box.x, "y1": box.y, "x2": right, "y2": bottom}
-            answer = server.compare(*files, {**options, "ignoreRegions": [corners]})
+            answer = server.compare(base, head, mask, {**options, "ignoreRegions": [corners]})
             assert np.count_nonzero(visible(compare, box)) == answer.pixels == left
 
 

@@ -248,6 +248,12 @@ def test_views_of_wider_images_are_aligned_as_their_copies_are() -> None:
     assert align(*inside) == align(base, head)
 
 
+def test_the_canvas_has_a_largest_size() -> None:
+    base, head = image(PAGE), image([*rows(900, 40), *PAGE])
+    assert align(base, head, max_lines=len(head)) is not None
+    assert align(base, head, max_lines=len(head) - 1) is None
+
+
 def test_images_of_millions_of_rows_are_left_alone() -> None:
     base = np.arange(2_000_000, dtype=np.uint32).view(np.uint8).reshape(-1, 1, 4)
     assert align(base, base[100:]) is None

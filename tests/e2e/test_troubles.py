@@ -93,6 +93,11 @@ def test_a_review_is_not_lost_to_a_wrong_setting(
     assert review_of(uploader, head)["state"] == "approved"
 
 
+def test_events_that_are_none_of_ours_are_answered(cloud: EmbeddedCloud) -> None:
+    assert "ignored" in invoke(cloud, "CompareFunction", {"hello": 1})["builds"][0]
+    assert "ignored" in invoke(cloud, "ReviewFunction", {"hello": 1})["reviews"][0]
+
+
 def test_the_sweeper_ends_what_dead_workers_left(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:

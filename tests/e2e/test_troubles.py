@@ -166,8 +166,11 @@ def test_a_broken_github_costs_notices_and_nothing_else(
         cloud.wait_until_idle()
         assert given_up(cloud, "NotifyFunction") == []
         assert "notification refused" in cloud.logs("NotifyFunction")
-        of_nobody = {"detail": {"project": "shop", "build": "none"}}
-        assert "skipped" in invoke(cloud, "NotifyFunction", of_nobody)
+        # A build that nobody knows, and one of which there is no status.
+        cloud.client("s3").delete_object(Bucket=cloud.bucket, Key="builds/shop/one/status.json")
+        for build in ("none", "one"):
+            event = {"detail": {"project": "shop", "build": build}}
+            assert "skipped" in invoke(cloud, "NotifyFunction", event)
         fake.commits = None
         uploader.wait(uploader.write_manifest("three", {"images": images, "commit": "c0ffee"}))
         wait_until(lambda: fake.shown("c0ffee", "pixelgate/shop") is not None)

@@ -83,7 +83,9 @@ REFUSED: list[tuple[str, bytes, FaultCode]] = [
     ("a GIF's head on a PNG", b"GIF89a" + GOOD, UNSUPPORTED),
     ("HTML", b"<!doctype html><title>404</title>" + GOOD, UNREADABLE),
     ("an SVG", b'<svg xmlns="http://www.w3.org/2000/svg"/>', UNSUPPORTED),
+    ("no byte", b"", UNREADABLE),
     ("a single byte", b"\x89", UNREADABLE),
+    ("a JPEG of 200 scans", hostile.many_scans(200), UNREADABLE),
     ("a megabyte of zeros", bytes(1_000_000), UNREADABLE),
 ]  # fmt: skip
 

@@ -160,13 +160,15 @@ AT_A_REQUEST = {
     "floods stderr": ("sys.stderr.write('x' * 300_000); sys.exit(1)", "ended with 1.*xxx"),
     "never ends": ("while True: sys.stdout.write('x' * 65_536)", "answer does not end"),
 }
+READY = """say('{"ready":true}')\n"""
 AT_THE_START = {
+    "does not listen": ("os.close(0)\n" + READY + "time.sleep(60)", "takes no request"),
     "dies at the start": (LAST_WORDS + "sys.exit(3)", "ended with 3.*out of luck"),
     "never gets ready": ("time.sleep(60)", "no answer within 1 s"),
     "begins with nonsense": ("say('hello')", "no JSON object: b'hello'"),
     "is not ready": ("say('{\"ready\":false}')", "began with"),
 }
-ASKED = "say('{\"ready\":true}')\nsys.stdin.readline()\n"
+ASKED = READY + "sys.stdin.readline()\n"
 DEATHS = [
     *(pytest.param(body, words, id=name) for name, (body, words) in AT_THE_START.items()),
     *(pytest.param(ASKED + body, words, id=name) for name, (body, words) in AT_A_REQUEST.items()),

@@ -286,7 +286,7 @@ def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
     from pixelgate.aws.stepfunctions import StateMachine
 
     client = boto3.client("stepfunctions", config=lambda_config())
-    concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "50"))
+    concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "8"))
     return StateMachine(client, arn, environ["PIXELGATE_BUCKET"], concurrency)
 
 

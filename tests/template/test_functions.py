@@ -37,7 +37,8 @@ def test_within_the_limits_of_ordinary_functions(stack: Stack, name: str) -> Non
 def test_memory_parameter_offers_no_more_than_lambda_has(stack: Stack) -> None:
     memory = stack.parameters["MemorySize"]
     assert memory["MaxValue"] == 10_240
-    assert memory["Default"] == 2 * 1_769  # two full vCPUs
+    assert memory["MinValue"] == 1_769  # one full vCPU
+    assert memory["MinValue"] <= memory["Default"] <= 3_008  # a new account's limit
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -18,6 +18,9 @@ FORK = "fork."
 # Stands for the base while shards of a build are missing.
 SHARDS = "@shards"
 
+# The folder of batches' results among the files of a fan-out.
+BATCH_RESULTS = "results/"
+
 _REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
 _MANIFEST = re.compile(
     r"uploads/([^/]+)/([^/]+)/(?:shards/([1-9]\d{0,3})-of-(0|[1-9]\d{0,3})/|(finalize)/)?"
@@ -254,7 +257,7 @@ def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:
 
 def batch_result(comparison: ComparisonId, execution: str, number: int) -> str:
     """The results of one batch of pairs."""
-    return fan_out(comparison, execution, f"results/{number:06}.json")
+    return fan_out(comparison, execution, f"{BATCH_RESULTS}{number:06}.json")
 
 
 def is_scratch(key: str) -> bool:

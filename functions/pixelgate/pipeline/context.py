@@ -66,6 +66,8 @@ class Limits:
             worker. It is longer than the longest worker and the wait before its last retry.
         inline_megapixels: the most that the claiming worker compares by itself; a larger
             comparison is handed over.
+        map_rounds: how often the state machine maps over batches: over all of them, then over
+            those without a result.
         batch_pairs: the most pairs in a batch. A killed worker loses the pairs that it was
             comparing, and a retry must still fit into the five minutes of an EXPRESS execution.
         batch_megapixels: the most megapixels in a batch; 100 take about 10 s.
@@ -81,6 +83,7 @@ class Limits:
     shard_patience: float = 3_600.0
     fan_out_lease: float = 900.0
     inline_megapixels: float = 300.0
+    map_rounds: int = 3
     batch_pairs: int = 50
     batch_megapixels: float = 100.0
 

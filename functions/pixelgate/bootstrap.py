@@ -136,7 +136,9 @@ def aws_records(
         meter.watch(dynamodb)
     return StorageContext(
         events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
-        objects=S3Bucket(s3, environ["PIXELGATE_BUCKET"]),
+        objects=S3Bucket(
+            s3, environ["PIXELGATE_BUCKET"], owner=environ.get("PIXELGATE_BUCKET_OWNER")
+        ),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
         render_failure=render_failure,
         limits=Limits(
@@ -154,6 +156,23 @@ def aws_records(
         ),
         baseline_branches=baseline_branches(environ),
     )
+
+
+def bucket_owner(bucket: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Returns the account that must own a bucket; None if any account may.
+
+    It is PIXELGATE_BUCKET_OWNER, or what the name of a stack's bucket says. STS is not asked: that
+    costs a request, and CI may belong to another account than the bucket.
+
+    Raises:
+        UsageError: the variable is not an account.
+    """
+    from pixelgate.storage.s3 import owner_in
+
+    owner = environ.get("PIXELGATE_BUCKET_OWNER") or owner_in(bucket)
+    if owner and not re.fullmatch(r"\d{12}", owner):
+        raise UsageError(f"PIXELGATE_BUCKET_OWNER is {owner!r}; an AWS account has 12 digits")
+    return owner
 
 
 def open_bucket(bucket: str) -> Bucket:
@@ -181,7 +200,8 @@ def open_bucket(bucket: str) -> Bucket:
         session = boto3.Session()
         # STS needs a region for its endpoint; any region works.
         sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
-        return ClientBucket(session.client("s3", config=config), bucket, sts.get_caller_identity)
+        s3 = session.client("s3", config=config)
+        return ClientBucket(s3, bucket, sts.get_caller_identity, bucket_owner(bucket))
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, bucket)) from error
 
@@ -232,7 +252,7 @@ def open_storage(
     except (BotoCoreError, ValueError) as error:
         raise BucketError(without_answer(error, bucket)) from error
     return StorageContext(
-        objects=ClientBucket(s3, bucket),
+        objects=ClientBucket(s3, bucket, owner=bucket_owner(bucket)),
         ledger=DynamoLedger(dynamodb, table),
         baseline_branches=branches,
     )

@@ -58,6 +58,13 @@ def test_nobody_deletes_or_opens_anything(role: str, action: str) -> None:
     assert [key for key in EVERYTHING if may(role, action, key)] == []
 
 
+@pytest.mark.parametrize("role", [*MAY_WRITE, "role-operator.json"])
+def test_a_bucket_of_that_name_in_another_account_is_out_of_reach(role: str) -> None:
+    for statement in statements(role):
+        if any(action.startswith("s3:") for action in listed(statement["Action"])):
+            assert statement["Condition"]["StringEquals"] == {"aws:ResourceAccount": "ACCOUNT"}
+
+
 def test_a_fork_reads_its_own_results_only() -> None:
     assert may("role-fork.json", "s3:GetObject", FORKS_STATUS)
     assert [k for k in EVERYTHING if may("role-fork.json", "s3:GetObject", k)] == [

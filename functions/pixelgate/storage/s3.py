@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -36,6 +37,8 @@ _TRIES, _PAUSE = 5, 0.2
 _THERE = frozenset({"PreconditionFailed", "412"})
 _BUSY = frozenset({"ConditionalRequestConflict", "409"})
 _UNCHANGED = frozenset({"304", "NotModified"})
+# STACK-ACCOUNT-REGION, and "-an" in the account's own namespace.
+_OWNER = re.compile(r"-(\d{12})-[a-z]{2,}(?:-[a-z]+)+-\d(?:-an)?$")
 _BATCH = 1_000  # the most keys that DeleteObjects takes
 # What S3 says to If-Match on a key that has no object, or another one: it would have been allowed.
 _ALLOWED = frozenset({"NoSuchKey", "PreconditionFailed", "404", "412"})
@@ -51,6 +54,7 @@ class S3Bucket:
         client: S3Client,
         bucket: str,
         identify: Callable[[], Mapping[str, Any]] = lambda: {"Arn": "unknown"},
+        owner: str | None = None,
     ) -> None:
         """Takes a client.
 
@@ -58,7 +62,10 @@ class S3Bucket:
             client: boto3's, for S3.
             bucket: its name.
             identify: STS's GetCallerIdentity.
+            owner: the account that owns the bucket; S3 refuses each request if another one does.
         """
+        if owner:
+            name_owner(client, owner)
         self._client = client
         self._bucket = bucket
         self._identify = identify
@@ -224,6 +231,21 @@ class S3Bucket:
             )
             if errors := answer.get("Errors"):
                 raise _refused_delete(errors[0])
+
+
+def owner_in(bucket: str) -> str | None:
+    """Returns the account that a stack put into its bucket's name; None if there is none in it."""
+    found = _OWNER.search(bucket)
+    return found[1] if found else None
+
+
+def name_owner(client: S3Client, account: str) -> None:
+    """Makes a client tell S3 with every request which account owns the bucket."""
+
+    def tell(params: dict[str, Any], **_: Any) -> None:
+        params["ExpectedBucketOwner"] = account
+
+    client.meta.events.register("provide-client-params.s3", tell, unique_id="bucket-owner")
 
 
 class _Part(TypedDict, total=False):

@@ -135,7 +135,12 @@ def aws_records(
         meter.watch(s3)
         meter.watch(dynamodb)
     return StorageContext(
-        events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
+        events=Backlog(
+            EventBridgeEvents(
+                lambda: session.client("events", config=config),
+                environ.get("PIXELGATE_EVENT_BUS", "default"),
+            )
+        ),
         objects=S3Bucket(
             s3, environ["PIXELGATE_BUCKET"], owner=environ.get("PIXELGATE_BUCKET_OWNER")
         ),

@@ -64,6 +64,22 @@ def test_event_that_a_bus_takes_and_drops_was_not_told() -> None:
             EventBridgeEvents(lambda: client).emit("Comparison State Change", DETAIL)
 
 
+@pytest.mark.parametrize("bus", ["default", "visual"])
+def test_event_goes_to_the_bus_that_was_named(bus: str) -> None:
+    client = boto3.client("events", REGION, aws_access_key_id="x", aws_secret_access_key="x")
+    entry = {
+        "EventBusName": bus,
+        "Source": "pixelgate",
+        "DetailType": "Comparison State Change",
+        "Detail": json.dumps(DETAIL, ensure_ascii=False),
+    }
+    with Stubber(client) as stub:
+        answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+        stub.add_response("put_events", answer, {"Entries": [entry]})
+        EventBridgeEvents(lambda: client, bus).emit("Comparison State Change", DETAIL)
+        stub.assert_no_pending_responses()
+
+
 def test_event_that_is_refused_was_not_told() -> None:
     client = boto3.client("events", REGION, aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stub:

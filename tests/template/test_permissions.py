@@ -321,7 +321,7 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
                 # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
                 assert "*" not in resource.removesuffix("/*"), grant["Sid"]
                 ours = (BUCKET_ARN, BUS, "${", f"{STATES}:")
-                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken"}:
+                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken", "UseTheKey"}:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
                 assert resource.startswith(ours), grant["Sid"]

@@ -20,10 +20,8 @@ def test_bucket_is_private(stack: Stack) -> None:
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
-def test_bucket_is_encrypted_and_versioned(stack: Stack) -> None:
+def test_bucket_is_versioned(stack: Stack) -> None:
     bucket = stack.only("AWS::S3::Bucket")
-    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
@@ -116,9 +114,8 @@ def test_table_is_keyed_for_comparisons_and_for_the_sweeper(stack: Stack) -> Non
     assert types == {"pk": "S", "sk": "S", "unfinished": "S", "lease_until": "N"}
 
 
-def test_table_is_on_demand_encrypted_recoverable_and_tidies_up(stack: Stack) -> None:
+def test_table_is_on_demand_recoverable_and_tidies_up(stack: Stack) -> None:
     table = stack.only("AWS::DynamoDB::Table")
     assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["SSESpecification"] == {"SSEEnabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}

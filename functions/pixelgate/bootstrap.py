@@ -160,6 +160,7 @@ def aws_records(
             ),
         ),
         baseline_branches=baseline_branches(environ),
+        trunk_only=trunk_only(environ),
     )
 
 
@@ -235,9 +236,15 @@ def open_failed_events(url: str) -> FailedEvents:
 
 
 def open_storage(
-    bucket: str, table: str, branches: tuple[str, ...] = StorageContext.baseline_branches
+    bucket: str,
+    table: str,
+    branches: tuple[str, ...] = StorageContext.baseline_branches,
+    *,
+    trunk_only: bool = False,
 ) -> StorageContext:
     """Opens bucket and table for the tidy function or an operator, with their own credentials.
+
+    Without `trunk_only` all builds of these branches may be baselines, so more of them are kept.
 
     Raises:
         BucketError: the settings of the SDK are invalid.
@@ -260,6 +267,7 @@ def open_storage(
         objects=ClientBucket(s3, bucket, owner=bucket_owner(bucket)),
         ledger=DynamoLedger(dynamodb, table),
         baseline_branches=branches,
+        trunk_only=trunk_only,
     )
 
 
@@ -342,6 +350,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
         limits=records.limits,
         events=records.events,
         baseline_branches=records.baseline_branches,
+        trunk_only=records.trunk_only,
         resume=resume_by_lambda(environ),
         pool=make_pool(engine, max_megapixels=max_megapixels(environ)),
         engine=engine.label,
@@ -436,6 +445,11 @@ def repositories(named: str, pattern: re.Pattern[str]) -> dict[str, str]:
 def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Returns the branches whose builds need no approval."""
     return _names(environ, "PIXELGATE_BASELINE_BRANCHES", StorageContext.baseline_branches)
+
+
+def trunk_only(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether builds that need no approval have ids that begin with `trunk.`."""
+    return environ.get("PIXELGATE_TRUNK_PREFIX", "optional") == "required"
 
 
 def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -181,6 +181,19 @@ def test_the_ci_role_is_enough_for_ci_and_no_more(
     assert {key.split("/")[0] for _, key in refused("role-ci.json", asked)} == {"reviews"}
 
 
+def test_the_trunk_role_is_enough_for_the_baseline_branch_and_no_more(
+    run: Cli, asked: list[Asked], store: ClientBucket
+) -> None:
+    tell(store, "trunk.7")
+    asked.clear()
+    assert run("upload", "shots", "--build", "7", "--trunk", "--wait").code == 0
+    assert refused("role-trunk.json", asked) == []
+    asked.clear()
+    assert run("upload", "shots", "--build", "7").code == 0
+    put = ("s3:PutObject", "uploads/shop/7/manifest.json")
+    assert refused("role-trunk.json", asked) == [put]
+
+
 def test_the_fork_role_is_enough_for_a_forks_upload_and_no_more(
     run: Cli, asked: list[Asked], store: ClientBucket
 ) -> None:
@@ -218,13 +231,3 @@ def test_no_role_reaches_beyond_its_project() -> None:
                 continue
             for resource in statement["Resource"]:
                 assert resource == "arn:aws:s3:::BUCKET" or "/PROJECT/" in resource
-
-
-@pytest.mark.parametrize("name", ["trust-github.json", "trust-gitlab.json"])
-def test_a_role_is_taken_by_one_repositorys_tokens_only(name: str) -> None:
-    (statement,) = json.loads((EXAMPLES / name).read_text())["Statement"]
-    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
-    (audience,) = statement["Condition"]["StringEquals"].values()
-    (subject,) = statement["Condition"]["StringLike"].values()
-    assert audience == "sts.amazonaws.com"
-    assert not subject.startswith("*")

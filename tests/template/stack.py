@@ -68,7 +68,7 @@ class Stack:
         return statements
 
 
-def translated(decide: bool = False, **chosen: str) -> Stack:
+def translated(decide: bool = False, **chosen: Any) -> Stack:
     """Reads template.yaml, lets SAM translate it, and turns references into text.
 
     Parameters that are not chosen have their defaults. Optional items of lists are left out.
@@ -84,27 +84,31 @@ def translated(decide: bool = False, **chosen: str) -> Stack:
     values = {name: chosen.get(name, p["Default"]) for name, p in parameters.items()}
     metadata = {n: _text(r.get("Metadata"), values) for n, r in source["Resources"].items()}
     stack = transform(source, dict(values), _NoManagedPolicies())
-    found = stack["Resources"]
     if decide:
-        conditions = source["Conditions"]
-
-        def holds(condition: Json) -> bool:
-            return _holds(condition, conditions, values)
-
-        always = {n: r for n, r in found.items() if "Condition" not in r}
-        chosen_too = {
-            n: r
-            for n, r in found.items()
-            if "Condition" in r and holds({"Condition": r["Condition"]})
-        }
-        found = {n: _decide(r, holds) for n, r in (always | chosen_too).items()}
-    resources = {n: _text(r, values) for n, r in found.items()}
+        chosen_ones = {"Resources": stack["Resources"], "Conditions": source["Conditions"]}
+        return Stack(parameters, decided_resources(chosen_ones, values), metadata)
+    resources = {n: _text(r, values) for n, r in stack["Resources"].items()}
     return Stack(parameters, resources, metadata)
 
 
 def decided(**chosen: str) -> Stack:
     """As `translated`, with its conditions decided: what a stack of these parameters has."""
     return translated(decide=True, **chosen)
+
+
+def decided_resources(source: dict[str, Json], values: dict[str, Json]) -> dict[str, Json]:
+    """The resources that a template has with these parameters, with references as text."""
+    conditions = source["Conditions"]
+
+    def holds(condition: Json) -> bool:
+        return _holds(condition, conditions, values)
+
+    found = {
+        name: resource
+        for name, resource in source["Resources"].items()
+        if "Condition" not in resource or holds({"Condition": resource["Condition"]})
+    }
+    return {name: _text(_decide(r, holds), values) for name, r in found.items()}
 
 
 _NO_VALUE = {"Ref": "AWS::NoValue"}
@@ -164,6 +168,9 @@ def _text(value: Json, parameters: dict[str, Json]) -> Json:
             return re.sub(
                 r"\$\{(\w+)\}", lambda found: str(parameters.get(found[1], found[0])), text
             ).replace("${Bucket.Arn}", BUCKET_ARN)
+        case {"Fn::Sub": [str(text), dict(more)]}:
+            filled = {name: _text(item, parameters) for name, item in more.items()}
+            return _text({"Fn::Sub": text}, {**parameters, **filled})
         case {"Fn::If": [condition, then, _]}:
             return {"if": condition, "then": _text(then, parameters)}
         case dict():
@@ -184,8 +191,8 @@ def _is_optional(item: Json) -> bool:
 
 def covers(statement: Json, action: str, resource: str) -> bool:
     """Whether a statement speaks of this action on this resource, as IAM would read it."""
-    return any(_like(p, action) for p in listed(statement["Action"])) and any(
-        _like(p, resource) for p in listed(statement["Resource"])
+    return any(like(p, action) for p in listed(statement["Action"])) and any(
+        like(p, resource) for p in listed(statement["Resource"])
     )
 
 
@@ -215,7 +222,7 @@ def texts(value: Json) -> Iterator[str]:
                 yield from texts(item)
 
 
-def _like(pattern: str, name: str) -> bool:
+def like(pattern: str, name: str) -> bool:
     """IAM's wildcards: `*` for any text, `/` included, and `?` for one character."""
     parts = {"*": ".*", "?": "."}
     return bool(re.fullmatch("".join(parts.get(c, re.escape(c)) for c in pattern), name))

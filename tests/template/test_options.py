@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from pixelgate.bootstrap import trunk_only
+
 from .stack import BUCKET_ARN, Json, Stack, decided, listed
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
@@ -92,6 +94,14 @@ def test_other_accounts_may_upload_and_read_results_and_no_more(plain: Stack) ->
     [listing] = [s for s in allowed if s["Action"] == "s3:ListBucket"]
     prefixes = listing["Condition"]["StringLike"]["s3:prefix"]
     assert prefixes == ["images/*", "uploads/*", "builds/*"]
+
+
+def test_only_the_baseline_branch_s_role_makes_baselines_unless_told_otherwise(
+    plain: Stack,
+) -> None:
+    for stack, required in ((plain, True), (decided(TrunkPrefix="optional"), False)):
+        functions = stack.of_type("AWS::Lambda::Function").values()
+        assert {trunk_only(f["Environment"]["Variables"]) for f in functions} == {required}
 
 
 def test_events_go_to_the_bus_that_is_named() -> None:

@@ -87,6 +87,14 @@ Fork = Annotated[
     bool | None,
     _named("FORK", "Whether the build comes from a fork of the repository.", "--fork/--no-fork"),
 ]
+Trunk = Annotated[
+    bool | None,
+    _named(
+        "TRUNK",
+        "Whether the build is a baseline branch's own. Default: in a CI job of the base branch.",
+        "--trunk/--no-trunk",
+    ),
+]
 
 Timeout = Annotated[
     float | None,

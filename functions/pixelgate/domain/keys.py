@@ -14,6 +14,8 @@ from pixelgate.errors import BadManifest
 NO_BASE = "@none"
 # The ids of forks' builds begin with it.
 FORK = "fork."
+# The ids of a baseline branch's own builds begin with it.
+TRUNK = "trunk."
 
 # Stands for the base while shards of a build are missing.
 SHARDS = "@shards"
@@ -119,6 +121,11 @@ def check_id(value: str, field: str) -> str:
 def is_trusted(build: BuildId) -> bool:
     """Whether a build is none of a fork. The IAM role of forks may write only `fork.*` builds."""
     return not build.build.startswith(FORK)
+
+
+def is_trunk(build: BuildId) -> bool:
+    """Whether a build is a baseline branch's. Only that branch's IAM role may write `trunk.*`."""
+    return build.build.startswith(TRUNK)
 
 
 def upload_of(key: str) -> Upload | None:

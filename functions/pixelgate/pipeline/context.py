@@ -98,6 +98,7 @@ class StorageContext:
         events: receives every change of state.
         limits: times and counts.
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
+        trunk_only: whether the ids of such builds must begin with `trunk.`.
         resume: delivers a build to another worker, because the wait of the build is over.
         clock: seconds since 1970.
         render_failure: makes the page of a failed build; None writes no page.
@@ -108,6 +109,7 @@ class StorageContext:
     events: PatientEvents = NO_EVENTS
     limits: Limits = Limits()
     baseline_branches: tuple[str, ...] = ("main", "master")
+    trunk_only: bool = False
     resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
     render_failure: FailureRenderer | None = None

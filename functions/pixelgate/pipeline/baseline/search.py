@@ -297,7 +297,7 @@ class _Search:
         return islice(others, _LOOKED_AT)
 
     def _ineligibility(self, build: BuildRecord) -> str | None:
-        why = ineligibility(build, self._records.baseline_branches)
+        why = ineligibility(build, self._records.baseline_branches, self._records.trunk_only)
         return why or withdrawal_reason(build, self._records)
 
     def _serves(self, build: BuildRecord) -> bool:

@@ -82,7 +82,7 @@ def why_kept(
         return "young"
     if build.review is Review.APPROVED:
         return "approved"
-    if ineligibility(build, records.baseline_branches) is None:
+    if ineligibility(build, records.baseline_branches, records.trunk_only) is None:
         return "may be a baseline"
     return None
 

@@ -39,7 +39,7 @@ def prepare_review(
     """
     reviewable = Reviewable.of(comparison)
     if reviewable.changes:
-        granted = _by_rule(accepted.record, service.baseline_branches)
+        granted = _by_rule(accepted.record, service)
         granted = granted or _carried_over(reviewable, accepted, service, check)
         reviewable = replace(reviewable, granted=granted)
     key = keys.result(comparison.id, comparison.execution, "review.json")
@@ -108,8 +108,9 @@ def withdrawal_reason(build: BuildRecord, records: StorageContext) -> str | None
     return f"its approval was carried over from build {granted.build}, which was rejected since"
 
 
-def _by_rule(build: BuildRecord, patterns: tuple[str, ...]) -> InheritedApproval | None:
-    if not (build.trusted and approved_by_rule(build, patterns)):
+def _by_rule(build: BuildRecord, records: StorageContext) -> InheritedApproval | None:
+    by_rule = approved_by_rule(build, records.baseline_branches, records.trunk_only)
+    if not (build.trusted and by_rule):
         return None
     return InheritedApproval(f"approved by rule: {build.branch} is a baseline branch")
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
@@ -291,6 +291,17 @@ def retention_days(setting: str) -> Callable[[str], float]:
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
     """Returns a function that invokes the compare function for a build, asynchronously."""
+    invoke = _invoke_compare(environ)
+    return lambda build: invoke({"resume": {"project": build.project, "build": build.build}})
+
+
+def deliver_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[str], None]:
+    """Returns a function that invokes the compare function for the key of an uploaded manifest."""
+    invoke = _invoke_compare(environ)
+    return lambda key: invoke({"uploaded": key})
+
+
+def _invoke_compare(environ: Mapping[str, str]) -> Callable[[Mapping[str, Any]], None]:
     import boto3
 
     from pixelgate.aws.sdk import lambda_config
@@ -299,13 +310,12 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
     # The compare function calls itself; Lambda sets the second variable to its own name.
     function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
-    def resume(build: BuildId) -> None:
-        event = {"resume": {"project": build.project, "build": build.build}}
+    def invoke(event: Mapping[str, Any]) -> None:
         client.invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
         )
 
-    return resume
+    return invoke
 
 
 def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:

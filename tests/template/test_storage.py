@@ -88,10 +88,29 @@ def test_notification_waits_for_the_permission_and_no_function_for_the_bucket(st
         assert "${Bucket}" not in str(stack.resources[name])
 
 
-@pytest.mark.parametrize("name", ["Bucket", "Table"])
-def test_data_outlives_the_stack(stack: Stack, name: str) -> None:
-    assert stack.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        ("Bucket", "RetainExceptOnCreate"),
+        pytest.param("BucketPolicy", "RetainExceptOnCreate", id="the bucket's rules stay with it"),
+        pytest.param("Table", "Retain", id="a protected table cannot be deleted"),
+    ],
+)
+def test_data_outlives_the_stack(stack: Stack, name: str, policy: str) -> None:
+    assert stack.resources[name]["DeletionPolicy"] == policy
     assert stack.resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_table_is_protected_from_deletion(stack: Stack) -> None:
+    assert stack.only("AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is True
+
+
+def test_the_policy_for_reviewers_keeps_its_name_and_description(stack: Stack) -> None:
+    """Another one would replace it, which fails as long as it is attached to people."""
+    policy = stack.only("AWS::IAM::ManagedPolicy")
+    said = "Allows reading every report of this stack, and approving or rejecting builds"
+    assert policy["Description"] == said
+    assert policy.keys() == {"Description", "PolicyDocument"}
 
 
 def test_table_is_keyed_for_comparisons_and_for_the_sweeper(stack: Stack) -> None:

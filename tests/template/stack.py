@@ -68,11 +68,15 @@ class Stack:
         return statements
 
 
-def translated(decide: bool = False, **chosen: Any) -> Stack:
+def translated(**chosen: str) -> Stack:
     """Reads template.yaml, lets SAM translate it, and turns references into text.
 
     Parameters that are not chosen have their defaults. Optional items of lists are left out.
     """
+    return _translated(chosen, decide=False)
+
+
+def _translated(chosen: dict[str, str], *, decide: bool) -> Stack:
     source = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     # The translator wants code where `sam deploy` has put it.
     source["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
@@ -93,7 +97,7 @@ def translated(decide: bool = False, **chosen: Any) -> Stack:
 
 def decided(**chosen: str) -> Stack:
     """As `translated`, with its conditions decided: what a stack of these parameters has."""
-    return translated(decide=True, **chosen)
+    return _translated(chosen, decide=True)
 
 
 def decided_resources(source: dict[str, Json], values: dict[str, Json]) -> dict[str, Json]:

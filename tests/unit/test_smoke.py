@@ -9,7 +9,7 @@ import pytest
 import smoke
 from pixelgate.domain.keys import BuildId
 
-FIELDS = {"images": {"a.png": {}}}
+FIELDS: dict[str, Any] = {"images": {"a.png": {}}}
 
 
 class Uploads:
@@ -19,7 +19,7 @@ class Uploads:
         self.after = after
         self.written: list[tuple[str, Any]] = []
         self.now = 0.0
-        monkeypatch.setattr(smoke.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr("smoke.time.monotonic", lambda: self.now)
 
     def write_manifest(self, build: str, fields: Any) -> BuildId:
         self.written.append((build, fields))

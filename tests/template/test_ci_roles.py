@@ -163,3 +163,12 @@ def test_roles_get_the_policy_of_their_kind_a_boundary_and_the_key() -> None:
 
 def normal(statements: list[Any]) -> list[Any]:
     return [{k: v if k != "Resource" else listed(v) for k, v in s.items()} for s in statements]
+
+
+def test_an_operator_s_role_uses_the_key_for_queue_and_table_too() -> None:
+    found = resources(Stack="pixelgate", KmsKeyArn="arn:aws:kms:us-east-1:123456789012:key/k")
+    for name, services in (("Operator", ["s3", "sqs", "dynamodb"]), ("Reviewer", ["s3"])):
+        statements = found[f"{name}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+        [use] = [s for s in statements if s["Sid"] == "UseTheKey"]
+        named = listed(use["Condition"]["StringLike"]["kms:ViaService"])
+        assert [service.partition(".")[0] for service in named] == services

@@ -50,6 +50,22 @@ def test_event_arrives_as_it_was_emitted(bus: tuple[Events, Received]) -> None:
     assert received() == [("Comparison State Change", DETAIL)]
 
 
+@pytest.mark.parametrize("bus", ["default", "visual"])
+def test_event_goes_to_the_bus_that_was_named(bus: str) -> None:
+    client = boto3.client("events", REGION, aws_access_key_id="x", aws_secret_access_key="x")
+    entry = {
+        "EventBusName": bus,
+        "Source": "pixelgate",
+        "DetailType": "Comparison State Change",
+        "Detail": json.dumps(DETAIL, ensure_ascii=False),
+    }
+    with Stubber(client) as stub:
+        answer = {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+        stub.add_response("put_events", answer, {"Entries": [entry]})
+        EventBridgeEvents(lambda: client, bus).emit("Comparison State Change", DETAIL)
+        stub.assert_no_pending_responses()
+
+
 REFUSED = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "Throttling", "ErrorMessage": "slow"}]}
 
 

@@ -72,7 +72,13 @@ def built(earlier: list[Ran]) -> Path:
 @pytest.fixture(scope="session")
 def cloud(built: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedCloud]:
     """A running cloud with the stack in it. Tests share it, so each has its own project."""
-    with EmbeddedCloud.start(build_dir=built, environments=16, retry_delay=RETRY_DELAY) as running:
+    # The tests' builds of main have the plain ids that are easy to read; test_cli has the others.
+    with EmbeddedCloud.start(
+        build_dir=built,
+        parameters={"TrunkPrefix": "optional"},
+        environments=16,
+        retry_delay=RETRY_DELAY,
+    ) as running:
         if request.config.pluginmanager.has_plugin("terminalreporter"):  # one process runs all
             say = request.config.get_terminal_writer().line
             say(f"\nlogs of the functions: {running.log_dir}")

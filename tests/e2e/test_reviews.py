@@ -185,7 +185,8 @@ def test_everybody_hears_every_change_of_state(
 def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> None:
     kind = FORGES[forge]
     parameters = {
-        f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{forge}-AbC",
+        f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:{'0' * 12}:secret:{forge}-AbCdE1",
+        "TrunkPrefix": "optional",
         f"{forge}Repositories": kind.repository,
         "ReportUrl": "https://reports.example/{key}",
     }

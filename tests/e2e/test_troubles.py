@@ -145,6 +145,7 @@ def test_a_broken_github_costs_notices_and_nothing_else(
     parameters = {
         "GitHubTokenSecret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:github-AbCdEf",
         "GitHubRepositories": REPOSITORY,
+        "TrunkPrefix": "optional",
     }
     with EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud:
         secret = cloud.client("secretsmanager").create_secret(Name="github", SecretString=TOKEN)

@@ -36,6 +36,8 @@ UNUSED = {
     "logs:PutLogEvents": "as above",
     "xray:PutTraceSegments": "segments go to Lambda's daemon by UDP; there is none here",
     "xray:PutTelemetryRecords": "as above",
+    "kms:Decrypt": "only with a KmsKeyArn: tests/template/test_options.py",
+    "kms:GenerateDataKey": "as above",
 }
 # Grants of one function that no end-to-end test comes to, and where that is tested.
 RARELY_USED = {

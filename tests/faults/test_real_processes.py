@@ -88,7 +88,10 @@ def ward(
     with ExitStack() as stack:
         times = Times().on(slowness())
         cloud = EmbeddedCloud.start(
-            build_dir=built, environments=ENVIRONMENTS, retry_delay=times.retry_delay
+            build_dir=built,
+            parameters={"TrunkPrefix": "optional"},
+            environments=ENVIRONMENTS,
+            retry_delay=times.retry_delay,
         )
         stack.callback(STOP, cloud)
         folder = tmp_path_factory.mktemp("pictures")

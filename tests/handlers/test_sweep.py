@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
+from pixelgate.bootstrap import aws_records
+from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 
 
@@ -82,3 +86,27 @@ def test_a_wait_whose_grace_is_over_ends_with_the_nearest_ancestor(
     status = account.status(WEB)
     assert (status["base"], status["baseline"]["kind"]) == ("old", "grace")
     assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}
+
+
+def test_an_upload_without_an_event_is_delivered_and_compared(
+    account: Account, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    late = time.time() + 900
+    monkeypatch.setattr(account.sweep, "is_due", lambda now: True)
+    monkeypatch.setattr(
+        account.sweep, "records", cache(lambda: replace(aws_records(), clock=lambda: late))
+    )
+    answer = account.sweep.handler(event("sweep-schedule.json"), Context())
+    assert answer["delivered"] == [str(WEB)]
+    assert calls == [{"uploaded": keys.uploaded_manifest(WEB)}]
+    account.compare.handler(calls[0], Context())
+    assert account.status(WEB)["state"] == "SUCCEEDED"
+    assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}
+
+
+def test_who_ends_waits_lists_no_uploads(
+    account: Account, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account.sweep, "deliver_lost_uploads", lambda *_: pytest.fail("it listed"))
+    assert account.sweep.handler({"only": "waits"}, Context()) == {"swept": []}

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class EventBridgeEvents:
-    """The default event bus, on which every rule of the account receives events."""
+    """An event bus of the account; by default the one on which AWS's own events are."""
 
-    def __init__(self, connect: Callable[[], EventBridgeClient]) -> None:
+    def __init__(self, connect: Callable[[], EventBridgeClient], bus: str = "default") -> None:
         self._connect = connect
+        self._bus = bus
 
     @cached_property
     def _client(self) -> EventBridgeClient:
@@ -30,6 +31,7 @@ class EventBridgeEvents:
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
         """Sends one event. Raises NotTold if EventBridge did not accept it."""
         entry = {
+            "EventBusName": self._bus,
             "Source": SOURCE,
             "DetailType": kind,
             "Detail": json.dumps(detail, ensure_ascii=False),

@@ -104,6 +104,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def uploads_of(event: object) -> list[Upload | Ignored]:
     """Lists the manifests in an event; each other record becomes an `Ignored` with the reason."""
+    if isinstance(event, Mapping) and isinstance(event.get("uploaded"), str):
+        return [_created(event["uploaded"])]  # the sweeper has found it, as its event never came
     if isinstance(event, Mapping) and "resume" in event:
         return [_resumed(event)]
     return [

@@ -9,9 +9,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.bootstrap import aws_records, resume_by_lambda
-from pixelgate.domain.keys import BuildId
+from pixelgate.bootstrap import aws_records, deliver_by_lambda, resume_by_lambda
+from pixelgate.domain.keys import BuildId, Upload
 from pixelgate.handlers.telemetry import count, log_fields, logger, metrics, tracer
+from pixelgate.pipeline.cleanup.lost_uploads import deliver_lost_uploads, is_due
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.context import StorageContext
 
@@ -34,7 +35,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         details = {"action": s.action, "attempt": s.record.attempts}
         logger.warning("stalled comparison", extra={**fields, **details})
         answers.append({"comparison": str(s.record.id), **details})
-    return {"swept": answers}
+    answer: dict[str, Any] = {"swept": answers}
+    due = event.get("only") != "waits" and is_due(records().clock())
+    if due and (delivered := _deliver()):
+        answer["delivered"] = [str(upload.build) for upload in delivered]
+    return answer
+
+
+def _deliver() -> list[Upload]:
+    """Delivers uploads whose event never came."""
+    uploads = deliver_lost_uploads(records(), deliver_by_lambda())
+    for upload in uploads:
+        count("LostUploads")
+        logger.warning("lost upload delivered", extra=log_fields(upload.build))
+    return uploads
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.bootstrap import baseline_branches, open_storage, retention_days
+from pixelgate.bootstrap import baseline_branches, open_storage, retention_days, trunk_only
 from pixelgate.handlers.telemetry import count, logger, metrics, tracer
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
@@ -53,8 +53,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def opened() -> StorageContext:
     """Opens bucket and table at the first event; the execution environment keeps them."""
     environ = os.environ
-    branches = baseline_branches(environ)
-    return open_storage(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)
+    return open_storage(
+        environ["PIXELGATE_BUCKET"],
+        environ["PIXELGATE_TABLE"],
+        baseline_branches(environ),
+        trunk_only=trunk_only(environ),
+    )
 
 
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:

@@ -34,8 +34,6 @@ ARNS = {
 UNUSED = {
     "logs:CreateLogStream": "Lambda itself writes logs; here they are files",
     "logs:PutLogEvents": "as above",
-    "xray:PutTraceSegments": "segments go to Lambda's daemon by UDP; there is none here",
-    "xray:PutTelemetryRecords": "as above",
 }
 # Grants of one function that no end-to-end test comes to, and where that is tested.
 RARELY_USED = {

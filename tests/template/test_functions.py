@@ -185,8 +185,15 @@ def test_logs_are_json_and_expire(stack: Stack, name: str, group: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_traced(stack: Stack, name: str) -> None:
-    assert stack.function(name)["TracingConfig"] == {"Mode": "Active"}
+def test_nothing_is_traced(stack: Stack, name: str) -> None:
+    """Decision 0055: the log has the time of each step, and X-Ray's SDK is at its end."""
+    assert "TracingConfig" not in stack.function(name)
+
+
+def test_the_package_has_no_library_of_x_ray() -> None:
+    pinned = (ROOT / "functions/requirements.txt").read_text(encoding="utf-8")
+    assert "xray" not in pinned
+    assert "aws-lambda-powertools==" in pinned
 
 
 def invoke_config(stack: Stack, function: str) -> Json:

@@ -17,14 +17,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload, check_id
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
 from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import (
-    log_fields,
-    logger,
-    metrics,
-    seconds_by_stage,
-    stage,
-    tracer,
-)
+from pixelgate.handlers.telemetry import log_fields, logger, metrics, seconds_by_stage, stage
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import (
     Duplicate,
@@ -65,7 +58,6 @@ class _ResumeEvent(BaseModel):
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares every build that the event names.

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pixelgate.bootstrap import Notifier, aws_notifier
 from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.errors import BadManifest, NoticeRefused
-from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
+from pixelgate.handlers.telemetry import log_fields, logger, metrics
 from pixelgate.notify.forge import Forge
 from pixelgate.notify.http import Patience
 from pixelgate.notify.update import Notified, Skipped, notify
@@ -33,7 +33,6 @@ class _Event(BaseModel):
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Updates one pull request.

@@ -12,21 +12,13 @@ from pixelgate.bootstrap import aws_service
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.compare import report
 from pixelgate.handlers.machine_input import parse_publish
-from pixelgate.handlers.telemetry import (
-    log_fields,
-    logger,
-    metrics,
-    seconds_by_stage,
-    stage,
-    tracer,
-)
+from pixelgate.handlers.telemetry import log_fields, logger, metrics, seconds_by_stage, stage
 from pixelgate.pipeline.compare.fan_out import give_back, publish_handed
 from pixelgate.pipeline.compare.outcomes import Published
 from pixelgate.pipeline.context import CompareContext
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publishes the results, or gives the comparison back if the map over its batches failed.

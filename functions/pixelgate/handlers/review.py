@@ -15,14 +15,13 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import check_id
 from pixelgate.errors import BadManifest
 from pixelgate.handlers.s3_events import Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
+from pixelgate.handlers.telemetry import log_fields, logger, metrics
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Applies every review that the event names.

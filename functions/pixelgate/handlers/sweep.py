@@ -12,13 +12,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain.keys import BuildId
-from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
+from pixelgate.handlers.telemetry import log_fields, logger, metrics
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.context import StorageContext
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweeps once; the event that comes every minute has `only: waits`."""

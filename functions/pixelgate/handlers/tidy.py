@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import baseline_branches, open_storage, retention_days
-from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.handlers.telemetry import logger, metrics
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
@@ -27,7 +27,6 @@ _METRICS = {
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tidies up every project.

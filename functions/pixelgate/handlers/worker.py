@@ -11,20 +11,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.machine_input import parse_work
-from pixelgate.handlers.telemetry import (
-    log_fields,
-    logger,
-    metrics,
-    seconds_by_stage,
-    stage,
-    tracer,
-)
+from pixelgate.handlers.telemetry import log_fields, logger, metrics, seconds_by_stage, stage
 from pixelgate.pipeline.compare.fan_out import BatchCompared, work
 from pixelgate.pipeline.context import CompareContext
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares the batch that the event names; the answer is small, as the machine keeps it.

@@ -134,9 +134,10 @@ def aws_records(
     if meter:
         meter.watch(s3)
         meter.watch(dynamodb)
+    bucket = environ["PIXELGATE_BUCKET"]
     return StorageContext(
-        events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
-        objects=S3Bucket(s3, environ["PIXELGATE_BUCKET"]),
+        events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config), bucket)),
+        objects=S3Bucket(s3, bucket),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
         render_failure=render_failure,
         limits=Limits(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -19,6 +20,7 @@ from support.aws import REGION
 from support.doubles.memory import MemoryEvents
 
 DETAIL = {"schema_version": 1, "project": "Büro", "review": None, "counts": {"total": 2}}
+BUCKET = "arn:aws:s3:::shots"
 Received = Callable[[], list[tuple[str, dict[str, Any]]]]
 
 
@@ -39,9 +41,12 @@ def bus(request: pytest.FixtureRequest) -> Iterator[tuple[Events, Received]]:
         def received() -> list[tuple[str, dict[str, Any]]]:
             answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
             heard = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+            # What the adapter adds says of which stack the event is.
+            assert [event["detail"].pop("bucket") for event in heard] == ["shots"] * len(heard)
+            assert [event["resources"] for event in heard] == [[BUCKET]] * len(heard)
             return [(event["detail-type"], event["detail"]) for event in heard]
 
-        yield EventBridgeEvents(lambda: events), received
+        yield EventBridgeEvents(lambda: events, "shots"), received
 
 
 def test_event_arrives_as_it_was_emitted(bus: tuple[Events, Received]) -> None:
@@ -61,7 +66,7 @@ def test_event_that_a_bus_takes_and_drops_was_not_told() -> None:
             },
         )
         with pytest.raises(NotTold, match="EventBridge: ThrottlingException: slow down"):
-            EventBridgeEvents(lambda: client).emit("Comparison State Change", DETAIL)
+            EventBridgeEvents(lambda: client, "shots").emit("Comparison State Change", DETAIL)
 
 
 def test_event_that_is_refused_was_not_told() -> None:
@@ -69,13 +74,30 @@ def test_event_that_is_refused_was_not_told() -> None:
     with Stubber(client) as stub:
         stub.add_client_error("put_events", "InternalException")
         with pytest.raises(NotTold, match="InternalException"):
-            EventBridgeEvents(lambda: client).emit("Comparison State Change", DETAIL)
+            EventBridgeEvents(lambda: client, "shots").emit("Comparison State Change", DETAIL)
 
 
 def test_bus_that_does_not_answer_was_not_told() -> None:
     class Silent:
+        meta = SimpleNamespace(partition="aws")
+
         def put_events(self, **request: Any) -> None:
             raise EndpointConnectionError(endpoint_url="events")
 
     with pytest.raises(NotTold, match="EventBridge: Could not connect"):
-        EventBridgeEvents(Silent).emit("Comparison State Change", DETAIL)  # type: ignore[arg-type]
+        EventBridgeEvents(Silent, "shots").emit("Comparison State Change", DETAIL)  # type: ignore[arg-type]
+
+
+def test_the_bucket_s_arn_is_of_the_partition_of_its_region() -> None:
+    client = boto3.client("events", "cn-north-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(client) as stub:
+        entry = {
+            "Source": "pixelgate",
+            "DetailType": "Comparison State Change",
+            "Detail": json.dumps({"bucket": "shots"}),
+            "Resources": ["arn:aws-cn:s3:::shots"],
+        }
+        stub.add_response(
+            "put_events", {"FailedEntryCount": 0, "Entries": [{}]}, {"Entries": [entry]}
+        )
+        EventBridgeEvents(lambda: client, "shots").emit("Comparison State Change", {})

@@ -178,6 +178,9 @@ def test_event_reaches_the_bus(changed: Account) -> None:
     heard = json.loads(message["Body"])
     assert (heard["source"], heard["detail-type"]) == ("pixelgate", "Review State Change")
     assert heard["detail"]["review"]["by"] == [ADA]
+    # Of which stack it is, if an account has two.
+    assert heard["resources"] == [f"arn:aws:s3:::{changed.bucket}"]
+    assert heard["detail"]["bucket"] == changed.bucket
 
 
 def test_names_of_images_are_no_information_for_the_log(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from pixelgate.aws.eventbridge import EventBridgeEvents
 from pixelgate.domain import state_events
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
@@ -44,8 +46,14 @@ SUBJECT = Reviewable("e1", {f"{n:03}.png": Change("changed", "1", "2") for n in 
 
 
 def check(detail: dict[str, Any]) -> None:
-    """Against the schema, and that the schema knows every field."""
-    told = json.loads(json.dumps(detail))
+    """Against the schema, and that the schema knows every field, as the event is sent."""
+    sent: list[dict[str, Any]] = []
+    client = SimpleNamespace(
+        meta=SimpleNamespace(partition="aws"),
+        put_events=lambda Entries: sent.extend(Entries) or {"FailedEntryCount": 0},  # noqa: N803
+    )
+    EventBridgeEvents(lambda: client, "shots").emit(state_events.COMPARISON, detail)  # type: ignore[arg-type,return-value]
+    told = json.loads(sent[0]["Detail"])
     jsonschema.Draft202012Validator(SCHEMA).validate(told)
     assert told.keys() == SCHEMA["properties"].keys()
     if told["review"]:

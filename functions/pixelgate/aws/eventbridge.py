@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 class EventBridgeEvents:
-    """The default event bus, on which every rule of the account receives events."""
+    """The default event bus, on which every rule of the account receives events.
 
-    def __init__(self, connect: Callable[[], EventBridgeClient]) -> None:
+    Several stacks may send there, so each event names its stack's bucket.
+    """
+
+    def __init__(self, connect: Callable[[], EventBridgeClient], bucket: str) -> None:
         self._connect = connect
+        self._bucket = bucket
 
     @cached_property
     def _client(self) -> EventBridgeClient:
@@ -33,15 +37,19 @@ class EventBridgeEvents:
         Raises:
             NotTold: EventBridge did not accept it.
         """
-        entry = {
-            "Source": SOURCE,
-            "DetailType": kind,
-            "Detail": json.dumps(detail, ensure_ascii=False),
-        }
         try:
-            answer = self._client.put_events(Entries=[entry])  # type: ignore[list-item]
+            answer = self._client.put_events(Entries=[self._entry(kind, detail)])  # type: ignore[list-item]
         except (BotoCoreError, ClientError) as error:
             raise NotTold(f"EventBridge: {error}") from error
         if answer["FailedEntryCount"]:
             [failed] = answer["Entries"]
             raise NotTold(f"EventBridge: {failed.get('ErrorCode')}: {failed.get('ErrorMessage')}")
+
+    def _entry(self, kind: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+        partition = self._client.meta.partition
+        return {
+            "Source": SOURCE,
+            "DetailType": kind,
+            "Detail": json.dumps({**detail, "bucket": self._bucket}, ensure_ascii=False),
+            "Resources": [f"arn:{partition}:s3:::{self._bucket}"],
+        }

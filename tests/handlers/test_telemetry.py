@@ -7,6 +7,7 @@ import pytest
 from handlers.conftest import Account, Context
 from handlers.test_compare import metrics_in, png, put_event
 from pixelgate.domain.keys import BuildId
+from support.log_lines import assert_is_recorded
 
 STEPS = ["accept", "claim", "plan", "fetch", "diff", "report", "publish", "thumbnails"]
 
@@ -26,6 +27,7 @@ def test_each_step_is_timed(
     caplog.clear()
     account.compare.handler(put_event(head), Context())
     [line] = [vars(record) for record in caplog.records if record.message == "build compared"]
+    assert_is_recorded("build compared", caplog)
     assert list(line["stages"]) == list(line["processors"]) == STEPS
     assert line["processors"]["diff"] > 0
     assert (line["project"], line["build"]) == ("web", "head")

@@ -8,15 +8,14 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
-from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload, check_id
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
-from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
+from pixelgate.handlers.s3_events import Created, Ignored, UnreadableEvent, created_objects
 from pixelgate.handlers.telemetry import log_fields, logger, metrics, seconds_by_stage, stage
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import (
@@ -31,6 +30,9 @@ from pixelgate.pipeline.compare.outcomes import (
     Waiting,
 )
 from pixelgate.pipeline.context import CompareContext
+
+# A worker renews its lease when a third of it is over, at the next check, a few seconds later.
+_ALIVE = 0.4
 
 # What the log calls each outcome; the runbook's queries filter on it.
 _EVENTS: Mapping[type, str] = {
@@ -63,17 +65,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares every build that the event names.
 
     Raises:
-        Exception: one of the builds needs another delivery. The others are finished; the next
-            delivery sees that with one read each.
+        Exception: one of the builds needs another delivery, or a record cannot be read. The
+            others are finished; the next delivery sees that with one read each.
     """
-    answers = []
-    failures = []
+    answers: list[dict[str, Any]] = []
+    failures: list[Exception] = []
     for item in uploads_of(event):
         seconds_by_stage()  # forgets the times of an earlier build
         if isinstance(item, Ignored):
             _count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
+            continue
+        if isinstance(item, UnreadableEvent):
+            _count("ComparisonsRetried")
+            logger.error("event not readable", extra={"error": str(item)})
+            failures.append(item)
             continue
         try:
             outcome = receive(
@@ -82,6 +89,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         except Exception as error:
             held = isinstance(error, HeldByOther)
             _count("DuplicateDeliveries" if held else "ComparisonsRetried")
+            if isinstance(error, HeldByOther) and _is_alive(error):
+                logger.info("build compared by another worker", extra=log_fields(item.build))
+                answers.append({"build": str(item.build), "held": True})
+                continue
             logger.warning(
                 "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
             )
@@ -95,7 +106,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"builds": answers}
 
 
-def uploads_of(event: object) -> list[Upload | Ignored]:
+def uploads_of(event: object) -> list[Upload | Ignored | UnreadableEvent]:
     """Lists the manifests in an event; each other record becomes an `Ignored` with the reason."""
     if isinstance(event, Mapping) and "resume" in event:
         return [_resumed(event)]
@@ -141,6 +152,18 @@ def service() -> CompareContext:
     return replace(context, resume=lambda build: _resume(build, context.resume))
 
 
+def _is_alive(held: HeldByOther) -> bool:
+    """Whether the owner of a lease renewed it so lately that it must be alive.
+
+    Then nothing is left to do for this delivery: if the owner dies, its own event is delivered
+    again, or the sweeper restarts it. An owner that renewed nothing when it was due may be dead,
+    so the event is delivered again, after the lease. Lambda's first retry comes a minute after a
+    worker's death, much later than the 36 of 90 seconds.
+    """
+    limits, clock = service().limits, service().clock
+    return held.renewed is not None and clock() - held.renewed < _ALIVE * limits.lease
+
+
 def _resume(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     """Calls this function for a build that waited for a base."""
     fields = log_fields(build)
@@ -167,38 +190,17 @@ def _created(key: str) -> Upload | Ignored:
 
 def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
     try:
-        resume = parse(event=dict(event), model=_ResumeEvent).resume
+        resume = _ResumeEvent.model_validate(dict(event)).resume
         build = BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
-    except (*NOT_THE_MODEL, BadManifest) as error:
+    except (ValidationError, BadManifest) as error:
         return Ignored(f"not an event of ours: {error}")
     return Upload(build, resumed=True)
 
 
 def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
     match outcome:
-        case Published(record=record, tally=tally, seconds=seconds):
-            passed = record.verdict == "passed"
-            _count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
-            _count("SnapshotsCompared", record.counts["total"])
-            _count("SnapshotsByHash", tally.same_hash)
-            _count("PairsDiffed", tally.diffed)
-            _count("PairsFromCache", tally.cached)
-            _count("PixelsDiffed", tally.pixels)
-            metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
-            _count_faults(tally.faults)
-            _count("LeaseTakeovers", int(record.attempts > 1))
-            metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, seconds)
-            return {
-                "state": record.state,
-                "verdict": record.verdict,
-                "counts": dict(record.counts),
-                "base": record.id.base,
-                "execution": record.execution,
-                "attempt": record.attempts,
-                "pairs_diffed": tally.diffed,
-                "pairs_from_cache": tally.cached,
-                "seconds": round(seconds, 3),
-            }
+        case Published():
+            return _published(outcome)
         case HandedOver(record=record):
             _count("ComparisonsHandedOver")
             return {
@@ -231,6 +233,35 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
         case Gone():
             _count("EventsIgnored")
             return {"ignored": "the manifest is gone"}
+
+
+def _published(done: Published) -> dict[str, Any]:
+    record, tally, cost = done.record, done.tally, done.cost
+    passed = record.verdict == "passed"
+    _count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
+    _count("SnapshotsCompared", record.counts["total"])
+    _count("SnapshotsByHash", tally.same_hash)
+    _count("PairsDiffed", tally.diffed)
+    _count("PairsFromCache", tally.cached)
+    _count("PixelsDiffed", tally.pixels)
+    metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
+    _count_faults(tally.faults)
+    _count("LeaseTakeovers", int(record.attempts > 1))
+    metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, done.seconds)
+    if cost:
+        metrics.add_metric("S3Dollars", MetricUnit.NoUnit, cost.dollars_of("s3"))
+    return {
+        "state": record.state,
+        "verdict": record.verdict,
+        "counts": dict(record.counts),
+        "base": record.id.base,
+        "execution": record.execution,
+        "attempt": record.attempts,
+        "pairs_diffed": tally.diffed,
+        "pairs_from_cache": tally.cached,
+        "seconds": round(done.seconds, 3),
+        "dollars": round(cost.dollars, 6) if cost else None,
+    }
 
 
 def _count(name: str, number: int = 1) -> None:

@@ -6,9 +6,8 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pixelgate.bootstrap import Notifier, aws_notifier
 from pixelgate.domain.keys import BuildId, ComparisonId, check_id
@@ -41,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         NotTold: the forge was not reached; a later delivery may succeed.
     """
     try:
-        detail = parse(event=event, model=_Event).detail
+        detail = _Event.model_validate(event).detail
         build = BuildId(check_id(detail.project, "project"), check_id(detail.build, "build"))
     except (ValidationError, BadManifest) as error:
         _count("EventsIgnored")

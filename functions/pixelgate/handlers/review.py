@@ -14,7 +14,7 @@ from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain import keys
 from pixelgate.domain.keys import check_id
 from pixelgate.errors import BadManifest
-from pixelgate.handlers.s3_events import Created, Ignored, created_objects
+from pixelgate.handlers.s3_events import Created, Ignored, UnreadableEvent, created_objects
 from pixelgate.handlers.telemetry import log_fields, logger, metrics
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.context import StorageContext
@@ -27,15 +27,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Applies every review that the event names.
 
     Raises:
-        Exception: one of the reviews needs another delivery; the others are finished.
+        Exception: one of the reviews needs another delivery, or a record cannot be read; the
+            others are finished.
     """
-    answers = []
-    failures = []
+    answers: list[dict[str, Any]] = []
+    failures: list[Exception] = []
     for item in reviews_of(event):
         if isinstance(item, Ignored):
             _count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
+            continue
+        if isinstance(item, UnreadableEvent):
+            _count("ReviewsRetried")
+            logger.error("event not readable", extra={"error": str(item)})
+            failures.append(item)
             continue
         try:
             outcome = carry_out(item, records())
@@ -52,10 +58,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"reviews": answers}
 
 
-def reviews_of(event: object) -> Iterator[Written | Ignored]:
+def reviews_of(event: object) -> Iterator[Written | Ignored | UnreadableEvent]:
     """Lists the reviews in an event; each other record becomes an `Ignored` with the reason."""
     for item in created_objects(event):
-        yield _written(item) if isinstance(item, Created) else item
+        try:
+            yield _written(item) if isinstance(item, Created) else item
+        except UnreadableEvent as error:
+            yield error
 
 
 @cache
@@ -75,14 +84,7 @@ def _written(created: Created) -> Written | Ignored:
         check_id(review_id, "review")
     except BadManifest as error:
         return Ignored(f"{created.key} cannot be a review: {error}")
-    record = created.record
-    return Written(
-        build,
-        review_id,
-        by=record.userIdentity.principalId,
-        at=iso(record.eventTime.timestamp()),
-        tag=record.s3.object.eTag if record.s3.object else None,
-    )
+    return Written(build, review_id, by=created.by, at=iso(created.at), tag=created.tag)
 
 
 def _report(written: Written, outcome: Outcome) -> dict[str, Any]:

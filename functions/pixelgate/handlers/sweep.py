@@ -18,16 +18,31 @@ from pixelgate.pipeline.context import StorageContext
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sweeps once; the event that comes every minute has `only: waits`."""
-    swept = sweep(records(), resume(), waits_only=event.get("only") == "waits")
+    waits_only = event.get("only") == "waits"
+    try:
+        swept = sweep(records(), resume(), waits_only=waits_only)
+    except ExceptionGroup as group:
+        # Lambda's own report of an ExceptionGroup leaves out what is in it.
+        for error in group.exceptions:
+            fields = {"comparison": "; ".join(error.__notes__), "error": repr(error)}
+            logger.error("comparison not swept", extra=fields)
+        raise
     actions = [s.action for s in swept]
     given_up = actions.count(Action.GIVE_UP)
-    metrics.add_metric("LeasesSwept", MetricUnit.Count, actions.count(Action.RESUME) + given_up)
-    metrics.add_metric("WaitsInVain", MetricUnit.Count, actions.count(Action.END_WAIT))
-    if given_up:
-        metrics.add_metric("ComparisonsFailed", MetricUnit.Count, given_up)
+    counts = {
+        # The alarm on silence watches the sweeps that restart comparisons, and only those.
+        "SweepsDone": int(not waits_only),
+        "LeasesSwept": actions.count(Action.RESUME) + given_up,
+        "WaitsInVain": actions.count(Action.END_WAIT),
+        "ComparisonsFailed": given_up,
+    }
+    for name, number in counts.items():
+        if number:  # a metric costs money for each hour in which it has a value, be it zero
+            metrics.add_metric(name, MetricUnit.Count, number)
+    if any(counts.values()):
+        metrics.flush_metrics()
     answers = [
         {"comparison": str(s.record.id), "action": s.action, "attempt": s.record.attempts}
         for s in swept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from functools import cache
 from typing import Any
 
@@ -37,7 +38,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     records = opened()
     days = retention_days(os.environ.get("PIXELGATE_RETENTION_DAYS", ""))
     results, failures = {}, []
-    for project in projects(records.objects):
+    everyone = projects(records.objects)
+    # In another order each day: a run that is cut off at its time limit leaves others each time.
+    for project in random.sample(everyone, len(everyone)):
         try:
             results[project] = _tidy(project, records, days(project))
         except Exception as error:

@@ -82,10 +82,11 @@ def publish(
         LeaseLost: another worker has taken over; nothing of this run is visible.
         OutOfTime: this worker has to stop.
     """
-    result, shown = _write_down(claim, measured, accepted, service, lease)
+    result, shown, cost = _write_down(claim, measured, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
-        published = Published(record, measured.tally, record.updated - accepted.record.created)
+        seconds = record.updated - accepted.record.created
+        published = Published(record, measured.tally, seconds, cost=cost)
         try:
             announce_result(record, service)
             carry_over_late(record, accepted, service, lease.check_time)
@@ -101,11 +102,11 @@ def _write_down(
     accepted: Accepted,
     service: CompareContext,
     lease: Lease,
-) -> tuple[Result, dict[str, Snapshot]]:
+) -> tuple[Result, dict[str, Snapshot], Usage | None]:
     """Writes comparison.json, review.json and the report under the execution's prefix.
 
     Returns:
-        The result, and the snapshots that will have a thumbnail.
+        The result, the snapshots that will have a thumbnail, and the cost in the result.
     """
     snapshots = assemble(measured.plan, measured.results, measured.faults)
     folder = keys.pictures(claim.id, claim.execution)
@@ -131,7 +132,7 @@ def _write_down(
         _count_answers(comparison, measured)
         prepare_review(comparison, accepted, service, lease.check)
         shown = {name: s for name, s in snapshots.items() if s.thumb}
-        return _write_result(comparison, service), shown
+        return _write_result(comparison, service), shown, used
 
 
 def announce_again(

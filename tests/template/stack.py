@@ -99,6 +99,13 @@ def _text(value: Json, parameters: dict[str, Json]) -> Json:
             return re.sub(
                 r"\$\{(\w+)\}", lambda found: str(parameters.get(found[1], found[0])), text
             ).replace("${Bucket.Arn}", BUCKET_ARN)
+        case {"Fn::Sub": [str(text), dict(variables)]}:
+            for name, variable in variables.items():
+                found = _text(variable, parameters)
+                # Of a condition the value that a stack with every parameter has.
+                found = found["then"] if isinstance(found, dict) else found
+                text = text.replace(f"${{{name}}}", str(found))
+            return _text({"Fn::Sub": text}, parameters)
         case {"Fn::If": [condition, then, _]}:
             return {"if": condition, "then": _text(then, parameters)}
         case dict():

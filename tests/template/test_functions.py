@@ -106,6 +106,10 @@ def test_events_that_lambda_gives_up_on_are_kept(stack: Stack, name: str, second
 def test_failed_events_stay_for_two_weeks(stack: Stack) -> None:
     queue = stack.only("AWS::SQS::Queue")
     assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
+    # What nobody has handled outlives the stack, unless its first deployment failed.
+    resource = stack.resources["FailedEvents"]
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert resource["UpdateReplacePolicy"] == "Retain"
 
 
 def test_sweeps_do_not_pile_up(stack: Stack) -> None:

@@ -383,7 +383,7 @@ class Images(Protocol):
 
 
 class Stages(Protocol):
-    """Marks the stages of a run, for traces and timings."""
+    """Marks the stages of a run, for timings."""
 
     def __call__(self, name: str) -> AbstractContextManager[None]:
         """Returns a context that lasts as long as the stage."""

@@ -45,15 +45,25 @@ BUILD = BuildRecord(BuildId("shop", "b1"), "c0ffee", "a" * 64, 999.0, branch="t"
 SUBJECT = Reviewable("e1", {f"{n:03}.png": Change("changed", "1", "2") for n in range(30)})
 
 
+class Bus:
+    """Takes every event."""
+
+    meta = SimpleNamespace(partition="aws")
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, int]:  # noqa: N803
+        self.entries += Entries
+        return {"FailedEntryCount": 0}
+
+
 def check(detail: dict[str, Any]) -> None:
     """Against the schema, and that the schema knows every field, as the event is sent."""
-    sent: list[dict[str, Any]] = []
-    client = SimpleNamespace(
-        meta=SimpleNamespace(partition="aws"),
-        put_events=lambda Entries: sent.extend(Entries) or {"FailedEntryCount": 0},  # noqa: N803
-    )
-    EventBridgeEvents(lambda: client, "shots").emit(state_events.COMPARISON, detail)  # type: ignore[arg-type,return-value]
-    told = json.loads(sent[0]["Detail"])
+    bus = Bus()
+    EventBridgeEvents(lambda: bus, "shots").emit(state_events.COMPARISON, detail)  # type: ignore[arg-type,return-value]
+    [entry] = bus.entries
+    told = json.loads(entry["Detail"])
     jsonschema.Draft202012Validator(SCHEMA).validate(told)
     assert told.keys() == SCHEMA["properties"].keys()
     if told["review"]:

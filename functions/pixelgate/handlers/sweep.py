@@ -26,8 +26,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except ExceptionGroup as group:
         # Lambda's own report of an ExceptionGroup leaves out what is in it.
         for error in group.exceptions:
-            fields = {"comparison": "; ".join(error.__notes__), "error": repr(error)}
-            logger.error("comparison not swept", extra=fields)
+            named = {"comparison": "; ".join(error.__notes__), "error": repr(error)}
+            logger.error("comparison not swept", extra=named)
         raise
     actions = [s.action for s in swept]
     given_up = actions.count(Action.GIVE_UP)

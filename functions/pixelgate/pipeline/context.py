@@ -119,7 +119,7 @@ class CompareContext(StorageContext):
         engine: name and version of the engine.
         render: makes the report.
         new_execution: makes a new execution id.
-        stage: a context manager around each stage, for traces and timings.
+        stage: a context manager around each stage, for timings.
         fan_out: starts many workers for a large comparison; None compares everything inline.
         thumbnail: draws a thumbnail; None draws none.
         meter: counts requests and memory for the cost; None counts nothing.

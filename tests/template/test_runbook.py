@@ -21,6 +21,11 @@ def page_of(stack: Stack) -> dict[str, str]:
     return found
 
 
+def words_of(page: str) -> str:
+    """The page in one line: what it prints may be broken into two."""
+    return " ".join((RUNBOOK / page).read_text(encoding="utf-8").split())
+
+
 def test_each_alarm_has_a_page_and_each_page_its_alarm(stack: Stack) -> None:
     assert sorted(set(page_of(stack).values())) == PAGES
 
@@ -38,13 +43,13 @@ def test_a_page_names_the_alarms_that_lead_to_it(stack: Stack) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_function_is_invoked_as_the_command_line_takes_it(page: str) -> None:
     """Without the option, AWS's command line takes the payload for Base64 and refuses it."""
-    text = " ".join((RUNBOOK / page).read_text(encoding="utf-8").split())
+    text = words_of(page)
     for command in re.findall(r"`(aws lambda invoke [^`]+)`", text):
         assert "--cli-binary-format raw-in-base64-out" in command
 
 
 def test_a_function_is_invoked_by_hand_on_some_page() -> None:
-    pages = [page for page in PAGES if "aws lambda invoke" in (RUNBOOK / page).read_text("utf-8")]
+    pages = [page for page in PAGES if "`aws lambda invoke " in words_of(page)]
     assert pages == ["sweep-silent.md", "tidy-errors.md"]
 
 
@@ -70,7 +75,7 @@ def test_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_calls_things_is_what_they_are_called(stack: Stack, page: str) -> None:
     """Messages, metrics' labels and outputs that a page speaks of exist."""
-    text = (RUNBOOK / page).read_text(encoding="utf-8")
+    text = words_of(page)
     code = "".join(p.read_text() for p in (ROOT / "functions/pixelgate/handlers").glob("*.py"))
     for message in re.findall(r"message = '([^']+)'", text):
         assert f'"{message}"' in code, message

@@ -32,7 +32,8 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".tools"
 EVENTS = ROOT / "events"
 NOT_OURS = ["s3-manifest-delete.json", "s3-not-a-manifest.json", "s3-test-event.json"]
-GARBAGE = ["{}", "[]", "null", "7", '"manifest.json"', '{"Records": "many"}', '{"Records": [{}]}']
+GARBAGE = ["{}", "[]", "null", "7", '"manifest.json"']
+UNREADABLE = ['{"Records": "many"}', '{"Records": [{}]}']
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,15 @@ class Emulator:
 
     def handle(self, event: object) -> dict[str, Any]:
         """Has the function answer an event, without an error."""
+        answer = self.answer(event)
+        assert "errorMessage" not in answer, f"{answer}\n{self.log.read_text()[-3000:]}"
+        return answer
+
+    def answer(self, event: object) -> dict[str, Any]:
+        """Has the function answer an event, or raise."""
         body = event if isinstance(event, str) else json.dumps(event)
         with urllib.request.urlopen(self.url, body.encode(), timeout=60) as response:
-            answer = response.read().decode()
-        assert "errorMessage" not in answer, f"{answer}\n{self.log.read_text()[-3000:]}"
-        return dict(json.loads(answer))
+            return dict(json.loads(response.read()))
 
     def upload(
         self, build: str, colours: Mapping[str, str], base: str | None = None, project: str = "rie"
@@ -186,6 +191,12 @@ def test_an_event_that_is_none_of_ours_is_answered(emulator: Emulator, name: str
 def test_garbage_is_answered(emulator: Emulator, garbage: str) -> None:
     answer = emulator.handle(garbage)
     assert all("ignored" in build for build in answer["builds"])
+
+
+@pytest.mark.parametrize("event", UNREADABLE)
+def test_an_event_that_cannot_be_read_is_raised(emulator: Emulator, event: str) -> None:
+    """Lambda then tries it again and keeps it."""
+    assert emulator.answer(event)["errorType"] == "UnreadableEvent"
 
 
 def read_event(name: str, bucket: str) -> Any:

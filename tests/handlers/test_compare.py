@@ -240,6 +240,7 @@ def test_a_record_that_cannot_be_read_is_raised_after_the_others(
     assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
     [line] = [r for r in caplog.records if r.levelname == "ERROR"]
     assert line.message == "event not readable"
+    assert_is_recorded("event not readable", caplog)
 
 
 @pytest.mark.parametrize("records", ["no list", None, [None], ["text"]])

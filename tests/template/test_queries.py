@@ -15,6 +15,7 @@ from .test_watching import dashboard
 RUNBOOK = ROOT / "docs/runbook"
 ENDED_BADLY = {"timed out", "out of memory", "killed", "raised"}
 OURS_AT_ERROR = {
+    "event not readable",
     "image missing",
     "notification refused",
     "comparison not swept",

@@ -34,7 +34,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
 	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
-	check-corpus check-native deploy fuzz format pictures smoke \
+	check-corpus check-native deploy fuzz format local pictures smoke \
 	build lock clean
 
 help: ## List these targets
@@ -134,6 +134,13 @@ deploy: setup .tools/sam/.done .tools/zig/.done ## Build for Lambda and deploy a
 	LAMBDA_PYTHON=$(DEPLOY_PYTHON) $(SAM) build --build-dir .aws-sam/deploy
 	$(SAM) deploy --template-file .aws-sam/deploy/template.yaml --config-file $(CURDIR)/samconfig.toml \
 		--stack-name $(STACK) $(ARGS)
+
+# Docker runs Lambda's Python, the emulator the Python of .tools/cloud; each needs a build of its own.
+local: setup .tools/cloud/.done .tools/sam/.done .tools/zig/.done .aws-sam/.done ## Hand EVENT=events/… to its function, in STACK=… or an embedded cloud
+	@if docker info >/dev/null 2>&1; then \
+		LAMBDA_PYTHON=$(DEPLOY_PYTHON) $(SAM) build --build-dir .aws-sam/deploy >/dev/null; fi
+	@PYTHONPATH=tools $(BIN)/python tools/local.py $(EVENT) \
+		$(if $(filter file default,$(origin STACK)),,--stack $(STACK)) $(ARGS)
 
 smoke: setup ## Test a deployed stack in your own account, STACK=pixelgate
 	@PYTHONPATH=tools $(BIN)/python tools/smoke.py $(STACK)

@@ -14,9 +14,8 @@ import shutil
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
@@ -50,40 +49,23 @@ WATCH = """
 """
 
 
-@dataclass(frozen=True)
-class Report:
-    """A report to measure.
-
-    Attributes:
-        page: its HTML file.
-        pictures: selectors of the images that must be painted for it to be usable.
-        list: selector of what scrolls; "" for the whole page.
-    """
+class Report(NamedTuple):
+    """A report to measure."""
 
     page: Path
-    pictures: tuple[str, ...]
-    list: str
+    pictures: tuple[str, ...]  # selectors of the images that must be painted for it to be usable
+    list: str  # selector of what scrolls
 
 
-@dataclass(frozen=True)
-class Felt:
-    """What was measured, medians of the rounds.
+class Felt(NamedTuple):
+    """What was measured, medians of the rounds."""
 
-    Attributes:
-        usable_ms: from navigation until the first pictures are painted.
-        blocked_ms: the longest task until then.
-        scroll_long_tasks: tasks over 50 ms while the list is scrolled to its end.
-        scroll_longest_ms: the longest of them.
-        heap_mb: JavaScript's heap afterwards.
-        memory_mb: the memory of the renderer's process afterwards.
-    """
-
-    usable_ms: float
-    blocked_ms: float
-    scroll_long_tasks: float
-    scroll_longest_ms: float
-    heap_mb: float
-    memory_mb: float
+    usable_ms: float  # from navigation until the first pictures are painted
+    blocked_ms: float  # the longest task until then
+    scroll_long_tasks: float  # tasks over 50 ms while the list is scrolled to its end
+    scroll_longest_ms: float  # the longest of them
+    heap_mb: float  # JavaScript's heap afterwards
+    memory_mb: float  # of the renderer's process afterwards
 
 
 LIMITS = Felt(1_500, float("inf"), 0, 50, float("inf"), 300)
@@ -107,7 +89,8 @@ def main() -> int:
         measure("reg-cli", report_theirs(base, head, place / "reg-cli"), options.rounds)
     else:
         print("reg-cli is left out: npm ci in bench/speed installs it")
-    over = [name for name, limit in vars(LIMITS).items() if vars(felt)[name] > limit]
+    names = zip(Felt._fields, felt, LIMITS, strict=True)
+    over = [name for name, measured, limit in names if measured > limit]
     over += ["page without data"] if len(empty) > PAGE_LIMIT else []
     print(f"\nover the limit: {', '.join(over)}" if over else "\nwithin all limits")
     return int(bool(over))
@@ -123,14 +106,14 @@ def draw_suite(root: Path, snapshots: int, changed: int) -> tuple[Path, Path]:
     if done.exists():
         return base, head
     shutil.rmtree(root, ignore_errors=True)
-    every = snapshots // changed if changed else snapshots + 1
+    differing = set(range(0, snapshots, snapshots // changed)[:changed]) if changed else set()
     for n in range(snapshots):
         name = f"area-{n // 400:03}/page-{n // 40:04}/state-{n:05}.png"
         for side in (base, head):
             (side / name).parent.mkdir(parents=True, exist_ok=True)
         image = draw_page(n)
         image.save(base / name, compress_level=1)
-        if n % every == 0 and n // every < changed:
+        if n in differing:
             draw_change(image, n)
             image.save(head / name, compress_level=1)
         else:
@@ -183,7 +166,7 @@ def report_theirs(base: Path, head: Path, out: Path) -> Report:
     words = ["node", str(REG_CLI), str(head), str(base), str(out / "diff"), "-R", str(page)]
     words += ["-J", str(out / "reg.json"), "-M", "0.0225", "-I"]
     subprocess.run(words, check=True, capture_output=True, cwd=out, timeout=1_800)
-    return Report(page, ("img[src*='state-']",), "")
+    return Report(page, ("img[src*='state-']",), "body")
 
 
 # A browser
@@ -192,9 +175,9 @@ def report_theirs(base: Path, head: Path, out: Path) -> Report:
 def measure(name: str, report: Report, rounds: int) -> Felt:
     """Opens a report so many times, each time in a fresh browser, and prints what was felt."""
     felt = [open_once(report) for _ in range(rounds)]
-    middle = Felt(*map(statistics.median, zip(*(vars(f).values() for f in felt), strict=True)))
+    middle = Felt(*map(statistics.median, zip(*felt, strict=True)))
     print(f"\n{name}: {report.page.stat().st_size:,} bytes")
-    for what, value in vars(middle).items():
+    for what, value in middle._asdict().items():
         print(f"  {what:20} {value:>10,.1f}")
     return middle
 
@@ -235,7 +218,7 @@ def wait_until_usable(page: Page) -> float:
 def scroll(page: Page, report: Report) -> list[float]:
     """Turns the wheel over the list; returns the milliseconds of long tasks meanwhile."""
     page.evaluate("longTasks.length = 0")
-    page.locator(report.list or "body").first.hover(position={"x": 100, "y": 300})
+    page.locator(report.list).first.hover(position={"x": 100, "y": 300})
     for _ in range(STEPS):
         page.mouse.wheel(0, WHEEL)
         page.wait_for_timeout(16)
@@ -248,20 +231,19 @@ def heap_mb(page: Page) -> float:
     client = page.context.new_cdp_session(page)
     client.send("Performance.enable")
     client.send("HeapProfiler.collectGarbage")
-    metrics: list[dict[str, Any]] = client.send("Performance.getMetrics")["metrics"]
-    return float(next(m["value"] for m in metrics if m["name"] == "JSHeapUsedSize")) / 1e6
+    metrics = {m["name"]: m["value"] for m in client.send("Performance.getMetrics")["metrics"]}
+    return float(metrics["JSHeapUsedSize"]) / 1e6
 
 
 def renderer_mb(browser: Browser) -> float:
     """The renderer's proportional share of memory, as Linux counts it; the largest if several."""
     session = browser.new_browser_cdp_session()
-    found = []
-    for process in session.send("SystemInfo.getProcessInfo")["processInfo"]:
-        if process["type"] == "renderer":
-            rollup = Path(f"/proc/{process['id']}/smaps_rollup").read_text()
-            [pss] = re.findall(r"^Pss: +(\d+)", rollup, re.MULTILINE)
-            found.append(int(pss))
-    return max(found) / 1024
+    rollups = [
+        Path(f"/proc/{process['id']}/smaps_rollup").read_text()
+        for process in session.send("SystemInfo.getProcessInfo")["processInfo"]
+        if process["type"] == "renderer"
+    ]
+    return max(int(re.findall(r"(?m)^Pss: +(\d+)", text)[0]) for text in rollups) / 1024
 
 
 if __name__ == "__main__":

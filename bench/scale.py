@@ -19,9 +19,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pixelgate.bootstrap import find_engine, open_pool, pace_collector
 from pixelgate.domain import keys
@@ -29,12 +29,18 @@ from pixelgate.domain.comparison import Diff, Measured, Region, Snapshot, Status
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Baseline
 from pixelgate.domain.verdict import Evidence
-from pixelgate.pipeline.compare.batches import Batch, BatchResult, Handed, read_batch, write_plan
-from pixelgate.pipeline.compare.batches import write_result as write_batch_result
+from pixelgate.pipeline.compare.batches import (
+    Batch,
+    BatchResult,
+    Handed,
+    read_batch,
+    write_plan,
+    write_result,
+)
 from pixelgate.pipeline.compare.fan_out import publish_handed, work
 from pixelgate.pipeline.context import CompareContext, Limits
 from pixelgate.pipeline.diffing.pairs import DiffStats
-from pixelgate.pipeline.diffing.plan import Pair, make_plan
+from pixelgate.pipeline.diffing.plan import make_plan
 from pixelgate.pipeline.diffing.thumbnails import with_thumbnail_keys
 from pixelgate.pipeline.intake import accept
 from pixelgate.ports import Bucket
@@ -77,24 +83,17 @@ class LateFolder(FolderBucket):
         super().write(key, body, content_type)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What one measured step took: seconds on the clock, and the memory of its process at most."""
 
     seconds: float
     megabytes: float
 
 
-@dataclass(frozen=True)
-class Row:
-    """One size of build.
+class Row(NamedTuple):
+    """One size of build, of whose snapshots a share differs.
 
-    Attributes:
-        snapshots: of the build.
-        share: of them that differ.
-        steps: plan and publish as measured; empty if this size was only modelled.
-        seconds: from the event to the verdict, modelled.
-        dollars: of the whole comparison, modelled.
+    Plan and publish are measured, or this size was only modelled; the rest is always modelled.
     """
 
     snapshots: int
@@ -104,25 +103,28 @@ class Row:
     dollars: float
 
 
-@dataclass(frozen=True)
-class Pairs:
+class RealPair(NamedTuple):
     """The average real pair: seconds in a worker with two processors, megapixels of one image."""
 
     seconds: float
     megapixels: float
 
 
-def manifest(build: str, number: int, share: float) -> bytes:
-    """A manifest of that many images; that share of them differs between builds."""
-    images = {}
+def manifest(build: str, images: Mapping[str, object], **fields: str) -> bytes:
+    """A manifest of these images."""
+    named = {"project": PROJECT, "build": build, "commit": build, "branch": "feature"}
+    return json.dumps({**named, **fields, "images": images}).encode()
+
+
+def invented(build: str, number: int, share: float) -> dict[str, object]:
+    """So many images; that share of them differs between builds."""
+    images: dict[str, object] = {}
     for i in range(number):
         version = build if (i * share) % 1 < share else "both"
         sha = hashlib.sha256(f"{version} {i}".encode()).hexdigest()
         name = f"pages/section-{i % 97}/{i:06}-desktop.png"
         images[name] = {"sha256": sha, "width": 1_280, "height": 800}
-    fields = {"project": PROJECT, "build": build, "commit": build, "branch": "feature"}
-    named = {"base_build": "base"} if build == "head" else {}
-    return json.dumps({**fields, **named, "images": images}).encode()
+    return images
 
 
 def measure_plan(folder: Path) -> float:
@@ -138,33 +140,30 @@ def measure_plan(folder: Path) -> float:
 
 def set_up_results(place: Path) -> float:
     """Writes what the workers leave behind: each pair has two regions and a change of its own."""
-    objects, handed = FolderBucket(place), Handed(ID, "e1")
+    objects, handed, size = FolderBucket(place), Handed(ID, "e1"), (1_280, 800)
     areas = (Evidence(blocks=6, differing=500, clear=500, one_sided=500), Evidence(blocks=4))
     regions = (Region(8, 9, 40, 20, 500, area=0), Region(90, 9, 20, 20, 200, area=1))
-    listed = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
-    for batch in (Batch(**one) for one in listed):
+    diff = Diff(700, 400, 1_024_000, size, size, regions, areas=areas)
+    for batch in _batches(objects):
         results = {}
         for pair in read_batch(handed, batch, objects):
-            size = (1_280, 800)
-            found = Diff(700, 400, 1_024_000, size, size, regions, areas=areas)
-            diff = replace(found, fingerprint=pair.head[:32])
             mask = keys.mask(handed.pictures, pair.fingerprint, pair.base, pair.head)
-            results[pair] = Measured(diff, mask)
-        thumbs = _thumbs(results)
-        write_batch_result(
-            handed, batch, BatchResult(results, DiffStats(len(results), 0), thumbs), objects
-        )
+            results[pair] = Measured(replace(diff, fingerprint=pair.head[:32]), mask)
+        # The keys of the thumbnails that a worker would have drawn.
+        shown = {
+            pair.head: Snapshot(Status.CHANGED, pair.head, pair.base, measured=measured)
+            for pair, measured in results.items()
+        }
+        named = with_thumbnail_keys(shown, keys.pictures(ID, "e1"))
+        thumbs = [snapshot.thumb for snapshot in named.values() if snapshot.thumb]
+        found = BatchResult(results, DiffStats(len(results), 0), thumbs)
+        write_result(handed, batch, found, objects)
     return 0.0
 
 
-def _thumbs(results: Mapping[Pair, Measured]) -> list[str]:
-    """The keys of the thumbnails that a worker would have drawn."""
-    shown = {
-        pair.head: Snapshot(Status.CHANGED, pair.head, pair.base, measured=measured)
-        for pair, measured in results.items()
-    }
-    named = with_thumbnail_keys(shown, keys.pictures(ID, "e1"))
-    return [snapshot.thumb for snapshot in named.values() if snapshot.thumb]
+def _batches(objects: Bucket) -> list[Batch]:
+    listed = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
+    return [Batch(**one) for one in listed]
 
 
 def _draw_nothing(image: bytes, mask: bytes | None, slices: object) -> bytes:
@@ -185,19 +184,16 @@ def measure_publish(folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def measure_work(folder: Path) -> Pairs:
+def measure_work(folder: Path) -> RealPair:
     """Compares the pairs of examples/ as one batch of one worker."""
-    objects = LateFolder(folder)
-    builds = {
-        build: _real(ROOT / "examples" / build, FolderBucket(folder)) for build in ("base", "head")
-    }
-    for build, images in builds.items():
-        fields = {"project": PROJECT, "build": build, "commit": build, "branch": "b"}
-        body = json.dumps({**fields, "images": images}).encode()
-        FolderBucket(folder).write(f"uploads/{PROJECT}/{build}/manifest.json", body, "")
     from pixelgate.engine.thumbnail import thumbnail
 
-    engine = find_engine()
+    objects, engine, sizes = LateFolder(folder), find_engine(), []
+    for build in (BASE, HEAD):
+        images = _real(ROOT / "examples" / build.build, FolderBucket(folder))
+        body = manifest(build.build, images)
+        FolderBucket(folder).write(keys.uploaded_manifest(build), body, "")
+        sizes = [image["width"] * image["height"] for image in images.values()]
     with open_pool(engine, 2) as pool:
         service = _service(objects, pool=pool, engine=engine.label, thumbnail=thumbnail)
         base, head = (accept.accept_build(build, service).manifest for build in (BASE, HEAD))
@@ -205,15 +201,14 @@ def measure_work(folder: Path) -> Pairs:
         now = service.clock()
         service.ledger.claim(ID, "", "e1", now, now + 900)
         write_plan(Handed(ID, "e1"), plan, {}, None, objects, service.limits)
-        [batch] = json.loads(objects.read(keys.fan_out(ID, "e1", "batches.json")))
+        [batch] = _batches(objects)
         began = time.perf_counter()
-        work(Handed(ID, "e1"), Batch(**batch), service, lambda: math.inf)
+        work(Handed(ID, "e1"), batch, service, lambda: math.inf)
         took = time.perf_counter() - began
-    sizes = [images["width"] * images["height"] for images in builds["head"].values()]
-    return Pairs(took / len(plan.pairs), sum(sizes) / len(sizes) / 1e6)
+    return RealPair(took / len(plan.pairs), sum(sizes) / len(sizes) / 1e6)
 
 
-def model(number: int, share: float, real: Pairs, steps: Mapping[str, Step]) -> Row:
+def model(number: int, share: float, real: RealPair, steps: Mapping[str, Step]) -> Row:
     """Time and cost of one build, from its measured steps and the prices."""
     pairs = max(1, round(number * share))
     batches = math.ceil(pairs / Limits().batch_pairs)
@@ -265,8 +260,7 @@ def in_own_process(step: str, folder: Path) -> Step:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         raise SystemExit(f"{step} failed:\n{done.stderr[-2_000:]}")
-    seconds, megabytes = done.stdout.split()
-    return Step(float(seconds), float(megabytes))
+    return Step(*map(float, done.stdout.split()))
 
 
 def _run_step(step: str, folder: Path) -> None:
@@ -283,21 +277,22 @@ def measure_steps(number: int, share: float) -> dict[str, Step]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         objects = FolderBucket(folder)
-        objects.write(keys.uploaded_manifest(HEAD), manifest("head", number, share), "")
-        objects.write(keys.accepted_manifest(BASE), manifest("base", number, share), "")
-        plan = in_own_process("plan", folder)
-        in_own_process("results", folder)
-        return {"plan": plan, "publish": in_own_process("publish", folder)}
+        head = manifest("head", invented("head", number, share), base_build="base")
+        objects.write(keys.uploaded_manifest(HEAD), head, "")
+        base = manifest("base", invented("base", number, share))
+        objects.write(keys.accepted_manifest(BASE), base, "")
+        took = {step: in_own_process(step, folder) for step in ("plan", "results", "publish")}
+    return {step: took[step] for step in ("plan", "publish")}
 
 
-def rows(sizes: Sequence[int], real: Pairs) -> Iterator[Row]:
+def rows(sizes: Sequence[int], real: RealPair) -> Iterator[Row]:
     """One row for each size and share; 1,000,000 snapshots are ten builds side by side."""
     for share in SHARES:
         for number in sizes:
             row = model(number, share, real, measure_steps(number, share))
             yield row
             if number == LARGEST_BUILD:
-                yield replace(row, snapshots=10 * number, steps={}, dollars=10 * row.dollars)
+                yield row._replace(snapshots=10 * number, steps={}, dollars=10 * row.dollars)
 
 
 def draw(found: Sequence[Row], path: Path) -> None:
@@ -310,16 +305,14 @@ def draw(found: Sequence[Row], path: Path) -> None:
     for share, colour in zip(SHARES, ("#b3261e", "#1f6f54"), strict=True):
         mine = [row for row in found if row.share == share]
         sizes = [row.snapshots for row in mine]
-        label = "all differ" if share == 1 else f"{share:.0%} differ"
-        label = f"{label}: modelled"
-        axes[0].plot(sizes, [row.seconds for row in mine], "--", color=colour, label=label)
-        axes[1].plot(sizes, [row.dollars for row in mine], "--", color=colour, label=label)
-        measured = [
-            (r.snapshots, sum(s.seconds for s in r.steps.values())) for r in mine if r.steps
-        ]
-        axes[0].plot(
-            *zip(*measured, strict=True), "o", color=colour, label="plan and publish alone"
-        )
+        label = f"{'all' if share == 1 else f'{share:.0%}'} differ: modelled"
+        for panel, values in zip(axes, ("seconds", "dollars"), strict=True):
+            modelled = [getattr(row, values) for row in mine]
+            panel.plot(sizes, modelled, "--", color=colour, label=label)
+        measured = [row for row in mine if row.steps]
+        alone = [sum(step.seconds for step in row.steps.values()) for row in measured]
+        sizes = [row.snapshots for row in measured]
+        axes[0].plot(sizes, alone, "o", color=colour, label="plan and publish alone")
     for panel, title in zip(axes, ("seconds to the verdict", "US dollars"), strict=True):
         panel.set(xscale="log", yscale="log", title=title, xlabel="snapshots")
         panel.grid(alpha=0.4)

@@ -22,9 +22,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from embedded_cloud.cloud import ROOT, EmbeddedCloud
 from pixelgate.bootstrap import find_engine, open_pool
@@ -35,21 +34,13 @@ from uploader import Uploader
 AFTER = "thumbnails"  # the one step that comes after the verdict
 
 
-@dataclass(frozen=True)
-class Handled:
-    """What the compare function logged of one build, in seconds.
+class Handled(NamedTuple):
+    """What the compare function logged of one build, in seconds."""
 
-    Attributes:
-        verdict: from the event until the verdict is out.
-        steps: of that, by step.
-        processors: the function's processor time of each step, without its odiffs.
-        after: of the step after the verdict, on the clock and of processors.
-    """
-
-    verdict: float
-    steps: Mapping[str, float]
-    processors: Mapping[str, float]
-    after: tuple[float, float]
+    verdict: float  # from the event until the verdict is out
+    steps: Mapping[str, float]  # of that, by step
+    processors: Mapping[str, float]  # processor time of each step, without the function's odiffs
+    after: tuple[float, float]  # of the step after the verdict, on the clock and of processors
 
     @classmethod
     def read(cls, cloud: EmbeddedCloud, project: str, build: str) -> Handled:
@@ -64,21 +55,13 @@ class Handled:
         return cls(verdict, line["stages"], line["processors"], after)
 
 
-@dataclass(frozen=True)
-class Round:
-    """One round.
+class Round(NamedTuple):
+    """One round."""
 
-    Attributes:
-        changed: the head, compared with the base.
-        unchanged: the head, compared with itself.
-        plain: seconds of the same pairs, diffed and nothing else.
-        processors: seconds of processors until the verdict, of the function with its odiffs and
-            of the plain diffs.
-    """
-
-    changed: Handled
-    unchanged: Handled
-    plain: float
+    changed: Handled  # the head, compared with the base
+    unchanged: Handled  # the head, compared with itself
+    plain: float  # seconds of the same pairs, diffed and nothing else
+    # Seconds of processors until the verdict, of the function with its odiffs and of plain diffs.
     processors: tuple[float, float]
 
 

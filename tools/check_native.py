@@ -18,6 +18,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -54,15 +55,14 @@ def runtimes() -> list[str]:
     Raises:
         NoSanitizer: one is not installed.
     """
-    found = {name: ctypes.util.find_library(name) for name in ("asan", "ubsan")}
-    missing = [name for name, library in found.items() if library is None]
-    if missing:
-        packages = {"asan": "libasan8", "ubsan": "libubsan1"}
-        raise NoSanitizer(
-            f"no lib{missing[0]} is installed: on Debian it is {packages[missing[0]]}, "
-            "elsewhere it comes with GCC"
-        )
-    return [library for library in found.values() if library]
+    found = []
+    for name, package in (("asan", "libasan8"), ("ubsan", "libubsan1")):
+        if (library := ctypes.util.find_library(name)) is None:
+            raise NoSanitizer(
+                f"no lib{name} is installed: on Debian it is {package}, elsewhere it comes with GCC"
+            )
+        found.append(library)
+    return found
 
 
 def build(sources: list[Path], library: Path) -> None:
@@ -78,13 +78,13 @@ def build(sources: list[Path], library: Path) -> None:
              "-g", "-fPIC", "-ffp-contract=off", "-fno-omit-frame-pointer"]  # fmt: skip
     target = ["-target", f"{machine}-linux-gnu.2.28"]
     reading = [f"-mcpu={PROCESSORS[machine].replace('-', '_')}", "-std=c11"]
-    objects = []
+    run, objects = partial(subprocess.run, check=True), []
     for source in sources:
         read, made = library.with_name(f"{source.stem}.i"), library.with_name(f"{source.stem}.o")
-        _run([*zig, "cc", *target, *reading, "-E", str(source), "-o", str(read)])
-        _run([*zig, "clang", *flags, *CHECKS, "-c", "-x", "cpp-output", str(read), "-o", str(made)])
-        objects.append(str(made))
-    _run([*zig, "cc", *target, "-shared", "-o", str(library), *objects])
+        run([*zig, "cc", *target, *reading, "-E", source, "-o", read])
+        run([*zig, "clang", *flags, *CHECKS, "-c", "-x", "cpp-output", read, "-o", made])
+        objects.append(made)
+    run([*zig, "cc", *target, "-shared", "-o", library, *objects])
 
 
 def find_what_is_wrong(place: Path, environment: dict[str, str]) -> None:
@@ -123,20 +123,9 @@ def main(arguments: list[str]) -> int:
         raise NoSanitizer(f"the tests would run {said.strip()}, which nobody checks")
     skipped = [] if arguments else [f"--ignore={file}" for file in NOT_THESE]
     # What a sanitizer says before it ends the process goes to stderr itself, past sys.stderr.
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--capture=sys",
-        *(arguments or TESTS),
-        *skipped,
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "--capture=sys", *(arguments or TESTS)]
+    command += skipped
     return subprocess.run(command, env=environment, cwd=ROOT).returncode
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

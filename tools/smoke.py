@@ -51,44 +51,41 @@ class Smoke:
     """The steps, each of which says what it found or raises SmokeFailed."""
 
     def __init__(self, stack: str) -> None:
-        session = boto3.Session()
+        session = self._session = boto3.Session()
         [found] = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
         check(found["StackStatus"].endswith("_COMPLETE"), found["StackStatus"])
-        self._outputs = {o["OutputKey"]: o["OutputValue"] for o in found["Outputs"]}
-        self._stack = stack
-        self._session = session
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in found["Outputs"]}
+        self._bucket, self._failed_events = outputs["Bucket"], outputs["FailedEvents"]
         self._s3 = session.client("s3")
-        self._uploader = Uploader(self._s3, self._outputs["Bucket"], PROJECT)
+        self._uploader = Uploader(self._s3, self._bucket, PROJECT)
         self._run = time.strftime("%Y%m%d-%H%M%S")
         self._head = BuildId(PROJECT, f"{self._run}-head")
 
     def base_is_taken(self) -> str:
         """The first build: everything is added."""
         build = self._uploader.upload(f"{self._run}-base", EXAMPLES / "base")
-        status = self._uploader.wait(build, SECONDS)
-        check(status["state"] == "SUCCEEDED", str(status))
+        status = self._succeeded(build)
         self._approve(build)  # this stack's baseline branches may have other names
         return f"{status['counts']['added']} added"
 
     def head_is_compared(self) -> str:
         """The second one, with known counts."""
-        self._uploader.upload(
-            self._head.build,
-            EXAMPLES / "head",
-            base_build=f"{self._run}-base",
-            branch="smoke",
-        )
-        status = self._uploader.wait(self._head, SECONDS)
-        check(status["state"] == "SUCCEEDED", str(status))
+        fields = {"base_build": f"{self._run}-base", "branch": "smoke"}
+        self._uploader.upload(self._head.build, EXAMPLES / "head", **fields)
+        status = self._succeeded(self._head)
         check(status["verdict"] == "needs_review", str(status))
         check(status["counts"] == COUNTS, str(status["counts"]))
         return f"{status['counts']['changed']} changed, as they should"
 
+    def _succeeded(self, build: BuildId) -> dict[str, Any]:
+        status = self._uploader.wait(build, SECONDS)
+        check(status["state"] == "SUCCEEDED", str(status))
+        return status
+
     def report_is_there(self) -> str:
         """The page that people look at."""
-        status = self._uploader.wait(self._head)
-        page = self._s3.get_object(Bucket=self._outputs["Bucket"], Key=status["report"])
-        body = page["Body"].read()
+        key = self._uploader.wait(self._head)["report"]
+        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         check(body.startswith(b"<!"), f"the report begins with {body[:50]!r}")
         return f"{len(body):,} bytes"
 
@@ -99,11 +96,10 @@ class Smoke:
     def _approve(self, build: BuildId) -> list[str]:
         body = {"schema_version": 1, "action": "approve", "reason": "smoke test"}
         key = keys.review(build, f"{time.time_ns():020}")
-        self._s3.put_object(Bucket=self._outputs["Bucket"], Key=key, Body=json.dumps(body).encode())
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=json.dumps(body).encode())
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            status = self._uploader.status(build) or {}
-            review = status.get("review", {})
+            review = (self._uploader.status(build) or {}).get("review", {})
             if review.get("state") == "approved":
                 return list(review["by"])
             time.sleep(1)
@@ -112,7 +108,7 @@ class Smoke:
     def nothing_was_given_up_on(self) -> str:
         """The queue of failed events is empty."""
         found = self._session.client("sqs").get_queue_attributes(
-            QueueUrl=self._outputs["FailedEvents"], AttributeNames=["ApproximateNumberOfMessages"]
+            QueueUrl=self._failed_events, AttributeNames=["ApproximateNumberOfMessages"]
         )
         number = int(found["Attributes"]["ApproximateNumberOfMessages"])
         check(number == 0, f"{number} events: docs/runbook/failed-events.md")
@@ -121,42 +117,41 @@ class Smoke:
     def images_are_written_once(self) -> str:
         """Whoever may write an image may not replace one."""
         key = keys.image(PROJECT, "0" * 64)
-        refused = _refused(
-            lambda: self._s3.put_object(Bucket=self._outputs["Bucket"], Key=key, Body=b"x")
+        _refused(
+            "an image was written without If-None-Match",
+            lambda: self._s3.put_object(Bucket=self._bucket, Key=key, Body=b"x"),
         )
-        check(refused, "an image was written without If-None-Match")
         return "refused without If-None-Match"
 
     def strangers_are_refused(self) -> str:
         """Who does not sign sees nothing."""
         stranger = self._session.client("s3", config=Config(signature_version=UNSIGNED))
-        refused = _refused(lambda: stranger.list_objects_v2(Bucket=self._outputs["Bucket"]))
-        check(refused, "the bucket is listed for anybody")
+        _refused(
+            "the bucket is listed for anybody",
+            lambda: stranger.list_objects_v2(Bucket=self._bucket),
+        )
         return "refused without a signature"
 
 
-def _refused(act: Callable[[], Any]) -> bool:
+def _refused(otherwise: str, act: Callable[[], Any]) -> None:
+    """Raises SmokeFailed with these words unless the act is forbidden."""
+    status = 200
     try:
         act()
     except ClientError as error:
-        return error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    return False
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    check(status == 403, otherwise)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Runs the steps; 0 if all went well, else 1 after the first that did not."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     try:
         smoke = Smoke(options.stack)
-        steps = [
-            smoke.base_is_taken,
-            smoke.head_is_compared,
-            smoke.report_is_there,
-            smoke.review_is_carried_out,
-            smoke.nothing_was_given_up_on,
-        ]
+        steps = [smoke.base_is_taken, smoke.head_is_compared, smoke.report_is_there,
+                 smoke.review_is_carried_out, smoke.nothing_was_given_up_on]  # fmt: skip
         if "AWS_ENDPOINT_URL" in os.environ:
             print("an emulator enforces no policy: what the bucket must refuse is left out")
         else:

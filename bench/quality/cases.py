@@ -12,10 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-MATCH = "should-match"
-DIFFER = "should-differ"
-DISPUTED = "disputed"
-LABELS = (MATCH, DIFFER, DISPUTED)
+MATCH, DIFFER, DISPUTED = LABELS = ("should-match", "should-differ", "disputed")
 EXPECTED = {"changed": DIFFER, "unchanged": MATCH}
 
 
@@ -64,9 +61,7 @@ class Case:
 
     def as_json(self) -> dict[str, Any]:
         """As the runner writes it; the folder follows from label and name."""
-        entry = asdict(self)
-        del entry["folder"]
-        return entry
+        return {key: value for key, value in asdict(self).items() if key != "folder"}
 
 
 def read_cases(folder: Path) -> list[Case]:
@@ -88,26 +83,18 @@ def read_groups(folder: Path) -> list[Case]:
     Pairs that are expected to be anything but changed or unchanged (an error, say) are left out.
     Where expected.json names no kind, the group stands for it.
     """
-    cases: list[Case] = []
+    cases = []
     for index in sorted(folder.glob("*/expected.json")):
-        group = index.parent.name
         for name, said in json.loads(index.read_text(encoding="utf-8")).items():
-            if said["expected"] not in EXPECTED:
-                continue
-            case = Case(
-                name=name,
-                label=EXPECTED[said["expected"]],
-                kind=said.get("kind", group),
-                half=said.get("half", ""),
-                page=said.get("page", ""),
-                view=said.get("view", ""),
-                part="component" if said.get("cut") else "page",
-                measured=said.get("measured") or {},
-                group=group,
-                what=said.get("what", ""),
-                folder=index.parent,
-            )
-            cases.append(case)
+            if label := EXPECTED.get(said["expected"]):
+                texts = {key: said.get(key, "") for key in ("half", "page", "view", "what")}
+                part = "component" if said.get("cut") else "page"
+                group, measured = index.parent.name, said.get("measured") or {}
+                kind = said.get("kind", group)
+                cases.append(
+                    Case(name, label, kind, **texts, part=part, measured=measured, group=group,
+                         folder=index.parent)
+                )  # fmt: skip
     if not cases:
         raise SystemExit(f"{folder} holds no groups with an expected.json")
     return cases

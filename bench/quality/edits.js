@@ -66,7 +66,6 @@ window.edits = (() => {
     ["Top", "Bottom", "Left", "Right"].some((side) =>
       parseFloat(css(el, `border${side}Width`)) >= 1 && !clear(css(el, `border${side}Color`)) &&
       css(el, `border${side}Style`) !== "none"));
-  const said = (done, el, more = {}) => ({ done, box: rect(el), font: font(el), ...more });
   const hold = (el) => ({ box: rect(el), font: font(el) });
   // The first element for which the edit says what it did.
   const first = (some, edit) => {
@@ -77,7 +76,26 @@ window.edits = (() => {
     }
     return null;
   };
+  // All elements at once, told by the first of them; null if there are fewer than `least`.
+  const each = (some, edit, tell, least = 1) => {
+    if (some.length < least || !some.length) return null;
+    const where = hold(some[0]);
+    const done = some.map(edit).filter(Boolean);
+    return done.length ? { done: tell(done), ...where } : null;
+  };
+  // Sets styles, and says what that does.
+  const styled = (el, styles, done) => {
+    for (const [name, value] of Object.entries(styles)) set(el, name, value);
+    return done;
+  };
+  const everywhere = (done) => ({ done, box: [0, 0, innerWidth, innerHeight], font: 16 });
 
+  const rangeOf = (node, hit) => {
+    const range = document.createRange();
+    range.setStart(node, hit.index);
+    range.setEnd(node, hit.index + hit[0].length);
+    return range;
+  };
   // All places in view where the pattern occurs in text, with the boxes of the hits.
   const hits = (pattern, within = null) => {
     const found = [];
@@ -87,11 +105,7 @@ window.edits = (() => {
       if (host.closest("style,script,svg,select,textarea,noscript")) continue;
       if (within && !host.closest(within)) continue;
       for (const hit of node.data.matchAll(pattern)) {
-        const range = document.createRange();
-        range.setStart(node, hit.index);
-        range.setEnd(node, hit.index + hit[0].length);
-        const r = range.getBoundingClientRect();
-        const box = [r.x, r.y, r.width, r.height];
+        const box = rect(rangeOf(node, hit));
         if (inView(box) && css(host, "visibility") === "visible" && uncovered(host, box))
           found.push({ node, index: hit.index, was: hit[0], box, font: font(host) });
       }
@@ -111,7 +125,7 @@ window.edits = (() => {
     }
     const least = Math.min(...some.map((hit) => hit.font));
     const done = `“${some[0].was}” to “${to[0]}” in ${some.length} place(s)`;
-    return { done, box: some[0].box, font: least, places: some.length };
+    return { done, box: some[0].box, font: least };
   };
   const swapOf = (table) => (was) => {
     const to = table[was];
@@ -129,6 +143,8 @@ window.edits = (() => {
     set(el, name.replace(/[A-Z]/g, (c) => "-" + c.toLowerCase()), text(after));
     return `${text(before)} to ${text(after)}`;
   };
+  const recoloured = (p, change) => each(texts().slice(0, p.elements),
+    (el) => repaint(el, "color", change), (done) => `text of ${done.length}: ${done[0]}`);
   const away = (c, by) => c.map((v) => v + (luma(c) > 128 ? -255 * by : 255 * by));
   // Another hue of the same luma: what red wins, green loses.
   const turned = (c, by) => {
@@ -143,6 +159,7 @@ window.edits = (() => {
     mark.style.cssText = "position:absolute;z-index:99999;pointer-events:none;" +
       `left:${x + scrollX}px;top:${y + scrollY}px;width:${w}px;height:${h}px;${style}`;
     document.documentElement.append(mark);
+    return mark;
   };
   const pixel = (v) => Math.round(v * devicePixelRatio) / devicePixelRatio;
   const icons = () => all("svg,i,.icon,[class*=icon],[data-icon]").filter((el) => {
@@ -157,10 +174,20 @@ window.edits = (() => {
     const [x, y, w, h] = rect(el), size = Math.min(w, h);
     const path = `<path d="${SIGNS[name]}" fill="none" stroke="${css(el, "color")}" ` +
       'stroke-width="2.4"/>';
-    draw(x + (w - size) / 2, y + (h - size) / 2, size, size, "");
-    document.documentElement.lastElementChild.innerHTML =
+    draw(x + (w - size) / 2, y + (h - size) / 2, size, size, "").innerHTML =
       `<svg viewBox="0 0 24 24" width="${size}" height="${size}" style="display:block">${path}</svg>`;
     set(el, "visibility", "hidden");
+  };
+  // The same where nothing was; returns the box.
+  const signAt = (x, y, px, colour, name) => {
+    const probe = document.createElement("span");
+    probe.dataset.edit = "";
+    probe.style.cssText = `position:absolute;width:${px}px;height:${px}px;color:${colour};` +
+      `left:${x + scrollX}px;top:${y + scrollY}px`;
+    document.documentElement.append(probe);
+    const where = rect(probe);
+    sign(probe, name);
+    return where;
   };
   const photos = () => all("img,[data-photo]").filter((el) => rect(el)[2] >= 32 && rect(el)[3] >= 24);
   const place = (el, side, px) => {
@@ -171,9 +198,11 @@ window.edits = (() => {
   };
   const rows = () => shuffled(all("tr,li,p,dd,.uk-card,.card,.tile")).filter((el) =>
     el.parentElement.children.length > 1 && rect(el)[3] >= 12);
-  const edge = (el) => {
+  const block = (el) => css(el, "display") !== "inline";
+  // Whether it is so much lighter or darker than what is around it.
+  const stands = (el, apart) => {
     const own = ground(el), under = el.parentElement && ground(el.parentElement);
-    return own && under && Math.abs(luma(own) - luma(under)) >= 70;
+    return own && under && Math.abs(luma(own) - luma(under)) >= apart;
   };
   const buttons = () => shuffled(all("button,input[type=submit],input[type=button],.button,.btn,"
     + ".uk-button,[role=button]").filter((el) => rect(el)[2] >= 24));
@@ -206,17 +235,15 @@ window.edits = (() => {
       return `placeholder “${was}” to “Type here”`;
     }),
     italic: () => first(texts(), (el) => css(el, "fontStyle") === "normal" &&
-      (set(el, "font-style", "italic"), "italic text")),
+      styled(el, { "font-style": "italic" }, "italic text")),
     "heading-italic": () => first(shuffled(all("h1,h2,h3,h4,h5,th,legend,summary,strong,b")), (el) =>
-      css(el, "fontStyle") === "normal" && (set(el, "font-style", "italic"), "a heading in italics")),
+      css(el, "fontStyle") === "normal" &&
+      styled(el, { "font-style": "italic" }, "a heading in italics")),
     // r_border
-    "border-add": (p) => first(boxes(), (el) => {
-      if (bordered().includes(el)) return null;
-      set(el, "box-shadow", `inset 0 0 0 1px ${p.colour}`);
-      return `1 px ${p.colour} border on ${el.tagName}`;
-    }),
+    "border-add": (p) => first(boxes(), (el) => !bordered().includes(el) && styled(el,
+      { "box-shadow": `inset 0 0 0 1px ${p.colour}` }, `1 px ${p.colour} border on ${el.tagName}`)),
     "border-gone": () => first(shuffled(bordered()), (el) =>
-      (set(el, "border-color", "transparent"), `border of ${el.tagName} gone`)),
+      styled(el, { "border-color": "transparent" }, `border of ${el.tagName} gone`)),
     "border-colour": (p) => first(shuffled(bordered()), (el) => {
       const was = css(el, "borderBottomColor");
       for (const side of ["top", "right", "bottom", "left"])
@@ -225,7 +252,7 @@ window.edits = (() => {
       return `border ${was} to ${css(el, "borderBottomColor")}`;
     }),
     // A line of one pixel where a light and a dark area meet; `at` says which side of the edge.
-    edge: (p) => first(painted(40).filter(edge), (el) => {
+    edge: (p) => first(painted(40).filter((el) => stands(el, 70)), (el) => {
       const [x, y, w, h] = rect(el);
       const line = { bottom: [x, y + h, w, 1], top: [x, y - 1, w, 1], left: [x - 1, y, 1, h] }[p.at];
       if (!inView(line)) return null;
@@ -242,23 +269,21 @@ window.edits = (() => {
       return `divider ${p.colour}${p.moved ? ` moved by ${p.moved} px` : ""}`;
     }),
     focus: () => first([...buttons(), ...fields(), ...shuffled(all("a"))], (el) =>
-      (set(el, "outline", "2px solid #1a73e8"), set(el, "outline-offset", "1px"),
+      styled(el, { outline: "2px solid #1a73e8", "outline-offset": "1px" },
         `focus ring on ${el.tagName}`)),
     radius: (p) => first(shuffled([...bordered(), ...painted(24)]), (el) => {
       const now = parseFloat(css(el, "borderTopLeftRadius")) || 0;
       if (now > 16) return null;
-      const own = ground(el), under = el.parentElement && ground(el.parentElement);
-      if (!bordered().includes(el) && (!own || !under || Math.abs(luma(own) - luma(under)) < 30)) return null;
-      set(el, "border-radius", `${now + p.px}px`);
-      return `radius ${now} to ${now + p.px} px on ${el.tagName}`;
+      if (!bordered().includes(el) && !stands(el, 30)) return null;
+      return styled(el, { "border-radius": `${now + p.px}px` },
+        `radius ${now} to ${now + p.px} px on ${el.tagName}`);
     }),
     shadow: () => first(boxes(60).filter((el) => css(el, "boxShadow") === "none"), (el) =>
-      (set(el, "box-shadow", "0 2px 8px rgba(0,0,0,.3)"), `shadow on ${el.tagName}`)),
-    underline: () => first(shuffled(all("a").filter(leaf)), (el) => {
-      const line = css(el, "textDecorationLine").includes("underline");
-      set(el, "text-decoration", line ? "none" : "underline");
-      return line ? "underline lost" : "underline appears";
-    }),
+      styled(el, { "box-shadow": "0 2px 8px rgba(0,0,0,.3)" }, `shadow on ${el.tagName}`)),
+    underline: () => first(shuffled(all("a").filter(leaf)), (el) =>
+      css(el, "textDecorationLine").includes("underline")
+        ? styled(el, { "text-decoration": "none" }, "underline lost")
+        : styled(el, { "text-decoration": "underline" }, "underline appears")),
     // r_colour
     "button-ground": (p) => first(buttons().filter((el) => !clear(css(el, "backgroundColor"))), (el) =>
       css(el, "backgroundImage") === "none" && repaint(el, "backgroundColor", (c) => away(c, p.by))),
@@ -271,107 +296,61 @@ window.edits = (() => {
       const was = clear(css(host, "backgroundColor")) ? [255, 255, 255] : rgb(css(host, "backgroundColor")).slice(0, 3);
       if (css(host, "backgroundImage") !== "none") return null;
       set(host, "background-color", text(away(was, p.by)));
-      return { done: `page ${text(was)} to ${text(away(was, p.by))}`, box: [0, 0, innerWidth, innerHeight], font: 16 };
+      return everywhere(`page ${text(was)} to ${text(away(was, p.by))}`);
     },
-    "text-colour": (p) => {
-      const some = texts().slice(0, p.elements);
-      if (!some.length) return null;
-      const where = hold(some[0]);
-      const done = some.map((el) => repaint(el, "color", (c) => away(c, p.by))).filter(Boolean);
-      return done.length ? { done: `text of ${done.length}: ${done[0]}`, ...where } : null;
-    },
-    "text-hue": (p) => {
-      const some = texts().slice(0, p.elements);
-      if (!some.length) return null;
-      const where = hold(some[0]);
-      const done = some.map((el) => repaint(el, "color", (c) => {
-        const to = [...c];
-        to[p.channel] += to[p.channel] > 128 ? -p.step : p.step;
-        return to;
-      })).filter(Boolean);
-      return done.length ? { done: `text of ${done.length}: ${done[0]}`, ...where } : null;
-    },
-    "text-hue-luma": (p) => {
-      const some = texts().slice(0, p.elements);
-      if (!some.length) return null;
-      const where = hold(some[0]);
-      const done = some.map((el) => repaint(el, "color", (c) => turned(c, p.step))).filter(Boolean);
-      return done.length ? { done: `text of ${done.length}: ${done[0]}`, ...where } : null;
-    },
-    links: (p) => {
-      const some = all("a").filter(leaf);
-      if (!some.length) return null;
-      const where = hold(some[0]);
-      const done = some.map((el) => repaint(el, "color", (c) => away(c, p.by))).filter(Boolean);
-      return done.length ? { done: `${done.length} links: ${done[0]}`, ...where } : null;
-    },
-    disabled: () => first(buttons(), (el) => (set(el, "opacity", "0.6"), "button looks disabled")),
-    "icon-fade": () => first(shuffled(icons()), (el) => (set(el, "opacity", "0.6"), "icon fades to 0.6")),
+    "text-colour": (p) => recoloured(p, (c) => away(c, p.by)),
+    "text-hue": (p) => recoloured(p, (c) => c.map((v, i) =>
+      i === p.channel ? v + (v > 128 ? -p.step : p.step) : v)),
+    "text-hue-luma": (p) => recoloured(p, (c) => turned(c, p.step)),
+    links: (p) => each(all("a").filter(leaf), (el) => repaint(el, "color", (c) => away(c, p.by)),
+      (done) => `${done.length} links: ${done[0]}`),
+    disabled: () => first(buttons(), (el) =>
+      styled(el, { opacity: "0.6" }, "button looks disabled")),
+    "icon-fade": () => first(shuffled(icons()), (el) =>
+      styled(el, { opacity: "0.6" }, "icon fades to 0.6")),
     // r_image
     dot: (p) => first(boxes(), (el) => {
       const [x, y, w] = rect(el);
-      draw(Math.round(x + w * random()), Math.max(0, Math.round(y) - 1), p.px, p.px,
+      const mark = draw(Math.round(x + w * random()), Math.max(0, Math.round(y) - 1), p.px, p.px,
         `background:${p.colour};border-radius:${p.round ? "50%" : 0}`);
-      const mark = document.documentElement.lastElementChild;
       return inView(rect(mark)) && `dot of ${p.px} px ${p.colour}`;
     }),
-    "icon-gone": () => first(shuffled(icons()), (el) => (set(el, "visibility", "hidden"), "icon gone")),
+    "icon-gone": () => first(shuffled(icons()), (el) =>
+      styled(el, { visibility: "hidden" }, "icon gone")),
     "icon-swapped": (p) => first(shuffled(icons()), (el) => (sign(el, p.to), `icon to ${p.to}`)),
-    "icons-all": (p) => {
-      const some = icons();
-      if (some.length < 2) return null;
-      const where = hold(some[0]);
-      for (const el of some) sign(el, p.to);
-      return { done: `${some.length} icons to ${p.to}`, ...where };
-    },
+    "icons-all": (p) => each(icons(), (el) => (sign(el, p.to), p.to),
+      (done) => `${done.length} icons to ${p.to}`, 2),
     // Ticks beside the rows; the other side of the pair has crosses.
-    ticks: (p) => {
-      const some = rows().slice(0, p.places);
-      if (some.length < p.places / 2) return null;
-      const where = hold(some[0]);
-      for (const el of some) {
-        const [x, y, w] = rect(el);
-        const probe = document.createElement("span");
-        probe.dataset.edit = "";
-        probe.style.cssText = `position:absolute;width:${p.px}px;height:${p.px}px;color:#2a7d32;` +
-          `left:${pixel(x + w - p.px - 2) + scrollX}px;top:${pixel(y + 1) + scrollY}px`;
-        document.documentElement.append(probe);
-        sign(probe, p.to);
-      }
-      return { done: `${some.length} × ${p.to}`, ...where };
-    },
+    ticks: (p) => each(rows().slice(0, p.places), (el) => {
+      const [x, y, w] = rect(el);
+      signAt(pixel(x + w - p.px - 2), pixel(y + 1), p.px, "#2a7d32", p.to);
+      return p.to;
+    }, (done) => `${done.length} × ${p.to}`, p.places / 2),
     "photo-moved": (p) => first(shuffled(photos()), (el) => {
-      const [x, y, w, h] = rect(el);
+      const [, , w, h] = rect(el);
       // Cut to its box, so that only what it shows moves.
-      set(el, "object-fit", "none");
-      set(el, "object-position", `${p.x}px ${p.y}px`);
-      set(el, "background-position", `${p.x}px ${p.y}px`);
-      return `photo ${Math.round(w)}×${Math.round(h)} at ${p.x}, ${p.y} px`;
+      const to = `${p.x}px ${p.y}px`;
+      return styled(el, { "object-fit": "none", "object-position": to, "background-position": to },
+        `photo ${Math.round(w)}×${Math.round(h)} at ${p.x}, ${p.y} px`);
     }),
-    "photo-flipped": () => first(shuffled(photos()), (el) => (set(el, "transform", "scaleX(-1)"), "photo flipped")),
-    "photo-missing": () => first(shuffled(photos()), (el) => (set(el, "visibility", "hidden"), "photo missing")),
-    "photo-filter": (p) => first(shuffled(photos()), (el) => (set(el, "filter", p.filter), p.filter)),
+    "photo-flipped": () => first(shuffled(photos()), (el) =>
+      styled(el, { transform: "scaleX(-1)" }, "photo flipped")),
+    "photo-missing": () => first(shuffled(photos()), (el) =>
+      styled(el, { visibility: "hidden" }, "photo missing")),
+    "photo-filter": (p) => first(shuffled(photos()), (el) =>
+      styled(el, { filter: p.filter }, p.filter)),
     "photo-mark": (p) => first(shuffled(photos()), (el) => {
       const [x, y, w, h] = rect(el);
-      const probe = document.createElement("span");
-      probe.dataset.edit = "";
-      probe.style.cssText = `position:absolute;width:${p.px}px;height:${p.px}px;color:${p.colour};` +
-        `left:${pixel(x + w * 0.6) + scrollX}px;top:${pixel(y + h * 0.4) + scrollY}px`;
-      document.documentElement.append(probe);
-      const where = rect(probe);
-      sign(probe, p.to);
+      const where = signAt(pixel(x + w * 0.6), pixel(y + h * 0.4), p.px, p.colour, p.to);
       return inView(where) && `${p.to} of ${p.px} px on a photo`;
     }),
     // r_layout
-    align: () => first(texts().filter((el) => rect(el)[2] > 60 && css(el, "display") !== "inline"), (el) => {
-      const right = ["right", "end"].includes(css(el, "textAlign"));
-      set(el, "text-align", right ? "left" : "right");
-      return "aligned the other way";
-    }),
+    align: () => first(texts().filter((el) => rect(el)[2] > 60 && block(el)), (el) => styled(el,
+      { "text-align": ["right", "end"].includes(css(el, "textAlign")) ? "left" : "right" },
+      "aligned the other way")),
     leading: () => first(texts().filter((el) => rect(el)[3] > 1.8 * font(el)), (el) => {
       const now = parseFloat(css(el, "lineHeight")) || 1.2 * font(el);
-      set(el, "line-height", `${now + 1}px`);
-      return `line height ${now} to ${now + 1}`;
+      return styled(el, { "line-height": `${now + 1}px` }, `line height ${now} to ${now + 1}`);
     }),
     move: (p) => first(shuffled([...texts().slice(0, 8), ...boxes().slice(0, 8)]), (el) => place(el, p.side, p.px)),
     "row-gone": () => first(rows(), (el) => (el.remove(), `${el.tagName} gone`)),
@@ -379,52 +358,34 @@ window.edits = (() => {
     "rows-swapped": () => first(rows().filter((el) => el.nextElementSibling &&
       el.nextElementSibling.textContent.trim() !== el.textContent.trim()), (el) =>
       (el.nextElementSibling.after(el), `${el.tagName}s swapped`)),
-    size: (p) => first(texts(), (el) => {
-      const now = font(el);
-      set(el, "font-size", `${now + p.px}px`);
-      return `font size ${now} to ${now + p.px}`;
-    }),
+    size: (p) => first(texts(), (el) => styled(el, { "font-size": `${font(el) + p.px}px` },
+      `font size ${font(el)} to ${font(el) + p.px}`)),
     tracking: (p) => first(texts().filter((el) => el.textContent.trim().length > 6), (el) =>
-      (set(el, "letter-spacing", `${p.px}px`), `letter spacing ${p.px} px`)),
-    weight: () => first(texts(), (el) => {
-      const bold = Number(css(el, "fontWeight")) >= 600;
-      set(el, "font-weight", bold ? "400" : "700");
-      return bold ? "bold lost" : "bold text";
-    }),
-    taller: (p) => first(boxes(40).slice(0, 6), (el) => {
-      const now = parseFloat(css(el, "paddingBottom"));
-      set(el, "padding-bottom", `${now + p.px}px`);
-      return `${el.tagName} taller by ${p.px} px`;
-    }),
+      styled(el, { "letter-spacing": `${p.px}px` }, `letter spacing ${p.px} px`)),
+    weight: () => first(texts(), (el) => Number(css(el, "fontWeight")) >= 600
+      ? styled(el, { "font-weight": "400" }, "bold lost")
+      : styled(el, { "font-weight": "700" }, "bold text")),
+    taller: (p) => first(boxes(40).slice(0, 6), (el) => styled(el,
+      { "padding-bottom": `${parseFloat(css(el, "paddingBottom")) + p.px}px` },
+      `${el.tagName} taller by ${p.px} px`)),
     // r_state
-    checks: (p) => {
-      const some = shuffled(all("input[type=checkbox],input[type=radio]")).slice(0, p.places);
-      if (!some.length) return null;
-      const where = hold(some[0]);
-      for (const el of some) el.checked = !el.checked;
-      return { done: `${some.length} boxes the other way`, ...where };
-    },
-    "drawn-checks": (p) => {
-      const some = rows().slice(0, p.places);
-      if (some.length < p.places / 2) return null;
-      const where = hold(some[0]);
-      for (const el of some) {
-        const box = document.createElement("input");
-        box.type = "checkbox";
-        box.dataset.edit = "";
-        box.checked = !!p.ticked;
-        const [x, y] = rect(el);
-        box.style.cssText = "all:revert;position:absolute;margin:0;width:13px;height:13px;" +
-          `left:${Math.round(Math.max(x, 1)) + scrollX}px;top:${Math.round(y + 2) + scrollY}px`;
-        document.documentElement.append(box);
-      }
-      return { done: `${some.length} boxes ${p.ticked ? "ticked" : "empty"}`, ...where };
-    },
+    checks: (p) => each(shuffled(all("input[type=checkbox],input[type=radio]")).slice(0, p.places),
+      (el) => ((el.checked = !el.checked), true), (done) => `${done.length} boxes the other way`),
+    "drawn-checks": (p) => each(rows().slice(0, p.places), (el) => {
+      const box = document.createElement("input");
+      box.type = "checkbox";
+      box.dataset.edit = "";
+      box.checked = !!p.ticked;
+      const [x, y] = rect(el);
+      box.style.cssText = "all:revert;position:absolute;margin:0;width:13px;height:13px;" +
+        `left:${Math.round(Math.max(x, 1)) + scrollX}px;top:${Math.round(y + 2) + scrollY}px`;
+      document.documentElement.append(box);
+      return box;
+    }, (done) => `${done.length} boxes ${p.ticked ? "ticked" : "empty"}`, p.places / 2),
     toggle: (p) => first(rows(), (el) => {
       const [x, y, w] = rect(el);
-      draw(Math.round(x + w - 40), Math.round(y + 2), 34, 18,
+      const track = draw(Math.round(x + w - 40), Math.round(y + 2), 34, 18,
         `border-radius:9px;background:${p.on ? "#2f6fde" : "#8d949e"}`);
-      const track = document.documentElement.lastElementChild;
       track.innerHTML = `<div style="position:absolute;top:2px;width:14px;height:14px;background:#fff;` +
         `border-radius:50%;left:${p.on ? 18 : 2}px"></div>`;
       return inView(rect(track)) && `toggle ${p.on ? "on" : "off"}`;
@@ -439,22 +400,14 @@ window.edits = (() => {
       el.value = p.to;
       return `value ${p.to}`;
     }),
-    clipped: () => first(texts().filter((el) => css(el, "display") !== "inline"), (el) => {
-      set(el, "height", `${rect(el)[3] - 0.45 * font(el)}px`);
-      set(el, "overflow", "hidden");
-      return "text cut off below";
-    }),
-    ellipsis: () => first(texts().filter((el) => css(el, "display") !== "inline" && rect(el)[2] > 50), (el) => {
-      set(el, "max-width", `${0.7 * rect(el)[2]}px`);
-      set(el, "overflow", "hidden");
-      set(el, "white-space", "nowrap");
-      set(el, "text-overflow", "ellipsis");
-      return "ellipsis";
-    }),
-    rtl: () => (document.documentElement.setAttribute("dir", "rtl"),
-      { done: "right to left", box: [0, 0, innerWidth, innerHeight], font: 16 }),
-    dark: () => (set(document.documentElement, "filter", "invert(1) hue-rotate(180deg)"),
-      { done: "dark", box: [0, 0, innerWidth, innerHeight], font: 16 }),
+    clipped: () => first(texts().filter(block), (el) => styled(el,
+      { height: `${rect(el)[3] - 0.45 * font(el)}px`, overflow: "hidden" }, "text cut off below")),
+    ellipsis: () => first(texts().filter((el) => block(el) && rect(el)[2] > 50), (el) => styled(el,
+      { "max-width": `${0.7 * rect(el)[2]}px`, overflow: "hidden", "white-space": "nowrap",
+        "text-overflow": "ellipsis" }, "ellipsis")),
+    rtl: () => (document.documentElement.setAttribute("dir", "rtl"), everywhere("right to left")),
+    dark: () => everywhere(
+      styled(document.documentElement, { filter: "invert(1) hue-rotate(180deg)" }, "dark")),
     scrollbar: () => {
       draw(innerWidth - 10, 0, 10, innerHeight, "background:#f1f1f1");
       draw(innerWidth - 9, 2, 8, innerHeight * 0.4, "background:#c1c1c1;border-radius:4px");
@@ -499,11 +452,8 @@ window.edits = (() => {
         const node = walk.currentNode;
         if (node.parentElement.tagName === "STYLE") continue;
         for (const hit of node.data.matchAll(/\S+/g)) {
-          const range = document.createRange();
-          range.setStart(node, hit.index);
-          range.setEnd(node, hit.index + hit[0].length);
-          const r = range.getBoundingClientRect();
-          if (r.width && r.top < innerHeight) found.push([hit[0], r.x, r.y, r.width, r.height]);
+          const box = rect(rangeOf(node, hit));
+          if (box[2] && box[1] < innerHeight) found.push([hit[0], ...box]);
         }
       }
       return found;

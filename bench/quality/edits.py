@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ FLAT = ("page-ground", "card-ground", "button-ground", "card-hue")
 # Text is thin, so that its colour has to change by more before a person sees it.
 TEXT_COLOURS = ("text-colour", "text-hue", "text-hue-luma", "links")
 WORDING = "r_text"
-PLACES = (1, 2, 4, 8, 16, 30, 60)
+# What tells an edit from others of its kind.
+TOLD = ("places", "px", "by", "at", "step", "elements")
 
 
 @dataclass(frozen=True)
@@ -35,155 +36,106 @@ class Edit:
     @property
     def name(self) -> str:
         """Kind and what tells it from others of the kind."""
-        keys = ("places", "px", "by", "at", "step", "elements")
-        told = [f"{self.parameters[key]:g}" if not isinstance(self.parameters[key], str)
-                else self.parameters[key] for key in keys if key in self.parameters]  # fmt: skip
-        return "-".join([self.kind, *told])
+        told = [self.parameters[key] for key in TOLD if key in self.parameters]
+        return "-".join([self.kind, *(t if isinstance(t, str) else f"{t:g}" for t in told)])
 
 
-def _texts() -> list[Edit]:
-    many = [
-        Edit("r_text", kind, {"places": places})
-        for kind in ("accent", "letter", "digit", "fullstop", "case", "currency")
-        for places in PLACES
-    ]
-    rest = {
-        "figures-up": (0,), "negative": (1, 6, 0), "sign": (1, 0), "fullstop-lost": (1, 5),
-        "price": (1, 12), "am-pm": (1, 0), "space": (1, 3), "same-length": (1, 4),
-        "code": (1, 6), "quotes": (1,),
-    }  # fmt: skip
-    many += [Edit("r_text", kind, {"places": n}) for kind, all_ in rest.items() for n in all_]
-    plain = [Edit("r_text", kind) for kind in ("placeholder", "italic", "heading-italic")]
-    return many + plain
+# (kind, parameters, base, mixes); what is left out is Edit's default.
+Row = tuple[Any, ...]
 
 
-def _borders() -> list[Edit]:
-    edges = [
-        Edit("r_border", "edge", {"at": at, "colour": colour}, base)
-        for at in ("bottom", "top", "left")
-        for colour, base in (
-            ("#d22222", None),
-            ("#ffffff", None),
-            ("middle", None),
-            ("#d22222", {"at": at, "colour": "middle"}),
-            ("#ffffff", {"at": at, "colour": "#c9ced6"}),
-            ("#2a7d32", {"at": at, "colour": "#d22222"}),
-        )
-    ]
-    return [
-        *edges,
-        Edit("r_border", "border-add", {"colour": "#888888"}),
-        Edit("r_border", "border-add", {"colour": "#d23b3b"}),
-        Edit("r_border", "border-add", {"colour": "#bbbbbb"}),
-        Edit("r_border", "border-gone"),
-        Edit("r_border", "border-colour", {"colour": "#dc3c3c"}),
-        Edit("r_border", "border-colour", {"colour": "#3c78dc"}),
-        Edit("r_border", "border-colour", {"by": 0.2}),
-        Edit("r_border", "border-colour", {"by": 0.08}, mixes=False),
-        Edit(
-            "r_border", "divider", {"colour": "#cccccc", "moved": 1}, {"colour": "#cccccc"}, False
-        ),
-        Edit("r_border", "divider", {"colour": "#888888", "moved": 2}, {"colour": "#888888"}),
-        Edit("r_border", "divider", {"colour": "#777777"}),
-        Edit("r_border", "focus"),
-        Edit("r_border", "radius", {"px": 2}, mixes=False),
-        Edit("r_border", "radius", {"px": 4}),
-        Edit("r_border", "radius", {"px": 6}),
-        Edit("r_border", "shadow"),
-        Edit("r_border", "underline"),
-    ]
+def _places(*kinds: str, places: Sequence[int]) -> list[Row]:
+    return [(kind, {"places": n}) for kind in kinds for n in places]
 
 
-def _colours() -> list[Edit]:
-    return [
-        *(Edit("r_colour", kind, {"by": by}, mixes=False)
-          for kind in ("button-ground", "card-ground", "page-ground")
-          for by in (0.01, 0.02, 0.03, -0.02)),
-        Edit("r_colour", "card-hue", {"step": 20}, mixes=False),
-        Edit("r_colour", "card-hue", {"step": 60}),
-        *(Edit("r_colour", "text-colour", {"by": by, "elements": n}, mixes=by > 0.15)
-          for by in (0.08, 0.12, 0.25) for n in (1, 12, 60)),
-        *(Edit("r_colour", "text-hue", {"channel": channel, "step": 40, "elements": n})
-          for channel, n in ((0, 1), (1, 4), (2, 60))),
-        *(Edit("r_colour", "text-hue-luma", {"step": step, "elements": n})
-          for step, n in ((50, 1), (90, 3), (90, 60))),
-        *(Edit("r_colour", "links", {"by": by}, mixes=False) for by in (0.07, 0.12)),
-        Edit("r_colour", "disabled"),
-        Edit("r_colour", "icon-fade"),
-    ]  # fmt: skip
+def _faint(kind: str, **parameters: Any) -> Row:
+    return kind, parameters, None, False
 
 
-def _images() -> list[Edit]:
-    marks = [
-        Edit("r_image", "photo-mark", {"to": to, "px": px, "colour": colour}, base)
-        for to, px, colour, base in (
-            ("arrow", 18, "#d22222", None),
-            ("cross", 14, "#ffffff", {"to": "tick", "px": 14, "colour": "#ffffff"}),
-            ("ring", 22, "#202020", {"to": "ring", "px": 22, "colour": "#d22222"}),
-            ("plus", 10, "#ffee66", None),
-        )
-    ]
-    return [
-        *(Edit("r_image", "dot", {"px": px, "colour": colour, "round": px == 6})
-          for px, colour in ((4, "#d6249f"), (6, "#c62828"), (5, "#2e7d32"), (4, "#555555"))),
-        Edit("r_image", "icon-gone"),
-        *(Edit("r_image", "icon-swapped", {"to": to}) for to in ("cross", "ring")),
-        Edit("r_image", "icons-all", {"to": "cross"}, {"to": "tick"}),
-        Edit("r_image", "icons-all", {"to": "arrow"}),
-        *(Edit("r_image", "ticks", {"places": n, "px": px, "to": to},
-               {"places": n, "px": px, "to": "tick"})
-          for n, px, to in ((1, 14, "cross"), (4, 12, "cross"), (8, 16, "ring"),
-                            (20, 12, "cross"))),
-        *(Edit("r_image", "photo-moved", {"x": x, "y": y}, {"x": 0, "y": 0})
-          for x, y in ((1, 0), (0, 1), (3, 2))),
-        Edit("r_image", "photo-flipped"),
-        Edit("r_image", "photo-missing"),
-        Edit("r_image", "photo-filter", {"filter": "brightness(1.06)"}, mixes=False),
-        Edit("r_image", "photo-filter", {"filter": "grayscale(.5)"}),
-        Edit("r_image", "photo-filter", {"filter": "blur(1px)"}, mixes=False),
-        *marks,
-    ]  # fmt: skip
+TEXTS: list[Row] = [
+    *_places("accent", "letter", "digit", "fullstop", "case", "currency",
+             places=(1, 2, 4, 8, 16, 30, 60)),
+    *_places("figures-up", places=(0,)), *_places("negative", places=(1, 6, 0)),
+    *_places("sign", places=(1, 0)), *_places("fullstop-lost", places=(1, 5)),
+    *_places("price", places=(1, 12)), *_places("am-pm", places=(1, 0)),
+    *_places("space", places=(1, 3)), *_places("same-length", places=(1, 4)),
+    *_places("code", places=(1, 6)), *_places("quotes", places=(1,)),
+    ("placeholder",), ("italic",), ("heading-italic",),
+]  # fmt: skip
+BORDERS: list[Row] = [
+    *(("edge", {"at": at, "colour": colour}, was and {"at": at, "colour": was})
+      for at in ("bottom", "top", "left")
+      for colour, was in (("#d22222", None), ("#ffffff", None), ("middle", None),
+                          ("#d22222", "middle"), ("#ffffff", "#c9ced6"), ("#2a7d32", "#d22222"))),
+    *(("border-add", {"colour": colour}) for colour in ("#888888", "#d23b3b", "#bbbbbb")),
+    ("border-gone",),
+    *(("border-colour", {"colour": colour}) for colour in ("#dc3c3c", "#3c78dc")),
+    ("border-colour", {"by": 0.2}), _faint("border-colour", by=0.08),
+    ("divider", {"colour": "#cccccc", "moved": 1}, {"colour": "#cccccc"}, False),
+    ("divider", {"colour": "#888888", "moved": 2}, {"colour": "#888888"}),
+    ("divider", {"colour": "#777777"}), ("focus",),
+    _faint("radius", px=2), ("radius", {"px": 4}), ("radius", {"px": 6}),
+    ("shadow",), ("underline",),
+]  # fmt: skip
+COLOURS: list[Row] = [
+    *(_faint(kind, by=by) for kind in ("button-ground", "card-ground", "page-ground")
+      for by in (0.01, 0.02, 0.03, -0.02)),
+    _faint("card-hue", step=20), ("card-hue", {"step": 60}),
+    *(("text-colour", {"by": by, "elements": n}, None, by > 0.15)
+      for by in (0.08, 0.12, 0.25) for n in (1, 12, 60)),
+    *(("text-hue", {"channel": channel, "step": 40, "elements": n})
+      for channel, n in ((0, 1), (1, 4), (2, 60))),
+    *(("text-hue-luma", {"step": step, "elements": n}) for step, n in ((50, 1), (90, 3), (90, 60))),
+    _faint("links", by=0.07), _faint("links", by=0.12), ("disabled",), ("icon-fade",),
+]  # fmt: skip
+IMAGES: list[Row] = [
+    *(("dot", {"px": px, "colour": colour, "round": px == 6})
+      for px, colour in ((4, "#d6249f"), (6, "#c62828"), (5, "#2e7d32"), (4, "#555555"))),
+    ("icon-gone",), ("icon-swapped", {"to": "cross"}), ("icon-swapped", {"to": "ring"}),
+    ("icons-all", {"to": "cross"}, {"to": "tick"}), ("icons-all", {"to": "arrow"}),
+    *(("ticks", {"places": n, "px": px, "to": to}, {"places": n, "px": px, "to": "tick"})
+      for n, px, to in ((1, 14, "cross"), (4, 12, "cross"), (8, 16, "ring"), (20, 12, "cross"))),
+    *(("photo-moved", {"x": x, "y": y}, {"x": 0, "y": 0}) for x, y in ((1, 0), (0, 1), (3, 2))),
+    ("photo-flipped",), ("photo-missing",), _faint("photo-filter", filter="brightness(1.06)"),
+    ("photo-filter", {"filter": "grayscale(.5)"}), _faint("photo-filter", filter="blur(1px)"),
+    ("photo-mark", {"to": "arrow", "px": 18, "colour": "#d22222"}),
+    ("photo-mark", {"to": "cross", "px": 14, "colour": "#ffffff"},
+     {"to": "tick", "px": 14, "colour": "#ffffff"}),
+    ("photo-mark", {"to": "ring", "px": 22, "colour": "#202020"},
+     {"to": "ring", "px": 22, "colour": "#d22222"}),
+    ("photo-mark", {"to": "plus", "px": 10, "colour": "#ffee66"}),
+]  # fmt: skip
+LAYOUTS: list[Row] = [
+    ("align",), ("leading",),
+    *(("move", {"side": side, "px": px}, None, px > 1)
+      for side, px in (("left", 1), ("top", 1), ("left", 2), ("top", 5), ("left", 5))),
+    ("row-gone",), ("row-twice",), ("rows-swapped",), ("size", {"px": 1}),
+    _faint("tracking", px=0.2), ("tracking", {"px": 0.3}), ("weight",),
+    _faint("taller", px=1), ("taller", {"px": 4}),
+]  # fmt: skip
+STATES: list[Row] = [
+    *_places("checks", places=(1, 2, 8)),
+    *(("drawn-checks", {"places": n, "ticked": 1}, {"places": n}) for n in (1, 4, 8, 16)),
+    ("toggle", {"on": 1}, {"on": 0}), ("value", {"to": "Maple Street 14"}),
+    ("clipped",), ("ellipsis",), ("rtl",), ("dark",), ("scrollbar",),
+]  # fmt: skip
 
 
-def _layouts() -> list[Edit]:
-    return [
-        Edit("r_layout", "align"), Edit("r_layout", "leading"),
-        *(Edit("r_layout", "move", {"side": side, "px": px}, mixes=px > 1)
-          for side, px in (("left", 1), ("top", 1), ("left", 2), ("top", 5), ("left", 5))),
-        Edit("r_layout", "row-gone"), Edit("r_layout", "row-twice"),
-        Edit("r_layout", "rows-swapped"), Edit("r_layout", "size", {"px": 1}),
-        Edit("r_layout", "tracking", {"px": 0.2}, mixes=False),
-        Edit("r_layout", "tracking", {"px": 0.3}), Edit("r_layout", "weight"),
-        Edit("r_layout", "taller", {"px": 1}, mixes=False), Edit("r_layout", "taller", {"px": 4}),
-    ]  # fmt: skip
+def _interleaved(groups: Mapping[str, Sequence[Row]]) -> list[Edit]:
+    """All edits, the groups taking turns in proportion to their size, so that none comes last.
 
-
-def _states() -> list[Edit]:
-    return [
-        *(Edit("r_state", "checks", {"places": n}) for n in (1, 2, 8)),
-        *(Edit("r_state", "drawn-checks", {"places": n, "ticked": 1}, {"places": n})
-          for n in (1, 4, 8, 16)),
-        Edit("r_state", "toggle", {"on": 1}, {"on": 0}),
-        Edit("r_state", "value", {"to": "Maple Street 14"}),
-        *(Edit("r_state", kind) for kind in ("clipped", "ellipsis", "rtl", "dark", "scrollbar")),
-    ]  # fmt: skip
-
-
-def interleaved() -> list[Edit]:
-    """All edits, the groups taking turns in proportion to their size, so that none comes last."""
-    groups = [_texts(), _borders(), _colours(), _images(), _layouts(), _states()]
-    placed = [
-        ((number + 0.5) / len(group), group[_stride(number, len(group))])
-        for group in groups
-        for number in range(len(group))
-    ]
+    Each group is walked in strides, so that neighbours lie apart.
+    """
+    placed = []
+    for group, rows in groups.items():
+        stride = next(s for s in (7, 5, 11, 13, 1) if len(rows) % s)
+        for number in range(len(rows)):
+            edit = Edit(group, *rows[number * stride % len(rows)])
+            placed.append(((number + 0.5) / len(rows), edit))
     return [edit for _, edit in sorted(placed, key=lambda pair: pair[0])]
 
 
-def _stride(number: int, length: int) -> int:
-    """A walk over all numbers below length in which neighbours lie apart."""
-    step = next(s for s in (7, 5, 11, 13, 1) if length % s)
-    return number * step % length
-
-
-EDITS = interleaved()
+EDITS = _interleaved({
+    WORDING: TEXTS, "r_border": BORDERS, "r_colour": COLOURS, "r_image": IMAGES,
+    "r_layout": LAYOUTS, "r_state": STATES,
+})  # fmt: skip

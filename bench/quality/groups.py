@@ -18,6 +18,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,24 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from bench.quality.browsers import BY_NAME, launched, opened, require_fonts
+from bench.quality.browsers import (
+    BY_NAME,
+    Box,
+    Look,
+    Made,
+    Rect,
+    Stage,
+    around,
+    launched,
+    opened,
+    pixels,
+)
 from bench.quality.cases import DIFFER, MATCH
 from bench.quality.edits import EDITS, Edit
 from bench.quality.labels import Judged, judge_edit, judge_noise
-from bench.quality.measure import Rgb, Word
+from bench.quality.measure import Rgb, words_in
 from bench.quality.noises import MIXED, Noise, all_noises
 from bench.quality.pages import VIEWS, Page, View, install, load_pages
-from bench.quality.stage import Box, Look, Made, Stage, around, cut, decoded, words_in
 
 PROCESSES = 2
 # Of each page in each window.
@@ -40,8 +52,8 @@ EDITS_EACH, NOISES_EACH, MIXES_EACH = 7, 6, 2
 # Tries to find a cut that shows the noise.
 CUTS = 8
 PHONES = ("m1", "m2", "phone3")
-Entry = tuple[str, str, dict[str, Any]]
-LookKey = tuple[int, str, str]
+Pair = tuple[Rgb, Rgb]
+Entry = tuple[str, str, dict[str, Any]]  # group, name, and what expected.json says
 
 
 @dataclass(frozen=True)
@@ -59,15 +71,17 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Mix:
-    """An edit that was planted in the browser and under the style of a noise."""
+class Planted:
+    """An edit that was planted in one browser, judged, and where a cut shows it."""
 
-    place: Place
-    noise: Noise
     edit: Edit
     made: Made
     judged: Judged
     box: Box | None
+
+    def pair(self, look: Look, view: View) -> Pair:
+        """Base and head; the look is of the page without the edit."""
+        return _pair(self.made, look, view, self.box)
 
 
 @dataclass
@@ -87,23 +101,17 @@ class Plan:
     draw: int = 0
     noises: dict[int, list[Noise]] = field(default_factory=dict)
     mixes: dict[int, list[Noise]] = field(default_factory=dict)
-    looks: dict[LookKey, Look] = field(default_factory=dict)
-    parts: dict[int, list[tuple[float, float, float, float]]] = field(default_factory=dict)
+    looks: dict[tuple[int, str, str], Look] = field(default_factory=dict)
+    parts: dict[int, list[Rect]] = field(default_factory=dict)
 
     def wanted(self, variant: str, place: Place) -> set[str]:
         """The styles under which a browser has to look at a place."""
-        uses = [*self.noises[place.index], *self.mixes[place.index]]
         return {
             style
-            for noise in uses
+            for noise in (*self.noises[place.index], *self.mixes[place.index])
             for name, style in zip(noise.variants, noise.styles, strict=True)
             if name == variant
         }
-
-
-def seed(*parts: object) -> int:
-    """A number for what is named, the same on every run."""
-    return zlib.crc32("-".join(map(str, parts)).encode())
 
 
 def places_of(pages: Iterable[Page]) -> list[Place]:
@@ -136,13 +144,15 @@ def _deal(queue: deque[Noise], place: Place, count: int) -> list[Noise]:
     """Takes the next noises that make a difference here; those go to the end of the queue."""
     dealt: list[Noise] = []
     for noise in list(queue):
-        if len(dealt) == count:
-            break
-        if place.view.scale in noise.scales and noise not in dealt:
+        if len(dealt) < count and place.view.scale in noise.scales and noise not in dealt:
             dealt.append(noise)
-            queue.remove(noise)
-            queue.append(noise)
+            _to_the_end(queue, noise)
     return dealt
+
+
+def _to_the_end(queue: deque[Any], one: Noise | Edit) -> None:
+    queue.remove(one)
+    queue.append(one)
 
 
 class Maker:
@@ -151,11 +161,11 @@ class Maker:
     def __init__(self, playwright: Playwright, folder: Path, work: Path, plan: Plan) -> None:
         """Prepares; ``work`` is for files that the browsers need meanwhile."""
         self._playwright, self._folder, self._work, self._plan = playwright, folder, work, plan
-        self._edits = deque(EDITS)
-        self._edits.rotate(-83 * (plan.places[0].index + plan.draw))
-        self._mixing = deque(edit for edit in EDITS if edit.mixes)
-        self._mixing.rotate(-53 * (plan.places[0].index + plan.draw))
-        self._mixes: list[Mix] = []
+        self._edits, self._mixing = deque(EDITS), deque(edit for edit in EDITS if edit.mixes)
+        turns = plan.places[0].index + plan.draw
+        self._edits.rotate(-83 * turns)
+        self._mixing.rotate(-53 * turns)
+        self._mixes: list[tuple[Place, Noise, Planted]] = []
         self.entries: list[Entry] = []
         self.left_out: Counter[str] = Counter()
         self.version = ""
@@ -167,17 +177,17 @@ class Maker:
                 continue
             with launched(self._playwright, variant, self._work) as browser:
                 self.version = browser.version
-                require_fonts(browser)
                 for place in self._plan.places:
                     self._visit(browser, name, place)
         for place in self._plan.places:
             for noise in self._plan.noises[place.index]:
                 self._write_noise(place, noise)
-        for mix in self._mixes:
-            self._write_mix(mix)
+        for place, noise, planted in self._mixes:
+            self._write_mix(place, noise, planted)
 
     def _seed(self, place: Place, *parts: str) -> int:
-        return seed(self._plan.draw, place.name, *parts)
+        """A number for what is named, the same on every run."""
+        return zlib.crc32("-".join([str(self._plan.draw), place.name, *parts]).encode())
 
     def _visit(self, browser: Browser, variant: str, place: Place) -> None:
         styles = self._plan.wanted(variant, place)
@@ -186,8 +196,7 @@ class Maker:
         for style in sorted(styles):
             with opened(browser, place.view) as tab:
                 stage = Stage(tab, place.page, style)
-                look = stage.look()
-                self._plan.looks[place.index, variant, style] = look
+                look = self._plan.looks[place.index, variant, style] = stage.look()
                 if variant == "reference" and not style:
                     self._plan.parts[place.index] = stage.parts()
                     self._edit(stage, look, place)
@@ -201,56 +210,35 @@ class Maker:
         for edit in list(self._edits):
             if len(kinds) == EDITS_EACH:
                 return
-            if edit.kind in kinds:
-                continue
             number = self._seed(place, edit.kind)
-            made = stage.make(edit, number)
-            if made is None:
-                continue
-            random = np.random.default_rng(number)
-            box = around(made.box, place.view, random) if number % 2 else None
-            pair = self._pair(made, look, place, box)
-            judged = judge_edit(pair, edit, made.font, place.page.theme)
-            if judged is None:
+            if edit.kind in kinds or not (planted := _plant(stage, look, place, edit, number)):
                 continue
             kinds.add(edit.kind)
-            self._edits.remove(edit)
-            self._edits.append(edit)
+            _to_the_end(self._edits, edit)
             # One half of the edits backwards: what comes in one direction goes in the other.
-            if number // 2 % 2:
-                pair = pair[::-1]
-            self._write(edit.group, edit.name, place, pair, judged, made.done, box, DIFFER)
+            base, head = planted.pair(look, place.view)
+            pair = (head, base) if number // 2 % 2 else (base, head)
+            judged, what, box = planted.judged, planted.made.done, planted.box
+            self._write(edit.group, edit.name, place, pair, judged, what, box, DIFFER)
 
     def _mix(self, stage: Stage, look: Look, place: Place, noise: Noise) -> None:
+        """Plants one edit in a browser that already shows the noise."""
         for edit in list(self._mixing):
-            number = self._seed(place, edit.kind, noise.kind)
             # What the base has, too, would have to be planted in both browsers.
-            made = stage.make(edit, number) if edit.base is None else None
-            if made is None:
+            if edit.base is not None:
                 continue
-            random = np.random.default_rng(number)
-            box = around(made.box, place.view, random) if number % 2 else None
-            pair = self._pair(made, look, place, box)
-            judged = judge_edit(pair, edit, made.font, place.page.theme, noisy=True)
-            if judged is None or judged.label != DIFFER:
-                continue
-            self._mixing.remove(edit)
-            self._mixing.append(edit)
-            self._mixes.append(Mix(place, noise, edit, made, judged, box))
-            return
+            number = self._seed(place, edit.kind, noise.kind)
+            planted = _plant(stage, look, place, edit, number, noisy=True)
+            if planted and planted.judged.label == DIFFER:
+                _to_the_end(self._mixing, edit)
+                self._mixes.append((place, noise, planted))
+                return
 
-    def _pair(self, made: Made, look: Look, place: Place, box: Box | None) -> tuple[Rgb, Rgb]:
-        pair = (decoded(made.base) if made.base else look.pixels, decoded(made.head))
-        return (_part(pair[0], box, place.view), _part(pair[1], box, place.view))
-
-    def _write_mix(self, mix: Mix) -> None:
-        key = (mix.place.index, mix.noise.variants[0], mix.noise.styles[0])
-        base = _part(self._plan.looks[key].pixels, mix.box, mix.place.view)
-        head = _part(decoded(mix.made.head), mix.box, mix.place.view)
-        pair = self._treated((base, head), mix.noise, mix.place)
-        kind = f"{mix.noise.kind}+{mix.edit.name}"
-        what = f"{mix.made.done}, and {mix.noise.kind}"
-        self._write("both", kind, mix.place, pair, mix.judged, what, mix.box, DIFFER)
+    def _write_mix(self, place: Place, noise: Noise, planted: Planted) -> None:
+        look = self._plan.looks[place.index, noise.variants[0], noise.styles[0]]
+        pair = self._treated(planted.pair(look, place.view), noise, place)
+        kind, what = f"{noise.kind}+{planted.edit.name}", f"{planted.made.done}, and {noise.kind}"
+        self._write("both", kind, place, pair, planted.judged, what, planted.box, DIFFER)
 
     def _write_noise(self, place: Place, noise: Noise) -> None:
         looks = [
@@ -264,38 +252,39 @@ class Maker:
         if parts:
             picked = random.integers(0, len(parts), CUTS)
             boxes = [around(parts[i], place.view, random) for i in picked]
-        whole = (looks[0].pixels, looks[1].pixels)
         for box in boxes:
-            pair = (_part(whole[0], box, place.view), _part(whole[1], box, place.view))
-            pair = self._treated(pair, noise, place)
+            base, head = (pixels(look.png, place.view, box) for look in looks)
+            pair = self._treated((base, head), noise, place)
             if (pair[0] == pair[1]).all():
                 continue
-            words = _words(looks[0].words, looks[1].words, box)
-            judged = judge_noise(pair, words, place.view, noise.strict)
+            old, new = looks[0].words, looks[1].words
+            if box:
+                old, new = words_in(box, old, new)
+            judged = judge_noise(pair, (old, new), place.view.scale, noise.strict)
             self._write(noise.group, noise.kind, place, pair, judged, noise.kind, box, MATCH)
             return
         self.left_out[f"{noise.group} identical"] += 1
 
-    def _treated(self, pair: tuple[Rgb, Rgb], noise: Noise, place: Place) -> tuple[Rgb, Rgb]:
+    def _treated(self, pair: Pair, noise: Noise, place: Place) -> Pair:
         number = self._seed(place, noise.kind)
         base, head = (
-            treat(pixels, number) if treat else pixels
-            for treat, pixels in zip(noise.treats, pair, strict=True)
+            treat(image, number) if treat else image
+            for treat, image in zip(noise.treats, pair, strict=True)
         )
         return base, head
 
     def _write(
-        self, group: str, kind: str, place: Place, pair: tuple[Rgb, Rgb], judged: Judged,
+        self, group: str, kind: str, place: Place, pair: Pair, judged: Judged,
         what: str, box: Box | None, label: str,
     ) -> None:  # fmt: skip
         if judged.label != label:
             self.left_out[f"{group} disputed"] += 1
             return
         name = f"{kind}-{place.name}{'-c' if box else ''}.png"
-        for side, pixels in zip(("base", "head"), pair, strict=True):
+        for side, image in zip(("base", "head"), pair, strict=True):
             path = self._folder / group / side / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path, compress_level=3)
+            Image.fromarray(image).save(path, compress_level=3)
         entry = {
             "expected": "changed" if label == DIFFER else "unchanged",
             "what": what,
@@ -310,20 +299,23 @@ class Maker:
         self.entries.append((group, name, entry))
 
 
-def _part(pixels: Rgb, box: Box | None, view: View) -> Rgb:
-    return pixels if box is None else cut(pixels, box, view)
+def _plant(
+    stage: Stage, look: Look, place: Place, edit: Edit, number: int, *, noisy: bool = False
+) -> Planted | None:
+    """Plants an edit; None if this page allows it nowhere, or it is not seen."""
+    made = stage.make(edit, number)
+    if made is None:
+        return None
+    random = np.random.default_rng(number)
+    box = around(made.box, place.view, random) if number % 2 else None
+    pair = _pair(made, look, place.view, box)
+    judged = judge_edit(pair, edit, made.font, place.page.theme, noisy=noisy)
+    return Planted(edit, made, judged, box) if judged else None
 
 
-def _words(base: list[Word], head: list[Word], box: Box | None) -> tuple[list[Word], list[Word]]:
-    """The words in the box, from its corner."""
-    if box is None or len(base) != len(head):
-        return base, head
-    inside = [number for number, word in enumerate(base) if words_in([word], box)]
-
-    def moved(words: list[Word]) -> list[Word]:
-        return [(t, x - box[0], y - box[1], w, h) for t, x, y, w, h in (words[i] for i in inside)]
-
-    return moved(base), moved(head)
+def _pair(made: Made, look: Look, view: View, box: Box | None) -> Pair:
+    """What was made, beside a look at the page without it."""
+    return pixels(made.base or look.png, view, box), pixels(made.head, view, box)
 
 
 def make_share(share: int, folder: Path, draw: int) -> tuple[list[Entry], Counter[str], str]:
@@ -340,12 +332,10 @@ def make_share(share: int, folder: Path, draw: int) -> tuple[list[Entry], Counte
     return maker.entries, maker.left_out, maker.version
 
 
-def write_expected(folder: Path, entries: Sequence[Entry]) -> None:
+def _write_expected(folder: Path, entries: Sequence[Entry]) -> None:
     """Writes expected.json of every group."""
-    groups: dict[str, dict[str, Any]] = {}
-    for group, name, entry in sorted(entries, key=lambda one: one[:2]):
-        groups.setdefault(group, {})[name] = entry
-    for group, expected in groups.items():
+    for group, these in groupby(sorted(entries, key=itemgetter(0, 1)), key=itemgetter(0)):
+        expected = {name: entry for _, name, entry in these}
         text = json.dumps(expected, indent=1, ensure_ascii=False)
         (folder / group / "expected.json").write_text(text + "\n", encoding="utf-8")
 
@@ -366,10 +356,9 @@ def main() -> int:
     install()
     began = time.monotonic()
     with ProcessPoolExecutor(PROCESSES) as pool:
-        shares = range(PROCESSES)
-        made = list(pool.map(make_share, shares, [folder] * PROCESSES, [args.draw] * PROCESSES))
+        made = list(pool.map(make_share, range(PROCESSES), repeat(folder), repeat(args.draw)))
     entries = [entry for some, *_ in made for entry in some]
-    write_expected(folder, entries)
+    _write_expected(folder, entries)
     # It comes last, so that its presence says that the set is whole.
     about = {"pairs": len(entries), "draw": args.draw, "chromium": made[0][2]}
     (folder / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")

@@ -9,7 +9,6 @@ from bench.quality import edits, measure
 from bench.quality.cases import DIFFER, DISPUTED, MATCH
 from bench.quality.edits import Edit
 from bench.quality.measure import Rgb, Word
-from bench.quality.pages import View
 
 # A letter or figure smaller than this (CSS pixels) is not counted on to be read.
 READABLE = 11.0
@@ -18,6 +17,11 @@ VISIBLE_LEVELS = 2
 # Chromium draws some shapes a level or two otherwise when it draws them again: so many levels in
 # so many pixels are no change.
 DRAWN_AGAIN = (2, 200)
+# An edit that a person finds when flipping between two whole pages, and one that is still found
+# when the second page was rendered under noise, as well.
+FOUND, FOUND_UNDER_NOISE = 4.0, 10.0
+# Text whose colour changed by no more levels is arguable, and so are letters that are hardly there.
+TEXT_LEVELS, LETTER_LEVELS = 12, 40
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,6 @@ class Judged:
 
     label: str
     measured: dict[str, Any]
-
-
-def _recolours(pair: tuple[Rgb, Rgb], view: View, numbers: dict[str, Any], delta_e: float) -> bool:
-    """Whether colours differ even from a step back; notes by how much."""
-    block = measure.BLOCK * view.scale
-    numbers["block_delta_e"] = round(measure.block_delta_e(*pair, block), 2)
-    numbers["flat_share"] = round(measure.flat_share(*pair, block), 3)
-    return bool(numbers["block_delta_e"] > delta_e or numbers["flat_share"] > measure.FLAT_SHARE)
-
-
-# An edit that a person finds when flipping between two whole pages, and one that is still found
-# when the second page was rendered under noise, as well.
-FOUND, FOUND_UNDER_NOISE = 4.0, 10.0
-# Text whose colour changed by no more levels is arguable, and so are letters that are hardly there.
-TEXT_LEVELS, LETTER_LEVELS = 12, 40
 
 
 def judge_edit(
@@ -59,37 +48,35 @@ def judge_edit(
         None if nothing differs that drawing again would not explain.
     """
     numbers = measure.pixel_numbers(*pair)
-    flat = edit.kind in edits.FLAT
-    levels, pixels = (0, 0) if flat else DRAWN_AGAIN
-    if numbers["levels"] <= levels and numbers["pixels"] <= pixels:
+    levels, pixels, delta_e = numbers["levels"], numbers["pixels"], numbers["delta_e"]
+    flat, wording = edit.kind in edits.FLAT, edit.group == edits.WORDING
+    again = (0, 0) if flat else DRAWN_AGAIN
+    if levels <= again[0] and pixels <= again[1]:
         return None
-    least = 0.0 if flat else FOUND
-    if noisy:
-        least = FOUND_UNDER_NOISE
+    plain = 0.0 if flat else FOUND
     doubtful = (
-        numbers["levels"] < VISIBLE_LEVELS
-        or numbers["delta_e"] < least
-        or numbers["pixels"] < (6 if noisy else 3)
-        or (flat and numbers["pixels"] < 400 and numbers["delta_e"] < measure.JUST_NOTICEABLE)
-        or (edit.kind in edits.TEXT_COLOURS and numbers["levels"] <= TEXT_LEVELS)
-        or (edit.group == edits.WORDING and numbers["levels"] < LETTER_LEVELS)
-        or (edit.group == edits.WORDING and font < READABLE)
+        levels < VISIBLE_LEVELS
+        or delta_e < (FOUND_UNDER_NOISE if noisy else plain)
+        or pixels < (6 if noisy else 3)
+        or (flat and pixels < 400 and delta_e < measure.JUST_NOTICEABLE)
+        or (edit.kind in edits.TEXT_COLOURS and levels <= TEXT_LEVELS)
+        or (wording and (levels < LETTER_LEVELS or font < READABLE))
         or (edit.kind == "shadow" and theme == "dark")
         # A pale corner rounded by two pixels.
-        or (edit.kind == "radius" and numbers["delta_e"] < FOUND_UNDER_NOISE)
+        or (edit.kind == "radius" and delta_e < FOUND_UNDER_NOISE)
     )
     return Judged(DISPUTED if doubtful else DIFFER, numbers)
 
 
 def judge_noise(
-    pair: tuple[Rgb, Rgb], words: tuple[list[Word], list[Word]], view: View, strict: tuple[str, ...]
+    pair: tuple[Rgb, Rgb], words: tuple[list[Word], list[Word]], scale: int, strict: tuple[str, ...]
 ) -> Judged:
     """Another rendering is harmless unless it moves words or shifts colours.
 
     Args:
         pair: base and head.
         words: of both, with boxes relative to the pictures' upper left corner.
-        view: the window.
+        scale: device pixels for each CSS pixel.
         strict: what to measure: "place", "colour", or "codec" for the colours of lossy files.
     """
     numbers = measure.pixel_numbers(*pair)
@@ -97,10 +84,12 @@ def judge_noise(
     if "place" in strict:
         moved = measure.words_moved(*words)
         numbers["words_moved"] = round(moved, 2) if moved != float("inf") else None
-        numbers["words_shifted"] = round(measure.words_shifted(*pair, words[0], view.scale), 3)
+        numbers["words_shifted"] = round(measure.words_shifted(*pair, words[0], scale), 3)
         disputed = moved >= measure.MOVED or numbers["words_shifted"] > measure.MOVED_SHARE
-    if "colour" in strict:
-        disputed |= _recolours(pair, view, numbers, measure.JUST_NOTICEABLE)
-    if "codec" in strict:
-        disputed |= _recolours(pair, view, numbers, measure.COMPRESSED)
+    if "colour" in strict or "codec" in strict:
+        block = measure.BLOCK * scale
+        numbers["block_delta_e"] = round(measure.block_delta_e(*pair, block), 2)
+        numbers["flat_share"] = round(measure.flat_share(*pair, block), 3)
+        most = measure.COMPRESSED if "codec" in strict else measure.JUST_NOTICEABLE
+        disputed |= numbers["block_delta_e"] > most or numbers["flat_share"] > measure.FLAT_SHARE
     return Judged(DISPUTED if disputed else MATCH, numbers)

@@ -102,25 +102,35 @@ def words_shifted(base: Rgb, head: Rgb, words: list[Word], scale: int) -> float:
     least half a CSS pixel.
     """
     grey = [image.astype(np.float64).mean(2) for image in (base, head)]
-    least, reach = -(-scale // 2), scale
+    height, width = grey[0].shape
+    far = [d for d in range(-scale, scale + 1) if abs(d) >= -(-scale // 2)]
+    shifts = [(0, 0), *((d, 0) for d in far), *((0, d) for d in far)]
     shifted = total = 0
     for _, x, y, w, h in words:
         left, top = round(x * scale) - 1, round(y * scale) - 1
         right, bottom = round((x + w) * scale) + 1, round((y + h) * scale) + 1
-        if min(left, top) < reach or right + reach > grey[0].shape[1]:
-            continue
-        if bottom + reach > grey[0].shape[0]:
+        if min(left, top) < scale or right + scale > width or bottom + scale > height:
             continue
         total += 1
         seen = grey[0][top:bottom, left:right]
-        errors = {
-            (dx, dy): float(
-                ((grey[1][top + dy : bottom + dy, left + dx : right + dx] - seen) ** 2).mean()
-            )
-            for dx, dy in [(0, 0)]
-            + [(d, 0) for d in (*range(-reach, 1 - least), *range(least, reach + 1))]
-            + [(0, d) for d in (*range(-reach, 1 - least), *range(least, reach + 1))]
-        }
-        best = min(errors.values())
-        shifted += errors[0, 0] > 1 and best < 0.5 * errors[0, 0]
+        stayed, *others = (
+            ((grey[1][top + dy : bottom + dy, left + dx : right + dx] - seen) ** 2).mean()
+            for dx, dy in shifts
+        )
+        shifted += bool(stayed > 1 and min(others) < 0.5 * stayed)
     return shifted / total if total else 0.0
+
+
+def words_in(box: tuple[int, int, int, int], *looks: list[Word]) -> tuple[list[Word], ...]:
+    """The words of which at least a part lies in the box, from its corner; all if they differ."""
+    if len({len(words) for words in looks}) > 1:
+        return looks
+    left, top, width, height = box
+    inside = [
+        n for n, (_, x, y, w, h) in enumerate(looks[0])
+        if x < left + width and x + w > left and y < top + height and y + h > top
+    ]  # fmt: skip
+    return tuple(
+        [(t, x - left, y - top, w, h) for t, x, y, w, h in (words[n] for n in inside)]
+        for words in looks
+    )

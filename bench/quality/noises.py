@@ -6,8 +6,10 @@ import base64
 import io
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,7 +17,7 @@ from PIL import Image
 from bench.quality.measure import Rgb
 from bench.quality.pages import MODULES
 
-Treat = Callable[[Rgb, int], Rgb]
+Treat = Callable[[Rgb, int], Rgb]  # pixels, seed
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,20 @@ class Noise:
     strict: tuple[str, ...] = ("place",)
 
 
-def _codec(kind: str, quality: int, sampling: int = 0) -> Treat:
+def _saved_as(kind: str, **options: Any) -> Treat:
+    """Saves the picture as a lossy file, and reads that."""
+
     def treat(pixels: Rgb, seed: int) -> Rgb:
         file = io.BytesIO()
-        image = Image.fromarray(pixels)
-        if kind == "JPEG":
-            image.save(file, kind, quality=quality, subsampling=sampling)
-        else:
-            image.save(file, kind, quality=quality, method=2)
-        with Image.open(file) as read:
-            return np.asarray(read.convert("RGB"))
+        Image.fromarray(pixels).save(file, kind, **options)
+        return _read(file)
 
     return treat
+
+
+def _read(file: io.BytesIO) -> Rgb:
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def _pngquant(colours: int, *options: str) -> Treat:
@@ -62,8 +66,7 @@ def _pngquant(colours: int, *options: str) -> Treat:
         Image.fromarray(pixels).save(file, "PNG", compress_level=1)
         command = ["pngquant", *options, str(colours), "-"]
         done = subprocess.run(command, input=file.getvalue(), capture_output=True, check=True)
-        with Image.open(io.BytesIO(done.stdout)) as image:
-            return np.asarray(image.convert("RGB"))
+        return _read(io.BytesIO(done.stdout))
 
     return treat
 
@@ -105,14 +108,13 @@ def _levels(levels: int, *, share: float = 1, textured: bool = False) -> Treat:
 
 
 def _texture(pixels: Rgb) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Where at least 12 of a block's 64 pixels have a colour of their own: photos, not text."""
+    """Where at least 40 of a block's 64 pixels have a colour of their own: photos, not text."""
     mask = np.zeros(pixels.shape[:2], bool)
     packed = (pixels.astype(np.uint32) * (1, 256, 65536)).sum(2)
     for top in range(0, pixels.shape[0], 8):
         for left in range(0, pixels.shape[1], 8):
-            block = packed[top : top + 8, left : left + 8]
-            if len(np.unique(block)) >= 40:
-                mask[top : top + 8, left : left + 8] = True
+            block = slice(top, top + 8), slice(left, left + 8)
+            mask[block] = len(np.unique(packed[block])) >= 40
     return mask
 
 
@@ -120,35 +122,27 @@ def _dither(pixels: Rgb, seed: int) -> Rgb:
     """Ordered dithering on the gradients: every second pixel of a soft step one level up."""
     values = pixels.astype(np.int16)
     steps = np.zeros(pixels.shape, bool)
-    for axis in (0, 1):
+    for axis, inner in ((0, np.s_[1:, :]), (1, np.s_[:, 1:])):
         apart = np.abs(np.diff(values, axis=axis))
-        small = (apart > 0) & (apart <= 2)
-        inner = [slice(None)] * 3
-        inner[axis] = slice(1, None)
-        steps[tuple(inner)] |= small
+        steps[inner] |= (apart > 0) & (apart <= 2)
     y, x = np.mgrid[0 : pixels.shape[0], 0 : pixels.shape[1]]
     chequered = ((x + y) % 2 == 0)[..., None] & steps
     dithered: Rgb = np.clip(values + chequered, 0, 255).astype(np.uint8)
     return dithered
 
 
-def _font(package: str, file: str) -> str:
-    """Rules that set all text in one of the fonts that are installed as packages."""
-    family = "Bench"
-    data = base64.b64encode((MODULES / package / file).read_bytes()).decode()
-    return (
-        f'@font-face{{font-family:"{family}";src:url(data:font/any;base64,{data})}}'
-        f'*{{font-family:"{family}" !important}}'
-    )
+def _treated(group: str, strict: str, treats: Mapping[str, Treat]) -> list[Noise]:
+    """Noises of which only the head is treated."""
+    return [
+        Noise(group, kind, treats=(None, treat), strict=(strict,)) for kind, treat in treats.items()
+    ]
 
 
 def _hinting() -> list[Noise]:
-    names = ("reference", "hinting-slight", "hinting-medium", "hinting-full")
-    said = {"reference": "none"}
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    kinds = ["-".join(said.get(n, n.removeprefix("hinting-")) for n in pair) for pair in pairs]
+    names = {"none": "reference"} | {n: f"hinting-{n}" for n in ("slight", "medium", "full")}
     return [
-        Noise("n_hint", kind, pair, scales=(1,)) for kind, pair in zip(kinds, pairs, strict=True)
+        Noise("n_hint", f"{a}-{b}", (names[a], names[b]), scales=(1,))
+        for a, b in combinations(names, 2)
     ]
 
 
@@ -166,47 +160,55 @@ def _compositor() -> list[Noise]:
 
 
 def _shifts() -> list[Noise]:
+    ways = {
+        "right": "transform:translateX({}px)", "down": "transform:translateY({}px)",
+        "left-of": "position:relative;left:{}px",
+    }  # fmt: skip
     # From half a device pixel on, the picture looks moved.
-    scales = {1: (1, 2, 3), 2: (1, 2), 3: (1,)}
     return [
-        Noise(
-            "n_frac", f"frac.{tenths}{way}", styles=("", f"body{{{rule}}}"), scales=scales[tenths]
-        )
-        for tenths in (1, 2, 3)
-        for way, rule in (
-            ("-right", f"transform:translateX(.{tenths}px)"),
-            ("-down", f"transform:translateY(.{tenths}px)"),
-            ("-left-of", f"position:relative;left:.{tenths}px"),
-        )
+        Noise("n_frac", f"frac{by}-{way}", styles=("", f"body{{{rule.format(by)}}}"), scales=scales)
+        for by, scales in ((".1", (1, 2, 3)), (".2", (1, 2)), (".3", (1,)))
+        for way, rule in ways.items()
     ]
 
 
 def _fonts() -> list[Noise]:
     """Two releases of a font each, as npm has them; the later drew some outlines anew."""
-    noises = []
-    for name in ("roboto", "arimo", "open-sans"):
-        file = f"files/{name}-latin-400-normal.woff2"
-        styles = (_font(f"{name}-4", file), _font(f"{name}-5", file))
-        noises.append(Noise("n_font", f"{name}-4-5", styles=styles))
-    return noises
+
+    def rules(name: str, release: int) -> str:
+        file = MODULES / f"{name}-{release}" / f"files/{name}-latin-400-normal.woff2"
+        data = base64.b64encode(file.read_bytes()).decode()
+        return (
+            f'@font-face{{font-family:"Bench";src:url(data:font/any;base64,{data})}}'
+            '*{font-family:"Bench" !important}'
+        )
+
+    return [
+        Noise("n_font", f"{name}-4-5", styles=(rules(name, 4), rules(name, 5)))
+        for name in ("roboto", "arimo", "open-sans")
+    ]
+
+
+def _jpeg(quality: int, sampling: int = 0) -> Treat:
+    return _saved_as("JPEG", quality=quality, subsampling=sampling)
+
+
+def _webp(quality: int) -> Treat:
+    return _saved_as("WEBP", quality=quality, method=2)
 
 
 def _codecs() -> list[Noise]:
     treats = {
-        f"jpeg{quality}-{name}": _codec("JPEG", quality, sampling)
+        f"jpeg{quality}-{name}": _jpeg(quality, sampling)
         for quality in (85, 90, 95)
         for name, sampling in (("444", 0), ("420", 2))
     }
-    treats |= {f"webp{quality}": _codec("WEBP", quality) for quality in (80, 90, 95)}
-    one = [
-        Noise("n_codec", kind, treats=(None, treat), strict=("codec",))
-        for kind, treat in treats.items()
+    treats |= {f"webp{quality}": _webp(quality) for quality in (80, 90, 95)}
+    both = {"jpeg95-vs-90": (_jpeg(95), _jpeg(90)), "jpeg90-vs-webp90": (_jpeg(90, 2), _webp(90))}
+    return [
+        *_treated("n_codec", "codec", treats),
+        *(Noise("n_codec", kind, treats=pair, strict=("codec",)) for kind, pair in both.items()),
     ]
-    both = (
-        ("jpeg95-vs-90", _codec("JPEG", 95), _codec("JPEG", 90)),
-        ("jpeg90-vs-webp90", _codec("JPEG", 90, 2), _codec("WEBP", 90)),
-    )
-    return one + [Noise("n_codec", kind, treats=(a, b), strict=("codec",)) for kind, a, b in both]
 
 
 def _palettes() -> list[Noise]:
@@ -215,41 +217,31 @@ def _palettes() -> list[Noise]:
     }  # fmt: skip
     if shutil.which("pngquant"):
         treats |= {
-            "imagequant": _pngquant(256),
-            "imagequant-128": _pngquant(128),
+            "imagequant": _pngquant(256), "imagequant-128": _pngquant(128),
             "imagequant-nodither": _pngquant(256, "--nofs"),
-        }
-    return [
-        Noise("n_palette", kind, treats=(None, t), strict=("colour",)) for kind, t in treats.items()
-    ]
-
-
-def _level_noises() -> list[Noise]:
-    treats = {
-        "all1": _levels(1), "all2": _levels(2), "photo1": _levels(1, textured=True),
-        "photo2": _levels(2, textured=True), "dither": _dither,
-        "some2": _levels(2, share=0.02), "blend": _blend_rounded_down,
-    }  # fmt: skip
-    return [
-        Noise("n_level", kind, treats=(None, t), strict=("colour",)) for kind, t in treats.items()
-    ]
+        }  # fmt: skip
+    return _treated("n_palette", "colour", treats)
 
 
 def all_noises() -> list[Noise]:
     """Every noise, the groups taking turns; fonts need what ``pages.install`` fetches."""
+    gpu = [
+        Noise("n_gpu", "gpu", ("reference", "gpu-raster"), strict=("place", "colour")),
+        Noise("n_gpu", "tiles", ("reference", "tiles")),
+    ]
     lcd = [
         Noise("n_lcd", "lcd", ("reference", "lcd")),
         Noise("n_lcd", "lcd-bgr", ("reference", "lcd-bgr")),
         Noise("n_lcd", "lcd-slight", ("hinting-slight", "lcd-slight"), scales=(1,)),
         Noise("n_lcd", "lcd-none-slight", ("reference", "lcd-slight"), scales=(1,)),
     ]
-    gpu = [
-        Noise("n_gpu", "gpu", ("reference", "gpu-raster"), strict=("place", "colour")),
-        Noise("n_gpu", "tiles", ("reference", "tiles")),
-    ]
+    levels = _treated("n_level", "colour", {
+        "all1": _levels(1), "all2": _levels(2), "photo1": _levels(1, textured=True),
+        "photo2": _levels(2, textured=True), "dither": _dither,
+        "some2": _levels(2, share=0.02), "blend": _blend_rounded_down,
+    })  # fmt: skip
     groups = [
-        _codecs(), _compositor(), _fonts(), _shifts(), gpu, _hinting(), lcd, _level_noises(),
-        _palettes(),
+        _codecs(), _compositor(), _fonts(), _shifts(), gpu, _hinting(), lcd, levels, _palettes(),
     ]  # fmt: skip
     turns = max(len(group) for group in groups)
     # A group's own noises take turns too: a group of two has as many pairs as one of nine.

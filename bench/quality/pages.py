@@ -13,11 +13,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.quality import art
+from bench.quality import drawings
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "node_modules"
-# The longer side of a photo that comes with a package's page.
+# The longer side of a photo that comes with a package's page: every edit writes the page anew.
 PHOTO = 700
 
 STYLES = {
@@ -27,10 +27,8 @@ STYLES = {
     "govuk": ("govuk-frontend/dist/govuk/govuk-frontend.min.css",),
     "pico": ("@picocss/pico/css/pico.min.css",),
     "uikit": ("uikit/dist/css/uikit.min.css",),
-    "spectre": (
-        "spectre.css/dist/spectre.min.css",
-        "spectre.css/dist/spectre-icons.min.css",
-        "spectre.css/dist/spectre-exp.min.css",
+    "spectre": tuple(
+        f"spectre.css/dist/{name}.min.css" for name in ("spectre", "spectre-icons", "spectre-exp")
     ),
     "picnic": ("picnic/picnic.min.css",),
     "materialize": ("@materializecss/materialize/dist/css/materialize.min.css",),
@@ -39,18 +37,14 @@ STYLES = {
     "latex": ("latex.css/style.min.css",),
     "98": ("98.css/dist/98.css",),
     "primer": (
-        "@primer/primitives/dist/css/base/size/size.css",
-        "@primer/primitives/dist/css/base/typography/typography.css",
-        "@primer/primitives/dist/css/functional/size/border.css",
-        "@primer/primitives/dist/css/functional/size/size.css",
-        "@primer/primitives/dist/css/functional/size/radius.css",
-        "@primer/primitives/dist/css/functional/spacing/space.css",
-        "@primer/primitives/dist/css/functional/typography/typography.css",
-        "@primer/primitives/dist/css/functional/themes/light.css",
+        *(f"@primer/primitives/dist/css/{name}.css" for name in (
+            "base/size/size", "base/typography/typography", "functional/size/border",
+            "functional/size/size", "functional/size/radius", "functional/spacing/space",
+            "functional/typography/typography", "functional/themes/light",
+        )),
         "@primer/css/dist/primer.css",
     ),
-}
-
+}  # fmt: skip
 # No motion, and no font that the machine might lack.
 OWN_CSS = """
 *, *::before, *::after {
@@ -87,7 +81,6 @@ class Page:
 
     Attributes:
         name: of its file.
-        framework: whose styles it uses.
         views: the windows in which it is drawn.
         half: tune, held-out or fresh: a rule is tuned on the pages of one and judged on another.
         theme: light or dark.
@@ -95,7 +88,6 @@ class Page:
     """
 
     name: str
-    framework: str
     views: tuple[View, ...]
     half: str
     theme: str
@@ -121,7 +113,6 @@ def _load(path: Path) -> Page:
     first, _, body = path.read_text(encoding="utf-8").partition("\n")
     said = dict(part.split(": ") for part in first.strip("<!->\n ").split("; "))
     theme = said.get("theme", "light")
-    font = said.get("font", "Liberation Sans")
     if "shows" in said:
         body = _shipped(MODULES / said["shows"]) + body
     if "skip" in said:
@@ -130,17 +121,11 @@ def _load(path: Path) -> Page:
         f'<!doctype html><html lang="en" class="govuk-template" data-theme="{theme}" '
         f'data-bs-theme="{theme}" data-color-mode="light" data-light-theme="light">'
         f'<head><meta charset="utf-8"><style>{_css(said["framework"])}</style>'
-        f"<style>{OWN_CSS % font}</style></head>"
-        f"<body>{art.expand(body)}</body></html>"
+        f"<style>{OWN_CSS % said.get('font', 'Liberation Sans')}</style></head>"
+        f"<body>{drawings.expand(body)}</body></html>"
     )
-    return Page(
-        name=path.stem,
-        framework=said["framework"],
-        views=tuple(VIEWS[name] for name in said["views"].split()),
-        half=said["half"],
-        theme=theme,
-        html=html,
-    )
+    views = tuple(VIEWS[name] for name in said["views"].split())
+    return Page(path.stem, views, said["half"], theme, html)
 
 
 def _shipped(path: Path) -> str:
@@ -150,7 +135,6 @@ def _shipped(path: Path) -> str:
         r"(?is)<script\b.*?</script>|<noscript\b.*?</noscript>|<iframe.*?</iframe>", "", html
     )
     found = re.search(r"(?is)<body[^>]*>(.*)</body>", html)
-    body = found[1] if found else html
 
     def inlined(match: re.Match[str]) -> str:
         file = path.parent / match[2]
@@ -161,13 +145,12 @@ def _shipped(path: Path) -> str:
             content = _smaller(content)
         return f"{match[1]}data:{kind};base64,{base64.b64encode(content).decode()}"
 
-    body = re.sub(r"""(\bsrc=["']?)([\w./-]+\.(?:jpe?g|png|svg|webp))""", inlined, body)
-    return body.replace("{{", "{ {")
+    pictures = r"""(\bsrc=["']?)([\w./-]+\.(?:jpe?g|png|svg|webp))"""
+    return re.sub(pictures, inlined, found[1] if found else html).replace("{{", "{ {")
 
 
 @cache
 def _smaller(jpeg: bytes) -> bytes:
-    """The picture at no more than PHOTO pixels: every edit writes the page anew."""
     with Image.open(io.BytesIO(jpeg)) as image:
         image.thumbnail((PHOTO, PHOTO))
         file = io.BytesIO()

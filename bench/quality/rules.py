@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +21,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from bench.quality.cases import Case
-from bench.quality.dials import Dial
 from bench.quality.measure import Rgb
 from pixelgate.bootstrap import find_engine
 from pixelgate.domain.policy import Policy
@@ -41,7 +39,13 @@ RULES = {
     "reg-suit": "its default: any pixel of another value, seen on white",
 }
 RIVALS = [rule for rule in RULES if rule != OURS]
-
+# The curve: from the strictest policy to the most tolerant, what each changes in the default one.
+DIALS: dict[str, dict[str, Any]] = {
+    "exact": {"sensitivity": "exact"},
+    "careful": {"sensitivity": "careful"},
+    "default": {},
+    "tolerant": {"sensitivity": "tolerant"},
+}
 # At which odiff is asked, and whether it leaves out smoothed edges.
 THRESHOLDS = {"0.01": True, "0.0225": True, "0.15": True, "0.1": False}
 # odiff's and pixelmatch's anti-aliasing rules reach two pixels far.
@@ -68,35 +72,28 @@ class Verdicts:
     error: str | None = None
     dials: dict[str, bool] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """As the runner's JSON shows it."""
-        return asdict(self)
-
 
 class Rules:
     """All rules, ready to be asked; one thread at a time."""
 
-    def __init__(self, dials: Sequence[Dial] = (), *, whole: bool = False) -> None:
+    def __init__(self, *, curve: bool, whole: bool) -> None:
         """Starts what the rules need.
 
         Args:
-            dials: the policies of the curve, each with its name.
+            curve: ask ours under every policy of the curve, too.
             whole: hand the rivals the whole pictures, to check that the parts suffice.
         """
         self._whole = whole
-        self._dials = [(name, Policy().with_overrides(dict(changes))) for name, changes in dials]
+        dials = DIALS if curve else {}
+        self._dials = {name: Policy().with_overrides(changes) for name, changes in dials.items()}
         with ExitStack() as stack:
             self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="q")))
             binary = find_engine().binary
             self._odiff = stack.enter_context(OdiffServer(binary))
             self._ours = stack.enter_context(OdiffDiffer(OdiffServer(binary)))
+            node, pipe = ["node", str(SCRIPT)], subprocess.PIPE
             self._node = stack.enter_context(
-                subprocess.Popen(
-                    ["node", str(SCRIPT)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
+                subprocess.Popen(node, stdin=pipe, stdout=pipe, text=True)
             )
             self._stack = stack.pop_all()
 
@@ -108,42 +105,18 @@ class Rules:
 
     def judge(self, case: Case) -> Verdicts:
         """Asks every rule about a pair, and ours under every policy of the curve."""
-        verdicts = self._ask_all(case)
         default = Policy()
-        dials = {
-            name: verdicts.changed[OURS] if policy == default else self._ask_ours(case, policy)[0]
-            for name, policy in self._dials
-        }
-        return replace(verdicts, dials=dials)
-
-    def _ask_all(self, case: Case) -> Verdicts:
-        changed, ours, error = self._ask_ours(case, Policy())
-        verdicts = {OURS: changed}
+        changed, ours, error = self._ask_ours(case, default)
         try:
-            base, head = _pixels(case.base), _pixels(case.head)
+            pair = _pixels(case.base), _pixels(case.head)
         except (OSError, ValueError) as unreadable:
-            # What a rule cannot read, it does not call the same.
-            verdicts |= dict.fromkeys(RIVALS, True)
-            return Verdicts(verdicts, ours, dict.fromkeys(THRESHOLDS), error or str(unreadable))
-        if base.shape != head.shape:
-            verdicts |= dict.fromkeys(RIVALS, True)
-            return Verdicts(verdicts, ours, dict.fromkeys(THRESHOLDS), error)
-        part = _changed_part(base, head)
-        if part is None:
-            verdicts |= dict.fromkeys(RIVALS, False)
-            return Verdicts(verdicts, ours, dict.fromkeys(THRESHOLDS, 0), error)
-        files = (case.base, case.head)
-        if any(file.suffix != ".png" for file in files) or not (
-            self._whole or _is_transparent(base, head)
-        ):
-            files = (self._folder / "b.png", self._folder / "h.png")
-            for file, pixels in zip(files, (base, head), strict=True):
-                Image.fromarray(pixels[part]).save(file, compress_level=1)
-        counts = self._ask_odiff(files)
-        verdicts |= _by_counts(counts, base.shape[0] * base.shape[1])
-        verdicts |= self._ask_node(files)
-        verdicts["reg-suit"] = bool((_on_white(base) != _on_white(head)).any())
-        return Verdicts({rule: verdicts[rule] for rule in RULES}, ours, dict(counts), error)
+            pair, error = None, error or str(unreadable)
+        rivals, counts = self._ask_rivals(case, *pair) if pair else _all_say(True)
+        dials = {
+            name: changed if policy == default else self._ask_ours(case, policy)[0]
+            for name, policy in self._dials.items()
+        }
+        return Verdicts({OURS: changed, **rivals}, ours, counts, error, dials)
 
     def _ask_ours(self, case: Case, policy: Policy) -> tuple[bool, dict[str, Any], str | None]:
         try:
@@ -159,40 +132,54 @@ class Rules:
         }
         return not diff.passes(policy), numbers, None
 
-    def _ask_odiff(self, files: tuple[Path, Path]) -> dict[str, int]:
-        counts = {}
-        for threshold, antialiasing in THRESHOLDS.items():
-            options = {"threshold": float(threshold), "antialiasing": antialiasing}
-            answer = self._odiff.compare(*files, self._folder / "d.png", options)
-            counts[threshold] = answer.pixels
-        return counts
+    def _ask_rivals(
+        self, case: Case, base: Rgb, head: Rgb
+    ) -> tuple[dict[str, bool], dict[str, int | None]]:
+        part = _changed_part(base, head) if base.shape == head.shape else None
+        if part is None:
+            return _all_say(base.shape != head.shape)
+        files = (case.base, case.head)
+        transparent = any(bool((image[..., 3] < 255).any()) for image in (base, head))
+        if any(file.suffix != ".png" for file in files) or not (self._whole or transparent):
+            files = (self._folder / "b.png", self._folder / "h.png")
+            for file, pixels in zip(files, (base, head), strict=True):
+                Image.fromarray(pixels[part]).save(file, compress_level=1)
+        counts = {
+            threshold: self._ask_odiff(files, float(threshold), antialiasing)
+            for threshold, antialiasing in THRESHOLDS.items()
+        }
+        total = base.shape[0] * base.shape[1]
+        said = {
+            "sentry": counts["0.01"] > 0,
+            "argos": counts["0.15"] > min(ARGOS_RATIO * total, ARGOS_PIXELS)
+            or counts["0.0225"] / total > ARGOS_SENSITIVE_RATIO,
+            "odiff": counts["0.1"] > 0,
+            "reg-suit": bool((_on_white(base) != _on_white(head)).any()),
+            **self._ask_node(files),
+        }
+        return {rule: said[rule] for rule in RIVALS}, dict(counts)
+
+    def _ask_odiff(self, files: tuple[Path, Path], threshold: float, antialiasing: bool) -> int:
+        options = {"threshold": threshold, "antialiasing": antialiasing}
+        return self._odiff.compare(*files, self._folder / "d.png", options).pixels
 
     def _ask_node(self, files: tuple[Path, Path]) -> dict[str, bool]:
         if self._node.stdin is None or self._node.stdout is None:  # Popen was asked for pipes
             raise AssertionError
         request = {"base": str(files[0]), "head": str(files[1])}
-        self._node.stdin.write(json.dumps(request) + "\n")
-        self._node.stdin.flush()
+        print(json.dumps(request), file=self._node.stdin, flush=True)
         answer: dict[str, bool] = json.loads(self._node.stdout.readline())
         return answer
 
 
-def _by_counts(counts: dict[str, int], total: int) -> dict[str, bool]:
-    tolerated = min(ARGOS_RATIO * total, ARGOS_PIXELS)
-    return {
-        "sentry": counts["0.01"] > 0,
-        "argos": counts["0.15"] > tolerated or counts["0.0225"] / total > ARGOS_SENSITIVE_RATIO,
-        "odiff": counts["0.1"] > 0,
-    }
+def _all_say(changed: bool) -> tuple[dict[str, bool], dict[str, int | None]]:
+    """What is clear without asking: what cannot be read, or has another size, is not the same."""
+    return dict.fromkeys(RIVALS, changed), dict.fromkeys(THRESHOLDS, None if changed else 0)
 
 
 def _pixels(path: Path) -> Rgb:
     with Image.open(path) as image:
         return np.asarray(image.convert("RGBA"))
-
-
-def _is_transparent(*images: Rgb) -> bool:
-    return any(bool((image[..., 3] < 255).any()) for image in images)
 
 
 def _on_white(image: Rgb) -> npt.NDArray[np.uint32]:

@@ -68,41 +68,49 @@ class Score:
     def count(cls, verdicts: Iterable[tuple[str, bool]]) -> Score:
         """Counts labels, each with whether the rule says changed."""
         said = Counter(verdicts)
-        missed, alarms = said[DIFFER, False], said[MATCH, True]
+        missed, alarms, found = said[DIFFER, False], said[MATCH, True], said[DIFFER, True]
         return cls(
-            right=said[DIFFER, True] + said[MATCH, False],
-            pairs=said[DIFFER, True] + said[MATCH, False] + missed + alarms,
-            changed=said[DIFFER, True] + missed,
+            right=found + said[MATCH, False],
+            pairs=found + said[MATCH, False] + missed + alarms,
+            changed=found + missed,
             false_alarms=alarms,
             missed=missed,
             disputed_changed=said[DISPUTED, True],
             disputed=said[DISPUTED, True] + said[DISPUTED, False],
         )
 
+    def cells(self) -> tuple[str | int, ...]:
+        """The score under COLUMNS."""
+        return (
+            f"{self.right} / {self.pairs}",
+            _share(self.right, self.pairs),
+            self.missed,
+            _share(self.missed, self.changed),
+            self.false_alarms,
+            _share(self.false_alarms, self.pairs - self.changed),
+        )
+
 
 def matrix(title: str, results: Sequence[Result]) -> list[str]:
     """Each rule's score on these pairs, best first: wrong in the one way and in the other apart."""
     scores = {rule: Score.of(rule, results) for rule in RULES}
-    best_first = sorted(RULES, key=lambda rule: -scores[rule].right)
-    rows: list[Row] = [(rule, *_cells(scores[rule])) for rule in best_first]
+    best_first = sorted(scores.items(), key=lambda score: -score[1].right)
+    rows = [[rule, *score.cells()] for rule, score in best_first]
     head = ["rule", *COLUMNS]
-    if any(result.case.label == DISPUTED for result in results):
+    if any(score.disputed for score in scores.values()):
         head.append("disputed: changed")
-        rows = [
-            (*row, f"{scores[rule].disputed_changed} / {scores[rule].disputed}")
-            for rule, row in zip(best_first, rows, strict=True)
-        ]
-    return [f"## {title}", "", *_table(head, rows), ""]
+        for row, (_, score) in zip(rows, best_first, strict=True):
+            row.append(f"{score.disputed_changed} / {score.disputed}")
+    return _table(title, head, rows)
 
 
 def curve(title: str, results: Sequence[Result]) -> list[str]:
     """What each step of the dial costs; the rivals' defaults are in the matrix."""
-    rows: list[Row] = []
-    for name in results[0].verdicts.dials if results else ():
-        score = Score.count((r.case.label, r.verdicts.dials[name]) for r in results)
-        rows.append((name, *_cells(score)))
-    table = _table(("policy", *COLUMNS), rows) if rows else []
-    return [f"## {title}: from strict to tolerant", "", *table, ""] if rows else []
+    rows = [
+        (name, *Score.count((r.case.label, r.verdicts.dials[name]) for r in results).cells())
+        for name in (results[0].verdicts.dials if results else ())
+    ]
+    return _table(f"{title}: from strict to tolerant", ("policy", *COLUMNS), rows) if rows else []
 
 
 def by_group(results: Sequence[Result]) -> list[str]:
@@ -125,78 +133,52 @@ def by_noise(results: Sequence[Result]) -> list[str]:
 def change_of(case: Case) -> str:
     """The kind of change without the numbers that tell its variants apart."""
     noise, plus, _ = case.kind.partition("+")
-    if plus:
-        return f"a change under {noise}"
-    return SIZES.sub("", case.kind)
+    return f"a change under {noise}" if plus else SIZES.sub("", case.kind)
 
 
 def _by(title: str, what: str, results: Sequence[Result], key: Callable[[Case], str]) -> list[str]:
     some: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        if result.case.label != DISPUTED:
-            some[key(result.case)].append(result)
-    rows: list[Row] = [(name, len(these), *_wrongs(these)) for name, these in sorted(some.items())]
-    rows.append(("all", sum(len(these) for these in some.values()), *_wrongs(results)))
-    return [f"## {title}", "", *_table((what, "pairs", *RULES), rows), ""]
-
-
-def _wrongs(results: Sequence[Result]) -> list[int]:
-    scores = [Score.of(rule, results) for rule in RULES]
-    return [score.false_alarms + score.missed for score in scores]
-
-
-def _cells(score: Score) -> tuple[str | int, ...]:
-    """A score under COLUMNS."""
-    return (
-        f"{score.right} / {score.pairs}",
-        _share(score.right, score.pairs),
-        score.missed,
-        _share(score.missed, score.changed),
-        score.false_alarms,
-        _share(score.false_alarms, score.pairs - score.changed),
-    )
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    told = [result for result in results if result.case.label != DISPUTED]
+    for result in told:
+        some[key(result.case)].append(result)
+    rows: list[Row] = [
+        (name, len(these), *(sum(r.is_right(rule) is False for r in these) for rule in RULES))
+        for name, these in [*sorted(some.items()), ("all", told)]
+    ]
+    return _table(title, (what, "pairs", *RULES), rows)
 
 
 def wrong_cases(results: Sequence[Result]) -> list[str]:
     """Our wrong verdicts with what was measured."""
     head = ("wrong", "group", "case", "half", "changed", "structural", "regions", "largest",
             "levels")  # fmt: skip
-    rows: list[Row] = []
-    for result in results:
-        if result.is_right(OURS) is False:
-            case, ours = result.case, result.verdicts.ours
-            numbers = [
-                ours.get(name, "–")
-                for name in ("changed_pixels", "structural_pixels", "regions", "largest_region")
-            ]
-            levels = case.measured.get("levels", "–")
-            wrong = "false pass" if case.label == DIFFER else "false alarm"
-            rows.append((wrong, case.group, case.name, case.half, *numbers, levels))
-    return [f"## Our wrong cases: {len(rows)}", "", *(_table(head, rows) if rows else []), ""]
-
-
-def _table(head: Row, rows: Sequence[Row]) -> list[str]:
-    """A Markdown table whose columns stand in line."""
-    cells = [[str(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    numeric: list[bool] = [
-        all(isinstance(row[i], int) or re.search(r"[/%–]$|\d /", str(row[i])) for row in rows)
-        for i in range(len(head))
+    numbers = ("changed_pixels", "structural_pixels", "regions", "largest_region")
+    rows: list[Row] = [
+        (
+            "false pass" if r.case.label == DIFFER else "false alarm",
+            *(r.case.group, r.case.name, r.case.half),
+            *(r.verdicts.ours.get(name, "–") for name in numbers),
+            r.case.measured.get("levels", "–"),
+        )
+        for r in results
+        if r.is_right(OURS) is False
     ]
+    return _table(f"Our wrong cases: {len(rows)}", head, rows)
 
-    def line(row: Sequence[str]) -> str:
-        aligned = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ]
-        return f"| {' | '.join(aligned)} |"
 
-    rule = [
-        "-" * (width + 1) + ":" if right else "-" * (width + 2)
-        for width, right in zip(widths, numeric, strict=True)
-    ]
-    return [line(cells[0]), f"|{'|'.join(rule)}|", *(line(row) for row in cells[1:])]
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def _table(title: str, head: Row, rows: Sequence[Row]) -> list[str]:
+    """A heading and a Markdown table whose columns stand in line; no table without rows."""
+    if not rows:
+        return [f"## {title}", "", ""]
+    columns = []
+    for name, *cells in zip(head, *rows, strict=True):
+        numeric = all(isinstance(c, int) or re.search(r"[/%–]$|\d /", c) for c in cells)
+        width = max(len(str(cell)) for cell in (name, *cells))
+        rule = "-" * (width + 1) + ":" if numeric else "-" * (width + 2)
+        lines = [f" {cell!s:{'>' if numeric else '<'}{width}} " for cell in (name, *cells)]
+        columns.append([lines[0], rule, *lines[1:]])
+    return [f"## {title}", "", *(f"|{'|'.join(row)}|" for row in zip(*columns, strict=True)), ""]

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +24,14 @@ from PIL import Image
 
 from bench.speed.routes import (
     BLAZEDIFF,
+    ODIFF_COMMAND,
+    ODIFF_SERVERS,
+    PIXELGATE,
     ROUTES,
+    Compare,
     Found,
     Missing,
-    OdiffCommand,
-    OdiffServers,
     Pair,
-    Pixelgate,
     Route,
     npm_version,
 )
@@ -44,8 +45,8 @@ WARM_UP = 8  # pairs that each route compares before the clock runs
 class Timed:
     """A route with the seconds of each round, what it found, or why it does not take part."""
 
-    kind: type[Route]
-    route: Route | None = None
+    route: Route
+    compare: Compare | None = None
     problem: str = ""
     seconds: list[float] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
@@ -64,16 +65,16 @@ def main() -> int:
     """Prints the table; returns 1 if routes that should agree found something else."""
     options = _options()
     print(textwrap.fill(", ".join(_machine()), 100, break_on_hyphens=False))
-    kinds = [r for r in ROUTES if not options.only or any(part in r.name for part in options.only)]
+    routes = [r for r in ROUTES if not options.only or any(part in r.name for part in options.only)]
     # In memory where that is possible: no route shall wait for a disk.
     shared = Path("/dev/shm")  # noqa: S108 - a fresh folder is made in it
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
         tempfile.tempdir = folder
         pairs = real_pairs(options.corpus, Path(folder, "pairs"), options.pairs)
         print(f"{len(pairs)} pairs, {options.rounds} rounds")
-        timed = time_all(kinds, pairs, options.rounds)
+        timed = time_all(routes, pairs, options.rounds)
         print("\n".join(_table(timed, len(pairs))))
-        checks = check(pairs, {one.kind: one.found for one in timed if not one.problem})
+        checks = check(pairs, {one.route.name: one.found for one in timed if not one.problem})
         print("\n".join(checks))
     return int(any(line.startswith("UNEQUAL") for line in checks))
 
@@ -119,18 +120,17 @@ def _size_if_opaque(body: bytes) -> tuple[int, int] | None:
         return image.size
 
 
-def time_all(kinds: Sequence[type[Route]], pairs: Sequence[Pair], rounds: int) -> list[Timed]:
+def time_all(routes: Sequence[Route], pairs: Sequence[Pair], rounds: int) -> list[Timed]:
     """Times all routes, round after round; each round begins with another route.
 
     That way, noise of the machine hits all of them alike.
     """
-    timed = [Timed(kind) for kind in kinds]
+    timed = [Timed(route) for route in routes]
     with ExitStack() as ends:
         for one in timed:
             try:
-                one.route = one.kind()
-                ends.callback(one.route.close)
-                one.route.run(pairs[:WARM_UP])
+                one.compare = one.route.start(ends)
+                one.compare(pairs[:WARM_UP])
             except Missing as missing:
                 one.problem = str(missing)
             except (OSError, RuntimeError, ValueError) as error:
@@ -139,30 +139,29 @@ def time_all(kinds: Sequence[type[Route]], pairs: Sequence[Pair], rounds: int) -
         for number in range(rounds):
             first = number % len(running)
             for one in running[first:] + running[:first]:
-                if one.route is not None:
+                if one.compare is not None:
                     began = time.perf_counter()
-                    one.found = one.route.run(pairs)
+                    one.found = one.compare(pairs)
                     one.seconds.append(time.perf_counter() - began)
     return timed
 
 
-def check(pairs: Sequence[Pair], found: dict[type[Route], list[Found]]) -> list[str]:
+def check(pairs: Sequence[Pair], found: Mapping[str, list[Found]]) -> list[str]:
     """Whether routes that claim the same found the same, in lines that begin with EQUAL or UNEQUAL.
 
     pixelgate is held against plain odiff where both see the same pixels: images of one size,
     opaque, without rows that pixelgate takes for moved.
     """
     lines = []
-    plain = found.get(OdiffServers, [])
-    if plain and (ours := found.get(Pixelgate)):
+    plain = found.get(ODIFF_SERVERS.name, [])
+    if plain and (ours := found.get(PIXELGATE.name)):
         held = [i for i, pair in enumerate(pairs) if pair.comparable and not ours[i].bands]
         wrong = [pairs[i].name for i in held if not _same(ours[i], plain[i])]
         lines.append(_verdict("pixelgate and odiff: both counts and the mask", len(held), wrong))
         lines[-1] += f" ({len(pairs) - len(held)} of two sizes, transparent or moved left out)"
-    if plain and (cli := found.get(OdiffCommand)):
-        wrong = [
-            p.name for p, a, b in zip(pairs, cli, plain, strict=True) if a.changed != b.changed
-        ]
+    if plain and (cli := found.get(ODIFF_COMMAND.name)):
+        trios = zip(pairs, cli, plain, strict=True)
+        wrong = [pair.name for pair, a, b in trios if a.changed != b.changed]
         lines.append(_verdict("odiff's command line and server: the count", len(pairs), wrong))
     return lines
 
@@ -190,19 +189,19 @@ def _pixels(mask: bytes | Path, mode: str | None = None) -> npt.NDArray[np.uint8
 
 def _table(timed: Sequence[Timed], count: int) -> Iterable[str]:
     """A line for each route; `time ×` is in multiples of pixelgate's."""
-    ours = next((one for one in timed if one.kind is Pixelgate and one.seconds), None)
+    ours = next((one for one in timed if one.route is PIXELGATE and one.seconds), None)
     yield f"{'route':28}{'seconds':>8}{'range':>14}{'pairs/s':>9}{'time ×':>8}  gives"
     for one in timed:
         if one.problem:
-            yield f"{one.kind.name:28}{one.problem}"
+            yield f"{one.route.name:28}{one.problem}"
             continue
         middle = statistics.median(one.seconds)
         spread = f"{min(one.seconds):.2f}–{max(one.seconds):.2f}"
         times = f"{one.against(ours):.2f}" if ours else "–"
         refused = sum(found.refused for found in one.found)
-        gives = one.kind.gives + (f"; {refused} pairs refused" if refused else "")
+        gives = one.route.gives + (f"; {refused} pairs refused" if refused else "")
         speed = f"{middle:8.2f}{spread:>14}{count / middle:9.1f}{times:>8}"
-        yield f"{one.kind.name:28}{speed}  {gives}"
+        yield f"{one.route.name:28}{speed}  {gives}"
 
 
 def _machine() -> Iterable[str]:

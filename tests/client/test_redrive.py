@@ -95,23 +95,21 @@ def test_redriven_once_however_often_it_is_asked() -> None:
     assert queue.queue == []
 
 
+ELSEWHERE = {
+    "functionArn": ARN.replace("123456789012", "999999999999"),
+    "condition": "x",
+    "approximateInvokeCount": 1,
+}
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        pytest.param("garbage", "no record of an event", id="no event"),
-        pytest.param(record(requestPayload=None), "no record of an event", id="no payload"),
-        pytest.param(
-            record(
-                requestContext={
-                    "functionArn": ARN.replace("123456789012", "999999999999"),
-                    "condition": "x",
-                    "approximateInvokeCount": 1,
-                }
-            ),
-            "is not in the queue's account",
-            id="somebody else's function",
-        ),
+        ("garbage", "no record of an event"),
+        (record(requestPayload=None), "no record of an event"),
+        (record(requestContext=ELSEWHERE), "is not in the queue's account"),
     ],
+    ids=["no event", "no payload", "somebody else's function"],
 )
 def test_what_cannot_be_sent_stays(body: str, words: str) -> None:
     queue = MemoryFailedEvents(body)

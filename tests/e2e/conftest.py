@@ -3,11 +3,10 @@
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from embedded_cloud.cloud import EmbeddedCloud
+from embedded_cloud.cloud import Decision, EmbeddedCloud
 from support.artefact import up_to_date
 
 LOG_LINES_SHOWN = 40
@@ -22,12 +21,12 @@ class Ran:
     """What a cloud's functions did while it was up.
 
     Attributes:
-        calls: what they asked of AWS, see EmbeddedCloud.calls.
+        decisions: what IAM allowed and refused.
         logs: what they logged, by their logical ids.
         resources: physical ids of the stack, by logical ones.
     """
 
-    calls: list[dict[str, Any]]
+    decisions: list[Decision]
     logs: Mapping[str, str]
     resources: Mapping[str, str]
 
@@ -35,7 +34,7 @@ class Ran:
     def of(cls, cloud: EmbeddedCloud) -> "Ran":
         """What has happened so far."""
         functions = [n for n, kind in cloud.stack.types.items() if kind == "AWS::Lambda::Function"]
-        return cls(cloud.calls(), {n: cloud.logs(n) for n in functions}, cloud.stack.resources)
+        return cls(cloud.decisions(), {n: cloud.logs(n) for n in functions}, cloud.stack.resources)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Looks back on all end-to-end tests: what the functions were allowed, called, logged and counted.
 
 Grants that nobody uses and metrics that nobody emits show only in a whole run, so those tests are
-left out when a part was run; calls without a grant are wrong in any run.
+left out when a part was run; a refused request is wrong in any run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from e2e.conftest import Ran
-from embedded_cloud.cloud import EmbeddedCloud
+from embedded_cloud.cloud import Decision, EmbeddedCloud
 from template.stack import Json, Stack, allows, covers, listed, translated
 from template.test_watching import alarms, charted
 
@@ -141,36 +141,32 @@ def in_this_cloud(text: str, stack: Stack, run: Ran) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda found: run.resources.get(found[1], found[0]), text)
 
 
-def calls(run: Ran) -> Iterator[dict[str, Any]]:
-    """What was called, and what a call that found nothing needs: to be told so, and not "no"."""
-    for call in run.calls:
-        yield call
-        if call["action"] == "s3:GetObject" and call["status"] == 404:
-            bucket = call["resource"].partition("/")[0]
-            yield {**call, "action": "s3:ListBucket", "resource": bucket}
+def test_iam_refused_no_request_of_the_stack(runs: list[Ran]) -> None:
+    """Neither of a function, nor of the state machine, nor of a service that calls a function."""
+    refused = [d for run in runs for d in run.decisions if not d.allowed and of_the_stack(d, run)]
+    assert refused == []
 
 
-def test_no_call_goes_beyond_what_a_role_grants(runs: list[Ran], stack: Stack) -> None:
-    refused = set()
+def test_the_roles_as_the_template_has_them_allow_what_iam_allowed(
+    runs: list[Ran], stack: Stack
+) -> None:
+    """The evaluator of tests/template agrees with the one of the embedded cloud."""
+    unexplained = set()
     for run in runs:
         granted = list(grants(stack, run))
-        for call in calls(run):
-            mine = [g.statement for g in granted if g.function == call["function"]]
-            if not allows(mine, call["action"], call["resource"]):
-                refused.add((call["function"], call["action"], call["resource"]))
-    assert refused == set()
+        for decision in run.decisions:
+            mine = [g.statement for g in granted if g.function == decision.function]
+            if decision.function and not allows(mine, decision.action, decision.resource):
+                unexplained.add((decision.function, decision.action, decision.resource))
+    assert unexplained == set()
 
 
-def test_no_call_is_refused_by_the_bucket_s_policy(runs: list[Ran], stack: Stack) -> None:
-    """Every write under images/ is a first one. (TLS there is none on this machine.)"""
-    [write_once] = [s for s in stack.denials() if s["Sid"] == "WriteOnce"]
-    assert write_once["Condition"]["Null"] == {"s3:if-none-match": "true"}
-    refused = []
-    for run in runs:
-        denial = {**write_once, "Resource": in_this_cloud(write_once["Resource"], stack, run)}
-        held = [c for c in run.calls if covers(denial, c["action"], c["resource"])]
-        refused += [call for call in held if not call["once"]]
-    assert refused == []
+def of_the_stack(decision: Decision, run: Ran) -> bool:
+    """Whether a role, a bucket or a rule of the stack asked, and no test in a role's name."""
+    if decision.principal.endswith("/taken-over"):
+        return False
+    parts = re.split(r"[/:]", decision.principal)
+    return any(physical.rpartition("/")[2] in parts for physical in run.resources.values())
 
 
 @pytest.mark.usefixtures("whole")
@@ -178,7 +174,6 @@ def test_no_role_grants_what_nobody_uses(runs: list[Ran], stack: Stack) -> None:
     used: set[tuple[str, str, str]] = set()
     every: set[tuple[str, str, str]] = set()
     for run in runs:
-        asked = list(calls(run))
         for number, grant in enumerate(grants(stack, run)):
             about = (grant.function, grant.sid, f"{grant.action} {number}")
             every.add(about)
@@ -187,9 +182,9 @@ def test_no_role_grants_what_nobody_uses(runs: list[Ran], stack: Stack) -> None:
                 grant.action in UNUSED
                 or excused
                 or any(
-                    call["function"] == grant.function
-                    and covers(grant.statement, call["action"], call["resource"])
-                    for call in asked
+                    decision.function == grant.function
+                    and covers(grant.statement, decision.action, decision.resource)
+                    for decision in run.decisions
                 )
             ):
                 used.add(about)

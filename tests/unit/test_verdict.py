@@ -452,11 +452,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("kind", NoiseKind)
-def test_every_noise_explains_what_lies_at_its_limits(kind: NoiseKind) -> None:
-    assert explain(*WITHIN[kind], N) is kind
-
-
 @pytest.mark.parametrize(("kind", "one"), CASES)
 def test_a_noise_explains_up_to_each_limit_and_not_beyond(kind: NoiseKind, one: Edge) -> None:
     assert explain(*case_of(kind, one.near), N) is kind

@@ -28,11 +28,11 @@ import boto3
 from botocore.config import Config
 
 from .deploy import Stack, deploy
-from .server import STATE_PATH
-from .server.calls import FILE as CALLS_FILE
+from .server import DECISIONS, ISSUERS, STATE_PATH
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
+ACCOUNT = "000000000000"  # MiniStack's
 START_SECONDS = 30
 LOGS_KEPT = 20  # of the latest clouds: more than one run of the tests starts
 # To ourselves, whatever proxy the environment names.
@@ -65,6 +65,25 @@ class Worker:
         os.kill(self.pid, signal.SIGCONT)
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What IAM decided about a request of a role session, or of an AWS service.
+
+    Attributes:
+        principal: the session's ARN, or "s3.amazonaws.com for arn:aws:s3:::bucket".
+        function: the logical id of the function of the latest stack whose session it is, or empty.
+        action: such as "s3:GetObject".
+        resource: its ARN.
+        allowed: the decision.
+    """
+
+    principal: str
+    function: str
+    action: str
+    resource: str
+    allowed: bool
+
+
 class EmbeddedCloud:
     """A running cloud. Made by `start`."""
 
@@ -75,6 +94,7 @@ class EmbeddedCloud:
         self.stack = Stack("none", {}, {}, {})
         self._process = process
         self._work_dir = work
+        (work / ISSUERS).write_text("{}")
         self._session = boto3.Session("test", "test", region_name=REGION)
 
     @classmethod
@@ -199,16 +219,52 @@ class EmbeddedCloud:
         """Whether a function's /tmp has the size that it should have; that needs root."""
         return bool(self._state()["own_tmp"])
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this cloud."""
-        make: Any = self._session.client  # its stubs want a literal
+    def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
+        """A boto3 client of this cloud.
+
+        Args:
+            service: such as "s3".
+            credentials: what `assume` returned; without them the account's root, who may do all.
+        """
+        session = self._session
+        if credentials:
+            session = boto3.Session(
+                credentials["AWS_ACCESS_KEY_ID"],
+                credentials["AWS_SECRET_ACCESS_KEY"],
+                credentials["AWS_SESSION_TOKEN"],
+                self.region,
+            )
+        make: Any = session.client  # its stubs want a literal
         return make(service, endpoint_url=self.endpoint_url, config=Config(proxies={}))
 
-    def variables(self) -> dict[str, str]:
-        """Environment variables that point AWS's tools and SDKs at this cloud."""
+    def assume(self, role: str, session: str) -> dict[str, str]:
+        """Takes a role as the account's root; returns environment variables with its credentials.
+
+        Args:
+            role: its name.
+            session: the session's name.
+        """
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        made = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
         return {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": made["SessionToken"],
+        }
+
+    def trust_issuer(self, url: str, keys: Mapping[str, Any]) -> None:
+        """Lets STS fetch the keys (a JSON Web Key Set) of an OpenID Connect issuer."""
+        file = self._work_dir / ISSUERS
+        file.write_text(json.dumps({**json.loads(file.read_text()), url: keys}))
+
+    def variables(self, credentials: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Environment variables that point AWS's tools and SDKs at this cloud.
+
+        Args:
+            credentials: what `assume` returned; without them the account's root.
+        """
+        return {
+            **(credentials or {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}),
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint_url,
         }
@@ -219,19 +275,21 @@ class EmbeddedCloud:
         files = sorted(self.log_dir.glob(f"{name}.log"))
         return "".join(file.read_text() for file in files if file.name != "server.log")
 
-    def calls(self) -> list[dict[str, Any]]:
-        """What the functions have asked of AWS, each kind once.
-
-        Each has the function's logical id, the action and its resource as IAM calls them, the HTTP
-        status of the answer, and whether the request was conditional on there being nothing yet.
-        Functions of the latest stack, as for `logs`.
-        """
-        logical = {physical: name for name, physical in self.stack.resources.items()}
-        file = self.log_dir / CALLS_FILE
+    def decisions(self) -> list[Decision]:
+        """What IAM has allowed and refused so far, each kind once; root's requests are left out."""
+        file = self.log_dir / DECISIONS
         lines = file.read_text().splitlines() if file.exists() else []
-        found = [json.loads(line) for line in lines]
-        ours = [call for call in found if call["function"] in logical]
-        return [{**call, "function": logical[call["function"]]} for call in ours]
+        logical = {physical: name for name, physical in self.stack.resources.items()}
+        return [
+            Decision(
+                principal=line["principal"],
+                function=logical.get(line["session"], ""),
+                action=line["action"],
+                resource=line["resource"],
+                allowed=line["allowed"],
+            )
+            for line in map(json.loads, lines)
+        ]
 
     def workers(self, function: str = "") -> list[Worker]:
         """The runtime processes that are up; of one function, by its logical id, or all."""
@@ -319,6 +377,7 @@ def server_variables(port: int, work_dir: Path) -> dict[str, str]:
         "HOME": str(work_dir),
         "TMPDIR": str(work_dir),
         # The rest is MiniStack's.
+        "AUTH": "true",  # IAM refuses what no policy allows
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -12,29 +13,27 @@ from pixelgate.ports import Listed
 from pixelgate.storage.s3 import S3Bucket
 from pixelgate.storage.s3_errors import DENIED, translate_errors
 
+_Read = TypeVar("_Read")
+
 
 class ClientBucket(S3Bucket):
     """One bucket, for a person whose role may lack something."""
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         """The object's bytes."""
-        with self._reading(key):
-            return super().read(key, limit)
+        return self._reading(key, "read", partial(super().read, key, limit))
 
     def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
         """The object's bytes and its ETag."""
-        with self._reading(key):
-            return super().read_tagged(key, limit)
+        return self._reading(key, "read", partial(super().read_tagged, key, limit))
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
         """Some of the object's bytes."""
-        with self._reading(key):
-            return super().read_range(key, offset, length)
+        return self._reading(key, "read", partial(super().read_range, key, offset, length))
 
     def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
         """The object's bytes and its ETag, if that is another one."""
-        with self._reading(key):
-            return super().read_changed(key, tag)
+        return self._reading(key, "read", partial(super().read_changed, key, tag))
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Puts the object."""
@@ -54,8 +53,7 @@ class ClientBucket(S3Bucket):
     def exists(self, key: str) -> bool:
         """Asks for the object's head."""
         try:
-            with self._reading(key, "look for"):
-                return super().exists(key)
+            return self._reading(key, "look for", partial(super().exists, key))
         except NotFound:
             return False
 
@@ -89,21 +87,22 @@ class ClientBucket(S3Bucket):
         with translate_errors("identify", self._bucket, ""):
             return super().caller()
 
-    @contextmanager
-    def _reading(self, key: str, verb: str = "read") -> Iterator[None]:
+    def _reading(self, key: str, verb: str, read: Callable[[], _Read]) -> _Read:
         """Tells what is missing from what is forbidden.
 
-        S3 answers 403 to a GET of nothing from whoever may not list the whole bucket; a role that
-        may list some prefixes only is such a one. Its listing tells the difference.
+        If an object is missing, S3 answers 403 to a role that may not list the whole bucket, even
+        if the role may list the prefix. A listing tells the difference. If the object is in it, it
+        is read again, because it may have been written after the first try.
         """
         with translate_errors(verb, self._bucket, key):
             try:
-                yield
+                return read()
             except ClientError as error:
-                denied = error.response.get("Error", {}).get("Code") in DENIED
-                if denied and self._is_missing(key):
+                if error.response.get("Error", {}).get("Code") not in DENIED:
+                    raise
+                if self._is_missing(key):
                     raise NotFound(key) from error
-                raise
+            return read()
 
     def _is_missing(self, key: str) -> bool:
         try:

@@ -20,11 +20,12 @@ import ministack.app  # type: ignore[import-not-found]
 from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
 
-from . import STATE_PATH
-from .calls import Recorder
+from . import ISSUERS, STATE_PATH, iam
 from .environment import Host, Pool, can_mount
 from .functions import Functions
 from .packages import lambda_runtime
+
+App = Callable[..., Coroutine[Any, Any, None]]
 
 
 def main() -> None:
@@ -62,8 +63,9 @@ def main() -> None:
     config = Config()
     config.bind = [f"fd://{options.socket}"]
     config.keep_alive_timeout = 75
-    app = Recorder(options.log_dir).around(ministack.app.app)
-    asyncio.run(serve(with_state(state, app), config, shutdown_trigger=asyncio.Event().wait))
+    iam.enforce(iam.Decisions(options.log_dir), options.work_dir / ISSUERS)
+    app = with_state(state, over_tls(ministack.app.app))
+    asyncio.run(serve(app, config, shutdown_trigger=asyncio.Event().wait))
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -78,9 +80,22 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def with_state(
-    state: Callable[[], dict[str, Any]], cloud: Callable[..., Coroutine[Any, Any, None]]
-) -> Callable[..., Coroutine[Any, Any, None]]:
+def over_tls(cloud: App) -> App:
+    """MiniStack's application, told that requests came over TLS unless they say otherwise.
+
+    This stands in for TLS on the loopback. A request with `X-Forwarded-Proto: http` is a plain one.
+    """
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        headers = scope.get("headers", [])
+        if scope["type"] == "http" and all(name != b"x-forwarded-proto" for name, _ in headers):
+            scope = {**scope, "headers": [*headers, (b"x-forwarded-proto", b"https")]}
+        await cloud(scope, receive, send)
+
+    return app
+
+
+def with_state(state: Callable[[], dict[str, Any]], cloud: App) -> App:
     """MiniStack's application, and one more page: what the functions are doing."""
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:

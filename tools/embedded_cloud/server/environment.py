@@ -28,8 +28,7 @@ from typing import Any
 from ministack.core.lambda_runtime import ProvidedWorker  # type: ignore[import-not-found]
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
-from . import supervise
-from .calls import access_key
+from . import iam, supervise
 
 Record = dict[str, Any]  # MiniStack's own: {"config": …, "code_zip": …, …}
 
@@ -268,8 +267,7 @@ def variables(config: Record, host: Host, task: Path, opt: Path, tmp: Path) -> d
     region = config["FunctionArn"].split(":")[3]
     logging = config.get("LoggingConfig") or {}
     lambdas = {
-        "AWS_ACCESS_KEY_ID": access_key(config["FunctionName"]),  # calls.py reads it
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **iam.function_credentials(config),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": host.endpoint,

@@ -8,13 +8,14 @@ for a retry. Its version is pinned, because its functions are replaced by name.
 import json
 import threading
 import time
-import urllib.request
 import uuid
 from datetime import UTC, datetime
 
+import boto3
+from botocore.config import Config
 from ministack.services import lambda_svc  # type: ignore[import-not-found]
 
-from .calls import access_key
+from . import iam
 from .environment import Pool, Record
 
 
@@ -82,29 +83,26 @@ class Functions:
                     time.sleep(self._retry_delay * attempt)
                 elif queue := on_failure(settings):
                     message = failure_record(config, request_id, attempt, event, result)
-                    self._send(queue, message, as_function=config["FunctionName"])
+                    self._send(queue, message, config)
         finally:
             with self._lock:
                 self._accepted.remove(event)
 
-    def _send(self, queue_arn: str, message: Record, as_function: str) -> None:
-        """Sends to a queue with the function's own role, as Lambda does."""
-        region = queue_arn.split(":")[3]
-        account, name = queue_arn.split(":")[-2:]
-        url = f"{self._endpoint}/{account}/{name}"
-        request = urllib.request.Request(  # noqa: S310 — to ourselves
-            self._endpoint,
-            json.dumps({"QueueUrl": url, "MessageBody": json.dumps(message)}).encode(),
-            {
-                "Content-Type": "application/x-amz-json-1.0",
-                "X-Amz-Target": "AmazonSQS.SendMessage",
-                "Authorization": (
-                    "AWS4-HMAC-SHA256 "
-                    f"Credential={access_key(as_function)}/20200101/{region}/sqs/aws4_request"
-                ),
-            },
+    def _send(self, queue_arn: str, message: Record, config: Record) -> None:
+        """Sends to a queue under the function's own role, as Lambda does."""
+        region, account, name = queue_arn.split(":")[3:]
+        keys = iam.function_credentials(config)
+        client = boto3.client(
+            "sqs",
+            region,
+            endpoint_url=self._endpoint,
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=keys["AWS_SESSION_TOKEN"],
+            config=Config(proxies={}),
         )
-        urllib.request.urlopen(request).close()  # noqa: S310
+        url = f"{self._endpoint}/{account}/{name}"
+        client.send_message(QueueUrl=url, MessageBody=json.dumps(message))
 
 
 def invoke_settings(record: Record) -> Record:

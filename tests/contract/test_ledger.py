@@ -639,7 +639,7 @@ def builds(ledger: Ledger) -> list[BuildId]:
         ledger.register(BuildRecord(build, "c", "f" * 64, created=1.0, branch="topic"))
     ledger.set_review(made[1], Review.REJECTED, 1)
     ledger.set_review(made[2], Review.APPROVED, 1)
-    assert [ledger.forget(build, 5.0) for build in made] == [True, True, False]
+    assert [ledger.hide(build, 5.0) for build in made] == [True, True, False]
     return made
 
 
@@ -647,10 +647,10 @@ def test_a_build_is_forgotten_unless_it_was_approved(ledger: Ledger, builds: lis
     assert [build for build in builds if ledger.build(build)] == builds[2:]
     assert [found.id for found in ledger.builds_at("shop", "c")] == builds[2:]
     assert [found.id for found in ledger.builds_by("shop", Lookup.BRANCH, "topic")] == builds[2:]
-    assert [ledger.forgotten(build) for build in builds] == [5.0, 5.0, None]
-    assert ledger.forget(builds[0], 9.0)  # again
-    assert ledger.forgotten(builds[0]) == 5.0
-    assert not ledger.forget(BuildId("shop", "never"), 5.0)
+    assert [ledger.hidden_since(build) for build in builds] == [5.0, 5.0, None]
+    assert ledger.hide(builds[0], 9.0)  # again
+    assert ledger.hidden_since(builds[0]) == 5.0
+    assert not ledger.hide(BuildId("shop", "never"), 5.0)
 
 
 def test_what_is_forgotten_is_neither_uploaded_again_nor_approved(
@@ -660,15 +660,15 @@ def test_what_is_forgotten_is_neither_uploaded_again_nor_approved(
         ledger.register(BuildRecord(builds[0], "c", "f" * 64, created=6.0))
     ledger.set_review(builds[0], Review.APPROVED, 7)
     assert ledger.build(builds[0]) is None
-    assert ledger.forget(builds[0], 8.0)  # it was not approved
+    assert ledger.hide(builds[0], 8.0)  # it was not approved
 
 
 def test_an_id_can_be_used_again_when_its_build_is_buried(
     ledger: Ledger, builds: list[BuildId]
 ) -> None:
     for build in builds:
-        ledger.bury(build)
-    assert [ledger.forgotten(build) for build in builds] == [None, None, None]
+        ledger.delete_build(build)
+    assert [ledger.hidden_since(build) for build in builds] == [None, None, None]
     assert [build for build in builds if ledger.build(build)] == builds[2:]
     ledger.register(BuildRecord(builds[0], "d", "e" * 64, created=9.0))
     assert [found.id for found in ledger.builds_at("shop", "d")] == builds[:1]

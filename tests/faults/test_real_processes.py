@@ -18,7 +18,7 @@ import pytest
 from embedded_cloud.cloud import EmbeddedCloud
 from support.process_stack import Site, Times
 from support.process_stories import FaultRun, draw
-from support.process_table import Table
+from support.process_table import hold
 from support.processes import descendants, odiffs, slowness
 from support.service_faults import REAL_FAULTS, RealFault, quiet
 from support.wire import Wire, wire
@@ -86,7 +86,7 @@ def ward(
     built: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Ward]:
     with ExitStack() as stack:
-        times = Times(slowness())
+        times = Times().on(slowness())
         cloud = EmbeddedCloud.start(
             build_dir=built, environments=ENVIRONMENTS, retry_delay=times.retry_delay
         )
@@ -143,12 +143,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_it_ends_well_or_says_why_not(
     fault: RealFault,
     endings: dict[RealFault, list[Future[str]]],
-    table: Table,
+    pytestconfig: pytest.Config,
     ward: Ward,
 ) -> None:
     for number, future in enumerate(endings[fault]):
         try:
-            table.hold(fault, future.result())
+            hold(fault, future.result(), accept=pytestconfig.getoption("--accept-gold"))
         except BaseException as error:
             error.add_note(f"--seed {ward.seed}, round {number}; logs: {ward.cloud.log_dir}")
             raise

@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,47 +52,30 @@ def test_an_upload_becomes_a_verdict_masks_a_manifest_and_a_report(
 ) -> None:
     base = BuildId("web", "base")
     account.upload(base, {"a.png": png(100), "b.png": png(50), "gone.png": png(1)})
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     account.upload(
         WEB,
         {"a.png": png(100, block=7), "b.png": png(50), "new.png": png(2)},
         base_build="base",
     )
     capsys.readouterr()
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
 
-    counts = {"total": 4, "changed": 1, "added": 1, "removed": 1, "renamed": 0,
-              "unchanged": 1, "skipped": 0, "errored": 0}  # fmt: skip
     assert answer["builds"][0]["verdict"] == "needs_review"
     status = account.status(WEB)
-    assert (status["state"], status["verdict"], status["counts"]) == (
-        "SUCCEEDED",
-        "needs_review",
-        counts,
-    )
+    assert (status["state"], status["verdict"]) == ("SUCCEEDED", "needs_review")
+    assert status["counts"] == {"total": 4, "changed": 1, "added": 1, "removed": 1, "renamed": 0,
+                                "unchanged": 1, "skipped": 0, "errored": 0}  # fmt: skip
     comparison = json.loads(account.read(status["comparison"]))
     changed = comparison["images"]["a.png"]
     assert (changed["changed_pixels"], changed["total_pixels"]) == (49, 1_600)
     assert changed["regions"] == [
-        {
-            "x": 16,
-            "y": 16,
-            "width": 7,
-            "height": 7,
-            "pixels": 49,
-            "area": 0,
-            "mark": "plain",
-            "noise": None,
-        }
-    ]
+        {"x": 16, "y": 16, "width": 7, "height": 7, "pixels": 49, "area": 0, "mark": "plain",
+         "noise": None},
+    ]  # fmt: skip
     [area] = changed["areas"]
-    assert {n: area[n] for n in ("blocks", "differing", "strong", "solid", "most")} == {
-        "blocks": 1,
-        "differing": 49,
-        "strong": 49,
-        "solid": 25,
-        "most": 155,
-    }
+    assert (area["blocks"], area["differing"], area["strong"]) == (1, 49, 49)
+    assert (area["solid"], area["most"]) == (25, 155)
     assert (changed["counted_pixels"], changed["differing"]["differing"]) == (0, 49)
     thumb = Image.open(io.BytesIO(account.read(changed["thumb"])))
     assert (thumb.format, thumb.size) == ("WEBP", (40, 40))
@@ -277,7 +259,7 @@ def test_a_wrong_manifest_is_recorded_and_counted(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.put(keys.uploaded_manifest(WEB), b'{"project": "web"}')
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["code"] == "BAD_MANIFEST"
     assert account.status(WEB)["error"]["code"] == "BAD_MANIFEST"
     assert metrics_in(capsys.readouterr().out) == {"BadManifests": 1}
@@ -287,10 +269,10 @@ def test_an_event_delivered_twice_runs_once(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     first = account.status(WEB)
     capsys.readouterr()
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["duplicate"] is True
     assert account.status(WEB) == first
     assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
@@ -301,9 +283,9 @@ def test_a_worker_out_of_time_asks_for_another_delivery(
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit is near"):
-        account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=10))
+        account.deliver(WEB, seconds_left=10)
     assert_is_recorded("delivery failed", caplog)
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     assert account.status(WEB)["state"] == "SUCCEEDED"
 
 
@@ -321,10 +303,10 @@ def test_a_result_that_cannot_be_told_is_counted_once_and_delivered_again(
 
     monkeypatch.setattr(objects, "replace", refuse_results)
     with pytest.raises(ConnectionError):
-        account.compare.handler(event("s3-manifest-put.json"), Context())
+        account.deliver(WEB)
     assert metrics_in(capsys.readouterr().out)["ComparisonsPassed"] == 1
     monkeypatch.setattr(objects, "replace", replace)
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     assert account.status(WEB)["state"] == "SUCCEEDED"
     assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
 
@@ -334,15 +316,8 @@ def test_a_failure_is_an_error_in_the_log_and_is_counted(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    manifest = {
-        "project": WEB.project,
-        "build": WEB.build,
-        "commit": "c",
-        "branch": "main",
-        "images": {"a.png": {"sha256": "0" * 64, "width": 1, "height": 1}},
-    }
-    account.put(keys.uploaded_manifest(WEB), json.dumps(manifest).encode())
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.upload(WEB, {"a.png": png(1)}, lost=True)
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["code"] == "IMAGE_MISSING"
     assert metrics_in(capsys.readouterr().out) == {"ComparisonsFailed": 1}
     [error] = [r for r in caplog.records if r.levelname == "ERROR"]
@@ -357,7 +332,7 @@ def test_a_failure_is_an_error_in_the_log_and_is_counted(
 def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> None:
     account.upload(WEB, {"a.png": png(1)})
     before = set(account.keys())
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     written = set(account.keys()) - before
     assert {key.split("/")[0] for key in written} == {"builds", "comparisons"}
 
@@ -370,7 +345,7 @@ def test_what_a_run_cost_is_in_its_result(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "2048")
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     cost = json.loads(account.read(account.status(WEB)["comparison"]))["cost"]
     # The manifest that was accepted is in hand; the image is read for its hash, and will be for
     # its thumbnail, which is drawn and written when this is told.
@@ -401,7 +376,7 @@ def test_thumbnails_that_cannot_be_drawn_are_a_warning(
     account.upload(WEB, {"a.png": png(1)})
     with monkeypatch.context() as patch:
         patch.setattr(account.compare, "service", lambda: replace(made, thumbnail=fail))
-        answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+        answer = account.deliver(WEB)
     assert answer["builds"][0]["state"] == "SUCCEEDED"
     [line] = [vars(record) for record in caplog.records if record.levelname == "WARNING"]
     assert (line["message"], line["error"]) == (
@@ -412,7 +387,7 @@ def test_thumbnails_that_cannot_be_drawn_are_a_warning(
 
 def test_a_build_that_is_refused_has_a_page_that_says_why(account: Account) -> None:
     account.put(keys.uploaded_manifest(WEB), b"{")
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     status = account.status(WEB)
     assert status["report"] == "builds/web/4f2a9c1d/index.html"
     page = parsed(account.read(status["report"]))
@@ -425,7 +400,7 @@ def test_names_of_images_are_logged_only_as_errors(
     account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     account.upload(WEB, {"secret-launch.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     [record] = [r for r in caplog.records if r.message == "build compared"]
     assert vars(record)["outcome"]["verdict"] == "passed"
     assert (vars(record)["project"], vars(record)["build"]) == ("web", WEB.build)
@@ -440,43 +415,22 @@ def test_every_event_file_has_a_test() -> None:
     assert {path.name for path in EVENTS.glob("*.json")} == covered
 
 
-def put_event(build: BuildId) -> dict[str, Any]:
-    content = event("s3-manifest-put.json")
-    content["Records"][0]["s3"]["object"]["key"] = keys.uploaded_manifest(build)
-    return content
-
-
-def calls_of(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Invocations of the compare function by itself, which moto cannot run."""
-    calls: list[dict[str, Any]] = []
+def test_a_base_that_comes_late_calls_the_function_for_the_head(
+    account: Account,
+    calls: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.delenv("PIXELGATE_COMPARE_FUNCTION")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "compare")
-    real = boto3.client
-
-    class Lambda:
-        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
-            assert (FunctionName, InvocationType) == ("compare", "Event")
-            calls.append(json.loads(Payload))
-
-    def client(service: str, **settings: Any) -> Any:
-        return Lambda() if service == "lambda" else real(service, **settings)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(boto3, "client", client)
     account.compare.service.cache_clear()
-    return calls
-
-
-def test_a_base_that_comes_late_calls_the_function_for_the_head(
-    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    calls = calls_of(account, monkeypatch)
     account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C")
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["state"] == "WAITING_FOR_BASE"
     assert metrics_in(capsys.readouterr().out)["BuildsWaiting"] == 1
     base = BuildId("web", "base")
     account.upload(base, {"a.png": png(1)}, commit="C")
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     assert calls == [{"resume": {"project": "web", "build": WEB.build}}]
     assert metrics_in(capsys.readouterr().out)["HeadsWoken"] == 1
     account.compare.handler(calls[0], Context())
@@ -489,10 +443,10 @@ def test_a_head_that_cannot_be_called_is_logged_and_does_not_fail_its_base(
 ) -> None:
     """Moto has no such function: the call fails, as it does when Lambda is out of reach."""
     account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C")
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     base = BuildId("web", "base")
     account.upload(base, {"a.png": png(1)}, commit="C")
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     assert account.status(base)["state"] == "SUCCEEDED"
     [said] = [r for r in caplog.records if r.levelname == "ERROR"]
     assert said.message == "waiting build not resumed"
@@ -544,7 +498,7 @@ def test_more_than_a_thousand_plain_images(account: Account) -> None:
     account.put(f"{keys.uploads(WEB)}zzz.png", other)
     manifest = {"project": "web", "build": WEB.build, "commit": "C", "branch": "main"}
     account.put(keys.uploaded_manifest(WEB), json.dumps(manifest).encode())
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     status = account.status(WEB)
     assert (status["state"], status["counts"]["added"]) == ("SUCCEEDED", 1_005)
     images = json.loads(account.read(status["comparison"]))["images"]

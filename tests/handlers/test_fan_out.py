@@ -43,20 +43,25 @@ def machine(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             module.service.cache_clear()
 
 
-def resume(build: BuildId) -> dict[str, Any]:
-    return {"resume": {"project": build.project, "build": build.build}}
+@pytest.fixture
+def handed_over(account: Account, machine: str) -> dict[str, Any]:
+    """What the compare function says of a head with one pair."""
+    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
+    account.deliver(BASE)
+    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
+    [answer] = account.deliver(HEAD)["builds"]
+    return dict(answer)
 
 
 def test_a_comparison_goes_through_all_three_functions(
-    account: Account, machine: str, capsys: pytest.CaptureFixture[str]
+    account: Account,
+    machine: str,
+    capsys: pytest.CaptureFixture[str],
+    handed_over: dict[str, Any],
 ) -> None:
     from pixelgate.handlers import publish, worker
 
-    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
-    account.compare.handler(resume(BASE), Context())
-    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
-    [answer] = account.compare.handler(resume(HEAD), Context())["builds"]
-    assert answer["handed_over"] == (
+    assert handed_over["handed_over"] == (
         "0 megapixels to compare are more than the 0 for one worker; 1 pairs in 1 batches"
     )
     assert "ComparisonsHandedOver" in capsys.readouterr().out
@@ -64,17 +69,17 @@ def test_a_comparison_goes_through_all_three_functions(
 
     client = boto3.client("stepfunctions")
     [execution] = client.list_executions(stateMachineArn=machine)["executions"]
-    assert execution["name"] == answer["execution"]
+    assert execution["name"] == handed_over["execution"]
     said = json.loads(client.describe_execution(executionArn=execution["executionArn"])["input"])
     assert said == {
         "bucket": account.bucket,
         "project": "shop",
         "head": "b2",
         "base": "b1",
-        "execution": answer["execution"],
+        "execution": handed_over["execution"],
         "concurrency": 7,
     }
-    [batch] = json.loads(account.read(keys.fan_out(ID, answer["execution"], "batches.json")))
+    [batch] = json.loads(account.read(keys.fan_out(ID, handed_over["execution"], "batches.json")))
     done = worker.handler({**said, "batch": batch}, Context())
     assert done == {"batch": 0, "diffed": 1, "cached": 0, "errored": 0}
     published = publish.handler(said, Context())
@@ -86,14 +91,10 @@ def test_a_comparison_goes_through_all_three_functions(
     assert publish.handler(said, Context())["duplicate"] is True
 
 
-def test_a_map_that_failed_is_given_back(account: Account, machine: str) -> None:
+def test_a_map_that_failed_is_given_back(account: Account, handed_over: dict[str, Any]) -> None:
     from pixelgate.handlers import publish
 
-    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
-    account.compare.handler(resume(BASE), Context())
-    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
-    [answer] = account.compare.handler(resume(HEAD), Context())["builds"]
-    said = {"project": "shop", "head": "b2", "base": "b1", "execution": answer["execution"]}
+    said = {"project": "shop", "head": "b2", "base": "b1", "execution": handed_over["execution"]}
     caught = {"Error": "States.ItemReaderFailed", "Cause": "no such key"}
     assert publish.handler({**said, "caught": caught}, Context()) == {"given_back": True}
     record = account.compare.service().ledger.comparison(ID)
@@ -102,17 +103,14 @@ def test_a_map_that_failed_is_given_back(account: Account, machine: str) -> None
     assert account.status(HEAD)["state"] == "PROCESSING"
 
 
+@pytest.mark.usefixtures("account")
 def test_images_without_a_result_are_counted_by_that_reason(
-    account: Account, machine: str, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str], handed_over: dict[str, Any]
 ) -> None:
     """As when every attempt of a batch is throttled or killed: an alarm watches for it."""
     from pixelgate.handlers import publish
 
-    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
-    account.compare.handler(resume(BASE), Context())
-    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
-    [answer] = account.compare.handler(resume(HEAD), Context())["builds"]
-    said = {"project": "shop", "head": "b2", "base": "b1", "execution": answer["execution"]}
+    said = {"project": "shop", "head": "b2", "base": "b1", "execution": handed_over["execution"]}
     capsys.readouterr()
     published = publish.handler(said, Context())
     assert (published["verdict"], published["counts"]["errored"]) == ("needs_review", 1)

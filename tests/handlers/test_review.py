@@ -11,7 +11,6 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
-from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.s3_events import UnreadableEvent
 
@@ -23,19 +22,13 @@ ADA = "AWS:AROAEXAMPLEEXAMPLE01:ada@example.com"
 def changed(account: Account) -> Account:
     """A build with one change that a person has to look at."""
     account.upload(BASE, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json") | upload_of(BASE), Context())
+    account.deliver(BASE)
     account.upload(
         WEB, {"a.png": png(1, block=20)}, base_build=BASE.build, branch="topic", pull_request=5
     )
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     assert account.status(WEB)["review"]["state"] == "needed"
     return account
-
-
-def upload_of(build: BuildId) -> dict[str, Any]:
-    made = copy.deepcopy(event("s3-manifest-put.json"))
-    made["Records"][0]["s3"]["object"]["key"] = keys.uploaded_manifest(build)
-    return made
 
 
 def written(account: Account, **fields: Any) -> dict[str, Any]:
@@ -73,15 +66,6 @@ def test_review_is_carried_out(
     assert line.__dict__["by"] == ADA
     kept = json.loads(changed.read("builds/web/4f2a9c1d/reviews/20261123T091530Z-7c1f.json"))
     assert (kept["by"], kept["at"]) == (ADA, "2026-11-23T09:15:31.102+00:00")
-
-
-def test_second_delivery_is_the_same(changed: Account) -> None:
-    delivered = written(changed, action="reject", names=["a.png"], reason="no")
-    first = changed.review.handler(delivered, Context())
-    status = changed.status(WEB)
-    assert changed.review.handler(delivered, Context()) == first
-    assert changed.status(WEB) == status
-    assert status["review"]["state"] == "rejected"
 
 
 def test_refused_review_is_told_and_not_raised(
@@ -222,7 +206,7 @@ def test_review_calls_the_compare_function_for_who_waits(
     head = BuildId("web", "next")
     landed = {"S": {"pull_request": 5}}
     changed.upload(head, {"a.png": png(1)}, branch="next", base_commit="S", landed=landed)
-    changed.compare.handler(event("s3-manifest-put.json") | upload_of(head), Context())
+    changed.deliver(head)
     assert changed.status(head)["state"] == "WAITING_FOR_BASE"
     changed.review.handler(written(changed, action="approve"), Context())
     assert called == [head]

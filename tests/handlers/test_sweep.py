@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
-import boto3
 import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
 from pixelgate.domain.keys import BuildId
 from support.log_lines import assert_is_recorded
-
-
-@pytest.fixture
-def resumed(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Invocations of the compare function, which moto cannot run."""
-    events: list[dict[str, Any]] = []
-    real = boto3.client
-
-    class Lambda:
-        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
-            assert (FunctionName, InvocationType) == ("compare", "Event")
-            events.append(json.loads(Payload))
-
-    def client(service: str, **settings: Any) -> Any:
-        return Lambda() if service == "lambda" else real(service, **settings)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(boto3, "client", client)
-    account.sweep.resume.cache_clear()
-    return events
 
 
 def age(account: Account, head: str, base: str, seconds: float) -> None:
@@ -46,35 +25,35 @@ def age(account: Account, head: str, base: str, seconds: float) -> None:
 
 
 def test_a_dead_comparison_is_delivered_again_and_then_succeeds(
-    account: Account, resumed: list[dict[str, Any]]
+    account: Account, calls: list[dict[str, Any]]
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit"):
-        account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=1))
+        account.deliver(WEB, seconds_left=1)
     age(account, WEB.build, "@none", 400)
 
     answer = account.sweep.handler(event("sweep-schedule.json"), Context())
     assert [s["action"] for s in answer["swept"]] == ["resume"]
-    assert resumed == [{"resume": {"project": "web", "build": WEB.build}}]
+    assert calls == [{"resume": {"project": "web", "build": WEB.build}}]
 
-    account.compare.handler(resumed[0], Context())
+    account.compare.handler(calls[0], Context())
     assert account.status(WEB)["state"] == "SUCCEEDED"
     assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}
 
 
 def test_what_goes_well_is_not_swept(
-    account: Account, resumed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    account: Account, calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
     account.compare.handler(event("s3-manifest-put.json"), Context())
     capsys.readouterr()
     assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}
-    assert resumed == []
+    assert calls == []
     # No zeros: a metric costs money for each hour in which it has a value.
     assert metrics_in(capsys.readouterr().out) == {"SweepsDone": 1}
 
 
-@pytest.mark.usefixtures("resumed")
+@pytest.mark.usefixtures("calls")
 def test_the_sweep_of_every_minute_does_not_count_as_a_sweep(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,14 +64,14 @@ def test_the_sweep_of_every_minute_does_not_count_as_a_sweep(
 
 def test_what_is_dead_for_good_is_failed_and_counted(
     account: Account,
-    resumed: list[dict[str, Any]],
+    calls: list[dict[str, Any]],
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     build = BuildId("web", "4f2a9c1d")
     account.upload(build, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit"):
-        account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=1))
+        account.deliver(WEB, seconds_left=1)
     age(account, build.build, "@none", 4_000)
     answer = account.sweep.handler(event("sweep-schedule.json"), Context())
     assert [s["action"] for s in answer["swept"]] == ["give up"]
@@ -100,12 +79,12 @@ def test_what_is_dead_for_good_is_failed_and_counted(
     assert (metrics["LeasesSwept"], metrics["ComparisonsFailed"]) == (1, 1)
     assert_is_recorded("stalled comparison", caplog)
     assert account.status(build)["error"]["code"] == "TIMEOUT"
-    assert resumed == []
+    assert calls == []
 
 
 def test_what_cannot_be_swept_is_named_in_the_log(
     account: Account,
-    resumed: list[dict[str, Any]],
+    calls: list[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
@@ -134,13 +113,13 @@ def test_what_cannot_be_swept_is_named_in_the_log(
 
 
 def test_a_wait_whose_grace_is_over_ends_with_the_nearest_ancestor(
-    account: Account, resumed: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    account: Account, calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = BuildId("web", "old")
     account.upload(old, {"a.png": png(1)}, commit="A")
     account.compare.handler({"resume": {"project": "web", "build": "old"}}, Context())
     account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C", ancestors=["B", "A"])
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["state"] == "WAITING_FOR_BASE"
     assert account.sweep.handler(event("sweep-waits.json"), Context()) == {"swept": []}
 
@@ -155,7 +134,7 @@ def test_a_wait_whose_grace_is_over_ends_with_the_nearest_ancestor(
     answer = account.sweep.handler(event("sweep-waits.json"), Context())
     assert [s["action"] for s in answer["swept"]] == ["end wait"]
     assert metrics_in(capsys.readouterr().out)["WaitsInVain"] == 1
-    account.compare.handler(resumed[0], Context())
+    account.compare.handler(calls[0], Context())
     status = account.status(WEB)
     assert (status["base"], status["baseline"]["kind"]) == ("old", "grace")
     assert account.sweep.handler(event("sweep-schedule.json"), Context()) == {"swept": []}

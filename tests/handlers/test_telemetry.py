@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.conftest import Account, Context
-from handlers.test_compare import metrics_in, png, put_event
+from handlers.conftest import Account
+from handlers.test_compare import metrics_in, png
 from pixelgate.domain.keys import BuildId
 from support.log_lines import assert_is_recorded
 
@@ -21,11 +21,11 @@ def test_each_step_is_timed(
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "2048")  # so that there is a cost
     base, head = BuildId("web", "base"), BuildId("web", "head")
     account.upload(base, {"a.png": png(100), "b.png": png(5)})
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     account.upload(head, {"a.png": png(100, block=7), "b.png": png(5)}, base_build="base")
     capsys.readouterr()
     caplog.clear()
-    account.compare.handler(put_event(head), Context())
+    account.deliver(head)
     [line] = [vars(record) for record in caplog.records if record.message == "build compared"]
     assert_is_recorded("build compared", caplog)
     assert list(line["stages"]) == list(line["processors"]) == STEPS

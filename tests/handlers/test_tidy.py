@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from handlers.conftest import Account, Context, event
+from handlers.conftest import Account, Context
 from handlers.test_compare import WEB, metrics_in, png
 from pixelgate import bootstrap
 from pixelgate.bootstrap import retention_days
@@ -84,7 +84,7 @@ def test_what_a_dead_run_left_goes_and_what_is_published_stays(
     account: Account, tidy: Tidy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     before = account.keys()
     record = ComparisonId("web", WEB.build, "@none")
     account.put(keys.result(record, "dead", "comparison.json"), b"{}")
@@ -102,7 +102,7 @@ def test_garbage_is_reported_or_collected_as_the_stack_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     account.upload(WEB, {"a.png": png(1)}, branch="topic")
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     monkeypatch.setenv("PIXELGATE_RETENTION_DAYS", "90,web=30")
     before = account.keys()
     assert tidy(31) == {"projects": {"web": {"orphans": 0}}}  # off
@@ -141,7 +141,7 @@ def test_an_image_goes_when_it_is_30_days_old_and_comes_back_when_it_is_needed(
     assert tidy(30.1)["projects"]["web"]["swept"] == 1
     assert account.keys() == []
     account.put(keys.uploaded_manifest(WEB), manifest)
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     assert account.status(WEB)["state"] == "SUCCEEDED"
     assert "images" in tops(account)
 
@@ -160,7 +160,7 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
     account: Account, tidy: Tidy, caplog: pytest.LogCaptureFixture
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     record = ComparisonId("web", WEB.build, "@none")
     dead = keys.result(record, "dead", "comparison.json")
     account.put(dead, b"{}")

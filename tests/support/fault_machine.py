@@ -45,7 +45,6 @@ class Machine:
     started: MemoryFanOut = field(default_factory=MemoryFanOut)
 
     def run(self) -> None:
-        """Runs what was started and has not been run."""
         self.started.run(self._execute)
 
     def _execute(self, execution: str, comparison: ComparisonId) -> None:
@@ -94,7 +93,7 @@ class Machine:
             worker = Worker(faults, role)
             call(self.service(worker), worker)
 
-        faults.call(Worker(faults, role), "states", "invoke", "", make)
+        faults.call(Worker(faults, role), "states.invoke", "", make)
 
 
 def _work(handed: Handed, batch: Batch, service: CompareContext, worker: Worker) -> None:

@@ -62,15 +62,12 @@ def test_all_retries_have_jitter_and_an_end(machine: Json) -> None:
         assert retry["MaxDelaySeconds"] <= 60
 
 
-def test_lost_batches_do_not_stop_the_others(machine: Json) -> None:
+def test_lost_batches_do_not_stop_the_others_and_a_lost_map_is_given_back(machine: Json) -> None:
     mapped = machine["States"]["CompareBatches"]
     assert mapped["ToleratedFailurePercentage"] == 100
     assert mapped["Next"] == "Publish"
     assert "ResultWriter" not in mapped  # results are read where the workers left them
-
-
-def test_a_map_that_fails_as_a_whole_is_given_back_not_published(machine: Json) -> None:
-    [caught] = machine["States"]["CompareBatches"]["Catch"]
+    [caught] = mapped["Catch"]
     assert (caught["ErrorEquals"], caught["Next"]) == (["States.ALL"], "GiveBack")
     assert machine["States"]["GiveBack"]["Next"] == "Failed"
 
@@ -100,31 +97,22 @@ def test_what_one_worker_is_given_fits_into_its_time(stack: Stack) -> None:
     assert budget["Default"] / (MEGAPIXELS_PER_SECOND * processors) <= 100
 
 
-def test_budget_and_concurrency_are_parameters() -> None:
-    stack = translated(InlineMegapixels="7", FanOutConcurrency="9")
-    variables = stack.function("CompareFunction")["Environment"]["Variables"]
+def test_budget_concurrency_and_the_largest_picture_are_parameters(stack: Stack) -> None:
+    chosen = translated(InlineMegapixels="7", FanOutConcurrency="9", MaxMegapixels="80")
+    variables = chosen.function("CompareFunction")["Environment"]["Variables"]
     assert variables["PIXELGATE_INLINE_MEGAPIXELS"] == "7"
     assert variables["PIXELGATE_FAN_OUT_CONCURRENCY"] == "9"
     assert variables["PIXELGATE_STATE_MACHINE"] == "${CompareMachine}"
-
-
-def test_the_largest_picture_is_a_parameter_of_all_who_compare(stack: Stack) -> None:
-    most = stack.parameters["MaxMegapixels"]
-    assert most["Default"] * 1_000_000 == MAX_PIXELS
-    larger = translated(MaxMegapixels="80")
+    assert stack.parameters["MaxMegapixels"]["Default"] * 1_000_000 == MAX_PIXELS
     for name in ("CompareFunction", "WorkerFunction", "PublishFunction"):
-        variables = larger.function(name)["Environment"]["Variables"]
-        assert max_megapixels(variables) == 80
+        assert max_megapixels(chosen.function(name)["Environment"]["Variables"]) == 80
     assert max_megapixels({}) is None
 
 
-def test_what_the_machine_logs_names_no_images(stack: Stack) -> None:
+def test_the_machine_logs_no_images_and_only_our_account_s_may_take_its_role(stack: Stack) -> None:
     machine = stack.only("AWS::StepFunctions::StateMachine")
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
     assert machine["LoggingConfiguration"]["Level"] == "ERROR"
-
-
-def test_only_our_account_s_machine_may_take_its_role(stack: Stack) -> None:
     role = stack.of_type("AWS::IAM::Role")["MachineRole"]
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}

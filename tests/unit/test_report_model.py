@@ -14,7 +14,7 @@ from pixelgate.domain.baseline import Choice
 from pixelgate.domain.comparison import Comparison, Diff, Measured, Snapshot, Status
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE
-from pixelgate.report.model import Entry, Picture, Report, build_failure, build_model
+from pixelgate.report.model import Entry, Report, build_failure, build_model
 from support.comparisons import SNAPSHOTS, comparison
 from support.gold import Gold
 from support.manifests import digest
@@ -112,7 +112,7 @@ def test_a_size_that_nobody_knows_is_not_told() -> None:
     report = model(comparison({"a.png": Snapshot(Status.ADDED, head_sha256=digest(1))}))
     [entry] = report.entries
     assert (entry.head_size, entry.base_size) == (None, None)
-    assert entry.head == Picture(f"{UP}/images/shop/{digest(1)}", None)
+    assert entry.head == f"{UP}/images/shop/{digest(1)}"
 
 
 def test_an_image_that_cannot_be_shown_has_no_link() -> None:

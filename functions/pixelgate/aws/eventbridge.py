@@ -32,11 +32,7 @@ class EventBridgeEvents:
         return self._connect()
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Sends one event.
-
-        Raises:
-            NotTold: EventBridge did not accept it.
-        """
+        """Sends one event. Raises NotTold if EventBridge did not accept it."""
         try:
             answer = self._client.put_events(Entries=[self._entry(kind, detail)])  # type: ignore[list-item]
         except (BotoCoreError, ClientError) as error:

@@ -17,8 +17,6 @@ from pixelgate.domain.manifest import MAX_BYTES, check_name
 from pixelgate.domain.manifest_schema import ManifestFields, in_words
 from pixelgate.errors import BadManifest, UsageError
 
-# IAM allows the role for forks to write only below uploads/<project>/fork.*, so the key decides.
-
 
 @dataclass(frozen=True)
 class Shard:
@@ -30,18 +28,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Extent:
-    """The part of the suite that an upload contains.
+    """The part of the suite that an upload contains."""
 
-    Attributes:
-        selective: whether missing snapshots are skipped instead of removed.
-        all_names: the names of the whole suite, if they are known.
-        shard: the shard of the build, if it has several.
-        allow_empty: whether a build without images is accepted.
-    """
-
-    selective: bool = False
-    all_names: Sequence[str] | None = None
-    shard: Shard | None = None
+    selective: bool = False  # whether missing snapshots are skipped instead of removed
+    all_names: Sequence[str] | None = None  # the names of the whole suite, if they are known
+    shard: Shard | None = None  # the shard of the build, if it has several
     allow_empty: bool = False
 
 
@@ -50,6 +41,8 @@ WHOLE = Extent()
 
 def build_id(project: str, build: str, *, fork: bool) -> BuildId:
     """Returns the id of an uploaded build; a fork's begins with `fork.`.
+
+    IAM allows the role for forks to write only below uploads/<project>/fork.*, so the key decides.
 
     Raises:
         UsageError: the id is not valid in a key.
@@ -77,12 +70,7 @@ def manifest_of(
 ) -> bytes:
     """Makes the manifest; the same input gives the same bytes, so that it can be sent again.
 
-    Args:
-        build: the build.
-        origin: its commit, base and so on.
-        images: the field `images`; None for a plain upload.
-        config: the defaults and rules for policies.
-        extent: the part of the suite.
+    `images` is the manifest's field of that name, None for a plain upload.
 
     Raises:
         UsageError: the pipeline would reject it; the message names the field and the rule.

@@ -32,11 +32,9 @@ _PER_REQUEST: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class Usage:
-    """The resources that were used since some moment.
+    """The resources that were used since some moment: memory in GB times seconds, and requests.
 
-    Attributes:
-        gb_seconds: memory in GB times duration in seconds.
-        requests: number of calls by "service.Operation", as AWS names them.
+    Requests are counted by "service.Operation", as AWS names them.
     """
 
     gb_seconds: float = 0.0

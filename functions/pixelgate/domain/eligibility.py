@@ -11,9 +11,7 @@ from pixelgate.domain.records import BuildRecord, Review
 def approved_by_rule(build: BuildRecord, baseline_branches: Sequence[str]) -> bool:
     """Whether a build needs no approval: a build of a baseline branch without a pull request.
 
-    Args:
-        build: the build.
-        baseline_branches: names of branches; `*` stands for anything.
+    In `baseline_branches`, names of branches, `*` stands for anything.
     """
     return build.pull_request is None and _is_baseline(build.branch, baseline_branches)
 
@@ -29,10 +27,6 @@ def ineligibility(build: BuildRecord, baseline_branches: Sequence[str]) -> str |
 
     The rules hold however the build was found. The manifest, the tree and the pull request all
     come from CI, so none of them replaces a person's approval.
-
-    Args:
-        build: the candidate.
-        baseline_branches: names of branches whose builds need no approval; `*` stands for anything.
     """
     if not build.trusted:
         return "a fork's build is never a baseline"

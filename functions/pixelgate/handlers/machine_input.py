@@ -10,10 +10,15 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.pipeline.compare.batches import Batch, Handed
 
 
-class _Lines(BaseModel):
+class _Batch(BaseModel):
     number: NonNegativeInt
     offset: NonNegativeInt
     length: PositiveInt
+
+
+class _Caught(BaseModel):
+    Error: str
+    Cause: str = ""
 
 
 class _Handed(BaseModel):
@@ -22,14 +27,13 @@ class _Handed(BaseModel):
     base: str
     execution: str
 
+    @property
+    def handed(self) -> Handed:
+        return Handed(ComparisonId(self.project, self.head, self.base), self.execution)
+
 
 class _Work(_Handed):
-    batch: _Lines
-
-
-class _Caught(BaseModel):
-    Error: str
-    Cause: str = ""
+    batch: _Batch
 
 
 class _Publish(_Handed):
@@ -39,15 +43,11 @@ class _Publish(_Handed):
 def parse_work(event: dict[str, Any]) -> tuple[Handed, Batch]:
     """Parses a worker's input. Raises ValidationError if another version's machine sent it."""
     given = _Work.model_validate(event)
-    return _handed(given), Batch(given.batch.number, given.batch.offset, given.batch.length)
+    return given.handed, Batch(**vars(given.batch))
 
 
 def parse_publish(event: dict[str, Any]) -> tuple[Handed, str | None]:
     """Parses the publisher's input: the comparison, and the error if the workers failed."""
     given = _Publish.model_validate(event)
     caught = given.caught
-    return _handed(given), f"{caught.Error}: {caught.Cause}" if caught else None
-
-
-def _handed(given: _Handed) -> Handed:
-    return Handed(ComparisonId(given.project, given.head, given.base), given.execution)
+    return given.handed, f"{caught.Error}: {caught.Cause}" if caught else None

@@ -5,14 +5,20 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.compare import report
 from pixelgate.handlers.machine_input import parse_publish
-from pixelgate.handlers.telemetry import log_fields, logger, metrics, seconds_by_stage, stage
+from pixelgate.handlers.telemetry import (
+    count,
+    log_fields,
+    logger,
+    metrics,
+    seconds_by_stage,
+    stage,
+)
 from pixelgate.pipeline.compare.fan_out import give_back, publish_handed
 from pixelgate.pipeline.compare.outcomes import Published
 from pixelgate.pipeline.context import CompareContext
@@ -23,16 +29,15 @@ from pixelgate.pipeline.context import CompareContext
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publishes the results, or gives the comparison back if the map over its batches failed.
 
-    Raises:
-        Exception: the state machine tries again.
+    If it raises, the state machine tries again.
     """
     handed, error = parse_publish(event)
     build = BuildId(handed.comparison.project, handed.comparison.head)
     logger.append_keys(**log_fields(build, handed.comparison, handed.execution))
-    seconds_by_stage()  # forgets the times of an earlier event
+    seconds_by_stage()  # drops the times of an earlier event
     if error is not None:
         given_back = give_back(handed, error, service())
-        metrics.add_metric("ComparisonsRetried", MetricUnit.Count, int(given_back))
+        count("ComparisonsRetried", int(given_back))
         logger.error("fan-out failed", extra={"reason": error})
         return {"given_back": given_back}
     try:
@@ -40,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             handed, service(), lambda: context.get_remaining_time_in_millis() / 1000
         )
     except Exception:
-        metrics.add_metric("ComparisonsRetried", MetricUnit.Count, 1)
+        count("ComparisonsRetried")
         raise
     answer = report(build, outcome)
     if isinstance(outcome, Published) and outcome.announce_error:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain.keys import BuildId
-from pixelgate.handlers.telemetry import log_fields, logger, metrics
+from pixelgate.handlers.telemetry import count, log_fields, logger, metrics
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.context import StorageContext
 
@@ -40,17 +39,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     }
     for name, number in counts.items():
         if number:  # a metric costs money for each hour in which it has a value, be it zero
-            metrics.add_metric(name, MetricUnit.Count, number)
+            count(name, number)
     if any(counts.values()):
         metrics.flush_metrics()
-    answers = [
-        {"comparison": str(s.record.id), "action": s.action, "attempt": s.record.attempts}
-        for s in swept
-    ]
+    answers = []
     for s in swept:
         fields = log_fields(s.record.head, s.record.id, s.record.execution)
         details = {"action": s.action, "attempt": s.record.attempts}
         logger.warning("stalled comparison", extra={**fields, **details})
+        answers.append({"comparison": str(s.record.id), **details})
     return {"swept": answers}
 
 

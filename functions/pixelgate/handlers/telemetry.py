@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
 from pixelgate.domain.keys import BuildId, ComparisonId
 
@@ -29,19 +30,17 @@ def stage(name: str) -> Iterator[None]:
 
 
 def seconds_by_stage() -> dict[str, dict[str, float]]:
-    """Returns the time of each stage since the last call.
-
-    Returns:
-        `stages`: seconds on the clock; `processors`: seconds of processor time without odiff's.
-    """
-    taken = {"stages": _rounded(_seconds), "processors": _rounded(_busy)}
+    """Returns seconds by stage since the last call; `processors` are those without odiff's."""
+    times = {"stages": _seconds, "processors": _busy}
+    taken = {kind: {n: round(t, 4) for n, t in each.items()} for kind, each in times.items()}
     _seconds.clear()
     _busy.clear()
     return taken
 
 
-def _rounded(seconds: dict[str, float]) -> dict[str, float]:
-    return {name: round(taken, 4) for name, taken in seconds.items()}
+def count(name: str, number: int = 1) -> None:
+    """Adds to a metric."""
+    metrics.add_metric(name, MetricUnit.Count, number)
 
 
 def log_fields(

@@ -23,11 +23,8 @@ _COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "e
 class Marker:
     """The hidden first line of our comments, by which we find them again.
 
-    Attributes:
-        context: project and trust; a pull request has one comment for each.
-        build: the build that the comment is about.
-        created: when that build was first compared, ISO 8601 in UTC.
-        state: the state of its review, or FAILED.
+    A pull request has one comment for each `context`, project and trust. `created` is when the
+    build was first compared, ISO 8601 in UTC; `state` is that of its review, or FAILED.
     """
 
     context: str
@@ -95,11 +92,14 @@ def marker(status: Mapping[str, Any], context: str) -> Marker:
 
 def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
     """Builds the comment, as Markdown."""
+    error = None
+    if status["state"] == "FAILED":
+        error = [f"{_code(status['error']['code'])} {_plain(status['error']['message'])}"]
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
         "",
-        *(_error(status) if status["state"] == "FAILED" else _table(status["counts"])),
+        *(_table(status["counts"]) if error is None else error),
         "",
         *_left(status),
     ]
@@ -122,11 +122,6 @@ def _headline(status: Mapping[str, Any]) -> str:
     }[review_state(status)]
 
 
-def _error(status: Mapping[str, Any]) -> list[str]:
-    error = status["error"]
-    return [f"{_code(error['code'])} {_plain(error['message'])}"]
-
-
 def _table(counts: Mapping[str, int]) -> list[str]:
     shown = [kind for kind in _COUNTED if counts.get(kind)] or ["unchanged"]
     return [
@@ -138,8 +133,7 @@ def _table(counts: Mapping[str, int]) -> list[str]:
 
 def _left(status: Mapping[str, Any]) -> list[str]:
     review = status.get("review") or {}
-    reasons = [_plain(words) for words in review.get("reasons", [])]
-    lines = [f"> {words}" for words in reasons]
+    lines = [f"> {_plain(reason)}" for reason in review.get("reasons", [])]
     if lines:
         lines.append("")
     if review.get("by"):
@@ -175,13 +169,7 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes to the comments of a pull request.
-
-    Attributes:
-        create: whether a new comment is written.
-        edit: the id of the comment that is edited instead.
-        delete: the ids of outdated comments.
-    """
+    """The changes to the comments of a pull request: a new one, and the ids of others."""
 
     create: bool = False
     edit: int | None = None

@@ -132,16 +132,16 @@ def aws_records(
     if meter:
         meter.watch(s3)
         meter.watch(dynamodb)
+    bucket = environ["PIXELGATE_BUCKET"]
     return StorageContext(
         events=Backlog(
             EventBridgeEvents(
                 lambda: session.client("events", config=config),
+                bucket,
                 environ.get("PIXELGATE_EVENT_BUS", "default"),
             )
         ),
-        objects=S3Bucket(
-            s3, environ["PIXELGATE_BUCKET"], owner=environ.get("PIXELGATE_BUCKET_OWNER")
-        ),
+        objects=S3Bucket(s3, bucket, owner=environ.get("PIXELGATE_BUCKET_OWNER")),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
         render_failure=render_failure,
         limits=Limits(

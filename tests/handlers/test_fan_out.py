@@ -112,6 +112,24 @@ def test_a_map_that_failed_is_given_back(account: Account, handed_over: dict[str
     assert account.status(HEAD)["state"] == "PROCESSING"
 
 
+@pytest.mark.usefixtures("account")
+def test_images_without_a_result_are_counted_by_that_reason(
+    capsys: pytest.CaptureFixture[str], handed_over: dict[str, Any]
+) -> None:
+    """As when every attempt of a batch is throttled or killed: an alarm watches for it."""
+    from pixelgate.handlers import publish
+
+    said = {"project": "shop", "head": "b2", "base": "b1", "execution": handed_over["execution"]}
+    capsys.readouterr()
+    published = publish.handler(said, Context())
+    assert (published["verdict"], published["counts"]["errored"]) == ("needs_review", 1)
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    [counted] = [line for line in lines if "ImagesErrored" in line]
+    assert (counted["ImagesErrored"], counted["reason"]) == ([1.0], "RESULT_MISSING")
+    [directive] = counted["_aws"]["CloudWatchMetrics"]
+    assert [set(names) for names in directive["Dimensions"]] == [{"service", "reason"}]
+
+
 def test_what_the_machine_says_is_read_in_full() -> None:
     said = {"project": "p", "head": "h", "base": "b", "execution": "e", "bucket": "x"}
     handed = Handed(ComparisonId("p", "h", "b"), "e")

@@ -173,8 +173,12 @@ def _text(value: Json, parameters: dict[str, Json]) -> Json:
                 r"\$\{(\w+)\}", lambda found: str(parameters.get(found[1], found[0])), text
             ).replace("${Bucket.Arn}", BUCKET_ARN)
         case {"Fn::Sub": [str(text), dict(more)]}:
-            filled = {name: _text(item, parameters) for name, item in more.items()}
-            return _text({"Fn::Sub": text}, {**parameters, **filled})
+            for name, variable in more.items():
+                found = _text(variable, parameters)
+                # Of a condition the value that a stack with every parameter has.
+                found = found["then"] if isinstance(found, dict) else found
+                text = text.replace(f"${{{name}}}", str(found))
+            return _text({"Fn::Sub": text}, parameters)
         case {"Fn::If": [condition, then, _]}:
             return {"if": condition, "then": _text(then, parameters)}
         case dict():

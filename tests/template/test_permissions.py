@@ -314,7 +314,7 @@ LOG_DELIVERY = {
 }
 
 
-def test_only_tracing_and_the_machine_s_log_have_no_resource(stack: Stack) -> None:
+def test_only_the_machine_s_log_has_no_resource(stack: Stack) -> None:
     granted_on_everything = {
         (role == "MachineRole", action)
         for role in stack.of_type("AWS::IAM::Role")
@@ -322,10 +322,7 @@ def test_only_tracing_and_the_machine_s_log_have_no_resource(stack: Stack) -> No
         if "*" in listed(grant["Resource"])
         for action in listed(grant["Action"])
     }
-    tracing = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-    assert granted_on_everything == {(False, a) for a in tracing} | {
-        (True, a) for a in LOG_DELIVERY
-    }
+    assert granted_on_everything == {(True, a) for a in LOG_DELIVERY}
 
 
 def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack) -> None:

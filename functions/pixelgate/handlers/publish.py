@@ -22,7 +22,6 @@ from pixelgate.handlers.telemetry import (
     metrics,
     seconds_by_stage,
     stage,
-    tracer,
 )
 from pixelgate.pipeline.compare.batches import Handed
 from pixelgate.pipeline.compare.fan_out import Round, give_back, next_round, publish_handed
@@ -31,7 +30,6 @@ from pixelgate.pipeline.context import CompareContext
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publishes the results, or gives the comparison back if the map over its batches failed.

@@ -245,12 +245,22 @@ class EmbeddedCloud:
             session: the session's name.
         """
         arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        made = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
-        return {
-            "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": made["SessionToken"],
-        }
+        taken = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)
+        return access(taken["Credentials"])
+
+    def assume_with_token(self, role: str, token: str) -> dict[str, str]:
+        """Takes a role as a CI job does; returns environment variables with its credentials.
+
+        Args:
+            role: its name.
+            token: the job's token of OpenID Connect.
+        """
+        taken = self.client("sts").assume_role_with_web_identity(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
+            RoleSessionName="job",
+            WebIdentityToken=token,
+        )
+        return access(taken["Credentials"])
 
     def trust_issuer(self, url: str, keys: Mapping[str, Any]) -> None:
         """Lets STS fetch the keys (a JSON Web Key Set) of an OpenID Connect issuer."""
@@ -339,6 +349,15 @@ class EmbeddedCloud:
     def _state(self) -> dict[str, Any]:
         with DIRECT.open(self.endpoint_url + STATE_PATH, timeout=10) as answer:
             return dict(json.load(answer))
+
+
+def access(credentials: Mapping[str, Any]) -> dict[str, str]:
+    """Environment variables with credentials as STS returns them."""
+    return {
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+    }
 
 
 def check(build_dir: Path, environment: Path) -> None:

@@ -24,6 +24,7 @@ from template.test_watching import alarms, charted
 pytestmark = pytest.mark.e2e
 
 ACCOUNT = "000000000000"
+SECRET = "arn:aws:secretsmanager:us-east-1:" + ACCOUNT + ":secret:{}TokenSecret-??????"
 ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:us-east-1:{account}:table/{id}",
     "AWS::Lambda::Function": "arn:aws:lambda:us-east-1:{account}:function:{id}",
@@ -97,8 +98,8 @@ def stack() -> Stack:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         return translated(
-            GitHubTokenSecret=f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:github-??????",
-            GitLabTokenSecret=f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:gitlab-??????",
+            GitHubTokenSecret=SECRET.format("GitHub"),
+            GitLabTokenSecret=SECRET.format("GitLab"),
         )
 
 

@@ -103,6 +103,7 @@ class EmbeddedCloud:
         *,
         build_dir: Path = ROOT / ".aws-sam" / "build",
         parameters: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
         environment: Path = ROOT / ".tools" / "cloud",
         environments: int = 8,
         retry_delay: float = 1.0,
@@ -112,6 +113,7 @@ class EmbeddedCloud:
         Args:
             build_dir: what `sam build` made, with its template.yaml.
             parameters: the template's.
+            secrets: secrets to create first, by the parameters that get their ARNs.
             environment: the virtual environment made of requirements-cloud.txt.
             environments: how many invocations run at once; further ones wait.
             retry_delay: seconds before the first retry of an asynchronous invocation; the second
@@ -151,7 +153,8 @@ class EmbeddedCloud:
         cloud = cls(process, port, work, logs)
         try:
             cloud._wait_until_up()
-            cloud.deploy("pixelgate", build_dir, parameters or {})
+            arns = {name: cloud._secret(name, text) for name, text in (secrets or {}).items()}
+            cloud.deploy("pixelgate", build_dir, {**(parameters or {}), **arns})
         except BaseException:
             cloud.stop()
             raise
@@ -330,6 +333,10 @@ class EmbeddedCloud:
             if now > end:
                 raise CloudFailed(f"still busy after {seconds} s: {state}; logs in {self.log_dir}")
             time.sleep(0.05)
+
+    def _secret(self, name: str, text: str) -> str:
+        made = self.client("secretsmanager").create_secret(Name=name, SecretString=text)
+        return str(made["ARN"])
 
     def _wait_until_up(self) -> None:
         end = time.monotonic() + START_SECONDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,10 @@ def test_a_fixture_made_again_has_the_same_pixels_and_the_same_numbers(
     with OdiffServer(odiff) as server:
         again = make.expected(PlainOdiff(server, tmp_path / "plain"), case, *paths)
     kept_numbers = json.loads((make.HERE / name / "expected.json").read_text())
+    # The pinned odiff is another one on arm64; the numbers are the same.
+    for numbers in (again, kept_numbers):
+        numbers["numbers_by"], versions = re.subn(r"\d+\.\d+\.\d+", "", numbers["numbers_by"])
+        assert versions == 1
     assert json.loads(json.dumps(again)) == kept_numbers
 
 

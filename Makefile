@@ -37,11 +37,11 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
 	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
-	check-corpus check-native deploy deploy-setup fuzz format local pictures smoke \
+	check-arm64 check-corpus check-native deploy deploy-setup fuzz format local pictures smoke \
 	build lock clean
 
 help: ## List these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 ready: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Set up everything that check and the tests need
 
@@ -109,8 +109,11 @@ audit: ## Check the pinned packages for known vulnerabilities (needs pip-audit)
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Measure each step from event to verdict (ARGS='DIR --rounds 5')
 	@PYTHONPATH=tools:. $(BIN)/python -m bench.whole $(ARGS)
 
-check-corpus: setup ## Compare the engine with plain odiff on DIR=… with base/ and head/ (ARGS='--random 500')
+check-corpus: setup ## Compare the engine with plain odiff on DIR=… with base/ and head/ (ARGS='--random 500 --other ODIFF')
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
+
+check-arm64: setup .tools/zig/.done ## Run the engine's tests for arm64 under QEMU (ARGS='FILE'; needs Debian's qemu-user)
+	@PYTHONPATH=tests $(BIN)/python tools/check_arm64.py $(ARGS)
 
 check-native: setup ## Run the engine's tests under two sanitizers (ARGS='FILE')
 	@$(BIN)/python tools/check_native.py $(ARGS)

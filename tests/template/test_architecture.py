@@ -163,3 +163,15 @@ def test_deploying_needs_nothing_that_runs_only_on_this_machine() -> None:
         would = make(*changed, target).stdout
         assert ("-C layers/odiff install" in would) is needed
         assert ("-C functions/native" in would) is needed
+
+
+def test_without_qemu_the_check_for_arm64_says_what_it_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/check_arm64.py"],
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "qemu-aarch64 is not on PATH; on Debian and Ubuntu it is in qemu-user" in done.stderr

@@ -1,6 +1,4 @@
-/* Counts the pixels of the mask, joins them to regions and areas, and packs them as bits. */
-#include <stdlib.h>
-
+/* Counts the pixels of the mask, joins its blocks to areas, and packs its pixels as bits. */
 #include "pixelgate.h"
 
 /* Counts for each block how many of its pixels have each flag.
@@ -16,13 +14,12 @@ PUBLIC void pg_count_blocks(const uint8_t *flags, int64_t stride, int64_t height
         const uint8_t *row = flags + y * stride;
         int32_t *line = counts + y / BLOCK * across;
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
-            int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
-            Sixteen own = {0};
-            memcpy(&own, row + x / BLOCK * BLOCK, end - x / BLOCK * BLOCK);
+            int64_t start = x / BLOCK * BLOCK;
+            Sixteen own = first_of(row + start, width - start);
             uint8_t any = __builtin_reduce_or(own);
             for (int bit = 0; any >> bit && bit < FLAGS; bit++)
                 line[bit * plane + x / BLOCK] += count_of((Sixteen)((own & (uint8_t)(1 << bit)) != 0));
-            x = end;
+            x = start + BLOCK;
         }
     }
 }
@@ -45,31 +42,27 @@ static void join(int32_t *parents, int32_t a, int32_t b)
         parents[a] = b;
 }
 
-typedef struct {
-    Box box;
-    int32_t block;
-} Region;
-
-static int by_size(const void *left, const void *right)
+/* Encloses the pixels of the mask in each area.
+ *
+ * changed: number of pixels of each block that are in the mask.
+ * of_block: the area of each block, -1 for none.
+ * boxes: out, the tight box of each of the areas. */
+PUBLIC void pg_enclose(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
+                       const int32_t *changed, const int32_t *of_block, Box *boxes, int64_t areas)
 {
-    const Box *a = &((const Region *)left)->box, *b = &((const Region *)right)->box;
-    if (a->pixels != b->pixels)
-        return a->pixels > b->pixels ? -1 : 1;
-    if (a->y != b->y)
-        return a->y < b->y ? -1 : 1;
-    if (a->x != b->x)
-        return a->x < b->x ? -1 : 1;
-    return ((const Region *)left)->block < ((const Region *)right)->block ? -1 : 1;
-}
-
-static void enclose(Box *box, const uint8_t *flags, int64_t stride, int64_t x, int64_t y,
-                    int64_t right, int64_t bottom)
-{
+    int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
     /* While a box grows, its width and height hold the last column and row. */
-    Sixteen columns = {0};
-    if (right - x == BLOCK) {
-        for (int64_t v = y; v < bottom; v++) {
-            Sixteen own = at(flags + v * stride + x) & (SENSITIVE | COUNTED);
+    for (int64_t area = 0; area < areas; area++)
+        boxes[area] = (Box){INT64_MAX, INT64_MAX, -1, -1, 0};
+    for (int64_t block = 0; block < across * down; block++) {
+        if (of_block[block] < 0)
+            continue;
+        Box *box = &boxes[of_block[block]];
+        box->pixels += changed[block];
+        int64_t x = block % across * BLOCK, y = block / across * BLOCK;
+        Sixteen columns = {0};
+        for (int64_t v = y; v < at_most(height, y + BLOCK); v++) {
+            Sixteen own = first_of(flags + v * stride + x, width - x) & (SENSITIVE | COUNTED);
             columns |= own;
             if (!__builtin_reduce_or(own))
                 continue;
@@ -82,87 +75,11 @@ static void enclose(Box *box, const uint8_t *flags, int64_t stride, int64_t x, i
             box->x = at_most(box->x, x + u);
             box->width = at_least(box->width, x + u);
         }
-        return;
     }
-    for (int64_t v = y; v < bottom; v++) {
-        const uint8_t *row = flags + v * stride;
-        for (int64_t u = x; u < right; u++) {
-            if (!(row[u] & (SENSITIVE | COUNTED)))
-                continue;
-            box->x = at_most(box->x, u);
-            box->y = at_most(box->y, v);
-            box->width = at_least(box->width, u);
-            box->height = at_least(box->height, v);
-        }
+    for (int64_t area = 0; area < areas; area++) {
+        boxes[area].width -= boxes[area].x - 1;
+        boxes[area].height -= boxes[area].y - 1;
     }
-}
-
-/* Finds the regions of the mask: blocks that touch, also diagonally, belong to one region.
- *
- * changed: number of pixels of each block that are in the mask.
- * of_block: out, the region of each block, -1 for none.
- * boxes: out, the tight box of each region, largest region first; room for one box a block.
- * Returns the number of regions, or -1 if memory is short (it needs a few bytes a block). */
-PUBLIC int64_t pg_find_areas(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
-                             const int32_t *changed, int32_t *of_block, Box *boxes)
-{
-    int64_t across = (width + BLOCK - 1) / BLOCK, down = (height + BLOCK - 1) / BLOCK;
-    int64_t blocks = across * down, count = 0;
-    int32_t *parents = of_block; /* until all blocks are joined */
-    for (int64_t row = 0; row < down; row++) {
-        for (int64_t column = 0; column < across; column++) {
-            int32_t block = (int32_t)(row * across + column);
-            parents[block] = changed[block] ? block : -1;
-            if (!changed[block])
-                continue;
-            if (column && changed[block - 1])
-                join(parents, block - 1, block);
-            for (int64_t above = at_least(0, column - 1);
-                 row && above <= at_most(across - 1, column + 1); above++)
-                if (changed[(row - 1) * across + above])
-                    join(parents, (int32_t)((row - 1) * across + above), block);
-        }
-    }
-    for (int64_t block = 0; block < blocks; block++)
-        count += parents[block] == block;
-    Region *regions = malloc(at_least(1, count) * sizeof *regions);
-    int32_t *rank = malloc(at_least(1, blocks) * sizeof *rank);
-    if (!regions || !rank) {
-        free(regions);
-        free(rank);
-        return -1;
-    }
-    int32_t next = 0;
-    for (int32_t block = 0; block < blocks; block++) {
-        if (parents[block] < 0)
-            continue;
-        int32_t top = root(parents, block);
-        if (top == block) {
-            rank[block] = next;
-            regions[next++] = (Region){{INT64_MAX, INT64_MAX, -1, -1, 0}, block};
-        }
-        Box *box = &regions[rank[top]].box;
-        int64_t x = block % across * BLOCK, y = block / across * BLOCK;
-        enclose(box, flags, stride, x, y, at_most(width, x + BLOCK), at_most(height, y + BLOCK));
-        box->pixels += changed[block];
-    }
-    qsort(regions, count, sizeof *regions, by_size);
-    for (int32_t number = 0; number < count; number++) {
-        Box box = regions[number].box;
-        boxes[number] =
-            (Box){box.x, box.y, box.width - box.x + 1, box.height - box.y + 1, box.pixels};
-        rank[regions[number].block] = number;
-    }
-    /* A block's root is never behind the block, so going backwards overwrites no root too early. */
-    for (int64_t block = blocks - 1; block >= 0; block--)
-        if (parents[block] >= 0 && parents[block] != block)
-            parents[block] = root(parents, (int32_t)block);
-    for (int64_t block = 0; block < blocks; block++)
-        if (of_block[block] >= 0)
-            of_block[block] = rank[of_block[block]];
-    free(regions);
-    free(rank);
-    return count;
 }
 
 /* Joins blocks to areas: blocks of an area are at most `reach` blocks apart in either direction.
@@ -205,6 +122,14 @@ PUBLIC int64_t pg_join_blocks(const uint8_t *touched, int64_t across, int64_t do
     return areas;
 }
 
+/* The flags of eight pixels; zeros behind the end of the row. */
+static inline uint64_t eight_at(const uint8_t *row, int64_t x, int64_t width)
+{
+    uint64_t eight = 0;
+    memcpy(&eight, row + x, at_most(8, width - x));
+    return eight;
+}
+
 /* Packs two flags into rows of two bits a pixel, four pixels a byte, the leftmost in the highest
  * bits: 1 if a pixel has the first flag, 2 if it has only the second one.
  *
@@ -224,8 +149,7 @@ PUBLIC void pg_pack_two(const uint8_t *flags, int64_t stride, int64_t height, in
         memset(packed, 0, before + across);
         packed += before;
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width; x += 8) {
-            uint64_t eight = 0;
-            memcpy(&eight, row + x, at_most(8, width - x));
+            uint64_t eight = eight_at(row, x, width);
             uint64_t is_first = eight >> first_shift & ones;
             uint64_t is_second = eight >> second_shift & ones;
             uint64_t values = is_first | (is_second & ~is_first) << 1;
@@ -248,18 +172,13 @@ PUBLIC void pg_pack(const uint8_t *flags, int64_t stride, int64_t height, int64_
      * highest byte. */
     const uint64_t to_top = 0x8040201008040201u;
     int shift = __builtin_ctzll((uint64_t)bit);
+    int64_t across = (width + 7) / 8;
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *row = flags + y * stride;
-        memset(packed, 0, before);
+        memset(packed, 0, before + across);
         packed += before;
-        int64_t across = (width + 7) / 8;
-        memset(packed, 0, across);
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width; x += 8) {
-            uint64_t eight = 0;
-            if (x + 8 <= width)
-                memcpy(&eight, row + x, 8);
-            else
-                memcpy(&eight, row + x, width - x);
+            uint64_t eight = eight_at(row, x, width);
             packed[x / 8] = (uint8_t)((eight >> shift & ones) * to_top >> 56);
         }
         packed += across;

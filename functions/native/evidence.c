@@ -314,26 +314,17 @@ static inline void find_runs(const Window *window, int64_t row, const Pixels *pi
 /* Sets a block's contrast: the range of brightness over both images. */
 static void find_contrast(const Window *window, int64_t x, Block *block)
 {
-    uint8_t low = 255, high = 0;
-    int64_t stop = at_most(window->width, x + BLOCK);
-    Sixteen least = {0}, largest = {0};
-    least = ~least;
+    Sixteen outside = {0}, largest = {0}; /* 255 for columns that the image does not have */
+    for (int64_t u = 0; u < BLOCK; u++)
+        outside[u] = x + u < window->width ? 0 : 255;
+    Sixteen least = ~largest;
     for (int image = 0; image < 2; image++)
         for (int64_t row = 1; row <= window->height; row++) {
-            const uint8_t *light = window->pixels[image][LIGHT][row] + 1;
-            if (stop == x + BLOCK) {
-                least = least_of(least, at(light + x));
-                largest = most_of(largest, at(light + x));
-                continue;
-            }
-            for (int64_t u = x; u < stop; u++) {
-                low = lower(low, light[u]);
-                high = higher(high, light[u]);
-            }
+            Sixteen light = at(window->pixels[image][LIGHT][row] + 1 + x);
+            least = least_of(least, light | outside);
+            largest = most_of(largest, light & ~outside);
         }
-    low = lower(low, __builtin_reduce_min(least));
-    high = higher(high, __builtin_reduce_max(largest));
-    block->contrast = high - low;
+    block->contrast = __builtin_reduce_max(largest) - __builtin_reduce_min(least);
 }
 
 /* Measures the blocks in which any pixel differs, except their residue.
@@ -377,9 +368,8 @@ PUBLIC int64_t pg_measure_blocks(const View *view, int64_t height, int64_t width
                 const uint8_t *own = flags + (window->y + y) * stride + window->x;
                 for (int64_t x = 0; x < window->width; x += BLOCK) {
                     uint16_t *ends = lengths + window->x + x;
-                    Sixteen differs = {0};
-                    memcpy(&differs, own + x, at_most(BLOCK, window->width - x));
-                    differs = (Sixteen)((differs & DIFFERS) != 0);
+                    Sixteen bits = first_of(own + x, window->width - x) & DIFFERS;
+                    Sixteen differs = (Sixteen)(bits != 0);
                     /* Most rows of a block are the same in both images. */
                     if (!__builtin_reduce_or(differs)) {
                         before[y] = 0;
@@ -413,20 +403,27 @@ typedef struct {
     int16_t of[ROWS][ROWS];
 } Patch;
 
-/* Loads a block of both images. Pixels without DIFFERS get base's value in both, as they may be in
- * an ignored region. */
-static void load_patches(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x,
-                         int64_t y, Patch *base, Patch *head)
+static inline int16_t sum_of(const uint8_t *pixel) { return pixel[0] + pixel[1] + pixel[2]; }
+static inline int16_t brightness_of(const uint8_t *pixel)
 {
-    for (int64_t row = 0; row < ROWS; row++) {
-        int64_t v = at_most(at_least(y - 1 + row, 0), pair->height - 1);
+    return light_of(pixel[0], pixel[1], pixel[2]);
+}
+
+/* Loads a block of both images with a margin, as one number a pixel. Pixels without DIFFERS get
+ * base's value in both, as they may be in an ignored region. */
+static inline __attribute__((always_inline)) void
+load_block(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x, int64_t y,
+           int64_t margin, int16_t (*value)(const uint8_t *), int16_t *base, int16_t *head)
+{
+    for (int64_t row = -margin; row < BLOCK + margin; row++) {
+        int64_t v = at_most(at_least(y + row, 0), pair->height - 1);
         const uint8_t *old = row_of(pair, 0, v), *new = row_of(pair, 1, v);
-        for (int64_t i = 0; i < ROWS; i++) {
-            int64_t u = at_most(at_least(x - 1 + i, 0), pair->width - 1);
+        for (int64_t i = -margin; i < BLOCK + margin; i++) {
+            int64_t u = at_most(at_least(x + i, 0), pair->width - 1);
             const uint8_t *from = old + 3 * u;
             const uint8_t *to = flags[v * stride + u] & DIFFERS ? new + 3 * u : from;
-            base->of[row][i] = light_of(from[0], from[1], from[2]);
-            head->of[row][i] = light_of(to[0], to[1], to[2]);
+            *base++ = value(from);
+            *head++ = value(to);
         }
     }
 }
@@ -502,22 +499,6 @@ typedef struct {
     int16_t of[WIDER][WIDER], smooth[ROWS][ROWS]; /* at most 36 * 765 */
 } Wider;
 
-static void load_wider(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x, int64_t y,
-                       Wider *base, Wider *head)
-{
-    for (int64_t row = 0; row < WIDER; row++) {
-        int64_t v = at_most(at_least(y - 2 + row, 0), pair->height - 1);
-        const uint8_t *old = row_of(pair, 0, v), *new = row_of(pair, 1, v);
-        for (int64_t i = 0; i < WIDER; i++) {
-            int64_t u = at_most(at_least(x - 2 + i, 0), pair->width - 1);
-            const uint8_t *from = old + 3 * u;
-            const uint8_t *to = flags[v * stride + u] & DIFFERS ? new + 3 * u : from;
-            base->of[row][i] = from[0] + from[1] + from[2];
-            head->of[row][i] = to[0] + to[1] + to[2];
-        }
-    }
-}
-
 /* Smooths with weights 1, 4, 1 in both directions, which spreads a pixel over about 1.5 pixels. */
 static void smooth(Wider *patch)
 {
@@ -558,7 +539,7 @@ static void find_beyond(const Wider *own, const Wider *other, int16_t beyond[BLO
 static double stray_of(const Pair *pair, const uint8_t *flags, int64_t stride, int64_t x, int64_t y)
 {
     Wider base, head;
-    load_wider(pair, flags, stride, x, y, &base, &head);
+    load_block(pair, flags, stride, x, y, 2, sum_of, base.of[0], head.of[0]);
     smooth(&base);
     smooth(&head);
     int16_t beyond[BLOCK][BLOCK] = {0};
@@ -586,14 +567,13 @@ PUBLIC void pg_measure_residue(const View *view, int64_t height, int64_t width,
     for (int64_t i = 0; i < across * down; i++) {
         if (!wanted[i])
             continue;
+        int64_t x = i % across * BLOCK, y = i / across * BLOCK;
         Patch base, head;
-        load_patches(&pair, flags, stride, i % across * BLOCK, i / across * BLOCK, &base, &head);
+        load_block(&pair, flags, stride, x, y, 1, brightness_of, base.of[0], head.of[0]);
         double forth = unexplained(&base, &head), back = unexplained(&head, &base);
         int32_t contrast = blocks[i].contrast + LEAST_CONTRAST;
         blocks[i].residue = (float)(sqrt((forth < back ? forth : back) / PIXELS) / contrast);
-        double stray =
-            stray_of(&pair, flags, stride, i % across * BLOCK, i / across * BLOCK) / contrast;
-        blocks[i].stray = (float)stray;
+        blocks[i].stray = (float)(stray_of(&pair, flags, stride, x, y) / contrast);
     }
 }
 
@@ -647,15 +627,6 @@ PUBLIC void pg_find_text(const uint8_t *image, int64_t stride, int64_t height, i
                                          i / across * BLOCK);
 }
 
-/* Whether the row of a block that ends at `end` may have differing pixels outside odiff's mask. */
-static inline int any_beside_mask(const uint8_t *row, int64_t end)
-{
-    if (end % BLOCK)
-        return 1;
-    Sixteen flags = at(row + end - BLOCK);
-    return __builtin_reduce_or((Sixteen)((flags & (DIFFERS | SENSITIVE)) == DIFFERS));
-}
-
 /* Flags pixels of some blocks as COUNTED: those outside odiff's mask that differ by more than
  * `levels` in a channel.
  *
@@ -673,9 +644,11 @@ PUBLIC void pg_count_pixels(const View *view, int64_t height, int64_t width, con
         const uint8_t *head = view->head + y * view->head_stride;
         uint8_t *row = flags + y * stride;
         for (int64_t x = 0; (x = skip_zeros(row, x, width)) < width;) {
-            int64_t end = at_most(width, (x / BLOCK + 1) * BLOCK);
+            int64_t start = x / BLOCK * BLOCK, end = at_most(width, start + BLOCK);
+            Sixteen own = first_of(row + start, width - start) & (DIFFERS | SENSITIVE);
             /* Most differing pixels are in odiff's mask, so most rows are skipped. */
-            if (wanted[y / BLOCK * across + x / BLOCK] && any_beside_mask(row, end))
+            if (wanted[y / BLOCK * across + x / BLOCK] &&
+                __builtin_reduce_or((Sixteen)(own == DIFFERS)))
                 for (int64_t u = x; u < end; u++) {
                     const uint8_t *old = base + 3 * u, *new = head + 3 * u;
                     if (row[u] & DIFFERS && !(row[u] & (SENSITIVE | COUNTED)) &&

@@ -46,7 +46,7 @@ typedef struct {
     double energy;
 } Block;
 
-/* A region: its box and the number of its changed pixels. */
+/* The box of an area, and the number of its changed pixels. */
 typedef struct {
     int64_t x, y, width, height, pixels;
 } Box;
@@ -87,6 +87,16 @@ static inline Sixteen at(const uint8_t *bytes)
 {
     Sixteen loaded;
     memcpy(&loaded, bytes, sizeof loaded);
+    return loaded;
+}
+
+/* The first sixteen of `count` bytes; zeros for those that are missing. */
+static inline Sixteen first_of(const uint8_t *bytes, int64_t count)
+{
+    if (count >= BLOCK)
+        return at(bytes);
+    Sixteen loaded = {0};
+    memcpy(&loaded, bytes, count);
     return loaded;
 }
 

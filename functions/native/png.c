@@ -12,13 +12,8 @@ static void add_up(const uint8_t *filtered, const uint8_t *above, int64_t bytes,
 {
     int64_t i = 0;
     for (; i + 32 <= bytes; i += 32) {
-        Sixteen first, second, first_above, second_above;
-        memcpy(&first, filtered + i, 16);
-        memcpy(&second, filtered + i + 16, 16);
-        memcpy(&first_above, above + i, 16);
-        memcpy(&second_above, above + i + 16, 16);
-        first += first_above;
-        second += second_above;
+        Sixteen first = at(filtered + i) + at(above + i);
+        Sixteen second = at(filtered + i + 16) + at(above + i + 16);
         memcpy(row + i, &first, 16);
         memcpy(row + i + 16, &second, 16);
     }

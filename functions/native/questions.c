@@ -51,54 +51,50 @@ static int64_t count_sensitive(const uint8_t *row)
     return sensitive;
 }
 
-static int64_t ask_about_piece(const Image *base, const Image *head, int64_t x, int64_t y,
+static uint8_t ask_about_piece(const Image *base, const Image *head, int64_t x, int64_t y,
                                uint8_t *row)
 {
-    uint8_t in_base[PIECE], in_head[PIECE], questions = 0;
+    uint8_t in_base[PIECE], in_head[PIECE], any = 0;
     count_alike(base, x, y, in_base);
     count_alike(head, x, y, in_head);
     for (int i = 0; i < PIECE; i++) {
         uint8_t open = row[x + i] & SENSITIVE && (in_base[i] < ENOUGH || in_head[i] < ENOUGH);
         row[x + i] |= open ? ASKED : 0;
-        questions += open;
+        any |= open;
     }
-    return questions;
+    return any;
 }
 
-static int64_t ask_in_row(const Image *base, const Image *head, int64_t y, uint8_t *row)
+/* Returns 1 if any pixel of the row is asked about, and 0 if none is. */
+static uint8_t ask_in_row(const Image *base, const Image *head, int64_t y, uint8_t *row)
 {
-    int64_t questions = 0, width = base->width;
+    uint8_t any = 0;
+    int64_t width = base->width;
     int inside = y > 0 && y < base->height - 1;
     for (int64_t x = 0; x < width; x++) {
         if (!row[x] && (x = skip_zeros(row, x, width)) == width)
             break;
         if (inside && x > 0 && x + PIECE < width && count_sensitive(row + x) >= MUCH) {
-            questions += ask_about_piece(base, head, x, y, row);
+            any |= ask_about_piece(base, head, x, y, row);
             x += PIECE - 1;
         } else if (row[x] & SENSITIVE && !(is_certain(base, x, y) && is_certain(head, x, y))) {
             row[x] |= ASKED;
-            questions++;
+            any = 1;
         }
     }
-    return questions;
+    return any;
 }
 
 /* Flags the pixels that could be smoothed edges as ASKED.
  *
- * rows: out, for each row whether it has such a pixel.
- * Returns the number of these pixels. */
-PUBLIC int64_t pg_find_questions(const View *view, int64_t height, int64_t width, uint8_t *flags,
-                                 int64_t flags_stride, uint8_t *rows)
+ * rows: out, for each row whether it has such a pixel. */
+PUBLIC void pg_find_questions(const View *view, int64_t height, int64_t width, uint8_t *flags,
+                              int64_t flags_stride, uint8_t *rows)
 {
     Image base = {view->base, view->base_stride, width, height};
     Image head = {view->head, view->head_stride, width, height};
-    int64_t questions = 0;
-    for (int64_t y = 0; y < height; y++) {
-        int64_t in_row = ask_in_row(&base, &head, y, flags + y * flags_stride);
-        rows[y] = in_row > 0;
-        questions += in_row;
-    }
-    return questions;
+    for (int64_t y = 0; y < height; y++)
+        rows[y] = ask_in_row(&base, &head, y, flags + y * flags_stride);
 }
 
 /* Returns the first pixel that has a flag, as y * width + x; -1 if there is none. */
@@ -115,20 +111,6 @@ PUBLIC int64_t pg_find_first(const uint8_t *flags, int64_t stride, int64_t heigh
         }
     }
     return -1;
-}
-
-/* Marks the columns in which a pixel has a flag. */
-PUBLIC void pg_mark_columns(const uint8_t *flags, int64_t stride, int64_t height, int64_t width,
-                            int64_t bit, uint8_t *columns)
-{
-    for (int64_t y = 0; y < height; y++) {
-        const uint8_t *row = flags + y * stride;
-        for (int64_t x = 0; x < width; x++) {
-            if (!row[x] && (x = skip_zeros(row, x, width)) == width)
-                break;
-            columns[x] |= (row[x] & bit) != 0;
-        }
-    }
 }
 
 /* Writes selected rows and columns of an RGB image, without gaps, as the pixels of a BMP.
@@ -190,9 +172,10 @@ static inline void apply(uint8_t *pixel, int shown, int asked, Answer *answer)
  * in_rows, in_columns: a byte for each of them, 0 if it is only a margin around asked pixels.
  * mask: opaque where a pixel differs.
  * channels: 4 for RGBA; 3 if the whole mask is opaque; 0 for no mask, if nothing differs. */
-PUBLIC void pg_hear(uint8_t *flags, int64_t stride, const int64_t *rows, const uint8_t *in_rows,
-                    int64_t height, const int64_t *runs, int64_t groups, const uint8_t *in_columns,
-                    const uint8_t *mask, int64_t mask_stride, int64_t channels, Answer *answer)
+PUBLIC void pg_take_verdict(uint8_t *flags, int64_t stride, const int64_t *rows,
+                            const uint8_t *in_rows, int64_t height, const int64_t *runs,
+                            int64_t groups, const uint8_t *in_columns, const uint8_t *mask,
+                            int64_t mask_stride, int64_t channels, Answer *answer)
 {
     *answer = (Answer){0};
     for (int64_t y = 0; y < height; y++) {

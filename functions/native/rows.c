@@ -2,16 +2,12 @@
 
 #include "pixelgate.h"
 
-/* Marks the rows in which two images differ; returns their number. */
-PUBLIC int64_t pg_unequal_rows(const uint8_t *base, int64_t base_stride, const uint8_t *head,
-                               int64_t head_stride, int64_t rows, int64_t bytes, uint8_t *unequal)
+/* Marks the rows in which two images differ. */
+PUBLIC void pg_unequal_rows(const uint8_t *base, int64_t base_stride, const uint8_t *head,
+                            int64_t head_stride, int64_t rows, int64_t bytes, uint8_t *unequal)
 {
-    int64_t differing = 0;
-    for (int64_t y = 0; y < rows; y++) {
+    for (int64_t y = 0; y < rows; y++)
         unequal[y] = memcmp(base + y * base_stride, head + y * head_stride, bytes) != 0;
-        differing += unequal[y];
-    }
-    return differing;
 }
 
 static inline uint64_t word(const uint8_t *bytes)

@@ -1,5 +1,5 @@
-/* Finds rows and columns that moved: measures the content of each, the difference of two of them,
- * and the cheapest way to pair them. */
+/* Finds rows and columns that moved: measures how many values of two of them differ, and finds the
+ * cheapest way to pair them. */
 #include <stdlib.h>
 
 #include "pixelgate.h"
@@ -10,9 +10,7 @@ enum { FULL = 255 };
 /* Returns 255 (-1 if signed) where two bytes differ by at least `least`, and 0 elsewhere. */
 static inline Sixteen far(const uint8_t *a, const uint8_t *b, uint8_t least)
 {
-    Sixteen left, right;
-    memcpy(&left, a, sizeof left);
-    memcpy(&right, b, sizeof right);
+    Sixteen left = at(a), right = at(b);
     Sixteen apart = __builtin_elementwise_max(left, right) - __builtin_elementwise_min(left, right);
     return (Sixteen)(apart >= least);
 }
@@ -46,63 +44,20 @@ static void add_far(const uint8_t *a, const uint8_t *b, int64_t bytes, uint8_t l
 {
     int64_t i = 0;
     for (; i + 16 <= bytes; i += 16) {
-        Sixteen sum;
-        memcpy(&sum, counts + i, sizeof sum);
-        sum -= far(a + i, b + i, least);
+        Sixteen sum = at(counts + i) - far(a + i, b + i, least);
         memcpy(counts + i, &sum, sizeof sum);
     }
     for (; i < bytes; i++)
         counts[i] += is_far(a[i], b[i], least);
 }
 
-/* Counts for each row the channel values that differ by at least `least` from those of the next
- * pixel. This measures the content of a row, whatever the background colour.
- *
- * strips: number of parts of equal width in which the row is counted.
- * counts: out, rows × strips. */
-PUBLIC void pg_edges_in_rows(const uint8_t *image, int64_t stride, int64_t rows, int64_t width,
-                             int64_t channels, int64_t least, int64_t strips, int32_t *counts)
-{
-    for (int64_t y = 0; y < rows; y++)
-        for (int64_t strip = 0; strip < strips; strip++) {
-            int64_t start = width * strip / strips;
-            int64_t stop = at_most(width * (strip + 1) / strips, width - 1);
-            const uint8_t *row = image + y * stride + start * channels;
-            counts[y * strips + strip] =
-                count_far(row, row + channels, (stop - start) * channels, (uint8_t)least);
-        }
-}
-
-/* Adds the byte counts to one number for each column, and resets them; `apart` is the distance of
- * the columns' numbers. */
-static void flush(uint8_t *bytes, int64_t width, int64_t channels, int32_t *counts, int64_t apart)
+/* Adds the byte counts to one number for each column, and resets them. */
+static void flush(uint8_t *bytes, int64_t width, int64_t channels, int32_t *counts)
 {
     for (int64_t x = 0; x < width; x++)
         for (int64_t c = 0; c < channels; c++)
-            counts[x * apart] += bytes[x * channels + c];
+            counts[x] += bytes[x * channels + c];
     memset(bytes, 0, width * channels);
-}
-
-/* The same as pg_edges_in_rows for columns: compares each pixel with the one to its right.
- *
- * bytes: room for one row.
- * counts: out, width × strips; the strips are parts of equal height. */
-PUBLIC void pg_edges_in_columns(const uint8_t *image, int64_t stride, int64_t rows, int64_t width,
-                                int64_t channels, int64_t least, int64_t strips,
-                                uint8_t *bytes, int32_t *counts)
-{
-    memset(bytes, 0, width * channels);
-    memset(counts, 0, width * strips * sizeof *counts);
-    for (int64_t strip = 0; strip < strips; strip++) {
-        int64_t counted = 0;
-        for (int64_t y = rows * strip / strips; y < rows * (strip + 1) / strips; y++) {
-            const uint8_t *row = image + y * stride;
-            add_far(row, row + channels, (width - 1) * channels, (uint8_t)least, bytes);
-            if (++counted % FULL == 0)
-                flush(bytes, width, channels, counts + strip, strips);
-        }
-        flush(bytes, width, channels, counts + strip, strips);
-    }
 }
 
 /* Counts for each row the channel values in which two images differ by at least `least`. */
@@ -110,10 +65,9 @@ PUBLIC void pg_apart_in_rows(const uint8_t *base, int64_t base_stride, const uin
                              int64_t head_stride, int64_t rows, int64_t bytes, int64_t least,
                              int32_t *counts)
 {
-    for (int64_t y = 0; y < rows; y++) {
+    for (int64_t y = 0; y < rows; y++)
         counts[y] =
             count_far(base + y * base_stride, head + y * head_stride, bytes, (uint8_t)least);
-    }
 }
 
 /* The same for each column; bytes: room for one row. */
@@ -127,34 +81,9 @@ PUBLIC void pg_apart_in_columns(const uint8_t *base, int64_t base_stride, const 
         add_far(base + y * base_stride, head + y * head_stride, width * channels, (uint8_t)least,
                 bytes);
         if ((y + 1) % FULL == 0)
-            flush(bytes, width, channels, counts, 1);
+            flush(bytes, width, channels, counts);
     }
-    flush(bytes, width, channels, counts, 1);
-}
-
-/* Finds the lines whose content is nearly that of their partners at a shift.
- *
- * ours, theirs: the content of each line of two images, counted in strips.
- * lines: numbers of our lines that are checked.
- * share: the differences may add up to 1/share of the content.
- * same: out, a byte for each of these lines; 0 if it differs or has no partner. */
-PUBLIC void pg_show_the_same(const int32_t *ours, const int32_t *theirs, int64_t strips,
-                             int64_t theirs_lines, const int64_t *lines, int64_t count,
-                             int64_t shift, int64_t share, uint8_t *same)
-{
-    for (int64_t i = 0; i < count; i++) {
-        int64_t partner = lines[i] + shift, in_ours = 0, in_theirs = 0, apart = 0;
-        same[i] = 0;
-        if (partner < 0 || partner >= theirs_lines)
-            continue;
-        const int32_t *own = ours + lines[i] * strips, *its = theirs + partner * strips;
-        for (int64_t k = 0; k < strips; k++) {
-            in_ours += own[k];
-            in_theirs += its[k];
-            apart += own[k] > its[k] ? own[k] - its[k] : its[k] - own[k];
-        }
-        same[i] = share * apart <= at_least(in_ours, in_theirs);
-    }
+    flush(bytes, width, channels, counts);
 }
 
 /* Pairs the lines of two images (rows or columns) at the least cost. The partner of a line is at

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
@@ -50,10 +50,8 @@ class Engine:
 def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Finds odiff and asks for its version.
 
-    The order of the search: PIXELGATE_ODIFF, the folder of the running Python, PATH.
-
-    Raises:
-        UsageError: there is none, it does not run, or it is too old.
+    The order of the search: PIXELGATE_ODIFF, the folder of the running Python, PATH. Raises
+    UsageError if there is none, if it does not run, or if it is too old.
     """
     named = environ.get("PIXELGATE_ODIFF")
     beside = Path(sys.executable).parent / "odiff"
@@ -83,12 +81,9 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
 def make_pool(
     engine: Engine, size: int | None = None, max_megapixels: float | None = None
 ) -> SharedDiffers:
-    """Starts a pool of odiff processes; more than one for each processor gains nothing.
+    """Starts a pool of odiff processes: `size` of them, or one for each processor.
 
-    Args:
-        engine: the odiff to start.
-        size: the number of processes; one for each processor by default.
-        max_megapixels: the size of the largest canvas; the engine's limit by default.
+    `max_megapixels` is the size of the largest canvas; the engine's own limit by default.
     """
     # Imports are local, so that the sweeper starts without the libraries of engine and page.
     from pixelgate.engine.differ import OdiffDiffer
@@ -97,7 +92,10 @@ def make_pool(
     from pixelgate.engine.pool import SharedDiffers
 
     most = MAX_PIXELS if max_megapixels is None else round(max_megapixels * 1e6)
-    servers = [OdiffServer(engine.binary) for _ in range(size or _processors())]
+    if size is None:
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+        size = len(affinity(0)) if affinity else os.cpu_count() or 1
+    servers = [OdiffServer(engine.binary) for _ in range(size)]
     return SharedDiffers([OdiffDiffer(server, max_pixels=most) for server in servers], most)
 
 
@@ -134,9 +132,16 @@ def aws_records(
     if meter:
         meter.watch(s3)
         meter.watch(dynamodb)
+    bucket = environ["PIXELGATE_BUCKET"]
     return StorageContext(
-        events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
-        objects=S3Bucket(s3, environ["PIXELGATE_BUCKET"]),
+        events=Backlog(
+            EventBridgeEvents(
+                lambda: session.client("events", config=config),
+                bucket,
+                environ.get("PIXELGATE_EVENT_BUS", "default"),
+            )
+        ),
+        objects=S3Bucket(s3, bucket, owner=environ.get("PIXELGATE_BUCKET_OWNER")),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
         render_failure=render_failure,
         limits=Limits(
@@ -153,22 +158,47 @@ def aws_records(
             ),
         ),
         baseline_branches=baseline_branches(environ),
+        trunk_only=trunk_only(environ),
     )
 
 
-def open_bucket(bucket: str) -> Bucket:
-    """Opens a bucket for a client, with the SDK's own credentials, region and endpoint.
+def bucket_owner(bucket: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Returns the account that must own a bucket; None if any account may.
+
+    It is PIXELGATE_BUCKET_OWNER, or what the name of a stack's bucket says. STS is not asked: that
+    costs a request, and CI may belong to another account than the bucket.
 
     Raises:
-        BucketError: the settings of the SDK are invalid.
+        UsageError: the variable is not an account.
     """
-    import boto3
-    from botocore.config import Config
+    from pixelgate.storage.s3 import owner_in
+
+    owner = environ.get("PIXELGATE_BUCKET_OWNER") or owner_in(bucket)
+    if owner and not re.fullmatch(r"\d{12}", owner):
+        raise UsageError(f"PIXELGATE_BUCKET_OWNER is {owner!r}; an AWS account has 12 digits")
+    return owner
+
+
+@contextmanager
+def _settings_errors(resource: str) -> Iterator[None]:
+    """Raises BucketError if the SDK's settings, with which it opens a resource, are invalid."""
     from botocore.exceptions import BotoCoreError
 
     from pixelgate.errors import BucketError
-    from pixelgate.storage.client_bucket import ClientBucket
     from pixelgate.storage.s3_errors import without_answer
+
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise BucketError(without_answer(error, resource)) from error
+
+
+def open_bucket(bucket: str) -> Bucket:
+    """Opens a bucket for a client, with the SDK's own settings. Raises BucketError."""
+    import boto3
+    from botocore.config import Config
+
+    from pixelgate.storage.client_bucket import ClientBucket
 
     # With these limits a request that stalls in every attempt ends after about three minutes.
     config = Config(
@@ -177,87 +207,86 @@ def open_bucket(bucket: str) -> Bucket:
         read_timeout=30,
         max_pool_connections=32,
     )
-    try:
+    with _settings_errors(bucket):
         session = boto3.Session()
         # STS needs a region for its endpoint; any region works.
         sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
-        return ClientBucket(session.client("s3", config=config), bucket, sts.get_caller_identity)
-    except (BotoCoreError, ValueError) as error:
-        raise BucketError(without_answer(error, bucket)) from error
+        s3 = session.client("s3", config=config)
+        return ClientBucket(s3, bucket, sts.get_caller_identity, bucket_owner(bucket))
 
 
 def open_failed_events(url: str) -> FailedEvents:
-    """Opens the queue of failed events for a client.
-
-    Raises:
-        BucketError: the settings of the SDK are invalid.
-    """
+    """Opens the queue of failed events for a client. Raises BucketError."""
     import boto3
-    from botocore.exceptions import BotoCoreError
 
     from pixelgate.aws.failed_queue import SqsFailedEvents
     from pixelgate.aws.sdk import lambda_config
-    from pixelgate.errors import BucketError
-    from pixelgate.storage.s3_errors import without_answer
 
     config = lambda_config()
-    try:
+    with _settings_errors(url):
         return SqsFailedEvents(
             boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
         )
-    except (BotoCoreError, ValueError) as error:
-        raise BucketError(without_answer(error, url)) from error
 
 
 def open_storage(
-    bucket: str, table: str, branches: tuple[str, ...] = StorageContext.baseline_branches
+    bucket: str,
+    table: str,
+    branches: tuple[str, ...] = StorageContext.baseline_branches,
+    *,
+    trunk_only: bool = False,
 ) -> StorageContext:
-    """Opens bucket and table for the tidy function or an operator, with their own credentials.
+    """Opens bucket and table for the tidy function or an operator. Raises BucketError.
 
-    Raises:
-        BucketError: the settings of the SDK are invalid.
+    Without `trunk_only` all builds of these branches may be baselines, so more of them are kept.
     """
     import boto3
-    from botocore.exceptions import BotoCoreError
 
     from pixelgate.aws.sdk import lambda_config
-    from pixelgate.errors import BucketError
     from pixelgate.storage.client_bucket import ClientBucket
     from pixelgate.storage.dynamodb_comparisons import DynamoLedger
-    from pixelgate.storage.s3_errors import without_answer
 
     config = lambda_config()
-    try:
-        s3, dynamodb = boto3.client("s3", config=config), boto3.client("dynamodb", config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise BucketError(without_answer(error, bucket)) from error
-    return StorageContext(
-        objects=ClientBucket(s3, bucket),
-        ledger=DynamoLedger(dynamodb, table),
-        baseline_branches=branches,
-    )
+    with _settings_errors(bucket):
+        s3 = boto3.client("s3", config=config)
+        return StorageContext(
+            objects=ClientBucket(s3, bucket, owner=bucket_owner(bucket)),
+            ledger=DynamoLedger(boto3.client("dynamodb", config=config), table),
+            baseline_branches=branches,
+            trunk_only=trunk_only,
+        )
 
 
 def retention_days(setting: str) -> Callable[[str], float]:
-    """Parses `90`, or `90,shop=30`: days for all projects, and for single ones.
-
-    Returns:
-        A function from a project to its days.
-
-    Raises:
-        UsageError: the setting has another form.
-    """
+    """Parses days for all projects and single ones, `90` or `90,shop=30`; or raises UsageError."""
     by_project = {EVERY_PROJECT: 90.0}
-    for part in filter(None, map(str.strip, setting.split(","))):
-        project, equals, days = part.rpartition("=")
+    for project, days in _by_project(setting):
         if not re.fullmatch(r"\d{1,5}", days):
-            raise UsageError(f"{part!r} is no retention: days, or project=days")
-        by_project[project if equals else EVERY_PROJECT] = float(days)
+            raise UsageError(f"{setting!r} is no retention: days, or project=days")
+        by_project[project] = float(days)
     return lambda project: by_project.get(project, by_project[EVERY_PROJECT])
+
+
+def _by_project(setting: str) -> Iterator[tuple[str, str]]:
+    """Splits `value` or `project=value,…` into projects, or EVERY_PROJECT, and their values."""
+    for entry in filter(None, map(str.strip, setting.split(","))):
+        project, equals, value = entry.rpartition("=")
+        yield project if equals else EVERY_PROJECT, value
 
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
     """Returns a function that invokes the compare function for a build, asynchronously."""
+    invoke = _invoke_compare(environ)
+    return lambda build: invoke({"resume": {"project": build.project, "build": build.build}})
+
+
+def deliver_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[str], None]:
+    """Returns a function that invokes the compare function for the key of an uploaded manifest."""
+    invoke = _invoke_compare(environ)
+    return lambda key: invoke({"uploaded": key})
+
+
+def _invoke_compare(environ: Mapping[str, str]) -> Callable[[Mapping[str, Any]], None]:
     import boto3
 
     from pixelgate.aws.sdk import lambda_config
@@ -266,13 +295,12 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
     # The compare function calls itself; Lambda sets the second variable to its own name.
     function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
-    def resume(build: BuildId) -> None:
-        event = {"resume": {"project": build.project, "build": build.build}}
+    def invoke(event: Mapping[str, Any]) -> None:
         client.invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
         )
 
-    return resume
+    return invoke
 
 
 def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
@@ -286,7 +314,7 @@ def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
     from pixelgate.aws.stepfunctions import StateMachine
 
     client = boto3.client("stepfunctions", config=lambda_config())
-    concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "50"))
+    concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "8"))
     return StateMachine(client, arn, environ["PIXELGATE_BUCKET"], concurrency)
 
 
@@ -309,19 +337,13 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
     # Only Lambda sets the memory size; elsewhere nothing is metered.
     memory = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
     meter = RequestMeter(int(memory)) if memory else None
-    records = aws_records(environ, meter)
+    records = replace(aws_records(environ, meter), resume=resume_by_lambda(environ))
     engine = find_engine(environ)
     return CompareContext(
-        objects=records.objects,
-        ledger=records.ledger,
-        limits=records.limits,
-        events=records.events,
-        baseline_branches=records.baseline_branches,
-        resume=resume_by_lambda(environ),
+        **vars(records),
         pool=make_pool(engine, max_megapixels=max_megapixels(environ)),
         engine=engine.label,
         render=render,
-        render_failure=records.render_failure,
         stage=stage,
         fan_out=aws_fan_out(environ),
         thumbnail=thumbnail,
@@ -333,10 +355,8 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
 class Notifier:
     """The adapters of the notify function.
 
-    Attributes:
-        records: bucket and table.
-        report_url: the URL of a report, with `{key}` for its key.
-        forges: makes the forge of a project; the key `*` is for all other projects.
+    `report_url` has `{key}` for a report's key. `forges` makes the forge of a project; the key `*`
+    is for all other projects.
     """
 
     records: StorageContext
@@ -350,11 +370,7 @@ class Notifier:
 
 
 def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
-    """Builds the adapters of the notify function, once per execution environment.
-
-    Raises:
-        UsageError: the configuration is missing or invalid.
-    """
+    """Builds the notify function's adapters, once per environment. Raises UsageError."""
     from pixelgate.notify.github import GitHub
     from pixelgate.notify.gitlab import GitLab
 
@@ -394,34 +410,25 @@ def _forges_of(
 
 
 def repositories(named: str, pattern: re.Pattern[str]) -> dict[str, str]:
-    """Parses `owner/name` for all projects, or `project=owner/name,…`.
-
-    Raises:
-        UsageError: the setting has another form.
-    """
-    by_project = {}
-    for entry in filter(None, map(str.strip, named.split(","))):
-        project, equals, repository = entry.rpartition("=")
-        by_project[project if equals else EVERY_PROJECT] = checked(repository, pattern)
+    """Parses `owner/name` for all projects, or `project=owner/name,…`. Raises UsageError."""
+    by_project = {project: checked(name, pattern) for project, name in _by_project(named)}
     if not by_project:
         raise UsageError(f"{named!r} names no repository")
     return by_project
 
 
 def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Returns the branches whose builds need no approval."""
-    return _names(environ, "PIXELGATE_BASELINE_BRANCHES", StorageContext.baseline_branches)
+    """Returns the branches whose builds need no approval, from names separated by commas."""
+    names = environ.get("PIXELGATE_BASELINE_BRANCHES")
+    if names is None:
+        return StorageContext.baseline_branches
+    return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
-def _names(environ: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-    """Reads names separated by commas."""
-    value = environ.get(name)
-    return default if value is None else tuple(n.strip() for n in value.split(",") if n.strip())
+def trunk_only(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether builds that need no approval have ids that begin with `trunk.`."""
+    return environ.get("PIXELGATE_TRUNK_PREFIX", "optional") == "required"
 
 
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -53,6 +53,24 @@ class Opened:
         """The name of the snapshot in the main view."""
         return str(self.page.locator("#name .title").get_attribute("title"))
 
+    @property
+    def done(self) -> str:
+        """How many decisions are made, as the page says it."""
+        return self.page.locator("#done").inner_text()
+
+    def names(self) -> list[str]:
+        """Names of the snapshots in the list."""
+        return [row.split("\n")[0] for row in self.rows()]
+
+    def click(self, name: str, *, exact: bool = False) -> None:
+        self.page.get_by_role("button", name=name, exact=exact).click()
+
+    def box(self, selector: str) -> dict[str, float]:
+        """Where the first such element lies."""
+        box = self.page.locator(selector).first.bounding_box()
+        assert box is not None, selector
+        return dict(box)  # type: ignore[arg-type]
+
     def rows(self, kind: str = "card") -> list[str]:
         """Texts of the rows of the list that are in sight, from top to bottom."""
         texts: list[str] = self.page.locator(f"#list .row.{kind}").evaluate_all(

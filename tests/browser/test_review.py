@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from browser.conftest import Open, Opened
+from browser.conftest import Open
 
 pytestmark = pytest.mark.browser
-
-
-def progress(it: Opened) -> str:
-    return it.page.locator("#done").inner_text()
 
 
 def downloaded(page: Page) -> Any:
@@ -27,32 +23,42 @@ def downloaded(page: Page) -> Any:
 
 def test_by_keys_one_decides_and_is_led_on(of_a_bucket: Path, opened: Open) -> None:
     it = opened(of_a_bucket)
-    assert progress(it) == "0 of 14"
+    assert it.done == "0 of 14"
     it.press("a")
     assert it.shown == "icons/clear.png"
     it.press("r")
-    assert progress(it) == "2 of 14"
+    assert it.done == "2 of 14"
     row = it.page.locator("#list .row", has_text="icons/clear.png")
     assert row.get_by_role("img", name="rejected").is_visible()
-    it.press("ArrowUp", "u")
-    assert progress(it) == "1 of 14"
+    it.page.locator("#search").fill("d:rejected")
+    assert it.names() == ["icons/clear.png"]
+    it.page.locator("#search").fill("")
+    it.page.locator("#list").focus()
+    row.click()
+    it.press("u")
+    assert it.done == "1 of 14"
     assert it.shown == "icons/clear.png", "who takes back stays"
     assert it.page.get_by_role("progressbar").get_attribute("aria-valuenow") == "1"
+    it.press("5")
+    assert it.shown == "moved/is.png"
+    assert not it.page.get_by_role("button", name="Approve").is_visible(), "nothing to decide"
+    it.press("a")
+    assert it.done == "1 of 14"
 
 
 def test_by_mouse(of_a_bucket: Path, opened: Open) -> None:
     it = opened(of_a_bucket)
-    it.page.get_by_role("button", name="Approve").click()
-    assert progress(it) == "1 of 14"
-    it.page.get_by_role("button", name="Previous snapshot").click()
+    it.click("Approve")
+    assert it.done == "1 of 14"
+    it.click("Previous snapshot")
     approve = it.page.get_by_role("button", name="Approve")
     assert approve.get_attribute("aria-pressed") == "true"
     approve.click()
-    assert progress(it) == "0 of 14", "a second click takes it back"
-    it.page.get_by_role("button", name="Reject").click()
-    it.page.get_by_role("button", name="Previous snapshot").click()
-    it.page.get_by_role("button", name="Undecided").click()
-    assert progress(it) == "0 of 14"
+    assert it.done == "0 of 14", "a second click takes it back"
+    it.click("Reject")
+    it.click("Previous snapshot")
+    it.click("Undecided")
+    assert it.done == "0 of 14"
 
 
 def test_a_folded_group_is_decided_as_one(of_a_bucket: Path, opened: Open) -> None:
@@ -60,29 +66,15 @@ def test_a_folded_group_is_decided_as_one(of_a_bucket: Path, opened: Open) -> No
     it.page.locator("#list .stack .name").click()
     assert it.page.get_by_role("button", name="Approve 4 alike").is_visible()
     it.press("a")
-    assert progress(it) == "4 of 14"
+    assert it.done == "4 of 14"
     assert it.page.locator("#said").inner_text() == "Approved: 4 alike. 4 of 14 decided."
     it.page.locator("#list .stack .alike").click()
     it.page.locator("#list .card", has_text="step-2").click()
     assert it.page.get_by_role("button", name="Approve", exact=True).is_visible()
     it.press("r")
-    assert progress(it) == "4 of 14"
+    assert it.done == "4 of 14"
     stack = it.page.locator("#list .stack")
     assert stack.get_by_role("img", name="partly decided").is_visible()
-
-
-def test_search_by_decision(of_a_bucket: Path, opened: Open) -> None:
-    it = opened(of_a_bucket)
-    it.press("a", "r", "/")
-    it.page.keyboard.type("d:rejected")
-    assert [row.split("\n")[0] for row in it.rows()] == ["icons/clear.png"]
-
-
-def test_what_needs_no_decision_offers_none(of_a_bucket: Path, opened: Open) -> None:
-    it = opened(of_a_bucket, "#s=moved/is.png")
-    assert not it.page.get_by_role("button", name="Approve").is_visible()
-    it.press("a")
-    assert progress(it) == "0 of 14"
 
 
 def test_decisions_are_there_again_for_this_run_only(
@@ -92,10 +84,10 @@ def test_decisions_are_there_again_for_this_run_only(
     it.press("a", "a", "r")
     it.page.reload()
     it.page.wait_for_selector("body.ready")
-    assert progress(it) == "3 of 14"
+    assert it.done == "3 of 14"
     it.page.goto(report.as_uri())
     it.page.wait_for_selector("body.ready")
-    assert progress(it) == "0 of 14", "another run of the same snapshots"
+    assert it.done == "0 of 14", "another run of the same snapshots"
 
 
 def test_what_is_remembered_wrongly_does_no_harm(of_a_bucket: Path, opened: Open) -> None:
@@ -105,11 +97,13 @@ def test_what_is_remembered_wrongly_does_no_harm(of_a_bucket: Path, opened: Open
         it.page.evaluate("([key, value]) => localStorage.setItem(key, value)", [key, stored])
         it.page.reload()
         it.page.wait_for_selector("body.ready")
-        assert progress(it) == ("1 of 14" if "approve" in stored else "0 of 14")
+        assert it.done == ("1 of 14" if "approve" in stored else "0 of 14")
     assert it.complaints == []
 
 
-def test_the_file_says_what_the_command_reads(of_a_bucket: Path, opened: Open) -> None:
+def test_the_file_says_what_the_command_reads_and_all_can_be_forgotten(
+    of_a_bucket: Path, opened: Open
+) -> None:
     it = opened(of_a_bucket)
     it.press("a", "r", "e")
     dialog = it.page.get_by_role("dialog", name="Hand in the review")
@@ -124,15 +118,14 @@ def test_the_file_says_what_the_command_reads(of_a_bucket: Path, opened: Open) -
         "execution": "e1",
         "decisions": {"broken.png": "approve", "icons/clear.png": "reject"},
     }
-
-
-def test_the_command_is_copied_or_marked(of_a_bucket: Path, opened: Open) -> None:
-    it = opened(of_a_bucket)
-    it.page.get_by_role("button", name="Hand in…").click()
-    it.page.get_by_role("button", name="Copy").click()
-    said = it.page.locator("dialog .said")
+    it.click("Copy")
     it.wait_for("document.querySelector('dialog .said').textContent !== ''")
-    assert said.inner_text() in {"Copied.", "Press Ctrl+C to copy."}
+    assert it.page.locator("dialog .said").inner_text() in {"Copied.", "Press Ctrl+C to copy."}
+    it.click("Forget all decisions")
+    assert it.done == "0 of 14"
+    assert it.page.get_by_role("dialog").count() == 0
+    it.click("Hand in…")
+    assert it.page.get_by_role("dialog").is_visible()
 
 
 def test_two_folders_have_no_command(report: Path, opened: Open) -> None:
@@ -143,19 +136,11 @@ def test_two_folders_have_no_command(report: Path, opened: Open) -> None:
     assert "Two folders on one machine" in dialog.inner_text()
 
 
-def test_all_can_be_forgotten(of_a_bucket: Path, opened: Open) -> None:
-    it = opened(of_a_bucket)
-    it.press("a", "a", "e")
-    it.page.get_by_role("button", name="Forget all decisions").click()
-    assert progress(it) == "0 of 14"
-    assert it.page.get_by_role("dialog").count() == 0
-
-
 def test_where_nothing_can_be_remembered_the_page_says_so(of_a_bucket: Path, opened: Open) -> None:
     it = opened(of_a_bucket)
     it.page.evaluate(
         "Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked') } })"
     )
     it.press("a", "e")
-    assert progress(it) == "1 of 14"
+    assert it.done == "1 of 14"
     assert "This browser keeps nothing" in it.page.get_by_role("dialog").inner_text()

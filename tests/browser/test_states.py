@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,11 @@ def test_unusual_comparisons_say_what_happened_and_what_to_do(
     assert it.page.locator("#about").is_visible()
     assert it.page.locator("#list").is_visible() is (kind != "empty")
     assert it.complaints == []
+    if kind == "passed":
+        assert not it.page.locator("#review").is_visible()
+        it.press("e")
+        assert it.page.get_by_role("dialog").count() == 0
+        assert it.names() == [], "unchanged is folded here too"
 
 
 def test_of_a_first_upload_only_what_cannot_be_read_is_decided(
@@ -81,19 +89,11 @@ def test_of_a_first_upload_only_what_cannot_be_read_is_decided(
     }
     first = replace(shown, id=ComparisonId("shop", "b1", NO_BASE), snapshots=snapshots)
     it = opened(rewrite(compared, "first-broken.html", first))
-    assert it.page.locator("#done").inner_text() == "0 of 1"
+    assert it.done == "0 of 1"
     it.press("a", "ArrowDown")
-    assert it.page.locator("#done").inner_text() == "1 of 1"
+    assert it.done == "1 of 1"
     assert it.shown == "new.png"
     assert not it.page.get_by_role("button", name="Approve").is_visible()
-
-
-def test_what_passed_asks_for_no_review(compared: LocalResult, opened: Open) -> None:
-    it = opened(state(compared, "passed"))
-    assert not it.page.locator("#review").is_visible()
-    it.press("e")
-    assert it.page.get_by_role("dialog").count() == 0
-    assert sum("same-" in row for row in it.rows()) == 0, "unchanged is folded here too"
 
 
 def test_a_failed_run_is_a_page_too(opened: Open, tmp_path: Path) -> None:
@@ -134,10 +134,6 @@ def test_a_single_file_needs_nothing_beside_it(
 
 
 def test_it_works_from_a_static_server(report: Path, opened: Open) -> None:
-    import http.server
-    import threading
-    from functools import partial
-
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             pass
@@ -180,12 +176,14 @@ def test_light_dark_and_auto(report: Path, opened: Open, scheme: str) -> None:
     assert is_light() is (scheme == "light")
 
 
-@pytest.mark.parametrize("width", [320, 390, 800, 1_200, 2_000])
-def test_nothing_hangs_over_the_edge(report: Path, opened: Open, width: int) -> None:
-    it = opened(report, viewport={"width": width, "height": 700})
-    assert it.page.evaluate("document.documentElement.scrollWidth") <= width
-    if width < 760:
-        it.page.locator("#list .row.card").first.click()
+def test_nothing_hangs_over_the_edge(report: Path, opened: Open) -> None:
+    it = opened(report)
+    for width in (2_000, 1_200, 800, 390, 320):
+        it.page.set_viewport_size({"width": width, "height": 700})
+        assert it.page.evaluate("document.documentElement.scrollWidth") <= width
+    it.page.locator("#list .row.card").first.click()
+    for width in (320, 390):
+        it.page.set_viewport_size({"width": width, "height": 700})
         assert it.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -196,19 +194,14 @@ def test_on_a_phone_one_goes_from_list_to_picture_and_back(report: Path, opened:
     it.page.locator("#list .row", has_text="cart/button").tap()
     assert not it.page.locator("#list").is_visible()
     assert it.page.locator(".pane").count() == 2
-    tops = [it.page.locator(".pane").nth(n).bounding_box() for n in range(2)]
-    assert tops[0] is not None
-    assert tops[1] is not None
-    assert tops[1]["y"] > tops[0]["y"] + 100, "one below the other"
+    upper, lower = (it.box(f".pane >> nth={n}")["y"] for n in range(2))
+    assert lower > upper + 100, "one below the other"
     it.page.get_by_role("button", name="Approve").tap()
-    assert it.page.locator("#done").inner_text() == "1 of 14"
+    assert it.done == "1 of 14"
     it.page.get_by_role("button", name="‹ List").tap()
     assert it.page.locator("#list").is_visible()
-
-
-def test_a_link_to_a_snapshot_opens_it_on_a_phone(report: Path, opened: Open) -> None:
-    it = opened(report, "#s=cart/button-desktop.png", viewport={"width": 390, "height": 780})
-    assert it.page.locator("#stage").is_visible()
+    linked = opened(report, "#s=cart/button-desktop.png", viewport={"width": 390, "height": 780})
+    assert linked.page.locator("#stage").is_visible()
 
 
 def test_print_is_a_clean_list(report: Path, opened: Open) -> None:

@@ -15,34 +15,51 @@ pytestmark = pytest.mark.browser
 BUTTON = "#s=cart/button-desktop.png"
 
 
-def middle(it: Opened, selector: str = "#panes .view") -> tuple[float, float]:
-    box = it.page.locator(selector).last.bounding_box()
+SHOWN = "document.querySelector('#panes').dataset.shown"
+MODES = {
+    "w": ("swipe", "Swipe", 1),
+    "o": ("onion", "Onion", 1),
+    "b": ("blink", "Blink", 1),
+    "d": ("diff", "Diff", 1),
+    "x": ("single", "Single", 1),
+    "s": ("side", "Side", 2),
+}
+
+
+def middle(it: Opened) -> tuple[float, float]:
+    box = it.page.locator("#panes .view").last.bounding_box()
     assert box is not None
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-@pytest.mark.parametrize(
-    ("mode", "key", "name", "panes"),
-    [
-        ("swipe", "w", "Swipe", 1),
-        ("onion", "o", "Onion", 1),
-        ("blink", "b", "Blink", 1),
-        ("diff", "d", "Diff", 1),
-        ("single", "x", "Single", 1),
-        ("side", "s", "Side", 2),
-    ],
-)
-def test_modes_by_key_and_by_mouse(
-    report: Path, opened: Open, mode: str, key: str, name: str, panes: int
-) -> None:
-    it = opened(report, f"{BUTTON}&m={'diff' if mode == 'side' else 'side'}")
-    button = it.page.get_by_role("button", name=name, exact=True)
-    it.press(key)
-    assert (it.mode, it.page.locator(".pane").count()) == (mode, panes)
-    assert button.get_attribute("aria-pressed") == "true"
-    it.press("s" if mode != "side" else "x")
-    button.click()
-    assert it.mode == mode
+def sees(it: Opened, selector: str) -> bool:
+    """Whether what is selected lies within the view, from its top to its bottom."""
+    seen, view = it.box(selector), it.box(".view")
+    return view["y"] <= seen["y"] <= seen["y"] + seen["height"] <= view["y"] + view["height"]
+
+
+def test_modes_by_key_and_by_mouse(report: Path, opened: Open) -> None:
+    it = opened(report, BUTTON)
+    loaded = it.page.locator(".pane img").evaluate_all(
+        "all => Promise.all(all.map(i => i.decode().then(() => [i.naturalWidth, i.naturalHeight])))"
+    )
+    assert loaded == [[640, 420], [640, 420]]
+    for key, (mode, name, panes) in MODES.items():
+        button = it.page.get_by_role("button", name=name, exact=True)
+        it.press(key)
+        assert (it.mode, it.page.locator(".pane").count()) == (mode, panes)
+        assert button.get_attribute("aria-pressed") == "true"
+        it.press("s" if mode != "side" else "x")
+        button.click()
+        assert it.mode == mode
+    it.page.evaluate("document.activeElement.blur()")
+    it.press("ArrowLeft")
+    image = it.page.locator(".pane img")
+    assert (it.mode, image.get_attribute("alt")) == ("single", "Base of cart/button-desktop.png")
+    it.press("Space")
+    assert image.get_attribute("alt") == "Head of cart/button-desktop.png"
+    it.press("ArrowLeft", "ArrowRight")
+    assert it.page.locator(".layer.head").count() == 1
     assert it.complaints == []
 
 
@@ -69,76 +86,47 @@ def test_swipe_by_slider_by_keys_and_by_hand(report: Path, opened: Open) -> None
     it.page.get_by_label("Divider").fill("0.8")
     assert edge() > at + 100
     x, y = middle(it)
-    box = it.page.locator(".divider").bounding_box()
-    assert box is not None
-    it.page.mouse.move(box["x"] + 12, y)
+    it.page.mouse.move(it.box(".divider")["x"] + 12, y)
     it.page.mouse.down()
     it.page.mouse.move(x, y, steps=4)
     it.page.mouse.up()
     assert edge() == pytest.approx(at, abs=4)
 
 
-def test_onion_fades_head_in(report: Path, opened: Open) -> None:
-    it = opened(report, f"{BUTTON}&m=onion&at=0.25")
+def test_onion_fades_head_in_and_difference_is_black_where_nothing_changed(
+    report: Path, opened: Open
+) -> None:
+    it = opened(report, f"{BUTTON}&m=onion&at=0.25", reduced_motion="reduce")
     head = it.page.locator(".layer.head")
     assert head.evaluate("l => l.style.opacity") == "0.25"
     it.page.get_by_label("Opacity of head").fill("0.8")
     assert head.evaluate("l => l.style.opacity") == "0.8"
+    it.press("d")
+    it.page.wait_for_timeout(300)
+    assert head.evaluate("l => getComputedStyle(l).mixBlendMode") == "difference"
+    it.page.get_by_label("Brighter").fill("16")
+    assert it.page.locator(".layers").evaluate("l => l.style.filter") == "brightness(16)"
 
 
 def test_blink_changes_by_itself_at_its_rate_and_pauses(report: Path, opened: Open) -> None:
     it = opened(report, f"{BUTTON}&m=blink")
-    shown = "document.querySelector('#panes').dataset.shown"
-    first = it.page.evaluate(shown)
-    it.wait_for(f"{shown} !== '{first}'")
+    first = it.page.evaluate(SHOWN)
+    it.wait_for(f"{SHOWN} !== '{first}'")
     it.page.get_by_label("Blinks a second").fill("4")
     it.press("Space")
-    paused = it.page.evaluate(shown)
+    paused = it.page.evaluate(SHOWN)
     it.page.wait_for_timeout(700)
-    assert it.page.evaluate(shown) == paused
+    assert it.page.evaluate(SHOWN) == paused
     hidden = it.page.locator(f".layer.{'head' if paused == 'base' else 'base'}")
     assert hidden.evaluate("l => getComputedStyle(l).visibility") == "hidden"
 
 
 def test_who_wants_stillness_blinks_by_hand(report: Path, opened: Open) -> None:
     it = opened(report, f"{BUTTON}&m=blink", reduced_motion="reduce")
-    shown = "document.querySelector('#panes').dataset.shown"
     it.page.wait_for_timeout(900)
-    assert it.page.evaluate(shown) == "base"
+    assert it.page.evaluate(SHOWN) == "base"
     it.press("Space")
-    assert it.page.evaluate(shown) == "head"
-
-
-def test_difference_is_black_where_nothing_changed(report: Path, opened: Open) -> None:
-    it = opened(report, f"{BUTTON}&m=diff", reduced_motion="reduce")
-    it.page.wait_for_timeout(300)
-    style = "getComputedStyle(document.querySelector('.layer.head')).mixBlendMode"
-    assert it.page.evaluate(style) == "difference"
-    brighter = it.page.get_by_label("Brighter")
-    brighter.fill("16")
-    assert it.page.locator(".layers").evaluate("l => l.style.filter") == "brightness(16)"
-
-
-def test_single_shows_either(report: Path, opened: Open) -> None:
-    it = opened(report, BUTTON)
-    it.press("ArrowLeft")
-    assert (it.mode, it.page.locator(".pane img").get_attribute("alt")) == (
-        "single",
-        "Base of cart/button-desktop.png",
-    )
-    it.press("Space")
-    assert it.page.locator(".pane img").get_attribute("alt") == "Head of cart/button-desktop.png"
-    it.press("ArrowLeft", "ArrowRight")
-    assert it.page.locator(".layer.head").count() == 1
-
-
-def test_every_picture_of_a_pair_is_there(report: Path, opened: Open) -> None:
-    it = opened(report, BUTTON)
-    loaded = it.page.locator(".pane img").evaluate_all(
-        "all => Promise.all(all.map(i => i.decode().then(() => [i.naturalWidth, i.naturalHeight])))"
-    )
-    assert loaded == [[640, 420], [640, 420]]
-    assert it.complaints == []
+    assert it.page.evaluate(SHOWN) == "head"
 
 
 def test_the_mask_lies_on_head_in_the_colour_and_opacity_that_were_chosen(
@@ -148,14 +136,20 @@ def test_the_mask_lies_on_head_in_the_colour_and_opacity_that_were_chosen(
     assert it.page.locator(".layer.base .overlay").count() == 0
     tint = it.page.locator(".layer.head .overlay .tint")
     assert tint.evaluate("t => getComputedStyle(t).fill") == "rgb(230, 0, 122)"
-    it.page.get_by_role("button", name="Mask in green").click()
+    it.click("Mask in green")
     it.page.get_by_label("Opacity of the mask").fill("0.9")
     assert tint.evaluate("t => getComputedStyle(t).fill") == "rgb(0, 168, 62)"
     assert tint.evaluate("t => getComputedStyle(t).opacity") == "0.9"
     it.press("m")
     assert not it.page.locator(".overlay").is_visible()
-    it.page.get_by_role("button", name="Mask", exact=True).click()
+    it.click("Mask", exact=True)
     assert it.page.locator(".overlay").is_visible()
+    region = it.page.locator(".frames .region").first
+    assert region.is_visible()
+    it.press("h")
+    assert not region.is_visible()
+    it.click("Boxes")
+    assert region.is_visible()
     again = it.page.context.new_page()
     again.goto(it.page.url)
     again.wait_for_selector(".overlay")
@@ -171,8 +165,7 @@ def test_the_mask_is_painted_where_pixels_changed_and_nowhere_else(
     it.press("h")
     it.page.get_by_label("Opacity of the mask").fill("1")
     it.page.wait_for_timeout(400)
-    origin = it.page.locator(".world").bounding_box()
-    assert origin is not None
+    origin = it.box(".world")
 
     def colour(x: int, y: int) -> tuple[int, ...]:
         clip = {"x": origin["x"] + x, "y": origin["y"] + y, "width": 1, "height": 1}
@@ -182,16 +175,6 @@ def test_the_mask_is_painted_where_pixels_changed_and_nowhere_else(
     assert colour(90, 310) == (230, 0, 122), "the button"
     assert colour(503, 383) == (230, 0, 122), "the small square"
     assert colour(300, 350) == (255, 255, 255)
-
-
-def test_boxes_can_be_hidden(report: Path, opened: Open) -> None:
-    it = opened(report, BUTTON)
-    region = it.page.locator(".frames .region").first
-    assert region.is_visible()
-    it.press("h")
-    assert not region.is_visible()
-    it.page.get_by_role("button", name="Boxes").click()
-    assert region.is_visible()
 
 
 def test_zoom_by_wheel_is_the_same_in_both_panes_and_stays_at_the_pointer(
@@ -234,28 +217,20 @@ def test_zoom_and_pan_by_keys_and_buttons(report: Path, opened: Open) -> None:
     assert it.scale == "100 %"
     it.press("+", "+", "-")
     assert it.scale == "125 %"
-    it.page.get_by_role("button", name="Zoom in (+)").click()
-    it.page.get_by_role("button", name="Zoom out (−)").click()
+    it.click("Zoom in (+)")
+    it.click("Zoom out (−)")
     before = it.transforms()
     it.press("Shift+ArrowRight", "Shift+ArrowDown")
     assert it.transforms() != before
     it.press("f")
     assert it.scale == fitting
     it.page.locator("#toolbar .scale").click()
-    it.page.get_by_role("button", name="Fit", exact=True).click()
+    it.click("Fit", exact=True)
     assert it.scale == fitting
     it.page.mouse.dblclick(*middle(it))
     assert it.scale == "100 %"
     it.page.mouse.dblclick(*middle(it))
     assert it.scale == fitting
-
-
-def test_pixels_are_seen_as_pixels_beyond_two_hundred(report: Path, opened: Open) -> None:
-    it = opened(report, f"{BUTTON}&z=2")
-    style = "getComputedStyle(document.querySelector('.pane img')).imageRendering"
-    assert it.page.evaluate(style) == "auto"
-    it.press("+")
-    assert it.page.evaluate(style) == "pixelated"
 
 
 def test_zoom_is_kept_from_image_to_image(report: Path, opened: Open) -> None:
@@ -264,6 +239,10 @@ def test_zoom_is_kept_from_image_to_image(report: Path, opened: Open) -> None:
     assert it.shown == "cart/button-desktop.png"
     assert it.scale == "200 %"
     assert "translate(-50px, -80px)" in it.transforms()[0]
+    style = "getComputedStyle(document.querySelector('.pane img')).imageRendering"
+    assert it.page.evaluate(style) == "auto"
+    it.press("+")
+    assert it.page.evaluate(style) == "pixelated", "beyond two hundred pixels are seen as such"
 
 
 def test_two_fingers_pinch(report: Path, opened: Open) -> None:
@@ -299,35 +278,23 @@ def test_j_and_k_lead_through_the_regions_and_pulse(report: Path, opened: Open) 
     assert where.inner_text() == "1 of 2 changes", "and round again"
     it.press("k")
     assert where.inner_text() == "2 of 2 changes"
-    it.page.get_by_role("button", name="Next change (J)").click()
+    it.click("Next change (J)")
     assert where.inner_text() == "1 of 2 changes"
     it.page.locator("#facts .place").nth(1).click()
     assert where.inner_text() == "2 of 2 changes"
     it.wait_for("!document.querySelector('.pulse')")
 
 
-def test_a_region_out_of_sight_is_brought_into_view(report: Path, opened: Open) -> None:
+def test_regions_of_a_tall_picture_are_brought_into_view(report: Path, opened: Open) -> None:
     it = opened(report, "#s=long/terms.png&z=1")
-    box = it.page.locator(".frames .region").first
     it.press("j")
     it.page.wait_for_timeout(100)
-    seen, view = box.bounding_box(), it.page.locator(".view").first.bounding_box()
-    assert seen is not None
-    assert view is not None
-    assert view["y"] <= seen["y"]
-    assert seen["y"] + seen["height"] <= view["y"] + view["height"]
-
-
-def test_a_tall_picture_begins_at_its_first_change(report: Path, opened: Open) -> None:
-    it = opened(report, "#s=cart/button-desktop.png")
+    assert sees(it, ".frames .region")
+    it = opened(report, BUTTON)
     it.page.locator("#search").fill("terms")
     it.page.locator("#list .row.card").click()
-    seen, view = (
-        it.page.locator(selector).first.bounding_box() for selector in (".frames .region", ".view")
-    )
-    assert seen is not None
-    assert view is not None
-    assert view["y"] < seen["y"] < view["y"] + view["height"]
+    assert it.box(".view")["y"] < it.box(".frames .region")["y"], "it begins at its first change"
+    assert it.box(".frames .region")["y"] < it.box(".view")["y"] + it.box(".view")["height"]
 
 
 def test_minimap_shows_changed_rows_and_leads_to_them(report: Path, opened: Open) -> None:
@@ -336,8 +303,7 @@ def test_minimap_shows_changed_rows_and_leads_to_them(report: Path, opened: Open
     assert [marks.nth(n).get_attribute("y") for n in range(marks.count())] == ["2400"]
     window = it.page.locator(".minimap .window")
     assert window.evaluate("w => w.style.top") == "0%"
-    box = it.page.locator(".minimap .track").bounding_box()
-    assert box is not None
+    box = it.box(".minimap .track")
     it.page.mouse.click(box["x"] + 5, box["y"] + box["height"] * 2_420 / 3_000)
     it.page.wait_for_timeout(50)
     assert float(str(window.evaluate("w => w.style.top")).removesuffix("%")) > 60
@@ -364,12 +330,8 @@ def test_inserted_rows_are_drawn_and_what_they_moved_stays_beside_its_counterpar
     [first, second] = slices
     assert second[0] - (first[0] + first[1]) == 60, "a gap of sixty rows"
     assert second[2] == -first[1], "and base goes on where it stopped"
-    tops = [
-        it.page.locator(f".layer.{side} .slice").last.bounding_box() for side in ("base", "head")
-    ]
-    assert tops[0] is not None
-    assert tops[1] is not None
-    assert tops[0]["y"] == pytest.approx(tops[1]["y"], abs=0.1)
+    tops = [it.box(f".layer.{side} .slice >> nth=-1")["y"] for side in ("base", "head")]
+    assert tops[0] == pytest.approx(tops[1], abs=0.1)
     assert "60 rows inserted at row" in it.page.locator("#facts .why").inner_text()
 
 
@@ -394,7 +356,7 @@ def test_a_recolour_of_version_0_1_which_no_mask_shows_is_told_in_words(
     note = it.page.locator("#notes").inner_text()
     assert "Plain areas are recoloured by a shade, too faint for the mask." in note
     assert it.page.locator(".overlay").count() == 0
-    it.page.get_by_role("button", name="Show the difference").click()
+    it.click("Show the difference")
     assert it.mode == "diff"
 
 
@@ -408,19 +370,18 @@ def test_transparent_pixels_lie_on_a_checkerboard_that_can_be_dark(
     it.press("l", "l")
     assert it.page.get_by_role("button", name="Canvas: dark").is_visible()
     assert it.page.evaluate(look) != light
-    it.page.get_by_role("button", name="Canvas: dark").click()
+    it.click("Canvas: dark")
     assert it.page.evaluate(look) == light
 
 
-def test_what_cannot_be_compared_says_why(report: Path, opened: Open) -> None:
+def test_images_that_cannot_be_read_or_are_missing_say_so(
+    report: Path, opened: Open, tmp_path: Path
+) -> None:
+    alone = tmp_path / "index.html"
+    alone.write_bytes(report.read_bytes())
     it = opened(report, "#s=broken.png")
     assert it.page.locator("#notes").inner_text() == "UNREADABLE: head: the header is damaged"
     assert "cannot read this image either" in it.page.locator(".pane.head").inner_text()
-
-
-def test_images_that_are_missing_say_so(report: Path, opened: Open, tmp_path: Path) -> None:
-    alone = tmp_path / "index.html"
-    alone.write_bytes(report.read_bytes())
     it = opened(alone, BUTTON)
     it.page.wait_for_selector(".missing")
     said = it.page.locator(".pane.base .gone").inner_text()
@@ -429,7 +390,9 @@ def test_images_that_are_missing_say_so(report: Path, opened: Open, tmp_path: Pa
     assert it.page.locator("#list .no-thumb").count() > 3
 
 
-def test_facts_say_what_is_known(of_a_bucket: Path, opened: Open) -> None:
+def test_facts_say_what_is_known_and_lead_to_the_same_change(
+    of_a_bucket: Path, opened: Open
+) -> None:
     it = opened(of_a_bucket, BUTTON)
     facts = " ".join(it.page.locator("#about").inner_text().split())
     for said in (
@@ -454,15 +417,13 @@ def test_facts_say_what_is_known(of_a_bucket: Path, opened: Open) -> None:
         "Execution e1",
     ):
         assert said in facts
-    it.page.get_by_role("button", name="desktop", exact=True).click()
+    it.click("desktop", exact=True)
     assert it.page.locator("#search").input_value() == "t:desktop"
     it.press("i")
     assert not it.page.locator("#about").is_visible()
-    it.page.get_by_role("button", name="Facts").click()
+    it.click("Facts")
     assert it.page.locator("#about").is_visible()
-
-
-def test_facts_lead_to_the_others_with_the_same_change(report: Path, opened: Open) -> None:
-    it = opened(report, "#s=pages/step-3-mobile.png")
-    it.page.get_by_role("button", name="in 3 others").click()
+    it.page.locator("#search").fill("step-3")
+    it.page.locator("#list .row.card").click()
+    it.click("in 3 others")
     assert it.page.locator(".found").inner_text() == "4 of 45"

@@ -35,8 +35,20 @@ def pull_request(commit: str, **fields: object) -> CiInfo:
     return replace(found, **fields)  # type: ignore[arg-type]
 
 
-def test_a_branch_on_a_laptop(origin: Repository, tmp_path: Path) -> None:
-    clone = origin.clone(tmp_path / "clone")
+def feature(origin: Repository) -> str:
+    """Commits to a branch of that name, and goes back to main."""
+    origin.branch("feature")
+    head = origin.commit("feature", "feature")
+    origin.switch("main")
+    return head
+
+
+def cloned(origin: Repository, *options: str) -> Repository:
+    return origin.clone(origin.folder.parent / "clone", *options)
+
+
+def test_a_branch_on_a_laptop(origin: Repository) -> None:
+    clone = cloned(origin)
     base = clone.head
     clone.branch("feature")
     clone.commit("one")
@@ -58,13 +70,10 @@ def test_on_the_base_branch_the_ancestors_say_it(origin: Repository) -> None:
     assert set(found.landed) == set(found.ancestors)
 
 
-def test_a_pull_request_that_main_has_left_behind(origin: Repository, tmp_path: Path) -> None:
-    base = origin.head
-    origin.branch("feature")
-    head = origin.commit("feature")
-    origin.switch("main")
+def test_a_pull_request_that_main_has_left_behind(origin: Repository) -> None:
+    base, head = origin.head, feature(origin)
     tip = origin.commit("main goes on", "other")
-    clone = origin.clone(tmp_path / "clone")
+    clone = cloned(origin)
     # What actions/checkout has in front of it: a merge of both.
     clone.git("switch", "--quiet", "--detach", tip)
     clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", head)
@@ -73,49 +82,33 @@ def test_a_pull_request_that_main_has_left_behind(origin: Repository, tmp_path: 
     assert found.notes == ()
 
 
-def test_a_pull_request_that_was_merged_before_its_job_ran(
-    origin: Repository, tmp_path: Path
-) -> None:
-    base = origin.head
-    origin.branch("feature")
-    head = origin.commit("feature")
-    origin.switch("main")
+def test_a_pull_request_that_was_merged_before_its_job_ran(origin: Repository) -> None:
+    base, head = origin.head, feature(origin)
     origin.merge("feature", "Merge pull request #5 from acme/feature")
-    clone = origin.clone(tmp_path / "clone")
-    assert where(clone, found=pull_request(head, target=base)).base_commit == base
+    assert where(cloned(origin), found=pull_request(head, target=base)).base_commit == base
 
 
-def test_a_rebased_pull_request_has_the_new_base(origin: Repository, tmp_path: Path) -> None:
-    origin.branch("feature")
-    origin.commit("feature", "feature")
-    origin.switch("main")
+def test_a_rebased_pull_request_has_the_new_base(origin: Repository) -> None:
+    feature(origin)
     tip = origin.commit("main goes on")
     origin.switch("feature")
     origin.git("rebase", "--quiet", "main")
-    head = origin.head
-    clone = origin.clone(tmp_path / "clone")
-    assert where(clone, found=pull_request(head)).base_commit == tip
+    assert where(cloned(origin), found=pull_request(origin.head)).base_commit == tip
 
 
-def test_a_stacked_pull_request_has_the_lower_branch_as_its_base(
-    origin: Repository, tmp_path: Path
-) -> None:
+def test_a_stacked_pull_request_has_the_lower_branch_as_its_base(origin: Repository) -> None:
     origin.branch("lower")
     lower = origin.commit("lower")
     origin.branch("upper")
     head = origin.commit("upper")
-    clone = origin.clone(tmp_path / "clone")
-    found = where(clone, found=pull_request(head, base_branch="lower"))
+    found = where(cloned(origin), found=pull_request(head, base_branch="lower"))
     assert found.base_commit == lower
 
 
-def test_git_tells_of_squash_merges_what_they_are(origin: Repository, tmp_path: Path) -> None:
-    origin.branch("feature")
-    origin.commit("one", "feature")
-    merged = origin.commit("two", "feature")
-    origin.switch("main")
+def test_git_tells_of_squash_merges_what_they_are(origin: Repository) -> None:
+    merged = feature(origin)
     squashed = origin.squash("feature", "Add a feature (#5)")
-    clone = origin.clone(tmp_path / "clone")
+    clone = cloned(origin)
     clone.git("fetch", "--quiet", "origin", "feature")
     clone.branch("next")
     clone.commit("next")
@@ -126,11 +119,8 @@ def test_git_tells_of_squash_merges_what_they_are(origin: Repository, tmp_path: 
     assert found.landed[squashed] == {"tree": clone.tree(merged), "pull_request": "5"}
 
 
-def test_ancestors_follow_the_first_parent(origin: Repository, tmp_path: Path) -> None:
-    before = origin.head
-    origin.branch("feature")
-    inside = origin.commit("feature", "feature")
-    origin.switch("main")
+def test_ancestors_follow_the_first_parent(origin: Repository) -> None:
+    before, inside = origin.head, feature(origin)
     merge = origin.merge("feature", "Merge pull request #7 from acme/feature")
     origin.commit("after")
     found = where(origin)
@@ -158,54 +148,37 @@ def test_at_most_300_ancestors(tmp_path: Path) -> None:
     assert found.ancestors == tuple(repository.git("rev-list", "--max-count=300", "HEAD^").split())
 
 
-def test_a_shallow_clone_is_named_with_its_cure(origin: Repository, tmp_path: Path) -> None:
-    origin.branch("feature")
-    head = origin.commit("feature")
-    clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=feature", "--no-single-branch")
-    found = where(clone, found=pull_request(head))
-    assert found.base_commit is None
-    assert found.base_branch == "main"
-    assert found.notes == (
-        "this clone is shallow: it has no merge base with main. "
-        "Give actions/checkout `fetch-depth: 0`",
-    )
+SHALLOW = "this clone is shallow"
+CURE = "Give actions/checkout `fetch-depth: 0`"
 
 
-def test_a_shallow_clone_of_one_branch(origin: Repository, tmp_path: Path) -> None:
-    origin.branch("feature")
-    head = origin.commit("feature")
-    clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=feature")
-    notes = where(clone, found=pull_request(head)).notes
-    assert notes == (
-        "this clone is shallow: it has no merge base with main. "
-        "Give actions/checkout `fetch-depth: 0`",
-    )
-
-
-def test_the_default_checkout_of_a_pull_request_has_one_note(
-    origin: Repository, tmp_path: Path
+@pytest.mark.parametrize("other_branches", [("--no-single-branch",), ()])
+def test_a_shallow_clone_is_named_with_its_cure(
+    origin: Repository, other_branches: tuple[str, ...]
 ) -> None:
-    origin.branch("feature")
-    head = origin.commit("feature", "feature")
-    origin.switch("main")
+    head = feature(origin)
+    clone = cloned(origin, "--depth=1", "--branch=feature", *other_branches)
+    found = where(clone, found=pull_request(head))
+    assert (found.base_commit, found.base_branch) == (None, "main")
+    assert found.notes == (f"{SHALLOW}: it has no merge base with main. {CURE}",)
+
+
+def test_the_default_checkout_of_a_pull_request_has_one_note(origin: Repository) -> None:
+    head = feature(origin)
     origin.commit("main goes on")
     origin.branch("merge")
     origin.merge("feature", "Merge")
-    clone = origin.clone(tmp_path / "clone", "--depth=1", "--branch=merge")
+    clone = cloned(origin, "--depth=1", "--branch=merge")
     clone.git("switch", "--quiet", "--detach", "HEAD")
     clone.git("update-ref", "-d", "refs/remotes/origin/merge")
     found = where(clone, found=pull_request(head, target="b" * 40))
     assert (found.commit, found.base_commit) == (head, None)
-    assert found.notes == (
-        f"this clone is shallow: the head commit {head[:12]} is not in it. "
-        "Give actions/checkout `fetch-depth: 0`",
-    )
+    assert found.notes == (f"{SHALLOW}: the head commit {head[:12]} is not in it. {CURE}",)
 
 
-def test_a_base_branch_that_is_not_cloned(origin: Repository, tmp_path: Path) -> None:
-    origin.branch("feature")
-    head = origin.commit("feature")
-    clone = origin.clone(tmp_path / "clone", "--single-branch", "--branch=feature")
+def test_a_base_branch_that_is_not_cloned(origin: Repository) -> None:
+    head = feature(origin)
+    clone = cloned(origin, "--single-branch", "--branch=feature")
     assert where(clone, found=pull_request(head)).notes == (
         "the base branch main is not in this clone, so no merge base was found: "
         "run `git fetch origin main`, or pass --base-commit",
@@ -231,28 +204,21 @@ def test_histories_without_a_common_commit(origin: Repository) -> None:
         (None, "Run `git fetch --unshallow`"),
     ],
 )
-def test_each_ci_system_has_its_own_cure(
-    origin: Repository, tmp_path: Path, vendor: str | None, cure: str
-) -> None:
-    clone = origin.clone(tmp_path / "clone", "--depth=2")
-    notes = where(clone, found=CiInfo(vendor=vendor)).notes
-    assert notes == (f"this clone is shallow: only 1 ancestor can be baselines. {cure}",)
+def test_each_ci_system_has_its_own_cure(origin: Repository, vendor: str | None, cure: str) -> None:
+    notes = where(cloned(origin, "--depth=2"), found=CiInfo(vendor=vendor)).notes
+    assert notes == (f"{SHALLOW}: only 1 ancestor can be baselines. {cure}",)
 
 
-def test_a_shallow_clone_that_is_deep_enough_is_fine(origin: Repository, tmp_path: Path) -> None:
-    base = origin.head
-    origin.branch("feature")
-    head = origin.commit("feature")
-    clone = origin.clone(tmp_path / "clone", "--depth=2", "--no-single-branch")
+def test_a_shallow_clone_that_is_deep_enough_is_fine(origin: Repository) -> None:
+    base, head = origin.head, feature(origin)
+    clone = cloned(origin, "--depth=2", "--no-single-branch")
     clone.git("fetch", "--quiet", "--depth=2", "origin", "feature")
-    found = where(clone, found=pull_request(head))
-    assert found.base_commit == base
+    assert where(clone, found=pull_request(head)).base_commit == base
 
 
-def test_a_head_that_is_not_in_the_clone(origin: Repository, tmp_path: Path) -> None:
-    clone = origin.clone(tmp_path / "clone")
+def test_a_head_that_is_not_in_the_clone(origin: Repository) -> None:
     head = "a" * 40
-    found = where(clone, found=pull_request(head))
+    found = where(cloned(origin), found=pull_request(head))
     assert (found.commit, found.base_commit, found.tree) == (head, None, None)
     assert found.notes == (
         "commit aaaaaaaaaaaa is not in this clone, so its ancestors are unknown: "
@@ -271,57 +237,37 @@ def test_a_checkout_that_is_not_what_ci_says(origin: Repository) -> None:
     )
 
 
-def test_jenkins_merge_strategy_gives_the_head(origin: Repository, tmp_path: Path) -> None:
-    base = origin.head
-    origin.branch("feature")
-    head = origin.commit("feature", "feature")
-    origin.switch("main")
+JENKINS = {"vendor": "Jenkins", "merged": "origin/PR-5"}
+
+
+def test_jenkins_merge_strategy_gives_the_head(origin: Repository) -> None:
+    base, head = origin.head, feature(origin)
     origin.commit("main goes on")
-    clone = origin.clone(tmp_path / "clone")
+    clone = cloned(origin)
     clone.git("update-ref", "refs/remotes/origin/PR-5", head)
     clone.git("switch", "--quiet", "--detach", head)
     clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", "origin/main")
-    found = where(
-        clone,
-        found=CiInfo(
-            vendor="Jenkins", commit=clone.head, branch="feature", base_branch="main",
-            pull_request="5", merged="origin/PR-5",
-        ),
-    )  # fmt: skip
+    found = where(clone, found=pull_request(clone.head, **JENKINS))
     assert (found.commit, found.base_commit) == (head, base)
 
 
-def test_a_merge_commit_without_its_event_gives_the_second_parent(
-    origin: Repository, tmp_path: Path
-) -> None:
-    base = origin.head
-    origin.branch("feature")
-    head = origin.commit("feature", "feature")
-    origin.switch("main")
+def test_a_merge_commit_without_its_event_gives_the_second_parent(origin: Repository) -> None:
+    base, head = origin.head, feature(origin)
     origin.commit("main goes on")
-    clone = origin.clone(tmp_path / "clone")
+    clone = cloned(origin)
     clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", "origin/feature")
-    merge = clone.head
-    found = where(clone, found=pull_request(merge, merged=merge))
+    found = where(clone, found=pull_request(clone.head, merged=clone.head))
     assert (found.commit, found.base_commit) == (head, base)
 
 
-def test_a_merge_of_main_into_the_head_stays_the_head(origin: Repository, tmp_path: Path) -> None:
-    origin.branch("feature")
-    origin.commit("feature", "feature")
-    origin.switch("main")
+def test_a_merge_of_main_into_the_head_stays_the_head(origin: Repository) -> None:
+    feature(origin)
     tip = origin.commit("main goes on")
     origin.switch("feature")
     head = origin.merge("main", "Merge branch 'main' into feature")
-    clone = origin.clone(tmp_path / "clone")
+    clone = cloned(origin)
     clone.git("update-ref", "refs/remotes/origin/PR-5", head)
-    found = where(
-        clone,
-        found=CiInfo(
-            vendor="Jenkins", commit=head, branch="feature", base_branch="main",
-            pull_request="5", merged="origin/PR-5",
-        ),
-    )  # fmt: skip
+    found = where(clone, found=pull_request(head, **JENKINS))
     assert (found.commit, found.base_commit) == (head, tip)
 
 
@@ -379,13 +325,9 @@ def test_what_is_said_wins_over_ci_and_git(origin: Repository) -> None:
 
 
 def test_without_a_repository_ci_says_enough(tmp_path: Path) -> None:
-    found = resolve_origin(
-        NOTHING_SAID, pull_request("a" * 40, base_commit="b" * 40), Git(tmp_path)
-    )
+    said = pull_request("a" * 40, base_commit="b" * 40)
+    found = resolve_origin(NOTHING_SAID, said, Git(tmp_path))
     assert (found.commit, found.base_commit, found.notes) == ("a" * 40, "b" * 40, ())
-
-
-def test_without_a_repository_the_lack_of_ancestors_is_told(tmp_path: Path) -> None:
     (note,) = resolve_origin(NOTHING_SAID, pull_request("a" * 40), Git(tmp_path)).notes
     assert note == (
         f"{tmp_path} is not a git checkout; so the ancestors are unknown, "
@@ -394,9 +336,8 @@ def test_without_a_repository_the_lack_of_ancestors_is_told(tmp_path: Path) -> N
 
 
 def test_without_git_and_ci_nobody_knows_the_commit(tmp_path: Path) -> None:
-    with pytest.raises(
-        UsageError, match=r"the commit is not known: .* is not a git checkout, and no"
-    ):
+    words = r"the commit is not known: .* is not a git checkout, and no"
+    with pytest.raises(UsageError, match=words):
         resolve_origin(NOTHING_SAID, NO_CI, Git(tmp_path))
 
 
@@ -412,13 +353,9 @@ def test_a_detached_head_has_no_branch(origin: Repository) -> None:
         where(origin)
 
 
-def test_a_detached_head_at_the_tip_of_one_remote_branch(
-    origin: Repository, tmp_path: Path
-) -> None:
-    origin.branch("feature")
-    head = origin.commit("work")
-    origin.switch("main")
-    clone = origin.clone(tmp_path / "clone")
+def test_a_detached_head_at_the_tip_of_one_remote_branch(origin: Repository) -> None:
+    head = feature(origin)
+    clone = cloned(origin)
     clone.git("switch", "--quiet", "--detach", head)
     assert where(clone).branch == "feature"
     clone.git("update-ref", "refs/remotes/origin/twin", head)

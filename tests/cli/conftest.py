@@ -127,4 +127,22 @@ def tell(bucket: Bucket, build: str, **fields: Any) -> None:
     bucket.write(report, b"<p>report", "text/html")
 
 
+Answer = Callable[[Callable[[str], dict[str, Any]]], None]
+
+
+@pytest.fixture
+def answer(bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """What the pipeline says of build 7, by the key of what a command has just written."""
+    whole = bucket.replace
+
+    def answer(status_of: Callable[[str], dict[str, Any]]) -> None:
+        def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
+            whole(key, body, content_type, tag)
+            tell(bucket, "7", **status_of(key))
+
+        monkeypatch.setattr(bucket, "replace", replace)
+
+    return answer
+
+
 NEEDS_REVIEW = {"verdict": "needs_review", "counts": {"total": 2, "changed": 1, "added": 1}}

@@ -13,7 +13,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from support.doubles.memory import MemoryBucket
 
-from .conftest import NEEDS_REVIEW, Cli, manifest, tell
+from .conftest import NEEDS_REVIEW, Answer, Cli, manifest, tell
 
 
 @pytest.mark.parametrize(
@@ -51,12 +51,6 @@ def test_without_ci_it_is_the_newest_build(run: Cli, bucket: MemoryBucket) -> No
     done = run("wait", "--json")
     assert done.json["build"] == "2"
     assert "using the newest build: 2" in done.err
-
-
-def test_no_build_at_all(run: Cli) -> None:
-    done = run("wait")
-    assert done.code == 2
-    assert "shop has no build in shots yet; pass a build id to wait" in done.err
 
 
 def test_a_build_may_be_named_with_its_project(run: Cli, bucket: MemoryBucket) -> None:
@@ -118,12 +112,6 @@ def test_status_of_a_build_without_a_result(
     assert (done.code, done.err.strip()) == (0, words)
 
 
-def test_status_of_no_build(run: Cli) -> None:
-    done = run("status", "7")
-    assert done.code == 2
-    assert "shop/7 has no status in shots: it was not uploaded, some of its" in done.err
-
-
 def test_status_as_json(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     assert run("status", "7", "--json").json == {
@@ -156,8 +144,20 @@ def test_a_report_is_fetched(
     assert opened == []  # this is no terminal
 
 
-def test_there_is_no_report(run: Cli, bucket: MemoryBucket) -> None:
-    assert "shop/7 has no report (no status)" in run("report", "7").err
+NOTHING = {
+    ("wait",): "shop has no build in shots yet; pass a build id to wait",
+    ("status", "7"): "shop/7 has no status in shots: it was not uploaded, some of its",
+    ("report", "7"): "shop/7 has no report (no status)",
+}
+
+
+@pytest.mark.parametrize("command", NOTHING, ids=" ".join)
+def test_of_no_build_there_is_nothing(run: Cli, command: tuple[str, ...]) -> None:
+    done = run(*command)
+    assert (done.code, NOTHING[command] in done.err) == (2, True)
+
+
+def test_there_is_no_report_of_a_failure(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7", state="FAILED", report=None, error={"code": "X", "message": "too slow"})
     done = run("report", "7")
     assert (done.code, "shop/7 has no report (failed: too slow)" in done.err) == (2, True)
@@ -249,52 +249,34 @@ def test_a_review_of_what_has_no_result(
     assert done.err.strip() == f"error: shop/7 has no result to reject: {words}"
 
 
-def test_a_review_says_what_it_waits_for(run: Cli, bucket: MemoryBucket) -> None:
-    tell(bucket, "7", **NEEDS_REVIEW)
-    done = run("approve", "7", "a.png", "--wait", "--timeout", "0.01")
-    assert done.err.splitlines()[:2] == [
-        "approve shop/7: 1 snapshot",
-        "waiting until the review is applied",
-    ]
-
-
 def test_a_table_in_a_log_is_not_folded(run: Cli, bucket: MemoryBucket) -> None:
     long = "renovate/a-branch-with-a-name-that-bots-give-to-all-their-branches-and-more"
     tell(bucket, "7", **NEEDS_REVIEW, branch=long, updated="2026-01-02T10:00:00.000+00:00")
     assert len(run("history").err.splitlines()) == 2
 
 
-def test_a_review_may_be_waited_for(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_review_may_be_waited_for(run: Cli, bucket: MemoryBucket, answer: Answer) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
-    done = run("approve", "7", "--wait", "--timeout", "0.01")
+    done = run("approve", "7", "a.png", "--wait", "--timeout", "0.01")
     assert done.code == 3
+    waits = ["approve shop/7: 1 snapshot", "waiting until the review is applied"]
+    assert done.err.splitlines()[:2] == waits
     assert "the review of shop/7 is written, but was not applied within 0.01 s" in done.err
-    whole = bucket.replace
-
-    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        whole(key, body, content_type, tag)
-        tell(bucket, "7", **NEEDS_REVIEW, review={"state": "approved", "left": 0})
-
-    monkeypatch.setattr(bucket, "replace", replace)
+    answer(lambda _: {**NEEDS_REVIEW, "review": {"state": "approved", "left": 0}})
     done = run("approve", "7", "--wait", "--json")
     assert (done.code, done.json["review"]["state"]) == (0, "approved")
 
 
 def test_a_review_that_does_not_count_says_why(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+    run: Cli, bucket: MemoryBucket, answer: Answer
 ) -> None:
-    tell(bucket, "7", **NEEDS_REVIEW)
-    whole = bucket.replace
-
-    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        whole(key, body, content_type, tag)
+    def refusal(key: str) -> dict[str, Any]:
         refused = [{"id": Path(key).stem, "why": "the build was compared again"}]
         review = {"state": "needed", "left": 2, "names": ["a.png"], "refused": refused}
-        tell(bucket, "7", **NEEDS_REVIEW, review=review)
+        return {**NEEDS_REVIEW, "review": review}
 
-    monkeypatch.setattr(bucket, "replace", replace)
+    tell(bucket, "7", **NEEDS_REVIEW)
+    answer(refusal)
     done = run("approve", "7", "--wait")
     assert done.code == 2
     assert "the review of shop/7 does not count: the build was compared again" in done.err

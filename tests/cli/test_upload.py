@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused
 from support import images
 from support.doubles.memory import MemoryBucket
 from support.repository import Repository
 
-from .conftest import NEEDS_REVIEW, Cli, manifest, tell
+from .conftest import NEEDS_REVIEW, Answer, Cli, manifest, tell
 
 KEY = "uploads/shop/7/manifest.json"
 
@@ -33,6 +31,7 @@ def test_an_upload_says_what_it_did(run: Cli, bucket: MemoryBucket, repository: 
     assert (fields["branch"], fields["base_branch"]) == ("main", "main")
     assert list(fields["images"]) == ["a.png", "sub/b.png"]
     assert sum(key.startswith("images/shop/") for key in bucket.objects) == 2
+    assert list(bucket.objects)[-1] == KEY  # the manifest comes last
 
 
 def test_json_is_alone_on_stdout(run: Cli, repository: Repository) -> None:
@@ -53,11 +52,6 @@ def test_json_is_alone_on_stdout(run: Cli, repository: Repository) -> None:
         "notes": [],
     }
     assert "uploaded shop/7" in done.err
-
-
-def test_the_manifest_comes_last(run: Cli, bucket: MemoryBucket) -> None:
-    run("upload", "shots", "--build", "7")
-    assert list(bucket.objects)[-1] == KEY
 
 
 def test_run_again_it_is_the_same_build(run: Cli, bucket: MemoryBucket) -> None:
@@ -104,17 +98,15 @@ def test_without_an_id_every_upload_is_a_build_of_its_own(
     assert re.fullmatch(rf"uploads/shop/{repository.head[:12]}-\d{{8}}T\d{{6}}/manifest.json", key)
 
 
-def test_nothing_to_upload_is_an_error(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
+def test_nothing_to_upload_is_an_error_unless_it_is_meant(
+    run: Cli, bucket: MemoryBucket, tmp_path: Path
+) -> None:
     (tmp_path / "none").mkdir()
     done = run("upload", tmp_path / "none", "--build", "7")
     assert done.code == 2
     assert "there is no image (PNG, JPEG, WebP) in" in done.err
     assert "pass --allow-empty" in done.err
     assert bucket.objects == {}
-
-
-def test_unless_it_is_meant(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
-    (tmp_path / "none").mkdir()
     assert run("upload", tmp_path / "none", "--build", "7", "--allow-empty").code == 0
     assert manifest(bucket, KEY)["allow_empty"] is True
 
@@ -137,7 +129,7 @@ def test_one_wrong_file_and_nothing_is_uploaded(
 def test_an_upload_that_is_stopped_says_so(
     run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
+    def stop(*_: object) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bucket, "put_new", stop)
@@ -169,52 +161,45 @@ def test_an_interrupted_upload_has_no_manifest_and_goes_on(
     assert "1 of 2 already there, uploading 1" in done.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("nowhere",), "nowhere does not exist; name the folder with the screenshots"),
-        ((), "no folder is named: `pixelgate upload FOLDER`, or `folder` in pixelgate.toml"),
-        (("shots", "--fail-on", "moved"), "--fail-on names 'moved'; it takes changed, added, rem"),
-        (("shots", "--build", "a/b"), "the build's id: 'a/b' may not be"),
-        (("shots", "--parallel-id", "9"), "--parallel-id needs --shard I/N: which shard"),
-        (("shots", "--shard", "2/4"), "--shard needs --parallel-id (or PIXELGATE_PARALLEL_ID)"),
-        (("shots", "--shard", "5/4", "--parallel-id", "9"), "--shard 5/4: it must be I/N, such as"),
-        (("shots", "--shard", "0/4", "--parallel-id", "9"), "--shard 0/4: it must be I/N, such as"),
-        (("shots", "--shard", "x", "--parallel-id", "9"), "--shard x: it must be I/N, such as"),
-        (
-            ("shots", "--shard", "auto", "--parallel-id", "9"),
-            "--shard auto: the CI system does not",
-        ),
-        (("shots", "--all-names", "gone"), "--all-names gone cannot be read"),
-        (("shots", "--config", "gone.toml"), "gone.toml cannot be read"),
-        (("shots", "--project", "a/b"), "the project: 'a/b' may not be"),
-        (
-            ("shots", "--commit", "a/b"),
-            "(or PIXELGATE_COMMIT) is 'a/b', which is neither a commit",
-        ),
-        (("shots", "--base-commit", "mian"), "--base-commit (or PIXELGATE_BASE_COMMIT) is 'mian'"),
-    ],
-)
+NINE = ("--parallel-id", "9")
+WRONG: dict[tuple[str, ...], str] = {
+    ("nowhere",): "nowhere does not exist; name the folder with the screenshots",
+    (): "no folder is named: `pixelgate upload FOLDER`, or `folder` in pixelgate.toml",
+    ("shots", "--fail-on", "moved"): "--fail-on names 'moved'; it takes changed, added, rem",
+    ("shots", "--build", "a/b"): "the build's id: 'a/b' may not be",
+    ("shots", *NINE): "--parallel-id needs --shard I/N: which shard",
+    ("shots", "--shard", "2/4"): "--shard needs --parallel-id (or PIXELGATE_PARALLEL_ID)",
+    ("shots", "--shard", "5/4", *NINE): "--shard 5/4: it must be I/N, such as",
+    ("shots", "--shard", "0/4", *NINE): "--shard 0/4: it must be I/N, such as",
+    ("shots", "--shard", "x", *NINE): "--shard x: it must be I/N, such as",
+    ("shots", "--shard", "auto", *NINE): "--shard auto: the CI system does not",
+    ("shots", "--all-names", "gone"): "--all-names gone cannot be read",
+    ("shots", "--config", "gone.toml"): "gone.toml cannot be read",
+    ("shots", "--project", "a/b"): "the project: 'a/b' may not be",
+    ("shots", "--commit", "a/b"): "(or PIXELGATE_COMMIT) is 'a/b', which is neither a commit",
+    ("shots", "--base-commit", "mian"): "--base-commit (or PIXELGATE_BASE_COMMIT) is 'mian'",
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
 def test_wrong_usage_is_2_and_says_what_to_do(
-    run: Cli, bucket: MemoryBucket, arguments: tuple[str, ...], words: str
+    run: Cli, bucket: MemoryBucket, arguments: tuple[str, ...]
 ) -> None:
     done = run("upload", *arguments)
     assert done.code == 2
-    assert words in " ".join(done.err.split())
+    assert WRONG[arguments] in " ".join(done.err.split())
     assert bucket.objects == {}
 
 
-@pytest.mark.parametrize(
-    ("variable", "words"),
-    [
-        ("PIXELGATE_PROJECT", "no project is named: pass --project, set PIXELGATE_PROJECT, or"),
-        ("PIXELGATE_BUCKET", "no bucket is named: pass --bucket, set PIXELGATE_BUCKET, or write"),
-    ],
-)
-def test_what_is_not_named_is_asked_for(run: Cli, variable: str, words: str) -> None:
-    done = run("upload", "shots", **{variable: ""})
+def test_what_is_not_named_is_asked_for(run: Cli) -> None:
+    for named in ("project", "bucket"):
+        variable = f"PIXELGATE_{named.upper()}"
+        done = run("upload", "shots", **{variable: ""})
+        assert done.code == 2
+        assert f"no {named} is named: pass --{named}, set {variable}, or" in done.err
+    done = run("finalize")
     assert done.code == 2
-    assert words in done.err
+    assert "no build is named: pass the parallel id, or set PIXELGATE_PARALLEL_ID" in done.err
 
 
 def test_pixelgate_toml_names_the_rest(
@@ -233,25 +218,15 @@ def test_pixelgate_toml_names_the_rest(
     assert fields["rules"] == [{"match": "sub/*", "policy": {"max_changed_pixels": 9}}]
 
 
-VALUES = (
-    # flag, variable, field of the manifest
-    ("--commit", "PIXELGATE_COMMIT", "commit"),
-    ("--branch", "PIXELGATE_BRANCH", "branch"),
-    ("--base-commit", "PIXELGATE_BASE_COMMIT", "base_commit"),
-    ("--base-branch", "PIXELGATE_BASE_BRANCH", "base_branch"),
-    ("--base-build", "PIXELGATE_BASE_BUILD", "base_build"),
-    ("--pull-request", "PIXELGATE_PULL_REQUEST", "pull_request"),
-    ("--ci-url", "PIXELGATE_CI_URL", "ci_url"),
-)
+VALUES = ("commit", "branch", "base_commit", "base_branch", "base_build", "pull_request", "ci_url")
 
 
-@pytest.mark.parametrize(("flag", "variable", "field"), VALUES)
+@pytest.mark.parametrize("field", VALUES)
 def test_every_value_has_a_variable_and_a_flag_that_wins(
-    run: Cli, bucket: MemoryBucket, flag: str, variable: str, field: str, tmp_path: Path
+    run: Cli, bucket: MemoryBucket, field: str, tmp_path: Path
 ) -> None:
-    event = tmp_path / "event.json"
-    event.write_text(json.dumps(PULL_REQUEST))
-    ci = {**ACTIONS, "GITHUB_EVENT_PATH": str(event)}
+    flag, variable = f"--{field.replace('_', '-')}", f"PIXELGATE_{field.upper()}"
+    ci = {**ACTIONS, "GITHUB_EVENT_PATH": event_file(tmp_path, PULL_REQUEST)}
     assert run("upload", "shots", "--build", "7", **ci, **{variable: "a0a0a0a0"}).code == 0
     assert manifest(bucket, KEY)[field] == "a0a0a0a0"
     done = run("upload", "shots", "--build", "8", flag, "f1f1f1f1", **ci, **{variable: "no"})
@@ -260,9 +235,9 @@ def test_every_value_has_a_variable_and_a_flag_that_wins(
 
 
 def test_an_empty_variable_is_none(run: Cli, bucket: MemoryBucket, repository: Repository) -> None:
-    own = ("BUILD", "ANCESTORS", "FORK", "SHARD", "PARALLEL_ID", "TIMEOUT", "CONFIG")
-    empty = {f"PIXELGATE_{name}": "" for name in own} | {name: "" for _, name, _ in VALUES}
-    done = run("upload", "shots", **empty)
+    own = ("build", "ancestors", "fork", "shard", "parallel_id", "timeout", "config")
+    done = run("upload", "shots", **{f"PIXELGATE_{name.upper()}": "" for name in (*own, *VALUES)})
+
     assert done.code == 0, done.err
     (key,) = (key for key in bucket.objects if key.startswith("uploads/"))
     assert manifest(bucket, key)["commit"] == repository.head
@@ -368,21 +343,52 @@ def test_shard_auto_takes_the_ci_systems_numbers_and_pipeline(
     run: Cli, bucket: MemoryBucket
 ) -> None:
     assert run("upload", "shots", "--shard", "auto", **GITLAB).code == 0
-    assert "uploads/shop/400/shards/1-of-2/manifest.json" in bucket.objects
+    assert "uploads/shop/trunk.400/shards/1-of-2/manifest.json" in bucket.objects
     assert run("finalize", **GITLAB).code == 0
-    assert "uploads/shop/400/finalize/manifest.json" in bucket.objects
+    assert "uploads/shop/trunk.400/finalize/manifest.json" in bucket.objects
+
+
+@pytest.mark.parametrize(
+    ("variables", "build"),
+    [
+        pytest.param({}, "trunk.400-77", id="the base branch"),
+        pytest.param({"CI_COMMIT_BRANCH": "topic"}, "400-77", id="another branch"),
+        pytest.param({"PIXELGATE_TRUNK": "false"}, "400-77", id="a variable says no"),
+        pytest.param(
+            {"CI_COMMIT_BRANCH": "release/2", "PIXELGATE_TRUNK": "true"},
+            "trunk.400-77",
+            id="another baseline branch, by a variable",
+        ),
+        pytest.param(
+            {"CI_MERGE_REQUEST_IID": "5", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "main"},
+            "400-77",
+            id="a merge request of a branch of that name",
+        ),
+    ],
+)
+def test_a_build_of_the_base_branch_says_so_in_its_id(
+    run: Cli, bucket: MemoryBucket, variables: dict[str, str], build: str
+) -> None:
+    job = {**GITLAB, "CI_NODE_TOTAL": "1", **variables}
+    assert run("upload", "shots", **job).code == 0
+    assert f"uploads/shop/{build}/manifest.json" in bucket.objects
+    # Later commands of the job mean the same build.
+    assert f"shop/{build}" in run("wait", "--timeout", "0.01", **job).err
+
+
+def test_a_build_of_a_person_s_machine_is_no_baseline_branch_s(
+    run: Cli, bucket: MemoryBucket
+) -> None:
+    assert run("upload", "shots", "--build", "7").code == 0
+    assert "uploads/shop/7/manifest.json" in bucket.objects
+    assert run("upload", "shots", "--build", "8", "--trunk").code == 0
+    assert "uploads/shop/trunk.8/manifest.json" in bucket.objects
 
 
 def test_a_split_job_without_shard_is_pointed_out(run: Cli) -> None:
     done = run("upload", "shots", **GITLAB)
     assert done.code == 0
     assert "note: this is job 1 of 2 parallel jobs: if each of them uploads a shard" in done.err
-
-
-def test_finalize_needs_to_know_which(run: Cli) -> None:
-    done = run("finalize")
-    assert done.code == 2
-    assert "no build is named: pass the parallel id, or set PIXELGATE_PARALLEL_ID" in done.err
 
 
 def test_a_selective_upload(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:
@@ -408,18 +414,6 @@ def test_a_shallow_clone_is_named_and_the_upload_goes_on(
     assert f"note: {note}" in done.err
 
 
-def answering(bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, **status: Any) -> None:
-    """The status appears as soon as the manifest is written."""
-    whole = bucket.replace
-
-    def replace(key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        whole(key, body, content_type, tag)
-        if key == KEY:
-            tell(bucket, "7", **status)
-
-    monkeypatch.setattr(bucket, "replace", replace)
-
-
 REVIEW_LEFT = {**NEEDS_REVIEW, "review": {"state": "needed", "left": 2, "names": ["a.png"]}}
 BAD = {"state": "FAILED", "error": {"code": "BAD_MANIFEST", "message": "images: wrong"}}
 
@@ -440,10 +434,14 @@ BAD = {"state": "FAILED", "error": {"code": "BAD_MANIFEST", "message": "images: 
     ],
 )
 def test_upload_and_wait(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch,
-    status: dict[str, Any], options: tuple[str, ...], code: int, words: str,
-) -> None:  # fmt: skip
-    answering(bucket, monkeypatch, **status)
+    run: Cli,
+    answer: Answer,
+    status: dict[str, Any],
+    options: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    answer(lambda _: status)
     done = run("upload", "shots", "--build", "7", "--wait", "--json", *options)
     assert done.code == code
     assert words in done.err
@@ -452,14 +450,11 @@ def test_upload_and_wait(
 
 def test_no_result_in_time_is_3(run: Cli) -> None:
     done = run("upload", "shots", "--build", "7", "--wait", "--timeout", "0.1")
-    assert done.code == 3
-    assert "no status for shop/7 in 0.1 s" in done.err
+    assert (done.code, "no status for shop/7 in 0.1 s" in done.err) == (3, True)
 
 
-def test_summaries_for_people_in_ci(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    answering(bucket, monkeypatch, **NEEDS_REVIEW)
+def test_summaries_for_people_in_ci(run: Cli, answer: Answer, tmp_path: Path) -> None:
+    answer(lambda _: NEEDS_REVIEW)
     step, own, junit = tmp_path / "step.md", tmp_path / "new" / "own.md", tmp_path / "j.xml"
     step.write_text("before\n")
     done = run(
@@ -472,10 +467,8 @@ def test_summaries_for_people_in_ci(
     assert 'failures="2"' in junit.read_text()
 
 
-def test_one_file_named_twice_is_written_once(
-    run: Cli, bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    answering(bucket, monkeypatch)
+def test_one_file_named_twice_is_written_once(run: Cli, answer: Answer, tmp_path: Path) -> None:
+    answer(lambda _: {})
     step = tmp_path / "step.md"
     run("upload", "shots", "--build", "7", "--wait", "--summary", step,
         GITHUB_STEP_SUMMARY=str(step))  # fmt: skip
@@ -487,23 +480,13 @@ def test_a_corrected_upload_does_not_take_the_old_failure_for_its_result(
 ) -> None:
     bucket.write(KEY, b"{}", "application/json")
     tell(bucket, "7", **BAD)
-    whole = bucket.write
-
-    def write(key: str, body: bytes, content_type: str) -> None:
-        whole(key, body, content_type)
-        if key == KEY:
-            tell_later.append(key)
-
-    tell_later: list[str] = []
     asked = bucket.read_changed
 
     def read_changed(key: str, tag: str | None) -> tuple[bytes, str] | None:
-        if tell_later and key == keys.status(BuildId("shop", "7")) and tag:
-            tell_later.clear()
+        if manifest(bucket, KEY) and tag:
             tell(bucket, "7")
         return asked(key, tag)
 
-    monkeypatch.setattr(bucket, "write", write)
     monkeypatch.setattr(bucket, "read_changed", read_changed)
     done = run("upload", "shots", "--build", "7", "--wait")
     assert (done.code, "passed" in done.err) == (0, True)

@@ -60,9 +60,8 @@ def test_all_is_well(store: MemoryBucket) -> None:
 
 
 def test_a_new_bucket_is_left_empty(store: MemoryBucket) -> None:
-    assert "good list images/shop/: there are no images yet" in lines(
-        check_bucket(lambda: store, "shop")
-    )
+    told = lines(check_bucket(lambda: store, "shop"))
+    assert "good list images/shop/: there are no images yet" in told
     assert store.objects == {}
 
 
@@ -85,9 +84,8 @@ def test_without_credentials_nothing_else_is_asked() -> None:
     def nobody() -> Bucket:
         raise BucketError("there are no AWS credentials")
 
-    assert lines(check_bucket(nobody, "shop")) == [
-        "wrong credentials: there are no AWS credentials"
-    ]
+    told = lines(check_bucket(nobody, "shop"))
+    assert told == ["wrong credentials: there are no AWS credentials"]
 
 
 @pytest.mark.parametrize(

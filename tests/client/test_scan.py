@@ -18,6 +18,7 @@ from support import images
 
 def test_hash_size_and_bytes(folder: Path) -> None:
     body = (folder / "sub" / "b.jpg").read_bytes()
+    (folder / "results.json").write_text("not even JSON, and nobody's")
     found = scan(folder)
     assert list(found.entries) == ["a.png", "sub/b.jpg", "sub/same as a.png"]
     assert found.fields()["sub/b.jpg"] == {
@@ -29,7 +30,7 @@ def test_hash_size_and_bytes(folder: Path) -> None:
     assert found.warnings == ()
 
 
-def test_a_sidecar_goes_with_its_image(folder: Path) -> None:
+def test_a_sidecar_goes_with_its_image_and_does_not_say_what_the_image_is(folder: Path) -> None:
     said = {
         "display_name": "The basket",
         "group": "checkout",
@@ -38,26 +39,18 @@ def test_a_sidecar_goes_with_its_image(folder: Path) -> None:
         "policy": {"strict": True},
         "context": {"browser": "chromium"},
     }
-    (folder / "a.json").write_text(json.dumps(said))
-    entry = scan(folder).fields()["a.png"]
+    where = folder / "a.json"
+    where.write_text(json.dumps({**said, "width": 9, "sha256": "x", "viewport": [1]}))
+    (folder / "sub" / "b.json").write_text('{"group": "checkout"}')
+    found = scan(folder)
+    assert found.fields()["sub/b.jpg"]["group"] == "checkout"
+    entry = found.fields()["a.png"]
     assert {name: entry[name] for name in said} == said
     assert entry["width"] == 5
-
-
-def test_a_sidecar_does_not_say_what_the_image_is(folder: Path) -> None:
-    (folder / "a.json").write_text('{"width": 9, "sha256": "x", "group": "g", "viewport": [1]}')
-    found = scan(folder)
-    assert (found.fields()["a.png"]["width"], found.fields()["a.png"]["group"]) == (5, "g")
-    where = folder / "a.json"
     assert found.warnings == tuple(
         f"unknown field {name!r} was ignored, in {where} and maybe others"
         for name in ("sha256", "viewport", "width")
     )
-
-
-def test_a_json_file_without_an_image_is_nobodys(folder: Path) -> None:
-    (folder / "results.json").write_text("not even JSON")
-    assert len(scan(folder).entries) == 3
 
 
 def test_everything_wrong_is_told_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,11 @@ def forge(side: Side) -> Forge:
     return side.connect()
 
 
+def told(fake: FakeForge, name: str = NAME) -> tuple[str | None, ...]:
+    """Words and link of the commit's status."""
+    return (fake.shown(SHA, name) or ())[1:]
+
+
 @pytest.mark.parametrize("url", [None, "https://example.com/report"])
 @pytest.mark.parametrize("state", list(State))
 def test_status_is_set_once(fake: FakeForge, forge: Forge, state: State, url: str | None) -> None:
@@ -67,9 +72,7 @@ def test_status_is_set_once(fake: FakeForge, forge: Forge, state: State, url: st
     assert forge.set_commit_status(SHA, NAME, status) is True
     assert forge.set_commit_status(SHA, NAME, status) is False
     assert len(fake.sent("POST")) == 1
-    shown = fake.shown(SHA, NAME)
-    assert shown is not None
-    assert shown[1:] == ("in words", url)
+    assert told(fake) == ("in words", url)
 
 
 def test_status_with_another_name_link_or_words_is_another(fake: FakeForge, forge: Forge) -> None:
@@ -82,9 +85,7 @@ def test_status_with_another_name_link_or_words_is_another(fake: FakeForge, forg
         (NAME, RED),
     ]:
         assert forge.set_commit_status(SHA, name, status) is True
-        shown = fake.shown(SHA, name)
-        assert shown is not None
-        assert shown[1:] == (status.description, status.url)
+        assert told(fake, name) == (status.description, status.url)
     assert len(fake.sent("POST")) == 6
 
 
@@ -92,9 +93,7 @@ def test_long_words_are_cut_to_what_the_forge_takes(fake: FakeForge, forge: Forg
     long = CommitStatus(State.ERROR, "x" * 500)
     assert forge.set_commit_status(SHA, NAME, long) is True
     assert forge.set_commit_status(SHA, NAME, long) is False
-    shown = fake.shown(SHA, NAME)
-    assert shown is not None
-    assert shown[1].endswith("x…")
+    assert str(told(fake)[0]).endswith("x…")
 
 
 def test_comments_are_written_read_edited_and_deleted(fake: FakeForge, forge: Forge) -> None:
@@ -136,60 +135,34 @@ def test_commit_that_is_a_step_in_the_path_is_not_asked_for(
 # --- tried again ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "message", "wait"),
-    [
-        pytest.param(500, {}, "", 1.0, id="500"),
-        pytest.param(502, {}, "", 1.0, id="502"),
-        pytest.param(503, {"Retry-After": "7"}, "", 7.0, id="503 with Retry-After"),
-        pytest.param(0, {}, "", 1.0, id="the connection breaks"),
-        pytest.param(409, {}, "Another update is in progress", 1.0, id="409"),
-        pytest.param(429, {"Retry-After": "30"}, "", 30.0, id="429 with Retry-After"),
-        pytest.param(429, {}, "", 60.0, id="429"),
-        pytest.param(429, {"Retry-After": "Fri, 02 Jan 2026 03:04:25 GMT"}, "", 20.0, id="a date"),
-        pytest.param(403, {"Retry-After": "5"}, "secondary", 5.0, id="secondary limit"),
-        pytest.param(
-            403, {}, "You have exceeded a secondary rate limit", 60.0, id="the same in words only"
-        ),
-        pytest.param(
-            403,
-            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 40)},
-            *("API rate limit exceeded", 40.0),
-            id="GitHub's primary limit",
-        ),
-        pytest.param(
-            429,
-            {"RateLimit-Remaining": "0", "RateLimit-Reset": str(int(NOW) + 25)},
-            *("", 25.0),
-            id="GitLab's limit",
-        ),
-        pytest.param(
-            429,
-            {"RateLimit-Remaining": "595", "RateLimit-Reset": str(int(NOW) + 25)},
-            *("", 60.0),
-            id="a limit that the headers do not count",
-        ),
-        pytest.param(
-            429,
-            {
-                "Retry-After": "3",
-                "X-RateLimit-Remaining": "0",
-                "X-RateLimit-Reset": str(int(NOW) + 40),
-            },
-            *("", 3.0),
-            id="Retry-After comes first",
-        ),
-    ],
-)
+SOON = {"Retry-After": "3"}
+PRIMARY = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW) + 40)}
+SPENT = {"RateLimit-Remaining": "0", "RateLimit-Reset": str(int(NOW) + 25)}
+UNCOUNTED = {"RateLimit-Remaining": "595", "RateLimit-Reset": str(int(NOW) + 25)}
+IN_WORDS = "You have exceeded a secondary rate limit"
+WAITS: dict[str, tuple[int, dict[str, str], str, float]] = {
+    "500": (500, {}, "", 1.0),
+    "502": (502, {}, "", 1.0),
+    "503 with Retry-After": (503, SOON, "", 3.0),
+    "the connection breaks": (0, {}, "", 1.0),
+    "409": (409, {}, "Another update is in progress", 1.0),
+    "429 with Retry-After": (429, {"Retry-After": "30"}, "", 30.0),
+    "429": (429, {}, "", 60.0),
+    "a date": (429, {"Retry-After": "Fri, 02 Jan 2026 03:04:25 GMT"}, "", 20.0),
+    "secondary limit": (403, SOON, "secondary", 3.0),
+    "the same in words only": (403, {}, IN_WORDS, 60.0),
+    "GitHub's primary limit": (403, PRIMARY, "API rate limit exceeded", 40.0),
+    "GitLab's limit": (429, SPENT, "", 25.0),
+    "a limit that the headers do not count": (429, UNCOUNTED, "", 60.0),
+    "Retry-After comes first": (429, SOON | PRIMARY, "", 3.0),
+}
+
+
+@pytest.mark.parametrize("case", WAITS)
 def test_waits_as_long_as_it_is_asked_to(
-    side: Side,
-    fake: FakeForge,
-    forge: Forge,
-    status: int,
-    headers: dict[str, str],
-    message: str,
-    wait: float,
+    side: Side, fake: FakeForge, forge: Forge, case: str
 ) -> None:
+    status, headers, message, wait = WAITS[case]
     fake.answers.append((status, headers, {"message": message}))
     forge.add_comment(5, "one")
     assert side.waits == [wait]

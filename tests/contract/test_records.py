@@ -148,36 +148,25 @@ def handed_over(ledger: Ledger) -> ComparisonRecord:
     return ledger.hand_over(second, "4 gigapixels", T + 11, T + 900)
 
 
-def test_every_field_of_a_result_comes_back(ledger: Ledger) -> None:
-    result = Result("needs_review", {"total": 3, "changed": 1}, "comparison.json", "index.html")
-    published = ledger.publish(handed_over(ledger), result, T + 20)
-    assert published == replace(SUCCEEDED, announced=False)
-    ledger.mark_announced(published)
-    assert ledger.comparison(ID) == SUCCEEDED
+@pytest.mark.parametrize("record", [SUCCEEDED, FAILED], ids=["result", "failure"])
+def test_every_field_of_an_end_comes_back(ledger: Ledger, record: ComparisonRecord) -> None:
+    mine = handed_over(ledger)
+    if record is SUCCEEDED:
+        result = Result("needs_review", record.counts, "comparison.json", "index.html")
+        end = ledger.publish(mine, result, T + 20)
+    else:
+        end = ledger.fail(mine, Failure(ErrorCode.INTERNAL, "ValueError: no", True), T + 20)
+    assert end == replace(record, announced=False)
+    ledger.mark_announced(end)
+    assert ledger.comparison(ID) == record
 
 
-def test_every_field_of_a_failure_comes_back(ledger: Ledger) -> None:
-    failure = Failure(ErrorCode.INTERNAL, "ValueError: no", retryable=True)
-    failed = ledger.fail(handed_over(ledger), failure, T + 20)
-    assert failed == replace(FAILED, announced=False)
-    ledger.mark_announced(failed)
-    assert ledger.comparison(ID) == FAILED
-
-
-def test_every_field_of_a_review_comes_back(ledger: Ledger) -> None:
+def test_every_field_of_a_review_and_of_a_decision_comes_back(ledger: Ledger) -> None:
     assert ledger.add_review(REVIEW) == REVIEW
     assert ledger.reviews(BUILD.id) == [REVIEW]
-
-
-def test_every_field_of_a_decision_comes_back(ledger: Ledger) -> None:
-    ledger.set_decision("7", DECISION, 1)
-    assert ledger.decisions("shop", "7") == [DECISION]
-
-
-def test_a_decision_that_was_taken_back_is_open_again(ledger: Ledger) -> None:
-    ledger.set_decision("7", DECISION, 1)
-    ledger.set_decision("7", replace(DECISION, review=None), 2)
-    assert ledger.decisions("shop", "7") == [replace(DECISION, review=None)]
+    for revision, decision in enumerate((DECISION, replace(DECISION, review=None)), 1):
+        ledger.set_decision("7", decision, revision)
+        assert ledger.decisions("shop", "7") == [decision]
 
 
 def test_a_field_of_a_type_that_is_not_stored_is_an_error() -> None:

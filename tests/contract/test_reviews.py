@@ -44,45 +44,22 @@ def open_records(ledger: Ledger) -> list[ComparisonId]:
 # --- the build's review -------------------------------------------------------------------------
 
 
-def test_build_keeps_its_branch_and_pull_request(ledger: Ledger) -> None:
+def test_what_people_said_stands_on_the_build_whoever_is_late(ledger: Ledger) -> None:
     made = accepted(ledger)
-    assert (made.branch, made.pull_request, made.review) == ("topic", "5", None)
-    assert ledger.build(B1) == made
-
-
-def test_build_of_no_pull_request(ledger: Ledger) -> None:
-    made = BuildRecord(B1, "c1", "a" * 64, created=1000.25, branch="main")
-    assert ledger.register(made) == made
-    assert ledger.build(B1) == made
-
-
-def test_what_people_said_stands_on_the_build(ledger: Ledger) -> None:
-    accepted(ledger)
     ledger.set_review(B1, Review.APPROVED, 2)
-    assert review_of(ledger) is Review.APPROVED
-    ledger.set_review(B1, Review.REJECTED, 3)
-    assert review_of(ledger) is Review.REJECTED
+    assert ledger.build(B1) == replace(made, review=Review.APPROVED)
+    assert accepted(ledger).review is Review.APPROVED  # a second delivery of its manifest
+    ledger.set_review(B1, Review.REJECTED, 4)
+    ledger.set_review(B1, Review.APPROVED, 3)
     ledger.set_review(B1, None, 4)
-    assert review_of(ledger) is None
-
-
-def test_a_worker_that_is_late_changes_no_review(ledger: Ledger) -> None:
-    accepted(ledger)
-    ledger.set_review(B1, Review.REJECTED, 3)
-    ledger.set_review(B1, Review.APPROVED, 2)
-    ledger.set_review(B1, None, 3)
     assert review_of(ledger) is Review.REJECTED
+    ledger.set_review(B1, None, 5)
+    assert review_of(ledger) is None
 
 
 def test_review_makes_no_build(ledger: Ledger) -> None:
     ledger.set_review(B1, Review.APPROVED, 2)
     assert ledger.build(B1) is None
-
-
-def test_second_delivery_of_a_manifest_keeps_the_review(ledger: Ledger) -> None:
-    accepted(ledger)
-    ledger.set_review(B1, Review.APPROVED, 2)
-    assert accepted(ledger).review is Review.APPROVED
 
 
 # --- history ------------------------------------------------------------------------------------
@@ -164,22 +141,14 @@ def test_who_told_of_less_does_not_settle_more(ledger: Ledger) -> None:
     assert open_records(ledger) == [ID]
 
 
-def test_only_a_final_state_is_reopened(ledger: Ledger) -> None:
+def test_only_a_final_state_of_this_execution_is_reopened(ledger: Ledger) -> None:
     claim = ledger.claim(ID, "because", "e1", T, T + 90)
     with pytest.raises(LeaseLost):
         ledger.reopen(claim, T + 20)
-
-
-def test_another_execution_is_not_reopened(ledger: Ledger) -> None:
-    claim = ledger.claim(ID, "because", "e1", T, T + 90)
     failed = ledger.fail(claim, Failure(ErrorCode.INTERNAL, "no", retryable=True), T + 10)
     assert ledger.reopen(failed, T + 20).updated == T + 20
+    with pytest.raises(LeaseLost):
+        ledger.reopen(replace(failed, id=ComparisonId("shop", "b2", "b0")), T + 20)
     ledger.claim(ID, "because", "e2", T + 30, T + 120)
     with pytest.raises(LeaseLost):
         ledger.reopen(failed, T + 40)
-
-
-def test_what_is_gone_is_not_reopened(ledger: Ledger) -> None:
-    claim = replace(published(ledger), id=ComparisonId("shop", "b2", "b0"))
-    with pytest.raises(LeaseLost):
-        ledger.reopen(claim, T + 20)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError
 from botocore.stub import Stubber
 
-from pixelgate.errors import NotFound, PixelgateError, WriteConflict
-from pixelgate.storage.s3 import S3Bucket
+from pixelgate.bootstrap import bucket_owner
+from pixelgate.errors import NotFound, UsageError, WriteConflict
+from pixelgate.storage.s3 import S3Bucket, owner_in
 from support import aws
 
 if TYPE_CHECKING:
@@ -28,12 +30,63 @@ def test_browsers_are_told_the_content_type(s3: S3Client) -> None:
     objects.replace("b.json", b"", "application/json", None)
     objects.replace("c.txt", b"", "application/json", None)
     objects.replace("c.txt", b"{}", "text/plain", objects.read_tagged("c.txt")[1])
-    assert [s3.head_object(Bucket=bucket, Key=k)["ContentType"]
-            for k in ("a.html", "b.json", "c.txt")] == [
-        "text/html; charset=utf-8",
-        "application/json",
-        "text/plain",
-    ]  # fmt: skip
+    types = {o.key: s3.head_object(Bucket=bucket, Key=o.key) for o in objects.list("")}
+    assert {key: head["ContentType"] for key, head in types.items()} == {
+        "a.html": "text/html; charset=utf-8",
+        "b.json": "application/json",
+        "c.txt": "text/plain",
+    }
+
+
+def test_every_request_names_the_owner_of_the_bucket(s3: S3Client) -> None:
+    told: dict[str, str | None] = {}
+
+    def note(model: Any, params: Any, **_: Any) -> None:
+        told[model.name] = params["headers"].get("x-amz-expected-bucket-owner")
+
+    s3.meta.events.register("before-call.s3", note)
+    objects = S3Bucket(s3, aws.make_bucket(s3), owner="123456789012")
+    objects.write("a", b"a", "text/plain")
+    objects.replace("b", b"", "text/plain", None)
+    objects.put_new("c", b"c", "text/plain", hashlib.sha256(b"c").digest())
+    objects.read("a")
+    objects.read_range("a", 0, 1)
+    objects.exists("a")
+    assert list(objects.list("")) != []
+    assert list(objects.folders("")) == []
+    objects.check_write("nothing")
+    objects.delete(["a"])
+    assert objects.read_deleted("a") == b"a"
+    told.pop("CreateBucket")
+    told.pop("PutBucketVersioning", None)
+    assert told.keys() == {
+        "DeleteObjects", "GetObject", "HeadObject", "ListObjectVersions", "ListObjectsV2",
+        "PutObject",
+    }  # fmt: skip
+    assert set(told.values()) == {"123456789012"}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "owner"),
+    [
+        ("pixelgate-123456789012-eu-central-1", "123456789012"),
+        ("pixelgate-123456789012-us-gov-west-1", "123456789012"),
+        ("pixelgate-123456789012-us-east-1-an", "123456789012"),
+        ("shots-of-123456789012", None),
+        ("pixelgate-1234-eu-central-1", None),
+        ("shots", None),
+    ],
+)
+def test_a_stack_s_bucket_tells_its_owner(bucket: str, owner: str | None) -> None:
+    assert owner_in(bucket) == owner
+    assert bucket_owner(bucket, {}) == owner
+    assert bucket_owner(bucket, {"PIXELGATE_BUCKET_OWNER": ""}) == owner
+    assert bucket_owner(bucket, {"PIXELGATE_BUCKET_OWNER": "9" * 12}) == "9" * 12
+
+
+def test_an_owner_is_an_account() -> None:
+    with pytest.raises(UsageError, match="12 digits"):
+        bucket_owner("shots", {"PIXELGATE_BUCKET_OWNER": "acme"})
 
 
 @pytest.fixture(scope="module")
@@ -83,24 +136,20 @@ def test_refused_replace(
     ],
 )
 def test_refused_read(refusing: Refusing, code: str, status: int, error: type[Exception]) -> None:
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         refusing("get_object", code, status).read(KEY)
+    if error is NotFound:
+        assert KEY in str(caught.value)
+        assert isinstance(caught.value.__cause__, ClientError)
 
 
-def test_head_of_nothing_is_a_bare_404(refusing: Refusing) -> None:
+def test_head_of_nothing_is_a_bare_404_and_what_is_not_allowed_is_no_answer(
+    refusing: Refusing,
+) -> None:
     assert refusing("head_object", "404", 404).exists(KEY) is False
-
-
-def test_head_that_is_not_allowed_is_no_answer(refusing: Refusing) -> None:
     # Without s3:ListBucket S3 says 403 for what is not there; "missing" would be a guess.
     with pytest.raises(ClientError):
         refusing("head_object", "403", 403).exists(KEY)
-
-
-def test_our_errors_name_the_key_and_keep_their_cause(refusing: Refusing) -> None:
-    with pytest.raises(PixelgateError, match=KEY) as caught:
-        refusing("get_object", "NoSuchKey", 404).read(KEY)
-    assert isinstance(caught.value.__cause__, ClientError)
 
 
 BROKEN_OFF = IncompleteReadError(actual_bytes=1, expected_bytes=5)

@@ -1,6 +1,10 @@
 """The built artefact and the cloud that runs it, once for all end-to-end tests."""
 
-from collections.abc import Generator, Iterator, Mapping
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +12,16 @@ import pytest
 
 from embedded_cloud.cloud import Decision, EmbeddedCloud
 from support.artefact import up_to_date
+from support.repository import SETTINGS, Repository
+from uploader import Uploader
 
 LOG_LINES_SHOWN = 40
 RETRY_DELAY = 2.0  # seconds, then twice that: as on AWS, a short lease ends before the last attempt
 
+
+PROGRAM = str(Path(sys.executable).parent / "pixelgate")
+CI_VARIABLES = re.compile(r"^(CI|GITHUB_|GITLAB_|CIRCLE|BUILDKITE|JENKINS|TF_BUILD|PIXELGATE_)")
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 LAST = "test_whole_run.py"  # looks back on what all the others did
 
@@ -62,11 +72,55 @@ def built(earlier: list[Ran]) -> Path:
 @pytest.fixture(scope="session")
 def cloud(built: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedCloud]:
     """A running cloud with the stack in it. Tests share it, so each has its own project."""
-    with EmbeddedCloud.start(build_dir=built, environments=16, retry_delay=RETRY_DELAY) as running:
+    # The tests' builds of main have the plain ids that are easy to read; test_cli has the others.
+    with EmbeddedCloud.start(
+        build_dir=built,
+        parameters={"TrunkPrefix": "optional"},
+        environments=16,
+        retry_delay=RETRY_DELAY,
+    ) as running:
         if request.config.pluginmanager.has_plugin("terminalreporter"):  # one process runs all
             say = request.config.get_terminal_writer().line
             say(f"\nlogs of the functions: {running.log_dir}")
         yield running
+
+
+@pytest.fixture
+def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
+    """A project of the test's own: its name is the test's."""
+    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository.new(tmp_path / "repo")
+    made.commit("first")
+    return made
+
+
+@pytest.fixture
+def environment(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a job sees: no CI system, the cloud, a project of the test's own."""
+    plain = {name: value for name, value in os.environ.items() if not CI_VARIABLES.match(name)}
+    pixelgate = {"PIXELGATE_BUCKET": cloud.bucket, "PIXELGATE_PROJECT": request.node.name}
+    return {**plain, **SETTINGS, **cloud.variables(), **pixelgate}
+
+
+@pytest.fixture
+def run(environment: dict[str, str], repository: Repository) -> Run:
+    """Runs a command in the checkout as it is."""
+
+    def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PROGRAM, *map(str, arguments)],
+            cwd=repository.folder,
+            env={**environment, **environ},
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    return run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
+from e2e.deployed import at_once, get, invoke, listed, put, record_of, versions, wait_until
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ShardId
+from support.images import png
+from support.world import sha
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
-    """A project of the test's own: its name is the test's."""
-    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name)
 
 
 @pytest.fixture
@@ -42,75 +34,32 @@ def configure(cloud: EmbeddedCloud, seconds: str) -> None:
         cloud.configure(function, {"PIXELGATE_BASE_GRACE_SECONDS": seconds})
 
 
-def png(level: int) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(np.full((30, 40, 3), level, np.uint8)).save(out, "PNG")
-    return out.getvalue()
-
-
-def put_image(cloud: EmbeddedCloud, project: str, level: int) -> dict[str, Any]:
+def put_image(cloud: EmbeddedCloud, project: str) -> dict[str, Any]:
     """Uploads one picture; returns what a manifest says of it."""
-    body = png(level)
-    digest = hashlib.sha256(body).hexdigest()
-    s3 = cloud.client("s3")
-    if not s3.list_objects_v2(Bucket=cloud.bucket, Prefix=keys.image(project, digest))["KeyCount"]:
-        s3.put_object(
-            Bucket=cloud.bucket, Key=keys.image(project, digest), Body=body, IfNoneMatch="*"
-        )
-    return {"sha256": digest, "width": 40, "height": 30}
+    body = png((40, 30))
+    s3, key = cloud.client("s3"), keys.image(project, sha(body))
+    s3.put_object(Bucket=cloud.bucket, Key=key, Body=body, IfNoneMatch="*")
+    return {"sha256": sha(body), "width": 40, "height": 30}
 
 
-def wait_for(
-    uploader: Uploader, build: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 60
-) -> dict[str, Any]:
-    end = time.monotonic() + seconds
-    status: dict[str, Any] | None = None
-    while time.monotonic() < end:
-        status = uploader.status(BuildId(uploader.project, build))
-        if status and holds(status):
-            return status
-        time.sleep(0.05)
-    raise AssertionError(f"{build} never came there: {status}")
+def wait_for_waiting(uploader: Uploader, *builds: str) -> None:
+    for build in builds:
+        wait_until(partial(is_waiting, uploader, build))
 
 
-def is_waiting(status: dict[str, Any]) -> bool:
-    return bool(status["state"] == "WAITING_FOR_BASE")
+def is_waiting(uploader: Uploader, build: str) -> bool:
+    status = uploader.status(BuildId(uploader.project, build))
+    return status is not None and status["state"] == "WAITING_FOR_BASE"
 
 
 def reports(cloud: EmbeddedCloud, project: str, build: str) -> int:
     """How many times a result was written for a build, in any version."""
-    answer = cloud.client("s3").list_object_versions(
-        Bucket=cloud.bucket, Prefix=f"comparisons/{project}/{build}/"
-    )
-    return sum(v["Key"].endswith("comparison.json") for v in answer.get("Versions", []))
+    written = versions(cloud, f"comparisons/{project}/{build}/")
+    return sum(key.endswith("comparison.json") for key in written)
 
 
-def record_of(cloud: EmbeddedCloud, project: str, sort_key: str) -> dict[str, Any]:
-    item = cloud.client("dynamodb").get_item(
-        TableName=cloud.table, Key={"pk": {"S": project}, "sk": {"S": sort_key}}
-    )
-    return {name: next(iter(value.values())) for name, value in item.get("Item", {}).items()}
-
-
-def sweep(cloud: EmbeddedCloud) -> list[dict[str, Any]]:
-    answer = cloud.client("lambda").invoke(
-        FunctionName=cloud.stack.resources["SweepFunction"], Payload=b'{"only": "waits"}'
-    )
-    swept: list[dict[str, Any]] = json.load(answer["Payload"])["swept"]
-    return swept
-
-
-def at_once(*actions: Callable[[], object]) -> None:
-    """Starts all of them at the same moment."""
-    start = threading.Barrier(len(actions))
-
-    def run(action: Callable[[], object]) -> None:
-        start.wait()
-        action()
-
-    with ThreadPoolExecutor(len(actions)) as threads:
-        for future in [threads.submit(run, action) for action in actions]:
-            future.result()
+def sweep(cloud: EmbeddedCloud) -> None:
+    invoke(cloud, "SweepFunction", {"only": "waits"})
 
 
 def compared_once(cloud: EmbeddedCloud, uploader: Uploader, build: str, base: str) -> None:
@@ -121,24 +70,9 @@ def compared_once(cloud: EmbeddedCloud, uploader: Uploader, build: str, base: st
     assert reports(cloud, uploader.project, build) == 1
 
 
-def test_a_base_that_comes_late_starts_the_head(cloud: EmbeddedCloud, uploader: Uploader) -> None:
-    image = {project: put_image(cloud, uploader.project, project) for project in (10, 200)}
-    uploader.write_manifest(
-        "head", {"commit": "H", "base_commit": "C", "images": {"a.png": image[200]}}
-    )
-    wait_for(uploader, "head", is_waiting)
-    base = uploader.write_manifest("base", {"commit": "C", "images": {"a.png": image[10]}})
-    uploader.wait(base)
-    status = uploader.wait(BuildId(uploader.project, "head"), seconds=20)
-    assert status["counts"]["changed"] == 1
-    assert status["baseline"] == {"kind": "exact", "passed_over": []}
-    cloud.wait_until_idle()
-    compared_once(cloud, uploader, "head", "base")
-
-
 @pytest.mark.parametrize("base_first", [True, False])
 def test_head_and_base_at_once(cloud: EmbeddedCloud, uploader: Uploader, base_first: bool) -> None:
-    images = {"a.png": put_image(cloud, uploader.project, 10)}
+    images = {"a.png": put_image(cloud, uploader.project)}
     rounds = 12
     for n in range(rounds):
         head = {"commit": f"H{n}", "base_commit": f"C{n}", "images": images}
@@ -158,12 +92,11 @@ def test_head_and_base_at_once(cloud: EmbeddedCloud, uploader: Uploader, base_fi
 def test_two_bases_at_once_and_ten_heads_that_wait(
     cloud: EmbeddedCloud, uploader: Uploader
 ) -> None:
-    images = {"a.png": put_image(cloud, uploader.project, 10)}
+    images = {"a.png": put_image(cloud, uploader.project)}
     heads = [f"head{n}" for n in range(10)]
     for head in heads:
         uploader.write_manifest(head, {"commit": head, "base_commit": "C", "images": images})
-    for head in heads:
-        wait_for(uploader, head, is_waiting)
+    wait_for_waiting(uploader, *heads)
     base = {"commit": "C", "images": images}
     at_once(
         lambda: uploader.write_manifest("base1", base),
@@ -181,12 +114,12 @@ def test_two_bases_at_once_and_ten_heads_that_wait(
 def test_after_the_grace_the_nearest_ancestor_serves(
     cloud: EmbeddedCloud, uploader: Uploader, short_grace: float
 ) -> None:
-    images = {"a.png": put_image(cloud, uploader.project, 10)}
+    images = {"a.png": put_image(cloud, uploader.project)}
     uploader.wait(uploader.write_manifest("old", {"commit": "A", "images": images}))
     uploader.write_manifest(
         "head", {"commit": "H", "base_commit": "C", "ancestors": ["A"], "images": images}
     )
-    wait_for(uploader, "head", is_waiting)
+    wait_for_waiting(uploader, "head")
     time.sleep(short_grace)
     sweep(cloud)  # nobody uploads anything
     status = uploader.wait(BuildId(uploader.project, "head"))
@@ -199,14 +132,13 @@ def test_after_the_grace_the_nearest_ancestor_serves(
 def test_the_wake_and_the_end_of_the_grace_at_once(
     cloud: EmbeddedCloud, uploader: Uploader, short_grace: float
 ) -> None:
-    images = {"a.png": put_image(cloud, uploader.project, 10)}
+    images = {"a.png": put_image(cloud, uploader.project)}
     uploader.wait(uploader.write_manifest("old", {"commit": "A", "images": images}))
     heads = [f"head{n}" for n in range(6)]
     for head in heads:
         said = {"commit": head, "base_commit": "C", "ancestors": ["A"], "images": images}
         uploader.write_manifest(head, said)
-    for head in heads:
-        wait_for(uploader, head, is_waiting)
+    wait_for_waiting(uploader, *heads)
     time.sleep(short_grace)
     base = {"commit": "C", "images": images}
     at_once(
@@ -228,7 +160,7 @@ def test_the_wake_and_the_end_of_the_grace_at_once(
 def test_a_review_that_is_written_while_a_run_is_under_way_stays(
     cloud: EmbeddedCloud, uploader: Uploader
 ) -> None:
-    images = {"a.png": put_image(cloud, uploader.project, 10)}
+    images = {"a.png": put_image(cloud, uploader.project)}
     uploader.wait(uploader.write_manifest("base", {"commit": "C", "images": images}))
     head = {"commit": "H", "branch": "f", "base_commit": "C", "images": images}
     done = threading.Event()
@@ -264,51 +196,40 @@ def test_a_review_that_is_written_while_a_run_is_under_way_stays(
 
 def test_eight_shards_at_once_are_one_build(cloud: EmbeddedCloud, uploader: Uploader) -> None:
     build = BuildId(uploader.project, "p1")
-    image = put_image(cloud, uploader.project, 10)
+    image = put_image(cloud, uploader.project)
 
-    def put_shard(index: int) -> None:
-        manifest = {
-            "project": build.project,
-            "build": build.build,
+    def put_shard(index: int, **images: Any) -> None:
+        fields = {
+            **vars(build),
             "commit": "C",
             "branch": "main",
             "shard": {"index": index, "total": 8},
-            "images": {f"{index}.png": image},
+            "images": images or {f"{index}.png": image},
         }
-        cloud.client("s3").put_object(
-            Bucket=cloud.bucket,
-            Key=keys.uploaded_manifest(build, ShardId(index, 8)),
-            Body=json.dumps(manifest).encode(),
-        )
+        put(cloud, keys.uploaded_manifest(build, ShardId(index, 8)), fields)
 
-    at_once(*[lambda index=index: put_shard(index) for index in range(1, 9)])
+    put_shard(1)
+    cloud.wait_until_idle()
+    put_shard(1, **{"other.png": image})  # what was accepted counts
+    cloud.wait_until_idle()
+    at_once(*[lambda index=index: put_shard(index) for index in range(2, 9)])
     status = uploader.wait(build)
     assert (status["state"], status["counts"]["total"]) == ("SUCCEEDED", 8)
     cloud.wait_until_idle()
     assert uploader.status(build) == status
     assert reports(cloud, build.project, "p1") == 1
+    assert "1.png" in get(cloud, status["comparison"])["images"]
 
 
 def test_plain_images_without_any_hash(cloud: EmbeddedCloud, uploader: Uploader) -> None:
-    """More than S3 lists at once."""
     build = BuildId(uploader.project, "plain")
-    s3, bodies = cloud.client("s3"), [png(level) for level in (10, 20, 30)]
-
-    def put(n: int) -> None:
-        key = f"{keys.uploads(build)}page/{n:04}.png"
-        s3.put_object(Bucket=cloud.bucket, Key=key, Body=bodies[n % 3])
-
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(put, range(1_100)))
-    status = uploader.wait(write_plain_manifest(uploader, "plain"))
-    assert (status["state"], status["counts"]["added"]) == ("SUCCEEDED", 1_100)
-    listed = s3.list_objects_v2(Bucket=cloud.bucket, Prefix=f"images/{build.project}/")
-    hashes = {hashlib.sha256(body).hexdigest() for body in bodies}
-    assert {o["Key"].rpartition("/")[2] for o in listed["Contents"]} == hashes
+    bodies = [png((40, 30), (level, 0, 0)) for level in (10, 20, 30)]
+    for n in range(6):
+        put(cloud, f"{keys.uploads(build)}page/{n:04}.png", bodies[n % 3])
+    # The uploader would fill in images; a plain manifest has none.
+    status = uploader.wait(uploader.write_manifest("plain", {"commit": "C", "images": None}))
+    assert (status["state"], status["counts"]["added"]) == ("SUCCEEDED", 6)
+    stored = {keys.image(build.project, sha(body)) for body in bodies}
+    assert set(listed(cloud, f"images/{build.project}/")) == stored
     cloud.wait_until_idle()
     assert uploader.status(build) == status  # what we stored has started nothing
-
-
-def write_plain_manifest(uploader: Uploader, build: str) -> BuildId:
-    # The uploader would fill in images; a plain manifest has none.
-    return uploader.write_manifest(build, {"commit": "C", "images": None})

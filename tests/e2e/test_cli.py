@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,16 +13,15 @@ from urllib.parse import unquote
 
 import pytest
 
+from e2e.conftest import PROGRAM, Run
+from e2e.deployed import get, versions
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain.comparison import Status
 from support import images
 from support.pages import parsed
-from support.repository import SETTINGS, Repository
+from support.repository import Repository
 
 pytestmark = pytest.mark.e2e
-
-PROGRAM = str(Path(sys.executable).parent / "pixelgate")
-CI_VARIABLES = re.compile(r"^(CI|GITHUB_|GITLAB_|CIRCLE|BUILDKITE|JENKINS|TF_BUILD|PIXELGATE_)")
 
 # How the page writes it: statuses are numbered in their order.
 UNCHANGED = str(list(Status).index(Status.UNCHANGED))
@@ -40,36 +36,17 @@ def project(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    made = Repository.new(tmp_path / "repo")
-    made.commit("first")
-    return made
+def cli(run: Run) -> Cli:
+    """Runs a command that is to end with one of these codes."""
 
-
-@pytest.fixture
-def environment(cloud: EmbeddedCloud, project: str) -> Environment:
-    plain = {name: value for name, value in os.environ.items() if not CI_VARIABLES.match(name)}
-    pixelgate = {"PIXELGATE_BUCKET": cloud.bucket, "PIXELGATE_PROJECT": project}
-    return {**plain, **SETTINGS, **cloud.variables(), **pixelgate}
-
-
-@pytest.fixture
-def run(environment: Environment, repository: Repository) -> Cli:
-    def run(
+    def cli(
         *arguments: object, codes: tuple[int, ...] = (0,), **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [PROGRAM, *map(str, arguments)],
-            cwd=repository.folder,
-            env={**environment, **environ},
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
+        done = run(*arguments, **environ)
         assert done.returncode in codes, done.stderr
         return done
 
-    return run
+    return cli
 
 
 def shots(folder: Path, number: int, version: int = 0) -> Path:
@@ -81,17 +58,11 @@ def shots(folder: Path, number: int, version: int = 0) -> Path:
     return folder
 
 
-def keys_below(cloud: EmbeddedCloud, prefix: str) -> list[str]:
-    pages = cloud.client("s3").get_paginator("list_object_versions")
-    found = pages.paginate(Bucket=cloud.bucket, Prefix=prefix)
-    return [version["Key"] for page in found for version in page.get("Versions", [])]
-
-
 def test_a_pull_request_from_upload_to_review(
-    cloud: EmbeddedCloud, run: Cli, repository: Repository, project: str, tmp_path: Path
+    cloud: EmbeddedCloud, cli: Cli, repository: Repository, project: str, tmp_path: Path
 ) -> None:
     pictures = shots(tmp_path / "shots", 12)
-    first = run("upload", pictures, "--wait", "--json", "--build", "main-1")
+    first = cli("upload", pictures, "--wait", "--json", "--build", "main-1")
     said = json.loads(first.stdout)
     assert (said["result"], said["counts"]["added"]) == ("passed, with nothing to compare with", 12)
 
@@ -110,7 +81,7 @@ def test_a_pull_request_from_upload_to_review(
         "GITHUB_SHA": "f" * 40, "GITHUB_EVENT_PATH": str(event),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "step.md"),
     }  # fmt: skip
-    second = run(
+    second = cli(
         "upload", shots(pictures, 12, version=1), "--wait", "--json", "--junit",
         tmp_path / "junit.xml", codes=(1,), **ci,
     )  # fmt: skip
@@ -121,18 +92,17 @@ def test_a_pull_request_from_upload_to_review(
     assert "### 🔍" in (tmp_path / "step.md").read_text()
     assert 'failures="3"' in (tmp_path / "junit.xml").read_text()
 
-    assert json.loads(run("wait", "--json", codes=(1,), **ci).stdout)["build"] == "9001-1"
-    assert "needs review" in run("status", "9001-1").stderr
+    assert json.loads(cli("wait", "--json", codes=(1,), **ci).stdout)["build"] == "9001-1"
+    assert "needs review" in cli("status", "9001-1").stderr
     cloud.wait_until_idle()  # thumbnails come after the verdict
-    fetched = json.loads(run("report", "9001-1", "--out", tmp_path / "out", "--json").stdout)
+    fetched = json.loads(cli("report", "9001-1", "--out", tmp_path / "out", "--json").stdout)
     check_links(Path(fetched["report"]))
-    reviewed = json.loads(run("approve", "9001-1", "00000.png", "-m", "fine", "--json").stdout)
-    body = cloud.client("s3").get_object(Bucket=cloud.bucket, Key=reviewed["reviews"][0])["Body"]
-    assert json.load(body) == {
+    reviewed = json.loads(cli("approve", "9001-1", "00000.png", "-m", "fine", "--json").stdout)
+    assert get(cloud, reviewed["reviews"][0]) == {
         "schema_version": 1, "action": "approve", "execution": said["execution"],
         "names": ["00000.png"], "reason": "fine",
     }  # fmt: skip
-    rows = json.loads(run("history", "00000.png", "--json").stdout)["builds"]
+    rows = json.loads(cli("history", "00000.png", "--json").stdout)["builds"]
     assert [(row["build"], row["snapshot"]["status"]) for row in rows] == [
         ("9001-1", "changed"),
         ("main-1", "added"),
@@ -153,40 +123,24 @@ def check_links(page: Path) -> None:
 
 
 def test_doctor_finds_all_well_and_leaves_nothing(
-    cloud: EmbeddedCloud, run: Cli, project: str, tmp_path: Path
+    cloud: EmbeddedCloud, cli: Cli, project: str, tmp_path: Path
 ) -> None:
-    run("upload", shots(tmp_path / "shots", 1), "--build", "b1", "--wait")
+    cli("upload", shots(tmp_path / "shots", 1), "--build", "b1", "--wait")
     cloud.wait_until_idle()
-    before = sorted(keys_below(cloud, ""))
-    done = run("doctor", "--json")
+    before = sorted(versions(cloud, ""))
+    done = cli("doctor", "--json")
     health = {c["what"]: c["health"] for c in json.loads(done.stdout)["checks"]}
     assert health["credentials"] == "good"
     assert health[f"list images/{project}/"] == "good"
     assert health[f"write uploads/{project}/"] == "good"
     assert health[f"write images/{project}/"] == "good"
-    assert sorted(key for key in keys_below(cloud, "") if f"/{project}/" in key) == [
+    assert sorted(key for key in versions(cloud, "") if f"/{project}/" in key) == [
         key for key in before if f"/{project}/" in key
     ]
 
 
-def test_a_bucket_that_is_not_there(run: Cli, tmp_path: Path) -> None:
-    pictures = shots(tmp_path / "shots", 1)
-    done = run("upload", pictures, "--bucket", "no-such-bucket", "--build", "b1", codes=(2,))
-    assert "there is no bucket 'no-such-bucket'; --bucket, PIXELGATE_BUCKET or" in done.stderr
-
-
-def test_a_network_that_is_down(run: Cli, tmp_path: Path) -> None:
-    pictures = shots(tmp_path / "shots", 1)
-    done = run(
-        "upload", pictures, "--build", "b1", codes=(2,),
-        AWS_ENDPOINT_URL="http://127.0.0.1:9",
-    )  # fmt: skip
-    assert "S3 could not be reached for s3://" in done.stderr
-    assert "AWS_ENDPOINT_URL if it is set" in done.stderr
-
-
 def test_an_upload_that_is_killed_goes_on_where_it_was(
-    cloud: EmbeddedCloud, run: Cli, environment: Environment, repository: Repository,
+    cloud: EmbeddedCloud, cli: Cli, environment: Environment, repository: Repository,
     project: str, tmp_path: Path,
 ) -> None:  # fmt: skip
     pictures = shots(tmp_path / "shots", 900)
@@ -194,21 +148,21 @@ def test_an_upload_that_is_killed_goes_on_where_it_was(
     prefix = f"images/{project}/"
     with subprocess.Popen(command, cwd=repository.folder, env=environment) as process:
         end = time.monotonic() + 120
-        while len(keys_below(cloud, prefix)) < 60:
+        while len(versions(cloud, prefix)) < 60:
             assert process.poll() is None, "it ended too soon"
             assert time.monotonic() < end, "it never began"
         process.send_signal(signal.SIGKILL)
         process.wait()
-    there = len(keys_below(cloud, prefix))
+    there = len(versions(cloud, prefix))
     assert 60 <= there < 900
-    assert keys_below(cloud, f"uploads/{project}/") == []
-    done = run("upload", pictures, "--build", "b1", "--wait", "--json")
+    assert versions(cloud, f"uploads/{project}/") == []
+    done = cli("upload", pictures, "--build", "b1", "--wait", "--json")
     assert f"{there} of 900 already there, uploading {900 - there:,}" in done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     assert (said["uploaded"], said["counts"]["added"]) == (900 - there, 900)
     # One version each: nothing was sent twice.
-    assert len(keys_below(cloud, prefix)) == 900
-    again = json.loads(run("upload", pictures, "--build", "b1", "--wait", "--json").stdout)
+    assert len(versions(cloud, prefix)) == 900
+    again = json.loads(cli("upload", pictures, "--build", "b1", "--wait", "--json").stdout)
     assert (again["uploaded"], again["already_there"]) == (0, 900)
 
 
@@ -219,10 +173,10 @@ def test_a_cancelled_job_ends_at_once_and_leaves_no_manifest(
     pictures = shots(tmp_path / "shots", 900)
     command = [PROGRAM, "upload", str(pictures), "--build", "b1"]
     with subprocess.Popen(command, cwd=repository.folder, env=environment) as process:
-        while len(keys_below(cloud, f"images/{project}/")) < 30:
+        while len(versions(cloud, f"images/{project}/")) < 30:
             assert process.poll() is None, "it ended too soon"
         process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         assert process.wait(60) == 128 + signal.SIGTERM
     assert time.monotonic() - begun < 30
-    assert keys_below(cloud, f"uploads/{project}/") == []
+    assert versions(cloud, f"uploads/{project}/") == []

@@ -13,19 +13,21 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
+from e2e.deployed import at_once, listed, record_of, review, review_of, wait_until
+from e2e.deployed import pictures as small
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId
+from pixelgate.domain.keys import BuildId, ComparisonId
+from support.images import png
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
@@ -63,7 +65,7 @@ def test_many_workers_killed_at_random_publish_what_one_worker_does(
         "total": PAIRS + 1, "changed": PAIRS - 1, "added": 0, "removed": 0, "renamed": 0,
         "unchanged": 1, "skipped": 0, "errored": 1,
     }  # fmt: skip
-    record = record_of(cloud, uploader.project, MANY)
+    record = comparison(cloud, uploader.project, MANY)
     assert (record["claims"], record["execution"]) == ("1", many["execution"])
     assert f"{PAIRS:,} pairs in {-(-PAIRS // 50)} batches" in record["fan_out"]
     assert execution(cloud, many["execution"])["status"] == "SUCCEEDED"
@@ -73,7 +75,7 @@ def test_many_workers_killed_at_random_publish_what_one_worker_does(
 
     cloud.configure("CompareFunction", {"PIXELGATE_INLINE_MEGAPIXELS": "4000"})
     one = uploader.wait(uploader.upload(ONE, head, base_build="base"), 900)
-    assert "fan_out" not in record_of(cloud, uploader.project, ONE)
+    assert "fan_out" not in comparison(cloud, uploader.project, ONE)
     cloud.wait_until_idle()
     theirs = published(cloud, uploader, one)
     assert ours.keys() == theirs.keys()
@@ -90,26 +92,36 @@ def test_starting_an_execution_twice_is_harmless(
     uploader = Uploader(cloud.client("s3"), cloud.bucket, "fan-twice")
     uploader.wait(uploader.upload("base", pictures(tmp_path / "base", 60, 0)))
     images = uploader.upload_images(pictures(tmp_path / "head", 60, 1))
-    threads = [
-        threading.Thread(
-            target=uploader.write_manifest,
-            args=("head", {"images": images, "base_build": "base"}),
-        )
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    fields = {"images": images, "base_build": "base"}
+    at_once(*[lambda: uploader.write_manifest("head", fields)] * 8)
     status = uploader.wait(BuildId(uploader.project, "head"))
     assert (status["counts"]["changed"], status["counts"]["errored"]) == (59, 1)
     cloud.wait_until_idle()
-    record = record_of(cloud, uploader.project)
+    record = comparison(cloud, uploader.project)
     assert record["claims"] == "1"
     listed = cloud.client("stepfunctions").list_executions(
         stateMachineArn=cloud.stack.outputs["CompareMachine"]
     )["executions"]
     assert [e["name"] for e in listed].count(record["execution"]) == 1
+
+
+def test_lost_batches_are_run_again(
+    cloud: EmbeddedCloud, tmp_path: Path, everything_is_too_much: None
+) -> None:
+    """In the first round every worker fails in every attempt, as if Lambda had no place for it."""
+    uploader = Uploader(cloud.client("s3"), cloud.bucket, "fan-lost")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "base", 60, 0)))
+    cloud.configure("WorkerFunction", {"PIXELGATE_TABLE": "none"})
+    try:
+        build = uploader.upload("head", pictures(tmp_path / "head", 60, 1), base_build="base")
+        wait_until(lambda: "lost batches are run again" in cloud.logs("PublishFunction"), 120)
+    finally:
+        cloud.configure("WorkerFunction", {"PIXELGATE_TABLE": cloud.table})
+    status = uploader.wait(build, 120)
+    assert (status["counts"]["changed"], status["counts"]["errored"]) == (59, 1)
+    assert comparison(cloud, uploader.project)["claims"] == "1"
+    run = keys.fan_out(ComparisonId(uploader.project, "head", "base"), status["execution"], "")
+    assert f"{run}lost-1.json" in listed(cloud, run)
 
 
 def test_an_approval_is_carried_over_to_what_many_workers_compared(
@@ -120,9 +132,7 @@ def test_an_approval_is_carried_over_to_what_many_workers_compared(
     fields = {"base_build": "base", "branch": "topic", "pull_request": 5}
     first = uploader.upload("first", pictures(tmp_path / "first", 3, 1), **fields)
     uploader.wait(first)
-    key = keys.review(first, "r1")
-    approval = b'{"schema_version": 1, "action": "approve"}'
-    cloud.client("s3").put_object(Bucket=cloud.bucket, Key=key, Body=approval)
+    review(cloud, first, action="approve")
     wait_until(lambda: review_of(uploader, first)["state"] == "approved")
     cloud.wait_until_idle()
 
@@ -131,26 +141,15 @@ def test_an_approval_is_carried_over_to_what_many_workers_compared(
         image.copy().save(again / "00000.png", compress_level=9)  # other bytes
     second = uploader.upload("second", again, **fields)
     uploader.wait(second)
-    assert "3 pairs in 1 batches" in record_of(cloud, uploader.project, "second")["fan_out"]
+    assert "3 pairs in 1 batches" in comparison(cloud, uploader.project, "second")["fan_out"]
     assert review_of(uploader, second)["state"] == "approved"
     assert review_of(uploader, second)["carried_from"] == "first"
 
 
-def review_of(uploader: Uploader, build: BuildId) -> dict[str, Any]:
-    status = uploader.status(build)
-    assert status is not None
-    found: dict[str, Any] = status["review"]
-    return found
-
-
 def pictures(folder: Path, number: int, version: int) -> Path:
     """Small pictures, each its own; of the head all differ, and the last cannot be read."""
-    folder.mkdir()
-    for i in range(number):
-        pixels = np.random.default_rng(i).integers(0, 256, (48, 64, 3), np.uint8)
-        pixels[8 : 8 + 8 * version, 8:24] = (255, i % 256, i // 256)
-        Image.fromarray(pixels).save(folder / f"{i:05}.png", compress_level=1)
-    Image.new("RGB", (10, 10)).save(folder / "same.png")
+    small(folder, number, version, side=64)
+    (folder / "same.png").write_bytes(png((10, 10)))
     if version:
         last = folder / f"{number - 1:05}.png"
         last.write_bytes(last.read_bytes()[:-200])
@@ -234,21 +233,8 @@ def forget_diffs(cloud: EmbeddedCloud, project: str) -> None:
     assert listed(cloud, f"cache/{project}/") == []
 
 
-def listed(cloud: EmbeddedCloud, prefix: str) -> list[str]:
-    pages = (
-        cloud.client("s3")
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=cloud.bucket, Prefix=prefix)
-    )
-    return [one["Key"] for page in pages for one in page.get("Contents", ())]
-
-
-def record_of(cloud: EmbeddedCloud, project: str, head: str = "head") -> dict[str, Any]:
-    item = cloud.client("dynamodb").get_item(
-        TableName=cloud.table,
-        Key={"pk": {"S": project}, "sk": {"S": f"comparison/{head}/base"}},
-    )
-    return {name: next(iter(value.values())) for name, value in item["Item"].items()}
+def comparison(cloud: EmbeddedCloud, project: str, head: str = "head") -> dict[str, Any]:
+    return record_of(cloud, project, f"comparison/{head}/base")
 
 
 def execution(cloud: EmbeddedCloud, name: str) -> dict[str, Any]:
@@ -261,10 +247,3 @@ def execution(cloud: EmbeddedCloud, name: str) -> dict[str, Any]:
 
     wait_until(lambda: describe()["status"] != "RUNNING")
     return describe()
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)

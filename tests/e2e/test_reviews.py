@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,24 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from e2e.test_pipeline import pictures as many
-from e2e.test_pipeline import working
+from e2e.deployed import at_once, record_of, review, review_of, wait_until
+from e2e.test_pipeline import large, working
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from support.forge import FakeForge
 from support.forges import FORGES, Kind
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
-
-_IDS = itertools.count(1)
-
-
-@pytest.fixture
-def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
-    """A project of the test's own: its name is the test's."""
-    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name)
 
 
 def pictures(folder: Path, blocks: dict[str, int], noise: int = 0) -> Path:
@@ -62,80 +50,29 @@ def head(uploader: Uploader, tmp_path: Path) -> BuildId:
 OF_PULL_REQUEST: dict[str, Any] = {"base_build": "base", "branch": "topic", "pull_request": 5}
 
 
-def review(cloud: EmbeddedCloud, build: BuildId, **fields: Any) -> str:
-    """What a reviewer does; returns the key."""
-    key = keys.review(build, f"{time.time_ns():020}-{next(_IDS)}")
-    body = json.dumps({"schema_version": 1, **fields}).encode()
-    cloud.client("s3").put_object(Bucket=cloud.bucket, Key=key, Body=body)
-    return key
-
-
-def said(uploader: Uploader, build: BuildId) -> dict[str, Any]:
-    status = uploader.status(build)
-    assert status is not None
-    found: dict[str, Any] = status["review"]
-    return found
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)
-
-
-def item(cloud: EmbeddedCloud, project: str, sort_key: str) -> dict[str, Any]:
-    answer = cloud.client("dynamodb").get_item(
-        TableName=cloud.table, Key={"pk": {"S": project}, "sk": {"S": sort_key}}
-    )
-    return {name: next(iter(value.values())) for name, value in answer.get("Item", {}).items()}
-
-
 def test_a_build_is_approved(cloud: EmbeddedCloud, uploader: Uploader, head: BuildId) -> None:
     before = uploader.wait(head)
     review(cloud, head, action="approve", execution=before["execution"], reason="meant")
-    wait_for(lambda: said(uploader, head)["state"] == "approved")
+    wait_until(lambda: review_of(uploader, head)["state"] == "approved")
     cloud.wait_until_idle()
-    now = said(uploader, head)
+    now = review_of(uploader, head)
     assert (now["left"], now["approved"], now["reasons"]) == (0, 3, ["meant"])
     assert now["by"] == ["EXAMPLE"]  # as the emulator names whoever writes
-    assert item(cloud, head.project, "build/head")["review"] == "approved"
-    assert "unfinished" not in item(cloud, head.project, "comparison/head/base")
-
-
-def test_a_part_is_approved_and_then_the_rest(
-    cloud: EmbeddedCloud, uploader: Uploader, head: BuildId
-) -> None:
-    review(cloud, head, action="approve", names=["a.png"])
-    wait_for(lambda: said(uploader, head)["left"] == 2)
-    assert said(uploader, head)["state"] == "needed"
-    assert said(uploader, head)["names"] == ["b.png", "c.png"]
-    assert "review" not in item(cloud, head.project, "build/head")
-    review(cloud, head, action="approve", globs=["b*", "c*"])
-    wait_for(lambda: said(uploader, head)["state"] == "approved")
-    wait_for(lambda: item(cloud, head.project, "build/head").get("review") == "approved")
-    cloud.wait_until_idle()
-
-
-def test_a_build_is_rejected(cloud: EmbeddedCloud, uploader: Uploader, head: BuildId) -> None:
-    review(cloud, head, action="reject", names=["b.png"], reason="cut off")
-    wait_for(lambda: said(uploader, head)["state"] == "rejected")
-    cloud.wait_until_idle()
-    assert item(cloud, head.project, "build/head")["review"] == "rejected"
-    assert (said(uploader, head)["left"], said(uploader, head)["rejected"]) == (2, 1)
+    assert record_of(cloud, head.project, "build/head")["review"] == "approved"
+    assert "unfinished" not in record_of(cloud, head.project, "comparison/head/base")
 
 
 def test_the_next_build_of_the_pull_request_is_approved_by_that(
     cloud: EmbeddedCloud, uploader: Uploader, head: BuildId, tmp_path: Path
 ) -> None:
     review(cloud, head, action="approve")
-    wait_for(lambda: said(uploader, head)["state"] == "approved")
+    wait_until(lambda: review_of(uploader, head)["state"] == "approved")
     cloud.wait_until_idle()
     alike = uploader.upload("alike", pictures(tmp_path / "alike", HEAD, noise=2), **OF_PULL_REQUEST)
     status = uploader.wait(alike)
     assert (status["verdict"], status["review"]["state"]) == ("needs_review", "approved")
     assert status["review"]["carried_from"] == "head"
-    assert item(cloud, head.project, "build/alike")["review"] == "approved"
+    assert record_of(cloud, head.project, "build/alike")["review"] == "approved"
     other = uploader.upload(
         "other", pictures(tmp_path / "other", {**HEAD, "a": 90}), **OF_PULL_REQUEST
     )
@@ -147,33 +84,6 @@ def test_the_next_build_of_the_pull_request_is_approved_by_that(
     cloud.wait_until_idle()
 
 
-def test_an_event_that_comes_again_changes_nothing(
-    cloud: EmbeddedCloud, uploader: Uploader, head: BuildId
-) -> None:
-    first = review(cloud, head, action="approve")
-    wait_for(lambda: said(uploader, head)["state"] == "approved")
-    review(cloud, head, action="reject", names=["a.png"])
-    wait_for(lambda: said(uploader, head)["state"] == "rejected")
-    cloud.wait_until_idle()
-    before = uploader.status(head)
-    kept = json.load(
-        cloud.client("s3").get_object(
-            Bucket=cloud.bucket, Key=keys.kept_review(head, Path(first).stem)
-        )["Body"]
-    )
-    etag = cloud.client("s3").head_object(Bucket=cloud.bucket, Key=first)["ETag"]
-    event = json.loads((Path(__file__).parents[2] / "events/s3-review-put.json").read_text())
-    [record] = event["Records"]
-    record["eventTime"], record["userIdentity"]["principalId"] = kept["at"], kept["by"]
-    record["s3"]["object"] |= {"key": first, "eTag": etag.strip('"')}
-    for _ in range(3):
-        answer = cloud.client("lambda").invoke(
-            FunctionName=cloud.stack.resources["ReviewFunction"], Payload=json.dumps(event)
-        )
-        assert json.load(answer["Payload"])["reviews"][0]["build_is"] == "rejected"
-    assert uploader.status(head) == before
-
-
 def test_thirty_reviewers_at_once_are_all_heard(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:
@@ -182,44 +92,26 @@ def test_thirty_reviewers_at_once_are_all_heard(
     larger = dict.fromkeys(blocks, 60)
     head = uploader.upload("head", pictures(tmp_path / "head", larger), **OF_PULL_REQUEST)
     assert uploader.wait(head)["review"]["left"] == 30
-    threads = [
-        threading.Thread(
-            target=review, args=(cloud, head), kwargs={"action": "approve", "names": [f"{n}.png"]}
-        )
-        for n in blocks
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    wait_for(lambda: said(uploader, head)["state"] == "approved")
+    at_once(*[
+        lambda name=n: review(cloud, head, action="approve", names=[f"{name}.png"]) for n in blocks
+    ])  # fmt: skip
+    wait_until(lambda: review_of(uploader, head)["state"] == "approved", 120)
     cloud.wait_until_idle()
-    assert (said(uploader, head)["approved"], said(uploader, head)["revision"]) == (30, 31)
-    assert item(cloud, head.project, "build/head")["review"] == "approved"
-
-
-def test_a_stale_review_is_refused_in_words(
-    cloud: EmbeddedCloud, uploader: Uploader, head: BuildId
-) -> None:
-    review(cloud, head, action="approve", execution="an-older-one")
-    wait_for(lambda: bool(said(uploader, head)["refused"]))
-    [refused] = said(uploader, head)["refused"]
-    assert refused["why"].startswith("the review is of result an-older-one, the published one is")
-    assert said(uploader, head)["state"] == "needed"
-    cloud.wait_until_idle()
+    said = review_of(uploader, head)
+    assert (said["approved"], said["revision"]) == (30, 31)
+    assert record_of(cloud, head.project, "build/head")["review"] == "approved"
 
 
 def test_an_approval_during_the_run_does_not_count(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:
-    uploader.wait(uploader.upload("base", many(tmp_path / "a", 40, 1, side=700, all_over=True)))
-    folder = many(tmp_path / "b", 40, 2, side=700, all_over=True)
-    head = uploader.upload("head", folder, **OF_PULL_REQUEST)
+    uploader.wait(uploader.upload("base", large(tmp_path / "a", 1, 40)))
+    head = uploader.upload("head", large(tmp_path / "b", 2, 40), **OF_PULL_REQUEST)
     worker = working(cloud, uploader.project)
     worker.pause()
     try:
         review(cloud, head, action="approve")
-        wait_for(lambda: bool((said(uploader, head) or {}).get("refused")))
+        wait_until(lambda: bool(review_of(uploader, head).get("refused")))
         status = uploader.status(head)
         assert status is not None
         assert status["state"] == "PROCESSING"
@@ -230,7 +122,7 @@ def test_an_approval_during_the_run_does_not_count(
     [refused] = status["review"]["refused"]
     assert "has no result yet, so nobody can have looked at it" in refused["why"]
     review(cloud, head, action="approve")
-    wait_for(lambda: said(uploader, head)["state"] == "approved")
+    wait_until(lambda: review_of(uploader, head)["state"] == "approved")
     cloud.wait_until_idle()
 
 
@@ -241,7 +133,7 @@ def test_an_approval_during_the_run_does_not_count(
 def heard(cloud: EmbeddedCloud, uploader: Uploader) -> Iterator[Callable[[], list[Any]]]:
     """What a rule of somebody else's has heard of the project: kind, state, review."""
     events, sqs = cloud.client("events"), cloud.client("sqs")
-    name = f"heard-{next(_IDS)}"
+    name = "heard"
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     pattern = {"source": ["pixelgate"], "detail": {"project": [uploader.project]}}
@@ -268,11 +160,13 @@ def test_everybody_hears_every_change_of_state(
     cloud: EmbeddedCloud, uploader: Uploader, heard: Callable[[], list[Any]], head: BuildId
 ) -> None:
     review(cloud, head, action="approve", names=["a.png"])
-    wait_for(lambda: said(uploader, head)["left"] == 2)
+    wait_until(lambda: review_of(uploader, head)["names"] == ["b.png", "c.png"])
+    assert "review" not in record_of(cloud, head.project, "build/head")
     review(cloud, head, action="reject")
-    wait_for(lambda: said(uploader, head)["state"] == "rejected")
+    wait_until(lambda: review_of(uploader, head)["state"] == "rejected")
     cloud.wait_until_idle()
-    wait_for(lambda: len(heard()) >= 6)
+    assert record_of(cloud, head.project, "build/head")["review"] == "rejected"
+    wait_until(lambda: len(heard()) >= 6)
     comparison, reviewed = "Comparison State Change", "Review State Change"
     assert sorted(heard(), key=str) == sorted(
         [
@@ -291,7 +185,8 @@ def test_everybody_hears_every_change_of_state(
 def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> None:
     kind = FORGES[forge]
     parameters = {
-        f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{forge}-AbC",
+        f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:{'0' * 12}:secret:{forge}-AbCdE1",
+        "TrunkPrefix": "optional",
         f"{forge}Repositories": kind.repository,
         "ReportUrl": "https://reports.example/{key}",
     }
@@ -313,14 +208,14 @@ def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> No
         head = uploader.upload(
             "head", pictures(tmp_path / "head", HEAD), commit="c0ffee", **OF_PULL_REQUEST
         )
-        wait_for(lambda: latest(fake, kind) == ("failed", "3 left to review: 3 changed"))
-        wait_for(lambda: len(fake.bodies(5)) == 1)
+        wait_until(lambda: latest(fake, kind) == ("failed", "3 left to review: 3 changed"))
+        wait_until(lambda: len(fake.bodies(5)) == 1)
         assert "### pixelgate/shop: review needed" in fake.bodies(5)[0]
         report = uploader.wait(head)["report"]
         assert f"(https://reports.example/{report})" in fake.bodies(5)[0]
         review(cloud, head, action="approve")
-        wait_for(lambda: latest(fake, kind) == ("passed", "approved: 3 changed"))
-        wait_for(lambda: "### pixelgate/shop: approved" in fake.bodies(5)[0])
+        wait_until(lambda: latest(fake, kind) == ("passed", "approved: 3 changed"))
+        wait_until(lambda: "### pixelgate/shop: approved" in fake.bodies(5)[0])
         assert len(fake.bodies(5)) == 1
         assert fake.token not in cloud.logs()
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from e2e.test_pipeline import pictures
-from e2e.test_reviews import review
+from e2e.deployed import invoke, listed, pictures, put, review
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
@@ -18,30 +15,12 @@ from uploader import Uploader
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture
-def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
-    """A project of the test's own: its name is the test's."""
-    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name)
-
-
 def tidy(cloud: EmbeddedCloud, project: str) -> dict[str, int]:
     """Runs the function as its schedule does; returns what it did for a project."""
-    answer = cloud.client("lambda").invoke(
-        FunctionName=cloud.stack.resources["TidyFunction"], Payload=b"{}"
-    )
-    told: dict[str, Any] = json.load(answer["Payload"])
+    told = invoke(cloud, "TidyFunction", {})
     assert "projects" in told, told
     done: dict[str, int] = told["projects"][project]
     return done
-
-
-def there(cloud: EmbeddedCloud, *folders: str) -> set[str]:
-    """Keys of a project."""
-    pages = [
-        cloud.client("s3").list_objects_v2(Bucket=cloud.bucket, Prefix=f"{folder}/")
-        for folder in folders
-    ]
-    return {found["Key"] for page in pages for found in page.get("Contents", ())}
 
 
 def test_what_a_dead_run_left_goes(
@@ -50,25 +29,19 @@ def test_what_a_dead_run_left_goes(
     head = uploader.upload("head", pictures(tmp_path / "a", 2, 1))
     uploader.wait(head)
     cloud.wait_until_idle()
-    folder = f"comparisons/{uploader.project}"
-    published = there(cloud, folder)
+    folder = f"comparisons/{uploader.project}/"
+    published = listed(cloud, folder)
     dead = keys.result(ComparisonId(head.project, head.build, "@none"), "dead", "comparison.json")
-    cloud.client("s3").put_object(Bucket=cloud.bucket, Key=dead, Body=b"{}")
+    put(cloud, dead, {})
     cloud.configure("TidyFunction", {"PIXELGATE_ORPHANS_SECONDS": "3600"})
     assert tidy(cloud, uploader.project)["orphans"] == 0
     cloud.configure("TidyFunction", {"PIXELGATE_ORPHANS_SECONDS": "0"})
     assert tidy(cloud, uploader.project)["orphans"] == 1
-    assert there(cloud, folder) == published
+    assert listed(cloud, folder) == published
 
 
 def collects(cloud: EmbeddedCloud, project: str, age: float = 0.0) -> None:
-    """Lets the function collect one project's garbage without waiting for weeks.
-
-    Args:
-        cloud: the cloud.
-        project: whose builds are past retention.
-        age: in seconds, of images that may be deleted.
-    """
+    """Makes a project's builds past retention; its images may be deleted at an age in seconds."""
     settings = {
         "PIXELGATE_GARBAGE_COLLECTION": "delete",
         "PIXELGATE_RETENTION_DAYS": f"90,{project}=0",
@@ -81,9 +54,9 @@ def collects(cloud: EmbeddedCloud, project: str, age: float = 0.0) -> None:
 def test_an_old_build_and_what_only_it_refers_to_go_and_an_image_comes_back(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:
-    project, s3 = uploader.project, cloud.client("s3")
+    project = uploader.project
     uploader.wait(uploader.upload("base", pictures(tmp_path / "a", 2, 1)))
-    kept = there(cloud, f"images/{project}")
+    kept = set(listed(cloud, f"images/{project}/"))
     old = uploader.upload_images(pictures(tmp_path / "b", 2, 2))
     fields = {"images": old, "base_build": "base", "branch": "topic"}
     head = uploader.write_manifest("head", fields)
@@ -95,26 +68,26 @@ def test_an_old_build_and_what_only_it_refers_to_go_and_an_image_comes_back(
         f"diffs/{project}/2020-01/f/nobody-shows-it.png",
         f"aside/{project}/{'a' * 64}",
     ):
-        s3.put_object(Bucket=cloud.bucket, Key=forgotten, Body=b"x")
+        put(cloud, forgotten, b"x")
 
     collects(cloud, project)
     done = tidy(cloud, project)
     assert (done["hidden"], done["removed"], done["swept"]) == (1, 0, 2)
     done = tidy(cloud, project)
     assert (done["removed"], done["swept"]) == (1, 2)
-    assert there(cloud, f"images/{project}") == kept
-    folders = (f"{top}/{head}" for top in ("uploads", "builds", "reviews", "comparisons"))
-    assert there(cloud, *folders) == set()
+    assert set(listed(cloud, f"images/{project}/")) == kept
+    folders = (f"{top}/{head}/" for top in ("uploads", "builds", "reviews", "comparisons"))
+    assert listed(cloud, *folders) == []
 
     # One client had seen an image in its place, one has sent a manifest that will be refused.
     first, second = sorted(old)
     late = uploader.write_manifest("late", {"images": {first: old[first]}, "branch": "topic"})
     assert uploader.wait(late)["verdict"] == "passed"
-    assert f"images/{project}/{old[first]['sha256']}" in there(cloud, f"images/{project}")
+    assert f"images/{project}/{old[first]['sha256']}" in listed(cloud, f"images/{project}/")
     refused = uploader.write_manifest("refused", {"images": {second: {**old[second], "width": 0}}})
     assert uploader.wait(refused)["state"] == "FAILED"
     collects(cloud, project, age=90 * 86_400)
     assert tidy(cloud, project)["restored"] == 1
-    assert there(cloud, f"images/{project}") == kept | {
+    assert set(listed(cloud, f"images/{project}/")) == kept | {
         f"images/{project}/{image['sha256']}" for image in old.values()
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,24 +12,17 @@ from typing import Any
 
 import pytest
 
-from e2e.test_pipeline import pictures
-from e2e.test_reviews import review, said, wait_for
+from e2e.conftest import PROGRAM
+from e2e.deployed import invoke, pictures, review, review_of, send, wait_until
 from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId
+from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
 
-PROGRAM = str(Path(sys.executable).parent / "pixelgate")
 WRONG, RIGHT = ({"PIXELGATE_LEASE_SECONDS": value} for value in ("soon", "90"))
-
-
-@pytest.fixture
-def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
-    """A project of the test's own: its name is the test's."""
-    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name)
 
 
 @pytest.fixture
@@ -49,13 +41,6 @@ def given_up(cloud: EmbeddedCloud, function: str) -> list[dict[str, Any]]:
             found.append(json.loads(message["Body"]))
     assert all(cloud.stack.resources[function] in m["requestContext"]["functionArn"] for m in found)
     return found
-
-
-def invoke(cloud: EmbeddedCloud, function: str, event: object) -> Any:
-    answer = cloud.client("lambda").invoke(
-        FunctionName=cloud.stack.resources[function], Payload=json.dumps(event).encode()
-    )
-    return json.load(answer["Payload"])
 
 
 def test_an_upload_is_not_lost_to_a_wrong_setting(
@@ -102,10 +87,10 @@ def test_a_review_is_not_lost_to_a_wrong_setting(
         cloud.wait_until_idle()
     finally:
         cloud.configure("ReviewFunction", RIGHT)
-    assert said(uploader, head)["state"] == "needed"
+    assert review_of(uploader, head)["state"] == "needed"
     [lost] = given_up(cloud, "ReviewFunction")
     invoke(cloud, "ReviewFunction", lost["requestPayload"])
-    assert said(uploader, head)["state"] == "approved"
+    assert review_of(uploader, head)["state"] == "approved"
 
 
 def test_events_that_are_none_of_ours_are_answered(cloud: EmbeddedCloud) -> None:
@@ -113,72 +98,43 @@ def test_events_that_are_none_of_ours_are_answered(cloud: EmbeddedCloud) -> None
     assert "ignored" in invoke(cloud, "ReviewFunction", {"hello": 1})["reviews"][0]
 
 
-def test_a_shard_that_comes_again_with_other_content_changes_nothing(
+def test_the_sweeper_ends_what_dead_workers_left(
     cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
 ) -> None:
+    """Records as they leave them, long ago: one to be done again, one not told, one used up."""
     images = uploader.upload_images(pictures(tmp_path / "a", 2, 1))
-    for name in images:
-        fields = {
-            "project": uploader.project, "build": "head", "commit": "c", "branch": "main",
-            "shard": {"index": 1, "total": 2}, "images": {name: images[name]},
-        }  # fmt: skip
-        key = f"uploads/{uploader.project}/head/shards/1-of-2/manifest.json"
-        cloud.client("s3").put_object(
-            Bucket=cloud.bucket, Key=key, Body=json.dumps(fields).encode()
-        )
-        cloud.wait_until_idle()
-    lines = [
-        line for line in cloud.logs("CompareFunction").splitlines() if uploader.project in line
-    ]
-    handled = [json.loads(line)["outcome"] for line in lines if '"outcome"' in line]
-    assert [outcome["repeated"] for outcome in handled] == [False, True]
-
-
-def test_the_sweeper_tells_and_gives_up_what_was_left_over(
-    cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
-) -> None:
-    """Two records as dead workers leave them, long ago: one published and untold, one used up."""
-    images = uploader.upload_images(pictures(tmp_path / "a", 2, 1))
-    untold = uploader.write_manifest("untold", {"images": images})
-    used_up = uploader.write_manifest("used-up", {"images": images})
-    before = uploader.wait(untold)
-    uploader.wait(used_up)
+    names = ("died", "untold", "used-up")
+    died, untold, used_up = (uploader.write_manifest(n, {"images": images}) for n in names)
+    before = {build: uploader.wait(build) for build in (died, untold, used_up)}
     cloud.wait_until_idle()
-    forget(cloud, untold, "SET unfinished = :y, lease_until = :t, updated = :t", {})
-    forget(
-        cloud,
-        used_up,
-        "SET #s = :s, unfinished = :y, lease_until = :t, updated = :t, attempts = :n "
-        "REMOVE verdict",
-        {":s": {"S": "PROCESSING"}, ":n": {"N": "3"}},
-    )
+    unfinished = "SET unfinished = :y, lease_until = :t, updated = :t"
+    working = unfinished + ", #s = :s, execution = :e, attempts = :n REMOVE verdict"
+    at_work = {":s": {"S": "PROCESSING"}, ":e": {"S": "dead"}}
+    update(cloud, died, working, **at_work, **{":n": {"N": "1"}})
+    update(cloud, untold, unfinished)
+    update(cloud, used_up, working, **at_work, **{":n": {"N": "3"}})
     # Whoever finds them has to write their statuses once more.
-    for build in (untold, used_up):
+    for build in before:
         cloud.client("s3").delete_object(Bucket=cloud.bucket, Key=keys.status(build))
-    swept = invoke(cloud, "SweepFunction", {})["swept"]
-    ours = {s["action"] for s in swept if uploader.project in s["comparison"]}
-    assert ours == {"tell", "give up"}
-    told = uploader.wait(untold)
+    swept = {s["comparison"]: s["action"] for s in invoke(cloud, "SweepFunction", {})["swept"]}
+    of_name = [swept[str(ComparisonId(uploader.project, name, NO_BASE))] for name in names]
+    assert of_name == ["resume", "tell", "give up"]
     same = ("state", "verdict", "counts", "report", "execution")
-    assert [told[name] for name in same] == [before[name] for name in same]
-    failed = uploader.status(used_up)
-    assert failed is not None
-    assert (failed["state"], failed["error"]["code"]) == ("FAILED", "TIMEOUT")
+    assert [uploader.wait(untold)[name] for name in same] == [before[untold][n] for n in same]
+    assert uploader.wait(used_up)["error"]["code"] == "TIMEOUT"
+    assert uploader.wait(died)["counts"] == before[died]["counts"]
+    cloud.wait_until_idle()
 
 
-def forget(
-    cloud: EmbeddedCloud, build: BuildId, expression: str, values: dict[str, dict[str, str]]
-) -> None:
+def update(cloud: EmbeddedCloud, build: BuildId, expression: str, **values: dict[str, str]) -> None:
+    """Changes a record, whose lease ended long ago."""
     names = {"ExpressionAttributeNames": {"#s": "state"}} if "#s" in expression else {}
+    long_ago = {"N": str(time.time() - 1_000)}
     cloud.client("dynamodb").update_item(
         TableName=cloud.table,
         Key={"pk": {"S": build.project}, "sk": {"S": f"comparison/{build.build}/@none"}},
         UpdateExpression=expression,
-        ExpressionAttributeValues={
-            ":y": {"S": "yes"},
-            ":t": {"N": str(time.time() - 1_000)},
-            **values,
-        },
+        ExpressionAttributeValues={":y": {"S": "yes"}, ":t": long_ago, **values},
         **names,
     )
 
@@ -189,6 +145,7 @@ def test_a_broken_github_costs_notices_and_nothing_else(
     parameters = {
         "GitHubTokenSecret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:github-AbCdEf",
         "GitHubRepositories": REPOSITORY,
+        "TrunkPrefix": "optional",
     }
     with EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud:
         secret = cloud.client("secretsmanager").create_secret(Name="github", SecretString=TOKEN)
@@ -201,12 +158,7 @@ def test_a_broken_github_costs_notices_and_nothing_else(
         images = uploader.upload_images(pictures(tmp_path / "a", 2, 1))
         first = uploader.write_manifest("one", {"images": images, "commit": "c1"})
         assert uploader.wait(first)["verdict"] == "passed"
-        # As EventBridge calls it on AWS: asynchronously, with Lambda's retries.
-        cloud.client("lambda").invoke(
-            FunctionName=cloud.stack.resources["NotifyFunction"],
-            InvocationType="Event",
-            Payload=b'{"detail": {"project": "shop", "build": "one"}}',
-        )
+        send(cloud, "NotifyFunction", {"detail": {"project": "shop", "build": "one"}})
         cloud.wait_until_idle(120)
         assert len(given_up(cloud, "NotifyFunction")) == 1
         fake.commits = set()  # the commit was pushed away
@@ -215,13 +167,11 @@ def test_a_broken_github_costs_notices_and_nothing_else(
         cloud.wait_until_idle()
         assert given_up(cloud, "NotifyFunction") == []
         assert "notification refused" in cloud.logs("NotifyFunction")
-        # A build of which there is no status, or that nobody knows.
-        event = {"detail": {"project": "shop", "build": "none"}}
-        assert "skipped" in invoke(cloud, "NotifyFunction", event)
-        fake.commits = None
+        # A build that nobody knows, and one of which there is no status.
         cloud.client("s3").delete_object(Bucket=cloud.bucket, Key="builds/shop/one/status.json")
-        assert "skipped" in invoke(
-            cloud, "NotifyFunction", {"detail": {"project": "shop", "build": "one"}}
-        )
+        for build in ("none", "one"):
+            event = {"detail": {"project": "shop", "build": build}}
+            assert "skipped" in invoke(cloud, "NotifyFunction", event)
+        fake.commits = None
         uploader.wait(uploader.write_manifest("three", {"images": images, "commit": "c0ffee"}))
-        wait_for(lambda: fake.shown("c0ffee", "pixelgate/shop") is not None)
+        wait_until(lambda: fake.shown("c0ffee", "pixelgate/shop") is not None)

@@ -10,7 +10,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
@@ -217,6 +217,8 @@ def test_a_webp_and_a_jpeg_are_turned_likewise(orientation: int) -> None:
 
 
 SIX = chunk(b"eXIf", exif(6))
+# A TIFF of one entry: text of four bytes where a short number belongs. Pillow writes none.
+TEXT = struct.pack("<2sHIHHHI4sI", b"II", 42, 8, 1, ExifTags.Base.Orientation, 2, 4, b"AAA", 0)
 UPRIGHT = {
     "behind the pixels": with_chunks(pixels=SHAPE, after=SIX),
     "a wrong checksum": with_chunks(hostile.wrong_crc(SIX), pixels=SHAPE),
@@ -224,6 +226,9 @@ UPRIGHT = {
     "a number that is none": with_chunks(chunk(b"eXIf", exif(9)), pixels=SHAPE),
     "as in a JPEG": with_chunks(chunk(b"eXIf", exif(6, prefix=b"Exif\0\0")), pixels=SHAPE),
     "cut off": with_chunks(chunk(b"eXIf", exif(6)[:14]), pixels=SHAPE),
+    "a text in a WebP": encoded(
+        Image.fromarray(SHAPE), "WEBP", lossless=True, exif=b"Exif\0\0" + TEXT
+    ),
 }
 
 
@@ -245,6 +250,8 @@ def test_of_sixteen_bits_all_sixteen_tell_the_transparent_colour() -> None:
     found = decode(sixteen_bits(key, near, (0x1334, 0x1234, 0x1234), key=key))
     assert found[0].tolist() == [[0x12, 0x12, 0x12, 0], [0x12, 0x12, 0x12, 255],
                                  [0x13, 0x12, 0x12, 255]]  # fmt: skip
+    grey = Image.fromarray(np.array([[7_000, 7_001]], np.uint16))
+    assert decode(encoded(grey, "PNG", transparency=7_000))[0, :, 3].tolist() == [0, 255]
 
 
 def test_of_eight_bits_the_lower_byte_tells_the_transparent_colour() -> None:

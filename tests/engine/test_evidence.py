@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.conftest import Compare
 from pixelgate.domain.comparison import Diff
 from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.domain.verdict import Evidence, NoiseKind, Picture, explain
@@ -20,12 +21,13 @@ from pixelgate.engine.evidence import Findings
 from pixelgate.engine.native import Flag
 from pixelgate.engine.odiff import OdiffServer
 from pixelgate.engine.odiff_mask import Reference
-from support.agreement import checked_mask, disagreement
-from support.drawings import png, random_pair
+from support.agreement import disagreement, mask_of
+from support.drawings import random_pair
 from support.pixels import ellipse, grey, rgba, with_box
 from support.plain_evidence import Canvas, View, blocks_of, is_text
 from support.plain_odiff import Mask, Pixels, blended
 
+SETTINGS = {"antialiasing": False, "align_rows": False}
 PLAIN = Policy(antialiasing=False, align_rows=False)
 RED, BLACK, WHITE = (255, 0, 0), (0, 0, 0), (255, 255, 255)
 
@@ -246,15 +248,6 @@ def test_nothing_is_found_where_nothing_differs(reference: Reference) -> None:
     assert (found.areas, found.kinds, found.picture) == ((), (), Picture())
 
 
-def test_what_lies_in_an_ignored_region_is_not_measured(reference: Reference) -> None:
-    policy = replace(PLAIN, ignore_regions=(Rectangle(0, 0, 90, 90),))
-    head = with_box(with_box(grey(200, 90), 10, 10, 40, 40, RED), 150, 50, 3, 3, BLACK)
-    found = find(grey(200, 90), head, policy, reference)
-    check(found)
-    [area] = found.findings.areas
-    assert (area.blocks, area.differing, found.findings.picture.differing) == (1, 9, 9)
-
-
 @pytest.mark.parametrize(
     ("gap", "areas"),
     [pytest.param(47, 1, id="three blocks on"), pytest.param(48, 2, id="four blocks on")],
@@ -276,7 +269,6 @@ def test_blocks_up_to_three_blocks_on_are_one_area(
 
 
 def one(diff: Diff) -> Evidence:
-    assert disagreement(diff) is None
     [area] = diff.areas
     return area
 
@@ -341,29 +333,27 @@ BOX = with_box(grey(100, 100), 10, 30, 20, 20, RED)
     ],
 )  # fmt: skip
 def test_numbers_that_can_be_counted(
-    differ: OdiffDiffer, base: Pixels, head: Pixels, numbers: dict[str, float]
+    compare: Compare, base: Pixels, head: Pixels, numbers: dict[str, float]
 ) -> None:
     for first, second in ((base, head), (head, base)):
-        area = one(differ.diff(png(first), png(second), PLAIN))
+        area = one(compare(first, second, **SETTINGS))
         assert {name: getattr(area, name) for name in numbers} == numbers
 
 
-def test_growth_is_one_sided_and_nothing_else_is_measured_on_it(differ: OdiffDiffer) -> None:
+def test_growth_is_one_sided_and_nothing_else_is_measured_on_it(compare: Compare) -> None:
     taller = with_box(grey(40, 64), 0, 50, 5, 2, RED)
-    area = one(differ.diff(png(grey(40, 48)), png(taller), PLAIN))
+    area = one(compare(grey(40, 48), taller, **SETTINGS))
     assert area == Evidence(one_sided=640)
 
 
-def test_an_ignored_box_cuts_lines(differ: OdiffDiffer) -> None:
-    policy = replace(PLAIN, ignore_regions=(Rectangle(18, 0, 2, 50),))
+def test_an_ignored_box_cuts_lines(compare: Compare) -> None:
     head = with_box(grey(60, 50), 0, 3, 38, 1, BLACK)
-    area = one(differ.diff(png(grey(60, 50)), png(head), policy))
+    boxes = (Rectangle(18, 0, 2, 50),)
+    area = one(compare(grey(60, 50), head, ignore_regions=boxes, **SETTINGS))
     assert (area.run, area.differing) == (18, 36)
 
 
-def test_the_residue_of_a_block_does_not_depend_on_what_lies_far_above(
-    differ: OdiffDiffer,
-) -> None:
+def test_the_residue_of_a_block_does_not_depend_on_what_lies_far_above(compare: Compare) -> None:
     """Only rows around those that differ are looked at; a block's upper neighbours are."""
     random = np.random.default_rng(9)
     base = np.repeat(random.integers(0, 256, (200, 96, 1)), 3, 2).astype(np.uint8)
@@ -371,42 +361,41 @@ def test_the_residue_of_a_block_does_not_depend_on_what_lies_far_above(
     head[150:159, 40:44] = 255 - head[150:159, 40:44] // 3
     other = head.copy()
     other[0, 0] ^= 7
-    alone, both = (differ.diff(png(base), png(h), PLAIN) for h in (head, other))
+    alone, both = (compare(base, changed, **SETTINGS) for changed in (head, other))
     assert alone.areas[0] == both.areas[0]
 
 
 # --- corners --------------------------------------------------------------------------------
 
+# A box of 3 × 3 in each corner; below nought is counted from the other end.
+EIGHTHS = [(0, 0, 3, 3), (-3, 0, 3, 3), (0, -3, 3, 3), (-3, -3, 3, 3)]
 
-@pytest.mark.parametrize("size", [64, 90, 96, 100, 103])
-@pytest.mark.parametrize("right", [False, True], ids=["left", "right"])
-@pytest.mark.parametrize("low", [False, True], ids=["upper", "lower"])
-def test_each_corner_of_eight_pixels_may_differ(
-    differ: OdiffDiffer, size: int, right: bool, low: bool
+
+@pytest.mark.parametrize(
+    ("size", "boxes", "corners"),
+    [
+        pytest.param(64, EIGHTHS, True, id="the smallest that has some"),
+        pytest.param(90, EIGHTHS, True, id="90 pixels"),
+        pytest.param(96, EIGHTHS, True, id="96 pixels"),
+        pytest.param(103, EIGHTHS, True, id="103 pixels"),
+        pytest.param(100, [(0, 0, 9, 3), (0, 0, 3, 9), (8, 0, 1, 1), (0, 8, 1, 1)], False,
+                     id="beyond eight pixels"),
+        *(pytest.param(size, [(0, 0, 8, 8)], False, id=f"an icon of {size} pixels")
+          for size in (1, 7, 8, 9, 16, 32, 63)),
+    ],
+)  # fmt: skip
+def test_each_corner_of_eight_pixels_may_differ_but_on_icons(
+    compare: Compare, size: int, boxes: list[tuple[int, int, int, int]], corners: bool
 ) -> None:
-    base = grey(size, size + 3, 255)
-    x, y = (size - 3) * right, size * low
-    diff = differ.diff(png(base), png(with_box(base, x, y, 3, 3, BLACK)), Policy())
-    assert one(diff).corner
-    assert diff.judge(Policy()).kinds == (NoiseKind.CORNER,)
-    assert diff.judge(replace(Policy(), noise=replace(Policy().noise, corners=False))).changed
-
-
-@pytest.mark.parametrize("box", [(0, 0, 9, 3), (0, 0, 3, 9), (8, 0, 1, 1), (0, 8, 1, 1)])
-def test_beyond_eight_pixels_it_is_no_corner(
-    differ: OdiffDiffer, box: tuple[int, int, int, int]
-) -> None:
-    base = grey(100, 100, 255)
-    diff = differ.diff(png(base), png(with_box(base, *box, BLACK)), Policy())
-    assert not one(diff).corner
-    assert not diff.passes(Policy())
-
-
-@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 32, 63])
-def test_an_icon_has_no_corners(differ: OdiffDiffer, size: int) -> None:
-    base = grey(size, 100, 255)
-    diff = differ.diff(png(base), png(with_box(base, 0, 0, 8, 8, BLACK)), Policy())
-    assert not diff.passes(Policy())
+    counting = replace(Policy(), noise=replace(Policy().noise, corners=False))
+    for x, y, width, height in boxes:
+        base = grey(size, max(size, 64), 255)
+        place = x % base.shape[1], y % base.shape[0]
+        diff = compare(base, with_box(base, *place, width, height, BLACK))
+        assert one(diff).corner == corners
+        assert diff.passes(Policy()) == corners
+        assert diff.judge(Policy()).kinds == (NoiseKind.CORNER if corners else None,)
+        assert diff.judge(counting).changed
 
 
 # --- what counts beside odiff's mask --------------------------------------------------------
@@ -420,13 +409,13 @@ def glyph(shift: float, *, transparent: bool) -> Pixels:
     return np.dstack([np.zeros_like(opaque), 255 - opaque[..., :1]])
 
 
-def test_a_black_icon_on_nothing_is_measured_as_on_white(differ: OdiffDiffer) -> None:
+def test_a_black_icon_on_nothing_is_measured_as_on_white(compare: Compare) -> None:
     """On black it is not seen at all: that all of it is one colour there proves nothing."""
     seen, through = (
-        differ.diff(
-            png(glyph(0, transparent=transparent)),
-            png(glyph(0.5, transparent=transparent)),
-            Policy(align_rows=False),
+        compare(
+            glyph(0, transparent=transparent),
+            glyph(0.5, transparent=transparent),
+            align_rows=False,
         )
         for transparent in (False, True)
     )
@@ -434,50 +423,46 @@ def test_a_black_icon_on_nothing_is_measured_as_on_white(differ: OdiffDiffer) ->
     assert through.judge(Policy()) == seen.judge(Policy())
 
 
-def test_what_counts_is_in_the_mask_also_where_odiff_forgives_it(differ: OdiffDiffer) -> None:
-    base = grey(100, 100, 245)
-    diff = differ.diff(png(base), png(with_box(base, 20, 20, 40, 40, (247,) * 3)), Policy())
-    assert (diff.changed_pixels, diff.counted_pixels) == (0, 1_600)
-    mask = checked_mask(diff)
-    assert mask[20:60, 20:60].all()
-    assert np.count_nonzero(mask) == 1_600
+FAINT, FAINTER = (247,) * 3, with_box(grey(200, 100, 245), 20, 20, 40, 40, (247,) * 3)
 
 
-def test_a_faint_recolour_is_in_the_mask_also_beside_a_clear_change(differ: OdiffDiffer) -> None:
-    base = grey(200, 100, 245)
-    head = with_box(with_box(base, 20, 20, 40, 40, (247,) * 3), 70, 20, 5, 5, BLACK)
-    diff = differ.diff(png(base), png(head), Policy())
-    assert (diff.changed_pixels, diff.counted_pixels) == (25, 1_600)
-    checked_mask(diff)
-
-
-def test_pixels_of_areas_that_a_noise_explains_are_not_counted(differ: OdiffDiffer) -> None:
-    base = png(ellipse(0))
-    diff = differ.diff(base, png(ellipse(0.25)), Policy())
-    assert diff.passes(Policy())
+@pytest.mark.parametrize(
+    ("base", "head", "changed", "counted"),
+    [
+        pytest.param(grey(200, 100, 245), FAINTER, 0, 1_600, id="where odiff forgives it"),
+        pytest.param(
+            grey(200, 100, 245), with_box(FAINTER, 70, 20, 5, 5, BLACK), 25, 1_600,
+            id="beside a clear change",
+        ),
+        pytest.param(ellipse(0), ellipse(0.25), 0, 0, id="a noise explains it"),
+    ],
+)  # fmt: skip
+def test_what_counts_is_in_the_mask(
+    compare: Compare, base: Pixels, head: Pixels, changed: int, counted: int
+) -> None:
+    diff = compare(base, head)
+    assert (diff.changed_pixels, diff.counted_pixels) == (changed, counted)
+    assert diff.passes(Policy()) == (counted == 0)
     assert diff.picture.differing > 0
-    assert diff.counted_pixels == 0
+    assert np.count_nonzero(mask_of(diff)) == changed + counted
+    assert not (mask_of(diff) & ~differing(base, head)).any()
 
 
 @pytest.mark.parametrize("pair", [(ellipse(0), ellipse(0.25)), (grey(99, 50), grey(99, 50, 129))])
 def test_strictly_every_pixel_that_differs_is_in_the_mask(
-    differ: OdiffDiffer, pair: tuple[Pixels, Pixels]
+    compare: Compare, pair: tuple[Pixels, Pixels]
 ) -> None:
-    policy = Policy(strict=True)
-    diff = differ.diff(png(pair[0]), png(pair[1]), policy)
-    assert np.array_equal(checked_mask(diff), differing(*pair))
-    assert not diff.passes(policy)
+    diff = compare(*pair, strict=True)
+    assert np.array_equal(mask_of(diff), differing(*pair))
+    assert not diff.passes(Policy(strict=True))
 
 
-def test_a_change_counts_where_every_difference_is_in_odiffs_mask(differ: OdiffDiffer) -> None:
+def test_a_change_counts_where_every_difference_is_in_odiffs_mask(compare: Compare) -> None:
     """Then a region may begin with blocks that are too faint to be judged."""
     base = grey(200, 200)
     head = with_box(with_box(base, 0, 0, 100, 16, (129,) * 3), 60, 20, 30, 30, RED)
     head[::2, ::2] ^= 1
-    policy = Policy(sensitive_threshold=0.0)
-    diff = differ.diff(png(base), png(head), policy)
-    assert disagreement(diff) is None
-    assert not diff.passes(policy)
+    assert not compare(base, head, sensitive_threshold=0.0).passes(Policy(sensitive_threshold=0.0))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -497,10 +482,10 @@ def test_what_is_in_the_mask_is_what_was_judged(differ: OdiffDiffer, seed: int) 
         assert not diff.passes(pair.policy)
 
 
-def test_colours_that_nobody_sees_are_not_measured(differ: OdiffDiffer) -> None:
+def test_colours_that_nobody_sees_are_not_measured(compare: Compare) -> None:
     hidden = rgba(64, 64, 9, 200, 30, 0)
     other = with_box(hidden, 5, 5, 40, 40, (250, 0, 9, 0))
-    diff = differ.diff(png(hidden), png(other), PLAIN)
+    diff = compare(hidden, other)
     assert (diff.areas, diff.picture, diff.regions) == ((), Picture(), ())
 
 
@@ -511,5 +496,4 @@ def test_a_box_two_levels_lighter_counts_wherever_it_lies(
     """Also where the grid of blocks cuts it into four, each with less than a change has to have."""
     base = grey(80, 80, 200)
     head = with_box(base, *at, 18, 18, (202, 202, 202))
-    found = find(base, head, PLAIN, reference)
-    assert found.findings.kinds == (None,)
+    assert find(base, head, PLAIN, reference).findings.kinds == (None,)

@@ -7,17 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pixelgate.domain.policy import Policy, Rectangle
-from pixelgate.engine.differ import OdiffDiffer
-from support.drawings import png
+from engine.conftest import Compare
+from pixelgate.domain.policy import Rectangle
 from support.pixels import grey, rgba, with_box
 from support.plain_odiff import Pixels
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-def name(differ: OdiffDiffer, base: Pixels, head: Pixels, policy: Policy | None = None) -> str:
-    found = differ.diff(png(base), png(head), policy or Policy()).fingerprint
+def name(compare: Compare, base: Pixels, head: Pixels, *ignored: Rectangle) -> str:
+    found = compare(base, head, ignore_regions=ignored).fingerprint
     assert found is not None
     return found
 
@@ -42,8 +41,8 @@ SAME: list[tuple[str, Pixels, Pixels]] = [
 
 
 @pytest.mark.parametrize(("base", "head"), [pytest.param(*row[1:], id=row[0]) for row in SAME])
-def test_the_same_change_has_one_name(differ: OdiffDiffer, base: Pixels, head: Pixels) -> None:
-    assert name(differ, base, head) == name(differ, grey(120, 90), HERE)
+def test_the_same_change_has_one_name(compare: Compare, base: Pixels, head: Pixels) -> None:
+    assert name(compare, base, head) == name(compare, grey(120, 90), HERE)
 
 
 OTHER: list[tuple[str, Pixels, Pixels]] = [
@@ -60,35 +59,27 @@ OTHER: list[tuple[str, Pixels, Pixels]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("base", "head"), [pytest.param(*row[1:], id=row[0]) for row in OTHER])
-def test_another_change_has_another_name(differ: OdiffDiffer, base: Pixels, head: Pixels) -> None:
-    assert name(differ, base, head) != name(differ, grey(120, 90), HERE)
+def test_other_changes_have_other_names(compare: Compare) -> None:
+    names = {what: name(compare, base, head) for what, base, head in OTHER}
+    names["the change itself"] = name(compare, grey(120, 90), HERE)
+    assert len(set(names.values())) == len(OTHER) + 1, names
 
 
-def test_other_changes_have_different_names_among_themselves(differ: OdiffDiffer) -> None:
-    names = {name(differ, base, head) for _, base, head in OTHER}
-    assert len(names) == len(OTHER)
-
-
-def test_what_did_not_change_has_no_name(differ: OdiffDiffer) -> None:
-    base = grey(120, 90)
-    assert differ.diff(png(base), png(base), Policy()).fingerprint is None
-    everything = Policy(ignore_regions=(Rectangle(0, 0, 120, 90),))
-    assert differ.diff(png(base), png(HERE), everything).fingerprint is None
-
-
-def test_what_is_hidden_does_not_tell_changes_apart(differ: OdiffDiffer) -> None:
-    policy = Policy(ignore_regions=(Rectangle(60, 40, 20, 20),))
+def test_what_is_hidden_has_no_name_and_tells_no_changes_apart(compare: Compare) -> None:
+    assert compare(HERE, HERE).fingerprint is None
+    everything = (Rectangle(0, 0, 120, 90),)
+    assert compare(grey(120, 90), HERE, ignore_regions=everything).fingerprint is None
     clock = with_box(HERE, 62, 42, 9, 9, BLUE)
-    assert name(differ, grey(120, 90), clock, policy) == name(differ, grey(120, 90), HERE)
+    hidden = name(compare, grey(120, 90), clock, Rectangle(60, 40, 20, 20))
+    assert hidden == name(compare, grey(120, 90), HERE)
 
 
-def test_a_recolour_has_a_name_of_its_own(differ: OdiffDiffer) -> None:
+def test_a_recolour_has_a_name_of_its_own(compare: Compare) -> None:
     faint = boxed(5, 5, 30, 30, (131, 131, 131))
     names = [
-        name(differ, grey(120, 90), faint),
-        name(differ, grey(120, 90), boxed(60, 40, 30, 30, (131, 131, 131))),
-        name(differ, grey(120, 90), boxed(5, 5, 30, 30, (130, 130, 130))),
+        name(compare, grey(120, 90), faint),
+        name(compare, grey(120, 90), boxed(60, 40, 30, 30, (131, 131, 131))),
+        name(compare, grey(120, 90), boxed(5, 5, 30, 30, (130, 130, 130))),
     ]
     assert names[0] == names[1] != names[2]
 
@@ -115,14 +106,14 @@ HEADER = (200, 10, 60, 20, 90)
     ],
 )
 def test_the_same_change_with_a_further_box_recoloured_has_another_name(
-    differ: OdiffDiffer, further: tuple[int, int, int, int], levels: int
+    compare: Compare, further: tuple[int, int, int, int], levels: int
 ) -> None:
     """However faint the further change is: who approves the first has not seen it."""
     before = screen((*further, 250))
-    alone = name(differ, before, screen((*further, 250), HEADER))
-    both = name(differ, before, screen((*further, 250 - levels), HEADER))
+    alone = name(compare, before, screen((*further, 250), HEADER))
+    both = name(compare, before, screen((*further, 250 - levels), HEADER))
     assert alone != both
-    assert alone == name(differ, screen(), screen(HEADER)), "the rest of the screen is no matter"
+    assert alone == name(compare, screen(), screen(HEADER)), "the rest of the screen is no matter"
 
 
 def stripes(seed: int, height: int) -> Pixels:
@@ -142,12 +133,12 @@ def grown(extra: Pixels, at: int, page: Pixels) -> tuple[Pixels, Pixels]:
 
 @pytest.mark.parametrize("make", [inserted, grown], ids=["inserted", "grown"])
 def test_rows_that_came_in_are_told_by_their_colours_and_from_rows_that_went(
-    differ: OdiffDiffer, make: Callable[[Pixels, int, Pixels], tuple[Pixels, Pixels]]
+    compare: Compare, make: Callable[[Pixels, int, Pixels], tuple[Pixels, Pixels]]
 ) -> None:
     pages = stripes(1, 200), stripes(2, 240)
     base, head = make(stripes(3, 40), 50, pages[0])
-    there = name(differ, base, head)
-    assert there == name(differ, *make(stripes(3, 40), 120, pages[1])), "on another page"
-    assert there != name(differ, *make(stripes(4, 40), 50, pages[0])), "other rows"
-    assert there != name(differ, head, base), "the same rows went"
-    assert there != name(differ, *make(stripes(3, 40)[:39], 50, pages[0])), "one row less"
+    there = name(compare, base, head)
+    assert there == name(compare, *make(stripes(3, 40), 120, pages[1])), "on another page"
+    assert there != name(compare, *make(stripes(4, 40), 50, pages[0])), "other rows"
+    assert there != name(compare, head, base), "the same rows went"
+    assert there != name(compare, *make(stripes(3, 40)[:39], 50, pages[0])), "one row less"

@@ -114,13 +114,15 @@ def test_what_odiff_forgives_is_told_apart(odiff: Path) -> None:
 @pytest.mark.parametrize("most", [1, 300, 2_000, 10**9])
 @pytest.mark.parametrize("of_a_request", [-(10**9), 0, 500, 10**9])
 def test_however_the_questions_are_divided_the_answer_is_plain_odiffs(
-    odiff: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, of_a_request: int
+    server: Recording,
+    plain: PlainOdiff,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    of_a_request: int,
 ) -> None:
     monkeypatch.setattr("pixelgate.engine.odiff_mask._MOST_PIXELS", most)
     monkeypatch.setattr("pixelgate.engine.odiff_mask._PIXELS_OF_A_REQUEST", of_a_request)
-    server = Recording(odiff)
-    with OdiffServer(odiff) as other, OdiffDiffer(server) as differ:
-        plain = PlainOdiff(other, tmp_path / "plain")
+    with OdiffDiffer(server) as differ:
         for seed in range(100, 103 if most == 1 else 109):
             pair = random_pair(np.random.default_rng(seed))
             policy = replace(pair.policy, antialiasing=True)
@@ -134,7 +136,7 @@ def test_however_the_questions_are_divided_the_answer_is_plain_odiffs(
 
 @pytest.mark.parametrize("seed", range(30))
 def test_at_the_edges_of_an_image_the_answer_is_plain_odiffs(
-    differ: OdiffDiffer, odiff: Path, tmp_path_factory: pytest.TempPathFactory, seed: int
+    differ: OdiffDiffer, plain: PlainOdiff, seed: int
 ) -> None:
     """Small images of few colours, on which most pixels lie near an edge of the image."""
     random = np.random.default_rng(seed)
@@ -142,9 +144,7 @@ def test_at_the_edges_of_an_image_the_answer_is_plain_odiffs(
     colours = random.integers(0, 256, (5, 3)).astype(np.uint8)
     base = colours[np.sort(random.integers(0, 5, (height, width)), axis=int(random.integers(0, 2)))]
     head = np.roll(base, random.integers(-1, 2, 2), axis=(0, 1))
-    with OdiffServer(odiff) as server:
-        plain = PlainOdiff(server, tmp_path_factory.mktemp("plain"))
-        wanted = plain.expected(base, head, PLAIN)
+    wanted = plain.expected(base, head, PLAIN)
     assert mismatch(differ.diff(png(base), png(head), PLAIN), wanted) is None
 
 
@@ -159,11 +159,21 @@ class Otherwise(OdiffServer):
         return super().compare(base, head, output, {**options, **self._options})
 
 
-class Blind(OdiffServer):
-    """An odiff that sees no difference."""
+class Scripted(OdiffServer):
+    """An odiff that always gives one answer, and a mask of one size or none."""
 
-    def compare(self, *_: object) -> Answer:
-        return Answer(match=True, pixels=0)
+    def __init__(self, pixels: int, mask: tuple[int, int] | None = None) -> None:
+        super().__init__(Path("none"))
+        self._answer = Answer(match=pixels == 0, pixels=pixels)
+        self._mask = mask
+
+    def compare(self, _base: Path, _head: Path, output: Path, _options: object) -> Answer:
+        if self._mask:
+            output.write_bytes(png(np.full((*self._mask, 4), 255, np.uint8)))
+        return self._answer
+
+
+BLIND = Scripted(0)
 
 
 def test_odiffs_word_counts(odiff: Path) -> None:
@@ -175,27 +185,32 @@ def test_odiffs_word_counts(odiff: Path) -> None:
     with OdiffDiffer(Otherwise(odiff, antialiasing=False)) as differ:
         assert differ.diff(base, head, PLAIN).mask == every.mask
     assert 0 < some.changed_pixels < every.changed_pixels
-    spots = png(grey(60, 60)), png(with_box(grey(60, 60), 20, 20, 1, 1, RED))
-    with OdiffDiffer(Blind(odiff)) as differ:
-        assert differ.diff(*spots, PLAIN).changed_pixels == 0
+    with OdiffDiffer(BLIND) as differ:
+        assert differ.diff(spotted(), spotted((9, 9)), PLAIN).changed_pixels == 0
+
+
+FORGIVES = "forgives pixels that cannot be smoothed edges"
 
 
 @pytest.mark.parametrize(
-    ("base", "head", "policy"),
+    ("server", "head", "policy", "words"),
     [
-        pytest.param(EVEN, BOX, PLAIN, id="the inside of a box"),
-        pytest.param(EVEN, png(grey(60, 60, 9)), PLAIN, id="an even page"),
-        pytest.param(EVEN, BOX, NO_SMOOTHING, id="anything, where smoothed edges count"),
+        pytest.param(BLIND, BOX, PLAIN, FORGIVES, id="the inside of a box"),
+        pytest.param(BLIND, png(grey(60, 60, 9)), PLAIN, FORGIVES, id="an even page"),
+        pytest.param(BLIND, BOX, NO_SMOOTHING, FORGIVES, id="anything, where smoothed edges count"),
+        pytest.param(
+            Scripted(81, (9, 9)), BOX, PLAIN, "mask has .9, 9. pixels instead of", id="another size"
+        ),
+        pytest.param(
+            Scripted(5, (5, 42)), BOX, PLAIN, "counted 5 pixels, its mask shows 210", id="number"
+        ),
     ],
 )
-def test_what_cannot_be_a_smoothed_edge_odiff_may_not_forgive(
-    odiff: Path, base: bytes, head: bytes, policy: Policy
+def test_what_odiff_cannot_mean_is_no_answer(
+    server: OdiffServer, head: bytes, policy: Policy, words: str
 ) -> None:
-    with (
-        OdiffDiffer(Blind(odiff)) as differ,
-        pytest.raises(ImageFault, match="forgives pixels that cannot be smoothed edges") as caught,
-    ):
-        differ.diff(base, head, policy)
+    with OdiffDiffer(server) as differ, pytest.raises(ImageFault, match=words) as caught:
+        differ.diff(EVEN, head, policy)
     assert caught.value.code is FaultCode.ENGINE_FAILED
 
 
@@ -232,31 +247,8 @@ def test_a_pair_that_odiff_fails_on_is_errored_and_the_next_one_is_not(
 def test_a_mask_that_had_no_room_is_no_fault_of_the_image(
     monkeypatch: pytest.MonkeyPatch, free: int, error: type[Exception]
 ) -> None:
-    class Full(OdiffServer):
-        def compare(self, *_: object) -> Answer:
-            return Answer(match=False, pixels=5)  # and leaves no mask
-
     monkeypatch.setattr(
         "pixelgate.engine.odiff_mask.shutil.disk_usage", lambda _: SimpleNamespace(free=free)
     )
-    with OdiffDiffer(Full(Path("none"))) as differ, pytest.raises(error, match="mask"):
+    with OdiffDiffer(Scripted(5)) as differ, pytest.raises(error, match="mask"):
         differ.diff(BASE, HEAD, Policy())
-
-
-@pytest.mark.parametrize(
-    ("shape", "pixels", "words"),
-    [
-        pytest.param((9, 9), 81, "mask has .9, 9. pixels instead of", id="of another size"),
-        pytest.param((5, 42), 5, "counted 5 pixels, its mask shows 210", id="of another number"),
-    ],
-)
-def test_a_mask_that_does_not_fit_the_answer_is_refused(
-    shape: tuple[int, int], pixels: int, words: str
-) -> None:
-    class Confused(OdiffServer):
-        def compare(self, _base: Path, _head: Path, output: Path, _options: object) -> Answer:
-            output.write_bytes(png(np.full((*shape, 4), 255, np.uint8)))
-            return Answer(match=False, pixels=pixels)
-
-    with OdiffDiffer(Confused(Path("none"))) as differ, pytest.raises(ImageFault, match=words):
-        differ.diff(EVEN, BOX, PLAIN)

@@ -17,8 +17,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgate.domain.policy import Policy
-from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.engine.odiff import Answer, OdiffServer
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 
@@ -54,6 +52,12 @@ def images(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 @pytest.fixture
+def server(odiff: Path) -> Iterator[OdiffServer]:
+    with OdiffServer(odiff) as server:
+        yield server
+
+
+@pytest.fixture
 def fake(tmp_path: Path) -> Callable[[str], Path]:
     """A program in odiff's place that does what the test says."""
 
@@ -71,29 +75,14 @@ def fake(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def test_a_difference_is_counted_and_its_mask_written(
-    odiff: Path, images: tuple[Path, Path, Path]
+def test_a_mask_is_written_for_a_difference_and_an_old_one_removed_at_a_match(
+    server: OdiffServer, images: tuple[Path, Path, Path]
 ) -> None:
-    with OdiffServer(odiff) as server:
-        assert server.compare(*images, OPTIONS) == Answer(match=False, pixels=100)
-    assert images[2].is_file()
-
-
-def test_an_old_mask_does_not_survive_a_match(odiff: Path, images: tuple[Path, Path, Path]) -> None:
     base, _, mask = images
-    mask.write_bytes(b"an older run's mask")
-    with OdiffServer(odiff) as server:
-        assert server.compare(base, base, mask, OPTIONS) == Answer(match=True, pixels=0)
+    assert server.compare(*images, OPTIONS) == Answer(match=False, pixels=100)
+    assert mask.is_file()
+    assert server.compare(base, base, mask, OPTIONS) == Answer(match=True, pixels=0)
     assert not mask.exists()
-
-
-def test_many_requests_go_over_one_process(odiff: Path, images: tuple[Path, Path, Path]) -> None:
-    with OdiffServer(odiff, recycle_after=50) as server:
-        server.compare(*images, OPTIONS)
-        first = server.pid
-        for _ in range(20):
-            server.compare(*images, OPTIONS)
-        assert server.pid == first
 
 
 def test_the_process_is_recycled_by_count(odiff: Path, images: tuple[Path, Path, Path]) -> None:
@@ -112,44 +101,40 @@ def test_the_process_is_recycled_by_memory(odiff: Path, images: tuple[Path, Path
         assert server.compare(*images, OPTIONS).pixels == 100
 
 
-def test_an_unreadable_image_leaves_the_process_alive(
-    odiff: Path, images: tuple[Path, Path, Path]
+def test_an_unreadable_image_and_too_long_a_request_leave_the_process_alive(
+    server: OdiffServer, images: tuple[Path, Path, Path]
 ) -> None:
     base, head, mask = images
-    with OdiffServer(odiff) as server:
-        server.compare(*images, OPTIONS)
-        pid = server.pid
-        head.write_bytes(b"no image")
-        with pytest.raises(ImageFault, match="head: the image is damaged") as caught:
-            server.compare(base, head, mask, OPTIONS)
-        assert not isinstance(caught.value, EngineDied)
-        assert server.compare(base, base, mask, OPTIONS).match
-        assert server.pid == pid
+    server.compare(*images, OPTIONS)
+    pid = server.pid
+    with pytest.raises(ImageFault, match="too long for odiff"):
+        server.compare(*images, {**OPTIONS, "diffColor": "x" * 20_000})
+    head.write_bytes(b"no image")
+    with pytest.raises(ImageFault, match="head: the image is damaged") as caught:
+        server.compare(base, head, mask, OPTIONS)
+    assert not isinstance(caught.value, EngineDied)
+    assert server.compare(base, base, mask, OPTIONS).match
+    assert server.pid == pid
 
 
-def test_the_real_process_killed_in_between_is_replaced(
-    odiff: Path, images: tuple[Path, Path, Path]
-) -> None:
-    with OdiffServer(odiff) as server:
-        server.compare(*images, OPTIONS)
-        assert server.pid is not None
-        os.kill(server.pid, signal.SIGKILL)
-        with pytest.raises(EngineDied, match=r"killed by signal 9|takes no request"):
-            server.compare(*images, OPTIONS)
-        assert server.pid is None
-        assert server.compare(*images, OPTIONS).pixels == 100
-
-
-def test_a_stopped_process_times_out_and_is_replaced(
-    odiff: Path, images: tuple[Path, Path, Path]
+@pytest.mark.parametrize(
+    ("sent", "words", "code"),
+    [
+        (signal.SIGKILL, r"killed by signal 9|takes no request", FaultCode.ENGINE_FAILED),
+        (signal.SIGSTOP, r"no answer within 0\.3 s", FaultCode.ENGINE_TIMEOUT),
+    ],
+)
+def test_the_real_process_killed_or_stopped_in_between_is_replaced(
+    odiff: Path, images: tuple[Path, Path, Path], sent: int, words: str, code: FaultCode
 ) -> None:
     with OdiffServer(odiff, request_seconds=0.3) as server:
         server.compare(*images, OPTIONS)
         assert server.pid is not None
-        os.kill(server.pid, signal.SIGSTOP)
-        with pytest.raises(EngineDied, match=r"no answer within 0\.3 s") as caught:
+        os.kill(server.pid, sent)
+        with pytest.raises(EngineDied, match=words) as caught:
             server.compare(*images, OPTIONS)
-        assert caught.value.code is FaultCode.ENGINE_TIMEOUT
+        assert caught.value.code is code
+        assert server.pid is None
         assert server.compare(*images, OPTIONS).pixels == 100
 
 
@@ -161,58 +146,32 @@ def test_a_program_that_is_not_there(tmp_path: Path, images: tuple[Path, Path, P
         server.compare(*images, OPTIONS)
 
 
-READY = "say('{\"ready\":true}')\n"
 LAST_WORDS = "sys.stderr.write('panic: out of luck\\n'); sys.stderr.flush()\n"
-
+# What it does when it is asked, after it said that it is ready.
+AT_A_REQUEST = {
+    "dies": (LAST_WORDS + "sys.exit(1)", "ended with 1.*out of luck"),
+    "is killed": ("os.kill(os.getpid(), 9)", "killed by signal 9"),
+    "hangs": ("time.sleep(60)", "no answer within 1 s"),
+    "says bad JSON": ("say('{\"requestId\":1,')", "no JSON object"),
+    "says JSON of a wrong kind": ("say('[]')", "no JSON object"),
+    "says a wrong id": ("""say('{"requestId":7,"match":true}')""", "to request 1"),
+    "says an error without an id": ("""say('{"error":"Invalid JSON"}')""", "Invalid JSON"),
+    "makes no sense": ("""say('{"requestId":1,"match":"maybe"}')""", "makes no sense"),
+    "floods stderr": ("sys.stderr.write('x' * 300_000); sys.exit(1)", "ended with 1.*xxx"),
+    "never ends": ("while True: sys.stdout.write('x' * 65_536)", "answer does not end"),
+}
+READY = """say('{"ready":true}')\n"""
+AT_THE_START = {
+    "does not listen": ("os.close(0)\n" + READY + "time.sleep(60)", "takes no request"),
+    "dies at the start": (LAST_WORDS + "sys.exit(3)", "ended with 3.*out of luck"),
+    "never gets ready": ("time.sleep(60)", "no answer within 1 s"),
+    "begins with nonsense": ("say('hello')", "no JSON object: b'hello'"),
+    "is not ready": ("say('{\"ready\":false}')", "began with"),
+}
+ASKED = READY + "sys.stdin.readline()\n"
 DEATHS = [
-    pytest.param(LAST_WORDS + "sys.exit(3)", r"ended with 3.*out of luck", id="dies at the start"),
-    pytest.param("time.sleep(60)", r"no answer within 1 s", id="never gets ready"),
-    pytest.param("say('hello')", r"no JSON object: b'hello'", id="begins with nonsense"),
-    pytest.param("say('{\"ready\":false}')", r"began with", id="is not ready"),
-    pytest.param(
-        READY + "sys.stdin.readline()\n" + LAST_WORDS + "sys.exit(1)",
-        r"ended with 1.*out of luck",
-        id="dies at a request",
-    ),
-    pytest.param(
-        READY + "sys.stdin.readline(); os.kill(os.getpid(), 9)",
-        r"killed by signal 9",
-        id="is killed at a request",
-    ),
-    pytest.param(
-        READY + "sys.stdin.readline(); time.sleep(60)", r"no answer within 1 s", id="hangs"
-    ),
-    pytest.param(
-        READY + "sys.stdin.readline(); say('{\"requestId\":1,')", r"no JSON object", id="bad JSON"
-    ),
-    pytest.param(
-        READY + "sys.stdin.readline(); say('[]')", r"no JSON object", id="JSON of a wrong kind"
-    ),
-    pytest.param(
-        READY + 'sys.stdin.readline(); say(\'{"requestId":7,"match":true}\')',
-        r"to request 1",
-        id="a wrong id",
-    ),
-    pytest.param(
-        READY + 'sys.stdin.readline(); say(\'{"error":"Invalid JSON"}\')',
-        r"Invalid JSON",
-        id="an error without an id",
-    ),
-    pytest.param(
-        READY + 'sys.stdin.readline(); say(\'{"requestId":1,"match":"maybe"}\')',
-        r"makes no sense",
-        id="a senseless answer",
-    ),
-    pytest.param(
-        READY + "sys.stdin.readline(); sys.stderr.write('x' * 300_000); sys.exit(1)",
-        r"ended with 1.*xxx",
-        id="a flood on stderr",
-    ),
-    pytest.param(
-        READY + "sys.stdin.readline()\nwhile True: sys.stdout.write('x' * 65_536)",
-        r"answer does not end",
-        id="an answer without an end",
-    ),
+    *(pytest.param(body, words, id=name) for name, (body, words) in AT_THE_START.items()),
+    *(pytest.param(ASKED + body, words, id=name) for name, (body, words) in AT_A_REQUEST.items()),
 ]
 
 
@@ -227,51 +186,13 @@ def test_a_process_that_goes_wrong_is_killed_reaped_and_said(
     assert len(str(caught.value)) < 6_000
 
 
-def test_after_a_death_the_next_request_gets_a_fresh_process(
-    fake: Callable[[str], Path], images: tuple[Path, Path, Path], tmp_path: Path
-) -> None:
-    program = fake(
-        f"""
-        count = len(os.listdir({str(tmp_path)!r}))
-        open({str(tmp_path / "started")!r} + str(count), "w").close()
-        say('{{"ready":true}}')
-        request = json.loads(sys.stdin.readline())
-        if os.path.exists({str(tmp_path / "heal")!r}):
-            say(json.dumps({{"requestId": request["requestId"], "match": True}}))
-            sys.stdin.readline()
-        """
-    )
-    with OdiffServer(program, ready_seconds=5, request_seconds=5) as server:
-        with pytest.raises(EngineDied):
-            server.compare(*images, OPTIONS)
-        (tmp_path / "heal").touch()
-        assert server.compare(*images, OPTIONS).match
-
-
-def test_a_request_too_long_for_odiff_is_refused_before_it_is_sent(
-    odiff: Path, images: tuple[Path, Path, Path]
-) -> None:
-    with OdiffServer(odiff) as server:
-        server.compare(*images, OPTIONS)
-        pid = server.pid
-        with pytest.raises(ImageFault, match="too long for odiff"):
-            server.compare(*images, {**OPTIONS, "diffColor": "x" * 20_000})
-        assert server.pid == pid
-
-
-def test_the_process_sees_no_environment(
-    odiff: Path, images: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+def test_the_process_has_limits_and_sees_no_environment(
+    server: OdiffServer, images: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very secret")
-    with OdiffServer(odiff) as server:
-        server.compare(*images, OPTIONS)
-        assert Path(f"/proc/{server.pid}/environ").read_bytes() == b""
-
-
-def test_the_process_has_limits(odiff: Path, images: tuple[Path, Path, Path]) -> None:
-    with OdiffServer(odiff) as server:
-        server.compare(*images, OPTIONS)
-        limits = Path(f"/proc/{server.pid}/limits").read_text()
+    server.compare(*images, OPTIONS)
+    assert Path(f"/proc/{server.pid}/environ").read_bytes() == b""
+    limits = Path(f"/proc/{server.pid}/limits").read_text()
     rows = {line[:25].strip(): line[26:].split()[0] for line in limits.splitlines()}
     assert rows["Max address space"] == str(4 * 1024**3)
     assert rows["Max file size"] == str(512 * 1024**2)
@@ -333,18 +254,6 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_a_differ_survives_that_odiff_is_killed_under_it(
-    odiff: Path, images: tuple[Path, Path, Path]
-) -> None:
-    base, head, _ = images
-    server = OdiffServer(odiff)
-    with OdiffDiffer(server) as differ:
-        differ.diff(base.read_bytes(), head.read_bytes(), Policy())
-        assert server.pid is not None
-        os.kill(server.pid, signal.SIGKILL)
-        assert differ.diff(base.read_bytes(), head.read_bytes(), Policy()).changed_pixels == 100
 
 
 def test_servers_of_several_threads_do_not_hold_one_another_open(

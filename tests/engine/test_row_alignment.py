@@ -81,12 +81,6 @@ ITEM = [*blank(5), 10, 11, 12, 12, 12, 11, 10]  # as in a list of check boxes, w
 CLEAR: list[tuple[str, list[int], list[int], list[Band]]] = [
     ("a banner at the top", PAGE, [*rows(900, 40), *PAGE], [Band(INSERTED, 0, 40, 0, 0)]),
     (
-        "a banner at the top of a page of fixed height",
-        PAGE,
-        [*rows(900, 40), *PAGE[:-40]],
-        [Band(INSERTED, 0, 40, 0, 0), Band(DELETED, 240, 40, 200, 240)],
-    ),
-    (
         "a taller paragraph",
         PAGE,
         [*PAGE[:100], *rows(200, 40), *rows(900, 30), *rows(240, 20), *PAGE[160:]],
@@ -97,12 +91,6 @@ CLEAR: list[tuple[str, list[int], list[int], list[Band]]] = [
         PAGE,
         [*PAGE[:80], *PAGE[160:]],
         [Band(DELETED, 100, 80, 100, 100)],
-    ),
-    (
-        "a line above and a paragraph less below",
-        PAGE,
-        [*rows(900, 10), *PAGE[:100], *PAGE[160:]],
-        [Band(INSERTED, 0, 10, 0, 0), Band(DELETED, 110, 60, 100, 110)],
     ),
     (
         "more blank space: the rows at its end are the new ones",
@@ -149,6 +137,12 @@ CLEAR: list[tuple[str, list[int], list[int], list[Band]]] = [
         [*rows(100, 60), *rows(300, 60), *rows(200, 30)],
         [Band(DELETED, 60, 30, 60, 60), Band(INSERTED, 150, 30, 150, 120)],
     ),
+    (
+        "an element that moved a little: the blank rows above and below it",
+        [*blank(100), *rows(100, 50), *blank(100)],
+        [*blank(110), *rows(100, 50), *blank(90)],
+        [Band(INSERTED, 100, 10, 100, 100), Band(DELETED, 160, 10, 150, 160)],
+    ),
 ]
 
 
@@ -178,6 +172,11 @@ UNCLEAR: list[tuple[str, list[int], list[int]]] = [
         "a divider that moved by a pixel",
         [*PAGE, *blank(20), 999, *blank(20)],
         [*PAGE, *blank(21), 999, *blank(19)],
+    ),
+    (
+        "an element that moved far",
+        [*blank(300), *rows(100, 50), *blank(300)],
+        [*blank(400), *rows(100, 50), *blank(200)],
     ),
     ("growth at the end", PAGE, [*PAGE, *rows(900, 40)]),
     ("blank growth at the end", PAGE, [*PAGE, *blank(40)]),
@@ -209,22 +208,6 @@ UNCLEAR: list[tuple[str, list[int], list[int]]] = [
 def test_no_alignment(base: list[int], head: list[int]) -> None:
     assert aligned(base, head) is None
     assert aligned(head, base) is None
-
-
-def test_an_element_that_moved_far_is_shown_where_it_was_and_where_it_is() -> None:
-    base = [*blank(300), *rows(100, 50), *blank(300)]
-    assert aligned(base, [*blank(400), *rows(100, 50), *blank(200)]) is None
-
-
-def test_an_element_that_moved_a_little_is_shown_by_the_blank_rows_above_and_below() -> None:
-    alignment = aligned(
-        [*blank(100), *rows(100, 50), *blank(100)], [*blank(110), *rows(100, 50), *blank(90)]
-    )
-    assert alignment is not None
-    assert [(b.kind, b.start, b.length) for b in alignment.bands] == [
-        (INSERTED, 100, 10),
-        (DELETED, 160, 10),
-    ]
 
 
 @pytest.mark.parametrize("gain", [MIN_GAIN - 1, MIN_GAIN])
@@ -334,31 +317,6 @@ def edited(draw: st.DrawFn) -> tuple[list[int], list[int]]:
     if draw(st.booleans()):
         one, other = (names[: min(len(one), len(other))] for names in (one, other))
     return one, other
-
-
-@given(edited())
-def test_every_row_appears_once_and_in_order_and_it_pays(pair: tuple[list[int], list[int]]) -> None:
-    aligned(*pair)
-
-
-@given(edited())
-def test_head_is_base_with_the_bands_and_the_pairs_that_differ(
-    pair: tuple[list[int], list[int]],
-) -> None:
-    base, head = image(pair[0]), image(pair[1])
-    alignment = align(base, head)
-    if alignment is None:
-        return
-    ours, theirs = alignment.pairs()
-    rebuilt = np.zeros_like(head)
-    rebuilt[theirs] = base[ours]
-    unlike = [z for y, z in zip(ours, theirs, strict=True) if (base[y] != head[z]).any()]
-    rebuilt[unlike] = head[unlike]
-    for band in alignment.bands:
-        if band.kind is INSERTED:
-            new = slice(band.head_start, band.head_start + band.length)
-            rebuilt[new] = head[new]
-    assert np.array_equal(rebuilt, head)
 
 
 @given(edited())

@@ -12,7 +12,7 @@ from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import ImageFault
-from support.images import jpeg, png, webp
+from support.images import encoded, jpeg, png, webp
 
 Box = tuple[int, int, int, int]
 
@@ -22,9 +22,7 @@ def page(size: tuple[int, int]) -> bytes:
     width, height = size
     rows = np.linspace(0, 255, height).astype(np.uint8)
     pixels = np.repeat(rows[:, None], width, axis=1)
-    out = io.BytesIO()
-    Image.fromarray(pixels).convert("RGB").save(out, "PNG")
-    return out.getvalue()
+    return encoded(Image.fromarray(pixels).convert("RGB"), "PNG")
 
 
 def mask(size: tuple[int, int], *boxes: Box) -> bytes:
@@ -80,10 +78,7 @@ def test_a_single_pixel_of_a_large_page_is_marked_where_it_is() -> None:
     found = marked(pixels)
     assert found
     assert all(abs(y - 60) <= 2 and abs(x - 80) <= 2 for y, x in found)
-
-
-def test_nothing_is_marked_without_a_mask() -> None:
-    assert marked(opened(thumbnail(page((1600, 1200))))) == []
+    assert marked(opened(thumbnail(page(size)))) == [], "without a mask"
 
 
 def test_what_changed_everywhere_is_tinted_and_still_to_be_seen() -> None:
@@ -123,9 +118,8 @@ def test_a_canvas_that_is_larger_than_the_image_is_cut() -> None:
 def test_it_is_small() -> None:
     size = (1280, 800)
     noise = np.random.default_rng(1).integers(0, 256, (800, 1280, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).save(out, "PNG", compress_level=1)
-    assert len(thumbnail(out.getvalue(), mask(size, (0, 0, 640, 400)))) < 8_000
+    body = encoded(Image.fromarray(noise), "PNG", compress_level=1)
+    assert len(thumbnail(body, mask(size, (0, 0, 640, 400)))) < 8_000
 
 
 def test_an_image_that_cannot_be_read_is_a_fault() -> None:

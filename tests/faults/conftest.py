@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from support.artefact import up_to_date
-from support.process_table import Table
 
 
 @pytest.fixture
@@ -20,12 +19,6 @@ def seed(request: pytest.FixtureRequest) -> int:
 def rounds(request: pytest.FixtureRequest) -> int:
     """How many random runs each story has."""
     return int(request.config.getoption("--rounds"))
-
-
-@pytest.fixture(scope="session")
-def table(request: pytest.FixtureRequest) -> Table:
-    """How real faults are known to end."""
-    return Table(accept=bool(request.config.getoption("--accept-gold")))
 
 
 @pytest.fixture(scope="session")

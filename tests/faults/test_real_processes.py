@@ -18,7 +18,7 @@ import pytest
 from embedded_cloud.cloud import EmbeddedCloud
 from support.process_stack import Site, Times
 from support.process_stories import FaultRun, draw
-from support.process_table import Table
+from support.process_table import hold
 from support.processes import descendants, odiffs, slowness
 from support.service_faults import REAL_FAULTS, RealFault, quiet
 from support.wire import Wire, wire
@@ -86,9 +86,12 @@ def ward(
     built: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Ward]:
     with ExitStack() as stack:
-        times = Times(slowness())
+        times = Times().on(slowness())
         cloud = EmbeddedCloud.start(
-            build_dir=built, environments=ENVIRONMENTS, retry_delay=times.retry_delay
+            build_dir=built,
+            parameters={"TrunkPrefix": "optional"},
+            environments=ENVIRONMENTS,
+            retry_delay=times.retry_delay,
         )
         stack.callback(STOP, cloud)
         folder = tmp_path_factory.mktemp("pictures")
@@ -143,12 +146,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_it_ends_well_or_says_why_not(
     fault: RealFault,
     endings: dict[RealFault, list[Future[str]]],
-    table: Table,
+    pytestconfig: pytest.Config,
     ward: Ward,
 ) -> None:
     for number, future in enumerate(endings[fault]):
         try:
-            table.hold(fault, future.result())
+            hold(fault, future.result(), accept=pytestconfig.getoption("--accept-gold"))
         except BaseException as error:
             error.add_note(f"--seed {ward.seed}, round {number}; logs: {ward.cloud.log_dir}")
             raise
@@ -167,9 +170,7 @@ def test_no_process_is_orphaned_and_no_file_is_left(ward: Ward) -> None:
     assert [pids for pids in ours.values() if len(pids) > 2] == []
     assert set(odiffs(ward.cloud.server_pid)) <= {pid for pids in ours.values() for pid in pids}
     for worker in workers:
-        # X-Ray's SDK leaves a mark of its own when it is loaded.
-        found = (path for path in worker.tmp.rglob("*") if ".aws-xray" not in path.parts)
-        left = [path for path in found if path.is_file()]
+        left = [path for path in worker.tmp.rglob("*") if path.is_file()]
         assert left == [], "/tmp is not clean"
         folders = [path for path in worker.tmp.iterdir() if path.name.startswith("pg")]
         assert len(folders) <= 2

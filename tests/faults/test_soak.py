@@ -49,29 +49,23 @@ def soaked() -> Iterator[SoakWorld]:
         yield soak
 
 
-def succeeded(soak: SoakWorld) -> BuildId:
-    return next(
-        b
-        for b in soak.expected
-        if json.loads(soak.objects.objects[keys.status(b)])["state"] == "SUCCEEDED"
-        and b.build.startswith("head")
-    )
+def succeeded(soak: SoakWorld) -> str:
+    heads = [build.build for build in soak.expected if build.build.startswith("head")]
+    return next(head for head in heads if soak.world.status(head)["state"] == "SUCCEEDED")
 
 
 def lose_a_result(soak: SoakWorld) -> None:
-    status = json.loads(soak.objects.objects[keys.status(succeeded(soak))])
-    del soak.objects.objects[status["comparison"]]
+    del soak.objects.objects[soak.world.status(succeeded(soak))["comparison"]]
 
 
 def lose_a_mask(soak: SoakWorld) -> None:
-    status = json.loads(soak.objects.objects[keys.status(succeeded(soak))])
-    images = json.loads(soak.objects.objects[status["comparison"]])["images"].values()
+    images = soak.world.published(succeeded(soak))["images"].values()
     del soak.objects.objects[next(image["mask"] for image in images if image.get("mask"))]
 
 
 def lose_a_build(soak: SoakWorld) -> None:
     build = succeeded(soak)
-    for comparison in [c for c in soak.ledger.comparisons if c.head == build.build]:
+    for comparison in [c for c in soak.ledger.comparisons if c.head == build]:
         del soak.ledger.comparisons[comparison]
 
 
@@ -85,10 +79,10 @@ def leave_one_open(soak: SoakWorld) -> None:
 
 
 def count_wrongly(soak: SoakWorld) -> None:
-    key = keys.status(succeeded(soak))
-    status = json.loads(soak.objects.objects[key])
+    head = succeeded(soak)
+    status = soak.world.status(head)
     status["counts"]["changed"] += 1
-    soak.objects.objects[key] = json.dumps(status).encode()
+    soak.objects.objects[keys.status(BuildId(PROJECT, head))] = json.dumps(status).encode()
 
 
 def leave_something_strange(soak: SoakWorld) -> None:

@@ -51,11 +51,11 @@ class Account:
     sweep: ModuleType
     review: ModuleType
 
-    def upload(self, build: BuildId, images: dict[str, bytes], **fields: Any) -> None:
-        for body in images.values():
-            self.s3.put_object(
-                Bucket=self.bucket, Key=keys.image(build.project, sha(body)), Body=body
-            )
+    def upload(
+        self, build: BuildId, images: dict[str, bytes], *, lost: bool = False, **fields: Any
+    ) -> None:
+        for body in images.values() if not lost else ():
+            self.put(keys.image(build.project, sha(body)), body)
         manifest = {
             "project": build.project,
             "build": build.build,
@@ -68,6 +68,10 @@ class Account:
             **fields,
         }
         self.put(keys.uploaded_manifest(build), json.dumps(manifest).encode())
+
+    def deliver(self, build: BuildId, **context: Any) -> Any:
+        """Hands the event of the build's manifest to the compare function."""
+        return self.compare.handler(created(build), Context(**context))
 
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
@@ -86,6 +90,32 @@ class Account:
 def event(name: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((EVENTS / name).read_text())
     return content
+
+
+def created(build: BuildId) -> dict[str, Any]:
+    """S3's event of a build's manifest."""
+    made = event("s3-manifest-put.json")
+    made["Records"][0]["s3"]["object"]["key"] = keys.uploaded_manifest(build)
+    return made
+
+
+@pytest.fixture
+def calls(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Invocations of the compare function, which moto cannot run."""
+    calls: list[dict[str, Any]] = []
+    real = boto3.client
+
+    class Lambda:
+        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
+            assert (FunctionName, InvocationType) == ("compare", "Event")
+            calls.append(json.loads(Payload))
+
+    def client(service: str, **settings: Any) -> Any:
+        return Lambda() if service == "lambda" else real(service, **settings)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(boto3, "client", client)
+    account.sweep.resume.cache_clear()
+    return calls
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +16,8 @@ from handlers.conftest import EVENTS, Account, Context, event
 from pixelgate.domain import keys
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId, ShardId
 from pixelgate.errors import HeldByOther
+from pixelgate.handlers.s3_events import UnreadableEvent
+from support.log_lines import assert_is_recorded
 from support.pages import parsed
 from support.world import sha
 
@@ -51,47 +52,30 @@ def test_an_upload_becomes_a_verdict_masks_a_manifest_and_a_report(
 ) -> None:
     base = BuildId("web", "base")
     account.upload(base, {"a.png": png(100), "b.png": png(50), "gone.png": png(1)})
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     account.upload(
         WEB,
         {"a.png": png(100, block=7), "b.png": png(50), "new.png": png(2)},
         base_build="base",
     )
     capsys.readouterr()
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
 
-    counts = {"total": 4, "changed": 1, "added": 1, "removed": 1, "renamed": 0,
-              "unchanged": 1, "skipped": 0, "errored": 0}  # fmt: skip
     assert answer["builds"][0]["verdict"] == "needs_review"
     status = account.status(WEB)
-    assert (status["state"], status["verdict"], status["counts"]) == (
-        "SUCCEEDED",
-        "needs_review",
-        counts,
-    )
+    assert (status["state"], status["verdict"]) == ("SUCCEEDED", "needs_review")
+    assert status["counts"] == {"total": 4, "changed": 1, "added": 1, "removed": 1, "renamed": 0,
+                                "unchanged": 1, "skipped": 0, "errored": 0}  # fmt: skip
     comparison = json.loads(account.read(status["comparison"]))
     changed = comparison["images"]["a.png"]
     assert (changed["changed_pixels"], changed["total_pixels"]) == (49, 1_600)
     assert changed["regions"] == [
-        {
-            "x": 16,
-            "y": 16,
-            "width": 7,
-            "height": 7,
-            "pixels": 49,
-            "area": 0,
-            "mark": "plain",
-            "noise": None,
-        }
-    ]
+        {"x": 16, "y": 16, "width": 7, "height": 7, "pixels": 49, "area": 0, "mark": "plain",
+         "noise": None},
+    ]  # fmt: skip
     [area] = changed["areas"]
-    assert {n: area[n] for n in ("blocks", "differing", "strong", "solid", "most")} == {
-        "blocks": 1,
-        "differing": 49,
-        "strong": 49,
-        "solid": 25,
-        "most": 155,
-    }
+    assert (area["blocks"], area["differing"], area["strong"]) == (1, 49, 49)
+    assert (area["solid"], area["most"]) == (25, 155)
     assert (changed["counted_pixels"], changed["differing"]["differing"]) == (0, 49)
     thumb = Image.open(io.BytesIO(account.read(changed["thumb"])))
     assert (thumb.format, thumb.size) == ("WEBP", (40, 40))
@@ -131,12 +115,59 @@ def test_one_record_that_wants_a_retry_does_not_hold_up_the_others(
     account.upload(last, {"a.png": png(1)})
     held = ComparisonId(WEB.project, WEB.build, NO_BASE)
     ledger = account.compare.service().ledger
-    ledger.claim(held, "held", "another-worker", time.time(), time.time() + 90)
+    long_ago = time.time() - 60  # so that its worker may be dead
+    ledger.claim(held, "held", "another-worker", long_ago, long_ago + 90)
     with pytest.raises(HeldByOther, match="another-worker"):
         account.compare.handler(event("s3-several-records.json"), Context())
     assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
     assert ledger.comparison(held).state == "PROCESSING"
     assert metrics_in(capsys.readouterr().out)["DuplicateDeliveries"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ago", "answered"),
+    [
+        pytest.param(0, True, id="just claimed or renewed"),
+        pytest.param(35, True, id="renewed when a third was over, a few seconds late"),
+        pytest.param(37, False, id="not renewed when it was due"),
+        pytest.param(60, False, id="Lambda's first retry after a death"),
+    ],
+)
+def test_a_second_delivery_ends_well_only_while_the_first_is_seen_to_be_alive(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ago: int,
+    answered: bool,
+) -> None:
+    """Raising would put its event into the failed-events queue, if the first runs for minutes."""
+    account.upload(WEB, {"a.png": png(1)})
+    made, now = account.compare.service(), time.time()
+    held = ComparisonId(WEB.project, WEB.build, NO_BASE)
+    made.ledger.claim(held, "held", "another-worker", now - ago, now - ago + 90)
+    with monkeypatch.context() as patch:
+        patch.setattr(account.compare, "service", lambda: replace(made, clock=lambda: now))
+        if answered:
+            answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+            assert answer == {"builds": [{"build": str(WEB), "held": True}]}
+        else:
+            with pytest.raises(HeldByOther, match="another-worker"):
+                account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
+    record = made.ledger.comparison(held)
+    assert (record.execution, record.state) == ("another-worker", "PROCESSING")
+    # Whatever became of this delivery, the sweeper finds the comparison when the lease is over.
+    assert [r.id for r in made.ledger.unfinished(now + 91)] == [held]
+
+
+def test_a_heartbeat_keeps_a_second_delivery_away(account: Account) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    ledger, now = account.compare.service().ledger, time.time()
+    held = ComparisonId(WEB.project, WEB.build, NO_BASE)
+    claim = ledger.claim(held, "held", "another-worker", now - 600, now - 510)
+    ledger.heartbeat(claim, now - 5, now + 85)
+    [answer] = account.compare.handler(event("s3-manifest-put.json"), Context())["builds"]
+    assert answer["held"] is True
 
 
 @pytest.mark.parametrize(
@@ -160,8 +191,6 @@ GARBAGE: list[tuple[str, object]] = [
     ("a list", []),
     ("a text", "text"),
     ("empty", {}),
-    ("no records", {"Records": "no list"}),
-    ("empty record", {"Records": [{}]}),
     ("empty resume", {"resume": {}}),
     ("climbing resume", {"resume": {"project": "../x", "build": "a/b"}}),
 ]
@@ -174,11 +203,63 @@ def test_garbage_is_answered_without_an_error(account: Account, garbage: object)
     assert account.keys() == []
 
 
+@pytest.mark.parametrize(
+    "field", [(), ("eventName",), ("s3",), ("s3", "object"), ("s3", "object", "key")]
+)
+def test_a_record_that_cannot_be_read_is_raised_after_the_others(
+    account: Account, caplog: pytest.LogCaptureFixture, field: tuple[str, ...]
+) -> None:
+    """Lambda then tries it again and keeps it in the failed-events queue: no upload is lost."""
+    delivered = event("s3-several-records.json")
+    first, *others = delivered["Records"]
+    delivered["Records"] = [without(first, field), *others]
+    docs, last = BuildId("docs", "8c01be77"), BuildId("web", "b7730e52")
+    for build in (docs, last):
+        account.upload(build, {"a.png": png(1)})
+    named = ".".join(field) or "eventName"
+    with pytest.raises(UnreadableEvent, match=f"a record of the event has no {named}"):
+        account.compare.handler(delivered, Context())
+    assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
+    [line] = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert line.message == "event not readable"
+    assert_is_recorded("event not readable", caplog)
+
+
+@pytest.mark.parametrize("records", ["no list", None, [None], ["text"]])
+def test_records_of_another_kind_are_raised(account: Account, records: object) -> None:
+    with pytest.raises(UnreadableEvent):
+        account.compare.handler({"Records": records}, Context())
+
+
+def test_only_what_is_used_of_an_event_has_to_be_there(account: Account) -> None:
+    """AWS may add, drop or change all other fields, as an address that is no address."""
+    account.upload(WEB, {"a.png": png(1)})
+    [record] = event("s3-manifest-put.json")["Records"]
+    key = {"key": record["s3"]["object"]["key"]}
+    bare = {
+        "eventName": record["eventName"],
+        "requestParameters": {"sourceIPAddress": "somewhere"},
+        "s3": {"object": key},
+    }
+    [answer] = account.compare.handler({"Records": [bare]}, Context())["builds"]
+    assert answer["state"] == "SUCCEEDED"
+
+
+def without(record: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The record without the field at a path; without a path, nothing at all."""
+    if not path:
+        return {}
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in record.items() if key != name}
+    return {**record, name: without(record[name], tuple(rest))}
+
+
 def test_a_wrong_manifest_is_recorded_and_counted(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.put(keys.uploaded_manifest(WEB), b'{"project": "web"}')
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["code"] == "BAD_MANIFEST"
     assert account.status(WEB)["error"]["code"] == "BAD_MANIFEST"
     assert metrics_in(capsys.readouterr().out) == {"BadManifests": 1}
@@ -188,20 +269,23 @@ def test_an_event_delivered_twice_runs_once(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     first = account.status(WEB)
     capsys.readouterr()
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["duplicate"] is True
     assert account.status(WEB) == first
     assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
 
 
-def test_a_worker_out_of_time_asks_for_another_delivery(account: Account) -> None:
+def test_a_worker_out_of_time_asks_for_another_delivery(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
     account.upload(WEB, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit is near"):
-        account.compare.handler(event("s3-manifest-put.json"), Context(seconds_left=10))
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+        account.deliver(WEB, seconds_left=10)
+    assert_is_recorded("delivery failed", caplog)
+    account.deliver(WEB)
     assert account.status(WEB)["state"] == "SUCCEEDED"
 
 
@@ -219,10 +303,10 @@ def test_a_result_that_cannot_be_told_is_counted_once_and_delivered_again(
 
     monkeypatch.setattr(objects, "replace", refuse_results)
     with pytest.raises(ConnectionError):
-        account.compare.handler(event("s3-manifest-put.json"), Context())
+        account.deliver(WEB)
     assert metrics_in(capsys.readouterr().out)["ComparisonsPassed"] == 1
     monkeypatch.setattr(objects, "replace", replace)
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     assert account.status(WEB)["state"] == "SUCCEEDED"
     assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
 
@@ -232,20 +316,15 @@ def test_a_failure_is_an_error_in_the_log_and_is_counted(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    manifest = {
-        "project": WEB.project,
-        "build": WEB.build,
-        "commit": "c",
-        "branch": "main",
-        "images": {"a.png": {"sha256": "0" * 64, "width": 1, "height": 1}},
-    }
-    account.put(keys.uploaded_manifest(WEB), json.dumps(manifest).encode())
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.upload(WEB, {"a.png": png(1)}, lost=True)
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["code"] == "IMAGE_MISSING"
     assert metrics_in(capsys.readouterr().out) == {"ComparisonsFailed": 1}
     [error] = [r for r in caplog.records if r.levelname == "ERROR"]
     assert "'a.png'" in vars(error)["reason"]
     assert error.message == "image missing"
+    assert_is_recorded("image missing", caplog)
+    assert_is_recorded("build failed", caplog)
     [info] = [r for r in caplog.records if r.message == "build failed"]
     assert "a.png" not in str(vars(info))
 
@@ -253,17 +332,20 @@ def test_a_failure_is_an_error_in_the_log_and_is_counted(
 def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> None:
     account.upload(WEB, {"a.png": png(1)})
     before = set(account.keys())
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     written = set(account.keys()) - before
     assert {key.split("/")[0] for key in written} == {"builds", "comparisons"}
 
 
 def test_what_a_run_cost_is_in_its_result(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "2048")
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     cost = json.loads(account.read(account.status(WEB)["comparison"]))["cost"]
     # The manifest that was accepted is in hand; the image is read for its hash, and will be for
     # its thumbnail, which is drawn and written when this is told.
@@ -277,6 +359,11 @@ def test_what_a_run_cost_is_in_its_result(
     }
     assert 0 < cost["gb_seconds"] < 60
     assert cost["dollars"] > 0.000005
+    [line] = [vars(r) for r in caplog.records if r.message == "build compared"]
+    assert line["outcome"]["dollars"] == cost["dollars"]
+    # Two reads at $0.0004 a thousand, one write at $0.005.
+    counted = metrics_in(capsys.readouterr().out)["S3Dollars"]
+    assert counted == pytest.approx(2 * 0.0000004 + 0.000005)
 
 
 def test_thumbnails_that_cannot_be_drawn_are_a_warning(
@@ -289,7 +376,7 @@ def test_thumbnails_that_cannot_be_drawn_are_a_warning(
     account.upload(WEB, {"a.png": png(1)})
     with monkeypatch.context() as patch:
         patch.setattr(account.compare, "service", lambda: replace(made, thumbnail=fail))
-        answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+        answer = account.deliver(WEB)
     assert answer["builds"][0]["state"] == "SUCCEEDED"
     [line] = [vars(record) for record in caplog.records if record.levelname == "WARNING"]
     assert (line["message"], line["error"]) == (
@@ -300,7 +387,7 @@ def test_thumbnails_that_cannot_be_drawn_are_a_warning(
 
 def test_a_build_that_is_refused_has_a_page_that_says_why(account: Account) -> None:
     account.put(keys.uploaded_manifest(WEB), b"{")
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     status = account.status(WEB)
     assert status["report"] == "builds/web/4f2a9c1d/index.html"
     page = parsed(account.read(status["report"]))
@@ -313,7 +400,7 @@ def test_names_of_images_are_logged_only_as_errors(
     account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     account.upload(WEB, {"secret-launch.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     [record] = [r for r in caplog.records if r.message == "build compared"]
     assert vars(record)["outcome"]["verdict"] == "passed"
     assert (vars(record)["project"], vars(record)["build"]) == ("web", WEB.build)
@@ -328,43 +415,22 @@ def test_every_event_file_has_a_test() -> None:
     assert {path.name for path in EVENTS.glob("*.json")} == covered
 
 
-def put_event(build: BuildId) -> dict[str, Any]:
-    content = event("s3-manifest-put.json")
-    content["Records"][0]["s3"]["object"]["key"] = keys.uploaded_manifest(build)
-    return content
-
-
-def calls_of(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Invocations of the compare function by itself, which moto cannot run."""
-    calls: list[dict[str, Any]] = []
+def test_a_base_that_comes_late_calls_the_function_for_the_head(
+    account: Account,
+    calls: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.delenv("PIXELGATE_COMPARE_FUNCTION")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "compare")
-    real = boto3.client
-
-    class Lambda:
-        def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
-            assert (FunctionName, InvocationType) == ("compare", "Event")
-            calls.append(json.loads(Payload))
-
-    def client(service: str, **settings: Any) -> Any:
-        return Lambda() if service == "lambda" else real(service, **settings)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(boto3, "client", client)
     account.compare.service.cache_clear()
-    return calls
-
-
-def test_a_base_that_comes_late_calls_the_function_for_the_head(
-    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    calls = calls_of(account, monkeypatch)
     account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C")
-    answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+    answer = account.deliver(WEB)
     assert answer["builds"][0]["state"] == "WAITING_FOR_BASE"
     assert metrics_in(capsys.readouterr().out)["BuildsWaiting"] == 1
     base = BuildId("web", "base")
     account.upload(base, {"a.png": png(1)}, commit="C")
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     assert calls == [{"resume": {"project": "web", "build": WEB.build}}]
     assert metrics_in(capsys.readouterr().out)["HeadsWoken"] == 1
     account.compare.handler(calls[0], Context())
@@ -377,10 +443,10 @@ def test_a_head_that_cannot_be_called_is_logged_and_does_not_fail_its_base(
 ) -> None:
     """Moto has no such function: the call fails, as it does when Lambda is out of reach."""
     account.upload(WEB, {"a.png": png(9)}, commit="H", base_commit="C")
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     base = BuildId("web", "base")
     account.upload(base, {"a.png": png(1)}, commit="C")
-    account.compare.handler(put_event(base), Context())
+    account.deliver(base)
     assert account.status(base)["state"] == "SUCCEEDED"
     [said] = [r for r in caplog.records if r.levelname == "ERROR"]
     assert said.message == "waiting build not resumed"
@@ -432,7 +498,7 @@ def test_more_than_a_thousand_plain_images(account: Account) -> None:
     account.put(f"{keys.uploads(WEB)}zzz.png", other)
     manifest = {"project": "web", "build": WEB.build, "commit": "C", "branch": "main"}
     account.put(keys.uploaded_manifest(WEB), json.dumps(manifest).encode())
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     status = account.status(WEB)
     assert (status["state"], status["counts"]["added"]) == ("SUCCEEDED", 1_005)
     images = json.loads(account.read(status["comparison"]))["images"]

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.handlers.machine_input import parse_publish, parse_work
+from pixelgate.handlers.machine_input import parse_publish, parse_search, parse_work
 from pixelgate.pipeline.compare.batches import Batch, Handed
+from pixelgate.pipeline.compare.fan_out import Round
 from support.images import png
 
 from .conftest import Account, Context
@@ -43,20 +44,25 @@ def machine(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             module.service.cache_clear()
 
 
-def resume(build: BuildId) -> dict[str, Any]:
-    return {"resume": {"project": build.project, "build": build.build}}
+@pytest.fixture
+def handed_over(account: Account, machine: str) -> dict[str, Any]:
+    """What the compare function says of a head with one pair."""
+    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
+    account.deliver(BASE)
+    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
+    [answer] = account.deliver(HEAD)["builds"]
+    return dict(answer)
 
 
 def test_a_comparison_goes_through_all_three_functions(
-    account: Account, machine: str, capsys: pytest.CaptureFixture[str]
+    account: Account,
+    machine: str,
+    capsys: pytest.CaptureFixture[str],
+    handed_over: dict[str, Any],
 ) -> None:
     from pixelgate.handlers import publish, worker
 
-    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
-    account.compare.handler(resume(BASE), Context())
-    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
-    [answer] = account.compare.handler(resume(HEAD), Context())["builds"]
-    assert answer["handed_over"] == (
+    assert handed_over["handed_over"] == (
         "0 megapixels to compare are more than the 0 for one worker; 1 pairs in 1 batches"
     )
     assert "ComparisonsHandedOver" in capsys.readouterr().out
@@ -64,20 +70,28 @@ def test_a_comparison_goes_through_all_three_functions(
 
     client = boto3.client("stepfunctions")
     [execution] = client.list_executions(stateMachineArn=machine)["executions"]
-    assert execution["name"] == answer["execution"]
+    assert execution["name"] == handed_over["execution"]
     said = json.loads(client.describe_execution(executionArn=execution["executionArn"])["input"])
     assert said == {
         "bucket": account.bucket,
         "project": "shop",
         "head": "b2",
         "base": "b1",
-        "execution": answer["execution"],
+        "execution": handed_over["execution"],
         "concurrency": 7,
     }
-    [batch] = json.loads(account.read(keys.fan_out(ID, answer["execution"], "batches.json")))
+    [batch] = json.loads(account.read(keys.fan_out(ID, handed_over["execution"], "batches.json")))
+    begun = {"number": 0, "list": "batches.json", "concurrency": 7}
+    lost = publish.handler({**said, "find_lost": begun}, Context())
+    assert lost == {"number": 1, "list": "lost-1.json", "concurrency": 3, "batches": 1}
+    assert '"BatchesLost":[1.0]' in capsys.readouterr().out
+    listed = account.read(keys.fan_out(ID, handed_over["execution"], lost["list"]))
+    assert json.loads(listed) == [batch]
     done = worker.handler({**said, "batch": batch}, Context())
     assert done == {"batch": 0, "diffed": 1, "cached": 0, "errored": 0}
-    published = publish.handler(said, Context())
+    found = publish.handler({**said, "find_lost": lost}, Context())
+    assert found == {"number": 2, "list": "lost-1.json", "concurrency": 3, "batches": 0}
+    published = publish.handler({**said, "round": found}, Context())
     assert (published["state"], published["verdict"]) == ("SUCCEEDED", "needs_review")
     assert published["counts"]["changed"] == 1
     assert account.status(HEAD)["state"] == "SUCCEEDED"
@@ -86,14 +100,10 @@ def test_a_comparison_goes_through_all_three_functions(
     assert publish.handler(said, Context())["duplicate"] is True
 
 
-def test_a_map_that_failed_is_given_back(account: Account, machine: str) -> None:
+def test_a_map_that_failed_is_given_back(account: Account, handed_over: dict[str, Any]) -> None:
     from pixelgate.handlers import publish
 
-    account.upload(BASE, {"a.png": png((40, 40), (255, 255, 255))})
-    account.compare.handler(resume(BASE), Context())
-    account.upload(HEAD, {"a.png": png((40, 40), (0, 0, 0))}, base_build="b1")
-    [answer] = account.compare.handler(resume(HEAD), Context())["builds"]
-    said = {"project": "shop", "head": "b2", "base": "b1", "execution": answer["execution"]}
+    said = {"project": "shop", "head": "b2", "base": "b1", "execution": handed_over["execution"]}
     caught = {"Error": "States.ItemReaderFailed", "Cause": "no such key"}
     assert publish.handler({**said, "caught": caught}, Context()) == {"given_back": True}
     record = account.compare.service().ledger.comparison(ID)
@@ -102,12 +112,34 @@ def test_a_map_that_failed_is_given_back(account: Account, machine: str) -> None
     assert account.status(HEAD)["state"] == "PROCESSING"
 
 
+@pytest.mark.usefixtures("account")
+def test_images_without_a_result_are_counted_by_that_reason(
+    capsys: pytest.CaptureFixture[str], handed_over: dict[str, Any]
+) -> None:
+    """As when every attempt of a batch is throttled or killed: an alarm watches for it."""
+    from pixelgate.handlers import publish
+
+    said = {"project": "shop", "head": "b2", "base": "b1", "execution": handed_over["execution"]}
+    capsys.readouterr()
+    published = publish.handler(said, Context())
+    assert (published["verdict"], published["counts"]["errored"]) == ("needs_review", 1)
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    [counted] = [line for line in lines if "ImagesErrored" in line]
+    assert (counted["ImagesErrored"], counted["reason"]) == ([1.0], "RESULT_MISSING")
+    [directive] = counted["_aws"]["CloudWatchMetrics"]
+    assert [set(names) for names in directive["Dimensions"]] == [{"service", "reason"}]
+
+
 def test_what_the_machine_says_is_read_in_full() -> None:
     said = {"project": "p", "head": "h", "base": "b", "execution": "e", "bucket": "x"}
     handed = Handed(ComparisonId("p", "h", "b"), "e")
     batch = {"number": 3, "offset": 100, "length": 50}
     assert parse_work({**said, "batch": batch}) == (handed, Batch(3, 100, 50))
     assert parse_publish(said) == (handed, None)
+    assert parse_search(said) is None
+    round_ = {"number": 1, "list": "lost-1.json", "concurrency": 4, "batches": 2}
+    found = parse_search({**said, "find_lost": round_})
+    assert found == (handed, Round(1, "lost-1.json", 4, 2))
     assert parse_publish({**said, "caught": {"Error": "E", "Cause": "c"}}) == (handed, "E: c")
 
 

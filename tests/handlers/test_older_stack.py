@@ -20,7 +20,6 @@ import pytest
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import png
 from pixelgate.cli import app as cli
-from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 
 STACK = Path(__file__).with_name("older-stack.tar.xz")
@@ -75,13 +74,6 @@ def run(
         return json.loads(capsys.readouterr().out)
 
     return run
-
-
-def delivered(stack: Account, build: BuildId) -> dict[str, Any]:
-    made = copy.deepcopy(event("s3-manifest-put.json"))
-    made["Records"][0]["s3"]["object"]["key"] = keys.uploaded_manifest(build)
-    answer: dict[str, Any] = stack.compare.handler(made, Context())
-    return answer
 
 
 def test_status_says_what_it_said(run: Run) -> None:
@@ -139,7 +131,7 @@ def test_new_build_inherits_the_approval_of_an_older_one(run: Run, stack: Accoun
         build, images, commit="bbbb3", branch="topic", pull_request=7,
         base_commit="aaaa1", ancestors=["aaaa1"], base_branch="main",
     )  # fmt: skip
-    delivered(stack, build)
+    stack.deliver(build)
     status = stack.status(build)
     assert (status["state"], status["base"]) == ("SUCCEEDED", "main-1")
     assert status["counts"] == stack.status(HEAD)["counts"]
@@ -148,7 +140,7 @@ def test_new_build_inherits_the_approval_of_an_older_one(run: Run, stack: Accoun
 
 def test_second_delivery_of_an_older_event_changes_nothing(stack: Account) -> None:
     before = stack.status(HEAD)
-    delivered(stack, HEAD)
+    stack.deliver(HEAD)
     assert stack.status(HEAD) == before
 
 
@@ -156,7 +148,7 @@ def test_build_that_waits_is_compared_when_its_base_comes(stack: Account) -> Non
     base, waits = BuildId("shop", "main-2"), BuildId("shop", "pr9-1")
     assert stack.status(waits)["state"] == "WAITING_FOR_BASE"
     stack.upload(base, {"home.png": png(100)}, commit="eeee5", branch="main")
-    delivered(stack, base)
-    delivered(stack, waits)
+    stack.deliver(base)
+    stack.deliver(waits)
     status = stack.status(waits)
     assert (status["state"], status["base"]) == ("SUCCEEDED", "main-2")

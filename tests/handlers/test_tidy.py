@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from handlers.conftest import Account, Context, event
+from handlers.conftest import Account, Context
 from handlers.test_compare import WEB, metrics_in, png
 from pixelgate import bootstrap
 from pixelgate.bootstrap import retention_days
@@ -19,6 +19,7 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.errors import BucketError, UsageError
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.ports import Bucket, Listed, Stages
+from support.log_lines import assert_is_recorded
 
 # A day that every test begins on, whenever it is run.
 BEGIN = "2026-11-14"
@@ -83,7 +84,7 @@ def test_what_a_dead_run_left_goes_and_what_is_published_stays(
     account: Account, tidy: Tidy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     before = account.keys()
     record = ComparisonId("web", WEB.build, "@none")
     account.put(keys.result(record, "dead", "comparison.json"), b"{}")
@@ -101,7 +102,7 @@ def test_garbage_is_reported_or_collected_as_the_stack_says(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     account.upload(WEB, {"a.png": png(1)}, branch="topic")
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     monkeypatch.setenv("PIXELGATE_RETENTION_DAYS", "90,web=30")
     before = account.keys()
     assert tidy(31) == {"projects": {"web": {"orphans": 0}}}  # off
@@ -140,7 +141,7 @@ def test_an_image_goes_when_it_is_30_days_old_and_comes_back_when_it_is_needed(
     assert tidy(30.1)["projects"]["web"]["swept"] == 1
     assert account.keys() == []
     account.put(keys.uploaded_manifest(WEB), manifest)
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     assert account.status(WEB)["state"] == "SUCCEEDED"
     assert "images" in tops(account)
 
@@ -159,7 +160,7 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
     account: Account, tidy: Tidy, caplog: pytest.LogCaptureFixture
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
-    account.compare.handler(event("s3-manifest-put.json"), Context())
+    account.deliver(WEB)
     record = ComparisonId("web", WEB.build, "@none")
     dead = keys.result(record, "dead", "comparison.json")
     account.put(dead, b"{}")
@@ -167,9 +168,22 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
     with pytest.raises(ExceptionGroup) as raised:
         tidy(2)
     assert [error.__notes__ for error in raised.value.exceptions] == [["odd"]]
+    assert_is_recorded("project tidied", caplog)
+    assert_is_recorded("project not tidied", caplog)
     [line] = [r for r in caplog.records if r.message == "project not tidied"]
     assert line.__dict__["project"] == "odd"
     assert dead not in set(account.keys())
+
+
+def test_every_project_is_the_first_on_some_day(account: Account, tidy: Tidy) -> None:
+    """A run that is cut off at its time limit does not always leave the same projects."""
+    names = {"a", "b", "c"}
+    for name in names:
+        account.put(f"builds/{name}/1/manifest.json", b"{}")
+    orders = {tuple(tidy(1)["projects"]) for _ in range(50)}
+    assert {order[0] for order in orders} == {order[-1] for order in orders} == names
+    # The neighbour of a project that takes all the time is not always behind it.
+    assert len(orders) == 6
 
 
 def test_who_names_another_bucket_is_told_in_words(account: Account) -> None:

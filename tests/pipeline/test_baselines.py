@@ -7,17 +7,11 @@ from typing import Any
 import pytest
 
 from pixelgate.domain.records import Review
-from pixelgate.errors import ErrorCode
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.outcomes import Failed, Published, Waiting
 from support.world import World
 
 IMAGES = {"a.png": b"a"}
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def build(world: World, name: str, *, review: Review | None = None, **fields: Any) -> None:
@@ -64,11 +58,6 @@ def test_the_newest_eligible_build_of_the_base_commit(world: World) -> None:
         "fork.x": "a fork's build is never a baseline",
         "rejected": "it was rejected",
     }
-
-
-def test_an_approved_build_of_a_feature_branch_is_a_base(world: World) -> None:
-    build(world, "b", commit="C", branch="stacked", pull_request=4, review=Review.APPROVED)
-    assert head(world, base_commit="C")["base"] == "b"
 
 
 def test_an_exact_base_that_may_not_serve_is_not_waited_for(world: World) -> None:
@@ -246,29 +235,6 @@ def test_a_rebased_pull_request_is_found_by_its_number_if_it_was_approved(world:
     assert status["baseline_reason"] == "base_commit S is merged pull request #5, of this build"
 
 
-def test_a_merged_pull_request_that_nobody_approved_and_of_other_files_does_not_serve(
-    world: World,
-) -> None:
-    build(world, "old", commit="M1")
-    build(world, "pr5", commit="P5", branch="f", pull_request=5, tree="T")
-    waiting = world.compare(
-        world.upload(
-            "head", IMAGES, commit="H", branch="f2", base_commit="S", ancestors=["M1"],
-            landed={"S": {"tree": "another", "pull_request": 5}},
-        )
-    )  # fmt: skip
-    assert isinstance(waiting, Waiting)
-
-
-def test_a_rejected_pull_request_does_not_serve_though_it_landed(world: World) -> None:
-    build(world, "pr5", commit="P5", branch="f", pull_request=5, tree="T", review=Review.REJECTED)
-    build(world, "fork.pr5", commit="P5", branch="f", pull_request=5, tree="T")
-    build(world, "old", commit="M1")
-    status = head(world, ancestors=["S", "M1"], landed={"S": {"tree": "T"}, "M1": {"tree": "T1"}})
-    assert (status["base"], status["baseline"]["kind"]) == ("old", "ancestor")
-    assert passed_over(status) == {"pr5": "it was rejected"}
-
-
 def test_what_passed_and_landed_is_answered_for_by_what_it_was_compared_with(
     world: World,
 ) -> None:
@@ -338,24 +304,6 @@ def test_a_build_that_is_named_serves_once_it_is_approved(world: World) -> None:
     assert isinstance(world.compare(upload), Published)
     status = world.status("head")
     assert (status["base"], status["baseline"]["kind"]) == ("b", "named")
-
-
-@pytest.mark.parametrize(
-    ("name", "review", "why"),
-    [
-        ("fork.b", None, "a fork's build is never a baseline"),
-        ("b", Review.REJECTED, "it was rejected"),
-    ],
-)
-def test_what_may_never_serve_does_not_when_it_is_named_either(
-    world: World, name: str, review: Review | None, why: str
-) -> None:
-    build(world, name, commit="C", review=review)
-    outcome = world.compare(world.upload("head", IMAGES, base_build=name))
-    assert isinstance(outcome, Failed)
-    error = world.status("head")["error"]
-    assert error["code"] == ErrorCode.BASE_MISSING
-    assert error["message"].startswith(f"base_build {name} cannot be compared with: {why}")
 
 
 def test_a_named_build_that_never_comes_is_a_failure_and_may_be_tried_again(world: World) -> None:

@@ -85,14 +85,6 @@ def test_an_image_within_policy_of_the_approved_one_is_the_same(reviewed: Review
     assert {(b"a2", b"a2'"), (b"n", b"n'")} <= set(reviewed.world.differs.calls)
 
 
-def test_an_image_outside_policy_is_for_a_person(reviewed: Reviewed) -> None:
-    reviewed.review("b1", action="approve")
-    build(reviewed, "b2", a=b"a3")
-    said = reviewed.said("b2")
-    assert (said["state"], said["left"], said["carried_from"]) == ("needed", 4, None)
-    assert reviewed.record("b2") is None
-
-
 def test_drift_does_not_chain(reviewed: Reviewed) -> None:
     """Each build is close to the one before; the third is far from what a person saw."""
     reviewed.review("b1", action="approve")
@@ -182,13 +174,6 @@ def test_a_later_rejection_ends_it(reviewed: Reviewed) -> None:
     reviewed.review("b2", action="reject", names=["a.png"], by="AWS:bob")
     build(reviewed, "b3")
     assert reviewed.state("b3") == "needed"
-
-
-def test_an_approval_that_is_taken_back_is_carried_no_further(reviewed: Reviewed) -> None:
-    reviewed.review("b1", action="approve")
-    reviewed.review("b1", action="reject")
-    build(reviewed, "b2")
-    assert reviewed.state("b2") == "needed"
 
 
 def test_only_earlier_builds_are_followed(reviewed: Reviewed) -> None:
@@ -343,15 +328,6 @@ def test_late_approval_is_measured_against_the_approved_image(reviewed: Reviewed
     reviewed.resume("b3")
     assert (reviewed.state("b3"), reviewed.record("b3")) == ("needed", None)
     assert reviewed.state("b2") == "needed"
-
-
-def test_late_approval_does_not_chain(reviewed: Reviewed) -> None:
-    build(reviewed, "b2")
-    reviewed.review("b1", action="approve")
-    reviewed.resume("b2")
-    build(reviewed, "b3")
-    assert reviewed.said("b3")["carried_from"] == "b1"
-    assert [d.build.build for d in reviewed.world.ledger.decisions(PROJECT, "5")] == ["b1"]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -12,43 +10,11 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Review
 from pixelgate.pipeline.cleanup import garbage
-from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.outcomes import Rejected
 from pixelgate.pipeline.intake import images
 from support.images import MASK
+from support.tidied import Tidied
 from support.world import PROJECT, World, sha
-
-RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
-
-
-@dataclass
-class Tidied:
-    """A world that is tidied up."""
-
-    world: World = field(default_factory=lambda: World(render=lambda *about: b"a page"))
-
-    def __post_init__(self) -> None:
-        self.world.objects.clock = self.world.clock
-
-    def build(self, name: str, *images: bytes, **fields: Any) -> Any:
-        named = {f"{i}.png": body for i, body in enumerate(images)}
-        return self.world.compare(self.world.upload(name, named, **{"branch": "topic", **fields}))
-
-    def collect(self, *, delete: bool = True) -> Collected:
-        return collect(PROJECT, self.world.service(), RETENTION, delete=delete)
-
-    def days(self, days: float) -> None:
-        self.world.clock.sleep(days * DAY)
-
-    def there(self) -> set[str]:
-        """The builds, and the images by their bytes."""
-        found = set()
-        for key, body in self.world.objects.objects.items():
-            if key.startswith("images/"):
-                found.add(body.decode())
-            if key.startswith("builds/") and key.endswith("/manifest.json"):
-                found.add(key.split("/")[2])
-        return found
 
 
 @pytest.fixture
@@ -89,7 +55,7 @@ def test_a_build_and_what_only_it_refers_to_go_step_by_step(tidied: Tidied) -> N
     done = tidied.collect()
     assert (done.removed, done.swept) == (1, 1)
     assert tidied.there() == EVERYTHING - {"old", "x"}
-    assert tidied.world.ledger.forgotten(BuildId(PROJECT, "old")) is None
+    assert tidied.world.ledger.hidden_since(BuildId(PROJECT, "old")) is None
     left = [key for key in tidied.world.objects.objects if "old" in key or sha(b"x") in key]
     assert left == []
 
@@ -206,8 +172,7 @@ def test_the_pictures_of_a_report_stay_when_the_cache_expires_and_go_with_its_bu
     tidied.build("base", b"b", branch="main")
     tidied.build("head", b"h", base_build="base")
     mask = next(iter(tidied.world.published("head")["images"].values()))["mask"]
-    for key in [key for key in tidied.world.objects.objects if key.startswith("cache/")]:
-        del tidied.world.objects.objects[key]
+    tidied.expire_cache()
     tidied.days(31)
     tidied.collect()
     assert tidied.world.objects.read(mask) == MASK

@@ -7,7 +7,6 @@ the protections is taken out: each of them is needed, and the orders find what i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -53,12 +52,12 @@ def rejection(tidied: Tidied, name: str) -> Actor:
 def removed(tidied: Tidied, name: str) -> None:
     """A build is hidden and removed, as collectors of earlier weeks do it."""
     build = BuildId(PROJECT, name)
-    assert tidied.world.ledger.forget(build, 0.0)
+    assert tidied.world.ledger.hide(build, 0.0)
     tops = tuple(f"{top}/{build}/" for top in ("comparisons", "uploads", "builds"))
     tidied.world.objects.delete(
         [key for key in tidied.world.objects.objects if key.startswith(tops)]
     )
-    tidied.world.ledger.bury(build)
+    tidied.world.ledger.delete_build(build)
 
 
 def an_image_that_nothing_refers_to() -> Tidied:
@@ -86,10 +85,7 @@ def an_upload_found_an_image_that_nothing_refers_to() -> tuple[Tidied, list[Acto
 def plain_images_are_those_that_nothing_refers_to() -> tuple[Tidied, list[Actor]]:
     """Nobody reads them again: they were read when they were taken in."""
     tidied = an_image_that_nothing_refers_to()
-    build = BuildId(PROJECT, "late")
-    tidied.world.objects.write(keys.plain_image(build, "0.png"), b"x", "image/png")
-    manifest = {"project": PROJECT, "build": "late", "commit": "c", "branch": "topic"}
-    tidied.world.write_manifest("late", json.dumps(manifest).encode())
+    tidied.world.upload_plain("late", {"0.png": b"x"}, branch="topic")
     return tidied, [worker(tidied, "late"), collector()]
 
 
@@ -107,7 +103,7 @@ def a_cached_diff_is_found_while_its_build_is_removed() -> tuple[Tidied, list[Ac
     tidied = Tidied()
     tidied.build("base", b"b", branch="main")
     tidied.build("old", b"h", base_build="base")
-    assert tidied.world.ledger.forget(BuildId(PROJECT, "old"), 0.0)
+    assert tidied.world.ledger.hide(BuildId(PROJECT, "old"), 0.0)
     tidied.days(60)
     tidied.upload("late", b"h", base_build="base")
 

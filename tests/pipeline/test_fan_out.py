@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -14,14 +13,18 @@ from pixelgate.domain import keys
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.policy import Noise, Policy
-from pixelgate.domain.records import State
-from pixelgate.errors import FaultCode, HeldByOther, ImageFault, OutOfTime
-from pixelgate.pipeline.cleanup.sweep import Action, sweep
+from pixelgate.errors import FaultCode, HeldByOther, ImageFault
 from pixelgate.pipeline.compare import batches
 from pixelgate.pipeline.compare.batches import Batch, Handed, read_batch
-from pixelgate.pipeline.compare.fan_out import BatchCompared, give_back, publish_handed, work
+from pixelgate.pipeline.compare.fan_out import (
+    BatchCompared,
+    Round,
+    give_back,
+    next_round,
+    publish_handed,
+    work,
+)
 from pixelgate.pipeline.compare.outcomes import (
-    Duplicate,
     HandedOver,
     Outcome,
     Published,
@@ -29,7 +32,7 @@ from pixelgate.pipeline.compare.outcomes import (
 )
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.context import Limits
-from pixelgate.pipeline.diffing.pairs import DiffStats
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats
 from support.doubles.memory_fan_out import MemoryFanOut
 from support.world import PROJECT, ScriptedDiffers, World
 
@@ -79,6 +82,23 @@ def run_all(world: World, handed: Handed, *, lost: tuple[int, ...] = ()) -> None
     for batch in planned(world, handed):
         if batch.number not in lost:
             assert isinstance(work(handed, batch, world.service(), forever), BatchCompared)
+
+
+def play(world: World, handed: Handed, *, loses: list[set[int]]) -> list[Round]:
+    """Maps over the batches round by round, as the state machine does; returns the rounds.
+
+    In each round the batches named for it are lost.
+    """
+    rounds = [Round(0, "batches.json", 8)]
+    for lost in loses:
+        listed = world.objects.read(keys.fan_out(ID, handed.execution, rounds[-1].list))
+        for batch in (Batch(**fields) for fields in json.loads(listed)):
+            if batch.number not in lost:
+                work(handed, batch, world.service(), forever)
+        rounds.append(next_round(handed, rounds[-1], world.service(), forever))
+        if not rounds[-1].batches:
+            break
+    return rounds
 
 
 def through(world: World, fan_out: MemoryFanOut) -> Outcome:
@@ -153,7 +173,7 @@ def test_what_many_workers_cost_is_added_up(world: World, fan_out: MemoryFanOut)
     assert cost["requests"] == {
         "s3.GetObject": 60,
         "states.ExpressExecution": 4,
-        "states.StateTransition": 3,
+        "states.StateTransition": 5,
     }
 
 
@@ -238,34 +258,6 @@ def test_the_event_once_more_starts_the_same_execution_and_nothing_else(
     assert (fan_out.calls, world.record("head", "base").claims) == (2, 1)
 
 
-def test_a_worker_that_dies_before_the_start_is_made_good_by_the_next_event(
-    world: World, fan_out: MemoryFanOut, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(execution: str, comparison: ComparisonId) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fan_out, "start", die)
-        with pytest.raises(Killed):
-            world.compare(HEAD, fan_out=fan_out)
-    assert fan_out.started == {}
-    outcome = world.compare(HEAD, fan_out=fan_out)
-    assert isinstance(outcome, HandedOver)
-    assert fan_out.started == {handed_of(world).execution: ID}
-
-
-def test_a_start_that_fails_gives_the_claim_back(world: World) -> None:
-    fan_out = MemoryFanOut(failures=1)
-    with pytest.raises(ConnectionError):
-        world.compare(HEAD, fan_out=fan_out)
-    outcome = world.compare(HEAD, fan_out=fan_out)
-    assert isinstance(outcome, HandedOver)
-    assert world.record("head", "base").attempts == 2
-
-
 def test_a_claim_that_was_not_handed_over_is_still_another_s(
     world: World, fan_out: MemoryFanOut
 ) -> None:
@@ -289,16 +281,6 @@ def test_a_worker_lists_nothing(
     monkeypatch.setattr(world.objects, "list", refuse)
     run_all(world, handed)
     assert len(world.differs.calls) == 10
-
-
-def test_a_batch_that_runs_twice_diffs_once(world: World, fan_out: MemoryFanOut) -> None:
-    handed = hand_over(world, fan_out)
-    [first, *_] = planned(world, handed)
-    work(handed, first, world.service(), forever)
-    again = work(handed, first, world.service(), forever)
-    assert isinstance(again, BatchCompared)
-    assert (again.tally.diffed, again.tally.cached) == (0, 3)
-    assert len(world.differs.calls) == 3
 
 
 def test_what_a_lost_batch_had_diffed_is_found_and_the_rest_is_errored(
@@ -331,6 +313,59 @@ def test_what_a_lost_batch_had_diffed_is_found_and_the_rest_is_errored(
     # "0.png" and "twin.png" show the same pair, in the first batch.
     assert len(missing) in (3 - diffed, 4 - diffed)
     assert outcome.record.counts["errored"] == len(missing) + 1  # new.png is garbage
+
+
+def test_lost_batches_are_run_again_before_anything_is_errored(
+    world: World, fan_out: MemoryFanOut
+) -> None:
+    handed = hand_over(world, fan_out)
+    rounds = play(world, handed, loses=[{0, 2}, set(), set()])
+    assert rounds[1:] == [Round(1, "lost-1.json", 4, batches=2), Round(2, "lost-1.json", 4)]
+    outcome = publish_handed(handed, world.service(), forever)
+    assert isinstance(outcome, Published)
+    assert outcome.record.counts["errored"] == 1  # new.png is garbage
+    assert outcome.record.counts["changed"] == 11
+    assert len(world.differs.calls) == 10
+
+
+def test_what_is_lost_in_every_round_is_errored(world: World, fan_out: MemoryFanOut) -> None:
+    handed = hand_over(world, fan_out)
+    rounds = play(world, handed, loses=[{0, 1, 2, 3}, {1, 3}, {3}, set()])
+    assert [r.batches for r in rounds] == [0, 4, 2, 0]
+    assert [r.concurrency for r in rounds] == [8, 4, 2, 2]
+    outcome = publish_handed(handed, world.service(), forever)
+    assert isinstance(outcome, Published)
+    images = world.published("head")["images"]
+    lost = [i["reason"] for i in images.values() if i["status"] == "errored"]
+    assert sum(reason.startswith("RESULT_MISSING") for reason in lost) == 1
+    assert len(lost) == 2  # new.png is garbage
+    assert outcome.record.verdict == "needs_review"
+
+
+def test_rounds_are_in_the_cost(world: World, fan_out: MemoryFanOut) -> None:
+    handed = hand_over(world, fan_out)
+    play(world, handed, loses=[{1, 2}, {2}, set()])
+    store = DiffCache(world.objects, PROJECT, handed.pictures)
+    usage = batches.gather_results(handed, (), store, world.objects).usage
+    assert usage is not None
+    assert usage.requests == {"states.ExpressExecution": 4 + 2 + 1, "states.StateTransition": 11}
+
+
+def test_a_search_for_lost_batches_renews_the_lease(world: World, fan_out: MemoryFanOut) -> None:
+    handed = hand_over(world, fan_out)
+    world.clock.sleep(300)
+    next_round(handed, Round(0, "batches.json", 8), world.service(), forever)
+    assert world.record("head", "base").lease_until == world.clock() + 900
+
+
+def test_nothing_is_run_again_for_a_lost_execution(world: World, fan_out: MemoryFanOut) -> None:
+    first = hand_over(world, fan_out)
+    world.clock.sleep(901)
+    hand_over(world, fan_out)
+    before = dict(world.objects.objects)
+    wanted = next_round(first, Round(0, "batches.json", 8), world.service(), forever)
+    assert wanted.batches == 0
+    assert world.objects.objects == before
 
 
 def test_no_result_at_all_is_never_passed(world: World, fan_out: MemoryFanOut) -> None:
@@ -394,14 +429,6 @@ def test_workers_and_publisher_of_a_lost_execution_change_nothing(
     assert isinstance(publish_handed(second, world.service(), forever), Published)
 
 
-def test_publishing_twice_is_publishing_once(world: World, fan_out: MemoryFanOut) -> None:
-    first = through(world, fan_out)
-    second = publish_handed(handed_of(world), world.service(), forever)
-    assert isinstance(first, Published)
-    assert isinstance(second, Duplicate)
-    assert second.record.updated == first.record.updated
-
-
 def test_each_worker_prolongs_the_lease_when_a_third_is_over(
     world: World, fan_out: MemoryFanOut
 ) -> None:
@@ -419,66 +446,13 @@ def test_each_worker_prolongs_the_lease_when_a_third_is_over(
     assert world.record("head", "base").lease_until == begun + 300 + 900
 
 
-def test_a_worker_near_its_end_stops_and_keeps_its_diffs(
-    world: World, fan_out: MemoryFanOut
-) -> None:
-    handed = hand_over(world, fan_out)
-    [first, *_] = planned(world, handed)
-    with pytest.raises(OutOfTime):
-        work(handed, first, world.service(), lambda: 1.0)
-    assert not world.objects.exists(keys.batch_result(ID, handed.execution, 0))
-
-
-def test_the_sweeper_revives_a_dead_execution(world: World, fan_out: MemoryFanOut) -> None:
-    """Nobody has heard of its workers for longer than the lease."""
-    first = hand_over(world, fan_out)
-    [batch, *_] = planned(world, first)
-    work(first, batch, world.service(), forever)
-    world.clock.sleep(600)
-    assert sweep(world.service(), world.resumed.append) == []
-    world.clock.sleep(301)
-    [swept] = sweep(world.service(), world.resumed.append)
-    assert swept.action is Action.RESUME
-    assert world.resumed == [HEAD]
-    second = hand_over(world, fan_out)
-    assert second.execution != first.execution
-    run_all(world, second)
-    assert isinstance(publish_handed(second, world.service(), forever), Published)
-    assert len(world.differs.calls) == 10  # the three of the dead execution were found
-
-
-def test_an_execution_that_dies_every_time_fails_for_good(
-    world: World, fan_out: MemoryFanOut
-) -> None:
-    for _ in range(3):
-        hand_over(world, fan_out)
-        world.clock.sleep(901)
-    [swept] = sweep(world.service(), world.resumed.append)
-    assert swept.action is Action.GIVE_UP
-    status = world.status("head")
-    assert (status["state"], status["error"]["code"]) == ("FAILED", "TIMEOUT")
-
-
-def test_a_map_that_fails_as_a_whole_is_given_back_and_swept(
-    world: World, fan_out: MemoryFanOut
-) -> None:
-    handed = hand_over(world, fan_out)
-    assert give_back(handed, "States.ItemReaderFailed: gone", world.service()) is True
-    record = world.record("head", "base")
-    assert (record.state, record.lease_until) == (State.PROCESSING, 0)
-    assert record.error_message == "INTERNAL: States.ItemReaderFailed: gone"
-    world.clock.sleep(301)
-    [swept] = sweep(world.service(), world.resumed.append)
-    assert swept.action is Action.RESUME
-
-
 def test_a_publisher_that_fails_gives_the_lease_back_and_succeeds_the_next_time(
     world: World, fan_out: MemoryFanOut
 ) -> None:
     handed = hand_over(world, fan_out)
     run_all(world, handed)
 
-    def broken(*_: Any) -> bytes:
+    def broken(*_: object) -> bytes:
         raise ConnectionError("S3 is down")
 
     with pytest.raises(ConnectionError):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -72,30 +73,22 @@ def serves_by(which: str) -> Callable[[pytest.MonkeyPatch], None]:
     return put_back
 
 
-def named_builds_serve(patch: pytest.MonkeyPatch) -> None:
-    named = _Search._named
+def vouched_for_in(step: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """A step of the search in which a manifest's word is enough."""
 
-    def lenient(self: _Search) -> object:
-        why = self._ineligibility
-        patch.setattr(self, "_ineligibility", vouched)
-        found = named(self)
-        patch.setattr(self, "_ineligibility", why)
-        return found
+    def put_back(patch: pytest.MonkeyPatch) -> None:
+        search = getattr(_Search, step)
 
-    patch.setattr(_Search, "_named", lenient)
+        def lenient(self: _Search, *about: object) -> object:
+            why = self._ineligibility
+            patch.setattr(self, "_ineligibility", vouched)
+            found = search(self, *about)
+            patch.setattr(self, "_ineligibility", why)
+            return found
 
+        patch.setattr(_Search, step, lenient)
 
-def builds_of_the_base_branch_serve(patch: pytest.MonkeyPatch) -> None:
-    branch = _Search._branch
-
-    def lenient(self: _Search, missing: baselines.Missing | None) -> object:
-        why = self._ineligibility
-        patch.setattr(self, "_ineligibility", vouched)
-        found = branch(self, missing)
-        patch.setattr(self, "_ineligibility", why)
-        return found
-
-    patch.setattr(_Search, "_branch", lenient)
+    return put_back
 
 
 def what_passed_serves(patch: pytest.MonkeyPatch) -> None:
@@ -118,20 +111,11 @@ def rejected_builds_answer_for_what_passed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Search, "_serves", lenient)
 
 
-def forks_serve(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        baselines,
-        "ineligibility",
-        lambda b, of: eligibility.ineligibility(replace(b, trusted=True), of),
-    )
+def serve_as_if(**said: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    def ineligibility(build: BuildRecord, branches: Sequence[str]) -> str | None:
+        return eligibility.ineligibility(replace(build, **said), branches)
 
-
-def parts_serve(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(
-        baselines,
-        "ineligibility",
-        lambda b, of: eligibility.ineligibility(replace(b, selective=False), of),
-    )
+    return lambda patch: patch.setattr(baselines, "ineligibility", ineligibility)
 
 
 def nothing_that_may_serve_is_a_first_upload(patch: pytest.MonkeyPatch) -> None:
@@ -157,12 +141,12 @@ def whatever_is_carried_over(patch: pytest.MonkeyPatch) -> None:
         pytest.param(serves_by("own"), id="own builds serve unapproved"),
         pytest.param(serves_by("same_tree"), id="a tree vouches"),
         pytest.param(serves_by("pull_request"), id="a merge vouches"),
-        named_builds_serve,
-        builds_of_the_base_branch_serve,
+        pytest.param(vouched_for_in("_named"), id="named builds serve"),
+        pytest.param(vouched_for_in("_branch"), id="builds of the base branch serve"),
         what_passed_serves,
         rejected_builds_answer_for_what_passed,
-        forks_serve,
-        parts_serve,
+        pytest.param(serve_as_if(trusted=True), id="forks serve"),
+        pytest.param(serve_as_if(selective=False), id="parts serve"),
         nothing_that_may_serve_is_a_first_upload,
         approved_names_approve_a_first_upload,
         what_was_carried_over_stays,

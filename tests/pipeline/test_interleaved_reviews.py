@@ -10,7 +10,7 @@ from pixelgate.pipeline.compare.outcomes import Published, Waiting
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import CarriedOut, carry_out
 from support.reviews import Reviewed
-from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
+from support.schedule import Schedule, run_every_order
 from support.world import World
 
 BASE, HEAD = {"a.png": b"a"}, {"a.png": b"a2"}
@@ -47,11 +47,7 @@ class Race:
         return lambda: carry_out(written, service)
 
     def service(self) -> Any:
-        world = self.reviewed.world
-        return self.reviewed.service(
-            objects=stepping_bucket(world.objects, self.schedule),
-            ledger=stepping_ledger(world.ledger, self.schedule),
-        )
+        return self.reviewed.service(**self.schedule.ports(self.reviewed.world))
 
     def settle(self) -> None:
         self.called = [build.build for build in self.reviewed.world.resumed]
@@ -70,30 +66,26 @@ def test_head_begins_to_wait_while_its_base_is_approved() -> None:
     """Called at most once, and compared with the approved build whatever the order."""
     called: set[int] = set()
 
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         outcomes = race.schedule.run(race.upload("next", HEAD, **LANDED), race.approval())
         assert isinstance(outcomes[0], Published | Waiting), outcomes
         assert isinstance(outcomes[1], CarriedOut), outcomes
         race.settle()
-        return race
-
-    def run(turns: list[int]) -> Schedule:
-        done = race(turns)
-        status = done.reviewed.world.status("next")
+        status = race.reviewed.world.status("next")
         assert (status["state"], status["base"]) == ("SUCCEEDED", "b1")
-        assert done.reviewed.world.record("next", "b1").claims == 1
-        assert done.called in ([], ["next"])
-        called.add(len(done.called))
-        done.check_quiet()
-        return done.schedule
+        assert race.reviewed.world.record("next", "b1").claims == 1
+        assert race.called in ([], ["next"])
+        called.add(len(race.called))
+        race.check_quiet()
+        return race.schedule
 
     assert run_every_order(run) >= 300
     assert called == {0, 1}  # it happened both ways
 
 
 def test_two_approvals_wake_a_waiting_head_once() -> None:
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         race.reviewed.build("b1-2", HEAD, commit="c1", base_commit="c0", pull_request=5)
         race.reviewed.build("next", HEAD, **LANDED)
@@ -103,13 +95,9 @@ def test_two_approvals_wake_a_waiting_head_once() -> None:
         woken = [b.build for b in race.reviewed.world.resumed if b.build == "next"]
         assert woken == ["next"]
         race.settle()
-        return race
-
-    def run(turns: list[int]) -> Schedule:
-        done = race(turns)
-        assert done.reviewed.world.status("next")["baseline"]["kind"] == "exact"
-        done.check_quiet()
-        return done.schedule
+        assert race.reviewed.world.status("next")["baseline"]["kind"] == "exact"
+        race.check_quiet()
+        return race.schedule
 
     assert run_every_order(run, step=2) >= 100
 
@@ -118,7 +106,7 @@ def test_a_build_is_compared_while_the_one_before_it_is_approved() -> None:
     """It carries the approval over in its run, right after it, or when it is called."""
     ways: set[str] = set()
 
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         again = race.upload("b2", HEAD, base_commit="c0", pull_request=5)
         outcomes = race.schedule.run(again, race.approval())
@@ -126,18 +114,14 @@ def test_a_build_is_compared_while_the_one_before_it_is_approved() -> None:
         assert outcomes[0].announce_error is None, outcomes
         assert isinstance(outcomes[1], CarriedOut), outcomes
         race.settle()
-        return race
-
-    def run(turns: list[int]) -> Schedule:
-        done = race(turns)
-        said = done.reviewed.said("b2")
+        said = race.reviewed.said("b2")
         assert (said["state"], said["carried_from"]) == ("approved", "b1"), said
-        assert done.reviewed.record("b2") == "approved"
-        heard = done.reviewed.heard("b2")
+        assert race.reviewed.record("b2") == "approved"
+        heard = race.reviewed.heard("b2")
         assert heard[-1][1:] == ("SUCCEEDED", "approved")
-        ways.add("called" if done.called else heard[-1][0])
-        done.check_quiet()
-        return done.schedule
+        ways.add("called" if race.called else heard[-1][0])
+        race.check_quiet()
+        return race.schedule
 
     assert run_every_order(run) >= 300
     assert ways == {"called", "Comparison", "Review"}

@@ -18,7 +18,7 @@ from pixelgate.domain.records import Review, State
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.compare.outcomes import Published, Waiting
-from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
+from support.schedule import Schedule, run_every_order
 from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}
@@ -48,11 +48,7 @@ class Race:
         return lambda: sweep(service, self.world.resumed.append)
 
     def ports(self) -> dict[str, Any]:
-        """The world's ports, every call of which is a step."""
-        return {
-            "objects": stepping_bucket(self.world.objects, self.schedule),
-            "ledger": stepping_ledger(self.world.ledger, self.schedule),
-        }
+        return self.schedule.ports(self.world)
 
     def upload(self, name: str, images: dict[str, bytes] | None = None, **fields: Any) -> BuildId:
         return self.world.upload(name, images or IMAGES, **fields)
@@ -69,18 +65,7 @@ class Race:
             self.settle()
 
 
-def check_every_order(
-    race: Callable[[list[int]], Race], check: Callable[[Race], None], at_least: int
-) -> None:
-    def run(turns: list[int]) -> Schedule:
-        done = race(turns)
-        check(done)
-        return done.schedule
-
-    assert run_every_order(run) >= at_least
-
-
-def compared_once_with(race: Race, base: str) -> None:
+def compared_once_with(race: Race, base: str) -> Schedule:
     status = race.world.status("head")
     assert (status["state"], status["base"]) == ("SUCCEEDED", base)
     written = [k for k in race.world.objects.objects if k.startswith("comparisons/shop/head/")]
@@ -91,12 +76,13 @@ def compared_once_with(race: Race, base: str) -> None:
     race.world.clock.sleep(100_000)
     assert sweep(race.world.service(), race.world.resumed.append) == []
     assert race.world.resumed == []
+    return race.schedule
 
 
 def test_head_and_base_at_once() -> None:
     calls: list[int] = []
 
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         head = race.upload("head", {"a.png": b"a2"}, commit="H", base_commit="C")
         base = race.upload("base", commit="C")
@@ -105,14 +91,14 @@ def test_head_and_base_at_once() -> None:
         assert isinstance(outcomes[0], Published | Waiting), outcomes
         calls.append(len(race.world.resumed))
         race.settle()
-        return race
+        return compared_once_with(race, "base")
 
-    check_every_order(race, lambda r: compared_once_with(r, "base"), at_least=600)
+    assert run_every_order(run) >= 600
     assert set(calls) == {0, 1}  # never called twice, and it happened both ways
 
 
 def test_two_bases_at_once_wake_a_waiting_head_once() -> None:
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         race.world.compare(race.upload("head", commit="H", base_commit="C"))
         bases = [race.upload(name, commit="C") for name in ("base-1", "base-2")]
@@ -120,17 +106,15 @@ def test_two_bases_at_once_wake_a_waiting_head_once() -> None:
         assert [type(o) for o in outcomes] == [Published, Published]
         assert race.world.resumed == [HEAD]
         race.settle()
-        return race
-
-    def check(race: Race) -> None:
         compared_once_with(race, race.world.status("head")["base"])
         assert race.world.status("head")["baseline"]["kind"] == "exact"
+        return race.schedule
 
-    check_every_order(race, check, at_least=600)
+    assert run_every_order(run) >= 600
 
 
 def test_the_wake_and_the_end_of_the_grace_at_once() -> None:
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         race.world.compare(race.upload("old", commit="A"))
         race.world.compare(race.upload("head", commit="H", base_commit="C", ancestors=["A"]))
@@ -140,15 +124,15 @@ def test_the_wake_and_the_end_of_the_grace_at_once() -> None:
         assert isinstance(outcomes[0], Published), outcomes
         assert race.world.resumed == [HEAD], outcomes
         race.settle()
-        return race
+        return compared_once_with(race, "base")
 
-    check_every_order(race, lambda r: compared_once_with(r, "base"), at_least=200)
+    assert run_every_order(run) >= 200
 
 
 def test_the_head_falls_back_while_the_base_arrives() -> None:
     bases: list[str] = []
 
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         race.world.compare(race.upload("old", commit="A"))
         head = race.upload("head", {"a.png": b"2"}, commit="H", base_commit="C", ancestors=["A"])
@@ -161,12 +145,10 @@ def test_the_head_falls_back_while_the_base_arrives() -> None:
         assert [type(o) for o in outcomes] == [Published, Published]
         race.settle()
         bases.append(race.world.status("head")["base"])
-        return race
-
-    def check(race: Race) -> None:
         compared_once_with(race, race.world.status("head")["base"])
+        return race.schedule
 
-    check_every_order(race, check, at_least=600)
+    assert run_every_order(run) >= 600
     assert set(bases) == {"old", "base"}
 
 
@@ -192,7 +174,7 @@ def test_two_deliveries_of_a_waiting_head_and_its_base() -> None:
 def test_a_review_during_a_run_is_not_lost(review: Review) -> None:
     """Whoever reviews writes one attribute of the build's record; a run writes others."""
 
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         race.world.compare(race.upload("base", commit="C"))
         head = race.upload("head", {"a.png": b"2"}, commit="H", branch="f", base_commit="C")
@@ -204,18 +186,15 @@ def test_a_review_during_a_run_is_not_lost(review: Review) -> None:
                 race.world.review("head", review)
 
         race.run(race.delivery(head), approve)
-        return race
-
-    def check(race: Race) -> None:
         record = race.world.ledger.builds[HEAD]
         assert record.complete
         assert record.baseline is not None
         assert race.world.status("head")["state"] == "SUCCEEDED"
-        if record.review is None:
-            return  # nobody could review it yet: it was not accepted
-        assert record.review is review
+        # None: nobody could review it yet, as it was not accepted.
+        assert record.review in (None, review)
+        return race.schedule
 
-    check_every_order(race, check, at_least=50)
+    assert run_every_order(run) >= 50
 
 
 @pytest.mark.parametrize("wanted", ["build", "tree", "pull_request"])
@@ -226,7 +205,7 @@ def test_it_is_the_same_whatever_it_waits_for(wanted: str) -> None:
         "pull_request": {"base_commit": "S", "landed": {"S": {"pull_request": 5}}},
     }
 
-    def race(turns: list[int]) -> Race:
+    def run(turns: list[int]) -> Schedule:
         race = Race(turns)
         head = race.upload("head", {"a.png": b"2"}, commit="H", **said[wanted])
         base = race.upload("base", commit="C", tree="T", pull_request=5, branch="f")
@@ -243,9 +222,9 @@ def test_it_is_the_same_whatever_it_waits_for(wanted: str) -> None:
         race.world.ledger.register = approved  # type: ignore[method-assign]
         race.run(race.delivery(head), race.delivery(base))
         race.settle()
-        return race
+        return compared_once_with(race, "base")
 
-    check_every_order(race, lambda r: compared_once_with(r, "base"), at_least=600)
+    assert run_every_order(run) >= 600
 
 
 @pytest.mark.parametrize("delivered_again", [True, False])

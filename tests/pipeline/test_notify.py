@@ -119,14 +119,6 @@ def test_odd_keys_make_good_links(team: Team) -> None:
     assert "(https://reports.example/comparisons/shop/release%201.0%2B50%25/b0/" in team.comment()
 
 
-def test_event_that_comes_twice_is_told_once(team: Team) -> None:
-    team.build("b1")
-    team.notify("b1")
-    before = team.fake.sent("POST", "PUT", "PATCH", "DELETE")
-    assert team.notify("b1") == Notified(())
-    assert team.fake.sent("POST", "PUT", "PATCH", "DELETE") == before
-
-
 def test_late_event_tells_what_is_true_by_now(team: Team) -> None:
     team.build("b1")
     team.reviewed.review("b1", action="reject", reason="cut off")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -16,18 +15,11 @@ from support.world import PROJECT, World, sha
 BUILD = BuildId(PROJECT, "b1")
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def put_plain(
     world: World, files: dict[str, bytes], build: BuildId = BUILD, **fields: Any
 ) -> BuildId:
-    for name, body in files.items():
-        world.objects.write(keys.uploads(build) + name, body, "binary/octet-stream")
-    manifest = {"project": PROJECT, "build": build.build, "commit": "C", "branch": "main", **fields}
-    return world.write_manifest(build.build, json.dumps(manifest).encode())
+    world.upload_plain(build.build, files, **{"commit": "C", **fields})
+    return build
 
 
 def test_they_are_stored_by_hash_and_compared(world: World) -> None:
@@ -43,26 +35,9 @@ def test_they_are_stored_by_hash_and_compared(world: World) -> None:
     assert world.objects.content_types[keys.image(PROJECT, sha(b"a"))] == "image/png"
 
 
-def test_a_plain_build_is_the_base_of_a_plain_build(world: World) -> None:
-    world.compare(put_plain(world, {"a.png": b"a", "b.png": b"b"}))
-    head = put_plain(
-        world, {"a.png": b"a", "b.png": b"b2"}, BuildId(PROJECT, "b2"), base_commit="C", commit="D"
-    )
-    world.compare(head)
-    counts = world.status("b2")["counts"]
-    assert (counts["unchanged"], counts["changed"]) == (1, 1)
-
-
 def test_every_image_is_read_once_and_by_no_later_delivery(world: World) -> None:
     build = put_plain(world, {f"{n}.png": b"%d" % n for n in range(30)})
-    reads: list[str] = []
-    read = world.objects.read
-
-    def note(key: str, limit: int | None = None) -> bytes:
-        reads.append(key)
-        return read(key, limit)
-
-    world.objects.read = note  # type: ignore[method-assign]
+    reads = world.objects.reads
     assert isinstance(world.compare(build), Published)
     assert sum(key.endswith(".png") for key in reads) == 30
     assert not [key for key in reads if key.startswith("images/")]
@@ -102,16 +77,6 @@ def test_a_broken_image_is_errored_and_the_others_are_compared(world: World) -> 
     assert world.status("head")["base"] == "b1"
 
 
-def test_one_name_in_two_unicode_forms_is_refused_with_both(world: World) -> None:
-    world.compare(put_plain(world, {"\u00fc.png": b"a", "u\u0308.png": b"b"}))
-    error = world.status("b1")["error"]
-    assert error["code"] == "BAD_MANIFEST"
-    assert error["message"] == (
-        r"images: 'u\u0308.png' and '\xfc.png' are one name in two Unicode forms; a build can hold "
-        "only one"
-    )
-
-
 def test_what_is_no_image_is_left_out_and_named(world: World) -> None:
     files = {"a.png": b"a", "notes.txt": b"x", ".DS_Store": b"x", ".hidden/b.png": b"x"}
     files |= {"": b"", "folder/": b"", "folder.png/": b""}  # as S3's console makes folders
@@ -127,12 +92,37 @@ def test_a_foreign_picture_is_not_lost_in_silence(world: World) -> None:
     assert world.published("b1")["images"]["old.gif"]["status"] == "errored"
 
 
-def test_bad_names_are_all_listed(world: World) -> None:
-    world.compare(put_plain(world, {"a\n.png": b"a", "b//c.png": b"b", "fine.png": b"c"}))
+@pytest.mark.parametrize(
+    ("names", "said", "messages"),
+    [
+        (
+            ["\u00fc.png", "u\u0308.png"],
+            {},
+            [
+                r"images: 'u\u0308.png' and '\xfc.png' are one name in two Unicode forms; a build "
+                "can hold only one"
+            ],
+        ),
+        (
+            ["a\n.png", "b//c.png", "fine.png"],
+            {},
+            [
+                "images['a\\n.png']: the name holds a control character",
+                "images['b//c.png']: the name must be a relative path",
+            ],
+        ),
+        (["a.png"], {"all_names": ["b.png"]}, ["all_names: lacks 'a.png'"]),
+    ],
+    ids=["one name twice", "bad names", "not of the suite"],
+)
+def test_names_that_are_refused_are_all_listed(
+    world: World, names: list[str], said: dict[str, Any], messages: list[str]
+) -> None:
+    outcome = world.compare(put_plain(world, dict.fromkeys(names, b"a"), **said))
+    assert isinstance(outcome, Rejected)
     error = world.status("b1")["error"]
     assert error["code"] == "BAD_MANIFEST"
-    assert "images['a\\n.png']: the name holds a control character" in error["message"]
-    assert "images['b//c.png']: the name must be a relative path" in error["message"]
+    assert all(message in error["message"] for message in messages), error
     assert "fine.png" not in error["message"]
 
 
@@ -152,37 +142,9 @@ def test_no_image_is_an_error_unless_it_is_meant(world: World) -> None:
     assert isinstance(world.compare(empty), Published)
 
 
-def test_policies_and_selective_uploads_work_as_ever(world: World) -> None:
-    world.compare(put_plain(world, {"a.png": b"a", "b.png": b"b", "c.png": b"c"}))
-    head = put_plain(
-        world,
-        {"a.png": b"a2"},
-        BuildId(PROJECT, "b2"),
-        commit="D",
-        base_commit="C",
-        all_names=["a.png", "b.png"],
-        rules=[{"match": "a*", "policy": {"max_changed_pixels": 5}}],
-    )
-    world.compare(head)
-    counts = world.status("b2")["counts"]
-    assert (counts["unchanged"], counts["skipped"], counts["removed"]) == (1, 1, 1)
-
-
-def test_a_name_that_the_suite_lacks_is_an_error(world: World) -> None:
-    outcome = world.compare(put_plain(world, {"a.png": b"a"}, all_names=["b.png"]))
-    assert isinstance(outcome, Rejected)
-    assert "all_names: lacks 'a.png'" in world.status("b1")["error"]["message"]
-
-
 def test_plain_shards(world: World) -> None:
     for n in (1, 2):
-        shard = ShardId(n, 2)
-        world.objects.write(keys.uploads(BUILD, shard) + f"{n}.png", b"%d" % n, "image/png")
-        manifest = {"project": PROJECT, "build": "b1", "commit": "C", "branch": "main",
-                    "shard": {"index": n, "total": 2}}  # fmt: skip
-        key = keys.uploaded_manifest(BUILD, shard)
-        world.objects.write(key, json.dumps(manifest).encode(), "application/json")
-        outcome = world.receive(key)
+        outcome = world.receive(world.upload_plain("b1", {f"{n}.png": b"%d" % n}, ShardId(n, 2)))
         assert isinstance(outcome, Published if n == 2 else Collecting)
     assert set(world.published("b1")["images"]) == {"1.png", "2.png"}
 
@@ -207,19 +169,40 @@ def test_a_fork_uploads_plain_and_is_compared_and_is_nobody_s_base(world: World)
     assert status["state"] == "WAITING_FOR_BASE"  # as if the fork's build were not there
 
 
-def test_a_worker_that_dies_while_it_takes_images_in_is_repeated(world: World) -> None:
-    build = put_plain(world, {f"{n}.png": b"%d" % n for n in range(5)})
-    replace, left = world.objects.replace, [3]
+def test_an_image_that_another_worker_stores_meanwhile_is_no_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, build = keys.image(PROJECT, sha(b"a")), put_plain(world, {"a.png": b"a"})
+    exists = world.objects.exists
 
-    def break_down(key: str, *rest: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise ConnectionError("503 Slow Down")
-        replace(key, *rest)
+    def asked_too_early(asked: str) -> bool:
+        there = exists(asked)
+        if asked == key and not there:
+            world.objects.write(key, b"a", "image/png")
+        return there
 
-    world.objects.replace = break_down  # type: ignore[method-assign,assignment]
-    with pytest.raises(ConnectionError):
-        world.compare(build)
-    world.objects.replace = replace  # type: ignore[method-assign]
+    monkeypatch.setattr(world.objects, "exists", asked_too_early)
     assert isinstance(world.compare(build), Published)
-    assert world.status("b1")["counts"]["total"] == 5
+    assert world.objects.read_tagged(key)[1] == "1"
+
+
+def test_an_image_that_is_deleted_while_it_is_taken_in_is_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The import finds it under its hash; before the build is accepted it has gone for good."""
+    key, build = keys.image(PROJECT, sha(b"a")), put_plain(world, {"a.png": b"a"})
+    world.objects.write(key, b"a", "image/png")
+    exists = world.objects.exists
+
+    def asked_too_early(asked: str) -> bool:
+        there = exists(asked)
+        if asked == key:
+            world.objects.objects.pop(key, None)
+        return there
+
+    monkeypatch.setattr(world.objects, "exists", asked_too_early)
+    world.compare(build)
+    assert world.status("b1")["error"]["code"] == "IMAGE_MISSING"
+    record = world.ledger.build(build)
+    assert record is not None
+    assert not record.complete

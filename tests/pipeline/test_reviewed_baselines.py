@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,12 +27,6 @@ def next_build(reviewed: Reviewed, name: str = "b2") -> dict[str, Any]:
     return reviewed.world.status(name)
 
 
-def test_unreviewed_build_is_passed_over(reviewed: Reviewed) -> None:
-    status = next_build(reviewed)
-    assert (status["base"], status["baseline"]["kind"]) == ("b0", "ancestor")
-    assert "nobody has approved it" in status["baseline_reason"]
-
-
 def test_approved_build_is_a_baseline(reviewed: Reviewed) -> None:
     reviewed.review("b1", action="approve")
     status = next_build(reviewed)
@@ -45,24 +38,6 @@ def test_build_that_is_approved_in_part_is_none(reviewed: Reviewed) -> None:
     reviewed.build("b1+", {**HEAD, "b.png": b"b"}, commit="c1", base_commit="c0", pull_request=5)
     reviewed.review("b1+", action="approve", names=["b.png"])
     assert next_build(reviewed)["base"] == "b0"
-
-
-def test_rejected_build_is_none_also_on_a_baseline_branch(reviewed: Reviewed) -> None:
-    reviewed.build("b1-main", HEAD, commit="c1", branch="main", base_commit="c0")
-    assert reviewed.record("b1-main") == "approved"
-    reviewed.review("b1-main", action="reject")
-    status = next_build(reviewed)
-    assert status["base"] == "b0"
-    passed_over = {p["build"]: p["why"] for p in status["baseline"]["passed_over"]}
-    assert passed_over["b1-main"] == "it was rejected"
-
-
-def test_carried_over_approval_makes_a_baseline_too(reviewed: Reviewed) -> None:
-    reviewed.review("b1", action="approve")
-    reviewed.build("b1-again", HEAD, commit="c1-again", base_commit="c0", pull_request=5)
-    assert reviewed.said("b1-again")["carried_from"] == "b1"
-    reviewed.build("b2", HEAD, commit="c2", base_commit="c1-again", pull_request=6)
-    assert reviewed.world.status("b2")["base"] == "b1-again"
 
 
 def test_carried_over_approval_ends_with_the_one_that_it_rests_on(reviewed: Reviewed) -> None:
@@ -94,13 +69,6 @@ def test_names_that_are_approved_of_a_first_upload_make_no_baseline_of_the_rest(
     assert reviewed.record("first") == "approved"
 
 
-def test_fork_is_none_even_when_it_is_approved(reviewed: Reviewed) -> None:
-    reviewed.build("fork.b1", HEAD, commit="c1", base_commit="c0", pull_request=5)
-    reviewed.review("fork.b1", action="approve")
-    assert reviewed.record("fork.b1") == "approved"
-    assert next_build(reviewed)["base"] == "b0"
-
-
 def test_build_that_waits_is_heard_of_and_can_be_reviewed_when_it_is_compared(
     reviewed: Reviewed,
 ) -> None:
@@ -125,20 +93,6 @@ def test_build_that_waits_is_heard_of_and_can_be_reviewed_when_it_is_compared(
 
 # S is the squash of pull request #5 on main; main's own build of it has not come.
 LANDED = {"base_commit": "S", "landed": {"S": {"pull_request": 5}}, "ancestors": ["c0"]}
-
-
-def test_approval_wakes_who_waits_for_it(reviewed: Reviewed) -> None:
-    reviewed.build("next", HEAD, commit="c2", **LANDED)
-    assert reviewed.world.status("next")["state"] == "WAITING_FOR_BASE"
-    reviewed.review("b1", action="approve")
-    assert [b.build for b in reviewed.world.resumed] == ["next"]
-    reviewed.world.deliver_resumed()
-    status = reviewed.world.status("next")
-    assert (status["state"], status["base"], status["baseline"]["kind"]) == (
-        "SUCCEEDED",
-        "b1",
-        "exact",
-    )
 
 
 def test_approval_wakes_once_however_often_its_event_comes(reviewed: Reviewed) -> None:
@@ -170,25 +124,6 @@ def test_approval_that_is_carried_over_wakes_too(reviewed: Reviewed) -> None:
     assert reviewed.said("b1-again")["carried_from"] == "b1"
     reviewed.world.deliver_resumed()
     assert reviewed.world.status("next")["base"] == "b1-again"
-
-
-def test_worker_that_dies_between_approval_and_wake_is_replaced_by_the_sweeper(
-    reviewed: Reviewed,
-) -> None:
-    reviewed.build("next", HEAD, commit="c2", **LANDED)
-    ledger = reviewed.world.ledger
-    waiting = ledger.waiting
-
-    def dies(project: str, topics: Any) -> Any:
-        raise MemoryError
-
-    ledger.waiting = dies  # type: ignore[method-assign]
-    with pytest.raises(MemoryError):
-        reviewed.review("b1", action="approve")
-    ledger.waiting = waiting  # type: ignore[method-assign]
-    reviewed.world.limits = replace(reviewed.world.limits, grace=10_000)
-    assert "tell" in reviewed.sweep()
-    assert [b.build for b in reviewed.world.resumed] == ["next"]
 
 
 def test_build_approved_by_rule_wakes_when_its_images_come_and_asks_nobody_again(

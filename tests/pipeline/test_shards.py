@@ -15,71 +15,35 @@ from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.compare.dispatch import Collecting
 from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Gone, Published, Rejected
 from pixelgate.pipeline.intake.shards import keep_shard
-from support.schedule import Schedule, run_every_order, stepping_bucket, stepping_ledger
+from support.schedule import Schedule, run_every_order
 from support.world import PROJECT, World, sha
 
 BUILD = BuildId(PROJECT, "p1")
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-def put_shard(
-    world: World,
-    index: int,
-    total: int,
-    images: dict[str, bytes],
-    *,
-    build: BuildId = BUILD,
-    missing: tuple[str, ...] = (),
-    **fields: Any,
-) -> str:
+def put_shard(world: World, index: int, total: int, images: dict[str, bytes], **fields: Any) -> str:
     """Uploads one shard; returns the key of its manifest."""
-    for name, body in images.items():
-        if name not in missing:
-            world.objects.write(keys.image(PROJECT, sha(body)), body, "image/png")
-    manifest = {
-        "project": PROJECT,
-        "build": build.build,
-        "commit": "C",
-        "branch": "main",
-        "shard": {"index": index, "total": total, "id": build.build},
-        "images": {n: {"sha256": sha(b), "width": 10, "height": 1} for n, b in images.items()},
-        **fields,
-    }
-    key = keys.uploaded_manifest(build, ShardId(index, total))
-    world.objects.write(key, json.dumps(manifest).encode(), "application/json")
-    return key
+    return world.upload_shard("p1", ShardId(index, total), images, **{"commit": "C", **fields})
 
 
-def put_finalize(world: World, build: BuildId = BUILD, **fields: Any) -> str:
-    body = {"schema_version": 1, "project": PROJECT, "build": build.build, **fields}
-    world.objects.write(keys.finalize(build), json.dumps(body).encode(), "application/json")
-    return keys.finalize(build)
+def put_finalize(world: World, **fields: Any) -> str:
+    body = {"schema_version": 1, "project": PROJECT, "build": "p1", **fields}
+    world.objects.write(keys.finalize(BUILD), json.dumps(body).encode(), "application/json")
+    return keys.finalize(BUILD)
 
 
 def one_image(index: int) -> dict[str, bytes]:
     return {f"{index}.png": b"%d" % index}
 
 
-@pytest.mark.parametrize("order", list(permutations([1, 2, 3])))
-def test_it_is_compared_when_all_are_in_whatever_came_first(
-    world: World, order: tuple[int, ...]
-) -> None:
-    outcomes = [world.receive(put_shard(world, n, 3, one_image(n))) for n in order]
-    assert [type(o) for o in outcomes] == [Collecting, Collecting, Published]
-    assert world.status("p1")["counts"]["total"] == 3
-    assert set(world.published("p1")["images"]) == {"1.png", "2.png", "3.png"}
-
-
-def test_the_order_of_their_arrival_makes_no_other_build(world: World) -> None:
+def test_it_is_compared_when_all_are_in_and_is_the_same_build_whatever_came_first() -> None:
     bodies = set()
     for order in permutations([1, 2, 3]):
         world = World()
-        for n in order:
-            world.receive(put_shard(world, n, 3, one_image(n)))
+        outcomes = [world.receive(put_shard(world, n, 3, one_image(n))) for n in order]
+        assert [type(o) for o in outcomes] == [Collecting, Collecting, Published]
+        assert world.status("p1")["counts"]["total"] == 3
+        assert set(world.published("p1")["images"]) == {"1.png", "2.png", "3.png"}
         bodies.add(world.objects.objects[keys.accepted_manifest(BUILD)])
     assert len(bodies) == 1
 
@@ -90,15 +54,6 @@ def test_until_then_status_says_which_are_in(world: World) -> None:
     status = world.status("p1")
     assert (status["state"], status["verdict"]) == ("PROCESSING", None)
     assert status["baseline_reason"] == "shards 1, 3 of 4 came; shards 2, 4 did not yet"
-
-
-def test_a_build_of_shards_is_a_base_like_any_other(world: World) -> None:
-    for n in (1, 2):
-        world.receive(put_shard(world, n, 2, one_image(n)))
-    images = {**one_image(1), "2.png": b"changed"}
-    world.compare(world.upload("head", images, commit="H", base_commit="C"))
-    assert world.status("head")["base"] == "p1"
-    assert world.status("head")["counts"]["changed"] == 1
 
 
 def test_a_head_waits_for_the_last_shard_of_its_base(world: World) -> None:
@@ -134,15 +89,6 @@ def test_nothing_is_left_open_when_all_are_in(world: World) -> None:
     assert sweep(world.service(), world.resumed.append) == []
 
 
-def test_a_shard_with_a_missing_image_makes_no_baseline(world: World) -> None:
-    world.receive(put_shard(world, 1, 2, one_image(1)))
-    outcome = world.receive(put_shard(world, 2, 2, one_image(2), missing=("2.png",)))
-    assert isinstance(outcome, Failed)
-    head = world.upload("head", one_image(1), commit="H", base_commit="C")
-    assert isinstance(world.compare(head), Published)
-    assert world.status("head")["base"] is None
-
-
 def test_a_wrong_shard_is_named_and_may_be_put_right(world: World) -> None:
     world.receive(put_shard(world, 1, 2, one_image(1)))
     outcome = world.receive(put_shard(world, 2, 2, one_image(2), branch=7))
@@ -155,56 +101,41 @@ def test_a_wrong_shard_is_named_and_may_be_put_right(world: World) -> None:
     assert world.status("p1")["state"] == "SUCCEEDED"
 
 
-def test_two_shards_with_the_same_image_are_both_named(world: World) -> None:
-    world.receive(put_shard(world, 1, 3, {"a.png": b"1", "b.png": b"2"}))
-    world.receive(put_shard(world, 2, 3, one_image(2)))
-    outcome = world.receive(put_shard(world, 3, 3, {"b.png": b"3"}))
-    assert isinstance(outcome, Rejected)
-    assert world.status("p1")["error"]["message"] == (
-        "images['b.png']: shard 1 of 3 and shard 3 of 3 both hold it"
-    )
-
-
-def test_one_name_of_two_shards_in_two_unicode_forms_is_named_in_both(world: World) -> None:
-    world.receive(put_shard(world, 1, 2, {"\u00fc.png": b"1"}))
-    assert isinstance(world.receive(put_shard(world, 2, 2, {"u\u0308.png": b"2"})), Rejected)
-    error = world.status("p1")["error"]
-    assert error["code"] == "BAD_MANIFEST"
-    assert error["message"] == (
-        r"images: '\xfc.png' and 'u\u0308.png' are one name in two Unicode forms; a build can hold "
-        "only one: shard 1 of 2 has the first, shard 2 of 2 the second"
-    )
-
-
 @pytest.mark.parametrize(
-    ("field", "value", "message"),
+    ("other", "said", "message"),
     [
-        ("commit", "D", 'commit: shard 1 of 2 says "C", shard 2 of 2 says "D"'),
-        ("branch", "f", 'branch: shard 1 of 2 says "main", shard 2 of 2 says "f"'),
-        ("base_commit", "B", 'base_commit: shard 1 of 2 says null, shard 2 of 2 says "B"'),
+        ({"1.png": b"3"}, {}, "images['1.png']: shard 1 of 2 and shard 2 of 2 both hold it"),
         (
-            "defaults",
-            {"strict": True},
+            {"u\u0308.png": b"2"},
+            {},
+            r"images: '\xfc.png' and 'u\u0308.png' are one name in two Unicode forms; a build can "
+            "hold only one: shard 1 of 2 has the first, shard 2 of 2 the second",
+        ),
+        ({}, {"commit": "D"}, 'commit: shard 1 of 2 says "C", shard 2 of 2 says "D"'),
+        ({}, {"branch": "f"}, 'branch: shard 1 of 2 says "main", shard 2 of 2 says "f"'),
+        ({}, {"base_commit": "B"}, 'base_commit: shard 1 of 2 says null, shard 2 of 2 says "B"'),
+        (
+            {},
+            {"defaults": {"strict": True}},
             'defaults: shard 1 of 2 says null, shard 2 of 2 says {"strict": true}',
         ),
     ],
+    ids=["one image", "one name", "commit", "branch", "base", "defaults"],
 )
 def test_shards_that_contradict_one_another_are_both_named(
-    world: World, field: str, value: Any, message: str
+    world: World, other: dict[str, bytes], said: dict[str, Any], message: str
 ) -> None:
-    world.receive(put_shard(world, 1, 2, one_image(1)))
-    outcome = world.receive(put_shard(world, 2, 2, one_image(2), **{field: value}))
+    world.receive(put_shard(world, 1, 2, {**one_image(1), "\u00fc.png": b"1"}))
+    outcome = world.receive(put_shard(world, 2, 2, {**one_image(2), **other}, **said))
     assert isinstance(outcome, Rejected)
-    assert world.status("p1")["error"]["message"] == message
+    assert world.status("p1")["error"] == {"code": "BAD_MANIFEST", "message": message}
 
 
 def test_shards_that_do_not_agree_on_their_number_are_both_named(world: World) -> None:
     world.receive(put_shard(world, 1, 2, one_image(1)))
     assert isinstance(world.receive(put_shard(world, 2, 3, one_image(2))), Rejected)
-    assert (
-        "shard 1 of 2 and shard 2 of 3 do not agree on the total"
-        in (world.status("p1")["error"]["message"])
-    )
+    message = world.status("p1")["error"]["message"]
+    assert "shard 1 of 2 and shard 2 of 3 do not agree on the total" in message
 
 
 def test_what_shards_may_say_differently_is_joined(world: World) -> None:
@@ -352,40 +283,27 @@ def test_shards_may_list_the_suite_in_two_unicode_forms(world: World) -> None:
     assert len(images) == 3
 
 
-def deliver_at_once(world: World, put: list[str], turns: list[int]) -> Schedule:
-    """Neither of two deliveries may end as something that a person has to act on."""
-    schedule = Schedule(turns)
-    ports = {
-        "objects": stepping_bucket(world.objects, schedule),
-        "ledger": stepping_ledger(world.ledger, schedule),
-    }
-    outcomes = schedule.run(*(partial(world.receive, key, **ports) for key in put))
-    assert not any(isinstance(o, Rejected | Failed) for o in outcomes), outcomes
-    status = world.status("p1")
-    assert (status["state"], status["counts"]["total"]) == ("SUCCEEDED", 2)
-    assert not world.ledger.builds[BUILD].selective
-    assert world.record("p1", "@none").claims == 1
-    world.clock.sleep(100_000)
-    for swept in sweep(world.service(), world.resumed.append):
-        assert swept.action is Action.CLOSE
-    assert world.status("p1") == status
-    return schedule
+@pytest.mark.parametrize("closes", [False, True], ids=["two last shards", "finalize"])
+def test_two_deliveries_at_once_make_one_build(closes: bool) -> None:
+    """Neither may end as something that a person has to act on."""
 
-
-def test_two_last_shards_at_once_make_one_build() -> None:
     def run(turns: list[int]) -> Schedule:
-        world = World(render=lambda *about: b"a page")
+        world, schedule = World(render=lambda *about: b"a page"), Schedule(turns)
         put = [put_shard(world, n, 2, one_image(n)) for n in (1, 2)]
-        return deliver_at_once(world, put, turns)
-
-    assert run_every_order(run) >= 100
-
-
-def test_finalize_and_the_last_shard_at_once_make_one_build() -> None:
-    def run(turns: list[int]) -> Schedule:
-        world = World(render=lambda *about: b"a page")
-        world.receive(put_shard(world, 1, 2, one_image(1)))
-        put = [put_shard(world, 2, 2, one_image(2)), put_finalize(world)]
-        return deliver_at_once(world, put, turns)
+        if closes:
+            world.receive(put[0])
+            put[0] = put_finalize(world)
+        ports = schedule.ports(world)
+        outcomes = schedule.run(*(partial(world.receive, key, **ports) for key in put[::-1]))
+        assert not any(isinstance(o, Rejected | Failed) for o in outcomes), outcomes
+        status = world.status("p1")
+        assert (status["state"], status["counts"]["total"]) == ("SUCCEEDED", 2)
+        assert not world.ledger.builds[BUILD].selective
+        assert world.record("p1", "@none").claims == 1
+        world.clock.sleep(100_000)
+        for swept in sweep(world.service(), world.resumed.append):
+            assert swept.action is Action.CLOSE
+        assert world.status("p1") == status
+        return schedule
 
     assert run_every_order(run) >= 100

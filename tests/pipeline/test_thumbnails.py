@@ -48,11 +48,6 @@ class Drawer:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def drawer() -> Drawer:
     return Drawer()
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Review, State
 from pixelgate.pipeline.announce.waiting import resume_waiting_builds
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
-from pixelgate.pipeline.compare.outcomes import Duplicate, Failed, Published, Waiting
+from pixelgate.pipeline.compare.outcomes import Failed, Published, Waiting
 from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}
 HEAD = BuildId(PROJECT, "head")
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def upload_head(world: World, **fields: Any) -> BuildId:
@@ -193,15 +186,6 @@ def test_after_the_grace_a_first_upload_passes_and_says_why(world: World) -> Non
     assert status["baseline_reason"].startswith("no build of base_commit C came within 10 minutes")
 
 
-def test_the_grace_is_a_setting(world: World) -> None:
-    assert isinstance(world.compare(upload_head(world), limits=world.limits), Waiting)
-    assert sweep(world.service(), world.resumed.append) == []
-    world.clock.sleep(world.limits.grace - 1)
-    assert sweep(world.service(), world.resumed.append) == []
-    world.clock.sleep(2)
-    assert [s.action for s in sweep(world.service(), world.resumed.append)] == [Action.END_WAIT]
-
-
 def test_the_sweep_of_every_minute_ends_waits_and_leaves_the_dead_alone(world: World) -> None:
     world.compare(upload_head(world))
     dead = world.ledger.claim(ComparisonId(PROJECT, "x", "y"), "", "e", world.clock(), 0.0)
@@ -212,28 +196,6 @@ def test_the_sweep_of_every_minute_ends_waits_and_leaves_the_dead_alone(world: W
     assert [(s.record.id, s.action) for s in swept] == [(dead.id, Action.RESUME)]
 
 
-def test_a_base_that_comes_with_the_end_of_the_grace_is_used(world: World) -> None:
-    world.compare(world.upload("old", IMAGES, commit="A"))
-    world.compare(upload_head(world, ancestors=["A"]))
-    assert end_grace(world) == [Action.END_WAIT]
-    world.compare(world.upload("base", IMAGES, commit="C"))
-    assert world.resumed == [HEAD]  # the wake found nobody waiting any more
-    world.deliver_resumed()
-    assert world.status("head")["base"] == "base"
-
-
-def test_a_base_that_comes_after_the_fallback_changes_nothing(world: World) -> None:
-    world.compare(world.upload("old", IMAGES, commit="A"))
-    head = upload_head(world, ancestors=["A"])
-    world.compare(head)
-    end_grace(world)
-    world.deliver_resumed()
-    world.compare(world.upload("base", IMAGES, commit="C"))
-    assert world.resumed == []
-    assert isinstance(world.compare(head), Duplicate)
-    assert world.status("head")["base"] == "old"
-
-
 def test_a_second_delivery_while_it_waits_says_so_and_no_more(world: World) -> None:
     head = upload_head(world)
     world.compare(head)
@@ -241,22 +203,6 @@ def test_a_second_delivery_while_it_waits_says_so_and_no_more(world: World) -> N
     assert isinstance(world.compare(head), Waiting)
     assert world.status("head")["state"] == "WAITING_FOR_BASE"
     assert world.record("head", "@commit:C").claims == 1
-
-
-def test_a_worker_that_dies_between_the_wake_and_the_call_is_found_by_the_sweeper(
-    world: World,
-) -> None:
-    world.compare(upload_head(world))
-
-    def cannot_call(build: BuildId) -> None:
-        raise ConnectionError("Lambda is not there")
-
-    base = world.upload("base", IMAGES, commit="C")
-    assert isinstance(world.compare(base, resume=cannot_call), Published)
-    world.clock.sleep(world.limits.sweep_after + 1)
-    assert [s.action for s in sweep(world.service(), world.resumed.append)] == [Action.RESUME]
-    assert isinstance(world.deliver_resumed()[0], Published)
-    assert world.status("head")["base"] == "base"
 
 
 def test_a_head_with_missing_images_fails_instead_of_waiting(world: World) -> None:
@@ -289,25 +235,8 @@ def test_what_is_uploaded_during_the_wait_changes_nothing(world: World) -> None:
     assert world.objects.read(keys.accepted_manifest(head)) == accepted
 
 
-def test_nothing_is_left_open_after_a_wait(world: World) -> None:
-    world.compare(upload_head(world))
-    world.compare(world.upload("base", IMAGES, commit="C"))
-    world.deliver_resumed()
-    for _ in range(3):
-        world.clock.sleep(10_000)
-        assert sweep(world.service(), world.resumed.append) == []
-
-
 def test_images_are_looked_at_once_however_long_it_waits(world: World) -> None:
-    reads: list[str] = []
-    read = world.objects.read
-
-    def note(key: str, limit: int | None = None) -> bytes:
-        reads.append(key)
-        return read(key, limit)
-
-    world.objects.read = note  # type: ignore[method-assign]
     world.compare(upload_head(world))
     end_grace(world)
     world.deliver_resumed()
-    assert len([key for key in reads if key.startswith("images/")]) == 1
+    assert len([key for key in world.objects.reads if key.startswith("images/")]) == 1

@@ -26,7 +26,6 @@ def s3() -> Iterator[S3Client]:
 
 @contextmanager
 def dynamodb() -> Iterator[DynamoDBClient]:
-    """An account's DynamoDB; share it too."""
     with mock_aws():
         yield boto3.client("dynamodb", region_name=REGION)
 
@@ -40,7 +39,6 @@ def make_bucket(client: S3Client) -> str:
 
 
 def make_table(client: DynamoDBClient) -> str:
-    """The name of a new table."""
     name = f"pixelgate-{uuid.uuid4().hex}"
     client.create_table(
         TableName=name,

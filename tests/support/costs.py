@@ -27,7 +27,6 @@ ADDRESS_SPACE = 3 * 1024**3
 
 
 def main() -> None:
-    """Measures every file that is named."""
     good, *files = map(Path, sys.argv[1:])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, hard))

@@ -11,12 +11,12 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -74,20 +74,6 @@ class Theme:
     dark: bool = False
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """An empty canvas to be: CSS pixels, the page's colour, device pixels per CSS pixel."""
-
-    width: int
-    height: int
-    page: str = "#ffffff"
-    density: int = 1
-
-    def canvas(self) -> Canvas:
-        """A new one."""
-        return Canvas(self.width, self.height, self.page, density=self.density)
-
-
 LIGHT = Theme("light", "#ffffff", "#1f2328", "#8b949e", "#f3f4f6", "#0969da")
 GREY = Theme("grey", "#f6f8fa", "#59636e", "#afb8c1", "#ffffff", "#1f6feb")
 NIGHT = Theme("night", "#0d1117", "#e6edf3", "#8b949e", "#161b22", "#58a6ff", dark=True)
@@ -104,6 +90,7 @@ LINES = (
 )
 
 Painter = Callable[[Canvas, bool], None]
+Drawn = Callable[[], Pixels]
 _Choice = TypeVar("_Choice")
 
 
@@ -117,20 +104,24 @@ def _row(
     name: str,
     what: str,
     paint: Painter,
-    sheet: Sheet,
+    *sheet: Any,
+    density: int = 1,
     expected: str = CHANGED,
 ) -> Row:
-    """A pair that one painter draws: it is told whether it draws the head."""
+    """A pair that one painter draws on two sheets: it is told whether it draws the head."""
 
     def draw() -> Pair:
-        files = []
-        for is_head in (False, True):
-            drawn = sheet.canvas()
-            paint(drawn, is_head)
-            files.append(png(drawn.pixels()))
-        return Pair(*files)
+        base, head = (Canvas(*sheet, density=density) for _ in range(2))
+        paint(base, False)
+        paint(head, True)
+        return Pair(png(base.pixels()), png(head.pixels()))
 
     return Row(group, f"{name}.png", expected, what, draw)
+
+
+def _pair(group: str, name: str, what: str, base: Drawn, head: Drawn, expected: str) -> Row:
+    """A pair of which each side is drawn, and then perhaps spoilt, in its own way."""
+    return Row(group, f"{name}.png", expected, what, lambda: Pair(png(base()), png(head())))
 
 
 def _text_block(canvas: Canvas, theme: Theme, top: float, lines: int, size: float = 13) -> None:
@@ -139,14 +130,6 @@ def _text_block(canvas: Canvas, theme: Theme, top: float, lines: int, size: floa
 
 
 # A line of one pixel where a light and a dark area meet.
-
-
-@dataclass(frozen=True)
-class _Scene:
-    """Where light and dark meet: draws both areas, and the line in a colour or not at all."""
-
-    name: str
-    draw: Callable[[Canvas, str | None, int], None]
 
 
 def _under_a_bar(canvas: Canvas, colour: str | None, dash: int) -> None:
@@ -215,15 +198,15 @@ def _around_a_round_card(canvas: Canvas, colour: str | None, _: int) -> None:
     canvas.text(50, 92, "Card ends in 2041", 12, "#59636e")
 
 
-SCENES = (
-    _Scene("bar", _under_a_bar),
-    _Scene("footer", _above_a_footer),
-    _Scene("sidebar", _beside_a_sidebar),
-    _Scene("input", _around_an_input),
-    _Scene("picture", _around_a_picture),
-    _Scene("tile", _around_a_tile),
-    _Scene("round", _around_a_round_card),
-)
+SCENES = {
+    "bar": _under_a_bar,
+    "footer": _above_a_footer,
+    "sidebar": _beside_a_sidebar,
+    "input": _around_an_input,
+    "picture": _around_a_picture,
+    "tile": _around_a_tile,
+    "round": _around_a_round_card,
+}
 
 # Each can be told from both areas beside it, but for grey to red, green, orange, which the
 # hue tells.
@@ -240,44 +223,37 @@ LINE_CHANGES: tuple[tuple[str, str | None, str | None], ...] = (
 def lines() -> Iterator[Row]:
     """A line between light and dark turns another colour, appears or vanishes."""
     styles = ((0, 1), (0, 1), (3, 1), (0, 2), (6, 2))
-    for scene, (name, before, after) in product(SCENES, LINE_CHANGES):
-        dash, density = _one_of(styles, scene.name, name)
-        dash = 0 if scene.name == "round" else dash
+    for scene, (name, *colours) in product(SCENES, LINE_CHANGES):
+        dash, density = _one_of(styles, scene, name)
+        dash = 0 if scene == "round" else dash
         style = f"{'dashed' if dash else 'solid'}{density}x"
+        what = f"1-px line, {scene}, {style}: {colours[0]} -> {colours[1]}"
+        paint = partial(_line, scene, colours, dash)
+        yield _row("line", f"{scene}_{name}_{style}", what, paint, 300, 200, density=density)
 
-        def paint(
-            canvas: Canvas, head: bool, scene: _Scene = scene,
-            colours: tuple[str | None, str | None] = (before, after), dash: int = dash,
-        ) -> None:  # fmt: skip
-            scene.draw(canvas, colours[head], dash)
 
-        yield _row(
-            "line", f"{scene.name}_{name}_{style}",
-            f"1-px line, {scene.name}, {style}: {before} -> {after}",
-            paint, Sheet(300, 200, density=density),
-        )  # fmt: skip
+def _line(scene: str, colours: Sequence[str | None], dash: int, canvas: Canvas, head: bool) -> None:
+    SCENES[scene](canvas, colours[head], dash)
 
 
 def faint_lines() -> Iterator[Row]:
     """A rule on one plain colour is a shade darker or lighter, or gone."""
-    for theme, (name, before, after) in product(
-        ((LIGHT, ("#d9d9d9", "#cccccc", "#e5e7eb")), (NIGHT, ("#30363d", "#3d444d", "#21262d"))),
-        (("darker", 0, 1), ("gone", 0, None), ("fainter_gone", 2, None)),
-    ):
-        colours, shades = theme
+    on_light = (LIGHT, ("#d9d9d9", "#cccccc", "#e5e7eb"))
+    on_dark = (NIGHT, ("#30363d", "#3d444d", "#21262d"))
+    changes = (("darker", 0, 1), ("gone", 0, None), ("fainter_gone", 2, None))
+    for (theme, shades), (name, before, after) in product((on_light, on_dark), changes):
+        colours = [None if place is None else shades[place] for place in (before, after)]
+        what = f"1-px border on one colour: {name}"
+        paint = partial(_faint_line, theme, colours)
+        yield _row("line", f"input_{theme.name}_{name}", what, paint, 260, 120, theme.page)
 
-        def paint(
-            canvas: Canvas, head: bool, colours: Theme = colours, shades: Sequence[str] = shades,
-            places: tuple[int, int | None] = (before, after),
-        ) -> None:  # fmt: skip
-            canvas.text(20, 40, "Amount", 12, colours.ink)
-            place = places[head]
-            if place is not None:
-                canvas.frame(20, 50, 200, 32, shades[place])
-            canvas.text(30, 71, "310.00", 13, colours.ink)
 
-        yield _row("line", f"input_{colours.name}_{name}", f"1-px border on one colour: {name}",
-                   paint, Sheet(260, 120, colours.page))  # fmt: skip
+def _faint_line(theme: Theme, colours: Sequence[str | None], canvas: Canvas, head: bool) -> None:
+    canvas.text(20, 40, "Amount", 12, theme.ink)
+    colour = colours[head]
+    if colour:
+        canvas.frame(20, 50, 200, 32, colour)
+    canvas.text(30, 71, "310.00", 13, theme.ink)
 
 
 # Many small edits on one page.
@@ -285,85 +261,73 @@ def faint_lines() -> Iterator[Row]:
 COUNTS = (1, 4, 12, 16, 30, 60)
 
 
-@dataclass(frozen=True)
-class _Edit:
-    """How a cell reads before and after; both as wide, so that nothing else moves."""
-
-    name: str
-    before: Callable[[int], str]
-    after: Callable[[int], str]
-
-
 def _amount(cell: int) -> str:
     return f"{100 + cell * 37 % 900}.{cell * 13 % 100:02d}"
 
 
-EDITS = (
-    _Edit("dollar_euro", lambda k: "$" + _amount(k), lambda k: "€" + _amount(k)),
-    _Edit("am_pm", lambda k: f"{k % 12 + 1:2d}:15 am", lambda k: f"{k % 12 + 1:2d}:15 pm"),
-    _Edit("date", lambda k: f"2026-03-{k % 28 + 1:02d}", lambda k: f"2026-03-{k % 28 + 2:02d}"),
-    _Edit("day", lambda k: f"{k % 30 + 1:2d}", lambda k: f"{k % 30 + 2:2d}"),
-    _Edit("tick_cross", lambda k: "✓", lambda k: "✗"),
-    _Edit("box_ticked", lambda k: "☐", lambda k: "☑"),
-    _Edit("minus", lambda k: " " + _amount(k), lambda k: "−" + _amount(k)),
-    _Edit("digit", lambda k: f"{k * 37 % 90 + 10}3", lambda k: f"{k * 37 % 90 + 10}8"),
-    _Edit("comma", _amount, lambda k: _amount(k).replace(".", ",")),
-    _Edit("arrow", lambda k: "→ " + str(10 + k), lambda k: "← " + str(10 + k)),
-    _Edit("bullet", lambda k: "• row " + str(10 + k), lambda k: "◦ row " + str(10 + k)),
-)  # fmt: skip
+# How a cell reads before and after; both as wide, so that nothing else moves.
+EDITS: dict[str, tuple[Callable[[int], str], Callable[[int], str]]] = {
+    "dollar_euro": (lambda k: "$" + _amount(k), lambda k: "€" + _amount(k)),
+    "am_pm": (lambda k: f"{k % 12 + 1:2d}:15 am", lambda k: f"{k % 12 + 1:2d}:15 pm"),
+    "date": (lambda k: f"2026-03-{k % 28 + 1:02d}", lambda k: f"2026-03-{k % 28 + 2:02d}"),
+    "day": (lambda k: f"{k % 30 + 1:2d}", lambda k: f"{k % 30 + 2:2d}"),
+    "tick_cross": (lambda k: "✓", lambda k: "✗"),
+    "box_ticked": (lambda k: "☐", lambda k: "☑"),
+    "minus": (lambda k: " " + _amount(k), lambda k: "−" + _amount(k)),
+    "digit": (lambda k: f"{k * 37 % 90 + 10}3", lambda k: f"{k * 37 % 90 + 10}8"),
+    "comma": (_amount, lambda k: _amount(k).replace(".", ",")),
+    "arrow": (lambda k: "→ " + str(10 + k), lambda k: "← " + str(10 + k)),
+    "bullet": (lambda k: "• row " + str(10 + k), lambda k: "◦ row " + str(10 + k)),
+}
 
 
 def many() -> Iterator[Row]:
     """The same small edit in 1 to 60 of a table's 60 cells."""
     for edit, count in product(EDITS, COUNTS):
-        theme = _one_of(THEMES, "theme", edit.name, count)
-        size = _one_of((11, 12, 13, 14, 15), "size", edit.name, count)
-        density = _one_of((1, 1, 1, 1, 1, 2), "density", edit.name, count)
-        changed = set(_spread(60, count))
+        theme = _one_of(THEMES, "theme", edit, count)
+        size = _one_of((11, 12, 13, 14, 15), "size", edit, count)
+        density = _one_of((1, 1, 1, 1, 1, 2), "density", edit, count)
+        name = f"{edit}_{count:02d}_{theme.name}{size}_{density}x"
+        what = f"{edit} in {count} of 60 cells, {size} px, {theme.name}, {density}x"
+        paint = partial(_table, edit, theme, size, _spread(60, count))
+        yield _row("many", name, what, paint, 400, 300, theme.page, density=density)
 
-        def paint(
-            canvas: Canvas, head: bool, edit: _Edit = edit, theme: Theme = theme,
-            size: int = size, changed: frozenset[int] = frozenset(changed),
-        ) -> None:  # fmt: skip
-            for cell in range(60):
-                says = edit.after if head and cell in changed else edit.before
-                x, y = 10 + 78 * (cell % 5), 22 + 23 * (cell // 5)
-                canvas.cell(x, y, says(cell), size * 0.9, theme.ink)
 
-        yield _row(
-            "many", f"{edit.name}_{count:02d}_{theme.name}{size}_{density}x",
-            f"{edit.name} in {count} of 60 cells, {size} px, {theme.name}, {density}x",
-            paint, Sheet(400, 300, theme.page, density=density),
-        )  # fmt: skip
+def _table(
+    edit: str, theme: Theme, size: int, changed: Sequence[int], canvas: Canvas, head: bool
+) -> None:
+    for cell in range(60):
+        says = EDITS[edit][head and cell in changed]
+        x, y = 10 + 78 * (cell % 5), 22 + 23 * (cell // 5)
+        canvas.cell(x, y, says(cell), size * 0.9, theme.ink)
 
 
 def many_marks() -> Iterator[Row]:
     """Sixty coloured marks, some of which turn another colour or shape."""
-    for (name, before, after), count in product(
-        (("dot_green_amber", "#1a7f37", "#bf8700"), ("dot_green_hollow", "#1a7f37", None)), COUNTS
-    ):
+    changes = (("dot_green_amber", "#bf8700"), ("dot_green_hollow", None))
+    for (name, after), count in product(changes, COUNTS):
         theme = NIGHT if count in (4, 16, 60) else LIGHT
-
-        def paint(
-            canvas: Canvas, head: bool, colours: tuple[str, str | None] = (before, after),
-            theme: Theme = theme, changed: frozenset[int] = frozenset(_spread(60, count)),
-        ) -> None:  # fmt: skip
-            for cell in range(60):
-                x, y = 14 + 65 * (cell % 6), 16 + 23 * (cell // 6)
-                colour = colours[1] if head and cell in changed else colours[0]
-                if colour:
-                    canvas.disc(x, y, 4, colour)
-                else:
-                    canvas.ring(x, y, 4, 1, colours[0])
-                canvas.text(x + 9, y + 4, f"job {cell}", 12, theme.ink)
-
-        yield _row("many", f"{name}_{count:02d}_{theme.name}", f"{name} in {count} of 60 places",
-                   paint, Sheet(400, 250, theme.page))  # fmt: skip
+        what = f"{name} in {count} of 60 places"
+        paint = partial(_jobs, after, theme, _spread(60, count))
+        yield _row("many", f"{name}_{count:02d}_{theme.name}", what, paint, 400, 250, theme.page)
 
 
-def _spread(total: int, count: int) -> Iterable[int]:
+def _jobs(
+    after: str | None, theme: Theme, changed: Sequence[int], canvas: Canvas, head: bool
+) -> None:
+    for cell in range(60):
+        x, y = 14 + 65 * (cell % 6), 16 + 23 * (cell // 6)
+        colour = after if head and cell in changed else "#1a7f37"
+        if colour:
+            canvas.disc(x, y, 4, colour)
+        else:
+            canvas.ring(x, y, 4, 1, "#1a7f37")
+        canvas.text(x + 9, y + 4, f"job {cell}", 12, theme.ink)
+
+
+def _spread(total: int, count: int) -> Sequence[int]:
     """So many places, evenly over all of them."""
-    return (k * total // count for k in range(count))
+    return [k * total // count for k in range(count)]
 
 
 # One glyph.
@@ -389,21 +353,18 @@ def glyphs() -> Iterator[Row]:
     for (old, new), small in product(changes, (True, False)):
         size = _one_of((10, 11, 12) if small else (13, 14, 15, 16), old, new)
         scheme, page, ink = _one_of(GLYPH_COLOURS, old, new, small)
+        code = f"lost_{ord(old):04x}" if new == " " else f"other_{ord(old):04x}_{ord(new):04x}"
+        what = f"{old!r} -> {new!r}, {size} px, {ink} on {page}"
+        paint = partial(_invoice, (old, new), size, ink)
+        yield _row("glyph", f"{code}_{size}{scheme}", what, paint, 200, 90, page)
 
-        def paint(
-            canvas: Canvas, head: bool, glyphs: tuple[str, str] = (old, new), size: int = size,
-            ink: str = ink,
-        ) -> None:  # fmt: skip
-            canvas.text(8, 24, "Invoice of March", size, ink)
-            end = canvas.text(8, 48, "Part 12 ", size, ink)
-            canvas.text(end, 48, glyphs[head], size, ink)
-            canvas.text(end + size * 1.1, 48, "of 20 held", size, ink)
-            canvas.text(8, 72, "Sent to Jane Miller", size, ink)
 
-        kind = "lost" if new == " " else "other"
-        code = f"{ord(old):04x}" if new == " " else f"{ord(old):04x}_{ord(new):04x}"
-        yield _row("glyph", f"{kind}_{code}_{size}{scheme}", f"{old!r} -> {new!r}, {size} px, "
-                   f"{ink} on {page}", paint, Sheet(200, 90, page))  # fmt: skip
+def _invoice(glyphs: tuple[str, str], size: int, ink: str, canvas: Canvas, head: bool) -> None:
+    canvas.text(8, 24, "Invoice of March", size, ink)
+    end = canvas.text(8, 48, "Part 12 ", size, ink)
+    canvas.text(end, 48, glyphs[head], size, ink)
+    canvas.text(end + size * 1.1, 48, "of 20 held", size, ink)
+    canvas.text(8, 72, "Sent to Jane Miller", size, ink)
 
 
 # Noise in one place, a change in another.
@@ -436,35 +397,38 @@ def recompressed(pixels: Pixels, file_format: str, **options: object) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-NOISES: tuple[tuple[str, Callable[[Pixels], Pixels]], ...] = (
-    ("level1", lambda p: noisy(p, 1)),
-    ("level2", lambda p: noisy(p, 2, 0.7)),
-    ("jpeg85", lambda p: recompressed(p, "JPEG", quality=85)),
-    ("jpeg95", lambda p: recompressed(p, "JPEG", quality=95, subsampling=0)),
-    ("webp90", lambda p: recompressed(p, "WEBP", quality=90)),
-)
+Spoiler = Callable[[Pixels], Pixels]
+NOISES: dict[str, Spoiler] = {
+    "level1": lambda p: noisy(p, 1),
+    "level2": lambda p: noisy(p, 2, 0.7),
+    "jpeg85": lambda p: recompressed(p, "JPEG", quality=85),
+    "jpeg95": lambda p: recompressed(p, "JPEG", quality=95, subsampling=0),
+    "webp90": lambda p: recompressed(p, "WEBP", quality=90),
+}
 ASIDE = ("none", "arrow", "letter", "digit", "dot", "chevron", "rule", "shade")
 
 
 def mixed() -> Iterator[Row]:
     """A photo with noise above a list in which something small changes, or nothing."""
-    for (noise, spoil), aside in product(NOISES, ASIDE):
+    for noise, aside in product(NOISES, ASIDE):
         theme = _one_of(THEMES, noise, aside)
-        photo_size = _one_of(((180, 70), (300, 100)), "size", noise, aside)
-
-        def paint(
-            canvas: Canvas, head: bool, spoil: Callable[[Pixels], Pixels] = spoil,
-            aside: str = aside, theme: Theme = theme, size: tuple[int, int] = photo_size,
-        ) -> None:  # fmt: skip
-            shown = photo(*size)
-            canvas.picture(0, 0, spoil(shown) if head else shown)
-            _list_below(canvas, theme, aside if head else "none")
-
+        shown = photo(*_one_of(((180, 70), (300, 100)), "size", noise, aside))
         what = "nothing else" if aside == "none" else f"and the {aside} of a list below changes"
         yield _row(
-            "mixed", f"{noise}_{aside}_{theme.name}", f"a photo with {noise}, {what}", paint,
-            Sheet(300, 220, theme.page), UNCHANGED if aside == "none" else CHANGED,
-        )  # fmt: skip
+            "mixed",
+            f"{noise}_{aside}_{theme.name}",
+            f"a photo with {noise}, {what}",
+            partial(_photo_and_list, noise, aside, theme, shown),
+            *(300, 220, theme.page),
+            expected=UNCHANGED if aside == "none" else CHANGED,
+        )
+
+
+def _photo_and_list(
+    noise: str, aside: str, theme: Theme, shown: Pixels, canvas: Canvas, head: bool
+) -> None:
+    canvas.picture(0, 0, NOISES[noise](shown) if head else shown)
+    _list_below(canvas, theme, aside if head else "none")
 
 
 def _list_below(canvas: Canvas, theme: Theme, aside: str) -> None:
@@ -491,7 +455,7 @@ def _shifted(colour: str, levels: int) -> str:
 
 def changes_under_noise() -> Iterator[Row]:
     """Noise over the whole picture, and a change that is plain to see through it."""
-    spoilers: tuple[tuple[str, Raster, Callable[[Pixels], Pixels]], ...] = (
+    spoilers: tuple[tuple[str, Raster, Spoiler], ...] = (
         ("jpeg90", Raster(), lambda p: recompressed(p, "JPEG", quality=90)),
         ("webp90", Raster(), lambda p: recompressed(p, "WEBP", quality=90)),
         ("level1", Raster(), lambda p: noisy(p, 1)),
@@ -500,21 +464,18 @@ def changes_under_noise() -> Iterator[Row]:
     )
     for (noise, raster, spoil), change in product(spoilers, ("word", "button", "badge", "line")):
         theme = LIGHT if change in ("word", "badge") else NIGHT
-
-        def draw(
-            raster: Raster = raster, spoil: Callable[[Pixels], Pixels] = spoil,
-            change: str = change, theme: Theme = theme,
-        ) -> Pair:  # fmt: skip
-            base, head = Canvas(320, 200, theme.page), Canvas(320, 200, theme.page, raster=raster)
-            _form(base, theme, "")
-            _form(head, theme, change)
-            return Pair(png(base.pixels()), png(spoil(head.pixels())))
-
-        yield Row("under", f"{noise}_{change}_{theme.name}.png", CHANGED,
-                  f"{noise} over all of it, and another {change}", draw)  # fmt: skip
+        base = partial(_form, theme, "")
+        head = partial(_spoilt, spoil, partial(_form, theme, change, raster))
+        what = f"{noise} over all of it, and another {change}"
+        yield _pair("under", f"{noise}_{change}_{theme.name}", what, base, head, CHANGED)
 
 
-def _form(canvas: Canvas, theme: Theme, change: str) -> None:
+def _spoilt(spoil: Spoiler, drawn: Drawn) -> Pixels:
+    return spoil(drawn())
+
+
+def _form(theme: Theme, change: str, raster: Raster | None = None) -> Pixels:
+    canvas = Canvas(320, 200, theme.page, raster=raster)
     _text_block(canvas, theme, 30, 5)
     canvas.rounded(12, 140, 90, 30, 5, "#1a7f37" if change == "button" else "#0969da")
     canvas.text(34, 160, "Send" if change == "word" else "Save", 14, "#ffffff")
@@ -523,15 +484,18 @@ def _form(canvas: Canvas, theme: Theme, change: str) -> None:
         canvas.disc(290, 20, 8, "#cf222e")
     if change == "line":
         canvas.line(12, 186, 296, 1, "#cf222e")
+    return canvas.pixels()
 
 
 # Colours.
 
 
-def _card_page(canvas: Canvas, theme: Theme, *, page: str = "", card: str = "") -> None:
-    width, height = 300, 200
-    canvas.fill(0, 0, width, height, page or theme.page)
-    canvas.rounded(20, 60, 260, 120, 8, card or theme.card)
+def _card_page(
+    theme: Theme, part: str, colours: tuple[str, str], canvas: Canvas, head: bool
+) -> None:
+    ground = {"page": theme.page, "card": theme.card, part: colours[head]}
+    canvas.fill(0, 0, 300, 200, ground["page"])
+    canvas.rounded(20, 60, 260, 120, 8, ground["card"])
     canvas.text(20, 36, "Overview", 16, theme.ink)
     for k in range(3):
         canvas.text(36, 92 + 28 * k, LINES[k][:30], 13, theme.ink)
@@ -554,37 +518,32 @@ SHADES = (
 )
 
 
+# An element alone.
+BUTTONS = (
+    ("button_2pct", "#0969da", "#0e6edf"),
+    ("button_2pct_dark", "#1f6feb", "#1a6ae6"),
+    ("button_green", "#1a7f37", "#1f8a3d"),
+    ("chip", "#f3f4f6", "#eef2ff"),
+    ("chip_dark", "#374151", "#3c4657"),
+    ("plain_grey", "#e5e7eb", "#dfe1e5"),
+)
+
+
 def shades() -> Iterator[Row]:
     """A page's or a card's ground is a shade off; and so is an element alone."""
     for (name, theme, part, before, after), density in product(SHADES, (1, 2)):
-        if density == 2 and part == "card":
-            continue
+        if part == "page" or density == 1:
+            what, paint = f"{part} {before} -> {after}", partial(_card_page, theme, part)
+            paint = partial(paint, (before, after))
+            yield _row("shade", f"{name}_{density}x", what, paint, 300, 200, density=density)
+    for name, before, after in BUTTONS:
+        what = f"an element alone, {before} -> {after}"
+        yield _row("shade", f"alone_{name}", what, partial(_button, (before, after)), 120, 36)
 
-        def paint(
-            canvas: Canvas, head: bool, theme: Theme = theme, part: str = part,
-            colours: tuple[str, str] = (before, after),
-        ) -> None:  # fmt: skip
-            if part == "page":
-                _card_page(canvas, theme, page=colours[head])
-            else:
-                _card_page(canvas, theme, card=colours[head])
 
-        yield _row("shade", f"{name}_{density}x", f"{part} {before} -> {after}", paint,
-                   Sheet(300, 200, density=density))  # fmt: skip
-    for name, before, after in (
-        ("button_2pct", "#0969da", "#0e6edf"), ("button_2pct_dark", "#1f6feb", "#1a6ae6"),
-        ("button_green", "#1a7f37", "#1f8a3d"), ("chip", "#f3f4f6", "#eef2ff"),
-        ("chip_dark", "#374151", "#3c4657"), ("plain_grey", "#e5e7eb", "#dfe1e5"),
-    ):  # fmt: skip
-
-        def paint_one(
-            canvas: Canvas, head: bool, colours: tuple[str, str] = (before, after)
-        ) -> None:
-            canvas.fill(0, 0, 120, 36, colours[head])
-            canvas.text(38, 23, "Save", 14, "#1f2328" if colours[0] > "#9" else "#ffffff")
-
-        yield _row("shade", f"alone_{name}", f"an element alone, {before} -> {after}",
-                   paint_one, Sheet(120, 36))  # fmt: skip
+def _button(colours: tuple[str, str], canvas: Canvas, head: bool) -> None:
+    canvas.fill(0, 0, 120, 36, colours[head])
+    canvas.text(38, 23, "Save", 14, "#1f2328" if colours[0] > "#9" else "#ffffff")
 
 
 HUES = (
@@ -603,19 +562,16 @@ def hues() -> Iterator[Row]:
         if name == "warm_cool" and what != "fill":
             continue  # two greys: on thin strokes nobody sees it
         theme = NIGHT if what in ("all", "fill") and name in ("blue_slate", "red_green") else LIGHT
-        after = of_equal_luma(before, other)
-
-        def paint(
-            canvas: Canvas, head: bool, colours: tuple[str, str] = (before, after),
-            what: str = what, theme: Theme = theme,
-        ) -> None:  # fmt: skip
-            _hue_page(canvas, theme, what, colours[head], colours[0])
-
-        yield _row("hue", f"{name}_{what}_{theme.name}", f"{what}: {before} -> {after}",
-                   paint, Sheet(300, 180, theme.page))  # fmt: skip
+        colours = before, of_equal_luma(before, other)
+        words = f"{what}: {colours[0]} -> {colours[1]}"
+        paint = partial(_hue_page, theme, what, colours)
+        yield _row("hue", f"{name}_{what}_{theme.name}", words, paint, 300, 180, theme.page)
 
 
-def _hue_page(canvas: Canvas, theme: Theme, what: str, colour: str, first: str) -> None:
+def _hue_page(
+    theme: Theme, what: str, colours: tuple[str, str], canvas: Canvas, head: bool
+) -> None:
+    first, colour = colours[0], colours[head]
     for k in range(5):
         is_link = what == "all" or (what == "one" and k == 2)
         canvas.text(12, 26 + 20 * k, LINES[k], 13, colour if is_link else theme.ink)
@@ -628,40 +584,7 @@ def _hue_page(canvas: Canvas, theme: Theme, what: str, colour: str, first: str) 
 
 # Single marks.
 
-Mark = Callable[[Canvas, Theme], None]
-
-
-def _chevron(canvas: Canvas, theme: Theme) -> None:
-    colour = "#505050" if theme.dark else "#dddddd"
-    canvas.stroke(((252, 42), (257, 47), (252, 52)), 1.5, colour)
-
-
-def _caret(canvas: Canvas, theme: Theme) -> None:
-    canvas.fill(96, 36, 1, 16, theme.ink)
-
-
-def _dot(canvas: Canvas, _: Theme) -> None:
-    canvas.disc(270, 20, 4, "#cf222e")
-
-
-def _small_dot(canvas: Canvas, theme: Theme) -> None:
-    canvas.disc(270, 20, 2, theme.link)
-
-
-def _arrow(canvas: Canvas, theme: Theme) -> None:
-    canvas.polygon(((206, 100), (216, 100), (211, 106)), theme.ink)
-
-
-def _star(canvas: Canvas, _: Theme) -> None:
-    canvas.text(70, 82, "*", 13, "#cf222e")
-
-
-def _underline(canvas: Canvas, theme: Theme) -> None:
-    canvas.line(20, 137, 60, 1, theme.link)
-
-
-def _focus(canvas: Canvas, theme: Theme) -> None:
-    canvas.frame(18, 88, 204, 32, theme.link)
+Mark = Callable[[Canvas, Theme], object]
 
 
 def _close(canvas: Canvas, theme: Theme) -> None:
@@ -669,55 +592,45 @@ def _close(canvas: Canvas, theme: Theme) -> None:
     canvas.stroke(((288, 140), (280, 148)), 1.2, theme.faint)
 
 
-def _thin_ring(canvas: Canvas, theme: Theme) -> None:
-    canvas.ring(250, 130, 9, 1, theme.faint)
-
-
-def _radio(canvas: Canvas, theme: Theme) -> None:
-    canvas.disc(120, 133, 3, theme.link)
-
-
-def _number(canvas: Canvas, theme: Theme) -> None:
-    canvas.text(240, 24, "3", 10, theme.faint)
-
-
-def _note(canvas: Canvas, theme: Theme) -> None:
-    canvas.text(102, 52, "¹", 13, "#505050" if theme.dark else "#c4c4c4")
-
-
-MARKS: tuple[Mark, ...] = (
-    _chevron, _caret, _dot, _small_dot, _arrow, _star, _underline, _focus, _close, _thin_ring,
-    _radio, _number, _note,
-)  # fmt: skip
+MARKS: dict[str, Mark] = {
+    "chevron": lambda c, theme: c.stroke(
+        ((252, 42), (257, 47), (252, 52)), 1.5, "#505050" if theme.dark else "#dddddd"
+    ),
+    "caret": lambda c, theme: c.fill(96, 36, 1, 16, theme.ink),
+    "dot": lambda c, theme: c.disc(270, 20, 4, "#cf222e"),
+    "small_dot": lambda c, theme: c.disc(270, 20, 2, theme.link),
+    "arrow": lambda c, theme: c.polygon(((206, 100), (216, 100), (211, 106)), theme.ink),
+    "star": lambda c, theme: c.text(70, 82, "*", 13, "#cf222e"),
+    "underline": lambda c, theme: c.line(20, 137, 60, 1, theme.link),
+    "focus": lambda c, theme: c.frame(18, 88, 204, 32, theme.link),
+    "close": _close,
+    "thin_ring": lambda c, theme: c.ring(250, 130, 9, 1, theme.faint),
+    "radio": lambda c, theme: c.disc(120, 133, 3, theme.link),
+    "number": lambda c, theme: c.text(240, 24, "3", 10, theme.faint),
+    "note": lambda c, theme: c.text(102, 52, "¹", 13, "#505050" if theme.dark else "#c4c4c4"),
+}
 
 
 def marks() -> Iterator[Row]:
     """One small mark is gone, or there."""
-    for k, (mark, (theme, density)) in enumerate(
-        product(MARKS, ((LIGHT, 1), (NIGHT, 1), (SLATE, 2)))
-    ):
-        name = mark.__name__.strip("_")
+    sheets = ((LIGHT, 1), (NIGHT, 1), (SLATE, 2))
+    for k, (mark, (theme, density)) in enumerate(product(MARKS, sheets)):
         appears = k % 2 == 1
+        what = f"a {mark} {'appears' if appears else 'is gone'}, {theme.name}"
+        name, paint = f"{mark}_{theme.name}_{density}x", partial(_address, mark, theme, appears)
+        yield _row("mark", name, what, paint, 300, 160, theme.page, density=density)
 
-        def paint(
-            canvas: Canvas, head: bool, mark: Mark = mark, theme: Theme = theme,
-            appears: bool = appears,
-        ) -> None:  # fmt: skip
-            canvas.text(20, 26, "Your address", 15, theme.ink)
-            canvas.text(20, 48, "Jane Miller", 13, theme.ink)
-            canvas.text(20, 82, "Country", 13, theme.ink)
-            canvas.frame(20, 90, 200, 28, theme.faint)
-            canvas.text(28, 108, "Australia", 13, theme.ink)
-            canvas.text(20, 135, "More of it", 13, theme.link)
-            canvas.ring(120, 133, 7, 1.2, theme.faint)
-            if head == appears:
-                mark(canvas, theme)
 
-        yield _row(
-            "mark", f"{name}_{theme.name}_{density}x",
-            f"a {name} {'appears' if appears else 'is gone'}, {theme.name}", paint,
-            Sheet(300, 160, theme.page, density=density),
-        )  # fmt: skip
+def _address(mark: str, theme: Theme, appears: bool, canvas: Canvas, head: bool) -> None:
+    canvas.text(20, 26, "Your address", 15, theme.ink)
+    canvas.text(20, 48, "Jane Miller", 13, theme.ink)
+    canvas.text(20, 82, "Country", 13, theme.ink)
+    canvas.frame(20, 90, 200, 28, theme.faint)
+    canvas.text(28, 108, "Australia", 13, theme.ink)
+    canvas.text(20, 135, "More of it", 13, theme.link)
+    canvas.ring(120, 133, 7, 1.2, theme.faint)
+    if head == appears:
+        MARKS[mark](canvas, theme)
 
 
 # Harmless.
@@ -767,44 +680,43 @@ def _screen(name: str, theme: Theme, *, density: int = 1, raster: Raster | None 
     return canvas.pixels()
 
 
+CODECS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("jpeg85_420", "JPEG", {"quality": 85, "subsampling": 2}),
+    ("jpeg85_444", "JPEG", {"quality": 85, "subsampling": 0}),
+    ("jpeg90_420", "JPEG", {"quality": 90, "subsampling": 2}),
+    ("jpeg90_444", "JPEG", {"quality": 90, "subsampling": 0}),
+    ("jpeg95_420", "JPEG", {"quality": 95, "subsampling": 2}),
+    ("jpeg95_444", "JPEG", {"quality": 95, "subsampling": 0}),
+    ("webp90", "WEBP", {"quality": 90}),
+)
+
+
 def codecs() -> Iterator[Row]:
     """One side comes from a lossy codec, or both do."""
-    settings: tuple[tuple[str, str, dict[str, object]], ...] = (
-        ("jpeg85_420", "JPEG", {"quality": 85, "subsampling": 2}),
-        ("jpeg85_444", "JPEG", {"quality": 85, "subsampling": 0}),
-        ("jpeg90_420", "JPEG", {"quality": 90, "subsampling": 2}),
-        ("jpeg90_444", "JPEG", {"quality": 90, "subsampling": 0}),
-        ("jpeg95_420", "JPEG", {"quality": 95, "subsampling": 2}),
-        ("jpeg95_444", "JPEG", {"quality": 95, "subsampling": 0}),
-        ("webp90", "WEBP", {"quality": 90}),
-    )
-    for (name, file_format, options), screen in product(settings, SCREENS):
+    for (name, file_format, options), screen in product(CODECS, SCREENS):
         if screen == "rows" and not name.endswith("444"):
             continue  # half the colour of a thin red line is lost: some see that
         theme = _one_of(THEMES, name, screen)
-
-        def draw(
-            screen: str = screen, theme: Theme = theme, file_format: str = file_format,
-            options: dict[str, object] = options,
-        ) -> Pair:  # fmt: skip
-            shown = _screen(screen, theme)
-            return Pair(png(shown), png(recompressed(shown, file_format, **options)))
-
-        yield Row("codec", f"{name}_{screen}_{theme.name}.png", UNCHANGED,
-                  f"{screen} through {file_format} with {options}", draw)  # fmt: skip
-    for (low, high), screen in product(((85, 90), (80, 95)), ("mail", "album")):
-
-        def draw_both(screen: str = screen, qualities: tuple[int, int] = (low, high)) -> Pair:
-            image = Image.fromarray(_screen(screen, LIGHT))
-            files = [encoded(image, "JPEG", quality=quality) for quality in qualities]
-            return Pair(*files)
-
+        base = partial(_screen, screen, theme)
+        head = partial(_spoilt, partial(recompressed, file_format=file_format, **options), base)
+        what = f"{screen} through {file_format} with {options}"
+        yield _pair("codec", f"{name}_{screen}_{theme.name}", what, base, head, UNCHANGED)
+    for qualities, screen in product(((85, 90), (80, 95)), ("mail", "album")):
+        low, high = qualities
         yield Row("codec", f"jpeg{low}_jpeg{high}_{screen}.jpg", UNCHANGED,
-                  f"{screen} as JPEG of {low} and of {high}", draw_both)  # fmt: skip
+                  f"{screen} as JPEG of {low} and of {high}",
+                  partial(_two_jpegs, screen, qualities))  # fmt: skip
 
 
-def _two_cards(canvas: Canvas, theme: Theme, down: float, edit: str = "") -> None:
-    """Two cards with a border and dividers, so many CSS pixels further down, and their text."""
+def _two_jpegs(screen: str, qualities: tuple[int, int]) -> Pair:
+    image = Image.fromarray(_screen(screen, LIGHT))
+    return Pair(*(encoded(image, "JPEG", quality=quality) for quality in qualities))
+
+
+def _two_cards(theme: Theme, density: int, by: float, edit: str = "") -> Pixels:
+    """Two cards with a border and dividers, so many pixels further down, and their text."""
+    canvas = Canvas(300, 170, theme.page, density=density, smoothing=8)
+    down = by / density
     for card, left in enumerate((10, 160)):
         if not (edit == "border gone" and card):
             canvas.rounded(left, 10 + down, 130, 150, 0, theme.faint)
@@ -821,69 +733,60 @@ def _two_cards(canvas: Canvas, theme: Theme, down: float, edit: str = "") -> Non
             canvas.rounded(left + 8, 140 + down, 114, 1, 0, theme.faint)
     if edit == "dot":
         canvas.disc(280, 22, 3, theme.link)
+    return canvas.pixels()
 
 
 def moved() -> Iterator[Row]:
     """Boxes and lines lie a fraction of a pixel further down; text lies where it was."""
-
-    def drawn(theme: Theme, density: int, by: float, edit: str = "") -> bytes:
-        canvas = Canvas(300, 170, theme.page, density=density, smoothing=8)
-        _two_cards(canvas, theme, by / density, edit)
-        return png(canvas.pixels())
-
+    lie = "borders and dividers {} pixels further down"
     for theme, density, by in product(THEMES, (1, 2), (0.125, 0.25, 0.5, 0.625)):
-
-        def draw(theme: Theme = theme, density: int = density, by: float = by) -> Pair:
-            return Pair(drawn(theme, density, 0), drawn(theme, density, by))
-
-        yield Row("moved", f"{theme.name}_{density}x_{by}.png", UNCHANGED,
-                  f"borders and dividers {by} pixels further down", draw)  # fmt: skip
+        base, head = (partial(_two_cards, theme, density, down) for down in (0, by))
+        name = f"{theme.name}_{density}x_{by}"
+        yield _pair("moved", name, lie.format(by), base, head, UNCHANGED)
     edits = ("border gone", "divider gone", "divider red", "divider more", "full stop", "dot")
     for theme, edit, by in product(THEMES, edits, (0.25, 0.5)):
-
-        def draw_edit(theme: Theme = theme, edit: str = edit, by: float = by) -> Pair:
-            density = _one_of((1, 2), theme.name, edit, by)
-            return Pair(drawn(theme, density, 0), drawn(theme, density, by, edit))
-
-        yield Row("moved", f"{edit.replace(' ', '_')}_{theme.name}_{by}.png", CHANGED,
-                  f"{edit}, borders and dividers {by} pixels further down", draw_edit)  # fmt: skip
+        density = _one_of((1, 2), theme.name, edit, by)
+        base = partial(_two_cards, theme, density, 0)
+        head = partial(_two_cards, theme, density, by, edit)
+        name = f"{edit.replace(' ', '_')}_{theme.name}_{by}"
+        yield _pair("moved", name, f"{edit}, {lie.format(by)}", base, head, CHANGED)
 
 
 def levels() -> Iterator[Row]:
     """Dithering: one or two levels, on all of it, a part of it or a few pixels."""
-    for levels, screen, (part, theme) in product(
-        (1, 2), ("album", "mail"), (("all", LIGHT), ("all", NIGHT), ("half", SLATE))
-    ):
-
-        def draw(
-            levels: int = levels, screen: str = screen, part: str = part, theme: Theme = theme
-        ) -> Pair:
-            shown = _screen(screen, theme)
-            spoilt = noisy(shown, levels)
-            if part == "half":
-                spoilt[:, 150:] = shown[:, 150:]
-            return Pair(png(shown), png(spoilt))
-
-        yield Row("level", f"{levels}_{screen}_{part}_{theme.name}.png", UNCHANGED,
-                  f"up to {levels} levels on {part} of it", draw)  # fmt: skip
+    parts = (("all", LIGHT), ("all", NIGHT), ("half", SLATE))
+    for levels, screen, (part, theme) in product((1, 2), ("album", "mail"), parts):
+        base = partial(_screen, screen, theme)
+        head = partial(_spoilt, partial(_dithered, levels=levels, part=part), base)
+        name, what = (
+            f"{levels}_{screen}_{part}_{theme.name}",
+            f"up to {levels} levels on {part} of it",
+        )
+        yield _pair("level", name, what, base, head, UNCHANGED)
     for theme, (pixels, step) in product((LIGHT, NIGHT), ((9, 1), (60, 1), (2000, 1), (9, 2))):
-
-        def draw_few(pixels: int = pixels, step: int = step, theme: Theme = theme) -> Pair:
-            shown = _screen("mail", theme)
-            spoilt = shown.reshape(-1, 3).astype(int)
-            places = np.random.default_rng(7).permutation(len(spoilt))[:pixels]
-            spoilt[places] += np.where(spoilt[places] > 127, -step, step)
-            return Pair(png(shown), png(spoilt.astype(np.uint8).reshape(shown.shape)))
-
-        yield Row("level", f"few{pixels}_{step}_{theme.name}.png", UNCHANGED,
-                  f"{pixels} scattered pixels off by {step}", draw_few)  # fmt: skip
+        base = partial(_screen, "mail", theme)
+        head = partial(_spoilt, partial(_scattered, pixels=pixels, step=step), base)
+        name, what = f"few{pixels}_{step}_{theme.name}", f"{pixels} scattered pixels off by {step}"
+        yield _pair("level", name, what, base, head, UNCHANGED)
     for dark, (width, height) in product((False, True), ((300, 160), (800, 600))):
+        base, head = (partial(_gradient, width, height, dark, seed) for seed in (1, 2))
+        name = f"gradient_{width}_{'dark' if dark else 'light'}"
+        what = "a gradient with another random dither of one level"
+        yield _pair("level", name, what, base, head, UNCHANGED)
 
-        def draw_gradient(dark: bool = dark, size: tuple[int, int] = (width, height)) -> Pair:
-            return Pair(*(png(_gradient(*size, dark, seed)) for seed in (1, 2)))
 
-        yield Row("level", f"gradient_{width}_{'dark' if dark else 'light'}.png", UNCHANGED,
-                  "a gradient with another random dither of one level", draw_gradient)  # fmt: skip
+def _dithered(shown: Pixels, levels: int, part: str) -> Pixels:
+    spoilt = noisy(shown, levels)
+    if part == "half":
+        spoilt[:, 150:] = shown[:, 150:]
+    return spoilt
+
+
+def _scattered(shown: Pixels, pixels: int, step: int) -> Pixels:
+    spoilt = shown.reshape(-1, 3).astype(int)
+    places = np.random.default_rng(7).permutation(len(spoilt))[:pixels]
+    spoilt[places] += np.where(spoilt[places] > 127, -step, step)
+    return spoilt.astype(np.uint8).reshape(shown.shape)
 
 
 def _gradient(width: int, height: int, dark: bool, seed: int) -> Pixels:
@@ -897,18 +800,12 @@ def _gradient(width: int, height: int, dark: bool, seed: int) -> Pixels:
 
 def palettes() -> Iterator[Row]:
     """Fewer colours, by which no plain area shifts: only smoothed edges do."""
-    for colours, (screen, theme) in product(
-        (64, 128, 256),
-        (("words", LIGHT), ("rows", GREY), ("mail", NIGHT), ("word", LIGHT), ("mail", SLATE)),
-    ):
-
-        def draw(colours: int = colours, screen: str = screen, theme: Theme = theme) -> Pair:
-            lcd = Raster(Mode.LCD)
-            shown = _screen(screen, theme, raster=lcd)
-            return Pair(png(shown), png(_of_few_colours(shown, colours)))
-
-        yield Row("palette", f"{colours}_{screen}_{theme.name}.png", UNCHANGED,
-                  f"quantised to {colours} colours", draw)  # fmt: skip
+    screens = (("words", LIGHT), ("rows", GREY), ("mail", NIGHT), ("word", LIGHT), ("mail", SLATE))
+    for colours, (screen, theme) in product((64, 128, 256), screens):
+        base = partial(_screen, screen, theme, raster=Raster(Mode.LCD))
+        head = partial(_spoilt, partial(_of_few_colours, colours=colours), base)
+        name, what = f"{colours}_{screen}_{theme.name}", f"quantised to {colours} colours"
+        yield _pair("palette", name, what, base, head, UNCHANGED)
 
 
 def _of_few_colours(pixels: Pixels, colours: int) -> Pixels:
@@ -935,19 +832,15 @@ RASTERS = {
 def rasters() -> Iterator[Row]:
     """All text in another rasterisation, each glyph where it was."""
     screens = ("words", "rows", "mail", "word")
-    for (name, (before, after)), screen, dark in product(RASTERS.items(), screens, (False, True)):
+    for name, screen, dark in product(RASTERS, screens, (False, True)):
         theme = _one_of((NIGHT, SLATE) if dark else (LIGHT, GREY), name, screen)
         density = _one_of((1, 1, 2), name, screen, dark)
-
-        def draw(
-            rasters: tuple[Raster, Raster] = (before, after), screen: str = screen,
-            theme: Theme = theme, density: int = density,
-        ) -> Pair:  # fmt: skip
-            shown = (_screen(screen, theme, density=density, raster=r) for r in rasters)
-            return Pair(*map(png, shown))
-
-        yield Row("raster", f"{name}_{screen}_{theme.name}_{density}x.png", UNCHANGED,
-                  f"{screen}: text {name}, {theme.name}", draw)  # fmt: skip
+        base, head = (
+            partial(_screen, screen, theme, density=density, raster=r) for r in RASTERS[name]
+        )
+        what = f"{screen}: text {name}, {theme.name}"
+        words = f"{name}_{screen}_{theme.name}_{density}x"
+        yield _pair("raster", words, what, base, head, UNCHANGED)
 
 
 def _circles(canvas: Canvas, theme: Theme) -> None:
@@ -970,25 +863,20 @@ def _cards(canvas: Canvas, theme: Theme) -> None:
 def smoothing() -> Iterator[Row]:
     """Circles, round corners and slanted lines, smoothed otherwise; text stays."""
     otherwise = (("16", 4, 16, 0.0), ("8", 5, 8, 0.0), ("nudge", 8, 8, 0.125))
-    for (name, before, after, nudge), (shape, paint_shape), theme in product(
-        otherwise, (("circles", _circles), ("cards", _cards)), (LIGHT, NIGHT)
-    ):
+    shapes = ("circles", "cards")
+    for (name, before, after, nudge), shape, theme in product(otherwise, shapes, (LIGHT, NIGHT)):
         if name == "nudge" and shape == "cards":
             continue  # straight sides would move, too
+        base = partial(_shapes, shape, theme, before)
+        head = partial(_shapes, shape, theme, after, nudge)
+        what = f"{shape} with {before} and {after} samples, {nudge} px aside"
+        yield _pair("smooth", f"{shape}_{name}_{theme.name}", what, base, head, UNCHANGED)
 
-        def draw(
-            samples: tuple[int, int] = (before, after), nudge: float = nudge, theme: Theme = theme,
-            paint: Callable[[Canvas, Theme], None] = paint_shape,
-        ) -> Pair:  # fmt: skip
-            base = Canvas(300, 190, theme.page, smoothing=samples[0])
-            head = Canvas(300, 190, theme.page, smoothing=samples[1], nudge=nudge)
-            paint(base, theme)
-            paint(head, theme)
-            return Pair(png(base.pixels()), png(head.pixels()))
 
-        yield Row("smooth", f"{shape}_{name}_{theme.name}.png", UNCHANGED,
-                  f"{shape} with {before} and {after} samples, {nudge} px aside",
-                  draw)  # fmt: skip
+def _shapes(shape: str, theme: Theme, samples: int, nudge: float = 0.0) -> Pixels:
+    canvas = Canvas(300, 190, theme.page, smoothing=samples, nudge=nudge)
+    (_circles if shape == "circles" else _cards)(canvas, theme)
+    return canvas.pixels()
 
 
 GENERATORS = (

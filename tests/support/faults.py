@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError
 
 from pixelgate.errors import FaultCode, ImageFault, NotFound, WriteConflict
-from support.schedule import Killed
+from support.schedule import Intercepted, Killed
 
 LAMBDA_SECONDS = 900.0
 WORKER_SECONDS = 120.0  # of one that compares a batch
@@ -107,11 +108,11 @@ class Faults:
     def __post_init__(self) -> None:
         self.name = self.fault.name if self.fault else ""
 
-    def call(self, worker: Worker, port: str, name: str, key: str, make: Callable[[], Any]) -> Any:
+    def call(self, worker: Worker, operation: str, key: str, make: Callable[[], Any]) -> Any:
         """Makes a call, or what the fault makes of it."""
         if worker.dead:
             raise Killed
-        place, fault = self._place(worker, f"{port}.{name}", key)
+        place, fault = self._place(worker, operation, key)
         return fault.happen(Call(place, worker, make)) if fault else make()
 
     def _place(self, worker: Worker, operation: str, key: str) -> tuple[Place, Fault | None]:
@@ -153,12 +154,13 @@ class Worker:
     hurried: bool = False
 
     def port(self, name: str, port: object) -> Any:
-        """A port as this worker has it."""
-        return _Port(self, name, port)
+        def around(operation: str, key: str, make: Callable[[], Any]) -> Any:
+            return self.faults.call(self, f"{name}.{operation}", key, make)
+
+        return Intercepted(port, around)
 
     def resume(self, resume: Callable[..., None]) -> Callable[..., None]:
-        """How it calls another worker."""
-        return lambda build: self.faults.call(self, "lambda", "invoke", "", lambda: resume(build))
+        return lambda build: self.faults.call(self, "lambda.invoke", "", lambda: resume(build))
 
     @contextmanager
     def enter(self, name: str) -> Iterator[None]:
@@ -184,30 +186,6 @@ class Worker:
         return Killed()
 
 
-class _Port:
-    def __init__(self, worker: Worker, name: str, port: object) -> None:
-        self._worker = worker
-        self._name = name
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._port, name)
-        if not callable(attribute) or name == "inspect":
-            return attribute
-
-        def call(*arguments: Any, **named: Any) -> Any:
-            key = arguments[0] if arguments and isinstance(arguments[0], str) else ""
-
-            def make() -> Any:
-                result = attribute(*arguments, **named)
-                # What is listed is read in this call, not when the next one has been made.
-                return iter(list(result)) if name in {"list", "folders", "builds_by"} else result
-
-            return self._worker.faults.call(self._worker, self._name, name, key, make)
-
-        return call
-
-
 _BY_OPERATION = {
     "lambda.invoke": "wake", "ledger.wake": "wake", "ledger.waiting": "wake",
     "ledger.wait": "wait", "ledger.end_wait": "wait", "ledger.claim": "claim",
@@ -219,7 +197,6 @@ _BY_OPERATION = {
 
 
 def step_of(worker: Worker, operation: str, key: str) -> str:
-    """The step to which a call belongs."""
     if worker.role != "compare":
         return worker.role
     if operation in _BY_OPERATION:
@@ -247,11 +224,12 @@ _s3, _table = _on("objects."), _on("ledger.")
 _reads, _writes = _on("objects.read", "objects.list"), _on("objects.write", "objects.replace")
 
 
-def _raising(error: Callable[[], BaseException]) -> Callable[[Call], Any]:
-    def happen(call: Call) -> Any:
-        raise error()
+def _raise(error: Callable[[], BaseException], call: Call) -> Any:
+    raise error()
 
-    return happen
+
+def _raising(error: Callable[[], BaseException]) -> Callable[[Call], Any]:
+    return partial(_raise, error)
 
 
 def _refusal(code: str, status: int, operation: str) -> Callable[[], BaseException]:
@@ -310,32 +288,22 @@ def _overtaken(call: Call) -> Any:
     return call.make()
 
 
-def _overtaken_by_the_clock(skew: float) -> Callable[[Call], Any]:
+def _overtaken_by_the_clock(skew: float, call: Call) -> Any:
     """It stalls for so long that a worker whose clock is wrong may think it dead."""
-
-    def happen(call: Call) -> Any:
-        call.worker.faults.sleep(31.0)
-        call.worker.faults.rival(skew)
-        return call.make()
-
-    return happen
+    call.worker.faults.sleep(31.0)
+    call.worker.faults.rival(skew)
+    return call.make()
 
 
-def _killed_with_a_wrong_clock(skew: float) -> Callable[[Call], Any]:
-    def happen(call: Call) -> Any:
-        call.worker.kill()
-        call.worker.faults.rival(skew)
-        raise Killed
-
-    return happen
+def _killed_with_a_wrong_clock(skew: float, call: Call) -> Any:
+    call.worker.kill()
+    call.worker.faults.rival(skew)
+    raise Killed
 
 
-def _skewed(skew: float) -> Callable[[Call], Any]:
-    def happen(call: Call) -> Any:
-        call.worker.skew = skew
-        return call.make()
-
-    return happen
+def _skewed(skew: float, call: Call) -> Any:
+    call.worker.skew = skew
+    return call.make()
 
 
 def _odiff(code: FaultCode, words: str) -> Callable[[Call], Any]:
@@ -389,10 +357,13 @@ FAULTS = (
         "Step Functions: execution stopped", _on("states.invoke"), _raising(Stopped), lasts=True
     ),
     Fault("condition race: another delivery overtakes", _any, _overtaken),
-    Fault("clock skew: 60 s fast from here on", _any, _skewed(60.0)),
-    Fault("clock skew: 60 s slow from here on", _any, _skewed(-60.0)),
-    Fault("clock skew: stalled, a clock 60 s fast overtakes", _any, _overtaken_by_the_clock(60.0)),
-    Fault("clock skew: stalled, a clock 60 s slow overtakes", _any, _overtaken_by_the_clock(-60.0)),
-    Fault("clock skew: killed, a clock 60 s fast follows", _any, _killed_with_a_wrong_clock(60.0)),
-    Fault("clock skew: killed, a clock 60 s slow follows", _any, _killed_with_a_wrong_clock(-60.0)),
+    *(
+        Fault(f"clock skew: {what.format(f'60 s {way}')}", _any, partial(happen, skew))
+        for what, happen in (
+            ("{} from here on", _skewed),
+            ("stalled, a clock {} overtakes", _overtaken_by_the_clock),
+            ("killed, a clock {} follows", _killed_with_a_wrong_clock),
+        )
+        for way, skew in (("fast", 60.0), ("slow", -60.0))
+    ),
 )  # fmt: skip

@@ -55,7 +55,6 @@ class FakeForge:
         return [(r.method, r.path) for r in self.requests if not methods or r.method in methods]
 
     def bodies(self, pull_request: int) -> list[str]:
-        """What people read at a pull request."""
         return [c["body"] for c in self.comments.get(pull_request, []) if not c.get("system")]
 
     def shown(self, commit: str, name: str) -> tuple[str, str, str | None] | None:
@@ -70,7 +69,6 @@ class FakeForge:
             return int(comment["id"])
 
     def number(self) -> int:
-        """An id that nothing has."""
         with self._lock:
             self._next += 1
             return self._next
@@ -87,7 +85,6 @@ class FakeForge:
         raise NotImplementedError
 
     def route(self, request: Request) -> Answer:
-        """What the request deserves."""
         raise NotImplementedError
 
     def page(self, request: Request, items: list[Any]) -> tuple[dict[str, str], list[Any]]:

@@ -24,7 +24,7 @@ from pixelgate.errors import HeldByOther, NotFound
 from pixelgate.pipeline.review.apply import CarriedOut
 from support.images import MASK
 from support.reviews import Reviewed
-from support.world import GONE, LOST, PROJECT, ScriptedDiffers, World, sha
+from support.world import GONE, LOST, PROJECT, ScriptedDiffers, World
 
 NAMES = ("a.png", "b.png", "c.png")
 TRUNK = "main"  # the only baseline branch
@@ -64,7 +64,6 @@ class Commit:
 
     @property
     def tree(self) -> str:
-        """Git's hash of its files."""
         return f"tree-{'-'.join(f'{n}{p}' for n, p in sorted(self.pictures.items()))}"
 
 
@@ -205,7 +204,6 @@ class Town:
     # --- what CI does ---
 
     def build(self) -> None:
-        """CI builds a branch."""
         self.upload(self._branch())
 
     def again(self) -> None:
@@ -288,50 +286,31 @@ class Town:
         way = self.chance.choice(["listed"] * 6 + ["plain", "shards", "twice"])
         self.world.clock.sleep(60)
         build = BuildId(PROJECT, built.name)
-        images = dict(built.pictures)
         if way == "plain":
-            for name, body in images.items():
-                self.world.objects.write(keys.plain_image(build, name), body, "image/png")
-            manifest = {"project": PROJECT, "build": built.name, **fields}
-            self.world.write_manifest(built.name, json.dumps(manifest).encode())
+            self.world.upload_plain(built.name, built.pictures, **fields)
         elif way == "shards" and "selective" not in fields:
-            self._send_shards(build, images, fields)
+            self._send_shards(built, fields)
         else:
-            self.world.upload(built.name, images, **fields)
+            self.world.upload(built.name, built.pictures, **fields)
         for _ in range(2 if way == "twice" else 1):
-            self._deliver(build)
-        self._deliver_resumed()
+            if keys.uploaded_manifest(build) in self.world.objects.objects:
+                self.world.receive(keys.uploaded_manifest(build))
+        self.world.deliver_resumed()
 
-    def _send_shards(
-        self, build: BuildId, images: Mapping[str, bytes], fields: Mapping[str, Any]
-    ) -> None:
-        names = sorted(images)
-        for index, some in enumerate((names[:1], names[1:]), start=1):
-            for name in some:
-                key = keys.image(PROJECT, sha(images[name]))
-                self.world.objects.write(key, images[name], "image/png")
-            listed = {n: {"sha256": sha(images[n]), "width": 10, "height": 1} for n in some}
-            manifest = {
-                "project": PROJECT, "build": build.build, "images": listed, "allow_empty": True,
-                "shard": {"index": index, "total": 2}, **fields,
-            }  # fmt: skip
-            key = keys.uploaded_manifest(build, ShardId(index, 2))
-            self.world.objects.write(key, json.dumps(manifest).encode(), "application/json")
+    def _send_shards(self, built: Built, fields: Mapping[str, Any]) -> None:
+        names = sorted(built.pictures)
+        for index, part in enumerate((names[:1], names[1:]), start=1):
+            some = {name: built.pictures[name] for name in part}
+            shard = ShardId(index, 2)
+            key = self.world.upload_shard(built.name, shard, some, allow_empty=True, **fields)
             with suppress(HeldByOther):
                 self.world.receive(key)
-
-    def _deliver(self, build: BuildId) -> None:
-        if keys.uploaded_manifest(build) in self.world.objects.objects:
-            self.world.receive(keys.uploaded_manifest(build))
-
-    def _deliver_resumed(self) -> None:
-        self.world.deliver_resumed()
 
     def time_passes(self) -> None:
         """Who waits for a base waits no longer."""
         self.reviewed.sweep()
         self.story.append("ten minutes pass")
-        self._deliver_resumed()
+        self.world.deliver_resumed()
         self._judge()
 
     # --- what reviewers do ---
@@ -358,7 +337,7 @@ class Town:
             self.approved.setdefault(built.name, set()).update(some or NAMES)
         is_rejected = self._review(built.name) == "rejected"
         (self.rejected.add if is_rejected else self.rejected.discard)(built.name)
-        self._deliver_resumed()
+        self.world.deliver_resumed()
         self._judge()
 
     def _vet(self, pictures: Mapping[str, bytes]) -> None:

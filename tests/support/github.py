@@ -119,6 +119,5 @@ def _bad_comment(body: Any) -> Answer | None:
 
 @contextmanager
 def github(prefix: str = "") -> Iterator[FakeGitHub]:
-    """A running one, on a free port of this machine."""
     with serving(FakeGitHub(prefix=prefix)) as fake:
         yield fake

@@ -141,6 +141,5 @@ def _open(status: dict[str, Any], pipeline: int, name: str) -> bool:
 
 @contextmanager
 def gitlab(prefix: str = "/api/v4") -> Iterator[FakeGitLab]:
-    """A running one, on a free port of this machine."""
     with serving(FakeGitLab(prefix=prefix)) as fake:
         yield fake

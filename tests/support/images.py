@@ -17,7 +17,6 @@ Colour = int | tuple[int, ...]
 
 
 def picture(mode: str, size: tuple[int, int], colour: Colour) -> Image.Image:
-    """One colour all over."""
     return Image.new(mode, size, colour)
 
 

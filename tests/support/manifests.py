@@ -13,12 +13,10 @@ BUILD = BuildId("shop", "b1")
 
 
 def digest(n: int) -> str:
-    """The n-th made-up sha256."""
     return f"{n:064x}"
 
 
 def entry(n: int = 1, **fields: Any) -> dict[str, Any]:
-    """One image of a manifest."""
     return {"sha256": digest(n), "width": 10, "height": 20, **fields}
 
 
@@ -36,7 +34,6 @@ def fields(build: BuildId = BUILD, /, **changes: Any) -> dict[str, Any]:
 
 
 def body(build: BuildId = BUILD, /, **changes: Any) -> bytes:
-    """The same as bytes."""
     return json.dumps(fields(build, **changes)).encode()
 
 

@@ -8,19 +8,16 @@ from support.plain_odiff import Pixels
 
 
 def grey(width: int, height: int, level: int = 128) -> Pixels:
-    """One level all over."""
     return np.full((height, width, 3), level, np.uint8)
 
 
 def rgba(width: int, height: int, *colour: int) -> Pixels:
-    """One colour all over, with alpha."""
     return np.full((height, width, 4), colour, np.uint8)
 
 
 def with_box(
     image: Pixels, x: int, y: int, width: int, height: int, colour: tuple[int, ...]
 ) -> Pixels:
-    """The image with a box of one colour."""
     changed = image.copy()
     changed[y : y + height, x : x + width] = colour
     return changed

@@ -29,33 +29,17 @@ class Times:
     A worker that nobody gives a processor looks like a dead one as soon as its lease is over. A
     failed delivery is repeated after `retry_delay` and after two more: the lease of a dead worker
     ends before the last attempt, as on AWS. What is left then is the sweeper's.
-
-    Attributes:
-        slowness: how many times longer the machine takes than two quiet processors.
     """
 
-    slowness: float = 1.0
+    lease: float = 3.0
+    retry_delay: float = 1.2
+    sweep_after: float = 4.0
+    sweep_every: float = 2.0
+    patience: float = 100.0  # until a comparison is said to be stuck
 
-    @property
-    def lease(self) -> float:
-        return 3.0 * self.slowness
-
-    @property
-    def retry_delay(self) -> float:
-        return 1.2 * self.slowness
-
-    @property
-    def sweep_after(self) -> float:
-        return 4.0 * self.slowness
-
-    @property
-    def sweep_every(self) -> float:
-        return 2.0 * self.slowness
-
-    @property
-    def patience(self) -> float:
-        """Until a comparison is said to be stuck."""
-        return 100.0 * self.slowness
+    def on(self, slowness: float) -> Times:
+        """On a machine that takes so many times longer than two quiet processors."""
+        return Times(*(seconds * slowness for seconds in vars(self).values()))
 
 
 COMPARE, SWEEP = "CompareFunction", "SweepFunction"
@@ -91,7 +75,7 @@ class Site:
     @classmethod
     def deploy(cls, cloud: EmbeddedCloud, build: Path, name: str, wire: Wire, times: Times) -> Site:
         """One more stack in a cloud, with short times and the wire in between."""
-        site = cls(cloud, cloud.deploy(name, build, {}), wire, times)
+        site = cls(cloud, cloud.deploy(name, build, {"TrunkPrefix": "optional"}), wire, times)
         variables = {
             "PIXELGATE_LEASE_SECONDS": str(times.lease),
             "PIXELGATE_SWEEP_AFTER_SECONDS": str(times.sweep_after),
@@ -108,13 +92,11 @@ class Site:
         return site
 
     def close(self) -> None:
-        """Ends its schedule."""
         self._ended.set()
         if self._sweeper:
             self._sweeper.join(60)
 
     def client(self, service: str) -> Any:
-        """A boto3 client; for any number of threads."""
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self.cloud.client(service)
@@ -122,7 +104,6 @@ class Site:
 
     @property
     def bucket(self) -> str:
-        """Its name."""
         return self.stack.only("AWS::S3::Bucket")
 
     def configure(
@@ -149,7 +130,6 @@ class Site:
         self.configure(COMPARE, Layers=[layer["LayerVersionArn"]])
 
     def restore_layer(self) -> None:
-        """Brings back the layer that was deployed."""
         self.configure(COMPARE, Layers=self._layers)
 
     def deliver(self, event: Mapping[str, Any], times: int = 1) -> None:
@@ -167,7 +147,6 @@ class Site:
             thread.join()
 
     def created(self, key: str) -> dict[str, Any]:
-        """S3's event of an object."""
         template = json.loads(
             (Path(__file__).parents[2] / "events" / "s3-manifest-put.json").read_text()
         )
@@ -228,7 +207,6 @@ class Site:
             self.partial += what_is_not_whole(request.key, request.body, self.read)
 
     def take_given_up(self) -> None:
-        """Reads the queue of failed events."""
         sqs, queue = self.client("sqs"), self.stack.outputs["FailedEvents"]
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
             "Messages"

@@ -85,17 +85,14 @@ class FaultRun:
 
     @property
     def head(self) -> BuildId:
-        """The build to which it happens."""
         return BuildId(self.project, "head")
 
     @property
     def event(self) -> dict[str, Any]:
-        """S3's event of its manifest."""
         return self.site.created(keys.uploaded_manifest(self.head))
 
     @property
     def uploader(self) -> Uploader:
-        """Its CI job."""
         return Uploader(self.site.client("s3"), self.site.bucket, self.project)
 
     def prepare(self, extra: Mapping[str, tuple[bytes, bytes]] | None = None) -> dict[str, Any]:
@@ -156,12 +153,10 @@ class FaultRun:
         return all("unfinished" not in record for record in records)
 
     def status(self) -> dict[str, Any] | None:
-        """status.json."""
         body = self.site.read(keys.status(self.head))
         return None if body is None else dict(json.loads(body))
 
     def records(self) -> list[dict[str, Any]]:
-        """The head's comparisons in the table."""
         return self.site.records(self.project, "comparison/head/")
 
     # --- what a person does with the queue of failed events ---

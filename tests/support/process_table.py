@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from support.service_faults import ONCE, REAL_FAULTS, WAYS, RealFault
@@ -15,37 +14,25 @@ EFFORT = ("ok", "retry", "sweep", "redrive")
 USED_UP = {"FAILED TIMEOUT", "FAILED INTERNAL"}
 
 
-@dataclass(frozen=True)
-class Table:
-    """The endings of each fault in each way.
-
-    Attributes:
-        accept: whether new endings are written down, rather than refused.
-    """
-
-    accept: bool
-
-    def hold(self, fault: RealFault, ending: str) -> None:
-        """Holds an ending against those that are known."""
-        known = read()
-        endings = known.setdefault(fault.name, {}).setdefault(fault.way, [])
-        if self.accept:
-            endings[:] = sorted({*endings, ending}, key=_order)
-            FILE.write_text(json.dumps(known, indent=1) + "\n")
-            return
-        patient = fault.way != ONCE and {*EFFORT, *USED_UP} & {*endings}
-        allowed = {*endings, *(EFFORT if patient or {*EFFORT} & {*endings} else ())}
-        allowed |= USED_UP if patient else set()
-        assert ending in allowed, f"{fault.id}: {ending}; docs/faults.md says {endings}"
+def hold(fault: RealFault, ending: str, *, accept: bool) -> None:
+    """Holds an ending against those that are known, or adds it to them."""
+    known = read()
+    endings = known.setdefault(fault.name, {}).setdefault(fault.way, [])
+    if accept:
+        endings[:] = sorted({*endings, ending}, key=_order)
+        FILE.write_text(json.dumps(known, indent=1) + "\n")
+        return
+    patient = fault.way != ONCE and {*EFFORT, *USED_UP} & {*endings}
+    allowed = {*endings, *(EFFORT if patient or {*EFFORT} & {*endings} else ())}
+    allowed |= USED_UP if patient else set()
+    assert ending in allowed, f"{fault.id}: {ending}; docs/faults.md says {endings}"
 
 
 def read() -> dict[str, dict[str, list[str]]]:
-    """What was found."""
     return dict(json.loads(FILE.read_text())) if FILE.exists() else {}
 
 
 def rows() -> list[list[str]]:
-    """The table of docs/faults.md."""
     known = read()
     names = list(dict.fromkeys(fault.name for fault in REAL_FAULTS))
     cells = [[", ".join(known.get(n, {}).get(way, ())) or "–" for way in WAYS] for n in names]

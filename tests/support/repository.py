@@ -24,7 +24,6 @@ class Repository:
 
     @classmethod
     def new(cls, folder: Path) -> Repository:
-        """An empty one."""
         made = cls(folder)
         made.git("init", "--quiet", "--initial-branch=main")
         return made
@@ -35,7 +34,6 @@ class Repository:
         return Repository(folder)
 
     def git(self, *arguments: str) -> str:
-        """Runs git; returns what it prints."""
         done = subprocess.run(
             ["git", "-C", str(self.folder), *arguments],
             env={**os.environ, **SETTINGS},
@@ -47,7 +45,6 @@ class Repository:
         return done.stdout.strip()
 
     def commit(self, message: str = "work", name: str | None = None) -> str:
-        """A commit with a change of its own; returns its hash."""
         path = self.folder / (name or "file")
         path.write_text(f"{path.read_text() if path.exists() else ''}{message}\n")
         self.git("add", "--all")
@@ -55,11 +52,9 @@ class Repository:
         return self.head
 
     def branch(self, name: str, start: str = "HEAD") -> None:
-        """Makes a branch and goes there."""
         self.git("switch", "--quiet", "--create", name, start)
 
     def switch(self, name: str) -> None:
-        """Goes to a branch."""
         self.git("switch", "--quiet", name)
 
     def squash(self, branch: str, message: str) -> str:
@@ -75,9 +70,7 @@ class Repository:
 
     @property
     def head(self) -> str:
-        """The commit that is checked out."""
         return self.git("rev-parse", "HEAD")
 
     def tree(self, commit: str = "HEAD") -> str:
-        """The hash of a commit's files."""
         return self.git("rev-parse", f"{commit}^{{tree}}")

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.pipeline.announce.announce import Backlog
-from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.outcomes import Outcome as Compared
 from pixelgate.pipeline.compare.run import compare_build
@@ -39,7 +37,6 @@ class Reviewed:
         return compare_build(self.world.upload(build, images, **fields), self.service())
 
     def resume(self, build: str) -> Compared:
-        """One delivery of a build that was called for."""
         return compare_build(BuildId(PROJECT, build), self.service(), resumed=True)
 
     def write(self, build: str, by: str = "AWS:ada", id: str = "", **fields: Any) -> Written:  # noqa: A002
@@ -47,20 +44,12 @@ class Reviewed:
         self.world.clock.sleep(1)
         id = id or f"r{next(self._ids):03}"  # noqa: A001
         body = json.dumps({"schema_version": 1, **fields}).encode()
-        return self.put(BuildId(PROJECT, build), id, body, by)
-
-    def put(self, build: BuildId, id: str, body: bytes, by: str = "AWS:ada") -> Written:  # noqa: A002
-        key = keys.review(build, id)
-        self.world.objects.write(key, body, "application/json")
-        tag = self.world.objects.read_tagged(key)[1]
-        return Written(build, id, by, iso(self.world.clock.now), tag)
+        return self.world.write_review(BuildId(PROJECT, build), id, body, by)
 
     def deliver(self, written: Written) -> Outcome:
-        """One delivery of a review's event."""
         return carry_out(written, self.service())
 
     def review(self, build: str, **fields: Any) -> Outcome:
-        """Both at once."""
         return self.deliver(self.write(build, **fields))
 
     def sweep(self) -> list[str]:
@@ -69,7 +58,6 @@ class Reviewed:
         return [str(s.action) for s in sweep(self.service(), self.world.resumed.append)]
 
     def said(self, build: str) -> dict[str, Any]:
-        """`review` of status.json."""
         review: dict[str, Any] = self.world.status(build)["review"]
         return review
 

@@ -10,9 +10,10 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
-from pixelgate.ports import Bucket, Ledger
+if TYPE_CHECKING:
+    from support.world import World
 
 # A worker that does not come back is a test that hangs.
 _PATIENCE = 20
@@ -75,6 +76,17 @@ class Schedule:
             thread.join(_PATIENCE)
         return results
 
+    def ports(self, world: World) -> dict[str, Any]:
+        """A world's bucket and ledger, every call of which is a step."""
+        return {"objects": self.stepping(world.objects), "ledger": self.stepping(world.ledger)}
+
+    def stepping(self, port: object) -> Any:
+        def around(name: str, key: str, make: Callable[[], Any]) -> Any:
+            self.pause()
+            return make()
+
+        return Intercepted(port, around)
+
     def pause(self) -> None:
         """Called by a worker between two steps; others, such as its own threads, walk through."""
         number = getattr(self._me, "number", None)
@@ -131,30 +143,27 @@ def run_every_order(run: Callable[[list[int]], Schedule], step: int = 1) -> int:
     return runs
 
 
-class _Stepping:
-    """A port whose every call is a step."""
+class Intercepted:
+    """A port, every call of which is made by a function: it is told the name, the key and the call.
 
-    def __init__(self, port: object, schedule: Schedule) -> None:
-        self._port = port
-        self._schedule = schedule
+    What is listed is read in that call, not when the next one has been made.
+    """
+
+    def __init__(self, port: object, around: Callable[[str, str, Callable[[], Any]], Any]) -> None:
+        self._port, self._around = port, around
 
     def __getattr__(self, name: str) -> Any:
-        call = getattr(self._port, name)
+        attribute = getattr(self._port, name)
+        if not callable(attribute) or name == "inspect":
+            return attribute
 
-        def step(*arguments: Any, **named: Any) -> Any:
-            self._schedule.pause()
-            result = call(*arguments, **named)
-            # What is listed is a step too, not something that is read when the next one moved.
-            return iter(list(result)) if name in _LISTINGS else result
+        def call(*arguments: Any, **named: Any) -> Any:
+            key = arguments[0] if arguments and isinstance(arguments[0], str) else ""
 
-        return step
+            def make() -> Any:
+                result = attribute(*arguments, **named)
+                return iter(list(result)) if name in _LISTINGS else result
 
+            return self._around(name, key, make)
 
-def stepping_bucket(bucket: Bucket, schedule: Schedule) -> Bucket:
-    """A bucket whose every call is a step."""
-    return cast(Bucket, _Stepping(bucket, schedule))
-
-
-def stepping_ledger(ledger: Ledger, schedule: Schedule) -> Ledger:
-    """A ledger whose every call is a step."""
-    return cast(Ledger, _Stepping(ledger, schedule))
+        return call

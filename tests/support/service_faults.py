@@ -53,7 +53,6 @@ class RealFault:
 
     @property
     def id(self) -> str:
-        """For the test."""
         return f"{self.name}, {self.way}"
 
 
@@ -91,12 +90,10 @@ def fails(
 
 
 def reads(request: Request) -> bool:
-    """Whether it asks for a body."""
     return request.method == "GET" and "list-type" not in request.path
 
 
 def writes(request: Request) -> bool:
-    """Whether it changes something."""
     return request.method == "PUT" or request.operation in {"UpdateItem", "PutItem"}
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import State
 from pixelgate.pipeline.cleanup.orphans import orphans
+from support.deliveries import counted
 from support.soak_world import Expected, SoakWorld
 from support.world import PROJECT, sha
 
@@ -20,12 +20,8 @@ def audit(soak: SoakWorld) -> Counter[str]:
     Raises:
         AssertionError: one is broken.
     """
-    assert soak.objects.partial == [], soak.objects.partial
+    soak.check_quiet()
     assert soak.given_up == [], [(event.name, event.error) for event in soak.given_up]
-    stuck = [c for c in soak.ledger.comparisons.values() if not (c.finished and c.announced)]
-    assert stuck == [], f"stuck: {stuck}"
-    twice = [c for c, n in Counter(r.id for r in soak.ledger.published).items() if n > 1]
-    assert twice == [], f"published twice: {twice}"
     endings: Counter[str] = Counter()
     for build, expected in soak.expected.items():
         try:
@@ -40,37 +36,20 @@ def audit(soak: SoakWorld) -> Counter[str]:
 
 def _build(build: BuildId, expected: Expected, soak: SoakWorld) -> str:
     """One build: exactly one end, told, and right."""
-    found = [c for c in soak.ledger.comparisons.values() if c.head == build]
-    real = [c for c in found if not c.id.waits]
-    assert len(real) <= 1, f"compared with several bases: {real}"
-    status: dict[str, Any] = json.loads(soak.objects.read(keys.status(build)))
-    # Records of waits stay beside one another: one for shards, one for a base.
-    records = real or [c for c in found if c.execution == status["execution"]]
-    assert len(records) == 1, records
-    [record] = records
-    shown = status["state"], status["execution"]
-    assert shown == (record.state, record.execution), (status, record)
-    told = {d["execution"] for _, d in soak.bus.emitted if d["build"] == build.build}
-    assert record.execution in told, "nobody was told of the end"
+    record, images = soak.ending(build)
     if record.state is State.FAILED:
-        assert len(status["error"]["message"]) > 10, status["error"]
-        assert status["comparison"] is None
         return f"FAILED {record.error_code}"
-    result = json.loads(soak.objects.read(status["comparison"]))
-    assert result["execution"] == record.execution
-    assert result["counts"] == status["counts"] == dict(record.counts)
-    for image in result["images"].values():
+    for image in images.values():
         # A thumbnail is drawn when the verdict is out, and may never be: the report can do without.
         assert not image.get("mask") or image["mask"] in soak.objects.objects, image
         if sha256 := image.get("head_sha256"):
             assert sha(soak.objects.read(keys.image(PROJECT, sha256))) == sha256
+    counts, status = counted(record), soak.world.status(build.build)
     if status["base"] is None and expected.kind != "base":
-        assert record.counts["added"] == record.counts["total"] == expected.counts["total"]
+        assert counts["added"] == counts["total"] == expected.counts["total"]
         return "its base came too late"
-    errored = record.counts["errored"]
-    changed = expected.counts.get("changed", 0) - errored
-    counts = {name: n for name, n in record.counts.items() if n and name != "errored"}
-    wanted = {**expected.counts, "changed": changed}
+    errored = counts.pop("errored", 0)
+    wanted = {**expected.counts, "changed": expected.counts.get("changed", 0) - errored}
     assert counts == {name: n for name, n in wanted.items() if n}
     assert status["verdict"] == ("passed" if expected.kind == "base" else "needs_review")
     return f"{errored} errored" if errored else "as expected"

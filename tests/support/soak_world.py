@@ -9,28 +9,24 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, ShardId, Upload
+from pixelgate.domain.keys import BuildId, ShardId, Upload, upload_of
 from pixelgate.engine.thumbnail import thumbnail
 from pixelgate.errors import HeldByOther
-from pixelgate.pipeline.announce.announce import Backlog
-from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.cleanup.sweep import sweep
-from pixelgate.pipeline.compare.dispatch import receive
-from pixelgate.pipeline.compare.outcomes import Published
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.pipeline.review.apply import Written, carry_out
 from pixelgate.ports import DifferPool
+from pixelgate.report import render
 from support import images
-from support.doubles.memory import MemoryEvents
-from support.fault_stories import ATTEMPTS, RETRY_SECONDS, SWEEP_SECONDS, WatchedLedger
-from support.fault_stories import WatchedBucket as Bucket
+from support.deliveries import ATTEMPTS, RETRY_SECONDS, SWEEP_SECONDS, Deliveries, Event
 from support.faults import FAULTS, Fault, Faults, Place, Worker
 from support.schedule import Killed
-from support.world import PROJECT, World
+from support.world import PROJECT
 
 # What is really gone is no fault that a promise covers.
 HURT = [fault for fault in FAULTS if fault.name != "S3: 404"]
@@ -38,7 +34,7 @@ KINDS = ("compare", "compare", "waits", "corrected", "shards", "plain", "review"
 _BUILDS_PER_BASE = 10
 _TOGETHER = 4
 
-Work = Callable[[Worker], object]
+Pictures = dict[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -50,17 +46,17 @@ class Expected:
 
 
 @dataclass(order=True)
-class _Event:
+class _Due:
     due: float
     number: int
-    work: Work = field(compare=False)
+    event: Event = field(compare=False)
     name: str = field(compare=False)
     attempt: int = field(compare=False, default=0)
     error: BaseException | None = field(compare=False, default=None)
 
 
 @dataclass
-class SoakWorld:
+class SoakWorld(Deliveries):
     """Uploads over hours, each event delivered at least once, late and in any order.
 
     Attributes:
@@ -70,7 +66,7 @@ class SoakWorld:
         expected: what must come of each build.
         happened: faults, by name.
         given_up: events of which Lambda's attempts are used up.
-        deliveries: how often a worker was called.
+        trouble: whether anything fails.
     """
 
     pool: DifferPool
@@ -78,16 +74,14 @@ class SoakWorld:
     chance: float = 1 / 12
     expected: dict[BuildId, Expected] = field(default_factory=dict)
     happened: Counter[str] = field(default_factory=Counter)
-    given_up: list[_Event] = field(default_factory=list)
-    deliveries: int = 0
+    given_up: list[_Due] = field(default_factory=list)
     trouble: bool = True
 
     def __post_init__(self) -> None:
-        self.ledger, self.objects, self.bus = WatchedLedger(), Bucket(), MemoryEvents()
-        self.world = World(self.objects, self.ledger)
-        self.objects.clock = self.world.clock
+        super().__post_init__()
+        self.world.render, self.differs = render, self.pool
         self.draw = random.Random(self.seed)
-        self._events: list[_Event] = []
+        self._events: list[_Due] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._swept = self.world.clock.now
@@ -96,142 +90,92 @@ class SoakWorld:
 
     def settle_in(self, comparisons: int) -> None:
         """Plans the uploads of some hours: a base, and ten builds that are compared with it."""
-        base, pictures = "", dict[str, bytes]()
+        base, pictures = "", Pictures()
         for number in range(comparisons):
             if number % _BUILDS_PER_BASE == 0:
                 base = f"base-{number}"
                 pictures = {f"{i}.png": self._picture(dark=True) for i in range(3)}
-                self._at(0.0, base, lambda b=base, p=pictures: self._base(b, p))  # type: ignore[misc]
+                self._at(0.0, base, self._base, base, pictures)
             changed = {**pictures, "0.png": self._picture(), "1.png": self._picture()}
             changed["new.png"] = self._picture()
             kind, name = self.draw.choice(KINDS), f"head-{number}"
-            self.expected[BuildId(PROJECT, name)] = Expected(
-                kind, {"total": 4, "changed": 2, "added": 1, "unchanged": 1}
-            )
-            self._at(
-                60 + self.draw.random() * 30 * comparisons,
-                name,
-                lambda k=kind, n=name, b=base, c=changed, p=pictures: self._upload(k, n, b, c, p),  # type: ignore[misc]
-            )
+            counts = {"total": 4, "changed": 2, "added": 1, "unchanged": 1}
+            self.expected[BuildId(PROJECT, name)] = Expected(kind, counts)
+            after = 60 + self.draw.random() * 30 * comparisons
+            self._at(after, name, self._upload, kind, name, base, changed, pictures)
 
-    def _base(self, name: str, pictures: dict[str, bytes]) -> None:
+    def _base(self, name: str, pictures: Pictures) -> None:
         self.expected[BuildId(PROJECT, name)] = Expected("base", {"total": 3, "added": 3})
         self._comes(Upload(self.world.upload(name, pictures, commit=name)))
 
-    def _upload(
-        self, kind: str, name: str, base: str, changed: dict[str, bytes], old: dict[str, bytes]
-    ) -> None:
+    def _upload(self, kind: str, name: str, base: str, changed: Pictures, old: Pictures) -> None:
         fields: dict[str, Any] = {"base_build": base, "commit": name, "branch": "topic"}
-        build = BuildId(PROJECT, name)
+        world = self.world
         match kind:
             case "waits":
                 late = f"late-{name}"
+                self._at(self.draw.random() * 300, late, self._base, late, old)
                 fields["base_build"] = late
-                self._at(self.draw.random() * 300, late, lambda: self._base(late, old))
-                self._comes(Upload(self.world.upload(name, changed, **fields)))
             case "corrected":
-                self._comes(Upload(self.world.write_manifest(name, b'{"project": "shop"}')))
-                self._at(
-                    200.0, name, lambda: self._comes(Upload(self._again(name, changed, fields)))
-                )
+                self._comes(Upload(world.write_manifest(name, b'{"project": "shop"}')))
+                self._at(200.0, name, self._upload, "compare", name, base, changed, old)
+                return
             case "shards":
                 for index, part in enumerate((("0.png", "2.png"), ("1.png", "new.png")), start=1):
-                    self._shard(index, build, {n: changed[n] for n in part}, fields)
+                    some = {n: changed[n] for n in part}
+                    key = world.upload_shard(name, ShardId(index, 2), some, **fields)
+                    self._comes(upload_of(key))
+                return
             case "plain":
-                for image, body in changed.items():
-                    self.objects.write(keys.plain_image(build, image), body, "image/png")
-                body = json.dumps({"project": PROJECT, "build": name, **fields}).encode()
-                self._comes(Upload(self.world.write_manifest(name, body)))
-            case _:
-                self._comes(Upload(self.world.upload(name, changed, **fields)))
-                if kind == "review":
-                    self._at(600.0, name, lambda: self._approve(build))
-
-    def _again(self, name: str, changed: dict[str, bytes], fields: dict[str, Any]) -> BuildId:
-        return self.world.upload(name, changed, **fields)
-
-    def _shard(
-        self, index: int, build: BuildId, part: dict[str, bytes], fields: dict[str, Any]
-    ) -> None:
-        whole = keys.uploaded_manifest(build)
-        self.world.upload(build.build, part, shard={"index": index, "total": 2}, **fields)
-        shard = ShardId(index, 2)
-        key = keys.uploaded_manifest(build, shard)
-        self.objects.write(key, self.objects.objects.pop(whole), "application/json")
-        self._comes(Upload(build, shard))
+                self._comes(upload_of(world.upload_plain(name, changed, **fields)))
+                return
+            case "review":
+                self._at(600.0, name, self._approve, BuildId(PROJECT, name))
+        self._comes(Upload(world.upload(name, changed, **fields)))
 
     def _approve(self, build: BuildId, looks: int = 6) -> None:
         status = self.objects.objects.get(keys.status(build), b"{}")
-        if json.loads(status).get("state") != "SUCCEEDED":
-            if looks:  # there is nothing to look at yet
-                self._at(600.0, build.build, lambda: self._approve(build, looks - 1))
-            return
-        key = keys.review(build, "r1")
-        self.objects.write(key, b'{"schema_version": 1, "action": "approve"}', "application/json")
-        tag = self.objects.read_tagged(key)[1]
-        written = Written(build, "r1", "AWS:ada", iso(self.world.clock.now), tag)
-
-        def work(worker: Worker) -> object:
-            worker.role = "review"
-            return carry_out(written, self._service(worker))
-
-        self._deliver(work, f"review of {build}")
+        if json.loads(status).get("state") == "SUCCEEDED":
+            self._deliver(self.approved(build), f"review of {build}")
+        elif looks:  # there is nothing to look at yet
+            self._at(600.0, build.build, self._approve, build, looks - 1)
 
     # --- what AWS does ---
 
-    def _comes(self, upload: Upload) -> None:
-        self._deliver(self._receives(upload), str(upload.build))
+    def _comes(self, upload: Upload | None) -> None:
+        assert upload is not None
+        self._deliver(self.comes(upload), str(upload.build))
 
-    def _deliver(self, work: Work, name: str) -> None:
+    def _deliver(self, event: Event, name: str) -> None:
         """At least once: sometimes twice, and sometimes late."""
         for _ in range(self.draw.choice((1, 1, 1, 1, 2, 3))):
-            late = self.draw.choice((0.0, 0.0, 5.0, 90.0, 400.0))
-            self._push(_Event(self.world.clock.now + late, next(self._numbers), work, name))
+            self._push(self.draw.choice((0.0, 0.0, 5.0, 90.0, 400.0)), event, name)
 
-    def _push(self, event: _Event) -> None:
+    def _push(self, after: float, event: Event, name: str, attempt: int = 0) -> None:
+        due = _Due(self.world.clock.now + after, next(self._numbers), event, name, attempt)
         with self._lock:
-            heapq.heappush(self._events, event)
+            heapq.heappush(self._events, due)
 
-    def _at(self, seconds: float, name: str, happen: Callable[[], None]) -> None:
+    def _at(self, after: float, name: str, happen: Callable[..., None], *about: Any) -> None:
         """Something that a person or CI does, which no fault befalls."""
 
-        def work(worker: Worker) -> None:
+        def event(worker: Worker) -> None:
             worker.faults.dice = lambda place: None
-            happen()
+            happen(*about)
 
-        self._push(_Event(self.world.clock.now + seconds, next(self._numbers), work, name))
+        self._push(after, event, name)
 
-    def _receives(self, upload: Upload) -> Work:
-        def work(worker: Worker) -> object:
-            outcome = receive(upload, self._service(worker), worker.time_left)
-            if isinstance(outcome, Published) and outcome.announce_error:
-                raise outcome.announce_error
-            return outcome
+    def service(self, worker: Worker) -> CompareContext:
+        return replace(super().service(worker), thumbnail=thumbnail)
 
-        return work
-
-    def _service(self, worker: Worker) -> CompareContext:
-        world = self.world
-        return replace(
-            world.service(),
-            objects=worker.port("objects", self.objects),
-            ledger=worker.port("ledger", self.ledger),
-            pool=worker.port("pool", self.pool),
-            events=Backlog(worker.port("events", self.bus)),
-            resume=worker.resume(self._resume),
-            clock=lambda: world.clock.now + worker.skew,
-            stage=worker.enter,
-            thumbnail=thumbnail,
-        )
-
-    def _resume(self, build: BuildId) -> None:
-        work = self._receives(Upload(build, resumed=True))
-        self._push(_Event(self.world.clock.now, next(self._numbers), work, str(build)))
+    def resume(self, build: BuildId) -> None:
+        """A build that waited is delivered at once."""
+        self._push(0.0, self.comes(Upload(build, resumed=True)), str(build))
 
     def run(self, *, until_idle: float = 6 * 3_600.0) -> None:
         """Delivers what is due, some at once, and sweeps by schedule, until nothing is left."""
         quiet_after = self.world.clock.now + until_idle
-        while self._events or self._is_busy():
+        while self._events or self.is_busy():
             now = self.world.clock.now
             if not self._events and now > quiet_after:
                 return
@@ -239,18 +183,11 @@ class SoakWorld:
             self.world.clock.now = max(now, min(due, self._swept + SWEEP_SECONDS))
             if self.world.clock.now >= self._swept + SWEEP_SECONDS:
                 self._sweep()
-            batch: list[_Event] = []
-            while (
-                self._events
-                and self._events[0].due <= self.world.clock.now
-                and len(batch) < _TOGETHER
-            ):
+            now, batch = self.world.clock.now, list[_Due]()
+            while len(batch) < _TOGETHER and self._events and self._events[0].due <= now:
                 batch.append(heapq.heappop(self._events))
-            threads = [threading.Thread(target=self._attempt, args=(event,)) for event in batch]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with ThreadPoolExecutor(_TOGETHER) as workers:
+                list(workers.map(self._attempt, batch))
 
     def redeliver(self, build: BuildId) -> None:
         """The event of a whole build's manifest once more."""
@@ -266,35 +203,31 @@ class SoakWorld:
         for _ in range(3):
             given_up, self.given_up = self.given_up, []
             sent += len(given_up)
-            for event in given_up:
-                self._push(replace(event, due=self.world.clock.now, attempt=0))
+            for due in given_up:
+                self._push(0.0, due.event, due.name)
             self.run()
         return sent
 
-    def _attempt(self, event: _Event) -> None:
-        worker = Worker(self._faults(f"{event.number} {event.attempt}", event.work), "compare")
+    def _attempt(self, due: _Due) -> None:
+        worker = Worker(self._faults(f"{due.number} {due.attempt}", due.event), "compare")
         with self._lock:
             self.deliveries += 1
         try:
-            event.work(worker)
+            due.event(worker)
         except (Exception, Killed) as error:
-            if event.attempt + 1 == ATTEMPTS:
+            if due.attempt + 1 == ATTEMPTS:
                 with self._lock:
-                    self.given_up.append(replace(event, error=error))
+                    self.given_up.append(replace(due, error=error))
                 return
-            later = self.world.clock.now + RETRY_SECONDS[event.attempt]
-            self._push(replace(event, due=later, attempt=event.attempt + 1))
+            self._push(RETRY_SECONDS[due.attempt], due.event, due.name, due.attempt + 1)
 
     def _sweep(self) -> None:
         self._swept = self.world.clock.now
-        worker = Worker(self._faults(f"sweep {self._swept}", None), "sweep")
-        service = self._service(worker)
-        try:
+        service = self.service(Worker(self._faults(f"sweep {self._swept}", None), "sweep"))
+        with suppress(Exception, Killed):  # the next sweep is the retry
             sweep(service, service.resume)
-        except (Exception, Killed):
-            return  # the next sweep is the retry
 
-    def _faults(self, what: str, work: Work | None) -> Faults:
+    def _faults(self, what: str, event: Event | None) -> Faults:
         def dice(place: Place) -> Fault | None:
             draw = random.Random(f"{self.seed} {what} {place}")
             if not self.trouble or draw.random() > self.chance:
@@ -305,17 +238,11 @@ class SoakWorld:
             return fault
 
         def rival(skew: float) -> None:
-            if work is None:
-                return
-            try:
-                work(Worker(Faults(self.world.clock.sleep), "compare", skew))
-            except HeldByOther:
-                return
+            if event:
+                with suppress(HeldByOther):
+                    event(Worker(Faults(self.world.clock.sleep), "compare", skew))
 
         return Faults(self.world.clock.sleep, dice=dice, rival=rival)
-
-    def _is_busy(self) -> bool:
-        return any(not c.announced for c in self.ledger.comparisons.values())
 
     def _picture(self, *, dark: bool = False) -> bytes:
         """No two of which nobody would see a difference: a base's are dark, a head's are light."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload
@@ -15,8 +15,7 @@ from pixelgate.errors import HeldByOther
 from pixelgate.pipeline.cleanup.garbage import DAY, Collected, Retention, collect
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.context import CompareContext
-from pixelgate.ports import Bucket, Listed
-from support.schedule import Killed, Schedule, stepping_bucket, stepping_ledger
+from support.schedule import Intercepted, Killed, Schedule
 from support.world import PROJECT, World
 
 RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
@@ -24,25 +23,6 @@ RETENTION = Retention(days=30, min_age=30 * DAY, hidden=7 * DAY)
 
 class TooMuchWent(AssertionError):
     """Something is missing that a result shows."""
-
-
-class _SlowBucket:
-    """A bucket of which every call is a step, and so is the answer to a listing or a delete."""
-
-    def __init__(self, bucket: Bucket, schedule: Schedule) -> None:
-        self._bucket, self._schedule = stepping_bucket(bucket, schedule), schedule
-
-    def list(self, prefix: str) -> Iterator[Listed]:
-        found = self._bucket.list(prefix)
-        self._schedule.pause()
-        return found
-
-    def delete(self, keys: Collection[str]) -> None:
-        self._bucket.delete(keys)
-        self._schedule.pause()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bucket, name)
 
 
 @dataclass
@@ -56,10 +36,11 @@ class Tidied:
 
     # --- what happens by turns ---
 
-    def build(self, name: str, *images: bytes, seen: Collection[bytes] = (), **fields: Any) -> None:
-        """A whole upload, and its event."""
+    def build(
+        self, name: str, *images: bytes, seen: Collection[bytes] = (), **fields: Any
+    ) -> object:
         self.upload(name, *images, seen=seen, **fields)
-        self.deliver(name, self.world.service())
+        return self.deliver(name, self.world.service())
 
     def upload(
         self, name: str, *images: bytes, seen: Collection[bytes] = (), **fields: Any
@@ -69,17 +50,16 @@ class Tidied:
         unsent = tuple(n for n, body in named.items() if body in seen)
         return self.world.upload(name, named, missing=unsent, **{"branch": "topic", **fields})
 
-    def deliver(self, name: str, service: CompareContext) -> None:
+    def deliver(self, name: str, service: CompareContext) -> object:
         """The event of an upload; an open lease is waited for by Lambda, not here."""
         with suppress(HeldByOther):
-            receive(Upload(BuildId(PROJECT, name)), service)
+            return receive(Upload(BuildId(PROJECT, name)), service)
+        return None
 
     def collect(self, *, delete: bool = True) -> Collected:
-        """One run of the collector."""
         return collect(PROJECT, self.world.service(), RETENTION, delete=delete)
 
     def days(self, days: float) -> None:
-        """Time passes."""
         self.world.clock.sleep(days * DAY)
 
     def expire_cache(self) -> None:
@@ -97,10 +77,17 @@ class Tidied:
         """
         schedule = Schedule(turns, dies)
 
-        service = replace(
-            self.world.service(),
-            objects=cast("Bucket", _SlowBucket(self.world.objects, schedule)),
-            ledger=stepping_ledger(self.world.ledger, schedule),
+        def around(name: str, key: str, make: Callable[[], Any]) -> Any:
+            """Of the bucket every call is a step, and so is the answer to a listing or a delete."""
+            schedule.pause()
+            answer = make()
+            if name in {"list", "delete"}:
+                schedule.pause()
+            return answer
+
+        service = self.world.service(
+            objects=Intercepted(self.world.objects, around),
+            ledger=schedule.stepping(self.world.ledger),
         )
         results = schedule.run(*(lambda a=a: a(service) for a in actors))
         for result in results:
@@ -109,6 +96,13 @@ class Tidied:
         return results
 
     # --- what must be true ---
+
+    def there(self) -> set[str]:
+        """The builds, and the images by their bytes."""
+        objects = self.world.objects.objects.items()
+        images = {body.decode() for key, body in objects if key.startswith("images/")}
+        manifests = [key for key, _ in objects if key.startswith("builds/")]
+        return images | {key.split("/")[2] for key in manifests if key.endswith("/manifest.json")}
 
     def shown(self) -> set[str]:
         """What the results of all builds show that are not hidden."""

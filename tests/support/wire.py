@@ -72,7 +72,6 @@ class Request:
         return ours == theirs
 
     def is_about(self, project: str) -> bool:
-        """Whether it names a project."""
         return project in unquote(self.path) or project.encode() in self.body
 
 
@@ -111,7 +110,6 @@ class Wire:
     url: str = ""
 
     def act(self, request: Request) -> Act:
-        """What becomes of a request."""
         with self.lock:
             for project, plan in self.plans.items():
                 if request.is_about(project):
@@ -172,7 +170,6 @@ class _Requests(BaseHTTPRequestHandler):
         return True
 
     def handle_one_request(self) -> None:
-        """Whatever its method."""
         self.raw_requestline = self.rfile.readline(65_537)
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
@@ -221,7 +218,6 @@ class _Requests(BaseHTTPRequestHandler):
 
 
 def passes(request: Request, forward: Forward) -> Answer | None:
-    """Nothing goes wrong."""
     return forward()
 
 
@@ -260,11 +256,6 @@ def loses_the_answer(request: Request, forward: Forward) -> Answer | None:
     return None
 
 
-def hangs_up(request: Request, forward: Forward) -> Answer | None:
-    """It was not done, and nobody hears of it."""
-    return None
-
-
 def delays(seconds: float) -> Act:
     """The answer comes late."""
 
@@ -273,11 +264,6 @@ def delays(seconds: float) -> Act:
         return forward()
 
     return act
-
-
-def has_checksum(answer: Answer) -> bool:
-    """Whether the SDK can tell that an answer's body is wrong."""
-    return any(name.lower().startswith("x-amz-checksum-crc") for name, _ in answer.headers)
 
 
 # --- who asked --------------------------------------------------------------------------------

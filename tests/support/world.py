@@ -6,21 +6,23 @@ import hashlib
 import itertools
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Diff, Region
-from pixelgate.domain.keys import BuildId, ComparisonId, Upload
+from pixelgate.domain.keys import BuildId, ComparisonId, ShardId, Upload
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.records import ComparisonRecord, Review
 from pixelgate.domain.verdict import Evidence, Picture
 from pixelgate.errors import FaultCode, ImageFault
+from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import Outcome
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.context import CompareContext, Limits
+from pixelgate.pipeline.review.apply import Written
 from pixelgate.ports import Renderer
 from pixelgate.report import render
 from support.doubles.memory import MemoryBucket, MemoryLedger
@@ -29,6 +31,7 @@ from support.images import MASK
 PROJECT = "shop"
 GONE = Region(0, 0, 1, 1, 1, area=0)
 LOST = Evidence(blocks=1, differing=1, one_sided=1)
+Pictures = Mapping[str, bytes]
 
 
 @dataclass
@@ -74,6 +77,15 @@ def sha(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+def manifest(build: str, images: Pictures | None = None, **fields: Any) -> bytes:
+    """A manifest of these images; without images, of a plain upload."""
+    said: dict[str, Any] = {"commit": f"commit-of-{build}", "branch": "main", **fields}
+    if images is not None:
+        named = images.items()
+        said["images"] = {n: {"sha256": sha(b), "width": 10, "height": 1} for n, b in named}
+    return json.dumps({"project": PROJECT, "build": build, **said}).encode()
+
+
 @dataclass
 class World:
     """One bucket and one ledger; `service()` is one worker."""
@@ -105,32 +117,58 @@ class World:
     def upload(
         self,
         build: str,
-        images: Mapping[str, bytes],
+        images: Pictures,
         *,
-        missing: tuple[str, ...] = (),
+        missing: Container[str] = (),
         **fields: Any,
     ) -> BuildId:
         """What CI does: images first, manifest last. `missing` names images it forgets."""
-        for name, body in images.items():
-            if name not in missing:
-                self.objects.write(keys.image(PROJECT, sha(body)), body, "image/png")
-        manifest = {
-            "project": PROJECT,
-            "build": build,
-            "commit": f"commit-of-{build}",
-            "branch": "main",
-            "images": {
-                name: {"sha256": sha(body), "width": 10, "height": 1}
-                for name, body in images.items()
-            },
-            **fields,
-        }
-        return self.write_manifest(build, json.dumps(manifest).encode())
+        self._store(images, missing)
+        return self.write_manifest(build, manifest(build, images, **fields))
+
+    def upload_shard(
+        self,
+        build: str,
+        shard: ShardId,
+        images: Pictures,
+        *,
+        missing: Container[str] = (),
+        **fields: Any,
+    ) -> str:
+        """What one of several jobs does; returns the key of its manifest."""
+        self._store(images, missing)
+        key = keys.uploaded_manifest(BuildId(PROJECT, build), shard)
+        body = manifest(build, images, shard=vars(shard), **fields)
+        self.objects.write(key, body, "application/json")
+        return key
+
+    def upload_plain(
+        self, build: str, files: Pictures, shard: ShardId | None = None, **fields: Any
+    ) -> str:
+        """What `aws s3 cp` does with a folder; returns the key of the manifest, listing none."""
+        folder = keys.uploads(BuildId(PROJECT, build), shard)
+        for name, body in files.items():
+            self.objects.write(folder + name, body, "binary/octet-stream")
+        fields = {"shard": vars(shard), **fields} if shard else fields
+        self.objects.write(f"{folder}manifest.json", manifest(build, **fields), "application/json")
+        return f"{folder}manifest.json"
 
     def write_manifest(self, build: str, body: bytes) -> BuildId:
         build_id = BuildId(PROJECT, build)
         self.objects.write(keys.uploaded_manifest(build_id), body, "application/json")
         return build_id
+
+    def write_review(self, build: BuildId, id: str, body: bytes, by: str = "AWS:ada") -> Written:  # noqa: A002
+        """What a reviewer does, and what S3 says of it."""
+        key = keys.review(build, id)
+        self.objects.write(key, body, "application/json")
+        tag = self.objects.read_tagged(key)[1]
+        return Written(build, id, by, iso(self.clock.now), tag)
+
+    def _store(self, images: Pictures, missing: Container[str]) -> None:
+        for name, body in images.items():
+            if name not in missing:
+                self.objects.write(keys.image(PROJECT, sha(body)), body, "image/png")
 
     def compare(self, build: BuildId, **changes: Any) -> Outcome:
         """One delivery of the build's event to a worker of its own."""
@@ -143,7 +181,6 @@ class World:
         return receive(upload, self.service(**changes))
 
     def resume(self, build: BuildId) -> Outcome | Collecting:
-        """One delivery of a build that was called for."""
         return receive(Upload(build, resumed=True), self.service())
 
     def deliver_resumed(self) -> list[Outcome | Collecting]:
@@ -154,7 +191,6 @@ class World:
         return outcomes
 
     def review(self, build: str, review: Review | None) -> None:
-        """What a reviewer's decision leaves in the record."""
         build_id = BuildId(PROJECT, build)
         self.ledger.builds[build_id] = replace(self.ledger.builds[build_id], review=review)
 
@@ -168,7 +204,6 @@ class World:
         return record
 
     def published(self, build: str) -> dict[str, Any]:
-        """comparison.json, as the status names it."""
         comparison: dict[str, Any] = json.loads(self.objects.read(self.status(build)["comparison"]))
         return comparison
 

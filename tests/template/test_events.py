@@ -10,7 +10,7 @@ import pytest
 
 from pixelgate.domain import state_events
 
-from .stack import ROOT, Stack
+from .stack import BUCKET_ARN, BUCKET_NAME, ROOT, Stack
 
 PUT = "ObjectCreated:Put"
 OBJECTS = {
@@ -68,52 +68,42 @@ def test_every_creation_is_one_that_the_notification_lets_through(stack: Stack) 
     for one in notifications["LambdaConfigurations"]:
         rules = {rule["Name"]: rule["Value"] for rule in one["Filter"]["S3Key"]["Rules"]}
         called[one["Function"]] = rules["prefix"], rules["suffix"]
-    for objects in OBJECTS.values():
-        for _, key in objects:
-            prefix, suffix = called["${CompareFunction.Arn}"]
-            assert key.startswith(prefix)
-            assert key.endswith(suffix)
     [review] = read("s3-review-put")["Records"]
-    prefix, suffix = called["${ReviewFunction.Arn}"]
-    assert review["s3"]["object"]["key"].startswith(prefix)
-    assert review["s3"]["object"]["key"].endswith(suffix)
+    arrivals = [("${CompareFunction.Arn}", key) for found in OBJECTS.values() for _, key in found]
+    for function, key in [*arrivals, ("${ReviewFunction.Arn}", review["s3"]["object"]["key"])]:
+        prefix, suffix = called[function]
+        assert key.startswith(prefix)
+        assert key.endswith(suffix)
+    # Who wrote it.
+    who = {"principalId": "AWS:AROAEXAMPLEEXAMPLE01:ada@example.com"}
+    assert review["userIdentity"] == who
 
 
-def test_a_review_s_event_says_who_wrote_it() -> None:
-    [record] = read("s3-review-put")["Records"]
-    assert record["userIdentity"] == {"principalId": "AWS:AROAEXAMPLEEXAMPLE01:ada@example.com"}
-
-
-def test_the_rule_hears_every_change_of_state(stack: Stack) -> None:
+def test_the_rule_hears_every_change_of_state_of_this_stack(stack: Stack) -> None:
+    """Another stack of the account sends to the same bus: its events name another bucket."""
     pattern = stack.of_type("AWS::Events::Rule")["StateChanges"]["EventPattern"]
     assert pattern == {
         "source": [state_events.SOURCE],
         "detail-type": [state_events.COMPARISON, state_events.REVIEW],
+        "resources": [BUCKET_ARN],
     }
     event = read("state-change")
     assert event["source"] in pattern["source"]
     assert event["detail-type"] in pattern["detail-type"]
+    bucket = event["detail"]["bucket"]
+    assert event["resources"] == [f"arn:aws:s3:::{bucket}"]
+    assert bucket == BUCKET_NAME.replace("${AWS::StackName}", "pixelgate").replace(
+        "${AWS::AccountId}", event["account"]
+    ).replace("${AWS::Region}", event["region"])
 
 
-def test_s3_test_event_has_no_records() -> None:
-    assert read("s3-test-event").keys() == {
-        "Service",
-        "Event",
-        "Time",
-        "Bucket",
-        "RequestId",
-        "HostId",
-    }
-    assert read("s3-test-event")["Event"] == "s3:TestEvent"
-
-
-def test_schedule_event() -> None:
+def test_s3_s_test_event_and_a_schedule_s(stack: Stack) -> None:
+    test = read("s3-test-event")
+    assert test.keys() == {"Service", "Event", "Time", "Bucket", "RequestId", "HostId"}
+    assert test["Event"] == "s3:TestEvent"
     event = read("sweep-schedule")
     assert (event["source"], event["detail-type"]) == ("aws.events", "Scheduled Event")
     assert event["detail"] == {}
-
-
-def test_the_event_of_every_minute_is_what_the_template_sends(stack: Stack) -> None:
     rules = stack.of_type("AWS::Events::Rule").values()
     [sent] = [r["Targets"][0]["Input"] for r in rules if "Input" in r["Targets"][0]]
     assert json.loads(sent) == read("sweep-waits")

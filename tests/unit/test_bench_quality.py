@@ -47,20 +47,14 @@ def grouped(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_by_group_is_read_with_labels_and_kinds(grouped: Path) -> None:
+def test_a_folder_by_group_is_read_with_labels_kinds_and_pictures(grouped: Path) -> None:
     cases = read_groups(grouped)
-
     assert [(c.group, c.name, c.label, c.kind) for c in cases] == [
         ("fp", "a.png", MATCH, "fp"),
         ("r_text", "b.png", DIFFER, "letter"),
     ]
-
-
-def test_the_pictures_of_a_group_lie_under_base_and_head(grouped: Path) -> None:
-    case = read_groups(grouped)[1]
-
-    assert case.base == grouped / "r_text" / "base" / "b.png"
-    assert case.head == grouped / "r_text" / "head" / "b.png"
+    assert cases[1].base == grouped / "r_text" / "base" / "b.png"
+    assert cases[1].head == grouped / "r_text" / "head" / "b.png"
 
 
 def test_a_folder_without_groups_is_an_error(tmp_path: Path) -> None:
@@ -76,36 +70,24 @@ def test_false_passes_and_false_alarms_are_counted_apart() -> None:
         _result(MATCH, ours=False),
         _result(DISPUTED, ours=True),
     ]
-
-    score = Score.of(OURS, results)
-
-    assert score == Score(
+    assert Score.of(OURS, results) == Score(
         right=2, pairs=4, changed=2, false_alarms=1, missed=1, disputed_changed=1, disputed=1
     )
 
 
 def test_the_matrix_gives_the_shares_of_both_ways_to_be_wrong() -> None:
     results = [_result(DIFFER, ours=False), _result(DIFFER, ours=True), _result(MATCH, ours=False)]
-
-    assert _row(tables.matrix("all", results), OURS) == [
-        OURS, "2 / 3", "66.7 %", "1", "50.0 %", "0", "0.0 %",
-    ]  # fmt: skip
+    shares = ["2 / 3", "66.7 %", "1", "50.0 %", "0", "0.0 %"]
+    assert _row(tables.matrix("all", results), OURS) == [OURS, *shares]
 
 
 def test_the_curve_has_one_row_for_each_policy_in_its_order() -> None:
-    results = [_result(DIFFER, ours=False), _result(MATCH, ours=False)]
-
-    lines = tables.curve("all", results)
-
+    lines = tables.curve("all", [_result(DIFFER, ours=False), _result(MATCH, ours=False)])
     assert _row(lines, "strict")[1:] == ["1 / 2", "50.0 %", "0", "0.0 %", "1", "100.0 %"]
     assert _row(lines, "default")[1:] == ["1 / 2", "50.0 %", "1", "100.0 %", "0", "0.0 %"]
     assert [line.split()[1] for line in lines[4:6]] == ["strict", "default"]
-
-
-def test_there_is_no_curve_without_policies() -> None:
-    result = Result(Case("a", DIFFER, "x"), Verdicts(dict.fromkeys(RULES, True), {}, {}))
-
-    assert tables.curve("all", [result]) == []
+    without = Result(Case("a", DIFFER, "x"), Verdicts(dict.fromkeys(RULES, True), {}, {}))
+    assert tables.curve("all", [without]) == []
 
 
 @pytest.mark.parametrize(
@@ -128,25 +110,23 @@ def test_changes_and_noises_have_tables_of_their_own() -> None:
         _result(DIFFER, ours=False, kind="letter-16"),
         _result(MATCH, ours=True, kind="jpeg85-420", group="n_codec"),
     ]
-
     assert _row(tables.by_change(results), "letter")[1:3] == ["2", "2"]
     assert _row(tables.by_noise(results), "jpeg85-420")[1:3] == ["1", "1"]
     assert _row(tables.by_group(results), "n_codec")[1:3] == ["1", "1"]
 
 
 def test_the_json_tells_every_pair_with_its_group_and_the_verdicts_of_the_curve() -> None:
-    written = as_json([_result(DIFFER, ours=False)])
-
-    [pair] = json.loads(json.dumps(written))["cases"]
+    [pair] = json.loads(json.dumps(as_json([_result(DIFFER, ours=False)])))["cases"]
     assert pair["group"] == "r_text"
     assert pair["dials"] == {"strict": True, "default": False}
     assert pair["right"][OURS] is False
 
 
 def test_folders_by_group_may_be_given_several_times() -> None:
-    args = arguments().parse_args(["--cases", "a", "--cases", "b"])
+    assert arguments().parse_args(["--cases", "a", "--cases", "b"]).cases == [Path("a"), Path("b")]
 
-    assert args.cases == [Path("a"), Path("b")]
+
+EDIT = {edit.kind: edit for edit in EDITS}
 
 
 def _pair(levels: int, *, size: int = 40) -> tuple[Rgb, Rgb]:
@@ -171,26 +151,18 @@ def _pair(levels: int, *, size: int = 40) -> tuple[Rgb, Rgb]:
 def test_a_label_rests_on_what_was_measured(
     kind: str, levels: int, font: float, label: str
 ) -> None:
-    edit = next(edit for edit in EDITS if edit.kind == kind)
-
-    judged = judge_edit(_pair(levels), edit, font, "light")
-
+    judged = judge_edit(_pair(levels), EDIT[kind], font, "light")
     assert judged
     assert judged.label == label
 
 
 def test_an_edit_that_shows_nothing_makes_no_pair() -> None:
-    edit = next(edit for edit in EDITS if edit.kind == "letter")
-
-    assert judge_edit(_pair(0), edit, 16.0, "light") is None
+    assert judge_edit(_pair(0), EDIT["letter"], 16.0, "light") is None
 
 
 def test_under_noise_an_edit_has_to_be_plainer() -> None:
-    edit = next(edit for edit in EDITS if edit.kind == "text-colour")
-    pair = _pair(20)
-
+    edit, pair = EDIT["text-colour"], _pair(20)
     alone, noisy = (judge_edit(pair, edit, 16.0, "light", noisy=n) for n in (False, True))
-
     assert alone
     assert noisy
     assert (alone.label, noisy.label) == (DIFFER, DISPUTED)
@@ -198,8 +170,7 @@ def test_under_noise_an_edit_has_to_be_plainer() -> None:
 
 def test_every_edit_has_a_function_in_the_script() -> None:
     script = Path(tables.__file__).with_name("edits.js").read_text(encoding="utf-8")
-    kinds = {edit.kind for edit in EDITS} | set(FLAT) | set(TEXT_COLOURS)
-
+    kinds = {*EDIT, *FLAT, *TEXT_COLOURS}
     assert not [
         k for k in kinds if f"\n    {k}: (" not in script and f'\n    "{k}": (' not in script
     ]

@@ -14,33 +14,20 @@ from support.manifests import BUILD, body, build_of, entry
 
 
 @pytest.mark.parametrize(
-    ("work", "seconds_left", "expected"),
+    ("work", "seconds_left", "reason"),
     [
-        pytest.param(300.0, 800.0, None, id="as much as one may do"),
-        pytest.param(
-            300.1,
-            800.0,
-            "300 megapixels to compare are more than the 300 for one worker",
-            id="a little more",
-        ),
-        pytest.param(250.0, 50.0, None, id="just in time"),
-        pytest.param(
-            250.0,
-            49.0,
-            "250 megapixels to compare may take one worker 50 s, and it has 49 left",
-            id="not in time",
-        ),
-        pytest.param(
-            5.0,
-            -3.0,
-            "5 megapixels to compare may take one worker 1 s, and it has 0 left",
-            id="too late already",
-        ),
-        pytest.param(0.0, 0.0, None, id="nothing to do"),
+        (300.0, 800.0, None),
+        (300.1, 800.0, "300 megapixels to compare are more than the 300 for one worker"),
+        (250.0, 50.0, None),
+        (250.0, 49.0, "250 megapixels to compare may take one worker 50 s, and it has 49 left"),
+        (5.0, -3.0, "5 megapixels to compare may take one worker 1 s, and it has 0 left"),
+        (0.0, 0.0, None),
     ],
-)
-def test_two_processors(work: float, seconds_left: float, expected: str | None) -> None:
-    assert fan_out_reason(work, 300.0, 2, seconds_left) == expected
+    ids=["as much as one may do", "a little more", "just in time", "not in time", "too late",
+         "nothing to do"],
+)  # fmt: skip
+def test_two_processors(work: float, seconds_left: float, reason: str | None) -> None:
+    assert fan_out_reason(work, 300.0, 2, seconds_left) == reason
 
 
 def test_a_pair_whose_names_are_in_two_unicode_forms_counts_like_any_other() -> None:

@@ -16,44 +16,54 @@ ON_MAIN = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0, arrived=Tru
 OF_PULL_REQUEST = replace(ON_MAIN, branch="feature", pull_request="5")
 
 
-@pytest.mark.parametrize(
-    ("build", "changes", "why"),
-    [
-        pytest.param(ON_MAIN, {}, None, id="on a baseline branch"),
-        pytest.param(ON_MAIN, {"branch": "release/2.x"}, None, id="on one that a pattern names"),
-        pytest.param(ON_MAIN, {"branch": "Main"}, "branch 'Main' is no base", id="another case"),
-        pytest.param(ON_MAIN, {"branch": "main2"}, "branch 'main2' is no base", id="another name"),
-        pytest.param(
-            ON_MAIN,
-            {"pull_request": "5"},
-            "a build of pull request #5",
-            id="a pull request from a branch of that name",
-        ),
-        pytest.param(ON_MAIN, {"review": Review.REJECTED}, "it was rejected", id="rejected there"),
-        pytest.param(ON_MAIN, {"selective": True}, "only a part of the suite", id="selective"),
-        pytest.param(ON_MAIN, {"trusted": False}, "a fork's build is never", id="a fork's"),
-        pytest.param(ON_MAIN, {"lost": True}, "its upload is incomplete", id="incomplete"),
-        pytest.param(OF_PULL_REQUEST, {}, "nobody has approved it", id="not approved"),
-        pytest.param(OF_PULL_REQUEST, {"review": Review.APPROVED}, None, id="approved"),
-        pytest.param(
-            OF_PULL_REQUEST,
-            {"review": Review.APPROVED, "trusted": False},
-            "a fork's build is never",
-            id="a fork's, approved",
-        ),
-        pytest.param(
-            OF_PULL_REQUEST,
-            {"review": Review.APPROVED, "selective": True},
-            "only a part of the suite",
-            id="selective, approved",
-        ),
-    ],
-)
+APPROVED = {"review": Review.APPROVED}
+FORKED: dict[str, Any] = {**APPROVED, "trusted": False}
+PARTIAL: dict[str, Any] = {**APPROVED, "selective": True}
+# A build, its fields, and why it is no baseline.
+ELIGIBLE: dict[str, tuple[BuildRecord, dict[str, Any], str | None]] = {
+    "on a baseline branch": (ON_MAIN, {}, None),
+    "on one that a pattern names": (ON_MAIN, {"branch": "release/2.x"}, None),
+    "another case": (ON_MAIN, {"branch": "Main"}, "branch 'Main' is no base"),
+    "another name": (ON_MAIN, {"branch": "main2"}, "branch 'main2' is no base"),
+    "a pull request from there": (ON_MAIN, {"pull_request": "5"}, "a build of pull request #5"),
+    "rejected there": (ON_MAIN, {"review": Review.REJECTED}, "it was rejected"),
+    "selective": (ON_MAIN, {"selective": True}, "only a part of the suite"),
+    "a fork's": (ON_MAIN, {"trusted": False}, "a fork's build is never"),
+    "incomplete": (ON_MAIN, {"lost": True}, "its upload is incomplete"),
+    "not approved": (OF_PULL_REQUEST, {}, "nobody has approved it"),
+    "approved": (OF_PULL_REQUEST, APPROVED, None),
+    "a fork's, approved": (OF_PULL_REQUEST, FORKED, "a fork's build is never"),
+    "selective, approved": (OF_PULL_REQUEST, PARTIAL, "only a part of the suite"),
+}
+
+
+@pytest.mark.parametrize(("build", "changes", "why"), ELIGIBLE.values(), ids=ELIGIBLE)
 def test_eligible(build: BuildRecord, changes: dict[str, Any], why: str | None) -> None:
     said = ineligibility(replace(build, **changes), BRANCHES)
-    assert said is why is None or (why is not None and said is not None and why in said)
+    assert said is None if why is None else why in (said or "")
 
 
 def test_without_baseline_branches_nothing_is_approved_by_rule() -> None:
     assert approved_by_rule(ON_MAIN, BRANCHES)
     assert not approved_by_rule(ON_MAIN, ())
+
+
+TRUNKS = replace(ON_MAIN, id=BuildId("shop", "trunk.b1"))
+
+
+@pytest.mark.parametrize(
+    ("build", "changes", "why"),
+    [
+        pytest.param(TRUNKS, {}, None, id="of the role for the baseline branch"),
+        pytest.param(ON_MAIN, {}, "does not begin with 'trunk.'", id="of another role"),
+        pytest.param(ON_MAIN, {"review": Review.APPROVED}, None, id="of another role, approved"),
+        pytest.param(TRUNKS, {"branch": "topic"}, "is no baseline branch", id="another branch"),
+        pytest.param(TRUNKS, {"pull_request": "5"}, "of pull request #5", id="a pull request"),
+        pytest.param(TRUNKS, {"trusted": False}, "a fork's build is never", id="a fork's"),
+    ],
+)
+def test_eligible_where_only_the_trunk_s_role_makes_baselines(
+    build: BuildRecord, changes: dict[str, Any], why: str | None
+) -> None:
+    said = ineligibility(replace(build, **changes), BRANCHES, trunk_only=True)
+    assert said is why is None or (why is not None and said is not None and why in said)

@@ -8,7 +8,7 @@ import warnings
 import pytest
 from PIL import Image
 
-from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, in_words, read_header
+from pixelgate.engine.header import Header, canvas_of, in_words, read_header
 from pixelgate.errors import FaultCode, ImageFault
 from support.images import (
     declared_png,
@@ -27,52 +27,41 @@ SIZE = (5, 3)
 RED_GREEN = [255, 0, 0, 0, 255, 0]
 
 
-@pytest.mark.parametrize(
-    ("body", "format_"),
-    [
-        pytest.param(png(), "PNG", id="PNG RGB"),
-        pytest.param(png(colour=(1, 2, 3, 255), mode="RGBA"), "PNG", id="PNG RGBA, opaque"),
-        pytest.param(png(colour=(1, 2, 3, 0), mode="RGBA"), "PNG", id="PNG RGBA"),
-        pytest.param(palette_png([0, 1] * 7 + [0], 5, RED_GREEN), "PNG", id="PNG palette"),
-        pytest.param(
-            palette_png([0, 1] * 7 + [0], 5, RED_GREEN, alpha=b"\x80"),
-            "PNG",
-            id="PNG palette with tRNS",
-        ),
-        pytest.param(png(colour=7, mode="L"), "PNG", id="PNG grey"),
-        pytest.param(
-            encoded(picture("L", SIZE, 7), "PNG", transparency=7), "PNG", id="PNG grey, tRNS"
-        ),
-        pytest.param(
-            encoded(picture("RGB", SIZE, (1, 2, 3)), "PNG", transparency=(1, 2, 3)),
-            "PNG",
-            id="PNG RGB, tRNS",
-        ),
-        pytest.param(png(colour=(7, 9), mode="LA"), "PNG", id="PNG grey and alpha"),
-        pytest.param(png(colour=1, mode="1"), "PNG", id="PNG of one bit"),
-        pytest.param(png(colour=999, mode="I;16"), "PNG", id="PNG grey of 16 bits"),
-        pytest.param(png_16_bit(SIZE, (1, 2, 3)), "PNG", id="PNG RGB of 16 bits"),
-        pytest.param(png_16_bit(SIZE, (1, 2, 3, 4)), "PNG", id="PNG RGBA of 16 bits"),
-        pytest.param(interlaced_png(SIZE, (1, 2, 3)), "PNG", id="PNG interlaced"),
-        pytest.param(jpeg(), "JPEG", id="JPEG"),
-        pytest.param(jpeg(colour=7, mode="L"), "JPEG", id="JPEG grey"),
-        pytest.param(jpeg(colour=(1, 2, 3, 4), mode="CMYK"), "JPEG", id="JPEG CMYK"),
-        pytest.param(webp(), "WEBP", id="WebP lossless"),
-        pytest.param(webp(lossless=False), "WEBP", id="WebP lossy"),
-        pytest.param(webp(colour=(1, 2, 3, 4), mode="RGBA"), "WEBP", id="WebP with alpha"),
-        pytest.param(
-            webp(colour=(1, 2, 3, 4), mode="RGBA", lossless=False),
-            "WEBP",
-            id="WebP lossy with alpha",
-        ),
-    ],
-)
-def test_formats_that_are_compared(body: bytes, format_: str) -> None:
-    assert read_header(body) == Header(format_, 5, 3)
+FORMATS = {
+    "PNG": {
+        "RGB": png(),
+        "RGBA, opaque": png(colour=(1, 2, 3, 255), mode="RGBA"),
+        "RGBA": png(colour=(1, 2, 3, 0), mode="RGBA"),
+        "palette": palette_png([0, 1] * 7 + [0], 5, RED_GREEN),
+        "palette with tRNS": palette_png([0, 1] * 7 + [0], 5, RED_GREEN, alpha=b"\x80"),
+        "grey": png(colour=7, mode="L"),
+        "grey, tRNS": encoded(picture("L", SIZE, 7), "PNG", transparency=7),
+        "RGB, tRNS": encoded(picture("RGB", SIZE, (1, 2, 3)), "PNG", transparency=(1, 2, 3)),
+        "grey and alpha": png(colour=(7, 9), mode="LA"),
+        "one bit": png(colour=1, mode="1"),
+        "grey of 16 bits": png(colour=999, mode="I;16"),
+        "RGB of 16 bits": png_16_bit(SIZE, (1, 2, 3)),
+        "RGBA of 16 bits": png_16_bit(SIZE, (1, 2, 3, 4)),
+        "interlaced": interlaced_png(SIZE, (1, 2, 3)),
+    },
+    "JPEG": {
+        "RGB": jpeg(),
+        "grey": jpeg(colour=7, mode="L"),
+        "CMYK": jpeg(colour=(1, 2, 3, 4), mode="CMYK"),
+    },
+    "WEBP": {
+        "lossless": webp(),
+        "lossy": webp(lossless=False),
+        "with alpha": webp(colour=(1, 2, 3, 4), mode="RGBA"),
+        "lossy with alpha": webp(colour=(1, 2, 3, 4), mode="RGBA", lossless=False),
+    },
+}
 
 
-def test_size_is_width_and_height() -> None:
-    assert read_header(png((7, 2))).size == (7, 2)
+@pytest.mark.parametrize("format_", FORMATS)
+def test_formats_that_are_compared(format_: str) -> None:
+    for kind, body in FORMATS[format_].items():
+        assert read_header(body) == Header(format_, *SIZE), kind
 
 
 @pytest.mark.parametrize(
@@ -111,11 +100,7 @@ def test_foreign_formats_are_told_by_name(body: bytes, name: str) -> None:
         pytest.param(jpeg()[:30], "the header is damaged", id="half the header of a JPEG"),
         pytest.param(webp()[:12], "the header is damaged", id="signature of a WebP"),
         pytest.param(webp()[:20], "the header is damaged", id="half the header of a WebP"),
-        pytest.param(
-            png().replace(b"IHDR", b"IHDX"),
-            "the header is damaged",
-            id="PNG whose first chunk has another name",
-        ),
+        pytest.param(png().replace(b"IHDR", b"IHDX"), "the header is damaged", id="no IHDR"),
         pytest.param(raw_png((0, 3), 8, 2, b""), "the header is damaged", id="PNG without width"),
         pytest.param(raw_png((5, 3), 7, 2, b""), "the header is damaged", id="PNG of seven bits"),
     ],
@@ -138,13 +123,12 @@ def test_a_jpeg_of_a_hundred_scans_is_read_and_one_more_is_refused() -> None:
 
 
 @pytest.mark.parametrize("scans", [b"\xff\xda" * 200, b"\xff\xff\xda" * 200])
-def test_what_looks_like_scans_behind_the_end_of_a_jpeg_or_in_its_comments_is_only_data(
-    scans: bytes,
-) -> None:
+def test_what_looks_like_scans_behind_the_end_or_in_a_comment_is_only_data(scans: bytes) -> None:
     body = jpeg()
     comment = b"\xff\xfe" + (len(scans) + 2).to_bytes(2) + scans
     assert read_header(body + scans).size == SIZE
     assert read_header(body[:2] + comment + body[2:]).size == SIZE
+    assert read_header(png() + scans).size == SIZE
 
 
 @pytest.mark.parametrize("marker", [b"\xff\x01", b"\xff\x02", b"\xff\xd8", b"\xff\xd0"])
@@ -153,10 +137,6 @@ def test_scans_cannot_hide_behind_a_marker_that_has_no_length(marker: bytes) -> 
     hidden = marker + b"\x01\x94" + b"\xff\xda" * 200
     with pytest.raises(ImageFault, match="more than 100 scans"):
         read_header(body[:-2] + hidden + body[-2:])
-
-
-def test_what_looks_like_scans_in_other_formats_is_only_data() -> None:
-    assert read_header(png() + b"\xff\xda" * 200).size == SIZE
 
 
 @pytest.mark.parametrize(
@@ -183,22 +163,12 @@ def read_or_fault(body: bytes) -> tuple[int, int] | FaultCode:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(png((50, 50)), id="PNG"),
-        pytest.param(jpeg((50, 50)), id="JPEG"),
-        pytest.param(webp((50, 50), lossless=False), id="WebP"),
-    ],
+    "body", [png((50, 50)), jpeg((50, 50)), webp((50, 50), lossless=False)], ids=FORMATS
 )
 def test_wherever_a_file_is_cut_its_header_is_read_or_it_is_unreadable(body: bytes) -> None:
     found = [read_or_fault(body[:cut]) for cut in range(len(body) + 1)]
     assert set(found) == {(50, 50), FaultCode.UNREADABLE}
     assert found[-1] == (50, 50)
-
-
-def test_name_of_a_file_means_nothing() -> None:
-    # Sniffed from the bytes alone: there is no name to go by.
-    assert read_header(jpeg()).format == "JPEG"
 
 
 def header(width: int, height: int) -> Header:
@@ -223,30 +193,21 @@ def test_canvas_holds_both(
 
 
 @pytest.mark.parametrize(
-    ("base", "head", "message"),
+    ("base", "head", "told"),
     [
-        pytest.param((8_000, 6_251), (1, 1), "8000×6251 are 50,008,000 pixels", id="one more row"),
-        pytest.param(
-            (1, 1), (8_000, 6_251), "8000×6251 are 50,008,000 pixels", id="one more row in head"
-        ),
-        pytest.param(
-            (50_000_001, 1), (1, 1), "50000001×1 are 50,000,001 pixels", id="one more pixel"
-        ),
-        pytest.param(
-            (10, 8_000), (8_000, 10), "8000×8000 are 64,000,000 pixels", id="only together"
-        ),
+        pytest.param((8_000, 6_251), (1, 1), "8000×6251 are 50,008,000", id="one more row"),
+        pytest.param((1, 1), (8_000, 6_251), "8000×6251 are 50,008,000", id="… in head"),
+        pytest.param((50_000_001, 1), (1, 1), "50000001×1 are 50,000,001", id="one more pixel"),
+        pytest.param((10, 8_000), (8_000, 10), "8000×8000 are 64,000,000", id="only together"),
     ],
 )
 def test_canvas_over_the_limit_is_refused(
-    base: tuple[int, int], head: tuple[int, int], message: str
+    base: tuple[int, int], head: tuple[int, int], told: str
 ) -> None:
     with pytest.raises(ImageFault) as caught:
         canvas_of(header(*base), header(*head))
-    assert caught.value.reason == (f"EXCEEDS_PIXEL_LIMIT: {message}; up to 50,000,000 are compared")
-
-
-def test_limit_is_that_of_the_design() -> None:
-    assert MAX_PIXELS == 50_000_000
+    limit = "pixels; up to 50,000,000 are compared"
+    assert caught.value.reason == f"EXCEEDS_PIXEL_LIMIT: {told} {limit}"
 
 
 def test_the_limit_is_whoever_compares_to_set() -> None:

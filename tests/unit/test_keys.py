@@ -63,53 +63,47 @@ def test_bad_id(value: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+BUILD = BuildId("shop", "b1")
+UPLOADS = {
+    "uploads/shop/b1/manifest.json": Upload(BUILD),
+    "uploads/my shop/b+1 100%/manifest.json": Upload(BuildId("my shop", "b+1 100%")),
+    "uploads/shop/b1/shards/2-of-12/manifest.json": Upload(BUILD, ShardId(2, 12)),
+    "uploads/shop/b1/shards/2-of-0/manifest.json": Upload(BUILD, ShardId(2, 0)),
+    "uploads/shop/b1/finalize/manifest.json": Upload(BUILD, finalizes=True),
+}
+
+
+@pytest.mark.parametrize("key", UPLOADS)
+def test_upload_of(key: str) -> None:
+    assert upload_of(key) == UPLOADS[key]
+
+
 @pytest.mark.parametrize(
-    ("key", "upload"),
+    "key",
     [
-        pytest.param("uploads/shop/b1/manifest.json", Upload(BuildId("shop", "b1")), id="manifest"),
-        pytest.param(
-            "uploads/my shop/b+1 100%/manifest.json",
-            Upload(BuildId("my shop", "b+1 100%")),
-            id="decoded already",
-        ),
-        pytest.param(
-            "uploads/shop/b1/shards/2-of-12/manifest.json",
-            Upload(BuildId("shop", "b1"), ShardId(2, 12)),
-            id="a shard",
-        ),
-        pytest.param(
-            "uploads/shop/b1/shards/2-of-0/manifest.json",
-            Upload(BuildId("shop", "b1"), ShardId(2, 0)),
-            id="a shard of nobody knows how many",
-        ),
-        pytest.param(
-            "uploads/shop/b1/finalize/manifest.json",
-            Upload(BuildId("shop", "b1"), finalizes=True),
-            id="finalize",
-        ),
-        pytest.param("uploads/shop/b1/shards/0-of-2/manifest.json", None, id="shard 0"),
-        pytest.param("uploads/shop/b1/shards/02-of-3/manifest.json", None, id="shard 02"),
-        pytest.param("uploads/shop/b1/shards/1-of-2/x/manifest.json", None, id="below a shard"),
-        pytest.param("uploads/shop/b1/shards/manifest.json", None, id="no shard"),
-        pytest.param("uploads/shop/b1/shards/1-of-10000/manifest.json", None, id="10,000 shards"),
-        pytest.param("uploads/shop/b1/extra/manifest.json", None, id="nested"),
-        pytest.param("uploads/shop/manifest.json", None, id="no build"),
-        pytest.param("uploads//b1/manifest.json", None, id="empty project"),
-        pytest.param("uploads/shop//manifest.json", None, id="empty build"),
-        pytest.param("uploads/shop/b1/manifest.json.tmp", None, id="longer suffix"),
-        pytest.param("uploads/shop/b1/manifest.json\n", None, id="line end behind"),
-        pytest.param("uploads/shop/b1/Manifest.json", None, id="upper case"),
-        pytest.param("uploads/shop/b1/amanifest.json", None, id="other file"),
-        pytest.param("uploads/shop/b1/manifestxjson", None, id="no dot"),
-        pytest.param("uploads/shop/b1/a.png", None, id="image"),
-        pytest.param("builds/shop/b1/manifest.json", None, id="our own copy"),
-        pytest.param("x/uploads/shop/b1/manifest.json", None, id="below another prefix"),
-        pytest.param("/uploads/shop/b1/manifest.json", None, id="leading slash"),
-        pytest.param("", None, id="nothing"),
+        "uploads/shop/b1/shards/0-of-2/manifest.json",
+        "uploads/shop/b1/shards/02-of-3/manifest.json",
+        "uploads/shop/b1/shards/1-of-2/x/manifest.json",
+        "uploads/shop/b1/shards/manifest.json",
+        "uploads/shop/b1/shards/1-of-10000/manifest.json",
+        "uploads/shop/b1/extra/manifest.json",
+        "uploads/shop/manifest.json",
+        "uploads//b1/manifest.json",
+        "uploads/shop//manifest.json",
+        "uploads/shop/b1/manifest.json.tmp",
+        "uploads/shop/b1/manifest.json\n",
+        "uploads/shop/b1/Manifest.json",
+        "uploads/shop/b1/amanifest.json",
+        "uploads/shop/b1/manifestxjson",
+        "uploads/shop/b1/a.png",
+        "builds/shop/b1/manifest.json",
+        "x/uploads/shop/b1/manifest.json",
+        "/uploads/shop/b1/manifest.json",
+        "",
     ],
 )
-def test_upload_of(key: str, upload: Upload | None) -> None:
-    assert upload_of(key) == upload
+def test_other_keys_are_no_uploads(key: str) -> None:
+    assert upload_of(key) is None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +115,7 @@ def test_trust_is_in_the_key(build: str, trusted: bool) -> None:
 
 
 def test_every_key() -> None:
-    build = BuildId("shop", "b1")
+    build = BUILD
     comparison = ComparisonId("shop", "b1", "b0")
     base, head = "ab" * 32, "cd" * 32
     assert keys.uploaded_manifest(build) == "uploads/shop/b1/manifest.json"
@@ -158,11 +152,6 @@ def test_names_for_people() -> None:
     assert str(ComparisonId("shop", "b1", "b0")) == "shop: b1 against b0"
 
 
-def ids() -> st.SearchStrategy[str]:
-    """Whatever check_id lets through."""
-    return st.text("ab.@#%?+&: é日", min_size=1, max_size=12).filter(is_id)
-
-
 def is_id(value: str) -> bool:
     try:
         return check_id(value, "id") == value
@@ -170,7 +159,10 @@ def is_id(value: str) -> bool:
         return False
 
 
-@given(ids(), ids(), ids())
+ids = st.text("ab.@#%?+&: é日", min_size=1, max_size=12).filter(is_id)
+
+
+@given(ids, ids, ids)
 def test_written_keys_stay_under_their_prefix(project: str, head: str, base: str) -> None:
     build, comparison = BuildId(project, head), ComparisonId(project, head, base)
     written = {
@@ -186,8 +178,7 @@ def test_written_keys_stay_under_their_prefix(project: str, head: str, base: str
         assert posixpath.normpath(key) == key
 
 
-@given(ids(), ids(), st.one_of(st.none(), st.builds(ShardId, st.integers(1, 1_000),
-                                                     st.integers(0, 1_000))))  # fmt: skip
+@given(ids, ids, st.none() | st.builds(ShardId, st.integers(1, 1_000), st.integers(0, 1_000)))
 def test_upload_of_reads_what_uploaded_manifest_writes(
     project: str, name: str, shard: ShardId | None
 ) -> None:
@@ -196,32 +187,28 @@ def test_upload_of_reads_what_uploaded_manifest_writes(
     assert upload_of(keys.finalize(build)) == Upload(build, finalizes=True)
 
 
-@pytest.mark.parametrize(
-    ("target", "page", "url"),
-    [
-        pytest.param("images/p/00", "index.html", "images/p/00", id="page at the top"),
-        pytest.param(
-            "images/p/00", "comparisons/p/b1/b0/e/index.html", "../../../../../images/p/00", id="up"
-        ),
-        pytest.param("c/p/a.png", "c/p/index.html", "a.png", id="beside"),
-        pytest.param("c/my shop/a.png", "c/i.html", "my%20shop/a.png", id="space"),
-        pytest.param("c/a#b.png", "c/i.html", "a%23b.png", id="#"),
-        pytest.param("c/100%.png", "c/i.html", "100%25.png", id="%"),
-        pytest.param("c/a%20b.png", "c/i.html", "a%2520b.png", id="percent-encoded already"),
-        pytest.param("c/a?b=c.png", "c/i.html", "a%3Fb%3Dc.png", id="?"),
-        pytest.param("c/é日.png", "c/i.html", "%C3%A9%E6%97%A5.png", id="letters of the world"),
-        pytest.param(
-            "c/javascript:alert(1)", "c/i.html", "javascript%3Aalert%281%29", id="no scheme"
-        ),
-        pytest.param("c/\"'<>.png", "c/i.html", "%22%27%3C%3E.png", id="quotes and brackets"),
-        pytest.param("c/a\\b.png", "c/i.html", "a%5Cb.png", id="backslash"),
-    ],
-)
-def test_relative_url(target: str, page: str, url: str) -> None:
-    assert relative_url(target, page) == url
+URLS = {
+    ("images/p/00", "index.html"): "images/p/00",
+    ("images/p/00", "comparisons/p/b1/b0/e/index.html"): "../../../../../images/p/00",
+    ("c/p/a.png", "c/p/index.html"): "a.png",
+    ("c/my shop/a.png", "c/i.html"): "my%20shop/a.png",
+    ("c/a#b.png", "c/i.html"): "a%23b.png",
+    ("c/100%.png", "c/i.html"): "100%25.png",
+    ("c/a%20b.png", "c/i.html"): "a%2520b.png",
+    ("c/a?b=c.png", "c/i.html"): "a%3Fb%3Dc.png",
+    ("c/é日.png", "c/i.html"): "%C3%A9%E6%97%A5.png",
+    ("c/javascript:alert(1)", "c/i.html"): "javascript%3Aalert%281%29",
+    ("c/\"'<>.png", "c/i.html"): "%22%27%3C%3E.png",
+    ("c/a\\b.png", "c/i.html"): "a%5Cb.png",
+}
 
 
-@given(ids(), ids(), ids())
+@pytest.mark.parametrize(("target", "page"), URLS)
+def test_relative_url(target: str, page: str) -> None:
+    assert relative_url(target, page) == URLS[target, page]
+
+
+@given(ids, ids, ids)
 def test_a_browser_finds_the_image_from_the_report(project: str, head: str, base: str) -> None:
     page = keys.result(ComparisonId(project, head, base), "e1", "index.html")
     target = keys.image(project, "0" * 64)

@@ -22,50 +22,35 @@ from support.images import (
 RED_GREEN = [255, 0, 0, 0, 255, 0]
 
 
-@pytest.mark.parametrize(
-    ("body", "rgba"),
-    [
-        pytest.param(png(), (200, 100, 50, 255), id="PNG RGB"),
-        pytest.param(png(colour=(1, 2, 3, 128), mode="RGBA"), (1, 2, 3, 128), id="PNG RGBA"),
-        pytest.param(
-            png(colour=(1, 2, 3, 0), mode="RGBA"), (1, 2, 3, 0), id="PNG RGBA, nothing to see"
-        ),
-        pytest.param(palette_png([1] * 15, 5, RED_GREEN), (0, 255, 0, 255), id="PNG palette"),
-        pytest.param(
-            palette_png([0] * 15, 5, RED_GREEN, alpha=b"\x80"),
-            (255, 0, 0, 128),
-            id="PNG palette with tRNS",
-        ),
-        pytest.param(png(colour=7, mode="L"), (7, 7, 7, 255), id="PNG grey"),
-        pytest.param(
-            encoded(picture("L", (5, 3), 7), "PNG", transparency=7),
-            (7, 7, 7, 0),
-            id="PNG grey, tRNS",
-        ),
-        pytest.param(png(colour=(7, 9), mode="LA"), (7, 7, 7, 9), id="PNG grey and alpha"),
-        pytest.param(png(colour=1, mode="1"), (255, 255, 255, 255), id="PNG of one bit, white"),
-        pytest.param(png(colour=0, mode="1"), (0, 0, 0, 255), id="PNG of one bit, black"),
-        # The high byte decides; Pillow's own conversion would clip all of these to 255.
-        pytest.param(png_16_bit((5, 3), (0x6400,)), (100, 100, 100, 255), id="16-bit grey"),
-        pytest.param(
-            png_16_bit((5, 3), (0x64FF,)), (100, 100, 100, 255), id="16-bit grey, low byte"
-        ),
-        pytest.param(png_16_bit((5, 3), (0xFFFF,)), (255, 255, 255, 255), id="16-bit white"),
-        pytest.param(png_16_bit((5, 3), (0x00FF,)), (0, 0, 0, 255), id="16-bit nearly black"),
-        pytest.param(
-            png_16_bit((5, 3), (0x0102, 0x6400, 0xFF00)), (1, 100, 255, 255), id="16-bit RGB"
-        ),
-        pytest.param(interlaced_png((5, 3), (9, 8, 7)), (9, 8, 7, 255), id="interlaced"),
-        pytest.param(webp(), (200, 100, 50, 255), id="WebP lossless"),
-        pytest.param(webp(colour=(9, 8, 7, 6), mode="RGBA"), (9, 8, 7, 6), id="WebP with alpha"),
-        pytest.param(jpeg(colour=0), (0, 0, 0, 255), id="JPEG black"),
-        pytest.param(jpeg(colour=128, mode="L"), (128, 128, 128, 255), id="JPEG grey"),
-        pytest.param(
-            jpeg(colour=(0, 0, 0, 0), mode="CMYK"), (255, 255, 255, 255), id="JPEG CMYK, no ink"
-        ),
-        pytest.param(jpeg(colour=(0, 0, 0, 255), mode="CMYK"), (0, 0, 0, 255), id="JPEG CMYK, ink"),
-    ],
-)
+GREY_TRNS = encoded(picture("L", (5, 3), 7), "PNG", transparency=7)
+DECODED: dict[str, tuple[bytes, tuple[int, int, int, int]]] = {
+    "PNG RGB": (png(), (200, 100, 50, 255)),
+    "PNG RGBA": (png(colour=(1, 2, 3, 128), mode="RGBA"), (1, 2, 3, 128)),
+    "PNG RGBA, nothing to see": (png(colour=(1, 2, 3, 0), mode="RGBA"), (1, 2, 3, 0)),
+    "PNG palette": (palette_png([1] * 15, 5, RED_GREEN), (0, 255, 0, 255)),
+    "PNG palette with tRNS": (palette_png([0] * 15, 5, RED_GREEN, b"\x80"), (255, 0, 0, 128)),
+    "PNG grey": (png(colour=7, mode="L"), (7, 7, 7, 255)),
+    "PNG grey, tRNS": (GREY_TRNS, (7, 7, 7, 0)),
+    "PNG grey and alpha": (png(colour=(7, 9), mode="LA"), (7, 7, 7, 9)),
+    "PNG of one bit, white": (png(colour=1, mode="1"), (255, 255, 255, 255)),
+    "PNG of one bit, black": (png(colour=0, mode="1"), (0, 0, 0, 255)),
+    # The high byte decides; Pillow's own conversion would clip all of these to 255.
+    "16-bit grey": (png_16_bit((5, 3), (0x6400,)), (100, 100, 100, 255)),
+    "16-bit grey, low byte": (png_16_bit((5, 3), (0x64FF,)), (100, 100, 100, 255)),
+    "16-bit white": (png_16_bit((5, 3), (0xFFFF,)), (255, 255, 255, 255)),
+    "16-bit nearly black": (png_16_bit((5, 3), (0x00FF,)), (0, 0, 0, 255)),
+    "16-bit RGB": (png_16_bit((5, 3), (0x0102, 0x6400, 0xFF00)), (1, 100, 255, 255)),
+    "interlaced": (interlaced_png((5, 3), (9, 8, 7)), (9, 8, 7, 255)),
+    "WebP lossless": (webp(), (200, 100, 50, 255)),
+    "WebP with alpha": (webp(colour=(9, 8, 7, 6), mode="RGBA"), (9, 8, 7, 6)),
+    "JPEG black": (jpeg(colour=0), (0, 0, 0, 255)),
+    "JPEG grey": (jpeg(colour=128, mode="L"), (128, 128, 128, 255)),
+    "JPEG CMYK, no ink": (jpeg(colour=(0, 0, 0, 0), mode="CMYK"), (255, 255, 255, 255)),
+    "JPEG CMYK, ink": (jpeg(colour=(0, 0, 0, 255), mode="CMYK"), (0, 0, 0, 255)),
+}
+
+
+@pytest.mark.parametrize(("body", "rgba"), DECODED.values(), ids=DECODED)
 def test_decoded(body: bytes, rgba: tuple[int, int, int, int]) -> None:
     image = decode(body)
     seen = rgba if rgba[3] < 255 else rgba[:3]  # alpha that hides nothing is left out
@@ -81,8 +66,7 @@ def test_interlaced_image_is_whole(size: tuple[int, int]) -> None:
 
 def test_rows_stay_rows() -> None:
     pixels = np.arange(5 * 3 * 3, dtype=np.uint8).reshape(3, 5, 3)
-    decoded = decode(encoded(Image.fromarray(pixels), "PNG"))
-    assert np.array_equal(decoded[..., :3], pixels)
+    assert np.array_equal(decode(encoded(Image.fromarray(pixels), "PNG"))[..., :3], pixels)
 
 
 def half(format_: str) -> bytes:
@@ -127,40 +111,12 @@ def test_memory_that_runs_out_is_not_the_image_s_fault(
         decode(body)
 
 
-@pytest.mark.parametrize(
-    ("alphas", "opaque"),
-    [
-        pytest.param([255, 255], True, id="all"),
-        pytest.param([255, 254], False, id="all but a hair"),
-        pytest.param([0, 255], False, id="half"),
-    ],
-)
-def test_is_opaque(alphas: list[int], opaque: bool) -> None:
+@pytest.mark.parametrize("alphas", [[255, 255], [255, 254], [0, 255]])
+def test_is_opaque(alphas: list[int]) -> None:
     image = np.zeros((1, 2, 4), np.uint8)
     image[0, :, 3] = alphas
+    opaque = alphas == [255, 255]
     assert is_opaque(decode(encoded(Image.fromarray(image), "PNG"))) is opaque
-
-
-@pytest.mark.parametrize(
-    ("rgba", "level", "seen"),
-    [
-        pytest.param((10, 20, 30, 255), 255, (10, 20, 30), id="opaque hides the background"),
-        pytest.param((10, 20, 30, 0), 255, (255, 255, 255), id="transparent on white"),
-        pytest.param((10, 20, 30, 0), 0, (0, 0, 0), id="transparent on black"),
-        pytest.param((255, 255, 255, 128), 255, (255, 255, 255), id="white on white is white"),
-        pytest.param((255, 255, 255, 128), 0, (128, 128, 128), id="half of white on black"),
-        pytest.param((0, 0, 0, 128), 255, (127, 127, 127), id="half of black on white"),
-        # (100 × 51 + 255 × 204 + 127) // 255, rounded to the nearest
-        pytest.param((100, 0, 255, 51), 255, (224, 204, 255), id="a fifth"),
-        pytest.param((1, 2, 3, 127), 0, (0, 1, 1), id="rounded"),
-        pytest.param((255, 255, 255, 255), 255, (255, 255, 255), id="as much as there is"),
-    ],
-)
-def test_on_background(
-    rgba: tuple[int, int, int, int], level: int, seen: tuple[int, int, int]
-) -> None:
-    image = np.full((2, 3, 4), rgba, np.uint8)
-    assert np.array_equal(on_background(image, level), np.full((2, 3, 3), seen))
 
 
 def test_on_background_rounds_to_the_nearest_for_every_value() -> None:

@@ -37,36 +37,32 @@ FAULT = ImageFault(FaultCode.UNREADABLE, "the file is empty")
 Answers = dict[Pair, Measured | ImageFault]
 
 
+UNREADABLE = "UNREADABLE: the file is empty"
+
+
 def base_of(hashes: dict[str, int]) -> BuildManifest:
     return build_of(hashes, BASE)
 
 
-def test_only_what_differs_is_compared() -> None:
-    plan = make_plan(
-        build_of({"same": 1, "other": 2, "new": 3}), base_of({"same": 1, "other": 4}), ENGINE
-    )
-    pair = Pair(digest(4), digest(2), BUILT_IN)
-    assert plan.pairs == {pair: Policy()}
-    assert plan.pair_of == {"other": pair}
+def planned(head: dict[str, Any], base: dict[str, Any]) -> Plan:
+    """The plan of two manifests' images."""
+    return make_plan(parse(body(images=head), BUILD), parse(body(BASE, images=base), BASE), ENGINE)
 
 
-def test_equal_pairs_are_compared_once() -> None:
+def test_only_what_differs_is_compared_and_equal_pairs_once() -> None:
     plan = make_plan(
-        build_of({"a": 2, "b": 2, "c": 2, "d": 3}),
-        base_of({"a": 1, "b": 1, "c": 9, "d": 1}),
+        build_of({"same": 1, "new": 3, "a": 2, "b": 2, "c": 2, "d": 3}),
+        base_of({"same": 1, "a": 1, "b": 1, "c": 9, "d": 1}),
         ENGINE,
     )
-    assert set(plan.pairs) == {
-        Pair(digest(1), digest(2), BUILT_IN),
-        Pair(digest(9), digest(2), BUILT_IN),
-        Pair(digest(1), digest(3), BUILT_IN),
-    }
-    assert plan.pair_of["a"] == plan.pair_of["b"] != plan.pair_of["c"]
+    pairs = [Pair(digest(b), digest(h), BUILT_IN) for b, h in ((1, 2), (9, 2), (1, 3))]
+    assert plan.pairs == dict.fromkeys(pairs, Policy())
+    assert plan.pair_of == dict(zip("abcd", [pairs[0], *pairs], strict=True))
 
 
 def test_one_pair_under_two_policies_is_two_pairs() -> None:
-    head = parse(body(images={"a": entry(2), "b": entry(2, policy={"antialiasing": False})}), BUILD)
-    plan = make_plan(head, base_of({"a": 1, "b": 1}), ENGINE)
+    head = {"a": entry(2), "b": entry(2, policy={"antialiasing": False})}
+    plan = planned(head, {"a": entry(1), "b": entry(1)})
     strict = Policy(antialiasing=False)
     assert plan.pairs == {
         Pair(digest(1), digest(2), BUILT_IN): Policy(),
@@ -75,10 +71,8 @@ def test_one_pair_under_two_policies_is_two_pairs() -> None:
 
 
 def test_one_pair_under_two_tolerances_is_compared_once_and_judged_twice() -> None:
-    head = parse(
-        body(images={"a": entry(2), "b": entry(2, policy={"max_changed_pixels": 3})}), BUILD
-    )
-    plan = make_plan(head, base_of({"a": 1, "b": 1}), ENGINE)
+    head = {"a": entry(2), "b": entry(2, policy={"max_changed_pixels": 3})}
+    plan = planned(head, {"a": entry(1), "b": entry(1)})
     [pair] = plan.pairs
     snapshots = assemble(plan, {pair: CHANGED}, {})
     assert snapshots["a"].status is Status.CHANGED
@@ -93,7 +87,7 @@ def test_one_pair_under_two_rules_is_compared_twice_as_its_masks_differ(
     own: dict[str, Any],
 ) -> None:
     images = {"a": entry(2), "b": entry(2, policy=own)}
-    plan = make_plan(parse(body(images=images), BUILD), base_of({"a": 1, "b": 1}), ENGINE)
+    plan = planned(images, {"a": entry(1), "b": entry(1)})
     assert len(plan.pairs) == 2
     snapshots = assemble(plan, dict.fromkeys(plan.pairs, NOISY), {})
     assert (snapshots["a"].status, snapshots["b"].status) == (Status.UNCHANGED, Status.CHANGED)
@@ -103,55 +97,42 @@ def test_one_pair_under_two_rules_is_compared_twice_as_its_masks_differ(
     assert judged.changed
 
 
+def statuses(plan: Plan) -> dict[str, Status]:
+    return {name: snapshot.status for name, snapshot in assemble(plan, {}, {}).items()}
+
+
 def test_without_a_base_everything_is_added() -> None:
     plan = make_plan(build_of({"a": 1, "b": 2}), None, ENGINE)
     assert plan.pairs == {}
-    assert {n: s.status for n, s in assemble(plan, {}, {}).items()} == {
-        "a": Status.ADDED,
-        "b": Status.ADDED,
-    }
+    assert statuses(plan) == {"a": Status.ADDED, "b": Status.ADDED}
 
 
 def test_selective_upload_skips_what_it_lacks() -> None:
     head = build_of({"a": 1}, selective=True, all_names=["a", "b"])
     plan = make_plan(head, base_of({"a": 1, "b": 2, "c": 3}), ENGINE)
-    assert {n: s.status for n, s in assemble(plan, {}, {}).items()} == {
-        "a": Status.UNCHANGED,
-        "b": Status.SKIPPED,
-        "c": Status.REMOVED,
-    }
+    expected = {"a": Status.UNCHANGED, "b": Status.SKIPPED, "c": Status.REMOVED}
+    assert statuses(plan) == expected
 
 
 def test_every_kind_of_snapshot_is_told_in_full() -> None:
-    head = parse(
-        body(
-            images={
-                "changed": entry(2, group="G"),
-                "passed": entry(4),
-                "errored": entry(6),
-                "added": entry(7),
-                "unreadable": entry(8),
-                "renamed": entry(9, display_name="R"),
-                "unchanged": entry(10),
-            }
-        ),
-        BUILD,
-    )
-    base = parse(
-        body(
-            BASE,
-            images={
-                "changed": entry(1, group="old group"),
-                "passed": entry(3),
-                "errored": entry(5),
-                "old name": entry(9, width=11),
-                "unchanged": entry(10),
-                "gone": entry(11, group="H"),
-            },
-        ),
-        BASE,
-    )
-    plan = make_plan(head, base, ENGINE)
+    in_head = {
+        "changed": entry(2, group="G"),
+        "passed": entry(4),
+        "errored": entry(6),
+        "added": entry(7),
+        "unreadable": entry(8),
+        "renamed": entry(9, display_name="R"),
+        "unchanged": entry(10),
+    }
+    in_base = {
+        "changed": entry(1, group="old group"),
+        "passed": entry(3),
+        "errored": entry(5),
+        "old name": entry(9, width=11),
+        "unchanged": entry(10),
+        "gone": entry(11, group="H"),
+    }
+    plan = planned(in_head, in_base)
     answers: Answers = {
         plan.pair_of["changed"]: CHANGED,
         plan.pair_of["passed"]: EQUAL,
@@ -168,24 +149,11 @@ def test_every_kind_of_snapshot_is_told_in_full() -> None:
         "passed": Snapshot(
             *(Status.UNCHANGED, digest(4), digest(3), (3, 3), (3, 3), EQUAL), judgement=PASSES
         ),
-        "errored": Snapshot(
-            Status.ERRORED,
-            digest(6),
-            digest(5),
-            size,
-            size,
-            reason="UNREADABLE: the file is empty",
-        ),
+        "errored": Snapshot(*(Status.ERRORED, digest(6), digest(5), size, size), reason=UNREADABLE),
         "added": Snapshot(Status.ADDED, digest(7), head_size=size),
-        "unreadable": Snapshot(
-            Status.ERRORED, digest(8), head_size=size, reason="UNREADABLE: the file is empty"
-        ),
+        "unreadable": Snapshot(Status.ERRORED, digest(8), head_size=size, reason=UNREADABLE),
         "renamed": Snapshot(
-            Status.RENAMED,
-            digest(9),
-            digest(9),
-            size,
-            (11, 20),
+            *(Status.RENAMED, digest(9), digest(9), size, (11, 20)),
             previous_name="old name",
             details={"display_name": "R"},
         ),
@@ -205,7 +173,7 @@ def groups(answers: dict[str, Measured | ImageFault], **images: dict[str, Any]) 
     names = sorted(answers)
     head = {n: entry(100 + i) for i, n in enumerate(names)} | images.get("head", {})
     base = {n: entry(200 + i) for i, n in enumerate(names)} | images.get("base", {})
-    plan = make_plan(parse(body(images=head), BUILD), parse(body(BASE, images=base), BASE), ENGINE)
+    plan = planned(head, base)
     found = assemble(plan, {plan.pair_of[n]: answer for n, answer in answers.items()}, {})
     return {name: s.group for name, s in found.items() if s.group}
 
@@ -235,7 +203,7 @@ def test_changes_that_nobody_named_are_not_alike() -> None:
 
 def test_one_pair_under_two_names_is_one_change() -> None:
     images = {"a": entry(2), "b": entry(2), "c": entry(3)}
-    plan = make_plan(parse(body(images=images), BUILD), base_of(dict.fromkeys("abc", 1)), ENGINE)
+    plan = planned(images, dict.fromkeys("abc", entry(1)))
     found = assemble(plan, {plan.pair_of["a"]: named(A), plan.pair_of["c"]: named(B)}, {})
     assert [s.group for s in found.values()] == [f"changed-{A[:16]}"] * 2 + [None]
 

@@ -21,12 +21,20 @@ from support.images import chunk, encoded, interlaced_png, jpeg, palette_png, pi
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0))
+NO_WIDTH = chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 1, 8, 2, 0, 0, 0))
 DATA = zlib.compress(b"\0abcdef")
 END = chunk(b"IEND", b"")
 
 
 def fast(body: bytes) -> npt.NDArray[np.uint8] | None:
     return png.read(body, BufferPool(), "image")
+
+
+def taken(body: bytes) -> npt.NDArray[np.uint8]:
+    """The pixels of a file that is not left to Pillow."""
+    found = fast(body)
+    assert found is not None
+    return found
 
 
 def pillow(body: bytes) -> npt.NDArray[np.uint8]:
@@ -51,18 +59,15 @@ def scanlines(draw: st.DrawFn) -> tuple[tuple[int, int], int, bytes]:
 def test_every_filter_gives_pillows_pixels(case: tuple[tuple[int, int], int, bytes]) -> None:
     size, kind, rows = case
     body = raw_png(size, 8, kind, rows)
-    found = fast(body)
-    assert found is not None
-    assert np.array_equal(found, pillow(body))
+    assert np.array_equal(taken(body), pillow(body))
 
 
 @pytest.mark.parametrize("parts", [1, 2, 7])
 def test_data_may_be_cut_anywhere(parts: int) -> None:
     cuts = np.linspace(0, len(DATA), parts + 1).astype(int).tolist()
     data = b"".join(chunk(b"IDAT", DATA[a:b]) for a, b in pairwise(cuts))
-    found = fast(SIGNATURE + HEADER + chunk(b"tEXt", b"a\0b") + data + chunk(b"tIME", b"") + END)
-    assert found is not None
-    assert found.tobytes() == b"abcdef"
+    file = SIGNATURE + HEADER + chunk(b"tEXt", b"a\0b") + data + chunk(b"tIME", b"") + END
+    assert taken(file).tobytes() == b"abcdef"
 
 
 def _whole(data: bytes) -> bytes:
@@ -92,18 +97,11 @@ LEFT_TO_PILLOW = {
     "a wrong checksum of the pixels": _whole(chunk(b"IDAT", DATA[:-1] + b"\0")),
     "no end": SIGNATURE + HEADER + IDAT,
     "cut off": _whole(IDAT)[:-20],
-    "a length that leads out of the file": SIGNATURE
-    + HEADER
-    + b"\xff\xff\xff\xff"
-    + IDAT[4:]
-    + END,
+    "a length that leads out of the file": _whole(b"\xff\xff\xff\xff" + IDAT[4:]),
     "too few pixels": _whole(chunk(b"IDAT", zlib.compress(b"\0abc"))),
     "too many pixels": _whole(chunk(b"IDAT", zlib.compress(b"\0abcdefg"))),
     "a filter that does not exist": _whole(chunk(b"IDAT", zlib.compress(b"\5abcdef"))),
-    "no width": SIGNATURE
-    + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 1, 8, 2, 0, 0, 0))
-    + IDAT
-    + END,
+    "no width": SIGNATURE + NO_WIDTH + IDAT + END,
     "nothing": b"",
     "the header alone": SIGNATURE + HEADER,
     "half a header": (SIGNATURE + HEADER)[:30],
@@ -171,9 +169,7 @@ def test_what_browsers_skip_is_skipped_before_the_pixels_and_behind_them(skipped
     for data in (skipped + IDAT, IDAT + skipped):
         body = _whole(data)
         assert simple(body) is not None
-        found = fast(body)
-        assert found is not None
-        assert found.tobytes() == b"abcdef"
+        assert taken(body).tobytes() == b"abcdef"
 
 
 def test_the_first_intact_chunk_of_a_kind_counts() -> None:

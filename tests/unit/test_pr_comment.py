@@ -11,6 +11,7 @@ from pixelgate.notify.pr_comment import Marker, Plan, comment, commit_status, pl
 
 CONTEXT = "pixelgate/shop"
 URL = "https://example.com/report"
+SSO = "AWS:AROAEXAMPLEEXAMPLE01"
 NOTHING = dict.fromkeys(
     ("total", "changed", "added", "removed", "renamed", "unchanged", "skipped", "errored"), 0
 )
@@ -40,6 +41,11 @@ def status(state: str = "SUCCEEDED", **fields: Any) -> dict[str, Any]:
     return said | fields
 
 
+NO_REVIEW = {**NOTHING, "total": 48, "unchanged": 48}
+FIRST = {**NOTHING, "total": 3, "added": 3}
+TIMED_OUT = {"code": "TIMEOUT", "message": "the worker stopped"}
+
+
 @pytest.mark.parametrize(
     ("said", "state", "description"),
     [
@@ -49,24 +55,11 @@ def status(state: str = "SUCCEEDED", **fields: Any) -> dict[str, Any]:
         (status(review=review("rejected", 0)), State.FAILED, "rejected: 1 changed, 1 added"),
         (status(review=review("approved", 0)), State.PASSED, "approved: 1 changed, 1 added"),
         (
-            status(
-                verdict="passed",
-                counts={**NOTHING, "total": 48, "unchanged": 48},
-                review=review("not_needed", 0),
-            ),
-            State.PASSED,
-            "no changes in 48 snapshots",
+            status(verdict="passed", counts=NO_REVIEW, review=review("not_needed", 0)),
+            *(State.PASSED, "no changes in 48 snapshots"),
         ),
-        (
-            status(verdict="passed", review=None, counts={**NOTHING, "total": 3, "added": 3}),
-            State.PASSED,
-            "3 added",
-        ),
-        (
-            status("FAILED", error={"code": "TIMEOUT", "message": "the worker stopped"}),
-            State.ERROR,
-            "TIMEOUT: the worker stopped",
-        ),
+        (status(verdict="passed", review=None, counts=FIRST), State.PASSED, "3 added"),
+        (status("FAILED", error=TIMED_OUT), State.ERROR, "TIMEOUT: the worker stopped"),
     ],
 )
 def test_commit_status(said: dict[str, Any], state: State, description: str) -> None:
@@ -95,13 +88,40 @@ def test_comment_on_a_build_that_needs_review() -> None:
 
 
 def test_comment_on_an_approved_build_says_who_and_why() -> None:
-    said = comment(
-        status(review=review("approved", 0, by=["AWS:ada"], reasons=["the new header"])),
-        *(CONTEXT, None),
-    )
+    approved = review("approved", 0, by=[f"{SSO}:ada"], reasons=["the new header"])
+    said = comment(status(review=approved), CONTEXT, None)
     assert "### pixelgate/shop: approved\n" in said
-    assert "> the new header\n\nBy `AWS:ada`.\n" in said
-    assert "Look at the report" not in said
+    assert "> the new header\n\nBy `ada`.\n" in said
+
+
+def test_without_a_url_the_comment_names_the_command_that_shows_the_report() -> None:
+    assert "Look at the report: `pixelgate report b1`.\n" in comment(status(), CONTEXT, None)
+    failed = status("FAILED", error={"code": "TIMEOUT", "message": ""}, counts={}, report=None)
+    assert "Look at the report" not in comment(failed, CONTEXT, None)
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ([f"{SSO}:ada@example.com"], "By `ada`."),
+        ([f"{SSO}:ada@example.com", f"{SSO}:grace"], "By `ada` and `grace`."),
+        ([f"{SSO}:ada", f"{SSO}:grace", f"{SSO}:alan"], "By `ada`, `grace` and `alan`."),
+        ([f"{SSO}:ada", "AWS:AIDAEXAMPLEEXAMPLE01"], "By `ada` and others."),
+        (["AWS:AIDAEXAMPLEEXAMPLE01"], "By a reviewer."),
+        (["123456789012"], "By a reviewer."),
+        (["AWS:123456789012"], "By a reviewer."),
+        ([f"{SSO}:ada-123456789012"], "By a reviewer."),
+        ([f"{SSO}:arn:aws:iam::1:user/ada"], "By a reviewer."),
+        ([f"{SSO}:@example.com"], "By a reviewer."),
+    ],
+)
+def test_a_comment_names_people_and_never_ids_addresses_or_accounts(
+    by: list[str], words: str
+) -> None:
+    said = comment(status(review=review("approved", 0, by=by)), CONTEXT, None)
+    assert f"{words}\n" in said
+    for secret in ("AROA", "AIDA", "@", "123456789012"):
+        assert secret not in said.partition("-->")[2]
 
 
 def test_comment_on_a_failure_says_what_to_do() -> None:
@@ -118,16 +138,13 @@ def test_twenty_names_are_shown_and_the_rest_counted() -> None:
 
 
 def test_comment_of_the_largest_build_is_one_that_a_forge_takes() -> None:
-    names = ["`" * 500 + "ü" * 262 for _ in range(100)]
-    said = comment(
-        status(
-            review=review(
-                "needed", 100_000, names=names, by=["x" * 255] * 20, reasons=["*" * 2_000] * 10
-            )
-        ),
-        *(CONTEXT, URL),
+    longest = review(
+        left=100_000,
+        names=["`" * 500 + "ü" * 262] * 100,
+        by=["x" * 255] * 20,
+        reasons=["*" * 2_000] * 10,
     )
-    assert len(said) <= 65_536
+    assert len(comment(status(review=longest), CONTEXT, URL)) <= 65_536
 
 
 @pytest.mark.parametrize(
@@ -217,48 +234,29 @@ def told(id: int, build: str = "b1", state: str = "needed", created: str = "2") 
 
 OTHER = Comment(1, f"{Marker('pixelgate/web', 'b1', '2', 'needed')}\n")
 PERSON = Comment(2, "looks good")
+EARLIER = told(5, "b0", created="1")
+LATER = told(6, "b2", created="3")
+ANEW = Plan(create=True, delete=(5,))
+PLANS: dict[str, tuple[list[Comment], str, Plan]] = {
+    "review is needed": ([], "needed", Plan(create=True)),
+    "rejected": ([], "rejected", Plan(create=True)),
+    "failed": ([], "FAILED", Plan(create=True)),
+    "nothing to say": ([], "not_needed", Plan()),
+    "approved by rule or carried over": ([], "approved", Plan()),
+    "others' comments": ([OTHER, PERSON], "needed", Plan(create=True)),
+    "less is left": ([told(5)], "needed", Plan(edit=5)),
+    "approved now": ([told(5)], "approved", Plan(edit=5)),
+    "a later build needs review again": ([EARLIER], "needed", ANEW),
+    "a later build does not": ([EARLIER], "approved", Plan(edit=5)),
+    "new review is needed": ([told(5, "b0", "approved", "1")], "needed", ANEW),
+    "needed again": ([told(5, state="approved")], "needed", ANEW),
+    "an event came late": ([LATER], "needed", Plan()),
+    "two of one moment": ([told(5), told(6)], "needed", Plan(edit=6, delete=(5,))),
+    "an older one was left behind": ([EARLIER, LATER], "needed", Plan(delete=(5,))),
+}
 
 
-@pytest.mark.parametrize(
-    ("present", "state", "plan"),
-    [
-        pytest.param([], "needed", Plan(create=True), id="review is needed"),
-        pytest.param([], "rejected", Plan(create=True), id="rejected"),
-        pytest.param([], "FAILED", Plan(create=True), id="failed"),
-        pytest.param([], "not_needed", Plan(), id="nothing to say"),
-        pytest.param([], "approved", Plan(), id="approved by rule or carried over"),
-        pytest.param([OTHER, PERSON], "needed", Plan(create=True), id="others' comments"),
-        pytest.param([told(5)], "needed", Plan(edit=5), id="less is left"),
-        pytest.param([told(5)], "approved", Plan(edit=5), id="approved now"),
-        pytest.param(
-            [told(5, "b0", created="1")],
-            *("needed", Plan(create=True, delete=(5,))),
-            id="a later build needs review again",
-        ),
-        pytest.param(
-            [told(5, "b0", created="1")], "approved", Plan(edit=5), id="a later build does not"
-        ),
-        pytest.param(
-            [told(5, "b0", "approved", "1")],
-            *("needed", Plan(create=True, delete=(5,))),
-            id="new review is needed",
-        ),
-        pytest.param(
-            [told(5, state="approved")],
-            *("needed", Plan(create=True, delete=(5,))),
-            id="needed again",
-        ),
-        pytest.param([told(5, "b2", created="3")], "needed", Plan(), id="an event came late"),
-        pytest.param(
-            [told(5), told(6)], "needed", Plan(edit=6, delete=(5,)), id="two of one moment"
-        ),
-        pytest.param(
-            [told(4, "b0", created="1"), told(5, "b2", created="3")],
-            *("needed", Plan(delete=(4,))),
-            id="an older one was left behind",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("present", "state", "plan"), PLANS.values(), ids=PLANS)
 def test_plan(present: list[Comment], state: str, plan: Plan) -> None:
     wanted = f"{Marker(CONTEXT, 'b1', '2', state)}\nnew words"
     assert plan_comments(present, wanted) == plan

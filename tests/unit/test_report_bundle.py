@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pixelgate.report.bundle import BundleError, bundle
@@ -19,20 +21,15 @@ def test_imported_modules_come_first_and_once() -> None:
     )
 
 
-def test_imports_over_several_lines() -> None:
+def test_imports_over_several_lines_and_several_constants_at_once() -> None:
     modules = {
-        "main.js": 'import {\n  a,\n  B,\n} from "./a.js";\nnew B(a);\n',
+        "main.js": 'import {\n  a,\n  B,\n} from "./a.js";\nimport { c } from "./c.js";\nB(c);\n',
         "a.js": "export async function a() {}\nexport class B {}\n",
+        "c.js": "export const [c, d] = [1, 2];\n",
     }
-    assert bundle(modules, "main.js") == "async function a() {}\nclass B {}\nnew B(a);\n"
-
-
-def test_several_constants_at_once_are_exported() -> None:
-    modules = {
-        "main.js": 'import { a, b } from "./a.js";\na(b);\n',
-        "a.js": "export const [a, b] = [1, 2];\n",
-    }
-    assert bundle(modules, "main.js") == "const [a, b] = [1, 2];\na(b);\n"
+    assert bundle(modules, "main.js") == (
+        "async function a() {}\nclass B {}\nconst [c, d] = [1, 2];\nB(c);\n"
+    )
 
 
 def test_types_and_comments_are_left_out() -> None:
@@ -50,50 +47,35 @@ def test_types_and_comments_are_left_out() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("modules", "words"),
-    [
-        pytest.param(
-            {"main.js": 'import { a } from "./a.js";\n', "a.js": "const a = 1;\n"},
-            "main.js: a.js does not export a",
-            id="a name that is not exported",
-        ),
-        pytest.param(
-            {"main.js": 'import { a } from "./a.js";\n'},
-            "main.js imports a.js, which is not there",
-            id="a module that is missing",
-        ),
-        pytest.param(
-            {
-                "main.js": 'import { a } from "./a.js";\nconst b = 1;\n',
-                "a.js": "export const a = 1;\nfunction b() {}\n",
-            },
-            "main.js: b is defined in a.js too",
-            id="a name twice",
-        ),
-        pytest.param(
-            {
-                "main.js": 'import { a } from "./a.js";\nexport const m = 1;\n',
-                "a.js": 'import { m } from "./main.js";\nexport const a = 1;\n',
-            },
-            "modules import each other: main.js → a.js → main.js",
-            id="a circle",
-        ),
-        pytest.param({"main.js": "export default 1;\n"}, "export default 1;", id="default"),
-        pytest.param(
-            {"main.js": 'import * as a from "./a.js";\n'}, "import * as a", id="everything"
-        ),
-        pytest.param(
-            {"main.js": 'import { a as b } from "./a.js";\n', "a.js": "export const a = 1;\n"},
-            "a.js does not export a as b",
-            id="renamed",
-        ),
-        pytest.param({"main.js": 'await import("./a.js");\n'}, "import(", id="dynamic"),
-        pytest.param({"main.js": "const a = '</SCRIPT>';\n"}, "cannot stand in a script", id="end"),
-        pytest.param({"main.js": "const a = '<!--';\n"}, "cannot stand in a script", id="comment"),
-    ],
-)
-def test_what_cannot_be_bundled_says_why(modules: dict[str, str], words: str) -> None:
-    with pytest.raises(BundleError) as raised:
-        bundle(modules, "main.js")
-    assert words in str(raised.value)
+USES_A = 'import { a } from "./a.js";\n'
+REFUSED: dict[str, dict[str, str]] = {
+    "main.js: a.js does not export a": {"main.js": USES_A, "a.js": "const a = 1;\n"},
+    "main.js imports a.js, which is not there": {"main.js": USES_A},
+    "main.js: b is defined in a.js too": {
+        "main.js": f"{USES_A}const b = 1;\n",
+        "a.js": "export const a = 1;\nfunction b() {}\n",
+    },
+    "modules import each other: main.js → a.js → main.js": {
+        "main.js": f"{USES_A}export const m = 1;\n",
+        "a.js": 'import { m } from "./main.js";\nexport const a = 1;\n',
+    },
+    "export default 1;": {"main.js": "export default 1;\n"},
+    "import * as a": {"main.js": 'import * as a from "./a.js";\n'},
+    "a.js does not export a as b": {
+        "main.js": 'import { a as b } from "./a.js";\n',
+        "a.js": "export const a = 1;\n",
+    },
+    "import(": {"main.js": 'await import("./a.js");\n'},
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_be_bundled_says_why(words: str) -> None:
+    with pytest.raises(BundleError, match=re.escape(words)):
+        bundle(REFUSED[words], "main.js")
+
+
+@pytest.mark.parametrize("text", ["</SCRIPT>", "<!--"])
+def test_what_would_end_the_script_is_refused(text: str) -> None:
+    with pytest.raises(BundleError, match="cannot stand in a script"):
+        bundle({"main.js": f"const a = '{text}';\n"}, "main.js")

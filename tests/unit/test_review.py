@@ -57,18 +57,13 @@ def review_log(*reviews: tuple[Applied, tuple[str, ...]]) -> ReviewLog:
 # --- what a review may say ----------------------------------------------------------------------
 
 
-def test_smallest_review_speaks_of_everything() -> None:
-    said = parse(body())
-    assert said == ReviewBody(schema_version=1, action="approve")
-    assert said.whole
-
-
-def test_review_with_everything() -> None:
-    said = parse(
-        body(action="reject", execution="e1", names=["a"], globs=["b*"], groups=["g"], reason="no")
-    )
+def test_a_review_speaks_of_everything_or_of_what_it_names() -> None:
+    assert parse(body()) == ReviewBody(schema_version=1, action="approve")
+    assert parse(body()).whole
+    named: dict[str, Any] = {"names": ["a"], "globs": ["b*"], "groups": ["g"]}
+    said = parse(body(action="reject", execution="e1", reason="no", **named))
     assert (said.action, said.execution, said.reason) == ("reject", "e1", "no")
-    assert (said.names, said.globs, said.groups) == (["a"], ["b*"], ["g"])
+    assert {name: getattr(said, name) for name in named} == named
     assert not said.whole
 
 
@@ -127,10 +122,7 @@ def test_selects_by_a_name_in_another_unicode_form(fields: dict[str, Any]) -> No
     ("fields", "message"),
     [
         ({"names": ["a.png", "x.png"]}, "names: the build has no snapshot 'x.png'$"),
-        (
-            {"names": [f"x{n}" for n in range(7)]},
-            "no snapshot 'x0', 'x1', 'x2', 'x3', 'x4' and 2 more",
-        ),
+        ({"names": [f"x{n}" for n in range(7)]}, "'x0', 'x1', 'x2', 'x3', 'x4' and 2 more"),
         ({"globs": ["x*"]}, r"globs: 'x\*' matches no snapshot that needs a review"),
         ({"globs": ["same*"]}, r"'same\*' matches no snapshot that needs a review"),
         ({"globs": ["[a].png"]}, r"'\[a\].png' matches no snapshot"),
@@ -171,9 +163,8 @@ def test_of_a_first_upload_only_what_cannot_be_read_needs_a_person() -> None:
 
 def test_subject_is_read_as_it_was_written() -> None:
     granted = InheritedApproval("carried over", ("ada",), "b0")
-    reviewable = Reviewable("e1", SUBJECT.changes, SUBJECT.others, granted)
-    assert Reviewable.from_json(json.loads(json.dumps(reviewable.as_json()))) == reviewable
-    assert Reviewable.from_json(json.loads(json.dumps(SUBJECT.as_json()))) == SUBJECT
+    for reviewable in (SUBJECT, Reviewable("e1", SUBJECT.changes, SUBJECT.others, granted)):
+        assert Reviewable.from_json(json.loads(json.dumps(reviewable.as_json()))) == reviewable
 
 
 # --- what is decided ------------------------------------------------------------------------------
@@ -194,50 +185,33 @@ def test_unreviewed_build_needs_everything() -> None:
     }
 
 
+Reviews = list[tuple[Applied, tuple[str, ...]]]
+One = tuple[Applied, tuple[str, ...]]
+ALL, NONE = (review(1, whole=True), ()), (review(1, REJECT, whole=True), ())
+LATER_ALL: One = (review(2, whole=True), ())
+APPROVED_A: One = (review(1), ("a.png",))
+APPROVED_B: One = (review(2), ("b.png",))
+REJECTED_A: One = (review(1, REJECT), ("a.png",))
+REJECTED_SAME: One = (review(2, REJECT), ("same.png",))
+# Reviews, the state, what is left, and how many are approved and rejected.
+DECIDED: dict[str, tuple[Reviews, str, list[str], int, int]] = {
+    "all": ([ALL], "approved", [], 3, 0),
+    "none": ([NONE], "rejected", [], 0, 3),
+    "a part": ([APPROVED_A], "needed", ["b.png", "c.png"], 1, 0),
+    "a part and the rest": ([APPROVED_A, (review(2), ("b.png", "c.png"))], "approved", [], 3, 0),
+    "one rejection rejects the build": ([REJECTED_A, APPROVED_B], "rejected", ["c.png"], 1, 1),
+    "a later approval takes a rejection back": ([REJECTED_A, LATER_ALL], "approved", [], 3, 0),
+    "an earlier one does not": ([(review(2, REJECT), ("a.png",)), ALL], "rejected", [], 2, 1),
+    "all rejected but one": ([NONE, (review(2), ("a.png",))], "rejected", [], 1, 2),
+    "what passed is rejected by name": ([ALL, REJECTED_SAME], "rejected", [], 3, 1),
+}
+
+
 @pytest.mark.parametrize(
-    ("reviews", "state", "left", "approved", "rejected"),
-    [
-        pytest.param([(review(1, whole=True), ())], "approved", [], 3, 0, id="all"),
-        pytest.param([(review(1, REJECT, whole=True), ())], "rejected", [], 0, 3, id="none"),
-        pytest.param([(review(1), ("a.png",))], "needed", ["b.png", "c.png"], 1, 0, id="a part"),
-        pytest.param(
-            [(review(1), ("a.png",)), (review(2), ("b.png", "c.png"))],
-            *("approved", [], 3, 0),
-            id="a part and the rest",
-        ),
-        pytest.param(
-            [(review(1), ("a.png",)), (review(2, REJECT), ("b.png",))],
-            *("rejected", ["c.png"], 1, 1),
-            id="one rejection rejects the build",
-        ),
-        pytest.param(
-            [(review(1, REJECT), ("a.png",)), (review(2, whole=True), ())],
-            *("approved", [], 3, 0),
-            id="a later approval of all takes a rejection back",
-        ),
-        pytest.param(
-            [(review(2, REJECT), ("a.png",)), (review(1, whole=True), ())],
-            *("rejected", [], 2, 1),
-            id="an earlier one does not",
-        ),
-        pytest.param(
-            [(review(1, REJECT, whole=True), ()), (review(2), ("a.png",))],
-            *("rejected", [], 1, 2),
-            id="all rejected but one",
-        ),
-        pytest.param(
-            [(review(1, whole=True), ()), (review(2, REJECT), ("same.png",))],
-            *("rejected", [], 3, 1),
-            id="what passed is rejected by name",
-        ),
-    ],
+    ("reviews", "state", "left", "approved", "rejected"), DECIDED.values(), ids=DECIDED
 )
 def test_decided(
-    reviews: list[tuple[Applied, tuple[str, ...]]],
-    state: str,
-    left: list[str],
-    approved: int,
-    rejected: int,
+    reviews: Reviews, state: str, left: list[str], approved: int, rejected: int
 ) -> None:
     summary = summarize(SUBJECT, review_log(*reviews))
     assert (summary.state, list(summary.left)) == (state, left)
@@ -248,21 +222,21 @@ def test_decided(
     ("reviews", "state", "result"),
     [
         ([], ReviewState.NOT_NEEDED, None),
-        ([(review(1, whole=True), ())], ReviewState.APPROVED, Review.APPROVED),
-        ([(review(1, REJECT, whole=True), ())], ReviewState.REJECTED, Review.REJECTED),
-        ([(review(1, REJECT), ("same.png",))], ReviewState.REJECTED, Review.REJECTED),
+        ([ALL], ReviewState.APPROVED, Review.APPROVED),
+        ([NONE], ReviewState.REJECTED, Review.REJECTED),
+        ([REJECTED_SAME], ReviewState.REJECTED, Review.REJECTED),
         ([(review(1), ("same.png",))], ReviewState.NOT_NEEDED, None),
     ],
 )
 def test_build_in_which_nothing_changed(
-    reviews: list[tuple[Applied, tuple[str, ...]]], state: ReviewState, result: Review | None
+    reviews: Reviews, state: ReviewState, result: Review | None
 ) -> None:
     summary = summarize(NOTHING, review_log(*reviews))
     assert (summary.state, summary.result) == (state, result)
 
 
 def test_order_and_repetition_of_events_decide_nothing() -> None:
-    reviews: list[tuple[Applied, tuple[str, ...]]] = [
+    reviews: Reviews = [
         (review(1), ("a.png", "b.png")),
         (review(2, REJECT, by="bob"), ("b.png",)),
         (review(3, whole=True, by="eve"), ()),
@@ -308,33 +282,26 @@ def test_a_hundred_names_are_told_and_all_are_counted() -> None:
 
 
 def test_granted_approval_counts_until_a_person_says_otherwise() -> None:
-    granted = Reviewable(
-        "e1", SUBJECT.changes, granted=InheritedApproval("carried over", ("ada",), "b0")
-    )
+    approval = InheritedApproval("carried over", ("ada",), "b0")
+    granted = Reviewable("e1", SUBJECT.changes, granted=approval)
     summary = summarize(granted, review_log())
     assert (summary.state, summary.approved, summary.by) == (ReviewState.APPROVED, 3, ("ada",))
-    assert not summary.human
     said = to_status_json(granted, review_log())
     assert (said["carried_from"], said["reasons"]) == ("b0", ["carried over"])
-    assert (
-        summarize(granted, review_log((review(1, REJECT), ("a.png",)))).state
-        is ReviewState.REJECTED
-    )
+    assert summarize(granted, review_log(REJECTED_A)).state is ReviewState.REJECTED
 
 
 @pytest.mark.parametrize(
     ("reviews", "human"),
     [
-        ([(review(1, whole=True), ())], True),
+        ([ALL], True),
         ([(review(1), ("a.png", "b.png", "c.png"))], True),
-        pytest.param([(review(1), ("a.png",))], False, id="the rest was granted"),
-        ([(review(1, REJECT), ("a.png",))], True),
+        pytest.param([APPROVED_A], False, id="the rest was granted"),
+        ([REJECTED_A], True),
         ([], False),
     ],
 )
-def test_only_what_people_decided_in_full_is_theirs(
-    reviews: list[tuple[Applied, tuple[str, ...]]], human: bool
-) -> None:
+def test_only_what_people_decided_in_full_is_theirs(reviews: Reviews, human: bool) -> None:
     granted = Reviewable("e1", SUBJECT.changes, granted=InheritedApproval("rule"))
     assert summarize(granted, review_log(*reviews)).human is human
 

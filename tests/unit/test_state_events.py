@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from pixelgate.aws.eventbridge import EventBridgeEvents
 from pixelgate.domain import state_events
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
@@ -43,9 +45,25 @@ BUILD = BuildRecord(BuildId("shop", "b1"), "c0ffee", "a" * 64, 999.0, branch="t"
 SUBJECT = Reviewable("e1", {f"{n:03}.png": Change("changed", "1", "2") for n in range(30)})
 
 
+class Bus:
+    """Takes every event."""
+
+    meta = SimpleNamespace(partition="aws")
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, int]:  # noqa: N803
+        self.entries += Entries
+        return {"FailedEntryCount": 0}
+
+
 def check(detail: dict[str, Any]) -> None:
-    """Against the schema, and that the schema knows every field."""
-    told = json.loads(json.dumps(detail))
+    """Against the schema, and that the schema knows every field, as the event is sent."""
+    bus = Bus()
+    EventBridgeEvents(lambda: bus, "shots").emit(state_events.COMPARISON, detail)  # type: ignore[arg-type,return-value]
+    [entry] = bus.entries
+    told = json.loads(entry["Detail"])
     jsonschema.Draft202012Validator(SCHEMA).validate(told)
     assert told.keys() == SCHEMA["properties"].keys()
     if told["review"]:
@@ -57,15 +75,9 @@ def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        pytest.param(RECORD, id="processing"),
-        pytest.param(DONE, id="succeeded"),
-        pytest.param(replace(RECORD, id=ComparisonId("shop", "b1", "@none")), id="no base"),
-    ],
-)
-def test_comparison_s_event(record: ComparisonRecord) -> None:
+@pytest.mark.parametrize("base", ["b0", "@none"])
+def test_comparison_s_event(base: str) -> None:
+    record = replace(RECORD, id=ComparisonId("shop", "b1", base))
     check(state_events.detail(status_of(record, build=BUILD)))
 
 
@@ -83,10 +95,8 @@ def test_result_s_event() -> None:
 
 
 def test_review_s_event_says_who_and_not_who_was_refused() -> None:
-    review_log = ReviewLog().of_execution("e1")
-    review_log = review_log.with_review(
-        Applied("r1", Action.APPROVE, "ada", "2026", "meant", True), ()
-    )
+    approval = Applied("r1", Action.APPROVE, "ada", "2026", "meant", True)
+    review_log = ReviewLog().of_execution("e1").with_review(approval, ())
     review_log = review_log.with_refusal(Refusal("r2", "bob", "2026", "no"))
     told = state_events.detail(status_of(DONE, to_status_json(SUBJECT, review_log), BUILD))
     check(told)
@@ -103,13 +113,12 @@ def test_refused_manifest_s_event() -> None:
 
 def test_largest_event_fits_into_eventbridge() -> None:
     """256 KB; a name has up to 1,024 bytes, a reason 2,000 letters of up to four bytes."""
-    reviewable = Reviewable(
-        "e1", {f"{n:03}{'x' * 1_021}": Change("changed", "1", "2") for n in range(50)}
-    )
+    names = [f"{n:03}{'x' * 1_021}" for n in range(50)]
+    reviewable = Reviewable("e1", {name: Change("changed", "1", "2") for name in names})
     review_log = ReviewLog().of_execution("e1")
     for n in range(40):
         one = Applied(f"r{n}", Action.APPROVE, "x" * 255, f"{n:04}", f"{n}" + "😀" * 1_990, False)
-        review_log = review_log.with_review(one, [f"{n:03}{'x' * 1_021}"])
+        review_log = review_log.with_review(one, [names[n]])
     told = state_events.detail(status_of(DONE, to_status_json(reviewable, review_log), BUILD))
     check(told)
     assert len(json.dumps(told, ensure_ascii=False).encode()) < 200_000
@@ -124,10 +133,5 @@ def test_the_example_is_an_event() -> None:
 
 def test_the_page_names_what_there_is() -> None:
     page = (ROOT / "docs/events.md").read_text(encoding="utf-8")
-    for word in (
-        state_events.SOURCE,
-        state_events.COMPARISON,
-        state_events.REVIEW,
-        "state-change.schema.json",
-    ):
-        assert word in page
+    kinds = (state_events.SOURCE, state_events.COMPARISON, state_events.REVIEW)
+    assert [word for word in (*kinds, "state-change.schema.json") if word not in page] == []

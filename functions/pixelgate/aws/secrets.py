@@ -19,10 +19,7 @@ class SecretToken:
     """A token that is read at its first use and kept for five minutes."""
 
     def __init__(
-        self,
-        client: SecretsManagerClient,
-        secret: str,
-        clock: Callable[[], float] = time.monotonic,
+        self, client: SecretsManagerClient, secret: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
         self._secret = secret
@@ -31,11 +28,7 @@ class SecretToken:
         self._read = float("-inf")
 
     def __call__(self, newer: bool = False) -> str:
-        """Returns the token; `newer` reads it again even within the five minutes.
-
-        Raises:
-            UsageError: the secret contains no token.
-        """
+        """Returns the token; `newer` reads it again in any case. Raises UsageError."""
         if newer or self._clock() - self._read > _KEPT_SECONDS:
             secret = self._client.get_secret_value(SecretId=self._secret).get("SecretString", "")
             self._token = _token(secret.strip())

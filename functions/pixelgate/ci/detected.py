@@ -13,40 +13,26 @@ _HEADS = "refs/heads/"
 
 @dataclass(frozen=True)
 class CiInfo:
-    """The facts that one CI system provides; None where it provides nothing.
+    """The facts that one CI system provides; None where it provides nothing."""
 
-    Attributes:
-        vendor: the CI system's name.
-        commit: the commit that the screenshots show; in a pull request its head, not the merge.
-        branch: the branch of the commit; for a tag, its whole ref.
-        base_branch: the branch that the change will be merged into.
-        base_commit: the merge base, if the CI system provides it.
-        target: a commit of the base branch, from which git can find the merge base.
-        pull_request: the number of the pull request.
-        ci_url: a link to the job's log.
-        build: an id of the job and its attempt.
-        run: an id that all jobs of a pipeline share, and repeated jobs too.
-        shard: index (from 1) and total, if the CI system splits the job.
-        fork: whether the build comes from a fork, which is not trusted.
-        merged: set if the CI system may have checked out a merge commit of its own: a name of the
-            head in the checkout, or `commit` itself, whose second parent is then the head.
-        notes: notes for the user on how the facts were found.
-    """
-
-    vendor: str | None = None
+    vendor: str | None = None  # the CI system's name
+    # The commit that the screenshots show; in a pull request its head, not the merge.
     commit: str | None = None
-    branch: str | None = None
-    base_branch: str | None = None
-    base_commit: str | None = None
-    target: str | None = None
-    pull_request: str | None = None
-    ci_url: str | None = None
-    build: str | None = None
-    run: str | None = None
+    branch: str | None = None  # the branch of the commit; for a tag, its whole ref
+    base_branch: str | None = None  # the branch that the change will be merged into
+    base_commit: str | None = None  # the merge base, if the CI system provides it
+    target: str | None = None  # a commit of the base branch, from which git can find the merge base
+    pull_request: str | None = None  # the number of the pull request
+    ci_url: str | None = None  # a link to the job's log
+    build: str | None = None  # an id of the job and its attempt
+    run: str | None = None  # an id that all jobs of a pipeline share, and repeated jobs too
+    # Index (from 1) and total, if the CI system splits the job.
     shard: tuple[int, int] | None = None
-    fork: bool = False
+    fork: bool = False  # whether the build comes from a fork, which is not trusted
+    # Set if the CI system may have checked out a merge commit of its own: a name of the head in the
+    # checkout, or `commit` itself, whose second parent is then the head.
     merged: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # notes for the user on how the facts were found
 
 
 # Azure leaves `$(NAME)` in place of a variable that is not set.

@@ -23,17 +23,11 @@ _BODY = re.compile(r"^See merge request \S*!(\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit.
-
-    Attributes:
-        sha: its hash.
-        tree: the hash of its files.
-        pull_request: the number of its pull request, if its message has one.
-    """
+    """One commit."""
 
     sha: str
-    tree: str
-    pull_request: str | None = None
+    tree: str  # the hash of its files
+    pull_request: str | None = None  # the number of its pull request, if its message has one
 
 
 class GitFailed(Exception):
@@ -120,10 +114,6 @@ class Git:
             "--",
         )
         return [_commit(entry) for entry in (output or "").split("\x01") if entry.strip()]
-
-    def version(self) -> str | None:
-        """Returns the version of git."""
-        return self._ask("version")
 
     def remote(self) -> str | None:
         """Returns the URL of origin."""

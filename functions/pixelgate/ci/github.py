@@ -17,10 +17,7 @@ def github(v: Variables, event: dict[str, Any] | None) -> CiInfo:
 
     GITHUB_SHA is often not the commit that was built. On pull requests it is a merge of the head
     into the base, or the base; on comments and after other workflows it is the default branch.
-
-    Args:
-        v: the environment variables.
-        event: the content of GITHUB_EVENT_PATH; None if it could not be read.
+    `event` is the content of GITHUB_EVENT_PATH, None if it could not be read.
     """
     run, attempt = v["GITHUB_RUN_ID"], v["GITHUB_RUN_ATTEMPT"] or "1"
     server, repository = v["GITHUB_SERVER_URL"] or "https://github.com", v["GITHUB_REPOSITORY"]

@@ -21,6 +21,10 @@ _CURES = {
     "AWS CodeBuild": "set the project's git clone depth to Full",
 }
 _CURE = "run `git fetch --unshallow`"
+_IN_MANIFEST = (
+    *("commit", "branch", "base_build", "base_commit", "base_branch", "ancestors", "landed"),
+    *("tree", "pull_request", "ci_url"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,73 +40,45 @@ class Overrides:
     ci_url: str | None = None
     build: str | None = None
     fork: bool | None = None
+    trunk: bool | None = None
     ancestors: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class BuildOrigin:
-    """The origin of a build, as it is written to the manifest.
+    """The origin of a build, as it is written to the manifest."""
 
-    Attributes:
-        vendor: the CI system's name; None without one.
-        commit: the head commit.
-        branch: the branch of the commit.
-        build: the build's id; None if neither the user nor the CI system provides one.
-        run: an id that all jobs of a pipeline share.
-        shard: index and total, if the CI system splits the job.
-        base_build: the build to compare with, if the user named one.
-        base_commit: the merge base.
-        base_branch: the branch that the change will be merged into.
-        ancestors: ancestors of base_commit, or of commit if there is no base_commit; nearest first.
-        landed: trees and pull requests of base_commit and the ancestors.
-        tree: the hash of the commit's files.
-        pull_request: the number of the pull request.
-        ci_url: a link to the job's log.
-        fork: whether the build comes from a fork, which is not trusted.
-        notes: notes for the user, with what to do.
-    """
-
-    vendor: str | None
+    vendor: str | None  # the CI system's name; None without one
     commit: str
     branch: str
+    # The build's id; None if neither the user nor the CI system provides one.
     build: str | None = None
-    run: str | None = None
-    shard: tuple[int, int] | None = None
-    base_build: str | None = None
+    run: str | None = None  # an id that all jobs of a pipeline share
+    shard: tuple[int, int] | None = None  # index and total, if the CI system splits the job
+    base_build: str | None = None  # the build to compare with, if the user named one
     base_commit: str | None = None
     base_branch: str | None = None
+    # Ancestors of base_commit, or of commit if there is no base_commit; nearest first.
     ancestors: tuple[str, ...] = ()
+    # Trees and pull requests of base_commit and the ancestors.
     landed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    tree: str | None = None
+    tree: str | None = None  # the hash of the commit's files
     pull_request: str | None = None
     ci_url: str | None = None
-    fork: bool = False
-    notes: tuple[str, ...] = ()
+    fork: bool = False  # whether the build comes from a fork, which is not trusted
+    trunk: bool = False  # whether it is the base branch's own; then it needs no review
+    notes: tuple[str, ...] = ()  # notes for the user, with what to do
 
     def fields(self) -> dict[str, Any]:
         """Returns the fields of the manifest, without those that are unknown."""
-        known = {
-            "commit": self.commit,
-            "branch": self.branch,
-            "base_build": self.base_build,
-            "base_commit": self.base_commit,
-            "base_branch": self.base_branch,
-            "ancestors": list(self.ancestors),
-            "landed": {sha: dict(names) for sha, names in self.landed.items()},
-            "tree": self.tree,
-            "pull_request": self.pull_request,
-            "ci_url": self.ci_url,
-        }
-        return {name: value for name, value in known.items() if value}
+        known = {name: getattr(self, name) for name in _IN_MANIFEST if getattr(self, name)}
+        return known | ({"ancestors": list(self.ancestors)} if self.ancestors else {})
 
 
 def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     """Finds the origin of this build.
 
-    Args:
-        overrides: the user's options, which take precedence.
-        ci: the facts from the CI system.
-        git: the checkout, which provides the rest.
+    The options take precedence, then the CI system; git provides the rest.
 
     Raises:
         UsageError: the commit or the branch is unknown.
@@ -133,6 +109,10 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
         ci_url=overrides.ci_url or ci.ci_url,
         fork=ci.fork if overrides.fork is None else overrides.fork,
     )
+    trunk = overrides.trunk
+    if trunk is None:
+        trunk = is_trunk(replace(ci, branch=branch, pull_request=origin.pull_request), base_branch)
+    origin = replace(origin, trunk=trunk and not origin.fork)
     if known is None:
         origin = replace(origin, base_commit=overrides.base_commit or ci.base_commit)
         if not (origin.base_commit or origin.base_build):
@@ -145,6 +125,15 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     if overrides.ancestors is not None:
         origin = replace(origin, ancestors=overrides.ancestors[:MAX_ANCESTORS], landed={})
     return replace(origin, notes=tuple(notes))
+
+
+def is_trunk(ci: CiInfo, base_branch: str | None) -> bool:
+    """Whether a CI job builds the base branch itself, and no pull request.
+
+    A person's own machine is no CI job: nobody should make a baseline by chance.
+    """
+    on_branch = ci.branch is not None and ci.branch == base_branch
+    return ci.vendor is not None and on_branch and ci.pull_request is None and not ci.fork
 
 
 def _commit(
@@ -229,11 +218,7 @@ def _with_history(
         seen = f"{len(ancestors)} ancestors" if len(ancestors) != 1 else "1 ancestor"
         _note_shallow(notes, origin.vendor, f"only {seen} can be baselines")
     return replace(
-        origin,
-        base_commit=base,
-        ancestors=ancestors,
-        landed=landed,
-        tree=git.tree(origin.commit),
+        origin, base_commit=base, ancestors=ancestors, landed=landed, tree=git.tree(origin.commit)
     )
 
 

@@ -19,33 +19,13 @@ admin = typer.Typer(
     no_args_is_help=True,
 )  # fmt: skip
 
-_Queue = Annotated[
-    str,
-    typer.Option(
-        "--queue",
-        envvar="PIXELGATE_FAILED_EVENTS",
-        help="URL of the queue; it is the stack's output FailedEvents.",
-    ),
-]
-
-
-_Table = Annotated[
-    str,
-    typer.Option(
-        "--table",
-        envvar="PIXELGATE_TABLE",
-        help="Name of the table; it is the stack's output Table.",
-    ),
-]
+_QUEUE = "URL of the queue; it is the stack's output FailedEvents."
+_Queue = Annotated[str, o.option(_QUEUE, "--queue", variable="FAILED_EVENTS")]
+_TABLE = "Name of the table; it is the stack's output Table."
+_Table = Annotated[str, o.option(_TABLE, "--table", variable="TABLE")]
+_BRANCHES = "Value of the stack's parameter BaselineBranches."
 # Required: with other names than the stack's, garbage collection would delete its baselines.
-_Branches = Annotated[
-    str,
-    typer.Option(
-        "--baseline-branches",
-        envvar="PIXELGATE_BASELINE_BRANCHES",
-        help="Value of the stack's parameter BaselineBranches.",
-    ),
-]
+_Branches = Annotated[str, o.option(_BRANCHES, "--baseline-branches", variable="BASELINE_BRANCHES")]
 
 
 @admin.command()
@@ -119,7 +99,7 @@ def gc(
 
 
 def in_words(done: Collected, *, delete: bool) -> str:
-    """What a run found and did."""
+    """Describes what garbage collection found and did."""
     kept = ", ".join(f"{n:,} {why}" for why, n in sorted(done.kept.items())) or "none"
     lines = [
         f"{done.project}: builds kept: {kept}",

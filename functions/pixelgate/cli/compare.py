@@ -17,69 +17,46 @@ if TYPE_CHECKING:
     from pixelgate.domain.comparison import Comparison
     from pixelgate.domain.policy_rules import Policies
 
+_POLICY = (
+    "TOML file with the policy for all snapshots, and rules for some. Default: the nearest "
+    "pixelgate.toml."
+)
+_RATIO = "Let a snapshot pass with up to this share of its pixels changed."
+_STRUCTURAL = "Colour distance (YIQ) at which a change of shape counts. Default: 0.15."
+_SENSITIVE = "Colour distance (YIQ) at which a change of colour counts. Default: 0.0225."
+
 
 def compare(
     base_dir: Annotated[Path, typer.Argument(help="Folder with the old screenshots.")],
     head_dir: Annotated[Path, typer.Argument(help="Folder with the new screenshots.")],
     out: Annotated[
-        Path, typer.Option(help="Folder for the report; replaces an earlier report in it.")
+        Path, o.option("Folder for the report; replaces an earlier report in it.")
     ] = Path("pixelgate-report"),
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print only the result, as JSON on stdout.")
+        bool, o.option("Print only the result, as JSON on stdout.", "--json")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Count every pixel that differs, however little.")
+        bool, o.option("Count every pixel that differs, however little.", "--strict")
     ] = False,
     sensitivity: Annotated[
         Sensitivity | None,
-        typer.Option(help="How much harmless noise to ignore; exact is the same as --strict."),
+        o.option("How much harmless noise to ignore; exact is the same as --strict."),
     ] = None,
-    policy_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--policy",
-            help="TOML file with the policy for all snapshots, and rules for some. Default: the "
-            "nearest pixelgate.toml.",
-        ),
-    ] = None,
+    policy_file: Annotated[Path | None, o.option(_POLICY, "--policy")] = None,
     max_changed_pixels: Annotated[
-        int | None,
-        typer.Option(min=0, help="Let a snapshot pass with up to this many changed pixels."),
+        int | None, o.option("Let a snapshot pass with up to this many changed pixels.", min=0)
     ] = None,
-    max_changed_ratio: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="Let a snapshot pass with up to this share of its pixels changed."
-        ),
-    ] = None,
-    structural_threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Colour distance (YIQ) at which a change of shape counts. Default: 0.15.",
-        ),
-    ] = None,
-    sensitive_threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Colour distance (YIQ) at which a change of colour counts. Default: 0.0225.",
-        ),
-    ] = None,
+    max_changed_ratio: Annotated[float | None, o.option(_RATIO, min=0, max=1)] = None,
+    structural_threshold: Annotated[float | None, o.option(_STRUCTURAL, min=0, max=1)] = None,
+    sensitive_threshold: Annotated[float | None, o.option(_SENSITIVE, min=0, max=1)] = None,
     count_antialiasing: Annotated[
-        bool,
-        typer.Option(
-            "--count-antialiasing", help="Count pixels that differ only by anti-aliasing."
-        ),
+        bool, o.option("Count pixels that differ only by anti-aliasing.", "--count-antialiasing")
     ] = False,
     inline: Annotated[
-        bool,
-        typer.Option("--inline", help="Write the report as one file, with its images inside."),
+        bool, o.option("Write the report as one file, with its images inside.", "--inline")
     ] = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Accept a head folder without images.")
+        bool, o.option("Accept a head folder without images.", "--allow-empty")
     ] = False,
     max_megapixels: o.MaxMegapixels = None,
     fail_on: o.FailOn = None,

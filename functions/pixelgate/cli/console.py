@@ -74,12 +74,7 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
     if quiet or not sys.stderr.isatty():
         yield Progress() if quiet else Progress(say=say)
         return
-    columns = (
-        TextColumn("{task.description:>14}"),
-        BarColumn(),
-        _Count(),
-        TimeElapsedColumn(),
-    )
+    columns = (TextColumn("{task.description:>14}"), BarColumn(), _Count(), TimeElapsedColumn())
     with Bar(*columns, console=out, transient=True) as bar:
 
         def begin(stage: str, total: int) -> None:

@@ -38,7 +38,8 @@ def history(
     context = Context(project, bucket, config)
     with progress_bar(quiet=False) as progress:
         builds = read(context.store, context.project, branch=branch, limit=limit, progress=progress)
-        images = dict(_by_build(of_snapshot(context.store, name, builds, progress))) if name else {}
+        results = of_snapshot(context.store, name, builds, progress) if name else ()
+        images = {past.id.build: image for past, image in results}
     if name and not any(images.values()):
         raise UsageError(
             f"no snapshot {name!r} in the newest {len(builds)} builds of {context.project}; "
@@ -52,10 +53,6 @@ def history(
         say(f"{context.project} has no build{of} in {context.bucket} yet")
     else:
         _show(builds, name, images)
-
-
-def _by_build(results: Any) -> Any:
-    return ((past.id.build, image) for past, image in results)
 
 
 def _row(

@@ -47,12 +47,7 @@ def init(
     if ci is CI.AUTO:
         ci = _guess(here, remote)
     branch = git.default_branch() or git.branch() or "main"
-    values = {
-        "project": name,
-        "bucket": bucket or "",
-        "folder": folder,
-        "branch": branch,
-    }
+    values = {"project": name, "bucket": bucket or "", "folder": folder, "branch": branch}
     files = {Path("pixelgate.toml"): filled(CONFIG, values)}
     if ci is CI.GITHUB:
         files[Path(".github/workflows/pixelgate.yml")] = filled(GITHUB, values)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pixelgate.client.result import Result
     from pixelgate.domain.keys import BuildId
 
-DEFAULT_TIMEOUT = 900.0
+_DEFAULT_TIMEOUT = 900.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -38,37 +38,35 @@ def make_gate(fail_on: str | None, exit_zero: bool, require_baseline: bool) -> G
     return Gate(read_fail_on(fail_on) if fail_on else FAILING, exit_zero, require_baseline)
 
 
-def conclude(
+def await_result(
     context: Context,
     build: BuildId,
-    seen: Seen,
+    timeout: float | None,
     gate: Gate,
     reports: Reports,
     *,
-    timeout: float,
+    before: Seen | None = None,
     notes: tuple[str, ...] = (),
     extra: dict[str, Any] | None = None,
 ) -> None:
-    """Writes a build's result to all outputs that were asked for, and exits with its code.
+    """Waits for a build's result, writes it to all outputs, and exits with its code.
 
-    Args:
-        context: project and bucket.
-        build: the build.
-        seen: its last status.
-        gate: which results pass.
-        reports: the outputs.
-        timeout: how long the command waited, in seconds.
-        notes: notes about the build's origin, for the Markdown summary.
-        extra: further fields of the JSON.
+    `before` is the status before the upload, `notes` are on the origin, for the Markdown summary,
+    and `extra` are further fields of the JSON.
 
     Raises:
         typer.Exit: the build did not pass.
     """
-    from pixelgate.cli.console import complain
+    from pixelgate.cli.console import complain, progress_bar
     from pixelgate.client.exit_code import Exit
-    from pixelgate.client.polling import gave_up
+    from pixelgate.client.polling import NOTHING_SEEN, gave_up, wait_for_result
     from pixelgate.client.result import Result, read_comparison
 
+    seconds = timeout or context.config.fields.timeout or _DEFAULT_TIMEOUT
+    with progress_bar(quiet=False) as progress:
+        seen = wait_for_result(
+            context.store, build, seconds, before=before or NOTHING_SEEN, progress=progress
+        )
     status = dict(seen.status or {"project": build.project, "build": build.build, "state": None})
     comparison = read_comparison(context.store, status) if status["state"] == "SUCCEEDED" else None
     result = Result(status, comparison, gate, notes)
@@ -77,7 +75,7 @@ def conclude(
     if reports.as_json:
         typer.echo(json.dumps({**(extra or {}), **as_json(result)}, ensure_ascii=False))
     if result.exit is Exit.TIMED_OUT:
-        complain(gave_up(build, seen, timeout))
+        complain(gave_up(build, seen, seconds))
     if result.exit is not Exit.PASSED:
         raise typer.Exit(result.exit)
 
@@ -146,10 +144,9 @@ def show(result: Result) -> None:
 
 def _show_what_to_do(result: Result) -> None:
     from pixelgate.cli.console import say, warn
-    from pixelgate.client.exit_code import Exit, reviewers, short_name
+    from pixelgate.client.exit_code import Exit, review_in, reviewers, short_name
 
-    review = result.status.get("review")
-    review = review if isinstance(review, dict) else {}
+    review = review_in(result.status)
     if review.get("left"):
         say(f"left to review: {review['left']:,}")
     if names := reviewers(result.status):

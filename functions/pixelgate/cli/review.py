@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,70 +46,46 @@ _Reason = Annotated[
 _Wait = Annotated[bool, typer.Option("--wait", help="Wait until the review is applied.")]
 
 
-def approve(
-    build: _Build = None,
-    names: _Names = None,
-    globs: _Globs = None,
-    groups: _Groups = None,
-    decisions: _From = None,
-    reason: _Reason = None,
-    wait: _Wait = False,
-    timeout: o.ReviewTimeout = None,
-    project: o.Project = None,
-    bucket: o.Bucket = None,
-    config: o.ConfigFile = None,
-    as_json: o.AsJson = False,
-) -> None:
-    """Approve a build, or some of its snapshots. An approved build can be a baseline.
+def _command(action: str, effect: str, others: str) -> Callable[..., None]:
+    """Makes the command for an action; `others` are the opposite decisions in a file."""
 
-    Your name is taken from your AWS credentials. With --from, the rejections in the file are
+    def command(
+        build: _Build = None,
+        names: _Names = None,
+        globs: _Globs = None,
+        groups: _Groups = None,
+        decisions: _From = None,
+        reason: _Reason = None,
+        wait: _Wait = False,
+        timeout: o.ReviewTimeout = None,
+        project: o.Project = None,
+        bucket: o.Bucket = None,
+        config: o.ConfigFile = None,
+        as_json: o.AsJson = False,
+    ) -> None:
+        from pixelgate.client.reviews import Selection
+
+        context = Context(project, bucket, config)
+        selection = Selection(tuple(names or ()), tuple(globs or ()), tuple(groups or ()))
+        _review(
+            context, action, build, selection, decisions, reason,
+            wait=wait, timeout=timeout, as_json=as_json,
+        )  # fmt: skip
+
+    command.__name__ = action
+    command.__doc__ = f"""{action.capitalize()} a build, or some of its snapshots. {effect}
+
+    Your name is taken from your AWS credentials. With --from, the {others} in the file are
     written too.
 
     Exit code: 0 written, and with --wait applied; 2 wrong usage or an error; 3 not applied in
     time.
     """
-    context = Context(project, bucket, config)
-    _review(
-        context, "approve", build, _selection(names, globs, groups), decisions, reason,
-        wait=wait, timeout=timeout, as_json=as_json,
-    )  # fmt: skip
+    return command
 
 
-def reject(
-    build: _Build = None,
-    names: _Names = None,
-    globs: _Globs = None,
-    groups: _Groups = None,
-    decisions: _From = None,
-    reason: _Reason = None,
-    wait: _Wait = False,
-    timeout: o.ReviewTimeout = None,
-    project: o.Project = None,
-    bucket: o.Bucket = None,
-    config: o.ConfigFile = None,
-    as_json: o.AsJson = False,
-) -> None:
-    """Reject a build, or some of its snapshots. A rejected build is never a baseline.
-
-    Your name is taken from your AWS credentials. With --from, the approvals in the file are
-    written too.
-
-    Exit code: 0 written, and with --wait applied; 2 wrong usage or an error; 3 not applied in
-    time.
-    """
-    context = Context(project, bucket, config)
-    _review(
-        context, "reject", build, _selection(names, globs, groups), decisions, reason,
-        wait=wait, timeout=timeout, as_json=as_json,
-    )  # fmt: skip
-
-
-def _selection(
-    names: list[str] | None, globs: list[str] | None, groups: list[str] | None
-) -> Selection:
-    from pixelgate.client.reviews import Selection
-
-    return Selection(tuple(names or ()), tuple(globs or ()), tuple(groups or ()))
+approve = _command("approve", "An approved build can be a baseline.", "rejections")
+reject = _command("reject", "A rejected build is never a baseline.", "approvals")
 
 
 def _review(
@@ -144,12 +120,8 @@ def _review(
     for decision, names in zip(decisions, selected, strict=True):
         _check_current(build, decision, execution)
         keys.append(write_review(context.store, build, replace(decision, reason=reason)))
-        extent = (
-            "all of it"
-            if decision.selection.is_all
-            else f"{len(names):,} snapshot{'s' * (len(names) != 1)}"
-        )
-        say(f"{decision.action} {build}: {extent}")
+        number = f"{len(names):,} snapshot{'s' * (len(names) != 1)}"
+        say(f"{decision.action} {build}: {'all of it' if decision.selection.is_all else number}")
     applied = _wait(context, build, decisions, selected, keys, timeout) if wait else None
     if as_json:
         fields: dict[str, Any] = {"project": build.project, "build": build.build, "reviews": keys}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     from pixelgate.domain.keys import BuildId
 
 _HOLDS = "Contents of the upload"
+_SELECTIVE = "Only a part of the suite ran: missing snapshots count as skipped, not removed."
+_NAMES = (
+    "File with all names of the suite, one a line. A selective upload needs it to find removed "
+    "snapshots."
+)
+_SHARD = (
+    "This is shard I of N; `auto` takes the numbers from the CI system. If N is not known, pass "
+    "`I` and run `pixelgate finalize` after the last one."
+)
+_PARALLEL_ID = (
+    "Id that all shards of a build share; it becomes the build's id. Default in CI: the "
+    "pipeline's id."
+)
+# What --json prints of the origin.
+_ORIGIN = ("commit", "branch", "base_commit", "base_branch", "pull_request")
 
 
 def upload(
@@ -33,47 +49,16 @@ def upload(
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
-    selective: Annotated[
-        bool,
-        typer.Option(
-            "--selective",
-            help="Only a part of the suite ran: missing snapshots count as skipped, not removed.",
-            rich_help_panel=_HOLDS,
-        ),
-    ] = False,
-    all_names: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="File with all names of the suite, one a line. A selective upload needs it to "
-            "find removed snapshots.",
-            rich_help_panel=_HOLDS,
-        ),
-    ] = None,
+    selective: Annotated[bool, o.option(_SELECTIVE, "--selective", panel=_HOLDS)] = False,
+    all_names: Annotated[Path | None, o.option(_NAMES, panel=_HOLDS, metavar="FILE")] = None,
     shard: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PIXELGATE_SHARD",
-            metavar="I/N",
-            help="This is shard I of N; `auto` takes the numbers from the CI system. If N is not "
-            "known, pass `I` and run `pixelgate finalize` after the last one.",
-            rich_help_panel=_HOLDS,
-        ),
+        str | None, o.option(_SHARD, panel=_HOLDS, variable="SHARD", metavar="I/N")
     ] = None,
     parallel_id: Annotated[
-        str | None,
-        typer.Option(
-            envvar="PIXELGATE_PARALLEL_ID",
-            help="Id that all shards of a build share; it becomes the build's id. Default in CI: "
-            "the pipeline's id.",
-            rich_help_panel=_HOLDS,
-        ),
+        str | None, o.option(_PARALLEL_ID, panel=_HOLDS, variable="PARALLEL_ID")
     ] = None,
     allow_empty: Annotated[
-        bool,
-        typer.Option(
-            "--allow-empty", help="Accept a folder without images.", rich_help_panel=_HOLDS
-        ),
+        bool, o.option("Accept a folder without images.", "--allow-empty", panel=_HOLDS)
     ] = False,
     build: o.BuildOption = None,
     commit: o.Commit = None,
@@ -85,9 +70,8 @@ def upload(
     pull_request: o.PullRequest = None,
     ci_url: o.CiUrl = None,
     fork: o.Fork = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the result.", rich_help_panel=o.GATE)
-    ] = False,
+    trunk: o.Trunk = None,
+    wait: Annotated[bool, o.option("Wait for the result.", "--wait", panel=o.GATE)] = False,
     timeout: o.Timeout = None,
     fail_on: o.FailOn = None,
     exit_zero: o.ExitZero = False,
@@ -107,7 +91,7 @@ def upload(
     --require-baseline; 130 interrupted.
     """
     from pixelgate.ci.origin import Overrides
-    from pixelgate.cli.output import Reports, make_gate
+    from pixelgate.cli.output import Reports, await_result, make_gate
     from pixelgate.client.upload import read_names
     from pixelgate.client.upload_manifest import Extent
 
@@ -123,6 +107,7 @@ def upload(
         ci_url=ci_url,
         build=build,
         fork=fork,
+        trunk=trunk,
         ancestors=_split(ancestors),
     )
     context.project, context.bucket  # noqa: B018 - reports a missing option before git runs
@@ -134,13 +119,22 @@ def upload(
         allow_empty=allow_empty,
     )
     name = _build_name(build, parallel_id, extent, origin)
+    uploaded = _upload(context, folder, name, origin, extent)
     reports = Reports(as_json, summary, junit)
-    _upload(context, folder, name, origin, extent).tell(wait, timeout, gate, reports)
+    if wait:
+        await_result(
+            *(context, uploaded.build, timeout, gate, reports),
+            before=uploaded.before,
+            notes=origin.notes,
+            extra=uploaded.as_json(),
+        )
+    elif as_json:
+        typer.echo(json.dumps(uploaded.as_json(), ensure_ascii=False))
 
 
 def _upload(
     context: Context, folder: Path | None, name: str, origin: BuildOrigin, extent: Extent
-) -> Uploaded:
+) -> _Uploaded:
     """Scans the folder, sends the images and writes the manifest."""
     from pixelgate.bootstrap import max_megapixels
     from pixelgate.cli.console import progress_bar, say, warn
@@ -155,7 +149,7 @@ def _upload(
         raise UsageError(
             "no folder is named: `pixelgate upload FOLDER`, or `folder` in pixelgate.toml"
         )
-    build = build_id(context.project, name, fork=origin.fork)
+    build = build_id(context.project, name, fork=origin.fork, trunk=origin.trunk)
     with progress_bar(quiet=False) as progress:
         scanned = scan(source, progress, max_megapixels())
         _check_not_empty(scanned, source, extent)
@@ -177,7 +171,7 @@ def _upload(
         submit(context.store, key, body, before.status)
     part = f", shard {extent.shard.index} of {extent.shard.total or '?'}" if extent.shard else ""
     say(f"uploaded {build}{part}: {sent.images:,} snapshots of {origin.commit[:12]}")
-    return Uploaded(context, build, origin, key, sent, before)
+    return _Uploaded(build, origin, key, sent, before)
 
 
 def _look(context: Context, build: BuildId) -> Seen:
@@ -190,68 +184,29 @@ def _look(context: Context, build: BuildId) -> Seen:
         return NOTHING_SEEN
 
 
-class Uploaded:
+@dataclass(frozen=True)
+class _Uploaded:
     """A build whose manifest has been written."""
 
-    def __init__(
-        self,
-        context: Context,
-        build: BuildId,
-        origin: BuildOrigin,
-        key: str,
-        sent: Sent,
-        before: Any,
-    ) -> None:
-        self._context = context
-        self._build = build
-        self._origin = origin
-        self._key = key
-        self._sent = sent
-        self._before = before
-
-    def tell(self, wait: bool, timeout: float | None, gate: Any, reports: Any) -> None:
-        """Prints what was uploaded; with `wait`, waits for the result and exits with its code."""
-        from pixelgate.cli.console import progress_bar
-        from pixelgate.cli.output import DEFAULT_TIMEOUT, conclude
-        from pixelgate.client.polling import wait_for_result
-
-        if not wait:
-            if reports.as_json:
-                typer.echo(json.dumps(self.as_json(), ensure_ascii=False))
-            return
-        seconds = timeout or self._context.config.fields.timeout or DEFAULT_TIMEOUT
-        with progress_bar(quiet=False) as progress:
-            seen = wait_for_result(
-                self._context.store, self._build, seconds, before=self._before, progress=progress
-            )
-        conclude(
-            self._context,
-            self._build,
-            seen,
-            gate,
-            reports,
-            timeout=seconds,
-            notes=self._origin.notes,
-            extra=self.as_json(),
-        )
+    build: BuildId
+    origin: BuildOrigin
+    manifest: str  # its key
+    sent: Sent
+    before: Seen  # the build's status before the upload
 
     def as_json(self) -> dict[str, Any]:
         """Returns the fields that `--json` prints for an upload."""
-        sent, origin = self._sent, self._origin
+        sent = self.sent
         return {
-            "project": self._build.project,
-            "build": self._build.build,
-            "manifest": self._key,
-            "commit": origin.commit,
-            "branch": origin.branch,
-            "base_commit": origin.base_commit,
-            "base_branch": origin.base_branch,
-            "pull_request": origin.pull_request,
+            "project": self.build.project,
+            "build": self.build.build,
+            "manifest": self.manifest,
+            **{name: getattr(self.origin, name) for name in _ORIGIN},
             "images": sent.images,
             "unique_images": sent.unique,
             "already_there": sent.present,
             "uploaded": sent.uploaded,
-            "notes": list(origin.notes),
+            "notes": list(self.origin.notes),
         }
 
 
@@ -270,6 +225,7 @@ def finalize(
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
+    trunk: o.Trunk = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Mark a build as complete, after all of its shards are uploaded.
@@ -288,7 +244,8 @@ def finalize(
 
     context = Context(project, bucket, config)
     ci = detect(os.environ)
-    build = build_id(context.project, parallel_id or _no_id(ci.run), fork=ci.fork)
+    name = parallel_id or _no_id(ci.run)
+    build = build_id(context.project, name, fork=ci.fork, trunk=context.is_trunk(ci, trunk))
     key = write_finalize(context.store, build, total)
     say(f"marked {build} as complete{f', with {total} shards' if total else ''}")
     if as_json:

@@ -29,18 +29,12 @@ def wait(
     Exit code: 0 passed, approved, or nothing to compare with; 1 needs review or rejected; 2 wrong
     usage or an error; 3 no result in time; 4 no baseline, with --require-baseline; 130 interrupted.
     """
-    from pixelgate.cli.console import progress_bar
-    from pixelgate.cli.output import DEFAULT_TIMEOUT, Reports, conclude, make_gate
-    from pixelgate.client.polling import wait_for_result
+    from pixelgate.cli.output import Reports, await_result, make_gate
 
     context = Context(project, bucket, config)
     gate = make_gate(fail_on, exit_zero, require_baseline)
-    the_build = context.build(build)
-    seconds = timeout or context.config.fields.timeout or DEFAULT_TIMEOUT
-    with progress_bar(quiet=False) as progress:
-        seen = wait_for_result(context.store, the_build, seconds, progress=progress)
     reports = Reports(as_json, summary, junit)
-    conclude(context, the_build, seen, gate, reports, timeout=seconds)
+    await_result(context, context.build(build), timeout, gate, reports)
 
 
 def status(

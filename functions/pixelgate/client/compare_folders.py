@@ -42,22 +42,15 @@ COMPARISON, REPORT = "comparison.json", "index.html"
 _PARTS = (COMPARISON, REPORT, "images", "diffs")
 _STAGING = ".pixelgate-"
 _PROBLEMS_SHOWN = 10
-# The report shows the images of these; unchanged screenshots are not copied.
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A scanned folder of screenshots, as a build.
-
-    Attributes:
-        manifest: the build.
-        paths: maps a sha256 to one file with these bytes.
-        faults: maps the name of an unreadable image to its fault.
-    """
+    """A scanned folder of screenshots, as a build."""
 
     manifest: BuildManifest
-    paths: Mapping[str, Path]
-    faults: Mapping[str, ImageFault]
+    paths: Mapping[str, Path]  # maps a sha256 to one file with these bytes
+    faults: Mapping[str, ImageFault]  # maps the name of an unreadable image to its fault
 
 
 _DEFAULT_POLICIES = Policies(Policy())
@@ -65,17 +58,11 @@ _DEFAULT_POLICIES = Policies(Policy())
 
 @dataclass(frozen=True)
 class LocalResult:
-    """The result of a local comparison.
-
-    Attributes:
-        comparison: the comparison.
-        tally: the number of unique pairs that were diffed.
-        out: the folder with comparison.json and index.html.
-    """
+    """The result of a local comparison."""
 
     comparison: Comparison
-    tally: DiffStats
-    out: Path
+    tally: DiffStats  # the number of unique pairs that were diffed
+    out: Path  # the folder with comparison.json and index.html
 
 
 def compare_folders(
@@ -92,16 +79,8 @@ def compare_folders(
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
-    Args:
-        base_dir: the folder with the old screenshots.
-        head_dir: the folder with the new screenshots.
-        out: the folder for the report; an earlier report in it is replaced only after a success.
-        pool: the workers that diff pairs.
-        engine: name and version of the engine.
-        policies: the rules for what counts as a change.
-        allow_empty: whether to accept a head folder without images.
-        inline: whether the report contains its images, so that it is one file.
-        progress: receives the progress.
+    An earlier report in `out` is replaced only after a success. `engine` is the engine's name and
+    version. With `inline` the report contains its images, so that it is one file.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
@@ -159,12 +138,6 @@ def compare_folders(
 
 def scan(side: str, files: Mapping[str, Path], policies: Policies, progress: Progress) -> Scan:
     """Reads the hash and the header of every image of a folder, each file once.
-
-    Args:
-        side: "base" or "head".
-        files: maps a name to its path.
-        policies: the policies of the build.
-        progress: receives the progress.
 
     Raises:
         UsageError: files cannot be read; the message lists the first ten.

@@ -30,12 +30,7 @@ class ConfigFields(PolicyFields):
 
 @dataclass(frozen=True)
 class Config:
-    """The content of pixelgate.toml; empty if there is no such file.
-
-    Attributes:
-        path: the path of the file.
-        fields: the fields of the file.
-    """
+    """The content of pixelgate.toml; empty if there is no such file."""
 
     path: Path | None
     fields: ConfigFields
@@ -49,10 +44,7 @@ class Config:
         return {name: value for name, value in fields.items() if value}
 
     def policies(self, above: Mapping[str, Any]) -> Policies:
-        """Returns the policies for a comparison on this machine.
-
-        Args:
-            above: policy fields that override those of the file.
+        """Returns the policies for a comparison here; those `above` override the file's.
 
         Raises:
             UsageError: the fields contradict one another.

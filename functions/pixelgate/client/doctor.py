@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from itertools import islice
 
 from pixelgate.ci.origin import BuildOrigin
@@ -28,17 +29,11 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One check.
+    """One check."""
 
-    Attributes:
-        what: the name of the check.
-        health: its result.
-        words: an explanation; for a failed check, with what to do.
-    """
-
-    what: str
+    what: str  # the name of the check
     health: Health
-    words: str
+    words: str  # an explanation; for a failed check, with what to do
 
 
 def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
@@ -103,8 +98,6 @@ def _probe_write(store: Bucket, key: str) -> str:
 
 def _put_again(store: Bucket, key: str) -> str:
     """Tries to put an existing key on condition that it does not exist, so nothing is written."""
-    from hashlib import sha256
-
     store.put_new(key, b"", "application/octet-stream", sha256(b"").digest())
     return "may be written"
 

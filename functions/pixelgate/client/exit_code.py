@@ -25,17 +25,12 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True)
 class Gate:
-    """The conditions under which a build passes.
+    """The conditions under which a build passes."""
 
-    Attributes:
-        fail_on: statuses that fail the build if a review is needed; others are only reported.
-        exit_zero: whether a build passes even if a review is needed.
-        require_baseline: whether a build without a baseline fails.
-    """
-
+    # Statuses that fail the build if a review is needed; others are only reported.
     fail_on: Collection[str] = FAILING
-    exit_zero: bool = False
-    require_baseline: bool = False
+    exit_zero: bool = False  # whether a build passes even if a review is needed
+    require_baseline: bool = False  # whether a build without a baseline fails
 
 
 GATE = Gate()
@@ -60,10 +55,15 @@ def read_fail_on(option: str) -> tuple[str, ...]:
 
 def review_of(status: Mapping[str, Any]) -> str:
     """Returns not_needed, needed, approved or rejected; without a review, the verdict decides."""
-    review = status.get("review")
-    if isinstance(review, dict) and review.get("state"):
-        return str(review["state"])
+    if state := review_in(status).get("state"):
+        return str(state)
     return "needed" if status.get("verdict") == "needs_review" else "not_needed"
+
+
+def review_in(status: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Returns the field `review` of a status; empty if there is none."""
+    review = (status or {}).get("review")
+    return review if isinstance(review, dict) else {}
 
 
 def reviewers(status: Mapping[str, Any]) -> tuple[str, ...]:
@@ -72,8 +72,7 @@ def reviewers(status: Mapping[str, Any]) -> tuple[str, ...]:
     S3 calls a session of a role `AWS:<id of the role>:<name of the session>`; the session's name is
     that of the person.
     """
-    review = status.get("review")
-    by = (review.get("by") if isinstance(review, dict) else None) or ()
+    by = review_in(status).get("by") or ()
     return tuple(dict.fromkeys(short_name(str(identity)) for identity in by))
 
 
@@ -86,9 +85,7 @@ def short_name(identity: str) -> str:
 def exit_of(status: Mapping[str, Any] | None, gate: Gate = GATE) -> Exit:
     """Returns the exit code for a status.
 
-    Args:
-        status: the content of status.json; None if there was none in time.
-        gate: the conditions under which a build passes.
+    `status` is the content of status.json, None if there was none in time.
     """
     match (status or {}).get("state"):
         case "FAILED":

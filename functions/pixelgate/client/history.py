@@ -23,23 +23,15 @@ _STATUS = "/status.json"
 
 @dataclass(frozen=True)
 class Past:
-    """One build.
+    """One build."""
 
-    Attributes:
-        id: project and build.
-        updated: the time at which its status was written, in ISO 8601.
-        status: the content of status.json.
-        commit: its commit; None if its manifest was rejected or some of its shards are missing.
-        branch: its branch; None in the same cases.
-        pull_request: its pull request; None also if it has none.
-    """
-
-    id: BuildId
-    updated: str
+    id: BuildId  # project and build
+    updated: str  # the time at which its status was written, in ISO 8601
     status: Mapping[str, Any]
+    # Its commit; None if its manifest was rejected or some of its shards are missing.
     commit: str | None
-    branch: str | None
-    pull_request: str | None
+    branch: str | None  # its branch; None in the same cases
+    pull_request: str | None  # its pull request; None also if it has none
 
     def as_json(self) -> dict[str, Any]:
         """Returns the fields that `history --json` prints for a build."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 
-from pixelgate.client.exit_code import Exit, reviewers
+from pixelgate.client.exit_code import Exit, review_in, reviewers
 from pixelgate.client.result import STATUSES, Result
 
 # GitHub accepts 1 MiB for each step, and shows nothing of a longer summary.
@@ -71,7 +72,7 @@ def _review(result: Result) -> list[str]:
     names = reviewers(result.status)
     if not names:
         return []
-    reasons = (result.status.get("review") or {}).get("reasons") or ()
+    reasons = review_in(result.status).get("reasons") or ()
     words = f": {'; '.join(_text(str(reason)) for reason in reasons)}" if reasons else ""
     return [f"Reviewed by {', '.join(map(_code, names))}{words}.", ""]
 
@@ -79,14 +80,8 @@ def _review(result: Result) -> list[str]:
 def _what_to_do(result: Result, project: str, build: str) -> list[str]:
     if result.words != "needs review" or not result.status.get("report"):
         return []
-    where = f"--project {_shell(project)} {_shell(build)}"
-    return [
-        "```",
-        f"pixelgate report  {where}",
-        f"pixelgate approve {where}",
-        "```",
-        "",
-    ]
+    where = f"--project {quote(project)} {quote(build)}"
+    return ["```", f"pixelgate report  {where}", f"pixelgate approve {where}", "```", ""]
 
 
 def _text(words: str) -> str:
@@ -99,9 +94,3 @@ def _code(name: str) -> str:
     fence = "`" * (max((len(run) for run in re.findall("`+", name)), default=0) + 1)
     pad = " " if name.startswith("`") or name.endswith("`") else ""
     return f"{fence}{pad}{name}{pad}{fence}"
-
-
-def _shell(word: str) -> str:
-    from shlex import quote
-
-    return quote(word)

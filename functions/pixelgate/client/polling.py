@@ -62,13 +62,7 @@ def wait_for_result(
 ) -> Seen:
     """Waits until a build is SUCCEEDED or FAILED, or the time is over.
 
-    Args:
-        store: the bucket.
-        build: the build.
-        timeout: the longest wait, in seconds.
-        before: the status before the upload; if it is a failure, it may soon be overwritten.
-        progress: receives every new state.
-        clock: the clock.
+    A failure that was there `before` the upload may soon be overwritten. The timeout is in seconds.
 
     Returns:
         The last status; the caller checks whether it is final.
@@ -99,14 +93,7 @@ def poll(
 ) -> Seen:
     """Reads the status until `done` or the time is over; returns the last one.
 
-    Args:
-        store: the bucket.
-        build: the build.
-        timeout: the longest wait, in seconds.
-        done: returns whether the wait is over.
-        progress: receives every new state.
-        clock: the clock.
-        words: describes a status for `progress`; by default its state.
+    The timeout is in seconds. `words` describes a status for `progress`, by default its state.
 
     Raises:
         BucketError: the bucket cannot be asked, several times in a row.

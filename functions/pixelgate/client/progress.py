@@ -8,17 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Functions that receive the progress of long work.
+    """Functions that receive the progress of long work."""
 
-    Attributes:
-        begin: called with the name of a stage and the number of its steps.
-        step: called after each step.
-        say: called with a message for the log.
-    """
-
+    # Called with the name of a stage and the number of its steps.
     begin: Callable[[str, int], None] = lambda stage, total: None
-    step: Callable[[], None] = lambda: None
-    say: Callable[[str], None] = lambda words: None
+    step: Callable[[], None] = lambda: None  # called after each step
+    say: Callable[[str], None] = lambda words: None  # called with a message for the log
 
 
 SILENT = Progress()

@@ -34,15 +34,9 @@ def fetch_report(
 ) -> Path:
     """Downloads a report with everything that it shows; returns the path of its page.
 
-    Bucket whose key contains their hash are not downloaded twice, so that many reports can share
-    one folder.
-
-    Args:
-        store: the bucket.
-        status: the status of the build; its `report` is the page's key.
-        comparison: the content of comparison.json, which lists the images.
-        out: the folder; its files have the same paths as in the bucket, as the links are relative.
-        progress: receives the progress.
+    Images whose key contains their hash are not downloaded twice, so that many reports can share
+    one folder. The files have the same paths below `out` as in the bucket, as the links are
+    relative.
 
     Raises:
         BucketError: the page does not exist.

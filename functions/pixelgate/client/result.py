@@ -17,19 +17,14 @@ STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unc
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a build.
+    """The result of a build."""
 
-    Attributes:
-        status: the content of status.json; a local comparison makes one of the same form.
-        comparison: the content of comparison.json; None if there is none.
-        gate: the conditions under which the build passes.
-        notes: notes about the build's origin.
-    """
-
+    # The content of status.json; a local comparison makes one of the same form.
     status: Mapping[str, Any]
+    # The content of comparison.json; None if there is none.
     comparison: Mapping[str, Any] | None = None
-    gate: exit_code.Gate = exit_code.GATE
-    notes: tuple[str, ...] = ()
+    gate: exit_code.Gate = exit_code.GATE  # the conditions under which the build passes
+    notes: tuple[str, ...] = ()  # notes about the build's origin
 
     @property
     def exit(self) -> exit_code.Exit:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pixelgate.client.exit_code import FAILING, review_of
+from pixelgate.client.exit_code import FAILING, review_in, review_of
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import canonical, compile_glob, find
@@ -60,19 +60,12 @@ class Selection:
 
 @dataclass(frozen=True)
 class Decision:
-    """A reviewer's decision.
+    """A reviewer's decision."""
 
-    Attributes:
-        action: approve or reject.
-        selection: the snapshots that it applies to.
-        execution: the execution whose report was reviewed.
-        reason: the reviewer's reason, in words.
-    """
-
-    action: str
-    selection: Selection
-    execution: str | None
-    reason: str | None = None
+    action: str  # approve or reject
+    selection: Selection  # the snapshots that it applies to
+    execution: str | None  # the execution whose report was reviewed
+    reason: str | None = None  # the reviewer's reason, in words
 
     def body(self) -> bytes:
         """Returns the review object. The reviewer's name is not in it; S3's event has it."""
@@ -115,9 +108,7 @@ def write_review(
 def read_decisions(path: Path, build: BuildId | None) -> tuple[BuildId, tuple[Decision, ...]]:
     """Reads a decisions.json that the report saved, with approvals and rejections.
 
-    Args:
-        path: the path of the file.
-        build: the build named on the command line, if any.
+    `build` is the one named on the command line, if any.
 
     Raises:
         UsageError: the file is not a decisions.json, or belongs to another build.
@@ -155,21 +146,14 @@ def read_decisions(path: Path, build: BuildId | None) -> tuple[BuildId, tuple[De
 
 def refusal_of(status: Mapping[str, Any] | None, key: str) -> str | None:
     """Returns the reason why a review was refused, if the status lists it as refused."""
-    review = (status or {}).get("review")
-    refused = review.get("refused") if isinstance(review, dict) else None
+    refused = review_in(status).get("refused")
     identifier = key.rpartition("/")[2].removesuffix(".json")
     matching = (r for r in refused or () if isinstance(r, dict) and r.get("id") == identifier)
     return next((str(r.get("why")) for r in matching), None)
 
 
 def is_carried_out(status: Mapping[str, Any] | None, decision: Decision, names: set[str]) -> bool:
-    """Whether the decision is applied to the status.
-
-    Args:
-        status: the present content of status.json.
-        decision: the decision that was written.
-        names: the snapshots that it selects.
-    """
+    """Whether the decision is applied to the status."""
     review = (status or {}).get("review")
     if not isinstance(review, dict):
         return False

@@ -36,20 +36,13 @@ _PROBLEMS_SHOWN = 100
 
 @dataclass(frozen=True)
 class Entry:
-    """One screenshot.
-
-    Attributes:
-        path: the path of the file.
-        sha256: the hash of its bytes.
-        header: its format and size.
-        bytes: its number of bytes.
-        sidecar: the fields of the JSON file beside it.
-    """
+    """One screenshot."""
 
     path: Path
-    sha256: str
-    header: Header
-    bytes: int
+    sha256: str  # the hash of its bytes
+    header: Header  # its format and size
+    bytes: int  # its number of bytes
+    # The fields of the JSON file beside it.
     sidecar: Mapping[str, Any] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
@@ -65,15 +58,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Scan:
-    """A scanned folder, all of whose images can be uploaded.
+    """A scanned folder, all of whose images can be uploaded."""
 
-    Attributes:
-        entries: maps a name to its screenshot, ordered by name.
-        warnings: messages about fields that were ignored.
-    """
-
-    entries: Mapping[str, Entry]
-    warnings: tuple[str, ...] = ()
+    entries: Mapping[str, Entry]  # maps a name to its screenshot, ordered by name
+    warnings: tuple[str, ...] = ()  # messages about fields that were ignored
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Returns the field `images` of the manifest."""

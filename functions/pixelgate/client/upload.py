@@ -12,14 +12,7 @@ from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.scan import Entry, Scan
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from pixelgate.errors import (
-    BucketError,
-    NotFound,
-    Refused,
-    UsageError,
-    WriteConflict,
-    why_unread,
-)
+from pixelgate.errors import BucketError, NotFound, Refused, UsageError, WriteConflict, why_unread
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket
 
@@ -33,19 +26,12 @@ _JSON = "application/json"
 
 @dataclass(frozen=True)
 class Sent:
-    """The numbers of images in an upload.
+    """The numbers of images in an upload."""
 
-    Attributes:
-        images: the number of snapshots.
-        unique: the number of different files.
-        present: the number of files that the bucket had already.
-        uploaded: the number of files that were sent.
-    """
-
-    images: int
+    images: int  # the number of snapshots
     unique: int
-    present: int
-    uploaded: int
+    present: int  # the number of files that the bucket had already
+    uploaded: int  # the number of files that were sent
 
 
 def send_images(store: Bucket, project: str, scan: Scan, progress: Progress = SILENT) -> Sent:
@@ -161,13 +147,8 @@ def submit(store: Bucket, key: str, body: bytes, status: Mapping[str, object] | 
     """Writes a manifest, which starts the comparison; returns whether it was new.
 
     The same manifest may be written again, which restarts a lost run. A different manifest may
-    replace only one that was rejected, because a build is written once.
-
-    Args:
-        store: the bucket.
-        key: the key of the manifest.
-        body: the manifest.
-        status: the build's status.json, if there is one.
+    replace only one that was rejected, because a build is written once. `status` is the build's
+    status.json, if there is one.
 
     Raises:
         UsageError: the build has another manifest.
@@ -192,12 +173,6 @@ def check_unused(
     store: Bucket, key: str, body: bytes, status: Callable[[], Mapping[str, object] | None]
 ) -> None:
     """Checks before images are sent that the build's id is unused; `submit` checks it again.
-
-    Args:
-        store: the bucket.
-        key: the key of the manifest.
-        body: the manifest.
-        status: reads the build's status.json.
 
     Raises:
         UsageError: the build has another manifest.
@@ -225,10 +200,7 @@ def _was_refused(status: Mapping[str, object] | None) -> bool:
 def finalize(store: Bucket, build: BuildId, total: int | None) -> str:
     """Marks a build as complete, after its last shard; returns the key that was written.
 
-    Args:
-        store: the bucket.
-        build: the build; its id is the parallel id.
-        total: the number of shards, if it is known.
+    The build's id is the parallel id; `total` is the number of shards, if it is known.
     """
     fields = {"schema_version": 1, "project": build.project, "build": build.build}
     if total is not None:

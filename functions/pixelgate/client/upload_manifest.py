@@ -12,12 +12,10 @@ from pydantic import ValidationError
 from pixelgate.ci.origin import BuildOrigin
 from pixelgate.client.config import Config
 from pixelgate.domain import keys
-from pixelgate.domain.keys import FORK, BuildId, ShardId, check_id
+from pixelgate.domain.keys import FORK, TRUNK, BuildId, ShardId, check_id
 from pixelgate.domain.manifest import MAX_BYTES, check_name
 from pixelgate.domain.manifest_schema import ManifestFields, in_words
 from pixelgate.errors import BadManifest, UsageError
-
-# IAM allows the role for forks to write only below uploads/<project>/fork.*, so the key decides.
 
 
 @dataclass(frozen=True)
@@ -30,31 +28,27 @@ class Shard:
 
 @dataclass(frozen=True)
 class Extent:
-    """The part of the suite that an upload contains.
+    """The part of the suite that an upload contains."""
 
-    Attributes:
-        selective: whether missing snapshots are skipped instead of removed.
-        all_names: the names of the whole suite, if they are known.
-        shard: the shard of the build, if it has several.
-        allow_empty: whether a build without images is accepted.
-    """
-
-    selective: bool = False
-    all_names: Sequence[str] | None = None
-    shard: Shard | None = None
+    selective: bool = False  # whether missing snapshots are skipped instead of removed
+    all_names: Sequence[str] | None = None  # the names of the whole suite, if they are known
+    shard: Shard | None = None  # the shard of the build, if it has several
     allow_empty: bool = False
 
 
 WHOLE = Extent()
 
 
-def build_id(project: str, build: str, *, fork: bool) -> BuildId:
-    """Returns the id of an uploaded build; a fork's begins with `fork.`.
+def build_id(project: str, build: str, *, fork: bool, trunk: bool = False) -> BuildId:
+    """Returns the id of an uploaded build; it begins with `fork.` or `trunk.` if it is of such.
+
+    IAM allows the role for forks to write only below uploads/<project>/fork.*, so the key decides.
 
     Raises:
         UsageError: the id is not valid in a key.
     """
-    name = f"{FORK}{build}" if fork and not build.startswith(FORK) else build
+    prefix = FORK if fork else TRUNK if trunk else ""
+    name = build if build.startswith(prefix) else f"{prefix}{build}"
     try:
         return BuildId(check_id(project, "the project"), check_id(name, "the build's id"))
     except BadManifest as error:
@@ -77,12 +71,7 @@ def manifest_of(
 ) -> bytes:
     """Makes the manifest; the same input gives the same bytes, so that it can be sent again.
 
-    Args:
-        build: the build.
-        origin: its commit, base and so on.
-        images: the field `images`; None for a plain upload.
-        config: the defaults and rules for policies.
-        extent: the part of the suite.
+    `images` is the manifest's field of that name, None for a plain upload.
 
     Raises:
         UsageError: the pipeline would reject it; the message names the field and the rule.

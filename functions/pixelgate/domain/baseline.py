@@ -25,13 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A nearer candidate that may not be the baseline.
-
-    Attributes:
-        why: the reason, a clause for people.
-        build: the candidate's id; None if the commit has no build.
-        commit: the commit that has no build; None if there is a build.
-    """
+    """A nearer candidate that may not be the baseline: a build, or a commit without one."""
 
     why: str
     build: str | None = None
@@ -45,13 +39,10 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a baseline was chosen.
+    """How a baseline was chosen, and at most 20 nearer candidates that may not be the baseline.
 
-    Attributes:
-        kind: the rule that found it.
-        distance: number of commits from the base that was asked for to the baseline, or from the
-            head if no base was asked for; None where commits were not walked.
-        passed_over: nearer candidates that may not be the baseline, at most 20.
+    `distance` is the number of commits from the base that was asked for, or from the head if none
+    was; None where commits were not walked.
     """
 
     kind: Kind

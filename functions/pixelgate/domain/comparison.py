@@ -14,7 +14,16 @@ from pixelgate.domain.baseline import Choice, Kind
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
 from pixelgate.domain.policy import ALGORITHM, Policy
-from pixelgate.domain.verdict import Evidence, Explained, Mark, NoiseKind, Picture, explain, mark_of
+from pixelgate.domain.verdict import (
+    Evidence,
+    Explained,
+    Mark,
+    NoiseKind,
+    Picture,
+    explain,
+    known,
+    mark_of,
+)
 
 SCHEMA_VERSION = 1
 _NO_PICTURE = Picture()
@@ -67,8 +76,8 @@ class Band:
         kind: INSERTED if only head has them, DELETED if only base has.
         start: the first line on the canvas.
         length: number of lines.
-        base_start: the first line in base; of an inserted band, the line that follows it.
-        head_start: the first line in head; of a deleted band, the line that follows it.
+        base_start, head_start: the first line in the image; where the image has none of them, the
+            line that follows.
         axis: whether they are rows or columns.
     """
 
@@ -110,13 +119,10 @@ _BAND_WORDS = {Axis.ROWS: ("y", "height"), Axis.COLUMNS: ("x", "width")}
 
 @dataclass(frozen=True)
 class Region:
-    """Changed pixels in touching blocks of 16 × 16, and their box on the canvas.
+    """Changed pixels in touching blocks of 16 × 16, and their tight box on the canvas.
 
-    Attributes:
-        x, y, width, height: the box, tight around the pixels.
-        pixels: number of changed pixels.
-        area: index into the diff's `areas`; None if it is in none, and in results of older
-            versions.
+    `area` is an index into the diff's `areas`; None if it is in none, and in results of older
+    versions.
     """
 
     x: int
@@ -126,27 +132,14 @@ class Region:
     pixels: int
     area: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns the entry of `regions`."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Region:
-        """Reads what `as_json` returns, and results of older versions."""
-        box = {f: stored[f] for f in ("x", "y", "width", "height", "pixels")}
-        return cls(**box, area=stored.get("area"))
-
 
 @dataclass(frozen=True)
 class Judgement:
     """A diff, judged under a policy.
 
-    Attributes:
-        changed: whether the snapshot counts as changed.
-        marks: for each region the reason that it counts; None where a noise explains it.
-        recoloured: whether plain areas have another colour that the mask does not show; only in
-            results of older versions.
-        kinds: for each region the noise that explains it; None where the region counts.
+    Of each region, `marks` has the reason that it counts, and `kinds` the noise that explains it;
+    one of both is None. `recoloured` is true only in results of older versions: plain areas have
+    another colour that the mask does not show.
     """
 
     changed: bool
@@ -164,8 +157,7 @@ class Diff:
         structural_pixels: number of these that are above the structural threshold too.
         total_pixels: number of pixels of the canvas: max width × max height; along an axis with
             bands, the canvas has the lines of both images.
-        base_size: width and height of the base image.
-        head_size: width and height of the head image.
+        base_size, head_size: width and height of the images.
         regions: the regions of the mask, largest first; the sum of their pixels is changed_pixels
             plus counted_pixels.
         mask: the mask as a PNG of the canvas's size; None if it would be empty.
@@ -197,14 +189,14 @@ class Diff:
     profiles: tuple[str, str] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """What was measured, but for the mask: as results are stored and workers tell them."""
+        """Encodes everything but the mask, for the cache and for other workers."""
         return {
             "changed_pixels": self.changed_pixels,
             "structural_pixels": self.structural_pixels,
             "total_pixels": self.total_pixels,
             "base_size": self.base_size,
             "head_size": self.head_size,
-            "regions": [region.as_json() for region in self.regions],
+            "regions": [vars(region) for region in self.regions],
             "bands": [band.as_json() for band in self.bands],
             "counted_pixels": self.counted_pixels,
             "areas": [vars(area) for area in self.areas],
@@ -216,11 +208,7 @@ class Diff:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Diff:
-        """The inverse of `as_json`; also reads an entry of comparison.json, which leaves more out.
-
-        Raises:
-            KeyError: it is neither.
-        """
+        """Reads what `as_json` returns, or an entry of comparison.json; else raises KeyError."""
         profiles = stored.get("profiles")
         if "base_profile" in stored:
             profiles = stored["base_profile"], stored["head_profile"]
@@ -230,11 +218,11 @@ class Diff:
             total_pixels=stored["total_pixels"],
             base_size=(stored["base_size"][0], stored["base_size"][1]),
             head_size=(stored["head_size"][0], stored["head_size"][1]),
-            regions=tuple(map(Region.from_json, stored["regions"])),
+            regions=tuple(Region(**known(Region, region)) for region in stored["regions"]),
             bands=tuple(map(Band.from_json, stored.get("bands", ()))),
-            picture=Picture.from_json(stored["differing"]),
+            picture=Picture(**known(Picture, stored["differing"])),
             counted_pixels=stored.get("counted_pixels", 0),
-            areas=tuple(map(Evidence.from_json, stored.get("areas", ()))),
+            areas=tuple(Evidence(**known(Evidence, area)) for area in stored.get("areas", ())),
             explained=tuple(map(Explained.from_json, stored.get("noise", ()))),
             fingerprint=stored.get("fingerprint"),
             profiles=(profiles[0], profiles[1]) if profiles else None,
@@ -242,21 +230,19 @@ class Diff:
 
     def judge(self, policy: Policy) -> Judgement:
         """Decides what counts as a change under the policy."""
-        noises = [explain(area, self.picture, policy.limits) for area in self.areas]
+        noise = policy.limits
+        noises = [explain(area, self.picture, noise) for area in self.areas]
         reasons = [
-            None if k else mark_of(a, policy.limits)
-            for a, k in zip(self.areas, noises, strict=True)
+            None if k else mark_of(a, noise) for a, k in zip(self.areas, noises, strict=True)
         ]
         # A region without an area differs by so little that no noise has to explain it.
         kinds = tuple(NoiseKind.LEVELS if r.area is None else noises[r.area] for r in self.regions)
         marks = tuple(None if r.area is None else reasons[r.area] for r in self.regions)
         counts = self.picture.differing > 0 if policy.is_exact else any(marks)
-        pixels = [
-            r.pixels for r, m in zip(self.regions, marks, strict=True) if m or policy.is_exact
-        ]
-        tolerated = policy.tolerates(
-            self.changed_pixels + self.counted_pixels, self.total_pixels, max(pixels, default=0)
-        )
+        regions = zip(self.regions, marks, strict=True)
+        largest = max((r.pixels for r, m in regions if m or policy.is_exact), default=0)
+        changed = self.changed_pixels + self.counted_pixels
+        tolerated = policy.tolerates(changed, self.total_pixels, largest)
         return Judgement(counts and not tolerated, marks, kinds=kinds)
 
     def passes(self, policy: Policy) -> bool:
@@ -277,11 +263,8 @@ class Snapshot:
     """The result of one snapshot.
 
     Attributes:
-        status: unchanged, changed, added and so on.
-        head_sha256: the head image, if there is one.
-        base_sha256: the base image, if there is one.
-        head_size: width and height of the head image, where known.
-        base_size: width and height of the base image, where known.
+        head_sha256, base_sha256: the images, if they exist.
+        head_size, base_size: their width and height, where known.
         measured: the diff, if the images were compared; also if they passed.
         previous_name: the name in the base, if it differs: the snapshot was renamed, or the base
             writes its name in another Unicode form.
@@ -309,28 +292,19 @@ class Snapshot:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the entry of `images` in comparison.json, without the fields that are None."""
-        entry: dict[str, Any] = {
-            "status": self.status,
-            "head_sha256": self.head_sha256,
-            "base_sha256": self.base_sha256,
-            "head_size": self.head_size,
-            "base_size": self.base_size,
-            "previous_name": self.previous_name,
-            "reason": self.reason,
-            "group": self.group,
-            "policy": dict(self.policy) or None,
-            "details": dict(self.details) or None,
-            "thumb": self.thumb,
+        entry = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in {"measured", "judgement"} and value not in (None, {})
         }
         if self.head_size and self.base_size:
             entry["size_changed"] = self.head_size != self.base_size
         if self.measured:
             diff = self.measured.diff
-            told = {name: value for name, value in diff.as_json().items() if value not in ([], ())}
-            # The entry has sizes, also where there was no diff, and a group for the fingerprint.
-            for name in ("base_size", "head_size", "fingerprint", "profiles"):
-                told.pop(name, None)
-            entry |= told | {
+            # The entry has the sizes already, and a group instead of the fingerprint.
+            elsewhere = {"base_size", "head_size", "fingerprint", "profiles"}
+            fields = diff.as_json().items()
+            entry |= {k: v for k, v in fields if k not in elsewhere and v not in ([], ())} | {
                 "mask": self.measured.mask_key,
                 "regions": self._regions(diff),
                 "recoloured": (self.judgement and self.judgement.recoloured) or None,
@@ -345,7 +319,7 @@ class Snapshot:
         marks = self.judgement.marks if self.judgement else none
         kinds = (self.judgement.kinds if self.judgement else ()) or none
         return [
-            r.as_json() | {"mark": m, "noise": k}
+            {**vars(r), "mark": m, "noise": k}
             for r, m, k in zip(diff.regions, marks, kinds, strict=True)
         ]
 
@@ -385,13 +359,12 @@ class Comparison:
         id: project, head and base build.
         baseline_reason: why this base was chosen, for people.
         execution: the run that made this result.
-        created: when the result was made, ISO 8601 in UTC.
+        started, created: when the run began, and when the result was made, ISO 8601 in UTC.
         engine: name and version of the pixel comparison, and the version of our own algorithm.
         policy: the policy of all snapshots that have none of their own.
         snapshots: name to result, sorted by name.
         warnings: sentences about the upload.
         choice: how this base was chosen, and which builds were passed over.
-        started: when the run began, ISO 8601 in UTC.
         cost: what the run used until the report was made, plus the requests for drawing every
             thumbnail; None for a local run, which costs nothing.
     """
@@ -420,11 +393,7 @@ class Comparison:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is a first upload: the project has no build to compare with.
-
-        If builds exist, but none of them is approved, this is no first upload: its snapshots need
-        a review.
-        """
+        """Whether this is a first upload. It is none if builds exist, but none is approved."""
         refused = self.choice is not None and self.choice.kind is Kind.REFUSED
         return self.id.base == NO_BASE and not refused
 

@@ -32,11 +32,9 @@ _PER_REQUEST: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class Usage:
-    """The resources that were used since some moment.
+    """The resources that were used since some moment: memory in GB times seconds, and requests.
 
-    Attributes:
-        gb_seconds: memory in GB times duration in seconds.
-        requests: number of calls by "service.Operation", as AWS names them.
+    Requests are counted by "service.Operation", as AWS names them.
     """
 
     gb_seconds: float = 0.0
@@ -63,6 +61,11 @@ class Usage:
         return self.gb_seconds * _GB_SECOND + sum(
             n * _PER_REQUEST.get(name, 0.0) for name, n in self.requests.items()
         )
+
+    def dollars_of(self, service: str) -> float:
+        """The price of the requests to one service, such as "s3"."""
+        named = {n: count for n, count in self.requests.items() if n.startswith(f"{service}.")}
+        return Usage(requests=named).dollars
 
     def as_json(self) -> dict[str, Any]:
         """Returns `cost` of comparison.json."""

@@ -13,13 +13,7 @@ from pixelgate.errors import BadManifest
 
 @dataclass(frozen=True)
 class Message:
-    """One message of the queue.
-
-    Attributes:
-        id: the message id that SQS gave it.
-        receipt: SQS's handle to delete the message or give it back.
-        body: JSON text.
-    """
+    """One message of the queue; `receipt` is SQS's handle to delete it or give it back."""
 
     id: str
     receipt: str
@@ -33,9 +27,7 @@ class FailedEvent:
     Attributes:
         function: ARN of the function that should handle it, without a version.
         when: when Lambda gave up, ISO 8601.
-        attempts: number of attempts.
         why: Lambda's condition, such as RetriesExhausted, and the last attempt's error.
-        payload: the event itself.
     """
 
     function: str
@@ -49,7 +41,7 @@ class FailedEvent:
         """The keys or the build that the event is about."""
         records = self.payload.get("Records")
         if isinstance(records, list):
-            return ", ".join(unquote_plus(str(r["s3"]["object"]["key"])) for r in records)
+            return ", ".join(_key_of(record) for record in records)
         resume = self.payload.get("resume")
         if isinstance(resume, dict):
             return f"build {resume.get('project')}/{resume.get('build')}"
@@ -64,36 +56,35 @@ class FailedEvent:
         return self.function.rpartition(":")[2]
 
 
+def _key_of(record: Any) -> str:
+    """The key in a record of S3; such a record may be here because it cannot be read."""
+    try:
+        return unquote_plus(str(record["s3"]["object"]["key"]))
+    except (KeyError, TypeError):
+        return "a record that cannot be read"
+
+
 class FailedEvents(Protocol):
     """The queue of failed events, and the functions to which they can be sent again."""
 
     def messages(self) -> Iterator[Message]:
         """Yields every visible message once, and hides it from other readers for a minute."""
-        ...
 
     def give_back(self, message: Message) -> None:
         """Makes the message visible to other readers at once."""
-        ...
 
     def delete(self, message: Message) -> None:
         """Deletes the message from the queue."""
-        ...
 
     def send(self, event: FailedEvent) -> None:
         """Delivers the event once more, with all of Lambda's attempts."""
-        ...
 
     def is_ours(self, event: FailedEvent) -> bool:
         """Whether the event's function is in the account and region of the queue."""
-        ...
 
 
 def read(message: Message) -> FailedEvent:
-    """Parses a message that Lambda wrote.
-
-    Raises:
-        BadManifest: the message does not describe a failed asynchronous invocation.
-    """
+    """Parses a message that Lambda wrote; raises BadManifest if it is no failed event."""
     try:
         body = json.loads(message.body)
         context, answer = body["requestContext"], body.get("responsePayload") or {}

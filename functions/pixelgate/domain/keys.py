@@ -14,9 +14,14 @@ from pixelgate.errors import BadManifest
 NO_BASE = "@none"
 # The ids of forks' builds begin with it.
 FORK = "fork."
+# The ids of a baseline branch's own builds begin with it.
+TRUNK = "trunk."
 
 # Stands for the base while shards of a build are missing.
 SHARDS = "@shards"
+
+# The folder of batches' results among the files of a fan-out.
+BATCH_RESULTS = "results/"
 
 _REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
 _MANIFEST = re.compile(
@@ -37,6 +42,10 @@ class BuildId:
     def __str__(self) -> str:
         return f"{self.project}/{self.build}"
 
+    def against(self, base: str) -> ComparisonId:
+        """Returns the id of the comparison of this build with a base."""
+        return ComparisonId(self.project, self.build, base)
+
 
 @dataclass(frozen=True, order=True)
 class ShardId:
@@ -56,13 +65,10 @@ class ShardId:
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded manifest, identified by its key.
+    """An uploaded manifest, identified by its key: of a whole build, or of one shard.
 
-    Attributes:
-        build: the build that it belongs to.
-        shard: the shard that it lists; None if it lists the whole build.
-        finalizes: whether it lists no snapshots, but declares that every shard is uploaded.
-        resumed: whether nothing was uploaded: a build that was accepted before is resumed.
+    One that `finalizes` lists no snapshots, but declares that every shard is uploaded. If it is
+    `resumed`, nothing was uploaded: a build that was accepted before is resumed.
     """
 
     build: BuildId
@@ -94,15 +100,7 @@ def wanted(kind: str, name: str) -> str:
 
 
 def check_id(value: str, field: str) -> str:
-    """Returns the id of a project or build if it can be a part of a key.
-
-    Args:
-        value: the id.
-        field: its name in the manifest, for the message.
-
-    Raises:
-        BadManifest: it is empty, too long, begins with "@", or contains "/" or a control character.
-    """
+    """Returns an id that can be a part of a key; otherwise raises BadManifest with its `field`."""
     if not value or len(value.encode("utf-8", "surrogatepass")) > _ID_MAX_BYTES:
         raise BadManifest(f"{field}: must have 1 to {_ID_MAX_BYTES} bytes")
     if value in {".", ".."} or value.startswith("@") or "/" in value or not value.isprintable():
@@ -113,9 +111,21 @@ def check_id(value: str, field: str) -> str:
     return value
 
 
+def check_build(build: BuildId) -> BuildId:
+    """Returns a build whose ids of project and build can be parts of a key; else BadManifest."""
+    check_id(build.project, "project")
+    check_id(build.build, "build")
+    return build
+
+
 def is_trusted(build: BuildId) -> bool:
     """Whether a build is none of a fork. The IAM role of forks may write only `fork.*` builds."""
     return not build.build.startswith(FORK)
+
+
+def is_trunk(build: BuildId) -> bool:
+    """Whether a build is a baseline branch's. Only that branch's IAM role may write `trunk.*`."""
+    return build.build.startswith(TRUNK)
 
 
 def upload_of(key: str) -> Upload | None:
@@ -131,7 +141,7 @@ def upload_of(key: str) -> Upload | None:
 def uploads(build: BuildId, shard: ShardId | None = None) -> str:
     """The folder with the manifest of a build or shard, and its plain images; ends with "/"."""
     part = "" if shard is None else f"shards/{shard}/"
-    return f"uploads/{build.project}/{build.build}/{part}"
+    return f"uploads/{build}/{part}"
 
 
 def uploaded_manifest(build: BuildId, shard: ShardId | None = None) -> str:
@@ -151,7 +161,7 @@ def finalize(build: BuildId) -> str:
 
 def accepted_shards(build: BuildId) -> str:
     """The folder of a build's accepted shards; ends with "/"."""
-    return f"builds/{build.project}/{build.build}/shards/"
+    return f"builds/{build}/shards/"
 
 
 def accepted_shard(build: BuildId, shard: ShardId) -> str:
@@ -167,7 +177,7 @@ def accepted_shard_of(key: str) -> ShardId | None:
 
 def closed_shards(build: BuildId) -> str:
     """The list of shards that make up a build; the first worker that writes it decides."""
-    return f"builds/{build.project}/{build.build}/shards.json"
+    return f"builds/{build}/shards.json"
 
 
 def review_of(key: str) -> tuple[BuildId, str] | None:
@@ -178,27 +188,27 @@ def review_of(key: str) -> tuple[BuildId, str] | None:
 
 def review(build: BuildId, review_id: str) -> str:
     """The review that a client uploads; its creation applies it."""
-    return f"reviews/{build.project}/{build.build}/{review_id}.json"
+    return f"reviews/{build}/{review_id}.json"
 
 
 def kept_review(build: BuildId, review_id: str) -> str:
     """The copy of an applied review, where reviewers have no write access."""
-    return f"builds/{build.project}/{build.build}/reviews/{review_id}.json"
+    return f"builds/{build}/reviews/{review_id}.json"
 
 
 def review_log(build: BuildId) -> str:
     """The review log of a build."""
-    return f"builds/{build.project}/{build.build}/review.json"
+    return f"builds/{build}/review.json"
 
 
 def accepted_manifest(build: BuildId) -> str:
     """The accepted copy of the manifest; later comparisons read it as their base."""
-    return f"builds/{build.project}/{build.build}/manifest.json"
+    return f"builds/{build}/manifest.json"
 
 
 def status(build: BuildId) -> str:
     """status.json, which CI polls."""
-    return f"builds/{build.project}/{build.build}/status.json"
+    return f"builds/{build}/status.json"
 
 
 def image(project: str, sha256: str) -> str:
@@ -233,7 +243,7 @@ def thumbnail(folder: str, made_of: str) -> str:
 
 def failure(build: BuildId) -> str:
     """The page that explains why a build has no report."""
-    return f"builds/{build.project}/{build.build}/index.html"
+    return f"builds/{build}/index.html"
 
 
 def result(comparison: ComparisonId, execution: str, name: str) -> str:
@@ -254,7 +264,7 @@ def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:
 
 def batch_result(comparison: ComparisonId, execution: str, number: int) -> str:
     """The results of one batch of pairs."""
-    return fan_out(comparison, execution, f"results/{number:06}.json")
+    return fan_out(comparison, execution, f"{BATCH_RESULTS}{number:06}.json")
 
 
 def is_scratch(key: str) -> bool:
@@ -277,4 +287,4 @@ def _path_to(folder: str, page: str) -> str:
 
 def plain_image(build: BuildId, name: str) -> str:
     """An image of a plain upload, which has no hash yet."""
-    return f"uploads/{build.project}/{build.build}/{name}"
+    return f"uploads/{build}/{name}"

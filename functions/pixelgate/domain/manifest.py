@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, ShardId, check_id
+from pixelgate.domain.keys import BuildId, ShardId, check_build, check_id
 from pixelgate.domain.manifest_schema import (
     AcceptedFields,
     FinalizeFields,
@@ -50,11 +50,8 @@ _NO_PARTS = frozenset({"", ".", ".."})
 class Image:
     """One snapshot of a build.
 
-    Attributes:
-        sha256: hash of the image file.
-        size: width and height in pixels, from the manifest; None if unknown.
-        policy: its own policy; None if it has the build's.
-        details: fields that the report shows: display_name, group, description, tags, context.
+    `size` is width and height, from the manifest; None if unknown. Without a `policy` of its own it
+    has the build's. `details` are DETAILS, which the report shows.
     """
 
     sha256: str
@@ -65,12 +62,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Landed:
-    """Facts from git about a commit that a merged pull request may have become.
-
-    Attributes:
-        tree: hash of the commit's tree.
-        pull_request: number of the pull request, from the end of the commit's title.
-    """
+    """Facts from git about a commit: its tree, and the pull request that its title names."""
 
     tree: str | None = None
     pull_request: str | None = None
@@ -81,22 +73,17 @@ class BuildManifest:
     """A valid manifest.
 
     Attributes:
-        id: project and build.
-        commit: the head commit.
-        branch: the branch it was built from.
-        base_build: id of the build to compare with.
-        base_commit: commit of the build to compare with.
+        commit, branch: the head commit, and the branch it was built from.
+        base_build, base_commit: id or commit of the build to compare with.
         selective: whether the build holds only a part of the suite.
         all_names: the names of the whole suite, which tell removed from skipped snapshots; None
             if the manifest lists none, or the build is not selective.
         policy: the built-in policy, overridden by the manifest's defaults.
-        images: name to image.
         warnings: sentences about unknown fields.
         base_branch: the branch that the change will be merged into.
         ancestors: commits before the base, the nearest one first.
         tree: hash of the head commit's tree.
         landed: commit to facts from git, for base_commit and its ancestors.
-        pull_request: its number.
         ci_url: the page of the CI job.
         shard: the part of the build that this manifest lists; None if it lists the whole.
         plain: whether this is a plain upload, whose images have yet to be hashed and stored.
@@ -152,21 +139,13 @@ def parse(body: bytes, build: BuildId, shard: ShardId | None = None) -> BuildMan
 
 
 def parse_accepted(body: bytes, build: BuildId) -> BuildManifest:
-    """Parses the accepted copy of a manifest, also of one that was put together from shards.
-
-    Raises:
-        BadManifest: the copy is damaged.
-    """
+    """Parses an accepted manifest, also one that was merged from shards. Raises BadManifest."""
     with _brief_errors():
         return _parse(body, build, AcceptedFields, None)
 
 
 def parse_finalize(body: bytes, build: BuildId) -> int | None:
-    """Parses the object that declares all shards uploaded; returns their number if it is given.
-
-    Raises:
-        BadManifest: it breaks a rule.
-    """
+    """Parses `finalize`; returns the number of shards if it is given. Raises BadManifest."""
     with _brief_errors():
         fields = read_object(body, MAX_BYTES)
         try:
@@ -198,11 +177,11 @@ def _brief_errors() -> Iterator[None]:
 
 
 def _check_place(project: str, name: str, build: BuildId) -> None:
+    check_build(build)
     for field_name, value, in_key in (
         ("project", project, build.project),
         ("build", name, build.build),
     ):
-        check_id(in_key, field_name)
         if value != in_key:
             raise BadManifest(f"{field_name}: the manifest says {value!r}, its key says {in_key!r}")
 
@@ -285,11 +264,7 @@ def _number(pull_request: str | int | None) -> str | None:
 
 
 def check_name(name: str) -> str:
-    """Returns the name of a snapshot if it is valid: a relative path with "/".
-
-    Raises:
-        BadManifest: it is empty, too long, absolute, or contains ".." or control characters.
-    """
+    """Returns a snapshot's name, a relative path with "/"; raises BadManifest if it is invalid."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
@@ -304,11 +279,7 @@ def check_name(name: str) -> str:
 
 
 def check_collisions(names: Iterable[str]) -> None:
-    """Checks that no two names differ only in their Unicode form.
-
-    Raises:
-        BadManifest: two names do; the message lists each such pair.
-    """
+    """Checks that no two names differ only in their Unicode form; else raises BadManifest."""
     if pairs := list(collisions(names)):
         raise BadManifest(f"images: {'; '.join(shortened(pairs, _MAX_WARNINGS, 'names'))}")
 

@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pixelgate.domain.names import canonical
-from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.policy import Noise, Policy, Sensitivity
 from pixelgate.domain.wording import shortened
 
 MAX_IMAGES = 100_000
@@ -89,14 +89,8 @@ class PolicyOverrides(_PolicyFields):  # type: ignore[misc]
     model_config = ConfigDict(extra="forbid")
 
     def on(self, policy: Policy) -> Policy:
-        """Returns the given policy with these fields replaced.
-
-        Raises:
-            BadManifest: the fields contradict one another.
-        """
-        set_here: dict[str, Any] = self.model_dump(exclude_none=True)
-        if "ignore_regions" in set_here:
-            set_here["ignore_regions"] = tuple(Rectangle(**r) for r in set_here["ignore_regions"])
+        """Returns the given policy with these fields replaced. Raises BadManifest."""
+        set_here = self.model_dump(exclude_none=True)
         return policy.with_overrides(set_here) if set_here else policy
 
 
@@ -215,9 +209,7 @@ class TakenInImage(ImageFields):
 class AcceptedFields(ManifestFields):
     """The manifest that we write for a plain or sharded upload, with fields of our own.
 
-    Attributes:
-        upload_sha256: hash of the manifest and everything that was uploaded with it.
-        notes: warnings about how the build was put together.
+    `upload_sha256` is a hash of all that was uploaded; `notes` say how the build was put together.
     """
 
     images: dict[str, TakenInImage] | None = None  # type: ignore[assignment]

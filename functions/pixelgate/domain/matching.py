@@ -35,13 +35,9 @@ class Kind(StrEnum):
 class Match:
     """One line of the comparison: a head snapshot, or a base snapshot that the head lacks.
 
-    Attributes:
-        name: the snapshot's name; the new one if it was renamed.
-        kind: the result by name and hash.
-        head: sha256 of the head image; None if the head lacks it.
-        base: sha256 of the base image; None if the base lacks it.
-        previous_name: the name in the base, if it differs: the snapshot was renamed, or the base
-            writes its name in another Unicode form.
+    A renamed snapshot has its new `name`; `head` and `base` are hashes of its images.
+    `previous_name` is the name in the base, if it differs: the snapshot was renamed, or the base
+    writes its name in another Unicode form.
     """
 
     name: str
@@ -63,12 +59,9 @@ def match(
     Every head name appears once; every base name appears once, as a name or as a previous name.
     Names that differ only in their Unicode form match; each is shown as it was written.
 
-    Args:
-        head: name to sha256 of the head build.
-        base: name to sha256 of the base build.
-        selective: whether the head holds only a part of the suite; the rest is skipped.
-        all_names: the names of the whole suite; of a selective build, missing snapshots that are
-            not among them are removed instead of skipped.
+    `head` and `base` map names to sha256. If the head is `selective`, it holds only a part of the
+    suite, and the rest is skipped; but missing snapshots that are not among `all_names`, those of
+    the whole suite, are removed.
     """
     same = same_names(head.keys(), base.keys())
     removed, skipped = _split_missing(base.keys() - {*same.values()}, selective, all_names)

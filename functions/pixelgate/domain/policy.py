@@ -239,13 +239,16 @@ class Policy:
     ignore_regions: tuple[Rectangle, ...] = ()
 
     def with_overrides(self, overrides: dict[str, Any]) -> Policy:
-        """Returns this policy with some fields replaced; fields of `noise` are replaced one by one.
+        """Returns this policy with fields replaced, those of `noise` singly; regions may be dicts.
 
-        Raises:
-            BadManifest: the sensitive threshold would lie above the structural one.
+        Raises BadManifest if the sensitive threshold would lie above the structural one.
         """
         if "sensitivity" in overrides:
             overrides = overrides | {"sensitivity": Sensitivity(overrides["sensitivity"])}
+        if "ignore_regions" in overrides:
+            boxes = overrides["ignore_regions"]
+            regions = tuple(b if isinstance(b, Rectangle) else Rectangle(**b) for b in boxes)
+            overrides = overrides | {"ignore_regions": regions}
         if "noise" in overrides:
             overrides = overrides | {"noise": replace(self.noise, **overrides["noise"])}
         changed = replace(self, **overrides)
@@ -275,19 +278,13 @@ class Policy:
         return replace(self.noise, **scaled)
 
     def tolerates(self, changed_pixels: int, total_pixels: int, largest_region: int) -> bool:
-        """Whether a diff of this size is within one of the limits, so that it passes.
-
-        Args:
-            changed_pixels: number of pixels in the mask.
-            total_pixels: number of pixels of the canvas.
-            largest_region: number of pixels in the largest region.
-        """
-        if changed_pixels <= self.max_changed_pixels:
-            return True
-        # Divided, not multiplied: 29 / 100 is 0.29, but 0.29 × 100 is less than 29 in binary.
-        if changed_pixels / total_pixels <= self.max_changed_ratio:
-            return True
-        return self.max_region_pixels is not None and largest_region <= self.max_region_pixels
+        """Whether a diff passes by its pixels in the mask, the canvas and the largest region."""
+        return (
+            changed_pixels <= self.max_changed_pixels
+            # Divided, not multiplied: 29 / 100 is 0.29, but 0.29 × 100 is less than 29 in binary.
+            or changed_pixels / total_pixels <= self.max_changed_ratio
+            or (self.max_region_pixels is not None and largest_region <= self.max_region_pixels)
+        )
 
     def fingerprint(self, engine: str) -> str:
         """Returns a hash of all that a diff depends on: thresholds, noise, algorithm and engine.

@@ -23,15 +23,9 @@ class Policies:
     def __init__(
         self, default: Policy, rules: Sequence[Rule] = (), above: Mapping[str, Any] | None = None
     ) -> None:
-        """Combines a default, rules and overrides.
+        """Combines a default and rules, of which a later one overrides an earlier one.
 
-        Args:
-            default: the policy of snapshots without a rule or a policy of their own.
-            rules: policies by name; a later rule overrides an earlier one.
-            above: fields that override default and rules, such as those of a command line.
-
-        Raises:
-            BadManifest: the fields contradict one another.
+        The fields `above`, such as those of a command line, override both. Raises BadManifest.
         """
         self._above = dict(above or {})
         self.default = default.with_overrides(self._above)
@@ -43,11 +37,7 @@ class Policies:
         return tuple(compile_glob(rule.match) for rule in self._rules)
 
     def of(self, name: str, own: PolicyOverrides | None = None) -> Policy:
-        """Returns the policy of one snapshot: default, then matching rules, then its own fields.
-
-        Raises:
-            BadManifest: the fields contradict one another; the message names where.
-        """
+        """Returns the policy of one snapshot: default, rules, then its own. Raises BadManifest."""
         compared = canonical(name)
         matching = tuple(i for i, p in enumerate(self._patterns) if p.match(compared))
         if matching not in self._known:
@@ -60,11 +50,7 @@ class Policies:
 
 
 def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy:
-    """Returns a policy with the fields that are set at one place of a manifest or file.
-
-    Raises:
-        BadManifest: the fields contradict one another; the message names where.
-    """
+    """Returns a policy with the overrides at one place, which a BadManifest then names."""
     try:
         return overrides.on(policy)
     except BadManifest as error:
@@ -72,13 +58,5 @@ def overridden(where: str, overrides: PolicyOverrides, policy: Policy) -> Policy
 
 
 def policies_of(fields: PolicyFields, above: Mapping[str, Any] | None = None) -> Policies:
-    """Returns the policies that a file sets.
-
-    Args:
-        fields: the content of the file.
-        above: fields that override the file's.
-
-    Raises:
-        BadManifest: the fields contradict one another; the message names where.
-    """
+    """Returns the policies of a file; the fields `above` override it. Raises BadManifest."""
     return Policies(overridden("policy", fields.policy, Policy()), fields.rules, above)

@@ -48,16 +48,13 @@ class BuildRecord:
     """An accepted build.
 
     Attributes:
-        id: project and build.
-        commit: its commit.
         manifest_sha256: hash of the upload (see `manifest.fingerprint`); it never changes.
         created: when it was accepted, seconds since 1970.
         baseline: the base of its comparison; None until it is chosen, then it never changes.
         complete: whether all its images were found, are readable and have the right hash.
         arrived: whether all its images are in the bucket, readable or not.
         lost: whether some of its images were not found in the bucket.
-        branch: the branch it was built from.
-        pull_request: number of its pull request.
+        branch, pull_request: the branch it was built from, and the number of its pull request.
         tree: git's hash of its commit's tree.
         trusted: whether it comes from the repository itself, and not from a fork.
         selective: whether it lacks snapshots of its suite.
@@ -78,6 +75,11 @@ class BuildRecord:
     trusted: bool = True
     selective: bool = False
     review: Review | None = None
+
+    @property
+    def comparison(self) -> ComparisonId | None:
+        """The id of its comparison; None until its baseline is chosen."""
+        return self.id.against(self.baseline.build) if self.baseline else None
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -114,21 +116,15 @@ class ComparisonRecord:
     """The record of one comparison.
 
     Attributes:
-        id: project, head and base.
-        state: waiting, processing or finished.
         execution: id of the run that owns it; a condition of every write after the claim.
         lease_until: until when the owner counts as alive, seconds since 1970.
         attempts: number of claims since it was new or last FAILED; after the last allowed attempt
             it fails for good.
         claims: number of all claims; a later claim has a higher number.
-        created: when it was first claimed, seconds since 1970.
-        claimed: when its owner claimed it, seconds since 1970.
-        updated: when it was last written, seconds since 1970.
+        created, claimed, updated: when it was first claimed, when its owner claimed it, and when it
+            was last written; seconds since 1970.
         baseline_reason: why this base was chosen, for people.
-        verdict: passed or needs_review, once SUCCEEDED.
-        counts: number of snapshots by status, once SUCCEEDED.
-        comparison_key: the key of comparison.json, once SUCCEEDED.
-        report_key: the key of the report, once SUCCEEDED.
+        verdict, counts, comparison_key, report_key: the result, once SUCCEEDED.
         error_code: why it FAILED.
         error_message: the error for people; while attempts remain, that of the last attempt.
         retryable: whether a new delivery may claim it after FAILED.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -97,11 +98,7 @@ class ReviewBody(_Selector):
 
 
 def parse(body: bytes) -> ReviewBody:
-    """Parses a review object.
-
-    Raises:
-        ReviewRefused: it breaks a rule; the message names the field and the rule.
-    """
+    """Parses a review object. Raises ReviewRefused with the field and the rule."""
     try:
         fields = read_object(body, MAX_BYTES)
         check_encodable(fields, body)
@@ -118,11 +115,8 @@ def parse(body: bytes) -> ReviewBody:
 class Change:
     """A snapshot that needs a review, with the fields that matter for an approval.
 
-    Attributes:
-        status: changed, added, removed or errored.
-        head: sha256 of the head image, if there is one.
-        base: sha256 of the base image, if there is one.
-        groups: its group in comparison.json, and its group in the manifest.
+    `head` and `base` are hashes of its images; `groups` are its group in comparison.json and the
+    manifest's.
     """
 
     status: str
@@ -130,38 +124,18 @@ class Change:
     base: str | None
     groups: tuple[str | None, str | None] = (None, None)
 
-    def as_json(self) -> list[Any]:
-        """Returns a short row, as there may be 100,000."""
-        return [self.status, self.head, self.base, *self.groups]
-
-    @classmethod
-    def from_json(cls, row: list[Any]) -> Change:
-        """Reads what `as_json` returns."""
-        status, head, base, change_group, own_group = row
-        return cls(status, head, base, (change_group, own_group))
-
 
 @dataclass(frozen=True)
 class InheritedApproval:
-    """An approval by a rule, or one that was carried over from another build.
-
-    Attributes:
-        why: the reason, for people.
-        by: the people who approved the other build; empty for a rule.
-        build: the build that they approved; None for a rule.
-    """
+    """An approval by a rule, or one that was carried over from a build that people approved."""
 
     why: str
     by: tuple[str, ...] = ()
     build: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns the field `granted` of review.json."""
-        return {"why": self.why, "by": list(self.by), "build": self.build}
-
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> InheritedApproval | None:
-        """Reads what `as_json` returns; None stays None."""
+        """Reads the field `granted` of review.json; None stays None."""
         return cls(stored["why"], tuple(stored["by"]), stored["build"]) if stored else None
 
 
@@ -169,12 +143,8 @@ class InheritedApproval:
 class Reviewable:
     """All that can be reviewed in one comparison; stored once, beside its report.
 
-    Attributes:
-        execution: the run that published it.
-        changes: the snapshots that need a review, by name.
-        others: the names of all other snapshots.
-        granted: the approval that the build has without a review of its own.
-        first: whether this is a first upload, whose added snapshots need no review.
+    `changes` are the snapshots that need a review, by name, and `others` the names of the rest.
+    `granted` is an approval without a review. A `first` upload's added snapshots need no review.
     """
 
     execution: str
@@ -202,9 +172,13 @@ class Reviewable:
         return {
             "schema_version": 1,
             "execution": self.execution,
-            "changes": {name: c.as_json() for name, c in self.changes.items()},
+            "changes": {
+                # A short row, as there may be 100,000.
+                name: [c.status, c.head, c.base, *c.groups]
+                for name, c in self.changes.items()
+            },
             "others": sorted(self.others),
-            "granted": self.granted.as_json() if self.granted else None,
+            "granted": asdict(self.granted) if self.granted else None,
             "first": self.first,
         }
 
@@ -213,7 +187,10 @@ class Reviewable:
         """Reads what `as_json` returns."""
         return cls(
             stored["execution"],
-            {name: Change.from_json(row) for name, row in stored["changes"].items()},
+            {
+                name: Change(status, head, base, tuple(groups))
+                for name, (status, head, base, *groups) in stored["changes"].items()
+            },
             frozenset(stored["others"]),
             InheritedApproval.from_json(stored["granted"]),
             stored.get("first", False),
@@ -223,9 +200,8 @@ class Reviewable:
 def select(review: ReviewBody, reviewable: Reviewable) -> frozenset[str]:
     """Returns the names of the selected snapshots; none if the review selects the whole build.
 
-    Raises:
-        ReviewRefused: it names a snapshot or group that the build does not have, or a pattern
-            matches no snapshot that needs a review.
+    Raises ReviewRefused if the build has no snapshot of a name, or if a group or pattern selects
+    none that needs a review.
     """
     if review.whole:
         return frozenset()
@@ -238,12 +214,14 @@ def select(review: ReviewBody, reviewable: Reviewable) -> frozenset[str]:
     for glob in review.globs or ():
         pattern = compile_glob(glob)
         names = {name for name in reviewable.changes if pattern.match(canonical(name))}
-        selected |= _some(names, f"globs: {glob!r} matches no snapshot that needs a review")
-    if review.groups:
-        by_group = _by_group(reviewable)
-        for group in review.groups:
-            names = by_group.get(group, set())
-            selected |= _some(names, f"groups: no snapshot that needs a review has group {group!r}")
+        if not names:
+            raise ReviewRefused(f"globs: {glob!r} matches no snapshot that needs a review")
+        selected |= names
+    by_group = _by_group(reviewable) if review.groups else {}
+    for group in review.groups or ():
+        if group not in by_group:
+            raise ReviewRefused(f"groups: no snapshot that needs a review has group {group!r}")
+        selected |= by_group[group]
     return frozenset(selected)
 
 
@@ -256,24 +234,17 @@ def _as_written(names: Iterable[str], reviewable: Reviewable) -> dict[str, str |
     return {name: name if name in known else forms.get(canonical(name)) for name in names}
 
 
-def _some(names: set[str], problem: str) -> set[str]:
-    if not names:
-        raise ReviewRefused(problem)
-    return names
-
-
 def _by_group(reviewable: Reviewable) -> dict[str, set[str]]:
     """Maps groups to names; a group of the comparison hides the manifest's group of that name.
 
     The manifest comes from CI: its groups must not add a snapshot to a change that people approve.
     """
-    ours: dict[str, set[str]] = {}
-    theirs: dict[str, set[str]] = {}
+    ours, theirs = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     for name, change in reviewable.changes.items():
         for groups, group in zip((ours, theirs), change.groups, strict=True):
             if group is not None:
-                groups.setdefault(group, set()).add(name)
-    return theirs | ours
+                groups[group].add(name)
+    return {**theirs, **ours}
 
 
 @dataclass(frozen=True)
@@ -281,14 +252,10 @@ class ReviewRecord:
     """One review in a build's history; it is written once and never changes.
 
     Attributes:
-        build: the build that was reviewed.
-        id: the id of the review object.
         action: approve or reject; empty if the object could not be read.
-        by: who uploaded it, according to S3's event.
-        at: when S3 stored it, ISO 8601 in UTC.
+        by, at: who uploaded it, according to S3's event, and when, ISO 8601 in UTC.
         sha256: hash of the review object.
         execution: the result that it was applied to; empty if it was refused.
-        reason: the reviewer's reason.
         refused: why the review does not count; None if it counts.
     """
 
@@ -307,10 +274,7 @@ class ReviewRecord:
 class Decision:
     """The decision of people on a build of a pull request, from which approvals are carried over.
 
-    Attributes:
-        build: the build.
-        review: approved or rejected; None if it needs a review again.
-        at: when its latest review was stored, ISO 8601 in UTC.
+    `review` is None if the build needs a review again; `at` is that of the latest, ISO 8601 in UTC.
     """
 
     build: BuildId

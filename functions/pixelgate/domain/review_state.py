@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -42,7 +42,7 @@ class Applied:
 
     @property
     def stamp(self) -> tuple[str, str]:
-        """Orders reviews: of two reviews of a snapshot, the one with the higher stamp counts."""
+        """Orders reviews: the one with the highest stamp counts."""
         return self.at, self.id
 
 
@@ -127,15 +127,7 @@ class ReviewLog:
 
     def as_json(self) -> dict[str, Any]:
         """Returns review.json of the build."""
-        return {
-            "schema_version": 1,
-            "execution": self.execution,
-            "revision": self.revision,
-            "reviews": {key: vars(review) for key, review in self.reviews.items()},
-            "decisions": dict(self.decisions),
-            "refused": [vars(refusal) for refusal in self.refused],
-            "granted": self.granted.as_json() if self.granted else None,
-        }
+        return {"schema_version": 1, **asdict(self)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ReviewLog:
@@ -158,12 +150,10 @@ class ReviewSummary:
     """The outcome of a result's reviews.
 
     Attributes:
-        state: the state of the review.
         left: names of undecided snapshots, sorted.
         approved: number of approved snapshots among those that need a review.
         rejected: number of rejected snapshots.
-        by: the reviewers, in the order of their reviews.
-        reasons: the reasons that they gave.
+        by, reasons: the reviewers and their reasons, in the order of their reviews.
         at: when the latest review that counts was stored; empty if there is none.
         human: whether people decided every snapshot, so that the approval may be carried over.
         complete: whether an approval covers all snapshots; otherwise the build is no baseline.
@@ -195,15 +185,10 @@ def summarize(reviewable: Reviewable, review_log: ReviewLog) -> ReviewSummary:
     rejected = sum(1 for d in decided.values() if d and d.action is Action.REJECT)
     granted = reviewable.granted or review_log.granted
     left = () if granted else tuple(sorted(n for n in reviewable.changes if not decided[n]))
-    approved = sum(
-        1
-        for name in reviewable.changes
-        if ((d := decided[name]) and d.action is Action.APPROVE) or (granted and not d)
-    )
-    counting = sorted(
-        {d.stamp: d for d in (*decided.values(), review_log.whole) if d}.values(),
-        key=lambda d: d.stamp,
-    )
+    mine = [decided[name] for name in reviewable.changes]
+    approved = sum(d.action is Action.APPROVE if d else granted is not None for d in mine)
+    latest = {d.stamp: d for d in (*decided.values(), review_log.whole) if d}
+    counting = [latest[stamp] for stamp in sorted(latest)]
     state = _state(reviewable, review_log, rejected, len(left))
     return ReviewSummary(
         state=state,
@@ -239,19 +224,9 @@ def _once(words: Iterable[str]) -> tuple[str, ...]:
 
 def to_status_json(reviewable: Reviewable, review_log: ReviewLog) -> dict[str, Any]:
     """Returns the field `review` of status.json."""
-    summary = summarize(reviewable, review_log)
     granted = reviewable.granted or review_log.granted
-    return {
-        "state": summary.state,
-        "left": len(summary.left),
-        "names": list(summary.left[:NAMES_SHOWN]),
-        "approved": summary.approved,
-        "rejected": summary.rejected,
-        "by": list(summary.by),
-        "reasons": list(summary.reasons),
-        "carried_from": granted.build if granted else None,
-        **_tail(review_log),
-    }
+    summary = summarize(reviewable, review_log)
+    return _status_json(summary, len(summary.left), granted, review_log)
 
 
 def to_status_json_without_result(
@@ -264,18 +239,21 @@ def to_status_json_without_result(
     if verdict is None and not review_log.refused:
         return None
     state = ReviewState.NOT_NEEDED if verdict == Verdict.PASSED else ReviewState.NEEDED
+    return _status_json(ReviewSummary(state), left, None, review_log)
+
+
+def _status_json(
+    summary: ReviewSummary, left: int, granted: InheritedApproval | None, review_log: ReviewLog
+) -> dict[str, Any]:
     return {
-        "state": state,
+        "state": summary.state,
         "left": left,
-        "names": [],
-        "approved": 0,
-        "rejected": 0,
-        "by": [],
-        "reasons": [],
-        "carried_from": None,
-        **_tail(review_log),
+        "names": list(summary.left[:NAMES_SHOWN]),
+        "approved": summary.approved,
+        "rejected": summary.rejected,
+        "by": list(summary.by),
+        "reasons": list(summary.reasons),
+        "carried_from": granted.build if granted else None,
+        "refused": [vars(refusal) for refusal in review_log.refused],
+        "revision": review_log.revision,
     }
-
-
-def _tail(review_log: ReviewLog) -> dict[str, Any]:
-    return {"refused": [vars(r) for r in review_log.refused], "revision": review_log.revision}

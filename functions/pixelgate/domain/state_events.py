@@ -10,21 +10,9 @@ COMPARISON = "Comparison State Change"
 REVIEW = "Review State Change"
 
 _FROM_STATUS = (
-    "project",
-    "build",
-    "commit",
-    "branch",
-    "pull_request",
-    "base",
-    "state",
-    "verdict",
-    "counts",
-    "comparison",
-    "report",
-    "execution",
-    "error",
-    "updated",
-)
+    "project", "build", "commit", "branch", "pull_request", "base", "state", "verdict", "counts",
+    "comparison", "report", "execution", "error", "updated",
+)  # fmt: skip
 # EventBridge allows 256 KB an event; status.json has the full lists.
 _MAX_NAMES = 20
 _MAX_LETTERS = 1_000

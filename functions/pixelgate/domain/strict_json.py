@@ -18,12 +18,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_object(body: bytes, max_bytes: int) -> dict[str, Any]:
-    """Parses a JSON object.
-
-    Raises:
-        BadManifest: it is too large, is no JSON object, has a key twice, or contains a number that
-            JSON cannot represent.
-    """
+    """Parses a JSON object; raises BadManifest if it is too large, ambiguous or no such object."""
     if len(body) > max_bytes:
         raise BadManifest(f"the manifest has {len(body)} bytes; {max_bytes} are allowed")
     if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS:
@@ -63,16 +58,8 @@ def _no_constant(constant: str) -> NoReturn:
 
 
 def check_encodable(fields: dict[str, Any], body: bytes) -> None:
-    """Checks that no text has half a surrogate pair, as UTF-8 cannot encode it.
-
-    Args:
-        fields: the parsed object.
-        body: the JSON that it was parsed from; the check is skipped if it escapes no surrogate.
-
-    Raises:
-        BadManifest: there is such a text.
-    """
-    if _SURROGATE.search(body):
+    """Raises BadManifest if a text has half a surrogate pair, which UTF-8 cannot encode."""
+    if _SURROGATE.search(body):  # the JSON of the fields
         _check_each_text(fields)
 
 
@@ -84,9 +71,7 @@ def _check_each_text(value: object) -> None:
             except UnicodeEncodeError as error:
                 raise BadManifest(f"the text {ascii(value)[:80]} is not valid Unicode") from error
         case dict():
-            for name, inner in value.items():
-                _check_each_text(name)
-                _check_each_text(inner)
+            _check_each_text([*value.keys(), *value.values()])
         case list():
-            for inner in value:
-                _check_each_text(inner)
+            for each in value:
+                _check_each_text(each)

@@ -48,41 +48,37 @@ class Evidence:
         blocks: how many blocks differ by more than two levels of a channel.
         text: blocks in and around the area that look like text in the base.
         text_touched: share of these text blocks that differ by more than two levels.
-        differing: pixels with any difference.
-        clear: pixels that differ by more than two levels.
-        strong: pixels that differ by more than eight levels.
+        differing, clear, strong: pixels that differ at all, by more than two levels of a channel,
+            and by more than eight.
         most: the largest difference, in levels.
         outside: pixels with a channel more than 12 levels outside its range in the 3 × 3 pixels
             of the other image at that place. No blend of those pixels can give such a pixel.
-        farthest: the largest distance of a channel from that range, in levels.
-        light_off: the largest distance of the brightness from its range, in levels.
+        farthest, light_off: the largest distance of a channel, and of the brightness, from that
+            range, in levels.
         moved: strong pixels that differ by more than 35 % of the height of their edge.
         off: pixels that differ by more than 24 levels, and whose colour in one image is more than
             24 levels away from the line between the darkest and the brightest colour of the 3 × 3
             pixels of the other image.
         steepest: the largest difference of a strong pixel, as a share of the height of its edge.
-        plain: pixels surrounded by one colour in both images that differ by two levels or more.
-        solid: pixels like `plain` that differ by more than two levels.
-        solid_strong: pixels like `plain` that differ by more than eight levels.
+        plain, solid, solid_strong: pixels surrounded by one colour in both images that differ by
+            two levels or more, by more than two, and by more than eight.
         run: the longest straight run of strong differences of one colour, in pixels.
         one_way: 0 if equally many pixels got brighter and darker, 1 if all changed the same way.
         light: mean difference of brightness of the pixels that differ, in levels.
         hue: 0 if colours changed in all directions, 1 if all changed in the same direction.
         colour: mean difference of colour, in levels of red against green and blue against green.
         dense: share of the pixels of its blocks that differ.
-        raw: root mean square difference of a block, divided by its contrast; the median block.
-        raw_high: the same for the block at the 90th percentile.
-        residue: what is left of `raw` after the best 3 × 3 filter; the median block. It is not
-            measured where no residue could explain the area, and then equals `raw`.
-        residue_high: the same for the block at the 90th percentile.
-        residue_most: the largest residue of a block.
-        residue_sparse: the largest residue of a block with less than a quarter of its pixels
-            differing.
+        raw, raw_high: root mean square difference of a block, divided by its contrast; the median
+            block, and the one at the 90th percentile.
+        residue, residue_high, residue_most: what is left of `raw` after the best 3 × 3 filter; the
+            median block, the one at the 90th percentile, and the largest. It is not measured where
+            no residue could explain the area, and then equals `raw`.
+        residue_sparse: the largest residue of a block of which less than a quarter differs.
         stray: how far a block's smoothed pixels lie outside the range of the other image's 3 × 3
             pixels, divided by its contrast; the largest block. Measured together with `residue`.
-        shifted: pixels that differ by more than two levels and are explained by a move of the
-            whole page by a fraction of a pixel; 0 where no such move was found.
-        unshifted: pixels that differ by more than two levels and are not explained by that move.
+        shifted, unshifted: pixels that differ by more than two levels and that a move of the whole
+            page by a fraction of a pixel explains, and those that it does not explain. `shifted` is
+            0 where no such move was found.
         corner: whether all differences lie in one corner of the picture, 8 × 8 pixels.
         one_sided: pixels that only one image has.
     """
@@ -121,11 +117,6 @@ class Evidence:
     corner: bool = False
     one_sided: int = 0
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Decodes a stored record; fields that only older versions measured are dropped."""
-        return cls(**_known(cls, stored))
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -140,11 +131,10 @@ class Picture:
         text: blocks that look like text. 0 if the verdict did not need it.
         text_touched: share of the text blocks that differ by more than two levels.
         text_explained: blocks of areas that were explained as another rendering of text.
-        residue: median residue of all blocks that differ by more than two levels.
-        residue_high: the residue of those blocks at the 90th percentile.
+        residue, residue_high: of all blocks that differ by more than two levels; the median block,
+            and the one at the 90th percentile.
         few_colours: whether one image has at most 256 colours and the other one more.
-        right: how far the lines of the page moved to the right, in pixels, if less than one.
-        down: how far they moved down, in pixels, if less than one.
+        right, down: how far the lines of the page moved, in pixels, if less than one.
     """
 
     differing: int = 0
@@ -160,13 +150,9 @@ class Picture:
     right: float = 0.0
     down: float = 0.0
 
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Decodes a stored record; fields that only older versions measured are dropped."""
-        return cls(**_known(cls, stored))
 
-
-def _known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+def known(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a stored record, without those that only older versions measured."""
     names = {field.name for field in fields(cls)}
     return {name: value for name, value in stored.items() if name in names}
 
@@ -192,7 +178,7 @@ def could_be_noise(area: Evidence, noise: Noise) -> bool:
     raws = {area.raw, area.raw_high} if area.raw_high > noise.text_moved_raw else {area.raw}
     leasts = [noise.moved_residue * raw for raw in raws]
     at_best = [replace(known, residue_high=n, residue_most=n) for n in leasts]
-    return any(explain(one, picture, noise) for one in at_best for picture in _AT_BEST)
+    return any(explain(best, picture, noise) for best in at_best for picture in _AT_BEST)
 
 
 def could_be_shifted(area: Evidence, noise: Noise) -> bool:
@@ -433,13 +419,9 @@ _RULES: Mapping[NoiseKind, Callable[[Evidence, Picture, Noise], bool]] = {
 class Explained:
     """The sum of all areas of a picture that one noise explains.
 
-    Attributes:
-        kind: the noise.
-        areas: the number of areas.
-        pixels: the differing pixels in them.
-        most: the largest difference, in levels.
-        residue: the largest residue of a block.
-        text_touched: share of the text in and around them that differs.
+    `areas` and `pixels` are their numbers, `most` is the largest difference in levels, `residue`
+    the largest of a block, and `text_touched` the share of the text in and around them that
+    differs.
     """
 
     kind: NoiseKind

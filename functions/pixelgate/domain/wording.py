@@ -6,12 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def and_more(hidden: int, noun: str = "") -> list[str]:
-    """Returns `and 3 more`, or an empty list if nothing is hidden.
-
-    Args:
-        hidden: number of items that a message leaves out.
-        noun: plural of what they are, such as `names`.
-    """
+    """Returns `and 3 more names`, or an empty list if a message hides no item."""
     return [f"and {hidden:,} more {noun}".rstrip()] if hidden > 0 else []
 
 

@@ -16,17 +16,10 @@ Indices = npt.NDArray[np.int64]  # (lines,)
 
 @dataclass(frozen=True)
 class Alignment:
-    """A canvas on which both images have room: one line for each pair and each line of a band.
+    """A canvas on which both images have room: one line for each pair and each line of a band."""
 
-    Attributes:
-        bands: in order, all of one axis; lines outside them are paired.
-        base_length: lines of the base image.
-        head_length: lines of the head image.
-    """
-
-    bands: tuple[Band, ...]
-    base_length: int
-    head_length: int
+    bands: tuple[Band, ...]  # in order, all of one axis; lines outside them are paired
+    base_length: int  # lines of the base image
 
     @property
     def length(self) -> int:

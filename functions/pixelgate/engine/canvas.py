@@ -14,8 +14,7 @@ from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Indices
 from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.header import MAX_PIXELS
-from pixelgate.engine.native import Shown
-from pixelgate.engine.pixels import Rgb, Rgba
+from pixelgate.engine.native import Pixels, Shown
 from pixelgate.engine.row_alignment import MIN_GAIN, align
 from pixelgate.engine.shifts import (
     align_shifted,
@@ -36,16 +35,10 @@ Chosen = npt.NDArray[np.bool_]  # (rows or columns,)
 
 @dataclass(frozen=True)
 class Lines:
-    """The source of each row, or of each column, of a canvas.
+    """The source of each row, or of each column, of a canvas."""
 
-    Attributes:
-        base: for each line of the canvas the line of base, or -1 where base has none.
-        head: likewise for head.
-        bands: the inserted and deleted lines.
-    """
-
-    base: Indices
-    head: Indices
+    base: Indices  # the line of base for each line of the canvas, -1 where it has none
+    head: Indices  # likewise for head
     bands: tuple[Band, ...] = ()
 
     @classmethod
@@ -69,19 +62,14 @@ class Lines:
 
 @dataclass(frozen=True)
 class Canvas:
-    """A canvas with two images on it.
+    """A canvas with two images on it."""
 
-    Attributes:
-        images: base and head, both from the canvas's top left corner, with the same channels.
-        rows: the source of each row.
-        columns: the source of each column.
-        unequal_rows: the rows in which the images differ where both have pixels, or in which only
-            one of them has pixels.
-    """
-
-    images: tuple[Rgb | Rgba, Rgb | Rgba]
-    rows: Lines
-    columns: Lines
+    # Base and head, both from the canvas's top left corner, with the same channels.
+    images: tuple[Pixels, Pixels]
+    rows: Lines  # the source of each row
+    columns: Lines  # the source of each column
+    # The rows in which the images differ where both have pixels, or in which only one of them has
+    # pixels.
     unequal_rows: Chosen
 
     @property
@@ -95,12 +83,12 @@ class Canvas:
         return *self.rows.bands, *self.columns.bands
 
     @property
-    def base(self) -> Rgb | Rgba:
+    def base(self) -> Pixels:
         """The base image as far as both have pixels."""
         return _overlap(*self.images)[0]
 
     @property
-    def head(self) -> Rgb | Rgba:
+    def head(self) -> Pixels:
         """The head image as far as both have pixels."""
         return _overlap(*self.images)[1]
 
@@ -116,8 +104,8 @@ _Parts = list[tuple[slice, slice]]
 
 
 def lay_out(
-    base: Rgb | Rgba,
-    head: Rgb | Rgba,
+    base: Pixels,
+    head: Pixels,
     buffers: BufferPool,
     *,
     align_rows: bool,
@@ -153,10 +141,11 @@ def lay_out(
 
 
 def _lines_of(
-    base: Rgb | Rgba, head: Rgb | Rgba, alignments: tuple[Alignment | None, Alignment | None]
+    base: Pixels, head: Pixels, alignments: tuple[Alignment | None, Alignment | None]
 ) -> tuple[Lines, Lines]:
     rows, columns = (
-        Lines.of(base.shape[axis], head.shape[axis], one) for axis, one in enumerate(alignments)
+        Lines.of(base.shape[axis], head.shape[axis], alignment)
+        for axis, alignment in enumerate(alignments)
     )
     return rows, columns
 
@@ -170,13 +159,13 @@ def runs_of(chosen: Chosen) -> Iterator[slice]:
     return map(slice, ends[first::2], ends[first + 1 :: 2])
 
 
-def _overlap(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Rgb | Rgba, Rgb | Rgba]:
+def _overlap(base: Pixels, head: Pixels) -> tuple[Pixels, Pixels]:
     """The part of both images that lies inside both."""
     height, width = min(base.shape[0], head.shape[0]), min(base.shape[1], head.shape[1])
     return base[:height, :width], head[:height, :width]
 
 
-def _with_alpha(image: Rgb | Rgba) -> Rgba:
+def _with_alpha(image: Pixels) -> Pixels:
     """The image with an alpha channel: rows can be compared only if both have one or neither."""
     if image.shape[2] == 4:
         return image
@@ -184,7 +173,7 @@ def _with_alpha(image: Rgb | Rgba) -> Rgba:
 
 
 def _alignments(
-    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen
+    base: Pixels, head: Pixels, unequal: Chosen
 ) -> tuple[Alignment | None, Alignment | None]:
     """Looks for inserted and deleted rows, then for columns in the rows that are paired.
 
@@ -198,10 +187,10 @@ def _alignments(
     rows = _equal_rows(base, head, unequal, width)
     if rows:
         return rows, _columns_of(base, head, *rows.pairs(), rows.length)
-    some = sample(base, head, places, places)
-    if not far_apart(*some, len(places)):
+    sampled = sample(base, head, places, places)
+    if not far_apart(*sampled, len(places)):
         return None, None
-    moved = not show_the_same(*some)
+    moved = not show_the_same(*sampled)
     shown = edges(*_as_wide(base, head), Axis.ROWS) if moved else None
     rows = _alike_rows(base, head, width, shown) if shown else None
     if rows:
@@ -218,7 +207,7 @@ def _alignments(
 
 
 def _align_both(
-    base: Rgb | Rgba, head: Rgb | Rgba, shown: tuple[Shown, Shown]
+    base: Pixels, head: Pixels, shown: tuple[Shown, Shown]
 ) -> tuple[Alignment | None, Alignment | None]:
     """Looks for rows and columns that were inserted together: alone, neither explains anything."""
     # An inserted column moves a row's edges sideways; it does not change how many there are.
@@ -233,17 +222,14 @@ def _align_both(
     return (rows, columns) if rows else (None, None)
 
 
-def _equal_rows(
-    base: Rgb | Rgba, head: Rgb | Rgba, unequal: Chosen, width: int
-) -> Alignment | None:
+def _equal_rows(base: Pixels, head: Pixels, unequal: Chosen, width: int) -> Alignment | None:
     """Aligns equal rows over the width that both images have, on a canvas of that width."""
-    across = min(base.shape[1], head.shape[1])
     most = MAX_PIXELS // max(1, width)
-    return align(base[:, :across], head[:, :across], unequal, max_lines=most)
+    return align(*_as_wide(base, head), unequal, max_lines=most)
 
 
 def _alike_rows(
-    base: Rgb | Rgba, head: Rgb | Rgba, width: int, shown: tuple[Shown, Shown]
+    base: Pixels, head: Pixels, width: int, shown: tuple[Shown, Shown]
 ) -> Alignment | None:
     """Aligns rows that are alike but not equal; shown: the edges in each row."""
     shifts = likely_shifts(*shown)
@@ -251,19 +237,19 @@ def _alike_rows(
     return align_shifted(*_as_wide(base, head), Axis.ROWS, shifts, max_lines=most)
 
 
-def _as_wide(base: Rgb | Rgba, head: Rgb | Rgba) -> tuple[Rgb | Rgba, Rgb | Rgba]:
+def _as_wide(base: Pixels, head: Pixels) -> tuple[Pixels, Pixels]:
     """Both images, cut to the width of the narrower one."""
     across = min(base.shape[1], head.shape[1])
     return base[:, :across], head[:, :across]
 
 
-def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignment | None:
+def _rows_of(base: Pixels, head: Pixels, columns: Alignment) -> Alignment | None:
     """Aligns rows over the columns that both images have."""
     ours, theirs = columns.pairs()
     lines = np.arange(min(len(base), len(head)))
-    some = sample(base, head, lines, lines)
-    some = np.take(some[0], ours, axis=1), np.take(some[1], theirs, axis=1)
-    if not far_apart(*some, len(lines)):
+    sampled = sample(base, head, lines, lines)
+    sampled = np.take(sampled[0], ours, axis=1), np.take(sampled[1], theirs, axis=1)
+    if not far_apart(*sampled, len(lines)):
         return None
     base, head = np.take(base, ours, axis=1), np.take(head, theirs, axis=1)
     unequal = native.unequal_rows(*_overlap(base, head))
@@ -275,14 +261,14 @@ def _rows_of(base: Rgb | Rgba, head: Rgb | Rgba, columns: Alignment) -> Alignmen
 
 
 def _columns_of(
-    base: Rgb | Rgba, head: Rgb | Rgba, ours: Indices, theirs: Indices, height: int
+    base: Pixels, head: Pixels, ours: Indices, theirs: Indices, height: int
 ) -> Alignment | None:
     """Aligns columns over these rows, on a canvas of that height."""
     if not far_apart(*sample(base, head, ours, theirs), len(ours), _ROWS_WITH_COLUMNS):
         return None
     # So many rows are enough to see the edges in a column.
-    some = sample(base, head, ours, theirs, rows=128)
-    shifts = likely_shifts(*edges(*some, Axis.COLUMNS))
+    sampled = sample(base, head, ours, theirs, rows=128)
+    shifts = likely_shifts(*edges(*sampled, Axis.COLUMNS))
     if not shifts.size:
         return None
     most = MAX_PIXELS // max(1, height)
@@ -303,13 +289,13 @@ def _parts(own_rows: Indices, own_columns: Indices, rows: slice, columns: slice)
 
 
 def _filled(
-    image: Rgb | Rgba,
-    other: Rgb | Rgba,
+    image: Pixels,
+    other: Pixels,
     own: tuple[Indices, Indices],
     others: tuple[Indices, Indices],
     buffers: BufferPool,
     side: str,
-) -> Rgb | Rgba:
+) -> Pixels:
     """An image as large as the canvas, with the other image's pixels where it has none.
 
     Args:

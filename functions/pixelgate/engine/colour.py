@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pixelgate.engine import icc
 from pixelgate.engine.icc import D65, SRGB, Point, Profile
@@ -46,17 +46,9 @@ def of_png(metadata: Metadata) -> Profile:
 
     A cICP chunk takes precedence over iCCP, iCCP over sRGB, and sRGB over gAMA with cHRM. Damaged
     and unknown chunks are skipped. A cHRM chunk without gAMA has no effect.
-
-    Args:
-        metadata: the ancillary chunks before the pixels, by kind.
     """
-    ways: tuple[Callable[[Metadata], Profile | None], ...] = (
-        _by_cicp,
-        _by_iccp,
-        _by_srgb,
-        _by_gamma,
-    )
-    return next((found for way in ways if (found := way(metadata))), SRGB)
+    rules = (_by_cicp, _by_iccp, _by_srgb, _by_gamma)
+    return next((profile for rule in rules if (profile := rule(metadata))), SRGB)
 
 
 def of_icc(block: object) -> Profile:
@@ -80,8 +72,8 @@ def _by_cicp(metadata: Metadata) -> Profile | None:
 
 
 def _by_iccp(metadata: Metadata) -> Profile | None:
-    keyword, found, rest = metadata.get(b"iCCP", b"").partition(b"\0")
-    if not found or not 1 <= len(keyword) <= _LONGEST_KEYWORD or not rest.startswith(b"\0"):
+    keyword, end, rest = metadata.get(b"iCCP", b"").partition(b"\0")
+    if not end or not 1 <= len(keyword) <= _LONGEST_KEYWORD or not rest.startswith(b"\0"):
         return None
     stream = zlib.decompressobj()
     try:

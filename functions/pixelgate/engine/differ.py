@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 from pixelgate.domain.comparison import Diff
 from pixelgate.domain.policy import Policy
@@ -13,38 +14,26 @@ from pixelgate.engine.canvas import lay_out
 from pixelgate.engine.header import MAX_PIXELS, Header, canvas_of, read_header
 from pixelgate.engine.mask import write_mask
 from pixelgate.engine.native import Flag
-from pixelgate.engine.odiff import OdiffServer
+from pixelgate.engine.odiff import Closing, OdiffServer
 from pixelgate.engine.odiff_mask import Reference
-from pixelgate.engine.pixels import Picture, read
+from pixelgate.engine.pixels import read
 from pixelgate.errors import ImageFault
 
 
-class OdiffDiffer:
+class OdiffDiffer(Closing):
     """The engine for one thread: compiled code finds what differs, odiff decides what counts."""
 
     def __init__(
-        self,
-        server: OdiffServer,
-        *,
-        folder: Path | None = None,
-        max_pixels: int = MAX_PIXELS,
+        self, server: OdiffServer, *, folder: Path | None = None, max_pixels: int = MAX_PIXELS
     ) -> None:
         """Creates a differ that owns an odiff server.
 
-        Args:
-            server: the odiff process to use; it is closed with the differ.
-            folder: where files for odiff are written; the system's temporary folder by default.
-            max_pixels: the largest canvas that is compared.
+        It is closed with the differ. Files for odiff are written to the folder, by default the
+        system's temporary one. No canvas over `max_pixels` is compared.
         """
         self._reference = Reference(server, folder=folder)
         self._max_pixels = max_pixels
         self._buffers = BufferPool()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the odiff process."""
@@ -53,18 +42,21 @@ class OdiffDiffer:
     def diff(self, base: bytes, head: bytes, policy: Policy) -> Diff:
         """Measures how two images differ under a policy.
 
-        Args:
-            base: the bytes of a PNG, JPEG or WebP file.
-            head: the same.
-            policy: thresholds, anti-aliasing, ignored regions.
+        They are the bytes of PNG, JPEG or WebP files.
 
         Raises:
             ImageFault: an image cannot be read, is too large, or odiff failed on it.
         """
-        base_header, head_header = self._header_of("base", base), self._header_of("head", head)
+        with _of("base"):
+            base_header = self._header_of(base)
+        with _of("head"):
+            head_header = self._header_of(head)
         canvas_of(base_header, head_header, self._max_pixels)
-        before, after = self._decode("base", base), self._decode("head", head)
-        profiles = _unlike(before.profile, after.profile)
+        with _of("base"):
+            before = read(base, self._buffers, "base")
+        with _of("head"):
+            after = read(head, self._buffers, "head")
+        profiles = before.profile, after.profile
         canvas = lay_out(
             before.pixels,
             after.pixels,
@@ -73,14 +65,13 @@ class OdiffDiffer:
             max_pixels=self._max_pixels,
         )
         del before, after  # aligned images are copies, and no more than two large ones may stay
-        found = pixel_flags.find(canvas, policy, self._buffers, self._reference)
-        pixel_flags.clear(
-            found.flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown
-        )
-        counts = native.count_blocks(found.flags)
-        findings = evidence.find(canvas, found, counts, policy)
-        evidence.count_pixels(found, counts, findings, policy)
-        areas = native.find_areas(found.flags, counts)
+        planes = pixel_flags.find(canvas, policy, self._buffers, self._reference)
+        flags = planes.flags
+        pixel_flags.clear(flags, policy.ignore_regions, canvas.rows.shown, canvas.columns.shown)
+        counts = native.count_blocks(flags)
+        findings = evidence.find(canvas, planes, counts, policy)
+        evidence.count_pixels(planes, counts, findings, policy)
+        areas = native.find_areas(flags, counts)
         regions, listed = evidence.regions_of(areas, findings)
         counted = int(counts[Flag.COUNTED.plane].sum())
         return Diff(
@@ -93,29 +84,25 @@ class OdiffDiffer:
             regions=regions,
             areas=listed,
             explained=findings.explained,
-            mask=write_mask(found.flags, two=counted > 0) if len(areas.boxes) else None,
+            mask=write_mask(flags, two=counted > 0) if len(areas.boxes) else None,
             bands=canvas.bands,
             picture=findings.picture,
             fingerprint=evidence.fingerprint_of(
-                canvas, found.flags, counts, areas, findings, self._buffers
+                canvas, flags, counts, areas, findings, self._buffers
             ),
-            profiles=profiles,
+            profiles=profiles if profiles[0] != profiles[1] else None,
         )
 
-    def _header_of(self, side: str, body: bytes) -> Header:
-        try:
-            header = read_header(body)
-            canvas_of(header, header, self._max_pixels)
-            return header
-        except ImageFault as fault:
-            raise ImageFault(fault.code, f"{side}: {fault}") from fault
-
-    def _decode(self, side: str, body: bytes) -> Picture:
-        try:
-            return read(body, self._buffers, side)
-        except ImageFault as fault:
-            raise ImageFault(fault.code, f"{side}: {fault}") from fault
+    def _header_of(self, body: bytes) -> Header:
+        header = read_header(body)
+        canvas_of(header, header, self._max_pixels)
+        return header
 
 
-def _unlike(base: str, head: str) -> tuple[str, str] | None:
-    return None if base == head else (base, head)
+@contextmanager
+def _of(side: str) -> Iterator[None]:
+    """Names the side in the message of an image's fault."""
+    try:
+        yield
+    except ImageFault as fault:
+        raise ImageFault(fault.code, f"{side}: {fault}") from fault

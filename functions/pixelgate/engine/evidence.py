@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pixelgate.domain.comparison import Region
-from pixelgate.domain.policy import Noise, Policy
+from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import (
     Evidence,
     Explained,
@@ -49,19 +50,13 @@ Labels = npt.NDArray[np.int32]  # (rows of blocks, columns of blocks), -1 for no
 
 @dataclass(frozen=True)
 class Findings:
-    """The judged areas of a pair.
+    """The judged areas of a pair."""
 
-    Attributes:
-        areas: the evidence of each area.
-        kinds: the noise that explains each area; None if the area counts.
-        of_block: the index of the area of each block of the canvas, -1 for none.
-        picture: the measurements of the whole picture.
-    """
-
-    areas: tuple[Evidence, ...]
+    areas: tuple[Evidence, ...]  # the evidence of each area
+    # The noise that explains each area; None if the area counts.
     kinds: tuple[NoiseKind | None, ...]
-    of_block: Labels
-    picture: Picture
+    of_block: Labels  # the index of the area of each block of the canvas, -1 for none
+    picture: Picture  # the measurements of the whole picture
 
     @cached_property
     def explained(self) -> tuple[Explained, ...]:
@@ -74,73 +69,37 @@ class Findings:
             if kind in self.kinds
         )
 
-    @property
-    def counted(self) -> Chosen:
-        """Returns the blocks of the areas that count."""
-        counts = np.array([kind is None for kind in self.kinds] + [False], np.uint8)
-        return counts[self.of_block]
+    @cached_property
+    def counting(self) -> npt.NDArray[np.bool_]:
+        """Whether each area counts, shape (areas + 1,); the last is no area, and does not."""
+        return np.array([*(kind is None for kind in self.kinds), False])
 
 
 def find(canvas: Canvas, planes: Planes, counts: Counts, policy: Policy) -> Findings:
-    """Measures and judges each area of differing blocks, on each background.
-
-    Args:
-        canvas: the images.
-        planes: the flags of their pixels, without ignored regions.
-        counts: the counts of these flags.
-        policy: the numbers of the rule.
-    """
+    """Measures and judges each area of differing blocks, on each background."""
     return _Search(canvas, planes, counts, policy).run()
 
 
 def count_pixels(planes: Planes, counts: Counts, findings: Findings, policy: Policy) -> None:
     """Flags the pixels that count although odiff's mask lacks them.
 
-    In a strict policy these are all differing pixels.
-
-    Args:
-        planes: the flags, which are changed in place.
-        counts: the counts of the flags, which are changed with them.
-        findings: the judged areas.
-        policy: the numbers of the rule.
+    In a strict policy these are all differing pixels. The flags and their counts are changed in
+    place.
     """
-    top, (height, width) = planes.both.top, planes.both.size
-    if not height:
-        return
-    rows = slice(top // BLOCK, -(-(top + height) // BLOCK))
-    flags = planes.flags[top : top + height, :width]
-    wanted = findings.counted[rows, : -(-width // BLOCK)]
+    rows, columns = planes.blocks
+    wanted = findings.counting[findings.of_block[rows, columns]]
     levels = policy.limits.levels
     if policy.is_exact:
         wanted, levels = np.ones_like(wanted), 0
-    faint = _faint(findings, policy.limits)[rows, : wanted.shape[1]] & wanted
-    wanted, faint = np.ascontiguousarray(wanted), np.ascontiguousarray(faint)
+    # In a plain area fainter differences count too.
+    plain = np.array([*(a.plain >= policy.limits.min_plain_pixels for a in findings.areas), False])
+    faint = wanted & plain[findings.of_block[rows, columns]]
     counted = counts[Flag.COUNTED.plane][rows]
-    for view in planes.both.views:
-        native.count_pixels(view, wanted, levels, flags, counted)
-        if faint.any():
-            native.count_pixels(view, faint, min(levels, _PLAIN - 1), flags, counted)
-
-
-def _faint(findings: Findings, noise: Noise) -> Chosen:
-    """Returns the blocks of areas that are so plain that fainter differences count too."""
-    only = np.array([a.plain >= noise.min_plain_pixels for a in findings.areas] + [False], np.uint8)
-    return only[findings.of_block]
-
-
-@dataclass(frozen=True)
-class _Shifted:
-    """The pixels that a move of the page by a fraction of a pixel explains.
-
-    Attributes:
-        by: the move.
-        explained: the number of explained pixels in each block.
-        others: the number of clearly differing pixels in each block that it does not explain.
-    """
-
-    by: subpixel.Shift
-    explained: npt.NDArray[np.int32]
-    others: npt.NDArray[np.int32]
+    for view in planes.views:
+        for blocks, least in ((wanted, levels), (faint, min(levels, _PLAIN - 1))):
+            if blocks.any():
+                chosen = blocks.astype(np.uint8, order="C")
+                native.count_pixels(view, chosen, least, planes.compared, counted)
 
 
 class _Search:
@@ -151,13 +110,12 @@ class _Search:
         self._noise = policy.limits
         self._differing = counts[Flag.DIFFERS.plane] > 0
         self._one_sided = counts[Flag.ONE_SIDED.plane]
-        top, (height, width) = planes.both.top, planes.both.size
-        self._part = (
-            slice(top // BLOCK, -(-(top + height) // BLOCK)),
-            slice(0, -(-width // BLOCK)),
-        )
-        self._flags = planes.flags[top : top + height, :width]
-        self._shift: _Shifted | None = None
+        self._part = planes.blocks
+        self._flags = planes.compared
+        self._shift: subpixel.Shift | None = None
+        # The number of pixels of each block that the shift explains, and of clear ones that it
+        # does not explain.
+        self._shifted: tuple[npt.NDArray[np.int32], ...] = ()
 
     def run(self) -> Findings:
         """Judges the pair; if the page moved by a fraction of a pixel, again without its lines."""
@@ -167,8 +125,10 @@ class _Search:
         shift = subpixel.find(self._views[0], self._flags, self._noise)
         if shift is None:
             return findings
-        before, self._flags = self._flags, shift.flags
-        self._shift = self._shifted(shift, before)
+        shifted, others = native.count_shifted(self._views[0], shift.flags, shift.right, shift.down)
+        lines = native.count_blocks(self._flags) - native.count_blocks(shift.flags)
+        self._shift, self._flags = shift, shift.flags
+        self._shifted = shifted + lines[Flag.DIFFERS.plane], others
         return self._run((findings.of_block >= 0).astype(np.uint8))
 
     def _could_be_shifted(self, findings: Findings) -> bool:
@@ -177,11 +137,6 @@ class _Search:
             kind is None and could_be_shifted(area, self._noise)
             for area, kind in zip(findings.areas, findings.kinds, strict=True)
         )
-
-    def _shifted(self, shift: subpixel.Shift, before: Plane) -> _Shifted:
-        shifted, others = native.count_shifted(self._views[0], shift.flags, shift.right, shift.down)
-        lines = native.count_blocks(before) - native.count_blocks(shift.flags)
-        return _Shifted(shift, shifted + lines[Flag.DIFFERS.plane], others)
 
     def _run(self, before: Chosen | None = None) -> Findings:
         """Judges all areas; `before` are the blocks that were judged with the lines."""
@@ -199,146 +154,129 @@ class _Search:
             of_block, number = np.where(alone, lines + number, of_block), number + more
         picture = Picture(differing=int(self._counts[Flag.DIFFERS.plane].sum()))
         if self._shift:
-            shift = self._shift.by
-            picture = replace(picture, right=_short(shift.right), down=_short(shift.down))
+            right, down = _short(self._shift.right), _short(self._shift.down)
+            picture = replace(picture, right=right, down=down)
         if not number:
             return Findings((), (), of_block, picture)
-        sums = [
+        backgrounds = [
             _Sums(of_block, touched, blocks, self._differ(blocks), self._part, number)
             for blocks in views
         ]
-        return self._judge(sums, of_block, picture)
+        return self._judge(backgrounds, of_block, picture)
 
     @property
     def _views(self) -> Sequence[native.View]:
-        return self._planes.both.views if self._flags.size else ()
+        return self._planes.views if self._flags.size else ()
 
     def _differ(self, blocks: Blocks) -> npt.NDArray[np.bool_]:
         """Returns the blocks that differ enough to be judged."""
-        found: npt.NDArray[np.bool_] = (blocks["clear"] > 0) | (
-            blocks["plain"] >= min(_PLAIN_IN_BLOCK, self._noise.min_plain_pixels)
-        )
-        return found
+        least = min(_PLAIN_IN_BLOCK, self._noise.min_plain_pixels)
+        differ: npt.NDArray[np.bool_] = (blocks["clear"] > 0) | (blocks["plain"] >= least)
+        return differ
 
-    def _judge(self, sums: Sequence[_Sums], of_block: Labels, picture: Picture) -> Findings:
+    def _judge(self, backgrounds: Sequence[_Sums], of_block: Labels, picture: Picture) -> Findings:
         """Judges each area on each background, with the picture's measurements that are stored.
 
         The most expensive measurements are made only for areas whose verdict depends on them.
         """
-        for one in sums:
-            one.blocks["residue"] = one.blocks["raw"]
-        areas = [self._evidence(one) for one in sums]
-        undecided = np.array(
-            [
-                all(could_be_noise(a, self._noise) for a in views)
-                for views in zip(*areas, strict=True)
-            ]
-        )
+        for sums in backgrounds:
+            sums.blocks["residue"] = sums.blocks["raw"]
+        areas = [self._evidence(sums) for sums in backgrounds]
+        of_views = zip(*areas, strict=True)
+        undecided = np.array([all(could_be_noise(a, self._noise) for a in v) for v in of_views])
         if undecided.any():
-            areas, picture = self._measure(sums, areas, undecided, picture)
-        told, kinds = self._explained(areas, picture)
-        unexplained = [a for a, k in zip(told, kinds, strict=True) if k is None]
+            areas, picture = self._measure(backgrounds, areas, undecided, picture)
+        stored, kinds = self._explained(areas, picture)
+        unexplained = [a for a, kind in zip(stored, kinds, strict=True) if kind is None]
         if any(needs_few_colours(area, picture, self._noise) for area in unexplained):
             picture = replace(picture, few_colours=self._has_few_colours)
-        text = sum(a.blocks for a, k in zip(told, kinds, strict=True) if k is NoiseKind.TEXT)
+        text = sum(a.blocks for a, k in zip(stored, kinds, strict=True) if k is NoiseKind.TEXT)
         if unexplained and text:
-            picture = replace(picture, text_explained=text, **self._text_of(sums))
-        told, kinds = self._explained(areas, picture)
-        return Findings(tuple(told), tuple(kinds), of_block, picture)
+            picture = replace(picture, text_explained=text, **self._text_of(backgrounds))
+        stored, kinds = self._explained(areas, picture)
+        return Findings(stored, kinds, of_block, picture)
 
     def _measure(
         self,
-        sums: Sequence[_Sums],
+        backgrounds: Sequence[_Sums],
         areas: Sequence[Sequence[Evidence]],
         undecided: npt.NDArray[np.bool_],
         picture: Picture,
     ) -> tuple[list[list[Evidence]], Picture]:
         """Measures the residue and the surrounding text of some areas, and updates the picture."""
         residues = []
-        for view, one in zip(self._views, sums, strict=False):
-            wanted = np.zeros(one.blocks.shape, np.uint8)
-            wanted.flat[one.places] = undecided[one.labels]
-            native.measure_residue(view, self._flags, wanted, one.blocks)
-            residues.append(one.of("residue")[undecided[one.labels]])
+        for view, sums in zip(self._views, backgrounds, strict=False):
+            wanted = np.zeros(sums.blocks.shape, np.uint8)
+            wanted.flat[sums.places] = undecided[sums.labels]
+            native.measure_residue(view, self._flags, wanted, sums.blocks)
+            residues.append(sums.of("residue")[undecided[sums.labels]])
         residue = np.concatenate(residues)
         if residue.size:
             middle, high = np.quantile(residue, (0.5, 0.9))
             picture = replace(picture, residue=_short(middle), residue_high=_short(high))
         measured = []
-        for one, known in zip(sums, areas, strict=True):
-            new = self._evidence(one, one.text_around(self._base, undecided))
+        for sums, known in zip(backgrounds, areas, strict=True):
+            new = self._evidence(sums, sums.text_around(self._base, undecided))
             measured.append([n if u else k for n, k, u in zip(new, known, undecided, strict=True)])
         return measured, self._with_coverage(picture)
 
     def _explained(
         self, areas: Sequence[Sequence[Evidence]], picture: Picture
-    ) -> tuple[list[Evidence], list[NoiseKind | None]]:
+    ) -> tuple[tuple[Evidence, ...], tuple[NoiseKind | None, ...]]:
         """Returns the evidence of each area, and the noise that explains it on every background.
 
         The evidence is that of the background on which the area counts. If it counts on none, it
         is that of a background on which more than rounding differs.
         """
-        told, kinds = [], []
-        for views in zip(*areas, strict=True):
-            found = [(explain(area, picture, self._noise), area) for area in views]
-            kind, area = min(found, key=lambda one: _TELLING.get(one[0], 1))
-            told.append(area)
-            kinds.append(kind)
-        return told, kinds
+        chosen = [
+            min(
+                ((area, explain(area, picture, self._noise)) for area in views),
+                key=lambda judged: _FIRST.get(judged[1], 1),
+            )
+            for views in zip(*areas, strict=True)
+        ]
+        return tuple(area for area, _ in chosen), tuple(kind for _, kind in chosen)
 
     def _evidence(self, sums: _Sums, around: _Around | None = None) -> list[Evidence]:
         """Returns the evidence of each area on one background; `around` has the text around it."""
         nothing = np.zeros(sums.number, np.int64)
         text, text_touched = around or (nothing, nothing)
-        one_sided = sums.total(self._one_sided)
-        found = sums.found
-        corner = self._corners(sums, found.sum("differing"))
-        shifted, unshifted = (
-            sums.inside(self._shift.explained, self._shift.others)
-            if self._shift
-            else (nothing, nothing)
-        )
-        total = {name: found.sum(name) for name in _SUMMED}
-        blocks = found.blocks
-        differing = np.maximum(1, total["differing"])
-        # Brightness is summed in 256ths of a level.
-        light = total["light"] / 256
-        hue = (abs(total["red"]) + abs(total["blue"])) / np.maximum(1, total["colour"])
+        shifted, unshifted = sums.inside(*self._shifted) or (nothing, nothing)
+        total, most = native.sum_areas(sums.blocks, sums.label_of, sums.number)
         raw, raw_high = sums.quantiles("raw", 0.5, 0.9)
         residue, residue_high = raw, raw_high
-        if around is not None:  # without it the residue is not measured yet, and equals raw
+        if around:  # without it the residue is not measured yet, and equals raw
             residue, residue_high = sums.quantiles("residue", 0.5, 0.9)
+        differing, hue = total["differing"], abs(total["red"]) + abs(total["blue"])
         numbers: dict[str, npt.NDArray[Any]] = {
-            "blocks": blocks,
-            "text": text,
-            "text_touched": text_touched / np.maximum(1, text),
             **{name: total[name] for name in _AS_SUMMED},
-            "steepest": found.steepest,
-            **{name: found.most(name) for name in _AS_MOST},
-            "one_way": abs(total["signed_light"]) / np.maximum(1, total["light"]),
-            "light": light / differing,
-            "hue": hue,
-            "colour": total["colour"] / differing,
-            "dense": total["differing"] / (np.maximum(1, blocks) * BLOCK * BLOCK),
+            **{name: most[name] for name in _AS_MOST},
+            "residue_most": most["residue"],
+            "residue_sparse": most["sparse_residue"],
+            "text": text,
+            "text_touched": _share(text_touched, text),
+            "one_way": _share(abs(total["signed_light"]), total["light"]),
+            # Brightness is summed in 256ths of a level.
+            "light": _share(total["light"] / 256, differing),
+            "hue": _share(hue, total["colour"]),
+            "colour": _share(total["colour"], differing),
+            "dense": differing / (np.maximum(1, total["blocks"]) * BLOCK * BLOCK),
             "raw": raw,
             "raw_high": raw_high,
             "residue": residue,
             "residue_high": residue_high,
-            "residue_most": found.residue,
-            "residue_sparse": found.sparse_residue,
-            "stray": found.stray,
             "shifted": shifted,
             "unshifted": unshifted,
-            "corner": corner,
-            "one_sided": one_sided,
+            "corner": self._corners(sums, differing),
+            "one_sided": sums.total(self._one_sided),
         }
         return [
-            Evidence(**dict(zip(numbers, map(_short, one), strict=True)))
-            for one in zip(*(values.tolist() for values in numbers.values()), strict=True)
+            Evidence(**dict(zip(numbers, map(_short, area), strict=True)))
+            for area in zip(*(values.tolist() for values in numbers.values()), strict=True)
         ]
 
     def _corners(self, sums: _Sums, differing: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Whether all differences of an area lie in one corner of the picture."""
+        """Whether all differences of each area lie in one corner of the picture."""
         height, width = self._canvas.shape
         inside = np.zeros(sums.number, bool)
         if min(height, width) < _LEAST_WITH_CORNERS:
@@ -348,8 +286,8 @@ class _Search:
                 part = self._planes.flags[top : top + _CORNER, left : left + _CORNER]
                 rows, columns = np.nonzero(native.has(part, Flag.DIFFERS))
                 areas = sums.of_block[(top + rows) // BLOCK, (left + columns) // BLOCK]
-                found = np.bincount(areas[areas >= 0], minlength=sums.number)
-                inside |= (found > 0) & (found >= differing)
+                number = np.bincount(areas[areas >= 0], minlength=sums.number)
+                inside |= (number > 0) & (number >= differing)
         return inside
 
     def _with_coverage(self, picture: Picture) -> Picture:
@@ -382,28 +320,31 @@ class _Search:
         few = [native.has_few_colours(image) for image in images]
         return few[0] != few[1]
 
-    def _text_of(self, sums: Sequence[_Sums]) -> dict[str, Any]:
+    def _text_of(self, backgrounds: Sequence[_Sums]) -> dict[str, Any]:
         """Measures how much of all text differs."""
         text = native.find_text(self._base, self._shows.astype(np.uint8))
         touched = np.zeros(text.shape, bool)
-        for one in sums:
-            touched[self._part] |= one.blocks["clear"] > 0
-        number = int(text.sum())
-        return {
-            "text": number,
-            "text_touched": _short(float(text[touched].sum()) / max(1, number)),
-        }
+        for sums in backgrounds:
+            touched[self._part] |= sums.blocks["clear"] > 0
+        share = float(text[touched].sum()) / max(1, int(text.sum()))
+        return {"text": int(text.sum()), "text_touched": _short(share)}
 
 
-_TELLING: dict[NoiseKind | None, int] = {None: 0, NoiseKind.LEVELS: 2}
+# Which background's evidence of an area is stored: first one on which it counts; one on which only
+# rounding differs comes last, after all others.
+_FIRST: dict[NoiseKind | None, int] = {None: 0, NoiseKind.LEVELS: 2}
+# What the evidence has as it is summed up over an area's blocks, and as the largest of them.
 _AS_SUMMED = (
-    *("differing", "clear", "strong", "outside", "moved", "off", "plain", "solid", "solid_strong"),
+    *("blocks", "differing", "clear", "strong", "outside", "moved", "off", "plain", "solid"),
+    "solid_strong",
 )
-_AS_MOST = ("most", "farthest", "light_off", "run")
-_SUMMED = (*_AS_SUMMED, "signed_light", "light", "red", "blue", "colour")
-
-
+_AS_MOST = ("most", "farthest", "light_off", "run", "steepest", "stray")
 _Around = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # of each area
+
+
+def _share(part: npt.NDArray[Any], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    shares: npt.NDArray[np.float64] = part / np.maximum(1, whole)
+    return shares
 
 
 class _Sums:
@@ -422,18 +363,13 @@ class _Sums:
         self._touched, self._part = touched, part
         self.blocks = blocks
         self.places = np.flatnonzero(differ)
-        self._label_of = np.where(differ, of_block[part], -1)
-        self.labels = self._label_of.flat[self.places]
+        self.label_of = np.where(differ, of_block[part], -1)
+        self.labels = self.label_of.flat[self.places]
 
     def of(self, name: str) -> npt.NDArray[Any]:
         """Returns a measurement of the differing blocks."""
-        found: npt.NDArray[Any] = self.blocks.reshape(-1)[name][self.places]
-        return found
-
-    @property
-    def found(self) -> native.AreaSums:
-        """Returns the sums over each area's blocks, with all measurements so far."""
-        return native.sum_areas(self.blocks, self._label_of, self.number)
+        values: npt.NDArray[Any] = self.blocks.reshape(-1)[name][self.places]
+        return values
 
     def total(self, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
         """Sums counts over each area on the whole canvas."""
@@ -444,7 +380,7 @@ class _Sums:
         """Sums counts over each area, within the rows and columns that both images have."""
         labels = self.of_block[self._part]
         own = labels >= 0
-        return [np.bincount(labels[own], one[own], self.number).astype(np.int64) for one in counts]
+        return [np.bincount(labels[own], n[own], self.number).astype(np.int64) for n in counts]
 
     def quantiles(self, name: str, *shares: float) -> list[npt.NDArray[np.float64]]:
         """Returns interpolated quantiles of each area's blocks; 0 for an area without blocks."""
@@ -454,15 +390,15 @@ class _Sums:
         some = number > 0
         start, last = (np.cumsum(number) - number)[some], number[some] - 1
         ordered = values[order]
-        all_found = []
+        of_shares = []
         for share in shares:
             place = share * last
             low = place.astype(np.intp)
             below, above = ordered[start + low], ordered[start + np.minimum(low + 1, last)]
-            found = np.zeros(self.number)
-            found[some] = below + (above - below) * (place - low)
-            all_found.append(found)
-        return all_found
+            quantile = np.zeros(self.number)
+            quantile[some] = below + (above - below) * (place - low)
+            of_shares.append(quantile)
+        return of_shares
 
     def text_around(self, base: native.Pixels, wanted: npt.NDArray[np.bool_]) -> _Around:
         """Counts the text blocks in and around each area, and those of them that differ.
@@ -471,11 +407,10 @@ class _Sums:
             base: the base on white, RGB.
             wanted: which areas to count; other areas get 0.
         """
-        down, across = -(-base.shape[0] // BLOCK), -(-base.shape[1] // BLOCK)
-        chosen = np.append(wanted, False)[self.of_block[:down, :across]]
-        labels = np.where(chosen, self.of_block[:down, :across], -1)
-        near = np.zeros((down, across), np.uint8)
-        rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
+        down, across = native.in_blocks(*base.shape[:2])
+        whole = self.of_block[:down, :across]
+        labels = np.where(np.append(wanted, False)[whole], whole, -1)
+        rows, columns = (np.flatnonzero((labels >= 0).any(axis=axis)) for axis in (1, 0))
         if not rows.size:
             nothing = np.zeros(self.number, np.int64)
             return nothing, nothing
@@ -484,41 +419,20 @@ class _Sums:
             slice(max(0, int(places[0]) - _AROUND), int(places[-1]) + 1 + _AROUND)
             for places in (rows, columns)
         )
-        labels, close = labels[part], near[part]
-        for by in _shifts():
-            into, out_of = _shifted(close.shape, *by)
-            close[into] |= labels[out_of] >= 0
+        padded, side = np.pad(labels[part], _AROUND, constant_values=-1), 2 * _AROUND + 1
+        around = sliding_window_view(padded, (side, side))  # for each block the labels around it
+        near = np.zeros((down, across), np.uint8)
+        near[part] = (around >= 0).any(axis=(2, 3))
         text = native.find_text(base, near)[part] > 0
         touched = self._touched[:down, :across][part] > 0
         # A block between two areas counts once for each of them.
-        pairs = [np.empty(0, np.int64)]
-        place = np.arange(labels.size).reshape(labels.shape)
-        for by in _shifts():
-            into, out_of = _shifted(close.shape, *by)
-            chosen = text[into] & (labels[out_of] >= 0)
-            pairs.append(labels[out_of][chosen].astype(np.int64) * place.size + place[into][chosen])
-        both = np.sort(np.concatenate(pairs))
-        both = both[_firsts(both)]
-        area, where = np.divmod(both, place.size)
+        areas = around[text].reshape(-1, side * side).astype(np.int64)
+        pairs = areas * text.size + np.flatnonzero(text)[:, None]
+        pairs = np.sort(pairs[areas >= 0])
+        area, place = np.divmod(pairs[_firsts(pairs)], text.size)
         number = np.bincount(area, minlength=self.number)
-        differs = np.bincount(area, touched.flat[where], self.number).astype(np.int64)
+        differs = np.bincount(area, touched.flat[place], self.number).astype(np.int64)
         return number, differs
-
-
-def _shifts() -> Iterator[tuple[int, int]]:
-    reach = range(-_AROUND, _AROUND + 1)
-    return ((rows, columns) for rows in reach for columns in reach)
-
-
-def _shifted(
-    shape: tuple[int, int], rows: int, columns: int
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Returns the target and source slices of a plane that is moved by rows and columns."""
-    into, out_of = [], []
-    for size, by in zip(shape, (rows, columns), strict=True):
-        into.append(slice(max(0, by), max(0, min(size, size + by))))
-        out_of.append(slice(max(0, -by), max(0, min(size, size - by))))
-    return (into[0], into[1]), (out_of[0], out_of[1])
 
 
 def _short(number: Any) -> Any:
@@ -541,14 +455,13 @@ def regions_of(areas: Areas, findings: Findings) -> tuple[tuple[Region, ...], tu
 
 def _areas_of(areas: Areas, findings: Findings) -> npt.NDArray[np.intp]:
     """Returns the area of each region, -1 for none; of several areas, one that counts."""
-    found = np.full(len(areas.boxes), -1, np.intp)
+    area_of = np.full(len(areas.boxes), -1, np.intp)
     inside = (areas.of_block >= 0) & (findings.of_block >= 0)
     regions, own = areas.of_block[inside], findings.of_block[inside]
-    counts = np.array([kind is None for kind in findings.kinds], bool)[own]
-    order = np.lexsort((own, ~counts, regions))
+    order = np.lexsort((own, ~findings.counting[own], regions))
     firsts = order[_firsts(regions[order])]
-    found[regions[firsts]] = own[firsts]
-    return found
+    area_of[regions[firsts]] = own[firsts]
+    return area_of
 
 
 def _firsts(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -569,21 +482,13 @@ def fingerprint_of(
 ) -> str | None:
     """Hashes the shape and the colours of a change, independent of its position.
 
-    Args:
-        canvas: the images.
-        flags: the mask's flags.
-        counts: the counts of the flags.
-        areas: the regions of the mask.
-        findings: the judged areas.
-        buffers: buffers for the pixels that count.
-
     Returns:
         The hash; None if the mask is empty.
     """
     if not len(areas.boxes):
         return None
     flag = Flag.SENSITIVE | Flag.COUNTED
-    counting = _counting(areas, findings)
+    counting = findings.counting[_areas_of(areas, findings)]
     rows, columns = _reach_of(areas.boxes[counting] if counting.any() else areas.boxes)
     box = flags[rows, columns]
     name = hashlib.sha256(f"{box.shape}".encode())
@@ -593,20 +498,13 @@ def fingerprint_of(
         name.update(native.pack(box, Flag.COUNTED))
     room = buffers.take("what counts", (pixels, canvas.base.shape[2]))
     for image, parts in zip(canvas.images, canvas.parts(rows, columns), strict=True):
-        found = 0
+        gathered = 0
         for part in parts:
-            found += native.gather(flags[part], flag, image[part], room[found:])
+            gathered += native.gather(flags[part], flag, image[part], room[gathered:])
         # The count separates both images: an insertion in one differs from one in the other.
-        name.update(str(found).encode())
-        name.update(room[:found])
+        name.update(str(gathered).encode())
+        name.update(room[:gathered])
     return name.hexdigest()[:32]
-
-
-def _counting(areas: Areas, findings: Findings) -> npt.NDArray[np.bool_]:
-    """Marks the regions that lie in areas that count."""
-    counts = np.array([kind is None for kind in findings.kinds] + [False], bool)
-    found: npt.NDArray[np.bool_] = counts[_areas_of(areas, findings)]
-    return found
 
 
 def _reach_of(boxes: npt.NDArray[np.int64]) -> tuple[slice, slice]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image
+
+from pixelgate.engine.native import Pixels
 
 UPRIGHT = 1
 LYING = frozenset({5, 6, 7, 8})  # orientations that exchange width and height
 _TIFF = (b"II*\0", b"MM\0*")
-
-Pixels = npt.NDArray[np.uint8]  # (height, width, channels)
 
 
 def orientation_of(block: bytes) -> int:

@@ -67,9 +67,9 @@ def read_header(body: bytes) -> Header:
     if not body:
         raise ImageFault(FaultCode.UNREADABLE, "the file is empty")
     preamble = preamble_of(body)
-    held = _held(preamble)
+    orientation = _orientation_of_png(preamble)
     if preamble is not None and preamble.simple:
-        return _shown("PNG", preamble.width, preamble.height, held)
+        return _shown("PNG", preamble.width, preamble.height, orientation)
     if body.startswith(_JPEG) and _has_many_scans(body):
         raise ImageFault(
             FaultCode.UNREADABLE, f"the JPEG has more than {_MAX_SCANS} scans, which are not read"
@@ -81,8 +81,8 @@ def read_header(body: bytes) -> Header:
                     FaultCode.UNSUPPORTED_FORMAT, "the image is animated; one picture is compared"
                 )
             if preamble is None:
-                held = exif.orientation_of(image.info.get("exif", b""))
-            return _shown(image.format or "", *image.size, held)
+                orientation = exif.orientation_of(image.info.get("exif", b""))
+            return _shown(image.format or "", *image.size, orientation)
     except ImageFault:
         raise
     except UnidentifiedImageError as error:
@@ -115,10 +115,7 @@ def open_image(body: bytes) -> ImageFile.ImageFile:
 def canvas_of(base: Header, head: Header, most: int = MAX_PIXELS) -> tuple[int, int]:
     """The canvas that holds both images: the larger width and the larger height.
 
-    Args:
-        base: of one image.
-        head: of the other.
-        most: the limit of the canvas, in pixels.
+    `most` is the limit of the canvas, in pixels.
 
     Raises:
         ImageFault: EXCEEDS_PIXEL_LIMIT.
@@ -132,13 +129,13 @@ def canvas_of(base: Header, head: Header, most: int = MAX_PIXELS) -> tuple[int, 
     return width, height
 
 
-def _held(preamble: Preamble | None) -> int:
+def _orientation_of_png(preamble: Preamble | None) -> int:
     """The orientation of a PNG. As in browsers, only an eXIf chunk before the pixels counts."""
     return exif.of_png(preamble.metadata.get(b"eXIf", b"")) if preamble else exif.UPRIGHT
 
 
-def _shown(format_: str, width: int, height: int, held: int) -> Header:
-    if held in exif.LYING:
+def _shown(format_: str, width: int, height: int, orientation: int) -> Header:
+    if orientation in exif.LYING:
         width, height = height, width
     return Header(format_, width, height)
 
@@ -150,8 +147,8 @@ def _has_many_scans(body: bytes) -> bool:
     trusted, so nothing that libjpeg could take for a scan is skipped.
     """
     at, scans = 2, 0
-    while found := _MARKER.search(body, at):
-        at, marker = found.end(), found[1][0]
+    while match := _MARKER.search(body, at):
+        at, marker = match.end(), match[1][0]
         if marker == _END:
             return False
         if marker == _SCAN:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-Pixels = npt.NDArray[np.uint8]  # (height, width, 3 or 4)
+from pixelgate.engine.native import Pixels
+
 Point = tuple[float, float]  # chromaticity: x and y
 
 D65: Point = 0.3127, 0.3290
@@ -32,16 +33,11 @@ _BRADFORD = np.array(
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The colour space of an image.
+    """The colour space of an image."""
 
-    Attributes:
-        name: shown to users.
-        is_grey: whether it applies to greyscale images only.
-        way: the conversion to sRGB; None if the image is sRGB already.
-    """
-
-    name: str
-    is_grey: bool = False
+    name: str  # shown to users
+    is_grey: bool = False  # whether it applies to greyscale images only
+    # The conversion to sRGB; None if the image is sRGB already.
     way: ImageCms.ImageCmsTransform | None = None
 
     def convert(self, pixels: Pixels) -> None:
@@ -61,28 +57,26 @@ SRGB = Profile("sRGB")
 def read(body: bytes, name: str | None = None) -> Profile | None:
     """The profile in a file's ICC block; None if it cannot be used, which browsers ignore.
 
-    Args:
-        body: the block.
-        name: the name to show; by default the one in the profile.
+    Users see the name; by default it is the one in the profile.
     """
     if len(body) > MAX_BYTES:
         return None
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(body))
-        space = profile.profile.xcolor_space.strip()
+        stored = ImageCms.ImageCmsProfile(io.BytesIO(body))
+        space = stored.profile.xcolor_space.strip()
         if space not in {_GREY, _RGB}:
             return SRGB  # CMYK and others: browsers do not convert these either
         is_grey = space == _GREY
         way = ImageCms.buildTransform(
-            profile,
+            stored,
             _srgb(),
             "L" if is_grey else "RGB",
             "RGB",
             # LittleCMS's optimised grey curves are ten levels off in dark tones.
             flags=ImageCms.Flags.NOOPTIMIZE if is_grey else ImageCms.Flags.NONE,
         )
-        found = Profile(name or _name_of(profile), is_grey, way)
-        return SRGB if _changes_nothing(found) else found
+        profile = Profile(name or _name_of(stored), is_grey, way)
+        return SRGB if _changes_nothing(profile) else profile
     except MemoryError:
         raise
     except Exception:
@@ -92,12 +86,8 @@ def read(body: bytes, name: str | None = None) -> Profile | None:
 def from_numbers(red: Point, green: Point, blue: Point, white: Point, gamma: float | None) -> bytes:
     """An ICC block for primaries and a power curve.
 
-    Args:
-        red: chromaticity of a primary.
-        green: likewise.
-        blue: likewise.
-        white: of the white point.
-        gamma: the exponent from the numbers to light; None for sRGB's own curve.
+    All points are chromaticities. `gamma` is the exponent from the numbers to light, None for
+    sRGB's own curve.
 
     Raises:
         ValueError: no such colours exist.
@@ -135,8 +125,8 @@ def _to_d50(primaries: Sequence[Point], white: Point) -> npt.NDArray[np.float64]
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             raise ValueError("these primaries span no colours") from error
     seen = np.diag((_BRADFORD @ _D50) / (_BRADFORD @ whole[3]))
-    found: npt.NDArray[np.float64] = np.linalg.inv(_BRADFORD) @ seen @ _BRADFORD @ colours
-    return found
+    to_xyz: npt.NDArray[np.float64] = np.linalg.inv(_BRADFORD) @ seen @ _BRADFORD @ colours
+    return to_xyz
 
 
 def _curve(gamma: float | None) -> bytes:
@@ -151,7 +141,7 @@ def _xyz(values: Sequence[float] | npt.NDArray[np.float64]) -> bytes:
 
 
 def _fixed(values: Sequence[float] | npt.NDArray[np.float64]) -> bytes:
-    """Numbers with 16 bits behind the point."""
+    """Numbers as ICC stores them: 32 bits each, 16 of them fractional."""
     try:
         return struct.pack(f">{len(values)}i", *(round(float(v) * 65536) for v in values))
     except (struct.error, OverflowError) as error:
@@ -164,8 +154,8 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 
 def _name_of(profile: ImageCms.ImageCmsProfile) -> str:
-    said = profile.profile.profile_description or ""
-    name = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    description = profile.profile.profile_description or ""
+    name = " ".join("".join(c if c.isprintable() else " " for c in description).split())
     return name[:_LONGEST_NAME] or "a profile without a name"
 
 
@@ -175,15 +165,15 @@ def _converted(strip: Pixels, way: ImageCms.ImageCmsTransform, *, is_grey: bool)
         return np.asarray(ImageCms.applyTransform(image, way))
     levels = np.arange(256, dtype=np.uint8)[None]
     table = np.asarray(ImageCms.applyTransform(Image.fromarray(levels), way))[0]
-    found: Pixels = table[strip[..., 0]]
-    return found
+    converted: Pixels = table[strip[..., 0]]
+    return converted
 
 
 def _changes_nothing(profile: Profile) -> bool:
-    """Whether it leaves all greys, and a net of colours through the whole space, where they are."""
-    net = np.indices((18, 18, 18)).reshape(1, 3, -1).transpose(0, 2, 1) * 15
+    """Whether it hardly changes any grey, nor any colour of a grid through the whole space."""
+    grid = np.indices((18, 18, 18)).reshape(1, 3, -1).transpose(0, 2, 1) * 15
     greys = np.broadcast_to(np.arange(256)[None, :, None], (1, 256, 3))
-    samples = greys if profile.is_grey else np.hstack([net, greys])
-    found = samples.astype(np.uint8)
-    profile.convert(found)
-    return bool(np.abs(found - samples).max() <= _SAME_LEVELS)
+    samples = greys if profile.is_grey else np.hstack([grid, greys])
+    converted = samples.astype(np.uint8)
+    profile.convert(converted)
+    return bool(np.abs(converted - samples).max() <= _SAME_LEVELS)

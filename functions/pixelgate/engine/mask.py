@@ -14,27 +14,24 @@ from pixelgate.engine.native import Flag, Plane
 _LEVEL = 4
 # Red: odiff's own pixels. Orange: those that the evidence counts beside it.
 _RED, _ORANGE = bytes((255, 0, 0)), bytes((255, 140, 0))
-_NOTHING = _RED
 
 
 def write_mask(flags: Plane, *, two: bool | None = None) -> bytes:
     """Writes a palette PNG: transparent where nothing counts, red where odiff's mask is set.
 
     Pixels that only the evidence counts are orange; then the PNG has two bits a pixel, else one.
-    Browsers can show it as an overlay or use it as a CSS mask.
-
-    Args:
-        flags: of the canvas.
-        two: whether the evidence counts any pixel; computed if it is None.
+    Browsers can show it as an overlay or use it as a CSS mask. `two` says whether the evidence
+    counts any pixel; it is computed if it is None.
     """
     height, width = flags.shape
     if two is None:
         two = bool(native.has(flags, Flag.COUNTED).any())
-    palette, depth = (_NOTHING + _RED + _ORANGE, 2) if two else (_NOTHING + _RED, 1)
     # Each row begins with its filter, 0 for none.
     if two:
+        palette, depth = _RED + _RED + _ORANGE, 2  # the first is transparent
         rows = native.pack_two(flags, Flag.SENSITIVE, Flag.COUNTED, before=1)
     else:
+        palette, depth = _RED + _RED, 1
         rows = native.pack(flags, Flag.SENSITIVE, before=1)
     return b"".join(
         (

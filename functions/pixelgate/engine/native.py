@@ -7,12 +7,12 @@ a copy: rows of an image may have gaps between them, pixels of a row may not.
 from __future__ import annotations
 
 import ctypes
+import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,25 +53,15 @@ class Flag(IntFlag):
 
 View = tuple[Pixels, Pixels]  # base and head as RGB, of one size
 
-
-class _View(ctypes.Structure):
-    _fields_ = (
-        ("base", ctypes.c_void_p),
-        ("head", ctypes.c_void_p),
-        ("base_stride", ctypes.c_int64),
-        ("head_stride", ctypes.c_int64),
-    )
-
-
+# The whole numbers and the fractions that are measured on a block.
 _WHOLE = (
     *("differing", "clear", "strong", "most", "outside", "farthest", "moved", "plain", "solid"),
     *("solid_strong", "signed_light", "light", "red", "blue", "colour", "contrast", "run", "off"),
     "light_off",
 )
+_REAL = ("steepest", "raw", "residue", "stray")
 _BLOCK = np.dtype(
-    [(name, np.int32) for name in _WHOLE]
-    + [(name, np.float32) for name in ("steepest", "raw", "residue", "stray")]
-    + [("energy", np.float64)],
+    [*((n, np.int32) for n in _WHOLE), *((n, np.float32) for n in _REAL), ("energy", np.float64)],
     align=True,
 )
 _LINE = np.dtype(
@@ -90,50 +80,24 @@ class Areas:
 
     Two changed pixels are connected if they lie in the same or in neighbouring blocks of 16 × 16,
     diagonal neighbours too. Boxes are tight around the pixels.
-
-    Attributes:
-        boxes: x, y, width, height and changed pixels of each area, shape (areas, 5).
-        of_block: the area of each block, -1 for none; shape (rows of blocks, columns of blocks).
     """
 
+    # Columns x, y, width, height and changed pixels of each area, shape (areas, 5).
     boxes: npt.NDArray[np.int64]
+    # The area of each block, -1 for none; shape (rows of blocks, columns of blocks).
     of_block: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Both:
-    """Some rows of what both images have, as seen on each background.
-
-    Attributes:
-        views: base and head, once for each background.
-        top: the row of the canvas that is their first.
-    """
-
-    views: Sequence[View]
-    top: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        height, width, _ = self.views[0][0].shape
-        return height, width
-
-
-@dataclass(frozen=True)
 class Part:
-    """Some rows and columns of an image, moved together.
+    """Some rows and columns of an image, moved together."""
 
-    Attributes:
-        rows: which ones, in order; shape (height,).
-        asked_rows: for each of them whether odiff is asked about it; else it only lies around.
-        runs: first column and number of columns of each group of neighbours, shape (groups, 2).
-        asked_columns: for each column of the part, shape (width,).
-    """
-
-    rows: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]  # which ones, in order; shape (height,)
+    # For each of them whether odiff is asked about it; else it only lies around.
     asked_rows: npt.NDArray[np.bool_]
+    # First column and number of columns of each group of neighbours, shape (groups, 2).
     runs: npt.NDArray[np.int64]
-    asked_columns: npt.NDArray[np.bool_]
+    asked_columns: npt.NDArray[np.bool_]  # for each column of the part, shape (width,)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,28 +105,30 @@ class Part:
         return len(self.rows), len(self.asked_columns)
 
 
-def has(flags: Plane, flag: Flag) -> npt.NDArray[np.bool_]:
+def in_blocks(height: int, width: int) -> tuple[int, int]:
+    """How many rows and columns of blocks that many pixels need; the last may reach past them."""
+    return -(-height // BLOCK), -(-width // BLOCK)
+
+
+def has(flags: Plane, flag: int) -> npt.NDArray[np.bool_]:
     """Which pixels have a flag. numpy takes an enumeration for 64 bits a pixel; this does not."""
-    found: npt.NDArray[np.bool_] = flags & np.uint8(flag) != 0
-    return found
+    marked: npt.NDArray[np.bool_] = flags & np.uint8(flag) != 0
+    return marked
 
 
 def unequal_rows(base: Pixels, head: Pixels) -> npt.NDArray[np.bool_]:
     """Which rows of two images of one shape differ, shape (height,)."""
-    height, width, channels = base.shape
-    found = np.empty(height, bool)
-    _library().pg_unequal_rows(
-        *_rows(base), *_rows(head), height, width * channels, found.ctypes.data
-    )
-    return found
+    unequal = np.empty(len(base), bool)
+    row = math.prod(base.shape[1:])
+    _library().pg_unequal_rows(*_rows(base), *_rows(head), len(base), row, unequal)
+    return unequal
 
 
 def hash_rows(image: Pixels) -> npt.NDArray[np.uint64]:
     """A number for each row; equal rows have equal ones, others nearly never. Shape (height,)."""
-    height, width, channels = image.shape
-    found = np.empty(height, np.uint64)
-    _library().pg_hash_rows(*_rows(image), height, width * channels, found.ctypes.data)
-    return found
+    hashes = np.empty(len(image), np.uint64)
+    _library().pg_hash_rows(*_rows(image), len(image), math.prod(image.shape[1:]), hashes)
+    return hashes
 
 
 def edges_in_rows(image: Pixels, least: int, strips: int) -> Shown:
@@ -176,49 +142,39 @@ def edges_in_rows(image: Pixels, least: int, strips: int) -> Shown:
     Returns:
         Channel values at an edge, shape (height, strips).
     """
-    height, width, channels = image.shape
-    found = np.empty((height, strips), np.int32)
-    _library().pg_edges_in_rows(
-        *_rows(image), height, width, channels, least, strips, found.ctypes.data
-    )
-    return found
+    height, width, _ = image.shape
+    edges = np.empty((height, strips), np.int32)
+    for n in range(strips):
+        start, stop = width * n // strips, min(width * (n + 1) // strips, width - 1)
+        after = image[:, start + 1 : stop + 1]
+        edges[:, n] = apart_in_rows(image[:, start:stop], after, least)
+    return edges
 
 
 def edges_in_columns(image: Pixels, least: int, strips: int) -> Shown:
     """The same of each column; shape (width, strips)."""
-    height, width, channels = image.shape
-    found, room = np.empty((width, strips), np.int32), np.empty(width * channels, np.uint8)
-    _library().pg_edges_in_columns(
-        *_rows(image),
-        *(height, width, channels, least, strips),
-        room.ctypes.data,
-        found.ctypes.data,
-    )
-    return found
+    height, width, _ = image.shape
+    edges = np.zeros((width, strips), np.int32)
+    for n in range(strips):
+        rows = image[height * n // strips : height * (n + 1) // strips]
+        edges[:-1, n] = apart_in_columns(rows[:, :-1], rows[:, 1:], least)
+    return edges
 
 
 def apart_in_rows(base: Pixels, head: Pixels, least: int) -> npt.NDArray[np.int32]:
     """Counts the channel values of each row that differ by at least this many levels."""
-    height, width, channels = base.shape
-    found = np.empty(height, np.int32)
-    _library().pg_apart_in_rows(
-        *_rows(base), *_rows(head), height, width * channels, least, found.ctypes.data
-    )
-    return found
+    counts = np.empty(len(base), np.int32)
+    row = math.prod(base.shape[1:])
+    _library().pg_apart_in_rows(*_rows(base), *_rows(head), len(base), row, least, counts)
+    return counts
 
 
 def apart_in_columns(base: Pixels, head: Pixels, least: int) -> npt.NDArray[np.int32]:
     """The same of each column."""
-    height, width, channels = base.shape
-    found, room = np.empty(width, np.int32), np.empty(width * channels, np.uint8)
-    _library().pg_apart_in_columns(
-        *_rows(base),
-        *_rows(head),
-        *(height, width, channels, least),
-        room.ctypes.data,
-        found.ctypes.data,
-    )
-    return found
+    _, width, channels = base.shape
+    counts, room = np.empty(width, np.int32), np.empty(width * channels, np.uint8)
+    _library().pg_apart_in_columns(*_rows(base), *_rows(head), *base.shape, least, room, counts)
+    return counts
 
 
 def lines_alike(
@@ -233,25 +189,17 @@ def lines_alike(
         shift: a line's partner lies so far behind its place; false if it has none.
         share: the differences of all strips may sum up to this part (1 / share).
     """
-    lines = np.ascontiguousarray(lines, np.int64)
-    found = np.empty(len(lines), bool)
-    _library().pg_show_the_same(
-        ours.ctypes.data,
-        theirs.ctypes.data,
-        *(ours.shape[1], len(theirs)),
-        *(lines.ctypes.data, len(lines)),
-        *(shift, share),
-        found.ctypes.data,
-    )
-    return found
+    partners = lines + shift
+    there = (partners >= 0) & (partners < len(theirs))
+    own, their = ours[lines[there]].astype(np.int64), theirs[partners[there]]
+    apart = np.abs(own - their).sum(axis=1)
+    alike = np.zeros(len(lines), bool)
+    alike[there] = share * apart <= np.maximum(own.sum(axis=1), their.sum(axis=1))
+    return alike
 
 
 def cheapest_pairs(
-    shifts: npt.NDArray[np.int64],
-    costs: npt.NDArray[np.int32],
-    head: int,
-    alone: int,
-    joint: int,
+    shifts: npt.NDArray[np.int64], costs: npt.NDArray[np.int32], head: int, alone: int, joint: int
 ) -> tuple[int, npt.NDArray[np.int64]]:
     """Pairs the lines (rows or columns) of two images at the least cost.
 
@@ -267,13 +215,8 @@ def cheapest_pairs(
     """
     count, base = costs.shape
     chosen = np.empty(base, np.int64)
-    whole = _library().pg_cheapest_pairs(
-        np.ascontiguousarray(shifts).ctypes.data,
-        *(count, np.ascontiguousarray(costs).ctypes.data),
-        *(base, head, alone, joint),
-        chosen.ctypes.data,
-    )
-    return _done(whole), chosen
+    cost = _library().pg_cheapest_pairs(shifts, count, costs, base, head, alone, joint, chosen)
+    return _done(cost), chosen
 
 
 def judge(view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int], flags: Plane) -> None:
@@ -285,48 +228,32 @@ def judge(view: View, rows: npt.NDArray[np.bool_], least: tuple[int, int], flags
         least: smallest distances that count as sensitive and as structural.
         flags: shape (height, width); zero in the rows that are looked at.
     """
-    height, width, _ = view[0].shape
-    _library().pg_judge(
-        _views([view]), height, width, np.ascontiguousarray(rows).ctypes.data, *least, *_rows(flags)
-    )
+    _library().pg_judge(*_pair(view), rows, *least, *_rows(flags))
 
 
 def find_questions(view: View, flags: Plane) -> npt.NDArray[np.bool_]:
     """Marks pixels that could be smoothed edges as ASKED; returns which rows have any."""
-    height, width, _ = view[0].shape
-    rows = np.zeros(height, bool)
-    _library().pg_find_questions(_views([view]), height, width, *_rows(flags), rows.ctypes.data)
+    rows = np.zeros(len(view[0]), bool)
+    _library().pg_find_questions(*_pair(view), *_rows(flags), rows)
     return rows
 
 
 def find_first(flags: Plane, flag: Flag) -> tuple[int, int] | None:
     """Row and column of the first pixel that has a flag."""
-    found = int(_library().pg_find_first(*_rows(flags), *flags.shape, flag))
-    return None if found < 0 else divmod(found, flags.shape[1])
+    place = int(_library().pg_find_first(*_rows(flags), *flags.shape, flag))
+    return None if place < 0 else divmod(place, flags.shape[1])
 
 
 def columns_with(flags: Plane, flag: int) -> npt.NDArray[np.bool_]:
     """In which columns a pixel has a flag, shape (width,)."""
-    columns = np.zeros(flags.shape[1], bool)
-    _library().pg_mark_columns(*_rows(flags), *flags.shape, flag, columns.ctypes.data)
+    columns: npt.NDArray[np.bool_] = has(flags, flag).any(axis=0)
     return columns
 
 
 def write_bitmap(image: Pixels, part: Part, into: npt.NDArray[np.uint8]) -> None:
-    """Writes a part of an RGB image as the pixels of a BMP, the last row first.
-
-    Args:
-        image: shape (height, width, 3).
-        part: which rows and columns.
-        into: has room for the rows, each padded to four bytes.
-    """
+    """Writes a part of an RGB image as a BMP has it: last row first, each padded to four bytes."""
     _library().pg_write_bitmap(
-        *_rows(image),
-        part.rows.ctypes.data,
-        len(part.rows),
-        part.runs.ctypes.data,
-        len(part.runs),
-        into.ctypes.data,
+        *_rows(image), part.rows, len(part.rows), part.runs, len(part.runs), into
     )
 
 
@@ -343,19 +270,14 @@ def take_verdict(flags: Plane, part: Part, mask: Pixels | None) -> tuple[int, in
         How many pixels the mask shows; how many of these are nearer than the threshold; and how
         many others it does not show although they cannot be smoothed edges.
     """
-    heard = np.empty(3, np.int64)
-    _library().pg_hear(
-        *_rows(flags),
-        part.rows.ctypes.data,
-        part.asked_rows.ctypes.data,
-        len(part.rows),
-        part.runs.ctypes.data,
-        len(part.runs),
-        part.asked_columns.ctypes.data,
-        *((heard.ctypes.data, 0, 0) if mask is None else (*_rows(mask), mask.shape[2])),
-        heard.ctypes.data,
+    answer = np.empty(3, np.int64)
+    # Without a mask any address will do, as nothing is read from it.
+    seen = (_rows(flags)[0], 0, 0) if mask is None else (*_rows(mask), mask.shape[2])
+    _library().pg_take_verdict(
+        *(*_rows(flags), part.rows, part.asked_rows, len(part.rows), part.runs, len(part.runs)),
+        *(part.asked_columns, *seen, answer),
     )
-    shown, nearer, forgiven = heard.tolist()
+    shown, nearer, forgiven = answer.tolist()
     return shown, nearer, forgiven
 
 
@@ -366,9 +288,8 @@ def unite(flags: Plane, others: Plane) -> None:
 
 def blend(image: Pixels, level: int) -> Pixels:
     """An RGBA image as seen on a grey background of that level, shape (height, width, 3)."""
-    height, width, _ = image.shape
-    seen = np.empty((height, width, 3), np.uint8)
-    _library().pg_blend(*_rows(image), height, width, level, seen.ctypes.data)
+    seen = np.empty((*image.shape[:2], 3), np.uint8)
+    _library().pg_blend(*_rows(image), *image.shape[:2], level, seen)
     return seen
 
 
@@ -382,35 +303,32 @@ def unfilter(image: npt.NDArray[np.uint8], height: int, width: int, channels: in
         channels: 3 or 4.
     """
     zeros = np.zeros(width * channels, np.uint8)
-    return bool(
-        _library().pg_unfilter(image.ctypes.data, height, width, channels, zeros.ctypes.data)
-    )
+    return bool(_library().pg_unfilter(image, height, width, channels, zeros))
 
 
 def without_alpha(image: Pixels, into: Pixels) -> bool:
     """Writes a contiguous RGBA image as RGB; false if anything shines through it."""
-    return bool(
-        _library().pg_drop_useless_alpha(image.ctypes.data, image.size // 4, into.ctypes.data)
-    )
+    return bool(_library().pg_drop_useless_alpha(image, image.size // 4, into))
 
 
 def count_blocks(flags: Plane) -> Counts:
-    """How many pixels of each block have each flag; blocks at the edges may reach past it."""
-    height, width = flags.shape
-    counts = np.empty((len(Flag), -(-height // BLOCK), -(-width // BLOCK)), np.int32)
-    _library().pg_count_blocks(*_rows(flags), height, width, counts.ctypes.data)
+    """How many pixels of each block have each flag."""
+    counts = np.empty((len(Flag), *in_blocks(*flags.shape)), np.int32)
+    _library().pg_count_blocks(*_rows(flags), *flags.shape, counts)
     return counts
 
 
 def find_areas(flags: Plane, counts: Counts) -> Areas:
     """The connected areas of the mask: of odiff's pixels and of those that the evidence counts."""
     changed = counts[Flag.SENSITIVE.plane] + counts[Flag.COUNTED.plane]
-    of_block = np.empty(changed.shape, np.int32)
-    boxes = np.empty((np.count_nonzero(changed), 5), np.int64)
-    found = _library().pg_find_areas(
-        *_rows(flags), *flags.shape, changed.ctypes.data, of_block.ctypes.data, boxes.ctypes.data
-    )
-    return Areas(boxes[: _done(found)], of_block)
+    of_block, number = join_blocks((changed > 0).astype(np.uint8), 1)
+    boxes = np.empty((number, 5), np.int64)
+    _library().pg_enclose(*_rows(flags), *flags.shape, changed, of_block, boxes, number)
+    x, y, _, _, pixels = boxes.T
+    order = np.lexsort((x, y, -pixels))
+    rank = np.full(number + 1, -1, np.int32)  # the last is that of no area
+    rank[order] = np.arange(number)
+    return Areas(boxes[order], rank[of_block])
 
 
 def join_blocks(touched: Chosen, reach: int) -> tuple[npt.NDArray[np.int32], int]:
@@ -422,30 +340,19 @@ def join_blocks(touched: Chosen, reach: int) -> tuple[npt.NDArray[np.int32], int
     """
     of_block = np.empty(touched.shape, np.int32)
     down, across = touched.shape
-    found = _library().pg_join_blocks(
-        touched.ctypes.data, across, down, reach, of_block.ctypes.data
-    )
-    return of_block, int(found)
+    return of_block, int(_library().pg_join_blocks(touched, across, down, reach, of_block))
 
 
 def measure_blocks(view: View, flags: Plane, differing: npt.NDArray[np.int32]) -> Blocks:
     """What was measured on each block in which anything differs, but for its residue.
 
-    Args:
-        view: base and head; their first row begins a row of blocks.
-        flags: of the same pixels.
-        differing: how many pixels of each block differ.
+    `differing`: how many pixels of each block differ. The first row of the images begins a row
+    of blocks.
     """
-    height, width = flags.shape
-    differing = np.ascontiguousarray(differing)
     blocks = np.empty(differing.shape, _BLOCK)
     lengths = np.empty((differing.shape[1], BLOCK), np.uint16)
-    _done(
-        _library().pg_measure_blocks(
-            *(_views([view]), height, width, *_rows(flags)),
-            *(differing.ctypes.data, lengths.ctypes.data, blocks.ctypes.data),
-        )
-    )
+    differing = np.ascontiguousarray(differing)
+    _done(_library().pg_measure_blocks(*_pair(view), *_rows(flags), differing, lengths, blocks))
     return blocks
 
 
@@ -456,32 +363,23 @@ def no_blocks(shape: tuple[int, ...]) -> Blocks:
 
 def measure_residue(view: View, flags: Plane, wanted: Chosen, blocks: Blocks) -> None:
     """Sets the residue of the wanted blocks; the other arguments are those of measure_blocks."""
-    height, width = flags.shape
-    _library().pg_measure_residue(
-        _views([view]), height, width, *_rows(flags), wanted.ctypes.data, blocks.ctypes.data
-    )
+    _library().pg_measure_residue(*_pair(view), *_rows(flags), wanted, blocks)
 
 
 def find_lines(view: View, flags: Plane, least: int, *, down: bool) -> Lines:
     """The straight lines and edges that differ, each the same along all of its length.
 
-    Args:
-        view: base and head.
-        flags: of the same pixels.
-        least: how long they are at least, in pixels.
-        down: whether those that lie across, or those that stand.
+    With `down`, the lines that lie across, else those that stand; from `least` pixels on.
 
     Returns:
         None of them if there are more than 4,096.
     """
-    height, width = flags.shape
     lines = np.empty(_MOST_LINES, _LINE)
-    runs = np.empty((width, 3), np.int32)
-    found = _library().pg_find_lines(
-        _views([view]), height, width, *_rows(flags), down, least, runs.ctypes.data,
-        lines.ctypes.data, len(lines),
-    )  # fmt: skip
-    return lines[: found if found <= len(lines) else 0]
+    runs = np.empty((flags.shape[1], 3), np.int32)
+    number = _library().pg_find_lines(
+        *_pair(view), *_rows(flags), down, least, runs, lines, len(lines)
+    )
+    return lines[: number if number <= len(lines) else 0]
 
 
 def count_shifted(
@@ -491,21 +389,15 @@ def count_shifted(
 
     Those that differ by more than two levels are counted.
     """
-    height, width = flags.shape
-    shape = -(-height // BLOCK), -(-width // BLOCK)
-    shifted, others = np.empty(shape, np.int32), np.empty(shape, np.int32)
-    _library().pg_count_shifted(
-        _views([view]), height, width, *_rows(flags), right, down, shifted.ctypes.data,
-        others.ctypes.data,
-    )  # fmt: skip
+    shifted, others = np.empty((2, *in_blocks(*flags.shape)), np.int32)
+    _library().pg_count_shifted(*_pair(view), *_rows(flags), right, down, shifted, others)
     return shifted, others
 
 
 def find_text(image: Pixels, wanted: Chosen) -> Chosen:
     """Which of the wanted blocks of an RGB image look like text."""
-    height, width, _ = image.shape
     text = wanted.copy()
-    _library().pg_find_text(*_rows(image), height, width, text.ctypes.data)
+    _library().pg_find_text(*_rows(image), *image.shape[:2], text)
     return text
 
 
@@ -523,83 +415,48 @@ def count_pixels(
         flags: of the same pixels; is changed.
         counted: how many pixels of each block are COUNTED, at least for those blocks; is changed.
     """
-    height, width = flags.shape
-    across = counted.strides[0] // counted.itemsize
-    _library().pg_count_pixels(
-        _views([view]),
-        height,
-        width,
-        wanted.ctypes.data,
-        levels,
-        *_rows(flags),
-        *(counted.ctypes.data, across),
-    )
+    start, row = _rows(counted)
+    across = row // counted.itemsize
+    _library().pg_count_pixels(*_pair(view), wanted, levels, *_rows(flags), start, across)
 
 
-@dataclass(frozen=True)
-class AreaSums:
-    """Measurements of blocks, summed up for each area.
-
-    Attributes:
-        blocks: how many blocks each area has, shape (areas,).
-        steepest: the largest of each area's blocks, shape (areas,).
-        residue: likewise.
-        sparse_residue: likewise, over blocks in which less than a quarter of the pixels differs.
-        stray: the largest of each area's blocks, shape (areas,).
-    """
-
-    blocks: npt.NDArray[np.int64]
-    steepest: npt.NDArray[np.float32]
-    residue: npt.NDArray[np.float32]
-    sparse_residue: npt.NDArray[np.float32]
-    stray: npt.NDArray[np.float32]
-    _sums: npt.NDArray[np.int64]
-    _most: npt.NDArray[np.int32]
-
-    def sum(self, name: str) -> npt.NDArray[np.int64]:
-        """The sum of a number over each area's blocks, shape (areas,)."""
-        return self._sums[:, _WHOLE.index(name)]
-
-    def most(self, name: str) -> npt.NDArray[np.int32]:
-        """The largest of a number on each area's blocks, shape (areas,)."""
-        return self._most[:, _WHOLE.index(name)]
-
-
-def sum_areas(blocks: Blocks, labels: npt.NDArray[np.int32], number: int) -> AreaSums:
+def sum_areas(
+    blocks: Blocks, labels: npt.NDArray[np.int32], number: int
+) -> tuple[Mapping[str, npt.NDArray[np.int64]], Mapping[str, npt.NDArray[Any]]]:
     """Sums up the measurements of the blocks of each area.
 
-    Args:
-        blocks: what was measured.
-        labels: the area of each of them, -1 for one that is left out; of the same shape.
-        number: how many areas there are.
+    The labels are the areas of the blocks, in their shape, -1 for one that is left out.
+
+    Returns:
+        The sums of each area, by name, `blocks` among them; and the largest that any of its blocks
+        has, `sparse_residue` among them, over blocks of which less than a quarter differs. Each has
+        shape (areas,).
     """
     sums = np.zeros((number, 1 + len(_WHOLE)), np.int64)
     most = np.zeros((number, len(_WHOLE)), np.int32)
     real = np.zeros((number, 4), np.float32)
-    labels = np.ascontiguousarray(labels, np.int32)
     _library().pg_sum_areas(
-        *(blocks.ctypes.data, labels.ctypes.data, blocks.size),
-        *(sums.ctypes.data, most.ctypes.data, real.ctypes.data),
+        blocks, np.ascontiguousarray(labels, np.int32), blocks.size, sums, most, real
     )
-    steepest, residue, sparse_residue, stray = real.T
-    return AreaSums(sums[:, 0], steepest, residue, sparse_residue, stray, sums[:, 1:], most)
+    fractions = ("steepest", "residue", "sparse_residue", "stray")
+    return (
+        dict(zip(("blocks", *_WHOLE), sums.T, strict=True)),
+        dict(zip((*_WHOLE, *fractions), (*most.T, *real.T), strict=True)),
+    )
 
 
 def has_few_colours(image: Pixels, most: int = 256) -> bool:
     """Whether an RGB image has at most this many colours."""
-    height, width, _ = image.shape
-    return int(_library().pg_count_colours(*_rows(image), height, width, most)) <= most
+    return int(_library().pg_count_colours(*_rows(image), *image.shape[:2], most)) <= most
 
 
 def textured(image: Pixels, levels: Sequence[int]) -> npt.NDArray[np.bool_]:
     """Which blocks show something on any background, shape (rows of blocks, columns of blocks)."""
-    height, width, channels = image.shape
-    across = -(-width // BLOCK)
-    shows = np.zeros((-(-height // BLOCK), across), bool)
-    row, low, high = (np.empty(3 * n, np.uint8) for n in (width, across, across))
-    buffers = tuple(room.ctypes.data for room in (row, low, high, shows))
+    _, width, _ = image.shape
+    shows = np.zeros(in_blocks(*image.shape[:2]), bool)
+    row, low, high = (np.empty(3 * n, np.uint8) for n in (width, shows.shape[1], shows.shape[1]))
     for level in levels:
-        _library().pg_find_texture(*_rows(image), height, width, channels, level, *buffers)
+        _library().pg_find_texture(*_rows(image), *image.shape, level, row, low, high, shows)
     return shows
 
 
@@ -607,7 +464,7 @@ def pack(flags: Plane, flag: Flag, before: int = 0) -> npt.NDArray[np.uint8]:
     """A flag as rows of bits, each after `before` zero bytes; shape (height, bytes)."""
     height, width = flags.shape
     packed = np.empty((height, before + -(-width // 8)), np.uint8)
-    _library().pg_pack(*_rows(flags), height, width, flag, before, packed.ctypes.data)
+    _library().pg_pack(*_rows(flags), height, width, flag, before, packed)
     return packed
 
 
@@ -619,25 +476,16 @@ def pack_two(flags: Plane, first: Flag, second: Flag, before: int) -> npt.NDArra
     """
     height, width = flags.shape
     packed = np.empty((height, before + -(-width // 4)), np.uint8)
-    _library().pg_pack_two(*_rows(flags), height, width, first, second, before, packed.ctypes.data)
+    _library().pg_pack_two(*_rows(flags), height, width, first, second, before, packed)
     return packed
 
 
 def gather(flags: Plane, flag: Flag, image: Pixels, into: Pixels) -> int:
     """Copies the pixels of an image that have a flag, row by row, and returns how many.
 
-    Args:
-        flags: shape (height, width).
-        flag: which.
-        image: shape (height, width, channels).
-        into: shape (pixels, channels), contiguous; has room for all of them.
+    `into` has the shape (pixels, channels), is contiguous, and has room for all of them.
     """
-    height, width, channels = image.shape
-    return int(
-        _library().pg_gather(
-            *_rows(flags), *_rows(image), height, width, channels, flag, into.ctypes.data
-        )
-    )
+    return int(_library().pg_gather(*_rows(flags), *_rows(image), *image.shape, flag, into))
 
 
 def _rows(image: npt.NDArray[Any]) -> tuple[int, int]:
@@ -650,14 +498,22 @@ def _rows(image: npt.NDArray[Any]) -> tuple[int, int]:
     return image.__array_interface__["data"][0], image.strides[0]
 
 
-def _views(views: Sequence[View]) -> ctypes.Array[_View]:
-    found = []
-    for base, head in views:
-        if base.shape != head.shape or base.shape[2] != 3:
-            raise ValueError(f"{base.shape} and {head.shape} are not two RGB images of one size")
-        (first, stride), (second, other) = _rows(base), _rows(head)
-        found.append(_View(first, second, stride, other))
-    return (_View * len(found))(*found)
+class _Pair(ctypes.Structure):
+    _fields_ = (
+        ("base", ctypes.c_void_p),
+        ("head", ctypes.c_void_p),
+        ("base_stride", ctypes.c_int64),
+        ("head_stride", ctypes.c_int64),
+    )
+
+
+def _pair(view: View) -> tuple[_Pair, int, int]:
+    """Both images, and their height and width."""
+    base, head = view
+    if base.shape != head.shape or base.shape[2] != 3:
+        raise ValueError(f"{base.shape} and {head.shape} are not two RGB images of one size")
+    (first, stride), (second, other_stride) = _rows(base), _rows(head)
+    return _Pair(first, second, stride, other_stride), *base.shape[:2]
 
 
 def _done(answer: int) -> int:
@@ -666,44 +522,35 @@ def _done(answer: int) -> int:
     return answer
 
 
-_POINTER, _SIZE = ctypes.c_void_p, ctypes.c_int64
-_IMAGE = (_POINTER, _SIZE)
-_VIEW = (ctypes.POINTER(_View), _SIZE, _SIZE)
-_SIGNATURES: dict[str, tuple[Any, ...]] = {
-    "pg_unequal_rows": (_IMAGE, _IMAGE, _SIZE, _SIZE, _POINTER),
-    "pg_hash_rows": (_IMAGE, _SIZE, _SIZE, _POINTER),
-    "pg_judge": (_VIEW, _POINTER, *(_SIZE,) * 2, _IMAGE),
-    "pg_find_questions": (_VIEW, _IMAGE, _POINTER),
-    "pg_find_first": (_IMAGE, *(_SIZE,) * 3),
-    "pg_mark_columns": (_IMAGE, *(_SIZE,) * 3, _POINTER),
-    "pg_write_bitmap": (_IMAGE, _POINTER, _SIZE, _POINTER, _SIZE, _POINTER),
-    "pg_hear": (_IMAGE, _POINTER, *(_POINTER, _SIZE) * 2, _POINTER, _IMAGE, _SIZE, _POINTER),
-    "pg_edges_in_rows": (_IMAGE, *(_SIZE,) * 5, _POINTER),
-    "pg_edges_in_columns": (_IMAGE, *(_SIZE,) * 5, *(_POINTER,) * 2),
-    "pg_apart_in_rows": (_IMAGE, _IMAGE, *(_SIZE,) * 3, _POINTER),
-    "pg_apart_in_columns": (_IMAGE, _IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 2),
-    "pg_show_the_same": (*(_POINTER,) * 2, *(_SIZE,) * 2, _POINTER, *(_SIZE,) * 3, _POINTER),
-    "pg_cheapest_pairs": (_POINTER, _SIZE, _POINTER, *(_SIZE,) * 4, _POINTER),
-    "pg_unite": (_IMAGE, _IMAGE, _SIZE, _SIZE),
-    "pg_blend": (_IMAGE, _SIZE, _SIZE, _SIZE, _POINTER),
-    "pg_unfilter": (_POINTER, *(_SIZE,) * 3, _POINTER),
-    "pg_drop_useless_alpha": (_POINTER, _SIZE, _POINTER),
-    "pg_count_blocks": (_IMAGE, _SIZE, _SIZE, _POINTER),
-    "pg_find_areas": (_IMAGE, _SIZE, _SIZE, _POINTER, _POINTER, _POINTER),
-    "pg_join_blocks": (_POINTER, *(_SIZE,) * 3, _POINTER),
-    "pg_measure_blocks": (_VIEW, _IMAGE, *(_POINTER,) * 3),
-    "pg_measure_residue": (_VIEW, _IMAGE, _POINTER, _POINTER),
-    "pg_find_lines": (_VIEW, _IMAGE, *(_SIZE,) * 2, *(_POINTER,) * 2, _SIZE),
-    "pg_count_shifted": (_VIEW, _IMAGE, *(ctypes.c_double,) * 2, *(_POINTER,) * 2),
-    "pg_find_text": (_IMAGE, _SIZE, _SIZE, _POINTER),
-    "pg_count_pixels": (_VIEW, _POINTER, _SIZE, _IMAGE, _IMAGE),
-    "pg_sum_areas": (*(_POINTER,) * 2, _SIZE, *(_POINTER,) * 3),
-    "pg_count_colours": (_IMAGE, *(_SIZE,) * 3),
-    "pg_find_texture": (_IMAGE, *(_SIZE,) * 4, *(_POINTER,) * 4),
-    "pg_pack_two": (_IMAGE, *(_SIZE,) * 5, _POINTER),
-    "pg_pack": (_IMAGE, *(_SIZE,) * 4, _POINTER),
-    "pg_gather": (_IMAGE, _IMAGE, *(_SIZE,) * 4, _POINTER),
+class _Array:
+    """An array whose elements lie side by side, as the address of the first one."""
+
+    @staticmethod
+    def from_param(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+        if not array.flags.c_contiguous:
+            raise ValueError(f"an array of {array.shape} has gaps between its elements")
+        return ctypes.c_void_p(array.__array_interface__["data"][0])
+
+
+# The arguments of each function: P what `_pair` returns, R what `_rows` returns, A an array,
+# N a whole number, F a fraction.
+_ARGUMENTS = {
+    "P": (ctypes.POINTER(_Pair), ctypes.c_int64, ctypes.c_int64),
+    "R": (ctypes.c_void_p, ctypes.c_int64),
+    "A": (_Array,),
+    "N": (ctypes.c_int64,),
+    "F": (ctypes.c_double,),
 }
+_FUNCTIONS = """
+    unequal_rows RRNNA  hash_rows RNNA  unite RRNN  blend RNNNA  unfilter ANNNA
+    apart_in_rows RRNNNA  apart_in_columns RRNNNNAA  cheapest_pairs ANANNNNA
+    judge PANNR  find_questions PRA  find_first RNNN
+    write_bitmap RANANA  take_verdict RAANANARNA  drop_useless_alpha ANA
+    count_blocks RNNA  enclose RNNAAAN  join_blocks ANNNA  sum_areas AANAAA
+    measure_blocks PRAAA  measure_residue PRAA  find_lines PRNNAAN  count_shifted PRFFAA
+    count_pixels PANRR  find_text RNNA  find_texture RNNNNAAAA  count_colours RNNN
+    pack RNNNNA  pack_two RNNNNNA  gather RRNNNNA
+"""
 
 
 @cache
@@ -716,10 +563,9 @@ def _library() -> ctypes.CDLL:
         raise RuntimeError(
             f"{path} cannot be loaded: {error}; in a checkout, `make setup` builds it"
         ) from error
-    for name, signature in _SIGNATURES.items():
-        function = getattr(library, name)
-        function.argtypes = tuple(
-            chain.from_iterable(a if isinstance(a, tuple) else (a,) for a in signature)
-        )
+    words = _FUNCTIONS.split()
+    for name, arguments in zip(words[::2], words[1::2], strict=True):
+        function = getattr(library, f"pg_{name}")
+        function.argtypes = tuple(kind for letter in arguments for kind in _ARGUMENTS[letter])
         function.restype = ctypes.c_int64
     return library

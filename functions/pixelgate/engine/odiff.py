@@ -14,11 +14,12 @@ import resource
 import select
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 
@@ -45,21 +46,30 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """odiff's answer to one request.
+    """odiff's answer to one request."""
 
-    Attributes:
-        match: no pixel differs; no output file was written.
-        pixels: how many pixels differ.
-    """
-
-    match: bool
-    pixels: int
+    match: bool  # no pixel differs; no output file was written
+    pixels: int  # how many pixels differ
 
 
-class OdiffServer:
+class Closing(ABC):
+    """Something to be closed, by `close` or at the end of a `with`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the odiff process, if one runs."""
+
+
+class OdiffServer(Closing):
     """`odiff --server`, started on demand and restarted after any doubt.
 
-    Not for several threads at once. Use it as a context manager, or call `close`.
+    Not for several threads at once.
     """
 
     def __init__(
@@ -79,14 +89,8 @@ class OdiffServer:
         self._ids = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = 0
-        self._stdout = b""
-        self._stderr = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._stdin = self._stdout = self._stderr = -1  # descriptors
+        self._answers = self._complaints = b""  # what was read from them
 
     @property
     def pid(self) -> int | None:
@@ -137,7 +141,7 @@ class OdiffServer:
         self._kill()
 
     def _start(self) -> None:
-        self._stdout = self._stderr = b""
+        self._answers = self._complaints = b""
         self._answered = 0
         try:
             # The environment is empty: a hostile image finds no credentials in the process.
@@ -156,10 +160,10 @@ class OdiffServer:
             raise EngineDied(
                 FaultCode.ENGINE_FAILED, f"odiff at {self._binary} cannot be started: {error}"
             ) from error
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream:
-                os.set_blocking(stream.fileno(), False)
+        self._stdin, self._stdout, self._stderr = (s.fileno() for s in _pipes(self._process))
         try:
+            for descriptor in (self._stdin, self._stdout, self._stderr):
+                os.set_blocking(descriptor, False)
             _limit(self._process.pid)
             ready = _as_json(self._read_line(self._ready_seconds))
             if ready.get("ready") is not True:
@@ -170,11 +174,8 @@ class OdiffServer:
 
     def _send(self, line: bytes) -> None:
         """Writes the request; a pipe holds 64 KiB, so a live odiff takes it at once."""
-        stdin = self._running.stdin
-        if stdin is None:  # pragma: no cover - Popen was asked for a pipe
-            raise AssertionError
         try:
-            written = os.write(stdin.fileno(), line)
+            written = os.write(self._stdin, line)
         except OSError as error:
             raise self._died(FaultCode.ENGINE_FAILED, f"odiff takes no request: {error}") from error
         if written < len(line):
@@ -183,11 +184,8 @@ class OdiffServer:
     def _read_line(self, seconds: float) -> bytes:
         """The next line of stdout; stderr is drained beside it, so that its pipe cannot fill."""
         deadline = time.monotonic() + seconds
-        out, err = self._running.stdout, self._running.stderr
-        if out is None or err is None:  # pragma: no cover - Popen was asked for pipes
-            raise AssertionError
-        watched = {out.fileno(), err.fileno()}
-        while b"\n" not in self._stdout:
+        watched = {self._stdout, self._stderr}
+        while b"\n" not in self._answers:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise self._died(
@@ -196,17 +194,17 @@ class OdiffServer:
             readable, _, _ = select.select(list(watched), [], [], left)
             for descriptor in readable:
                 chunk = os.read(descriptor, 65_536)
-                if descriptor == err.fileno():
-                    self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
+                if descriptor == self._stderr:
+                    self._complaints = (self._complaints + chunk)[-_STDERR_KEPT:]
                 else:
-                    self._stdout += chunk
+                    self._answers += chunk
                 if not chunk:
                     watched.discard(descriptor)
-            if len(self._stdout) > _MAX_ANSWER_BYTES:
+            if len(self._answers) > _MAX_ANSWER_BYTES:
                 raise self._died(FaultCode.ENGINE_FAILED, "odiff's answer does not end")
-            if out.fileno() not in watched and err.fileno() not in watched:
+            if not watched:
                 raise self._died(FaultCode.ENGINE_FAILED, self._how_it_ended())
-        line, _, self._stdout = self._stdout.partition(b"\n")
+        line, _, self._answers = self._answers.partition(b"\n")
         return line
 
     def _understand(self, line: bytes, request_id: int) -> Answer:
@@ -242,37 +240,29 @@ class OdiffServer:
             return
         process.kill()
         process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream:
-                with suppress(OSError):
-                    stream.close()
-
-    @property
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:  # pragma: no cover - compare() has started it
-            raise AssertionError
-        return self._process
+        for stream in _pipes(process):
+            with suppress(OSError):
+                stream.close()
 
     def _how_it_ended(self) -> str:
-        """Says with what the process ended; both its pipes are at their end, so it is ending."""
+        """Says how the process ended; both its pipes are at their end, so it is ending."""
         try:
-            code = self._running.wait(timeout=1)
+            code = self._process.wait(timeout=1) if self._process else 0
         except subprocess.TimeoutExpired:
             return "odiff closed its output"
         return f"odiff was killed by signal {-code}" if code < 0 else f"odiff ended with {code}"
 
     def _died(self, code: FaultCode, message: str) -> EngineDied:
-        self._drain_stderr()
-        said = self._stderr.decode(errors="replace").strip()
-        return EngineDied(code, f"{message}; it said: {said}" if said else message)
-
-    def _drain_stderr(self) -> None:
-        stderr = self._running.stderr
-        if stderr is None:  # pragma: no cover - Popen was asked for a pipe
-            return
         with suppress(OSError):
-            while chunk := os.read(stderr.fileno(), 65_536):
-                self._stderr = (self._stderr + chunk)[-_STDERR_KEPT:]
+            while chunk := os.read(self._stderr, 65_536):
+                self._complaints = (self._complaints + chunk)[-_STDERR_KEPT:]
+        complaints = self._complaints.decode(errors="replace").strip()
+        return EngineDied(code, f"{message}; it said: {complaints}" if complaints else message)
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> list[IO[bytes]]:
+    """The pipes to and from a process: stdin, stdout, stderr."""
+    return [pipe for pipe in (process.stdin, process.stdout, process.stderr) if pipe]
 
 
 def _as_json(line: bytes) -> dict[str, Any]:

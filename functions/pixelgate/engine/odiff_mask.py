@@ -9,7 +9,6 @@ import struct
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +16,13 @@ import numpy.typing as npt
 from pixelgate.engine import native
 from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.native import ASKED, Flag, Part, Pixels, Plane, View
-from pixelgate.engine.odiff import Answer, OdiffServer
+from pixelgate.engine.odiff import Answer, Closing, OdiffServer
 from pixelgate.engine.pixels import decode
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 
 # odiff judges a pixel by neighbours up to two pixels away. With two rows and columns kept around
 # each pixel in question, a part of the image gives the same result as the whole.
-_MARGIN = 2
+MARGIN = 2
 _ROOM = 4_000_000  # bytes; with less free space odiff may fail to write a mask
 # odiff needs up to 35 bytes for each pixel of a request.
 _MOST_PIXELS = 4_000_000
@@ -38,19 +37,13 @@ _SMALLEST = 64
 Used = npt.NDArray[np.bool_]  # (height,) or (width,)
 
 
-class Reference:
+class Reference(Closing):
     """An odiff server and a folder for its files."""
 
     def __init__(self, server: OdiffServer, *, folder: Path | None = None) -> None:
         self._server = server
         self._folder = folder
         self._buffers = BufferPool()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the odiff process and removes the folder."""
@@ -165,13 +158,9 @@ def parts_in_question(flags: Plane, rows: Used) -> list[Part]:
     """The parts of the images that odiff must see to judge the pixels that are ASKED.
 
     All other rows and columns are left out and the rest is moved together. No pixel in question,
-    and no neighbour that decides about it, gets another neighbour by that. All rows of a part
-    share its columns. Rows with questions in other columns become a part of their own where that
-    saves more than another request costs.
-
-    Args:
-        flags: shape (height, width).
-        rows: the rows that contain ASKED pixels; at least one.
+    and no neighbour that decides about it, gets another neighbour by that. All rows of a part share
+    its columns. Rows with questions in other columns become a part of their own where that saves
+    more than another request costs. At least one of the rows has such a pixel.
     """
     drafts: list[_Draft] = []
     for group in _groups(rows, max(1, _MOST_PIXELS // flags.shape[1])):
@@ -192,7 +181,7 @@ class _Draft:
     def __init__(self, groups: list[slice], columns: Used) -> None:
         self.groups = groups
         self.columns = columns
-        height = sum(group.stop - group.start + 2 * _MARGIN for group in groups)
+        height = sum(group.stop - group.start + 2 * MARGIN for group in groups)
         self.pixels = height * int(np.count_nonzero(_with_margin(columns)))
 
     def __add__(self, other: _Draft) -> _Draft:
@@ -208,7 +197,7 @@ class _Draft:
 def _groups(rows: Used, most: int) -> list[slice]:
     """Groups of rows in question whose margins touch; at most `most` rows in each."""
     places = np.flatnonzero(rows)
-    ends = np.flatnonzero(np.diff(places) > 2 * _MARGIN)
+    ends = np.flatnonzero(np.diff(places) > 2 * MARGIN)
     firsts = places[np.concatenate([[0], ends + 1])].tolist()
     lasts = places[np.concatenate([ends, [len(places) - 1]])].tolist()
     pieces = [
@@ -234,7 +223,7 @@ def _part(rows: Used, columns: Used) -> Part:
 
 def _with_margin(used: Used) -> Used:
     kept = used.copy()
-    for distance in range(1, _MARGIN + 1):
+    for distance in range(1, MARGIN + 1):
         kept[distance:] |= used[:-distance]
         kept[:-distance] |= used[distance:]
     return kept
@@ -245,12 +234,8 @@ def bitmap(image: Pixels, part: Part, buffers: BufferPool) -> memoryview:
 
     A 24-bit BMP, bottom row first, rows padded to four bytes. BMP stores blue, green, red; odiff's
     reader takes them for red, green, blue, so we write them in that order and odiff sees the very
-    colours that it would see in a PNG (measured with 4.5.0; a test compares the two routes).
-
-    Args:
-        image: shape (height, width, 3).
-        part: which rows and columns.
-        buffers: memory for the file; the next call overwrites it.
+    colours that it would see in a PNG (measured with 4.5.0; a test compares the two routes). The
+    file lies in `buffers`; the next call overwrites it.
     """
     height, width = part.shape
     size = (width * 3 + 3) // 4 * 4 * height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,32 +12,37 @@ from pixelgate.domain.policy import Policy, Rectangle
 from pixelgate.engine import native
 from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.canvas import Canvas, runs_of
-from pixelgate.engine.native import BLOCK, Both, Flag, Plane, View
-from pixelgate.engine.odiff_mask import Reference
+from pixelgate.engine.native import BLOCK, Flag, Plane, View
+from pixelgate.engine.odiff_mask import MARGIN, Reference
 from pixelgate.engine.pixels import is_opaque, on_background
 from pixelgate.engine.yiq import least
 
-# odiff judges a pixel by neighbours up to two pixels away. With two rows kept around each row in
-# question, a part of the image gives the same result as the whole.
-_MARGIN = 2
 WHITE, BLACK = 255, 0
 _ALONE = Flag.DIFFERS | Flag.SENSITIVE | Flag.STRUCTURAL | Flag.ONE_SIDED
 
 
 @dataclass(frozen=True)
 class Planes:
-    """The flags of a canvas and the rows that were compared.
+    """The flags of a canvas and the rows that were compared."""
 
-    Attributes:
-        flags: of each pixel, shape (height, width).
-        both: the rows in which anything differs, as far as both images have them, with two more
-            around.
-        levels: grey levels of the backgrounds on which the images were compared, 0 to 255.
-    """
+    flags: Plane  # of each pixel, shape (height, width)
+    # The rows of base and head in which anything differs, as far as both images have them, with two
+    # more around; on each background.
+    views: Sequence[View]
+    top: int  # the row of the canvas that is their first
+    levels: tuple[int, ...]  # grey levels of the backgrounds, 0 to 255
 
-    flags: Plane
-    both: Both
-    levels: tuple[int, ...]
+    @property
+    def compared(self) -> Plane:
+        """The flags of the pixels of the views."""
+        height, width, _ = self.views[0][0].shape
+        return self.flags[self.top : self.top + height, :width]
+
+    @property
+    def blocks(self) -> tuple[slice, slice]:
+        """The rows and columns of blocks in which the views lie."""
+        down, across = native.in_blocks(*self.compared.shape)
+        return slice(self.top // BLOCK, self.top // BLOCK + down), slice(across)
 
 
 def find(canvas: Canvas, policy: Policy, buffers: BufferPool, reference: Reference) -> Planes:
@@ -45,12 +51,6 @@ def find(canvas: Canvas, policy: Policy, buffers: BufferPool, reference: Referen
     Images are compared on white, and also on black if either has transparency. Blending is linear,
     so images that look the same on both look the same on every background. odiff blends on white
     only and would not notice white that becomes half transparent.
-
-    Args:
-        canvas: the images.
-        policy: the thresholds.
-        buffers: memory for the flags.
-        reference: the odiff that decides what counts.
 
     Raises:
         ImageFault: odiff failed on it.
@@ -61,16 +61,16 @@ def find(canvas: Canvas, policy: Policy, buffers: BufferPool, reference: Referen
     height, width, _ = base.shape
     rows = slice(*_around(canvas.unequal_rows | canvas.rows.one_sided[:height]))
     views = [(on_background(base[rows], n), on_background(head[rows], n)) for n in levels]
-    one = flags[rows, :width]
-    _compare(views[0], canvas.unequal_rows[rows], policy, one, reference)
+    compared = flags[rows, :width]
+    _compare(views[0], canvas.unequal_rows[rows], policy, compared, reference)
     for view in views[1:]:
-        other = buffers.zeros("flags on the other background", one.shape)
-        _compare(view, canvas.unequal_rows[rows], policy, other, reference)
-        native.unite(one, other)
+        others = buffers.zeros("flags on the other background", compared.shape)
+        _compare(view, canvas.unequal_rows[rows], policy, others, reference)
+        native.unite(compared, others)
     flags[canvas.rows.one_sided] = _ALONE
     for columns in runs_of(canvas.columns.one_sided):
         flags[:, columns] = _ALONE
-    return Planes(flags, Both(views, rows.start), levels)
+    return Planes(flags, views, rows.start, levels)
 
 
 def clear(
@@ -81,11 +81,8 @@ def clear(
 ) -> None:
     """Clears the flags inside these boxes, which may reach past the canvas.
 
-    Args:
-        flags: is changed in place.
-        boxes: in the rows and columns that a person sees.
-        rows: for each row of the canvas the image's row, shape (height,).
-        columns: likewise, shape (width,).
+    The boxes are in the rows and columns that a person sees; `rows` and `columns` say which of
+    these each row and column of the canvas is.
     """
     for box in boxes:
         inside = (rows >= box.y) & (rows < box.y + box.height)
@@ -97,10 +94,7 @@ def _compare(
     view: View, rows: npt.NDArray[np.bool_], policy: Policy, flags: Plane, reference: Reference
 ) -> None:
     """Sets the flags of two images on one background."""
-    limits = (
-        least(policy.sensitive_threshold),
-        least(policy.structural_threshold),
-    )
+    limits = least(policy.sensitive_threshold), least(policy.structural_threshold)
     native.judge(view, rows, limits, flags)
     reference.judge(view, flags, policy.sensitive_threshold, antialiasing=policy.antialiasing)
 
@@ -115,6 +109,6 @@ def _around(rows: npt.NDArray[np.bool_]) -> tuple[int, int]:
     if not places.size:
         return 0, 0
     start, stop = int(places[0]) // BLOCK * BLOCK, int(places[-1]) + 1
-    return max(0, start - _MARGIN) // BLOCK * BLOCK, min(
-        len(rows), -(-stop // BLOCK) * BLOCK + _MARGIN
+    return max(0, start - MARGIN) // BLOCK * BLOCK, min(
+        len(rows), -(-stop // BLOCK) * BLOCK + MARGIN
     )

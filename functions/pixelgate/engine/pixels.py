@@ -12,12 +12,9 @@ from pixelgate.engine import colour, exif, native, png
 from pixelgate.engine.buffers import BufferPool
 from pixelgate.engine.header import in_words, open_image
 from pixelgate.engine.icc import SRGB, Profile
+from pixelgate.engine.native import Pixels
 from pixelgate.engine.png_chunks import Preamble, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
-
-Rgba = npt.NDArray[np.uint8]  # (height, width, 4)
-Rgb = npt.NDArray[np.uint8]  # (height, width, 3)
-
 
 _GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16"})
 _GREY_COLOURS = frozenset({0, 4})
@@ -25,19 +22,15 @@ _GREY_COLOURS = frozenset({0, 4})
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded image.
+    """A decoded image."""
 
-    Attributes:
-        pixels: as a browser shows them: upright, in sRGB; shape (height, width, 3), or (height,
-            width, 4) if any pixel is transparent.
-        profile: the name of the colour profile that the file's own numbers had.
-    """
-
-    pixels: Rgb | Rgba
-    profile: str = SRGB.name
+    # As a browser shows them: upright, in sRGB; shape (height, width, 3), or (height, width, 4) if
+    # any pixel is transparent.
+    pixels: Pixels
+    profile: str = SRGB.name  # the name of the colour profile that the file's own numbers had
 
 
-def decode(body: bytes, buffers: BufferPool | None = None, purpose: str = "image") -> Rgb | Rgba:
+def decode(body: bytes, buffers: BufferPool | None = None, purpose: str = "image") -> Pixels:
     """Decodes an image and returns its pixels; arguments and errors as of `read`."""
     return read(body, buffers, purpose).pixels
 
@@ -45,10 +38,7 @@ def decode(body: bytes, buffers: BufferPool | None = None, purpose: str = "image
 def read(body: bytes, buffers: BufferPool | None = None, purpose: str = "image") -> Picture:
     """Decodes PNG, JPEG or WebP to 8 bits a channel, oriented and in sRGB as a browser shows it.
 
-    Args:
-        body: the file.
-        buffers: where the pixels may lie; memory of their own by default.
-        purpose: whose buffers: the next image of that purpose overwrites the pixels.
+    The pixels may lie in `buffers`, where the next image of that purpose overwrites them.
 
     Raises:
         ImageFault: UNREADABLE.
@@ -57,15 +47,15 @@ def read(body: bytes, buffers: BufferPool | None = None, purpose: str = "image")
     preamble = preamble_of(body)
     ordinary = png.read(body, buffers, purpose)
     if ordinary is None:
-        pixels, profile, held = _by_pillow(body, preamble, buffers, purpose)
+        pixels, profile, orientation = _by_pillow(body, preamble, buffers, purpose)
     else:
         pixels = _without_useless_alpha(ordinary, buffers, purpose)
-        profile, held = SRGB, exif.UPRIGHT
+        profile, orientation = SRGB, exif.UPRIGHT
     if preamble is not None:
         profile = colour.of_png(preamble.metadata)
         profile = _usable(profile, is_grey=preamble.colour in _GREY_COLOURS)
-        held = exif.of_png(preamble.metadata.get(b"eXIf", b""))
-    pixels = exif.turned(pixels, held)
+        orientation = exif.of_png(preamble.metadata.get(b"eXIf", b""))
+    pixels = exif.turned(pixels, orientation)
     if profile.way is not None:
         pixels = pixels if pixels.flags.writeable else pixels.copy()
         profile.convert(pixels)
@@ -74,7 +64,7 @@ def read(body: bytes, buffers: BufferPool | None = None, purpose: str = "image")
 
 def _by_pillow(
     body: bytes, preamble: Preamble | None, buffers: BufferPool, purpose: str
-) -> tuple[Rgb | Rgba, Profile, int]:
+) -> tuple[Pixels, Profile, int]:
     """Decodes with Pillow: pixels, and a JPEG's or WebP's profile and orientation."""
     try:
         with open_image(body) as image:
@@ -83,13 +73,13 @@ def _by_pillow(
             profile = _usable(profile, is_grey=image.mode in _GREY_MODES)
             if image.mode == "CMYK":
                 profile = SRGB  # Pillow converts CMYK to sRGB without the profile
-            held = exif.orientation_of(image.info.get("exif", b""))
+            orientation = exif.orientation_of(image.info.get("exif", b""))
             wide = preamble is not None and preamble.depth > 8
             opaque = _opaque_by_all_bits(body, image) if wide else None
             pixels = _as_array(_eight_bit(image), buffers, purpose)
             if opaque is not None:
                 pixels = _without_useless_alpha(np.dstack([pixels, opaque]), buffers, purpose)
-            return pixels, profile, held
+            return pixels, profile, orientation
     except MemoryError:
         raise
     except Exception as error:
@@ -112,13 +102,13 @@ def _opaque_by_all_bits(body: bytes, image: Image.Image) -> npt.NDArray[np.uint8
     if image.mode != "RGB" or not isinstance(key, tuple):
         return None
     del image.info["transparency"]
-    with open_image(body) as other:
-        other.tile = [tile._replace(args="RGB;16L") for tile in other.tile]
-        other.load()
+    with open_image(body) as low_bytes:
+        low_bytes.tile = [tile._replace(args="RGB;16L") for tile in low_bytes.tile]
+        low_bytes.load()
         hidden = np.ones(image.size[::-1], bool)
         for channel, level in enumerate(key):  # one at a time: a page of 50 megapixels is large
             hidden &= np.asarray(image.getchannel(channel)) == level >> 8
-            hidden &= np.asarray(other.getchannel(channel)) == level & 255
+            hidden &= np.asarray(low_bytes.getchannel(channel)) == level & 255
     return np.where(hidden, np.uint8(0), np.uint8(255))
 
 
@@ -141,13 +131,13 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode and "transparency" not in image.info else image.convert(mode)
 
 
-def _as_array(image: Image.Image, buffers: BufferPool, purpose: str) -> Rgb | Rgba:
+def _as_array(image: Image.Image, buffers: BufferPool, purpose: str) -> Pixels:
     if "A" not in image.getbands() and "transparency" not in image.info:
         return np.asarray(_in_mode(image, "RGB"))
     return _without_useless_alpha(np.asarray(_in_mode(image, "RGBA")), buffers, purpose)
 
 
-def _without_useless_alpha(pixels: Rgb | Rgba, buffers: BufferPool, purpose: str) -> Rgb | Rgba:
+def _without_useless_alpha(pixels: Pixels, buffers: BufferPool, purpose: str) -> Pixels:
     if pixels.shape[2] == 3:
         return pixels
     pixels = np.ascontiguousarray(pixels)
@@ -155,12 +145,12 @@ def _without_useless_alpha(pixels: Rgb | Rgba, buffers: BufferPool, purpose: str
     return opaque if native.without_alpha(pixels, opaque) else pixels
 
 
-def is_opaque(image: Rgb | Rgba) -> bool:
+def is_opaque(image: Pixels) -> bool:
     """Whether nothing shines through anywhere."""
     return bool(image.shape[2] == 3)
 
 
-def on_background(image: Rgb | Rgba, level: int) -> Rgb:
+def on_background(image: Pixels, level: int) -> Pixels:
     """The image as seen on a grey background of that level, shape (height, width, 3)."""
     if is_opaque(image):
         return image

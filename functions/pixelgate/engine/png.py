@@ -16,12 +16,8 @@ def read(body: bytes, buffers: BufferPool, purpose: str) -> npt.NDArray[np.uint8
 
     The checksums of the header and of the pixels are looked at; what may be left out is passed
     over. What is damaged or unusual in any other way is left to Pillow: it knows palettes, greys,
-    16 bits, transparent colours and Adam7, and has words for damage.
-
-    Args:
-        body: the file; its size in pixels is one that may be decoded.
-        buffers: where the pixels may lie.
-        purpose: whose buffers: the next image of that purpose overwrites the pixels.
+    16 bits, transparent colours and Adam7, and has words for damage. The pixels may lie in
+    `buffers`, where the next image of that purpose overwrites them.
 
     Returns:
         Shape (height, width, 3 or 4), or None.

@@ -26,17 +26,11 @@ class Unusual(Exception):
 
 
 class Chunk(NamedTuple):
-    """One chunk, which ends inside the file.
+    """One chunk, which ends inside the file."""
 
-    Attributes:
-        kind: its four letters.
-        data: what it holds.
-        whole: the same with length, kind and checksum.
-    """
-
-    kind: bytes
-    data: memoryview
-    whole: memoryview
+    kind: bytes  # its four letters
+    data: memoryview  # what it holds
+    whole: memoryview  # the chunk with its length, kind and checksum
 
     @property
     def is_critical(self) -> bool:
@@ -50,23 +44,15 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Preamble:
-    """The header of a PNG and the metadata before its pixels.
+    """The header of a PNG and the metadata before its pixels."""
 
-    Attributes:
-        width: in pixels, as stored.
-        height: likewise.
-        depth: bits a channel.
-        colour: kind of colour: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA.
-        metadata: the data of the first intact ancillary chunk of each kind.
-        simple: whether it is 8-bit RGB or RGBA, not interlaced, does not move, and no other
-            chunk has to be understood.
-    """
-
-    width: int
+    width: int  # in pixels, before the orientation is applied
     height: int
-    depth: int
-    colour: int
-    metadata: Mapping[bytes, bytes]
+    depth: int  # bits a channel
+    colour: int  # kind of colour: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA
+    metadata: Mapping[bytes, bytes]  # the data of the first intact ancillary chunk of each kind
+    # Whether it is 8-bit RGB or RGBA, not interlaced, does not move, and no other chunk has to be
+    # understood.
     simple: bool
 
 
@@ -116,19 +102,19 @@ def pixel_data(body: bytes, sum_of: Sum) -> Iterator[memoryview]:
     header = next(chunks, None)
     if header is None or not header.is_intact(sum_of):
         raise Unusual
-    found = behind = False
+    begun = behind = False
     for chunk in chunks:
         if chunk.kind == b"IDAT":
             if behind or not chunk.is_intact(sum_of):
                 break
-            found = True
+            begun = True
             yield chunk.data
         elif chunk.kind == b"IEND":
             return
-        elif chunk.is_critical or (chunk.kind == b"tRNS" and not found):
+        elif chunk.is_critical or (chunk.kind == b"tRNS" and not begun):
             break
         else:
-            behind = found
+            behind = begun
     raise Unusual
 
 

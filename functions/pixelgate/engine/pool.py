@@ -54,11 +54,7 @@ class SharedDiffers:
             self._free.put(differ)
 
     def diff(
-        self,
-        base: bytes,
-        head: bytes,
-        policy: Policy,
-        wanted: Callable[[], bool] = lambda: True,
+        self, base: bytes, head: bytes, policy: Policy, wanted: Callable[[], bool] = lambda: True
     ) -> Diff:
         """Compares with the next free differ.
 

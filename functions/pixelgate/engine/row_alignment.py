@@ -19,15 +19,8 @@ import numpy.typing as npt
 
 from pixelgate.domain.comparison import Axis
 from pixelgate.engine import native
-from pixelgate.engine.alignment import (
-    Alignment,
-    Gap,
-    Indices,
-    Run,
-    bands_between,
-    gaps_between,
-)
-from pixelgate.engine.pixels import Rgb, Rgba
+from pixelgate.engine.alignment import Alignment, Gap, Indices, Run, bands_between, gaps_between
+from pixelgate.engine.native import Pixels
 
 _Hashes = npt.NDArray[np.uint64]  # (rows,)
 
@@ -53,8 +46,8 @@ _LEVELS = 4  # how often gaps are searched for rows that are unique there, thoug
 
 
 def align(
-    base: Rgb | Rgba,
-    head: Rgb | Rgba,
+    base: Pixels,
+    head: Pixels,
     changed: npt.NDArray[np.bool_] | None = None,
     *,
     max_lines: int = 2 * MAX_ROWS,
@@ -96,12 +89,12 @@ def align(
     extra = sum(band.length for band in bands) - abs(len(base) - len(head))
     # An inserted and a deleted row are two rows without an equal, as an unequal pair is.
     gain = plain - unequal - extra // 2
-    alignment = Alignment(bands, len(base), len(head))
+    alignment = Alignment(bands, len(base))
     pays = gain >= max(MIN_GAIN, (plain + extra) // CLEAR)
     return alignment if pays and alignment.length <= max_lines else None
 
 
-def _moved(ours: Rgb | Rgba, theirs: Rgb | Rgba) -> list[Run]:
+def _moved(ours: Pixels, theirs: Pixels) -> list[Run]:
     """Pairs the rows of two images whose first rows differ, if some have clearly moved."""
     if (len(ours), ours[0].tobytes()) > (len(theirs), theirs[0].tobytes()):
         # Among equally good pairings the choice must not depend on which image is the base.
@@ -126,7 +119,7 @@ def _match(base: _Hashes, head: _Hashes) -> list[Run]:
     for _ in range(_LEVELS):
         # All the gaps of a level share the limit, so that the time is bounded.
         rows = sum(sum(gap.lengths) for gap in gaps)
-        found: list[Gap] = []
+        inner_gaps: list[Gap] = []
         for gap in gaps:
             limit = _MAX_RUNS * sum(gap.lengths) // max(1, rows)
             inner = _landmarks(base[gap.base], head[gap.head], limit)
@@ -134,8 +127,8 @@ def _match(base: _Hashes, head: _Hashes) -> list[Run]:
             moved = [Run(b + gap.base.start, h + gap.head.start, n) for b, h, n in inner]
             runs += moved
             if moved:
-                found += (g for g in gaps_between(gap, moved) if min(g.lengths) > JOINT_PRICE)
-        gaps = found
+                inner_gaps += (g for g in gaps_between(gap, moved) if min(g.lengths) > JOINT_PRICE)
+        gaps = inner_gaps
     return sorted(runs)
 
 
@@ -267,7 +260,7 @@ def _equal_rows(ours: _Hashes, theirs: _Hashes) -> int:
     return int(np.argmax(unequal)) if unequal.any() else most
 
 
-def paired(base: Rgb | Rgba, head: Rgb | Rgba, gap: Gap) -> Iterator[Run]:
+def paired(base: Pixels, head: Pixels, gap: Gap) -> Iterator[Run]:
     """Pairs the rows of a gap from its top and its bottom: as many as its shorter side has.
 
     Few or none of these rows are equal, but some are alike, such as an edited line of text and the

@@ -12,15 +12,12 @@ either paired or in a band, exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from pixelgate.domain.comparison import Axis
 from pixelgate.engine import native
 from pixelgate.engine.alignment import Alignment, Gap, Indices, Run, bands_between, gaps_between
-from pixelgate.engine.native import Shown
-from pixelgate.engine.pixels import Rgb, Rgba
+from pixelgate.engine.native import Pixels, Shown
 from pixelgate.engine.row_alignment import APART, CLEAR, MAX_ROWS, MIN_EVIDENCE
 
 # Where rows differ because content moved, this share of their channel values is this many levels
@@ -43,14 +40,14 @@ _JOINT_PRICE = 2
 
 
 def sample(
-    base: Rgb | Rgba, head: Rgb | Rgba, ys: Indices, zs: Indices, rows: int = _SAMPLED
-) -> tuple[Rgb | Rgba, Rgb | Rgba]:
+    base: Pixels, head: Pixels, ys: Indices, zs: Indices, rows: int = _SAMPLED
+) -> tuple[Pixels, Pixels]:
     """A sample of about this many of the given rows of base and head, evenly spread."""
     step = max(1, len(ys) // rows)
     return rows_of(base, ys, step), rows_of(head, zs, step)
 
 
-def rows_of(image: Rgb | Rgba, rows: Indices, step: int = 1) -> Rgb | Rgba:
+def rows_of(image: Pixels, rows: Indices, step: int = 1) -> Pixels:
     """Every step-th of these ascending rows; a view, not a copy, if they are consecutive."""
     first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
     if last - first + 1 == len(rows):
@@ -58,7 +55,7 @@ def rows_of(image: Rgb | Rgba, rows: Indices, step: int = 1) -> Rgb | Rgba:
     return image[rows[::step]]
 
 
-def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, lines: int, share: float = 0) -> bool:
+def far_apart(base: Pixels, head: Pixels, lines: int, share: float = 0) -> bool:
     """Whether paired rows differ so much that content may have moved.
 
     Args:
@@ -69,39 +66,34 @@ def far_apart(base: Rgb | Rgba, head: Rgb | Rgba, lines: int, share: float = 0) 
     """
     width = min(base.shape[1], head.shape[1])
     apart = native.apart_in_rows(base[:, :width], head[:, :width], _FAR)
-    differ, found = int(np.count_nonzero(apart)), int(apart.sum())
+    differ, values = int(np.count_nonzero(apart)), int(apart.sum())
     row, column = width * base.shape[2], lines * base.shape[2]
     # One inserted and one deleted line must be fewer pixels than what differs now.
-    enough = found * lines >= 2 * min(row, column) * len(apart)
-    return differ > share * len(apart) and enough and found > _FAR_SHARE * differ * row
+    enough = values * lines >= 2 * min(row, column) * len(apart)
+    return differ > share * len(apart) and enough and values > _FAR_SHARE * differ * row
 
 
-def show_the_same(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+def show_the_same(base: Pixels, head: Pixels) -> bool:
     """Whether most paired rows have the same edges; arguments as of `far_apart`."""
     width = min(base.shape[1], head.shape[1])
-    ours, theirs = (_edges(image[:, :width], Axis.ROWS) for image in (base, head))
+    ours, theirs = edges(base[:, :width], head[:, :width], Axis.ROWS)
     alike = native.lines_alike(ours, theirs, np.arange(len(ours)), 0, _ALIKE)
     return int(np.count_nonzero(alike)) >= _MOSTLY_ALIKE * len(ours)
 
 
-def edges(base: Rgb | Rgba, head: Rgb | Rgba, axis: Axis) -> tuple[Shown, Shown]:
+def edges(base: Pixels, head: Pixels, axis: Axis) -> tuple[Shown, Shown]:
     """Counts the edges in each line of two images; each result has shape (lines, strips).
 
-    Args:
-        base: shape (height, width, channels).
-        head: of any size.
-        axis: what the lines are.
+    They may differ in height and width.
     """
-    return _edges(base, axis), _edges(head, axis)
+    count = native.edges_in_rows if axis is Axis.ROWS else native.edges_in_columns
+    return count(base, _EDGE, _STRIPS), count(head, _EDGE, _STRIPS)
 
 
 def likely_shifts(ours: Shown, theirs: Shown, *, strips: int = _STRIPS) -> Indices:
     """The shifts, other than 0, at which many lines have a partner with the same edges.
 
-    Args:
-        ours: the edges in each line of base.
-        theirs: the edges in each line of head.
-        strips: how many strips are compared: all of them, or their sum if it is 1.
+    All strips are compared, or their sum if `strips` is 1.
 
     Returns:
         A few shifts, or none; the one with the most lines first.
@@ -117,12 +109,7 @@ def likely_shifts(ours: Shown, theirs: Shown, *, strips: int = _STRIPS) -> Indic
 
 
 def align_shifted(
-    base: Rgb | Rgba,
-    head: Rgb | Rgba,
-    axis: Axis,
-    shifts: Indices,
-    *,
-    max_lines: int = 2 * MAX_ROWS,
+    base: Pixels, head: Pixels, axis: Axis, shifts: Indices, *, max_lines: int = 2 * MAX_ROWS
 ) -> Alignment | None:
     """Finds the lines that only one of two images has, if clearly less differs then.
 
@@ -143,23 +130,23 @@ def align_shifted(
         runs = [Run(b, h, n) for h, b, n in _runs(head, base, -shifts, axis)]
     else:
         runs = _runs(base, head, shifts, axis)
-    alignment = Alignment(bands_between(runs, axis), *lengths)
+    alignment = Alignment(bands_between(runs, axis), lengths[0])
     return alignment if runs and alignment.length <= max_lines else None
 
 
-def _comes_later(base: Rgb | Rgba, head: Rgb | Rgba) -> bool:
+def _comes_later(base: Pixels, head: Pixels) -> bool:
     """A fixed order of two images of one shape."""
     first = int(np.argmax(native.unequal_rows(base, head)))
     ours, theirs = base[first].tobytes(), head[first].tobytes()
     return bool(ours > theirs)
 
 
-def _lines(image: Rgb | Rgba, axis: Axis) -> Rgb | Rgba:
+def _lines(image: Pixels, axis: Axis) -> Pixels:
     """A view of the image in which the lines come first."""
     return image if axis is Axis.ROWS else image.swapaxes(0, 1)
 
 
-def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> list[Run]:
+def _runs(base: Pixels, head: Pixels, likely: Indices, axis: Axis) -> list[Run]:
     """The runs of paired lines, if fewer pixels differ then; otherwise none."""
     ours, theirs = len(_lines(base, axis)), len(_lines(head, axis))
     final, overlap = theirs - ours, min(ours, theirs)
@@ -176,12 +163,6 @@ def _runs(base: Rgb | Rgba, head: Rgb | Rgba, likely: Indices, axis: Axis) -> li
     return runs if pays and bands else []
 
 
-def _edges(image: Rgb | Rgba, axis: Axis) -> Shown:
-    """The edges in each line, shape (lines, strips)."""
-    count = native.edges_in_rows if axis is Axis.ROWS else native.edges_in_columns
-    return count(image, _EDGE, _STRIPS)
-
-
 def _explaining(ours: Shown, theirs: Shown) -> Indices:
     """The shifts that explain most of the lines whose edges differ in place."""
     lines = np.flatnonzero(ours.sum(axis=1) >= _LEAST_EDGES)
@@ -189,14 +170,14 @@ def _explaining(ours: Shown, theirs: Shown) -> Indices:
     least = max(MIN_EVIDENCE, len(lines) // CLEAR)
     if len(lines) < least:
         return np.array([], np.int64)
-    found = {
+    alike = {
         shift: native.lines_alike(ours, theirs, lines, shift, _ALIKE)
         for shift in _meeting(ours, theirs).tolist()
     }
     left, tried = np.ones(len(lines), bool), list[int]()
-    while found and len(tried) < _TRIED:
-        best = max(found, key=lambda shift: int(np.count_nonzero(found[shift] & left)))
-        partners = found.pop(best) & left
+    while alike and len(tried) < _TRIED:
+        best = max(alike, key=lambda shift: int(np.count_nonzero(alike[shift] & left)))
+        partners = alike.pop(best) & left
         if np.count_nonzero(partners) < least:
             break
         tried.append(best)
@@ -210,8 +191,8 @@ def _meeting(ours: Shown, theirs: Shown) -> Indices:
     steps = [np.diff(shown.astype(np.float32), axis=0) for shown in (ours, theirs)]
     # The edges of an inserted band have no partner; clipping keeps them from dominating.
     high = 2 * max(1.0, float(np.abs(steps[0]).mean()))
-    one, other = (np.fft.rfft(np.clip(step, -high, high), size, axis=0) for step in steps)
-    together = np.fft.irfft((one.conj() * other).sum(axis=1), size)
+    waves = [np.fft.rfft(np.clip(step, -high, high), size, axis=0) for step in steps]
+    together = np.fft.irfft((waves[0].conj() * waves[1]).sum(axis=1), size)
     shifts = np.arange(size)
     shifts[shifts > size // 2] -= size
     possible = (shifts != 0) & (shifts > -len(ours)) & (shifts < len(theirs))
@@ -223,17 +204,17 @@ def _meeting(ours: Shown, theirs: Shown) -> Indices:
     return np.array(sorted({*best.tolist(), final}), np.int64) if final else best
 
 
-def _apart(base: Rgb | Rgba, head: Rgb | Rgba, shift: int, axis: Axis) -> Shown:
+def _apart(base: Pixels, head: Pixels, shift: int, axis: Axis) -> Shown:
     """How many channel values of each of base's lines differ from its partner's at a shift."""
     ours, theirs = len(_lines(base, axis)), len(_lines(head, axis))
     costs = np.zeros(ours, np.int32)
     start, stop = max(0, -shift), min(ours, theirs - shift)
     if start < stop:
-        own, other = slice(start, stop), slice(start + shift, stop + shift)
+        own, partners = slice(start, stop), slice(start + shift, stop + shift)
         if axis is Axis.ROWS:
-            costs[own] = native.apart_in_rows(base[own], head[other], APART)
+            costs[own] = native.apart_in_rows(base[own], head[partners], APART)
         else:
-            costs[own] = native.apart_in_columns(base[:, own], head[:, other], APART)
+            costs[own] = native.apart_in_columns(base[:, own], head[:, partners], APART)
     return costs
 
 
@@ -251,9 +232,6 @@ def _chosen_runs(shifts: Indices, chosen: Indices) -> list[Run]:
 def _with_gaps_paired(runs: list[Run], ours: int, theirs: int) -> list[Run]:
     """The runs, and in each gap between them the first lines of both images paired."""
     whole = Gap(slice(0, ours), slice(0, theirs))
-
-    def paired() -> Iterator[Run]:
-        for gap in gaps_between(whole, runs):
-            yield Run(gap.base.start, gap.head.start, min(gap.lengths))
-
-    return sorted([*runs, *(run for run in paired() if run.length), Run(ours, theirs, 0)])
+    gaps = gaps_between(whole, runs)
+    paired = [Run(gap.base.start, gap.head.start, min(gap.lengths)) for gap in gaps]
+    return sorted([*runs, *(run for run in paired if run.length), Run(ours, theirs, 0)])

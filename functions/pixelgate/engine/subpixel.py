@@ -30,26 +30,17 @@ _EACH_SIDE = 2
 
 @dataclass(frozen=True)
 class Shift:
-    """The move of a page.
+    """The move of a page."""
 
-    Attributes:
-        right: the move to the right, in pixels; 0 if no lines show one.
-        down: the move down, in pixels; 0 if no lines show one.
-        flags: the flags of the images, without the pixels of the moved lines.
-    """
-
-    right: float
-    down: float
-    flags: Plane
+    right: float  # the move to the right, in pixels; 0 if no lines show one
+    down: float  # the move down, in pixels; 0 if no lines show one
+    flags: Plane  # the flags of the images, without the pixels of the moved lines
 
 
 def find(view: native.View, flags: Plane, noise: Noise) -> Shift | None:
     """Looks for lines that all moved by the same fraction of a pixel.
 
-    Args:
-        view: base and head.
-        flags: the flags of their pixels, which are not changed.
-        noise: the numbers of the rule.
+    The flags of the pixels are not changed.
 
     Returns:
         The move; None if the lines show none.
@@ -71,19 +62,18 @@ def find(view: native.View, flags: Plane, noise: Noise) -> Shift | None:
 
 def _agree(lines: Lines, noise: Noise) -> npt.NDArray[np.bool_]:
     """Marks the lines that moved alike; none if they are too few, or too many others differ."""
-    none = np.zeros(len(lines), bool)
     shift, step = lines["shift"], lines["step"]
     rest = np.clip(_REST * lines["change"], _LEAST_REST, _MOST_REST)
-    told = (lines["rest"] <= rest) & (lines["change"] >= _LEAST_CHANGE)
-    told &= (abs(shift) > _LEAST_SHIFT) & (abs(shift) <= noise.shift_most)
-    if not told.any():
-        return none
-    middle = np.median(shift[told])
-    alike = told & (abs(shift - middle) <= noise.shift_apart) & (shift * middle > 0)
+    measurable = (lines["rest"] <= rest) & (lines["change"] >= _LEAST_CHANGE)
+    measurable &= (abs(shift) > _LEAST_SHIFT) & (abs(shift) <= noise.shift_most)
+    if not measurable.any():
+        return measurable
+    middle = np.median(shift[measurable])
+    alike = measurable & (abs(shift - middle) <= noise.shift_apart) & (shift * middle > 0)
     sides = min(np.count_nonzero(step[alike] >= 0), np.count_nonzero(step[alike] <= 0))
     number = np.count_nonzero(alike)
     enough = number >= max(noise.min_shift_lines, noise.shift_coverage * len(lines))
-    return alike if enough and sides >= _EACH_SIDE else none
+    return alike if enough and sides >= _EACH_SIDE else np.zeros_like(alike)
 
 
 def _places(lines: Lines, down: bool) -> Iterator[tuple[slice, slice]]:

@@ -39,13 +39,9 @@ _own = _Own()
 def thumbnail(image: bytes, mask: bytes | None = None, slices: Slices = ((), ())) -> bytes:
     """Draws an image small, with the mask in one colour over it.
 
-    Of a tall page that part is shown in which its first change lies.
-
-    Args:
-        image: PNG, JPEG or WebP.
-        mask: the mask's PNG, if something changed.
-        slices: where the mask's rows, and its columns, are not the image's: the first in the mask,
-            the first in the image, how many.
+    Of a tall page that part is shown in which its first change lies. `slices` says where the mask's
+    rows, and its columns, are not the image's: the first in the mask, the first in the image, how
+    many.
 
     Raises:
         ImageFault: the image cannot be read.

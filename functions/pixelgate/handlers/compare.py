@@ -8,22 +8,21 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
-from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, Upload, check_id
+from pixelgate.domain.keys import BuildId, Upload, check_build
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
-from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
+from pixelgate.handlers.s3_events import Created, Ignored, UnreadableEvent, created_objects
 from pixelgate.handlers.telemetry import (
+    count,
     log_fields,
     logger,
     metrics,
     seconds_by_stage,
     stage,
-    tracer,
 )
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import (
@@ -39,17 +38,20 @@ from pixelgate.pipeline.compare.outcomes import (
 )
 from pixelgate.pipeline.context import CompareContext
 
-# What the log calls each outcome; the runbook's queries filter on it.
-_EVENTS: Mapping[type, str] = {
-    Published: "build compared",
-    Duplicate: "build compared before",
-    HandedOver: "comparison handed over",
-    Failed: "build failed",
-    Rejected: "manifest rejected",
-    Waiting: "build waiting for its base",
-    Collecting: "build waiting for its shards",
-    Superseded: "comparison superseded",
-    Gone: "manifest missing",
+# A worker renews its lease when a third of it is over, at the next check, a few seconds later.
+_ALIVE = 0.4
+
+# What the log calls each outcome, on which the runbook's queries filter, and its metric.
+_OUTCOMES: Mapping[type, tuple[str, str | None]] = {
+    Published: ("build compared", None),
+    Duplicate: ("build compared before", "DuplicateDeliveries"),
+    HandedOver: ("comparison handed over", "ComparisonsHandedOver"),
+    Failed: ("build failed", "ComparisonsFailed"),
+    Rejected: ("manifest rejected", "BadManifests"),
+    Waiting: ("build waiting for its base", "BuildsWaiting"),
+    Collecting: ("build waiting for its shards", None),
+    Superseded: ("comparison superseded", "LateWorkers"),
+    Gone: ("manifest missing", "EventsIgnored"),
 }
 
 
@@ -65,23 +67,26 @@ class _ResumeEvent(BaseModel):
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares every build that the event names.
 
-    Raises:
-        Exception: one of the builds needs another delivery. The others are finished; the next
-            delivery sees that with one read each.
+    It raises if one of them needs another delivery, in which the others take one read each, or if
+    a record cannot be read.
     """
-    answers = []
-    failures = []
+    answers: list[dict[str, Any]] = []
+    failures: list[Exception] = []
     for item in uploads_of(event):
-        seconds_by_stage()  # forgets the times of an earlier build
+        seconds_by_stage()  # drops the times of an earlier build
         if isinstance(item, Ignored):
-            _count("EventsIgnored")
+            count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
+            continue
+        if isinstance(item, UnreadableEvent):
+            count("ComparisonsRetried")
+            logger.error("event not readable", extra={"error": str(item)})
+            failures.append(item)
             continue
         try:
             outcome = receive(
@@ -89,7 +94,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             )
         except Exception as error:
             held = isinstance(error, HeldByOther)
-            _count("DuplicateDeliveries" if held else "ComparisonsRetried")
+            count("DuplicateDeliveries" if held else "ComparisonsRetried")
+            if isinstance(error, HeldByOther) and _is_alive(error):
+                logger.info("build compared by another worker", extra=log_fields(item.build))
+                answers.append({"build": str(item.build), "held": True})
+                continue
             logger.warning(
                 "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
             )
@@ -103,8 +112,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"builds": answers}
 
 
-def uploads_of(event: object) -> list[Upload | Ignored]:
+def uploads_of(event: object) -> list[Upload | Ignored | UnreadableEvent]:
     """Lists the manifests in an event; each other record becomes an `Ignored` with the reason."""
+    if isinstance(event, Mapping) and isinstance(event.get("uploaded"), str):
+        return [_created(event["uploaded"])]  # the sweeper has found it, as its event never came
     if isinstance(event, Mapping) and "resume" in event:
         return [_resumed(event)]
     return [
@@ -114,27 +125,24 @@ def uploads_of(event: object) -> list[Upload | Ignored]:
 
 def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
     """Logs and counts the outcome of a build; returns the function's answer."""
+    event, metric = _OUTCOMES[type(outcome)]
+    if metric:
+        count(metric)
     answer = _answer(outcome)
     match outcome:
-        case (
-            Published(record=r)
-            | HandedOver(record=r)
-            | Failed(record=r)
-            | Duplicate(record=r)
-            | Waiting(record=r)
-        ):
-            fields = log_fields(build, r.id, r.execution)
-        case Superseded(comparison=comparison):
-            fields = log_fields(build, comparison)
+        case Published() | HandedOver() | Failed() | Duplicate() | Waiting():
+            fields = log_fields(build, outcome.record.id, outcome.record.execution)
+        case Superseded():
+            fields = log_fields(build, outcome.comparison)
         case _:
             fields = log_fields(build)
     # Messages may contain names of images, which must not be in a log at INFO.
     details = {"outcome": {**answer, "message": None}, **seconds_by_stage()}
-    logger.info(_EVENTS[type(outcome)], extra={**fields, **details})
+    logger.info(event, extra={**fields, **details})
     if isinstance(outcome, Failed):
         missing = outcome.record.error_code == ErrorCode.IMAGE_MISSING
-        event = "image missing" if missing else "comparison failed"
-        logger.error(event, extra={**fields, "reason": answer["message"]})
+        failure = "image missing" if missing else "comparison failed"
+        logger.error(failure, extra={**fields, "reason": answer["message"]})
     if isinstance(outcome, Published) and outcome.thumbnail_error:
         logger.warning(
             "thumbnails missing", extra={**fields, "error": repr(outcome.thumbnail_error)}
@@ -149,6 +157,18 @@ def service() -> CompareContext:
     return replace(context, resume=lambda build: _resume(build, context.resume))
 
 
+def _is_alive(held: HeldByOther) -> bool:
+    """Whether the owner of a lease renewed it so lately that it must be alive.
+
+    Then nothing is left to do for this delivery: if the owner dies, its own event is delivered
+    again, or the sweeper restarts it. An owner that renewed nothing when it was due may be dead,
+    so the event is delivered again, after the lease. Lambda's first retry comes a minute after a
+    worker's death, much later than the 36 of 90 seconds.
+    """
+    limits, clock = service().limits, service().clock
+    return held.renewed is not None and clock() - held.renewed < _ALIVE * limits.lease
+
+
 def _resume(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     """Calls this function for a build that waited for a base."""
     fields = log_fields(build)
@@ -157,7 +177,7 @@ def _resume(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     except Exception:
         logger.exception("waiting build not resumed", extra=fields)
         raise
-    _count("HeadsWoken")
+    count("HeadsWoken")
     logger.info("waiting build resumed", extra=fields)
 
 
@@ -166,8 +186,7 @@ def _created(key: str) -> Upload | Ignored:
     if upload is None:
         return Ignored(f"{key} is no build's manifest")
     try:
-        check_id(upload.build.project, "project")
-        check_id(upload.build.build, "build")
+        check_build(upload.build)
     except BadManifest as error:
         return Ignored(f"{key} cannot be a build: {error}")
     return upload
@@ -175,27 +194,17 @@ def _created(key: str) -> Upload | Ignored:
 
 def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
     try:
-        resume = parse(event=dict(event), model=_ResumeEvent).resume
-        build = BuildId(check_id(resume.project, "project"), check_id(resume.build, "build"))
-    except (*NOT_THE_MODEL, BadManifest) as error:
+        resume = _ResumeEvent.model_validate(dict(event)).resume
+        build = check_build(BuildId(resume.project, resume.build))
+    except (ValidationError, BadManifest) as error:
         return Ignored(f"not an event of ours: {error}")
     return Upload(build, resumed=True)
 
 
 def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
     match outcome:
-        case Published(record=record, tally=tally, seconds=seconds):
-            passed = record.verdict == "passed"
-            _count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
-            _count("SnapshotsCompared", record.counts["total"])
-            _count("SnapshotsByHash", tally.same_hash)
-            _count("PairsDiffed", tally.diffed)
-            _count("PairsFromCache", tally.cached)
-            _count("PixelsDiffed", tally.pixels)
-            metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
-            _count_faults(tally.faults)
-            _count("LeaseTakeovers", int(record.attempts > 1))
-            metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, seconds)
+        case Published(record=record, tally=tally, seconds=seconds, cost=cost):
+            _count_published(outcome)
             return {
                 "state": record.state,
                 "verdict": record.verdict,
@@ -206,48 +215,44 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
                 "pairs_diffed": tally.diffed,
                 "pairs_from_cache": tally.cached,
                 "seconds": round(seconds, 3),
+                "dollars": round(cost.dollars, 6) if cost else None,
             }
         case HandedOver(record=record):
-            _count("ComparisonsHandedOver")
-            return {
-                "state": record.state,
-                "execution": record.execution,
-                "handed_over": record.fan_out,
-            }
+            fields = {"execution": record.execution, "handed_over": record.fan_out}
+            return {"state": record.state, **fields}
         case Failed(record=record):
-            _count("ComparisonsFailed")
-            return {
-                "state": record.state,
-                "code": record.error_code,
-                "message": record.error_message,
-            }
+            fields = {"code": record.error_code, "message": record.error_message}
+            return {"state": record.state, **fields}
         case Rejected(message=message):
-            _count("BadManifests")
             return {"state": "FAILED", "code": ErrorCode.BAD_MANIFEST, "message": message}
         case Duplicate(record=record):
-            _count("DuplicateDeliveries")
             return {"duplicate": True, "state": record.state, "verdict": record.verdict}
         case Waiting(record=record):
-            _count("BuildsWaiting")
             return {"state": record.state, "reason": record.baseline_reason}
         case Collecting(progress=progress, repeated=repeated):
-            _count("ShardsRepeated" if repeated else "ShardsKept")
+            count("ShardsRepeated" if repeated else "ShardsKept")
             return {"shards": progress, "repeated": repeated}
         case Superseded():
-            _count("LateWorkers")
             return {"superseded": True}
         case Gone():
-            _count("EventsIgnored")
             return {"ignored": "the manifest is gone"}
 
 
-def _count(name: str, number: int = 1) -> None:
-    metrics.add_metric(name, MetricUnit.Count, number)
-
-
-def _count_faults(faults: Mapping[str, int]) -> None:
-    """Counts errored images by reason; the codes are few, so each is a dimension."""
-    for code, number in faults.items():
+def _count_published(published: Published) -> None:
+    record, tally = published.record, published.tally
+    passed = record.verdict == "passed"
+    count("ComparisonsPassed" if passed else "ComparisonsNeedingReview")
+    count("SnapshotsCompared", record.counts["total"])
+    count("SnapshotsByHash", tally.same_hash)
+    count("PairsDiffed", tally.diffed)
+    count("PairsFromCache", tally.cached)
+    count("PixelsDiffed", tally.pixels)
+    count("LeaseTakeovers", int(record.attempts > 1))
+    metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
+    metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, published.seconds)
+    if published.cost:
+        metrics.add_metric("S3Dollars", MetricUnit.NoUnit, published.cost.dollars_of("s3"))
+    for code, number in tally.faults.items():  # the codes are few, so each is a dimension
         with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
             metric.add_dimension("service", metrics.service)
             metric.add_dimension("reason", code)

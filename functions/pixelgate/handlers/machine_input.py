@@ -8,12 +8,18 @@ from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.pipeline.compare.batches import Batch, Handed
+from pixelgate.pipeline.compare.fan_out import Round
 
 
-class _Lines(BaseModel):
+class _Batch(BaseModel):
     number: NonNegativeInt
     offset: NonNegativeInt
     length: PositiveInt
+
+
+class _Caught(BaseModel):
+    Error: str
+    Cause: str = ""
 
 
 class _Handed(BaseModel):
@@ -22,14 +28,24 @@ class _Handed(BaseModel):
     base: str
     execution: str
 
+    @property
+    def handed(self) -> Handed:
+        return Handed(ComparisonId(self.project, self.head, self.base), self.execution)
+
+
+class _Round(BaseModel):
+    number: NonNegativeInt
+    list: str
+    concurrency: PositiveInt
+    batches: NonNegativeInt = 0
+
+
+class _Search(_Handed):
+    find_lost: _Round
+
 
 class _Work(_Handed):
-    batch: _Lines
-
-
-class _Caught(BaseModel):
-    Error: str
-    Cause: str = ""
+    batch: _Batch
 
 
 class _Publish(_Handed):
@@ -39,15 +55,19 @@ class _Publish(_Handed):
 def parse_work(event: dict[str, Any]) -> tuple[Handed, Batch]:
     """Parses a worker's input. Raises ValidationError if another version's machine sent it."""
     given = _Work.model_validate(event)
-    return _handed(given), Batch(given.batch.number, given.batch.offset, given.batch.length)
+    return given.handed, Batch(**vars(given.batch))
+
+
+def parse_search(event: dict[str, Any]) -> tuple[Handed, Round] | None:
+    """Parses the input of the search for lost batches; None if it is of another step."""
+    if "find_lost" not in event:
+        return None
+    given = _Search.model_validate(event)
+    return given.handed, Round(**vars(given.find_lost))
 
 
 def parse_publish(event: dict[str, Any]) -> tuple[Handed, str | None]:
     """Parses the publisher's input: the comparison, and the error if the workers failed."""
     given = _Publish.model_validate(event)
     caught = given.caught
-    return _handed(given), f"{caught.Error}: {caught.Cause}" if caught else None
-
-
-def _handed(given: _Handed) -> Handed:
-    return Handed(ComparisonId(given.project, given.head, given.base), given.execution)
+    return given.handed, f"{caught.Error}: {caught.Cause}" if caught else None

@@ -7,41 +7,40 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain import keys
-from pixelgate.domain.keys import check_id
+from pixelgate.domain.keys import check_build, check_id
 from pixelgate.errors import BadManifest
-from pixelgate.handlers.s3_events import Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import log_fields, logger, metrics, tracer
+from pixelgate.handlers.s3_events import Created, Ignored, UnreadableEvent, created_objects
+from pixelgate.handlers.telemetry import count, log_fields, logger, metrics
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Applies every review that the event names.
-
-    Raises:
-        Exception: one of the reviews needs another delivery; the others are finished.
-    """
-    answers = []
-    failures = []
+    """Applies every review that the event names; raises if one needs another delivery."""
+    answers: list[dict[str, Any]] = []
+    failures: list[Exception] = []
     for item in reviews_of(event):
         if isinstance(item, Ignored):
-            _count("EventsIgnored")
+            count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
+            continue
+        if isinstance(item, UnreadableEvent):
+            count("ReviewsRetried")
+            logger.error("event not readable", extra={"error": str(item)})
+            failures.append(item)
             continue
         try:
             outcome = carry_out(item, records())
         except Exception as error:
-            _count("ReviewsRetried")
+            count("ReviewsRetried")
             logger.warning(
                 "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
             )
@@ -53,10 +52,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"reviews": answers}
 
 
-def reviews_of(event: object) -> Iterator[Written | Ignored]:
+def reviews_of(event: object) -> Iterator[Written | Ignored | UnreadableEvent]:
     """Lists the reviews in an event; each other record becomes an `Ignored` with the reason."""
     for item in created_objects(event):
-        yield _written(item) if isinstance(item, Created) else item
+        try:
+            yield _written(item) if isinstance(item, Created) else item
+        except UnreadableEvent as error:
+            yield error
 
 
 @cache
@@ -71,19 +73,11 @@ def _written(created: Created) -> Written | Ignored:
         return Ignored(f"{created.key} is no review")
     build, review_id = named
     try:
-        check_id(build.project, "project")
-        check_id(build.build, "build")
+        check_build(build)
         check_id(review_id, "review")
     except BadManifest as error:
         return Ignored(f"{created.key} cannot be a review: {error}")
-    record = created.record
-    return Written(
-        build,
-        review_id,
-        by=record.userIdentity.principalId,
-        at=iso(record.eventTime.timestamp()),
-        tag=record.s3.object.eTag if record.s3.object else None,
-    )
+    return Written(build, review_id, by=created.by, at=iso(created.at), tag=created.tag)
 
 
 def _report(written: Written, outcome: Outcome) -> dict[str, Any]:
@@ -102,15 +96,11 @@ def _report(written: Written, outcome: Outcome) -> dict[str, Any]:
 def _answer(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case CarriedOut(review=review, state=state):
-            _count("ReviewsCarriedOut")
+            count("ReviewsCarriedOut")
             return {"action": review.action, "build_is": state}
         case Refused(why=why):
-            _count("ReviewsRefused")
+            count("ReviewsRefused")
             return {"refused": True, "why": why}
         case Gone():
-            _count("EventsIgnored")
+            count("EventsIgnored")
             return {"ignored": "the review is gone"}
-
-
-def _count(name: str) -> None:
-    metrics.add_metric(name, MetricUnit.Count, 1)

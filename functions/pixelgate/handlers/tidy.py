@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.bootstrap import baseline_branches, open_storage, retention_days
-from pixelgate.handlers.telemetry import logger, metrics, tracer
+from pixelgate.bootstrap import baseline_branches, open_storage, retention_days, trunk_only
+from pixelgate.handlers.telemetry import count, logger, metrics
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
 
 OFF, DRY, DELETE = "off", "dry", "delete"
-
-
 _METRICS = {
     "ExecutionsOrphaned": "orphans",
     "BuildsRemoved": "removed",
@@ -27,18 +25,15 @@ _METRICS = {
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Tidies up every project.
-
-    Raises:
-        ExceptionGroup: some projects failed; the others were tidied up.
-    """
+    """Tidies up every project. Raises ExceptionGroup if some failed; the others are done."""
     records = opened()
     days = retention_days(os.environ.get("PIXELGATE_RETENTION_DAYS", ""))
     results, failures = {}, []
-    for project in projects(records.objects):
+    everyone = projects(records.objects)
+    # In another order each day: a run that is cut off at its time limit leaves others each time.
+    for project in random.sample(everyone, len(everyone)):
         try:
             results[project] = _tidy(project, records, days(project))
         except Exception as error:
@@ -50,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.info("project tidied", extra={"project": project, "done": results[project]})
     for metric, field in _METRICS.items():
         number = sum(done.get(field, 0) for done in results.values())
-        metrics.add_metric(metric, MetricUnit.Count, number)
+        count(metric, number)
     if failures:
         raise ExceptionGroup("not every project could be tidied up", failures)
     return {"projects": results}
@@ -60,8 +55,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def opened() -> StorageContext:
     """Opens bucket and table at the first event; the execution environment keeps them."""
     environ = os.environ
-    branches = baseline_branches(environ)
-    return open_storage(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)
+    return open_storage(
+        environ["PIXELGATE_BUCKET"],
+        environ["PIXELGATE_TABLE"],
+        baseline_branches(environ),
+        trunk_only=trunk_only(environ),
+    )
 
 
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
@@ -80,14 +79,10 @@ def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
         hidden=float(os.environ.get("PIXELGATE_GARBAGE_HIDDEN_SECONDS", Retention.hidden)),
     )
     done = collect(project, records, retention, delete=mode == DELETE)
+    counts = {name: n for name, n in vars(done).items() if isinstance(n, int)}
     return {
         "orphans": executions,
         "builds": len(done.builds),
-        "images": done.images,
-        "bytes": done.size,
-        "hidden": done.hidden,
-        "removed": done.removed,
-        "swept": done.swept,
-        "restored": done.restored,
-        "deleted": done.deleted,
+        "bytes": counts.pop("size"),
+        **counts,
     }

@@ -26,13 +26,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class CommitStatus:
-    """A commit status, a line beside the commit.
-
-    Attributes:
-        state: its state.
-        description: the state in words; each forge cuts it to its own limit.
-        url: the link of the status; None for no link.
-    """
+    """A commit status, a line beside the commit; each forge cuts the description to its limit."""
 
     state: State
     description: str
@@ -56,27 +50,21 @@ class Forge(Protocol):
     @property
     def requires_by_name(self) -> bool:
         """Whether a merge waits for statuses by name; if not, it waits for all of them."""
-        ...
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
         """Sets the commit's status of that name; returns False if it was already set."""
-        ...
 
     def comments(self, pull_request: int) -> list[Comment]:
         """Lists all comments of a pull request, the oldest first."""
-        ...
 
     def add_comment(self, pull_request: int, body: str) -> int:
         """Writes a comment; returns its id."""
-        ...
 
     def edit_comment(self, pull_request: int, comment: int, body: str) -> bool:
         """Replaces a comment's text; returns False if it was deleted or has another author."""
-        ...
 
     def delete_comment(self, pull_request: int, comment: int) -> None:
         """Deletes a comment, unless it was deleted before or has another author."""
-        ...
 
 
 class Connector(Protocol):
@@ -88,26 +76,16 @@ class Connector(Protocol):
     def __call__(
         self, repository: str, token: Callable[[bool], str], api: str, patience: Patience
     ) -> Forge:
-        """Makes the forge; sends no request yet.
+        """Makes the forge of a path that matches REPOSITORY; sends no request yet.
 
-        Args:
-            repository: its path, which matches REPOSITORY.
-            token: returns the token; called with True it reads the secret again.
-            api: the URL of the API; API is the public one.
-            patience: how long a request may take.
-
-        Raises:
-            UsageError: the path is invalid, or the URL would send the token unencrypted.
+        `token` returns the token; called with True it reads the secret again. `api` is the URL of
+        the API; API is the public one. Raises UsageError if the path is invalid, or if the URL
+        would send the token unencrypted.
         """
-        ...
 
 
 def checked(repository: str, pattern: re.Pattern[str]) -> str:
-    """Validates the path of a repository and returns it.
-
-    Raises:
-        UsageError: the path does not match, or contains `.` or `..`.
-    """
+    """Returns the path of a repository; raises UsageError if it does not match or has `.`, `..`."""
     if not pattern.fullmatch(repository) or {".", ".."} & set(repository.split("/")):
         raise UsageError(
             f"{repository!r} is no repository: owner/name, or a longer path if there are subgroups"

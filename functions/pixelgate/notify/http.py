@@ -42,13 +42,9 @@ Answer = urllib3.BaseHTTPResponse
 
 @dataclass(frozen=True)
 class Patience:
-    """How long requests may take.
+    """How long requests may take: until a worker must be done, with its clock and its `sleep`.
 
-    Attributes:
-        time_left: seconds until this worker must be done.
-        sleep: waits for some seconds.
-        clock: seconds since 1970.
-        jitter: returns a number from 0 to 1, so that several workers do not retry at once.
+    `jitter` returns a number from 0 to 1, so that several workers do not retry at once.
     """
 
     time_left: Callable[[], float] = lambda: float("inf")
@@ -67,17 +63,7 @@ class Api:
         headers: Callable[[str], Mapping[str, str]],
         patience: Patience,
     ) -> None:
-        """Makes the client; sends no request yet.
-
-        Args:
-            url: the URL of the API.
-            token: returns the token; called with True it reads the secret again.
-            headers: makes the headers of a request from the token.
-            patience: how long a request may take.
-
-        Raises:
-            UsageError: the URL would send the token unencrypted.
-        """
+        """Takes arguments as in `forge.Connector`; `headers` makes a request's from the token."""
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in _LOCAL:
             raise UsageError(f"a forge's API must be https, not {url}")
@@ -108,11 +94,8 @@ class Api:
     ) -> Answer:
         """Sends a request, and retries it while that may help and there is time.
 
-        Args:
-            method: the HTTP method.
-            path: the path below the API's URL, with quoted parts.
-            body: sent as JSON.
-            fine: whether an error answer counts as success.
+        `path` has quoted parts, and `body` is sent as JSON. `fine` says whether an error answer
+        counts as success.
 
         Raises:
             NoticeRefused: the forge refused the request, and a retry cannot help.
@@ -183,11 +166,7 @@ class Api:
 
 
 def part(text: str) -> str:
-    """Quotes any text from a manifest as one part of a path.
-
-    Raises:
-        NoticeRefused: the text is empty, `.` or `..`.
-    """
+    """Quotes a text as one part of a path; "", "." and ".." raise NoticeRefused."""
     if text in {"", ".", ".."}:
         raise NoticeRefused(f"{text!r} cannot be asked for")
     return quote(text, safe="")

@@ -16,6 +16,8 @@ _NAMES_SHOWN = 20
 _NAME_LETTERS = 200
 _MESSAGE_LETTERS = 2_000
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
+# An account, an ARN, the id of a role or a user: no name of a person.
+_NO_NAME = re.compile(r"\d{12}|:|\b(?:AROA|AIDA|ASIA|AKIA)[A-Z0-9]{12,}")
 _COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "errored")
 
 
@@ -23,11 +25,8 @@ _COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "e
 class Marker:
     """The hidden first line of our comments, by which we find them again.
 
-    Attributes:
-        context: project and trust; a pull request has one comment for each.
-        build: the build that the comment is about.
-        created: when that build was first compared, ISO 8601 in UTC.
-        state: the state of its review, or FAILED.
+    A pull request has one comment for each `context`, project and trust. `created` is when the
+    build was first compared, ISO 8601 in UTC; `state` is that of its review, or FAILED.
     """
 
     context: str
@@ -95,16 +94,21 @@ def marker(status: Mapping[str, Any], context: str) -> Marker:
 
 def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
     """Builds the comment, as Markdown."""
+    error = None
+    if status["state"] == "FAILED":
+        error = [f"{_code(status['error']['code'])} {_plain(status['error']['message'])}"]
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
         "",
-        *(_error(status) if status["state"] == "FAILED" else _table(status["counts"])),
+        *(_table(status["counts"]) if error is None else error),
         "",
         *_left(status),
     ]
     if url:
         lines += [f"[Look at the report]({url}) of build {_code(status['build'])}.", ""]
+    elif status["report"]:
+        lines += [f"Look at the report: {_code('pixelgate report ' + status['build'])}.", ""]
     if status["baseline_reason"]:
         base = _code(status["base"]) if status["base"] else "nothing"
         lines.append(f"<sub>Compared with {base}: {_plain(status['baseline_reason'])}.</sub>")
@@ -122,11 +126,6 @@ def _headline(status: Mapping[str, Any]) -> str:
     }[review_state(status)]
 
 
-def _error(status: Mapping[str, Any]) -> list[str]:
-    error = status["error"]
-    return [f"{_code(error['code'])} {_plain(error['message'])}"]
-
-
 def _table(counts: Mapping[str, int]) -> list[str]:
     shown = [kind for kind in _COUNTED if counts.get(kind)] or ["unchanged"]
     return [
@@ -138,12 +137,11 @@ def _table(counts: Mapping[str, int]) -> list[str]:
 
 def _left(status: Mapping[str, Any]) -> list[str]:
     review = status.get("review") or {}
-    reasons = [_plain(words) for words in review.get("reasons", [])]
-    lines = [f"> {words}" for words in reasons]
+    lines = [f"> {_plain(reason)}" for reason in review.get("reasons", [])]
     if lines:
         lines.append("")
     if review.get("by"):
-        lines += ["By " + ", ".join(_code(who) for who in review["by"]) + ".", ""]
+        lines += [f"By {_people(review['by'])}.", ""]
     names = review.get("names", [])[:_NAMES_SHOWN]
     if review.get("state") == "needed" and names:
         lines += [f"Left to review, {review['left']}:", ""]
@@ -151,6 +149,26 @@ def _left(status: Mapping[str, Any]) -> list[str]:
         lines += [f"- {line}" for line in and_more(review["left"] - len(names))]
         lines.append("")
     return lines
+
+
+def _people(identities: Iterable[str]) -> str:
+    """Names the reviewers by their sessions, as everybody on the internet may read it.
+
+    S3 calls a role's session `AWS:<id of the role>:<name of the session>`, and single sign-on names
+    the session by an e-mail address. An IAM user has an id and no name.
+    """
+    names = list(dict.fromkeys(map(_name_of, identities)))
+    known = [_code(name) for name in names if name]
+    if len(known) < len(names):
+        known.append("others" if known else "a reviewer")
+    return known[0] if len(known) == 1 else f"{', '.join(known[:-1])} and {known[-1]}"
+
+
+def _name_of(identity: str) -> str | None:
+    """Returns the name of a session without what follows "@"; None if it is no name."""
+    parts = identity.split(":", 2)
+    name = parts[2].partition("@")[0] if len(parts) == 3 and parts[0] == "AWS" else ""
+    return None if _NO_NAME.search(name) else name or None
 
 
 def _code(text: str) -> str:
@@ -175,13 +193,7 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes to the comments of a pull request.
-
-    Attributes:
-        create: whether a new comment is written.
-        edit: the id of the comment that is edited instead.
-        delete: the ids of outdated comments.
-    """
+    """The changes to the comments of a pull request: a new one, and the ids of others."""
 
     create: bool = False
     edit: int | None = None

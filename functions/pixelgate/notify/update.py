@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,10 @@ from urllib.parse import quote
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord
-from pixelgate.errors import NotFound, NoticeRefused
+from pixelgate.errors import NoticeRefused
 from pixelgate.notify.forge import Forge
 from pixelgate.notify.pr_comment import comment, commit_status, plan_comments
+from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.context import StorageContext
 
 _FINAL = frozenset({"SUCCEEDED", "FAILED"})
@@ -34,44 +34,29 @@ class Skipped:
 
 
 def notify(
-    build: BuildId, records: StorageContext, forge: Forge, report_url: str = ""
+    build: BuildId, storage: StorageContext, forge: Forge, report_url: str = ""
 ) -> Notified | Skipped:
     """Updates commit and pull request from status.json; a late or repeated event is harmless.
 
-    Args:
-        build: the build.
-        records: bucket and table.
-        forge: the repository of its project.
-        report_url: the URL of a report, with `{key}` for its percent-encoded key.
-
-    Raises:
-        NotTold: the forge could not be reached.
+    `report_url` is the URL of a report, with `{key}` for its percent-encoded key. Raises NotTold if
+    the forge could not be reached.
     """
-    accepted = records.ledger.build(build)
+    accepted = storage.ledger.build(build)
     if accepted is None:
         return Skipped(f"{build} was never accepted")
-    try:
-        status = json.loads(records.objects.read(keys.status(build)))
-    except NotFound:
+    status = read_json(storage.objects, keys.status(build))
+    if status is None:
         return Skipped(f"{build} has no status")
-    url = _report(status, report_url)
-    done: list[str] = []
-    refused: NoticeRefused | None = None
+    url = None
+    if report_url and status["report"]:
+        url = report_url.replace("{key}", quote(status["report"]))
     try:
-        done += _update_commit(accepted, status, url, records, forge)
-    except NoticeRefused as error:
-        refused = error  # after a force-push the commit is gone, but its pull request exists
-    done += _update_pull_request(accepted, status, url, forge)
-    if refused:
-        raise refused
-    return Notified(tuple(done))
-
-
-def _report(status: Mapping[str, Any], report_url: str) -> str | None:
-    """Returns the URL of a build's report; None if it has none."""
-    if not report_url or not status["report"]:
-        return None
-    return report_url.replace("{key}", quote(status["report"]))
+        done = _update_commit(accepted, status, url, storage, forge)
+    except NoticeRefused:
+        # After a force-push the commit is gone, but its pull request exists.
+        _update_pull_request(accepted, status, url, forge)
+        raise
+    return Notified((*done, *_update_pull_request(accepted, status, url, forge)))
 
 
 def context_of(build: BuildId) -> str:
@@ -83,13 +68,13 @@ def _update_commit(
     build: BuildRecord,
     status: Mapping[str, Any],
     url: str | None,
-    records: StorageContext,
+    storage: StorageContext,
     forge: Forge,
 ) -> list[str]:
     """Sets the commit status, unless a newer build of the commit exists."""
     if not build.trusted and not forge.requires_by_name:
         return []  # any green status could complete the pipeline, whatever its name
-    of_commit = records.ledger.builds_at(build.id.project, build.commit)
+    of_commit = storage.ledger.builds_at(build.id.project, build.commit)
     newest = next((b for b in of_commit if b.trusted == build.trusted), build)
     if newest.id != build.id:
         return []
@@ -110,9 +95,9 @@ def _update_pull_request(
     done = []
     create = plan.create
     if plan.edit is not None:
-        there = forge.edit_comment(pull_request, plan.edit, wanted)
-        done.append("comment edited" if there else "comment was gone")
-        create = not there
+        edited = forge.edit_comment(pull_request, plan.edit, wanted)
+        done.append("comment edited" if edited else "comment was gone")
+        create = not edited
     delete = plan.delete
     if create:
         forge.add_comment(pull_request, wanted)

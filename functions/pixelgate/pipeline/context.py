@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,6 @@ from pixelgate.ports import (
     Stages,
     Thumbnailer,
 )
-
-
-def _untraced(name: str) -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 class _NoEvents:
@@ -66,6 +62,8 @@ class Limits:
             worker. It is longer than the longest worker and the wait before its last retry.
         inline_megapixels: the most that the claiming worker compares by itself; a larger
             comparison is handed over.
+        map_rounds: how often the state machine maps over batches: over all of them, then over
+            those without a result.
         batch_pairs: the most pairs in a batch. A killed worker loses the pairs that it was
             comparing, and a retry must still fit into the five minutes of an EXPRESS execution.
         batch_megapixels: the most megapixels in a batch; 100 take about 10 s.
@@ -81,6 +79,7 @@ class Limits:
     shard_patience: float = 3_600.0
     fan_out_lease: float = 900.0
     inline_megapixels: float = 300.0
+    map_rounds: int = 3
     batch_pairs: int = 50
     batch_megapixels: float = 100.0
 
@@ -90,11 +89,9 @@ class StorageContext:
     """The ports and settings for reading and writing records and statuses.
 
     Attributes:
-        objects: the bucket.
-        ledger: the table.
-        events: receives every change of state.
-        limits: times and counts.
+        objects, ledger, events: the bucket, the table, and what receives every change of state.
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
+        trunk_only: whether the ids of such builds must begin with `trunk.`.
         resume: delivers a build to another worker, because the wait of the build is over.
         clock: seconds since 1970.
         render_failure: makes the page of a failed build; None writes no page.
@@ -105,6 +102,7 @@ class StorageContext:
     events: PatientEvents = NO_EVENTS
     limits: Limits = Limits()
     baseline_branches: tuple[str, ...] = ("main", "master")
+    trunk_only: bool = False
     resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
     render_failure: FailureRenderer | None = None
@@ -114,22 +112,15 @@ class StorageContext:
 class CompareContext(StorageContext):
     """The ports and settings for running a comparison.
 
-    Attributes:
-        pool: compares pixels.
-        engine: name and version of the engine.
-        render: makes the report.
-        new_execution: makes a new execution id.
-        stage: a context manager around each stage, for traces and timings.
-        fan_out: starts many workers for a large comparison; None compares everything inline.
-        thumbnail: draws a thumbnail; None draws none.
-        meter: counts requests and memory for the cost; None counts nothing.
+    Without `fan_out` one worker compares everything; without `thumbnail` none is drawn, and without
+    `meter` no cost is measured. `engine` is name and version.
     """
 
     pool: DifferPool
     engine: tuple[str, str]
     render: Renderer
     new_execution: Callable[[], str] = lambda: uuid.uuid4().hex
-    stage: Stages = _untraced
+    stage: Stages = lambda name: nullcontext()
     fan_out: FanOut | None = None
     thumbnail: Thumbnailer | None = None
     meter: Meter | None = None
@@ -153,37 +144,32 @@ class Lease:
 
     def __init__(
         self,
-        records: StorageContext,
+        storage: StorageContext,
         claim: ComparisonRecord,
         time_left: Callable[[], float],
         seconds: float | None = None,
     ) -> None:
         """Starts the lease of a claim; `seconds` is its length, `limits.lease` by default."""
-        self._records = records
+        self._storage = storage
         self.claim = claim
         self._time_left = time_left
-        self._seconds = seconds or records.limits.lease
+        self._seconds = seconds or storage.limits.lease
         # Another worker of the same execution may have renewed it since the claim.
         self._beaten = claim.lease_until - self._seconds
 
     def check_time(self) -> None:
         """Raises OutOfTime if the worker is near its time limit."""
-        check_time(self._time_left, self._records.limits)
+        check_time(self._time_left, self._storage.limits)
 
     def has_time(self, until: float) -> bool:
         """Whether there is time for optional work that ends at `until`, in seconds since 1970."""
-        limits = self._records.limits
-        return self._records.clock() < until and self._time_left() > 2 * limits.margin
+        limits = self._storage.limits
+        return self._storage.clock() < until and self._time_left() > 2 * limits.margin
 
     def check(self) -> None:
-        """Renews the lease when a third of it is over.
-
-        Raises:
-            LeaseLost: another worker has taken over.
-            OutOfTime: this worker is near its time limit.
-        """
+        """Renews the lease when a third of it is over. Raises LeaseLost or OutOfTime."""
         self.check_time()
-        now = self._records.clock()
+        now = self._storage.clock()
         if now - self._beaten >= self._seconds / 3:
-            self._records.ledger.heartbeat(self.claim, now, now + self._seconds)
+            self._storage.ledger.heartbeat(self.claim, now, now + self._seconds)
             self._beaten = now

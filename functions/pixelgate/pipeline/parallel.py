@@ -1,4 +1,4 @@
-"""Many small jobs on some threads, and an end to all of them as soon as one fails."""
+"""Runs many small jobs on some threads, and ends all of them as soon as one fails."""
 
 from __future__ import annotations
 
@@ -20,18 +20,12 @@ def bounded_map(
     check_every: float | None = None,
     stopping: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result, in the order in which they are done.
+    """Yields each item with its result, in the order in which they are done.
 
-    No more items are taken than there are threads, so an early stop leaves little behind. When one
-    raises, `check` raises, or the caller stops, those that run are waited for and no other begins.
-
-    Args:
-        work: called in the threads.
-        items: taken as threads become free.
-        threads: how many.
-        check: called before items are taken; raises to stop.
-        check_every: seconds after which it is called though no item was done; None for never.
-        stopping: called at the end, before those that run are waited for.
+    No more items are taken than there are threads, so an early stop leaves little behind. When
+    `work` raises, `check` raises, or the caller stops, running items are waited for and no other
+    begins. `check` is called before items are taken, and after `check_every` seconds in which none
+    was done. `stopping` is called at the end, before running items are waited for.
     """
     todo = iter(items)
     running: dict[Future[Result], Item] = {}

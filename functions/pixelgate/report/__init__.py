@@ -21,11 +21,9 @@ def render(
 ) -> bytes:
     """Renders the report as UTF-8 HTML.
 
-    Args:
-        comparison: the comparison to report.
-        image_key: maps an image's sha256 to its key; None if it cannot be shown.
-        report_key: the key of the report; its links are relative to it.
-        local: whether two folders were compared, so that there is no build to approve.
+    `image_key` maps an image's sha256 to its key, or None if it cannot be shown. The links are
+    relative to `report_key`. `local` is whether two folders were compared, so that there is no
+    build to approve.
     """
     return page(build_model(comparison, image_key, report_key, local=local)).encode()
 

@@ -31,9 +31,7 @@ class BundleError(ValueError):
 def bundle(modules: Mapping[str, str], entry: str) -> str:
     """Bundles the entry and all that it imports into one module.
 
-    Args:
-        modules: file name to source.
-        entry: the file name of the first module.
+    `modules` maps a file name to its source; `entry` is the file name of the first module.
 
     Raises:
         BundleError: a module or a name is missing, a name is used twice, modules import each

@@ -30,11 +30,9 @@ _COLOURS = {"passed": "#1f8a4c", "needs_review": "#d98a00", "failed": "#c4342b"}
 def page(report: Report, carried: Mapping[str, str] | None = None) -> str:
     """Returns the report as an HTML document.
 
-    Args:
-        report: the content.
-        carried: the images to embed, URL to data URL; None to link to all of them.
+    `carried` maps the URL of an image to its data URL; None to link to all of them.
     """
-    style, script = _style(), _script()
+    style, script = _asset("style.css"), _script()
     verdict = str(report.verdict or "failed")
     slots = {
         "policy": _POLICY.format(script=_digest(script), style=_digest(style)),
@@ -81,11 +79,6 @@ def _icon(verdict: str) -> str:
 
 def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _style() -> str:
-    return _asset("style.css")
 
 
 @cache

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from pixelgate.domain.comparison import Comparison, Status
 from pixelgate.report.html import page
-from pixelgate.report.model import Entry, Report, build_model
+from pixelgate.report.model import build_model
 
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"RIFF", "webp"))
 _QUIET = frozenset({Status.UNCHANGED, Status.SKIPPED})
@@ -26,40 +26,19 @@ def render_inline(
     """Renders the report as one HTML file with the images of all changed snapshots.
 
     Unchanged and skipped snapshots are listed without images. About fifty changed images of a few
-    hundred kilobytes give a file that can be mailed; the size is not limited.
-
-    Args:
-        comparison: the comparison to report.
-        image_key: maps an image's sha256 to its key; None if it cannot be shown.
-        report_key: the key that a report with links would have.
-        read: returns the bytes under a key; None if there is no object.
-        local: whether two folders were compared.
+    hundred kilobytes give a file that can be mailed; the size is not limited. The arguments are
+    those of `render`; `read` returns the bytes under a key, None if there is no object.
     """
     report = build_model(comparison, image_key, report_key, local=local)
     folder = posixpath.dirname(report_key)
     carried = {}
-    for url in dict.fromkeys(_urls(report)):
+    shown = (entry for entry in report.entries if entry.status not in _QUIET)
+    urls = (url for e in shown for url in (e.thumb, e.base, e.head, e.mask) if url)
+    for url in dict.fromkeys(urls):
         body = read(posixpath.normpath(posixpath.join(folder, unquote(url))))
         if body is not None:
             carried[url] = _data_url(body)
     return page(report, carried).encode()
-
-
-def _urls(report: Report) -> Iterator[str]:
-    for entry in report.entries:
-        if entry.status not in _QUIET:
-            yield from _of_entry(entry)
-
-
-def _of_entry(entry: Entry) -> Iterator[str]:
-    for url in (
-        entry.thumb,
-        entry.base.url if entry.base else None,
-        entry.head.url if entry.head else None,
-        entry.mask,
-    ):
-        if url:
-            yield url
 
 
 def _data_url(body: bytes) -> str:

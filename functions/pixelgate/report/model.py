@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,100 +27,50 @@ from pixelgate.report.explain import number, own_policy, policy_in_words, why
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image of the report.
-
-    Attributes:
-        url: URL relative to the report.
-        size: width and height in pixels, where known.
-    """
-
-    url: str
-    size: tuple[int, int] | None
-
-
-@dataclass(frozen=True)
 class Entry:
-    """One snapshot.
+    """One snapshot."""
 
-    Attributes:
-        name: its name in the build.
-        status: unchanged, changed, added and so on.
-        title: the name to show.
-        base: the base image, if it can be shown.
-        head: the head image, if it can be shown.
-        base_size: width and height of the base image, even if it cannot be shown.
-        head_size: width and height of the head image, even if it cannot be shown.
-        mask: the mask's URL, if something changed.
-        thumb: the thumbnail's URL, if there is one.
-        changed: number of changed pixels.
-        total: number of pixels of the canvas; 0 if the images were not compared.
-        recoloured: whether plain areas have another colour that the mask does not show.
-        regions: the regions of the mask, each with the reason that it counts or the noise that
-            explains it; None if neither is known.
-        bands: inserted and deleted rows and columns.
-        group: shared by snapshots with the same change.
-        tags: from the manifest.
-        why: sentences that explain its status.
-        facts: labels and values of further details.
-        reason: why it could not be compared.
-    """
-
-    name: str
-    status: Status
-    title: str
-    base: Picture | None = None
-    head: Picture | None = None
-    base_size: tuple[int, int] | None = None
+    name: str  # its name in the build
+    status: Status  # unchanged, changed, added and so on
+    title: str  # the name to show
+    base: str | None = None  # the base image's URL relative to the report, if it can be shown
+    head: str | None = None  # likewise of the head image
+    base_size: tuple[int, int] | None = None  # width and height, even if it cannot be shown
     head_size: tuple[int, int] | None = None
-    mask: str | None = None
-    thumb: str | None = None
-    changed: int = 0
-    total: int = 0
-    recoloured: bool = False
+    mask: str | None = None  # the mask's URL, if something changed
+    thumb: str | None = None  # the thumbnail's URL, if there is one
+    changed: int = 0  # number of changed pixels
+    total: int = 0  # number of pixels of the canvas; 0 if the images were not compared
+    recoloured: bool = False  # whether plain areas have another colour that the mask does not show
+    # The regions of the mask, each with the reason that it counts or the noise that explains it;
+    # None if neither is known.
     regions: tuple[tuple[Region, Mark | NoiseKind | None], ...] = ()
-    bands: tuple[Band, ...] = ()
-    group: str | None = None
-    tags: tuple[str, ...] = ()
-    why: tuple[str, ...] = ()
+    bands: tuple[Band, ...] = ()  # inserted and deleted rows and columns
+    group: str | None = None  # shared by snapshots with the same change
+    tags: tuple[str, ...] = ()  # from the manifest
+    why: tuple[str, ...] = ()  # sentences that explain its status
     facts: tuple[tuple[str, str], ...] = ()
-    reason: str | None = None
+    reason: str | None = None  # why it could not be compared
 
 
 @dataclass(frozen=True)
 class Report:
-    """The whole report.
+    """The whole report."""
 
-    Attributes:
-        kind: usual, empty (no snapshots), first (no base), errored (every snapshot is) or failed
-            (the run).
-        project: the project.
-        head: the head build.
-        base: the base build; None if there is none.
-        execution: the run that made the report; None if no run began.
-        verdict: passed or needs_review; None if the run failed.
-        headline: the verdict as a sentence.
-        advice: explains an unusual result and what to do; empty for a usual one.
-        local: whether two folders were compared, so that there is no build to approve.
-        reviewable: whether the report offers to approve and reject.
-        entries: all snapshots, sorted by status and then by name.
-        facts: labels and lines of details about the run.
-        warnings: sentences about the upload.
-    """
-
+    # usual, empty (no snapshots), first (no base), errored (every snapshot is) or failed (the run)
     kind: str
     project: str
-    head: str
-    base: str | None
-    execution: str | None
-    verdict: Verdict | None
-    headline: str
-    advice: str = ""
-    local: bool = False
-    reviewable: bool = False
-    entries: tuple[Entry, ...] = ()
-    facts: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    warnings: tuple[str, ...] = field(default_factory=tuple)
+    head: str  # the head build
+    base: str | None  # the base build; None if there is none
+    execution: str | None  # the run that made the report; None if no run began
+    verdict: Verdict | None  # passed or needs_review; None if the run failed
+    headline: str  # the verdict as a sentence
+    advice: str = ""  # explains an unusual result and what to do; empty for a usual one
+    local: bool = False  # whether two folders were compared, so that there is no build to approve
+    reviewable: bool = False  # whether the report offers to approve and reject
+    entries: tuple[Entry, ...] = ()  # all snapshots, sorted by status and then by name
+    facts: tuple[tuple[str, tuple[str, ...]], ...] = ()  # labels and lines of details about the run
+    warnings: tuple[str, ...] = ()  # sentences about the upload
 
     @property
     def title(self) -> str:
@@ -140,9 +90,8 @@ def build_model(
     def url(key: str | None) -> str | None:
         return relative_url(key, report_key) if key else None
 
-    def picture(sha256: str | None, size: tuple[int, int] | None) -> Picture | None:
-        address = url(image_key(sha256)) if sha256 else None
-        return Picture(address, size) if address else None
+    def picture(sha256: str | None) -> str | None:
+        return url(image_key(sha256)) if sha256 else None
 
     def entry(name: str, s: Snapshot) -> Entry:
         diff = s.measured.diff if s.measured else None
@@ -150,8 +99,8 @@ def build_model(
             name=name,
             status=s.status,
             title=str(s.details.get("display_name") or name),
-            base=picture(s.base_sha256, s.base_size),
-            head=picture(s.head_sha256, s.head_size),
+            base=picture(s.base_sha256),
+            head=picture(s.head_sha256),
             base_size=s.base_size,
             head_size=s.head_size,
             mask=url(s.measured.mask_key if s.measured else None),
@@ -193,6 +142,7 @@ def build_model(
 def build_failure(status: Mapping[str, Any]) -> Report:
     """Builds the page of a failed run; `status` is status.json."""
     error = status.get("error") or {}
+    failure, advice = _FAILURES.get(str(error.get("code")), _UNKNOWN)
     code, message = str(error.get("code", "INTERNAL")), str(error.get("message", ""))
     facts = [
         ("Error", (code, message)),
@@ -209,10 +159,8 @@ def build_failure(status: Mapping[str, Any]) -> Report:
         base=status.get("base"),
         execution=status.get("execution"),
         verdict=None,
-        headline=f"Failed: {_FAILURES.get(code, _UNKNOWN)[0]}",
-        advice=f"{message.rstrip('.')}. {_FAILURES.get(code, _UNKNOWN)[1]}"
-        if message
-        else _FAILURES.get(code, _UNKNOWN)[1],
+        headline=f"Failed: {failure}",
+        advice=f"{message.rstrip('.')}. {advice}" if message else advice,
         facts=tuple(facts),
     )
 

@@ -76,7 +76,7 @@ def details_block(report: Report) -> dict[str, Any]:
     return {
         "marks": [str(mark) for mark in Mark],
         "noises": [str(kind) for kind in NoiseKind],
-        "head": _addresses(e.head.url if e.head else None for e in entries),
+        "head": _addresses(e.head for e in entries),
         "base": _addresses(_base(e) for e in entries),
         "mask": _addresses(e.mask for e in entries),
         "regions": _sparse(entries, _regions),
@@ -91,9 +91,7 @@ def details_block(report: Report) -> dict[str, Any]:
 
 def _base(entry: Entry) -> str | None:
     """Returns the base's URL; None if it is the head's, as for an unchanged snapshot."""
-    if entry.base is None or (entry.head and entry.head.url == entry.base.url):
-        return None
-    return entry.base.url
+    return None if entry.base == entry.head else entry.base
 
 
 def _regions(entry: Entry) -> list[int]:

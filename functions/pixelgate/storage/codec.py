@@ -1,6 +1,7 @@
-"""Records as attributes of a DynamoDB item, and back, by the dataclass's own fields and types.
+"""Encodes dataclasses as plain values and decodes them, by their fields and types.
 
-Nobody lists the fields by hand: a field that is added to a record is stored and read as it is.
+Such values are stored as attributes of a DynamoDB item. No list of fields has to be kept: a field
+that is added to a record is stored and read.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ _SIMPLE = (str, bool, int, float)
 
 
 def encode(record: DataclassInstance, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """The fields of a record by name; those that are None are left out.
+    """Returns the fields of a record by name, without those that are None.
 
     Args:
-        record: a dataclass whose fields are texts, numbers, truths, enums, mappings, tuples, or
-            such dataclasses again.
-        without: names of fields that are stored elsewhere, in the item's key for example.
+        record: a dataclass whose fields are str, numbers, bool, enums, mappings, tuples, or other
+            such dataclasses.
+        without: names of fields that are stored elsewhere, such as in the item's key.
     """
-    known = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}
-    return {name: _encoded(value) for name, value in known.items() if value is not None}
+    values = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}
+    return {name: _encoded(value) for name, value in values.items() if value is not None}
 
 
 def decode(record: type[T], item: Mapping[str, Any], **known: Any) -> T:
-    """The inverse of `encode`: a record from an item's attributes.
+    """Returns the record of which `encode` made the item.
 
-    A field that the item lacks has its default; attributes that are no fields are passed over.
+    A field that the item lacks gets its default; attributes that are no fields are ignored.
 
     Args:
         record: the dataclass.
@@ -42,15 +43,14 @@ def decode(record: type[T], item: Mapping[str, Any], **known: Any) -> T:
         known: fields that are not among the attributes.
 
     Raises:
-        TypeError: the item lacks a field without a default, or a field has a type that is not
-            stored.
+        TypeError: the item lacks a field without a default, or a field's type is not supported.
     """
-    read = {
+    decoded = {
         name: _decoded(kind, item[name])
         for name, kind in _types(record).items()
         if name not in known and item.get(name) is not None
     }
-    return record(**read, **known)
+    return record(**decoded, **known)
 
 
 @cache
@@ -62,16 +62,16 @@ def _types(record: type[DataclassInstance]) -> dict[str, Any]:
 def _without_none(kind: Any) -> Any:
     if get_origin(kind) not in (Union, types.UnionType):
         return kind
-    [other] = [one for one in get_args(kind) if one is not types.NoneType]
-    return other
+    [only] = [each for each in get_args(kind) if each is not types.NoneType]
+    return only
 
 
 def _encoded(value: Any) -> Any:
     match value:
         case tuple():
-            return [_encoded(one) for one in value]
+            return [_encoded(each) for each in value]
         case Mapping():
-            return {name: _encoded(one) for name, one in value.items()}
+            return {name: _encoded(each) for name, each in value.items()}
     return encode(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
@@ -81,8 +81,8 @@ def _decoded(kind: Any, value: Any) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         return decode(kind, value)
     match get_origin(kind), get_args(kind):
-        case origin, (one, *_) if origin is tuple:
-            return tuple(_decoded(one, part) for part in value)
-        case origin, (_, one) if origin is Mapping:
-            return {name: _decoded(one, part) for name, part in value.items()}
+        case origin, (item, *_) if origin is tuple:
+            return tuple(_decoded(item, each) for each in value)
+        case origin, (_, item) if origin is Mapping:
+            return {name: _decoded(item, each) for name, each in value.items()}
     raise TypeError(f"{kind} is not stored")

@@ -1,24 +1,24 @@
 """The ledger on DynamoDB: one table, conditional writes.
 
-    pk        sk                                   what
-    project   build/<build>                        an accepted or rejected build
-    project   commit/<commit>/<build>              finds the builds of a commit
-    project   branch/<digest>/<created>/<build>    … of a branch, in their order; so do
-    project   tree/…, pull_request/…               these of a tree and of a pull request
-    project   known/<digest>                       there is a build of that commit, tree …
+    pk        sk                                   item
+    project   build/<build>                        an accepted, rejected or hidden build
+    project   commit/<commit>/<build>              entry that finds the builds of a commit
+    project   branch/<digest>/<created>/<build>    … of a branch, oldest first; in the same way
+    project   tree/…, pull_request/…               … of a tree and of a pull request
+    project   known/<digest>                       a build with that commit, tree, … was uploaded
     project   comparison/<head>/<base>             a comparison
-    project   waits/<digest>/<head>                finds who waits for a build, commit, tree …
+    project   waits/<digest>/<head>                entry that finds the heads that wait for a base
     project   review/<build>/<id>                  one review of a build
-    project   decided/<digest>/<build>             what people decided in a pull request
+    project   decided/<digest>/<build>             the decision on a build of a pull request
 
-No id holds a "/", and none is longer than 255 bytes, so a sort key is unambiguous and within its
-1,024 bytes. An item that is unfinished or unsettled carries the attribute `unfinished`, which puts
-it into the sparse index of that name.
+An id has no "/" and at most 255 bytes, so a sort key is unambiguous and within DynamoDB's limit of
+1,024 bytes. A comparison that is unfinished or not announced has the attribute `unfinished`, which
+puts it into the sparse index of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pixelgate.domain.baseline import Choice
@@ -27,8 +27,6 @@ from pixelgate.domain.records import ComparisonRecord, Failure, Result, State
 from pixelgate.errors import AlreadyFinished, ErrorCode, HeldByOther, LeaseLost, StillWaiting
 from pixelgate.storage.codec import encode
 from pixelgate.storage.dynamodb_items import (
-    assignment,
-    comparison_id,
     comparison_key,
     comparison_record,
     digest,
@@ -40,17 +38,17 @@ from pixelgate.storage.dynamodb_table import KEPT_SECONDS, Refused
 
 INDEX = "unfinished"
 _UNFINISHED = "yes"
-# A comparison is free in three cases:
+# A comparison can be claimed in three cases:
 #   - nobody has claimed it yet:         no item
-#   - its worker died or gave it back:   PROCESSING, and the lease has run out
-#   - it failed and may be tried again:  FAILED and retryable
+#   - its worker died or gave it back:   PROCESSING, and the lease has expired
+#   - it failed and may be retried:      FAILED and retryable
 FREE = (
     "attribute_not_exists(pk)"
-    " OR (#state = :processing AND lease_until <= :now)"
-    " OR (#state = :failed AND retryable = :true)"
+    " OR (#state = :PROCESSING AND lease_until <= :now)"
+    " OR (#state = :FAILED AND retryable = :true)"
 )
 # The fence: only the execution that holds the claim may write, and only until it is finished.
-OWNED = "#state = :processing AND execution = :execution"
+OWNED = "#state = :PROCESSING AND execution = :owner"
 
 
 class DynamoLedger(DynamoReviews):
@@ -65,108 +63,85 @@ class DynamoLedger(DynamoReviews):
         lease_until: float,
         choice: Choice | None = None,
     ) -> ComparisonRecord:
-        """One conditional write creates the item in PROCESSING or takes it over."""
+        """Creates the item in state PROCESSING, or takes it over."""
         try:
             item = self._update(
                 comparison_key(comparison),
-                "SET #state = :processing, execution = :execution, lease_until = :lease_until, "
-                "updated = :now, claimed = :now, created = if_not_exists(created, :now), "
-                "baseline_reason = :reason, baseline_choice = :choice, unfinished = :unfinished "
-                "REMOVE error_code, error_message, retryable, expires_at, fan_out "
-                "ADD attempts :one, claims :one",
-                FREE,
                 {
-                    ":processing": State.PROCESSING,
-                    ":failed": State.FAILED,
-                    ":true": True,
-                    ":execution": execution,
-                    ":lease_until": lease_until,
-                    ":now": now,
-                    ":reason": reason,
-                    ":choice": encode(choice) if choice else None,
-                    ":unfinished": _UNFINISHED,
-                    ":one": 1,
+                    "state": State.PROCESSING,
+                    "execution": execution,
+                    "lease_until": lease_until,
+                    "updated": now,
+                    "claimed": now,
+                    "baseline_reason": reason,
+                    "baseline_choice": encode(choice) if choice else None,
+                    "unfinished": _UNFINISHED,
                 },
-                names={"#state": "state"},
+                FREE,
+                {"now": now, "true": True},
+                once={"created": now},
+                count=("attempts", "claims"),
+                remove=("error_code", "error_message", "retryable", "expires_at", "fan_out"),
             )
         except Refused as refused:
             old = comparison_record(comparison, refused.item)
             if old.execution == execution:
-                return old  # the SDK sent our write twice: the first answer was lost on the way
+                return old  # the SDK sent our write twice, as the first answer was lost
             if old.state is State.WAITING_FOR_BASE:
                 raise StillWaiting(f"{comparison} waits") from refused
             if old.finished:
                 raise AlreadyFinished(f"{comparison} is {old.state}") from refused
             raise HeldByOther(
                 f"{comparison} is being processed by execution {old.execution}, "
-                f"which holds the lease for another {old.lease_until - now:.0f} s"
+                f"which holds the lease for another {old.lease_until - now:.0f} s",
+                renewed=old.updated,
             ) from refused
         return comparison_record(comparison, item)
 
     def heartbeat(self, claim: ComparisonRecord, now: float, lease_until: float) -> None:
-        """Prolongs the lease."""
-        self._owned_update(
-            claim, "SET lease_until = :lease_until", {":lease_until": lease_until}, now
-        )
+        """Sets the new end of the lease."""
+        self._write_owned(claim, now, {"lease_until": lease_until})
 
     def hand_over(
         self, claim: ComparisonRecord, reason: str, now: float, lease_until: float
     ) -> ComparisonRecord:
-        """Prolongs the lease for whoever goes on; the next claim forgets the reason."""
-        item = self._owned_update(
-            claim,
-            "SET lease_until = :lease_until, fan_out = :reason",
-            {":lease_until": lease_until, ":reason": reason},
-            now,
-        )
-        return comparison_record(claim.id, item)
+        """Extends the lease for the other workers; the next claim removes the reason."""
+        return self._write_owned(claim, now, {"lease_until": lease_until, "fan_out": reason})
 
     def release(self, claim: ComparisonRecord, code: str, message: str, now: float) -> None:
-        """Ends the lease at once and keeps the error; the state stays PROCESSING."""
-        self._owned_update(
-            claim,
-            "SET lease_until = :zero, error_message = :message",
-            {":zero": 0, ":message": f"{code}: {message}"},
-            now,
-        )
+        """Ends the lease at once and writes the error; the state stays PROCESSING."""
+        self._write_owned(claim, now, {"lease_until": 0, "error_message": f"{code}: {message}"})
 
     def publish(self, claim: ComparisonRecord, result: Result, now: float) -> ComparisonRecord:
-        """PROCESSING → SUCCEEDED; the item stays in the index until status.json tells of it."""
-        update, values, names = assignment(encode(result))
-        item = self._finish(
+        """Writes the result; the item stays in the index until the state is announced."""
+        return self._write_owned(
             claim,
-            State.SUCCEEDED,
-            f"{update}, #state = :state, expires_at = :expires_at REMOVE error_code, error_message",
-            {**values, ":expires_at": int(now + KEPT_SECONDS)},
             now,
-            names,
+            {**encode(result), "state": State.SUCCEEDED, "expires_at": int(now + KEPT_SECONDS)},
+            remove=("error_code", "error_message"),
         )
-        return comparison_record(claim.id, item)
 
     def fail(self, claim: ComparisonRecord, failure: Failure, now: float) -> ComparisonRecord:
-        """PROCESSING → FAILED; a later claim counts its attempts from one again."""
-        item = self._finish(
+        """Writes the error; the attempts of a later claim count from one again."""
+        return self._write_owned(
             claim,
-            State.FAILED,
-            "SET #state = :state, error_code = :code, error_message = :message, "
-            "retryable = :retryable, attempts = :zero, expires_at = :expires_at",
-            {
-                ":code": failure.code,
-                ":message": failure.message,
-                ":retryable": failure.retryable,
-                ":zero": 0,
-                ":expires_at": int(now + KEPT_SECONDS),
-            },
             now,
+            {
+                "state": State.FAILED,
+                "error_code": failure.code,
+                "error_message": failure.message,
+                "retryable": failure.retryable,
+                "attempts": 0,
+                "expires_at": int(now + KEPT_SECONDS),
+            },
         )
-        return comparison_record(claim.id, item)
 
     def wait(
         self, claim: ComparisonRecord, topics: Iterable[str], wait_until: float, now: float
     ) -> ComparisonRecord:
-        """PROCESSING → WAITING_FOR_BASE; first the entries by which an arrival finds it.
+        """Writes first the entries by which a base finds the head, then the state.
 
-        Its place in the index is where its wait ends.
+        In the index the item lies at the end of its wait.
         """
         for topic in topics:
             self._put(
@@ -178,91 +153,69 @@ class DynamoLedger(DynamoReviews):
                     "expires_at": int(wait_until + KEPT_SECONDS),
                 }
             )
-        item = self._finish(
+        return self._write_owned(
             claim,
-            State.WAITING_FOR_BASE,
-            "SET #state = :state, lease_until = :until, wait_until = :until, attempts = :zero "
-            "REMOVE error_message",
-            {":until": wait_until, ":zero": 0},
             now,
+            {
+                "state": State.WAITING_FOR_BASE,
+                "lease_until": wait_until,
+                "wait_until": wait_until,
+                "attempts": 0,
+            },
+            remove=["error_message"],
         )
-        return comparison_record(claim.id, item)
 
     def waiting(self, project: str, topics: Iterable[str]) -> list[ComparisonId]:
-        """Reads the entries; what they name may have ended its wait long ago."""
-        found = {
+        """Reads the entries of the topics; a wait may have ended long ago."""
+        comparisons = {
             ComparisonId(project, entry["head"], entry["base"])
             for topic in topics
-            for entry in self._entries(project, f"waits/{digest(topic)}/")
+            for entry in self._query(project, f"waits/{digest(topic)}/")
         }
-        return sorted(found)
+        return sorted(comparisons)
 
     def wake(self, comparison: ComparisonId, now: float) -> bool:
-        """WAITING_FOR_BASE → PROCESSING, free to be claimed; only one caller gets True."""
-        try:
-            self._update(
-                comparison_key(comparison),
-                "SET #state = :processing, lease_until = :zero, updated = :now",
-                "#state = :waiting",
-                {
-                    ":processing": State.PROCESSING,
-                    ":waiting": State.WAITING_FOR_BASE,
-                    ":zero": 0,
-                    ":now": now,
-                },
-                names={"#state": "state"},
-            )
-        except Refused:
-            return False
-        return True
+        """Sets PROCESSING with an expired lease, so that the comparison can be claimed."""
+        woken = self._update_if(
+            comparison_key(comparison),
+            {"state": State.PROCESSING, "lease_until": 0, "updated": now},
+            "#state = :WAITING_FOR_BASE",
+        )
+        return woken is not None
 
     def end_wait(self, comparison: ComparisonId, message: str, now: float) -> None:
-        """Closes what only stood for a base; whoever still works on it has lost it."""
-        try:
-            self._update(
-                comparison_key(comparison),
-                "SET #state = :failed, error_code = :code, error_message = :message, "
-                "retryable = :false, updated = :now, expires_at = :expires_at REMOVE unfinished",
-                "#state IN (:waiting, :processing)",
-                {
-                    ":failed": State.FAILED,
-                    ":waiting": State.WAITING_FOR_BASE,
-                    ":processing": State.PROCESSING,
-                    ":code": ErrorCode.BASE_MISSING,
-                    ":message": message,
-                    ":false": False,
-                    ":now": now,
-                    ":expires_at": int(now + KEPT_SECONDS),
-                },
-                names={"#state": "state"},
-            )
-        except Refused:
-            return
+        """Sets FAILED, which also fences a worker that still holds the claim."""
+        self._update_if(
+            comparison_key(comparison),
+            {
+                "state": State.FAILED,
+                "error_code": ErrorCode.BASE_MISSING,
+                "error_message": message,
+                "retryable": False,
+                "updated": now,
+                "expires_at": int(now + KEPT_SECONDS),
+            },
+            "#state IN (:WAITING_FOR_BASE, :PROCESSING)",
+            remove=["unfinished"],
+        )
 
     def mark_announced(self, record: ComparisonRecord) -> None:
-        """Takes a finished item out of the index, unless there is something newer to tell."""
-        try:
-            self._update(
-                comparison_key(record.id),
-                "REMOVE unfinished",
-                "#state <> :processing AND execution = :execution AND updated = :updated",
-                {
-                    ":processing": State.PROCESSING,
-                    ":execution": record.execution,
-                    ":updated": record.updated,
-                },
-                names={"#state": "state"},
-            )
-        except Refused:
-            return
+        """Takes a finished item out of the index, unless it was written since it was read."""
+        self._update_if(
+            comparison_key(record.id),
+            {},
+            "#state <> :PROCESSING AND execution = :owner AND updated = :read",
+            {"owner": record.execution, "read": record.updated},
+            remove=["unfinished"],
+        )
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
-        """The record of a comparison."""
+        """Reads the comparison's item."""
         item = self._get(comparison_key(comparison))
         return comparison_record(comparison, item) if item else None
 
     def unfinished(self, lease_before: float) -> Iterable[ComparisonRecord]:
-        """Reads the index, whose order is by lease."""
+        """Reads the index, which is sorted by lease and may be some seconds old."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=INDEX,
@@ -270,49 +223,32 @@ class DynamoLedger(DynamoReviews):
             ExpressionAttributeValues=to_item({":yes": _UNFINISHED, ":before": lease_before}),
         )
         for page in pages:
-            for item in page["Items"]:
-                values = from_item(item)
-                yield comparison_record(comparison_id(values), values)
+            for item in map(from_item, page["Items"]):
+                _, head, base = item["sk"].split("/")
+                yield comparison_record(ComparisonId(item["pk"], head, base), item)
 
-    def _finish(
+    def _write_owned(
         self,
         claim: ComparisonRecord,
-        state: State,
-        update: str,
-        values: Mapping[str, Any],
         now: float,
-        names: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
+        fields: Mapping[str, Any],
+        remove: Sequence[str] = (),
+    ) -> ComparisonRecord:
+        """Writes as the owner of a claim. Raises LeaseLost."""
         try:
-            return self._owned_update(claim, update, {**values, ":state": state}, now, names)
-        except LeaseLost:
-            stored = self._get(comparison_key(claim.id)) or {}
-            if stored.get("execution") == claim.execution and stored.get("state") == state:
-                return stored  # the SDK sent our write twice: the first answer was lost
-            raise
-
-    def _owned_update(
-        self,
-        claim: ComparisonRecord,
-        update: str,
-        values: Mapping[str, Any],
-        now: float,
-        names: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        try:
-            return self._update(
+            item = self._update(
                 comparison_key(claim.id),
-                update.replace("SET ", "SET updated = :now, ", 1),
+                {"updated": now, **fields},
                 OWNED,
-                {
-                    **values,
-                    ":now": now,
-                    ":processing": State.PROCESSING,
-                    ":execution": claim.execution,
-                },
-                {**(names or {}), "#state": "state"},
+                {"owner": claim.execution},
+                remove=remove,
             )
         except Refused as refused:
-            raise LeaseLost(
-                f"{claim.id}: execution {claim.execution} is no longer the owner"
-            ) from refused
+            item, new_state = refused.item, fields.get("state")
+            # The SDK sends a write twice if the first answer was lost: then it is done already.
+            done = new_state is not None and item.get("state") == new_state
+            if not done or item.get("execution") != claim.execution:
+                raise LeaseLost(
+                    f"{claim.id}: execution {claim.execution} is no longer the owner"
+                ) from refused
+        return comparison_record(claim.id, item)

@@ -1,4 +1,4 @@
-"""How builds and comparisons look as DynamoDB items, there and back."""
+"""Converts records to DynamoDB items and back."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def build_key(build: BuildId) -> dict[str, str]:
 
 
 def digest(value: str) -> str:
-    """Stands for a text of any length and any letters in a sort key."""
+    """Returns a hash that stands in a sort key for a text of any length, with any characters."""
     return hashlib.sha256(value.encode()).hexdigest()[:32]
 
 
 def lookup_key(lookup: Lookup, value: str, created: float, build: BuildId) -> str:
-    """The sort key of an entry that finds a build; entries of one value lie by time."""
+    """The sort key of an entry that finds a build; entries of one value are sorted by time."""
     return f"{lookup}/{digest(value)}/{created:018.6f}/{build.build}"
 
 
@@ -42,14 +42,8 @@ def comparison_key(comparison: ComparisonId) -> dict[str, str]:
     return {"pk": c.project, "sk": f"comparison/{c.head}/{c.base}"}
 
 
-def comparison_id(values: Mapping[str, Any]) -> ComparisonId:
-    """Which comparison an item of the index is."""
-    _, head, base = values["sk"].split("/")
-    return ComparisonId(values["pk"], head, base)
-
-
 def to_item(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
-    """DynamoDB takes decimals, not floats."""
+    """Converts values to DynamoDB's types; it takes decimals, not floats."""
     return {
         name: _serialize(Decimal(repr(value)) if isinstance(value, float) else value)
         for name, value in values.items()
@@ -57,12 +51,12 @@ def to_item(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
 
 
 def from_item(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
-    """An item's values; its numbers are decimals."""
+    """Converts an item's values to Python's types; numbers are decimals."""
     return {name: _deserialize(value) for name, value in item.items()}
 
 
 def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
-    """The build that an item tells of; its baseline is in three attributes."""
+    """Decodes a build, whose baseline is in three attributes."""
     baseline = None
     if "baseline" in item:
         names = {"build": "baseline", "reason": "baseline_reason", "choice": "baseline_choice"}
@@ -71,29 +65,19 @@ def build_record(build: BuildId, item: Mapping[str, Any]) -> BuildRecord:
 
 
 def comparison_record(comparison: ComparisonId, item: Mapping[str, Any]) -> ComparisonRecord:
-    """The comparison that an item tells of; what is settled is not in the index any more."""
+    """Decodes a comparison; it was announced if it is no longer in the index."""
     item = {**item, "choice": item.get("baseline_choice")}
     return decode(ComparisonRecord, item, id=comparison, announced="unfinished" not in item)
 
 
 def review_record(item: Mapping[str, Any]) -> ReviewRecord:
-    """The review that an item tells of."""
+    """Decodes a review."""
     _, build, review_id = item["sk"].split("/")
     return decode(ReviewRecord, item, build=BuildId(item["pk"], build), id=review_id)
 
 
 def decision_of(item: Mapping[str, Any]) -> Decision:
-    """The decision that an item tells of."""
+    """Decodes a decision."""
     build = BuildId(item["pk"], item["sk"].rsplit("/", 1)[1])
     review = Review(item["review"]) if item["review"] else None
     return decode(Decision, item, build=build, review=review)
-
-
-def assignment(values: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, str]]:
-    """An update expression that sets attributes, its values and its names.
-
-    Every name has a placeholder, as many are words of DynamoDB's own: `by`, `at`, `state`.
-    """
-    update = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
-    placed = {f":{name}": value for name, value in values.items()}
-    return update, placed, {f"#{name}": name for name in values}

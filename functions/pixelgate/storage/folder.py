@@ -1,4 +1,4 @@
-"""A folder laid out like the bucket, and folders of screenshots as builds."""
+"""The bucket as a folder of the same layout, and the images of folders of screenshots."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from pixelgate.errors import (
 )
 from pixelgate.ports import Listed
 
-_BEING_WRITTEN = ".pg"
+_UNFINISHED = ".pg"  # begins the names of files that are being written
 
 
 class FolderBucket:
-    """Bucket as files below one folder; a key is a relative path."""
+    """Stores objects as files below one folder; a key is a relative path. For one process."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def read(self, key: str, limit: int | None = None) -> bytes:
-        """The file's bytes."""
+        """Reads the file."""
         path = self._root / key
         try:
             size = path.stat().st_size
@@ -41,38 +41,38 @@ class FolderBucket:
             raise NotFound(key) from error
 
     def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
-        """The file's bytes and their hash."""
+        """Reads the file; its tag is a hash of its bytes."""
         body = self.read(key, limit)
         return body, hashlib.sha256(body).hexdigest()
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
-        """Some of the file's bytes."""
+        """Reads the whole file and cuts it."""
         return self.read(key)[offset : offset + length]
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
-        """Writes beside the file and renames, so that no reader sees half of it."""
+        """Writes another file and renames it, so that no reader sees a part."""
         path = self._root / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(prefix=_BEING_WRITTEN, dir=path.parent)
+        descriptor, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
+        Path(unfinished).chmod(0o644)
+        Path(unfinished).replace(path)
 
     def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        """Writes if the file still holds the same; for one process only."""
+        """Compares the tag, then writes."""
         present = self.read_tagged(key)[1] if self.exists(key) else None
         if present != tag:
             raise WriteConflict(key)
         self.write(key, body, content_type)
 
     def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
-        """The file's bytes and their hash, if that is another one."""
+        """Reads the file and compares its tag."""
         body, present = self.read_tagged(key)
         return None if present == tag else (body, present)
 
     def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
-        """Writes unless there is a file already; for one process only."""
+        """Writes unless the file exists."""
         if hashlib.sha256(body).digest() != sha256:
             raise BucketError(f"{key} was damaged on its way")
         if self.exists(key):
@@ -81,59 +81,59 @@ class FolderBucket:
         return True
 
     def check_write(self, key: str) -> None:
-        """Asks the folder."""
+        """Asks for the folder's permissions."""
         if self._root.exists() and not os.access(self._root, os.W_OK):
             raise Refused(f"{self._root} may not be written")
 
     def caller(self) -> str:
-        """The user who runs this."""
+        """Returns the user's number."""
         return f"user {os.getuid()}"
 
     def exists(self, key: str) -> bool:
-        """Whether the file is there."""
+        """Whether the file exists."""
         return (self._root / key).is_file()
 
     def read_deleted(self, key: str, limit: int | None = None) -> bytes:
-        """A folder keeps no versions."""
+        """Always raises NotFound, as a folder keeps no versions."""
         raise NotFound(key)
 
     def list(self, prefix: str) -> Iterator[Listed]:
-        """Files by key."""
+        """Reads every file, for its tag."""
         for key, path in self._files(prefix):
             body = path.read_bytes()
             tag = hashlib.sha256(body).hexdigest()
             yield Listed(key, len(body), tag, path.stat().st_mtime)
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Folders with a file below them: an empty one is none, as in a bucket."""
+        """Leaves out empty folders, as a bucket has none."""
         below = (key.removeprefix(prefix) for key, _ in self._files(prefix))
         yield from sorted({key.partition("/")[0] for key in below if "/" in key})
 
     def delete(self, keys: Collection[str]) -> None:
-        """Deletes files for good, and leaves their folders."""
+        """Deletes files for good, but not their folders."""
         for key in keys:
             if self.exists(key):
                 (self._root / key).unlink(missing_ok=True)
 
     def _files(self, prefix: str) -> Sequence[tuple[str, Path]]:
-        """Files by key. What is being written lies beside them, hidden, and is none of them."""
+        """Returns keys and paths, sorted, without files that are being written."""
         files = (path for path in self._root.rglob("*") if path.is_file())
-        found = ((path.relative_to(self._root).as_posix(), path) for path in files)
+        keys = ((path.relative_to(self._root).as_posix(), path) for path in files)
         return sorted(
             (key, path)
-            for key, path in found
-            if key.startswith(prefix) and not path.name.startswith(_BEING_WRITTEN)
+            for key, path in keys
+            if key.startswith(prefix) and not path.name.startswith(_UNFINISHED)
         )
 
 
 class FolderImages:
-    """Images by hash, from the files that had these hashes when the folders were scanned."""
+    """Reads images by hash, from the files that had these hashes when they were scanned."""
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = paths
 
     def read(self, sha256: str) -> bytes:
-        """The bytes of one image."""
+        """Reads one image."""
         path = self._paths[sha256]
         try:
             body = path.read_bytes()
@@ -145,26 +145,24 @@ class FolderImages:
 
 
 def find_images(folder: Path) -> dict[str, Path]:
-    """The images below a folder by name: relative path with "/". Hidden ones are left out.
+    """Returns the images below a folder by name (relative path with "/"), without hidden ones.
 
-    Links are followed, to files and to folders; a folder within itself is entered once.
-
-    Raises:
-        OSError: a folder cannot be read; what lies in it must not be taken for removed.
+    Links to files and folders are followed; a folder that contains itself is entered once. Raises
+    OSError if a folder cannot be read, as its snapshots would count as removed.
     """
-    found: dict[str, Path] = {}
+    images: dict[str, Path] = {}
     pending: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
     while pending:
-        where, ancestors = pending.pop()
-        status = where.stat()
-        place = (status.st_dev, status.st_ino)
-        if place in ancestors:
+        current, ancestors = pending.pop()
+        status = current.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in ancestors:
             continue
-        for path in sorted(where.iterdir()):
+        for path in sorted(current.iterdir()):
             if path.name.startswith("."):
                 continue
             if path.is_dir():
-                pending.append((path, ancestors | {place}))
+                pending.append((path, ancestors | {identity}))
             elif path.suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
-                found[path.relative_to(folder).as_posix()] = path
-    return dict(sorted(found.items()))
+                images[path.relative_to(folder).as_posix()] = path
+    return dict(sorted(images.items()))

@@ -1,4 +1,4 @@
-"""What AWS's SDK raises, in words for the person at the command line: what is wrong, what to do."""
+"""Translates errors of AWS's SDK for the user: each message says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -45,12 +45,7 @@ _LOG_IN = (
 
 @contextmanager
 def translate_errors(verb: str, bucket: str, key: str) -> Iterator[None]:
-    """Translates what the SDK raises within the context.
-
-    Raises:
-        Refused: the credentials lack a permission.
-        BucketError: anything else.
-    """
+    """Translates the SDK's errors into Refused (a permission is lacking) or BucketError."""
     try:
         yield
     except ClientError as error:
@@ -60,9 +55,9 @@ def translate_errors(verb: str, bucket: str, key: str) -> Iterator[None]:
 
 
 def _refusal(error: ClientError, verb: str, bucket: str, key: str) -> BucketError:
-    """What S3 answered."""
+    """Translates an error that S3 answered with."""
     answer = error.response.get("Error", {})
-    code, said = str(answer.get("Code", "")), str(answer.get("Message", "")).strip()
+    code, message = str(answer.get("Code", "")), str(answer.get("Message", "")).strip()
     where = f"s3://{bucket}/{key}"
     if code in DENIED:
         return Refused(
@@ -85,12 +80,12 @@ def _refusal(error: ClientError, verb: str, bucket: str, key: str) -> BucketErro
     if code == "RequestTimeTooSkewed":
         return BucketError("this machine's clock is wrong, and AWS refuses what it signs; set it")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
-    said = said or "no further words"
-    return BucketError(f"could not {verb} {where}: AWS answered {status} {code}: {said}")
+    message = message or "no further words"
+    return BucketError(f"could not {verb} {where}: AWS answered {status} {code}: {message}")
 
 
 def without_answer(error: Exception, bucket: str) -> str:
-    """Why nothing was sent, or nothing came back."""
+    """Explains an error of a request that was not sent, or not answered."""
     match error:
         case NoCredentialsError():
             return f"there are no AWS credentials: {_LOG_IN}"

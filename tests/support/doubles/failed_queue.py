@@ -17,14 +17,12 @@ class MemoryFailedEvents:
         self.refuses: set[str] = set()
 
     def messages(self) -> Iterator[Message]:
-        """Those that nobody else looks at."""
         for message in list(self.queue):
             if message.id not in self.hidden:
                 self.hidden.add(message.id)
                 yield message
 
     def give_back(self, message: Message) -> None:
-        """Lets others see it."""
         self.hidden.discard(message.id)
 
     def delete(self, message: Message) -> None:
@@ -32,11 +30,9 @@ class MemoryFailedEvents:
         self.queue.remove(message)
 
     def send(self, event: FailedEvent) -> None:
-        """Keeps what was sent."""
         if event.name in self.refuses:
             raise ConnectionError(f"{event.name} cannot be called")
         self.sent.append(event)
 
     def is_ours(self, event: FailedEvent) -> bool:
-        """By the account."""
         return ":123456789012:" in event.function

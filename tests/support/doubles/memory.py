@@ -42,7 +42,7 @@ VERSIONS_KEPT = 30 * 86_400.0  # as template.yaml's rule old-versions
 
 
 class MemoryBucket:
-    """A bucket in a dictionary; `clock` dates what is written and what is deleted."""
+    """ports.py's Bucket in a dictionary; `clock` dates what is written and what is deleted."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -50,34 +50,29 @@ class MemoryBucket:
         self.modified: dict[str, float] = {}
         self.deleted: dict[str, tuple[float, bytes]] = {}
         self.clock: Callable[[], float] = time.time
+        self.reads: list[str] = []
         self._versions: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def read(self, key: str, limit: int | None = None) -> bytes:
-        """The object's bytes."""
+        self.reads.append(key)
         return self.read_tagged(key, limit)[0]
 
     def read_tagged(self, key: str, limit: int | None = None) -> tuple[bytes, str]:
-        """The object's bytes and its version."""
         with self._lock:
             if key not in self.objects:
                 raise NotFound(key)
             body = self.objects[key]
-            if limit is not None and len(body) > limit:
-                raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
-            return body, str(self._versions[key])
+            return _within(limit, key, body), str(self._versions[key])
 
     def read_range(self, key: str, offset: int, length: int) -> bytes:
-        """Some of the object's bytes."""
         return self.read(key)[offset : offset + length]
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
-        """Writes the object."""
         with self._lock:
             self._put(key, body, content_type)
 
     def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
-        """Writes the object if it still has the tag."""
         with self._lock:
             present = str(self._versions[key]) if key in self.objects else None
             if present != tag:
@@ -85,12 +80,10 @@ class MemoryBucket:
             self._put(key, body, content_type)
 
     def read_changed(self, key: str, tag: str | None) -> tuple[bytes, str] | None:
-        """The object's bytes and its version, if that is another one."""
         body, present = self.read_tagged(key)
         return None if present == tag else (body, present)
 
     def put_new(self, key: str, body: bytes, content_type: str, sha256: bytes) -> bool:
-        """Writes unless there is an object already."""
         if hashlib.sha256(body).digest() != sha256:
             raise BucketError(f"{key} was damaged on its way")
         with self._lock:
@@ -103,23 +96,19 @@ class MemoryBucket:
         """Everybody may write."""
 
     def caller(self) -> str:
-        """Nobody in particular."""
         return "this process"
 
     def exists(self, key: str) -> bool:
-        """Whether the object is there."""
         with self._lock:
             return key in self.objects
 
     def read_deleted(self, key: str, limit: int | None = None) -> bytes:
         """The bytes of an object that was deleted not too long ago."""
         with self._lock:
-            when, body = self.deleted.get(key, (0.0, b""))
+            when, body = self.deleted.get(key, (float("-inf"), b""))
         if self.clock() - when > VERSIONS_KEPT:
             raise NotFound(key)
-        if limit is not None and len(body) > limit:
-            raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
-        return body
+        return _within(limit, key, body)
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Objects by key."""
@@ -152,6 +141,12 @@ class MemoryBucket:
         self._versions[key] = self._versions.get(key, 0) + 1
 
 
+def _within(limit: int | None, key: str, body: bytes) -> bytes:
+    if limit is not None and len(body) > limit:
+        raise TooLarge(f"{key} has {len(body):,} bytes; {limit:,} are allowed")
+    return body
+
+
 class MemoryEvents:
     """Keeps the events that were emitted; fails as often as a test says."""
 
@@ -160,7 +155,6 @@ class MemoryEvents:
         self.failures = failures
 
     def emit(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Keeps one event."""
         if self.failures:
             self.failures -= 1
             raise NotTold("the bus is down")
@@ -182,7 +176,6 @@ class MemoryLedger:
         self._lock = threading.Lock()
 
     def register(self, build: BuildRecord) -> BuildRecord:
-        """Accepts a build."""
         with self._lock:
             if build.id in self.hidden:
                 raise BuildConflict(f"{build.id} was removed after its retention")
@@ -193,55 +186,43 @@ class MemoryLedger:
             return stored
 
     def reject(self, build: BuildId, message: str, now: float) -> None:
-        """Records a wrong manifest."""
         with self._lock:
             if build not in self.builds:
                 self.rejected[build] = message
 
     def build(self, build: BuildId) -> BuildRecord | None:
-        """The accepted build of that id."""
         return self.builds.get(build)
 
     def builds_at(self, project: str, commit: str) -> list[BuildRecord]:
-        """The accepted builds of a commit, newest first."""
-        with self._lock:
-            found = [
-                b for b in self.builds.values() if b.id.project == project and b.commit == commit
-            ]
-        return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+        return self._newest_first(project, lambda build: build.commit == commit)
 
     def builds_by(self, project: str, lookup: Lookup, value: str) -> Iterator[BuildRecord]:
-        """The accepted builds with that value, newest first."""
+        yield from self._newest_first(project, lambda build: lookup.of(build) == value)
+
+    def _newest_first(self, project: str, fits: Callable[[BuildRecord], bool]) -> list[BuildRecord]:
         with self._lock:
-            found = [
-                b for b in self.builds.values() if b.id.project == project and lookup.of(b) == value
-            ]
-        yield from sorted(found, key=lambda b: (b.created, b.id), reverse=True)
+            found = [b for b in self.builds.values() if b.id.project == project and fits(b)]
+        return sorted(found, key=lambda b: (b.created, b.id), reverse=True)
 
     def existing_lookup_keys(self, project: str, topics: Collection[str]) -> set[str]:
-        """Those topics that builds of the project have."""
         with self._lock:
             of_builds = [b.topics for b in self.builds.values() if b.id.project == project]
         return {t for of in of_builds for t in of} & set(topics)
 
     def mark_images_valid(self, build: BuildId) -> None:
-        """Notes that its images are all there, and whole."""
         self._note(build, complete=True, arrived=True, lost=False)
 
     def mark_images_present(self, build: BuildId) -> None:
-        """Notes that its images are all there."""
         self._note(build, arrived=True, lost=False)
 
     def mark_images_missing(self, build: BuildId) -> None:
-        """Notes that images of it are missing."""
         self._note(build, lost=True)
 
     def _note(self, build: BuildId, **changes: Any) -> None:
         with self._lock:
             self.builds[build] = replace(self.builds[build], **changes)
 
-    def forget(self, build: BuildId, now: float) -> bool:
-        """Hides a build, unless it was approved."""
+    def hide(self, build: BuildId, now: float) -> bool:
         with self._lock:
             if build in self.hidden:
                 return True
@@ -252,16 +233,13 @@ class MemoryLedger:
             self.hidden[build] = now
             return True
 
-    def forgotten(self, build: BuildId) -> float | None:
-        """Since when it is hidden."""
+    def hidden_since(self, build: BuildId) -> float | None:
         return self.hidden.get(build)
 
-    def bury(self, build: BuildId) -> None:
-        """Removes a hidden build."""
+    def delete_build(self, build: BuildId) -> None:
         self.hidden.pop(build, None)
 
     def choose_baseline(self, build: BuildId, baseline: Baseline) -> Baseline:
-        """Decides the baseline once."""
         with self._lock:
             stored = self.builds[build]
             if stored.baseline is None:
@@ -269,32 +247,27 @@ class MemoryLedger:
             return stored.baseline or baseline
 
     def set_review(self, build: BuildId, review: Review | None, revision: int) -> None:
-        """Says what people said of a build."""
         with self._lock:
             if build in self.builds and revision > self.revisions.get(build, -1):
                 self.revisions[build] = revision
                 self.builds[build] = replace(self.builds[build], review=review)
 
     def add_review(self, review: ReviewRecord) -> ReviewRecord:
-        """Adds to the history of a build."""
         with self._lock:
             return self.history.setdefault((review.build, review.id), review)
 
     def reviews(self, build: BuildId) -> list[ReviewRecord]:
-        """The history of a build, the oldest first."""
         with self._lock:
             found = [r for r in self.history.values() if r.build == build]
         return sorted(found, key=lambda r: (r.at, r.id))
 
     def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
-        """Says what people decided on a build of a pull request."""
         with self._lock:
             known = self.decided.setdefault((decision.build.project, pull_request), {})
             if decision.build not in known or revision > known[decision.build][0]:
                 known[decision.build] = revision, decision
 
     def decisions(self, project: str, pull_request: str) -> list[Decision]:
-        """What people decided in a pull request, the latest first."""
         with self._lock:
             found = [d for _, d in self.decided.get((project, pull_request), {}).values()]
         return sorted(found, key=lambda d: (d.at, d.build), reverse=True)
@@ -316,7 +289,6 @@ class MemoryLedger:
         lease_until: float,
         choice: Choice | None = None,
     ) -> ComparisonRecord:
-        """Takes the comparison if its lease ran out, or if it failed and is retryable."""
         with self._lock:
             old = self.comparisons.get(comparison)
             if old and not _can_be_claimed(old, now):
@@ -343,81 +315,53 @@ class MemoryLedger:
             return claimed
 
     def heartbeat(self, claim: ComparisonRecord, now: float, lease_until: float) -> None:
-        """Prolongs the lease."""
-        with self._owned(claim) as record:
-            self._store(replace(record, lease_until=lease_until, updated=now))
+        self._change(claim, now, lease_until=lease_until)
 
     def hand_over(
         self, claim: ComparisonRecord, reason: str, now: float, lease_until: float
     ) -> ComparisonRecord:
-        """Prolongs the lease for whoever goes on."""
-        with self._owned(claim) as record:
-            return self._store(
-                replace(record, fan_out=reason, lease_until=lease_until, updated=now)
-            )
+        return self._change(claim, now, fan_out=reason, lease_until=lease_until)
 
     def release(self, claim: ComparisonRecord, code: str, message: str, now: float) -> None:
-        """Gives the lease back."""
-        with self._owned(claim) as record:
-            self._store(
-                replace(record, lease_until=0.0, updated=now, error_message=f"{code}: {message}")
-            )
+        self._change(claim, now, lease_until=0.0, error_message=f"{code}: {message}")
 
     def publish(self, claim: ComparisonRecord, result: Result, now: float) -> ComparisonRecord:
         """PROCESSING → SUCCEEDED."""
-        with self._owned(claim) as record:
-            return self._store(
-                replace(
-                    record,
-                    state=State.SUCCEEDED,
-                    updated=now,
-                    error_message=None,
-                    **vars(result),
-                )
-            )
+        done: dict[str, Any] = {"state": State.SUCCEEDED, "error_message": None, **vars(result)}
+        return self._change(claim, now, **done)
 
     def fail(self, claim: ComparisonRecord, failure: Failure, now: float) -> ComparisonRecord:
         """PROCESSING → FAILED."""
-        with self._owned(claim) as record:
-            return self._store(
-                replace(
-                    record,
-                    state=State.FAILED,
-                    updated=now,
-                    attempts=0,
-                    error_code=failure.code,
-                    error_message=failure.message,
-                    retryable=failure.retryable,
-                )
-            )
+        error: dict[str, Any] = {"error_code": failure.code, "error_message": failure.message}
+        error["retryable"] = failure.retryable
+        return self._change(claim, now, state=State.FAILED, attempts=0, **error)
 
     def wait(
         self, claim: ComparisonRecord, topics: Iterable[str], wait_until: float, now: float
     ) -> ComparisonRecord:
         """PROCESSING → WAITING_FOR_BASE."""
+        waits: dict[str, Any] = {
+            "lease_until": wait_until,
+            "wait_until": wait_until,
+            "error_message": None,
+        }
         with self._owned(claim) as record:
             for topic in topics:
                 self.waits.setdefault((claim.id.project, topic), set()).add(claim.id)
-            return self._store(
-                replace(
-                    record,
-                    state=State.WAITING_FOR_BASE,
-                    lease_until=wait_until,
-                    wait_until=wait_until,
-                    attempts=0,
-                    updated=now,
-                    error_message=None,
-                )
-            )
+            changes: dict[str, Any] = {
+                "state": State.WAITING_FOR_BASE,
+                "attempts": 0,
+                "updated": now,
+                **waits,
+            }
+            return self._store(replace(record, **changes))
 
     def waiting(self, project: str, topics: Iterable[str]) -> list[ComparisonId]:
-        """Who has ever waited for one of these topics."""
         with self._lock:
             found: set[ComparisonId] = set()
             return sorted(found.union(*(self.waits.get((project, t), ()) for t in topics)))
 
     def wake(self, comparison: ComparisonId, now: float) -> bool:
-        """WAITING_FOR_BASE → PROCESSING."""
         with self._lock:
             old = self.comparisons.get(comparison)
             if old is None or old.state is not State.WAITING_FOR_BASE:
@@ -426,7 +370,6 @@ class MemoryLedger:
             return True
 
     def end_wait(self, comparison: ComparisonId, message: str, now: float) -> None:
-        """Closes what only stood for a base."""
         with self._lock:
             old = self.comparisons.get(comparison)
             if old is None or old.finished:
@@ -444,7 +387,6 @@ class MemoryLedger:
             )
 
     def mark_announced(self, record: ComparisonRecord) -> None:
-        """Notes that status.json tells of the final state."""
         with self._lock:
             stored = self.comparisons.get(record.id)
             told = stored and (stored.execution, stored.updated) == (
@@ -455,7 +397,6 @@ class MemoryLedger:
                 self._store(replace(stored, announced=True))
 
     def comparison(self, comparison: ComparisonId) -> ComparisonRecord | None:
-        """The record of a comparison."""
         return self.comparisons.get(comparison)
 
     def unfinished(self, lease_before: float) -> Iterable[ComparisonRecord]:
@@ -466,6 +407,10 @@ class MemoryLedger:
                 for c in self.comparisons.values()
                 if not c.announced and c.lease_until < lease_before
             ]
+
+    def _change(self, claim: ComparisonRecord, now: float, **changes: Any) -> ComparisonRecord:
+        with self._owned(claim) as record:
+            return self._store(replace(record, updated=now, **changes))
 
     def _store(self, record: ComparisonRecord) -> ComparisonRecord:
         self.comparisons[record.id] = record

@@ -17,7 +17,6 @@ class MemoryFanOut:
         self.failures = failures
 
     def start(self, execution: str, comparison: ComparisonId) -> None:
-        """Keeps the first start of each name."""
         self.calls += 1
         if self.failures:
             self.failures -= 1

@@ -1,9 +1,9 @@
-"""Stores the review log of a build: one object, changed by compare-and-set."""
+"""Reads and changes the review log of a build, and combines it with the changes to review."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,19 +19,15 @@ from pixelgate.domain.review_state import (
     to_status_json,
     to_status_json_without_result,
 )
-from pixelgate.errors import NotFound
-from pixelgate.pipeline.announce.update import update
+from pixelgate.pipeline.announce.update import read_json, update
 from pixelgate.ports import Bucket
 
 
 @dataclass(frozen=True)
 class ReviewStatus:
-    """The state of a comparison's review.
+    """The state of a comparison's review: log, changes to review, and what follows from both.
 
-    Attributes:
-        review_log: the reviews of this execution.
-        reviewable: the changes to review; None if there is no result, or it was deleted.
-        summary: the state that follows from both; None without `reviewable`.
+    Without a result, or if that was deleted, there is only the log.
     """
 
     review_log: ReviewLog
@@ -42,9 +38,8 @@ class ReviewStatus:
         """Encodes the field `review` of status.json."""
         if self.reviewable:
             return to_status_json(self.reviewable, self.review_log)
-        return to_status_json_without_result(
-            record.verdict, _to_review(record.counts), self.review_log
-        )
+        left = sum(record.counts.get(status, 0) for status in NEEDING_REVIEW)
+        return to_status_json_without_result(record.verdict, left, self.review_log)
 
 
 def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatus:
@@ -54,41 +49,31 @@ def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatu
         return ReviewStatus(review_log)
     review_log = review_log.of_execution(record.execution)
     reviewable = read_reviewable(record, objects)
-    return ReviewStatus(
-        review_log, reviewable, summarize(reviewable, review_log) if reviewable else None
-    )
+    summary = summarize(reviewable, review_log) if reviewable else None
+    return ReviewStatus(review_log, reviewable, summary)
 
 
 def read_review_log(build: BuildId, objects: Bucket) -> ReviewLog:
     """Reads the review log of a build; it is empty if there is no review."""
-    try:
-        return ReviewLog.from_json(json.loads(objects.read(keys.review_log(build))))
-    except NotFound:
-        return ReviewLog()
+    stored = read_json(objects, keys.review_log(build))
+    return ReviewLog.from_json(stored) if stored else ReviewLog()
 
 
 def read_reviewable(record: ComparisonRecord, objects: Bucket) -> Reviewable | None:
     """Reads the changes of a published result; None if it was deleted."""
-    try:
-        body = objects.read(keys.result(record.id, record.execution, "review.json"))
-    except NotFound:
-        return None
-    return Reviewable.from_json(json.loads(body))
+    stored = read_json(objects, keys.result(record.id, record.execution, "review.json"))
+    return Reviewable.from_json(stored) if stored else None
 
 
 def change_review_log(
     build: BuildId, objects: Bucket, change: Callable[[ReviewLog], ReviewLog]
 ) -> ReviewLog:
-    """Changes the review log by compare-and-set; returns the new log.
-
-    Raises:
-        WriteConflict: other workers changed it 50 times in a row; another delivery may succeed.
-    """
+    """Changes the review log by compare-and-set; returns the new one. Raises WriteConflict."""
     changed = ReviewLog()
 
-    def encoded(stored: bytes | None) -> bytes | None:
+    def encoded(stored: Any) -> bytes | None:
         nonlocal changed
-        present = ReviewLog() if stored is None else ReviewLog.from_json(json.loads(stored))
+        present = ReviewLog.from_json(stored) if stored else ReviewLog()
         changed = change(present)
         if changed == present:
             return None
@@ -96,7 +81,3 @@ def change_review_log(
 
     update(objects, keys.review_log(build), encoded)
     return changed
-
-
-def _to_review(counts: Mapping[str, int]) -> int:
-    return sum(counts.get(status, 0) for status in NEEDING_REVIEW)

@@ -10,34 +10,19 @@ from typing import Any
 from pixelgate.domain import keys
 from pixelgate.domain.keys import NO_BASE, BuildId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
-from pixelgate.errors import ErrorCode, NotFound
+from pixelgate.errors import ErrorCode
 from pixelgate.pipeline.announce.update import update
 from pixelgate.ports import Bucket
 
-# All fields of status.json except the build's, in order, with their values before they are known.
-_UNKNOWN: Mapping[str, Any] = {
-    "commit": None,
-    "branch": None,
-    "pull_request": None,
-    "state": None,
-    "verdict": None,
-    "counts": {},
-    "base": None,
-    "baseline_reason": "",
-    "baseline": None,
-    "comparison": None,
-    "report": None,
-    "review": None,
-    "error": None,
-    "execution": None,
-    "claim": 0,
-    "created": None,
-    "claimed": None,
-    # Whether the build waits for a missing base; any real comparison replaces such a status.
-    "provisional": False,
-    "wait_until": None,
-    "updated": None,
-}
+# All fields of status.json except the build's, in order. A status is `provisional` while its build
+# waits for a missing base; that of any real comparison replaces it.
+_FIELDS = (
+    "commit", "branch", "pull_request", "state", "verdict", "counts", "base", "baseline_reason",
+    "baseline", "comparison", "report", "review", "error", "execution", "claim", "created",
+    "claimed", "provisional", "wait_until", "updated",
+)  # fmt: skip
+# Values of fields that are not known; the other fields are then None.
+_UNKNOWN = {"counts": {}, "baseline_reason": "", "claim": 0, "provisional": False}
 
 
 def iso(seconds: float) -> str:
@@ -50,22 +35,12 @@ def status_of(
     review: Mapping[str, Any] | None = None,
     build: BuildRecord | None = None,
 ) -> dict[str, Any]:
-    """Builds the status of a comparison.
-
-    Args:
-        record: the comparison's record.
-        review: the state of its review; None if there is none.
-        build: the head's record; None while shards of it are missing.
-    """
-    error = None
-    if record.error_code:
-        error = {"code": record.error_code, "message": record.error_message}
+    """Builds the status of a comparison; `build` is None while shards of the head are missing."""
+    error = {"code": record.error_code, "message": record.error_message}
     base = None if record.id.waits or record.id.base == NO_BASE else record.id.base
     return _status(
         record.head,
-        commit=build.commit if build else None,
-        branch=build.branch if build else None,
-        pull_request=build.pull_request if build else None,
+        **{name: getattr(build, name) for name in ("commit", "branch", "pull_request") if build},
         state=record.state,
         verdict=record.verdict,
         counts=dict(record.counts),
@@ -75,7 +50,7 @@ def status_of(
         comparison=record.comparison_key,
         report=record.report_key,
         review=dict(review) if review else None,
-        error=error,
+        error=error if record.error_code else None,
         execution=record.execution,
         claim=record.claims,
         created=iso(record.created),
@@ -93,13 +68,8 @@ def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, An
 
 
 def _status(build: BuildId, **known: Any) -> dict[str, Any]:
-    return {
-        "schema_version": 1,
-        "project": build.project,
-        "build": build.build,
-        **_UNKNOWN,
-        **known,
-    }
+    fields = {name: known.get(name, _UNKNOWN.get(name)) for name in _FIELDS}
+    return {"schema_version": 1, "project": build.project, "build": build.build, **fields}
 
 
 def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> bool:
@@ -109,27 +79,16 @@ def write_status(objects: Bucket, build: BuildId, status: Mapping[str, Any]) -> 
     another worker has published meanwhile.
     """
 
-    def change(stored: bytes | None) -> bytes | None:
-        present = None if stored is None else json.loads(stored)
+    def change(present: Any) -> bytes | None:
         return _encoded(status) if supersedes(status, present) else None
 
     return update(objects, keys.status(build), change)
 
 
-def not_before_status(objects: Bucket, build: BuildId, now: str) -> str:
-    """Returns `now`, or the time of the present status.json if that is later."""
-    try:
-        present = json.loads(objects.read(keys.status(build)))
-    except NotFound:
-        return now
-    return max(now, str(present["updated"]))
-
-
 def update_status_review(objects: Bucket, build: BuildId, review: Mapping[str, Any]) -> bool:
     """Updates only the review in the present status.json; returns whether it wrote."""
 
-    def change(stored: bytes | None) -> bytes | None:
-        present = None if stored is None else json.loads(stored)
+    def change(present: Any) -> bytes | None:
         if present is None or _revision(present) >= review["revision"]:
             return None
         return _encoded({**present, "review": dict(review)})
@@ -154,17 +113,13 @@ def supersedes(new: Mapping[str, Any], present: Mapping[str, Any] | None) -> boo
     if new["execution"] and not present["execution"]:
         return str(new["claimed"]) >= str(present["updated"])
     if new["execution"] and present["execution"]:
-        if _same_comparison(new, present):
-            return bool(_rank(new) > _rank(present))
         if new["provisional"] != present["provisional"]:
             return bool(present["provisional"])
+        if new["base"] == present["base"]:
+            return bool(_rank(new) > _rank(present))
     if new["error"] is not None and new["error"] == present["error"]:
         return False
     return str(new["updated"]) >= str(present["updated"])
-
-
-def _same_comparison(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return (one["base"], one["provisional"]) == (other["base"], other["provisional"])
 
 
 def _rank(status: Mapping[str, Any]) -> tuple[str, int, int, int]:

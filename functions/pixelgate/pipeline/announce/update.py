@@ -1,8 +1,10 @@
-"""Changes an object that several workers write: the compare-and-set loop."""
+"""Reads JSON objects, and changes those that several workers write, by compare-and-set."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.ports import Bucket
@@ -11,29 +13,27 @@ from pixelgate.ports import Bucket
 _TRIES = 50
 
 
-def update(objects: Bucket, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
-    """Reads an object, changes it and writes it back, unless another worker wrote it meanwhile.
+def read_json(objects: Bucket, key: str) -> Any:
+    """Reads a JSON object; returns None if there is none."""
+    try:
+        return json.loads(objects.read(key))
+    except NotFound:
+        return None
 
-    In that case the write is refused, and `change` is called again with the new content.
 
-    Args:
-        objects: the bucket.
-        key: the key of a JSON object.
-        change: makes the new bytes from the present ones, which are None if there is no object;
-            it returns None to leave the object as it is.
+def update(objects: Bucket, key: str, change: Callable[[Any], bytes | None]) -> bool:
+    """Changes a JSON object by compare-and-set; returns whether it was written.
 
-    Returns:
-        Whether it was written.
-
-    Raises:
-        WriteConflict: other workers wrote the object 50 times in a row.
+    `change` makes the new bytes from the present object, which is None if there is none; it
+    returns None to leave the object as it is. If another worker has written the object meanwhile,
+    `change` is called again with the new content; after 50 times it raises WriteConflict.
     """
     for _ in range(_TRIES):
         try:
-            present, tag = objects.read_tagged(key)
+            stored, tag = objects.read_tagged(key)
         except NotFound:
-            present, tag = None, None
-        body = change(present)
+            stored, tag = b"null", None
+        body = change(json.loads(stored))
         if body is None:
             return False
         try:

@@ -16,21 +16,17 @@ from pixelgate.pipeline.context import StorageContext
 OVER = "the wait is over: the build has a baseline"
 
 
-def resume_waiting_builds(build: BuildId, records: StorageContext) -> None:
-    """Calls a worker for each head that waits for this build.
+def resume_waiting_builds(build: BuildId, storage: StorageContext) -> None:
+    """Calls a worker for each head that waits for this build, which may be a baseline now.
 
     It may be called any number of times: a head that no longer waits is skipped. If the call of a
     worker fails, the sweeper resumes the head, because it is unclaimed.
-
-    Args:
-        build: a build whose images are all present, or that was just approved.
-        records: the ports.
     """
-    record = records.ledger.build(build)
+    record = storage.ledger.build(build)
     if record is None or not record.trusted:
         return  # a fork's build is never a base, so no build waits for it
-    for comparison in records.ledger.waiting(build.project, record.topics):
-        if records.ledger.wake(comparison, records.clock()):
+    for comparison in storage.ledger.waiting(build.project, record.topics):
+        if storage.ledger.wake(comparison, storage.clock()):
             # An error of another build must not stop this one.
             with suppress(Exception):
-                records.resume(BuildId(comparison.project, comparison.head))
+                storage.resume(BuildId(comparison.project, comparison.head))

@@ -30,10 +30,8 @@ _NOTHING_LANDED = Landed()
 class Missing:
     """A base that the manifest names and that does not exist yet, or may not serve.
 
-    Attributes:
-        what: the base in words.
-        topics: lookup keys; a build with one of them ends the wait.
-        why: the reason why it cannot serve; empty if it may still come.
+    `what` is the base in words; a build with one of the topics ends the wait. `why` is the reason
+    why it cannot serve; empty if it may still come.
     """
 
     what: str
@@ -56,31 +54,28 @@ def wait_comparison(manifest: BuildManifest) -> ComparisonId | None:
         base = keys.wanted("commit", manifest.base_commit)
     else:
         return None
-    return ComparisonId(manifest.id.project, manifest.id.build, base)
+    return manifest.id.against(base)
 
 
-def find_baseline(manifest: BuildManifest, records: StorageContext) -> Baseline | Missing:
+def find_baseline(manifest: BuildManifest, storage: StorageContext) -> Baseline | Missing:
     """Finds the baseline of a build, or the missing base that it has to wait for.
 
     After the wait that its record contains, the next best baseline is taken.
     """
     wait = wait_comparison(manifest)
-    record = records.ledger.comparison(wait) if wait else None
+    record = storage.ledger.comparison(wait) if wait else None
     waited = None
-    if record and record.wait_until is not None and records.clock() >= record.wait_until:
+    if record and record.wait_until is not None and storage.clock() >= record.wait_until:
         waited = record.wait_until - record.created
-    return _Search(manifest, records, waited).run()
+    return _Search(manifest, storage, waited).run()
 
 
 @dataclass(frozen=True)
 class _Builds:
     """The candidates of one commit, newest first.
 
-    Attributes:
-        commit: the commit.
-        own: builds of the commit.
-        same_tree: builds of other commits with the same files.
-        pull_request: builds of the pull request that was merged as this commit.
+    They are builds of the commit, builds of other commits with the same files, and builds of the
+    pull request that was merged as this commit.
     """
 
     commit: str
@@ -89,14 +84,18 @@ class _Builds:
     pull_request: tuple[BuildRecord, ...] = ()
 
 
+# A build that serves instead of the base, how it was found, its distance, and the reason.
+_Fallback = tuple[BuildRecord, Kind, int | None, str]
+
+
 class _Search:
     """One search; it collects the builds that it passes over."""
 
     def __init__(
-        self, manifest: BuildManifest, records: StorageContext, waited: float | None
+        self, manifest: BuildManifest, storage: StorageContext, waited: float | None
     ) -> None:
         self._manifest = manifest
-        self._records = records
+        self._storage = storage
         self._waited = waited
         self._passed_over: list[PassedOver] = []
         self._refused = False
@@ -111,9 +110,14 @@ class _Search:
             if result and not result.why and self._waited is None:
                 return result
             missing = missing or result
-        fallback = self._ancestor(missing) or self._branch(missing)
+        fallback = self._ancestor() or self._branch()
         if fallback:
-            return fallback
+            build, kind, distance, how = fallback
+            if missing and missing.why:
+                how = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
+            elif missing:
+                kind, how = Kind.GRACE, f"{self._waited_in_vain(missing)}. Instead {how}"
+            return Baseline(build.id.build, how, self._choice(kind, distance))
         if m.base_build is not None and m.base_commit is None and missing:
             # A person named exactly this build, so neither a fallback nor "no baseline" is right.
             return replace(missing, why=missing.why or self._waited_in_vain(missing))
@@ -124,7 +128,7 @@ class _Search:
         m = self._manifest
         if m.base_build is None:
             return None
-        build = self._records.ledger.build(BuildId(m.id.project, m.base_build))
+        build = self._storage.ledger.build(BuildId(m.id.project, m.base_build))
         reason = "the manifest names this build as base_build"
         if build and self._serves(build):
             return Baseline(build.id.build, reason, self._choice(Kind.NAMED))
@@ -154,25 +158,24 @@ class _Search:
             return ""
         return f"its build {builds[0].id.build} may not serve: {reasons[0]}"
 
-    def _ancestor(self, missing: Missing | None) -> Baseline | None:
+    def _ancestor(self) -> _Fallback | None:
         m = self._manifest
         own = {m.commit, m.base_commit}
         commits = [c for c in dict.fromkeys(m.ancestors) if c not in own]
         for distance, builds in enumerate(self._builds_of_each(commits), start=1):
             best = self._best(builds, f"commit {builds.commit}")
             if best:
-                build, how = best
-                return self._fallback(
-                    build, Kind.ANCESTOR, missing, distance, self._nearest(distance, how)
+                build, reason = best
+                start = "the base" if m.base_commit else "this commit"
+                away = "1 commit" if distance == 1 else f"{distance} commits"
+                how = (
+                    f"the nearest ancestor with a build that may serve, {away} before {start}: "
+                    f"{reason}"
                 )
+                return build, Kind.ANCESTOR, distance, how
         return None
 
-    def _nearest(self, distance: int, how: str) -> str:
-        of = "the base" if self._manifest.base_commit else "this commit"
-        commits = "1 commit" if distance == 1 else f"{distance} commits"
-        return f"the nearest ancestor with a build that may serve, {commits} before {of}: {how}"
-
-    def _branch(self, missing: Missing | None) -> Baseline | None:
+    def _branch(self) -> _Fallback | None:
         m = self._manifest
         if m.base_branch is None:
             return None
@@ -182,23 +185,8 @@ class _Search:
                     f"the newest build of base_branch {m.base_branch} that may serve, "
                     f"of commit {build.commit}; it may lack changes that the base has, or have more"
                 )
-                return self._fallback(build, Kind.BRANCH, missing, None, how)
+                return build, Kind.BRANCH, None, how
         return None
-
-    def _fallback(
-        self,
-        build: BuildRecord,
-        kind: Kind,
-        missing: Missing | None,
-        distance: int | None,
-        how: str,
-    ) -> Baseline:
-        reason = how
-        if missing and missing.why:
-            reason = f"{missing.what} cannot be compared with: {missing.why}. Instead {how}"
-        elif missing:
-            kind, reason = Kind.GRACE, f"{self._waited_in_vain(missing)}. Instead {how}"
-        return Baseline(build.id.build, reason, self._choice(kind, distance))
 
     def _waited_in_vain(self, missing: Missing) -> str:
         return (
@@ -220,13 +208,16 @@ class _Search:
             first = f"{self._waited_in_vain(missing)}, and nothing else may stand in for it"
         return f"{first}: {ending}"
 
-    def _best(self, of: _Builds, what: str) -> tuple[BuildRecord, str] | None:
-        """Picks a build of the commit, else of the same tree, else of the merged pull request."""
+    def _best(self, of: _Builds, commit: str) -> tuple[BuildRecord, str] | None:
+        """Picks a build of the commit, else of the same tree, else of the merged pull request.
+
+        Returns the build and the reason, for which `commit` names the commit in words.
+        """
         for build in of.own:
             if self._serves(build):
-                return build, f"the newest build of {what}"
+                return build, f"the newest build of {commit}"
         for build in of.same_tree:
-            same = f"{what} has the same files as commit {build.commit} of"
+            same = f"{commit} has the same files as commit {build.commit} of"
             if self._serves(build):
                 return build, f"{same} this build"
             base = self._passed_against(build)
@@ -235,7 +226,7 @@ class _Search:
         for build in of.pull_request:
             if self._serves(build):
                 number = build.pull_request
-                return build, f"{what} is merged pull request #{number}, of this build"
+                return build, f"{commit} is merged pull request #{number}, of this build"
         if not (of.own or of.same_tree or of.pull_request):
             self._passed_over.append(PassedOver("it has no build", commit=of.commit))
         return None
@@ -248,9 +239,9 @@ class _Search:
         """
         if build.review or build.selective or not build.baseline or not build.baseline.exists:
             return None
-        ledger, project = self._records.ledger, build.id.project
+        ledger, project = self._storage.ledger, build.id.project
         base = build.baseline.build
-        record = ledger.comparison(ComparisonId(project, build.id.build, base))
+        record = ledger.comparison(build.id.against(base))
         if base == self._manifest.id.build or record is None or record.verdict != Verdict.PASSED:
             return None
         return ledger.build(BuildId(project, base))
@@ -258,7 +249,7 @@ class _Search:
     def _builds_of_each(self, commits: Sequence[str]) -> Iterator[_Builds]:
         """Yields the builds of each commit; queries several known commits at a time."""
         topics = {commit: self._topics(commit) for commit in commits}
-        known = self._records.ledger.existing_lookup_keys(
+        known = self._storage.ledger.existing_lookup_keys(
             self._manifest.id.project,
             {topic for of_commit in topics.values() for topic in of_commit},
         )
@@ -277,7 +268,7 @@ class _Search:
 
     def _builds_of(self, commit: str) -> _Builds:
         m, landed = self._manifest, self._landed(commit)
-        own = self._records.ledger.builds_at(m.id.project, commit)
+        own = self._storage.ledger.builds_at(m.id.project, commit)
         number = None if landed.pull_request == m.pull_request else landed.pull_request
         return _Builds(
             commit,
@@ -292,13 +283,14 @@ class _Search:
     def _builds_by(self, lookup: Lookup, value: str | None) -> Iterator[BuildRecord]:
         if value is None:
             return iter(())
-        builds = self._records.ledger.builds_by(self._manifest.id.project, lookup, value)
+        builds = self._storage.ledger.builds_by(self._manifest.id.project, lookup, value)
         others = (b for b in islice(builds, _READ) if b.trusted and b.id != self._manifest.id)
         return islice(others, _LOOKED_AT)
 
     def _ineligibility(self, build: BuildRecord) -> str | None:
-        why = ineligibility(build, self._records.baseline_branches)
-        return why or withdrawal_reason(build, self._records)
+        storage = self._storage
+        why = ineligibility(build, storage.baseline_branches, storage.trunk_only)
+        return why or withdrawal_reason(build, storage)
 
     def _serves(self, build: BuildRecord) -> bool:
         why = self._ineligibility(build)

@@ -1,4 +1,4 @@
-"""Finds what nobody works on any more: no state is left for ever."""
+"""The sweeper: finishes comparisons on which no worker works any more."""
 
 from __future__ import annotations
 
@@ -16,38 +16,34 @@ from pixelgate.pipeline.context import Limits, StorageContext
 
 
 class Action(StrEnum):
-    """What to do about a record whose lease has run out."""
+    """What the sweeper does with a record whose lease has expired."""
 
-    TELL = "tell"
-    CLOSE = "close"
-    END_WAIT = "end wait"
-    RESUME = "resume"
-    GIVE_UP = "give up"
+    TELL = "tell"  # announces the final state
+    CLOSE = "close"  # closes the record of a wait that is over
+    END_WAIT = "end wait"  # resumes a build whose grace period is over
+    RESUME = "resume"  # delivers the build to a worker
+    GIVE_UP = "give up"  # records a failure
 
 
 @dataclass(frozen=True)
 class Swept:
-    """A record that the sweeper took care of."""
+    """A record, and what the sweeper did with it."""
 
     record: ComparisonRecord
     action: Action
 
 
 def decide(record: ComparisonRecord, now: float, limits: Limits, answered: bool) -> Action:
-    """What becomes of a record that is unfinished or untold although its lease has run out.
+    """Decides what to do with a record whose lease has expired.
 
-    A final state only has to be told. A record that stood for a base, or for shards, is closed
-    without a word when they have come. A wait whose grace is over is ended, and the build
-    delivered once more, to be compared with the next best. Otherwise a new delivery is sent,
-    unless every attempt is used up, or nothing has moved for so long that sending again evidently
-    does not help.
+    A final state only has to be announced. A build is resumed, unless its attempts are used up or
+    its record has not changed for so long that resuming evidently does not help.
 
     Args:
-        record: the record.
+        record: the record, which is unfinished or not announced.
         now: seconds since 1970.
         limits: attempts and times.
-        answered: whether the build is being compared with its baseline, or its shards are all
-            there.
+        answered: of the record of a wait, whether its build is compared meanwhile.
     """
     if record.finished:
         return Action.TELL
@@ -61,89 +57,83 @@ def decide(record: ComparisonRecord, now: float, limits: Limits, answered: bool)
 
 
 def sweep(
-    records: StorageContext, resume: Callable[[BuildId], None], *, waits_only: bool = False
+    storage: StorageContext, resume: Callable[[BuildId], None], *, waits_only: bool = False
 ) -> list[Swept]:
-    """Goes once through the records whose lease ran out with no retry coming.
+    """Goes once through the records whose lease has expired.
 
-    Args:
-        records: where they lie.
-        resume: delivers a build's event once more.
-        waits_only: looks only for waits whose grace is over. What has died is sent again, and for
-            that to be of use there must be time between two sweeps.
-
-    Raises:
-        ExceptionGroup: what could not be taken care of; the other records were.
+    With `waits_only`, only waits whose grace period is over are ended. A comparison whose worker
+    died is resumed less often, so that it has time between two sweeps. Errors of some records are
+    raised as an ExceptionGroup after the other records were swept.
     """
-    now = records.clock()
+    now = storage.clock()
     swept: list[Swept] = []
     failures: list[Exception] = []
-    for found in records.ledger.unfinished(now):
-        if waits_only and found.state is not State.WAITING_FOR_BASE:
+    for record in storage.ledger.unfinished(now):
+        if waits_only and record.state is not State.WAITING_FOR_BASE:
             continue
         try:
-            action = _take_care(found, now, records, resume)
+            action = _sweep(record.id, now, storage, resume)
         except LeaseLost:
-            continue  # somebody has come back to it in this very moment
+            continue  # another worker has just claimed it
         except Exception as error:
-            error.add_note(str(found.id))
+            error.add_note(str(record.id))
             failures.append(error)
             continue
         if action:
-            swept.append(Swept(found, action))
+            swept.append(Swept(record, action))
     if failures:
-        raise ExceptionGroup("not every comparison could be taken care of", failures)
+        raise ExceptionGroup("not every comparison could be swept", failures)
     return swept
 
 
-def _take_care(
-    found: ComparisonRecord, now: float, records: StorageContext, resume: Callable[[BuildId], None]
+def _sweep(
+    comparison: ComparisonId, now: float, storage: StorageContext, resume: Callable[[BuildId], None]
 ) -> Action | None:
-    # The index lags behind: what it shows may have moved on since.
-    record = records.ledger.comparison(found.id)
+    # Read again, because the index is some seconds old.
+    record = storage.ledger.comparison(comparison)
     if record is None or record.announced or record.lease_until > now:
         return None
     waits = record.state is State.WAITING_FOR_BASE
-    if record.updated > now - records.limits.sweep_after and not waits:
+    if record.updated > now - storage.limits.sweep_after and not waits:
         return None  # Lambda's own retry may still come
-    action = decide(record, now, records.limits, _is_answered(record, records))
+    action = decide(record, now, storage.limits, _is_answered(record, storage))
     match action:
         case Action.TELL:
-            announce_result(record, records)
+            announce_result(record, storage)
         case Action.CLOSE:
-            records.ledger.end_wait(record.id, OVER, now)
+            storage.ledger.end_wait(record.id, OVER, now)
         case Action.END_WAIT:
-            if not records.ledger.wake(record.id, now):
-                return None  # its base has come in this very moment
+            if not storage.ledger.wake(record.id, now):
+                return None  # its base has just come
             resume(record.head)
         case Action.RESUME:
             resume(record.head)
         case Action.GIVE_UP:
             fail(
-                record, Failure(ErrorCode.TIMEOUT, _timeout_message(record, records), True), records
+                record, Failure(ErrorCode.TIMEOUT, _timeout_message(record, storage), True), storage
             )
     return action
 
 
-def _is_answered(record: ComparisonRecord, records: StorageContext) -> bool:
-    """Whether what a record stood for has come, and a real comparison took its place."""
+def _is_answered(record: ComparisonRecord, storage: StorageContext) -> bool:
+    """Whether a record is that of a wait for a base or shards that is over."""
     if not record.id.waits:
         return False
-    build = records.ledger.build(record.head)
+    build = storage.ledger.build(record.head)
     if record.id.base == SHARDS or build is None or build.baseline is None:
         return record.id.base == SHARDS and build is not None
-    # A worker may have died between the choice and the claim.
-    real = ComparisonId(record.id.project, record.id.head, build.baseline.build)
-    return records.ledger.comparison(real) is not None
+    # A worker may have died between the choice of the baseline and the claim.
+    return storage.ledger.comparison(record.head.against(build.baseline.build)) is not None
 
 
-def _timeout_message(record: ComparisonRecord, records: StorageContext) -> str:
+def _timeout_message(record: ComparisonRecord, storage: StorageContext) -> str:
     if record.id.base == SHARDS:
         return (
-            f"{record.baseline_reason} within {records.limits.shard_patience / 60:.0f} minutes of "
+            f"{record.baseline_reason} within {storage.limits.shard_patience / 60:.0f} minutes of "
             "the last one; run the others, or say with finalize that no more will come"
         )
     last = f"; its last error was: {record.error_message}" if record.error_message else ""
     return (
-        f"the worker stopped without a word in attempt {record.attempts} of "
-        f"{records.limits.max_attempts} and no retry came{last}"
+        f"the worker stopped without an error in attempt {record.attempts} of "
+        f"{storage.limits.max_attempts}, and no retry came{last}"
     )

@@ -2,6 +2,7 @@
 
     fan-out/plan.jsonl          {"base", "head", "fingerprint", "policy"} of each unique pair
     fan-out/batches.json        [{"number", "offset", "length"}]: the state machine maps over it
+    fan-out/lost-<n>.json       the batches without a result after round n; it maps over them again
     fan-out/begun.json          {"faults", "usage"}: head images that cannot be read, by name
     fan-out/results/<n>.json    the result of a batch, written by its worker
 
@@ -15,6 +16,7 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -23,7 +25,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import Measured
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import ComparisonId
-from pixelgate.domain.policy import Policy, Rectangle
+from pixelgate.domain.policy import Policy
 from pixelgate.errors import FaultCode, ImageFault, NotFound
 from pixelgate.pipeline.compare.budget import pixels_of
 from pixelgate.pipeline.context import Limits
@@ -31,22 +33,21 @@ from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_from_jso
 from pixelgate.pipeline.diffing.plan import Pair, Plan
 from pixelgate.ports import Bucket
 
+# The list of all batches.
+BATCHES = "batches.json"
+
 _READERS = 32
 # The counts of one worker; the other fields of DiffStats need the whole comparison.
 _TALLIED = ("diffed", "cached", "pixels", "seconds")
 _JSON = "application/json"
 _EXPRESS, _TRANSITION = "states.ExpressExecution", "states.StateTransition"
-_PARENTS_STEPS = 3  # transitions into the map, out of it, and into the publisher
+# Transitions of a round (map, search for lost batches, choice), and those before and after all.
+_STEPS_OF_ROUND, _OTHER_STEPS = 3, 2
 
 
 @dataclass(frozen=True)
 class Handed:
-    """A comparison that was handed over to the state machine.
-
-    Attributes:
-        comparison: the comparison.
-        execution: the id of the run that owns it; the state machine's execution has the same name.
-    """
+    """A comparison that was handed over; its execution and the state machine's have one name."""
 
     comparison: ComparisonId
     execution: str
@@ -55,6 +56,14 @@ class Handed:
     def pictures(self) -> str:
         """The folder of the report's masks and thumbnails, with "/"."""
         return keys.pictures(self.comparison, self.execution)
+
+    def key(self, name: str) -> str:
+        """The key of one of the files above."""
+        return keys.fan_out(self.comparison, self.execution, name)
+
+    def result_key(self, batch: Batch) -> str:
+        """The key of the result of a batch."""
+        return keys.batch_result(self.comparison, self.execution, batch.number)
 
 
 @dataclass(frozen=True)
@@ -68,36 +77,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """The result of one batch.
+    """The result of one batch, or of all batches together.
 
     Attributes:
         results: the diff or the fault of each pair.
         tally: the counts of its diffs.
-        thumbs: keys of the thumbnails that were drawn or existed before.
-        usage: the requests and memory that it used; None if they are not metered.
+        thumbs: keys of thumbnails that exist.
+        usage: what its workers used; None if that is not metered.
     """
 
     results: Mapping[Pair, Measured | ImageFault]
     tally: DiffStats
     thumbs: Collection[str] = ()
     usage: Usage | None = None
-
-
-@dataclass(frozen=True)
-class AllResults:
-    """The results of all batches.
-
-    Attributes:
-        results: the diff or the fault of every pair.
-        tally: the sums of the batches' counts.
-        thumbs: keys of thumbnails that exist.
-        usage: the sum over all workers that left a result, and the state machine's transitions.
-    """
-
-    results: Mapping[Pair, Measured | ImageFault]
-    tally: DiffStats
-    thumbs: frozenset[str]
-    usage: Usage
 
 
 def write_plan(
@@ -110,31 +102,23 @@ def write_plan(
 ) -> int:
     """Writes the files that the workers and the publisher read; returns the number of batches.
 
-    Args:
-        handed: the comparison.
-        plan: its plan.
-        faults: the faults of head images, by name.
-        usage: the usage so far.
-        objects: the bucket.
-        limits: contains the largest size of a batch.
+    `faults` are those of head images, by name, and `usage` is the usage until now.
     """
     body, batches = _lines(plan, limits)
-    c, e = handed.comparison, handed.execution
     hand_over = {
         "faults": {name: {"code": f.code, "message": str(f)} for name, f in faults.items()},
         "usage": _usage_json(usage),
     }
-    objects.write(keys.fan_out(c, e, "plan.jsonl"), body, "application/jsonl")
-    objects.write(keys.fan_out(c, e, "begun.json"), json.dumps(hand_over).encode(), _JSON)
-    listed = json.dumps([vars(batch) for batch in batches]).encode()
-    objects.write(keys.fan_out(c, e, "batches.json"), listed, _JSON)
+    objects.write(handed.key("plan.jsonl"), body, "application/jsonl")
+    objects.write(handed.key("begun.json"), json.dumps(hand_over).encode(), _JSON)
+    _write_list(handed, BATCHES, batches, objects)
     return len(batches)
 
 
 def read_batch(handed: Handed, batch: Batch, objects: Bucket) -> dict[Pair, Policy]:
     """Reads the pairs of a batch, in the order of the plan."""
-    key = keys.fan_out(handed.comparison, handed.execution, "plan.jsonl")
-    return dict(map(_pair_of, objects.read_range(key, batch.offset, batch.length).splitlines()))
+    lines = objects.read_range(handed.key("plan.jsonl"), batch.offset, batch.length).splitlines()
+    return dict(map(_pair_of, lines))
 
 
 def write_result(handed: Handed, batch: Batch, done: BatchResult, objects: Bucket) -> None:
@@ -149,31 +133,28 @@ def write_result(handed: Handed, batch: Batch, done: BatchResult, objects: Bucke
             for pair, result in done.results.items()
         ],
     }
-    key = keys.batch_result(handed.comparison, handed.execution, batch.number)
-    objects.write(key, json.dumps(body).encode(), _JSON)
+    objects.write(handed.result_key(batch), json.dumps(body).encode(), _JSON)
 
 
 def read_hand_over(handed: Handed, objects: Bucket) -> tuple[dict[str, ImageFault], Usage]:
     """Reads the faults of head images, by name, and the usage before the hand-over."""
-    key = keys.fan_out(handed.comparison, handed.execution, "begun.json")
-    stored = json.loads(objects.read(key))
+    stored = json.loads(objects.read(handed.key("begun.json")))
     faults = {name: _fault(fault) for name, fault in stored["faults"].items()}
     return faults, _usage(stored["usage"])
 
 
 def gather_results(
     handed: Handed, pairs: Iterable[Pair], store: DiffCache, objects: Bucket
-) -> AllResults:
+) -> BatchResult:
     """Reads the results of all batches.
 
     A batch without a result is one whose worker died; the pairs that it had compared are in the
     cache. A pair without any result becomes a fault, never a pass.
     """
-    c, e = handed.comparison, handed.execution
-    batches = [Batch(**b) for b in json.loads(objects.read(keys.fan_out(c, e, "batches.json")))]
+    batches = _read_list(handed, BATCHES, objects)
     results: dict[Pair, Measured | ImageFault] = {}
     tally, thumbs, lost = DiffStats(), set[str](), 0
-    usage = Usage(requests={_EXPRESS: len(batches), _TRANSITION: _PARENTS_STEPS})
+    usage = _usage_of_machine(handed, len(batches), objects)
     with ThreadPoolExecutor(_READERS, thread_name_prefix="collect") as threads:
         for body in _read_in_order(batches, handed, objects, threads):
             if body is None:
@@ -185,11 +166,58 @@ def gather_results(
                 setattr(tally, name, getattr(tally, name) + batch["tally"][name])
             thumbs.update(batch["thumbs"])
             usage = usage.plus(_usage(batch["usage"]))
+        nothing_known = ImageFault(
+            FaultCode.RESULT_MISSING,
+            f"its worker ended without a result in every attempt ({lost} batches did); upload the "
+            "build again to compare what is missing",
+        )
         missing = [pair for pair in pairs if pair not in results]
         for pair, stored in zip(missing, threads.map(store.load, missing), strict=True):
-            results[pair] = stored or _nothing_known(lost)
+            results[pair] = stored or nothing_known
             tally.cached += stored is not None
-    return AllResults(results, tally, frozenset(thumbs), usage)
+    return BatchResult(results, tally, frozenset(thumbs), usage)
+
+
+def find_lost(handed: Handed, objects: Bucket) -> list[Batch]:
+    """Finds the batches that have no result; one listing tells of a thousand."""
+    results = keys.fan_out(handed.comparison, handed.execution, keys.BATCH_RESULTS)
+    there = {found.key for found in objects.list(results)}
+    return [
+        batch
+        for batch in _read_list(handed, BATCHES, objects)
+        if keys.batch_result(handed.comparison, handed.execution, batch.number) not in there
+    ]
+
+
+def write_lost(handed: Handed, number: int, lost: Iterable[Batch], objects: Bucket) -> str:
+    """Writes the list of what a round of the map has lost; returns the list's name."""
+    _write_list(handed, _lost(number), lost, objects)
+    return _lost(number)
+
+
+def _lost(number: int) -> str:
+    return f"lost-{number}.json"
+
+
+def _write_list(handed: Handed, name: str, batches: Iterable[Batch], objects: Bucket) -> None:
+    body = json.dumps([vars(batch) for batch in batches]).encode()
+    objects.write(keys.fan_out(handed.comparison, handed.execution, name), body, _JSON)
+
+
+def _read_list(handed: Handed, name: str, objects: Bucket) -> list[Batch]:
+    body = objects.read(keys.fan_out(handed.comparison, handed.execution, name))
+    return [Batch(**batch) for batch in json.loads(body)]
+
+
+def _usage_of_machine(handed: Handed, batches: int, objects: Bucket) -> Usage:
+    """Counts the state machine's executions and transitions over all rounds of the map."""
+    children, rounds = batches, 1
+    with suppress(NotFound):
+        while True:
+            children += len(_read_list(handed, _lost(rounds), objects))
+            rounds += 1
+    steps = rounds * _STEPS_OF_ROUND + _OTHER_STEPS
+    return Usage(requests={_EXPRESS: children, _TRANSITION: steps})
 
 
 def _read_in_order(
@@ -199,9 +227,7 @@ def _read_in_order(
 
     def read(batch: Batch) -> bytes | None:
         try:
-            return objects.read(
-                keys.batch_result(handed.comparison, handed.execution, batch.number)
-            )
+            return objects.read(handed.result_key(batch))
         except NotFound:
             return None
 
@@ -236,13 +262,8 @@ def _lines(plan: Plan, limits: Limits) -> tuple[bytes, list[Batch]]:
 
 def _pair_of(line: bytes) -> tuple[Pair, Policy]:
     fields = json.loads(line)
-    overrides = fields["policy"]
-    if "ignore_regions" in overrides:
-        boxes = tuple(Rectangle(**box) for box in overrides["ignore_regions"])
-        overrides = {**overrides, "ignore_regions": boxes}
-    return Pair(fields["base"], fields["head"], fields["fingerprint"]), Policy().with_overrides(
-        overrides
-    )
+    policy = Policy().with_overrides(fields.pop("policy"))
+    return Pair(**fields), policy
 
 
 def _as_json(pair: Pair, result: Measured | ImageFault) -> dict[str, Any]:
@@ -256,8 +277,7 @@ def _as_json(pair: Pair, result: Measured | ImageFault) -> dict[str, Any]:
 
 def _results(body: Mapping[str, Any]) -> Iterator[tuple[Pair, Measured | ImageFault]]:
     for result in body["results"]:
-        policy = result["policy"]
-        pair = Pair(result["base_sha256"], result["head_sha256"], policy)
+        pair = Pair(result["base_sha256"], result["head_sha256"], result["policy"])
         if "fault" in result:
             yield pair, _fault(result["fault"])
         elif measured := diff_from_json(pair, result, result["mask"]):
@@ -274,11 +294,3 @@ def _usage(stored: Mapping[str, Any] | None) -> Usage:
 
 def _fault(stored: Mapping[str, str]) -> ImageFault:
     return ImageFault(FaultCode(stored["code"]), stored["message"])
-
-
-def _nothing_known(lost: int) -> ImageFault:
-    return ImageFault(
-        FaultCode.RESULT_MISSING,
-        f"its worker ended without a result in every attempt ({lost} batches did); upload the "
-        "build again to compare what is missing",
-    )

@@ -29,11 +29,8 @@ def pixels_of(plan: Plan) -> dict[Pair, int]:
 def fan_out_reason(work: float, budget: float, processors: int, seconds_left: float) -> str | None:
     """Returns the reason why many workers should compare a build; None if one is enough.
 
-    Args:
-        work: megapixels to compare.
-        budget: the most megapixels for one worker.
-        processors: how many pairs one worker compares at a time.
-        seconds_left: the time until this worker has to stop.
+    `work` and `budget`, the most for one worker, are in megapixels. One worker compares
+    `processors` pairs at a time.
     """
     if work > budget:
         return f"{work:,.0f} megapixels to compare are more than the {budget:,.0f} for one worker"

@@ -7,14 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, ComparisonId, Upload
-from pixelgate.errors import (
-    AlreadyFinished,
-    BadManifest,
-    HeldByOther,
-    LeaseLost,
-    NotFound,
-)
+from pixelgate.domain.keys import BuildId, Upload
+from pixelgate.errors import AlreadyFinished, BadManifest, HeldByOther, LeaseLost, NotFound
 from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.compare.failures import reject
 from pixelgate.pipeline.compare.outcomes import Gone, Outcome
@@ -25,15 +19,10 @@ from pixelgate.pipeline.intake import shards
 
 @dataclass(frozen=True)
 class Collecting:
-    """The build still waits for shards.
+    """The build still waits for shards."""
 
-    Attributes:
-        progress: which shards were uploaded, in words.
-        repeated: whether this shard was accepted before with other content, which still counts.
-    """
-
-    progress: str
-    repeated: bool = False
+    progress: str  # which shards were uploaded
+    repeated: bool = False  # this shard was accepted before with other content, which still counts
 
 
 def receive(
@@ -41,10 +30,7 @@ def receive(
 ) -> Outcome | Collecting:
     """Accepts a shard, or compares the build if the upload completes it.
 
-    Args:
-        upload: the uploaded manifest.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
+    `time_left` returns the seconds until this worker is stopped from outside.
 
     Raises:
         HeldByOther: another worker compares the build; deliver the event again later.
@@ -57,8 +43,7 @@ def receive(
     try:
         with service.stage("accept"):
             if upload.shard:
-                kept = shards.keep_shard(build, upload.shard, objects, service.pool)
-                repeated = kept.repeated
+                repeated = shards.keep_shard(build, upload.shard, objects, service.pool)
             else:
                 total = shards.keep_all_shards(build, objects, service.pool)
     except NotFound:
@@ -77,7 +62,7 @@ def receive(
 
 def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collecting:
     """Announces which shards were uploaded, and records the wait for the sweeper."""
-    comparison, now = ComparisonId(build.project, build.build, keys.SHARDS), service.clock()
+    comparison, now = build.against(keys.SHARDS), service.clock()
     progress = shards.progress(build, service.objects)
     before = service.ledger.comparison(comparison)
     if before and not before.finished:
@@ -85,11 +70,7 @@ def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collect
             service.ledger.release(before, "", progress, now)
     with suppress(HeldByOther, AlreadyFinished):  # another shard is being accepted at the same time
         claim = service.ledger.claim(
-            comparison,
-            progress,
-            service.new_execution(),
-            now,
-            now + service.limits.shard_patience,
+            comparison, progress, service.new_execution(), now, now + service.limits.shard_patience
         )
         announce_progress(claim, service)
     return Collecting(progress, repeated)

@@ -21,61 +21,35 @@ def reject(build: BuildId, message: str, service: CompareContext, observed_at: s
     return Rejected(message)
 
 
-def fail(claim: ComparisonRecord, failure: Failure, records: StorageContext) -> ComparisonRecord:
+def fail(claim: ComparisonRecord, failure: Failure, storage: StorageContext) -> ComparisonRecord:
     """Records a final failure and announces it. Raises LeaseLost.
 
     If the event cannot be sent, the sweeper sends it later. An error here would only make Lambda
     deliver the upload's event again.
     """
-    record = records.ledger.fail(claim, failure, records.clock())
+    record = storage.ledger.fail(claim, failure, storage.clock())
     with suppress(NotTold):
-        announce_result(record, records)
+        announce_result(record, storage)
     return record
 
 
 def end_after_error(error: Exception, claim: ComparisonRecord, service: CompareContext) -> Outcome:
-    """Ends a claimed run after an error: records the failure, or gives the lease back.
-
-    Args:
-        error: the error.
-        claim: the run's claim.
-        service: the ports.
-
-    Raises:
-        Exception: the error itself, if a retry may help; the lease was given back and the error
-            recorded.
-    """
+    """Ends a claimed run: records the error as a failure, or gives the lease back and raises it."""
     if isinstance(error, LeaseLost):
         return Superseded(claim.id)
-    if isinstance(error, Incurable):
+    code, message = ErrorCode.INTERNAL, f"{type(error).__name__}: {error}"
+    if isinstance(error, ComparisonFailed):
+        code, message = error.code, str(error)
+    final = isinstance(error, Incurable)
+    if final or claim.attempts >= service.limits.max_attempts:
         # A missing base may still come; a new upload of the manifest is then compared with it.
-        return _fail_unless_lost(claim, error, isinstance(error, BaseMissing), service)
-    if claim.attempts >= service.limits.max_attempts:
-        return _fail_unless_lost(claim, error, True, service)
-    _release(claim, error, service)
-    raise error
-
-
-def _fail_unless_lost(
-    claim: ComparisonRecord, error: Exception, retryable: bool, service: CompareContext
-) -> Outcome:
+        retryable = not final or isinstance(error, BaseMissing)
+        try:
+            return Failed(fail(claim, Failure(code, message, retryable), service))
+        except LeaseLost:
+            return Superseded(claim.id)
     try:
-        return Failed(fail(claim, Failure(_code(error), _in_words(error), retryable), service))
-    except LeaseLost:
-        return Superseded(claim.id)
-
-
-def _release(claim: ComparisonRecord, error: Exception, service: CompareContext) -> None:
-    """Gives the lease back; if that fails, the lease expires by itself."""
-    try:
-        service.ledger.release(claim, _code(error), _in_words(error), service.clock())
-    except Exception as release_error:
+        service.ledger.release(claim, code, message, service.clock())
+    except Exception as release_error:  # the lease expires by itself
         error.add_note(f"the lease could not be given back: {release_error}")
-
-
-def _code(error: Exception) -> ErrorCode:
-    return error.code if isinstance(error, ComparisonFailed) else ErrorCode.INTERNAL
-
-
-def _in_words(error: Exception) -> str:
-    return str(error) if isinstance(error, ComparisonFailed) else f"{type(error).__name__}: {error}"
+    raise error

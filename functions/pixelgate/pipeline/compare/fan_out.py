@@ -12,27 +12,35 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 
-from pixelgate.domain.comparison import Measured, Snapshot, Status
-from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.domain.policy import Policy
+from pixelgate.domain.comparison import Snapshot, Status
+from pixelgate.domain.cost import Usage
+from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.errors import ErrorCode, ImageFault, LeaseLost
 from pixelgate.pipeline.compare.batches import (
     Batch,
     BatchResult,
     Handed,
+    find_lost,
     gather_results,
     read_batch,
     read_hand_over,
+    write_lost,
     write_plan,
     write_result,
 )
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Superseded
-from pixelgate.pipeline.compare.publish import Measurements, Metering, announce_again, publish
+from pixelgate.pipeline.compare.publish import (
+    Measurements,
+    Metering,
+    announce_again,
+    draw,
+    plan_against,
+    publish,
+)
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
-from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
-from pixelgate.pipeline.diffing.thumbnails import draw_thumbnails
+from pixelgate.pipeline.diffing.plan import Plan
 from pixelgate.pipeline.intake import accept
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.ports import FanOut
@@ -58,11 +66,8 @@ def hand_over(
     """Writes the plan for many workers and starts them.
 
     The record is written first. If this worker dies before the start, the next delivery of the
-    event starts the execution that the record names.
-
-    Raises:
-        LeaseLost: another worker has taken over.
-        Exception: the state machine could not be started; the caller gives the claim back.
+    event starts the execution that the record names. Raises LeaseLost, or an error of the start,
+    after which the caller gives the claim back.
     """
     handed = Handed(claim.id, claim.execution)
     with service.stage("hand over"):
@@ -90,9 +95,7 @@ def work(
 ) -> BatchCompared | Superseded:
     """Compares the pairs of one batch and writes the results for the publisher.
 
-    Raises:
-        OutOfTime: this worker has to stop; the next attempt finds its diffs in the cache.
-        Exception: another attempt may help.
+    If it raises, such as OutOfTime, the next attempt finds its diffs in the cache.
     """
     claim, metering, tally = _claim(handed, service), Metering(service), DiffStats()
     if claim is None:
@@ -117,7 +120,15 @@ def work(
                 tally=tally,
                 check=lease.check,
             )
-        thumbs = _draw(results, pairs, handed, service, lease)
+        pictured = {
+            "".join(astuple(pair)): Snapshot(Status.ERRORED, pair.head, pair.base)
+            if isinstance(result, ImageFault)
+            else Snapshot(Status.CHANGED, pair.head, pair.base, measured=result)
+            for pair, result in results.items()
+            if isinstance(result, ImageFault) or not result.diff.passes(pairs[pair])
+        }
+        drawn = draw(pictured, claim, service, lambda until: service.clock() < until, lease.check)
+        thumbs = {snapshot.thumb for snapshot in drawn.values() if snapshot.thumb}
     except LeaseLost:
         return Superseded(handed.comparison)
     in_order = {pair: results[pair] for pair in pairs}
@@ -125,41 +136,45 @@ def work(
     return BatchCompared(tally, sum(isinstance(result, ImageFault) for result in results.values()))
 
 
-def _draw(
-    results: Mapping[Pair, Measured | ImageFault],
-    policies: Mapping[Pair, Policy],
-    handed: Handed,
-    service: CompareContext,
-    lease: Lease,
-) -> set[str]:
-    """Draws the thumbnails of these pairs for the report; returns their keys."""
-    if service.thumbnail is None:
-        return set()
-    snapshots = {
-        "".join(astuple(pair)): _as_snapshot(pair, result)
-        for pair, result in results.items()
-        if isinstance(result, ImageFault) or not result.diff.passes(policies[pair])
-    }
-    until = service.clock() + service.limits.thumbnails
-    with service.stage("thumbnails"):
-        drawn = draw_thumbnails(
-            snapshots,
-            folder=handed.pictures,
-            objects=service.objects,
-            images=BucketImages(service.objects, handed.comparison.project),
-            thumbnail=service.thumbnail,
-            check=lease.check,
-            has_time=lambda: service.clock() < until,
-        )
-    return {snapshot.thumb for snapshot in drawn.values() if snapshot.thumb}
+@dataclass(frozen=True)
+class Round:
+    """One round of the state machine's map over batches.
+
+    Attributes:
+        number: counted from 0.
+        list: the name of the list of its batches.
+        concurrency: the number of workers at the same time.
+        batches: the number of its batches; 0 if no more round is wanted.
+    """
+
+    number: int
+    list: str
+    concurrency: int
+    batches: int = 0
 
 
-def _as_snapshot(pair: Pair, result: Measured | ImageFault) -> Snapshot:
-    match result:
-        case Measured():
-            return Snapshot(Status.CHANGED, pair.head, pair.base, measured=result)
-        case ImageFault():
-            return Snapshot(Status.ERRORED, pair.head, pair.base)
+def next_round(
+    handed: Handed, done: Round, service: CompareContext, time_left: Callable[[], float]
+) -> Round:
+    """Lists the batches without a result for the next round, which has half as many workers.
+
+    In a busy account Lambda throttles workers until their attempts are used up. Fewer workers
+    find a place. After the last round, and in a comparison that another execution has taken over,
+    nothing is run again.
+    """
+    over = Round(done.number + 1, done.list, done.concurrency)
+    claim = _claim(handed, service)
+    if claim is None or over.number >= service.limits.map_rounds:
+        return over
+    lost = find_lost(handed, service.objects)
+    if not lost:
+        return over
+    try:
+        Lease(service, claim, time_left, service.limits.fan_out_lease).check()
+    except LeaseLost:
+        return over
+    name = write_lost(handed, over.number, lost, service.objects)
+    return Round(over.number, name, max(done.concurrency // 2, 1), len(lost))
 
 
 def publish_handed(
@@ -167,8 +182,7 @@ def publish_handed(
 ) -> Outcome:
     """Publishes the workers' results in the same way as an inline comparison.
 
-    Raises:
-        Exception: another attempt may help; the lease was given back, and the error recorded.
+    If it raises, the lease was given back and the error recorded; another attempt may help.
     """
     record = service.ledger.comparison(handed.comparison)
     if record is None or record.execution != handed.execution:
@@ -178,8 +192,18 @@ def publish_handed(
         return Gone()
     if record.finished:
         return announce_again(handed.comparison, accepted, service, time_left)
+    metering = Metering(service)
+    lease = Lease(service, record, time_left, service.limits.fan_out_lease)
     try:
-        return _publish(record, accepted, service, time_left)
+        lease.check()
+        plan = plan_against(accepted.record.baseline, accepted, service)
+        with service.stage("collect"):
+            store = DiffCache(service.objects, record.id.project, handed.pictures)
+            done = gather_results(handed, plan.pairs, store, service.objects)
+            faults, usage = read_hand_over(handed, service.objects)
+        metering.add(usage.plus(done.usage or Usage()))
+        measured = Measurements(plan, done.results, faults, done.tally, metering, done.thumbs)
+        return publish(record, measured, accepted, service, lease)
     except LeaseLost:
         return Superseded(handed.comparison)
     except Exception as error:
@@ -197,32 +221,6 @@ def give_back(handed: Handed, error: str, service: CompareContext) -> bool:
     except LeaseLost:
         return False
     return True
-
-
-def _publish(
-    claim: ComparisonRecord,
-    accepted: accept.Accepted,
-    service: CompareContext,
-    time_left: Callable[[], float],
-) -> Outcome:
-    handed, metering = Handed(claim.id, claim.execution), Metering(service)
-    lease = Lease(service, claim, time_left, service.limits.fan_out_lease)
-    lease.check()
-    baseline = accepted.record.baseline
-    with service.stage("plan"):
-        base = None
-        if baseline and baseline.exists:
-            base = accept.read_accepted(BuildId(claim.id.project, baseline.build), service)
-        plan = make_plan(accepted.manifest, base, service.engine_label)
-    with service.stage("collect"):
-        store = DiffCache(service.objects, claim.id.project, handed.pictures)
-        collected = gather_results(handed, plan.pairs, store, service.objects)
-        faults, usage = read_hand_over(handed, service.objects)
-    metering.add(usage.plus(collected.usage))
-    measured = Measurements(
-        plan, collected.results, faults, collected.tally, metering, collected.thumbs
-    )
-    return publish(claim, measured, accepted, service, lease)
 
 
 def _claim(handed: Handed, service: CompareContext) -> ComparisonRecord | None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Measured, Snapshot, engine_of
 from pixelgate.domain.cost import Usage
-from pixelgate.domain.keys import ComparisonId
+from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.matching import Kind, case_hints
-from pixelgate.domain.records import ComparisonRecord, Result
+from pixelgate.domain.records import Baseline, ComparisonRecord, Result
 from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
-from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble
+from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble, make_plan
 from pixelgate.pipeline.diffing.thumbnails import (
     draw_thumbnails,
     thumbnail_requests,
     with_thumbnail_keys,
 )
-from pixelgate.pipeline.intake.accept import Accepted
+from pixelgate.pipeline.intake.accept import Accepted, read_accepted
 from pixelgate.pipeline.intake.images import BucketImages
 from pixelgate.pipeline.review.carry_over import carry_over_late, prepare_review
 
@@ -53,11 +53,9 @@ class Measurements:
     """The measurements of a whole comparison.
 
     Attributes:
-        plan: the plan of the comparison.
-        results: the diff or the fault of every pair.
+        plan, results: the diff or the fault of every pair of the plan.
         faults: the faults of head images that were found without a diff, by name.
-        tally: the counts of diffs.
-        metering: the usage of the run.
+        tally, metering: the counts of diffs, and the usage of the run.
         thumbs: keys of thumbnails that exist already.
     """
 
@@ -66,7 +64,7 @@ class Measurements:
     faults: Mapping[str, ImageFault]
     tally: DiffStats
     metering: Metering
-    thumbs: frozenset[str] = frozenset()
+    thumbs: Collection[str] = ()
 
 
 def publish(
@@ -78,21 +76,32 @@ def publish(
 ) -> Published:
     """Writes the result under the execution's prefix, then publishes it by one conditional write.
 
-    Raises:
-        LeaseLost: another worker has taken over; nothing of this run is visible.
-        OutOfTime: this worker has to stop.
+    Raises LeaseLost or OutOfTime; then nothing of this run is visible.
     """
-    result, shown = _write_down(claim, measured, accepted, service, lease)
+    result, pictured, cost = _write_down(claim, measured, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
-        published = Published(record, measured.tally, record.updated - accepted.record.created)
+        seconds = record.updated - accepted.record.created
+        published = Published(record, measured.tally, seconds, cost=cost)
         try:
             announce_result(record, service)
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
             published = replace(published, announce_error=error)
-    thumbnail_error = _draw(shown, measured.thumbs, service, lease)
-    return replace(published, thumbnail_error=thumbnail_error)
+    try:
+        draw(pictured, claim, service, lease.has_time, existing=measured.thumbs)
+    except Exception as error:  # the verdict is out already
+        published = replace(published, thumbnail_error=error)
+    return published
+
+
+def plan_against(baseline: Baseline | None, accepted: Accepted, service: CompareContext) -> Plan:
+    """Plans which pairs of a build and its baseline are compared."""
+    with service.stage("plan"):
+        base = None
+        if baseline and baseline.exists:
+            base = read_accepted(BuildId(accepted.manifest.id.project, baseline.build), service)
+        return make_plan(accepted.manifest, base, service.engine_label)
 
 
 def _write_down(
@@ -101,11 +110,11 @@ def _write_down(
     accepted: Accepted,
     service: CompareContext,
     lease: Lease,
-) -> tuple[Result, dict[str, Snapshot]]:
-    """Writes comparison.json, review.json and the report under the execution's prefix.
+) -> tuple[Result, dict[str, Snapshot], Usage | None]:
+    """Writes comparison.json, review.json and the report.
 
     Returns:
-        The result, and the snapshots that will have a thumbnail.
+        The result, the pictured snapshots, and the cost in the result.
     """
     snapshots = assemble(measured.plan, measured.results, measured.faults)
     folder = keys.pictures(claim.id, claim.execution)
@@ -128,10 +137,12 @@ def _write_down(
             choice=claim.choice,
             cost=used,
         )
-        _count_answers(comparison, measured)
+        tally, matches = measured.tally, measured.plan.matches
+        tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
+        tally.faults.update(s.reason.partition(":")[0] for s in snapshots.values() if s.reason)
         prepare_review(comparison, accepted, service, lease.check)
-        shown = {name: s for name, s in snapshots.items() if s.thumb}
-        return _write_result(comparison, service), shown
+        pictured = {name: s for name, s in snapshots.items() if s.thumb}
+        return _write_result(comparison, service), pictured, used
 
 
 def announce_again(
@@ -143,16 +154,9 @@ def announce_again(
 ) -> Outcome:
     """Announces the result of an earlier delivery again, or rewrites status.json.
 
-    Args:
-        comparison: the finished comparison.
-        accepted: its head build.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
-        observed_at: the time when this delivery read the manifest, if it did. A rejection in
-            status.json from before that time is out of date and is replaced.
-
-    Raises:
-        Exception: another delivery should announce it.
+    `observed_at` is the time when this delivery read the manifest, if it did: a rejection in
+    status.json from before that time is out of date and is replaced. If it raises, another
+    delivery should announce it.
     """
     record = service.ledger.comparison(comparison)
     if record is None:
@@ -163,38 +167,32 @@ def announce_again(
     return Duplicate(record)
 
 
-def _count_answers(comparison: Comparison, measured: Measurements) -> None:
-    """Counts the snapshots that needed no diff, and the errored ones."""
-    tally, matches = measured.tally, measured.plan.matches
-    tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
-    reasons = [s.reason for s in comparison.snapshots.values() if s.reason]
-    tally.faults.update(reason.partition(":")[0] for reason in reasons)
-
-
-def _draw(
+def draw(
     snapshots: Mapping[str, Snapshot],
-    there: frozenset[str],
+    claim: ComparisonRecord,
     service: CompareContext,
-    lease: Lease,
-) -> Exception | None:
-    """Draws thumbnails while there is time; returns the error, as the verdict is out already."""
+    has_time: Callable[[float], bool],
+    check: Callable[[], None] = lambda: None,
+    existing: Collection[str] = (),
+) -> dict[str, Snapshot]:
+    """Draws thumbnails while there is time; arguments and result as of `draw_thumbnails`.
+
+    `has_time` is called with the time when drawing has to end, in seconds since 1970.
+    """
     if service.thumbnail is None:
-        return None
-    comparison, until = lease.claim.id, service.clock() + service.limits.thumbnails
-    try:
-        with service.stage("thumbnails"):
-            draw_thumbnails(
-                snapshots,
-                folder=keys.pictures(comparison, lease.claim.execution),
-                objects=service.objects,
-                images=BucketImages(service.objects, comparison.project),
-                thumbnail=service.thumbnail,
-                has_time=lambda: lease.has_time(until),
-                there=there,
-            )
-    except Exception as error:
-        return error
-    return None
+        return {}
+    until = service.clock() + service.limits.thumbnails
+    with service.stage("thumbnails"):
+        return draw_thumbnails(
+            snapshots,
+            folder=keys.pictures(claim.id, claim.execution),
+            objects=service.objects,
+            images=BucketImages(service.objects, claim.id.project),
+            thumbnail=service.thumbnail,
+            check=check,
+            has_time=lambda: has_time(until),
+            existing=existing,
+        )
 
 
 def _write_result(comparison: Comparison, service: CompareContext) -> Result:

@@ -26,14 +26,21 @@ from pixelgate.errors import (
     StillWaiting,
 )
 from pixelgate.pipeline.announce.announce import announce_progress
-from pixelgate.pipeline.announce.status import iso, not_before_status
+from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
 from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_comparison
 from pixelgate.pipeline.compare.budget import fan_out_reason, pixels_of
 from pixelgate.pipeline.compare.failures import end_after_error, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, restart_fan_out
 from pixelgate.pipeline.compare.outcomes import Gone, HandedOver, Outcome, Waiting
-from pixelgate.pipeline.compare.publish import Measurements, Metering, announce_again, publish
+from pixelgate.pipeline.compare.publish import (
+    Measurements,
+    Metering,
+    announce_again,
+    plan_against,
+    publish,
+)
 from pixelgate.pipeline.context import CompareContext, Lease
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import Pair, Plan, make_plan
@@ -51,11 +58,8 @@ def compare_build(
 ) -> Outcome:
     """Compares a build with its base, only once even if its event is delivered several times.
 
-    Args:
-        build: the build whose manifest was uploaded.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
-        resumed: whether the build was accepted before; its upload is then not read again.
+    `time_left` returns the seconds until this worker is stopped from outside. A build that is
+    `resumed` was accepted before; its upload is not read again.
 
     Raises:
         HeldByOther: another worker compares the build; deliver the event again later.
@@ -63,7 +67,9 @@ def compare_build(
     """
     observed_at = observation_time(build, service)
     try:
-        accepted = _accept(build, service, resumed)
+        with service.stage("accept"):
+            accepted = accept.find_accepted(build, service) if resumed else None
+            accepted = accepted or accept.accept_build(build, service)
     except NotFound:
         return Gone()
     except (BadManifest, BuildConflict) as error:
@@ -77,14 +83,7 @@ def compare_build(
 
 @dataclass(frozen=True)
 class _Delivery:
-    """One delivery of an accepted build.
-
-    Attributes:
-        accepted: the build.
-        service: the ports.
-        time_left: seconds until this worker is stopped from outside.
-        observed_at: the time when this delivery read the manifest, see `observation_time`.
-    """
+    """One delivery of an accepted build; `observed_at` is its `observation_time`."""
 
     accepted: Accepted
     service: CompareContext
@@ -94,7 +93,7 @@ class _Delivery:
     def compare(self, baseline: Baseline) -> Outcome:
         """Compares the build with its base, step by step."""
         service = self.service
-        comparison = ComparisonId(self._head.project, self._head.build, baseline.build)
+        comparison = self._head.against(baseline.build)
         try:
             claim = self._claim(comparison, baseline.reason, baseline.choice)
         except AlreadyFinished:
@@ -110,8 +109,9 @@ class _Delivery:
             self._announce_start(claim)
             lease = Lease(service, claim, self.time_left)
             tally, metering = DiffStats(), Metering(service)
-            plan = self._plan(baseline)
-            faults = self._check_images(plan, self._has_arrived(baseline), lease)
+            plan = plan_against(baseline, self.accepted, service)
+            base = service.ledger.build(BuildId(self._head.project, baseline.build))
+            faults = self._check_images(plan, base is not None and base.complete, lease)
             reason = self._fan_out_reason(plan)
             if reason and service.fan_out:
                 return hand_over(claim, plan, faults, reason, metering, service, service.fan_out)
@@ -133,7 +133,12 @@ class _Delivery:
             return self._announce_again(comparison)
         try:
             self._announce_start(claim)
-            self._check_wait_is_useful(missing)
+            if missing.why:
+                raise BaseMissing(
+                    f"{missing.what} cannot be compared with: {missing.why}, and the manifest "
+                    "names nothing else. Upload it or approve it, then write this build's "
+                    "manifest once more"
+                )
             self._offer_as_base(claim, Lease(self.service, claim, self.time_left))
             until = claim.wait_until or claim.created + self.service.limits.grace
             self.service.ledger.wait(claim, missing.topics, until, self.service.clock())
@@ -165,13 +170,12 @@ class _Delivery:
 
     def _end_waits(self) -> None:
         """Ends the recorded waits for a base and for shards."""
-        head, now = self._head, self.service.clock()
+        ledger, now = self.service.ledger, self.service.clock()
         wait = wait_comparison(self.accepted.manifest)
         if wait:
-            self.service.ledger.end_wait(wait, OVER, now)
+            ledger.end_wait(wait, OVER, now)
         if self.accepted.sharded:
-            shards = ComparisonId(head.project, head.build, keys.SHARDS)
-            self.service.ledger.end_wait(shards, "every shard has come", now)
+            ledger.end_wait(self._head.against(keys.SHARDS), "every shard has come", now)
 
     def _announce_again(self, comparison: ComparisonId) -> Outcome:
         return announce_again(
@@ -181,28 +185,10 @@ class _Delivery:
     def _announce_start(self, claim: ComparisonRecord) -> None:
         announce_progress(claim, self.service, claimed=max(iso(claim.claimed), self.observed_at))
 
-    def _plan(self, baseline: Baseline) -> Plan:
-        """Plans which pairs are compared."""
-        service, base = self.service, None
-        with service.stage("plan"):
-            if baseline.exists:
-                base_id = BuildId(self._head.project, baseline.build)
-                base = accept.read_accepted(base_id, service)
-            return make_plan(self.accepted.manifest, base, service.engine_label)
-
-    def _has_arrived(self, baseline: Baseline) -> bool:
-        """Whether every image of the base was found and readable."""
-        record = self.service.ledger.build(BuildId(self._head.project, baseline.build))
-        return record is not None and record.complete
-
     def _check_images(
         self, plan: Plan, base_is_complete: bool, lease: Lease
     ) -> dict[str, ImageFault]:
-        """Checks the images of the build, then resumes builds that wait for it.
-
-        Returns:
-            The faults of unreadable images, by snapshot name.
-        """
+        """Checks the images, then resumes builds that wait for this one; returns faults by name."""
         build, service = self._head, self.service
         with service.stage("fetch"):
             faults: dict[str, ImageFault] = {}
@@ -218,11 +204,8 @@ class _Delivery:
                 except ImagesMissing:
                     service.ledger.mark_images_missing(build)
                     raise
-                (
-                    service.ledger.mark_images_present
-                    if faults
-                    else service.ledger.mark_images_valid
-                )(build)
+                ledger = service.ledger
+                (ledger.mark_images_present if faults else ledger.mark_images_valid)(build)
             resume_waiting_builds(build, service)
         return faults
 
@@ -251,14 +234,6 @@ class _Delivery:
                 check=lease.check,
             )
 
-    def _check_wait_is_useful(self, missing: Missing) -> None:
-        """Raises BaseMissing if the base cannot serve or did not come in time."""
-        if missing.why:
-            raise BaseMissing(
-                f"{missing.what} cannot be compared with: {missing.why}, and the manifest names "
-                "nothing else. Upload it or approve it, then write this build's manifest once more"
-            )
-
     def _offer_as_base(self, claim: ComparisonRecord, lease: Lease) -> None:
         """Resumes builds that wait for this one."""
         service = self.service
@@ -284,16 +259,11 @@ class _Delivery:
         return Waiting(record)
 
 
-def _accept(build: BuildId, service: CompareContext, resumed: bool) -> Accepted:
-    with service.stage("accept"):
-        accepted = accept.find_accepted(build, service) if resumed else None
-        return accepted or accept.accept_build(build, service)
-
-
 def observation_time(build: BuildId, service: CompareContext) -> str:
     """Returns the time of this delivery, never earlier than the present status.json.
 
     The clock of the worker that wrote status.json may be ahead of ours. It read an earlier upload,
     so this delivery must count as later.
     """
-    return not_before_status(service.objects, build, iso(service.clock()))
+    now, status = iso(service.clock()), read_json(service.objects, keys.status(build))
+    return max(now, str(status["updated"])) if status else now

@@ -12,13 +12,7 @@ _SAVES = 10
 
 
 def list_if_cheaper(objects: Bucket, prefix: str, wanted: int) -> frozenset[str] | None:
-    """Lists all keys below a prefix; returns None if single requests are cheaper.
-
-    Args:
-        objects: the bucket.
-        prefix: the prefix of the keys.
-        wanted: how many keys would otherwise be requested one by one.
-    """
+    """Lists all keys below a prefix; returns None if `wanted` single requests are cheaper."""
     pages = wanted // _SAVES
     if not pages:
         return None

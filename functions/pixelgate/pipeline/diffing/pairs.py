@@ -28,13 +28,9 @@ _POLL_SECONDS = 5.0
 class DiffStats:
     """Counts of how a run compared its snapshots.
 
-    Attributes:
-        diffed: pairs that this run compared.
-        cached: pairs that were in the cache.
-        pixels: total pixels of the pairs that this run compared.
-        seconds: the time that the diffs and cache reads took.
-        same_hash: snapshots that are unchanged or renamed by their hash alone.
-        faults: errored images, by fault code.
+    `diffed` and `cached` are pairs, `pixels` those of the diffed ones, `seconds` the time for diffs
+    and cache reads. `same_hash` are snapshots that are unchanged or renamed by their hash alone;
+    `faults` are errored images, by code.
     """
 
     diffed: int = 0
@@ -54,19 +50,16 @@ class DiffCache:
     def __init__(
         self, objects: Bucket, project: str | None, pictures: str | None, *, lists: bool = True
     ) -> None:
-        """Opens the cache for one run.
+        """Opens the cache of a project; None caches nothing.
 
-        Args:
-            objects: the bucket.
-            project: the project of the cache; None caches nothing.
-            pictures: the folder of the run's masks, see `keys.pictures`; None if no report is made.
-            lists: whether `preload` lists the cache; that is not worth it for one batch of a plan.
+        `pictures` is the folder of the run's masks; None if no report is made. `lists` says whether
+        `preload` lists the cache, which is not worth it for one batch of a plan.
         """
         self._objects = objects
         self._project = project
         self._pictures = pictures
         self._lists = lists
-        self._there: dict[str, frozenset[str] | None] = {}
+        self._listed: dict[str, frozenset[str] | None] = {}
 
     def preload(self, pairs: Iterable[Pair]) -> None:
         """Lists the cached diffs, so that `load` sends no request for a pair that is not cached."""
@@ -74,15 +67,15 @@ class DiffCache:
             return
         for fingerprint, wanted in Counter(pair.fingerprint for pair in pairs).items():
             folder = keys.cached_diffs(self._project, fingerprint)
-            self._there[folder] = list_if_cheaper(self._objects, folder, wanted)
+            self._listed[folder] = list_if_cheaper(self._objects, folder, wanted)
 
     def load(self, pair: Pair) -> Measured | None:
         """Reads the cached diff of a pair and its mask; returns None if either is missing."""
         if self._project is None:
             return None
         folder = keys.cached_diffs(self._project, pair.fingerprint)
-        key, there = keys.cached_diff(folder, pair.base, pair.head), self._there.get(folder)
-        if there is not None and key not in there:
+        key, listed = keys.cached_diff(folder, pair.base, pair.head), self._listed.get(folder)
+        if listed is not None and key not in listed:
             return None
         try:
             stored = json.loads(self._objects.read(key))
@@ -113,9 +106,8 @@ class DiffCache:
             body = json.dumps({**diff_to_json(pair, diff), "mask": mask_key}).encode()
             key = keys.cached_diff(folder, pair.base, pair.head)
             self._objects.write(key, body, "application/json")
-        return Measured(
-            replace(diff, mask=None), mask_key
-        )  # the masks of a whole run would fill the memory
+        # The masks of a whole run would fill the memory.
+        return Measured(replace(diff, mask=None), mask_key)
 
     @staticmethod
     def _mask_key(pair: Pair, folder: str) -> str:
@@ -124,12 +116,8 @@ class DiffCache:
 
 def diff_to_json(pair: Pair, diff: Diff) -> dict[str, Any]:
     """Encodes the diff of a pair without its mask; `diff_from_json` is the inverse."""
-    return {
-        "schema_version": 3,
-        "base_sha256": pair.base,
-        "head_sha256": pair.head,
-        **diff.as_json(),
-    }
+    sides = {"base_sha256": pair.base, "head_sha256": pair.head}
+    return {"schema_version": 3, **sides, **diff.as_json()}
 
 
 def diff_from_json(pair: Pair, stored: Mapping[str, Any], mask_key: str | None) -> Measured | None:
@@ -155,32 +143,25 @@ def diff_pairs(
 ) -> dict[Pair, Measured | ImageFault]:
     """Takes the diff of every pair from the cache, or compares the pair.
 
-    A fault of one image becomes the result of its pair and stops nothing else.
-
-    Args:
-        pairs: the pairs, each with its policy.
-        images: reads the images.
-        store: the cache.
-        pool: compares pixels.
-        tally: counts the results.
-        check: called every few seconds and before each new pair; raises to stop early. Running
-            pairs are then finished and stored, and the rest is dropped.
-        done: called after each pair.
+    A fault of one image becomes the result of its pair and stops nothing else. `check` is called
+    every few seconds and before each new pair; it raises to stop early. Running pairs are then
+    finished and stored, and the rest is dropped. `done` is called after each pair.
     """
     stopping = threading.Event()
 
     def wanted() -> bool:
         return not stopping.is_set()
 
-    def compare(pair: Pair) -> _Answer:
+    def compare(pair: Pair) -> tuple[Measured | ImageFault, bool]:
+        """Returns the result, and whether it was cached."""
         stored = store.load(pair)
         if stored:
-            return _Answer(stored, cached=True)
+            return stored, True
         try:
             diff = pool.diff(images.read(pair.base), images.read(pair.head), pairs[pair], wanted)
         except ImageFault as fault:
-            return _Answer(fault, cached=False)
-        return _Answer(store.save(pair, diff), cached=False)
+            return fault, False
+        return store.save(pair, diff), False
 
     started = time.monotonic()
     store.preload(pairs)
@@ -193,18 +174,12 @@ def diff_pairs(
         check_every=_POLL_SECONDS,
         stopping=stopping.set,  # drops pairs that no differ has started
     )
-    for pair, answer in answering:
-        answers[pair] = answer.result
-        tally.cached += answer.cached
-        tally.diffed += not answer.cached
-        if not answer.cached and isinstance(answer.result, Measured):
-            tally.pixels += answer.result.diff.total_pixels
+    for pair, (result, cached) in answering:
+        answers[pair] = result
+        tally.cached += cached
+        tally.diffed += not cached
+        if not cached and isinstance(result, Measured):
+            tally.pixels += result.diff.total_pixels
         done()
     tally.seconds += time.monotonic() - started
     return answers
-
-
-@dataclass(frozen=True)
-class _Answer:
-    result: Measured | ImageFault
-    cached: bool

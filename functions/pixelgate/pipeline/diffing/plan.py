@@ -13,23 +13,12 @@ from pixelgate.domain.matching import Kind, Match, match
 from pixelgate.domain.policy import Policy
 from pixelgate.errors import ImageFault
 
-_STATUS = {
-    Kind.UNCHANGED: Status.UNCHANGED,
-    Kind.ADDED: Status.ADDED,
-    Kind.REMOVED: Status.REMOVED,
-    Kind.RENAMED: Status.RENAMED,
-    Kind.SKIPPED: Status.SKIPPED,
-}
-
 
 @dataclass(frozen=True, order=True)
 class Pair:
-    """Two images to compare under one policy; equal pairs of a build are compared once.
+    """Two images, by sha256, to compare under one policy; equal pairs of a build are compared once.
 
-    Attributes:
-        base: sha256 of the base image.
-        head: sha256 of the head image.
-        fingerprint: a hash of policy and engine, see Policy.fingerprint.
+    `fingerprint` is a hash of policy and engine, see Policy.fingerprint.
     """
 
     base: str
@@ -41,12 +30,8 @@ class Pair:
 class Plan:
     """The work of one comparison.
 
-    Attributes:
-        head: the head build.
-        base: the base build; None if there is none.
-        matches: all snapshots, sorted by name.
-        pairs: the unique pairs to diff, each with its policy.
-        pair_of: the pair of each differing snapshot, by name.
+    `matches` are all snapshots, sorted by name; `pairs` are the unique pairs to diff, each with its
+    policy; `pair_of` is the pair of each differing snapshot, by name.
     """
 
     head: BuildManifest
@@ -65,10 +50,7 @@ class Plan:
 def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> Plan:
     """Matches the builds and collects the unique pairs.
 
-    Args:
-        head: the build under test.
-        base: the base build; None if there is none.
-        engine: name and version of the engine; they are part of a cached diff's key.
+    `engine` is the engine's name and version, which are part of a cached diff's key.
     """
     matches = match(
         head.hashes(),
@@ -91,16 +73,11 @@ def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> P
 
 
 def assemble(
-    plan: Plan,
-    measured: Mapping[Pair, Measured | ImageFault],
-    unreadable: Mapping[str, ImageFault],
+    plan: Plan, measured: Mapping[Pair, Measured | ImageFault], unreadable: Mapping[str, ImageFault]
 ) -> dict[str, Snapshot]:
     """Combines the plan and the diffs to the result of every snapshot, by name.
 
-    Args:
-        plan: the plan of the comparison.
-        measured: the diff or the fault of each pair.
-        unreadable: the faults of head images that were found without a diff, by name.
+    `unreadable` are the faults of head images that were found without a diff, by name.
     """
     snapshots = {}
     for m in plan.matches:
@@ -110,12 +87,8 @@ def assemble(
         elif fault:
             snapshots[m.name] = _entry(plan, m, Status.ERRORED, reason=fault.reason)
         else:
-            snapshots[m.name] = _entry(plan, m, _STATUS[m.kind])
-    return _grouped(snapshots)
-
-
-def _grouped(snapshots: dict[str, Snapshot]) -> dict[str, Snapshot]:
-    """Gives snapshots with the same change one group, so that one decision covers them."""
+            snapshots[m.name] = _entry(plan, m, Status(m.kind.value))
+    # Snapshots with the same change get one group, so that one decision covers them.
     changes = {name: change for name, s in snapshots.items() if (change := _change(s))}
     shared = {change for change, n in Counter(changes.values()).items() if n > 1}
     return {
@@ -142,15 +115,8 @@ def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
             judgement = diff.judge(plan.head.policy_for(m.name))
             status = Status.CHANGED if judgement.changed else Status.UNCHANGED
             # The decoded sizes are right; the manifest may claim others.
-            return _entry(
-                plan,
-                m,
-                status,
-                measured=result,
-                judgement=judgement,
-                head_size=diff.head_size,
-                base_size=diff.base_size,
-            )
+            sizes = {"head_size": diff.head_size, "base_size": diff.base_size}
+            return _entry(plan, m, status, measured=result, judgement=judgement, **sizes)
 
 
 def _entry(plan: Plan, m: Match, status: Status, **known: Any) -> Snapshot:

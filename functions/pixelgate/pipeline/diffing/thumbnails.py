@@ -24,13 +24,9 @@ _THREADS = 2
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One thumbnail to draw.
+    """One thumbnail to draw, of the first candidate that can be read, with the mask over it.
 
-    Attributes:
-        candidates: hashes of images; the first readable one is drawn.
-        mask: key of the mask, if there is one.
-        slices: where the image lies on the canvas, see `_slices`.
-        key: the thumbnail's key.
+    `slices` says where the image lies on the canvas, see `_slices`.
     """
 
     candidates: tuple[str, ...]
@@ -48,11 +44,11 @@ def with_thumbnail_keys(snapshots: Mapping[str, Snapshot], folder: str) -> dict[
 
 
 def thumbnail_requests(
-    snapshots: Mapping[str, Snapshot], folder: str, there: Collection[str] = ()
+    snapshots: Mapping[str, Snapshot], folder: str, existing: Collection[str] = ()
 ) -> Usage:
-    """Counts the S3 requests for drawing the thumbnails that are not in `there`."""
+    """Counts the S3 requests for drawing the thumbnails that are not in `existing`."""
     wanted = (w for s in snapshots.values() if (w := _wanted(s, folder)))
-    unique = {w.key: w for w in wanted if w.key not in there}
+    unique = {w.key: w for w in wanted if w.key not in existing}
     reads = sum(1 + bool(w.mask) for w in unique.values())
     asked = {"s3.GetObject": reads, "s3.PutObject": len(unique)}
     return Usage(requests={name: n for name, n in asked.items() if n})
@@ -67,19 +63,12 @@ def draw_thumbnails(
     thumbnail: Thumbnailer,
     check: Callable[[], None] = lambda: None,
     has_time: Callable[[], bool] = lambda: True,
-    there: Collection[str] = (),
+    existing: Collection[str] = (),
 ) -> dict[str, Snapshot]:
-    """Draws the thumbnails of the snapshots that a person looks at.
+    """Draws the thumbnails of the snapshots that a person looks at, except those in `existing`.
 
-    Args:
-        snapshots: by name.
-        folder: the folder of the report's pictures, see `keys.pictures`.
-        objects: the bucket of masks and thumbnails.
-        images: reads the images.
-        thumbnail: draws one thumbnail.
-        check: called after each thumbnail; raises to stop the run.
-        has_time: called before each thumbnail; the rest is skipped when it returns False.
-        there: keys of thumbnails that exist already.
+    `check` is called after each thumbnail; it raises to stop the run. `has_time` is called before
+    each thumbnail; the rest is skipped when it returns False.
 
     Returns:
         The snapshots; those whose thumbnail exists now have its key.
@@ -100,7 +89,7 @@ def draw_thumbnails(
             return thumb.key
         return None
 
-    made: set[str | None] = {key for key in unique if key in there}
+    made: set[str | None] = {key for key in unique if key in existing}
     missing = [thumb for key, thumb in unique.items() if key not in made]
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="thumb") as threads:
         try:

@@ -17,13 +17,7 @@ from pixelgate.pipeline.intake.plain_upload import import_images, list_plain_upl
 
 @dataclass(frozen=True)
 class Accepted:
-    """A valid build.
-
-    Attributes:
-        manifest: its manifest.
-        record: its record in the ledger.
-        sharded: whether it was uploaded in shards.
-    """
+    """A valid build, with its record in the ledger."""
 
     manifest: BuildManifest
     record: BuildRecord
@@ -76,9 +70,9 @@ def read_accepted(build: BuildId, service: CompareContext) -> BuildManifest:
 def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext) -> Accepted:
     """Accepts a plain upload. A second delivery lists its images, but does not read them again."""
     build, objects = manifest.id, service.objects
-    beside = list_plain_upload(body, keys.uploads(build), objects)
+    listed = list_plain_upload(body, keys.uploads(build), objects)
     record = service.ledger.build(build)
-    if record and record.manifest_sha256 != beside.fingerprint:
+    if record and record.manifest_sha256 != listed.fingerprint:
         raise BuildConflict(
             f"{build} was uploaded before with other images or another manifest; "
             "were all images there before the manifest?"
@@ -86,11 +80,11 @@ def _accept_plain(body: bytes, manifest: BuildManifest, service: CompareContext)
     before = find_accepted(build, service)
     if before:
         return before
-    taken = import_images(body, manifest, beside, objects, service.pool)
-    accepted = _register(parse_accepted(taken.body, build), taken.body, service)
+    imported = import_images(body, manifest, listed, objects, service.pool)
+    accepted = _register(parse_accepted(imported.body, build), imported.body, service)
     # Garbage collection may have deleted an image between its import and the acceptance.
-    exists = BucketImages(objects, build.project).existence_check(taken.found)
-    if not taken.whole or not all(map(exists, taken.found)):
+    exists = BucketImages(objects, build.project).existence_check(imported.found)
+    if not imported.whole or not all(map(exists, imported.found)):
         return accepted
     service.ledger.mark_images_valid(build)  # every image was read and hashed a moment ago
     return replace(accepted, record=replace(accepted.record, complete=True, arrived=True))

@@ -28,11 +28,7 @@ class BucketImages:
         self._project = project
 
     def read(self, sha256: str) -> bytes:
-        """Reads the bytes of one image.
-
-        Raises:
-            ImageFault: IMAGE_MISSING, HASH_MISMATCH or EXCEEDS_BYTE_LIMIT.
-        """
+        """Reads an image. Raises ImageFault: IMAGE_MISSING, HASH_MISMATCH, EXCEEDS_BYTE_LIMIT."""
         key = keys.image(self._project, sha256)
         try:
             body = self._read(key, sha256)
@@ -49,14 +45,13 @@ class BucketImages:
     def existence_check(self, hashes: Collection[str]) -> Callable[[str], bool]:
         """Returns a function that answers whether an image is in the bucket.
 
-        Args:
-            hashes: all images that will be looked up; for many of them one listing is cheaper.
+        `hashes` are all images that will be looked up: for many of them one listing is cheaper.
         """
         listed = list_if_cheaper(self._objects, keys.image(self._project, ""), len(hashes))
 
         def exists(sha256: str) -> bool:
-            there = listed is not None and keys.image(self._project, sha256) in listed
-            return there or self.exists(sha256)
+            in_list = listed is not None and keys.image(self._project, sha256) in listed
+            return in_list or self.exists(sha256)
 
         return exists
 
@@ -103,14 +98,8 @@ def check_images(
 
     Added images are read and hashed, and their headers are checked, because they will be a
     baseline. For images of differing pairs only their existence is checked; the diff reads them.
-    Unchanged and renamed images were checked with the base, if the base is complete.
-
-    Args:
-        plan: the plan of the comparison.
-        base_is_complete: whether every image of the base was found and readable.
-        images: the bucket's images.
-        pool: reads image headers.
-        check: called between any two images; raises to stop early.
+    Unchanged and renamed images were checked with the base, if the base is complete. `check` is
+    called between any two images; it raises to stop early.
 
     Returns:
         The faults of unreadable images, by snapshot name.
@@ -118,7 +107,9 @@ def check_images(
     Raises:
         ImagesMissing: the upload is incomplete; the message lists names.
     """
-    to_read, to_find = _unseen(plan, base_is_complete)
+    seen = {Kind.UNCHANGED, Kind.RENAMED} if base_is_complete else set()
+    to_read = {m.head for m in plan.matches if m.head and m.kind not in {*seen, Kind.DIFFERING}}
+    to_find = {m.head for m in plan.matches if m.head and m.kind is Kind.DIFFERING} - to_read
     exists = images.existence_check(to_find)
 
     def look(sha256: str) -> ImageFault | None:
@@ -138,27 +129,15 @@ def check_images(
             faults |= {m.name: fault for m in plan.matches if m.head == sha256}
     missing = sorted(n for n, f in faults.items() if f.code is FaultCode.IMAGE_MISSING)
     if missing:
-        raise ImagesMissing(_in_words(missing))
+        raise ImagesMissing(
+            "the upload is incomplete, these images are not in the bucket: "
+            f"{joined(missing, _NAMES_SHOWN)}; "
+            "upload images before the manifest, as a new build"
+        )
     return faults
-
-
-def _unseen(plan: Plan, base_is_complete: bool) -> tuple[set[str], set[str]]:
-    """Returns the hashes to read now, and the hashes that the diff will read."""
-    seen = {Kind.UNCHANGED, Kind.RENAMED} if base_is_complete else set()
-    to_read = {m.head for m in plan.matches if m.head and m.kind not in {*seen, Kind.DIFFERING}}
-    to_find = {m.head for m in plan.matches if m.head and m.kind is Kind.DIFFERING}
-    return to_read, to_find - to_read
 
 
 def _type_of(body: bytes) -> str:
     if body.startswith(b"\xff\xd8"):
         return "image/jpeg"
     return "image/webp" if body.startswith(b"RIFF") else "image/png"
-
-
-def _in_words(missing: list[str]) -> str:
-    return (
-        "the upload is incomplete, these images are not in the bucket: "
-        f"{joined(missing, _NAMES_SHOWN)}; "
-        "upload images before the manifest, as a new build"
-    )

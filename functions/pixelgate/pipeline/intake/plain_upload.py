@@ -35,13 +35,9 @@ _TYPES = {".png": "image/png", ".apng": "image/png", ".webp": "image/webp"}
 
 @dataclass(frozen=True)
 class PlainUpload:
-    """The objects of a plain upload, listed but not read.
+    """The objects of a plain upload, listed but not read; `left_out` are files that are no images.
 
-    Attributes:
-        folder: the key of the manifest's folder, with "/".
-        images: the images' objects, in the order of their keys.
-        left_out: names of files that are not images.
-        fingerprint: a hash of the manifest's bytes and of the listed images.
+    `fingerprint` is a hash of the manifest's bytes and of the listed images.
     """
 
     folder: str
@@ -52,13 +48,7 @@ class PlainUpload:
 
 @dataclass(frozen=True)
 class ImportedUpload:
-    """A plain upload after its images were stored by hash.
-
-    Attributes:
-        body: a manifest that lists the images.
-        whole: whether every image can be read.
-        found: hashes of images that were in the bucket already.
-    """
+    """A manifest that lists the stored images, whether all are readable, and those that existed."""
 
     body: bytes
     whole: bool
@@ -68,14 +58,8 @@ class ImportedUpload:
 def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> PlainUpload:
     """Lists the images of a plain upload without reading them.
 
-    Args:
-        body: the manifest.
-        folder: the key of its folder, with "/".
-        objects: the bucket.
-
-    Raises:
-        BadManifest: there are too many images, or names or sizes are not allowed; the message
-            lists all of them.
+    `body` is the manifest, and `folder` the key of its folder, with "/". Raises BadManifest with
+    all names and sizes that are not allowed, or if there are too many images.
     """
     digest = hashlib.sha256(body)
     images: list[Listed] = []
@@ -104,44 +88,37 @@ def list_plain_upload(body: bytes, folder: str, objects: Bucket) -> PlainUpload:
 
 
 def import_images(
-    body: bytes, manifest: BuildManifest, beside: PlainUpload, objects: Bucket, pool: DifferPool
+    body: bytes, manifest: BuildManifest, listed: PlainUpload, objects: Bucket, pool: DifferPool
 ) -> ImportedUpload:
     """Reads every image, stores it by its hash, and lists it in the manifest.
 
-    A repeated import reads the images again and changes nothing.
-
-    Args:
-        body: the manifest as it was uploaded.
-        manifest: the same manifest, validated.
-        beside: the listed images.
-        objects: the bucket.
-        pool: reads image headers.
-
-    Raises:
-        BadManifest: there is no image, or one was deleted meanwhile.
+    A repeated import reads the images again and changes nothing. Raises BadManifest if there is no
+    image, or if one was deleted meanwhile.
     """
-    if not beside.images and not manifest.allow_empty:
+    if not listed.images and not manifest.allow_empty:
         raise BadManifest(
             f"images: the manifest lists none and no image (PNG, JPEG, WebP) lies under "
-            f"{beside.folder}; upload them before the manifest, or set allow_empty"
+            f"{listed.folder}; upload them before the manifest, or set allow_empty"
         )
 
-    def store(listed: Listed) -> tuple[dict[str, Any], bool]:
-        return _store(listed, manifest.id.project, objects, pool)
+    def store(image: Listed) -> tuple[dict[str, Any], bool]:
+        return _store(image, manifest.id.project, objects, pool)
 
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="plain") as threads:
-        stored = list(threads.map(store, beside.images))
+        stored = list(threads.map(store, listed.images))
     entries = [entry for entry, _ in stored]
+    left_out = ", ".join(shortened(map(repr, listed.left_out), _SHOWN))
+    notes = [f"left out, as they are no images by their names: {left_out}"] if left_out else []
     fields = read_object(body, MAX_BYTES)
-    names = [image.key.removeprefix(beside.folder) for image in beside.images]
+    names = [image.key.removeprefix(listed.folder) for image in listed.images]
     fields |= {
         "images": dict(zip(names, entries, strict=True)),
-        "upload_sha256": beside.fingerprint,
-        "notes": list(_notes(beside.left_out)),
+        "upload_sha256": listed.fingerprint,
+        "notes": notes,
     }
     whole = all(entry["width"] for entry in entries)
-    there = frozenset(entry["sha256"] for entry, was_there in stored if was_there)
-    return ImportedUpload(json.dumps(fields, ensure_ascii=False).encode(), whole, there)
+    found = frozenset(entry["sha256"] for entry, existed in stored if existed)
+    return ImportedUpload(json.dumps(fields, ensure_ascii=False).encode(), whole, found)
 
 
 def _store(
@@ -154,8 +131,8 @@ def _store(
         raise BadManifest(f"{listed.key} was changed while the build was taken in") from error
     sha256 = hashlib.sha256(image).hexdigest()
     key = keys.image(project, sha256)
-    there = objects.exists(key)
-    if not there:
+    existed = objects.exists(key)
+    if not existed:
         kind = _TYPES.get(PurePosixPath(listed.key).suffix.lower(), "image/jpeg")
         with suppress(WriteConflict):  # another worker stored the same bytes: a key is a hash
             objects.replace(key, image, kind, None)
@@ -163,7 +140,7 @@ def _store(
         width, height = pool.inspect(image)
     except ImageFault:
         width, height = None, None  # the comparison reports the fault
-    return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}, there
+    return {"sha256": sha256, "width": width, "height": height, "bytes": len(image)}, existed
 
 
 def _is_hidden(name: str) -> bool:
@@ -178,9 +155,3 @@ def _problems(name: str, size: int) -> Iterator[str]:
         yield str(error)
     if size > MAX_IMAGE_BYTES:
         yield f"images[{name!a}]: has {size:,} bytes; {MAX_IMAGE_BYTES:,} are allowed"
-
-
-def _notes(left_out: tuple[str, ...]) -> Iterator[str]:
-    if left_out:
-        names = ", ".join(shortened(map(repr, left_out), _SHOWN))
-        yield f"left out, as they are no images by their names: {names}"

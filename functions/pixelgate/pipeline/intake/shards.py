@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,80 +26,58 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True)
-class AcceptedShard:
-    """An accepted shard.
-
-    Attributes:
-        shard: its index and total.
-        repeated: whether an earlier upload with other content was accepted, and still counts.
-    """
-
-    shard: ShardId
-    repeated: bool = False
-
-
-@dataclass(frozen=True)
 class ShardSet:
-    """The shards that make up a build.
-
-    Attributes:
-        shards: the shards, in order.
-        missing: indices of shards that were expected and never uploaded.
-    """
+    """The shards that make up a build, in order, and the indices of those that never came."""
 
     shards: tuple[ShardId, ...]
     missing: tuple[int, ...]
 
 
-def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> AcceptedShard:
+def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool) -> bool:
     """Validates an uploaded shard and stores a copy, unless the shard was accepted before.
+
+    Returns whether an earlier upload with other content was accepted, and still counts.
 
     Raises:
         NotFound: the shard's manifest does not exist.
         BadManifest: it breaks a rule, or was uploaded after the build was closed without it.
     """
+    key, plain = keys.accepted_shard(build, shard), None
     body = _read(keys.uploaded_manifest(build, shard), objects)
     manifest = parse(body, build, shard)
-    beside = (
-        list_plain_upload(body, keys.uploads(build, shard), objects) if manifest.plain else None
-    )
-    uploaded = beside.fingerprint if beside else fingerprint(body)
-    before = _kept(build, shard, objects)
-    if before is not None:
-        return AcceptedShard(shard, repeated=fingerprint(before) != uploaded)
+    if manifest.plain:
+        plain = list_plain_upload(body, keys.uploads(build, shard), objects)
+    uploaded = plain.fingerprint if plain else fingerprint(body)
+    with suppress(NotFound):
+        return fingerprint(objects.read(key)) != uploaded
     closed = _closed(build, objects)
     if closed and shard not in closed.shards:
         raise BadManifest(
             "it came after the build was closed with "
             f"{_listed([s.index for s in closed.shards])}; upload all of them under a new id"
         )
-    if beside:
-        body = import_images(body, manifest, beside, objects, pool).body
+    if plain:
+        body = import_images(body, manifest, plain, objects, pool).body
     try:
-        objects.replace(keys.accepted_shard(build, shard), body, "application/json", None)
+        objects.replace(key, body, "application/json", None)
     except WriteConflict:
-        stored = objects.read(keys.accepted_shard(build, shard))
-        return AcceptedShard(shard, repeated=fingerprint(stored) != uploaded)
-    return AcceptedShard(shard)
+        return fingerprint(objects.read(key)) != uploaded
+    return False
 
 
 def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | None:
     """Accepts every uploaded shard after `finalize` was uploaded.
 
-    Events come in any order, so the events of some shards may still be on their way.
-
-    Returns:
-        The number of shards, if `finalize` contains it.
+    Events come in any order, so the events of some shards may still be on their way. Returns the
+    number of shards, if `finalize` contains it.
 
     Raises:
         NotFound: the manifest of `finalize` does not exist.
         BadManifest: `finalize` or a shard breaks a rule, or there is no shard.
     """
     total = parse_finalize(_read(keys.finalize(build), objects), build)
-    uploads = [
-        keys.upload_of(uploaded.key) for uploaded in objects.list(keys.uploaded_shards(build))
-    ]
-    shards = sorted(u.shard for u in uploads if u and u.shard)
+    uploads = (keys.upload_of(o.key) for o in objects.list(keys.uploaded_shards(build)))
+    shards = sorted(upload.shard for upload in uploads if upload and upload.shard)
     if not shards:
         raise BadManifest(f"no shard lies under {keys.uploaded_shards(build)}: nothing to finalize")
     for shard in shards:
@@ -110,11 +89,7 @@ def keep_all_shards(build: BuildId, objects: Bucket, pool: DifferPool) -> int | 
 
 
 def kept_shards(build: BuildId, objects: Bucket) -> list[ShardId]:
-    """Lists the accepted shards, in order.
-
-    Raises:
-        BadManifest: the shards do not agree on the total.
-    """
+    """Lists the accepted shards, in order; raises BadManifest if their totals differ."""
     accepted = (keys.accepted_shard_of(o.key) for o in objects.list(keys.accepted_shards(build)))
     shards = sorted(shard for shard in accepted if shard)
     for shard in shards[1:]:
@@ -130,26 +105,18 @@ def merge_shards(
 ) -> bytes | None:
     """Merges the shards of a build into one manifest; None while shards may still come.
 
-    The first worker that finds the build complete decides which shards belong to it.
-
-    Args:
-        build: the build.
-        objects: the bucket.
-        final: no other shard will come.
-        total: the number of shards, if the shards do not contain it.
-
-    Raises:
-        BadManifest: two shards contradict each other; the message names both.
+    The first worker that finds the build complete decides which shards belong to it. If the merge
+    is `final`, no other shard will come. `total` is needed if the shards do not contain it. Raises
+    BadManifest if two shards contradict each other.
     """
     closed = _closed(build, objects)
     if closed is None:
         shards = kept_shards(build, objects)
         known = (shards[0].total if shards else 0) or total or 0
-        have = {shard.index for shard in shards}
-        missing = tuple(index for index in range(1, known + 1) if index not in have)
+        missing = _missing(shards, known)
         if not shards or not (final or (known and not missing)):
             return None
-        closed = _close(build, ShardSet(tuple(shards), missing), objects)
+        closed = _close(build, ShardSet(tuple(shards), tuple(missing)), objects)
     bodies = {s: objects.read(keys.accepted_shard(build, s)) for s in closed.shards}
     return _merge(build, bodies, closed.missing)
 
@@ -161,8 +128,11 @@ def progress(build: BuildId, objects: Bucket) -> str:
     total = shards[0].total if shards else 0
     if not total:
         return f"{have} came; it is complete when finalize says so"
-    missing = sorted(set(range(1, total + 1)) - {shard.index for shard in shards})
-    return f"{have} of {total} came; {_listed(missing)} did not yet"
+    return f"{have} of {total} came; {_listed(_missing(shards, total))} did not yet"
+
+
+def _missing(shards: Sequence[ShardId], total: int) -> list[int]:
+    return sorted(set(range(1, total + 1)) - {shard.index for shard in shards})
 
 
 def _read(key: str, objects: Bucket) -> bytes:
@@ -170,13 +140,6 @@ def _read(key: str, objects: Bucket) -> bytes:
         return objects.read(key, MAX_BYTES)
     except TooLarge as error:
         raise BadManifest(str(error)) from error
-
-
-def _kept(build: BuildId, shard: ShardId, objects: Bucket) -> bytes | None:
-    try:
-        return objects.read(keys.accepted_shard(build, shard))
-    except NotFound:
-        return None
 
 
 def _closed(build: BuildId, objects: Bucket) -> ShardSet | None:
@@ -189,11 +152,8 @@ def _closed(build: BuildId, objects: Bucket) -> ShardSet | None:
 
 
 def _close(build: BuildId, closed: ShardSet, objects: Bucket) -> ShardSet:
-    stored = {
-        "schema_version": 1,
-        "shards": [[shard.index, shard.total] for shard in closed.shards],
-        "missing": closed.missing,
-    }
+    shards = [[shard.index, shard.total] for shard in closed.shards]
+    stored = {"schema_version": 1, "shards": shards, "missing": closed.missing}
     try:
         body = json.dumps(stored).encode()
         objects.replace(keys.closed_shards(build), body, "application/json", None)
@@ -207,7 +167,13 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
     fields = {shard: read_object(body, MAX_BYTES) for shard, body in bodies.items()}
     first = next(iter(fields))
     for shard, manifest in fields.items():
-        _check_alike(first, fields[first], shard, manifest)
+        for name in _ALIKE:
+            ours, theirs = fields[first].get(name), manifest.get(name)
+            if ours != theirs:
+                raise BadManifest(
+                    f"{name}: {first.words} says {_short(ours)}, "
+                    f"{shard.words} says {_short(theirs)}"
+                )
     names = [set(f["all_names"]) for f in fields.values() if f.get("all_names") is not None]
     whole: dict[str, Any] = {
         name: value for name, value in fields[first].items() if name not in {"shard", "images"}
@@ -235,20 +201,6 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
     return body
 
 
-def _check_alike(
-    first: ShardId,
-    first_fields: Mapping[str, Any],
-    second: ShardId,
-    second_fields: Mapping[str, Any],
-) -> None:
-    for name in _ALIKE:
-        if first_fields.get(name) != second_fields.get(name):
-            raise BadManifest(
-                f"{name}: {first.words} says {_short(first_fields.get(name))}, "
-                f"{second.words} says {_short(second_fields.get(name))}"
-            )
-
-
 def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
     images: dict[str, Any] = {}
     owner: dict[str, tuple[str, ShardId]] = {}
@@ -256,19 +208,17 @@ def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
     for shard, manifest in fields.items():
         for name, image in manifest["images"].items():
             first, holder = owner.setdefault(canonical(name), (name, shard))
-            if holder != shard:
-                twice.append(_held_twice(first, holder, name, shard))
+            if holder != shard and first == name:
+                twice.append(f"images[{name!a}]: {holder.words} and {shard.words} both hold it")
+            elif holder != shard:
+                twice.append(
+                    f"images: {collision(first, name)}: {holder.words} has the first, "
+                    f"{shard.words} the second"
+                )
             images[name] = image
     if twice:
         raise BadManifest("; ".join(shortened(twice, _SHOWN)))
     return images
-
-
-def _held_twice(first: str, first_shard: ShardId, second: str, second_shard: ShardId) -> str:
-    if first == second:
-        return f"images[{second!a}]: {first_shard.words} and {second_shard.words} both hold it"
-    both = collision(first, second)
-    return f"images: {both}: {first_shard.words} has the first, {second_shard.words} the second"
 
 
 def _listed(indices: Sequence[int]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixelgate.domain import keys
@@ -35,14 +36,10 @@ _MAX_TEXT = 10_000
 
 @dataclass(frozen=True)
 class Written:
-    """The event of a review object.
+    """The event of a review object, whose key names build and review.
 
-    Attributes:
-        build: the reviewed build, from the object's key.
-        id: the review's id, from the object's key.
-        by: the author: userIdentity of the event, never a field of the object.
-        at: the time of the write, ISO 8601 in UTC.
-        tag: the ETag of the object; None if the event has none.
+    `by` is the event's userIdentity, never a field of the object; `at` is the time of the write,
+    ISO 8601 in UTC; `tag` is the object's ETag, if the event has one.
     """
 
     build: BuildId
@@ -54,16 +51,10 @@ class Written:
 
 @dataclass(frozen=True)
 class CarriedOut:
-    """The review counts; this delivery or an earlier one applied it.
-
-    Attributes:
-        review: its record.
-        state: the state of the build's review now.
-        comparison: the reviewed comparison.
-    """
+    """The review counts; this delivery or an earlier one applied it."""
 
     review: ReviewRecord
-    state: str
+    state: str  # that of the build's review now
     comparison: ComparisonId | None = None
 
 
@@ -82,98 +73,75 @@ class Gone:
 Outcome = CarriedOut | Refused | Gone
 
 
-def carry_out(written: Written, records: StorageContext) -> Outcome:
+def carry_out(written: Written, storage: StorageContext) -> Outcome:
     """Applies a review, only once even if its event is delivered several times or late.
 
     The first delivery decides whether the review counts, and records that before anything else.
-    All later steps follow from this record, so any delivery can finish them.
-
-    Raises:
-        Exception: a retry may help.
+    All later steps follow from this record, so any delivery can finish them after an error.
     """
     try:
-        body, tag = records.objects.read_tagged(keys.review(written.build, written.id), MAX_BYTES)
+        body, tag = storage.objects.read_tagged(keys.review(written.build, written.id), MAX_BYTES)
     except NotFound:
         return Gone()
     except TooLarge as error:
-        return _refuse(written, str(error), records)
+        return _refuse(written, str(error), storage)
     if written.tag is not None and tag.strip('"') != written.tag:
         why = "the object was overwritten before it was carried out; a review is written once"
-        return _refuse(written, why, records)
-    line, record, reviewable, names = _decide(written, body, records)
-    stored = records.ledger.add_review(line)
-    if (stored.sha256, stored.by) != (line.sha256, line.by):
+        return _refuse(written, why, storage)
+    review, record, reviewable, names = _decide(written, body, storage)
+    stored = storage.ledger.add_review(review)
+    if (stored.sha256, stored.by) != (review.sha256, review.by):
         why = f"review {written.id} was written before, by {stored.by}; a review is written once"
-        return _refuse(written, why, records)
-    _keep(stored, body, records)
+        return _refuse(written, why, storage)
+    _keep(stored, body, storage)
     if stored.refused is not None:
-        return _refuse(written, stored.refused, records)
+        return _refuse(written, stored.refused, storage)
     if record is None or reviewable is None or stored.execution != record.execution:
-        return _refuse(written, _stale(stored.execution, record), records)
-    return _apply(stored, record, names, records)
+        return _refuse(written, _stale(stored.execution, record), storage)
+    return _apply(stored, record, names, storage)
 
 
 def _decide(
-    written: Written, body: bytes, records: StorageContext
+    written: Written, body: bytes, storage: StorageContext
 ) -> tuple[ReviewRecord, ComparisonRecord | None, Reviewable | None, frozenset[str]]:
     """Decides whether a review counts, and for which snapshots."""
-    line = ReviewRecord(
-        written.build,
-        written.id,
-        action="",
-        by=written.by,
-        at=written.at,
-        sha256=hashlib.sha256(body).hexdigest(),
-    )
+    sha256 = hashlib.sha256(body).hexdigest()
+    review = ReviewRecord(written.build, written.id, "", written.by, written.at, sha256)
     record = reviewable = None
     names: frozenset[str] = frozenset()
     try:
-        review = parse(body)
-        line = _with(line, review)
-        record = _published(written.build, review, records)
-        reviewable = read_reviewable(record, records.objects)
+        request = parse(body)
+        review = replace(review, action=request.action, reason=request.reason)
+        record = _published(written.build, request, storage)
+        reviewable = read_reviewable(record, storage.objects)
         if reviewable is None:
             raise ReviewRefused("what there was to review is gone from the bucket")
-        names = select(review, reviewable)
+        names = select(request, reviewable)
     except ReviewRefused as error:
-        return _with(line, refused=str(error)), record, reviewable, names
-    return _with(line, execution=record.execution), record, reviewable, names
+        return replace(review, refused=str(error)), record, reviewable, names
+    return replace(review, execution=record.execution), record, reviewable, names
 
 
-def _with(line: ReviewRecord, review: ReviewBody | None = None, **changes: Any) -> ReviewRecord:
-    if review:
-        changes |= {"action": review.action, "reason": review.reason}
-    return ReviewRecord(**{**vars(line), **changes})
-
-
-def _published(build: BuildId, review: ReviewBody, records: StorageContext) -> ComparisonRecord:
+def _published(build: BuildId, request: ReviewBody, storage: StorageContext) -> ComparisonRecord:
     """Returns the result that a review is about. Raises ReviewRefused."""
-    record = _latest(build, records)
+    record = _latest(build, storage)
+    if record is not None and record.state is State.FAILED:
+        raise ReviewRefused(f"build {build.build} FAILED: there is no result to review")
     if record is None or record.state is not State.SUCCEEDED:
-        raise ReviewRefused(_nothing_yet(build, record))
-    if review.execution is not None and review.execution != record.execution:
-        raise ReviewRefused(_stale(review.execution, record))
+        raise ReviewRefused(
+            f"build {build.build} has no result yet, so nobody can have looked at it; "
+            "wait for its verdict and review it then"
+        )
+    if request.execution is not None and request.execution != record.execution:
+        raise ReviewRefused(_stale(request.execution, record))
     return record
 
 
-def _latest(build: BuildId, records: StorageContext) -> ComparisonRecord | None:
-    accepted = records.ledger.build(build)
+def _latest(build: BuildId, storage: StorageContext) -> ComparisonRecord | None:
+    accepted = storage.ledger.build(build)
     if accepted is None:
         raise ReviewRefused(f"project {build.project} has no build {build.build}")
-    if accepted.baseline is None:
-        return None
-    return records.ledger.comparison(
-        ComparisonId(build.project, build.build, accepted.baseline.build)
-    )
-
-
-def _nothing_yet(build: BuildId, record: ComparisonRecord | None) -> str:
-    if record is not None and record.state is State.FAILED:
-        return f"build {build.build} FAILED: there is no result to review"
-    return (
-        f"build {build.build} has no result yet, so nobody can have looked at it; "
-        "wait for its verdict and review it then"
-    )
+    return storage.ledger.comparison(accepted.comparison) if accepted.comparison else None
 
 
 def _stale(execution: str, record: ComparisonRecord | None) -> str:
@@ -185,73 +153,68 @@ def _stale(execution: str, record: ComparisonRecord | None) -> str:
 
 
 def _apply(
-    line: ReviewRecord, record: ComparisonRecord, names: frozenset[str], records: StorageContext
+    review: ReviewRecord, record: ComparisonRecord, names: frozenset[str], storage: StorageContext
 ) -> CarriedOut:
     """Adds a review to the review log and announces the result."""
     if not record.announced:
         # An earlier state is not announced yet; its event must be sent before that of this one.
-        announce_result(record, records)
-    elif line.id in read_review_log(line.build, records.objects).reviews:
-        return _carried_out(line, records)  # an earlier delivery has applied it
+        announce_result(record, storage)
+    elif review.id in read_review_log(review.build, storage.objects).reviews:
+        return _carried_out(review, storage)  # an earlier delivery has applied it
     # From here on the sweeper announces the review, if every delivery of this event dies.
-    record = records.ledger.reopen(record, records.clock())
-    review = Applied(line.id, Action(line.action), line.by, line.at, line.reason, whole=not names)
+    record = storage.ledger.reopen(record, storage.clock())
+    applied = Applied(
+        review.id, Action(review.action), review.by, review.at, review.reason, whole=not names
+    )
 
     def add(present: ReviewLog) -> ReviewLog:
-        return present.of_execution(record.execution).with_review(review, names)
+        return present.of_execution(record.execution).with_review(applied, names)
 
-    change_review_log(line.build, records.objects, add)
+    change_review_log(review.build, storage.objects, add)
     # Reopened again: another worker may have marked the record as announced without this review.
-    announce_result(records.ledger.reopen(record, records.clock()), records)
-    return _carried_out(line, records)
+    announce_result(storage.ledger.reopen(record, storage.clock()), storage)
+    return _carried_out(review, storage)
 
 
-def _carried_out(line: ReviewRecord, records: StorageContext) -> CarriedOut:
-    build = records.ledger.build(line.build)
-    if build is None or build.baseline is None:
-        return CarriedOut(line, "open")
-    comparison = ComparisonId(line.build.project, line.build.build, build.baseline.build)
-    return CarriedOut(line, str(build.review or "open"), comparison)
+def _carried_out(review: ReviewRecord, storage: StorageContext) -> CarriedOut:
+    build = storage.ledger.build(review.build)
+    state = str(build.review or "open") if build else "open"
+    return CarriedOut(review, state, build.comparison if build else None)
 
 
-def _refuse(written: Written, why: str, records: StorageContext) -> Refused:
+def _refuse(written: Written, why: str, storage: StorageContext) -> Refused:
     """Writes the reason why a review does not count to the review log and to status.json."""
     try:
-        record = _latest(written.build, records)
+        record = _latest(written.build, storage)
     except ReviewRefused:
         return Refused(why)
     refusal = Refusal(written.id, written.by, written.at, why)
     review_log = change_review_log(
-        written.build, records.objects, lambda b: b.with_refusal(refusal)
+        written.build, storage.objects, lambda log: log.with_refusal(refusal)
     )
     if record is not None and record.finished:
-        rewrite_status(record, records)
+        rewrite_status(record, storage)
     else:
         review = to_status_json_without_result(None, 0, review_log)
-        update_status_review(records.objects, written.build, review or {"revision": 0})
+        update_status_review(storage.objects, written.build, review or {"revision": 0})
     return Refused(why)
 
 
-def _keep(line: ReviewRecord, body: bytes, records: StorageContext) -> None:
+def _keep(review: ReviewRecord, body: bytes, storage: StorageContext) -> None:
     """Copies a review to a folder where reviewers cannot write; it is kept as long as its build."""
-    if records.ledger.build(line.build) is None:
+    if storage.ledger.build(review.build) is None:
         return
     kept = {
         "schema_version": 1,
-        **{name: value for name, value in vars(line).items() if name != "build"},
-        "project": line.build.project,
-        "build": line.build.build,
+        **{name: value for name, value in vars(review).items() if name != "build"},
+        "project": review.build.project,
+        "build": review.build.build,
         "written": _as_written(body),
     }
-    try:
-        records.objects.replace(
-            keys.kept_review(line.build, line.id),
-            json.dumps(kept, ensure_ascii=False, indent=2).encode(),
-            "application/json",
-            None,
-        )
-    except WriteConflict:
-        return  # an earlier delivery has copied it
+    key = keys.kept_review(review.build, review.id)
+    encoded = json.dumps(kept, ensure_ascii=False, indent=2).encode()
+    with suppress(WriteConflict):  # an earlier delivery has copied it
+        storage.objects.replace(key, encoded, "application/json", None)
 
 
 def _as_written(body: bytes) -> Any:

@@ -2,22 +2,14 @@
 
 import { UNCHANGED } from "./types.js";
 
-/** @typedef {import("./types.js").Run} Run */
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Detail} Detail */
-/** @typedef {import("./types.js").Region} Region */
 /** @typedef {import("./types.js").Band} Band */
+/** @typedef {import("./types.js").Detail} Detail */
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./types.js").Region} Region */
 /** @typedef {{prefix: string, rest: string[]}} Addresses */
 /** @typedef {Record<string, any>} Sparse */
 
-const REGION_FIELDS = 6;
-const BAND_FIELDS = 5;
-
-/**
- * The JSON in a block of the page.
- * @param {string} id
- * @returns {Promise<any>}
- */
+/** The JSON in a block of the page. @param {string} id @returns {Promise<any>} */
 export async function unpack(id) {
   const packed = document.getElementById(`${id}-data`)?.textContent?.trim() ?? "";
   const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
@@ -25,23 +17,16 @@ export async function unpack(id) {
   return new Response(stream).json();
 }
 
-/**
- * The pictures that a page in a single file carries, by their address.
- * @returns {Record<string, string>}
- */
+/** The pictures that a page in a single file carries, by their address. @returns {Record<string, string>} */
 export function carried() {
   const block = document.getElementById("files-data")?.textContent;
   return block ? JSON.parse(block) : {};
 }
 
-/**
- * The snapshots of the list's block, in its order.
- * @param {any} list
- * @returns {Entry[]}
- */
+/** The snapshots of the list's block, in its order. @param {any} list @returns {Entry[]} */
 export function entriesOf(list) {
-  const heads = list.head_size,
-    bases = list.base_size;
+  /** @param {number} n place in the list of sizes, from 1; 0 for none */
+  const size = (n) => (n ? list.sizes[n - 1] : null);
   return list.names.map((/** @type {string} */ name, /** @type {number} */ id) => {
     const title = list.titles[id] ?? name;
     const tags = list.tags[id] ?? [];
@@ -55,8 +40,8 @@ export function entriesOf(list) {
       group: list.group[id] ?? -1,
       thumb: address(list.thumb, id),
       tags,
-      headSize: heads[id] ? list.sizes[heads[id] - 1] : null,
-      baseSize: bases[id] ? list.sizes[bases[id] - 1] : null,
+      headSize: size(list.head_size[id]),
+      baseSize: size(list.base_size[id]),
       recoloured: id in list.recoloured,
       words: (title === name ? name : `${name}\n${title}`).normalize("NFC").toLowerCase(),
     };
@@ -82,10 +67,7 @@ export function detailOf(details, id) {
   };
 }
 
-/**
- * @param {Addresses} column
- * @param {number} id
- */
+/** @param {Addresses} column @param {number} id */
 function address(column, id) {
   const rest = column.rest[id];
   return rest ? column.prefix + rest : "";
@@ -98,36 +80,33 @@ function address(column, id) {
  * @returns {Region[]}
  */
 function regionsOf(flat, marks, noises) {
-  const found = [];
-  for (let i = 0; i < flat.length; i += REGION_FIELDS) {
-    const [x, y, width, height, pixels, reason] = flat.slice(i, i + REGION_FIELDS);
+  return cut(flat, 6).map(([x, y, width, height, pixels, reason]) => {
     const mark = reason > 0 ? marks[reason - 1] : null,
       noise = reason < 0 ? noises[-reason - 1] : null;
-    found.push({ x, y, width, height, pixels, mark, noise });
-  }
-  return found;
+    return { x, y, width, height, pixels, mark, noise };
+  });
 }
 
-/**
- * @param {number[]} flat
- * @returns {Band[]}
- */
+/** @param {number[]} flat @returns {Band[]} */
 function bandsOf(flat) {
-  /** @type {Band[]} */
-  const found = [];
-  for (let i = 0; i < flat.length; i += BAND_FIELDS) {
-    const [bits, start, length, baseStart, headStart] = flat.slice(i, i + BAND_FIELDS);
+  return cut(flat, 5).map(([bits, start, length, baseStart, headStart]) => {
     const kind = bits & 1 ? "deleted" : "inserted",
       axis = bits & 2 ? "columns" : "rows";
-    found.push({ kind, axis, start, length, baseStart, headStart });
-  }
-  return found;
+    return { kind, axis, start, length, baseStart, headStart };
+  });
 }
 
-/**
- * Whether the list gives it one line and no picture.
- * @param {Entry} entry
- */
+/** Numbers in groups of a size. @param {number[]} flat @param {number} size */
+function cut(flat, size) {
+  return Array.from({ length: flat.length / size }, (_, i) => flat.slice(i * size, (i + 1) * size));
+}
+
+/** Whether both images are there and differ in width or height. @param {Entry} entry */
+export function isResized({ headSize: head, baseSize: base }) {
+  return !!head && !!base && (head[0] !== base[0] || head[1] !== base[1]);
+}
+
+/** Whether the list gives it one line and no picture. @param {Entry} entry */
 export function isQuiet(entry) {
   return entry.status === UNCHANGED - 1 || entry.status === UNCHANGED;
 }

@@ -1,27 +1,24 @@
-// What opens above the page: the keys, and the end of a review.
+// The dialogs: all keys, and how to hand in a review.
 
-import { byId, el } from "./dom.js";
+import { button, byId, el } from "./dom.js";
 import { count } from "./words.js";
 
-/** @typedef {import("./review.js").Review} Review */
+/** @import {Review} from "./review.js" */
+const EXAMPLES = [
+  ..."s:changed t:dark >1% <200px is:resized is:recoloured is:alike d:undecided g:3 -legacy".split(" "),
+  '"two words"',
+];
+
 /** @typedef {{keys: string[], says: string, part: string}} Shown */
 
-/**
- * @param {string} title
- * @param {...(Node|string)} content
- */
+/** @param {string} title @param {...(Node|string)} content */
 function open(title, ...content) {
-  const old = document.querySelector("dialog");
-  if (old) old.remove();
+  document.querySelector("dialog")?.remove();
   const dialog = el("dialog", { "aria-labelledby": "dialog-title" });
-  const close = el(
-    "button",
-    { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() },
-    "×",
-  );
+  const close = button("×", null, () => dialog.close(), { class: "close", "aria-label": "Close" });
   dialog.append(el("header", {}, el("h2", { id: "dialog-title" }, title), close), ...content);
   dialog.addEventListener("close", () => dialog.remove());
-  // A click beside it is a click on its backdrop, which is part of it.
+  // A click on the backdrop has the dialog itself as its target.
   dialog.addEventListener("click", (e) => {
     if (e.target === dialog) dialog.close();
   });
@@ -48,19 +45,7 @@ export function showKeys(keys) {
       "p",
       {},
       "All words must hold. ",
-      ...[
-        "s:changed",
-        "t:dark",
-        ">1%",
-        "<200px",
-        "is:resized",
-        "is:recoloured",
-        "is:alike",
-        "d:undecided",
-        "g:3",
-        "-legacy",
-        '"two words"',
-      ].flatMap((word) => [el("code", {}, word), " "]),
+      ...EXAMPLES.flatMap((word) => [el("code", {}, word), " "]),
       "Status, tag, share or number of changed pixels, decision, group; a minus finds the others.",
     ),
   );
@@ -70,26 +55,27 @@ export function showKeys(keys) {
 /** @param {Review} review */
 export function showEnd(review) {
   const { approved, rejected, left, all } = review.counts();
-  const words = [
-    count(approved, "approval"),
-    count(rejected, "rejection"),
-    `${left} of ${all} undecided`,
-  ].join(", ");
-  const command = review.command();
+  const decided = `${count(approved, "approval")}, ${count(rejected, "rejection")}`;
   const field = el("input", {
     class: "command",
     readonly: true,
-    value: command,
+    value: review.command(),
     "aria-label": "Command",
     onfocus: () => field.select(),
   });
   const copied = el("span", { class: "said", role: "status" });
+  const forget = () => {
+    review.decide(review.wanted, null);
+    dialog.close();
+  };
   const dialog = open(
     "Hand in the review",
-    el("p", {}, words + "."),
-    left
-      ? el("p", { class: "quiet" }, "What is undecided stays as it is and can be decided later.")
-      : el("p", { class: "quiet" }, "Everything is decided."),
+    el("p", {}, `${decided}, ${left} of ${all} undecided.`),
+    el(
+      "p",
+      { class: "quiet" },
+      left ? "What is undecided stays as it is and can be decided later." : "Everything is decided.",
+    ),
     review.kept
       ? ""
       : el(
@@ -103,11 +89,7 @@ export function showEnd(review) {
       el(
         "li",
         {},
-        el(
-          "button",
-          { type: "button", class: "primary", onclick: () => download(review) },
-          "Download decisions.json",
-        ),
+        button("Download decisions.json", null, () => download(review), { class: "primary" }),
       ),
       review.run.local
         ? el(
@@ -122,26 +104,14 @@ export function showEnd(review) {
             {},
             "Run it where the file lies: ",
             field,
-            el("button", { type: "button", onclick: () => copy(field, copied) }, "Copy"),
+            button("Copy", null, () => copy(field, copied)),
             copied,
           ),
     ),
     el(
       "p",
       {},
-      el(
-        "button",
-        {
-          type: "button",
-          class: "danger",
-          disabled: !review.decisions.size,
-          onclick: () => {
-            review.decide(review.wanted, null);
-            dialog.close();
-          },
-        },
-        "Forget all decisions",
-      ),
+      button("Forget all decisions", null, forget, { class: "danger", disabled: !review.decisions.size }),
     ),
   );
 }
@@ -153,17 +123,14 @@ export function download(review) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/**
- * @param {HTMLInputElement} field
- * @param {HTMLElement} said
- */
-async function copy(field, said) {
+/** @param {HTMLInputElement} field @param {HTMLElement} answer */
+async function copy(field, answer) {
   try {
     await navigator.clipboard.writeText(field.value);
-    said.textContent = "Copied.";
+    answer.textContent = "Copied.";
   } catch {
     field.select();
-    said.textContent = "Press Ctrl+C to copy.";
+    answer.textContent = "Press Ctrl+C to copy.";
   }
 }
 

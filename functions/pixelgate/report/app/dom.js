@@ -31,7 +31,7 @@ export function svg(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Signs as paths on a square of 16: not every machine has a font with them. */
+/** Icons as paths on a square of 16; not every machine has a font with these signs. */
 const ICONS = {
   approve: "M3 8.5 6.5 12 13 4.5",
   reject: "M4 4 12 12M12 4 4 12",
@@ -51,10 +51,33 @@ export function icon(name) {
 }
 
 /**
- * Sets attributes and listeners.
- * @param {Element} on
- * @param {Record<string, any>} attributes
+ * A button. What can be read is its name; signs and swatches are named by their title.
+ * @param {string} label
+ * @param {string|null} title
+ * @param {() => void} does
+ * @param {Record<string, any>} [more] attributes
  */
+export function button(label, title, does, more = {}) {
+  const named = /[a-z0-9]{2}/i.test(label) ? null : title;
+  return el("button", { type: "button", title, "aria-label": named, onclick: does, ...more }, label);
+}
+
+/** @param {string} url @param {string} alt */
+export function picture(url, alt) {
+  return el("img", { src: url, alt, decoding: "async", draggable: "false" });
+}
+
+/**
+ * Gives an element its place and its size.
+ * @param {HTMLElement} element
+ * @param {import("./types.js").Box} box in pixels
+ */
+export function lay(element, { x, y, width, height }) {
+  const style = { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` };
+  Object.assign(element.style, style);
+}
+
+/** Sets attributes and listeners. @param {Element} on @param {Record<string, any>} attributes */
 export function attribute(on, attributes) {
   for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) on.removeAttribute(key);
@@ -63,15 +86,11 @@ export function attribute(on, attributes) {
   }
 }
 
-/**
- * The element with that id, which index.html has.
- * @param {string} id
- * @returns {HTMLElement}
- */
+/** The element with that id, which index.html has. @param {string} id @returns {HTMLElement} */
 export function byId(id) {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`index.html has no #${id}`);
-  return found;
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`index.html has no #${id}`);
+  return element;
 }
 
 /** Whether the person asked for less motion. */

@@ -1,14 +1,12 @@
 // The panel that says what is known: of the snapshot, why it counts, and of the whole run.
 
-import { el } from "./dom.js";
+import { button, el } from "./dom.js";
 import { foldedBands } from "./geometry.js";
 import { CHANGED, STATUSES, TITLES, UNCHANGED } from "./types.js";
 import { term } from "./query.js";
 import { count, number, percent, sized } from "./words.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Detail} Detail */
-/** @typedef {import("./types.js").Run} Run */
+/** @import {Detail, Entry, Run} from "./types.js" */
 
 const MOST_REGIONS = 60;
 
@@ -27,6 +25,8 @@ export function snapshotFacts(entry, detail, on) {
   const list = el("dl", {});
   /** @param {string} label @param {...(string|Node)} value */
   const fact = (label, ...value) => list.append(el("div", {}, el("dt", {}, label), el("dd", {}, ...value)));
+  /** A button that searches. @param {string} label @param {string} word @param {string} kind */
+  const act = (label, word, kind) => button(label, null, () => on.search(word), { class: kind });
   fact("Name", el("code", {}, entry.name));
   if (entry.title !== entry.name) fact("Called", entry.title);
   fact("Status", el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]));
@@ -38,13 +38,8 @@ export function snapshotFacts(entry, detail, on) {
     );
   }
   if (entry.headSize || entry.baseSize) fact("Size", sizes(entry));
-  if (on.alike)
-    fact(
-      "Same change",
-      act(`in ${count(on.alike, "other")}`, () => on.search(`g:${entry.group + 1}`)),
-    );
-  if (entry.tags.length)
-    fact("Tags", ...entry.tags.map((tag) => act(tag, () => on.search(term("t", tag)), "tag")));
+  if (on.alike) fact("Same change", act(`in ${count(on.alike, "other")}`, `g:${entry.group + 1}`, "link"));
+  if (entry.tags.length) fact("Tags", ...entry.tags.map((tag) => act(tag, term("t", tag), "tag")));
   for (const [label, value] of detail.facts) fact(label, value);
   /** @type {HTMLElement[]} */
   const parts = [list];
@@ -74,14 +69,14 @@ function sizes({ baseSize, headSize }) {
 function places(detail, { stops, jump, run }) {
   const list = el("ol", { class: "places" });
   stops.slice(0, MOST_REGIONS).forEach((stop, n) => {
-    const what = stop.label ?? `${count(stop.pixels, "pixel")}${stop.mark ? "" : ", like noise"}`;
-    const known = stop.mark ? run.marks[stop.mark] : stop.noise ? run.noises[stop.noise] : "";
-    const why = stop.label ? "" : known;
+    const label = stop.label ?? `${count(stop.pixels, "pixel")}${stop.mark ? "" : ", like noise"}`;
+    const known = stop.mark ? run.marks[stop.mark] : stop.noise ? run.noises[stop.noise] : null;
+    const why = stop.label ? null : known;
     list.append(
       el(
         "li",
         {},
-        act(what, () => jump(n + 1), "place", why),
+        button(label, why, () => jump(n + 1), { class: "place" }),
         el("small", {}, ` ${stop.width}×${stop.height} at ${stop.x}, ${stop.y}`),
       ),
     );
@@ -97,10 +92,7 @@ function places(detail, { stops, jump, run }) {
   return list;
 }
 
-/**
- * What there is to know of the run.
- * @param {Run} run
- */
+/** What there is to know of the run. @param {Run} run */
 export function runFacts(run) {
   return el(
     "dl",
@@ -111,20 +103,7 @@ export function runFacts(run) {
   );
 }
 
-/**
- * @param {string} title
- * @param {Node} content
- */
+/** @param {string} title @param {Node} content */
 function section(title, content) {
   return el("section", {}, el("h3", {}, title), content);
-}
-
-/**
- * @param {string} label
- * @param {() => void} does
- * @param {string} [kind]
- * @param {string} [title]
- */
-function act(label, does, kind = "link", title = "") {
-  return el("button", { type: "button", class: kind, title: title || null, onclick: does }, label);
 }

@@ -1,21 +1,16 @@
 // Search, chips, sorting and folders: what the list shows, all of it as words in the search box.
 
-import { el } from "./dom.js";
+import { button, el } from "./dom.js";
 import { parse, term, toggled } from "./query.js";
 import { STATUSES, TITLES } from "./types.js";
 import { number } from "./words.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Sort} Sort */
+/** @import {Entry, Sort} from "./types.js" */
 
 const MOST_TAGS = 24;
 
 export class Filters {
-  /**
-   * @param {HTMLElement} root
-   * @param {import("./state.js").Store} store
-   * @param {Entry[]} entries
-   */
+  /** @param {HTMLElement} root @param {import("./state.js").Store} store @param {Entry[]} entries */
   constructor(root, store, entries) {
     this.store = store;
     this.box = el("input", {
@@ -33,32 +28,14 @@ export class Filters {
       ...["severity", "size", "name"].map((by) => el("option", { value: by }, `By ${by}`)),
     );
     this.sort.addEventListener("change", () => store.set({ sort: /** @type {Sort} */ (this.sort.value) }));
-    this.tree = el(
-      "button",
-      {
-        type: "button",
-        "aria-pressed": "false",
-        title: "Show folders (T)",
-        onclick: () => store.set({ tree: !store.view.tree }),
-      },
-      "Folders",
-    );
+    const flip = () => store.set({ tree: !store.view.tree });
+    this.tree = button("Folders", "Show folders (T)", flip, { "aria-pressed": "false" });
     this.found = el("span", { class: "found", role: "status" });
-    const statuses = STATUSES.map(
-      (status, n) =>
-        /** @type {const} */ ([
-          `s:${status}`,
-          TITLES[n],
-          entries.filter((e) => e.status === n).length,
-          status,
-        ]),
-    ).filter(([, , count]) => count);
-    this.chips = statuses.map(([word, label, count, status]) =>
-      chip(word, label, count, status, () => this.toggle(word)),
-    );
-    this.tags = tagsOf(entries).map(([tag, count]) =>
-      chip(term("t", tag), tag, count, "tag", () => this.toggle(term("t", tag))),
-    );
+    this.chips = STATUSES.flatMap((status, n) => {
+      const count = entries.filter((e) => e.status === n).length;
+      return count ? [this.chip(`s:${status}`, TITLES[n], count, status)] : [];
+    });
+    this.tags = tagsOf(entries).map(([tag, count]) => this.chip(term("t", tag), tag, count, "tag"));
     root.append(
       el("div", { class: "searching" }, this.box),
       el("div", { class: "chips", role: "group", "aria-label": "Statuses" }, ...this.chips),
@@ -78,54 +55,37 @@ export class Filters {
     this.store.set({ q: toggled(this.store.view.q, word) });
   }
 
+  /**
+   * A button that puts a word into the search or takes it out.
+   * @param {string} word
+   * @param {string} label
+   * @param {number} count
+   * @param {string} kind
+   */
+  chip(word, label, count, kind) {
+    const state = { class: `chip ${kind}`, "aria-pressed": "false", "data-word": word };
+    const made = button(label, word, () => this.toggle(word), { ...state, "aria-label": null });
+    made.append(" ", el("b", {}, number(count)));
+    return made;
+  }
+
   update() {
     const { q, sort, tree } = this.store.view;
     if (this.box.value !== q) this.box.value = q;
     this.sort.value = sort;
     this.tree.setAttribute("aria-pressed", String(tree));
     const there = new Set(parse(q).map((t) => t.text.toLowerCase()));
-    for (const one of [...this.chips, ...this.tags])
-      one.setAttribute("aria-pressed", String(there.has((one.dataset.word ?? "").toLowerCase())));
+    for (const chip of [...this.chips, ...this.tags])
+      chip.setAttribute("aria-pressed", String(there.has((chip.dataset.word ?? "").toLowerCase())));
   }
 
-  /**
-   * @param {number} found
-   * @param {number} all
-   */
+  /** @param {number} found @param {number} all */
   tell(found, all) {
     this.found.textContent = found === all ? `${number(all)} in all` : `${number(found)} of ${number(all)}`;
   }
 }
 
-/**
- * @param {string} word
- * @param {string} label
- * @param {number} count
- * @param {string} kind
- * @param {() => void} does
- */
-function chip(word, label, count, kind, does) {
-  return el(
-    "button",
-    {
-      type: "button",
-      class: `chip ${kind}`,
-      "aria-pressed": "false",
-      "data-word": word,
-      title: word,
-      onclick: does,
-    },
-    label,
-    " ",
-    el("b", {}, number(count)),
-  );
-}
-
-/**
- * The tags that most snapshots have.
- * @param {Entry[]} entries
- * @returns {[string, number][]}
- */
+/** The tags that most snapshots have. @param {Entry[]} entries @returns {[string, number][]} */
 function tagsOf(entries) {
   /** @type {Map<string, number>} */
   const counts = new Map();

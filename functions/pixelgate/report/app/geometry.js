@@ -1,9 +1,6 @@
 // Where things lie: slices of the images on the common canvas, and the window onto it.
 
-/** @typedef {import("./types.js").Band} Band */
-/** @typedef {import("./types.js").Box} Box */
-/** @typedef {import("./types.js").Region} Region */
-/** @typedef {import("./types.js").Axis} Axis */
+/** @import {Axis, Band, Box, Region} from "./types.js" */
 /** @typedef {{start: number, source: number, length: number, own: boolean}} Slice */
 /** @typedef {{kind: string, axis: Axis, start: number, length: number, lines: number, folded: number, parts: Band[]}} Folded */
 /** @typedef {{scale: number, x: number, y: number}} Window */
@@ -68,7 +65,7 @@ export function slicesOf(side, axis, lines, bands) {
  * @returns {Folded[]}
  */
 export function foldedBands(bands) {
-  const found = [];
+  const runs = [];
   for (let i = 0; i < bands.length; ) {
     const { kind, axis, start } = bands[i];
     /** @param {Band} b */
@@ -78,7 +75,7 @@ export function foldedBands(bands) {
     if (end - i < FOLD) end = i + 1;
     const parts = bands.slice(i, end),
       last = parts[parts.length - 1];
-    found.push({
+    runs.push({
       kind,
       axis,
       start,
@@ -89,15 +86,10 @@ export function foldedBands(bands) {
     });
     i = end;
   }
-  return found;
+  return runs;
 }
 
-/**
- * Where a band lies on the canvas.
- * @param {Folded} band
- * @param {[number, number]} canvas
- * @returns {Box}
- */
+/** Where a band lies on the canvas. @param {Folded} band @param {[number, number]} canvas @returns {Box} */
 export function boxOf({ axis, start, length }, [width, height]) {
   return axis === "rows"
     ? { x: 0, y: start, width, height: length }
@@ -121,7 +113,7 @@ export function stopsOf(regions, bands, canvas) {
   };
   const counted = regions.filter((r) => r.mark && !folded.some((b) => lies(r, b)));
   const shown = counted.length || folded.length ? counted : regions;
-  const told = folded.map((b) => {
+  const bandStops = folded.map((b) => {
     const box = boxOf(b, canvas),
       words = b.lines === 1 ? b.axis.slice(0, -1) : b.axis;
     return {
@@ -131,7 +123,7 @@ export function stopsOf(regions, bands, canvas) {
       label: b.folded ? `${b.lines} single ${b.axis} ${b.kind}` : `${b.lines} ${words} ${b.kind}`,
     };
   });
-  return [...shown, ...told].sort((a, b) => a.y - b.y || a.x - b.x);
+  return [...shown, ...bandStops].sort((a, b) => a.y - b.y || a.x - b.x);
 }
 
 /**

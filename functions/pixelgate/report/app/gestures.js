@@ -1,4 +1,4 @@
-// Wheel, pinch and drag on the panes: one hand moves the window onto all of them.
+// Wheel, pinch and drag on a pane move and zoom the pictures in all panes.
 
 /** @typedef {{pan: (dx: number, dy: number) => void, zoom: (factor: number, px: number, py: number) => void, zoomTo: (scale: number) => void, fit: () => void, mode: string, store: import("./state.js").Store}} Target */
 
@@ -6,10 +6,7 @@ const LINE = 16;
 
 /** Listens on the panes and tells the stage. */
 export class Gestures {
-  /**
-   * @param {HTMLElement} root
-   * @param {Target} target
-   */
+  /** @param {HTMLElement} root @param {Target} target */
   constructor(root, target) {
     this.target = target;
     /** @type {Map<number, {x: number, y: number}>} */
@@ -99,11 +96,7 @@ function view(e) {
   return /** @type {HTMLElement|null} */ (/** @type {Element} */ (e.target).closest(".view"));
 }
 
-/**
- * @param {{clientX: number, clientY: number}} at
- * @param {HTMLElement} pane
- * @returns {[number, number]}
- */
+/** @param {{clientX: number, clientY: number}} at @param {HTMLElement} pane @returns {[number, number]} */
 function within(at, pane) {
   const box = pane.getBoundingClientRect();
   return [at.clientX - box.left, at.clientY - box.top];

@@ -20,14 +20,14 @@ export function listen(table, busy) {
   addEventListener("keydown", (e) => {
     if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || busy() || typing(e)) return;
     const name = e.key.length === 1 ? e.key.toLowerCase() : e.key;
-    const found = table.find(
+    const key = table.find(
       (k) =>
         k.keys.includes(name) &&
         (k.shift ?? (isLetter(name) || name.startsWith("Arrow") ? false : e.shiftKey)) === e.shiftKey,
     );
-    if (!found) return;
+    if (!key) return;
     e.preventDefault();
-    found.does();
+    key.does();
   });
 }
 
@@ -36,10 +36,7 @@ function isLetter(name) {
   return /^[a-z]$/.test(name);
 }
 
-/**
- * Whether the key belongs to the element that has the focus.
- * @param {KeyboardEvent} e
- */
+/** Whether the key belongs to the element that has the focus. @param {KeyboardEvent} e */
 function typing(e) {
   const target = /** @type {HTMLElement} */ (e.target);
   if (target.matches("input[type=range]"))
@@ -48,10 +45,7 @@ function typing(e) {
   return (e.key === " " || e.key === "Enter") && target.matches("button, a, summary");
 }
 
-/**
- * How the help shows them.
- * @param {Key[]} table
- */
+/** How the help shows them. @param {Key[]} table */
 export function shown(table) {
   const names = /** @type {Record<string, string>} */ ({
     ArrowUp: "↑",

@@ -1,15 +1,16 @@
 // The sidebar: of any number of rows only those in sight are elements.
 
-import { attribute, el, icon } from "./dom.js";
+import { attribute, el, icon, picture } from "./dom.js";
 import { percent, number, sized } from "./words.js";
+import { isShot } from "./rows.js";
 import { STATUSES, CHANGED, ERRORED } from "./types.js";
-import { isQuiet } from "./data.js";
+import { isQuiet, isResized } from "./data.js";
 
-/** @typedef {import("./rows.js").Row} Row */
-/** @typedef {import("./types.js").Entry} Entry */
+/** @import {Row} from "./rows.js" */
+/** @import {Entry} from "./types.js" */
 
 const AHEAD = 400; // pixels above and below that are made before they are seen
-const SAID = /** @type {Record<string, string>} */ ({
+const DECISIONS = /** @type {Record<string, string>} */ ({
   approve: "approved",
   reject: "rejected",
   mixed: "partly decided",
@@ -55,26 +56,17 @@ export class List {
     root.addEventListener("keydown", (e) => this.pressed(e));
   }
 
-  /**
-   * @param {Row[]} rows
-   * @param {string} selected key of the row that is shown
-   */
+  /** @param {Row[]} rows @param {string} selected key of the row that is shown */
   show(rows, selected) {
     const activeKey = this.rows[this.active]?.key;
     this.rows = rows;
     this.tops = new Float64Array(rows.length + 1);
     for (let i = 0; i < rows.length; i++) this.tops[i + 1] = this.tops[i] + rows[i].height;
     this.sizer.style.height = `${this.tops[rows.length]}px`;
-    for (const element of this.made.values()) element.remove();
-    this.made.clear();
     this.selected = selected;
-    this.active = rows.findIndex((r) => r.key === activeKey);
-    if (this.active < 0)
-      this.active = Math.max(
-        0,
-        rows.findIndex((r) => r.key === selected),
-      );
-    this.draw();
+    const places = [activeKey, selected].map((key) => rows.findIndex((r) => r.key === key));
+    this.active = places.find((at) => at >= 0) ?? 0;
+    this.refresh();
   }
 
   /** @param {string} key */
@@ -143,7 +135,7 @@ export class List {
     });
     made.classList.toggle("active", i === this.active);
     Object.assign(made.style, { top: `${this.tops[i]}px`, height: `${row.height}px` });
-    if (row.kind === "section" || row.kind === "folder") {
+    if (!isShot(row)) {
       made.append(
         el("span", { class: "fold" }, icon(row.open ? "fold" : "open")),
         el("span", { class: "label" }, row.label),
@@ -153,18 +145,15 @@ export class List {
     return made;
   }
 
-  /**
-   * @param {HTMLElement} made
-   * @param {Row} row
-   */
+  /** @param {HTMLElement} made @param {Row} row */
   fill(made, row) {
     const [entry] = row.entries,
       decided = this.on.decision(row.entries);
     if (!isQuiet(entry)) made.append(this.thumbnail(entry, row));
     const isPath = entry.title === entry.name;
-    const told = isPath ? (row.path?.length ?? 0) : 0,
-      slash = isPath ? Math.max(told, entry.name.lastIndexOf("/") + 1) : 0;
-    const folder = slash > told ? el("span", { class: "folder" }, entry.title.slice(told, slash)) : null;
+    const above = isPath ? (row.path?.length ?? 0) : 0,
+      slash = isPath ? Math.max(above, entry.name.lastIndexOf("/") + 1) : 0;
+    const folder = slash > above ? el("span", { class: "folder" }, entry.title.slice(above, slash)) : null;
     const name = el("span", { class: "name", title: entry.name }, folder, entry.title.slice(slash));
     const text = el("span", { class: "text" }, name);
     if (!isQuiet(entry)) text.append(el("span", { class: "facts" }, facts(entry)));
@@ -187,30 +176,27 @@ export class List {
       made.append(
         el(
           "span",
-          { class: `decided ${decided}`, role: "img", "aria-label": SAID[decided] },
+          { class: `decided ${decided}`, role: "img", "aria-label": DECISIONS[decided] },
           icon(/** @type {"approve"|"reject"|"mixed"} */ (decided)),
         ),
       );
   }
 
-  /**
-   * @param {Entry} entry
-   * @param {Row} row
-   */
+  /** @param {Entry} entry @param {Row} row */
   thumbnail(entry, row) {
     const frame = el("span", { class: "thumb", "aria-hidden": "true" });
     const url = this.on.thumb(entry);
     if (url) {
-      const image = el("img", { src: url, alt: "", decoding: "async", draggable: "false" });
+      const image = picture(url, "");
       const giveUp = () => image.replaceWith(el("span", { class: "no-thumb" }, "–"));
       image.addEventListener(
         "error",
         () => {
           // Thumbnails are drawn when the report is out: this one may still be to come.
-          const picture = this.on.picture(entry);
-          if (!picture || picture === url) return giveUp();
+          const whole = this.on.picture(entry);
+          if (!whole || whole === url) return giveUp();
           image.addEventListener("error", giveUp, { once: true });
-          image.src = picture;
+          image.src = whole;
         },
         { once: true },
       );
@@ -223,13 +209,21 @@ export class List {
   /** @param {MouseEvent} e */
   clicked(e) {
     const target = /** @type {HTMLElement} */ (e.target),
-      found = target.closest("[data-row]");
-    if (!found) return;
-    const i = Number(/** @type {HTMLElement} */ (found).dataset.row),
+      element = target.closest("[data-row]");
+    if (!element) return;
+    const i = Number(/** @type {HTMLElement} */ (element).dataset.row),
       row = this.rows[i];
     this.activate(i);
-    if (row.kind === "section" || row.kind === "folder" || target.closest(".alike"))
-      this.on.fold(row, !row.open);
+    this.chosen(row, !!target.closest(".alike"));
+  }
+
+  /**
+   * Shows a snapshot, or opens or folds what is not one.
+   * @param {Row} row
+   * @param {boolean} fold whether a group is to be folded, not shown
+   */
+  chosen(row, fold) {
+    if (fold || !isShot(row)) this.on.fold(row, !row.open);
     else this.on.select(row);
   }
 
@@ -253,8 +247,7 @@ export class List {
     else if (e.key === "ArrowLeft" && row.open) this.on.fold(row, false);
     else if (e.key === "ArrowLeft") this.moveTo(this.parent(this.active));
     else if (e.key === "Enter" || e.key === " ") {
-      if (row.kind === "section" || row.kind === "folder") this.on.fold(row, !row.open);
-      else this.on.select(row);
+      this.chosen(row, false);
     } else return;
     e.preventDefault();
     e.stopPropagation();
@@ -273,7 +266,7 @@ export class List {
     if (at < 0) return;
     this.activate(at);
     const row = this.rows[at];
-    if (row.kind === "stack" || row.kind === "card") this.on.select(row);
+    if (isShot(row)) this.on.select(row);
   }
 
   /** Makes a row the active one and brings it into sight. @param {number} i */
@@ -293,10 +286,9 @@ export class List {
 /** The second line of a row. @param {Entry} entry */
 function facts(entry) {
   const { headSize, baseSize } = entry,
-    said = [];
+    parts = [];
   if (entry.total && entry.status === CHANGED)
-    said.push(entry.recoloured && !entry.changed ? "recoloured" : percent(entry.changed, entry.total));
-  const resized = headSize && baseSize && (headSize[0] !== baseSize[0] || headSize[1] !== baseSize[1]);
-  said.push(resized ? `${sized(baseSize)} → ${sized(headSize)}` : sized(headSize ?? baseSize));
-  return said.filter(Boolean).join(" · ");
+    parts.push(entry.recoloured && !entry.changed ? "recoloured" : percent(entry.changed, entry.total));
+  parts.push(isResized(entry) ? `${sized(baseSize)} → ${sized(headSize)}` : sized(headSize ?? baseSize));
+  return parts.filter(Boolean).join(" · ");
 }

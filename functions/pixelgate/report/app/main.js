@@ -2,16 +2,16 @@
 
 import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
 import { carried, detailOf, entriesOf, isQuiet, unpack } from "./data.js";
-import { byId, el } from "./dom.js";
+import { button, byId, el } from "./dom.js";
 import { runFacts, snapshotFacts } from "./facts.js";
 import { Filters } from "./filters.js";
 import { listen, shown } from "./keys.js";
 import { List } from "./list.js";
-import { readPrefs, writePrefs } from "./prefs.js";
+import { nextLight, readPrefs, writePrefs } from "./prefs.js";
 import { printed } from "./print.js";
 import { matches, parse } from "./query.js";
 import { Review } from "./review.js";
-import { openByDefault, rowsOf, sorted } from "./rows.js";
+import { grouped, isShot, openByDefault, rowsOf, sorted } from "./rows.js";
 import { keysOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { Store } from "./state.js";
@@ -19,9 +19,8 @@ import { Toolbar } from "./toolbar.js";
 import { RENAMED, STATUSES, TITLES } from "./types.js";
 import { number } from "./words.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Decision} Decision */
-/** @typedef {import("./rows.js").Row} Row */
+/** @import {Decision, Entry} from "./types.js" */
+/** @import {Row} from "./rows.js" */
 
 export class App {
   /** @param {any} list the first block of data */
@@ -29,10 +28,7 @@ export class App {
     this.run = /** @type {import("./types.js").Run} */ (list.run);
     this.entries = entriesOf(list);
     this.byName = new Map(this.entries.map((e) => [e.name, e]));
-    /** @type {Map<number, Entry[]>} */
-    this.groups = new Map();
-    for (const e of this.entries)
-      if (e.group >= 0) this.groups.set(e.group, [...(this.groups.get(e.group) ?? []), e]);
+    this.groups = grouped(this.entries, (e) => e.group);
     /** @type {Record<string, Entry[]>} */
     this.orders = {};
     /** @type {any} the second block, once it is there */
@@ -64,17 +60,11 @@ export class App {
       ["reject", "Reject", "R"],
       [null, "Undecided", "U"],
     ]).map(([decision, label, key]) => {
-      const made = el(
-        "button",
-        {
-          type: "button",
-          class: `decide ${decision ?? "none"}`,
-          title: `${label} (${key})`,
-          "aria-pressed": "false",
-          onclick: () => this.decideOn(made.getAttribute("aria-pressed") === "true" ? null : decision),
-        },
-        label,
-      );
+      const decide = () => this.decideOn(made.getAttribute("aria-pressed") === "true" ? null : decision);
+      const made = button(label, `${label} (${key})`, decide, {
+        class: `decide ${decision ?? "none"}`,
+        "aria-pressed": "false",
+      });
       return { made, decision, label };
     });
     this.store.subscribe((_, changed) => this.follow(changed));
@@ -85,7 +75,7 @@ export class App {
   }
 
   start() {
-    // Where there is no room beside the pictures the facts lie above them: only if asked for.
+    // On a narrow screen the facts would cover the pictures, so they are shown only on request.
     if (innerWidth <= 1180 && !location.hash.includes("facts=")) this.store.set({ facts: false });
     this.dress();
     const keys = keysOf(this);
@@ -110,8 +100,8 @@ export class App {
   /** @param {any} details */
   open(details) {
     this.details = details;
-    const first = this.rows.find((r) => r.kind === "stack" || r.kind === "card");
-    if (this.byName.has(this.store.view.name)) this.display(false);
+    const first = this.rows.find(isShot);
+    if (this.entry) this.display(false);
     else if (first) this.choose(first);
     this.list.refresh();
   }
@@ -128,20 +118,26 @@ export class App {
     const { q, sort, tree, folds } = this.store.view;
     const all = (this.orders[sort] ??= sorted(this.entries, sort));
     const terms = parse(q);
-    const found = terms.length
+    const matching = terms.length
       ? all.filter((e) => matches(terms, e, this.review.decisions.get(e.name)))
       : all;
-    // Who looks for something wants to see it, also where it is folded by default.
-    this.narrow = terms.length > 0 && (terms.some((t) => t.kind === "s" && !t.not) || found.every(isQuiet));
-    this.rows = rowsOf(found, { tree, folds: new Set(folds), all: this.narrow });
-    this.filters.tell(found.length, all.length);
+    // A search for a status opens its section, even if that is folded by default.
+    this.narrow =
+      terms.length > 0 && (terms.some((t) => t.kind === "s" && !t.not) || matching.every(isQuiet));
+    this.rows = rowsOf(matching, { tree, folds: new Set(folds), all: this.narrow });
+    this.filters.tell(matching.length, all.length);
     this.list.show(this.rows, this.selectedKey());
-    byId("none").hidden = found.length > 0;
+    byId("none").hidden = matching.length > 0;
+  }
+
+  /** The snapshot that is shown. */
+  get entry() {
+    return this.byName.get(this.store.view.name);
   }
 
   /** The row of what is shown: the snapshot's own, or its group's where that is folded. */
   selectedKey() {
-    const entry = this.byName.get(this.store.view.name);
+    const { entry } = this;
     if (!entry) return "";
     const own = `c:${entry.id}`;
     const there = !this.store.view.whole && this.rows.some((r) => r.key === own);
@@ -175,7 +171,7 @@ export class App {
     const key = this.selectedKey();
     let at = this.rows.findIndex((r) => r.key === key);
     do at += direction;
-    while (this.rows[at] && this.rows[at].kind !== "card" && this.rows[at].kind !== "stack");
+    while (this.rows[at] && !isShot(this.rows[at]));
     if (this.rows[at]) this.choose(this.rows[at]);
   }
 
@@ -188,14 +184,13 @@ export class App {
       return;
     }
     if (!section.open) this.fold(key, true);
-    const at = this.rows.findIndex((r) => r.key === key);
-    const first = this.rows.slice(at).find((r) => r.kind === "card" || r.kind === "stack");
+    const first = this.rows.slice(this.rows.findIndex((r) => r.key === key)).find(isShot);
     if (first) this.choose(first);
   }
 
   /** Shows the chosen snapshot. @param {boolean} fresh whether it is another one than before */
   display(fresh) {
-    const entry = this.byName.get(this.store.view.name);
+    const { entry } = this;
     if (!entry || !this.details) return;
     const detail = detailOf(this.details, entry.id);
     this.stage.show(entry, detail);
@@ -215,7 +210,7 @@ export class App {
         stops: this.stage.stops,
         jump: (n) => this.stage.goTo(n),
         search: (word) => this.store.set({ q: word }),
-        alike: (this.groups.get(entry.group)?.length ?? 1) - 1,
+        alike: entry.group < 0 ? 0 : (this.groups.get(entry.group)?.length ?? 1) - 1,
       }),
     );
     this.marks();
@@ -229,31 +224,23 @@ export class App {
    * @param {import("./types.js").Detail} detail
    */
   notes(entry, detail) {
-    const said = [];
-    if (detail.reason) said.push(el("p", { class: "bad" }, detail.reason));
-    if (entry.recoloured)
-      said.push(
-        el(
-          "p",
-          {},
-          detail.why.find((line) => line.includes("recoloured")) ?? "Plain areas are recoloured by a shade.",
-          " ",
-          el(
-            "button",
-            { type: "button", class: "link", onclick: () => this.store.set({ mode: "diff" }) },
-            "Show the difference",
-          ),
-        ),
-      );
-    if (entry.status === RENAMED) said.push(el("p", {}, ...detail.why));
-    return said;
+    const notes = [];
+    if (detail.reason) notes.push(el("p", { class: "bad" }, detail.reason));
+    if (entry.recoloured) {
+      const why = detail.why.find((line) => line.includes("recoloured"));
+      const diff = () => this.store.set({ mode: "diff" });
+      const show = button("Show the difference", null, diff, { class: "link" });
+      notes.push(el("p", {}, why ?? "Plain areas are recoloured by a shade.", " ", show));
+    }
+    if (entry.status === RENAMED) notes.push(el("p", {}, ...detail.why));
+    return notes;
   }
 
   /** Lets the browser fetch what is probably looked at next. */
   preload() {
     const key = this.selectedKey(),
       at = this.rows.findIndex((r) => r.key === key);
-    const next = this.rows.slice(at + 1, at + 4).find((r) => r.kind === "card" || r.kind === "stack");
+    const next = this.rows.slice(at + 1, at + 4).find(isShot);
     if (!next || isQuiet(next.entries[0])) return;
     setTimeout(() => {
       const detail = detailOf(this.details, next.entries[0].id);
@@ -269,29 +256,27 @@ export class App {
     return this.files[url] ?? url;
   }
 
-  /** What a decision would be about. */
+  /** The snapshots that a decision applies to. */
   get meant() {
-    const entry = this.byName.get(this.store.view.name),
-      row = this.row;
+    const { entry, row } = this;
     if (this.store.view.whole && row) return row.entries;
     return entry ? [entry] : [];
   }
 
   /** @param {Decision|null} decision */
   decideOn(decision) {
-    const { meant } = this,
-      row = this.row;
+    const { meant, row } = this;
     if (!meant.some((e) => this.review.wants(e))) return;
     this.review.decide(meant, decision);
     const { left, all } = this.review.counts();
-    const what = decision === "approve" ? "Approved" : decision === "reject" ? "Rejected" : "Undecided";
+    const decided = decision === "approve" ? "Approved" : decision === "reject" ? "Rejected" : "Undecided";
     announce(
-      `${what}: ${meant.length === 1 ? meant[0].title : `${meant.length} alike`}. ${all - left} of ${all} decided.`,
+      `${decided}: ${meant.length === 1 ? meant[0].title : `${meant.length} alike`}. ${all - left} of ${all} decided.`,
     );
     if (decision && row) this.advance(row);
   }
 
-  /** To the next one that nobody has decided, if there is one below. @param {Row} row */
+  /** Goes to the next undecided row below this one, if there is one. @param {Row} row */
   advance(row) {
     const at = this.rows.indexOf(row);
     const own = new Set(row.entries);
@@ -299,7 +284,7 @@ export class App {
       .slice(at + 1)
       .find(
         (r) =>
-          (r.kind === "card" || r.kind === "stack") &&
+          isShot(r) &&
           !own.has(r.entries[0]) &&
           this.review.wants(r.entries[0]) &&
           !this.review.of(r.entries),
@@ -353,15 +338,14 @@ export class App {
   }
 
   nextTheme() {
-    const order = /** @type {const} */ (["auto", "light", "dark"]);
-    this.prefs.theme = order[(order.indexOf(this.prefs.theme) + 1) % order.length];
+    this.prefs.theme = nextLight(this.prefs.theme);
     writePrefs(this.prefs);
     this.dress();
   }
 
   /** Opens or folds the group of what is shown. */
   group() {
-    const entry = this.byName.get(this.store.view.name);
+    const { entry } = this;
     const stack = entry && this.rows.find((r) => r.kind === "stack" && r.entries.includes(entry));
     if (!stack) return;
     if (stack.open) this.store.set({ whole: true });
@@ -370,8 +354,7 @@ export class App {
 
   /** @param {"base"|"head"} side */
   look(side) {
-    if (this.stage.mode === "single") this.store.set({ side });
-    else this.store.set({ mode: "single", side });
+    this.store.set(this.stage.mode === "single" ? { side } : { mode: "single", side });
   }
 }
 
@@ -385,7 +368,7 @@ async function start() {
 }
 
 start().catch((error) => {
-  // Nothing that happens here may leave a page that says nothing.
+  // Whatever goes wrong, the page must say so.
   byId("notes").replaceChildren(
     el(
       "p",

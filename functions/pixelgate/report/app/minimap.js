@@ -3,7 +3,7 @@
 import { el, svg } from "./dom.js";
 import { foldedBands } from "./geometry.js";
 
-/** @typedef {import("./types.js").Detail} Detail */
+/** @import {Detail} from "./types.js" */
 
 /** A scrollbar that shows where the changes are. */
 export class Minimap {
@@ -51,10 +51,7 @@ export class Minimap {
     });
   }
 
-  /**
-   * @param {Detail} detail
-   * @param {number} rows of the canvas
-   */
+  /** @param {Detail} detail @param {number} rows of the canvas */
   show(detail, rows) {
     this.rows = rows;
     const drawn = svg("svg", {

@@ -1,11 +1,12 @@
 // One image of a pair on the canvas: its slices, what marks them, and the words if it is missing.
 
-import { el, svg } from "./dom.js";
+import { el, lay, picture, svg } from "./dom.js";
+import { isResized } from "./data.js";
 import { boxOf, foldedBands, slicesOf } from "./geometry.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Detail} Detail */
+/** @import {Detail} from "./types.js" */
 /** @typedef {import("./types.js").Box} Box */
+/** @typedef {import("./types.js").Entry} Entry */
 
 /**
  * The image as a layer of the canvas.
@@ -25,32 +26,17 @@ export function layer(side, url, size, detail, alt) {
   for (const [n, row] of down.entries())
     for (const [k, column] of across.entries()) {
       const words = n || k ? "" : alt;
-      const image = el("img", { src: url, alt: words, decoding: "async", draggable: "false" });
+      const image = picture(url, words);
       const cut = el("div", { class: "slice" }, image);
-      lay(cut, column.start, row.start, column.length, row.length);
-      lay(image, -column.source, -row.source, width, height);
+      lay(cut, { x: column.start, y: row.start, width: column.length, height: row.length });
+      lay(image, { x: -column.source, y: -row.source, width, height });
       image.addEventListener("error", () => missing(made, url), { once: true });
       made.append(cut);
     }
   return made;
 }
 
-/**
- * @param {HTMLElement} what
- * @param {number} x
- * @param {number} y
- * @param {number} width
- * @param {number} height
- */
-function lay(what, x, y, width, height) {
-  Object.assign(what.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
-}
-
-/**
- * Says once that an image is not where it should be.
- * @param {HTMLElement} where
- * @param {string} url
- */
+/** Replaces a layer by a message that its image is missing. @param {HTMLElement} where @param {string} url */
 function missing(where, url) {
   if (where.classList.contains("missing")) return;
   where.classList.add("missing");
@@ -107,14 +93,13 @@ export function frames(side, entry, detail, [width, height]) {
   });
   for (const band of foldedBands(detail.bands)) {
     const there = (band.kind === "inserted") === (side === "head");
-    // Of single rows, as another line height leaves them, a bracket tells more than forty stripes.
+    // Many single rows, as another line height causes them, are clearer as one frame than as stripes.
     const looks = band.folded ? `folded ${band.kind}` : `band ${band.kind}${there ? "" : " gap"}`;
     drawn.append(box(boxOf(band, [width, height]), looks));
   }
   for (const region of detail.regions) drawn.append(box(region, region.mark ? "region" : "region noise"));
-  const { baseSize, headSize } = entry,
-    own = side === "base" ? baseSize : headSize;
-  if (own && baseSize && headSize && (baseSize[0] !== headSize[0] || baseSize[1] !== headSize[1])) {
+  const own = side === "base" ? entry.baseSize : entry.headSize;
+  if (own && isResized(entry)) {
     /** @param {import("./types.js").Axis} axis @param {number} lines */
     const end = (axis, lines) => {
       const last = slicesOf(side, axis, lines, detail.bands).at(-1);
@@ -125,10 +110,7 @@ export function frames(side, entry, detail, [width, height]) {
   return drawn;
 }
 
-/**
- * @param {Box} at
- * @param {string} kind
- */
+/** @param {Box} at @param {string} kind */
 function box(at, kind) {
   return svg("rect", { class: kind, x: at.x, y: at.y, width: at.width, height: at.height });
 }

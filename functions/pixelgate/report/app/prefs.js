@@ -1,4 +1,4 @@
-// How a person likes to look: remembered by the browser, not part of the address.
+// Preferences, which the browser remembers; they are not part of the address.
 
 /**
  * @typedef {object} Prefs
@@ -41,11 +41,7 @@ export function remembered(key) {
   }
 }
 
-/**
- * Returns whether the browser will remember it.
- * @param {string} key
- * @param {unknown} value
- */
+/** Returns whether the browser will remember it. @param {string} key @param {unknown} value */
 export function remember(key, value) {
   try {
     localStorage.setItem(key, JSON.stringify(value));
@@ -65,6 +61,12 @@ export function readPrefs() {
   }
   if (!COLOURS.includes(prefs.colour)) prefs.colour = USUAL.colour;
   return prefs;
+}
+
+/** What comes after one of auto, light and dark. @param {Prefs["theme"]} light */
+export function nextLight(light) {
+  const order = /** @type {const} */ (["auto", "light", "dark"]);
+  return order[(order.indexOf(light) + 1) % order.length];
 }
 
 /** @param {Prefs} prefs */

@@ -1,4 +1,4 @@
-// What comes out of the printer: a list of what changed and of what was decided.
+// The page as it is printed: a list of the snapshots with changes and decisions.
 
 import { el } from "./dom.js";
 import { isQuiet } from "./data.js";
@@ -7,10 +7,7 @@ import { count, percent, sized } from "./words.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
 
-/**
- * @param {Entry[]} entries
- * @param {import("./review.js").Review} review
- */
+/** @param {Entry[]} entries @param {import("./review.js").Review} review */
 export function printed(entries, review) {
   const parts = [];
   for (let status = 0; status < STATUSES.length; status++) {
@@ -28,7 +25,7 @@ export function printed(entries, review) {
         el("td", {}, e.title),
         el("td", {}, e.total ? percent(e.changed, e.total) : ""),
         el("td", {}, sized(e.headSize ?? e.baseSize)),
-        el("td", {}, said(review.decisions.get(e.name))),
+        el("td", {}, decisionWord(review.decisions.get(e.name))),
       ),
     );
     const head = el(
@@ -42,6 +39,6 @@ export function printed(entries, review) {
 }
 
 /** @param {import("./types.js").Decision|undefined} decision */
-function said(decision) {
+function decisionWord(decision) {
   return decision ? { approve: "approved", reject: "rejected" }[decision] : "";
 }

@@ -1,6 +1,6 @@
-// Draws the eye to a place in the picture.
+// Highlights a place in the picture for a moment.
 
-import { attribute, el, stillness } from "./dom.js";
+import { el, lay, stillness } from "./dom.js";
 
 /**
  * Draws the eye to a box; for who wants stillness it is only framed for a moment.
@@ -9,14 +9,8 @@ import { attribute, el, stillness } from "./dom.js";
  */
 export function pulse(world, box) {
   for (const old of world.querySelectorAll(".pulse")) old.remove();
-  const ring = el("div", { class: "pulse" });
-  attribute(ring, { "data-region": `${box.x},${box.y}` });
-  Object.assign(ring.style, {
-    left: `${box.x}px`,
-    top: `${box.y}px`,
-    width: `${box.width}px`,
-    height: `${box.height}px`,
-  });
+  const ring = el("div", { class: "pulse", "data-region": `${box.x},${box.y}` });
+  lay(ring, box);
   world.append(ring);
   const still = [{ opacity: 1 }, { opacity: 1 }, { opacity: 0 }];
   const moving = [

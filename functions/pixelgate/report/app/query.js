@@ -1,9 +1,9 @@
 // The search: `s:changed t:dark >1% button -legacy`, as words, all of which must hold.
 
+import { isResized } from "./data.js";
 import { STATUSES } from "./types.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Decision} Decision */
+/** @import {Decision, Entry} from "./types.js" */
 /** @typedef {{kind: string, value: string, number: number, not: boolean, text: string}} Term */
 
 const WORD = /(-?)(?:(s|t|d|is|g):)?(?:"([^"]*)"?|(\S+))/gi;
@@ -11,15 +11,11 @@ const AMOUNT = /^([<>])(\d+(?:\.\d+)?)(%|px)?$/;
 const HALF_TYPED = /^(s|t|d|is|g):$/;
 const ALIASES = /** @type {Record<string, string>} */ ({ approved: "approve", rejected: "reject" });
 
-/**
- * Reads a search. What is not understood is looked for as text.
- * @param {string} text
- * @returns {Term[]}
- */
+/** Reads a search. What is not understood is looked for as text. @param {string} text @returns {Term[]} */
 export function parse(text) {
   const terms = [];
-  for (const found of text.matchAll(WORD)) {
-    const [whole, minus, key, phrase, bare] = found;
+  for (const match of text.matchAll(WORD)) {
+    const [whole, minus, key, phrase, bare] = match;
     const value = (phrase ?? bare).normalize("NFC").toLowerCase();
     if (!value || HALF_TYPED.test(value)) continue;
     const amount = key || phrase !== undefined ? null : AMOUNT.exec(value);
@@ -51,12 +47,7 @@ export function matches(terms, entry, decision) {
   return Object.values(anyOf).every(Boolean);
 }
 
-/**
- * @param {Term} term
- * @param {Entry} entry
- * @param {Decision|undefined} decision
- * @returns {boolean}
- */
+/** @param {Term} term @param {Entry} entry @param {Decision|undefined} decision @returns {boolean} */
 function test(term, entry, decision) {
   const share = entry.total ? (100 * entry.changed) / entry.total : 0;
   switch (term.kind) {
@@ -83,33 +74,21 @@ function test(term, entry, decision) {
   }
 }
 
-/**
- * @param {string} what
- * @param {Entry} entry
- */
-function is(what, entry) {
-  const { headSize: head, baseSize: base } = entry;
-  if (what === "recoloured" || what === "recolored") return entry.recoloured;
-  if (what === "resized") return !!head && !!base && (head[0] !== base[0] || head[1] !== base[1]);
-  return what === "alike" && entry.group >= 0;
+/** @param {string} quality @param {Entry} entry */
+function is(quality, entry) {
+  if (quality === "recoloured" || quality === "recolored") return entry.recoloured;
+  if (quality === "resized") return isResized(entry);
+  return quality === "alike" && entry.group >= 0;
 }
 
-/**
- * The search with a term in it, or without it if it was there.
- * @param {string} text
- * @param {string} term
- */
+/** The search with a term in it, or without it if it was there. @param {string} text @param {string} term */
 export function toggled(text, term) {
   const terms = parse(text).map((t) => t.text);
   const rest = terms.filter((t) => t.toLowerCase() !== term.toLowerCase());
   return (rest.length === terms.length ? [...terms, term] : rest).join(" ");
 }
 
-/**
- * A term as it is typed.
- * @param {string} key
- * @param {string} value
- */
+/** A term as it is typed. @param {string} key @param {string} value */
 export function term(key, value) {
   return /[\s"]/.test(value) ? `${key}:"${value.replaceAll('"', "")}"` : `${key}:${value}`;
 }

@@ -4,15 +4,10 @@ import { remember, remembered } from "./prefs.js";
 import { ERRORED, REMOVED } from "./types.js";
 import { quoted } from "./words.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Run} Run */
-/** @typedef {import("./types.js").Decision} Decision */
+/** @import {Decision, Entry, Run} from "./types.js" */
 
 export class Review {
-  /**
-   * @param {Run} run
-   * @param {Entry[]} entries
-   */
+  /** @param {Run} run @param {Entry[]} entries */
   constructor(run, entries) {
     this.run = run;
     this.key = `pixelgate:decisions:${run.project}/${run.head}/${run.execution}`;
@@ -38,10 +33,7 @@ export class Review {
     return this.run.reviewable && entry.status <= (this.run.base === null ? ERRORED : REMOVED);
   }
 
-  /**
-   * @param {Entry[]} entries
-   * @param {Decision|null} decision null: undecided again
-   */
+  /** @param {Entry[]} entries @param {Decision|null} decision null: undecided again */
   decide(entries, decision) {
     for (const entry of entries) {
       if (!this.wants(entry)) continue;
@@ -52,16 +44,10 @@ export class Review {
     for (const listener of this.listeners) listener();
   }
 
-  /**
-   * What was decided on all of them: approve, reject, mixed, or "" if nothing.
-   * @param {Entry[]} entries
-   */
+  /** What was decided on all of them: approve, reject, mixed, or "" if nothing. @param {Entry[]} entries */
   of(entries) {
     const first = this.decisions.get(entries[0].name);
-    if (entries.length === 1) return first ?? "";
-    const same = entries.every((e) => this.decisions.get(e.name) === first);
-    if (same) return first ?? "";
-    return "mixed";
+    return entries.every((e) => this.decisions.get(e.name) === first) ? (first ?? "") : "mixed";
   }
 
   /** How many of each. */

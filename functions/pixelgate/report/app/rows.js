@@ -3,8 +3,7 @@
 import { CHANGED, SKIPPED, STATUSES, TITLES } from "./types.js";
 import { isQuiet } from "./data.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Sort} Sort */
+/** @import {Entry, Sort} from "./types.js" */
 
 /**
  * @typedef {object} Row
@@ -21,12 +20,31 @@ import { isQuiet } from "./data.js";
  * @property {number} [siblings]
  */
 
-export const HEIGHTS = { section: 36, folder: 28, card: 72, quiet: 28 };
+const HEIGHTS = { section: 36, folder: 28, card: 72, quiet: 28 };
+
+/** Whether a row shows snapshots, and is no title of others. @param {Row} row */
+export function isShot(row) {
+  return row.kind === "stack" || row.kind === "card";
+}
 
 /**
+ * Entries by a key of each, in their order.
+ * @template K
  * @param {Entry[]} entries
- * @param {Sort} sort
+ * @param {(entry: Entry) => K} keyOf
  */
+export function grouped(entries, keyOf) {
+  /** @type {Map<K, Entry[]>} */
+  const groups = new Map();
+  for (const entry of entries) {
+    const same = groups.get(keyOf(entry));
+    if (same) same.push(entry);
+    else groups.set(keyOf(entry), [entry]);
+  }
+  return groups;
+}
+
+/** @param {Entry[]} entries @param {Sort} sort */
 export function sorted(entries, sort) {
   /** @type {(a: Entry, b: Entry) => number} */
   const byName = (a, b) => (a.name < b.name ? -1 : 1);
@@ -121,20 +139,14 @@ function numbered(siblings) {
  * @param {(key: string) => boolean} isOpen
  */
 function addFolders(rows, entries, status, path, level, isOpen) {
-  /** @type {Map<string, Entry[]>} */
-  const folders = new Map();
-  const here = [];
-  for (const entry of entries) {
-    const slash = entry.name.indexOf("/", path.length);
-    if (slash < 0) {
-      here.push(entry);
-      continue;
-    }
-    const folder = entry.name.slice(path.length, slash);
-    const inside = folders.get(folder);
-    if (inside) inside.push(entry);
-    else folders.set(folder, [entry]);
-  }
+  /** @param {Entry} entry */
+  const folderOf = ({ name }) => name.slice(path.length, name.indexOf("/", path.length));
+  /** @param {Entry} entry */
+  const isHere = ({ name }) => name.indexOf("/", path.length) < 0;
+  const folders = grouped(
+    entries.filter((e) => !isHere(e)),
+    folderOf,
+  );
   for (const [folder, inside] of [...folders].sort(([a], [b]) => (a < b ? -1 : 1))) {
     // A folder that only holds another one shares its row: "app / checkout".
     let below = `${path}${folder}/`,
@@ -148,14 +160,10 @@ function addFolders(rows, entries, status, path, level, isOpen) {
     rows.push({ kind: "folder", key, level, height: HEIGHTS.folder, label, entries: inside, open, status });
     if (open) addFolders(rows, inside, status, below, level + 1, isOpen);
   }
-  addCards(rows, here, path, level, isOpen);
+  addCards(rows, entries.filter(isHere), path, level, isOpen);
 }
 
-/**
- * The folder that holds all of them, if there is one.
- * @param {Entry[]} entries
- * @param {string} path
- */
+/** The folder that holds all of them, if there is one. @param {Entry[]} entries @param {string} path */
 function only(entries, path) {
   const slash = entries[0].name.indexOf("/", path.length);
   if (slash < 0) return null;
@@ -171,14 +179,10 @@ function only(entries, path) {
  * @param {(key: string) => boolean} isOpen
  */
 function addCards(rows, entries, path, level, isOpen) {
-  /** @type {Map<number, Entry[]>} */
-  const alike = new Map();
-  for (const entry of entries) {
-    if (entry.group < 0 || entry.status !== CHANGED) continue;
-    const others = alike.get(entry.group);
-    if (others) others.push(entry);
-    else alike.set(entry.group, [entry]);
-  }
+  const alike = grouped(
+    entries.filter((e) => e.group >= 0 && e.status === CHANGED),
+    (e) => e.group,
+  );
   /** @type {Set<number>} */
   const done = new Set();
   for (const entry of entries) {
@@ -203,16 +207,11 @@ function addCards(rows, entries, path, level, isOpen) {
       status: entry.status,
       path,
     });
-    if (open) for (const one of others) rows.push(card(one, level + 1, path));
+    if (open) for (const member of others) rows.push(card(member, level + 1, path));
   }
 }
 
-/**
- * @param {Entry} entry
- * @param {number} level
- * @param {string} path
- * @returns {Row}
- */
+/** @param {Entry} entry @param {number} level @param {string} path @returns {Row} */
 function card(entry, level, path) {
   const height = isQuiet(entry) ? HEIGHTS.quiet : HEIGHTS.card;
   return {

@@ -6,10 +6,7 @@ import { shown } from "./keys.js";
 import { MODES } from "./toolbar.js";
 import { STATUSES } from "./types.js";
 
-/**
- * @param {import("./main.js").App} app
- * @returns {import("./keys.js").Key[]}
- */
+/** @param {import("./main.js").App} app @returns {import("./keys.js").Key[]} */
 export function keysOf(app) {
   const { stage, store, toolbar } = app,
     step = 60;

@@ -1,6 +1,7 @@
 // The main view: the images of one snapshot, in one of six modes, with one window onto all of them.
 
-import { el, icon, stillness } from "./dom.js";
+import { el, icon, lay, picture, stillness } from "./dom.js";
+import { isResized } from "./data.js";
 import { canvasOf, clamped, fitScale, focused, stopsOf, zoomedAt } from "./geometry.js";
 import { Gestures } from "./gestures.js";
 import { Minimap } from "./minimap.js";
@@ -8,11 +9,8 @@ import { frames, layer, overlay } from "./picture.js";
 import { pulse } from "./pulse.js";
 import { sized } from "./words.js";
 
-/** @typedef {import("./types.js").Entry} Entry */
-/** @typedef {import("./types.js").Detail} Detail */
-/** @typedef {import("./types.js").Mode} Mode */
-/** @typedef {import("./types.js").View} View */
-/** @typedef {import("./geometry.js").Window} Window */
+/** @import {Detail, Entry, Mode} from "./types.js" */
+/** @import {Window} from "./geometry.js" */
 /** @typedef {{element: HTMLElement, view: HTMLElement, world: HTMLElement}} Pane */
 
 const SMALL = 24; // pixels of the screen: a region below that is zoomed in on
@@ -23,13 +21,13 @@ export class Stage {
    * @param {HTMLElement} root
    * @param {import("./state.js").Store} store
    * @param {import("./prefs.js").Prefs} prefs
-   * @param {(url: string) => string} picture where an address leads
+   * @param {(url: string) => string} addressOf where a URL of the data leads
    */
-  constructor(root, store, prefs, picture) {
+  constructor(root, store, prefs, addressOf) {
     this.root = root;
     this.store = store;
     this.prefs = prefs;
-    this.picture = picture;
+    this.addressOf = addressOf;
     /** @type {Entry|null} */
     this.entry = null;
     /** @type {Detail|null} */
@@ -54,10 +52,7 @@ export class Stage {
     });
   }
 
-  /**
-   * @param {Entry} entry
-   * @param {Detail} detail
-   */
+  /** @param {Entry} entry @param {Detail} detail */
   show(entry, detail) {
     this.entry = entry;
     this.detail = detail;
@@ -112,10 +107,7 @@ export class Stage {
     this.move();
   }
 
-  /**
-   * @param {("base"|"head")[]} sides
-   * @returns {Pane}
-   */
+  /** @param {("base"|"head")[]} sides @returns {Pane} */
   pane(sides) {
     const { entry, detail, mode } = /** @type {{entry: Entry, detail: Detail, mode: Mode}} */ (this);
     const world = el("div", { class: "world" });
@@ -124,23 +116,15 @@ export class Stage {
     for (const side of sides) {
       const size = (side === "base" ? entry.baseSize : entry.headSize) ?? null;
       if (size && detail[side])
-        layers.append(
-          layer(
-            side,
-            this.picture(detail[side]),
-            size,
-            detail,
-            `${side === "base" ? "Base" : "Head"} of ${entry.title}`,
-          ),
-        );
+        layers.append(layer(side, this.addressOf(detail[side]), size, detail, altOf(side, entry)));
       else if (detail[side]) layers.append(this.unmeasured(side));
     }
     // The mask is part of head: it is swiped, faded and blinked with it, and base stays clean.
     const head = layers.querySelector(".layer.head");
-    if (detail.mask && head && this.isPair()) head.append(overlay(this.picture(detail.mask), this.canvas));
+    if (detail.mask && head && this.isPair()) head.append(overlay(this.addressOf(detail.mask), this.canvas));
     if (this.isPair())
       for (const side of sides.slice(-1)) world.append(frames(side, entry, detail, this.canvas));
-    Object.assign(world.style, { width: `${this.canvas[0]}px`, height: `${this.canvas[1]}px` });
+    this.spread(world);
     const view = el("div", { class: "view" }, world);
     const element = el(
       "figure",
@@ -157,20 +141,14 @@ export class Stage {
    */
   unmeasured(side) {
     const { entry, detail } = /** @type {{entry: Entry, detail: Detail}} */ (this);
-    const image = el("img", {
-      src: this.picture(detail[side]),
-      alt: `${side === "base" ? "Base" : "Head"} of ${entry.title}`,
-      decoding: "async",
-      draggable: "false",
-    });
+    const image = picture(this.addressOf(detail[side]), altOf(side, entry));
     const made = el("div", { class: `layer ${side} unmeasured` }, image);
     image.addEventListener("load", () => {
       this.canvas = [
         Math.max(this.canvas[0], image.naturalWidth),
         Math.max(this.canvas[1], image.naturalHeight),
       ];
-      for (const { world } of this.panes)
-        Object.assign(world.style, { width: `${this.canvas[0]}px`, height: `${this.canvas[1]}px` });
+      for (const { world } of this.panes) this.spread(world);
       this.move();
     });
     image.addEventListener("error", () =>
@@ -179,18 +157,16 @@ export class Stage {
     return made;
   }
 
-  /**
-   * @param {("base"|"head")[]} sides
-   * @param {Mode} mode
-   */
+  /** @param {("base"|"head")[]} sides @param {Mode} mode */
   caption(sides, mode) {
     const { entry, detail } = /** @type {{entry: Entry, detail: Detail}} */ (this);
     const caption = el("figcaption", {});
     const [b, h] = [entry.baseSize, entry.headSize];
-    const resized = !!(b && h && (b[0] !== h[0] || b[1] !== h[1]));
+    const resized = isResized(entry);
     for (const side of sides) {
       const size = side === "base" ? b : h;
-      const url = this.picture(detail[side]);
+      const url = this.addressOf(detail[side]),
+        open = `Open the ${side} image alone`;
       const label = el("b", {}, side === "base" ? "Base" : "Head");
       const words = el(
         "span",
@@ -205,13 +181,7 @@ export class Stage {
         words.append(
           el(
             "a",
-            {
-              href: url,
-              target: "_blank",
-              rel: "noopener",
-              "aria-label": `Open the ${side} image alone`,
-              title: `Open the ${side} image alone`,
-            },
+            { href: url, target: "_blank", rel: "noopener", "aria-label": open, title: open },
             icon("alone"),
           ),
         );
@@ -224,14 +194,22 @@ export class Stage {
   /** Shows base and head in turn; a person who wants stillness does it with the space bar. */
   blink() {
     this.flip("base");
-    if (!stillness()) this.timer = setInterval(() => this.flip(), 1000 / this.prefs.rate);
+    if (!stillness()) this.restart();
   }
 
   /** Blinks at another rate, if it blinks. */
   blinkAgain() {
-    if (!this.timer) return;
+    if (this.timer) this.restart();
+  }
+
+  restart() {
     clearInterval(this.timer);
     this.timer = setInterval(() => this.flip(), 1000 / this.prefs.rate);
+  }
+
+  /** Makes a pane's content as large as the canvas. @param {HTMLElement} world */
+  spread(world) {
+    lay(world, { x: 0, y: 0, width: this.canvas[0], height: this.canvas[1] });
   }
 
   /** @param {"base"|"head"} [to] */
@@ -341,10 +319,7 @@ export class Stage {
     this.store.set({ y: clamped({ scale, x: 0, y }, this.canvas, this.room).y });
   }
 
-  /**
-   * Goes to the next or previous region, or to a certain one.
-   * @param {number} step
-   */
+  /** Goes to the next or previous region, or to a certain one. @param {number} step */
   jump(step) {
     const n = this.stops.length;
     if (!n) return;
@@ -371,10 +346,12 @@ export class Stage {
   }
 }
 
-/**
- * @param {[number, number]} from
- * @param {[number, number]} to
- */
+/** @param {"base"|"head"} side @param {Entry} entry */
+function altOf(side, entry) {
+  return `${side === "base" ? "Base" : "Head"} of ${entry.title}`;
+}
+
+/** @param {[number, number]} from @param {[number, number]} to */
 function grown(from, to) {
   /** @param {number} n */
   const signed = (n) => (n > 0 ? `+${n}` : n < 0 ? `−${-n}` : "±0");

@@ -1,6 +1,6 @@
-// What is on the screen, kept in the address, so that a link shows what I see.
+// The view: what is on the screen. It is kept in the address, so that a link shows the same.
 
-/** @typedef {import("./types.js").View} View */
+/** @import {View} from "./types.js" */
 
 /** @type {Readonly<View>} */
 export const DEFAULTS = {
@@ -22,20 +22,10 @@ export const DEFAULTS = {
 
 /** The short names that the address has for them. @type {Record<keyof View, string>} */
 const KEYS = {
-  q: "q",
-  name: "s",
-  whole: "whole",
-  sort: "sort",
-  tree: "tree",
-  folds: "fold",
-  mode: "m",
-  side: "side",
-  at: "at",
-  zoom: "z",
-  x: "x",
-  y: "y",
-  region: "r",
-  facts: "facts",
+  .../** @type {Record<keyof View, string>} */ (
+    Object.fromEntries(Object.keys(DEFAULTS).map((key) => [key, key]))
+  ),
+  ...{ name: "s", folds: "fold", mode: "m", zoom: "z", region: "r" },
 };
 const CHOICES = /** @type {Record<string, string[]>} */ ({
   sort: ["severity", "size", "name"],
@@ -43,15 +33,12 @@ const CHOICES = /** @type {Record<string, string[]>} */ ({
   side: ["base", "head"],
 });
 
-/**
- * The fragment that says all that is not as it is by default.
- * @param {View} view
- */
+/** The fragment that says all that is not as it is by default. @param {View} view */
 export function toHash(view) {
   const words = new URLSearchParams();
   for (const key of /** @type {(keyof View)[]} */ (Object.keys(KEYS))) {
     const value = view[key];
-    if (Array.isArray(value)) for (const one of value) words.append(KEYS[key], one);
+    if (Array.isArray(value)) for (const fold of value) words.append(KEYS[key], fold);
     else if (typeof value === "number" && value !== DEFAULTS[key])
       words.set(KEYS[key], String(Math.round(value * 1e4) / 1e4));
     else if (typeof value === "boolean" && value !== DEFAULTS[key]) words.set(KEYS[key], value ? "1" : "0");

@@ -1,11 +1,10 @@
 // The controls above the pictures: modes, zoom, regions, overlay, canvas.
 
-import { el } from "./dom.js";
-import { COLOURS, COLOUR_NAMES, writePrefs } from "./prefs.js";
+import { button, el } from "./dom.js";
+import { COLOURS, COLOUR_NAMES, nextLight, writePrefs } from "./prefs.js";
 
-/** @typedef {import("./types.js").Mode} Mode */
-/** @typedef {import("./types.js").View} View */
-/** @typedef {import("./stage.js").Stage} Stage */
+/** @import {Mode, View} from "./types.js" */
+/** @import {Stage} from "./stage.js" */
 
 /** Mode, label, key, what it is. @type {[Mode, string, string, string][]} */
 export const MODES = [
@@ -50,7 +49,7 @@ export class Toolbar {
     this.boxes = button("Boxes", "Frame the regions (H)", () => this.flip("boxes"), {
       "aria-pressed": "true",
     });
-    const swatches = COLOURS.map((colour, i) => {
+    this.swatches = COLOURS.map((colour, i) => {
       const made = button("", `Mask in ${COLOUR_NAMES[i]}`, () => this.set({ colour }), {
         class: "swatch",
         "data-colour": colour,
@@ -59,7 +58,6 @@ export class Toolbar {
       made.style.setProperty("--swatch", colour);
       return made;
     });
-    this.swatches = swatches;
     this.opacity = slider("Opacity of the mask", 0.1, 1, 0.05, (value) => this.set({ opacity: value }));
     this.canvas = button("Canvas", "Light or dark canvas (L)", () => this.nextCanvas());
     root.append(
@@ -73,7 +71,13 @@ export class Toolbar {
         this.fit,
       ),
       this.jumps,
-      group("Mask", this.overlay, this.boxes, el("span", { class: "swatches" }, ...swatches), this.opacity),
+      group(
+        "Mask",
+        this.overlay,
+        this.boxes,
+        el("span", { class: "swatches" }, ...this.swatches),
+        this.opacity,
+      ),
       group("Canvas", this.canvas),
     );
     stage.root.addEventListener("moved", (e) => this.moved(/** @type {CustomEvent} */ (e).detail));
@@ -91,14 +95,13 @@ export class Toolbar {
     this.applied();
   }
 
-  /** @param {"overlay"|"boxes"} what */
-  flip(what) {
-    this.set({ [what]: !this.prefs[what] });
+  /** @param {"overlay"|"boxes"} marks */
+  flip(marks) {
+    this.set({ [marks]: !this.prefs[marks] });
   }
 
   nextCanvas() {
-    const order = /** @type {const} */ (["auto", "light", "dark"]);
-    this.set({ canvas: order[(order.indexOf(this.prefs.canvas) + 1) % order.length] });
+    this.set({ canvas: nextLight(this.prefs.canvas) });
   }
 
   /** @param {number} scale */
@@ -113,29 +116,25 @@ export class Toolbar {
       { view } = stage.store,
       pair = stage.isPair(),
       mode = stage.mode;
-    for (const one of this.modes) {
-      one.setAttribute("aria-pressed", String(one.dataset.mode === mode));
-      one.disabled = !pair;
+    for (const control of this.modes) {
+      control.setAttribute("aria-pressed", String(control.dataset.mode === mode));
+      control.disabled = !pair;
     }
     const n = stage.stops.length;
     this.where.textContent = n
       ? `${view.region ? `${view.region} of ` : ""}${n} ${n === 1 ? "change" : "changes"}`
       : "no regions";
-    for (const one of this.jumps.querySelectorAll("button")) one.disabled = !n;
+    for (const jump of this.jumps.querySelectorAll("button")) jump.disabled = !n;
     this.overlay.setAttribute("aria-pressed", String(prefs.overlay));
     this.boxes.setAttribute("aria-pressed", String(prefs.boxes));
-    for (const one of this.swatches)
-      one.setAttribute("aria-pressed", String(one.dataset.colour === prefs.colour));
+    for (const swatch of this.swatches)
+      swatch.setAttribute("aria-pressed", String(swatch.dataset.colour === prefs.colour));
     /** @type {HTMLInputElement} */ (this.opacity).value = String(prefs.opacity);
     this.canvas.textContent = `Canvas: ${prefs.canvas}`;
     this.special(mode, view);
   }
 
-  /**
-   * What only one mode needs.
-   * @param {Mode} mode
-   * @param {View} view
-   */
+  /** What only one mode needs. @param {Mode} mode @param {View} view */
   special(mode, view) {
     const { stage } = this,
       now = this.extra.dataset.mode;
@@ -166,28 +165,13 @@ export class Toolbar {
     if (input && document.activeElement !== input)
       input.value = String(mode === "blink" ? this.prefs.rate : mode === "diff" ? this.prefs.gain : view.at);
     if (mode === "single")
-      for (const one of this.extra.querySelectorAll("button")) one.disabled = !stage.isPair();
+      for (const control of this.extra.querySelectorAll("button")) control.disabled = !stage.isPair();
   }
 }
 
-/**
- * @param {string} label
- * @param {...Node} content
- */
+/** @param {string} label @param {...Node} content */
 function group(label, ...content) {
   return el("span", { class: "group", role: "group", "aria-label": label }, ...content);
-}
-
-/**
- * @param {string} label
- * @param {string} title
- * @param {() => void} does
- * @param {Record<string, any>} [more]
- */
-function button(label, title, does, more = {}) {
-  // What can be read is the name; signs and swatches are named by their title.
-  const named = /[a-z0-9]{2}/i.test(label) ? null : title;
-  return el("button", { type: "button", title, "aria-label": named, onclick: does, ...more }, label);
 }
 
 /**

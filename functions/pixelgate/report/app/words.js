@@ -7,11 +7,7 @@ export function number(n) {
   return THOUSANDS.format(n);
 }
 
-/**
- * "1 row", "2 rows".
- * @param {number} n
- * @param {string} noun
- */
+/** "1 row", "2 rows". @param {number} n @param {string} noun */
 export function count(n, noun) {
   return `${number(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
@@ -34,10 +30,7 @@ export function sized(size) {
   return size ? `${size[0]}×${size[1]}` : "";
 }
 
-/**
- * A word that a shell takes as one.
- * @param {string} word
- */
+/** A word that a shell takes as one. @param {string} word */
 export function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -120,7 +120,7 @@ def test_a_locked_package_without_a_checksum_is_refused(
 def test_pinning_takes_the_executable_of_the_architecture(npm: Path, unpinned: Path) -> None:
     npm.write_text(f"{npm.read_text()}echo '{{}}' > package-lock.json\n")
     path = f"{npm.parent}:{os.environ['PATH']}"
-    words = ["sh", unpinned, "--pin", "arm64"]
+    words = ["sh", str(unpinned), "--pin", "arm64"]
     subprocess.run(words, env={**os.environ, "PATH": path}, check=True)
     pins = unpinned.parent / "arm64"
     found = hashlib.sha256(b"not odiff").hexdigest()

@@ -10,6 +10,7 @@ from typing import Any
 
 from embedded_cloud.cloud import CloudFailed, EmbeddedCloud
 from embedded_cloud.deploy import DeploymentFailed
+from embedded_cloud.roles import deploy_roles
 from pixelgate.client.report_download import fetch_report
 from pixelgate.client.result import read_comparison
 from pixelgate.domain import keys
@@ -32,9 +33,13 @@ def main() -> int:
 
     say("starting a local AWS and deploying template.yaml")
     with EmbeddedCloud.start() as cloud:
-        uploader = Uploader(cloud.client("s3"), cloud.bucket, PROJECT)
+        roles = deploy_roles(cloud, PROJECT)
+        trunk, uploader = (
+            Uploader(cloud.client("s3", roles.take(name)), cloud.bucket, PROJECT)
+            for name in ("trunk", "ci")
+        )
         say(f"uploading {PROJECT} {BASE}, the baseline, to s3://{cloud.bucket}")
-        base = uploader.wait(uploader.upload(BASE, EXAMPLES / "base"))
+        base = trunk.wait(trunk.upload(BASE, EXAMPLES / "base"))
         say(f"{base['state']}: {base['verdict']} ({base['baseline_reason']})")
         say(f"uploading {PROJECT} {HEAD}; the manifest's event starts the comparison")
         status = uploader.wait(uploader.upload(HEAD, EXAMPLES / "head", base_build=BASE))

@@ -280,8 +280,6 @@ def variables(config: Record, host: Host, task: Path, opt: Path, tmp: Path) -> d
         "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup", ""),
         "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel", ""),
         "AWS_LAMBDA_LOG_STREAM_NAME": tmp.parent.name,
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",  # nobody listens, nobody minds
         "HOME": tmp,  # so that no ~/.aws of the host is read
         "LAMBDA_RUNTIME_DIR": host.runtime,
         "LAMBDA_TASK_ROOT": task,

@@ -148,7 +148,7 @@ def main() -> None:
     names = len(scan(base).fields() | scan(head).fields())
     print(f"{len(pairs_of(base, head))} distinct pairs differ; base and head have {names:,} names")
     rounds = []
-    with EmbeddedCloud.start() as cloud:
+    with EmbeddedCloud.start(parameters={"TrunkPrefix": "optional"}) as cloud:
         # What is measured is one worker; a large set would else be handed over to many.
         cloud.configure("CompareFunction", {"PIXELGATE_INLINE_MEGAPIXELS": "4000"})
         for number in range(options.rounds + 1):

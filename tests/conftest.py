@@ -18,7 +18,6 @@ from support.spread import SLOW, Spread, longest_first
 os.environ.update(
     POWERTOOLS_SERVICE_NAME="pixelgate",
     POWERTOOLS_METRICS_NAMESPACE="Pixelgate",
-    POWERTOOLS_TRACE_DISABLED="1",
 )
 
 # No deadline: on a busy machine a slow example is not a wrong one.

@@ -12,6 +12,7 @@ from embedded_cloud.cloud import CloudFailed, EmbeddedCloud
 from embedded_cloud.deploy import DeploymentFailed
 from pixelgate.client.report_download import fetch_report
 from pixelgate.client.result import read_comparison
+from pixelgate.domain import keys
 from pixelgate.ports import Bucket
 from uploader import Uploader
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 OUT = ROOT / "pixelgate-demo"
 PROJECT = "govuk-frontend"
-BASE, HEAD = "5.14.0", "6.6.0"
+BASE, HEAD = f"{keys.TRUNK}5.14.0", "6.6.0"  # the baseline branch's build, and a later one
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
@@ -133,9 +133,16 @@ def aws_records(
     if meter:
         meter.watch(s3)
         meter.watch(dynamodb)
+    bucket = environ["PIXELGATE_BUCKET"]
     return StorageContext(
-        events=Backlog(EventBridgeEvents(lambda: session.client("events", config=config))),
-        objects=S3Bucket(s3, environ["PIXELGATE_BUCKET"]),
+        events=Backlog(
+            EventBridgeEvents(
+                lambda: session.client("events", config=config),
+                bucket,
+                environ.get("PIXELGATE_EVENT_BUS", "default"),
+            )
+        ),
+        objects=S3Bucket(s3, bucket, owner=environ.get("PIXELGATE_BUCKET_OWNER")),
         ledger=DynamoLedger(dynamodb, environ["PIXELGATE_TABLE"]),
         render_failure=render_failure,
         limits=Limits(
@@ -152,7 +159,25 @@ def aws_records(
             ),
         ),
         baseline_branches=baseline_branches(environ),
+        trunk_only=trunk_only(environ),
     )
+
+
+def bucket_owner(bucket: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Returns the account that must own a bucket; None if any account may.
+
+    It is PIXELGATE_BUCKET_OWNER, or what the name of a stack's bucket says. STS is not asked: that
+    costs a request, and CI may belong to another account than the bucket.
+
+    Raises:
+        UsageError: the variable is not an account.
+    """
+    from pixelgate.storage.s3 import owner_in
+
+    owner = environ.get("PIXELGATE_BUCKET_OWNER") or owner_in(bucket)
+    if owner and not re.fullmatch(r"\d{12}", owner):
+        raise UsageError(f"PIXELGATE_BUCKET_OWNER is {owner!r}; an AWS account has 12 digits")
+    return owner
 
 
 @contextmanager
@@ -187,7 +212,8 @@ def open_bucket(bucket: str) -> Bucket:
         session = boto3.Session()
         # STS needs a region for its endpoint; any region works.
         sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
-        return ClientBucket(session.client("s3", config=config), bucket, sts.get_caller_identity)
+        s3 = session.client("s3", config=config)
+        return ClientBucket(s3, bucket, sts.get_caller_identity, bucket_owner(bucket))
 
 
 def open_failed_events(url: str) -> FailedEvents:
@@ -212,9 +238,16 @@ def open_target(stack: str, region: str | None, artefacts: str | None) -> Target
 
 
 def open_storage(
-    bucket: str, table: str, branches: tuple[str, ...] = StorageContext.baseline_branches
+    bucket: str,
+    table: str,
+    branches: tuple[str, ...] = StorageContext.baseline_branches,
+    *,
+    trunk_only: bool = False,
 ) -> StorageContext:
-    """Opens bucket and table for the tidy function or an operator. Raises BucketError."""
+    """Opens bucket and table for the tidy function or an operator. Raises BucketError.
+
+    Without `trunk_only` all builds of these branches may be baselines, so more of them are kept.
+    """
     import boto3
 
     from pixelgate.aws.sdk import lambda_config
@@ -223,10 +256,12 @@ def open_storage(
 
     config = lambda_config()
     with _settings_errors(bucket):
+        s3 = boto3.client("s3", config=config)
         return StorageContext(
-            objects=ClientBucket(boto3.client("s3", config=config), bucket),
+            objects=ClientBucket(s3, bucket, owner=bucket_owner(bucket)),
             ledger=DynamoLedger(boto3.client("dynamodb", config=config), table),
             baseline_branches=branches,
+            trunk_only=trunk_only,
         )
 
 
@@ -249,6 +284,17 @@ def _by_project(setting: str) -> Iterator[tuple[str, str]]:
 
 def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[BuildId], None]:
     """Returns a function that invokes the compare function for a build, asynchronously."""
+    invoke = _invoke_compare(environ)
+    return lambda build: invoke({"resume": {"project": build.project, "build": build.build}})
+
+
+def deliver_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[str], None]:
+    """Returns a function that invokes the compare function for the key of an uploaded manifest."""
+    invoke = _invoke_compare(environ)
+    return lambda key: invoke({"uploaded": key})
+
+
+def _invoke_compare(environ: Mapping[str, str]) -> Callable[[Mapping[str, Any]], None]:
     import boto3
 
     from pixelgate.aws.sdk import lambda_config
@@ -257,13 +303,12 @@ def resume_by_lambda(environ: Mapping[str, str] = os.environ) -> Callable[[Build
     # The compare function calls itself; Lambda sets the second variable to its own name.
     function = environ.get("PIXELGATE_COMPARE_FUNCTION") or environ["AWS_LAMBDA_FUNCTION_NAME"]
 
-    def resume(build: BuildId) -> None:
-        event = {"resume": {"project": build.project, "build": build.build}}
+    def invoke(event: Mapping[str, Any]) -> None:
         client.invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
         )
 
-    return resume
+    return invoke
 
 
 def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
@@ -277,7 +322,7 @@ def aws_fan_out(environ: Mapping[str, str] = os.environ) -> FanOut | None:
     from pixelgate.aws.stepfunctions import StateMachine
 
     client = boto3.client("stepfunctions", config=lambda_config())
-    concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "50"))
+    concurrency = int(environ.get("PIXELGATE_FAN_OUT_CONCURRENCY", "8"))
     return StateMachine(client, arn, environ["PIXELGATE_BUCKET"], concurrency)
 
 
@@ -386,6 +431,11 @@ def baseline_branches(environ: Mapping[str, str] = os.environ) -> tuple[str, ...
     if names is None:
         return StorageContext.baseline_branches
     return tuple(name.strip() for name in names.split(",") if name.strip())
+
+
+def trunk_only(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether builds that need no approval have ids that begin with `trunk.`."""
+    return environ.get("PIXELGATE_TRUNK_PREFIX", "optional") == "required"
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -81,7 +81,15 @@ class AlreadyFinished(PixelgateError):
 
 
 class HeldByOther(PixelgateError):
-    """Another worker holds the comparison's lease."""
+    """Another worker holds the comparison's lease.
+
+    Attributes:
+        renewed: when that worker last wrote the record, in seconds since 1970; None if unknown.
+    """
+
+    def __init__(self, message: str, renewed: float | None = None) -> None:
+        super().__init__(message)
+        self.renewed = renewed
 
 
 class StillWaiting(PixelgateError):

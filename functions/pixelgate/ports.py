@@ -286,7 +286,7 @@ Slices = tuple[Sequence[tuple[int, int, int]], Sequence[tuple[int, int, int]]]
 # Makes a small WebP of an image, with the mask (if there is one) drawn over it. Raises ImageFault.
 Thumbnailer = Callable[[bytes, bytes | None, Slices], bytes]
 
-# Returns a context that lasts as long as the stage of that name, for traces and timings.
+# Returns a context that lasts as long as the stage of that name, for timings.
 Stages = Callable[[str], AbstractContextManager[None]]
 
 

@@ -109,6 +109,47 @@ def test_the_examples_install_no_package_by_its_bare_name(template: str) -> None
     assert installed == ['"pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"']
 
 
+@pytest.mark.parametrize("text", [GITHUB, (ROOT / "action.yml").read_text()])
+def test_actions_of_others_are_pinned_by_commit(text: str) -> None:
+    used = [u for u in re.findall(r"uses: (\S+)", text) if "pixelgate@" not in u]
+    assert len(used) == 3
+    assert [u for u in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", u)] == []
+
+
+def test_nothing_is_installed_or_tested_by_who_has_the_role() -> None:
+    job = yaml.safe_load(filled(GITHUB, VALUES))["jobs"]["screenshots"]
+    kinds = [s.get("uses", s.get("run", "")).split("@")[0].split(" ")[0] for s in job["steps"]]
+    role = kinds.index("aws-actions/configure-aws-credentials")
+    assert kinds[role + 1 :] == ["pixelgate"]
+    [script] = [j["script"] for j in [yaml.safe_load(filled(GITLAB, VALUES))["pixelgate"]]]
+    assert [line.split(" ")[0] for line in script] == ["pip", "make", "printf", "pixelgate"]
+    steps = ACTION["runs"]["steps"]
+    assert "configure-aws-credentials" in steps[-2]["uses"]
+    assert "pip install" in steps[-3]["run"]
+
+
+def test_a_fork_s_pull_request_starts_no_job_that_needs_a_role() -> None:
+    job = yaml.safe_load(filled(GITHUB, VALUES))["jobs"]["screenshots"]
+    assert job["if"] == (
+        "github.event_name == 'push' || "
+        "github.event.pull_request.head.repo.full_name == github.repository"
+    )
+    [of_request, _] = yaml.safe_load(filled(GITLAB, VALUES))["pixelgate"]["rules"]
+    assert of_request["if"].endswith("&& $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID")
+
+
+def test_the_baseline_branch_s_job_takes_another_role() -> None:
+    job = yaml.safe_load(filled(GITHUB, VALUES))["jobs"]["screenshots"]
+    assert job["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    [role] = [s["with"]["role-to-assume"] for s in job["steps"] if "aws" in s.get("uses", "")]
+    chosen = "github.event_name == 'push' && vars.PIXELGATE_TRUNK_ROLE || vars.PIXELGATE_ROLE"
+    assert role == f"${{{{ {chosen} }}}}"
+    of_gitlab = yaml.safe_load(filled(GITLAB, VALUES))["pixelgate"]
+    assert of_gitlab["variables"]["AWS_REGION"] == "$PIXELGATE_REGION"
+    roles = [rule["variables"]["AWS_ROLE_ARN"] for rule in of_gitlab["rules"]]
+    assert roles == ["$PIXELGATE_ROLE", "$PIXELGATE_TRUNK_ROLE"]
+
+
 # ---- the roles ------------------------------------------------------------------------------
 
 _ACTIONS = {
@@ -181,6 +222,19 @@ def test_the_ci_role_is_enough_for_ci_and_no_more(
     assert {key.split("/")[0] for _, key in refused("role-ci.json", asked)} == {"reviews"}
 
 
+def test_the_trunk_role_is_enough_for_the_baseline_branch_and_no_more(
+    run: Cli, asked: list[Asked], store: ClientBucket
+) -> None:
+    tell(store, "trunk.7")
+    asked.clear()
+    assert run("upload", "shots", "--build", "7", "--trunk", "--wait").code == 0
+    assert refused("role-trunk.json", asked) == []
+    asked.clear()
+    assert run("upload", "shots", "--build", "7").code == 0
+    put = ("s3:PutObject", "uploads/shop/7/manifest.json")
+    assert refused("role-trunk.json", asked) == [put]
+
+
 def test_the_fork_role_is_enough_for_a_forks_upload_and_no_more(
     run: Cli, asked: list[Asked], store: ClientBucket
 ) -> None:
@@ -218,13 +272,3 @@ def test_no_role_reaches_beyond_its_project() -> None:
                 continue
             for resource in statement["Resource"]:
                 assert resource == "arn:aws:s3:::BUCKET" or "/PROJECT/" in resource
-
-
-@pytest.mark.parametrize("name", ["trust-github.json", "trust-gitlab.json"])
-def test_a_role_is_taken_by_one_repositorys_tokens_only(name: str) -> None:
-    (statement,) = json.loads((EXAMPLES / name).read_text())["Statement"]
-    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
-    (audience,) = statement["Condition"]["StringEquals"].values()
-    (subject,) = statement["Condition"]["StringLike"].values()
-    assert audience == "sts.amazonaws.com"
-    assert not subject.startswith("*")

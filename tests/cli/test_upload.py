@@ -343,9 +343,46 @@ def test_shard_auto_takes_the_ci_systems_numbers_and_pipeline(
     run: Cli, bucket: MemoryBucket
 ) -> None:
     assert run("upload", "shots", "--shard", "auto", **GITLAB).code == 0
-    assert "uploads/shop/400/shards/1-of-2/manifest.json" in bucket.objects
+    assert "uploads/shop/trunk.400/shards/1-of-2/manifest.json" in bucket.objects
     assert run("finalize", **GITLAB).code == 0
-    assert "uploads/shop/400/finalize/manifest.json" in bucket.objects
+    assert "uploads/shop/trunk.400/finalize/manifest.json" in bucket.objects
+
+
+@pytest.mark.parametrize(
+    ("variables", "build"),
+    [
+        pytest.param({}, "trunk.400-77", id="the base branch"),
+        pytest.param({"CI_COMMIT_BRANCH": "topic"}, "400-77", id="another branch"),
+        pytest.param({"PIXELGATE_TRUNK": "false"}, "400-77", id="a variable says no"),
+        pytest.param(
+            {"CI_COMMIT_BRANCH": "release/2", "PIXELGATE_TRUNK": "true"},
+            "trunk.400-77",
+            id="another baseline branch, by a variable",
+        ),
+        pytest.param(
+            {"CI_MERGE_REQUEST_IID": "5", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "main"},
+            "400-77",
+            id="a merge request of a branch of that name",
+        ),
+    ],
+)
+def test_a_build_of_the_base_branch_says_so_in_its_id(
+    run: Cli, bucket: MemoryBucket, variables: dict[str, str], build: str
+) -> None:
+    job = {**GITLAB, "CI_NODE_TOTAL": "1", **variables}
+    assert run("upload", "shots", **job).code == 0
+    assert f"uploads/shop/{build}/manifest.json" in bucket.objects
+    # Later commands of the job mean the same build.
+    assert f"shop/{build}" in run("wait", "--timeout", "0.01", **job).err
+
+
+def test_a_build_of_a_person_s_machine_is_no_baseline_branch_s(
+    run: Cli, bucket: MemoryBucket
+) -> None:
+    assert run("upload", "shots", "--build", "7").code == 0
+    assert "uploads/shop/7/manifest.json" in bucket.objects
+    assert run("upload", "shots", "--build", "8", "--trunk").code == 0
+    assert "uploads/shop/trunk.8/manifest.json" in bucket.objects
 
 
 def test_a_split_job_without_shard_is_pointed_out(run: Cli) -> None:

@@ -69,6 +69,24 @@ def test_failed_events_are_listed_with_their_reasons_and_stay() -> None:
     assert (len(queue.queue), queue.hidden) == (3, set())
 
 
+@pytest.mark.parametrize("payload", [{"Records": [{}, EVENT["Records"][0]]}, {"Records": "many"}])
+def test_an_event_that_cannot_be_read_is_listed_and_sent_again(payload: dict[str, Any]) -> None:
+    """It is in the queue for that, until a version is deployed that can read it."""
+    answer = {"errorType": "UnreadableEvent", "errorMessage": "a record has no eventName"}
+    queue = MemoryFailedEvents(record(requestPayload=payload, responsePayload=answer))
+    [listed] = list_failed(queue)
+    assert listed.event is not None
+    assert listed.event.why == "RetriesExhausted: UnreadableEvent: a record has no eventName"
+    several = isinstance(payload["Records"], list)
+    assert listed.event.about == (
+        "a record that cannot be read, uploads/shop/7+1/manifest.json"
+        if several
+        else "an event of an unknown kind"
+    )
+    assert [sent.problem for sent in redrive(queue)] == [""]
+    assert [event.payload for event in queue.sent] == [payload]
+
+
 def test_redriven_once_however_often_it_is_asked() -> None:
     queue = MemoryFailedEvents(record())
     assert [listed.problem for listed in redrive(queue)] == [""]

@@ -129,6 +129,18 @@ def test_a_forks_build_says_so(build: str, fork: bool, made: str) -> None:
     assert build_id("shop", build, fork=fork) == BuildId("shop", made)
 
 
+@pytest.mark.parametrize(
+    ("build", "fork", "made"),
+    [
+        ("9001-1", False, "trunk.9001-1"),
+        ("trunk.9001-1", False, "trunk.9001-1"),
+        ("9001-1", True, "fork.9001-1"),
+    ],
+)
+def test_a_baseline_branch_s_build_says_so(build: str, fork: bool, made: str) -> None:
+    assert build_id("shop", build, fork=fork, trunk=True) == BuildId("shop", made)
+
+
 @pytest.mark.parametrize("build", ["", "a/b", "@none", "..", "x" * 256, "a\nb"])
 def test_an_id_that_cannot_stand_in_a_key(build: str) -> None:
     with pytest.raises(UsageError, match="the build's id"):

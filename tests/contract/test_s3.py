@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError
 from botocore.stub import Stubber
 
-from pixelgate.errors import NotFound, WriteConflict
-from pixelgate.storage.s3 import S3Bucket
+from pixelgate.bootstrap import bucket_owner
+from pixelgate.errors import NotFound, UsageError, WriteConflict
+from pixelgate.storage.s3 import S3Bucket, owner_in
 from support import aws
 
 if TYPE_CHECKING:
@@ -34,6 +36,57 @@ def test_browsers_are_told_the_content_type(s3: S3Client) -> None:
         "b.json": "application/json",
         "c.txt": "text/plain",
     }
+
+
+def test_every_request_names_the_owner_of_the_bucket(s3: S3Client) -> None:
+    told: dict[str, str | None] = {}
+
+    def note(model: Any, params: Any, **_: Any) -> None:
+        told[model.name] = params["headers"].get("x-amz-expected-bucket-owner")
+
+    s3.meta.events.register("before-call.s3", note)
+    objects = S3Bucket(s3, aws.make_bucket(s3), owner="123456789012")
+    objects.write("a", b"a", "text/plain")
+    objects.replace("b", b"", "text/plain", None)
+    objects.put_new("c", b"c", "text/plain", hashlib.sha256(b"c").digest())
+    objects.read("a")
+    objects.read_range("a", 0, 1)
+    objects.exists("a")
+    assert list(objects.list("")) != []
+    assert list(objects.folders("")) == []
+    objects.check_write("nothing")
+    objects.delete(["a"])
+    assert objects.read_deleted("a") == b"a"
+    told.pop("CreateBucket")
+    told.pop("PutBucketVersioning", None)
+    assert told.keys() == {
+        "DeleteObjects", "GetObject", "HeadObject", "ListObjectVersions", "ListObjectsV2",
+        "PutObject",
+    }  # fmt: skip
+    assert set(told.values()) == {"123456789012"}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "owner"),
+    [
+        ("pixelgate-123456789012-eu-central-1", "123456789012"),
+        ("pixelgate-123456789012-us-gov-west-1", "123456789012"),
+        ("pixelgate-123456789012-us-east-1-an", "123456789012"),
+        ("shots-of-123456789012", None),
+        ("pixelgate-1234-eu-central-1", None),
+        ("shots", None),
+    ],
+)
+def test_a_stack_s_bucket_tells_its_owner(bucket: str, owner: str | None) -> None:
+    assert owner_in(bucket) == owner
+    assert bucket_owner(bucket, {}) == owner
+    assert bucket_owner(bucket, {"PIXELGATE_BUCKET_OWNER": ""}) == owner
+    assert bucket_owner(bucket, {"PIXELGATE_BUCKET_OWNER": "9" * 12}) == "9" * 12
+
+
+def test_an_owner_is_an_account() -> None:
+    with pytest.raises(UsageError, match="12 digits"):
+        bucket_owner("shots", {"PIXELGATE_BUCKET_OWNER": "acme"})
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from embedded_cloud.cloud import Decision, EmbeddedCloud
+from embedded_cloud.roles import Roles, deploy_roles
 from support.artefact import up_to_date
 from support.repository import SETTINGS, Repository
 from uploader import Uploader
@@ -72,7 +73,13 @@ def built(earlier: list[Ran]) -> Path:
 @pytest.fixture(scope="session")
 def cloud(built: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedCloud]:
     """A running cloud with the stack in it. Tests share it, so each has its own project."""
-    with EmbeddedCloud.start(build_dir=built, environments=16, retry_delay=RETRY_DELAY) as running:
+    # The tests' builds of main have the plain ids that are easy to read; test_cli has the others.
+    with EmbeddedCloud.start(
+        build_dir=built,
+        parameters={"TrunkPrefix": "optional"},
+        environments=16,
+        retry_delay=RETRY_DELAY,
+    ) as running:
         if request.config.pluginmanager.has_plugin("terminalreporter"):  # one process runs all
             say = request.config.get_terminal_writer().line
             say(f"\nlogs of the functions: {running.log_dir}")
@@ -80,9 +87,15 @@ def cloud(built: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedCloud
 
 
 @pytest.fixture
-def uploader(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Uploader:
-    """A project of the test's own: its name is the test's."""
-    return Uploader(cloud.client("s3"), cloud.bucket, request.node.name)
+def roles(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> Roles:
+    """The roles of a project of the test's own: its name is the test's."""
+    return deploy_roles(cloud, request.node.name)
+
+
+@pytest.fixture
+def uploader(cloud: EmbeddedCloud, roles: Roles) -> Uploader:
+    """Uploads as CI, under its role."""
+    return Uploader(cloud.client("s3", roles.take("ci")), cloud.bucket, roles.project)
 
 
 @pytest.fixture
@@ -93,22 +106,23 @@ def repository(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-def environment(cloud: EmbeddedCloud, request: pytest.FixtureRequest) -> dict[str, str]:
-    """What a job sees: no CI system, the cloud, a project of the test's own."""
+def environment(cloud: EmbeddedCloud, roles: Roles) -> dict[str, str]:
+    """What a job sees: no CI system, the cloud, CI's role, a project of the test's own."""
     plain = {name: value for name, value in os.environ.items() if not CI_VARIABLES.match(name)}
-    pixelgate = {"PIXELGATE_BUCKET": cloud.bucket, "PIXELGATE_PROJECT": request.node.name}
-    return {**plain, **SETTINGS, **cloud.variables(), **pixelgate}
+    pixelgate = {"PIXELGATE_BUCKET": cloud.bucket, "PIXELGATE_PROJECT": roles.project}
+    return {**plain, **SETTINGS, **cloud.variables(roles.take("ci")), **pixelgate}
 
 
 @pytest.fixture
-def run(environment: dict[str, str], repository: Repository) -> Run:
-    """Runs a command in the checkout as it is."""
+def run(environment: dict[str, str], repository: Repository, roles: Roles) -> Run:
+    """Runs a command in the checkout as it is; only a reviewer approves and rejects."""
 
     def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+        credentials = roles.take("reviewer") if arguments[0] in {"approve", "reject"} else {}
         return subprocess.run(
             [PROGRAM, *map(str, arguments)],
             cwd=repository.folder,
-            env={**environment, **environ},
+            env={**environment, **credentials, **environ},
             capture_output=True,
             text=True,
             timeout=180,

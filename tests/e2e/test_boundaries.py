@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from embedded_cloud.cloud import ACCOUNT, EmbeddedCloud
-from embedded_cloud.roles import take_role
+from embedded_cloud.roles import JOBS, PEOPLE, Roles, deploy_roles
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from support import images
@@ -30,10 +30,14 @@ Act = Callable[[Any, str], object]
 
 
 @pytest.fixture(scope="module")
-def roles(cloud: EmbeddedCloud) -> Mapping[str, Any]:
+def project(cloud: EmbeddedCloud) -> Roles:
+    return deploy_roles(cloud, PROJECT)
+
+
+@pytest.fixture(scope="module")
+def roles(cloud: EmbeddedCloud, project: Roles) -> Mapping[str, Any]:
     """A client of S3 for each role of PROJECT."""
-    names = ("ci", "fork", "reviewer", "operator")
-    return {name: cloud.client("s3", take_role(cloud, name, PROJECT)) for name in names}
+    return {name: cloud.client("s3", project.take(name)) for name in (*JOBS, *PEOPLE)}
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,7 @@ def refused(client: Any, bucket: str, act: Act) -> bool:
 
 
 OBJECT = f"images/{PROJECT}/{hashlib.sha256(b'x').hexdigest()}"
+TRUNK = f"uploads/{PROJECT}/trunk.7/manifest.json"
 MANIFEST = f"uploads/{PROJECT}/7/manifest.json"
 STATUS = f"builds/{PROJECT}/main.1/status.json"
 
@@ -107,6 +112,11 @@ STATUS = f"builds/{PROJECT}/main.1/status.json"
         pytest.param("ci", get(f"builds/{PROJECT}/none/status.json"), False, id="there is none"),
         pytest.param("ci", put(f"reviews/{PROJECT}/main.1/1.json"), False, id="CI approves"),
         pytest.param("ci", put(STATUS), False, id="CI writes its verdict"),
+        pytest.param("ci", put(TRUNK), False, id="CI makes a baseline"),
+        pytest.param("trunk", put(TRUNK), True, id="the baseline branch makes one"),
+        pytest.param("trunk", put(MANIFEST), False, id="the baseline branch, another build"),
+        pytest.param("trunk", put(f"reviews/{PROJECT}/main.1/1.json"), False, id="it approves"),
+        pytest.param("fork", put(TRUNK), False, id="a fork makes a baseline"),
         pytest.param("ci", put(f"cache/{PROJECT}/1/a-b.json"), False, id="CI writes a diff"),
         pytest.param("ci", delete(MANIFEST), False, id="CI deletes"),
         pytest.param("ci", put(f"uploads/{OTHER}/7/manifest.json"), False, id="another's upload"),
@@ -179,8 +189,10 @@ def test_nobody_overwrites_an_image_not_even_with_if_match(
         assert refused(client, cloud.bucket, put(OBJECT, IfMatch='"0"'))
 
 
-def test_plain_http_is_refused(cloud: EmbeddedCloud, roles: Mapping[str, Any]) -> None:
-    client = cloud.client("s3", take_role(cloud, "ci", PROJECT))
+def test_plain_http_is_refused(
+    cloud: EmbeddedCloud, project: Roles, roles: Mapping[str, Any]
+) -> None:
+    client = cloud.client("s3", project.take("ci"))
 
     def plainly(request: Any, **_: object) -> None:
         request.headers["X-Forwarded-Proto"] = "http"

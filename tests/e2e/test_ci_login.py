@@ -5,110 +5,95 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-import boto3
 import pytest
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from embedded_cloud.cloud import ACCOUNT, EmbeddedCloud
-from embedded_cloud.roles import EXAMPLES, make_role
-from support.oidc import Issuer
+from embedded_cloud.cloud import EmbeddedCloud
+from embedded_cloud.issuer import Issuer
+from embedded_cloud.roles import GITHUB, GITLAB, REPOSITORY, deploy_roles, issuer
 
 pytestmark = pytest.mark.e2e
 
-GITHUB = "https://token.actions.githubusercontent.com"
-GITLAB = "https://gitlab.com"
 HOUR = 3600
-MAIN = {GITHUB: "repo:acme/shop:ref:refs/heads/main",
-        GITLAB: "project_path:acme/shop:ref_type:branch:ref:main"}  # fmt: skip
+OLD, NEW = "repo:acme/shop", REPOSITORY
+WEB = "project_path:acme/web/shop"
+MAIN = {GITHUB: f"{NEW}:ref:refs/heads/main", GITLAB: f"{WEB}:ref_type:branch:ref:main"}
 
 
 @pytest.fixture(scope="module")
 def issuers(cloud: EmbeddedCloud) -> Mapping[str, Issuer]:
-    """GitHub and GitLab, registered in the account and with the keys that STS fetches."""
-    made = {url: Issuer(url) for url in (GITHUB, GITLAB)}
-    for url, issuer in made.items():
-        cloud.client("iam").create_open_id_connect_provider(
-            Url=url, ClientIDList=["sts.amazonaws.com"], ThumbprintList=["0" * 40]
-        )
-        cloud.trust_issuer(url, issuer.keys)
-    return made
+    """GitHub and GitLab, whose keys STS fetches."""
+    return {url: issuer(cloud, url) for url in (GITHUB, GITLAB)}
 
 
 @pytest.fixture(scope="module")
 def roles(cloud: EmbeddedCloud) -> Mapping[str, str]:
-    """The name of CI's role for each issuer."""
-    names = {"ACCOUNT": ACCOUNT, "ORGANISATION": "acme", "REPOSITORY": "shop",
-             "GROUP": "acme", "PROJECT": "shop"}  # fmt: skip
-    made = {}
-    for url, kind in {GITHUB: "github", GITLAB: "gitlab"}.items():
-        trust = (EXAMPLES / f"trust-{kind}.json").read_text()
-        for placeholder, value in names.items():
-            trust = trust.replace(placeholder, value)
-        made[url] = make_role(cloud, "ci", f"shop-{kind}", trust)
-    return made
+    """Roles of a project, by logical id."""
+    return deploy_roles(cloud, "login").resources
 
 
 def taken(cloud: EmbeddedCloud, role: str, token: str) -> str:
     """Takes the role with a token; returns "OK", or STS's error code."""
-    sts = boto3.client(
-        "sts",
-        cloud.region,
-        endpoint_url=cloud.endpoint_url,
-        config=Config(proxies={}, signature_version=UNSIGNED),
-    )
-    arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
     try:
-        sts.assume_role_with_web_identity(
-            RoleArn=arn, RoleSessionName="job", WebIdentityToken=token
-        )
+        cloud.assume_with_token(role, token)
     except ClientError as error:
         return str(error.response["Error"]["Code"])
     return "OK"
 
 
+TRUNK, CI, FORK = "GitHubTrunkRole", "GitHubCiRole", "GitHubForkRole"
+ON_GITLAB = {"GitLabTrunkRole", "GitLabCiRole"}
+
+
 @pytest.mark.parametrize(
     ("url", "subject", "expected"),
     [
-        pytest.param(GITHUB, MAIN[GITHUB], "OK", id="GitHub, main"),
-        pytest.param(GITHUB, "repo:acme/shop:pull_request", "OK", id="GitHub, pull request"),
-        pytest.param(GITHUB, "repo:evil/shop:pull_request", "AccessDenied", id="a fork"),
-        pytest.param(GITHUB, "repo:acme/shop-evil:ref:refs/heads/main", "AccessDenied",
-                     id="a name that begins with ours"),
-        pytest.param(GITHUB, "repo:Acme/shop:pull_request", "AccessDenied", id="other case"),
-        pytest.param(GITLAB, MAIN[GITLAB], "OK", id="GitLab, main"),
-        pytest.param(GITLAB, "project_path:acme/shop:ref_type:tag:ref:v1", "AccessDenied",
-                     id="GitLab, a tag"),
-        pytest.param(GITLAB, "project_path:evil/shop:ref_type:branch:ref:main", "AccessDenied",
+        pytest.param(GITHUB, MAIN[GITHUB], {TRUNK, CI}, id="GitHub, main"),
+        pytest.param(GITHUB, f"{NEW}:ref:refs/heads/topic", {CI}, id="another branch"),
+        pytest.param(GITHUB, f"{NEW}:pull_request", {CI}, id="a pull request"),
+        pytest.param(GITHUB, f"{NEW}:environment:pixelgate-forks", {FORK}, id="forks' job"),
+        pytest.param(GITHUB, f"{NEW}:environment:production", set(), id="another workflow"),
+        pytest.param(GITHUB, f"{NEW}:ref:refs/tags/main", set(), id="a tag"),
+        pytest.param(GITHUB, f"{OLD}:ref:refs/heads/main", set(), id="the old subject"),
+        pytest.param(GITHUB, "repo:evil@9/shop@8:pull_request", set(), id="a fork"),
+        pytest.param(GITHUB, "repo:acme@11/shop@99:pull_request", set(), id="another repository"),
+        pytest.param(GITHUB, "repo:Acme@11/shop@22:pull_request", set(), id="another case"),
+        pytest.param(GITLAB, MAIN[GITLAB], ON_GITLAB, id="GitLab, main"),
+        pytest.param(GITLAB, f"{WEB}:ref_type:branch:ref:topic", {"GitLabCiRole"}, id="a branch"),
+        pytest.param(GITLAB, f"{WEB}:ref_type:tag:ref:main", set(), id="GitLab, a tag"),
+        pytest.param(GITLAB, "project_path:evil/shop:ref_type:branch:ref:main", set(),
                      id="GitLab, a fork"),
     ],
 )  # fmt: skip
-def test_who_gets_a_role(
+def test_a_token_gets_these_roles_and_no_others(
     cloud: EmbeddedCloud,
     issuers: Mapping[str, Issuer],
     roles: Mapping[str, str],
     url: str,
     subject: str,
-    expected: str,
+    expected: set[str],
 ) -> None:
     token = issuers[url].token(subject, time.time() + HOUR)
-    assert taken(cloud, roles[url], token) == expected
+    every = {name for name in roles if name.endswith("Role")}
+    answers = {name: taken(cloud, roles[name], token) for name in every}
+    assert {name for name, answer in answers.items() if answer == "OK"} == expected
+    assert {answers[name] for name in every - expected} <= {"AccessDenied"}
 
 
 @pytest.mark.parametrize("url", [GITHUB, GITLAB])
 def test_a_wrong_token_gets_no_role(
     cloud: EmbeddedCloud, issuers: Mapping[str, Issuer], roles: Mapping[str, str], url: str
 ) -> None:
-    issuer, other = issuers[url], issuers[GITLAB if url == GITHUB else GITHUB]
-    later, role = time.time() + HOUR, roles[url]
+    right, other = issuers[url], issuers[GITLAB if url == GITHUB else GITHUB]
+    later = time.time() + HOUR
+    role = roles[TRUNK if url == GITHUB else "GitLabTrunkRole"]
     forged = Issuer(url).token(MAIN[url], later)
     unknown = Issuer("https://ci.example.com").token(MAIN[url], later)
-    audience = issuer.token(MAIN[url], later, "https://gitlab.com")
+    audience = right.token(MAIN[url], later, "https://gitlab.com")
     assert taken(cloud, role, forged) == "InvalidIdentityToken"
     assert taken(cloud, role, unknown) == "InvalidIdentityToken"
     assert taken(cloud, role, audience) == "InvalidIdentityToken"
     assert taken(cloud, role, "no.token.at-all") == "InvalidIdentityToken"
-    expired = issuer.token(MAIN[url], time.time() - HOUR)
+    expired = right.token(MAIN[url], time.time() - HOUR)
     assert taken(cloud, role, expired) == "ExpiredTokenException"
     assert taken(cloud, role, other.token(MAIN[url], later)) == "AccessDenied"

@@ -25,7 +25,8 @@ from PIL import Image
 from e2e.deployed import at_once, listed, record_of, review, review_of, wait_until
 from e2e.deployed import pictures as small
 from embedded_cloud.cloud import EmbeddedCloud
-from pixelgate.domain.keys import BuildId
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, ComparisonId
 from support.images import png
 from uploader import Uploader
 
@@ -102,6 +103,25 @@ def test_starting_an_execution_twice_is_harmless(
         stateMachineArn=cloud.stack.outputs["CompareMachine"]
     )["executions"]
     assert [e["name"] for e in listed].count(record["execution"]) == 1
+
+
+def test_lost_batches_are_run_again(
+    cloud: EmbeddedCloud, tmp_path: Path, everything_is_too_much: None
+) -> None:
+    """In the first round every worker fails in every attempt, as if Lambda had no place for it."""
+    uploader = Uploader(cloud.client("s3"), cloud.bucket, "fan-lost")
+    uploader.wait(uploader.upload("base", pictures(tmp_path / "base", 60, 0)))
+    cloud.configure("WorkerFunction", {"PIXELGATE_TABLE": "none"})
+    try:
+        build = uploader.upload("head", pictures(tmp_path / "head", 60, 1), base_build="base")
+        wait_until(lambda: "lost batches are run again" in cloud.logs("PublishFunction"), 120)
+    finally:
+        cloud.configure("WorkerFunction", {"PIXELGATE_TABLE": cloud.table})
+    status = uploader.wait(build, 120)
+    assert (status["counts"]["changed"], status["counts"]["errored"]) == (59, 1)
+    assert comparison(cloud, uploader.project)["claims"] == "1"
+    run = keys.fan_out(ComparisonId(uploader.project, "head", "base"), status["execution"], "")
+    assert f"{run}lost-1.json" in listed(cloud, run)
 
 
 def test_an_approval_is_carried_over_to_what_many_workers_compared(

@@ -157,7 +157,8 @@ def test_a_late_worker_changes_nothing(
 
 def test_no_odiff_outlives_the_cloud(built: Path) -> None:
     with contextlib.ExitStack() as until_checked:
-        with EmbeddedCloud.start(build_dir=built) as cloud:
+        optional = {"TrunkPrefix": "optional"}
+        with EmbeddedCloud.start(build_dir=built, parameters=optional) as cloud:
             uploader = Uploader(cloud.client("s3"), cloud.bucket, "demo")
             uploader.wait(uploader.upload("base", EXAMPLES / "base"))
             uploader.wait(uploader.upload("head", EXAMPLES / "head", base_build="base"))

@@ -185,23 +185,18 @@ def test_everybody_hears_every_change_of_state(
 def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> None:
     kind = FORGES[forge]
     parameters = {
-        f"{forge}TokenSecret": f"arn:aws:secretsmanager:us-east-1:000000000000:secret:{forge}-AbC",
+        "TrunkPrefix": "optional",
         f"{forge}Repositories": kind.repository,
         "ReportUrl": "https://reports.example/{key}",
     }
     with (
         kind.serve() as fake,
-        EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud,
+        EmbeddedCloud.start(
+            build_dir=built, parameters=parameters, secrets={f"{forge}TokenSecret": fake.token}
+        ) as cloud,
     ):
-        name = forge.lower()
-        secret = cloud.client("secretsmanager").create_secret(Name=name, SecretString=fake.token)
-        cloud.configure(
-            "NotifyFunction",
-            {
-                f"PIXELGATE_{forge.upper()}_TOKEN_SECRET": secret["ARN"],
-                f"PIXELGATE_{forge.upper()}_API": fake.url,  # the template takes https only
-            },
-        )
+        # The template takes https only.
+        cloud.configure("NotifyFunction", {f"PIXELGATE_{forge.upper()}_API": fake.url})
         uploader = Uploader(cloud.client("s3"), cloud.bucket, "shop")
         uploader.wait(uploader.upload("base", pictures(tmp_path / "base", BASE)))
         head = uploader.upload(

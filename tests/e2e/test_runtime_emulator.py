@@ -25,7 +25,8 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
 NOT_OURS = ["s3-manifest-delete.json", "s3-not-a-manifest.json", "s3-test-event.json"]
-GARBAGE = ["{}", "[]", "null", "7", '"manifest.json"', '{"Records": "many"}', '{"Records": [{}]}']
+GARBAGE = ["{}", "[]", "null", "7", '"manifest.json"']
+UNREADABLE = ['{"Records": "many"}', '{"Records": [{}]}']
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,12 @@ def test_an_event_that_is_none_of_ours_is_answered(compare: Compare, name: str) 
 def test_garbage_is_answered(compare: Compare, garbage: str) -> None:
     answer = compare.handle(garbage)
     assert all("ignored" in build for build in answer["builds"])
+
+
+@pytest.mark.parametrize("event", UNREADABLE)
+def test_an_event_that_cannot_be_read_is_raised(compare: Compare, event: str) -> None:
+    """Lambda then tries it again and keeps it."""
+    assert compare.running.invoke(event)["errorType"] == "UnreadableEvent"
 
 
 def read_event(name: str, bucket: str) -> Any:

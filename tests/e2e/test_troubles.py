@@ -142,17 +142,11 @@ def update(cloud: EmbeddedCloud, build: BuildId, expression: str, **values: dict
 def test_a_broken_github_costs_notices_and_nothing_else(
     built: Path, fake: FakeGitHub, tmp_path: Path
 ) -> None:
-    parameters = {
-        "GitHubTokenSecret": "arn:aws:secretsmanager:us-east-1:000000000000:secret:github-AbCdEf",
-        "GitHubRepositories": REPOSITORY,
-    }
-    with EmbeddedCloud.start(build_dir=built, parameters=parameters) as cloud:
-        secret = cloud.client("secretsmanager").create_secret(Name="github", SecretString=TOKEN)
-        where = {
-            "PIXELGATE_GITHUB_TOKEN_SECRET": secret["ARN"],
-            "PIXELGATE_GITHUB_API": "http://127.0.0.1:9",  # nobody listens there
-        }
-        cloud.configure("NotifyFunction", where, Timeout=20)
+    parameters = {"GitHubRepositories": REPOSITORY, "TrunkPrefix": "optional"}
+    secrets = {"GitHubTokenSecret": TOKEN}
+    with EmbeddedCloud.start(build_dir=built, parameters=parameters, secrets=secrets) as cloud:
+        nowhere = {"PIXELGATE_GITHUB_API": "http://127.0.0.1:9"}  # nobody listens there
+        cloud.configure("NotifyFunction", nowhere, Timeout=20)
         uploader = Uploader(cloud.client("s3"), cloud.bucket, "shop")
         images = uploader.upload_images(pictures(tmp_path / "a", 2, 1))
         first = uploader.write_manifest("one", {"images": images, "commit": "c1"})

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from template.test_watching import alarms, charted
 pytestmark = pytest.mark.e2e
 
 ACCOUNT = "000000000000"
+SECRET = "arn:aws:secretsmanager:us-east-1:" + ACCOUNT + ":secret:{}TokenSecret-??????"
 ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:us-east-1:{account}:table/{id}",
     "AWS::Lambda::Function": "arn:aws:lambda:us-east-1:{account}:function:{id}",
@@ -34,8 +36,8 @@ ARNS = {
 UNUSED = {
     "logs:CreateLogStream": "Lambda itself writes logs; here they are files",
     "logs:PutLogEvents": "as above",
-    "xray:PutTraceSegments": "segments go to Lambda's daemon by UDP; there is none here",
-    "xray:PutTelemetryRecords": "as above",
+    "kms:Decrypt": "only with a KmsKeyArn: tests/template/test_options.py",
+    "kms:GenerateDataKey": "as above",
 }
 # Grants of one function that no end-to-end test comes to, and where that is tested.
 RARELY_USED = {
@@ -96,8 +98,8 @@ def stack() -> Stack:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         return translated(
-            GitHubTokenSecret=f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:github-??????",
-            GitLabTokenSecret=f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:gitlab-??????",
+            GitHubTokenSecret=SECRET.format("GitHub"),
+            GitLabTokenSecret=SECRET.format("GitLab"),
         )
 
 
@@ -199,8 +201,8 @@ def test_all_that_is_charted_or_watched_is_emitted_and_the_other_way_round(
     watched = {row_of(row) for row in charted(stack) if row[0] == OURS}
     for alarm in alarms(stack).values():
         if alarm["Namespace"] == OURS:
-            pairs = frozenset((d["Name"], d["Value"]) for d in alarm["Dimensions"])
-            watched.add((alarm["MetricName"], pairs))
+            pairs = [(d["Name"], d["Value"]) for d in alarm["Dimensions"]]
+            watched.add(row_of([OURS, alarm["MetricName"], *chain.from_iterable(pairs)]))
     found = {one for run in runs for log in run.logs.values() for one in emitted(log)}
     excused = {
         (metric, frozenset({("service", "pixelgate"), ("reason", reason)}))
@@ -256,7 +258,7 @@ def test_every_step_of_a_run_is_timed(runs: list[Ran]) -> None:
 
 
 def row_of(row: list[str]) -> tuple[str, frozenset[tuple[str, str]]]:
-    _, metric, *dimensions = row
+    _, metric, *dimensions = (part.replace("${AWS::StackName}", "pixelgate") for part in row)
     return metric, frozenset(zip(dimensions[::2], dimensions[1::2], strict=True))
 
 

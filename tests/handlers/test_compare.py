@@ -16,6 +16,8 @@ from handlers.conftest import EVENTS, Account, Context, event
 from pixelgate.domain import keys
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId, ShardId
 from pixelgate.errors import HeldByOther
+from pixelgate.handlers.s3_events import UnreadableEvent
+from support.log_lines import assert_is_recorded
 from support.pages import parsed
 from support.world import sha
 
@@ -113,12 +115,59 @@ def test_one_record_that_wants_a_retry_does_not_hold_up_the_others(
     account.upload(last, {"a.png": png(1)})
     held = ComparisonId(WEB.project, WEB.build, NO_BASE)
     ledger = account.compare.service().ledger
-    ledger.claim(held, "held", "another-worker", time.time(), time.time() + 90)
+    long_ago = time.time() - 60  # so that its worker may be dead
+    ledger.claim(held, "held", "another-worker", long_ago, long_ago + 90)
     with pytest.raises(HeldByOther, match="another-worker"):
         account.compare.handler(event("s3-several-records.json"), Context())
     assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
     assert ledger.comparison(held).state == "PROCESSING"
     assert metrics_in(capsys.readouterr().out)["DuplicateDeliveries"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ago", "answered"),
+    [
+        pytest.param(0, True, id="just claimed or renewed"),
+        pytest.param(35, True, id="renewed when a third was over, a few seconds late"),
+        pytest.param(37, False, id="not renewed when it was due"),
+        pytest.param(60, False, id="Lambda's first retry after a death"),
+    ],
+)
+def test_a_second_delivery_ends_well_only_while_the_first_is_seen_to_be_alive(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    ago: int,
+    answered: bool,
+) -> None:
+    """Raising would put its event into the failed-events queue, if the first runs for minutes."""
+    account.upload(WEB, {"a.png": png(1)})
+    made, now = account.compare.service(), time.time()
+    held = ComparisonId(WEB.project, WEB.build, NO_BASE)
+    made.ledger.claim(held, "held", "another-worker", now - ago, now - ago + 90)
+    with monkeypatch.context() as patch:
+        patch.setattr(account.compare, "service", lambda: replace(made, clock=lambda: now))
+        if answered:
+            answer = account.compare.handler(event("s3-manifest-put.json"), Context())
+            assert answer == {"builds": [{"build": str(WEB), "held": True}]}
+        else:
+            with pytest.raises(HeldByOther, match="another-worker"):
+                account.compare.handler(event("s3-manifest-put.json"), Context())
+    assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
+    record = made.ledger.comparison(held)
+    assert (record.execution, record.state) == ("another-worker", "PROCESSING")
+    # Whatever became of this delivery, the sweeper finds the comparison when the lease is over.
+    assert [r.id for r in made.ledger.unfinished(now + 91)] == [held]
+
+
+def test_a_heartbeat_keeps_a_second_delivery_away(account: Account) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    ledger, now = account.compare.service().ledger, time.time()
+    held = ComparisonId(WEB.project, WEB.build, NO_BASE)
+    claim = ledger.claim(held, "held", "another-worker", now - 600, now - 510)
+    ledger.heartbeat(claim, now - 5, now + 85)
+    [answer] = account.compare.handler(event("s3-manifest-put.json"), Context())["builds"]
+    assert answer["held"] is True
 
 
 @pytest.mark.parametrize(
@@ -142,8 +191,6 @@ GARBAGE: list[tuple[str, object]] = [
     ("a list", []),
     ("a text", "text"),
     ("empty", {}),
-    ("no records", {"Records": "no list"}),
-    ("empty record", {"Records": [{}]}),
     ("empty resume", {"resume": {}}),
     ("climbing resume", {"resume": {"project": "../x", "build": "a/b"}}),
 ]
@@ -154,6 +201,58 @@ def test_garbage_is_answered_without_an_error(account: Account, garbage: object)
     answer = account.compare.handler(garbage, Context())
     assert "ignored" in answer["builds"][0]
     assert account.keys() == []
+
+
+@pytest.mark.parametrize(
+    "field", [(), ("eventName",), ("s3",), ("s3", "object"), ("s3", "object", "key")]
+)
+def test_a_record_that_cannot_be_read_is_raised_after_the_others(
+    account: Account, caplog: pytest.LogCaptureFixture, field: tuple[str, ...]
+) -> None:
+    """Lambda then tries it again and keeps it in the failed-events queue: no upload is lost."""
+    delivered = event("s3-several-records.json")
+    first, *others = delivered["Records"]
+    delivered["Records"] = [without(first, field), *others]
+    docs, last = BuildId("docs", "8c01be77"), BuildId("web", "b7730e52")
+    for build in (docs, last):
+        account.upload(build, {"a.png": png(1)})
+    named = ".".join(field) or "eventName"
+    with pytest.raises(UnreadableEvent, match=f"a record of the event has no {named}"):
+        account.compare.handler(delivered, Context())
+    assert account.status(docs)["state"] == account.status(last)["state"] == "SUCCEEDED"
+    [line] = [r for r in caplog.records if r.levelname == "ERROR"]
+    assert line.message == "event not readable"
+    assert_is_recorded("event not readable", caplog)
+
+
+@pytest.mark.parametrize("records", ["no list", None, [None], ["text"]])
+def test_records_of_another_kind_are_raised(account: Account, records: object) -> None:
+    with pytest.raises(UnreadableEvent):
+        account.compare.handler({"Records": records}, Context())
+
+
+def test_only_what_is_used_of_an_event_has_to_be_there(account: Account) -> None:
+    """AWS may add, drop or change all other fields, as an address that is no address."""
+    account.upload(WEB, {"a.png": png(1)})
+    [record] = event("s3-manifest-put.json")["Records"]
+    key = {"key": record["s3"]["object"]["key"]}
+    bare = {
+        "eventName": record["eventName"],
+        "requestParameters": {"sourceIPAddress": "somewhere"},
+        "s3": {"object": key},
+    }
+    [answer] = account.compare.handler({"Records": [bare]}, Context())["builds"]
+    assert answer["state"] == "SUCCEEDED"
+
+
+def without(record: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The record without the field at a path; without a path, nothing at all."""
+    if not path:
+        return {}
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in record.items() if key != name}
+    return {**record, name: without(record[name], tuple(rest))}
 
 
 def test_a_wrong_manifest_is_recorded_and_counted(
@@ -179,10 +278,13 @@ def test_an_event_delivered_twice_runs_once(
     assert metrics_in(capsys.readouterr().out) == {"DuplicateDeliveries": 1}
 
 
-def test_a_worker_out_of_time_asks_for_another_delivery(account: Account) -> None:
+def test_a_worker_out_of_time_asks_for_another_delivery(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
     account.upload(WEB, {"a.png": png(1)})
     with pytest.raises(Exception, match="time limit is near"):
         account.deliver(WEB, seconds_left=10)
+    assert_is_recorded("delivery failed", caplog)
     account.deliver(WEB)
     assert account.status(WEB)["state"] == "SUCCEEDED"
 
@@ -221,6 +323,8 @@ def test_a_failure_is_an_error_in_the_log_and_is_counted(
     [error] = [r for r in caplog.records if r.levelname == "ERROR"]
     assert "'a.png'" in vars(error)["reason"]
     assert error.message == "image missing"
+    assert_is_recorded("image missing", caplog)
+    assert_is_recorded("build failed", caplog)
     [info] = [r for r in caplog.records if r.message == "build failed"]
     assert "a.png" not in str(vars(info))
 
@@ -234,7 +338,10 @@ def test_the_function_writes_under_its_own_prefixes_only(account: Account) -> No
 
 
 def test_what_a_run_cost_is_in_its_result(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "2048")
     account.upload(WEB, {"a.png": png(1)})
@@ -252,6 +359,11 @@ def test_what_a_run_cost_is_in_its_result(
     }
     assert 0 < cost["gb_seconds"] < 60
     assert cost["dollars"] > 0.000005
+    [line] = [vars(r) for r in caplog.records if r.message == "build compared"]
+    assert line["outcome"]["dollars"] == cost["dollars"]
+    # Two reads at $0.0004 a thousand, one write at $0.005.
+    counted = metrics_in(capsys.readouterr().out)["S3Dollars"]
+    assert counted == pytest.approx(2 * 0.0000004 + 0.000005)
 
 
 def test_thumbnails_that_cannot_be_drawn_are_a_warning(

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.handlers.machine_input import parse_publish, parse_work
+from pixelgate.handlers.machine_input import parse_publish, parse_search, parse_work
 from pixelgate.pipeline.compare.batches import Batch, Handed
+from pixelgate.pipeline.compare.fan_out import Round
 from support.images import png
 
 from .conftest import Account, Context
@@ -80,9 +81,17 @@ def test_a_comparison_goes_through_all_three_functions(
         "concurrency": 7,
     }
     [batch] = json.loads(account.read(keys.fan_out(ID, handed_over["execution"], "batches.json")))
+    begun = {"number": 0, "list": "batches.json", "concurrency": 7}
+    lost = publish.handler({**said, "find_lost": begun}, Context())
+    assert lost == {"number": 1, "list": "lost-1.json", "concurrency": 3, "batches": 1}
+    assert '"BatchesLost":[1.0]' in capsys.readouterr().out
+    listed = account.read(keys.fan_out(ID, handed_over["execution"], lost["list"]))
+    assert json.loads(listed) == [batch]
     done = worker.handler({**said, "batch": batch}, Context())
     assert done == {"batch": 0, "diffed": 1, "cached": 0, "errored": 0}
-    published = publish.handler(said, Context())
+    found = publish.handler({**said, "find_lost": lost}, Context())
+    assert found == {"number": 2, "list": "lost-1.json", "concurrency": 3, "batches": 0}
+    published = publish.handler({**said, "round": found}, Context())
     assert (published["state"], published["verdict"]) == ("SUCCEEDED", "needs_review")
     assert published["counts"]["changed"] == 1
     assert account.status(HEAD)["state"] == "SUCCEEDED"
@@ -103,12 +112,34 @@ def test_a_map_that_failed_is_given_back(account: Account, handed_over: dict[str
     assert account.status(HEAD)["state"] == "PROCESSING"
 
 
+@pytest.mark.usefixtures("account")
+def test_images_without_a_result_are_counted_by_that_reason(
+    capsys: pytest.CaptureFixture[str], handed_over: dict[str, Any]
+) -> None:
+    """As when every attempt of a batch is throttled or killed: an alarm watches for it."""
+    from pixelgate.handlers import publish
+
+    said = {"project": "shop", "head": "b2", "base": "b1", "execution": handed_over["execution"]}
+    capsys.readouterr()
+    published = publish.handler(said, Context())
+    assert (published["verdict"], published["counts"]["errored"]) == ("needs_review", 1)
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    [counted] = [line for line in lines if "ImagesErrored" in line]
+    assert (counted["ImagesErrored"], counted["reason"]) == ([1.0], "RESULT_MISSING")
+    [directive] = counted["_aws"]["CloudWatchMetrics"]
+    assert [set(names) for names in directive["Dimensions"]] == [{"service", "reason"}]
+
+
 def test_what_the_machine_says_is_read_in_full() -> None:
     said = {"project": "p", "head": "h", "base": "b", "execution": "e", "bucket": "x"}
     handed = Handed(ComparisonId("p", "h", "b"), "e")
     batch = {"number": 3, "offset": 100, "length": 50}
     assert parse_work({**said, "batch": batch}) == (handed, Batch(3, 100, 50))
     assert parse_publish(said) == (handed, None)
+    assert parse_search(said) is None
+    round_ = {"number": 1, "list": "lost-1.json", "concurrency": 4, "batches": 2}
+    found = parse_search({**said, "find_lost": round_})
+    assert found == (handed, Round(1, "lost-1.json", 4, 2))
     assert parse_publish({**said, "caught": {"Error": "E", "Cause": "c"}}) == (handed, "E: c")
 
 

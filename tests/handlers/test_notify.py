@@ -19,6 +19,7 @@ from pixelgate.notify.gitlab import GitLab
 from pixelgate.notify.http import Patience
 from support import gitlab
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
+from support.log_lines import assert_is_recorded
 
 CHANGED = "state-change.json"
 
@@ -78,12 +79,14 @@ def test_what_github_refuses_is_counted_and_not_tried_again(
     uploaded: Account,
     fake: FakeGitHub,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = uploaded.status(WEB)
     fake.answers.append((404, {}, {"message": "Not Found"}))
     capsys.readouterr()
     answer = notify.handler(event(CHANGED), Context())
     assert answer["refused"].endswith("404 Not Found")
+    assert_is_recorded("notification refused", caplog)
     output = capsys.readouterr().out
     assert metrics_in(output)["NoticesRefused"] == 1
     assert TOKEN not in output

@@ -12,6 +12,7 @@ import pytest
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
 from pixelgate.domain.keys import BuildId
+from pixelgate.handlers.s3_events import UnreadableEvent
 
 BASE = BuildId("web", "b7730e52")
 ADA = "AWS:AROAEXAMPLEEXAMPLE01:ada@example.com"
@@ -117,10 +118,31 @@ def test_other_events_are_ignored(account: Account, name: str) -> None:
     assert "ignored" in answer
 
 
-@pytest.mark.parametrize("garbage", [[], "x", {}, {"Records": [{}]}, {"Records": "x"}])
+@pytest.mark.parametrize("garbage", [[], "x", {}])
 def test_garbage_is_ignored(account: Account, garbage: Any) -> None:
     [answer] = list(account.review.reviews_of(garbage))
     assert answer.why
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"userIdentity": {}}, "no userIdentity.principalId"),
+        ({"eventTime": "yesterday"}, "eventTime is no time: 'yesterday'"),
+        ({"eventTime": None}, "no eventTime"),
+        ({"s3": {}}, "no s3.object.key"),
+    ],
+)
+def test_review_whose_event_cannot_be_read_is_raised_after_the_others(
+    changed: Account, change: dict[str, Any], why: str
+) -> None:
+    """Lambda then tries it again and keeps it in the failed-events queue: no review is lost."""
+    delivered = written(changed, action="approve")
+    [record] = delivered["Records"]
+    delivered["Records"] = [{**record, **change}, record]
+    with pytest.raises(UnreadableEvent, match=why):
+        changed.review.handler(delivered, Context())
+    assert changed.status(WEB)["review"]["state"] == "approved"
 
 
 def test_key_is_decoded(changed: Account) -> None:
@@ -162,6 +184,9 @@ def test_event_reaches_the_bus(changed: Account) -> None:
     heard = json.loads(message["Body"])
     assert (heard["source"], heard["detail-type"]) == ("pixelgate", "Review State Change")
     assert heard["detail"]["review"]["by"] == [ADA]
+    # Of which stack it is, if an account has two.
+    assert heard["resources"] == [f"arn:aws:s3:::{changed.bucket}"]
+    assert heard["detail"]["bucket"] == changed.bucket
 
 
 def test_names_of_images_are_no_information_for_the_log(

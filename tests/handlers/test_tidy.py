@@ -19,6 +19,7 @@ from pixelgate.domain.keys import ComparisonId
 from pixelgate.errors import BucketError, UsageError
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.ports import Bucket, Listed, Stages
+from support.log_lines import assert_is_recorded
 
 # A day that every test begins on, whenever it is run.
 BEGIN = "2026-11-14"
@@ -167,9 +168,22 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
     with pytest.raises(ExceptionGroup) as raised:
         tidy(2)
     assert [error.__notes__ for error in raised.value.exceptions] == [["odd"]]
+    assert_is_recorded("project tidied", caplog)
+    assert_is_recorded("project not tidied", caplog)
     [line] = [r for r in caplog.records if r.message == "project not tidied"]
     assert line.__dict__["project"] == "odd"
     assert dead not in set(account.keys())
+
+
+def test_every_project_is_the_first_on_some_day(account: Account, tidy: Tidy) -> None:
+    """A run that is cut off at its time limit does not always leave the same projects."""
+    names = {"a", "b", "c"}
+    for name in names:
+        account.put(f"builds/{name}/1/manifest.json", b"{}")
+    orders = {tuple(tidy(1)["projects"]) for _ in range(50)}
+    assert {order[0] for order in orders} == {order[-1] for order in orders} == names
+    # The neighbour of a project that takes all the time is not always behind it.
+    assert len(orders) == 6
 
 
 def test_who_names_another_bucket_is_told_in_words(account: Account) -> None:

@@ -16,7 +16,14 @@ from pixelgate.domain.policy import Noise
 from pixelgate.errors import FaultCode, HeldByOther, ImageFault
 from pixelgate.pipeline.compare import batches
 from pixelgate.pipeline.compare.batches import Batch, Handed
-from pixelgate.pipeline.compare.fan_out import BatchCompared, give_back, publish_handed, work
+from pixelgate.pipeline.compare.fan_out import (
+    BatchCompared,
+    Round,
+    give_back,
+    next_round,
+    publish_handed,
+    work,
+)
 from pixelgate.pipeline.compare.outcomes import (
     HandedOver,
     Outcome,
@@ -25,7 +32,7 @@ from pixelgate.pipeline.compare.outcomes import (
 )
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.context import Limits
-from pixelgate.pipeline.diffing.pairs import DiffStats
+from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats
 from support.doubles.memory_fan_out import MemoryFanOut
 from support.world import PROJECT, ScriptedDiffers, World
 
@@ -75,6 +82,23 @@ def run_all(world: World, handed: Handed, *, lost: tuple[int, ...] = ()) -> None
     for batch in planned(world, handed):
         if batch.number not in lost:
             assert isinstance(work(handed, batch, world.service(), forever), BatchCompared)
+
+
+def play(world: World, handed: Handed, *, loses: list[set[int]]) -> list[Round]:
+    """Maps over the batches round by round, as the state machine does; returns the rounds.
+
+    In each round the batches named for it are lost.
+    """
+    rounds = [Round(0, "batches.json", 8)]
+    for lost in loses:
+        listed = world.objects.read(keys.fan_out(ID, handed.execution, rounds[-1].list))
+        for batch in (Batch(**fields) for fields in json.loads(listed)):
+            if batch.number not in lost:
+                work(handed, batch, world.service(), forever)
+        rounds.append(next_round(handed, rounds[-1], world.service(), forever))
+        if not rounds[-1].batches:
+            break
+    return rounds
 
 
 def through(world: World, fan_out: MemoryFanOut) -> Outcome:
@@ -149,7 +173,7 @@ def test_what_many_workers_cost_is_added_up(world: World, fan_out: MemoryFanOut)
     assert cost["requests"] == {
         "s3.GetObject": 60,
         "states.ExpressExecution": 4,
-        "states.StateTransition": 3,
+        "states.StateTransition": 5,
     }
 
 
@@ -289,6 +313,59 @@ def test_what_a_lost_batch_had_diffed_is_found_and_the_rest_is_errored(
     # "0.png" and "twin.png" show the same pair, in the first batch.
     assert len(missing) in (3 - diffed, 4 - diffed)
     assert outcome.record.counts["errored"] == len(missing) + 1  # new.png is garbage
+
+
+def test_lost_batches_are_run_again_before_anything_is_errored(
+    world: World, fan_out: MemoryFanOut
+) -> None:
+    handed = hand_over(world, fan_out)
+    rounds = play(world, handed, loses=[{0, 2}, set(), set()])
+    assert rounds[1:] == [Round(1, "lost-1.json", 4, batches=2), Round(2, "lost-1.json", 4)]
+    outcome = publish_handed(handed, world.service(), forever)
+    assert isinstance(outcome, Published)
+    assert outcome.record.counts["errored"] == 1  # new.png is garbage
+    assert outcome.record.counts["changed"] == 11
+    assert len(world.differs.calls) == 10
+
+
+def test_what_is_lost_in_every_round_is_errored(world: World, fan_out: MemoryFanOut) -> None:
+    handed = hand_over(world, fan_out)
+    rounds = play(world, handed, loses=[{0, 1, 2, 3}, {1, 3}, {3}, set()])
+    assert [r.batches for r in rounds] == [0, 4, 2, 0]
+    assert [r.concurrency for r in rounds] == [8, 4, 2, 2]
+    outcome = publish_handed(handed, world.service(), forever)
+    assert isinstance(outcome, Published)
+    images = world.published("head")["images"]
+    lost = [i["reason"] for i in images.values() if i["status"] == "errored"]
+    assert sum(reason.startswith("RESULT_MISSING") for reason in lost) == 1
+    assert len(lost) == 2  # new.png is garbage
+    assert outcome.record.verdict == "needs_review"
+
+
+def test_rounds_are_in_the_cost(world: World, fan_out: MemoryFanOut) -> None:
+    handed = hand_over(world, fan_out)
+    play(world, handed, loses=[{1, 2}, {2}, set()])
+    store = DiffCache(world.objects, PROJECT, handed.pictures)
+    usage = batches.gather_results(handed, (), store, world.objects).usage
+    assert usage is not None
+    assert usage.requests == {"states.ExpressExecution": 4 + 2 + 1, "states.StateTransition": 11}
+
+
+def test_a_search_for_lost_batches_renews_the_lease(world: World, fan_out: MemoryFanOut) -> None:
+    handed = hand_over(world, fan_out)
+    world.clock.sleep(300)
+    next_round(handed, Round(0, "batches.json", 8), world.service(), forever)
+    assert world.record("head", "base").lease_until == world.clock() + 900
+
+
+def test_nothing_is_run_again_for_a_lost_execution(world: World, fan_out: MemoryFanOut) -> None:
+    first = hand_over(world, fan_out)
+    world.clock.sleep(901)
+    hand_over(world, fan_out)
+    before = dict(world.objects.objects)
+    wanted = next_round(first, Round(0, "batches.json", 8), world.service(), forever)
+    assert wanted.batches == 0
+    assert world.objects.objects == before
 
 
 def test_no_result_at_all_is_never_passed(world: World, fan_out: MemoryFanOut) -> None:

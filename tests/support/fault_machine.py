@@ -10,8 +10,14 @@ from functools import partial
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
-from pixelgate.pipeline.compare.batches import Batch, Handed
-from pixelgate.pipeline.compare.fan_out import give_back, publish_handed, work
+from pixelgate.pipeline.compare.batches import BATCHES, Batch, Handed
+from pixelgate.pipeline.compare.fan_out import (
+    Round,
+    give_back,
+    next_round,
+    publish_handed,
+    work,
+)
 from pixelgate.pipeline.compare.outcomes import Published
 from pixelgate.pipeline.context import CompareContext
 from pixelgate.ports import Bucket
@@ -50,19 +56,26 @@ class Machine:
     def _execute(self, execution: str, comparison: ComparisonId) -> None:
         handed = Handed(comparison, execution)
         try:
-            listed = self._read_batches(handed)
-            if listed is None:
-                self._attempt("publisher", partial(_give_back, handed))
-                return
-            for batch in listed:
-                self._attempt("worker", partial(_work, handed, batch))
+            wanted = [Round(0, BATCHES, 8)]
+            while wanted[-1].batches or len(wanted) == 1:
+                listed = self._read_batches(handed, wanted[-1].list)
+                if listed is None:
+                    self._attempt("publisher", partial(_give_back, handed))
+                    return
+                for batch in listed:
+                    self._attempt("worker", partial(_work, handed, batch))
+                rounds = len(wanted)
+                self._attempt("publisher", partial(_find_lost, handed, wanted))
+                if len(wanted) == rounds:
+                    self._attempt("publisher", partial(_give_back, handed))
+                    return
             self._attempt("publisher", partial(_publish, handed))
         except Stopped:
             return  # a person has ended the execution; nothing of it goes on
 
-    def _read_batches(self, handed: Handed) -> list[Batch] | None:
+    def _read_batches(self, handed: Handed, name: str) -> list[Batch] | None:
         """Step Functions reads the list itself."""
-        key = keys.fan_out(handed.comparison, handed.execution, "batches.json")
+        key = keys.fan_out(handed.comparison, handed.execution, name)
         for _ in range(4):
             with suppress(Exception, Killed):
                 body = Worker(self.faults(), "machine").port("objects", self.objects).read(key)
@@ -98,6 +111,13 @@ class Machine:
 
 def _work(handed: Handed, batch: Batch, service: CompareContext, worker: Worker) -> None:
     work(handed, batch, service, worker.time_left)
+
+
+def _find_lost(
+    handed: Handed, rounds: list[Round], service: CompareContext, worker: Worker
+) -> None:
+    """Appends the next round; an attempt that fails appends nothing."""
+    rounds.append(next_round(handed, rounds[-1], service, worker.time_left))
 
 
 def _give_back(handed: Handed, service: CompareContext, worker: Worker) -> None:

@@ -6,7 +6,7 @@ Lint checks types and spellings. What it lets through is read off the translated
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,12 @@ class Stack:
 def translated(**chosen: str) -> Stack:
     """Reads template.yaml, lets SAM translate it, and turns references into text.
 
-    Parameters that are not chosen have their defaults.
+    Parameters that are not chosen have their defaults. Optional items of lists are left out.
     """
+    return _translated(chosen, decide=False)
+
+
+def _translated(chosen: dict[str, str], *, decide: bool) -> Stack:
     source = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     # The translator wants code where `sam deploy` has put it.
     source["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
@@ -84,8 +88,77 @@ def translated(**chosen: str) -> Stack:
     values = {name: chosen.get(name, p["Default"]) for name, p in parameters.items()}
     metadata = {n: _text(r.get("Metadata"), values) for n, r in source["Resources"].items()}
     stack = transform(source, dict(values), _NoManagedPolicies())
+    if decide:
+        chosen_ones = {"Resources": stack["Resources"], "Conditions": source["Conditions"]}
+        return Stack(parameters, decided_resources(chosen_ones, values), metadata)
     resources = {n: _text(r, values) for n, r in stack["Resources"].items()}
     return Stack(parameters, resources, metadata)
+
+
+def decided(**chosen: str) -> Stack:
+    """As `translated`, with its conditions decided: what a stack of these parameters has."""
+    return _translated(chosen, decide=True)
+
+
+def decided_resources(source: dict[str, Json], values: dict[str, Json]) -> dict[str, Json]:
+    """The resources that a template has with these parameters, with references as text."""
+    conditions = source["Conditions"]
+
+    def holds(condition: Json) -> bool:
+        return _holds(condition, conditions, values)
+
+    found = {
+        name: resource
+        for name, resource in source["Resources"].items()
+        if "Condition" not in resource or holds({"Condition": resource["Condition"]})
+    }
+    return {name: _text(_decide(r, holds), values) for name, r in found.items()}
+
+
+_NO_VALUE = {"Ref": "AWS::NoValue"}
+
+
+def _decide(value: Json, holds: Callable[[Json], bool]) -> Json:
+    """Takes the branch of each `Fn::If`, and leaves out what is then `AWS::NoValue`."""
+    match value:
+        case {"Fn::If": [condition, then, otherwise]}:
+            return _decide(then if holds({"Condition": condition}) else otherwise, holds)
+        case dict():
+            items = {key: _decide(item, holds) for key, item in value.items()}
+            return {key: item for key, item in items.items() if item != _NO_VALUE}
+        case list():
+            return [d for item in value if (d := _decide(item, holds)) != _NO_VALUE]
+        case _:
+            return value
+
+
+def _holds(condition: Json, conditions: dict[str, Json], values: dict[str, Json]) -> bool:
+    """Whether a condition holds, as CloudFormation decides: by texts."""
+
+    def holds(inner: Json) -> bool:
+        return _holds(inner, conditions, values)
+
+    match condition:
+        case {"Condition": str(name)}:
+            return holds(conditions[name])
+        case {"Fn::Not": [inner]}:
+            return not holds(inner)
+        case {"Fn::And": list(all_of)}:
+            return all(map(holds, all_of))
+        case {"Fn::Or": list(any_of)}:
+            return any(map(holds, any_of))
+        case {"Fn::Equals": [left, right]}:
+            return _plain(left, values) == _plain(right, values)
+    raise ValueError(f"no condition: {condition}")
+
+
+def _plain(value: Json, values: dict[str, Json]) -> str:
+    match value:
+        case {"Ref": str(name)}:
+            return str(values[name])
+        case {"Fn::Join": [str(between), {"Ref": str(name)}]}:
+            return between.join(str(values[name]).split(","))
+    return str(value)
 
 
 def _text(value: Json, parameters: dict[str, Json]) -> Json:
@@ -99,20 +172,35 @@ def _text(value: Json, parameters: dict[str, Json]) -> Json:
             return re.sub(
                 r"\$\{(\w+)\}", lambda found: str(parameters.get(found[1], found[0])), text
             ).replace("${Bucket.Arn}", BUCKET_ARN)
+        case {"Fn::Sub": [str(text), dict(more)]}:
+            for name, variable in more.items():
+                found = _text(variable, parameters)
+                # Of a condition the value that a stack with every parameter has.
+                found = found["then"] if isinstance(found, dict) else found
+                text = text.replace(f"${{{name}}}", str(found))
+            return _text({"Fn::Sub": text}, parameters)
         case {"Fn::If": [condition, then, _]}:
             return {"if": condition, "then": _text(then, parameters)}
         case dict():
             return {key: _text(item, parameters) for key, item in value.items()}
         case list():
-            return [_text(item, parameters) for item in value]
+            return [_text(item, parameters) for item in value if not _is_optional(item)]
         case _:
             return value
 
 
+def _is_optional(item: Json) -> bool:
+    """Whether a list has it only if a condition holds."""
+    match item:
+        case {"Fn::If": [_, _, {"Ref": "AWS::NoValue"}]}:
+            return True
+    return False
+
+
 def covers(statement: Json, action: str, resource: str) -> bool:
     """Whether a statement speaks of this action on this resource, as IAM would read it."""
-    return any(_like(p, action) for p in listed(statement["Action"])) and any(
-        _like(p, resource) for p in listed(statement["Resource"])
+    return any(like(p, action) for p in listed(statement["Action"])) and any(
+        like(p, resource) for p in listed(statement["Resource"])
     )
 
 
@@ -142,7 +230,7 @@ def texts(value: Json) -> Iterator[str]:
                 yield from texts(item)
 
 
-def _like(pattern: str, name: str) -> bool:
+def like(pattern: str, name: str) -> bool:
     """IAM's wildcards: `*` for any text, `/` included, and `?` for one character."""
     parts = {"*": ".*", "?": "."}
     return bool(re.fullmatch("".join(parts.get(c, re.escape(c)) for c in pattern), name))

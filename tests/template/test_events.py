@@ -10,7 +10,7 @@ import pytest
 
 from pixelgate.domain import state_events
 
-from .stack import ROOT, Stack
+from .stack import BUCKET_ARN, BUCKET_NAME, ROOT, Stack
 
 PUT = "ObjectCreated:Put"
 OBJECTS = {
@@ -79,15 +79,22 @@ def test_every_creation_is_one_that_the_notification_lets_through(stack: Stack) 
     assert review["userIdentity"] == who
 
 
-def test_the_rule_hears_every_change_of_state(stack: Stack) -> None:
+def test_the_rule_hears_every_change_of_state_of_this_stack(stack: Stack) -> None:
+    """Another stack of the account sends to the same bus: its events name another bucket."""
     pattern = stack.of_type("AWS::Events::Rule")["StateChanges"]["EventPattern"]
     assert pattern == {
         "source": [state_events.SOURCE],
         "detail-type": [state_events.COMPARISON, state_events.REVIEW],
+        "resources": [BUCKET_ARN],
     }
     event = read("state-change")
     assert event["source"] in pattern["source"]
     assert event["detail-type"] in pattern["detail-type"]
+    bucket = event["detail"]["bucket"]
+    assert event["resources"] == [f"arn:aws:s3:::{bucket}"]
+    assert bucket == BUCKET_NAME.replace("${AWS::StackName}", "pixelgate").replace(
+        "${AWS::AccountId}", event["account"]
+    ).replace("${AWS::Region}", event["region"])
 
 
 def test_s3_s_test_event_and_a_schedule_s(stack: Stack) -> None:

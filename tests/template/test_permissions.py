@@ -11,7 +11,18 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 from pixelgate.domain import state_events
 from pixelgate.domain.keys import BuildId, is_trusted
 
-from .stack import BUCKET_ARN, ROOT, Stack, allows, covers, listed, object_arn, translated
+from .stack import (
+    BUCKET_ARN,
+    BUCKET_NAME,
+    ROOT,
+    Stack,
+    allows,
+    covers,
+    listed,
+    object_arn,
+    texts,
+    translated,
+)
 
 MANIFEST = "uploads/web/4f2a9c1d/manifest.json"
 PLAIN_IMAGE = "uploads/web/4f2a9c1d/pages/home.png"
@@ -131,6 +142,21 @@ OBJECT_WRITES = [
             "states:StopExecution",
             f"{STATES}:execution:${{AWS::StackName}}-compare/CompareBatches:1",
             True,
+        ),
+        *(
+            ("MachineRole", action, f"{STATES}:{kind}:${{AWS::StackName}}-compare{name}", True)
+            for action, kind, name in (
+                ("states:DescribeExecution", "execution", ":e1"),
+                ("states:StopExecution", "execution", ":e1"),
+                ("states:StopExecution", "express", "/CompareBatches:1:2"),
+                ("states:RedriveExecution", "execution", "/CompareBatches:1"),
+            )
+        ),
+        (
+            "MachineRole",
+            "states:StopExecution",
+            f"{STATES}:execution:${{AWS::StackName}}-compare2:e1",
+            False,
         ),
         ("MachineRole", "states:StartExecution", f"{STATES}:stateMachine:another", False),
         ("SweepRole", "dynamodb:Query", INDEX, True),
@@ -288,7 +314,7 @@ LOG_DELIVERY = {
 }
 
 
-def test_only_tracing_and_the_machine_s_log_have_no_resource(stack: Stack) -> None:
+def test_only_the_machine_s_log_has_no_resource(stack: Stack) -> None:
     granted_on_everything = {
         (role == "MachineRole", action)
         for role in stack.of_type("AWS::IAM::Role")
@@ -296,10 +322,7 @@ def test_only_tracing_and_the_machine_s_log_have_no_resource(stack: Stack) -> No
         if "*" in listed(grant["Resource"])
         for action in listed(grant["Action"])
     }
-    tracing = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-    assert granted_on_everything == {(False, a) for a in tracing} | {
-        (True, a) for a in LOG_DELIVERY
-    }
+    assert granted_on_everything == {(True, a) for a in LOG_DELIVERY}
 
 
 def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack) -> None:
@@ -308,9 +331,11 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
             assert not any("*" in action or "?" in action for action in listed(grant["Action"]))
             for resource in set(listed(grant["Resource"])) - {"*"}:
                 # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
-                assert "*" not in resource.removesuffix("/*"), grant["Sid"]
+                # (Step Functions names executions behind a colon.)
+                rest = ":*" if resource.startswith(f"{STATES}:execution:") else "/*"
+                assert "*" not in resource.removesuffix(rest).removesuffix("/*"), grant["Sid"]
                 ours = (BUCKET_ARN, BUS, "${", f"{STATES}:")
-                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken"}:
+                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken", "UseTheKey"}:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
                 assert resource.startswith(ours), grant["Sid"]
@@ -439,6 +464,32 @@ def test_reviewers_may_review_and_look_and_no_more(stack: Stack) -> None:
         assert not any(allows(policy, write, arn(key)) for write in OBJECT_WRITES)
     assert not allows(policy, "s3:GetObject", arn(MANIFEST))
     assert not allows(policy, "s3:DeleteObject", arn(REVIEW))
+
+
+def test_every_grant_on_s3_names_the_account_of_the_bucket(stack: Stack) -> None:
+    """Anybody may own a bucket of our bucket's name, once that is deleted."""
+    granted = [s for role in stack.of_type("AWS::IAM::Role") for s in stack.grants(role)]
+    granted += stack.only("AWS::IAM::ManagedPolicy")["PolicyDocument"]["Statement"]
+    on_s3 = [s for s in granted if any(a.startswith("s3:") for a in listed(s["Action"]))]
+    assert len(on_s3) > 30
+    for statement in on_s3:
+        condition = statement["Condition"]["StringEquals"]
+        assert condition == {"aws:ResourceAccount": "${AWS::AccountId}"}, statement["Sid"]
+    variables = stack.function("CompareFunction")["Environment"]["Variables"]
+    assert variables["PIXELGATE_BUCKET_OWNER"] == "${AWS::AccountId}"
+
+
+def test_the_bucket_may_have_a_name_in_the_account_s_own_namespace(stack: Stack) -> None:
+    assert stack.parameters["BucketNameSuffix"]["AllowedValues"] == ["", "-an"]
+    own = translated(BucketNameSuffix="-an")
+    name = own.only("AWS::S3::Bucket")["BucketName"]
+    assert name == f"{BUCKET_NAME}-an"
+    namespace = stack.only("AWS::S3::Bucket")["BucketNamespace"]
+    assert namespace == {"if": "HasOwnNamespace", "then": "account-regional"}
+    named = {n: r for n, r in own.resources.items() if n != "BucketPolicy"}  # it has a reference
+    spelt = {t for t in texts(named) if BUCKET_NAME in t}
+    assert len(spelt) >= 10
+    assert [t for t in spelt if f"{BUCKET_NAME}-an" not in t] == []
 
 
 def test_plain_http_is_refused_by_bucket_and_queue(stack: Stack) -> None:

@@ -17,9 +17,14 @@ REVIEW = "reviews/shop/7/1.json"
 REPORT = "comparisons/shop/7/6/1/index.html"
 MASK = "diffs/shop/1/9f86d081-60303ae2.png"
 FORKS_STATUS = "builds/shop/fork.7/status.json"
-EVERYTHING = [IMAGE, MANIFEST, FORKS, STATUS, REVIEW, REPORT, MASK, FORKS_STATUS]
+TRUNKS = "uploads/shop/trunk.7/manifest.json"
+TRUNKS_IMAGE = "uploads/shop/trunk.7/home.png"
+EVERYTHING = [
+    IMAGE, MANIFEST, FORKS, TRUNKS, TRUNKS_IMAGE, STATUS, REVIEW, REPORT, MASK, FORKS_STATUS,
+]  # fmt: skip
 LOOK_ALIKES = ["shop2", "shop.", "sho", "a/shop", "shоp", "SHOP"]
 MAY_WRITE = {
+    "role-trunk.json": {IMAGE, TRUNKS, TRUNKS_IMAGE},
     "role-ci.json": {IMAGE, MANIFEST, FORKS},
     "role-fork.json": {FORKS},
     "role-reviewer.json": {REVIEW},
@@ -35,8 +40,9 @@ def statements(role: str, project: str = "shop") -> list[dict[str, Any]]:
 
 
 def may(role: str, action: str, key: str) -> bool:
-    assert {s["Effect"] for s in statements(role)} == {"Allow"}
-    return any(covers(s, action, object_arn(key)) for s in statements(role))
+    about = [s["Effect"] for s in statements(role) if covers(s, action, object_arn(key))]
+    assert set(about) <= {"Allow", "Deny"}
+    return "Allow" in about and "Deny" not in about
 
 
 @pytest.mark.parametrize("role", MAY_WRITE)
@@ -51,6 +57,14 @@ def test_another_project_is_out_of_reach(role: str, other: str) -> None:
     keys = [key.replace("/shop/", f"/{other}/") for key in EVERYTHING]
     reached = [k for k in keys for a in ("s3:PutObject", "s3:GetObject") if may(role, a, k)]
     assert reached == []
+
+
+@pytest.mark.parametrize("role", [*MAY_WRITE, "role-operator.json"])
+def test_a_bucket_of_that_name_in_another_account_is_out_of_reach(role: str) -> None:
+    for statement in statements(role):
+        on_s3 = any(action.startswith("s3:") for action in listed(statement["Action"]))
+        if on_s3 and statement["Effect"] == "Allow":
+            assert statement["Condition"]["StringEquals"] == {"aws:ResourceAccount": "ACCOUNT"}
 
 
 def test_a_fork_reads_its_own_results_only() -> None:

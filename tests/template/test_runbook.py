@@ -21,10 +21,36 @@ def page_of(stack: Stack) -> dict[str, str]:
     return found
 
 
-def test_each_alarm_has_a_page_of_its_own_and_each_page_its_alarm(stack: Stack) -> None:
-    assert sorted(page_of(stack).values()) == PAGES
+def words_of(page: str) -> str:
+    """The page in one line: what it prints may be broken into two."""
+    return " ".join((RUNBOOK / page).read_text(encoding="utf-8").split())
+
+
+def test_each_alarm_has_a_page_and_each_page_its_alarm(stack: Stack) -> None:
+    assert sorted(set(page_of(stack).values())) == PAGES
+
+
+def test_a_page_names_the_alarms_that_lead_to_it(stack: Stack) -> None:
+    leading: dict[str, list[str]] = {}
     for alarm, page in page_of(stack).items():
-        assert f"Alarm `{alarm}`" in (RUNBOOK / page).read_text(encoding="utf-8")
+        leading.setdefault(page, []).append(alarm)
+    for page, alarms in leading.items():
+        text = (RUNBOOK / page).read_text(encoding="utf-8")
+        [named] = re.findall(r"^Alarms? (.+) · \[all pages\]", text, re.MULTILINE)
+        assert named == ", ".join(f"`{alarm}`" for alarm in alarms), page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_function_is_invoked_as_the_command_line_takes_it(page: str) -> None:
+    """Without the option, AWS's command line takes the payload for Base64 and refuses it."""
+    text = words_of(page)
+    for command in re.findall(r"`(aws lambda invoke [^`]+)`", text):
+        assert "--cli-binary-format raw-in-base64-out" in command
+
+
+def test_a_function_is_invoked_by_hand_on_some_page() -> None:
+    pages = [page for page in PAGES if "`aws lambda invoke " in words_of(page)]
+    assert pages == ["sweep-silent.md", "tidy-errors.md"]
 
 
 def test_the_first_page_lists_all(stack: Stack) -> None:
@@ -45,8 +71,9 @@ def test_a_page_has_its_sections_and_calls_things_what_they_are_called(
     stack: Stack, page: str
 ) -> None:
     """Messages, metrics' labels and outputs that a page speaks of exist."""
-    text = (RUNBOOK / page).read_text(encoding="utf-8")
-    assert re.findall(r"^\*\*([^*]+?)\.?\*\*", text, re.MULTILINE) == list(SECTIONS)
+    text = words_of(page)
+    lines = (RUNBOOK / page).read_text(encoding="utf-8")
+    assert re.findall(r"^\*\*([^*]+?)\.?\*\*", lines, re.MULTILINE) == list(SECTIONS)
     code = "".join(p.read_text() for p in (ROOT / "functions/pixelgate/handlers").glob("*.py"))
     for message in re.findall(r"message = '([^']+)'", text):
         assert f'"{message}"' in code, message

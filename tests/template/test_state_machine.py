@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +11,16 @@ from pixelgate.bootstrap import max_megapixels
 from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.engine.header import MAX_PIXELS
+from pixelgate.handlers.machine_input import parse_search
+from pixelgate.pipeline.compare.batches import BATCHES
 from pixelgate.pipeline.compare.budget import MEGAPIXELS_PER_SECOND
+from pixelgate.pipeline.compare.fan_out import Round
 from pixelgate.pipeline.context import Limits
 
 from .stack import Json, Stack, translated
+
+# What names a comparison that was handed over.
+HANDED = {"project": "shop", "head": "7", "base": "6", "execution": "e1"}
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def test_everything_that_runs_has_a_time_limit(stack: Stack, machine: Json) -> N
     assert machine["TimeoutSeconds"] == 4 * 3_600
     limits = {"${Worker}": "WorkerFunction", "${Publisher}": "PublishFunction"}
     tasks = [state for _, state in states(machine) if state["Type"] == "Task"]
-    assert len(tasks) == 3
+    assert len(tasks) == 4
     for task in tasks:
         function = stack.function(limits[task["Parameters"]["FunctionName"]])
         assert task["TimeoutSeconds"] == function["Timeout"] + 10
@@ -54,7 +61,7 @@ def test_two_attempts_of_a_worker_fit_into_an_express_execution(machine: Json) -
 
 def test_all_retries_have_jitter_and_an_end(machine: Json) -> None:
     retries = [retry for _, state in states(machine) for retry in state.get("Retry", ())]
-    assert len(retries) == 5
+    assert len(retries) == 6
     for retry in retries:
         assert retry["JitterStrategy"] == "FULL"
         assert retry["MaxAttempts"] <= 8
@@ -65,19 +72,48 @@ def test_all_retries_have_jitter_and_an_end(machine: Json) -> None:
 def test_lost_batches_do_not_stop_the_others_and_a_lost_map_is_given_back(machine: Json) -> None:
     mapped = machine["States"]["CompareBatches"]
     assert mapped["ToleratedFailurePercentage"] == 100
-    assert mapped["Next"] == "Publish"
+    assert mapped["Next"] == "FindLost"
     assert "ResultWriter" not in mapped  # results are read where the workers left them
-    [caught] = mapped["Catch"]
-    assert (caught["ErrorEquals"], caught["Next"]) == (["States.ALL"], "GiveBack")
+    for name in ("CompareBatches", "FindLost"):
+        [caught] = machine["States"][name]["Catch"]
+        assert (caught["ErrorEquals"], caught["Next"]) == (["States.ALL"], "GiveBack")
     assert machine["States"]["GiveBack"]["Next"] == "Failed"
 
 
 def test_the_list_of_batches_is_where_the_plan_is_written(machine: Json) -> None:
     reader = machine["States"]["CompareBatches"]["ItemReader"]["Parameters"]
-    said = reader["Key.$"].removeprefix("States.Format('").split("'")[0]
-    assert said.format("shop", "head", "base", "e1") == keys.fan_out(
-        ComparisonId("shop", "head", "base"), "e1", "batches.json"
+    said, *arguments = reader["Key.$"].removeprefix("States.Format('").rstrip(")").split(", ")
+    assert arguments == ["$.project", "$.head", "$.base", "$.execution", "$.round.list"]
+    first = machine["States"][machine["StartAt"]]["Parameters"]["list"]
+    assert said.rstrip("'").format("shop", "head", "base", "e1", first) == keys.fan_out(
+        ComparisonId("shop", "head", "base"), "e1", BATCHES
     )
+
+
+def test_lost_batches_are_mapped_over_again_until_none_is_wanted(machine: Json) -> None:
+    """What the search answers is the next round's input, and it is asked after every round."""
+    all_states = machine["States"]
+    first = all_states["FirstRound"]
+    assert parse_search({**HANDED, "find_lost": {**first["Parameters"], "concurrency": 8}})
+    assert (first["ResultPath"], first["Next"]) == ("$.round", "CompareBatches")
+    assert all_states["CompareBatches"]["MaxConcurrencyPath"] == "$.round.concurrency"
+    search = all_states["FindLost"]
+    assert search["Parameters"]["Payload"] == {
+        **{f"{name}.$": f"$.{name}" for name in HANDED},
+        "find_lost.$": "$.round",
+    }
+    answered = {f.name for f in dataclasses.fields(Round)}
+    assert search["ResultSelector"] == {f"{name}.$": f"$.Payload.{name}" for name in answered}
+    assert (search["ResultPath"], search["Next"]) == ("$.round", "AnyLost")
+    choice = all_states["AnyLost"]
+    again = {"Variable": "$.round.batches", "NumericGreaterThan": 0, "Next": "CompareBatches"}
+    assert (choice["Choices"], choice["Default"]) == ([again], "Publish")
+
+
+def test_defaults_fit_a_new_account(stack: Stack) -> None:
+    """It may use 3,008 MB a function, and run ten at the same time."""
+    assert stack.parameters["MemorySize"]["Default"] <= 3_008
+    assert stack.parameters["FanOutConcurrency"]["Default"] <= 10 - 2
 
 
 def test_workers_and_publisher_keep_the_same_long_lease(stack: Stack) -> None:

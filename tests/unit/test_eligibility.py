@@ -46,3 +46,24 @@ def test_eligible(build: BuildRecord, changes: dict[str, Any], why: str | None) 
 def test_without_baseline_branches_nothing_is_approved_by_rule() -> None:
     assert approved_by_rule(ON_MAIN, BRANCHES)
     assert not approved_by_rule(ON_MAIN, ())
+
+
+TRUNKS = replace(ON_MAIN, id=BuildId("shop", "trunk.b1"))
+
+
+@pytest.mark.parametrize(
+    ("build", "changes", "why"),
+    [
+        pytest.param(TRUNKS, {}, None, id="of the role for the baseline branch"),
+        pytest.param(ON_MAIN, {}, "does not begin with 'trunk.'", id="of another role"),
+        pytest.param(ON_MAIN, {"review": Review.APPROVED}, None, id="of another role, approved"),
+        pytest.param(TRUNKS, {"branch": "topic"}, "is no baseline branch", id="another branch"),
+        pytest.param(TRUNKS, {"pull_request": "5"}, "of pull request #5", id="a pull request"),
+        pytest.param(TRUNKS, {"trusted": False}, "a fork's build is never", id="a fork's"),
+    ],
+)
+def test_eligible_where_only_the_trunk_s_role_makes_baselines(
+    build: BuildRecord, changes: dict[str, Any], why: str | None
+) -> None:
+    said = ineligibility(replace(build, **changes), BRANCHES, trunk_only=True)
+    assert said is why is None or (why is not None and said is not None and why in said)

@@ -11,6 +11,7 @@ from pixelgate.notify.pr_comment import Marker, Plan, comment, commit_status, pl
 
 CONTEXT = "pixelgate/shop"
 URL = "https://example.com/report"
+SSO = "AWS:AROAEXAMPLEEXAMPLE01"
 NOTHING = dict.fromkeys(
     ("total", "changed", "added", "removed", "renamed", "unchanged", "skipped", "errored"), 0
 )
@@ -87,11 +88,40 @@ def test_comment_on_a_build_that_needs_review() -> None:
 
 
 def test_comment_on_an_approved_build_says_who_and_why() -> None:
-    approved = review("approved", 0, by=["AWS:ada"], reasons=["the new header"])
+    approved = review("approved", 0, by=[f"{SSO}:ada"], reasons=["the new header"])
     said = comment(status(review=approved), CONTEXT, None)
     assert "### pixelgate/shop: approved\n" in said
-    assert "> the new header\n\nBy `AWS:ada`.\n" in said
-    assert "Look at the report" not in said
+    assert "> the new header\n\nBy `ada`.\n" in said
+
+
+def test_without_a_url_the_comment_names_the_command_that_shows_the_report() -> None:
+    assert "Look at the report: `pixelgate report b1`.\n" in comment(status(), CONTEXT, None)
+    failed = status("FAILED", error={"code": "TIMEOUT", "message": ""}, counts={}, report=None)
+    assert "Look at the report" not in comment(failed, CONTEXT, None)
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ([f"{SSO}:ada@example.com"], "By `ada`."),
+        ([f"{SSO}:ada@example.com", f"{SSO}:grace"], "By `ada` and `grace`."),
+        ([f"{SSO}:ada", f"{SSO}:grace", f"{SSO}:alan"], "By `ada`, `grace` and `alan`."),
+        ([f"{SSO}:ada", "AWS:AIDAEXAMPLEEXAMPLE01"], "By `ada` and others."),
+        (["AWS:AIDAEXAMPLEEXAMPLE01"], "By a reviewer."),
+        (["123456789012"], "By a reviewer."),
+        (["AWS:123456789012"], "By a reviewer."),
+        ([f"{SSO}:ada-123456789012"], "By a reviewer."),
+        ([f"{SSO}:arn:aws:iam::1:user/ada"], "By a reviewer."),
+        ([f"{SSO}:@example.com"], "By a reviewer."),
+    ],
+)
+def test_a_comment_names_people_and_never_ids_addresses_or_accounts(
+    by: list[str], words: str
+) -> None:
+    said = comment(status(review=review("approved", 0, by=by)), CONTEXT, None)
+    assert f"{words}\n" in said
+    for secret in ("AROA", "AIDA", "@", "123456789012"):
+        assert secret not in said.partition("-->")[2]
 
 
 def test_comment_on_a_failure_says_what_to_do() -> None:

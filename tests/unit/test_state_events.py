@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from pixelgate.aws.eventbridge import EventBridgeEvents
 from pixelgate.domain import state_events
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import BuildRecord, ComparisonRecord, State
@@ -43,9 +45,25 @@ BUILD = BuildRecord(BuildId("shop", "b1"), "c0ffee", "a" * 64, 999.0, branch="t"
 SUBJECT = Reviewable("e1", {f"{n:03}.png": Change("changed", "1", "2") for n in range(30)})
 
 
+class Bus:
+    """Takes every event."""
+
+    meta = SimpleNamespace(partition="aws")
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, int]:  # noqa: N803
+        self.entries += Entries
+        return {"FailedEntryCount": 0}
+
+
 def check(detail: dict[str, Any]) -> None:
-    """Against the schema, and that the schema knows every field."""
-    told = json.loads(json.dumps(detail))
+    """Against the schema, and that the schema knows every field, as the event is sent."""
+    bus = Bus()
+    EventBridgeEvents(lambda: bus, "shots").emit(state_events.COMPARISON, detail)  # type: ignore[arg-type,return-value]
+    [entry] = bus.entries
+    told = json.loads(entry["Detail"])
     jsonschema.Draft202012Validator(SCHEMA).validate(told)
     assert told.keys() == SCHEMA["properties"].keys()
     if told["review"]:

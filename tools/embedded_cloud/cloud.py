@@ -103,6 +103,7 @@ class EmbeddedCloud:
         *,
         build_dir: Path = ROOT / ".aws-sam" / "build",
         parameters: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
         environment: Path = ROOT / ".tools" / "cloud",
         environments: int = 8,
         retry_delay: float = 1.0,
@@ -112,6 +113,7 @@ class EmbeddedCloud:
         Args:
             build_dir: what `sam build` made, with its template.yaml.
             parameters: the template's.
+            secrets: secrets to create first, by the parameters that get their ARNs.
             environment: the virtual environment made of requirements-cloud.txt.
             environments: how many invocations run at once; further ones wait.
             retry_delay: seconds before the first retry of an asynchronous invocation; the second
@@ -151,7 +153,8 @@ class EmbeddedCloud:
         cloud = cls(process, port, work, logs)
         try:
             cloud._wait_until_up()
-            cloud.deploy("pixelgate", build_dir, parameters or {})
+            arns = {name: cloud._secret(name, text) for name, text in (secrets or {}).items()}
+            cloud.deploy("pixelgate", build_dir, {**(parameters or {}), **arns})
         except BaseException:
             cloud.stop()
             raise
@@ -245,12 +248,22 @@ class EmbeddedCloud:
             session: the session's name.
         """
         arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        made = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
-        return {
-            "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
-            "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
-            "AWS_SESSION_TOKEN": made["SessionToken"],
-        }
+        taken = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)
+        return access(taken["Credentials"])
+
+    def assume_with_token(self, role: str, token: str) -> dict[str, str]:
+        """Takes a role as a CI job does; returns environment variables with its credentials.
+
+        Args:
+            role: its name.
+            token: the job's token of OpenID Connect.
+        """
+        taken = self.client("sts").assume_role_with_web_identity(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
+            RoleSessionName="job",
+            WebIdentityToken=token,
+        )
+        return access(taken["Credentials"])
 
     def trust_issuer(self, url: str, keys: Mapping[str, Any]) -> None:
         """Lets STS fetch the keys (a JSON Web Key Set) of an OpenID Connect issuer."""
@@ -321,6 +334,10 @@ class EmbeddedCloud:
                 raise CloudFailed(f"still busy after {seconds} s: {state}; logs in {self.log_dir}")
             time.sleep(0.05)
 
+    def _secret(self, name: str, text: str) -> str:
+        made = self.client("secretsmanager").create_secret(Name=name, SecretString=text)
+        return str(made["ARN"])
+
     def _wait_until_up(self) -> None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self._process.poll() is None:
@@ -339,6 +356,15 @@ class EmbeddedCloud:
     def _state(self) -> dict[str, Any]:
         with DIRECT.open(self.endpoint_url + STATE_PATH, timeout=10) as answer:
             return dict(json.load(answer))
+
+
+def access(credentials: Mapping[str, Any]) -> dict[str, str]:
+    """Environment variables with credentials as STS returns them."""
+    return {
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+    }
 
 
 def check(build_dir: Path, environment: Path) -> None:

@@ -59,24 +59,35 @@ def deploy(
     upload_local_files(s3, template.parent, body)
     # By its place, as `sam deploy` does: a template in the request has at most 51,200 bytes.
     s3.put_object(Bucket=ARTEFACTS, Key="template.json", Body=json.dumps(body).encode())
+    place = f"{s3.meta.endpoint_url}/{ARTEFACTS}/template.json"
+    return create_stack(cloudformation, stack_name, parameters, TemplateURL=place)
+
+
+def create_stack(
+    cloudformation: "CloudFormationClient",
+    name: str,
+    parameters: Mapping[str, str],
+    **template: str,
+) -> Stack:
+    """Creates a stack from a template, given as CreateStack takes it; waits until it is there."""
     cloudformation.create_stack(
-        StackName=stack_name,
-        TemplateURL=f"{s3.meta.endpoint_url}/{ARTEFACTS}/template.json",
+        StackName=name,
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         OnFailure="DO_NOTHING",
+        **template,  # type: ignore[arg-type]
     )
     while True:
-        stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         if not stack["StackStatus"].endswith("IN_PROGRESS"):
             break
         time.sleep(0.05)
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        reasons = "\n".join(failures(cloudformation, stack_name))
-        raise DeploymentFailed(f"stack {stack_name} is {stack['StackStatus']}\n{reasons}")
-    found = cloudformation.describe_stack_resources(StackName=stack_name)["StackResources"]
+        reasons = "\n".join(failures(cloudformation, name))
+        raise DeploymentFailed(f"stack {name} is {stack['StackStatus']}\n{reasons}")
+    found = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     return Stack(
-        name=stack_name,
+        name=name,
         outputs={one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])},
         resources={one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found},
         types={one["LogicalResourceId"]: one["ResourceType"] for one in found},

@@ -40,6 +40,7 @@ class Overrides:
     ci_url: str | None = None
     build: str | None = None
     fork: bool | None = None
+    trunk: bool | None = None
     ancestors: tuple[str, ...] | None = None
 
 
@@ -65,6 +66,7 @@ class BuildOrigin:
     pull_request: str | None = None
     ci_url: str | None = None
     fork: bool = False  # whether the build comes from a fork, which is not trusted
+    trunk: bool = False  # whether it is the base branch's own; then it needs no review
     notes: tuple[str, ...] = ()  # notes for the user, with what to do
 
     def fields(self) -> dict[str, Any]:
@@ -107,6 +109,10 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
         ci_url=overrides.ci_url or ci.ci_url,
         fork=ci.fork if overrides.fork is None else overrides.fork,
     )
+    trunk = overrides.trunk
+    if trunk is None:
+        trunk = is_trunk(replace(ci, branch=branch, pull_request=origin.pull_request), base_branch)
+    origin = replace(origin, trunk=trunk and not origin.fork)
     if known is None:
         origin = replace(origin, base_commit=overrides.base_commit or ci.base_commit)
         if not (origin.base_commit or origin.base_build):
@@ -119,6 +125,15 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     if overrides.ancestors is not None:
         origin = replace(origin, ancestors=overrides.ancestors[:MAX_ANCESTORS], landed={})
     return replace(origin, notes=tuple(notes))
+
+
+def is_trunk(ci: CiInfo, base_branch: str | None) -> bool:
+    """Whether a CI job builds the base branch itself, and no pull request.
+
+    A person's own machine is no CI job: nobody should make a baseline by chance.
+    """
+    on_branch = ci.branch is not None and ci.branch == base_branch
+    return ci.vendor is not None and on_branch and ci.pull_request is None and not ci.fork
 
 
 def _commit(

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
+    from pixelgate.ci.detected import CiInfo
     from pixelgate.ci.origin import BuildOrigin, Overrides
     from pixelgate.client.config import Config
     from pixelgate.domain.keys import BuildId
     from pixelgate.ports import Bucket
+
+_SPELT = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,24 @@ class Context:
             overrides = replace(overrides, base_branch=self.config.fields.base_branch)
         return resolve_origin(overrides, detect(os.environ), Git(Path.cwd()))
 
+    def is_trunk(self, ci: CiInfo, chosen: bool | None = None) -> bool:
+        """Whether this CI job's build is a baseline branch's own; an option or a variable decides.
+
+        Raises:
+            UsageError: the variable is neither true nor false.
+        """
+        from pixelgate.ci.git import Git
+        from pixelgate.ci.origin import is_trunk
+
+        if chosen is None and (said := os.environ.get("PIXELGATE_TRUNK", "").strip().lower()):
+            if said not in _SPELT:
+                raise UsageError(f"PIXELGATE_TRUNK is {said!r}; it must be true or false")
+            chosen = _SPELT[said]
+        if chosen is not None:
+            return chosen
+        base = self.config.fields.base_branch or ci.base_branch or Git(Path.cwd()).default_branch()
+        return is_trunk(ci, base)
+
     def build(self, named: str | None) -> BuildId:
         """Returns the named build; by default this CI job's, or the newest of the project.
 
@@ -95,7 +116,7 @@ class Context:
             return build_id(self.project, named.removeprefix(f"{self.project}/"), fork=False)
         ci = detect(os.environ)
         if ci.build:
-            return build_id(self.project, ci.build, fork=ci.fork)
+            return build_id(self.project, ci.build, fork=ci.fork, trunk=self.is_trunk(ci))
         builds = newest(self.store, self.project)
         if not builds:
             raise UsageError(

@@ -72,6 +72,8 @@ PullRequest = Annotated[
 CiUrl = Annotated[str | None, _origin("Link to the CI job.", "--ci-url", variable="CI_URL")]
 _FORK = "Whether the build comes from a fork of the repository."
 Fork = Annotated[bool | None, _origin(_FORK, "--fork/--no-fork", variable="FORK")]
+_TRUNK = "Whether the build is a baseline branch's own. Default: in a CI job of the base branch."
+Trunk = Annotated[bool | None, _origin(_TRUNK, "--trunk/--no-trunk", variable="TRUNK")]
 
 Timeout = Annotated[float | None, _seconds("Seconds to wait for the result. Default: 900.")]
 ReviewTimeout = Annotated[

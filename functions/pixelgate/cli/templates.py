@@ -47,7 +47,7 @@ folder = @folder@
 GITHUB = """\
 # Uploads the screenshots of every push and pull request. The job fails if they need a review.
 # Fill in <owner> and <commit> below. The job takes an AWS role over OIDC and needs no stored key;
-# docs/ci.md of pixelgate describes the role.
+# docs/ci.md of pixelgate describes the roles.
 name: pixelgate
 on:
   push: {branches: [@branch@]}
@@ -59,28 +59,35 @@ permissions:
 
 jobs:
   screenshots:
+    # A fork's pull request gets no role; docs/ci.md of pixelgate says how to compare it.
+    if: >-
+      github.event_name == 'push' ||
+      github.event.pull_request.head.repo.full_name == github.repository
     runs-on: ubuntu-latest
     steps:
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683  # v4.2.2
         with:
-          fetch-depth: 0   # pixelgate needs the history to find the merge base
-      # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
-      - run: make screenshots
-      - uses: aws-actions/configure-aws-credentials@v4
-        with:
-          role-to-assume: ${{ vars.PIXELGATE_ROLE }}
-          aws-region: ${{ vars.AWS_REGION }}
-      - uses: actions/setup-python@v5
+          fetch-depth: 0               # pixelgate needs the history to find the merge base
+          persist-credentials: false   # nothing in this job pushes
+      - uses: actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065  # v5.6.0
         with: {python-version: "3.13"}
       # Install a pinned commit of your copy, or a checkout; the name on PyPI is not ours.
       - run: pip install "pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"
+      # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
+      - run: make screenshots
+      # Last, so that nothing before has the role. Only the trunk role makes baselines. (v4.2.1)
+      - uses: aws-actions/configure-aws-credentials@b47578312673ae6fa5b5096b330d9fbac3d116df
+        with:
+          role-to-assume: >-
+            ${{ github.event_name == 'push' && vars.PIXELGATE_TRUNK_ROLE || vars.PIXELGATE_ROLE }}
+          aws-region: ${{ vars.AWS_REGION }}
       - run: pixelgate upload --wait --junit pixelgate.xml
 """
 
 GITLAB = """\
 # Uploads the screenshots of every push and merge request. The job fails if they need a review.
 # Fill in <owner> and <commit> below. The job takes an AWS role over OIDC and needs no stored key;
-# docs/ci.md of pixelgate describes the role.
+# docs/ci.md of pixelgate describes the roles.
 # With a token in the stack (docs/pull-requests.md of pixelgate) the merge request also gets a note
 # and the status pixelgate/PROJECT, which turns green when somebody approves. If only that status
 # shall block the merge, add --exit-zero-on-changes: this job then passes.
@@ -88,19 +95,25 @@ pixelgate:
   image: python:3.13
   variables:
     GIT_DEPTH: 0   # pixelgate needs the history to find the merge base
-    AWS_ROLE_ARN: $PIXELGATE_ROLE
+    AWS_REGION: $PIXELGATE_REGION   # the stack's; else a request goes to another region first
     AWS_WEB_IDENTITY_TOKEN_FILE: /tmp/web-identity
   id_tokens:
     PIXELGATE_TOKEN: {aud: sts.amazonaws.com}
   rules:
-    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+    # Not for a fork's merge request that a member runs here: its code would get the role.
+    - if: >-
+        $CI_PIPELINE_SOURCE == "merge_request_event"
+        && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID
+      variables: {AWS_ROLE_ARN: $PIXELGATE_ROLE}
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+      variables: {AWS_ROLE_ARN: $PIXELGATE_TRUNK_ROLE}   # only this role makes baselines
   script:
-    # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
-    - make screenshots
-    - printf %s "$PIXELGATE_TOKEN" > "$AWS_WEB_IDENTITY_TOKEN_FILE"
     # Install a pinned commit of your copy, or a checkout; the name on PyPI is not ours.
     - pip install "pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"
+    # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
+    - make screenshots
+    # Last, so that nothing before has the role.
+    - printf %s "$PIXELGATE_TOKEN" > "$AWS_WEB_IDENTITY_TOKEN_FILE"
     - pixelgate upload --wait --junit pixelgate.xml
   artifacts:
     when: always

@@ -70,6 +70,7 @@ def upload(
     pull_request: o.PullRequest = None,
     ci_url: o.CiUrl = None,
     fork: o.Fork = None,
+    trunk: o.Trunk = None,
     wait: Annotated[bool, o.option("Wait for the result.", "--wait", panel=o.GATE)] = False,
     timeout: o.Timeout = None,
     fail_on: o.FailOn = None,
@@ -106,6 +107,7 @@ def upload(
         ci_url=ci_url,
         build=build,
         fork=fork,
+        trunk=trunk,
         ancestors=_split(ancestors),
     )
     context.project, context.bucket  # noqa: B018 - reports a missing option before git runs
@@ -147,7 +149,7 @@ def _upload(
         raise UsageError(
             "no folder is named: `pixelgate upload FOLDER`, or `folder` in pixelgate.toml"
         )
-    build = build_id(context.project, name, fork=origin.fork)
+    build = build_id(context.project, name, fork=origin.fork, trunk=origin.trunk)
     with progress_bar(quiet=False) as progress:
         scanned = scan(source, progress, max_megapixels())
         _check_not_empty(scanned, source, extent)
@@ -223,6 +225,7 @@ def finalize(
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
+    trunk: o.Trunk = None,
     as_json: o.AsJson = False,
 ) -> None:
     """Mark a build as complete, after all of its shards are uploaded.
@@ -241,7 +244,8 @@ def finalize(
 
     context = Context(project, bucket, config)
     ci = detect(os.environ)
-    build = build_id(context.project, parallel_id or _no_id(ci.run), fork=ci.fork)
+    name = parallel_id or _no_id(ci.run)
+    build = build_id(context.project, name, fork=ci.fork, trunk=context.is_trunk(ci, trunk))
     key = write_finalize(context.store, build, total)
     say(f"marked {build} as complete{f', with {total} shards' if total else ''}")
     if as_json:

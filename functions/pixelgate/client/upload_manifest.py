@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pixelgate.ci.origin import BuildOrigin
 from pixelgate.client.config import Config
 from pixelgate.domain import keys
-from pixelgate.domain.keys import FORK, BuildId, ShardId, check_id
+from pixelgate.domain.keys import FORK, TRUNK, BuildId, ShardId, check_id
 from pixelgate.domain.manifest import MAX_BYTES, check_name
 from pixelgate.domain.manifest_schema import ManifestFields, in_words
 from pixelgate.errors import BadManifest, UsageError
@@ -39,15 +39,16 @@ class Extent:
 WHOLE = Extent()
 
 
-def build_id(project: str, build: str, *, fork: bool) -> BuildId:
-    """Returns the id of an uploaded build; a fork's begins with `fork.`.
+def build_id(project: str, build: str, *, fork: bool, trunk: bool = False) -> BuildId:
+    """Returns the id of an uploaded build; it begins with `fork.` or `trunk.` if it is of such.
 
     IAM allows the role for forks to write only below uploads/<project>/fork.*, so the key decides.
 
     Raises:
         UsageError: the id is not valid in a key.
     """
-    name = f"{FORK}{build}" if fork and not build.startswith(FORK) else build
+    prefix = FORK if fork else TRUNK if trunk else ""
+    name = build if build.startswith(prefix) else f"{prefix}{build}"
     try:
         return BuildId(check_id(project, "the project"), check_id(name, "the build's id"))
     except BadManifest as error:

@@ -62,6 +62,11 @@ class Usage:
             n * _PER_REQUEST.get(name, 0.0) for name, n in self.requests.items()
         )
 
+    def dollars_of(self, service: str) -> float:
+        """The price of the requests to one service, such as "s3"."""
+        named = {n: count for n, count in self.requests.items() if n.startswith(f"{service}.")}
+        return Usage(requests=named).dollars
+
     def as_json(self) -> dict[str, Any]:
         """Returns `cost` of comparison.json."""
         return {

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from pixelgate.domain.keys import TRUNK, is_trunk
 from pixelgate.domain.records import BuildRecord, Review
 
 
-def approved_by_rule(build: BuildRecord, baseline_branches: Sequence[str]) -> bool:
+def approved_by_rule(
+    build: BuildRecord, baseline_branches: Sequence[str], trunk_only: bool = False
+) -> bool:
     """Whether a build needs no approval: a build of a baseline branch without a pull request.
 
-    In `baseline_branches`, names of branches, `*` stands for anything.
+    In `baseline_branches`, names of branches, `*` stands for anything. With `trunk_only` the id
+    must begin with `trunk.`, which only that branch's role may write: branch and pull request are
+    what the manifest says, and any job may say `main`.
     """
+    if trunk_only and not is_trunk(build.id):
+        return False
     return build.pull_request is None and _is_baseline(build.branch, baseline_branches)
 
 
@@ -22,7 +29,9 @@ def _is_baseline(branch: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(branch, pattern) for pattern in patterns)
 
 
-def ineligibility(build: BuildRecord, baseline_branches: Sequence[str]) -> str | None:
+def ineligibility(
+    build: BuildRecord, baseline_branches: Sequence[str], trunk_only: bool = False
+) -> str | None:
     """Returns why a build may not be a baseline; None if it may, once its images are complete.
 
     The rules hold however the build was found. The manifest, the tree and the pull request all
@@ -36,8 +45,13 @@ def ineligibility(build: BuildRecord, baseline_branches: Sequence[str]) -> str |
         return "it was rejected"
     if build.selective:
         return "it holds only a part of the suite"
-    if build.review == Review.APPROVED or approved_by_rule(build, baseline_branches):
+    if build.review == Review.APPROVED or approved_by_rule(build, baseline_branches, trunk_only):
         return None
     if _is_baseline(build.branch, baseline_branches):
+        if build.pull_request is None:
+            return (
+                f"nobody has approved it, and its id does not begin with {TRUNK!r}, as the ids of "
+                f"builds of {build.branch} must"
+            )
         return f"nobody has approved it, and it is a build of pull request #{build.pull_request}"
     return f"nobody has approved it, and its branch {build.branch!r} is no baseline branch"

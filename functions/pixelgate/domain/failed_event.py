@@ -41,7 +41,7 @@ class FailedEvent:
         """The keys or the build that the event is about."""
         records = self.payload.get("Records")
         if isinstance(records, list):
-            return ", ".join(unquote_plus(str(r["s3"]["object"]["key"])) for r in records)
+            return ", ".join(_key_of(record) for record in records)
         resume = self.payload.get("resume")
         if isinstance(resume, dict):
             return f"build {resume.get('project')}/{resume.get('build')}"
@@ -54,6 +54,14 @@ class FailedEvent:
     def name(self) -> str:
         """The function's name."""
         return self.function.rpartition(":")[2]
+
+
+def _key_of(record: Any) -> str:
+    """The key in a record of S3; such a record may be here because it cannot be read."""
+    try:
+        return unquote_plus(str(record["s3"]["object"]["key"]))
+    except (KeyError, TypeError):
+        return "a record that cannot be read"
 
 
 class FailedEvents(Protocol):

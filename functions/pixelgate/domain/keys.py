@@ -14,9 +14,14 @@ from pixelgate.errors import BadManifest
 NO_BASE = "@none"
 # The ids of forks' builds begin with it.
 FORK = "fork."
+# The ids of a baseline branch's own builds begin with it.
+TRUNK = "trunk."
 
 # Stands for the base while shards of a build are missing.
 SHARDS = "@shards"
+
+# The folder of batches' results among the files of a fan-out.
+BATCH_RESULTS = "results/"
 
 _REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
 _MANIFEST = re.compile(
@@ -116,6 +121,11 @@ def check_build(build: BuildId) -> BuildId:
 def is_trusted(build: BuildId) -> bool:
     """Whether a build is none of a fork. The IAM role of forks may write only `fork.*` builds."""
     return not build.build.startswith(FORK)
+
+
+def is_trunk(build: BuildId) -> bool:
+    """Whether a build is a baseline branch's. Only that branch's IAM role may write `trunk.*`."""
+    return build.build.startswith(TRUNK)
 
 
 def upload_of(key: str) -> Upload | None:
@@ -254,7 +264,7 @@ def fan_out(comparison: ComparisonId, execution: str, name: str) -> str:
 
 def batch_result(comparison: ComparisonId, execution: str, number: int) -> str:
     """The results of one batch of pairs."""
-    return fan_out(comparison, execution, f"results/{number:06}.json")
+    return fan_out(comparison, execution, f"{BATCH_RESULTS}{number:06}.json")
 
 
 def is_scratch(key: str) -> bool:

@@ -13,7 +13,7 @@ from pixelgate.engine.png_chunks import SIGNATURE, Preamble, essential, preamble
 from pixelgate.errors import FaultCode, ImageFault
 
 # The default limit of a canvas: a page 2560 pixels wide may be 19,500 high. If both images are
-# transparent and change all over, 50 megapixels take 1.5 GB with two odiff processes; opaque images
+# transparent and change all over, 50 megapixels take 1.8 GB with two odiff processes; opaque images
 # take half of that (make bench-memory).
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "WEBP")

@@ -14,7 +14,7 @@ from pixelgate.errors import ImageFault, NotWanted
 from pixelgate.ports import Differ
 
 # While the largest allowed image is compared, one of a phone may be compared beside it. The
-# largest pair alone takes up to 1.5 GB (make bench-memory).
+# largest pair alone takes up to 1.8 GB (make bench-memory).
 _PIXELS_BESIDE = 3_000_000
 
 

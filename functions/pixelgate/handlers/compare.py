@@ -8,15 +8,14 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
-from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pixelgate.bootstrap import aws_service
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload, check_build
 from pixelgate.errors import BadManifest, ErrorCode, HeldByOther
-from pixelgate.handlers.s3_events import NOT_THE_MODEL, Created, Ignored, created_objects
+from pixelgate.handlers.s3_events import Created, Ignored, UnreadableEvent, created_objects
 from pixelgate.handlers.telemetry import (
     count,
     log_fields,
@@ -24,7 +23,6 @@ from pixelgate.handlers.telemetry import (
     metrics,
     seconds_by_stage,
     stage,
-    tracer,
 )
 from pixelgate.pipeline.compare.dispatch import Collecting, receive
 from pixelgate.pipeline.compare.outcomes import (
@@ -39,6 +37,9 @@ from pixelgate.pipeline.compare.outcomes import (
     Waiting,
 )
 from pixelgate.pipeline.context import CompareContext
+
+# A worker renews its lease when a third of it is over, at the next check, a few seconds later.
+_ALIVE = 0.4
 
 # What the log calls each outcome, on which the runbook's queries filter, and its metric.
 _OUTCOMES: Mapping[type, tuple[str, str | None]] = {
@@ -66,21 +67,26 @@ class _ResumeEvent(BaseModel):
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares every build that the event names.
 
-    It raises if one of them needs another delivery, in which the others take one read each.
+    It raises if one of them needs another delivery, in which the others take one read each, or if
+    a record cannot be read.
     """
-    answers = []
-    failures = []
+    answers: list[dict[str, Any]] = []
+    failures: list[Exception] = []
     for item in uploads_of(event):
         seconds_by_stage()  # drops the times of an earlier build
         if isinstance(item, Ignored):
             count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
+            continue
+        if isinstance(item, UnreadableEvent):
+            count("ComparisonsRetried")
+            logger.error("event not readable", extra={"error": str(item)})
+            failures.append(item)
             continue
         try:
             outcome = receive(
@@ -89,6 +95,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         except Exception as error:
             held = isinstance(error, HeldByOther)
             count("DuplicateDeliveries" if held else "ComparisonsRetried")
+            if isinstance(error, HeldByOther) and _is_alive(error):
+                logger.info("build compared by another worker", extra=log_fields(item.build))
+                answers.append({"build": str(item.build), "held": True})
+                continue
             logger.warning(
                 "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
             )
@@ -102,8 +112,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"builds": answers}
 
 
-def uploads_of(event: object) -> list[Upload | Ignored]:
+def uploads_of(event: object) -> list[Upload | Ignored | UnreadableEvent]:
     """Lists the manifests in an event; each other record becomes an `Ignored` with the reason."""
+    if isinstance(event, Mapping) and isinstance(event.get("uploaded"), str):
+        return [_created(event["uploaded"])]  # the sweeper has found it, as its event never came
     if isinstance(event, Mapping) and "resume" in event:
         return [_resumed(event)]
     return [
@@ -145,6 +157,18 @@ def service() -> CompareContext:
     return replace(context, resume=lambda build: _resume(build, context.resume))
 
 
+def _is_alive(held: HeldByOther) -> bool:
+    """Whether the owner of a lease renewed it so lately that it must be alive.
+
+    Then nothing is left to do for this delivery: if the owner dies, its own event is delivered
+    again, or the sweeper restarts it. An owner that renewed nothing when it was due may be dead,
+    so the event is delivered again, after the lease. Lambda's first retry comes a minute after a
+    worker's death, much later than the 36 of 90 seconds.
+    """
+    limits, clock = service().limits, service().clock
+    return held.renewed is not None and clock() - held.renewed < _ALIVE * limits.lease
+
+
 def _resume(build: BuildId, resume: Callable[[BuildId], None]) -> None:
     """Calls this function for a build that waited for a base."""
     fields = log_fields(build)
@@ -170,16 +194,16 @@ def _created(key: str) -> Upload | Ignored:
 
 def _resumed(event: Mapping[str, Any]) -> Upload | Ignored:
     try:
-        resume = parse(event=dict(event), model=_ResumeEvent).resume
+        resume = _ResumeEvent.model_validate(dict(event)).resume
         build = check_build(BuildId(resume.project, resume.build))
-    except (*NOT_THE_MODEL, BadManifest) as error:
+    except (ValidationError, BadManifest) as error:
         return Ignored(f"not an event of ours: {error}")
     return Upload(build, resumed=True)
 
 
 def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
     match outcome:
-        case Published(record=record, tally=tally, seconds=seconds):
+        case Published(record=record, tally=tally, seconds=seconds, cost=cost):
             _count_published(outcome)
             return {
                 "state": record.state,
@@ -191,6 +215,7 @@ def _answer(outcome: Outcome | Collecting) -> dict[str, Any]:
                 "pairs_diffed": tally.diffed,
                 "pairs_from_cache": tally.cached,
                 "seconds": round(seconds, 3),
+                "dollars": round(cost.dollars, 6) if cost else None,
             }
         case HandedOver(record=record):
             fields = {"execution": record.execution, "handed_over": record.fan_out}
@@ -225,6 +250,8 @@ def _count_published(published: Published) -> None:
     count("LeaseTakeovers", int(record.attempts > 1))
     metrics.add_metric("SecondsDiffing", MetricUnit.Seconds, tally.seconds)
     metrics.add_metric("SecondsToVerdict", MetricUnit.Seconds, published.seconds)
+    if published.cost:
+        metrics.add_metric("S3Dollars", MetricUnit.NoUnit, published.cost.dollars_of("s3"))
     for code, number in tally.faults.items():  # the codes are few, so each is a dimension
         with single_metric("ImagesErrored", MetricUnit.Count, number) as metric:
             metric.add_dimension("service", metrics.service)

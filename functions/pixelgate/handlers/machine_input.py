@@ -8,6 +8,7 @@ from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.pipeline.compare.batches import Batch, Handed
+from pixelgate.pipeline.compare.fan_out import Round
 
 
 class _Batch(BaseModel):
@@ -32,6 +33,17 @@ class _Handed(BaseModel):
         return Handed(ComparisonId(self.project, self.head, self.base), self.execution)
 
 
+class _Round(BaseModel):
+    number: NonNegativeInt
+    list: str
+    concurrency: PositiveInt
+    batches: NonNegativeInt = 0
+
+
+class _Search(_Handed):
+    find_lost: _Round
+
+
 class _Work(_Handed):
     batch: _Batch
 
@@ -44,6 +56,14 @@ def parse_work(event: dict[str, Any]) -> tuple[Handed, Batch]:
     """Parses a worker's input. Raises ValidationError if another version's machine sent it."""
     given = _Work.model_validate(event)
     return given.handed, Batch(**vars(given.batch))
+
+
+def parse_search(event: dict[str, Any]) -> tuple[Handed, Round] | None:
+    """Parses the input of the search for lost batches; None if it is of another step."""
+    if "find_lost" not in event:
+        return None
+    given = _Search.model_validate(event)
+    return given.handed, Round(**vars(given.find_lost))
 
 
 def parse_publish(event: dict[str, Any]) -> tuple[Handed, str | None]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools.utilities.parser import ValidationError, parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pixelgate.bootstrap import Notifier, aws_notifier
 from pixelgate.domain.keys import BuildId, check_build
 from pixelgate.errors import BadManifest, NoticeRefused
-from pixelgate.handlers.telemetry import count, log_fields, logger, metrics, tracer
+from pixelgate.handlers.telemetry import count, log_fields, logger, metrics
 from pixelgate.notify.http import Patience
 from pixelgate.notify.update import Notified, Skipped, notify
 
@@ -31,12 +30,11 @@ class _Event(BaseModel):
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Updates one pull request. Raises NotTold if a later delivery may succeed."""
     try:
-        detail = parse(event=event, model=_Event).detail
+        detail = _Event.model_validate(event).detail
         build = check_build(BuildId(detail.project, detail.build))
     except (ValidationError, BadManifest) as error:
         count("EventsIgnored")

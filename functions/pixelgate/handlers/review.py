@@ -13,25 +13,29 @@ from pixelgate.bootstrap import aws_records, resume_by_lambda
 from pixelgate.domain import keys
 from pixelgate.domain.keys import check_build, check_id
 from pixelgate.errors import BadManifest
-from pixelgate.handlers.s3_events import Created, Ignored, created_objects
-from pixelgate.handlers.telemetry import count, log_fields, logger, metrics, tracer
+from pixelgate.handlers.s3_events import Created, Ignored, UnreadableEvent, created_objects
+from pixelgate.handlers.telemetry import count, log_fields, logger, metrics
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Applies every review that the event names; raises if one needs another delivery."""
-    answers = []
-    failures = []
+    answers: list[dict[str, Any]] = []
+    failures: list[Exception] = []
     for item in reviews_of(event):
         if isinstance(item, Ignored):
             count("EventsIgnored")
             logger.warning("event ignored", extra={"why": item.why})
             answers.append({"ignored": item.why})
+            continue
+        if isinstance(item, UnreadableEvent):
+            count("ReviewsRetried")
+            logger.error("event not readable", extra={"error": str(item)})
+            failures.append(item)
             continue
         try:
             outcome = carry_out(item, records())
@@ -48,10 +52,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"reviews": answers}
 
 
-def reviews_of(event: object) -> Iterator[Written | Ignored]:
+def reviews_of(event: object) -> Iterator[Written | Ignored | UnreadableEvent]:
     """Lists the reviews in an event; each other record becomes an `Ignored` with the reason."""
     for item in created_objects(event):
-        yield _written(item) if isinstance(item, Created) else item
+        try:
+            yield _written(item) if isinstance(item, Created) else item
+        except UnreadableEvent as error:
+            yield error
 
 
 @cache
@@ -70,14 +77,7 @@ def _written(created: Created) -> Written | Ignored:
         check_id(review_id, "review")
     except BadManifest as error:
         return Ignored(f"{created.key} cannot be a review: {error}")
-    record = created.record
-    return Written(
-        build,
-        review_id,
-        by=record.userIdentity.principalId,
-        at=iso(record.eventTime.timestamp()),
-        tag=record.s3.object.eTag if record.s3.object else None,
-    )
+    return Written(build, review_id, by=created.by, at=iso(created.at), tag=created.tag)
 
 
 def _report(written: Written, outcome: Outcome) -> dict[str, Any]:

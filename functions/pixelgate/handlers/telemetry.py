@@ -1,4 +1,4 @@
-"""Sets up logs, traces and metrics; POWERTOOLS_* in the template configures them."""
+"""Sets up logs and metrics; POWERTOOLS_* in the template configures them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from pixelgate.domain.keys import BuildId, ComparisonId
 
 logger = Logger()
 metrics = Metrics()
-# Traces the SDK's calls, but not each HTTP request: a comparison sends a thousand, and recording
-# one takes half as long as sending it.
-tracer = Tracer(patch_modules=["botocore"])
 
 _seconds: dict[str, float] = {}
 _busy: dict[str, float] = {}
@@ -23,11 +20,10 @@ _busy: dict[str, float] = {}
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Opens a trace segment around one stage of a run, and adds up its time for the log."""
+    """Adds up the time of one stage of a run for the log (decision 0055: there are no traces)."""
     started, busy = time.monotonic(), time.process_time()
     try:
-        with tracer.provider.in_subsegment(name):
-            yield
+        yield
     finally:
         _seconds[name] = _seconds.get(name, 0.0) + time.monotonic() - started
         _busy[name] = _busy.get(name, 0.0) + time.process_time() - busy

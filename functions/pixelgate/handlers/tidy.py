@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.bootstrap import baseline_branches, open_storage, retention_days
-from pixelgate.handlers.telemetry import count, logger, metrics, tracer
+from pixelgate.bootstrap import baseline_branches, open_storage, retention_days, trunk_only
+from pixelgate.handlers.telemetry import count, logger, metrics
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
@@ -24,14 +25,15 @@ _METRICS = {
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tidies up every project. Raises ExceptionGroup if some failed; the others are done."""
     records = opened()
     days = retention_days(os.environ.get("PIXELGATE_RETENTION_DAYS", ""))
     results, failures = {}, []
-    for project in projects(records.objects):
+    everyone = projects(records.objects)
+    # In another order each day: a run that is cut off at its time limit leaves others each time.
+    for project in random.sample(everyone, len(everyone)):
         try:
             results[project] = _tidy(project, records, days(project))
         except Exception as error:
@@ -53,8 +55,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def opened() -> StorageContext:
     """Opens bucket and table at the first event; the execution environment keeps them."""
     environ = os.environ
-    branches = baseline_branches(environ)
-    return open_storage(environ["PIXELGATE_BUCKET"], environ["PIXELGATE_TABLE"], branches)
+    return open_storage(
+        environ["PIXELGATE_BUCKET"],
+        environ["PIXELGATE_TABLE"],
+        baseline_branches(environ),
+        trunk_only=trunk_only(environ),
+    )
 
 
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:

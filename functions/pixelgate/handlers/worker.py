@@ -17,14 +17,12 @@ from pixelgate.handlers.telemetry import (
     metrics,
     seconds_by_stage,
     stage,
-    tracer,
 )
 from pixelgate.pipeline.compare.fan_out import BatchCompared, work
 from pixelgate.pipeline.context import CompareContext
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Compares the batch that the event names; the answer is small, as the machine keeps it.

@@ -16,6 +16,8 @@ _NAMES_SHOWN = 20
 _NAME_LETTERS = 200
 _MESSAGE_LETTERS = 2_000
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
+# An account, an ARN, the id of a role or a user: no name of a person.
+_NO_NAME = re.compile(r"\d{12}|:|\b(?:AROA|AIDA|ASIA|AKIA)[A-Z0-9]{12,}")
 _COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "errored")
 
 
@@ -105,6 +107,8 @@ def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
     ]
     if url:
         lines += [f"[Look at the report]({url}) of build {_code(status['build'])}.", ""]
+    elif status["report"]:
+        lines += [f"Look at the report: {_code('pixelgate report ' + status['build'])}.", ""]
     if status["baseline_reason"]:
         base = _code(status["base"]) if status["base"] else "nothing"
         lines.append(f"<sub>Compared with {base}: {_plain(status['baseline_reason'])}.</sub>")
@@ -137,7 +141,7 @@ def _left(status: Mapping[str, Any]) -> list[str]:
     if lines:
         lines.append("")
     if review.get("by"):
-        lines += ["By " + ", ".join(_code(who) for who in review["by"]) + ".", ""]
+        lines += [f"By {_people(review['by'])}.", ""]
     names = review.get("names", [])[:_NAMES_SHOWN]
     if review.get("state") == "needed" and names:
         lines += [f"Left to review, {review['left']}:", ""]
@@ -145,6 +149,26 @@ def _left(status: Mapping[str, Any]) -> list[str]:
         lines += [f"- {line}" for line in and_more(review["left"] - len(names))]
         lines.append("")
     return lines
+
+
+def _people(identities: Iterable[str]) -> str:
+    """Names the reviewers by their sessions, as everybody on the internet may read it.
+
+    S3 calls a role's session `AWS:<id of the role>:<name of the session>`, and single sign-on names
+    the session by an e-mail address. An IAM user has an id and no name.
+    """
+    names = list(dict.fromkeys(map(_name_of, identities)))
+    known = [_code(name) for name in names if name]
+    if len(known) < len(names):
+        known.append("others" if known else "a reviewer")
+    return known[0] if len(known) == 1 else f"{', '.join(known[:-1])} and {known[-1]}"
+
+
+def _name_of(identity: str) -> str | None:
+    """Returns the name of a session without what follows "@"; None if it is no name."""
+    parts = identity.split(":", 2)
+    name = parts[2].partition("@")[0] if len(parts) == 3 and parts[0] == "AWS" else ""
+    return None if _NO_NAME.search(name) else name or None
 
 
 def _code(text: str) -> str:

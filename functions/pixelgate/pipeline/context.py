@@ -62,6 +62,8 @@ class Limits:
             worker. It is longer than the longest worker and the wait before its last retry.
         inline_megapixels: the most that the claiming worker compares by itself; a larger
             comparison is handed over.
+        map_rounds: how often the state machine maps over batches: over all of them, then over
+            those without a result.
         batch_pairs: the most pairs in a batch. A killed worker loses the pairs that it was
             comparing, and a retry must still fit into the five minutes of an EXPRESS execution.
         batch_megapixels: the most megapixels in a batch; 100 take about 10 s.
@@ -77,6 +79,7 @@ class Limits:
     shard_patience: float = 3_600.0
     fan_out_lease: float = 900.0
     inline_megapixels: float = 300.0
+    map_rounds: int = 3
     batch_pairs: int = 50
     batch_megapixels: float = 100.0
 
@@ -88,6 +91,7 @@ class StorageContext:
     Attributes:
         objects, ledger, events: the bucket, the table, and what receives every change of state.
         baseline_branches: branches whose builds need no approval; `*` stands for anything.
+        trunk_only: whether the ids of such builds must begin with `trunk.`.
         resume: delivers a build to another worker, because the wait of the build is over.
         clock: seconds since 1970.
         render_failure: makes the page of a failed build; None writes no page.
@@ -98,6 +102,7 @@ class StorageContext:
     events: PatientEvents = NO_EVENTS
     limits: Limits = Limits()
     baseline_branches: tuple[str, ...] = ("main", "master")
+    trunk_only: bool = False
     resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
     render_failure: FailureRenderer | None = None

@@ -93,7 +93,8 @@ class DynamoLedger(DynamoReviews):
                 raise AlreadyFinished(f"{comparison} is {old.state}") from refused
             raise HeldByOther(
                 f"{comparison} is being processed by execution {old.execution}, "
-                f"which holds the lease for another {old.lease_until - now:.0f} s"
+                f"which holds the lease for another {old.lease_until - now:.0f} s",
+                renewed=old.updated,
             ) from refused
         return comparison_record(comparison, item)
 

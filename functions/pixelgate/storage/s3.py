@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -32,6 +33,8 @@ _OTHER_OBJECT = frozenset({"PreconditionFailed", "412"})
 # Another put of the same key is under way.
 _BUSY = frozenset({"ConditionalRequestConflict", "409"})
 _TRIES, _PAUSE = 5, 0.2
+# STACK-ACCOUNT-REGION, and "-an" in the account's own namespace.
+_OWNER = re.compile(r"-(\d{12})-[a-z]{2,}(?:-[a-z]+)+-\d(?:-an)?$")
 _BATCH = 1_000  # the most keys that DeleteObjects takes
 
 
@@ -43,8 +46,14 @@ class S3Bucket:
         client: S3Client,
         bucket: str,
         identify: Callable[[], Mapping[str, Any]] = lambda: {"Arn": "unknown"},
+        owner: str | None = None,
     ) -> None:
-        """Takes boto3's client of S3; `identify` is STS's GetCallerIdentity."""
+        """Takes boto3's client of S3; `identify` is STS's GetCallerIdentity.
+
+        If another account than `owner` owns the bucket, S3 refuses each request.
+        """
+        if owner:
+            name_owner(client, owner)
         self._client = client
         self._bucket = bucket
         self._identify = identify
@@ -250,3 +259,18 @@ def _refused_delete(error: ErrorTypeDef) -> ClientError:
         "ResponseMetadata": {"HTTPStatusCode": 200},
     }
     return ClientError(answer, "DeleteObjects")
+
+
+def owner_in(bucket: str) -> str | None:
+    """Returns the account that a stack put into its bucket's name; None if there is none in it."""
+    found = _OWNER.search(bucket)
+    return found[1] if found else None
+
+
+def name_owner(client: S3Client, account: str) -> None:
+    """Makes a client tell S3 with every request which account owns the bucket."""
+
+    def tell(params: dict[str, Any], **_: Any) -> None:
+        params["ExpectedBucketOwner"] = account
+
+    client.meta.events.register("provide-client-params.s3", tell, unique_id="bucket-owner")

@@ -116,8 +116,8 @@ def _record_review(build: BuildRecord, now: ReviewStatus, storage: StorageContex
     if result is None and revision == FIRST_REVISION:
         return  # there is no review, as for most builds
     storage.ledger.set_review(build.id, result, revision)
-    branches = storage.baseline_branches
-    only_by_rule = not now.review_log.reviews and approved_by_rule(build, branches)
+    by_rule = approved_by_rule(build, storage.baseline_branches, storage.trunk_only)
+    only_by_rule = by_rule and not now.review_log.reviews
     # A build that is approved by rule resumed the waiting builds when its images were present.
     if result is Review.APPROVED and not only_by_rule:
         resume_waiting_builds(build.id, storage)

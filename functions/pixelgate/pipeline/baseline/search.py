@@ -288,8 +288,9 @@ class _Search:
         return islice(others, _LOOKED_AT)
 
     def _ineligibility(self, build: BuildRecord) -> str | None:
-        why = ineligibility(build, self._storage.baseline_branches)
-        return why or withdrawal_reason(build, self._storage)
+        storage = self._storage
+        why = ineligibility(build, storage.baseline_branches, storage.trunk_only)
+        return why or withdrawal_reason(build, storage)
 
     def _serves(self, build: BuildRecord) -> bool:
         why = self._ineligibility(build)

@@ -144,11 +144,12 @@ class _Run:
 
     def _why_kept(self, build: BuildRecord, state: str | None) -> str | None:
         """Returns why a build is kept, whatever needs it; None if it is past retention."""
+        storage = self._storage
         if self._now - build.created <= self._retention.days * DAY:
             return "young"
         if build.review is Review.APPROVED:
             return "approved"
-        if ineligibility(build, self._storage.baseline_branches) is None:
+        if ineligibility(build, storage.baseline_branches, storage.trunk_only) is None:
             return "may be a baseline"
         return None if state in {State.SUCCEEDED, State.FAILED} else "not finished"
 

@@ -2,6 +2,7 @@
 
     fan-out/plan.jsonl          {"base", "head", "fingerprint", "policy"} of each unique pair
     fan-out/batches.json        [{"number", "offset", "length"}]: the state machine maps over it
+    fan-out/lost-<n>.json       the batches without a result after round n; it maps over them again
     fan-out/begun.json          {"faults", "usage"}: head images that cannot be read, by name
     fan-out/results/<n>.json    the result of a batch, written by its worker
 
@@ -15,6 +16,7 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -31,12 +33,16 @@ from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_from_jso
 from pixelgate.pipeline.diffing.plan import Pair, Plan
 from pixelgate.ports import Bucket
 
+# The list of all batches.
+BATCHES = "batches.json"
+
 _READERS = 32
 # The counts of one worker; the other fields of DiffStats need the whole comparison.
 _TALLIED = ("diffed", "cached", "pixels", "seconds")
 _JSON = "application/json"
 _EXPRESS, _TRANSITION = "states.ExpressExecution", "states.StateTransition"
-_PARENTS_STEPS = 3  # transitions into the map, out of it, and into the publisher
+# Transitions of a round (map, search for lost batches, choice), and those before and after all.
+_STEPS_OF_ROUND, _OTHER_STEPS = 3, 2
 
 
 @dataclass(frozen=True)
@@ -105,8 +111,7 @@ def write_plan(
     }
     objects.write(handed.key("plan.jsonl"), body, "application/jsonl")
     objects.write(handed.key("begun.json"), json.dumps(hand_over).encode(), _JSON)
-    listed = json.dumps([vars(batch) for batch in batches]).encode()
-    objects.write(handed.key("batches.json"), listed, _JSON)
+    _write_list(handed, BATCHES, batches, objects)
     return len(batches)
 
 
@@ -146,10 +151,10 @@ def gather_results(
     A batch without a result is one whose worker died; the pairs that it had compared are in the
     cache. A pair without any result becomes a fault, never a pass.
     """
-    batches = [Batch(**batch) for batch in json.loads(objects.read(handed.key("batches.json")))]
+    batches = _read_list(handed, BATCHES, objects)
     results: dict[Pair, Measured | ImageFault] = {}
     tally, thumbs, lost = DiffStats(), set[str](), 0
-    usage = Usage(requests={_EXPRESS: len(batches), _TRANSITION: _PARENTS_STEPS})
+    usage = _usage_of_machine(handed, len(batches), objects)
     with ThreadPoolExecutor(_READERS, thread_name_prefix="collect") as threads:
         for body in _read_in_order(batches, handed, objects, threads):
             if body is None:
@@ -171,6 +176,48 @@ def gather_results(
             results[pair] = stored or nothing_known
             tally.cached += stored is not None
     return BatchResult(results, tally, frozenset(thumbs), usage)
+
+
+def find_lost(handed: Handed, objects: Bucket) -> list[Batch]:
+    """Finds the batches that have no result; one listing tells of a thousand."""
+    results = keys.fan_out(handed.comparison, handed.execution, keys.BATCH_RESULTS)
+    there = {found.key for found in objects.list(results)}
+    return [
+        batch
+        for batch in _read_list(handed, BATCHES, objects)
+        if keys.batch_result(handed.comparison, handed.execution, batch.number) not in there
+    ]
+
+
+def write_lost(handed: Handed, number: int, lost: Iterable[Batch], objects: Bucket) -> str:
+    """Writes the list of what a round of the map has lost; returns the list's name."""
+    _write_list(handed, _lost(number), lost, objects)
+    return _lost(number)
+
+
+def _lost(number: int) -> str:
+    return f"lost-{number}.json"
+
+
+def _write_list(handed: Handed, name: str, batches: Iterable[Batch], objects: Bucket) -> None:
+    body = json.dumps([vars(batch) for batch in batches]).encode()
+    objects.write(keys.fan_out(handed.comparison, handed.execution, name), body, _JSON)
+
+
+def _read_list(handed: Handed, name: str, objects: Bucket) -> list[Batch]:
+    body = objects.read(keys.fan_out(handed.comparison, handed.execution, name))
+    return [Batch(**batch) for batch in json.loads(body)]
+
+
+def _usage_of_machine(handed: Handed, batches: int, objects: Bucket) -> Usage:
+    """Counts the state machine's executions and transitions over all rounds of the map."""
+    children, rounds = batches, 1
+    with suppress(NotFound):
+        while True:
+            children += len(_read_list(handed, _lost(rounds), objects))
+            rounds += 1
+    steps = rounds * _STEPS_OF_ROUND + _OTHER_STEPS
+    return Usage(requests={_EXPRESS: children, _TRANSITION: steps})
 
 
 def _read_in_order(

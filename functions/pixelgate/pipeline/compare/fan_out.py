@@ -21,9 +21,11 @@ from pixelgate.pipeline.compare.batches import (
     Batch,
     BatchResult,
     Handed,
+    find_lost,
     gather_results,
     read_batch,
     read_hand_over,
+    write_lost,
     write_plan,
     write_result,
 )
@@ -128,6 +130,47 @@ def work(
     in_order = {pair: results[pair] for pair in pairs}
     write_result(handed, batch, BatchResult(in_order, tally, thumbs, metering.used), objects)
     return BatchCompared(tally, sum(isinstance(result, ImageFault) for result in results.values()))
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of the state machine's map over batches.
+
+    Attributes:
+        number: counted from 0.
+        list: the name of the list of its batches.
+        concurrency: the number of workers at the same time.
+        batches: the number of its batches; 0 if no more round is wanted.
+    """
+
+    number: int
+    list: str
+    concurrency: int
+    batches: int = 0
+
+
+def next_round(
+    handed: Handed, done: Round, service: CompareContext, time_left: Callable[[], float]
+) -> Round:
+    """Lists the batches without a result for the next round, which has half as many workers.
+
+    In a busy account Lambda throttles workers until their attempts are used up. Fewer workers
+    find a place. After the last round, and in a comparison that another execution has taken over,
+    nothing is run again.
+    """
+    over = Round(done.number + 1, done.list, done.concurrency)
+    claim = _claim(handed, service)
+    if claim is None or over.number >= service.limits.map_rounds:
+        return over
+    lost = find_lost(handed, service.objects)
+    if not lost:
+        return over
+    try:
+        Lease(service, claim, time_left, service.limits.fan_out_lease).check()
+    except LeaseLost:
+        return over
+    name = write_lost(handed, over.number, lost, service.objects)
+    return Round(over.number, name, max(done.concurrency // 2, 1), len(lost))
 
 
 def publish_handed(

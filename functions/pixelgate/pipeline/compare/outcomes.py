@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.records import ComparisonRecord
 from pixelgate.pipeline.diffing.pairs import DiffStats
@@ -20,6 +21,7 @@ class Published:
     announce_error: Exception | None = None
     # Why thumbnails are missing; the report shows the images themselves.
     thumbnail_error: Exception | None = None
+    cost: Usage | None = None  # what the run used, as in its result
 
 
 @dataclass(frozen=True)

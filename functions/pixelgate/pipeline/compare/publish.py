@@ -78,10 +78,11 @@ def publish(
 
     Raises LeaseLost or OutOfTime; then nothing of this run is visible.
     """
-    result, pictured = _write_down(claim, measured, accepted, service, lease)
+    result, pictured, cost = _write_down(claim, measured, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
-        published = Published(record, measured.tally, record.updated - accepted.record.created)
+        seconds = record.updated - accepted.record.created
+        published = Published(record, measured.tally, seconds, cost=cost)
         try:
             announce_result(record, service)
             carry_over_late(record, accepted, service, lease.check_time)
@@ -109,8 +110,12 @@ def _write_down(
     accepted: Accepted,
     service: CompareContext,
     lease: Lease,
-) -> tuple[Result, dict[str, Snapshot]]:
-    """Writes comparison.json, review.json and the report; returns the pictured snapshots, too."""
+) -> tuple[Result, dict[str, Snapshot], Usage | None]:
+    """Writes comparison.json, review.json and the report.
+
+    Returns:
+        The result, the pictured snapshots, and the cost in the result.
+    """
     snapshots = assemble(measured.plan, measured.results, measured.faults)
     folder = keys.pictures(claim.id, claim.execution)
     used = measured.metering.used
@@ -137,7 +142,7 @@ def _write_down(
         tally.faults.update(s.reason.partition(":")[0] for s in snapshots.values() if s.reason)
         prepare_review(comparison, accepted, service, lease.check)
         pictured = {name: s for name, s in snapshots.items() if s.thumb}
-        return _write_result(comparison, service), pictured
+        return _write_result(comparison, service), pictured, used
 
 
 def announce_again(

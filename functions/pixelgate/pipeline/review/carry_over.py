@@ -35,7 +35,7 @@ def prepare_review(
     reviewable = Reviewable.of(comparison)
     if reviewable.changes:
         build = accepted.record
-        if build.trusted and approved_by_rule(build, service.baseline_branches):
+        if build.trusted and approved_by_rule(build, service.baseline_branches, service.trunk_only):
             why = f"approved by rule: {build.branch} is a baseline branch"
             granted: InheritedApproval | None = InheritedApproval(why)
         else:

@@ -1,4 +1,4 @@
-"""An OpenID Connect issuer that signs tokens for tests, as GitHub and GitLab sign a CI job's."""
+"""An OpenID Connect issuer that signs tokens as GitHub and GitLab sign those of CI jobs."""
 
 from __future__ import annotations
 

@@ -205,6 +205,14 @@ def test_a_stack_of_others_is_left_alone(
     assert stacks.asked == []
 
 
+def test_an_imported_bucket_and_table_get_the_rest(
+    release: Release, target: Target, stacks: CloudFormation
+) -> None:
+    stacks.status, stacks.outputs, stacks.after = "IMPORT_COMPLETE", [], "UPDATE_COMPLETE"
+    deploy(release, target, {}, Progress())
+    assert stacks.did == ["create", "execute"]
+
+
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [

@@ -136,7 +136,8 @@ def _present(target: Target) -> Mapping[str, Any] | None:
             f"the stack {name} is being changed by somebody else ({status}). Wait until that has "
             f"ended: aws cloudformation describe-stacks {at}"
         )
-    if "CompareFunction" not in _outputs(found):
+    # A kept bucket and table that were just imported have no outputs yet.
+    if "CompareFunction" not in _outputs(found) and status != "IMPORT_COMPLETE":
         raise UsageError(
             f"the stack {name} is none of pixelgate's: it has no output CompareFunction. A "
             "deployment would remove what is in it; choose another --stack"

@@ -116,9 +116,9 @@ def test_a_build_is_compared_in_each_region(account: Account, region: str) -> No
     outputs = account.deployed(f"in-{region}", region=region)
     assert outputs["Bucket"] == f"in-{region}-{ACCOUNT}-{region}"
     uploader = Uploader(account.client("s3", region), outputs["Bucket"], "shop")
-    base = uploader.wait(uploader.upload("base", EXAMPLES / "base", branch="main"))
+    base = uploader.wait(uploader.upload("trunk.base", EXAMPLES / "base", branch="main"))
     assert (base["state"], base["counts"]["added"]) == ("SUCCEEDED", 39)
-    head = uploader.wait(uploader.upload("head", EXAMPLES / "head", base_build="base"))
+    head = uploader.wait(uploader.upload("head", EXAMPLES / "head", base_build="trunk.base"))
     assert (head["verdict"], head["counts"]["changed"]) == ("needs_review", 21)
     buckets = [one["Name"] for one in account.client("s3").list_buckets()["Buckets"]]
     assert f"pixelgate-artefacts-{ACCOUNT}-{region}" in buckets

@@ -9,6 +9,9 @@ NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
 # The embedded cloud runs the functions with the Python of .tools/cloud, the same as in .venv, so
 # their wheels must be for that version. Lambda itself runs 3.13, the default of functions/Makefile.
 DEPLOY_PYTHON ?= 3.13
+# Only what is said to make: a variable of that name in the environment means something else.
+DEPLOY_ARCH := $(if $(filter command line,$(origin ARCH)),$(ARCH))
+DEPLOY_CONFIG := $(CURDIR)/samconfig.local.toml
 # Processes of `make test`. With 0, one process runs all tests and prints the files.
 PROCESSES ?= 2
 FAST := 'not e2e and not browser and not slow'
@@ -34,11 +37,11 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
 	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
-	check-corpus check-native deploy fuzz format local pictures release smoke \
+	check-arm64 check-corpus check-native deploy deploy-setup fuzz format local pictures release smoke \
 	build lock clean
 
 help: ## List these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 ready: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Set up everything that check and the tests need
 
@@ -106,8 +109,11 @@ audit: ## Check the pinned packages for known vulnerabilities (needs pip-audit)
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Measure each step from event to verdict (ARGS='DIR --rounds 5')
 	@PYTHONPATH=tools:. $(BIN)/python -m bench.whole $(ARGS)
 
-check-corpus: setup ## Compare the engine with plain odiff on DIR=… with base/ and head/ (ARGS='--random 500')
+check-corpus: setup ## Compare the engine with plain odiff on DIR=… with base/ and head/ (ARGS='--random 500 --other ODIFF')
 	@PYTHONPATH=tests $(BIN)/python tools/check_corpus.py $(DIR) $(ARGS)
+
+check-arm64: setup .tools/zig/.done ## Run the engine's tests for arm64 under QEMU (ARGS='FILE'; needs Debian's qemu-user)
+	@PYTHONPATH=tests $(BIN)/python tools/check_arm64.py $(ARGS)
 
 check-native: setup ## Run the engine's tests under two sanitizers (ARGS='FILE')
 	@$(BIN)/python tools/check_native.py $(ARGS)
@@ -129,11 +135,25 @@ pictures: setup ## Take the screenshots of the report for the README
 
 build: .aws-sam/.done ## Build the Lambda functions into .aws-sam/build
 
-# A build of its own: the embedded cloud's is for the Python of this machine.
-deploy: setup .tools/sam/.done .tools/zig/.done ## Build for Lambda and deploy as STACK=pixelgate (ARGS='--guided')
-	LAMBDA_PYTHON=$(DEPLOY_PYTHON) $(SAM) build --build-dir .aws-sam/deploy
-	$(SAM) deploy --template-file .aws-sam/deploy/template.yaml --config-file $(CURDIR)/samconfig.toml \
+# What a deployment needs: nothing that runs on this machine only, neither odiff nor the native part.
+deploy-setup: .venv/.done .tools/sam/.done .tools/zig/.done
+
+# A build of its own: the embedded cloud's is for the Python of this machine. The architecture is no
+# question at deployment, as it would come after the build: tools/fix_architecture.py takes it from
+# what was built. MAKEFLAGS would hand ARCH to the makefiles that sam calls.
+deploy: deploy-setup samconfig.local.toml ## Build for Lambda and deploy as STACK=pixelgate (ARCH=arm64, ARGS='--guided')
+	$(if $(filter-out x86_64 arm64,$(DEPLOY_ARCH)),$(error '$(DEPLOY_ARCH)' is no Lambda architecture: x86_64 or arm64))
+	$(if $(findstring Architecture=,$(ARGS)),$(error the build decides on the architecture: make deploy ARCH=arm64))
+	MAKEFLAGS= LAMBDA_PYTHON=$(DEPLOY_PYTHON) $(SAM) build --build-dir .aws-sam/deploy \
+		--config-file $(DEPLOY_CONFIG) \
+		$(if $(DEPLOY_ARCH),--parameter-overrides Architecture=$(DEPLOY_ARCH))
+	$(BIN)/python tools/fix_architecture.py .aws-sam/deploy $(DEPLOY_ARCH)
+	$(SAM) deploy --template-file .aws-sam/deploy/template.yaml --config-file $(DEPLOY_CONFIG) \
 		--stack-name $(STACK) $(ARGS)
+
+# What `--guided` answers is of one account, so it goes to a file that git ignores.
+samconfig.local.toml:
+	cp samconfig.toml $@
 
 release: .venv/.done .tools/zig/.done ## Build what a release carries into dist/: template, zips, checksums
 	@LAMBDA_PYTHON=$(DEPLOY_PYTHON) PYTHONPATH=tools $(BIN)/python tools/release.py dist

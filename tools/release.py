@@ -26,6 +26,7 @@ import yaml
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
 from embedded_cloud.deploy import TemplateLoader
+from fix_architecture import architecture_of
 from pixelgate import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +119,8 @@ def write(into: Path, built: Mapping[str, Built]) -> list[str]:
         raise CannotRelease(f"{into} holds something else than a release")
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
+    for name, one in built.items():
+        check_processor(one, name)
     zips = {
         name: {
             "Function": pack(one.function, into, f"function-{name}"),
@@ -134,6 +137,16 @@ def write(into: Path, built: Mapping[str, Built]) -> list[str]:
     lines = [f"{found}  {name}\n" for name, found in sums.items()]
     (into / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
     return ["SHA256SUMS", *sums]
+
+
+def check_processor(built: Built, architecture: str) -> None:
+    """Raises CannotRelease unless all that is compiled is for this architecture."""
+    for folder in (built.function, built.layer):
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        found = {name for path in files if (name := architecture_of(path))}
+        if found != {architecture}:
+            what = " and ".join(sorted(found)) or "no processor"
+            raise CannotRelease(f"{folder} is built for {what}, not for {architecture}")
 
 
 def pack(folder: Path, into: Path, name: str) -> str:

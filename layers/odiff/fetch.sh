@@ -37,15 +37,24 @@ pins=$(cd "$(dirname "$0")" && pwd)/$arch
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$pins/package.json" "$work"
-fetched=$work/node_modules/@odiff/linux-$cpu/odiff
+
+# A package of one platform has one executable; odiff-bin has those of all platforms, which its
+# script would copy: we run no scripts and take ours.
+fetched() {
+    for file in "@odiff/linux-$cpu/odiff" "odiff-bin/raw_binaries/odiff-linux-$cpu"; do
+        [ ! -f "$work/node_modules/$file" ] || { echo "$work/node_modules/$file"; return; }
+    done
+    fail "what npm fetched holds no odiff for $arch"
+}
 
 if [ -n "$pin" ]; then
     # Without "resolved" the lock names no registry: npm asks the one it is configured with,
     # and the hash decides.
     npm_here install --omit-lockfile-registry-resolved ||
         fail "npm does not serve what $arch/package.json asks for; nothing is pinned"
+    file=$(fetched)
     cp "$work/package-lock.json" "$pins/package-lock.json"
-    echo "$(sha256_of "$fetched")  odiff" >"$pins/odiff.sha256"
+    echo "$(sha256_of "$file")  odiff" >"$pins/odiff.sha256"
     say "pinned for $arch: $(cat "$pins/odiff.sha256")"
     say "compare that with upstream's release before committing it"
     exit 0
@@ -53,9 +62,7 @@ fi
 
 dest=$2
 if [ ! -f "$pins/package-lock.json" ]; then
-    say "no executable is pinned for $arch: layers/odiff/$arch has no package-lock.json,"
-    say "because the npm registry we pinned from did not serve what its package.json asks for."
-    say "Either deploy with Architecture=x86_64 or, with a registry that has the package, run"
+    say "no executable is pinned for $arch: layers/odiff/$arch has no package-lock.json. Run"
     say "    make -C layers/odiff pin ARCH=$arch"
     fail "and commit the two files it writes, once reviewed."
 fi
@@ -69,12 +76,13 @@ fi
 
 cp "$pins/package-lock.json" "$work"
 npm_here ci || fail "npm could not fetch what layers/odiff/$arch/package-lock.json pins"
-got=$(sha256_of "$fetched")
+file=$(fetched)
+got=$(sha256_of "$file")
 [ "$got" = "$wanted" ] || fail "the executable for $arch is not the pinned one:" \
     "sha256 $got, expected $wanted"
 
 # Under another name first: two builds at once never see half an executable.
 mkdir -p "$dest"
-cp "$fetched" "$dest/.odiff.$$"
+cp "$file" "$dest/.odiff.$$"
 chmod 755 "$dest/.odiff.$$"
 mv -f "$dest/.odiff.$$" "$dest/odiff"

@@ -31,6 +31,7 @@ class CloudFormation:
         self.after = "CREATE_COMPLETE"
         self.parameters: dict[str, str] = {}
         self.outputs = OURS
+        self.processor = "x86_64"  # as the template has it
         self.changes = [change("Bucket", "AWS::S3::Bucket", "Add")]
         self.change_set: dict[str, Any] = {"Status": "CREATE_COMPLETE"}
         self.refusal: tuple[str, str] | None = None
@@ -63,6 +64,11 @@ class CloudFormation:
 
     def delete_stack(self, **request: Any) -> None:
         self.asked.append(("delete stack", request))
+
+    def get_template(self, **request: Any) -> dict[str, Any]:
+        properties = {"Architectures": [self.processor]}
+        function = {"Type": "AWS::Lambda::Function", "Properties": properties}
+        return {"TemplateBody": {"Resources": {"CompareFunction": function}}}
 
     def describe_events(self) -> None:
         """Only by pages."""
@@ -232,8 +238,14 @@ def test_a_wrong_parameter_is_told_before_anything_is_made(
 def test_a_stack_for_a_processor_that_the_release_lacks_is_not_changed(
     release: Release, target: Target, stacks: CloudFormation
 ) -> None:
+    """Neither if a parameter says so, nor the template that `make deploy` has written it into."""
     stacks.status, stacks.parameters = "CREATE_COMPLETE", {"Architecture": "arm64"}
     assert "no code for arm64, only for x86_64" in refusal(release, target)
+    stacks.parameters, stacks.processor = {}, "arm64"
+    assert "no code for arm64, only for x86_64" in refusal(release, target)
+    stacks.processor, stacks.after = "x86_64", "UPDATE_COMPLETE"
+    deploy(release, target, {}, Progress())
+    assert stacks.asked_for["Architecture"] == "x86_64"
 
 
 def test_a_bucket_that_an_earlier_stack_left_is_told(

@@ -12,10 +12,10 @@ import pytest
 from pixelgate.domain import keys
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.domain.policy import Noise
+from pixelgate.domain.policy import Noise, Policy
 from pixelgate.errors import FaultCode, HeldByOther, ImageFault
 from pixelgate.pipeline.compare import batches
-from pixelgate.pipeline.compare.batches import Batch, Handed
+from pixelgate.pipeline.compare.batches import Batch, Handed, read_batch
 from pixelgate.pipeline.compare.fan_out import (
     BatchCompared,
     Round,
@@ -374,6 +374,31 @@ def test_no_result_at_all_is_never_passed(world: World, fan_out: MemoryFanOut) -
     assert isinstance(outcome, Published)
     assert outcome.record.counts["errored"] == 12
     assert outcome.record.verdict == "needs_review"
+
+
+def test_results_of_two_odiffs_are_never_mixed(world: World, fan_out: MemoryFanOut) -> None:
+    """Another version is deployed after the plan and the first batch."""
+
+    def cached() -> set[str]:
+        return {key.split("/")[2] for key in world.objects.objects if key.startswith("cache/")}
+
+    older = ("odiff", "4.3.8")
+    handed = hand_over(world, fan_out)
+    first, *others = planned(world, handed)
+    work(handed, first, world.service(), forever)
+    assert cached() == {Policy().fingerprint("odiff 4.5.0")}
+    for batch in others:
+        work(handed, batch, world.service(engine=older), forever)
+    assert cached() == {Policy().fingerprint(f"odiff {v}") for v in ("4.5.0", "4.3.8")}
+    outcome = publish_handed(handed, world.service(engine=older), forever)
+    assert isinstance(outcome, Published)
+    result = world.published("head")
+    assert result["engine"]["version"] == "4.3.8"
+    # What the other version measured does not count as this one's.
+    lost = [name for name, i in result["images"].items() if "RESULT_MISSING" in i.get("reason", "")]
+    pairs = read_batch(handed, first, world.objects)
+    assert len(lost) in (len(pairs), len(pairs) + 1)  # two names show the same pair
+    assert outcome.record.counts["errored"] == len(lost) + 1  # new.png is garbage
 
 
 def test_results_of_another_execution_are_not_read(world: World, fan_out: MemoryFanOut) -> None:

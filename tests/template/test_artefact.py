@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fix_architecture import architecture_of, built_for
+
 from .stack import ROOT
 
 pytestmark = pytest.mark.e2e  # installs wheels: seconds, and the network when uv has none cached
@@ -18,10 +20,13 @@ pytestmark = pytest.mark.e2e  # installs wheels: seconds, and the network when u
 LAMBDA_S_LIMIT = 250 * 2**20  # unzipped, function and layers together
 
 
-def build(target: str, into: Path, umask: int = 0o022) -> dict[str, tuple[int, str]]:
+def build(
+    target: str, into: Path, umask: int = 0o022, architecture: str = "x86_64"
+) -> dict[str, tuple[int, str]]:
     """Builds a function; returns what it holds."""
+    words = [f"ARCH={architecture}", f"ARTIFACTS_DIR={into}"]
     subprocess.run(
-        ["make", "-C", ROOT / "functions", target, "ARCH=x86_64", f"ARTIFACTS_DIR={into}"],
+        ["make", "-C", ROOT / "functions", target, *words],
         check=True,
         umask=umask,
         env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
@@ -58,6 +63,28 @@ def test_all_functions_and_any_build_get_the_same_bytes(artefact: Path, tmp_path
             path: content for path, (_, content) in first.items()
         }
         assert all(mode & 0o044 == 0o044 for mode, _ in other.values())  # Lambda is another user
+
+
+def test_everything_for_arm64_is_for_that_processor(artefact: Path, tmp_path: Path) -> None:
+    """And it is the same Python, so that what was tested on x86-64 holds for it."""
+    build("build-CompareFunction", tmp_path / "CompareFunction", architecture="arm64")
+    subprocess.run(
+        [ROOT / "layers/odiff/fetch.sh", "arm64", tmp_path / "OdiffLayer/bin"], check=True
+    )
+    assert built_for(tmp_path) == "arm64"
+    compiled = {
+        path
+        for path in (tmp_path / "CompareFunction").rglob("*")
+        if path.is_file() and architecture_of(path) == "arm64"
+    }
+    names = {path.name.partition(".")[0] for path in compiled}
+    assert {"native-aarch64", "_deflate", "_zlibng", "_imaging", "_multiarray_umath"} <= names
+    sources = [
+        {path.relative_to(folder / "pixelgate"): path.read_bytes() for path in found}
+        for folder in (artefact, tmp_path / "CompareFunction")
+        if (found := list((folder / "pixelgate").rglob("*.py")))
+    ]
+    assert sources[0] == sources[1]
 
 
 def test_only_what_lambda_needs(artefact: Path) -> None:

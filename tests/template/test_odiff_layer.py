@@ -10,15 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from pixelgate.bootstrap import OLDEST_ODIFF
+
 from .stack import ROOT
 
 LAYER = ROOT / "layers/odiff"
-X86_64 = LAYER / "x86_64"
+PINNED = {"x86_64": ("@odiff/linux-x64", "4.5.0"), "arm64": ("odiff-bin", "4.3.8")}
 
-# Stands in for npm: "installs" an executable with this text.
+# Stands in for npm: "installs" an executable with this text, and those of other platforms.
 FAKE_NPM = """#!/bin/sh
-mkdir -p node_modules/@odiff/linux-x64
+mkdir -p node_modules/@odiff/linux-x64 node_modules/odiff-bin/raw_binaries
 printf %s '{text}' > node_modules/@odiff/linux-x64/odiff
+printf %s '{text}' > node_modules/odiff-bin/raw_binaries/odiff-linux-arm64
+printf %s 'for a Mac' > node_modules/odiff-bin/raw_binaries/odiff-macos-arm64
 """
 
 
@@ -46,24 +50,36 @@ def npm(tmp_path: Path) -> Path:
     return script
 
 
-def test_package_lock_and_version_agree() -> None:
-    wanted = json.loads((X86_64 / "package.json").read_text())["dependencies"]
-    lock = json.loads((X86_64 / "package-lock.json").read_text())["packages"]
-    assert lock[""]["dependencies"] == wanted == {"@odiff/linux-x64": "4.5.0"}
-    package = lock["node_modules/@odiff/linux-x64"]
-    assert package["version"] == "4.5.0"
+@pytest.mark.parametrize("architecture", PINNED)
+def test_package_lock_and_version_agree(architecture: str) -> None:
+    name, version = PINNED[architecture]
+    wanted = json.loads((LAYER / architecture / "package.json").read_text())["dependencies"]
+    lock = json.loads((LAYER / architecture / "package-lock.json").read_text())["packages"]
+    assert lock[""]["dependencies"] == wanted == {name: version}
+    package = lock[f"node_modules/{name}"]
+    assert package["version"] == version
     assert package["integrity"].startswith("sha512-")
     assert "resolved" not in package  # no registry's name: any may serve it, the hash decides
-    arm64 = json.loads((LAYER / "arm64/package.json").read_text())["dependencies"]
-    assert arm64 == {"@odiff/linux-arm64": "4.5.0"}
+    assert tuple(map(int, version.split("."))) >= OLDEST_ODIFF
 
 
-def test_another_executable_than_the_pinned_one_is_refused(tmp_path: Path, npm: Path) -> None:
-    said = refusal("x86_64", tmp_path / "opt", npm=npm)
+@pytest.mark.parametrize("architecture", PINNED)
+def test_another_executable_than_the_pinned_one_is_refused(
+    architecture: str, tmp_path: Path, npm: Path
+) -> None:
+    said = refusal(architecture, tmp_path / "opt", npm=npm)
     found = hashlib.sha256(b"not odiff").hexdigest()
-    pinned = (X86_64 / "odiff.sha256").read_text().split()[0]
+    pinned = (LAYER / architecture / "odiff.sha256").read_text().split()[0]
     assert f"sha256 {found}, expected {pinned}" in said
     assert not (tmp_path / "opt").exists()
+
+
+def test_no_package_script_runs_and_the_platform_is_named(tmp_path: Path, npm: Path) -> None:
+    npm.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/words\n')
+    said = refusal("arm64", tmp_path / "opt", npm=npm)
+    assert "what npm fetched holds no odiff for arm64" in said
+    words = (tmp_path / "words").read_text().split()
+    assert {"ci", "--ignore-scripts", "--os=linux", "--cpu=arm64"} <= set(words)
 
 
 def test_an_executable_that_is_there_already_is_checked_too(tmp_path: Path, npm: Path) -> None:
@@ -73,21 +89,40 @@ def test_an_executable_that_is_there_already_is_checked_too(tmp_path: Path, npm:
     assert "sha256" in refusal("x86_64", tmp_path, npm=npm)
 
 
-def test_what_is_not_pinned_is_refused_and_how_to_pin_it_is_said(tmp_path: Path) -> None:
-    assert "'riscv64' is no Lambda architecture" in refusal("riscv64", tmp_path)
-    if (LAYER / "arm64/package-lock.json").exists():
-        pytest.skip("somebody has pinned it; the test of the wrong executable covers the rest")
-    said = refusal("arm64", tmp_path)
-    assert "no executable is pinned for arm64" in said
-    assert "make -C layers/odiff pin ARCH=arm64" in said
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_locked_package_without_a_checksum_is_refused(tmp_path: Path, npm: Path) -> None:
+@pytest.fixture
+def unpinned(tmp_path: Path) -> Path:
+    """The script of a layer in which nothing is pinned for arm64 yet."""
     layer = tmp_path / "layer"
     (layer / "arm64").mkdir(parents=True)
     for name in ("fetch.sh", "arm64/package.json"):
         (layer / name).write_bytes((LAYER / name).read_bytes())
-    (layer / "arm64/package-lock.json").write_text("{}")
-    said = refusal("arm64", tmp_path / "opt", npm=npm, script=layer / "fetch.sh")
+    return layer / "fetch.sh"
+
+
+def test_what_is_not_pinned_is_refused_and_how_to_pin_it_is_said(
+    tmp_path: Path, npm: Path, unpinned: Path
+) -> None:
+    assert "'riscv64' is no Lambda architecture" in refusal("riscv64", tmp_path)
+    said = refusal("arm64", tmp_path / "opt", npm=npm, script=unpinned)
+    assert "no executable is pinned for arm64" in said
+    assert "make -C layers/odiff pin ARCH=arm64" in said
+    assert not (tmp_path / "opt").exists()
+
+
+def test_a_locked_package_without_a_checksum_is_refused(
+    tmp_path: Path, npm: Path, unpinned: Path
+) -> None:
+    (unpinned.parent / "arm64/package-lock.json").write_text("{}")
+    said = refusal("arm64", tmp_path / "opt", npm=npm, script=unpinned)
     assert "layers/odiff/arm64/odiff.sha256 is missing" in said
+
+
+def test_pinning_takes_the_executable_of_the_architecture(npm: Path, unpinned: Path) -> None:
+    npm.write_text(f"{npm.read_text()}echo '{{}}' > package-lock.json\n")
+    path = f"{npm.parent}:{os.environ['PATH']}"
+    words = ["sh", str(unpinned), "--pin", "arm64"]
+    subprocess.run(words, env={**os.environ, "PATH": path}, check=True)
+    pins = unpinned.parent / "arm64"
+    found = hashlib.sha256(b"not odiff").hexdigest()
+    assert (pins / "odiff.sha256").read_text() == f"{found}  odiff\n"
+    assert (pins / "package-lock.json").read_text() == "{}\n"

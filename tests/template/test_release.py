@@ -147,12 +147,15 @@ def test_the_source_says_what_a_repository_of_applications_asks(plain: Json) -> 
     assert "Metadata" not in plain
 
 
+X86_64 = b"\x7fELF".ljust(18, b"\0") + (62).to_bytes(2, "little")  # a header of an executable
+
+
 def folder(into: Path, *, mtime: int, umask: int) -> Path:
     before = os.umask(umask)
     try:
-        for name, content in (("b/two.py", "2"), ("a.py", "1"), ("bin/odiff", "ELF")):
+        for name, content in (("b/two.py", b"2"), ("a.py", b"1"), ("bin/odiff", X86_64)):
             (into / name).parent.mkdir(parents=True, exist_ok=True)
-            (into / name).write_text(content)
+            (into / name).write_bytes(content)
             os.utime(into / name, (mtime, mtime))
         (into / "bin" / "odiff").chmod(0o777 & ~umask)
     finally:
@@ -188,6 +191,8 @@ def test_a_release_replaces_one_and_nothing_else(tmp_path: Path, region: None) -
     (into / "SHA256SUMS").unlink()
     with pytest.raises(CannotRelease, match="holds something else than a release"):
         release.write(into, built)
+    with pytest.raises(CannotRelease, match="f is built for x86_64, not for arm64"):
+        release.write(tmp_path / "other", {"arm64": built["x86_64"]})
     with pytest.raises(CannotRelease, match="pins no odiff"):
         release.write(tmp_path / "other", {})
 

@@ -10,7 +10,7 @@ import pytest
 
 from pixelgate.errors import FaultCode
 
-from .stack import ROOT, Json, Stack, texts, translated
+from .stack import ROOT, Json, Stack, decided, texts, translated
 
 # Metrics of AWS's as far as we look at them. Of ours tests/e2e/test_whole_run.py knows which exist.
 OF_AWS = {
@@ -97,14 +97,23 @@ def test_every_alarm_is_on_the_dashboard(stack: Stack) -> None:
     )
 
 
-def test_alarms_call_whoever_is_named_and_tell_them_when_it_is_over(stack: Stack) -> None:
-    """By a topic that there is, by one that the stack makes for an address, by both, or by none."""
-    named = translated(AlarmTopic="arn:aws:sns:eu-west-1:111122223333:oncall")
-    for name, alarm in alarms(named).items():
-        called = [
-            {"if": "HasAlarmTopic", "then": "arn:aws:sns:eu-west-1:111122223333:oncall"},
-            {"if": "HasAlarmEmail", "then": "${AlarmMail}"},
-        ]
+TOPIC, ADDRESS = "arn:aws:sns:eu-west-1:111122223333:oncall", "oncall@example.com"
+
+
+@pytest.mark.parametrize(
+    ("named", "called"),
+    [
+        ({}, []),
+        ({"AlarmTopic": TOPIC}, [TOPIC]),
+        ({"AlarmEmail": ADDRESS}, ["${AlarmMail}"]),
+        ({"AlarmTopic": TOPIC, "AlarmEmail": ADDRESS}, [TOPIC, "${AlarmMail}"]),
+    ],
+    ids=["nobody", "a topic", "an address", "both"],
+)
+def test_alarms_call_whoever_is_named_and_tell_them_when_it_is_over(
+    named: dict[str, str], called: list[str]
+) -> None:
+    for name, alarm in alarms(decided(**named)).items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == called, name
         assert len(alarm["AlarmDescription"]) > 40, name
         silence = "breaching" if name == "SweepSilentAlarm" else "notBreaching"

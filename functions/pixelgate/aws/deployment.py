@@ -205,6 +205,20 @@ class CloudStack:
             raise
         return dict(stacks[0])
 
+    def architecture(self) -> str:
+        """The processor of its functions, as its template says; empty if that does not say."""
+        with in_words("cloudformation:GetTemplate", self.name):
+            template: Any = self._client.get_template(
+                StackName=self.name, TemplateStage="Processed"
+            )["TemplateBody"]
+        if isinstance(template, str):
+            return ""
+        for resource in template.get("Resources", {}).values():
+            if resource.get("Type") == "AWS::Lambda::Function":
+                named = resource.get("Properties", {}).get("Architectures", ["x86_64"])[0]
+                return named if isinstance(named, str) else ""
+        return ""
+
     def propose(
         self, url: str, parameters: Mapping[str, str | None], token: str, *, new: bool
     ) -> list[Change]:

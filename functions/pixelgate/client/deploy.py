@@ -163,6 +163,8 @@ def _parameters(
             values[name] = chosen[name]
         elif name in kept:
             values[name] = None
+        elif name == "Architecture" and present and (built := target.stack.architecture()):
+            values[name] = built  # by `make deploy`, which writes it into the template
         elif "Default" in parameter:
             values[name] = str(parameter["Default"])
         else:

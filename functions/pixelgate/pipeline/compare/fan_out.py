@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from pixelgate.domain.comparison import Snapshot, Status
 from pixelgate.domain.cost import Usage
@@ -102,7 +102,11 @@ def work(
         return Superseded(handed.comparison)
     objects, project = service.objects, handed.comparison.project
     lease = Lease(service, claim, time_left, service.limits.fan_out_lease)
-    pairs = read_batch(handed, batch, objects)
+    # Another odiff than the plan's may have been deployed by now: the results are this one's.
+    pairs = {
+        replace(pair, fingerprint=policy.fingerprint(service.engine_label)): policy
+        for pair, policy in read_batch(handed, batch, objects).items()
+    }
     # The order is random: a pair that kills its worker would else block the pairs behind it in
     # every attempt.
     order = random.sample(list(pairs.items()), len(pairs))

@@ -161,6 +161,17 @@ def test_another_release_brings_its_code(account: Account, built: Path, tmp_path
     assert account.settings(outputs)["CodeSha256"] == before["CodeSha256"]
 
 
+def test_a_stack_that_sam_made_is_updated_by_a_release(account: Account) -> None:
+    """Bucket, table and functions stay what they are; only the layer has another logical id."""
+    before = account.cloud.stack
+    outputs = account.deployed(before.name, region="us-east-1")
+    assert {name: outputs[name] for name in before.outputs} == before.outputs
+    assert outputs.keys() - before.outputs.keys() == {"Version"}
+    uploader = Uploader(account.client("s3", "us-east-1"), outputs["Bucket"], "moved")
+    status = uploader.wait(uploader.upload("first", EXAMPLES / "base"))
+    assert status["state"] == "SUCCEEDED"
+
+
 def test_a_deleted_stack_leaves_its_bucket_and_the_next_deployment_says_so(
     account: Account,
 ) -> None:

@@ -25,6 +25,7 @@ from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Bucket, FanOut, Stages
 
 if TYPE_CHECKING:
+    from pixelgate.aws.deployment import Target
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
@@ -227,6 +228,13 @@ def open_failed_events(url: str) -> FailedEvents:
         return SqsFailedEvents(
             boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
         )
+
+
+def open_target(stack: str, region: str | None, artefacts: str | None) -> Target:
+    """Opens what `pixelgate deploy` deploys to. Raises BucketError."""
+    from pixelgate.aws.deployment import open_target
+
+    return open_target(stack, region, artefacts)
 
 
 def open_storage(

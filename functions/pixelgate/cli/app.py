@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from pixelgate import __version__
-from pixelgate.cli import admin, compare, doctor, history, init, report, review, upload, wait
+from pixelgate.cli import (
+    admin,
+    compare,
+    deploy,
+    doctor,
+    history,
+    init,
+    report,
+    review,
+    upload,
+    wait,
+)
 from pixelgate.errors import PixelgateError
 
 ERROR = 2
@@ -37,6 +48,7 @@ def _add(command: Callable[..., None], panel: str) -> None:
     app.command(command.__name__, help=words, rich_help_panel=panel)(command)
 
 
+_OPERATE = "Operate the stack"
 _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     ("Set up, and compare on this machine", (init.init, doctor.doctor, compare.compare)),
     ("In CI", (upload.upload, upload.finalize, wait.wait)),
@@ -44,11 +56,12 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "See results and review them",
         (wait.status, report.report, review.approve, review.reject, history.history),
     ),
+    (_OPERATE, (deploy.deploy,)),
 )
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
-app.add_typer(admin.admin, rich_help_panel="Operate the stack")
+app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 
 def _print_version(wanted: bool) -> None:

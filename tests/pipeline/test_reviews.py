@@ -327,6 +327,16 @@ def test_review_without_anything_left_to_review_it_by(reviewed: Reviewed) -> Non
     assert (said["state"], said["left"]) == ("needed", 2)
 
 
+def test_review_of_a_result_whose_record_has_expired(reviewed: Reviewed) -> None:
+    reviewed.world.ledger.comparisons.clear()
+    before = reviewed.said("b1")
+    assert reviewed.review("b1", action="approve") == Refused(
+        "the result of build b1 is older than 90 days and cannot be reviewed any more; "
+        "upload the build again under another id"
+    )
+    assert reviewed.said("b1") == before
+
+
 # --- during a run ---------------------------------------------------------------------------------
 
 

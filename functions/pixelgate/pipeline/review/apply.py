@@ -29,6 +29,7 @@ from pixelgate.pipeline.announce.review_store import (
     read_reviewable,
 )
 from pixelgate.pipeline.announce.status import update_status_review
+from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.context import StorageContext
 
 _MAX_TEXT = 10_000
@@ -127,6 +128,12 @@ def _published(build: BuildId, request: ReviewBody, storage: StorageContext) -> 
     record = _latest(build, storage)
     if record is not None and record.state is State.FAILED:
         raise ReviewRefused(f"build {build.build} FAILED: there is no result to review")
+    status = read_json(storage.objects, keys.status(build)) if record is None else None
+    if status and status["state"] == State.SUCCEEDED:  # records expire, status.json stays
+        raise ReviewRefused(
+            f"the result of build {build.build} is older than 90 days and cannot be reviewed any "
+            "more; upload the build again under another id"
+        )
     if record is None or record.state is not State.SUCCEEDED:
         raise ReviewRefused(
             f"build {build.build} has no result yet, so nobody can have looked at it; "

@@ -112,8 +112,8 @@ def rejected_builds_answer_for_what_passed(patch: pytest.MonkeyPatch) -> None:
 
 
 def serve_as_if(**said: Any) -> Callable[[pytest.MonkeyPatch], None]:
-    def ineligibility(build: BuildRecord, branches: Sequence[str]) -> str | None:
-        return eligibility.ineligibility(replace(build, **said), branches)
+    def ineligibility(build: BuildRecord, branches: Sequence[str], trunk_only: bool) -> str | None:
+        return eligibility.ineligibility(replace(build, **said), branches, trunk_only)
 
     return lambda patch: patch.setattr(baselines, "ineligibility", ineligibility)
 

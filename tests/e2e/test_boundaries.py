@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from e2e.deployed import wait_until
 from embedded_cloud.cloud import ACCOUNT, EmbeddedCloud
 from embedded_cloud.roles import JOBS, PEOPLE, Roles, deploy_roles
 from pixelgate.domain import keys
@@ -202,10 +202,9 @@ def test_plain_http_is_refused(
     assert not refused(roles["ci"], cloud.bucket, put(MANIFEST))
 
 
-@pytest.mark.parametrize("act", [get(STATUS), put(MANIFEST), listing("images/")])
-def test_a_stranger_is_refused(cloud: EmbeddedCloud, published: BuildId, act: Act) -> None:
-    """Another account's root, and who has no credentials at all."""
-    outside = boto3.client(
+def stranger(cloud: EmbeddedCloud) -> Any:
+    """A client of S3 for the root of another account."""
+    return boto3.client(
         "s3",
         cloud.region,
         endpoint_url=cloud.endpoint_url,
@@ -213,6 +212,12 @@ def test_a_stranger_is_refused(cloud: EmbeddedCloud, published: BuildId, act: Ac
         aws_secret_access_key="test",
         config=Config(proxies={}),
     )
+
+
+@pytest.mark.parametrize("act", [get(STATUS), put(MANIFEST), listing("images/")])
+def test_a_stranger_is_refused(cloud: EmbeddedCloud, published: BuildId, act: Act) -> None:
+    """Another account's root, and who has no credentials at all."""
+    outside = stranger(cloud)
     unsigned = boto3.client(
         "s3",
         cloud.region,
@@ -255,14 +260,7 @@ def made_role(cloud: EmbeddedCloud, name: str, service: str, *statements: Mappin
 
 def test_a_request_to_a_bucket_of_another_account_is_refused(cloud: EmbeddedCloud) -> None:
     """By the condition on aws:ResourceAccount, and by the expected owner of the bucket."""
-    outside = boto3.client(
-        "s3",
-        cloud.region,
-        endpoint_url=cloud.endpoint_url,
-        aws_access_key_id=STRANGER,
-        aws_secret_access_key="test",
-        config=Config(proxies={}),
-    )
+    outside = stranger(cloud)
     outside.create_bucket(Bucket="taken-name")
     everybody = {
         "Effect": "Allow",
@@ -327,12 +325,12 @@ def test_a_state_machine_does_what_its_role_allows(
         roleArn=made_role(cloud, name, service, *([invoke] if granted else [])),
     )["stateMachineArn"]
     execution = states.start_execution(stateMachineArn=machine)["executionArn"]
-    while True:
-        status = states.describe_execution(executionArn=execution)["status"]
-        if status != "RUNNING":
-            break
-        time.sleep(0.1)
-    assert status == expected
+
+    def status() -> str:
+        return str(states.describe_execution(executionArn=execution)["status"])
+
+    wait_until(lambda: status() != "RUNNING")
+    assert status() == expected
 
 
 def test_a_function_whose_role_lambda_may_not_take_does_not_start(cloud: EmbeddedCloud) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ class Request:
 
 
 @dataclass
-class FakeForge:
+class FakeForge(ABC):
     """Its state; `url` is what the adapter is given.
 
     Attributes:
@@ -57,9 +58,9 @@ class FakeForge:
     def bodies(self, pull_request: int) -> list[str]:
         return [c["body"] for c in self.comments.get(pull_request, []) if not c.get("system")]
 
+    @abstractmethod
     def shown(self, commit: str, name: str) -> tuple[str, str, str | None] | None:
         """State, description and link of a commit's status, in the forge's words."""
-        raise NotImplementedError
 
     def say(self, pull_request: int, body: str, **more: Any) -> int:
         """Writes a comment as somebody does."""
@@ -80,12 +81,13 @@ class FakeForge:
                 return self.answers.popleft()
             return self.problem(request) or self.route(request)
 
+    @abstractmethod
     def problem(self, request: Request) -> Answer | None:
         """What the forge objects to before it looks at the path."""
-        raise NotImplementedError
 
+    @abstractmethod
     def route(self, request: Request) -> Answer:
-        raise NotImplementedError
+        """The answer of the path that was asked for."""
 
     def page(self, request: Request, items: list[Any]) -> tuple[dict[str, str], list[Any]]:
         """A page of a list, and where the next one is."""

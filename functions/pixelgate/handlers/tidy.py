@@ -15,7 +15,7 @@ from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
 
-OFF, DRY, DELETE = "off", "dry", "delete"
+OFF, DELETE = "off", "delete"  # the third mode, "dry", only counts
 _METRICS = {
     "ExecutionsOrphaned": "orphans",
     "BuildsRemoved": "removed",

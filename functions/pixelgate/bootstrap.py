@@ -194,6 +194,11 @@ def _settings_errors(resource: str) -> Iterator[None]:
         raise BucketError(without_answer(error, resource)) from error
 
 
+def client_region(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Returns AWS_REGION, which boto3 does not read; None leaves the region to its own settings."""
+    return environ.get("AWS_REGION") or None
+
+
 def open_bucket(bucket: str) -> Bucket:
     """Opens a bucket for a client, with the SDK's own settings. Raises BucketError."""
     import boto3
@@ -209,7 +214,7 @@ def open_bucket(bucket: str) -> Bucket:
         max_pool_connections=32,
     )
     with _settings_errors(bucket):
-        session = boto3.Session()
+        session = boto3.Session(region_name=client_region())
         # STS needs a region for its endpoint; any region works.
         sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
         s3 = session.client("s3", config=config)
@@ -225,8 +230,9 @@ def open_failed_events(url: str) -> FailedEvents:
 
     config = lambda_config()
     with _settings_errors(url):
+        session = boto3.Session(region_name=client_region())
         return SqsFailedEvents(
-            boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
+            session.client("sqs", config=config), session.client("lambda", config=config), url
         )
 
 
@@ -234,7 +240,7 @@ def open_target(stack: str, region: str | None, artefacts: str | None) -> Target
     """Opens what `pixelgate deploy` deploys to. Raises BucketError."""
     from pixelgate.aws.deployment import open_target
 
-    return open_target(stack, region, artefacts)
+    return open_target(stack, region or client_region(), artefacts)
 
 
 def open_storage(
@@ -256,10 +262,11 @@ def open_storage(
 
     config = lambda_config()
     with _settings_errors(bucket):
-        s3 = boto3.client("s3", config=config)
+        session = boto3.Session(region_name=client_region())
+        s3 = session.client("s3", config=config)
         return StorageContext(
             objects=ClientBucket(s3, bucket, owner=bucket_owner(bucket)),
-            ledger=DynamoLedger(boto3.client("dynamodb", config=config), table),
+            ledger=DynamoLedger(session.client("dynamodb", config=config), table),
             baseline_branches=branches,
             trunk_only=trunk_only,
         )

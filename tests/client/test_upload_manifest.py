@@ -162,16 +162,16 @@ def test_the_nearest_config_up_to_the_repositorys_top(tmp_path: Path) -> None:
 
 CONFIGS = {
     'projet = "shop"': ": projet: there is no such field",
-    "project = 5": ": project: Input should be a valid string",
+    "project = 5": ": project: must be a text",
     "project = ": " is not valid TOML: Invalid value",
     "[policy]\nstrickt = true": ": policy.strickt: there is no such",
     "[policy": " is not valid TOML: Expected",
     "[policie]\nstrict = true": ": policie: there is no such",
     "[policy.noise]\nmin_bold = 1": ": policy.noise.min_bold: there is no such",
     "[policy]\nsensitive_threshold = 0.9": ": policy: sensitive_threshold 0.9 lies above",
-    "timeout = 0": ": timeout: Input should be greater than 0",
+    "timeout = 0": ": timeout: must be more than 0",
     '[[rules]]\nmatch = "a"\npolicy = {structural_threshold = 2.0}': (
-        r": rules\[0\].policy.structural_threshold: Input should be less"
+        r": rules\[0\].policy.structural_threshold: may be at most 1"
     ),
 }
 

@@ -25,8 +25,9 @@ from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Bucket, FanOut, Stages
 
 if TYPE_CHECKING:
-    from pixelgate.aws.deployment import Target
+    from pixelgate.aws.deployment import CloudStack, Target
     from pixelgate.aws.meter import RequestMeter
+    from pixelgate.aws.operator import ProjectTable
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
 
@@ -270,6 +271,37 @@ def open_storage(
             baseline_branches=branches,
             trunk_only=trunk_only,
         )
+
+
+def open_stack(name: str, region: str | None = None) -> CloudStack:
+    """Opens a stack to read its outputs. Raises BucketError."""
+    import boto3
+
+    from pixelgate.aws.deployment import CloudStack
+    from pixelgate.aws.sdk import lambda_config
+
+    with _settings_errors(f"the stack {name}"):
+        session = boto3.Session(region_name=region or client_region())
+        return CloudStack(session.client("cloudformation", config=lambda_config()), name)
+
+
+def open_project_store(
+    bucket: str, table: str, region: str | None = None
+) -> tuple[Bucket, ProjectTable]:
+    """Opens the objects and the records of projects for an operator. Raises BucketError."""
+    import boto3
+
+    from pixelgate.aws.operator import ProjectTable
+    from pixelgate.aws.sdk import lambda_config
+    from pixelgate.storage.client_bucket import ClientBucket
+    from pixelgate.storage.dynamodb_projects import DynamoProjects
+
+    config = lambda_config()
+    with _settings_errors(bucket):
+        session = boto3.Session(region_name=region or client_region())
+        s3 = session.client("s3", config=config)
+        items = DynamoProjects(session.client("dynamodb", config=config), table)
+        return ClientBucket(s3, bucket, owner=bucket_owner(bucket)), ProjectTable(items, table)
 
 
 def retention_days(setting: str) -> Callable[[str], float]:

@@ -17,6 +17,7 @@ from pixelgate.cli import (
     doctor,
     history,
     init,
+    projects,
     report,
     review,
     upload,
@@ -62,6 +63,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
+app.add_typer(projects.projects, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 

@@ -102,9 +102,21 @@ def make_pool(
 
 
 def max_megapixels(environ: Mapping[str, str] = os.environ) -> float | None:
-    """Reads PIXELGATE_MAX_MEGAPIXELS, the size of the largest canvas; None if it is not set."""
+    """Reads PIXELGATE_MAX_MEGAPIXELS, the size of the largest canvas; None if it is not set.
+
+    Raises:
+        UsageError: it is no number above 0.
+    """
     value = environ.get("PIXELGATE_MAX_MEGAPIXELS")
-    return float(value) if value else None
+    if not value:
+        return None
+    try:
+        size = float(value)
+    except ValueError:
+        size = 0.0
+    if not 0 < size < float("inf"):
+        raise UsageError(f"PIXELGATE_MAX_MEGAPIXELS is {value!r}; it must be a number above 0")
+    return size
 
 
 @contextmanager

@@ -107,6 +107,12 @@ def test_the_list(run: Cli, bucket: MemoryBucket, asked: list[Any]) -> None:
     assert as_json["projects"][0]["snapshots"] == 1234
 
 
+@pytest.mark.parametrize("command", ["list", "rename", "move", "delete"])
+def test_help_says_the_exit_codes(run: Cli, command: str) -> None:
+    done = run("projects", command, "--help", COLUMNS="200")
+    assert (done.code, "Exit code: 0 " in done.out) == (0, True)
+
+
 def test_an_empty_bucket_has_no_project(run: Cli) -> None:
     done = run("projects", "list", PIXELGATE_PROJECT="")
     assert (done.code, "there is no project in shots yet" in done.err) == (0, True)

@@ -13,6 +13,8 @@ import pytest
 
 from support import images
 
+from .conftest import Cli
+
 PROGRAM = Path(sys.executable).parent / "pixelgate"
 
 
@@ -69,3 +71,10 @@ def test_a_result_that_could_not_be_printed_is_an_error(
     assert "standard output, or a temporary file in " in done.stderr
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("value", ["fifty", "0", "-1", "inf", "nan"])
+def test_a_variable_that_is_no_size_is_named(run: Cli, value: str) -> None:
+    done = run("upload", "shots", "--build", "7", PIXELGATE_MAX_MEGAPIXELS=value)
+    assert done.code == 2
+    assert f"PIXELGATE_MAX_MEGAPIXELS is '{value}'; it must be a number above 0" in done.err

@@ -48,6 +48,8 @@ def list_all(
     With --project only that one; a role for one project can list no others.
 
     The cost is that of the runs whose results are kept, by AWS's list prices, without storage.
+
+    Exit code: 0 listed; 2 the bucket could not be read.
     """
     from pixelgate.cli.console import progress_bar, say
     from pixelgate.client.projects import list_projects
@@ -79,6 +81,8 @@ def rename(
 
     Everything is copied and compared before anything is removed, and no comparison starts. After
     an interruption run the same command again. Refused while something runs in the project.
+
+    Exit code: 0 done; 2 refused or interrupted, and the reason is said.
     """
     context = Context(None, bucket, config)
     source = _place(context.bucket, table_of(table, stack, context.bucket), project)
@@ -111,6 +115,8 @@ def move(
 
     Everything is copied and compared before anything is removed, and no comparison starts. After
     an interruption run the same command again. Refused while something runs in the project.
+
+    Exit code: 0 done; 2 refused or interrupted, and the reason is said.
     """
     context = Context(None, bucket, config)
     there = to_bucket.removeprefix("s3://").rstrip("/")
@@ -133,6 +139,8 @@ def delete(
 
     The bucket keeps older versions of objects for 30 days; the records are gone at once. After an
     interruption run the same command again. Refused while something runs in the project.
+
+    Exit code: 0 done; 2 refused or interrupted, and the reason is said.
     """
     import time
 

@@ -89,18 +89,21 @@ def test_a_project_with_a_baseline_gets_a_job_that_needs_one(
 
 
 @pytest.mark.parametrize(
-    "status",
+    ("status", "counts"),
     [
-        pytest.param({"base": "6"}, id="a build that was compared"),
-        pytest.param({"base": None, "branch": "main"}, id="a build of the base branch"),
+        pytest.param({"base": "6"}, True, id="a build that was compared"),
+        pytest.param({"base": None, "review": {"state": "approved"}}, True, id="an approved one"),
+        # Where ids must begin with "trunk.", it is none.
+        pytest.param({"base": None, "branch": "main"}, False, id="one that says it is main's"),
+        pytest.param({"base": None, "review": {"state": "needed"}}, False, id="an unseen one"),
     ],
 )
 def test_what_counts_as_a_baseline(
-    run: Cli, repository: Repository, bucket: MemoryBucket, status: dict[str, object]
+    run: Cli, repository: Repository, bucket: MemoryBucket, status: dict[str, object], counts: bool
 ) -> None:
     tell(bucket, "7", **status)
     run("init", "--ci", "github")
-    assert "--require-baseline" in (repository.folder / JOB).read_text()
+    assert ("--require-baseline" in (repository.folder / JOB).read_text()) is counts
 
 
 def test_whether_there_is_a_baseline_may_be_said_instead(

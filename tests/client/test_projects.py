@@ -17,10 +17,11 @@ from pixelgate.client.report_download import fetch_report
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ShardId
 from pixelgate.domain.records import BuildRecord, Review
-from pixelgate.errors import BucketError, UsageError
+from pixelgate.errors import BucketError, Refused, UsageError
 from pixelgate.pipeline.compare.outcomes import Outcome, Published, Rejected
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import carry_out
+from pixelgate.ports import Listed
 from pixelgate.report import render_failure
 from pixelgate.storage.dynamodb_comparisons import DynamoLedger
 from pixelgate.storage.dynamodb_projects import DynamoProjects
@@ -480,6 +481,25 @@ def test_the_list_says_builds_snapshots_storage_and_cost(stack: Stack) -> None:
     assert shop.snapshots == 2  # of the newest build, whose two shards have one each
     assert shop.size == sum(map(len, objects(stack, "shop").values()))
     assert list_projects(stack.bucket, "nowhere")[0].builds == 0
+
+
+def test_a_reviewer_sees_the_list_without_what_only_operators_may_list() -> None:
+    hidden = {"uploads", "reviews"}
+
+    class Reviewer(MemoryBucket):
+        def list(self, prefix: str) -> Iterator[Listed]:
+            if prefix.split("/")[0] in hidden:
+                raise Refused(f"no {prefix}")
+            return super().list(prefix)
+
+    bucket = Reviewer()
+    bucket.write("builds/p/1/status.json", b"{}", "application/json")
+    bucket.write("uploads/p/1/manifest.json", b"12345", "application/json")
+    [found] = list_projects(bucket, "p")
+    assert (found.builds, found.size, found.unseen) == (1, 2, ["uploads", "reviews"])
+    hidden.add("builds")
+    with pytest.raises(Refused):
+        list_projects(bucket, "p")
 
 
 class Ranges(MemoryBucket):

@@ -74,7 +74,7 @@ def init(
     name = project or repository_name(remote) or here.name
     branch = git.default_branch() or git.branch() or "main"
     system, no_job = _chosen(ci, here, remote)
-    required = _requires(require_baseline, bucket, name, branch) if system else False
+    required = _requires(require_baseline, bucket, name) if system else False
     values = {"project": name, "bucket": bucket or "", "folder": folder, "branch": branch}
     files = {toml: filled(CONFIG, values)}
     job = Path()
@@ -147,7 +147,7 @@ def _chosen(ci: CI, here: Path, remote: str) -> tuple[CI | None, str]:
     )
 
 
-def _requires(chosen: bool | None, bucket: str | None, project: str, branch: str) -> bool:
+def _requires(chosen: bool | None, bucket: str | None, project: str) -> bool:
     """Whether the job shall fail without a baseline: if asked to, or if the bucket has one."""
     from pixelgate import bootstrap
     from pixelgate.cli.console import say
@@ -156,7 +156,7 @@ def _requires(chosen: bool | None, bucket: str | None, project: str, branch: str
     if chosen is not None or not bucket:
         return bool(chosen)
     try:
-        return has_baseline(bootstrap.open_bucket(bucket), project, branch)
+        return has_baseline(bootstrap.open_bucket(bucket), project)
     except PixelgateError as error:
         say(f"whether {project} has a baseline is not known: {error}")
         return False

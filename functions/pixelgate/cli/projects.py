@@ -253,6 +253,9 @@ def _show(found: list[Summary]) -> None:
     for one in found:
         if one.moving_from:
             warn(f"{one.project}: a move from {one.moving_from} is not finished; repeat it")
+        if one.unseen:
+            folders = ", ".join(one.unseen)
+            warn(f"{one.project}: storage is without {folders}, which this role may not list")
         if one.unpriced:
             warn(f"{one.project}: {one.unpriced:,} results do not say what they cost")
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.domain.wording import joined
-from pixelgate.errors import NotFound, UsageError
+from pixelgate.errors import NotFound, Refused, UsageError
 from pixelgate.pipeline.cleanup.lost_uploads import PATIENCE, TOO_OLD
 from pixelgate.pipeline.cleanup.orphans import projects as names_in
 from pixelgate.pipeline.parallel import bounded_map
@@ -18,6 +18,7 @@ from pixelgate.ports import Bucket, Listed
 
 # The folders with objects of a project, besides cached diffs, which S3 deletes by their age.
 TOPS = ("builds", "comparisons", "uploads", "reviews", "images", "diffs", "aside")
+_NEEDED = frozenset({"builds", "comparisons", "images"})  # which reviewers may list, too
 _THREADS = 16
 _SHOWN = 5
 # comparison.json begins with its heading, in which is the cost; its images come last.
@@ -76,6 +77,7 @@ class Summary:
         runs: the number of these results.
         unpriced: how many of them have no cost.
         moving_from: from where a move into this project was begun and not finished.
+        unseen: folders that these credentials may not list, whose size is not counted.
     """
 
     project: str
@@ -88,6 +90,7 @@ class Summary:
     runs: int = 0
     unpriced: int = 0
     moving_from: str | None = None
+    unseen: list[str] = field(default_factory=list)
     statuses: list[Listed] = field(default_factory=list, repr=False)
 
     def as_json(self) -> dict[str, Any]:
@@ -115,7 +118,7 @@ def list_projects(
 
 def _summary(bucket: Bucket, project: str) -> Summary:
     found, results = Summary(project), []
-    for entry in everything(bucket, project):
+    for entry in _seen(bucket, project, found.unseen):
         found.size += entry.size
         top, _, *rest = entry.key.split("/")
         if top == "images":
@@ -136,6 +139,17 @@ def _summary(bucket: Bucket, project: str) -> Summary:
         found.dollars += dollars or 0.0
         found.unpriced += dollars is None
     return found
+
+
+def _seen(bucket: Bucket, project: str, unseen: list[str]) -> Iterator[Listed]:
+    """Yields every object that may be listed; adds the other folders to `unseen`."""
+    for top in TOPS:
+        try:
+            yield from bucket.list(f"{top}/{project}/")
+        except Refused:
+            if top in _NEEDED:
+                raise
+            unseen.append(top)
 
 
 def _totals(bucket: Bucket, statuses: Iterable[Listed]) -> Iterator[int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pixelgate.client.history import history
@@ -70,8 +71,8 @@ def repository_name(remote: str) -> str | None:
     return last or None
 
 
-def has_baseline(store: Bucket, project: str, branch: str) -> bool:
-    """Whether a project has a build that others can be compared with.
+def has_baseline(store: Bucket, project: str) -> bool:
+    """Whether a project has a build that others are surely compared with.
 
     Raises:
         BucketError: the bucket cannot be read.
@@ -80,10 +81,15 @@ def has_baseline(store: Bucket, project: str, branch: str) -> bool:
         past.status.get("base")
         or (
             past.status.get("state") == "SUCCEEDED"
-            and (past.id.build.startswith(TRUNK) or past.branch == branch)
+            and (past.id.build.startswith(TRUNK) or _is_approved(past.status))
         )
         for past in history(store, project, limit=_BUILDS_READ)
     )
+
+
+def _is_approved(status: Mapping[str, Any]) -> bool:
+    review = status.get("review")
+    return isinstance(review, dict) and review.get("state") == "approved"
 
 
 @dataclass(frozen=True)

@@ -390,6 +390,48 @@ def test_a_review_at_the_last_moment_is_not_lost(stack: Stack) -> None:
     assert record.review is Review.REJECTED
 
 
+def test_a_review_in_the_new_place_is_not_overwritten_by_what_is_left_of_the_old(
+    stack: Stack,
+) -> None:
+    stack.move(dry_run=True)
+    whole = stack.table.delete
+    stack.table.delete = lambda item: False  # type: ignore[method-assign]
+    with pytest.raises(UsageError, match="has changed meanwhile"):
+        stack.move()
+    stack.table.delete = whole  # type: ignore[method-assign]
+    build = BuildId(NEW, "2")
+    review = {"schema_version": 1, "action": "reject"}
+    written = stack.world.write_review(build, "r9", json.dumps(review).encode())
+    carry_out(written, stack.world.service())
+    status = json.loads(stack.bucket.objects[keys.status(build)])
+    assert status["review"]["state"] == "rejected"
+    stack.world.clock.sleep(DAY)
+    stack.move()
+    record = stack.ledger.build(build)
+    assert record is not None
+    assert record.review is Review.REJECTED
+    assert json.loads(stack.bucket.objects[keys.status(build)]) == status
+    assert objects(stack, "shop") == {}
+
+
+def test_a_result_that_was_replaced_after_an_interruption_is_moved_as_it_is_now(
+    stack: Stack,
+) -> None:
+    whole = stack.table.delete
+    stack.table.delete = lambda item: False  # type: ignore[method-assign]
+    with pytest.raises(UsageError, match="has changed meanwhile"):
+        stack.move()
+    stack.table.delete = whole  # type: ignore[method-assign]
+    # A later delivery has written the build's status and the record of its comparison anew.
+    status = {**stack.world.status("2"), "updated": "2099-01-01T00:00:00.000+00:00"}
+    stack.bucket.write(keys.status(BuildId("shop", "2")), json.dumps(status).encode(), "x")
+    [item] = [i for i in stack.table.items("shop") if i["sk"].startswith("comparison/2/")]
+    stack.table.put({**item, "updated": item["updated"] + 1})
+    stack.move()
+    moved = json.loads(stack.bucket.objects[keys.status(BuildId(NEW, "2"))])
+    assert moved["updated"] == status["updated"]
+
+
 def test_a_name_that_is_taken_is_refused(stack: Stack) -> None:
     stack.compare(NEW, "1", {"a.png": b"a"}, commit="c1")
     with pytest.raises(UsageError, match="there is a project store in shots already"):

@@ -79,19 +79,23 @@ def move(
         return _counted(done, source, target, listed, items)
     if not present:
         _mark(target, marker)
+    settled = _settled(target, items)
     for _ in range(_ROUNDS):
-        _copy(source, target, listed, items, done, progress)
+        _copy(source, target, listed, items, settled, done, progress)
         again, items_again = source.listed(), source.table.items(source.project)
         check_idle(source, again, items_again, now)
         if _same(listed, again) and items == items_again:
             break
+        before = {entry.key: entry.tag for entry in listed}
+        changed = {e.key.split("/")[2] for e in again if before.get(e.key) != e.tag}
         listed, items = again, items_again
+        settled = _settled(target, items) - changed
     else:
         raise UsageError(
             f"{source} goes on changing; what was copied is kept. Let its CI jobs end, and move it "
             "again"
         )
-    _verify(source, target, listed, items)
+    _verify(source, target, listed, items, settled)
     _mark(target, {**marker, "deleting": True})
     done = _counted(done, source, target, listed, items)
     gone = [e.key for e in listed if e.key.split("/")[2] not in done.left]
@@ -147,6 +151,41 @@ def _check_own(target: Place, items: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
+def _settled(target: Place, items: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Returns the builds that an earlier run has copied, and that are not newer in their old place.
+
+    People may have reviewed them in their new place meanwhile, so they are not copied again.
+    """
+    theirs, ours = _ages(target.table.items(target.project)), _ages(items)
+    return {build for build, age in theirs.items() if build not in ours or age >= ours[build]}
+
+
+def _ages(items: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Any, Any, int]]:
+    """Returns the state of each build with a record, in an order: the later, the higher.
+
+    It is told by its reviews, by the last write of its comparisons, and by what is known of it.
+    """
+    records, written = {}, dict[str, Any]()
+    for item in items:
+        build = _build_of(item)
+        if str(item["sk"]).startswith("build/"):
+            records[build] = item
+        elif str(item["sk"]).startswith("comparison/"):
+            written[build] = max(written.get(build, 0), item.get("updated") or 0)
+    return {
+        build: (item.get("review_revision") or 0, written.get(build, 0), len(item))
+        for build, item in records.items()
+    }
+
+
+def _build_of(item: Mapping[str, Any]) -> str:
+    """Returns the build that an item is about; empty for one that only finds builds."""
+    kind, _, rest = str(item["sk"]).partition("/")
+    if kind in {"build", "comparison", "review"}:
+        return rest.split("/")[0]
+    return rest.rpartition("/")[2] if kind == "decided" else ""
+
+
 def _mark(target: Place, fields: Mapping[str, Any]) -> None:
     target.bucket.write(marker_of(target.project), json.dumps(fields).encode(), "application/json")
 
@@ -156,12 +195,13 @@ def _copy(
     target: Place,
     listed: list[Listed],
     items: list[dict[str, Any]],
+    settled: set[str],
     done: Moved,
     progress: Progress,
 ) -> None:
     """Copies what is not there yet: objects, then records, then what shows them to people."""
     there = {entry.key: entry.size for entry in target.listed()}
-    wanted = [entry for entry in listed if _needs_copy(source, target, entry, there)]
+    wanted = [entry for entry in listed if _needs_copy(source, target, entry, there, settled)]
     progress.begin("copying", len(wanted) + len(items))
     groups: dict[int, list[str]] = {}
     for entry in wanted:
@@ -172,7 +212,7 @@ def _copy(
         for _ in bounded_map(lambda key: _carry(source, target, key), groups[group], _THREADS):
             progress.step()
     for item in sorted(items, key=lambda item: str(item["sk"]).startswith("build/")):
-        _carry_item(target, _in_target(source, target, item))
+        _carry_item(target, _in_target(source, target, item), settled)
         progress.step()
     for _ in bounded_map(
         lambda key: _carry(source, target, key), groups.get(_STATUS, []), _THREADS
@@ -181,12 +221,16 @@ def _copy(
     done.copied += len(wanted)
 
 
-def _needs_copy(source: Place, target: Place, entry: Listed, there: Mapping[str, int]) -> bool:
+def _needs_copy(
+    source: Place, target: Place, entry: Listed, there: Mapping[str, int], settled: set[str]
+) -> bool:
     key = _key_in(source, target, entry.key)
     if key is None:
         return False
+    if _is_picture(key):
+        return there.get(key) != entry.size
     # What is rewritten may have the same size; it is small, so it is written again.
-    return there.get(key) != entry.size or not _is_picture(key)
+    return key not in there or key.split("/")[2] not in settled
 
 
 def _is_picture(key: str) -> bool:
@@ -234,9 +278,9 @@ def _in_target(source: Place, target: Place, item: Mapping[str, Any]) -> dict[st
     return new
 
 
-def _carry_item(target: Place, new: Mapping[str, Any]) -> None:
+def _carry_item(target: Place, new: Mapping[str, Any], settled: set[str]) -> None:
     present = target.table.put_new(new)
-    if present is not None and present != dict(new):
+    if present is not None and present != dict(new) and _build_of(new) not in settled:
         target.table.put(new)  # an earlier run copied it, and it has changed since
 
 
@@ -245,7 +289,11 @@ def _same(first: list[Listed], second: list[Listed]) -> bool:
 
 
 def _verify(
-    source: Place, target: Place, listed: list[Listed], items: list[dict[str, Any]]
+    source: Place,
+    target: Place,
+    listed: list[Listed],
+    items: list[dict[str, Any]],
+    settled: set[str],
 ) -> None:
     """Compares both places; S3 itself compares the checksum of each object when it is written."""
     there = {entry.key: entry.size for entry in target.listed()}
@@ -257,11 +305,11 @@ def _verify(
         if there.get(key) != entry.size:
             wrong.append(key)
     records = {item["sk"]: item for item in target.table.items(target.project)}
-    wrong += [
-        f"record {item['sk']}"
-        for item in items
-        if records.get(item["sk"]) != _in_target(source, target, item)
-    ]
+    for item in items:
+        found = records.get(item["sk"])
+        newer = found is not None and _build_of(item) in settled
+        if not newer and found != _in_target(source, target, item):
+            wrong.append(f"record {item['sk']}")
     if wrong:
         raise UsageError(
             f"after copying, {len(wrong):,} of {target} are not as they should be: "

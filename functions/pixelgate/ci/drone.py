@@ -24,6 +24,7 @@ def drone(v: Variables) -> CiInfo:
         ci_url=v["DRONE_BUILD_LINK"],
         build=number,
         run=number,
+        merge_request=(v["DRONE_COMMIT_REF"] or "").startswith("refs/merge-requests/"),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,31 +13,12 @@ from pixelgate.aws.operator import stack_of
 from pixelgate.errors import NotFound
 from support.doubles.failed_queue import MemoryFailedEvents
 from support.doubles.memory import MemoryBucket
+from support.doubles.project_table import MemoryProjectTable as Records
 from support.world import World
 
 from .conftest import Cli
 
 BUCKET = "acme-123456789012-eu-central-1"
-
-
-class Records:
-    """The items of a table in a dictionary."""
-
-    def __init__(self, *items: dict[str, Any]) -> None:
-        self.stored = {(item["pk"], item["sk"]): item for item in items}
-
-    def items(self, project: str) -> list[dict[str, Any]]:
-        return [dict(self.stored[key]) for key in sorted(self.stored) if key[0] == project]
-
-    def put_new(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
-        present = self.stored.setdefault((item["pk"], item["sk"]), dict(item))
-        return None if present == dict(item) else present
-
-    def put(self, item: Mapping[str, Any]) -> None:
-        self.stored[item["pk"], item["sk"]] = dict(item)
-
-    def delete(self, item: Mapping[str, Any]) -> bool:
-        return self.stored.pop((item["pk"], item["sk"]), None) is not None
 
 
 class Described:
@@ -62,7 +42,7 @@ OUTPUTS = [
 
 @pytest.fixture
 def records() -> Records:
-    return Records({"pk": "shop", "sk": "build/1"}, {"pk": "other", "sk": "build/1"})
+    return Records([{"pk": "shop", "sk": "build/1"}, {"pk": "other", "sk": "build/1"}])
 
 
 @pytest.fixture

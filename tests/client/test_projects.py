@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from pixelgate.client.projects import Place, delete, list_projects, marker_of
+from pixelgate.aws.operator import ProjectTable
+from pixelgate.client.projects import Place, Table, delete, list_projects, marker_of
 from pixelgate.client.projects_move import move
 from pixelgate.client.report_download import fetch_report
 from pixelgate.domain import keys
@@ -28,6 +29,7 @@ from pixelgate.storage.dynamodb_projects import DynamoProjects
 from pixelgate.storage.s3 import S3Bucket
 from support import aws
 from support.doubles.memory import MemoryBucket
+from support.doubles.project_table import MemoryProjectTable
 from support.world import World, manifest, sha
 
 if TYPE_CHECKING:
@@ -78,25 +80,27 @@ class FaultyBucket(MemoryBucket):
             super().delete([key])
 
 
-class FaultyTable(DynamoProjects):
+class FaultyTable:
     """A table whose writes and deletions may fail."""
 
-    faults: Faults
+    def __init__(self, inner: Table, faults: Faults) -> None:
+        self.inner = inner
+        self.faults = faults
 
-    def items(self, project: str) -> list[dict[str, Any]]:  # type: ignore[override]
-        return list(super().items(project))
+    def items(self, project: str) -> list[dict[str, Any]]:
+        return list(self.inner.items(project))
 
     def put_new(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
         self.faults.write(f"record {item['pk']} {item['sk']}")
-        return super().put_new(item)
+        return self.inner.put_new(item)
 
     def put(self, item: Mapping[str, Any]) -> None:
         self.faults.write(f"record {item['pk']} {item['sk']}")
-        super().put(item)
+        self.inner.put(item)
 
     def delete(self, item: Mapping[str, Any]) -> bool:
         self.faults.write(f"remove {item['pk']} {item['sk']}")
-        return super().delete(item)
+        return self.inner.delete(item)
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +144,8 @@ class Stack:
 def stack_of(dynamodb: DynamoDBClient) -> Stack:
     faults = Faults()
     bucket, name = FaultyBucket(faults), aws.make_table(dynamodb)
-    table, ledger = FaultyTable(dynamodb, name), DynamoLedger(dynamodb, name)
-    table.faults = faults
+    table = FaultyTable(ProjectTable(DynamoProjects(dynamodb, name), name), faults)
+    ledger = DynamoLedger(dynamodb, name)
     world = World(objects=bucket, ledger=ledger)  # type: ignore[arg-type]
     bucket.clock = world.clock
     return Stack(world, bucket, table, ledger, faults)
@@ -261,13 +265,13 @@ def test_an_interrupted_move_loses_nothing_and_goes_on(dynamodb: DynamoDBClient)
     first.world.clock.sleep(2 * DAY)
     items = first.table.items("shop")
     while True:
-        stack = stack_of(dynamodb)
-        stack.world.clock.now = first.now()
+        faults = Faults()
+        bucket, table = FaultyBucket(faults), FaultyTable(MemoryProjectTable(items), faults)
+        bucket.clock = first.world.clock
         for key, body in first.bucket.objects.items():
-            stack.bucket.write(key, body, first.bucket.content_types[key])
-            stack.bucket.modified[key] = first.bucket.modified[key]
-        for item in items:
-            stack.table.put(item)
+            bucket.write(key, body, first.bucket.content_types[key])
+            bucket.modified[key] = first.bucket.modified[key]
+        stack = replace(first, bucket=bucket, table=table, faults=faults)
         stack.faults.left = number
         try:
             stack.move()

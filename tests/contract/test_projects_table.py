@@ -10,9 +10,11 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from pixelgate.aws.deployment import CloudStack
 from pixelgate.aws.operator import ProjectTable, StackFacts, in_words, read_stack
+from pixelgate.client.projects import Table
 from pixelgate.errors import BucketError, Refused, UsageError
 from pixelgate.storage.dynamodb_projects import DynamoProjects
 from support import aws
+from support.doubles.project_table import MemoryProjectTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,20 +29,22 @@ def client() -> Iterator[DynamoDBClient]:
         yield client
 
 
-@pytest.fixture
-def table(client: DynamoDBClient) -> ProjectTable:
+@pytest.fixture(params=["DynamoDB", "memory"])
+def table(client: DynamoDBClient, request: pytest.FixtureRequest) -> Table:
+    if request.param == "memory":
+        return MemoryProjectTable()
     name = aws.make_table(client)
     return ProjectTable(DynamoProjects(client, name), name)
 
 
-def test_a_project_s_items_are_its_own(table: ProjectTable) -> None:
+def test_a_project_s_items_are_its_own(table: Table) -> None:
     for item in (KNOWN, BUILD, {**BUILD, "pk": "shop2"}):
         assert table.put_new(item) is None
     assert [item["sk"] for item in table.items("shop")] == ["build/1", "known/1"]
     assert table.items("sho") == []
 
 
-def test_what_is_there_is_not_overwritten(table: ProjectTable) -> None:
+def test_what_is_there_is_not_overwritten(table: Table) -> None:
     table.put_new(BUILD)
     present = table.put_new({**BUILD, "commit": "c2"})
     assert present is not None
@@ -50,7 +54,7 @@ def test_what_is_there_is_not_overwritten(table: ProjectTable) -> None:
 
 
 @pytest.mark.parametrize("item", [KNOWN, BUILD])
-def test_an_item_is_deleted_as_it_was_read(table: ProjectTable, item: dict[str, Any]) -> None:
+def test_an_item_is_deleted_as_it_was_read(table: Table, item: dict[str, Any]) -> None:
     table.put_new(item)
     [read] = table.items("shop")
     assert table.delete(read) is True
@@ -59,7 +63,7 @@ def test_an_item_is_deleted_as_it_was_read(table: ProjectTable, item: dict[str, 
 
 
 @pytest.mark.parametrize("change", [{"commit": "c2"}, {"review": "approved"}, {"forgotten": 2}])
-def test_an_item_that_has_changed_stays(table: ProjectTable, change: dict[str, Any]) -> None:
+def test_an_item_that_has_changed_stays(table: Table, change: dict[str, Any]) -> None:
     table.put_new(BUILD)
     [read] = table.items("shop")
     table.put({**BUILD, **change})

@@ -83,7 +83,7 @@ def test_a_table_that_is_not_there_is_said(client: DynamoDBClient) -> None:
         (
             ClientError({"Error": {"Code": "AccessDeniedException"}}, "Query"),
             Refused,
-            r"AWS refuses dynamodb:Query on the table t: .*examples/ci/role-operator.json",
+            r"AWS refuses dynamodb:Query on the table t: .*/role-operator.json, or role-projects",
         ),
         (
             ClientError({"Error": {"Code": "Throttled", "Message": "slow"}}, "PutItem"),
@@ -103,6 +103,9 @@ class Client:
     """CloudFormation's client with one stack."""
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if StackName == "theirs":
+            denied: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+            raise ClientError(denied, "DescribeStacks")
         if StackName != "acme":
             message = f"Stack with id {StackName} does not exist"
             answer: Any = {"Error": {"Code": "ValidationError", "Message": message}}
@@ -116,3 +119,5 @@ def test_a_stack_says_what_it_has() -> None:
     assert read_stack(CloudStack(client, "acme")) == StackFacts(table="t")
     with pytest.raises(UsageError, match="there is no stack gone in this account and region"):
         read_stack(CloudStack(client, "gone"))
+    with pytest.raises(Refused, match=r"role-operator\.json, or pass the values yourself"):
+        read_stack(CloudStack(client, "theirs"))

@@ -55,6 +55,12 @@ def read_stack(stack: CloudStack) -> StackFacts:
             f"there is no stack {stack.name} in this account and region; name it by --stack, or "
             "pass the values that you need of it yourself"
         ) from error
+    except Refused as error:
+        raise Refused(
+            f"AWS refuses cloudformation:DescribeStacks on {stack.name}, whose outputs say what to "
+            "use: compare these credentials with examples/ci/role-operator.json, or pass "
+            "the values yourself (--help lists them)"
+        ) from error
     outputs = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
     given = {one["ParameterKey"]: one["ParameterValue"] for one in described.get("Parameters", ())}
     return StackFacts(
@@ -76,7 +82,7 @@ def in_words(table: str) -> Iterator[None]:
         if code in _DENIED:
             raise Refused(
                 f"AWS refuses {action} on the table {table}: these credentials lack it. Compare "
-                "them with examples/ci/role-operator.json"
+                "them with examples/ci/role-operator.json, or role-projects.json for moves"
             ) from error
         if code == "ResourceNotFoundException":
             raise BucketError(

@@ -70,6 +70,18 @@ def test_without_a_job_the_reason_is_said(
     assert not (repository.folder / ".github").exists()
 
 
+def test_in_a_part_of_a_repository_the_job_s_place_is_said(
+    run: Cli, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository.folder / ".gitlab-ci.yml").write_text("")
+    (repository.folder / "packages" / "web").mkdir(parents=True)
+    monkeypatch.chdir(repository.folder / "packages" / "web")
+    done = run("init")
+    assert Path(".gitlab/pixelgate.gitlab-ci.yml").exists()
+    assert "into the root of the repository" in words_of(done)
+    assert "commands run in packages/web" in words_of(done)
+
+
 def test_a_project_with_a_baseline_gets_a_job_that_needs_one(
     run: Cli, repository: Repository, bucket: MemoryBucket
 ) -> None:

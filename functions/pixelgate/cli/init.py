@@ -62,7 +62,7 @@ def init(
     from pixelgate.cli.console import say
     from pixelgate.cli.templates import CONFIG, filled, job_of
     from pixelgate.client.config import read_config
-    from pixelgate.client.setup import repository_name
+    from pixelgate.client.setup import repository_name, repository_root
 
     here = Path.cwd()
     git = Git(here)
@@ -73,7 +73,8 @@ def init(
         project, bucket = present.project or project, present.bucket or bucket
     name = project or repository_name(remote) or here.name
     branch = git.default_branch() or git.branch() or "main"
-    system, no_job = _chosen(ci, here, remote)
+    root = repository_root(here)
+    system, no_job = _chosen(ci, root, remote)
     required = _requires(require_baseline, bucket, name) if system else False
     values = {"project": name, "bucket": bucket or "", "folder": folder, "branch": branch}
     files = {toml: filled(CONFIG, values)}
@@ -90,6 +91,8 @@ def init(
         first = f"write the bucket's name into {toml}, then {first}"
     say(f"next: {first}")
     if job in written:
+        if root != here:
+            _say_place(job, here.relative_to(root))
         _say_next(job, branch, add=system is CI.GITLAB, required=bool(required))
 
 
@@ -109,6 +112,15 @@ def _write(files: Mapping[Path, str], no_job: str, *, force: bool) -> list[Path]
         put_file(path, files[path].encode())
         say(f"wrote {path}")
     return written
+
+
+def _say_place(job: Path, folder: Path) -> None:
+    from pixelgate.cli.console import say
+
+    say(
+        f"then move {job} into the root of the repository, where CI looks for it, and let its "
+        f"commands run in {folder} (`working-directory` on GitHub, `cd` on GitLab)"
+    )
 
 
 def _say_next(job: Path, branch: str, *, add: bool, required: bool) -> None:

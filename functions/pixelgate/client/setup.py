@@ -59,6 +59,11 @@ def ci_system(folder: Path, remote: str) -> str | None:
     return "Bitbucket Pipelines" if "bitbucket" in host else None
 
 
+def repository_root(folder: Path) -> Path:
+    """Returns the root of the repository in which a folder lies; the folder itself without one."""
+    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
+
+
 def _host(remote: str) -> str:
     """Returns the host of a remote's URL, also of `git@github.com:acme/shop.git`."""
     address = remote if "://" in remote else f"ssh://{remote.replace(':', '/', 1)}"

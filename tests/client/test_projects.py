@@ -19,6 +19,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ShardId
 from pixelgate.domain.records import BuildRecord, Review
 from pixelgate.errors import BucketError, Refused, UsageError
+from pixelgate.pipeline.cleanup.garbage import Retention, collect
 from pixelgate.pipeline.compare.outcomes import Outcome, Published, Rejected
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import carry_out
@@ -434,6 +435,20 @@ def test_a_result_that_was_replaced_after_an_interruption_is_moved_as_it_is_now(
     stack.move()
     moved = json.loads(stack.bucket.objects[keys.status(BuildId(NEW, "2"))])
     assert moved["updated"] == status["updated"]
+
+
+@pytest.mark.parametrize("writes", [4, 12, 30, 45])
+def test_garbage_collection_leaves_a_move_alone(stack: Stack, writes: int) -> None:
+    stack.faults.left = writes
+    with pytest.raises(Broken):
+        stack.move()
+    stack.faults.left = 1_000_000
+    stack.faults.writes.clear()
+    for project in ("shop", NEW):
+        collect(project, stack.world.service(), Retention(), delete=True)
+    assert stack.faults.writes == []
+    stack.move()
+    assert builds_whole(stack, NEW) >= {"trunk.1", "2"}
 
 
 def test_a_name_that_is_taken_is_refused(stack: Stack) -> None:

@@ -37,7 +37,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
 	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
-	check-arm64 check-corpus check-native deploy deploy-setup fuzz format local pictures release smoke \
+	check-arm64 check-corpus check-native deploy deploy-setup fuzz format local pictures release smoke wheels \
 	build lock clean
 
 help: ## List these targets
@@ -158,6 +158,9 @@ samconfig.local.toml:
 release: .venv/.done .tools/zig/.done ## Build what a release carries into dist/: template, zips, checksums
 	@LAMBDA_PYTHON=$(DEPLOY_PYTHON) PYTHONPATH=tools $(BIN)/python tools/release.py dist
 
+wheels: .venv/.done .tools/zig/.done ## Build the wheels of pixelgate and pixelgate-compare into wheels/ (ARGS='--only TAG')
+	@PYTHONPATH=tools $(BIN)/python tools/wheels/build.py wheels $(ARGS)
+
 # Docker runs Lambda's Python, the emulator the Python of .tools/cloud; each needs a build of its own.
 local: setup .tools/cloud/.done .tools/sam/.done .tools/zig/.done .aws-sam/.done ## Hand EVENT=events/… to its function, in STACK=… or an embedded cloud
 	@if docker info >/dev/null 2>&1; then \
@@ -176,7 +179,7 @@ lock: setup ## Update the pinned versions and hashes
 	done
 
 clean: ## Remove everything that these targets made
-	rm -rf .venv .tools .aws-sam .bench dist .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report
+	rm -rf .venv .tools .aws-sam .bench dist wheels .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report
 	rm -rf pixelgate-shots tools/js/node_modules tools/js/.done
 	rm -f functions/pixelgate/engine/native-*.so
 	rm -rf bench/speed/node_modules bench/quality/node_modules functions/pixelgate.egg-info

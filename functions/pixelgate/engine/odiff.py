@@ -12,7 +12,6 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
-from pixelgate.engine.process_limits import limit, resident_bytes
+from pixelgate.engine.process_limits import few_variables, limit, resident_bytes
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 
 READY_SECONDS = 10.0
@@ -35,9 +34,6 @@ _STDERR_KEPT = 4_096
 _MAX_REQUEST_BYTES = 16_000
 _MAX_ANSWER_BYTES = 1_000_000  # real ones have less than a thousand
 _CPU_SECONDS = int(10 * REQUEST_SECONDS)
-# The environment is empty: a hostile image finds no credentials in the process. Windows' own
-# libraries need one variable.
-_KEPT = ("SYSTEMROOT",) if sys.platform == "win32" else ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,7 @@ class OdiffServer(Closing):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={name: os.environ[name] for name in _KEPT if name in os.environ},
+                env=few_variables(os.environ),
                 cwd="/",
                 # Ctrl-C is for us: we end odiff in order, rather than take its end for a fault.
                 start_new_session=True,

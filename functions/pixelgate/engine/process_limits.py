@@ -9,6 +9,16 @@ from contextlib import suppress
 FILE_BYTES = 512 * 1024**2
 ADDRESS_BYTES = 4 * 1024**3  # 50 Mpx need up to 1.8 GB
 
+
+def few_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of odiff: empty, so that a hostile image finds no credentials there.
+
+    Windows' own libraries need one variable.
+    """
+    kept = ("SYSTEMROOT",) if sys.platform == "win32" else ()
+    return {name: environ[name] for name in kept if name in environ}
+
+
 if sys.platform == "linux":
     import os
     import resource

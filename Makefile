@@ -37,7 +37,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
 	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
-	check-arm64 check-corpus check-native deploy deploy-setup fuzz format local pictures release smoke wheels \
+	check-arm64 check-corpus check-native check-wheels deploy deploy-setup fuzz format local pictures release smoke wheels \
 	build lock clean
 
 help: ## List these targets
@@ -160,6 +160,10 @@ release: .venv/.done .tools/zig/.done ## Build what a release carries into dist/
 
 wheels: .venv/.done .tools/zig/.done ## Build the wheels of pixelgate and pixelgate-compare into wheels/ (ARGS='--only TAG')
 	@PYTHONPATH=tools $(BIN)/python tools/wheels/build.py wheels $(ARGS)
+
+check-wheels: setup .tools/zig/.done .tools/cloud/.done .aws-sam/.done ## Install the wheels in empty environments and use them
+	@$(MAKE) --no-print-directory wheels
+	@PYTHONPATH=tools $(BIN)/python tools/wheels/try_out.py wheels $(ARGS)
 
 # Docker runs Lambda's Python, the emulator the Python of .tools/cloud; each needs a build of its own.
 local: setup .tools/cloud/.done .tools/sam/.done .tools/zig/.done .aws-sam/.done ## Hand EVENT=events/… to its function, in STACK=… or an embedded cloud

@@ -70,6 +70,7 @@ SUCCEEDED = ComparisonRecord(
     counts={"total": 3, "changed": 1},
     comparison_key="comparison.json",
     report_key="index.html",
+    version="0.9",
     announced=True,
     choice=CHOICE,
     wait_until=T + 600,
@@ -83,6 +84,7 @@ FAILED = replace(
     counts={},
     comparison_key=None,
     report_key=None,
+    version=None,
     error_code=ErrorCode.INTERNAL,
     error_message="ValueError: no",
     retryable=True,
@@ -152,7 +154,7 @@ def handed_over(ledger: Ledger) -> ComparisonRecord:
 def test_every_field_of_an_end_comes_back(ledger: Ledger, record: ComparisonRecord) -> None:
     mine = handed_over(ledger)
     if record is SUCCEEDED:
-        result = Result("needs_review", record.counts, "comparison.json", "index.html")
+        result = Result("needs_review", record.counts, "comparison.json", "index.html", "0.9")
         end = ledger.publish(mine, result, T + 20)
     else:
         end = ledger.fail(mine, Failure(ErrorCode.INTERNAL, "ValueError: no", True), T + 20)

@@ -4,6 +4,8 @@ PYTHON := $(shell tools/find-python 2>/dev/null)
 BIN := .venv/bin
 UV := $(BIN)/uv
 UV_INSTALL = $(UV) pip install --quiet --require-hashes
+UV_COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url
 SAM := .tools/sam/bin/sam
 NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
 # The embedded cloud runs the functions with the Python of .tools/cloud, the same as in .venv, so
@@ -103,7 +105,8 @@ check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-c
 
 audit: ## Check the pinned packages for known vulnerabilities (needs pip-audit)
 	@command -v pip-audit >/dev/null || { echo "pip-audit is needed: pipx install pip-audit" >&2; exit 1; }
-	@for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
+	@for list in functions/requirements.txt requirements-*.txt tools/requirements-*.txt \
+		tools/install/requirements.txt; do \
 		pip-audit --strict --require-hashes --disable-pip -r "$$list" || exit 1; done
 
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Measure each step from event to verdict (ARGS='DIR --rounds 5')
@@ -177,10 +180,10 @@ smoke: setup ## Test a deployed stack in your own account, STACK=pixelgate
 
 lock: setup ## Update the pinned versions and hashes
 	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam \
-		tools/requirements-bench tools/requirements-zig; do \
-		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-			--no-header --no-emit-index-url $$list.in -o $$list.txt || exit 1; \
+		tools/requirements-bench tools/requirements-zig tools/install/requirements; do \
+		$(UV_COMPILE) $$list.in -o $$list.txt || exit 1; \
 	done
+	$(UV_COMPILE) pyproject.toml -c functions/requirements.txt -o requirements-client.txt
 
 clean: ## Remove everything that these targets made
 	rm -rf .venv .tools .aws-sam .bench dist wheels .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report

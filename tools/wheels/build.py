@@ -86,6 +86,8 @@ def build(into: Path, platforms: Sequence[Platform]) -> list[Path]:
         CannotBuild: a tool fails, or npm serves another odiff than the pinned one.
     """
     into.mkdir(parents=True, exist_ok=True)
+    for earlier in into.glob("pixelgate*.whl"):
+        earlier.unlink()
     with tempfile.TemporaryDirectory(prefix="pixelgate-wheels-") as work:
         wheels = [_wheel(_pure_sources(Path(work, "pure")), into)]
         wheels += [_wheel(fill(Path(work, one.tag), one), into, one.tag) for one in platforms]

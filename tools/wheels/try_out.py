@@ -1,8 +1,9 @@
 """`make check-wheels`: installs the wheels in empty environments and uses them as a new user does.
 
-For each Python of this machine it installs `pixelgate`, then `pixelgate[compare]`, from the wheels
-and the locked lists, and prints how long that took and how large it is. It runs every command's
---help, `compare` on examples/, and, with the first Python, `upload` against the embedded cloud.
+It runs the installer of CI jobs. For each Python of this machine it installs `pixelgate`, then
+`pixelgate[compare]`, from the wheels and the locked lists, and prints how long that took and how
+large it is. It runs every command's --help, `compare` on examples/, and, with the first Python,
+`upload` against the embedded cloud.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -29,6 +31,7 @@ EXAMPLES = ROOT / "examples"
 LOCK = ROOT / "requirements-client.txt"
 ENGINE_LOCK = ROOT / "functions" / "requirements.txt"
 MINORS = (13, 12, 11, 14)
+MACHINE = platform.machine()
 MEGABYTE = 1_000_000
 
 
@@ -79,6 +82,7 @@ def main() -> int:
         print("error: there is no Python from 3.11 to 3.14", file=sys.stderr)
         return 1
     try:
+        try_installer()
         for place, (name, python) in enumerate(found):
             with empty_environment(python) as environment:
                 try_thin(environment, options.wheels, f"Python {name}", cold=place == 0)
@@ -129,13 +133,33 @@ def uv(*words: str, **variables: str) -> float:
     return time.monotonic() - started
 
 
-def install(environment: Environment, what: str, wheels: Path, *constraints: Path) -> float:
-    """Installs from the wheels, and the rest at locked versions; returns the seconds."""
+def install_extra(environment: Environment, wheels: Path) -> float:
+    """Installs `pixelgate[compare]` from our two files, the rest locked; returns the seconds.
+
+    Both are named by path: an index could have a stranger's package of that name.
+    """
+    pure = next(wheels.glob(f"pixelgate-{__version__}-*.whl")).absolute()
+    compiled = next(wheels.glob(f"pixelgate_compare-{__version__}-*linux*{MACHINE}.whl")).absolute()
     return uv(
-        "pip", "install", "--quiet", "--python", str(environment.path),
-        "--only-binary", ":all:", "--find-links", str(wheels.absolute()),
-        *(f"--constraints={path}" for path in constraints), f"{what}=={__version__}",
+        "pip", "install", "--quiet", "--python", str(environment.path), "--only-binary", ":all:",
+        f"--constraints={LOCK}", f"--constraints={ENGINE_LOCK}",
+        f"pixelgate[compare] @ file://{pure}", f"pixelgate-compare @ file://{compiled}",
     )  # fmt: skip
+
+
+def try_installer() -> None:
+    """What the action and the CI components run, first with nothing cached."""
+    with tempfile.TemporaryDirectory(prefix="pixelgate-install-") as work:
+        for number, kind in enumerate(("nothing cached", "cached")):
+            started = time.monotonic()
+            done = subprocess.run(
+                [ROOT / "tools/install/install.sh", f"{work}/{number}"],
+                env={**os.environ, "UV_CACHE_DIR": f"{work}/cache"},
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode or done.stdout.strip() != f"pixelgate {__version__}":
+                raise Failed(f"tools/install/install.sh failed:\n{done.stdout}{done.stderr}")
+            print(f"tools/install/install.sh: {time.monotonic() - started:.1f} s, {kind}")
 
 
 def try_thin(environment: Environment, wheels: Path, name: str, *, cold: bool) -> None:
@@ -180,7 +204,7 @@ def folders() -> tuple[str, str]:
 def try_comparing(environment: Environment, wheels: Path) -> None:
     """Installs the extra; the example is compared as in a checkout, by the packaged odiff."""
     before = environment.megabytes()
-    seconds = install(environment, "pixelgate[compare]", wheels, LOCK, ENGINE_LOCK)
+    seconds = install_extra(environment, wheels)
     size = environment.megabytes() - before
     print(f"               [compare] adds {size:6.1f} MB in {seconds:5.1f} s")
     said = environment.run("pixelgate", "compare", *folders(), "--json", expect=1, PATH=os.defpath)

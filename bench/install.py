@@ -49,7 +49,8 @@ def main() -> None:
 
 def measure(install: Callable[[Path, Path], None], rounds: int) -> tuple[float, float, float, int]:
     """Seconds without and with a cache, megabytes and files of the quickest round."""
-    cold, warm = [], []
+    cold: list[float] = []
+    warm: list[float] = []
     size, files = 0.0, 0
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="pixelgate-bench-") as work:

@@ -154,6 +154,26 @@ def test_what_shards_may_say_differently_is_joined(world: World) -> None:
     assert "shard" not in merged
 
 
+def test_of_what_shards_know_of_the_base_the_most_counts(world: World) -> None:
+    """One job has a shallow clone, or an older client."""
+    deep: dict[str, Any] = {
+        "landed": {"A": {"tree": "TA", "committed": 1_800_000_000}},
+        "branch_commits": ["R2", "R1"],
+        "grace": 30,
+    }
+    shallow: dict[str, Any] = {"landed": {"A": {"tree": "TA"}}, "branch_commits": []}
+    for order in ((deep, shallow), (shallow, deep)):
+        one = World()
+        for n, said in enumerate(order, 1):
+            one.receive(put_shard(one, n, 2, one_image(n), **said))
+        merged = json.loads(one.objects.objects[keys.accepted_manifest(BUILD)])
+        assert {name: merged[name] for name in deep} == deep
+    for n in (1, 2):
+        world.receive(put_shard(world, n, 2, one_image(n)))
+    merged = json.loads(world.objects.objects[keys.accepted_manifest(BUILD)])
+    assert not {"branch_commits", "grace"} & merged.keys()
+
+
 # A shard that is uploaded again replaces nothing.
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,8 @@ from pixelgate.ports import Bucket, DifferPool
 # Fields that must be equal in all shards: they are from the same commit of the same suite.
 _ALIKE = ("commit", "branch", "base_build", "base_commit", "base_branch", "tree", "pull_request",
           "selective", "defaults", "rules")  # fmt: skip
+# Fields of which the largest counts: jobs may have clones of different depths, or older clients.
+_LARGEST: Mapping[str, Callable[[Any], float]] = {"branch_commits": len, "grace": float}
 _SHOWN = 20
 
 
@@ -181,11 +183,14 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
     whole |= {
         "images": _all_images(fields),
         "ancestors": max((f.get("ancestors") or [] for f in fields.values()), key=len),
-        "landed": {c: v for f in fields.values() for c, v in (f.get("landed") or {}).items()},
+        "landed": _all_landed(fields.values()),
         "allow_empty": True,
         "notes": [note for f in fields.values() for note in f.get("notes", [])],
         "upload_sha256": hashlib.sha256(b"\0".join(bodies.values())).hexdigest(),
     }
+    for name, size in _LARGEST.items():
+        if said := [f[name] for f in fields.values() if f.get(name) is not None]:
+            whole[name] = max(said, key=size)
     if len(names) == len(fields):
         whole["all_names"] = sorted({canonical(name): name for name in set.union(*names)}.values())
     else:
@@ -199,6 +204,14 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
     body = json.dumps(whole, ensure_ascii=False).encode()
     parse_accepted(body, build)  # the merged manifest may exceed a limit
     return body
+
+
+def _all_landed(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    landed: dict[str, Any] = {}
+    for manifest in manifests:
+        for commit, facts in (manifest.get("landed") or {}).items():
+            landed[commit] = {**landed.get(commit, {}), **facts}
+    return landed
 
 
 def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:

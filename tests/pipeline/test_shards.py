@@ -251,7 +251,7 @@ def test_a_shard_that_comes_after_finalize_is_refused_by_name(world: World) -> N
     assert isinstance(world.receive(put_shard(world, 2, 0, one_image(2))), Rejected)
     assert world.status("p1")["error"]["message"] == (
         "shard 2: it came after the build was closed with shard 1; "
-        "upload all of them under a new id"
+        "upload all of them under another parallel id"
     )
 
 

@@ -163,7 +163,7 @@ def test_waiting_tells_which_shards_are_missing_as_they_come(world: World) -> No
 
 
 def test_a_shard_whose_status_is_late_is_told_by_the_bucket(world: World) -> None:
-    """Two functions that accept a shard at the same time may tell of one of them only."""
+    """Of two shards accepted at once, functions of before may have told of one only."""
     put(world, 1, 3)
     outdated = world.objects.objects[keys.status(BUILD)]
     put(world, 2, 3)

@@ -303,6 +303,23 @@ def test_shards_may_list_the_suite_in_two_unicode_forms(world: World) -> None:
     assert len(images) == 3
 
 
+def test_two_shards_that_are_accepted_at_once_are_both_told_of() -> None:
+    """Or a person would run a job again that has done its work."""
+
+    def run(turns: list[int]) -> Schedule:
+        world, schedule = World(), Schedule(turns)
+        put = [put_shard(world, n, 4, one_image(n)) for n in (1, 3)]
+        ports = schedule.ports(world)
+        outcomes = schedule.run(*(partial(world.receive, key, **ports) for key in put))
+        assert [type(o) for o in outcomes] == [Collecting, Collecting], outcomes
+        told = "shards 1, 3 of 4 came; shards 2, 4 did not yet"
+        assert world.status("p1")["baseline_reason"] == told
+        assert world.record("p1", SHARDS).baseline_reason == told
+        return schedule
+
+    assert run_every_order(run) >= 100
+
+
 @pytest.mark.parametrize("closes", [False, True], ids=["two last shards", "finalize"])
 def test_two_deliveries_at_once_make_one_build(closes: bool) -> None:
     """Neither may end as something that a person has to act on."""

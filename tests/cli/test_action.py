@@ -264,6 +264,8 @@ def test_the_ci_role_is_enough_for_ci_and_no_more(
     assert run("upload", "shots", "--build", "7", "--wait").code == 1
     assert run("upload", "shots", "--build", "7").code == 0
     assert run("upload", "shots", "--shard", "1/2", "--parallel-id", "8").code == 0
+    assert run("status", "8").code == 0
+    assert run("wait", "8", "--timeout", "0.1").code == 3
     assert run("finalize", "8").code == 0
     assert run("status", "7").code == 0
     assert run("wait", "--exit-zero-on-changes").code == 0

@@ -113,6 +113,17 @@ class Lookup(StrEnum):
 
 
 @dataclass(frozen=True)
+class Series:
+    """The builds among which an approval is carried over: those of one pull request or branch.
+
+    `value` is the number of the pull request, or the name of the branch.
+    """
+
+    lookup: Lookup
+    value: str
+
+
+@dataclass(frozen=True)
 class ComparisonRecord:
     """The record of one comparison.
 

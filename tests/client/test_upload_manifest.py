@@ -38,6 +38,8 @@ project = "shop"
 bucket = "shots"
 folder = "out/shots"
 base_branch = "trunk"
+release_branches = ["release/*", "stable"]
+grace = 120
 timeout = 60
 
 [policy]
@@ -66,12 +68,14 @@ def test_a_whole_build(tmp_path: Path) -> None:
         "tree": "t1",
         "pull_request": "6",
         "ci_url": "https://ci.example/1",
+        "grace": 120.0,
         "defaults": {"max_changed_pixels": 3},
         "rules": [{"match": "icons/*", "policy": {"strict": True}}],
         "images": IMAGES,
     }
     parsed = parse(body, BUILD)
     assert parsed.policy.max_changed_pixels == 3
+    assert parsed.grace == 120
     assert parsed.policy_for("a.png").strict is False
 
 
@@ -170,6 +174,13 @@ CONFIGS = {
     "[policy.noise]\nmin_bold = 1": ": policy.noise.min_bold: there is no such",
     "[policy]\nsensitive_threshold = 0.9": ": policy: sensitive_threshold 0.9 lies above",
     "timeout = 0": ": timeout: must be more than 0",
+    "grace = -1": ": grace: must be at least 0",
+    "grace = 86401": ": grace: may be at most 86400",
+    "grace = nan": ": grace: m",
+    "grace = inf": ": grace: may be at most 86400",
+    "grace = true": ": grace: must be a number",
+    'release_branches = "release/*"': ": release_branches: must be a list",
+    'release_branches = [""]': r": release_branches\[0\]: must have at least 1",
     '[[rules]]\nmatch = "a"\npolicy = {structural_threshold = 2.0}': (
         r": rules\[0\].policy.structural_threshold: may be at most 1"
     ),

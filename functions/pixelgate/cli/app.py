@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pixelgate.cli import (
     doctor,
     history,
     init,
+    projects,
     report,
     review,
     upload,
@@ -61,6 +63,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
+app.add_typer(projects.projects, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 
@@ -88,10 +91,23 @@ def _complain(message: str) -> None:
     complain(message)
 
 
+def _unwritten(error: OSError) -> str:
+    """Names the file of an error. The system names none for what is written to a pipe or disk."""
+    import tempfile
+
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename}: {reason}"
+    return f"standard output, or a temporary file in {tempfile.gettempdir()}: {reason}"
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; `pixelgate.client.exit_code.Exit` lists them."""
     try:
-        app(arguments)
+        try:
+            app(arguments)
+        finally:
+            sys.stdout.flush()  # here, so that a full disk is told and not lost at the exit
     except SystemExit as end:  # how Typer returns; its code for wrong usage is 2
         if end.code in INTERRUPTED:
             _complain("interrupted. Run the same command again; images already uploaded are kept")
@@ -99,6 +115,5 @@ def run(arguments: list[str] | None = None) -> int:
     except PixelgateError as error:
         _complain(str(error))
     except OSError as error:
-        reason = error.strerror or str(error)
-        _complain(f"{error.filename}: {reason}" if error.filename else reason)
+        _complain(_unwritten(error))
     return ERROR

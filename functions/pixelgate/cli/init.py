@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelgate.cli import options as o
 from pixelgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from pixelgate.ci.git import Git
 
 
 class CI(StrEnum):
@@ -43,7 +46,7 @@ def init(
 
     git, here = Git(Path.cwd()), Path.cwd()
     remote = git.remote() or ""
-    name = project or _name(remote) or here.name
+    name = project or name_of(git, here)
     if ci is CI.AUTO:
         ci = _guess(here, remote)
     branch = git.default_branch() or git.branch() or "main"
@@ -78,7 +81,7 @@ def _guess(here: Path, remote: str) -> CI:
     return CI.NONE
 
 
-def _name(remote: str) -> str | None:
-    """Returns the repository's name, the last part of its URL."""
-    last = remote.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git")
-    return last or None
+def name_of(git: Git, here: Path) -> str:
+    """Returns the repository's name, the last part of its URL; without one, the folder's."""
+    remote = (git.remote() or "").rstrip("/").replace(":", "/")
+    return remote.rpartition("/")[2].removesuffix(".git") or here.name

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pixelgate.cli import sandbox as command
+from pixelgate.sandbox.session import ROLES, Sandbox, exports
 from support.repository import Repository
 
 from .conftest import Cli
@@ -49,3 +54,20 @@ def test_the_project_is_that_of_the_configuration_else_the_repositorys_name(
     assert command._default_project() == "web-shop"
     (repository.folder / "pixelgate.toml").write_text('project = "front"\n')
     assert command._default_project() == "front"
+
+
+def test_what_is_printed_can_be_pasted_into_a_shell() -> None:
+    cloud: Any = SimpleNamespace(bucket="shots")
+    roles: Any = SimpleNamespace(project="it's a shop")
+    shared = {"PIXELGATE_BUCKET": "shots", "PIXELGATE_PROJECT": "it's a shop"}
+    taken = {role: {"AWS_ACCESS_KEY_ID": f"key of {role}"} for role in ROLES}
+    files = {role: Path("/tmp/roles") / role for role in ROLES}
+    words = command._in_words(Sandbox(cloud, roles, shared, taken, files))
+    assert "The sandbox runs: bucket shots, project it's a shop." in words
+    for role, purpose in ROLES.items():
+        assert f"  . /tmp/roles/{role}\n      {purpose}\n" in words
+        _, _, own = words.partition(f"\n{role}:\n\n")
+        lines = own.partition("\n\n")[0]
+        shell = f'{exports(shared)}{lines}\necho "$PIXELGATE_PROJECT, $AWS_ACCESS_KEY_ID"'
+        said = subprocess.check_output(["sh", "-c", shell], env={"PATH": os.defpath}, text=True)
+        assert said == f"it's a shop, key of {role}\n"

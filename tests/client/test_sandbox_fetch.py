@@ -91,13 +91,19 @@ def test_both_are_fetched_once_and_then_without_any_network(
     totals: list[int] = []
     done: list[None] = []
     said: list[str] = []
-    steps = Steps(totals.append, lambda: done.append(None), said.append)
+    ends: list[int] = []
+    steps = Steps(
+        begin=totals.append,
+        step=lambda: done.append(None),
+        end=lambda: ends.append(len(done)),
+        say=said.append,
+    )
     needs = fetch(tmp_path / "cache", steps)
     assert imported(needs, "sky9") == "1"
     assert {path.name for path in needs.packages.iterdir()} == {
         "worker.py", "worker-1.0.dist-info", "__pycache__"
     }  # fmt: skip
-    assert (totals, len(done)) == ([11], 11)
+    assert (totals, len(done), ends) == ([11], 11, [11])
     assert said == [
         f"fetching 11 packages that the local AWS needs, once, into {tmp_path / 'cache'}"
     ]

@@ -41,7 +41,7 @@ PLAIN = {
     if not CI_VARIABLES.match(name) and not name.startswith("AWS_")
 }
 SOURCED = ("sh", "-c", '. "$0" && exec "$@"')
-START, END = 120, 60  # seconds
+START, END = 300, 120  # seconds, of a machine that does much else
 
 
 @dataclass(frozen=True)
@@ -209,12 +209,53 @@ def test_what_a_killed_one_has_done_is_kept(
 def test_a_damaged_table_is_named_and_left_as_it_is(
     start: Start, repository: Repository, tmp_path: Path, tmp: Path
 ) -> None:
-    start("--project", "shop", "--keep", tmp_path / "kept").end()
+    assert start("--project", "shop", "--keep", tmp_path / "kept").end(signal.SIGHUP)[0] == 0
     table = tmp_path / "kept" / "table.json"
     table.write_text('{"items": {"shop": ')
     with pytest.raises(AssertionError, match=r"error: .*/kept/table\.json cannot be read: "):
         start("--keep", tmp_path / "kept")
     assert table.read_text() == '{"items": {"shop": '
+    assert list(tmp.iterdir()) == []
+
+
+def test_what_cannot_be_kept_is_said_and_tried_again(
+    start: Start, repository: Repository, tmp_path: Path
+) -> None:
+    put(repository, "base")
+    kept = tmp_path / "kept"
+    table = kept / "table.json"
+    sandbox = start("--project", "shop", "--keep", kept)
+    table.unlink(missing_ok=True)
+    table.mkdir()
+    sandbox.run("trunk", "upload", "screenshots", "--trunk", "--wait")
+    assert sandbox.process.stderr is not None
+    with killed_after(sandbox.process, END):
+        notes = (line for line in sandbox.process.stderr if line.startswith("note: "))
+        note = next(notes)
+    problem = f"{table}: Is a directory"
+    assert note == f"note: what is to be kept cannot be written: {problem}. It is tried again\n"
+    code, messages = sandbox.end()
+    assert code == 2
+    assert f"error: not everything was kept: {problem}" in messages
+    table.rmdir()
+    again = start("--keep", kept)
+    again.run("trunk", "upload", "screenshots", "--trunk", "--wait")
+    assert again.end()[0] == 0
+    assert "shop" in json.loads(table.read_text())["items"]
+
+
+def test_a_start_that_is_cancelled_leaves_nothing(repository: Repository, tmp: Path) -> None:
+    command = [PROGRAM, "sandbox", "--cache", str(CACHE)]
+    with subprocess.Popen(
+        command, cwd=repository.folder, env={**PLAIN, **SETTINGS, "TMPDIR": str(tmp)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        wait_until(lambda: bool(descendants(process.pid)) and any(tmp.iterdir()), START)
+        mine = descendants(process.pid)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=END)
+    assert (process.returncode, said) == (128 + signal.SIGTERM, "")
+    wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in mine), END)
     assert list(tmp.iterdir()) == []
 
 

@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,24 +70,28 @@ def sandbox(
         port=port or 0,
     )
     signal.signal(signal.SIGHUP, lambda number, frame: sys.exit(128 + number))
-    with _steps() as steps, opened(wanted, steps) as running:
-        typer.echo(_as_json(running) if as_json else _in_words(running))
-        sys.stdout.flush()
-        say(f"logs of the functions: {running.cloud.log_dir}")
-        kept = f"{wanted.keep} keeps bucket and table" if wanted.keep else "nothing is kept"
-        say(f"Ctrl-C ends it; {kept}")
-        problem = _until_ended(running)
+    with ExitStack() as stack:
+        running = stack.enter_context(opened(wanted, _steps(stack)))
+        problem = _serve(running, wanted.keep, as_json=as_json)
         say("ending")
     if problem:
         raise SandboxFailed(f"not everything was kept: {problem}")
 
 
-def _until_ended(running: Sandbox) -> str:
-    """Waits for Ctrl-C or SIGTERM; returns why something could not be kept, or nothing."""
-    from pixelgate.cli.console import warn
+def _serve(running: Sandbox, keep: Path | None, *, as_json: bool) -> str:
+    """Prints what to set, and waits for Ctrl-C or a signal.
+
+    Returns why something could not be kept, or nothing.
+    """
+    from pixelgate.cli.console import say, warn
 
     problem = ""
     try:
+        typer.echo(_as_json(running) if as_json else _in_words(running))
+        sys.stdout.flush()
+        say(f"logs of the functions: {running.cloud.log_dir}")
+        kept = f"{keep} keeps bucket and table" if keep else "nothing is kept"
+        say(f"Ctrl-C ends it; {kept}")
         while True:
             before, problem = problem, running.cloud.wait(_LOOK)
             if problem and problem != before:
@@ -114,13 +117,19 @@ def _checked(project: str | None) -> str | None:
     return Context(project, None, None).project if project else None
 
 
-@contextmanager
-def _steps() -> Iterator[Steps]:
+def _steps(stack: ExitStack) -> Steps:
+    """Draws a bar that ends when everything is fetched, or with the stack."""
     from pixelgate.cli.console import progress_bar
     from pixelgate.sandbox.fetch import Steps
 
-    with progress_bar(quiet=False) as progress:
-        yield Steps(lambda total: progress.begin("fetching", total), progress.step, progress.say)
+    bar = stack.enter_context(ExitStack())
+    progress = bar.enter_context(progress_bar(quiet=False))
+    return Steps(
+        begin=lambda total: progress.begin("fetching", total),
+        step=progress.step,
+        end=bar.close,
+        say=progress.say,
+    )
 
 
 def _as_json(running: Sandbox) -> str:

@@ -54,6 +54,7 @@ class Steps:
 
     begin: Callable[[int], None] = lambda total: None  # with the number of packages
     step: Callable[[], None] = lambda: None  # after each package
+    end: Callable[[], None] = lambda: None  # when all is there
     say: Callable[[str], None] = lambda words: None
 
 
@@ -78,12 +79,14 @@ def fetch(cache: Path, steps: Steps = Steps()) -> Needs:
         SandboxFailed: something cannot be fetched or is not what its hash says.
     """
     try:
-        return _fetch(cache.absolute(), steps)
+        needs = _fetch(cache.absolute(), steps)
     except OSError as error:
         raise SandboxFailed(
             f"{error.filename or cache} cannot be written: {error.strerror}; name another folder "
             "with --cache"
         ) from error
+    steps.end()
+    return needs
 
 
 def _fetch(cache: Path, steps: Steps) -> Needs:

@@ -9,12 +9,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from botocore.utils import should_bypass_proxies
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from pixelgate.errors import SandboxFailed
 from pixelgate.sandbox import assemble, cloud, files, keep
 from pixelgate.sandbox.issuer import Issuer
+from pixelgate.sandbox.session import past_proxies
 from pixelgate.sandbox.system import check_system
 
 
@@ -132,3 +134,26 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = first.getsockname()[1]
         with pytest.raises(cloud.CloudFailed, match=f"port {port} of this machine cannot be had"):
             cloud.bound(port)
+
+
+@pytest.mark.parametrize(
+    ("environ", "spared"),
+    [
+        ({}, None),
+        ({"http_proxy": ""}, None),
+        ({"no_proxy": "intranet"}, None),
+        ({"HTTP_PROXY": "http://proxy:3128"}, "127.0.0.1"),
+        ({"all_proxy": "http://proxy:3128", "NO_PROXY": "intranet"}, "intranet,127.0.0.1"),
+    ],
+)
+def test_commands_reach_the_sandbox_past_a_proxy(
+    environ: dict[str, str], spared: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = past_proxies(environ)
+    assert found == ({} if spared is None else {"NO_PROXY": spared, "no_proxy": spared})
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in {**environ, **found}.items():
+        monkeypatch.setenv(name, value)
+    assert bool(should_bypass_proxies("http://127.0.0.1:4566/")) == (spared is not None)

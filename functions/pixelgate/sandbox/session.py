@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import tempfile
@@ -105,8 +106,10 @@ def _prepared(cloud: EmbeddedCloud, project: str, folder: Path) -> Sandbox:
     shared = {
         "AWS_ENDPOINT_URL": cloud.endpoint_url,
         "AWS_DEFAULT_REGION": cloud.region,
+        "AWS_REGION": cloud.region,  # AWS's own tools ask for this one first
         "PIXELGATE_BUCKET": cloud.bucket,
         "PIXELGATE_PROJECT": project,
+        **past_proxies(os.environ),
     }
     operator = {
         "PIXELGATE_TABLE": cloud.table,
@@ -121,6 +124,15 @@ def _prepared(cloud: EmbeddedCloud, project: str, folder: Path) -> Sandbox:
     for role, file in files.items():
         file.write_text(exports({**shared, **taken[role]}), "utf-8")
     return Sandbox(cloud, roles, shared, taken, files)
+
+
+def past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that lead past the proxies of the environment to this machine, if it has any."""
+    named = {name.lower(): value for name, value in environ.items() if value}
+    if not named.keys() & {"http_proxy", "all_proxy"}:
+        return {}
+    spared = f"{named['no_proxy']},127.0.0.1" if "no_proxy" in named else "127.0.0.1"
+    return {"NO_PROXY": spared, "no_proxy": spared}
 
 
 def exports(variables: Mapping[str, str]) -> str:

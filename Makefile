@@ -4,6 +4,8 @@ PYTHON := $(shell tools/find-python 2>/dev/null)
 BIN := .venv/bin
 UV := $(BIN)/uv
 UV_INSTALL = $(UV) pip install --quiet --require-hashes
+UV_COMPILE = $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url
 SAM := .tools/sam/bin/sam
 NATIVE := functions/pixelgate/engine/native-$(shell uname -m).so
 # The embedded cloud runs the functions with the Python of .tools/cloud, the same as in .venv, so
@@ -36,8 +38,8 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
-	bench-memory bench-quality bench-report bench-scale bench-whole audit check \
-	check-arm64 check-corpus check-native deploy deploy-setup fuzz format local pictures release smoke \
+	bench-install bench-memory bench-quality bench-report bench-scale bench-whole audit check \
+	check-arm64 check-corpus check-native check-wheels deploy deploy-setup fuzz format local pictures release smoke wheels \
 	build lock clean
 
 help: ## List these targets
@@ -90,6 +92,10 @@ bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (AR
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "reg-cli is left out"
 	@$(BIN)/python -m bench.report $(ARGS)
 
+bench-install: setup .tools/zig/.done ## Measure installing the command line beside the rivals' (ARGS='--rounds 5')
+	@test -d wheels || $(MAKE) --no-print-directory wheels
+	@$(BIN)/python -m bench.install wheels $(ARGS)
+
 check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-check everything
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -103,7 +109,8 @@ check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-c
 
 audit: ## Check the pinned packages for known vulnerabilities (needs pip-audit)
 	@command -v pip-audit >/dev/null || { echo "pip-audit is needed: pipx install pip-audit" >&2; exit 1; }
-	@for list in functions/requirements.txt requirements-dev.txt tools/requirements-*.txt; do \
+	@for list in functions/requirements.txt requirements-*.txt tools/requirements-*.txt \
+		tools/install/requirements.txt; do \
 		pip-audit --strict --require-hashes --disable-pip -r "$$list" || exit 1; done
 
 bench-whole: setup .tools/cloud/.done .aws-sam/.done ## Measure each step from event to verdict (ARGS='DIR --rounds 5')
@@ -158,6 +165,13 @@ samconfig.local.toml:
 release: .venv/.done .tools/zig/.done ## Build what a release carries into dist/: template, zips, checksums
 	@LAMBDA_PYTHON=$(DEPLOY_PYTHON) PYTHONPATH=tools $(BIN)/python tools/release.py dist
 
+wheels: .venv/.done .tools/zig/.done ## Build the wheels of pixelgate and pixelgate-compare into wheels/ (ARGS='--only TAG')
+	@PYTHONPATH=tools $(BIN)/python tools/wheels/build.py wheels $(ARGS)
+
+check-wheels: setup .tools/zig/.done .tools/cloud/.done .aws-sam/.done ## Install the wheels in empty environments and use them
+	@$(MAKE) --no-print-directory wheels
+	@PYTHONPATH=tools $(BIN)/python tools/wheels/try_out.py wheels $(ARGS)
+
 # Docker runs Lambda's Python, the emulator the Python of .tools/cloud; each needs a build of its own.
 local: setup .tools/cloud/.done .tools/sam/.done .tools/zig/.done .aws-sam/.done ## Hand EVENT=events/… to its function, in STACK=… or an embedded cloud
 	@if docker info >/dev/null 2>&1; then \
@@ -170,13 +184,13 @@ smoke: setup ## Test a deployed stack in your own account, STACK=pixelgate
 
 lock: setup ## Update the pinned versions and hashes
 	for list in functions/requirements requirements-dev tools/requirements-cloud tools/requirements-sam \
-		tools/requirements-bench tools/requirements-zig; do \
-		$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-			--no-header --no-emit-index-url $$list.in -o $$list.txt || exit 1; \
+		tools/requirements-bench tools/requirements-zig tools/install/requirements; do \
+		$(UV_COMPILE) $$list.in -o $$list.txt || exit 1; \
 	done
+	$(UV_COMPILE) pyproject.toml -c functions/requirements.txt -o requirements-client.txt
 
 clean: ## Remove everything that these targets made
-	rm -rf .venv .tools .aws-sam .bench dist .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report
+	rm -rf .venv .tools .aws-sam .bench dist wheels .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report
 	rm -rf pixelgate-shots tools/js/node_modules tools/js/.done
 	rm -f functions/pixelgate/engine/native-*.so
 	rm -rf bench/speed/node_modules bench/quality/node_modules functions/pixelgate.egg-info

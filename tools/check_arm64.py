@@ -5,7 +5,8 @@ qemu-user-static). The arm64 Python comes from the same Debian, unpacked into a 
 installed. It is Debian's version, 3.11 in Debian 12, so the function is built for that one; the
 compiled part is the same for all versions.
 
-First the engine's tests run, then random pairs whose results must be those of this machine.
+First the engine's tests run, then random pairs whose results must be those of this machine. With
+`--wheels DIR`, the wheels there are installed instead, and compare examples/.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def main() -> int:
     except NotHere as error:
         print(f"not checked: {error}", file=sys.stderr)
         return 2
+    if arguments.wheels:
+        return try_wheels(qemu, python, arguments.wheels.absolute())
     environ = prepared(qemu, python)
     left_out = [f"--deselect={NOT_THIS}", *(f"--ignore={test}" for test in NOT_THESE)]
     tests: list[str] = arguments.words or [*TESTS, *left_out]
@@ -137,22 +140,61 @@ def prepared(qemu: str, python: Path) -> dict[str, str]:
     target = ["--python-version", version, "--python-platform", "aarch64-manylinux_2_28"]
     pinned = ["-c", str(ROOT / "requirements-dev.txt"), *NEEDED]
     subprocess.run([ROOT / ".venv/bin/uv", *install, *target, *pinned], check=True)
+    return variables(qemu, PLACE / "odiff", f"{built}:{packages}:{ROOT}/tests:{ROOT}/tools")
+
+
+def variables(qemu: str, odiff: Path, path: str) -> dict[str, str]:
+    """The environment of a Python under QEMU, with that odiff and search path."""
     # The kernel cannot start an arm64 program; a script of this machine can.
     script = PLACE / "odiff-under-qemu"
-    script.write_text(f'#!/bin/sh\nexec {qemu} {PLACE}/odiff "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {qemu} {odiff} "$@"\n')
     script.chmod(0o755)
     return {
         **os.environ,
         "PYTHONHOME": str(PLACE / "root/usr"),
-        "PYTHONPATH": f"{built}:{packages}:{ROOT}/tests:{ROOT}/tools",
+        "PYTHONPATH": path,
         "PIXELGATE_ODIFF": str(script),
     }
+
+
+def try_wheels(qemu: str, python: Path, wheels: Path) -> int:
+    """Installs the wheels for arm64 and compares examples/; 1 unless all is as on this machine."""
+    site = PLACE / "wheels"
+    shutil.rmtree(site, ignore_errors=True)
+    [pure], [compare] = wheels.glob("pixelgate-*.whl"), wheels.glob("*manylinux*aarch64.whl")
+    subprocess.run(
+        [ROOT / ".venv/bin/uv", "pip", "install", "--quiet", "--only-binary", ":all:",
+         "--target", site, "--python-version", python.name.removeprefix("python"),
+         "--python-platform", "aarch64-manylinux_2_28",
+         f"--constraints={ROOT}/functions/requirements.txt",
+         f"pixelgate[compare] @ file://{pure}", f"pixelgate-compare @ file://{compare}"],
+        check=True,
+    )  # fmt: skip
+    environ = variables(qemu, site / "pixelgate_compare" / "odiff", str(site))
+    (site / "pixelgate_compare" / "odiff").chmod(0o755)
+    results = []
+    for name, run, env in (
+        ("arm64", [qemu, "-L", str(PLACE / "root"), str(python)], environ),
+        ("here", [sys.executable], dict(os.environ)),
+    ):
+        out = PLACE / f"report-{name}"
+        words = [f"{ROOT}/examples/{side}" for side in ("base", "head")]
+        done = subprocess.run(
+            [*run, "-m", "pixelgate", "compare", *words, "--json", "--out", out],
+            env=env, stdout=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        print(f"{name}: exit code {done.returncode}, {done.stdout}", end="")
+        masks = sorted((out / "diffs").rglob("masks/**/*.png"))
+        pictures = [hashlib.sha256(path.read_bytes()).hexdigest() for path in masks]
+        results.append((done.returncode, done.stdout.partition(', "comparison"')[0], pictures))
+    return 0 if results[0] == results[1] and results[0][2] else 1
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("words", nargs="*", help="for pytest, in place of the engine's tests")
     parser.add_argument("--pairs", type=int, default=200, help="how many random pairs")
+    parser.add_argument("--wheels", type=Path, help="try the wheels of this folder instead")
     parser.add_argument("--digests", action="store_true", help="only print hashes of results")
     return parser.parse_args()
 

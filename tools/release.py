@@ -1,8 +1,9 @@
-"""`make release`: builds what a release carries, so that deploying it needs no compiler and no SAM.
+"""`make release`: builds what a release carries, so that using it needs no compiler and no SAM.
 
 In the folder are one zip with the code of all functions and one with the layer, for each
 architecture that layers/odiff pins an odiff for; template.json, plain CloudFormation, which names
-the zips; and SHA256SUMS. Two builds of the same sources give the same bytes.
+the zips; the wheels for users' machines, with the list that locks what they need; and SHA256SUMS.
+Two builds of the same sources give the same bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,12 @@ from samtranslator.translator.transform import transform  # type: ignore[import-
 from fix_architecture import architecture_of
 from pixelgate import __version__
 from pixelgate.sandbox.template import TemplateLoader
+from wheels.build import PLATFORMS, CannotBuild
+from wheels.build import build as build_wheels
 
 ROOT = Path(__file__).parents[1]
 ODIFF = ROOT / "layers" / "odiff"
+CLIENT_LOCK = "requirements-client.txt"
 ARCHITECTURE = "Architecture"
 MAPPING = "Zips"
 PLACE = {
@@ -76,8 +80,9 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="pixelgate-release-") as work:
             built = {name: build(name, Path(work, name)) for name in pinned()}
-            names = write(arguments.into, built)
-    except CannotRelease as error:
+            wheels = build_wheels(Path(work, "wheels"), PLATFORMS)
+            names = write(arguments.into, built, [*wheels, ROOT / CLIENT_LOCK])
+    except (CannotRelease, CannotBuild) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for name in names:
@@ -107,8 +112,8 @@ def run(*words: str) -> None:
         raise CannotRelease(f"`{' '.join(words)}` failed")
 
 
-def write(into: Path, built: Mapping[str, Built]) -> list[str]:
-    """Writes the release; returns the names of its files.
+def write(into: Path, built: Mapping[str, Built], more: Sequence[Path] = ()) -> list[str]:
+    """Writes the release with more files as they are; returns the names of its files.
 
     Raises:
         CannotRelease: there is nothing to release, or the folder holds something else.
@@ -133,6 +138,8 @@ def write(into: Path, built: Mapping[str, Built]) -> list[str]:
     if len(content.encode()) > TEMPLATE_LIMIT:
         raise CannotRelease(f"the template has more than {TEMPLATE_LIMIT:,} bytes")
     (into / "template.json").write_text(content, encoding="utf-8")
+    for path in more:
+        shutil.copyfile(path, into / path.name)
     sums = {path.name: digest(path.read_bytes()) for path in sorted(into.iterdir())}
     lines = [f"{found}  {name}\n" for name, found in sums.items()]
     (into / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")

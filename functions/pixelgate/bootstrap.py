@@ -51,20 +51,34 @@ class Engine:
 def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Finds odiff and asks for its version.
 
-    The order of the search: PIXELGATE_ODIFF, the folder of the running Python, PATH. Raises
-    UsageError if there is none, if it does not run, or if it is too old.
+    The order of the search: PIXELGATE_ODIFF, the folder of the running Python, the package
+    pixelgate-compare, PATH.
+
+    Raises:
+        UsageError: there is none, it does not run, or it is too old.
     """
-    named = environ.get("PIXELGATE_ODIFF")
-    beside = Path(sys.executable).parent / "odiff"
-    binary = named or (str(beside) if beside.is_file() else shutil.which("odiff"))
+    from pixelgate.engine.compiled import packaged_odiff
+    from pixelgate.engine.process_limits import few_variables
+
+    beside = Path(sys.executable).parent / ("odiff.exe" if sys.platform == "win32" else "odiff")
+    binary = (
+        environ.get("PIXELGATE_ODIFF")
+        or (beside if beside.is_file() else packaged_odiff())
+        or shutil.which("odiff")
+    )
     if not binary:
         raise UsageError(
-            "odiff was not found; set PIXELGATE_ODIFF to it, or put it on PATH "
-            "(in a checkout, `make setup` fetches it)"
+            "odiff was not found. The extra `compare` of pixelgate carries it, and in a checkout "
+            "`make setup` fetches it; PIXELGATE_ODIFF names another one"
         )
     try:
         answer = subprocess.run(  # noqa: S603 - a program that the user names
-            [binary, "--version"], capture_output=True, text=True, timeout=20, check=True, env={}
+            [str(binary), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+            env=few_variables(environ),
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(f"odiff at {binary} does not run: {error}") from error

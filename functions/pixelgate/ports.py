@@ -20,6 +20,7 @@ from pixelgate.domain.records import (
     Lookup,
     Result,
     Review,
+    Series,
 )
 from pixelgate.domain.review_request import Decision, ReviewRecord
 
@@ -153,11 +154,11 @@ class Ledger(Protocol):
     def reviews(self, build: BuildId) -> list[ReviewRecord]:
         """Returns a build's history of reviews, oldest first."""
 
-    def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
-        """Records a decision on a build of a pull request, unless a later revision is recorded."""
+    def set_decision(self, series: Series, decision: Decision, revision: int) -> None:
+        """Records a decision on a build of a series, unless a later revision is recorded."""
 
-    def decisions(self, project: str, pull_request: str) -> list[Decision]:
-        """Returns the decisions on the builds of a pull request, latest first."""
+    def decisions(self, project: str, series: Series) -> list[Decision]:
+        """Returns the decisions on the builds of a series, latest first."""
 
     def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
         """Records that a final state has changed and must be announced again.

@@ -12,7 +12,7 @@ from pixelgate.ci.detected import CiInfo
 from pixelgate.ci.git import Git, pull_request_of
 from pixelgate.ci.origin import BuildOrigin, Overrides, resolve_origin
 from pixelgate.errors import UsageError
-from support.repository import Repository
+from support.repository import SETTINGS, Repository
 
 NOTHING_SAID, NO_CI = Overrides(), CiInfo()
 
@@ -59,7 +59,10 @@ def test_a_branch_on_a_laptop(origin: Repository) -> None:
     assert found.ancestors == tuple(clone.git("rev-list", f"{base}^").split())
     assert found.tree == clone.tree()
     assert set(found.landed) == {base, *found.ancestors}
-    assert found.landed[base] == {"tree": clone.tree(base)}
+    # The fixture's commits are all of that second.
+    assert found.landed[base] == {"tree": clone.tree(base), "committed": 1_767_225_600}
+    assert "committed" not in found.landed[found.ancestors[0]]
+    assert found.branch_commits is None
     assert found.notes == ()
 
 
@@ -116,7 +119,8 @@ def test_git_tells_of_squash_merges_what_they_are(origin: Repository) -> None:
     assert found.base_commit == squashed
     assert merged not in found.ancestors
     # The server finds the build of `merged` by either.
-    assert found.landed[squashed] == {"tree": clone.tree(merged), "pull_request": "5"}
+    facts = {"tree": clone.tree(merged), "pull_request": "5", "committed": 1_767_225_600}
+    assert found.landed[squashed] == facts
 
 
 def test_ancestors_follow_the_first_parent(origin: Repository) -> None:
@@ -127,6 +131,138 @@ def test_ancestors_follow_the_first_parent(origin: Repository) -> None:
     assert found.ancestors[:2] == (merge, before)
     assert inside not in found.ancestors
     assert found.landed[merge]["pull_request"] == "7"
+
+
+def on_release(origin: Repository, *, name: str = "release/2") -> tuple[Repository, str, list[str]]:
+    """A clone on a release branch, where it left main, and its commits, the newest first."""
+    base = origin.head
+    origin.branch(name)
+    commits = [origin.commit(f"r{n}", "released") for n in range(3)]
+    origin.switch("main")
+    origin.commit("main goes on", "other")
+    clone = cloned(origin)
+    clone.git("switch", "--quiet", name)
+    return clone, base, commits[::-1]
+
+
+PUSH = CiInfo(vendor="Jenkins", branch="release/2")
+
+
+def test_a_push_to_a_release_branch_names_its_own_commits(origin: Repository) -> None:
+    clone, base, commits = on_release(origin)
+    found = where(clone, found=PUSH)
+    assert (found.base_commit, found.base_branch) == (base, "main")
+    assert found.branch_commits == tuple(commits[1:])
+    assert set(found.landed) == {*commits[1:], base, *found.ancestors}
+    assert found.fields()["branch_commits"] == commits[1:]
+
+
+def test_the_first_push_to_a_release_branch_has_no_commits_before(origin: Repository) -> None:
+    origin.branch("release/3")
+    origin.commit("r0", "released")
+    found = where(origin, found=replace(PUSH, branch="release/3"))
+    assert found.branch_commits == ()
+    assert found.fields()["branch_commits"] == []
+
+
+def test_what_came_to_a_release_branch_from_main_is_not_its_own(origin: Repository) -> None:
+    clone, _, commits = on_release(origin)
+    tip = clone.git("rev-parse", "origin/main")
+    merge = clone.merge("origin/main", "Merge main")
+    head = clone.commit("after", "released")
+    found = where(clone, found=PUSH)
+    assert (found.commit, found.base_commit) == (head, tip)
+    assert found.branch_commits == (merge, *commits)
+
+
+def test_a_release_branch_that_was_merged_has_its_own_commits_before_it(
+    origin: Repository,
+) -> None:
+    clone, _, commits = on_release(origin)
+    origin.merge("release/2", "Merge release/2")
+    clone.git("fetch", "--quiet")
+    clone.git("branch", "--quiet", "--delete", "--force", "main")
+    found = where(clone, found=PUSH)
+    # It has no base then, as main has all of it.
+    assert (found.base_commit, found.branch_commits) == (None, ())
+    assert found.ancestors[:2] == tuple(commits[1:])
+    head = clone.commit("after", "released")
+    found = where(clone, found=PUSH)
+    assert (found.commit, found.base_commit) == (head, commits[0])
+    assert found.ancestors[:2] == tuple(commits[1:])
+
+
+@pytest.mark.parametrize(
+    ("branch", "said", "ci", "own"),
+    [
+        pytest.param("release/2", {}, {}, True, id="by its name"),
+        pytest.param("releases", {}, {}, False, id="another name"),
+        pytest.param("stable", {"release_branches": ("stable", "v*")}, {}, True, id="it is named"),
+        pytest.param("v2", {"release_branches": ("stable", "v*")}, {}, True, id="by a pattern"),
+        pytest.param("release/2", {"release_branches": ()}, {}, False, id="there are none"),
+        pytest.param("stable", {"trunk": True}, {}, True, id="a baseline branch besides main"),
+        pytest.param("release/2", {}, {"pull_request": "5"}, False, id="a pull request from it"),
+        pytest.param("release/2", {}, {"fork": True}, False, id="a fork's"),
+        pytest.param("release/2", {"base_commit": "HEAD~1"}, {}, False, id="a base is named"),
+        pytest.param("release/2", {"base_build": "b0"}, {}, False, id="a build is named"),
+        pytest.param("release/2", {"ancestors": ("a",)}, {}, False, id="ancestors are named"),
+        pytest.param("release/2", {"base_branch": "release/2"}, {}, False, id="it is the base"),
+    ],
+)
+def test_which_builds_are_pushes_to_a_release_branch(
+    origin: Repository, branch: str, said: dict[str, object], ci: dict[str, object], own: bool
+) -> None:
+    clone, _, commits = on_release(origin, name=branch)
+    found = replace(PUSH, branch=branch, **ci)  # type: ignore[arg-type]
+    there = where(clone, replace(NOTHING_SAID, **said), found)  # type: ignore[arg-type]
+    assert there.branch_commits == (tuple(commits[1:]) if own else None)
+
+
+def test_in_a_shallow_clone_a_release_branch_is_still_one(origin: Repository) -> None:
+    origin.branch("release/2")
+    for n in range(3):
+        origin.commit(f"r{n}", "released")
+    origin.switch("main")
+    clone = cloned(origin, "--depth=1", "--branch=release/2")
+    found = where(clone, found=PUSH)
+    assert (found.base_commit, found.branch_commits, found.ancestors) == (None, (), ())
+
+
+@pytest.mark.parametrize(
+    ("date", "committed"),
+    [
+        ("2040-01-01T00:00:00Z", 2_208_988_800),  # the server decides what it believes
+        ("1970-01-01T00:00:00Z", None),
+    ],
+)
+def test_the_base_commit_has_the_time_that_git_knows(
+    origin: Repository, date: str, committed: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "GIT_COMMITTER_DATE", date)
+    base = origin.commit("from another time")
+    feature(origin)
+    origin.switch("feature")
+    found = where(origin)
+    assert found.base_commit == base
+    assert found.landed[base].get("committed") == committed
+
+
+def test_at_most_300_commits_of_a_branch_and_301_of_which_more_is_known(tmp_path: Path) -> None:
+    repository = Repository.new(tmp_path / "long")
+    stream = "".join(
+        f"commit refs/heads/{'main' if n < 402 else 'release/2'}\nmark :{n}\n"
+        f"committer A <a@example.com> {n} +0000\ndata 1\nx\n"
+        + (f"from :{n - 1}\n" if n > 1 else "")
+        for n in range(1, 804)
+    )
+    import_file = tmp_path / "stream"
+    import_file.write_text(stream)
+    with import_file.open("rb") as file:
+        subprocess.run(["git", "-C", repository.folder, "fast-import", "--quiet"], stdin=file)
+    repository.git("switch", "--quiet", "release/2")
+    found = where(repository, found=PUSH)
+    assert (len(found.branch_commits or ()), len(found.ancestors)) == (300, 300)
+    assert len(found.landed) == 301
 
 
 def test_at_most_300_ancestors(tmp_path: Path) -> None:

@@ -103,16 +103,66 @@ def test_the_examples_are_what_init_writes(name: str, template: str) -> None:
     assert (EXAMPLES / name).read_text() == filled(template, VALUES)
 
 
-@pytest.mark.parametrize("template", [GITHUB, GITLAB])
-def test_the_examples_install_no_package_by_its_bare_name(template: str) -> None:
-    installed = re.findall(r"pip install (.*)", template)
-    assert installed == ['"pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"']
+# Everything that tells somebody how to install pixelgate.
+INSTALLING = [
+    *(ROOT / name for name in ("README.md", "action.yml", "functions/pixelgate/cli/templates.py")),
+    *ROOT.glob("docs/*.md"), *EXAMPLES.glob("*.yml"), *ROOT.glob("templates/*.yml"),
+    *ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("tools/*/*.yml"), *ROOT.glob("tools/*/*.sh"),
+]  # fmt: skip
+BARE = re.compile(
+    r"""(?:install|uvx|--from|--with|pipx run)\s+(?:-\S+\s+)*["']?pixelgate(?:-compare)?"""
+    r"""(?:\[[\w,]+\])?(?!\s*@ )["']?(?:\s|$|==|>)"""
+)
 
 
-@pytest.mark.parametrize("text", [GITHUB, (ROOT / "action.yml").read_text()])
+@pytest.mark.parametrize("path", INSTALLING, ids=lambda path: path.name)
+def test_nothing_is_installed_by_the_bare_name_which_is_not_ours(path: Path) -> None:
+    assert BARE.findall(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["pip install pixelgate", "uvx --from 'pixelgate[compare]' pixelgate compare a b",
+     "uv pip install -q pixelgate==0.2.0", 'pip install "pixelgate-compare"', "uvx pixelgate"],
+)  # fmt: skip
+def test_a_bare_name_is_found(line: str) -> None:
+    assert BARE.search(line)
+    assert not BARE.search('pip install "pixelgate @ https://example.com/p.whl#sha256=0"')
+
+
+JOBS = [EXAMPLES / "buildkite.yml", EXAMPLES / "circleci.yml", ROOT / "templates/pixelgate.yml"]
+
+
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
+def test_other_ci_systems_install_a_pinned_commit_before_the_job_has_a_token(path: Path) -> None:
+    *_, job = yaml.safe_load_all(path.read_text())
+    text = yaml.safe_dump(job, width=10_000)
+    installed, token = text.index("install.sh"), re.search(r"oidc|PIXELGATE_TOKEN\\?\"", text)
+    assert text.index("fetch --quiet --depth 1") < installed
+    assert token is not None
+    assert installed < token.start()
+
+
+def test_inputs_of_the_gitlab_component_are_no_text_of_its_script() -> None:
+    spec, component = yaml.safe_load_all((ROOT / "templates/pixelgate.yml").read_text())
+    script = component["pixelgate"]["script"]
+    assert "$[[" not in json.dumps(script)
+    used = set(re.findall(r"\$\[\[ inputs\.([\w-]+) \]\]", json.dumps(component)))
+    assert used == set(spec["spec"]["inputs"])
+
+
+WORKFLOWS = [ROOT / "action.yml", *sorted(ROOT.glob(".github/workflows/*.yml")),
+             *sorted(ROOT.glob("tools/*/action.yml"))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", [GITHUB, *(path.read_text() for path in WORKFLOWS)], ids=["init", *map(str, WORKFLOWS)]
+)
 def test_actions_of_others_are_pinned_by_commit(text: str) -> None:
-    used = [u for u in re.findall(r"uses: (\S+)", text) if "pixelgate@" not in u]
-    assert len(used) == 3
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    used = re.findall(r"uses: (\S+)", "\n".join(lines))
+    used = [u for u in used if not u.startswith("<owner>/pixelgate")]
+    assert used
     assert [u for u in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", u)] == []
 
 
@@ -122,10 +172,12 @@ def test_nothing_is_installed_or_tested_by_who_has_the_role() -> None:
     role = kinds.index("aws-actions/configure-aws-credentials")
     assert kinds[role + 1 :] == ["pixelgate"]
     [script] = [j["script"] for j in [yaml.safe_load(filled(GITLAB, VALUES))["pixelgate"]]]
-    assert [line.split(" ")[0] for line in script] == ["pip", "make", "printf", "pixelgate"]
+    assert [line.split(" ")[0].rpartition("/")[2] for line in script] == [
+        "git", "git", "git", "install.sh", "make", "printf", "pixelgate",
+    ]  # fmt: skip
     steps = ACTION["runs"]["steps"]
     assert "configure-aws-credentials" in steps[-2]["uses"]
-    assert "pip install" in steps[-3]["run"]
+    assert "tools/install/install.sh" in steps[-3]["run"]
 
 
 def test_a_fork_s_pull_request_starts_no_job_that_needs_a_role() -> None:
@@ -212,6 +264,8 @@ def test_the_ci_role_is_enough_for_ci_and_no_more(
     assert run("upload", "shots", "--build", "7", "--wait").code == 1
     assert run("upload", "shots", "--build", "7").code == 0
     assert run("upload", "shots", "--shard", "1/2", "--parallel-id", "8").code == 0
+    assert run("status", "8").code == 0
+    assert run("wait", "8", "--timeout", "0.1").code == 3
     assert run("finalize", "8").code == 0
     assert run("status", "7").code == 0
     assert run("wait", "--exit-zero-on-changes").code == 0

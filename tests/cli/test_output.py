@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId
+from pixelgate.domain.keys import BuildId, ShardId
 from support.doubles.memory import MemoryBucket
 
 from .conftest import NEEDS_REVIEW, Answer, Cli, manifest, tell
@@ -112,6 +112,38 @@ def test_status_of_a_build_without_a_result(
     assert (done.code, done.err.strip()) == (0, words)
 
 
+def part(bucket: MemoryBucket, *shards: int, of: int) -> None:
+    """Shards of build 7 that the function has accepted."""
+    for index in shards:
+        bucket.write(keys.accepted_shard(BuildId("shop", "7"), ShardId(index, of)), b"{}", "x")
+
+
+PART = {"state": "PROCESSING", "provisional": True, "commit": None, "base": None, "verdict": None}
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["no status yet", "a status"])
+def test_status_names_missing_shards(run: Cli, bucket: MemoryBucket, told: bool) -> None:
+    part(bucket, 1, 3, of=4)
+    if told:
+        tell(bucket, "7", **PART)
+    done = run("status", "7", "--json")
+    assert done.code == 0
+    assert done.err.splitlines()[:2] == [
+        "waiting for shards: shards 1, 3 of 4 came; shards 2, 4 did not yet",
+        "Run the jobs of shards 2, 4, or `pixelgate finalize 7` to compare the others without them",
+    ]
+    assert done.json["shards"] == {"total": 4, "came": [1, 3], "begun": [], "missing": [2, 4]}
+    assert done.json["state"] == ("PROCESSING" if told else None)
+
+
+def test_wait_names_missing_shards(run: Cli, bucket: MemoryBucket) -> None:
+    part(bucket, 2, of=2)
+    tell(bucket, "7", **PART)
+    done = run("wait", "7", "--timeout", "0.1")
+    assert done.code == 3
+    assert "shop/7 is not compared after 0.1 s: shard 2 of 2 came; shard 1 did not" in done.err
+
+
 def test_status_as_json(run: Cli, bucket: MemoryBucket) -> None:
     tell(bucket, "7", **NEEDS_REVIEW)
     assert run("status", "7", "--json").json == {
@@ -146,7 +178,7 @@ def test_a_report_is_fetched(
 
 NOTHING = {
     ("wait",): "shop has no build in shots yet; pass a build id to wait",
-    ("status", "7"): "shop/7 has no status in shots: it was not uploaded, some of its",
+    ("status", "7"): "shop/7 has no status in shots: it was not uploaded, or its mani",
     ("report", "7"): "shop/7 has no report (no status)",
 }
 

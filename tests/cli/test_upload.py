@@ -283,7 +283,23 @@ def test_in_github_actions(
     assert (fields["base_commit"], fields["base_branch"]) == (base, "main")
     assert fields["ci_url"] == "https://github.com/acme/shop/actions/runs/9001/attempts/2"
     assert fields["tree"] == repository.tree()
-    assert fields["landed"][base] == {"tree": repository.tree(base)}
+    facts = {"tree": repository.tree(base), "committed": 1_767_225_600}
+    assert fields["landed"][base] == facts
+
+
+def test_pixelgate_toml_names_release_branches_and_the_grace(
+    run: Cli, bucket: MemoryBucket, repository: Repository
+) -> None:
+    base = repository.head
+    repository.branch("stable")
+    commits = [repository.commit(f"s{n}") for n in range(2)]
+    (repository.folder / "pixelgate.toml").write_text('release_branches = ["stable"]\ngrace = 30')
+    assert run("upload", "shots", "--build", "8").code == 0
+    fields = manifest(bucket, "uploads/shop/8/manifest.json")
+    assert (fields["base_commit"], fields["branch_commits"]) == (base, commits[:1])
+    assert fields["grace"] == 30
+    assert run("upload", "shots", "--build", "9", "--base-commit", base).code == 0
+    assert "branch_commits" not in manifest(bucket, "uploads/shop/9/manifest.json")
 
 
 def test_a_forks_build_is_plain_and_says_so(run: Cli, bucket: MemoryBucket, tmp_path: Path) -> None:

@@ -78,6 +78,20 @@ def test_anything_else_is_told(tmp_path: Path, spoil: Callable[[Path], object], 
     assert str(folder) in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["pixelgate-1-py3-none-any.whl", "requirements-client.txt"])
+def test_a_deployment_does_without_what_is_for_clients_but_takes_no_damaged_file(
+    tmp_path: Path, name: str
+) -> None:
+    folder = write_release(tmp_path)
+    rewrite(folder, name, b"for clients")
+    assert read_release(folder).version == "1.2.3"
+    (folder / name).unlink()
+    assert read_release(folder).version == "1.2.3"
+    (folder / name).write_bytes(b"damaged")
+    with pytest.raises(UsageError, match=f"{name} is not the file that SHA256SUMS means"):
+        read_release(folder)
+
+
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     folder = write_release(tmp_path)
     (folder / FUNCTION).unlink()

@@ -6,7 +6,6 @@ import base64
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from botocore.utils import should_bypass_proxies
@@ -111,14 +110,29 @@ def test_a_wheels_own_files_come_first(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_compiled_part_of_the_extra_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carried = ModuleType("pixelgate_compare")
-    vars(carried).update(NATIVE=tmp_path / "native.so", ODIFF=tmp_path / "odiff")
-    monkeypatch.setitem(sys.modules, "pixelgate_compare", carried)
+    native, odiff = tmp_path / "native.so", tmp_path / "odiff"
+    monkeypatch.setattr(assemble, "native_library", lambda: native)
+    monkeypatch.setattr(assemble, "packaged_odiff", lambda: odiff)
     with pytest.raises(SandboxFailed, match="install pixelgate with its extra `compare`"):
         assemble.compiled()
-    for path in (tmp_path / "native.so", tmp_path / "odiff"):
+    for path in (native, odiff):
         path.write_bytes(b"")
-    assert assemble.compiled() == (tmp_path / "native.so", tmp_path / "odiff")
+    assert assemble.compiled() == (native, odiff)
+
+
+def test_a_checkout_has_odiff_beside_its_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native, odiff = tmp_path / "native.so", tmp_path / "odiff"
+    native.write_bytes(b"")
+    odiff.write_bytes(b"")
+    monkeypatch.setattr(assemble, "native_library", lambda: native)
+    monkeypatch.setattr(assemble, "packaged_odiff", lambda: None)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert assemble.compiled() == (native, odiff)
+    monkeypatch.setattr(assemble, "native_library", lambda: None)
+    with pytest.raises(SandboxFailed, match="in a checkout, run `make setup`"):
+        assemble.compiled()
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])

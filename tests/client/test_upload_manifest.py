@@ -38,6 +38,8 @@ project = "shop"
 bucket = "shots"
 folder = "out/shots"
 base_branch = "trunk"
+release_branches = ["release/*", "stable"]
+grace = 120
 timeout = 60
 
 [policy]
@@ -66,12 +68,14 @@ def test_a_whole_build(tmp_path: Path) -> None:
         "tree": "t1",
         "pull_request": "6",
         "ci_url": "https://ci.example/1",
+        "grace": 120.0,
         "defaults": {"max_changed_pixels": 3},
         "rules": [{"match": "icons/*", "policy": {"strict": True}}],
         "images": IMAGES,
     }
     parsed = parse(body, BUILD)
     assert parsed.policy.max_changed_pixels == 3
+    assert parsed.grace == 120
     assert parsed.policy_for("a.png").strict is False
 
 
@@ -170,6 +174,13 @@ CONFIGS = {
     "[policy.noise]\nmin_bold = 1": ": policy.noise.min_bold: there is no such",
     "[policy]\nsensitive_threshold = 0.9": ": policy: sensitive_threshold 0.9 lies above",
     "timeout = 0": ": timeout: Input should be greater than 0",
+    "grace = -1": ": grace: Input should be greater than or equal to 0",
+    "grace = 86401": ": grace: Input should be less than or equal to 86400",
+    "grace = nan": ": grace: Input should be",
+    "grace = inf": ": grace: Input should be less than or equal to 86400",
+    "grace = true": ": grace: Input should be a valid number",
+    'release_branches = "release/*"': ": release_branches: Input should be a valid list",
+    'release_branches = [""]': r": release_branches\[0\]: String should have at least 1",
     '[[rules]]\nmatch = "a"\npolicy = {structural_threshold = 2.0}': (
         r": rules\[0\].policy.structural_threshold: Input should be less"
     ),

@@ -422,6 +422,7 @@ def test_published_result_is_the_record_and_is_never_claimed_again(ledger: Ledge
         counts={"total": 3, "changed": 1, "unchanged": 2, "added": 0},
         comparison_key=RESULT.comparison_key,
         report_key=RESULT.report_key,
+        version=RESULT.version,
     )
     assert ledger.publish(mine, RESULT, T + 7) == expected
     with pytest.raises(AlreadyFinished, match="shop: b1 against b0 is SUCCEEDED"):

@@ -23,6 +23,7 @@ from pixelgate.domain.records import (
     Lookup,
     Result,
     Review,
+    Series,
     State,
 )
 from pixelgate.domain.review_request import Decision, ReviewRecord
@@ -70,6 +71,7 @@ SUCCEEDED = ComparisonRecord(
     counts={"total": 3, "changed": 1},
     comparison_key="comparison.json",
     report_key="index.html",
+    version="0.9",
     announced=True,
     choice=CHOICE,
     wait_until=T + 600,
@@ -83,6 +85,7 @@ FAILED = replace(
     counts={},
     comparison_key=None,
     report_key=None,
+    version=None,
     error_code=ErrorCode.INTERNAL,
     error_message="ValueError: no",
     retryable=True,
@@ -152,7 +155,7 @@ def handed_over(ledger: Ledger) -> ComparisonRecord:
 def test_every_field_of_an_end_comes_back(ledger: Ledger, record: ComparisonRecord) -> None:
     mine = handed_over(ledger)
     if record is SUCCEEDED:
-        result = Result("needs_review", record.counts, "comparison.json", "index.html")
+        result = Result("needs_review", record.counts, "comparison.json", "index.html", "0.9")
         end = ledger.publish(mine, result, T + 20)
     else:
         end = ledger.fail(mine, Failure(ErrorCode.INTERNAL, "ValueError: no", True), T + 20)
@@ -164,9 +167,11 @@ def test_every_field_of_an_end_comes_back(ledger: Ledger, record: ComparisonReco
 def test_every_field_of_a_review_and_of_a_decision_comes_back(ledger: Ledger) -> None:
     assert ledger.add_review(REVIEW) == REVIEW
     assert ledger.reviews(BUILD.id) == [REVIEW]
-    for revision, decision in enumerate((DECISION, replace(DECISION, review=None)), 1):
-        ledger.set_decision("7", decision, revision)
-        assert ledger.decisions("shop", "7") == [decision]
+    for lookup in (Lookup.PULL_REQUEST, Lookup.BRANCH):
+        series = Series(lookup, "7")
+        for revision, decision in enumerate((DECISION, replace(DECISION, review=None)), 1):
+            ledger.set_decision(series, decision, revision)
+            assert ledger.decisions("shop", series) == [decision]
 
 
 def test_a_field_of_a_type_that_is_not_stored_is_an_error() -> None:
@@ -246,4 +251,7 @@ def test_reviews_of_an_older_version_are_read(
 ) -> None:
     for name, then in expected["reviews"].items():
         assert all_plain(old.reviews(BuildId("shop", name)), then) == then
-    assert all_plain(old.decisions("shop", "7"), expected["decisions"]) == expected["decisions"]
+    assert (
+        all_plain(old.decisions("shop", Series(Lookup.PULL_REQUEST, "7")), expected["decisions"])
+        == expected["decisions"]
+    )

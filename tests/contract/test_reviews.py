@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.domain.records import BuildRecord, ComparisonRecord, Failure, Result, Review
+from pixelgate.domain.records import (
+    BuildRecord,
+    ComparisonRecord,
+    Failure,
+    Lookup,
+    Result,
+    Review,
+    Series,
+)
 from pixelgate.domain.review_request import Decision, ReviewRecord
 from pixelgate.errors import ErrorCode, LeaseLost
 from pixelgate.ports import Ledger
@@ -88,7 +96,14 @@ def test_history_of_other_builds_is_another(ledger: Ledger) -> None:
     assert ledger.reviews(BuildId("shop", "b2")) == []
 
 
-# --- decisions in a pull request ------------------------------------------------------------------
+# --- decisions in a pull request or on a branch ---------------------------------------------------
+
+
+def of(number: str) -> Series:
+    return Series(Lookup.PULL_REQUEST, number)
+
+
+SERIES = of("5")
 
 
 def decided(build: str, at: str, review: Review | None = Review.APPROVED) -> Decision:
@@ -96,10 +111,10 @@ def decided(build: str, at: str, review: Review | None = Review.APPROVED) -> Dec
 
 
 def test_latest_decision_of_a_pull_request_comes_first(ledger: Ledger) -> None:
-    ledger.set_decision("5", decided("b1", "2026-01-02"), 2)
-    ledger.set_decision("5", decided("b2", "2026-01-03", Review.REJECTED), 2)
-    ledger.set_decision("5", decided("b3", "2026-01-01", None), 2)
-    assert ledger.decisions("shop", "5") == [
+    ledger.set_decision(SERIES, decided("b1", "2026-01-02"), 2)
+    ledger.set_decision(SERIES, decided("b2", "2026-01-03", Review.REJECTED), 2)
+    ledger.set_decision(SERIES, decided("b3", "2026-01-01", None), 2)
+    assert ledger.decisions("shop", SERIES) == [
         decided("b2", "2026-01-03", Review.REJECTED),
         decided("b1", "2026-01-02"),
         decided("b3", "2026-01-01", None),
@@ -107,17 +122,30 @@ def test_latest_decision_of_a_pull_request_comes_first(ledger: Ledger) -> None:
 
 
 def test_later_revision_of_a_decision_stands(ledger: Ledger) -> None:
-    ledger.set_decision("5", decided("b1", "2026-01-03", Review.REJECTED), 3)
-    ledger.set_decision("5", decided("b1", "2026-01-02"), 2)
-    assert ledger.decisions("shop", "5") == [decided("b1", "2026-01-03", Review.REJECTED)]
+    ledger.set_decision(SERIES, decided("b1", "2026-01-03", Review.REJECTED), 3)
+    ledger.set_decision(SERIES, decided("b1", "2026-01-02"), 2)
+    assert ledger.decisions("shop", SERIES) == [decided("b1", "2026-01-03", Review.REJECTED)]
 
 
 @pytest.mark.parametrize("other", ["55", "5/b1", "", "x" * 2_000, "#5"])
 def test_decisions_of_other_pull_requests_are_others(ledger: Ledger, other: str) -> None:
-    ledger.set_decision(other, decided("b1", "2026-01-01"), 2)
-    assert ledger.decisions("shop", "5") == []
-    assert ledger.decisions("web", other) == []
-    assert ledger.decisions("shop", other) == [decided("b1", "2026-01-01")]
+    ledger.set_decision(of(other), decided("b1", "2026-01-01"), 2)
+    assert ledger.decisions("shop", SERIES) == []
+    assert ledger.decisions("web", of(other)) == []
+    assert ledger.decisions("shop", of(other)) == [decided("b1", "2026-01-01")]
+
+
+@pytest.mark.parametrize("branch", ["topic", "5", "branch/5", "x/" * 1_000])
+def test_decisions_of_a_branch_are_not_those_of_a_pull_request_of_that_name(
+    ledger: Ledger, branch: str
+) -> None:
+    series = Series(Lookup.BRANCH, branch)
+    ledger.set_decision(series, decided("b1", "2026-01-01"), 2)
+    ledger.set_decision(of(branch), decided("b2", "2026-01-02"), 2)
+    assert ledger.decisions("shop", series) == [decided("b1", "2026-01-01")]
+    assert ledger.decisions("shop", of(branch)) == [decided("b2", "2026-01-02")]
+    assert ledger.decisions("web", series) == []
+    assert ledger.decisions("shop", Series(Lookup.BRANCH, f"{branch}2")) == []
 
 
 # --- something new to tell ------------------------------------------------------------------------

@@ -123,6 +123,21 @@ STATUS = f"builds/{PROJECT}/main.1/status.json"
         pytest.param("ci", get(f"builds/{OTHER}/1/status.json"), False, id="another's status"),
         pytest.param("ci", listing(f"images/{OTHER}/"), False, id="another's images"),
         pytest.param("ci", listing(""), False, id="CI lists the bucket"),
+        # `status` and `wait` say which shards came.
+        pytest.param("ci", listing(f"builds/{PROJECT}/7/shards/"), True, id="CI sees shards"),
+        pytest.param("ci", listing(f"uploads/{PROJECT}/7/shards/"), True, id="and uploads of them"),
+        pytest.param(
+            "reviewer", listing(f"builds/{PROJECT}/7/shards/"), True, id="a reviewer sees shards"
+        ),
+        pytest.param(
+            "reviewer", listing(f"uploads/{PROJECT}/7/shards/"), False, id="but no uploads"
+        ),
+        pytest.param(
+            "fork", listing(f"builds/{PROJECT}/fork.7/shards/"), True, id="a fork sees its shards"
+        ),
+        pytest.param(
+            "fork", listing(f"builds/{PROJECT}/7/shards/"), False, id="a fork sees another's"
+        ),
         pytest.param(
             "fork", put(f"uploads/{PROJECT}/fork.1/manifest.json"), True, id="a fork uploads"
         ),

@@ -322,3 +322,122 @@ def test_a_named_build_that_never_comes_is_a_failure_and_may_be_tried_again(worl
     build(world, "typo", commit="C")
     assert isinstance(world.compare(upload), Published)
     assert world.status("head")["base"] == "typo"
+
+
+# A push to a release branch.
+
+RELEASE: dict[str, Any] = {"branch": "release/2", "base_branch": "main"}
+
+
+def released(world: World, **fields: Any) -> dict[str, Any]:
+    """The status of a push to release/2, which left main at M1; R2 and R1 are its own commits."""
+    where = {"base_commit": "M1", "ancestors": ["M0"], "branch_commits": ["R2", "R1"]}
+    return head(world, **{**RELEASE, "commit": "R3", **where, **fields})
+
+
+def test_a_push_to_a_release_branch_is_compared_with_its_own_approved_build(world: World) -> None:
+    build(world, "m1", commit="M1")
+    build(world, "r1", commit="R1", review=Review.APPROVED, **RELEASE)
+    build(world, "r2", commit="R2", **RELEASE)
+    status = released(world)
+    assert (status["base"], status["baseline"]["kind"]) == ("r1", "ancestor")
+    assert status["baseline"]["distance"] == 2
+    assert status["baseline_reason"] == (
+        "the nearest commit of release/2 itself with a build that may serve, 2 commits before "
+        "this commit: the newest build of commit R1"
+    )
+    assert passed_over(status) == {
+        "r2": "nobody has approved it, and its branch 'release/2' is no baseline branch"
+    }
+
+
+def test_a_release_branch_that_is_a_baseline_branch_needs_no_approval(world: World) -> None:
+    for name in ("trunk.r1", "trunk.r2"):
+        world.clock.sleep(1)
+        upload = world.upload(name, IMAGES, commit=name.removeprefix("trunk."), **RELEASE)
+        world.compare(upload, baseline_branches=("main", "release/*"), trunk_only=True)
+    upload = world.upload(
+        "trunk.r3", IMAGES, **RELEASE, commit="r3", branch_commits=["r2", "r1"], base_commit="M1"
+    )
+    world.compare(upload, baseline_branches=("main", "release/*"), trunk_only=True)
+    status = world.status("trunk.r3")
+    assert (status["base"], status["baseline"]["distance"]) == ("trunk.r2", 1)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param({}, id="nobody approved"),
+        pytest.param({"review": Review.REJECTED}, id="rejected"),
+        pytest.param({"name": "fork.r", "review": Review.APPROVED}, id="a fork's, approved"),
+        pytest.param({"selective": True, "review": Review.APPROVED}, id="a part, approved"),
+        pytest.param({"name": "trunk.r"}, id="the trunk's prefix, but no baseline branch"),
+        pytest.param({"commit": "R4", "review": Review.APPROVED}, id="of a commit that is gone"),
+    ],
+)
+def test_without_an_approved_build_of_its_own_it_falls_back_as_any_build(
+    world: World, own: dict[str, Any]
+) -> None:
+    build(world, "m1", commit="M1")
+    build(world, **{"name": "r", "commit": "R2", **RELEASE, **own})
+    status = released(world)
+    assert (status["base"], status["baseline"]["kind"]) == ("m1", "exact")
+
+
+def test_the_first_push_to_a_release_branch_waits_for_where_it_left_main(world: World) -> None:
+    upload = world.upload(
+        "head", IMAGES, **RELEASE, commit="R1", base_commit="M1", branch_commits=[]
+    )
+    assert isinstance(world.compare(upload), Waiting)
+    build(world, "m1", commit="M1")
+    world.deliver_resumed()
+    assert world.status("head")["base"] == "m1"
+
+
+def test_a_pull_request_that_landed_on_a_release_branch_is_its_own(world: World) -> None:
+    build(world, "m1", commit="M1")
+    pr9: dict[str, Any] = {"branch": "fix", "pull_request": 9, "tree": "T9", "commit": "F"}
+    build(world, "pr9", **pr9, review=Review.APPROVED)
+    status = released(world, landed={"R2": {"tree": "T9", "pull_request": 9}})
+    assert (status["base"], status["baseline"]["distance"]) == ("pr9", 1)
+
+
+def test_in_a_shallow_clone_the_newest_approved_build_of_the_release_branch_serves(
+    world: World,
+) -> None:
+    build(world, "r1", commit="R1", review=Review.APPROVED, **RELEASE)
+    build(world, "r2", commit="R2", **RELEASE)
+    build(world, "m1", commit="M1")
+    shallow: dict[str, Any] = {"base_commit": None, "ancestors": [], "branch_commits": []}
+    status = released(world, **shallow)
+    assert (status["base"], status["baseline"]["kind"]) == ("r1", "branch")
+    assert "the newest build of release/2 itself that may serve" in status["baseline_reason"]
+
+
+def test_in_a_shallow_clone_a_release_branch_without_builds_falls_back_to_main(
+    world: World,
+) -> None:
+    build(world, "m1", commit="M1")
+    shallow: dict[str, Any] = {"base_commit": None, "ancestors": [], "branch_commits": []}
+    assert released(world, **shallow)["base"] == "m1"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"pull_request": 7}, id="a pull request from the release branch"),
+        pytest.param({"branch_commits": None}, id="an older client"),
+    ],
+)
+def test_what_is_no_push_to_a_release_branch_is_compared_with_its_base(
+    world: World, said: dict[str, Any]
+) -> None:
+    build(world, "m1", commit="M1")
+    build(world, "r2", commit="R2", review=Review.APPROVED, **RELEASE)
+    assert released(world, **said)["base"] == "m1"
+
+
+def test_a_build_that_is_named_comes_before_a_release_branch_s_own(world: World) -> None:
+    build(world, "m1", commit="M1")
+    build(world, "r2", commit="R2", review=Review.APPROVED, **RELEASE)
+    assert released(world, base_build="m1")["baseline"]["kind"] == "named"

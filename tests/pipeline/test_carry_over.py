@@ -9,7 +9,7 @@ import pytest
 from pixelgate.domain.comparison import Diff
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.policy import Policy
-from pixelgate.domain.records import BuildRecord, Review
+from pixelgate.domain.records import BuildRecord, Lookup, Review, Series
 from pixelgate.errors import OutOfTime
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.diffing.pairs import diff_pairs
@@ -21,6 +21,7 @@ from support.world import PROJECT, sha
 BASE = {"a.png": b"a", "b.png": b"b", "gone.png": b"g", "same.png": b"s"}
 # a and b changed, gone was removed, new was added.
 HEAD = {"a.png": b"a2", "b.png": b"b2", "new.png": b"n", "same.png": b"s"}
+SERIES = Series(Lookup.PULL_REQUEST, "5")
 REASON = "carried over from build b1, where the same changes were approved"
 
 
@@ -100,7 +101,7 @@ def test_later_builds_go_back_to_what_a_person_approved(reviewed: Reviewed) -> N
     build(reviewed, "b2")
     build(reviewed, "b3")
     assert reviewed.said("b3")["carried_from"] == "b1"
-    assert [d.build.build for d in reviewed.world.ledger.decisions(PROJECT, "5")] == ["b1"]
+    assert [d.build.build for d in reviewed.world.ledger.decisions(PROJECT, SERIES)] == ["b1"]
 
 
 def test_a_person_who_approves_a_carried_over_build_is_followed_from_there(
@@ -211,9 +212,9 @@ def test_forks_and_our_own_builds_approve_nothing_for_each_other(reviewed: Revie
 def test_what_the_reviews_say_counts_and_not_the_index(reviewed: Reviewed) -> None:
     """A worker died between the two: the pull request's index is behind."""
     reviewed.review("b1", action="approve")
-    [said] = reviewed.world.ledger.decisions(PROJECT, "5")
+    [said] = reviewed.world.ledger.decisions(PROJECT, SERIES)
     reviewed.review("b1", action="reject")
-    reviewed.world.ledger.decided[(PROJECT, "5")][said.build] = (99, said)
+    reviewed.world.ledger.decided[(PROJECT, SERIES)][said.build] = (99, said)
     assert said.review is Review.APPROVED
     build(reviewed, "b2")
     assert reviewed.state("b2") == "needed"
@@ -240,6 +241,183 @@ def test_worker_that_runs_out_of_time_comparing_with_the_approved_gives_the_leas
     close(reviewed, (b"a2", b"a2'"))
     reviewed.world.compare(upload)
     assert reviewed.state("b2") == "approved"
+
+
+# --- on a branch, where CI knows no pull request --------------------------------------------------
+
+
+def on_branch(reviewed: Reviewed, name: str, images: dict[str, bytes] = HEAD, **fields: Any) -> str:
+    """A build of the branch `topic` without a pull request; returns the state of its review."""
+    reviewed.build(name, images, **{"base_build": "b0", "base_branch": "main", **fields})
+    return reviewed.state(name)
+
+
+def test_where_ci_knows_no_pull_request_the_same_images_of_a_branch_are_approved_once(
+    reviewed: Reviewed,
+) -> None:
+    assert on_branch(reviewed, "p1") == "needed"
+    reviewed.review("p1", action="approve")
+    assert on_branch(reviewed, "p2") == "approved"
+    assert reviewed.said("p2")["carried_from"] == "p1"
+    assert (reviewed.record("p2"), reviewed.world.status("p2")["verdict"]) == (
+        "approved",
+        "needs_review",
+    )
+
+
+def test_a_late_approval_reaches_the_newest_build_of_the_branch(reviewed: Reviewed) -> None:
+    for name in ("p1", "p2"):
+        on_branch(reviewed, name)
+    # Neither a pull request from the branch nor a fork's branch of that name is the newest.
+    on_branch(reviewed, "p3", pull_request=6)
+    on_branch(reviewed, "fork.p4")
+    reviewed.review("p1", action="approve")
+    assert [b.build for b in reviewed.world.resumed] == ["p2"]
+    reviewed.resume("p2")
+    assert reviewed.said("p2")["carried_from"] == "p1"
+    assert reviewed.sweep() == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({"branch": "other"}, {}, id="another branch"),
+        pytest.param({"branch": "topi"}, {}, id="one whose name begins alike"),
+        pytest.param({"pull_request": 5}, {}, id="from a pull request to its branch"),
+        pytest.param({}, {"pull_request": 5}, id="from the branch to its pull request"),
+        pytest.param({"pull_request": "topic"}, {}, id="a pull request that is called so"),
+        pytest.param(
+            {"branch": "develop"},
+            {"branch": "develop", "base_branch": "develop"},
+            id="the base branch",
+        ),
+    ],
+)
+def test_other_branches_are_others(
+    reviewed: Reviewed, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    on_branch(reviewed, "p1", **first)
+    reviewed.review("p1", action="approve")
+    assert reviewed.world.resumed == []
+    assert on_branch(reviewed, "p2", **second) == "needed"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(("fork.p1", "p2"), id="from a fork"),
+        pytest.param(("p1", "fork.p2"), id="to a fork"),
+        pytest.param(("fork.p1", "fork.p2"), id="from one fork to another of the same branch"),
+    ],
+)
+def test_forks_take_no_part_in_approvals_by_branch(
+    reviewed: Reviewed, names: tuple[str, str]
+) -> None:
+    """`patch-1` is what GitHub calls everybody's first branch."""
+    first, second = names
+    on_branch(reviewed, first, branch="patch-1")
+    reviewed.review(first, action="approve")
+    assert on_branch(reviewed, second, branch="patch-1") == "needed"
+
+
+def test_who_says_main_takes_over_no_approval(reviewed: Reviewed) -> None:
+    """Where only `trunk.*` builds are approved by rule, any job may still say `main`."""
+    world, strict = reviewed.world, {"trunk_only": True}
+    world.review("b0", Review.APPROVED)
+    for name in ("forged-1", "forged-2"):
+        world.clock.sleep(60)
+        world.compare(world.upload(name, HEAD, base_build="b0", branch="main"), **strict)
+        assert reviewed.state(name) == "needed"
+        carry_out(reviewed.write(name, action="approve"), reviewed.service(**strict))
+    assert world.ledger.decided == {}
+
+
+def test_the_id_of_a_trunk_build_gives_it_no_approvals_of_other_branches(
+    reviewed: Reviewed,
+) -> None:
+    on_branch(reviewed, "p1")
+    reviewed.review("p1", action="approve")
+    assert on_branch(reviewed, "trunk.p2", branch="release") == "needed"
+    assert on_branch(reviewed, "trunk.p3") == "approved"  # a person saw these pictures
+
+
+def test_a_branch_name_that_is_used_again_does_not_bring_back_what_was_replaced(
+    reviewed: Reviewed,
+) -> None:
+    """Approved was a → a2. Main has a3 by now, and a2 there would undo that."""
+    on_branch(reviewed, "p1")
+    reviewed.review("p1", action="approve")
+    reviewed.build("b9", {**BASE, "a.png": b"a3"}, branch="main")
+    assert on_branch(reviewed, "p2", base_build="b9") == "needed"
+    # In a pull request, whose number is not given again, the base may move on.
+    reviewed.review("b1", action="approve")
+    reviewed.build("b2", HEAD, base_build="b9", pull_request=5)
+    assert reviewed.state("b2") == "approved"
+
+
+@pytest.mark.parametrize(("alike", "state"), [(False, "needed"), (True, "approved")])
+def test_a_removed_snapshot_must_have_looked_as_it_did_when_its_removal_was_approved(
+    reviewed: Reviewed, alike: bool, state: str
+) -> None:
+    on_branch(reviewed, "p1")
+    reviewed.review("p1", action="approve")
+    if alike:
+        close(reviewed, (b"g", b"another"))
+    reviewed.build("b9", {**BASE, "gone.png": b"another"}, branch="main")
+    assert on_branch(reviewed, "p2", base_build="b9") == state
+
+
+def test_drift_does_not_chain_on_a_branch(reviewed: Reviewed) -> None:
+    on_branch(reviewed, "p1")
+    reviewed.review("p1", action="approve")
+    close(reviewed, (b"a2", b"a2'"), (b"a2'", b"a2''"))
+    assert on_branch(reviewed, "p2", {**HEAD, "a.png": b"a2'"}) == "approved"
+    assert on_branch(reviewed, "p3", {**HEAD, "a.png": b"a2''"}) == "needed"
+
+
+def test_the_last_decision_on_a_branch_counts(reviewed: Reviewed) -> None:
+    on_branch(reviewed, "p1")
+    reviewed.review("p1", action="approve")
+    on_branch(reviewed, "p2")
+    reviewed.review("p2", action="reject", names=["a.png"])
+    assert on_branch(reviewed, "p3") == "needed"
+
+
+@pytest.mark.parametrize("pull_request", [5, None])
+def test_a_rejection_counts_when_its_build_was_removed(
+    reviewed: Reviewed, pull_request: Any
+) -> None:
+    for name, action in (("p1", "approve"), ("p2", "reject")):
+        on_branch(reviewed, name, pull_request=pull_request)
+        reviewed.review(name, action=action)
+    assert reviewed.world.ledger.hide(BuildId(PROJECT, "p2"), 0)
+    assert on_branch(reviewed, "p3", pull_request=pull_request) == "needed"
+
+
+def test_an_approval_whose_result_is_no_longer_recorded_is_not_carried_over(
+    reviewed: Reviewed,
+) -> None:
+    """Results are recorded for 90 days."""
+    on_branch(reviewed, "p1")
+    reviewed.review("p1", action="approve")
+    del reviewed.world.ledger.comparisons[BuildId(PROJECT, "p1").against("b0")]
+    assert on_branch(reviewed, "p2") == "needed"
+
+
+def test_what_was_carried_over_on_a_branch_is_no_baseline_once_its_source_is_rejected(
+    reviewed: Reviewed,
+) -> None:
+    on_branch(reviewed, "p1")
+    reviewed.review("p1", action="approve")
+    on_branch(reviewed, "p2")
+    reviewed.build("next", HEAD, base_build="p2", branch="stacked")
+    assert reviewed.world.status("next")["base"] == "p2"
+    reviewed.review("p1", action="reject")
+    reviewed.build("later", HEAD, base_build="p2", branch="stacked")
+    assert reviewed.world.status("later")["error"]["message"].startswith(
+        "base_build p2 cannot be compared with: its approval was carried over from build p1, "
+        "which was rejected since"
+    )
 
 
 # --- by rule --------------------------------------------------------------------------------------
@@ -284,7 +462,7 @@ def test_a_person_rejects_what_the_rule_approved(reviewed: Reviewed) -> None:
 
 def test_rule_seeds_no_carry_over(reviewed: Reviewed) -> None:
     reviewed.build("b2", HEAD, base_build="b0", branch="main")
-    assert reviewed.world.ledger.decisions(PROJECT, "5") == []
+    assert reviewed.world.ledger.decisions(PROJECT, SERIES) == []
 
 
 # --- an approval that comes after the next build was compared -------------------------------------

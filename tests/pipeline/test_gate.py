@@ -19,6 +19,7 @@ from pixelgate.domain.comparison import Comparison
 from pixelgate.domain.keys import NO_BASE
 from pixelgate.domain.records import BuildRecord, Review
 from pixelgate.domain.review_state import ReviewState, ReviewSummary
+from pixelgate.pipeline.announce import announce
 from pixelgate.pipeline.baseline import search as baselines
 from pixelgate.pipeline.baseline.search import _Builds, _Search
 from pixelgate.pipeline.review import carry_over
@@ -45,6 +46,7 @@ def test_what_passes_was_approved_or_is_on_a_baseline_branch() -> None:
     kinds = sum((town.kinds for town in towns), Counter())
     # Or nothing was tried.
     assert sum(town.passed for town in towns) > HISTORIES
+    assert sum((town.carried for town in towns), Counter()).keys() == {"pull request", "branch"}
     assert kinds.keys() == {"named", "exact", "ancestor", "branch", "grace", "none", "refused"}
 
 
@@ -131,8 +133,17 @@ def what_was_carried_over_stays(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(baselines, "withdrawal_reason", lambda build, records: None)
 
 
+def forks_share_a_branch_s_approvals(patch: pytest.MonkeyPatch) -> None:
+    for module in (carry_over, announce):
+        patch.setattr(
+            module,
+            "series_of",
+            lambda build, branches: eligibility.series_of(replace(build, trusted=True), branches),
+        )
+
+
 def whatever_is_carried_over(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(carry_over, "_same_pictures", lambda *about: True)
+    patch.setattr(carry_over, "_same_pictures", lambda *about, **of: True)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +154,7 @@ def whatever_is_carried_over(patch: pytest.MonkeyPatch) -> None:
         pytest.param(serves_by("pull_request"), id="a merge vouches"),
         pytest.param(vouched_for_in("_named"), id="named builds serve"),
         pytest.param(vouched_for_in("_branch"), id="builds of the base branch serve"),
+        pytest.param(vouched_for_in("_own"), id="builds of a release branch serve"),
         what_passed_serves,
         rejected_builds_answer_for_what_passed,
         pytest.param(serve_as_if(trusted=True), id="forks serve"),
@@ -151,6 +163,7 @@ def whatever_is_carried_over(patch: pytest.MonkeyPatch) -> None:
         approved_names_approve_a_first_upload,
         what_was_carried_over_stays,
         whatever_is_carried_over,
+        forks_share_a_branch_s_approvals,
     ],
 )
 def test_each_way_round_the_gate_is_found(

@@ -84,6 +84,29 @@ def test_head_begins_to_wait_while_its_base_is_approved() -> None:
     assert called == {0, 1}  # it happened both ways
 
 
+def test_a_build_of_a_branch_is_compared_while_the_one_before_it_is_approved() -> None:
+    """As in a pull request, where CI knows no number of one."""
+    ways: set[str] = set()
+
+    def run(turns: list[int]) -> Schedule:
+        race = Race(turns)
+        race.reviewed.build("p1", HEAD, commit="p1", base_commit="c0", base_branch="main")
+        again = race.upload("p2", HEAD, base_commit="c0", base_branch="main")
+        written, service = race.reviewed.write("p1", action="approve"), race.service()
+        outcomes = race.schedule.run(again, lambda: carry_out(written, service))
+        assert isinstance(outcomes[0], Published), outcomes
+        assert isinstance(outcomes[1], CarriedOut), outcomes
+        race.settle()
+        said = race.reviewed.said("p2")
+        assert (said["state"], said["carried_from"]) == ("approved", "p1"), said
+        ways.add("called" if race.called else race.reviewed.heard("p2")[-1][0])
+        race.check_quiet()
+        return race.schedule
+
+    assert run_every_order(run, step=2) >= 100
+    assert ways == {"called", "Comparison", "Review"}
+
+
 def test_two_approvals_wake_a_waiting_head_once() -> None:
     def run(turns: list[int]) -> Schedule:
         race = Race(turns)

@@ -154,6 +154,26 @@ def test_what_shards_may_say_differently_is_joined(world: World) -> None:
     assert "shard" not in merged
 
 
+def test_of_what_shards_know_of_the_base_the_most_counts(world: World) -> None:
+    """One job has a shallow clone, or an older client."""
+    deep: dict[str, Any] = {
+        "landed": {"A": {"tree": "TA", "committed": 1_800_000_000}},
+        "branch_commits": ["R2", "R1"],
+        "grace": 30,
+    }
+    shallow: dict[str, Any] = {"landed": {"A": {"tree": "TA"}}, "branch_commits": []}
+    for order in ((deep, shallow), (shallow, deep)):
+        one = World()
+        for n, said in enumerate(order, 1):
+            one.receive(put_shard(one, n, 2, one_image(n), **said))
+        merged = json.loads(one.objects.objects[keys.accepted_manifest(BUILD)])
+        assert {name: merged[name] for name in deep} == deep
+    for n in (1, 2):
+        world.receive(put_shard(world, n, 2, one_image(n)))
+    merged = json.loads(world.objects.objects[keys.accepted_manifest(BUILD)])
+    assert not {"branch_commits", "grace"} & merged.keys()
+
+
 # A shard that is uploaded again replaces nothing.
 
 
@@ -231,7 +251,7 @@ def test_a_shard_that_comes_after_finalize_is_refused_by_name(world: World) -> N
     assert isinstance(world.receive(put_shard(world, 2, 0, one_image(2))), Rejected)
     assert world.status("p1")["error"]["message"] == (
         "shard 2: it came after the build was closed with shard 1; "
-        "upload all of them under a new id"
+        "upload all of them under another parallel id"
     )
 
 
@@ -281,6 +301,23 @@ def test_shards_may_list_the_suite_in_two_unicode_forms(world: World) -> None:
     images = world.published("p1")["images"]
     assert images["u\u0308.png"]["status"] == "skipped"
     assert len(images) == 3
+
+
+def test_two_shards_that_are_accepted_at_once_are_both_told_of() -> None:
+    """Or a person would run a job again that has done its work."""
+
+    def run(turns: list[int]) -> Schedule:
+        world, schedule = World(), Schedule(turns)
+        put = [put_shard(world, n, 4, one_image(n)) for n in (1, 3)]
+        ports = schedule.ports(world)
+        outcomes = schedule.run(*(partial(world.receive, key, **ports) for key in put))
+        assert [type(o) for o in outcomes] == [Collecting, Collecting], outcomes
+        told = "shards 1, 3 of 4 came; shards 2, 4 did not yet"
+        assert world.status("p1")["baseline_reason"] == told
+        assert world.record("p1", SHARDS).baseline_reason == told
+        return schedule
+
+    assert run_every_order(run) >= 100
 
 
 @pytest.mark.parametrize("closes", [False, True], ids=["two last shards", "finalize"])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import Review, State
+from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.announce.waiting import resume_waiting_builds
 from pixelgate.pipeline.cleanup.sweep import Action, sweep
 from pixelgate.pipeline.compare.outcomes import Failed, Published, Waiting
+from pixelgate.pipeline.intake.accept import accept_build
 from support.world import PROJECT, World
 
 IMAGES = {"a.png": b"a"}
@@ -240,3 +244,117 @@ def test_images_are_looked_at_once_however_long_it_waits(world: World) -> None:
     end_grace(world)
     world.deliver_resumed()
     assert len([key for key in world.objects.reads if key.startswith("images/")]) == 1
+
+
+# Grace is a setting of a project, and an old base commit is not waited for.
+
+NOW = 1_800_000_000.0
+
+
+def committed(seconds_ago: float) -> dict[str, Any]:
+    """What git says of the base commit C."""
+    return {"landed": {"C": {"tree": "T", "committed": int(NOW - seconds_ago)}}}
+
+
+@pytest.fixture
+def built(world: World) -> World:
+    """A world of today, with a build of the commit A on main."""
+    world.clock.now = NOW - 1
+    world.compare(world.upload("old", IMAGES, commit="A"))
+    world.clock.now = NOW
+    return world
+
+
+def test_a_project_says_how_long_it_waits(built: World) -> None:
+    head = upload_head(built, ancestors=["A"], grace=90)
+    assert isinstance(built.compare(head), Waiting)
+    status = built.status("head")
+    assert "if none comes within 90 seconds" in status["baseline_reason"]
+    assert status["wait_until"] == iso(NOW + 90)
+    built.clock.sleep(89)
+    assert sweep(built.service(), built.resumed.append, waits_only=True) == []
+    built.clock.sleep(2)
+    [swept] = sweep(built.service(), built.resumed.append, waits_only=True)
+    assert swept.action is Action.END_WAIT
+    built.deliver_resumed()
+    status = built.status("head")
+    assert (status["base"], status["baseline"]["kind"]) == ("old", "grace")
+    assert "came within 90 seconds" in status["baseline_reason"]
+
+
+def test_a_project_without_patience_does_not_wait_at_all(built: World) -> None:
+    assert isinstance(built.compare(upload_head(built, ancestors=["A"], grace=0)), Published)
+    assert built.status("head")["base"] == "old"
+
+
+def test_a_project_with_more_patience_than_the_stack_waits_longer(built: World) -> None:
+    built.compare(upload_head(built, grace=3_600))
+    assert built.status("head")["wait_until"] == iso(NOW + 3_600)
+    assert end_grace(built) == []
+
+
+def test_a_base_commit_older_than_the_grace_is_not_waited_for(built: World) -> None:
+    """Path filters skip commits that change other folders: these never have a build."""
+    said = committed(7_200)
+    assert isinstance(built.compare(upload_head(built, ancestors=["B", "A"], **said)), Published)
+    status = built.status("head")
+    assert (status["base"], status["baseline"]["kind"]) == ("old", "ancestor")
+    assert status["baseline"]["distance"] == 2
+    assert status["baseline_reason"] == (
+        "base_commit C cannot be compared with: it has no build and is 120 minutes old, which is "
+        "longer than a build waits for its base. Instead the nearest ancestor with a build that "
+        "may serve, 2 commits before the base: the newest build of commit A"
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({}, id="an older client does not say how old it is"),
+        pytest.param(committed(599), id="it is young"),
+        pytest.param(committed(-1), id="it is of tomorrow"),
+        pytest.param(committed(NOW), id="it is of 1970"),
+        pytest.param({**committed(7_200), "grace": 7_300}, id="this project waits longer"),
+        pytest.param({"landed": {"B": {"committed": int(NOW - 9_999)}}}, id="another one is old"),
+    ],
+)
+def test_a_base_commit_that_may_still_be_built_is_waited_for(
+    built: World, fields: dict[str, Any]
+) -> None:
+    assert isinstance(built.compare(upload_head(built, ancestors=["A"], **fields)), Waiting)
+
+
+def test_an_old_base_commit_that_is_being_built_is_waited_for(built: World) -> None:
+    """Its own build waits for an image, say, because somebody ran the job again."""
+    base = built.upload("base", IMAGES, commit="C")
+    accept_build(base, built.service())
+    head = upload_head(built, ancestors=["A"], **committed(7_200))
+    assert isinstance(built.compare(head), Waiting)
+    built.compare(base)
+    built.deliver_resumed()
+    assert built.status("head")["base"] == "base"
+
+
+def test_an_old_base_commit_that_has_a_build_is_the_base(built: World) -> None:
+    built.compare(built.upload("base", IMAGES, commit="C"))
+    built.clock.sleep(7_200)
+    built.compare(upload_head(built, ancestors=["A"], **committed(7_200)))
+    assert built.status("head")["baseline"]["kind"] == "exact"
+
+
+def test_a_wait_does_not_end_because_the_base_commit_grows_older(built: World) -> None:
+    """What counts is its age when the build came, whenever its event is delivered again."""
+    head = upload_head(built, ancestors=["A"], **committed(599))
+    assert isinstance(built.compare(head), Waiting)
+    built.clock.sleep(300)
+    assert isinstance(built.compare(head), Waiting)
+
+
+def test_where_nothing_else_may_serve_an_old_base_commit_leaves_a_first_upload(
+    world: World,
+) -> None:
+    world.clock.now = NOW
+    assert isinstance(world.compare(upload_head(world, **committed(7_200))), Published)
+    status = world.status("head")
+    assert (status["base"], status["baseline"]["kind"]) == (None, "none")
+    assert "it has no build and is 120 minutes old" in status["baseline_reason"]

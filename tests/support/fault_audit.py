@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, Upload
-from pixelgate.domain.records import State
+from pixelgate.domain.records import Lookup, Series, State
 from support.deliveries import counted
 from support.fault_stories import COUNTS, Story
 from support.world import PROJECT
@@ -79,7 +79,9 @@ def _is_approved(story: Story) -> None:
     assert build is not None
     assert (story.world.status("head")["review"]["state"], build.review) == ("approved",) * 2
     assert len(story.ledger.reviews(HEAD)) == 1
-    assert [d.build for d in story.ledger.decisions(PROJECT, "5")] == [HEAD]
+    assert [d.build for d in story.ledger.decisions(PROJECT, Series(Lookup.PULL_REQUEST, "5"))] == [
+        HEAD
+    ]
     heard = [d["review"]["state"] for kind, d in story.bus.emitted if kind.startswith("Review")]
     assert heard[-1:] == ["approved"], heard
 

@@ -28,6 +28,7 @@ from support.world import GONE, LOST, PROJECT, ScriptedDiffers, World
 
 NAMES = ("a.png", "b.png", "c.png")
 TRUNK = "main"  # the only baseline branch
+RELEASES = "release/"  # how the names of branches begin that live beside it
 Pictures = Mapping[str, int]
 
 
@@ -106,6 +107,7 @@ class Town:
         story: what happened, in words.
         passed: how many builds passed against a base.
         kinds: how bases were found.
+        carried: how approvals were carried over, in a pull request or by the branch.
         sent: uploads, and what else their manifests said.
     """
 
@@ -117,6 +119,7 @@ class Town:
     story: list[str] = field(default_factory=list)
     passed: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    carried: Counter[str] = field(default_factory=Counter)
     sent: list[tuple[Built, Mapping[str, Any]]] = field(default_factory=list)
     _judged: set[str] = field(default_factory=set)
 
@@ -134,7 +137,7 @@ class Town:
         """So many things happen. Raises Broken."""
         ways = [
             (self.commit, 5), (self.begin, 3), (self.build, 9), (self.again, 3), (self.review, 7),
-            (self.land, 2), (self.release, 1), (self.time_passes, 1),
+            (self.land, 2), (self.release, 3), (self.time_passes, 1),
         ]  # fmt: skip
         deeds = [deed for deed, weight in ways for _ in range(weight)]
         try:
@@ -169,7 +172,7 @@ class Town:
     def release(self) -> None:
         """A branch that is no baseline branch and of no pull request."""
         onto = self._branch()
-        name = f"release/{next(self._count)}"
+        name = f"{RELEASES}{next(self._count)}"
         self.branches[name] = Branch(name, onto.name, onto.tip, None)
         self.story.append(f"branch {name} from {onto.name} at {onto.tip.id}")
 
@@ -269,10 +272,13 @@ class Town:
         if way == "ancestors" or branch.name == TRUNK:
             base = None
         ancestors = (base or commit).parents
-        told = [c for c in (base, *ancestors) if c]
+        own = [*itertools.takewhile(lambda c: c not in there, commit.parents)]
+        told = [c for c in (base, *ancestors, *own) if c]
         if way == "shallow":
-            ancestors = ()
+            ancestors, own = (), []
+        pushed = branch.name.startswith(RELEASES) and branch.number is None
         return {
+            **({"branch_commits": [c.id for c in own]} if pushed else {}),
             "base_commit": base.id if base else None,
             "ancestors": [c.id for c in ancestors],
             "base_branch": onto,
@@ -369,8 +375,31 @@ class Town:
                     self._judge_passed(built, status)
             if carried and f"{built.name} carried" not in self._judged:
                 self._judged.add(f"{built.name} carried")
+                self._judge_carried(built, carried)
                 self._hold(built, "was approved as another one is")
                 self._vet(built.pictures)
+
+    def _judge_carried(self, built: Built, source: str) -> None:
+        """Without a number, only what a person saw before and after is the same change."""
+        if (built.number, built.branch) != (self.builds[source].number, self.builds[source].branch):
+            raise Broken(f"{built.name} was approved as {source} of another series")
+        self.carried["branch" if built.number is None else "pull request"] += 1
+        if built.number is not None:
+            return
+        if built.is_forks:
+            raise Broken(f"the fork's {built.name} was approved as {source}, maybe a stranger's")
+        mine, seen = (self._changed_from(name) for name in (built.name, source))
+        for name in mine.keys() & seen.keys():
+            if abs(int(mine[name]) - int(seen[name])) > 1:
+                raise Broken(f"{built.name} was approved as {source}, but {name} was another")
+
+    def _changed_from(self, name: str) -> dict[str, bytes]:
+        """The base's readable pictures of what a build changes or removes."""
+        base_id = self.world.status(name)["base"]
+        base = self.builds[base_id].pictures if base_id else {}
+        images = self.world.published(name)["images"].items()
+        changed = [n for n, i in images if i["status"] in {"changed", "removed"}]
+        return {n: base[n] for n in changed}
 
     def _judge_passed(self, built: Built, status: Mapping[str, Any]) -> None:
         if status["base"] is not None:
@@ -393,7 +422,8 @@ class Town:
     def _asked(self, name: str) -> set[str]:
         """Commits whose builds a manifest asks for."""
         body = json.loads(self.world.objects.read(keys.accepted_manifest(BuildId(PROJECT, name))))
-        return {body.get("base_commit"), *body.get("ancestors", ())} - {None}
+        named = (*body.get("ancestors", ()), *body.get("branch_commits", ()))
+        return {body.get("base_commit"), *named} - {None}
 
     def _judge_base(self, built: Built, status: Mapping[str, Any]) -> None:
         base = status["base"]

@@ -109,7 +109,8 @@ class SoakWorld(Deliveries):
         self._comes(Upload(self.world.upload(name, pictures, commit=name)))
 
     def _upload(self, kind: str, name: str, base: str, changed: Pictures, old: Pictures) -> None:
-        fields: dict[str, Any] = {"base_build": base, "commit": name, "branch": "topic"}
+        # Each on a branch of its own: builds of one branch share approvals.
+        fields: dict[str, Any] = {"base_build": base, "commit": name, "branch": f"topic-{name}"}
         world = self.world
         match kind:
             case "waits":

@@ -180,12 +180,15 @@ def test_equal_folders_give_equal_zips(tmp_path: Path) -> None:
 def test_a_release_replaces_one_and_nothing_else(tmp_path: Path, region: None) -> None:
     built = {"x86_64": Built(*(folder(tmp_path / n, mtime=10**9, umask=0o022) for n in "fl"))}
     into = tmp_path / "dist"
-    first = release.write(into, built)
+    wheel = tmp_path / "pixelgate-1-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    first = release.write(into, built, [wheel])
+    assert (into / wheel.name).read_bytes() == b"wheel"
     sums = (into / "SHA256SUMS").read_text()
     (tmp_path / "f" / "a.py").write_text("newer")
-    assert release.write(into, built) != first
+    assert release.write(into, built, [wheel]) != first
     (tmp_path / "f" / "a.py").write_text("1")
-    assert release.write(into, built) == first
+    assert release.write(into, built, [wheel]) == first
     assert (into / "SHA256SUMS").read_text() == sums
     assert sorted(path.name for path in into.iterdir()) == sorted(first)
     (into / "SHA256SUMS").unlink()

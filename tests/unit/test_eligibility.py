@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pixelgate.domain.eligibility import approved_by_rule, ineligibility
+from pixelgate.domain.eligibility import approved_by_rule, ineligibility, series_of
 from pixelgate.domain.keys import BuildId
-from pixelgate.domain.records import BuildRecord, Review
+from pixelgate.domain.records import BuildRecord, Lookup, Review, Series
 
 BRANCHES = ("main", "release/*")
 ON_MAIN = BuildRecord(BuildId("shop", "b1"), "c1", "a" * 64, 1000.0, arrived=True, branch="main")
@@ -46,6 +46,38 @@ def test_eligible(build: BuildRecord, changes: dict[str, Any], why: str | None) 
 def test_without_baseline_branches_nothing_is_approved_by_rule() -> None:
     assert approved_by_rule(ON_MAIN, BRANCHES)
     assert not approved_by_rule(ON_MAIN, ())
+
+
+TOPIC = replace(ON_MAIN, branch="topic")
+
+
+@pytest.mark.parametrize(
+    ("build", "changes", "series"),
+    [
+        pytest.param(OF_PULL_REQUEST, {}, Series(Lookup.PULL_REQUEST, "5"), id="a pull request"),
+        pytest.param(
+            OF_PULL_REQUEST,
+            {"trusted": False},
+            Series(Lookup.PULL_REQUEST, "5"),
+            id="a fork's pull request",
+        ),
+        pytest.param(
+            ON_MAIN,
+            {"pull_request": "5"},
+            Series(Lookup.PULL_REQUEST, "5"),
+            id="a pull request from a baseline branch",
+        ),
+        pytest.param(TOPIC, {}, Series(Lookup.BRANCH, "topic"), id="a branch"),
+        pytest.param(TOPIC, {"trusted": False}, None, id="a fork's branch"),
+        pytest.param(TOPIC, {"branch": ""}, None, id="no branch is known"),
+        pytest.param(ON_MAIN, {}, None, id="a baseline branch"),
+        pytest.param(ON_MAIN, {"branch": "release/2"}, None, id="one that a pattern names"),
+    ],
+)
+def test_builds_that_share_approvals(
+    build: BuildRecord, changes: dict[str, Any], series: Series | None
+) -> None:
+    assert series_of(replace(build, **changes), BRANCHES) == series
 
 
 TRUNKS = replace(ON_MAIN, id=BuildId("shop", "trunk.b1"))

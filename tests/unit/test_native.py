@@ -196,7 +196,7 @@ def test_without_the_library_the_error_says_what_to_do(monkeypatch: pytest.Monke
     native._library.cache_clear()
     monkeypatch.setattr("platform.machine", lambda: "pdp11")
     try:
-        with pytest.raises(RuntimeError, match=r"native-pdp11\.so cannot be loaded.*make setup"):
+        with pytest.raises(RuntimeError, match=r"compiled part is missing.*`make setup`"):
             native.hash_rows(np.zeros((1, 1, 3), np.uint8))
     finally:
         native._library.cache_clear()
@@ -217,7 +217,24 @@ def test_it_compiles_for_both_of_lambdas_processors(
     assert (elf[:4], int.from_bytes(elf[18:20], "little")) == (b"\x7fELF", machine)
 
 
+def test_a_library_that_is_no_library_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = tmp_path / "native.so"
+    text.write_text("text")
+    native._library.cache_clear()
+    monkeypatch.setattr(native, "native_library", lambda: text)
+    try:
+        with pytest.raises(RuntimeError, match=r"native\.so cannot be loaded"):
+            native.hash_rows(np.zeros((1, 1, 3), np.uint8))
+    finally:
+        native._library.cache_clear()
+
+
 def test_an_unknown_processor_is_refused_by_name(tmp_path: Path) -> None:
     ended = make("ARCH=pdp11", f"OUT={tmp_path}")
     assert ended.returncode
-    assert "'pdp11' is no processor that we compile for: x86_64 or aarch64" in ended.stderr
+    assert (
+        "no processor of 'pdp11-linux-gnu.2.28' that we compile for: x86_64 or aarch64"
+        in ended.stderr
+    )

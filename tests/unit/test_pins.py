@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LISTS = [*ROOT.glob("functions/requirements.txt"), *ROOT.glob("requirements-dev.txt"),
-         *ROOT.glob("tools/requirements-*.txt")]  # fmt: skip
+LISTS = [*ROOT.glob("functions/requirements.txt"), *ROOT.glob("requirements-*.txt"),
+         *ROOT.glob("tools/requirements-*.txt"),
+         *ROOT.glob("tools/*/requirements*.txt")]  # fmt: skip
 LOCKS = [*ROOT.glob("layers/odiff/*/package-lock.json"), *ROOT.glob("bench/*/package-lock.json"),
          *ROOT.glob("tools/*/package-lock.json")]  # fmt: skip
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgate.engine.pixels import decode, is_opaque, on_background
+from pixelgate.engine.pixels import decode, in_words, is_opaque, on_background
 from pixelgate.errors import FaultCode, ImageFault
 from support.images import (
     encoded,
@@ -134,3 +134,19 @@ def test_on_background_leaves_no_row_out(height: int) -> None:
     image[..., 0] = (np.arange(height) % 251)[:, None]
     image[..., 3] = 255
     assert np.array_equal(on_background(image, 0), image[..., :3])
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param("image file is truncated", ": image file is truncated", id="for a person"),
+        pytest.param("", "", id="nothing"),
+        pytest.param("PngImagePlugin.MAX_TEXT_MEMORY", "", id="a module"),
+        pytest.param("<_io.BytesIO object at 7f>", "", id="an object"),
+        pytest.param("invalid literal for int()", "", id="a literal"),
+        pytest.param("required argument is not an integer", "", id="an argument"),
+        pytest.param("bad marker 0xff", "", id="a number for machines"),
+    ],
+)
+def test_what_a_library_says_of_its_own_insides_is_left_out(said: str, shown: str) -> None:
+    assert in_words(ValueError(said)) == shown

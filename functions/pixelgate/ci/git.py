@@ -12,8 +12,8 @@ from pathlib import Path
 
 MAX_ANCESTORS = 300
 _SECONDS = 60
-# Hash, tree, parents, subject and body of a commit; the message may name its pull request.
-_LOG = "--format=%H%x00%T%x00%P%x00%s%x00%b%x00%x01"
+# Hash, tree, parents, time, subject and body of a commit; the message may name its pull request.
+_LOG = "--format=%H%x00%T%x00%P%x00%ct%x00%s%x00%b%x00%x01"
 # "Title (#5)" is GitHub's squash; the others are the merges of GitHub, GitLab, Bitbucket, Azure.
 _SUBJECT = re.compile(
     r"\(#(\d+)\)$|^Merge pull request #(\d+) |\(pull request #(\d+)\)|^Merged PR (\d+):"
@@ -28,6 +28,7 @@ class Commit:
     sha: str
     tree: str  # the hash of its files
     pull_request: str | None = None  # the number of its pull request, if its message has one
+    committed: int | None = None  # seconds since 1970, by the clock of whoever committed it
 
 
 class GitFailed(Exception):
@@ -102,8 +103,13 @@ class Git:
         """Whether the clone lacks older commits."""
         return self._ask("rev-parse", "--is-shallow-repository") == "true"
 
-    def history(self, commit: str, count: int = MAX_ANCESTORS) -> list[Commit]:
-        """Returns the commit and its first-parent ancestors, newest first."""
+    def history(
+        self, commit: str, count: int = MAX_ANCESTORS, *, since: str | None = None
+    ) -> list[Commit]:
+        """Returns the commit and its first-parent ancestors, newest first.
+
+        Those that `since`, another commit, has among its ancestors are left out.
+        """
         output = self._ask(
             "log",
             "--first-parent",
@@ -111,6 +117,7 @@ class Git:
             "--no-show-signature",
             _LOG,
             commit,
+            *([f"^{since}"] if since else []),
             "--",
         )
         return [_commit(entry) for entry in (output or "").split("\x01") if entry.strip()]
@@ -144,8 +151,10 @@ class Git:
 
 
 def _commit(entry: str) -> Commit:
-    sha, tree, _, subject, body, _ = entry.lstrip("\n").split("\x00")
-    return Commit(sha, tree, pull_request_of(subject, body))
+    sha, tree, _, time, subject, body, _ = entry.lstrip("\n").split("\x00")
+    # A commit's time may be any text, of which git makes nothing.
+    committed = int(time) if re.fullmatch(r"\d{1,15}", time) else None
+    return Commit(sha, tree, pull_request_of(subject, body), committed)
 
 
 def pull_request_of(subject: str, body: str = "") -> str | None:

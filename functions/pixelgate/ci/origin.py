@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pixelgate.ci.detected import CiInfo
@@ -21,6 +22,8 @@ _CURES = {
     "AWS CodeBuild": "set the project's git clone depth to Full",
 }
 _CURE = "run `git fetch --unshallow`"
+# Branches that are kept beside the base branch, unless pixelgate.toml names others.
+RELEASE_BRANCHES = ("release/*",)
 _IN_MANIFEST = (
     *("commit", "branch", "base_build", "base_commit", "base_branch", "ancestors", "landed"),
     *("tree", "pull_request", "ci_url"),
@@ -29,7 +32,7 @@ _IN_MANIFEST = (
 
 @dataclass(frozen=True)
 class Overrides:
-    """The values of flags and PIXELGATE_ variables; None where one is not set."""
+    """The values of flags, PIXELGATE_ variables and pixelgate.toml; None where one is not set."""
 
     commit: str | None = None
     branch: str | None = None
@@ -42,6 +45,7 @@ class Overrides:
     fork: bool | None = None
     trunk: bool | None = None
     ancestors: tuple[str, ...] | None = None
+    release_branches: tuple[str, ...] | None = None  # patterns in which `*` stands for anything
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,10 @@ class BuildOrigin:
     base_branch: str | None = None
     # Ancestors of base_commit, or of commit if there is no base_commit; nearest first.
     ancestors: tuple[str, ...] = ()
-    # Trees and pull requests of base_commit and the ancestors.
-    landed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # Of a push to a release branch, the branch's own commits before this one, nearest first.
+    branch_commits: tuple[str, ...] | None = None
+    # Trees and pull requests of base_commit and the ancestors; the time of base_commit.
+    landed: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict)
     tree: str | None = None  # the hash of the commit's files
     pull_request: str | None = None
     ci_url: str | None = None
@@ -72,7 +78,11 @@ class BuildOrigin:
     def fields(self) -> dict[str, Any]:
         """Returns the fields of the manifest, without those that are unknown."""
         known = {name: getattr(self, name) for name in _IN_MANIFEST if getattr(self, name)}
-        return known | ({"ancestors": list(self.ancestors)} if self.ancestors else {})
+        if self.ancestors:
+            known["ancestors"] = list(self.ancestors)
+        if self.branch_commits is not None:
+            known["branch_commits"] = list(self.branch_commits)
+        return known
 
 
 def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
@@ -123,7 +133,8 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     else:
         origin = _with_history(origin, overrides, ci, known, notes)
     if overrides.ancestors is not None:
-        origin = replace(origin, ancestors=overrides.ancestors[:MAX_ANCESTORS], landed={})
+        named = overrides.ancestors[:MAX_ANCESTORS]
+        origin = replace(origin, ancestors=named, branch_commits=None, landed={})
     return replace(origin, notes=tuple(notes))
 
 
@@ -213,17 +224,46 @@ def _with_history(
     history = git.history(base or origin.commit, MAX_ANCESTORS + 1)
     # The head itself is the build, so it is neither an ancestor nor landed.
     ancestors = tuple(commit.sha for commit in history[1:])
-    landed = {c.sha: _landed(c) for c in (history if base else history[1:])}
+    own = _branch_commits(origin, overrides, ci, git, base)
+    known = [*(own or ()), *(history if base else history[1:])][: MAX_ANCESTORS + 1]
+    landed = {c.sha: _landed(c) for c in known}
+    if base in landed and (committed := history[0].committed):
+        landed[base]["committed"] = committed
     if git.is_shallow() and len(ancestors) < MAX_ANCESTORS and not origin.base_build:
         seen = f"{len(ancestors)} ancestors" if len(ancestors) != 1 else "1 ancestor"
         _note_shallow(notes, origin.vendor, f"only {seen} can be baselines")
     return replace(
-        origin, base_commit=base, ancestors=ancestors, landed=landed, tree=git.tree(origin.commit)
+        origin,
+        base_commit=base,
+        ancestors=ancestors,
+        branch_commits=None if own is None else tuple(commit.sha for commit in own),
+        landed=landed,
+        tree=git.tree(origin.commit),
     )
 
 
-def _landed(commit: Commit) -> dict[str, str]:
-    fields = {"tree": commit.tree}
+def _branch_commits(
+    origin: BuildOrigin, overrides: Overrides, ci: CiInfo, git: Git, base: str | None
+) -> list[Commit] | None:
+    """Returns the commits that a release branch has since it left the base branch.
+
+    None unless this is a push to such a branch, and neither the user nor the CI system names what
+    to compare with. Without a base, the ancestors begin with the branch's own commits.
+    """
+    named = overrides.base_commit or ci.base_commit or origin.base_build
+    if named or origin.pull_request or origin.fork or origin.branch == origin.base_branch:
+        return None
+    patterns = overrides.release_branches
+    patterns = RELEASE_BRANCHES if patterns is None else patterns
+    if not origin.trunk and not any(fnmatchcase(origin.branch, p) for p in patterns):
+        return None
+    if base is None:
+        return []
+    return git.history(origin.commit, MAX_ANCESTORS + 1, since=base)[1:]
+
+
+def _landed(commit: Commit) -> dict[str, str | int]:
+    fields: dict[str, str | int] = {"tree": commit.tree}
     if commit.pull_request:
         fields["pull_request"] = commit.pull_request
     return fields

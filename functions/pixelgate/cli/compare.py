@@ -73,6 +73,9 @@ def compare(
     Exit code: 0 nothing to review; 1 a snapshot was changed, added, removed or could not be
     compared; 2 wrong usage or an error; 130 interrupted.
     """
+    from pixelgate.engine.compiled import check_installed
+
+    check_installed()
     # Imported here so that `--help` does not load the engine's libraries.
     from pixelgate.bootstrap import find_engine, open_pool
     from pixelgate.cli.console import console, progress_bar, show_summary

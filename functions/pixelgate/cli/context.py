@@ -80,6 +80,8 @@ class Context:
 
         if overrides.base_branch is None:
             overrides = replace(overrides, base_branch=self.config.fields.base_branch)
+        if (release_branches := self.config.fields.release_branches) is not None:
+            overrides = replace(overrides, release_branches=tuple(release_branches))
         return resolve_origin(overrides, detect(os.environ), Git(Path.cwd()))
 
     def is_trunk(self, ci: CiInfo, chosen: bool | None = None) -> bool:

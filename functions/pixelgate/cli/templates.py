@@ -71,8 +71,8 @@ jobs:
           persist-credentials: false   # nothing in this job pushes
       - uses: actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065  # v5.6.0
         with: {python-version: "3.13"}
-      # Install a pinned commit of your copy, or a checkout; the name on PyPI is not ours.
-      - run: pip install "pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"
+      # A pinned commit of your copy; every package that it downloads has a hash in its lists.
+      - uses: <owner>/pixelgate/tools/install@<commit>
       # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
       - run: make screenshots
       # Last, so that nothing before has the role. Only the trunk role makes baselines. (v4.2.1)
@@ -108,13 +108,16 @@ pixelgate:
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
       variables: {AWS_ROLE_ARN: $PIXELGATE_TRUNK_ROLE}   # only this role makes baselines
   script:
-    # Install a pinned commit of your copy, or a checkout; the name on PyPI is not ours.
-    - pip install "pixelgate[cli] @ git+https://github.com/<owner>/pixelgate@<commit>"
+    # A pinned commit of your copy; every package that it downloads has a hash in its lists.
+    - git init --quiet /tmp/pixelgate
+    - git -C /tmp/pixelgate fetch --quiet --depth 1 https://github.com/<owner>/pixelgate <commit>
+    - git -C /tmp/pixelgate checkout --quiet FETCH_HEAD
+    - /tmp/pixelgate/tools/install/install.sh /tmp/pixelgate-env
     # Replace by your tests. They write screenshots to the folder named in pixelgate.toml.
     - make screenshots
     # Last, so that nothing before has the role.
     - printf %s "$PIXELGATE_TOKEN" > "$AWS_WEB_IDENTITY_TOKEN_FILE"
-    - pixelgate upload --wait --junit pixelgate.xml
+    - /tmp/pixelgate-env/bin/pixelgate upload --wait --junit pixelgate.xml
   artifacts:
     when: always
     reports: {junit: pixelgate.xml}

@@ -9,6 +9,7 @@ from pixelgate.cli.context import Context
 
 if TYPE_CHECKING:
     from pixelgate.client.polling import Seen
+    from pixelgate.domain.keys import BuildId
 
 
 def wait(
@@ -46,6 +47,8 @@ def status(
 ) -> None:
     """Show a build's state, its baseline and the reason for it, the counts and open reviews.
 
+    Of a build that waits for shards, it says which came and which are missing.
+
     Exit code: 0 shown, whatever the result; 2 wrong usage, there is no such build, or it could not
     be read. To fail a CI job on the result, use `pixelgate wait`.
     """
@@ -55,32 +58,38 @@ def status(
 
     from pixelgate.cli.output import as_json as fields
     from pixelgate.cli.output import show
-    from pixelgate.client.polling import look
+    from pixelgate.client.polling import look, with_shards
     from pixelgate.client.result import Result, read_comparison
     from pixelgate.errors import UsageError
 
     context = Context(project, bucket, config)
     the_build = context.build(build)
-    seen = look(context.store, the_build)
-    if seen.status is None:
+    seen = with_shards(context.store, the_build, look(context.store, the_build))
+    if seen.status is None and seen.shards is None:
         raise UsageError(
-            f"{the_build} has no status in {context.bucket}: it was not uploaded, some of its "
-            "shards are missing, or its manifest was not read yet (`pixelgate wait` waits for it)"
+            f"{the_build} has no status in {context.bucket}: it was not uploaded, or its manifest "
+            "was not read yet (`pixelgate wait` waits for it)"
         )
-    final = seen.status.get("state") == "SUCCEEDED"
-    comparison = read_comparison(context.store, seen.status) if final else None
-    result = Result(seen.status, comparison)
-    _show_state(seen)
+    found = {"project": the_build.project, "build": the_build.build, "state": None}
+    status = seen.status or found
+    final = status.get("state") == "SUCCEEDED"
+    comparison = read_comparison(context.store, status) if final else None
+    result = Result(status, comparison)
+    _show_state(seen, the_build)
     show(result)
     if as_json:
-        typer.echo(json.dumps(fields(result), ensure_ascii=False))
+        shards = {"shards": seen.shards.as_json()} if seen.shards else {}
+        typer.echo(json.dumps({**fields(result), **shards}, ensure_ascii=False))
 
 
-def _show_state(seen: Seen) -> None:
+def _show_state(seen: Seen, build: BuildId) -> None:
     from pixelgate.cli.console import say
     from pixelgate.client.polling import in_words
 
-    if seen.status and seen.status.get("state") not in {"SUCCEEDED", "FAILED"}:
+    if seen.shards:
+        say(f"waiting for shards: {seen.shards.words}")
+        say(seen.shards.advice(build))
+    elif seen.status and seen.status.get("state") not in {"SUCCEEDED", "FAILED"}:
         say(in_words(seen.status))
     for candidate in ((seen.status or {}).get("baseline") or {}).get("passed_over") or ():
         name = candidate.get("build") or candidate.get("commit")

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from pixelgate.domain.manifest_schema import PolicyFields, Text, in_words
+from pixelgate.domain.manifest_schema import Grace, PolicyFields, Text, in_words
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies, overridden, policies_of
 from pixelgate.errors import BadManifest, UsageError, why_unread
@@ -24,6 +24,8 @@ class ConfigFields(PolicyFields):
     project: Text | None = None
     bucket: Text | None = None
     base_branch: Text | None = None
+    release_branches: list[Text] | None = Field(default=None, max_length=100)
+    grace: Grace | None = None  # seconds
     folder: Text | None = None
     timeout: float | None = Field(default=None, gt=0)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixelgate.client.progress import SILENT, Progress
+from pixelgate.client.shards import Shards, find_shards, may_lack_shards
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, NotFound, Refused
@@ -20,6 +22,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 5.0, 1.3
 # A manifest that is sent again starts a new run within seconds. Until then a FAILED is outdated.
 STALE_SECONDS = 20.0
 _OUTAGES = 5
+# A status is there within seconds. Only after that is its build one of shards, maybe.
+_UNTOLD_SECONDS = 5.0
 FINAL = frozenset({"SUCCEEDED", "FAILED"})
 
 
@@ -33,10 +37,11 @@ class Clock:
 
 @dataclass(frozen=True)
 class Seen:
-    """A status and its ETag, as they were at one moment."""
+    """A status and its ETag, as they were at one moment, and the shards while some are missing."""
 
     status: Status | None
     tag: str | None
+    shards: Shards | None = None
 
 
 REAL_CLOCK, NOTHING_SEEN = Clock(), Seen(None, None)
@@ -49,6 +54,15 @@ def look(store: Bucket, build: BuildId) -> Seen:
     except NotFound:
         return NOTHING_SEEN
     return Seen(_read(body, build), tag)
+
+
+def with_shards(store: Bucket, build: BuildId, seen: Seen) -> Seen:
+    """Adds the shards, if the build has some and their merge has not begun.
+
+    Raises:
+        BucketError: the bucket cannot be asked.
+    """
+    return replace(seen, shards=find_shards(store, build)) if may_lack_shards(seen.status) else seen
 
 
 def wait_for_result(
@@ -65,7 +79,7 @@ def wait_for_result(
     A failure that was there `before` the upload may soon be overwritten. The timeout is in seconds.
 
     Returns:
-        The last status; the caller checks whether it is final.
+        The last status, with the shards if some are missing; the caller checks whether it is final.
 
     Raises:
         BucketError: the bucket cannot be asked, several times in a row.
@@ -78,7 +92,17 @@ def wait_for_result(
         stale = seen.tag == before.tag and seen.status["state"] == "FAILED"
         return not stale or clock.now() - started >= STALE_SECONDS
 
-    return poll(store, build, timeout, done, progress=progress, clock=clock)
+    def words(status: Status | None) -> str:
+        shards = None
+        if status is not None or clock.now() - started >= _UNTOLD_SECONDS:
+            with suppress(BucketError):  # `poll` counts outages
+                shards = with_shards(store, build, Seen(status, None)).shards
+        return f"waiting for shards: {shards.words}" if shards else in_words(status)
+
+    seen = poll(store, build, timeout, done, progress=progress, clock=clock, words=words)
+    with suppress(BucketError):
+        seen = with_shards(store, build, seen)
+    return seen
 
 
 def poll(
@@ -153,8 +177,8 @@ def in_words(status: Status | None) -> str:
             if str(reason).startswith("waiting for "):
                 return str(reason)
             return f"waiting for the baseline{f': {reason}' if reason else ''}"
-        case "WAITING_FOR_SHARDS":
-            return "waiting for the other shards"
+        case "PROCESSING" if may_lack_shards(status):
+            return f"waiting for shards: {(status or {}).get('baseline_reason')}"
         case "PROCESSING":
             return "comparing"
         case state:
@@ -164,6 +188,11 @@ def in_words(status: Status | None) -> str:
 def gave_up(build: BuildId, seen: Seen, timeout: float) -> str:
     """Explains why there is no result in time, and what to do."""
     seconds = f"{timeout:g} s"
+    if seen.shards:
+        return (
+            f"{build} is not compared after {seconds}: {seen.shards.words}. "
+            f"{seen.shards.advice(build)}. `pixelgate wait` waits again"
+        )
     match (seen.status or {}).get("state"):
         case None:
             return (

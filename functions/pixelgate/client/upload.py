@@ -186,6 +186,15 @@ def check_unused(
 
 
 def _used(key: str) -> str:
+    upload = keys.upload_of(key)
+    if upload and upload.shard:
+        shard, build = upload.shard.words, upload.build
+        return (
+            f"{shard} of {build} was uploaded before with other content ({key}), and a shard is "
+            "written once. If two jobs have the same number, give each its own --shard I/N. If "
+            "all jobs run again, give all of them another --parallel-id (PIXELGATE_PARALLEL_ID), "
+            "such as one with the number of the attempt"
+        )
     return (
         f"{key} exists already, with other content, and a build is written once. Give this build "
         "another --build; jobs that each upload a part of one build use --shard and --parallel-id"

@@ -83,6 +83,8 @@ def manifest_of(
         **origin.fields(),
         **config.policy_fields(),
     }
+    if config.fields.grace is not None:
+        fields["grace"] = config.fields.grace
     if extent.selective:
         fields["selective"] = True
     if extent.all_names is not None:

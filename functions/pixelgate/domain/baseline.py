@@ -9,6 +9,8 @@ from typing import Any
 
 # People read the list, and it is stored in a DynamoDB item, which has at most 400 KB.
 MAX_PASSED_OVER = 20
+# The time of git's own first commit. A commit of before has its time from a wrong clock.
+_GIT_BEGAN = 1_112_911_993
 
 
 class Kind(StrEnum):
@@ -64,3 +66,20 @@ class Choice:
             None if distance is None else int(distance),
             tuple(PassedOver(**candidate) for candidate in stored["passed_over"]),
         )
+
+
+def is_waited_for(committed: int | None, uploaded: float, grace: float) -> bool:
+    """Whether a build waits for its base, judged by the time of the base's commit.
+
+    CI runs right after a commit. So if a commit is older than the grace period and has no build,
+    none will come, as where CI skips commits that change other folders. A commit without a time, or
+    with one that cannot be right, is waited for.
+
+    Args:
+        committed: the time of the base's commit as CI says it, in seconds since 1970.
+        uploaded: when the build that waits was accepted, in seconds since 1970.
+        grace: the grace period, in seconds.
+    """
+    if committed is None or not _GIT_BEGAN <= committed <= uploaded:
+        return True
+    return uploaded - committed <= grace

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pixelgate import __version__
 from pixelgate.domain.baseline import Choice, Kind
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
@@ -360,7 +361,8 @@ class Comparison:
         baseline_reason: why this base was chosen, for people.
         execution: the run that made this result.
         started, created: when the run began, and when the result was made, ISO 8601 in UTC.
-        engine: name and version of the pixel comparison, and the version of our own algorithm.
+        engine: name and version of the pixel comparison, the version of our own algorithm, and
+            that of pixelgate.
         policy: the policy of all snapshots that have none of their own.
         snapshots: name to result, sorted by name.
         warnings: sentences about the upload.
@@ -436,9 +438,14 @@ class Comparison:
 
 
 def engine_of(label: tuple[str, str]) -> dict[str, str]:
-    """Returns `engine` of a new comparison: odiff's name and version, and our algorithm's."""
+    """Returns `engine` of a new comparison from odiff's name and version."""
     name, version = label
-    return {"name": name, "version": version, "algorithm": str(ALGORITHM)}
+    return {
+        "name": name,
+        "version": version,
+        "algorithm": str(ALGORITHM),
+        "pixelgate": __version__,
+    }
 
 
 def needing_review(*, has_base: bool) -> tuple[Status, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from pixelgate.domain.keys import TRUNK, is_trunk
-from pixelgate.domain.records import BuildRecord, Review
+from pixelgate.domain.records import BuildRecord, Lookup, Review, Series
 
 
 def approved_by_rule(
@@ -21,6 +21,20 @@ def approved_by_rule(
     if trunk_only and not is_trunk(build.id):
         return False
     return build.pull_request is None and _is_baseline(build.branch, baseline_branches)
+
+
+def series_of(build: BuildRecord, baseline_branches: Sequence[str]) -> Series | None:
+    """Returns the builds with which a build shares approvals; None if it shares them with none.
+
+    They are those of its pull request. Where CI knows no number, they are those of its branch that
+    have none either. A baseline branch is no series, because it holds the changes of everybody.
+    Nor is a branch of a fork: many forks have one of the same name.
+    """
+    if build.pull_request is not None:
+        return Series(Lookup.PULL_REQUEST, build.pull_request)
+    if not build.trusted or not build.branch or _is_baseline(build.branch, baseline_branches):
+        return None
+    return Series(Lookup.BRANCH, build.branch)
 
 
 def _is_baseline(branch: str, patterns: Sequence[str]) -> bool:

@@ -62,10 +62,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Landed:
-    """Facts from git about a commit: its tree, and the pull request that its title names."""
+    """Facts from git about a commit: its tree, the pull request that its title names, its time.
+
+    `committed` is in seconds since 1970; it is what CI says, and may be absurd.
+    """
 
     tree: str | None = None
     pull_request: str | None = None
+    committed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,9 @@ class BuildManifest:
         warnings: sentences about unknown fields.
         base_branch: the branch that the change will be merged into.
         ancestors: commits before the base, the nearest one first.
+        branch_commits: of a push to a release branch, the branch's own commits before this one, the
+            nearest first; None for any other build.
+        grace: how long the build waits for its base, in seconds; None if the project does not say.
         tree: hash of the head commit's tree.
         landed: commit to facts from git, for base_commit and its ancestors.
         ci_url: the page of the CI job.
@@ -102,6 +109,8 @@ class BuildManifest:
     warnings: tuple[str, ...] = ()
     base_branch: str | None = None
     ancestors: tuple[str, ...] = ()
+    branch_commits: tuple[str, ...] | None = None
+    grace: float | None = None
     tree: str | None = None
     landed: Mapping[str, Landed] = field(default_factory=dict)
     pull_request: str | None = None
@@ -220,6 +229,7 @@ def _parse(
         ("base_commit", parsed.base_commit),
         ("base_build", parsed.base_build),
         *(("ancestors", ancestor) for ancestor in parsed.ancestors),
+        *(("branch_commits", commit) for commit in parsed.branch_commits or ()),
     ):
         if identifier is not None:
             check_id(identifier, field_name)
@@ -245,9 +255,11 @@ def _parse(
         warnings=tuple(shortened([*notes, *warnings_of(parsed)], _MAX_WARNINGS, "warnings")),
         base_branch=parsed.base_branch,
         ancestors=tuple(parsed.ancestors),
+        branch_commits=None if parsed.branch_commits is None else tuple(parsed.branch_commits),
+        grace=parsed.grace,
         tree=parsed.tree,
         landed={
-            commit: Landed(facts.tree, _number(facts.pull_request))
+            commit: Landed(facts.tree, _number(facts.pull_request), facts.committed)
             for commit, facts in parsed.landed.items()
         },
         pull_request=_number(parsed.pull_request),

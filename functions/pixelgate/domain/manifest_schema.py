@@ -26,6 +26,7 @@ MAX_IMAGES = 100_000
 MAX_RULES = 100  # every rule is matched with every name
 MAX_SHARDS = 1_000
 MAX_ANCESTORS = 300
+MAX_GRACE = 86_400  # seconds, as the stack's parameter BaseGraceSeconds
 _SHOWN_PROBLEMS = 10
 _MAX_DEPTH = 32
 
@@ -35,6 +36,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Grace = Annotated[float, Field(ge=0, le=MAX_GRACE)]
 
 
 class _Model(BaseModel):
@@ -147,10 +149,15 @@ class Shard(_Model):
 
 
 class LandedFields(_Model):
-    """Facts from git about an ancestor, to find the pull request that it came from."""
+    """Facts from git about an ancestor, to find the pull request that it came from.
+
+    `committed` is the time of the commit, in seconds since 1970. Any number is taken, because git
+    takes any; `baseline.is_waited_for` decides which it believes.
+    """
 
     tree: Text | None = None
     pull_request: Text | int | None = None
+    committed: int | None = None
 
 
 class ManifestFields(_Model):
@@ -165,6 +172,8 @@ class ManifestFields(_Model):
     base_commit: Text | None = None
     base_branch: Text | None = None
     ancestors: list[Text] = Field(default=[], max_length=MAX_ANCESTORS)
+    branch_commits: list[Text] | None = Field(default=None, max_length=MAX_ANCESTORS)
+    grace: Grace | None = None
     tree: Text | None = None
     landed: dict[Text, LandedFields] = Field(default={}, max_length=MAX_ANCESTORS + 1)
     pull_request: Text | int | None = None

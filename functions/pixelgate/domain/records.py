@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pixelgate import __version__
 from pixelgate.domain.baseline import Choice, Kind
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.errors import ErrorCode
@@ -112,6 +113,17 @@ class Lookup(StrEnum):
 
 
 @dataclass(frozen=True)
+class Series:
+    """The builds among which an approval is carried over: those of one pull request or branch.
+
+    `value` is the number of the pull request, or the name of the branch.
+    """
+
+    lookup: Lookup
+    value: str
+
+
+@dataclass(frozen=True)
 class ComparisonRecord:
     """The record of one comparison.
 
@@ -125,6 +137,7 @@ class ComparisonRecord:
             was last written; seconds since 1970.
         baseline_reason: why this base was chosen, for people.
         verdict, counts, comparison_key, report_key: the result, once SUCCEEDED.
+        version: the version of pixelgate that made the result.
         error_code: why it FAILED.
         error_message: the error for people; while attempts remain, that of the last attempt.
         retryable: whether a new delivery may claim it after FAILED.
@@ -148,6 +161,7 @@ class ComparisonRecord:
     counts: Mapping[str, int] = field(default_factory=dict)
     comparison_key: str | None = None
     report_key: str | None = None
+    version: str | None = None
     error_code: ErrorCode | None = None
     error_message: str | None = None
     retryable: bool = False
@@ -175,6 +189,7 @@ class Result:
     counts: Mapping[str, int]
     comparison_key: str
     report_key: str
+    version: str = __version__
 
 
 @dataclass(frozen=True)

@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import ExifTags, Image
-
-from pixelgate.engine.native import Pixels
+import struct
 
 UPRIGHT = 1
 LYING = frozenset({5, 6, 7, 8})  # orientations that exchange width and height
-_TIFF = (b"II*\0", b"MM\0*")
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_TAG = 0x0112
+_SHORT, _LONG, _BYTE = 3, 4, 1
+_PLACES = {_BYTE: "B", _SHORT: "H", _LONG: "I"}
 
 
 def orientation_of(block: bytes) -> int:
     """The orientation that an Exif block names, 1 to 8; upright if it names none or is damaged.
 
     Args:
-        block: as in a PNG's eXIf chunk or, with `Exif` before it, as in a JPEG.
+        block: a TIFF header with its first directory, as in a PNG's eXIf chunk; `Exif` may precede
+            it, as in a JPEG.
     """
-    if not block.removeprefix(b"Exif\0\0").startswith(_TIFF):
+    block = block.removeprefix(b"Exif\0\0")
+    order = _ORDERS.get(block[:4])
+    if order is None:
         return UPRIGHT
     try:
-        exif = Image.Exif()
-        exif.load(block)
-        stored = exif.get(ExifTags.Base.Orientation, UPRIGHT)
-    except MemoryError:
-        raise
-    except Exception:
-        return UPRIGHT  # a dozen kinds of errors, as of any damaged file; browsers ignore it, too
-    return stored if isinstance(stored, int) and 1 <= stored <= 8 else UPRIGHT
+        (directory,) = struct.unpack_from(f"{order}I", block, 4)
+        (entries,) = struct.unpack_from(f"{order}H", block, directory)
+        for at in range(directory + 2, directory + 2 + 12 * entries, 12):
+            tag, kind, count = struct.unpack_from(f"{order}HHI", block, at)
+            if tag == _TAG and kind in _PLACES and count == 1:
+                (stored,) = struct.unpack_from(f"{order}{_PLACES[kind]}", block, at + 8)
+                return stored if 1 <= stored <= 8 else UPRIGHT
+    except struct.error:
+        pass  # it ends too early; browsers ignore it, too
+    return UPRIGHT
 
 
 def of_png(block: bytes) -> int:
     """The same of an eXIf chunk, in which browsers want no `Exif` before the block."""
-    return orientation_of(block) if block.startswith(_TIFF) else UPRIGHT
-
-
-def turned(pixels: Pixels, orientation: int) -> Pixels:
-    """The picture as it is shown, contiguous; the same array if it is upright."""
-    if orientation == UPRIGHT:
-        return pixels
-    if orientation in LYING:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in {3, 4, 7, 8}:
-        pixels = pixels[::-1]
-    if orientation in {2, 3, 6, 7}:
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+    return orientation_of(block) if block[:4] in _ORDERS else UPRIGHT

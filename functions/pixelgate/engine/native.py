@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import math
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pixelgate.engine.compiled import native_library
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3 or 4)
 Plane = npt.NDArray[np.uint8]  # (height, width), of flags
@@ -556,13 +556,15 @@ _FUNCTIONS = """
 @cache
 def _library() -> ctypes.CDLL:
     """Loads the library once; every function returns a 64-bit integer."""
-    path = Path(__file__).with_name(f"native-{platform.machine()}.so")
+    path = native_library()
+    if path is None:
+        raise RuntimeError(
+            "the engine's compiled part is missing; in a checkout, `make setup` builds it"
+        )
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
-        raise RuntimeError(
-            f"{path} cannot be loaded: {error}; in a checkout, `make setup` builds it"
-        ) from error
+        raise RuntimeError(f"{path} cannot be loaded: {error}") from error
     words = _FUNCTIONS.split()
     for name, arguments in zip(words[::2], words[1::2], strict=True):
         function = getattr(library, f"pg_{name}")

@@ -10,17 +10,17 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import resource
-import select
+import queue
 import subprocess
-import time
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, cast
 
+from pixelgate.engine.process_limits import few_variables, limit, resident_bytes
 from pixelgate.errors import EngineDied, FaultCode, ImageFault
 
 READY_SECONDS = 10.0
@@ -33,15 +33,7 @@ RECYCLE_RSS_BYTES = 64 * 1024 * 1024
 _STDERR_KEPT = 4_096
 _MAX_REQUEST_BYTES = 16_000
 _MAX_ANSWER_BYTES = 1_000_000  # real ones have less than a thousand
-_PAGE = os.sysconf("SC_PAGESIZE")
-
-# What a hostile image may cost. Address space: 50 Mpx need up to 1.8 GB.
-_LIMITS = {
-    resource.RLIMIT_AS: 4 * 1024**3,
-    resource.RLIMIT_FSIZE: 512 * 1024**2,
-    resource.RLIMIT_CPU: int(10 * REQUEST_SECONDS),
-    resource.RLIMIT_CORE: 0,
-}
+_CPU_SECONDS = int(10 * REQUEST_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -89,8 +81,8 @@ class OdiffServer(Closing):
         self._ids = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = 0
-        self._stdin = self._stdout = self._stderr = -1  # descriptors
-        self._answers = self._complaints = b""  # what was read from them
+        self._answers: _Lines | None = None
+        self._complaints: _Tail | None = None
 
     @property
     def pid(self) -> int | None:
@@ -113,9 +105,9 @@ class OdiffServer(Closing):
         request_id = next(self._ids)
         request = {
             "requestId": request_id,
-            "base": str(base),
-            "compare": str(head),
-            "output": str(output),
+            "base": base.as_posix(),
+            "compare": head.as_posix(),
+            "output": output.as_posix(),
             "options": dict(options),
         }
         line = json.dumps(request).encode() + b"\n"
@@ -141,30 +133,28 @@ class OdiffServer(Closing):
         self._kill()
 
     def _start(self) -> None:
-        self._answers = self._complaints = b""
         self._answered = 0
         try:
-            # The environment is empty: a hostile image finds no credentials in the process.
             self._process = subprocess.Popen(  # noqa: S603 - our own pinned binary
                 [str(self._binary), "--server"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={},
+                env=few_variables(os.environ),
                 cwd="/",
                 # Ctrl-C is for us: we end odiff in order, rather than take its end for a fault.
                 start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 bufsize=0,
             )
         except OSError as error:
             raise EngineDied(
                 FaultCode.ENGINE_FAILED, f"odiff at {self._binary} cannot be started: {error}"
             ) from error
-        self._stdin, self._stdout, self._stderr = (s.fileno() for s in _pipes(self._process))
+        _, stdout, stderr = _pipes(self._process)
+        self._answers, self._complaints = _Lines(stdout), _Tail(stderr)
         try:
-            for descriptor in (self._stdin, self._stdout, self._stderr):
-                os.set_blocking(descriptor, False)
-            _limit(self._process.pid)
+            limit(self._process.pid, _CPU_SECONDS)
             ready = _as_json(self._read_line(self._ready_seconds))
             if ready.get("ready") is not True:
                 raise EngineDied(FaultCode.ENGINE_FAILED, f"odiff began with {ready!r}")
@@ -173,38 +163,29 @@ class OdiffServer(Closing):
             raise
 
     def _send(self, line: bytes) -> None:
-        """Writes the request; a pipe holds 64 KiB, so a live odiff takes it at once."""
+        """Writes the request; it fits into the pipe, so a live odiff takes it at once."""
+        assert self._process is not None  # noqa: S101 - `compare` has started it
+        stdin, _, _ = _pipes(self._process)
         try:
-            written = os.write(self._stdin, line)
+            written = stdin.write(line)
         except OSError as error:
             raise self._died(FaultCode.ENGINE_FAILED, f"odiff takes no request: {error}") from error
         if written < len(line):
             raise self._died(FaultCode.ENGINE_FAILED, "odiff does not read its requests")
 
     def _read_line(self, seconds: float) -> bytes:
-        """The next line of stdout; stderr is drained beside it, so that its pipe cannot fill."""
-        deadline = time.monotonic() + seconds
-        watched = {self._stdout, self._stderr}
-        while b"\n" not in self._answers:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise self._died(
-                    FaultCode.ENGINE_TIMEOUT, f"odiff gave no answer within {seconds:g} s"
-                )
-            readable, _, _ = select.select(list(watched), [], [], left)
-            for descriptor in readable:
-                chunk = os.read(descriptor, 65_536)
-                if descriptor == self._stderr:
-                    self._complaints = (self._complaints + chunk)[-_STDERR_KEPT:]
-                else:
-                    self._answers += chunk
-                if not chunk:
-                    watched.discard(descriptor)
-            if len(self._answers) > _MAX_ANSWER_BYTES:
-                raise self._died(FaultCode.ENGINE_FAILED, "odiff's answer does not end")
-            if not watched:
-                raise self._died(FaultCode.ENGINE_FAILED, self._how_it_ended())
-        line, _, self._answers = self._answers.partition(b"\n")
+        """The next line that odiff writes."""
+        assert self._answers is not None  # noqa: S101 - the process has started
+        try:
+            line = self._answers.take(seconds)
+        except TimeoutError:
+            raise self._died(
+                FaultCode.ENGINE_TIMEOUT, f"odiff gave no answer within {seconds:g} s"
+            ) from None
+        except ValueError:
+            raise self._died(FaultCode.ENGINE_FAILED, "odiff's answer does not end") from None
+        if line is None:
+            raise self._died(FaultCode.ENGINE_FAILED, self._how_it_ended())
         return line
 
     def _understand(self, line: bytes, request_id: int) -> Answer:
@@ -231,7 +212,10 @@ class OdiffServer(Closing):
     def _recycle_if_due(self) -> None:
         if self._process is None:
             return
-        if self._answered >= self._recycle_after or _rss(self.pid) > self._recycle_rss_bytes:
+        if (
+            self._answered >= self._recycle_after
+            or resident_bytes(self.pid) > self._recycle_rss_bytes
+        ):
             self._kill()
 
     def _kill(self) -> None:
@@ -240,12 +224,15 @@ class OdiffServer(Closing):
             return
         process.kill()
         process.wait()
-        for stream in _pipes(process):
-            with suppress(OSError):
-                stream.close()
+        stdin, _, _ = _pipes(process)
+        with suppress(OSError):
+            stdin.close()
+        for reader in (self._answers, self._complaints):
+            if reader:
+                reader.close()
 
     def _how_it_ended(self) -> str:
-        """Says how the process ended; both its pipes are at their end, so it is ending."""
+        """Says how the process ended; its output is at its end, so it is ending."""
         try:
             code = self._process.wait(timeout=1) if self._process else 0
         except subprocess.TimeoutExpired:
@@ -253,16 +240,98 @@ class OdiffServer(Closing):
         return f"odiff was killed by signal {-code}" if code < 0 else f"odiff ended with {code}"
 
     def _died(self, code: FaultCode, message: str) -> EngineDied:
-        with suppress(OSError):
-            while chunk := os.read(self._stderr, 65_536):
-                self._complaints = (self._complaints + chunk)[-_STDERR_KEPT:]
-        complaints = self._complaints.decode(errors="replace").strip()
+        """The error for a process that must go; ends it, so that its last words have arrived."""
+        self._kill()
+        complaints = self._complaints.text if self._complaints else ""
         return EngineDied(code, f"{message}; it said: {complaints}" if complaints else message)
 
 
-def _pipes(process: subprocess.Popen[bytes]) -> list[IO[bytes]]:
+class _Reader(threading.Thread):
+    """Reads a pipe to its end in a thread: the one way that all systems have to wait for pipes."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        super().__init__(name="odiff", daemon=True)
+        self._pipe = pipe
+        self.start()
+
+    def run(self) -> None:
+        """Reads until odiff closes its end."""
+        descriptor = self._pipe.fileno()
+        with suppress(OSError):
+            while chunk := os.read(descriptor, 65_536):
+                if not self.take_in(chunk):
+                    return
+        self.take_in(b"")
+
+    def take_in(self, chunk: bytes) -> bool:
+        """Keeps what was read, empty at the end; false if no more shall be read."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Waits for the end of the pipe; the process has ended."""
+        self.join(1)
+        if not self.is_alive():  # a descendant of odiff could hold the pipe open
+            self._pipe.close()
+
+
+class _Lines(_Reader):
+    """Lines for whoever waits for them."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._begun = b""
+        self._lines: queue.SimpleQueue[bytes | ValueError | None] = queue.SimpleQueue()
+        super().__init__(pipe)
+
+    def take_in(self, chunk: bytes) -> bool:
+        """Hands over whole lines; the end of the pipe as None, too long a line as an error."""
+        if not chunk:
+            self._lines.put(None)
+        *lines, self._begun = (self._begun + chunk).split(b"\n")
+        for line in lines:
+            self._lines.put(line)
+        if len(self._begun) > _MAX_ANSWER_BYTES:
+            self._lines.put(ValueError("the line is too long"))
+            return False
+        return True
+
+    def take(self, seconds: float) -> bytes | None:
+        """The next line; None at the end of the pipe.
+
+        Raises:
+            TimeoutError: none came in time.
+            ValueError: the line does not end.
+        """
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError from None
+        if isinstance(line, ValueError):
+            raise line
+        return line
+
+
+class _Tail(_Reader):
+    """The last bytes of a pipe."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._kept = b""
+        super().__init__(pipe)
+
+    def take_in(self, chunk: bytes) -> bool:
+        """Keeps some kilobytes."""
+        self._kept = (self._kept + chunk)[-_STDERR_KEPT:]
+        return True
+
+    @property
+    def text(self) -> str:
+        """What was read last."""
+        return self._kept.decode(errors="replace").strip()
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
     """The pipes to and from a process: stdin, stdout, stderr."""
-    return [pipe for pipe in (process.stdin, process.stdout, process.stderr) if pipe]
+    pipes = (process.stdin, process.stdout, process.stderr)
+    return cast(tuple[IO[bytes], IO[bytes], IO[bytes]], pipes)
 
 
 def _as_json(line: bytes) -> dict[str, Any]:
@@ -273,24 +342,3 @@ def _as_json(line: bytes) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise EngineDied(FaultCode.ENGINE_FAILED, f"odiff answered no JSON object: {line[:200]!r}")
     return answer
-
-
-def _limit(pid: int) -> None:
-    """Sets the limits from outside: code between fork and exec is unsafe beside threads."""
-    if not hasattr(resource, "prlimit"):
-        return  # only Linux has it; on other systems the time limits remain
-    for limit, value in _LIMITS.items():
-        # The process may have ended by now; reading its answer will tell.
-        with suppress(ProcessLookupError):
-            _, hard = resource.prlimit(pid, limit)
-            allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.prlimit(pid, limit, (allowed, allowed))
-
-
-def _rss(pid: int | None) -> int:
-    """Resident bytes of a process; 0 where /proc does not tell."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb", buffering=0) as statm:
-            return int(statm.read(200).split()[1]) * _PAGE
-    except (OSError, IndexError, ValueError):
-        return 0

@@ -130,9 +130,13 @@ class Reference(Closing):
         return Path(tempfile.mkdtemp(prefix="pg", dir=self._folder))
 
 
+# On Windows, files are binary only if it is said.
+_WRITE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+
+
 def _write(file: Path, body: memoryview) -> None:
     """Writes a file that only this user may read."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(file, _WRITE, 0o600)
     try:
         os.ftruncate(descriptor, len(body))
         while body:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFile
 
 from pixelgate.engine import colour, exif, native, png
 from pixelgate.engine.buffers import BufferPool
-from pixelgate.engine.header import in_words, open_image
+from pixelgate.engine.header import stored_size
 from pixelgate.engine.icc import SRGB, Profile
 from pixelgate.engine.native import Pixels
-from pixelgate.engine.png_chunks import Preamble, preamble_of
+from pixelgate.engine.png_chunks import SIGNATURE, Preamble, essential, preamble_of
 from pixelgate.errors import FaultCode, ImageFault
 
+# Pillow refuses images from 179 Mpx on and warns from 89. Our own limit is lower, and its error
+# names the size.
+Image.MAX_IMAGE_PIXELS = None
+_FORMATS = ("PNG", "JPEG", "WEBP")
+# An error text with one of these is meant for programmers, not for users.
+_INSIDES = ("Plugin", "<", "literal", "argument", "0x")
 _GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16"})
 _GREY_COLOURS = frozenset({0, 4})
 
@@ -55,7 +62,7 @@ def read(body: bytes, buffers: BufferPool | None = None, purpose: str = "image")
         profile = colour.of_png(preamble.metadata)
         profile = _usable(profile, is_grey=preamble.colour in _GREY_COLOURS)
         orientation = exif.of_png(preamble.metadata.get(b"eXIf", b""))
-    pixels = exif.turned(pixels, orientation)
+    pixels = turned(pixels, orientation)
     if profile.way is not None:
         pixels = pixels if pixels.flags.writeable else pixels.copy()
         profile.convert(pixels)
@@ -68,6 +75,8 @@ def _by_pillow(
     """Decodes with Pillow: pixels, and a JPEG's or WebP's profile and orientation."""
     try:
         with open_image(body) as image:
+            if image.size != stored_size(body):  # the limits were held against the header's
+                raise ImageFault(FaultCode.UNREADABLE, "the image is damaged: it has two sizes")
             image.load()
             profile = colour.of_icc(image.info.get("icc_profile"))
             profile = _usable(profile, is_grey=image.mode in _GREY_MODES)
@@ -80,11 +89,41 @@ def _by_pillow(
             if opaque is not None:
                 pixels = _without_useless_alpha(np.dstack([pixels, opaque]), buffers, purpose)
             return pixels, profile, orientation
-    except MemoryError:
+    except (MemoryError, ImageFault):
         raise
     except Exception as error:
-        # As in read_header: Pillow raises a dozen kinds of error on damaged files.
+        # Pillow raises a dozen kinds of error on damaged files.
         raise ImageFault(FaultCode.UNREADABLE, f"the image is damaged{in_words(error)}") from error
+
+
+def open_image(body: bytes) -> ImageFile.ImageFile:
+    """Opens an image with Pillow. Of a PNG, Pillow gets only the chunks that browsers read.
+
+    Raises:
+        Exception: of any kind, if the file is damaged or in another format.
+    """
+    if body.startswith(SIGNATURE):
+        body = essential(body)
+    return Image.open(io.BytesIO(body), formats=_FORMATS)
+
+
+def in_words(error: Exception) -> str:
+    """A library's error text for a damaged file; empty if only programmers understand it."""
+    text = str(error)
+    return "" if not text or any(sign in text for sign in _INSIDES) else f": {text}"
+
+
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """The picture as it is shown, contiguous; the same array if it is upright."""
+    if orientation == exif.UPRIGHT:
+        return pixels
+    if orientation in exif.LYING:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _usable(profile: Profile, *, is_grey: bool) -> Profile:

@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _START = SIGNATURE + b"\0\0\0\rIHDR"
+_IHDR = ">IIBBBBB"
 _HEADER_AT, _FORM = 8, slice(24, 29)
 # 8 bits a channel, colour without or with alpha, not interlaced.
 _CHANNELS = {bytes((8, 2, 0, 0, 0)): 3, bytes((8, 6, 0, 0, 0)): 4}
 _ANCILLARY = 32  # this bit of a chunk type's first letter
 # Ancillary chunks that Pillow needs to see: they mark an animation.
 _MOVES = frozenset({b"acTL", b"fcTL", b"fdAT"})
+# The bits a channel may have, by kind of colour.
+_DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
 _KEY_BYTES = {0: 2, 2: 6}  # length of tRNS by kind of colour: grey, RGB
 
 Sum = Callable[[memoryview], int]  # CRC-32
@@ -44,16 +47,26 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Preamble:
-    """The header of a PNG and the metadata before its pixels."""
+    """The form of a PNG's pixels and the metadata before them."""
 
-    width: int  # in pixels, before the orientation is applied
-    height: int
     depth: int  # bits a channel
     colour: int  # kind of colour: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA
     metadata: Mapping[bytes, bytes]  # the data of the first intact ancillary chunk of each kind
-    # Whether it is 8-bit RGB or RGBA, not interlaced, does not move, and no other chunk has to be
-    # understood.
-    simple: bool
+
+
+def form_is_valid(body: bytes) -> bool:
+    """Whether a PNG begins with an intact header that browsers read."""
+    header = next(walk(body), None) if body.startswith(_START) else None
+    if header is None or not header.is_intact():
+        return False
+    width, height, depth, colour, packing, filters, interlace = struct.unpack(_IHDR, header.data)
+    return (
+        width > 0
+        and height > 0
+        and depth in _DEPTHS.get(colour, ())
+        and (packing, filters) == (0, 0)
+        and interlace in (0, 1)
+    )
 
 
 def preamble_of(body: bytes) -> Preamble | None:
@@ -67,16 +80,11 @@ def preamble_of(body: bytes) -> Preamble | None:
     header = next(chunks, None)
     if header is None or not header.is_intact():
         return None
-    width, height, depth, colour = struct.unpack_from(">IIBB", header.data)
-    simple = body[_FORM] in _CHANNELS and width > 0 and height > 0
     metadata: dict[bytes, bytes] = {}
     for chunk in chunks:
         if chunk.kind == b"IDAT":
-            simple &= b"acTL" not in metadata
-            return Preamble(width, height, depth, colour, metadata, simple)
-        if chunk.is_critical:
-            simple = False
-        elif chunk.kind not in metadata and chunk.is_intact():
+            return Preamble(header.data[8], header.data[9], metadata)
+        if not chunk.is_critical and chunk.kind not in metadata and chunk.is_intact():
             metadata[chunk.kind] = bytes(chunk.data)
     return None
 

@@ -277,9 +277,10 @@ def _run_facts(comparison: Comparison) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _engine(engine: Mapping[str, str]) -> str:
-    """Describes the engine: name, version, and the version of our own algorithm."""
+    """Describes the engine: odiff, our own algorithm, and pixelgate, each with its version."""
     named = f"{engine.get('name', 'unknown')} {engine.get('version', '')}".rstrip()
-    return f"{named}, algorithm {engine['algorithm']}" if "algorithm" in engine else named
+    ours = (f"{name} {engine[name]}" for name in ("algorithm", "pixelgate") if name in engine)
+    return ", ".join((named, *ours))
 
 
 def _when(comparison: Comparison) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import platform
@@ -12,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pixelgate.engine.compiled import native_library, packaged_odiff
 from pixelgate.errors import SandboxFailed
 
 from .deploy import LOCAL_FILES
@@ -32,15 +32,10 @@ def compiled() -> tuple[Path, Path]:
 
     Raises:
         SandboxFailed: one of them is missing.
+        UsageError: they are of another version.
     """
-    try:
-        carried = importlib.import_module("pixelgate_compare")
-    except ModuleNotFoundError:
-        native = PACKAGE / "engine" / f"native-{platform.machine()}.so"
-        odiff = Path(sys.executable).parent / "odiff"
-    else:
-        native, odiff = Path(carried.NATIVE), Path(carried.ODIFF)
-    if not native.is_file() or not odiff.is_file():
+    native, odiff = native_library(), packaged_odiff() or Path(sys.executable).parent / "odiff"
+    if native is None or not native.is_file() or not odiff.is_file():
         raise SandboxFailed(
             "the functions of the local AWS need the engine's compiled part and odiff, which this "
             "installation lacks: install pixelgate with its extra `compare`; in a checkout, run "

@@ -10,6 +10,7 @@
     project   waits/<digest>/<head>                entry that finds the heads that wait for a base
     project   review/<build>/<id>                  one review of a build
     project   decided/<digest>/<build>             the decision on a build of a pull request
+    project   decided/branch/<digest>/<build>      … on a build of a branch without a pull request
 
 An id has no "/" and at most 255 bytes, so a sort key is unambiguous and within DynamoDB's limit of
 1,024 bytes. A comparison that is unfinished or not announced has the attribute `unfinished`, which

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pixelgate.domain.keys import BuildId
-from pixelgate.domain.records import ComparisonRecord, Review
+from pixelgate.domain.records import ComparisonRecord, Lookup, Review, Series
 from pixelgate.domain.review_request import Decision, ReviewRecord
 from pixelgate.errors import LeaseLost
 from pixelgate.storage.codec import encode
@@ -47,23 +47,23 @@ class DynamoReviews(DynamoBuilds):
         items = self._query(build.project, f"review/{build.build}/")
         return sorted(map(review_record, items), key=lambda r: (r.at, r.id))
 
-    def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
-        """Writes the item of a build in its pull request."""
+    def set_decision(self, series: Series, decision: Decision, revision: int) -> None:
+        """Writes the item of a build in its pull request or branch."""
         build = decision.build
         self._update_if(
-            {"pk": build.project, "sk": f"decided/{digest(pull_request)}/{build.build}"},
+            {"pk": build.project, "sk": f"{_decided(series)}{build.build}"},
             {
                 "review": None,  # replaces an earlier decision if the build needs a review again
                 **encode(decision, without={"build"}),
-                "pull_request": pull_request,
+                series.lookup: series.value,
                 "review_revision": revision,
             },
             NEWER,
         )
 
-    def decisions(self, project: str, pull_request: str) -> list[Decision]:
-        """Reads a pull request's decisions, which lie by build."""
-        items = self._query(project, f"decided/{digest(pull_request)}/")
+    def decisions(self, project: str, series: Series) -> list[Decision]:
+        """Reads the decisions of a pull request or a branch, which lie by build."""
+        items = self._query(project, _decided(series))
         return sorted(map(decision_of, items), key=lambda d: (d.at, d.build), reverse=True)
 
     def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:
@@ -77,3 +77,9 @@ class DynamoReviews(DynamoBuilds):
         if item is None:
             raise LeaseLost(f"{record.id}: execution {record.execution} is no longer the latest")
         return comparison_record(record.id, item)
+
+
+def _decided(series: Series) -> str:
+    """Returns how the sort keys of a series begin; a digest has no "/", so no two are alike."""
+    kind = "" if series.lookup is Lookup.PULL_REQUEST else f"{series.lookup}/"
+    return f"decided/{kind}{digest(series.value)}/"

@@ -20,6 +20,7 @@ from pixelgate.domain.records import (
     Lookup,
     Result,
     Review,
+    Series,
     State,
 )
 from pixelgate.domain.review_request import Decision, ReviewRecord
@@ -170,7 +171,7 @@ class MemoryLedger:
         self.comparisons: dict[ComparisonId, ComparisonRecord] = {}
         self.revisions: dict[BuildId, int] = {}
         self.history: dict[tuple[BuildId, str], ReviewRecord] = {}
-        self.decided: dict[tuple[str, str], dict[BuildId, tuple[int, Decision]]] = {}
+        self.decided: dict[tuple[str, Series], dict[BuildId, tuple[int, Decision]]] = {}
         self.waits: dict[tuple[str, str], set[ComparisonId]] = {}
         self.hidden: dict[BuildId, float] = {}
         self._lock = threading.Lock()
@@ -261,15 +262,15 @@ class MemoryLedger:
             found = [r for r in self.history.values() if r.build == build]
         return sorted(found, key=lambda r: (r.at, r.id))
 
-    def set_decision(self, pull_request: str, decision: Decision, revision: int) -> None:
+    def set_decision(self, series: Series, decision: Decision, revision: int) -> None:
         with self._lock:
-            known = self.decided.setdefault((decision.build.project, pull_request), {})
+            known = self.decided.setdefault((decision.build.project, series), {})
             if decision.build not in known or revision > known[decision.build][0]:
                 known[decision.build] = revision, decision
 
-    def decisions(self, project: str, pull_request: str) -> list[Decision]:
+    def decisions(self, project: str, series: Series) -> list[Decision]:
         with self._lock:
-            found = [d for _, d in self.decided.get((project, pull_request), {}).values()]
+            found = [d for _, d in self.decided.get((project, series), {}).values()]
         return sorted(found, key=lambda d: (d.at, d.build), reverse=True)
 
     def reopen(self, record: ComparisonRecord, now: float) -> ComparisonRecord:

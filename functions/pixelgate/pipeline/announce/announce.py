@@ -9,9 +9,9 @@ from typing import Any
 
 from pixelgate.domain import keys, state_events
 from pixelgate.domain.comparison import Verdict
-from pixelgate.domain.eligibility import approved_by_rule
+from pixelgate.domain.eligibility import approved_by_rule, series_of
 from pixelgate.domain.keys import BuildId
-from pixelgate.domain.records import BuildRecord, ComparisonRecord, Lookup, Review
+from pixelgate.domain.records import BuildRecord, ComparisonRecord, Review, Series
 from pixelgate.domain.review_request import Decision
 from pixelgate.domain.review_state import FIRST_REVISION
 from pixelgate.errors import NotTold
@@ -22,7 +22,7 @@ from pixelgate.pipeline.context import StorageContext
 from pixelgate.ports import Events
 
 _KEPT = 1_000
-# How many builds of a pull request are read to find the newest: forks may claim any number.
+# How many builds of a series are read to find the newest: forks may claim any number or branch.
 _READ = 500
 
 
@@ -105,7 +105,7 @@ def _write(status: dict[str, Any], build: BuildId, storage: StorageContext) -> d
 
 
 def _record_review(build: BuildRecord, now: ReviewStatus, storage: StorageContext) -> None:
-    """Writes the state of the review to the build's record and to its pull request.
+    """Writes the state of the review to the build's record and to its pull request or branch.
 
     The writes come first, then the search for builds that wait for this one or that were compared
     before the approval. So no such build is missed, in whatever order the steps interleave.
@@ -121,22 +121,27 @@ def _record_review(build: BuildRecord, now: ReviewStatus, storage: StorageContex
     # A build that is approved by rule resumed the waiting builds when its images were present.
     if result is Review.APPROVED and not only_by_rule:
         resume_waiting_builds(build.id, storage)
-    if build.pull_request is not None and now.review_log.reviews:
+    series = series_of(build, storage.baseline_branches)
+    if series is not None and now.review_log.reviews:
         decided = result if now.summary.human else None
         decision = Decision(build.id, decided, now.summary.at)
-        storage.ledger.set_decision(build.pull_request, decision, revision)
+        storage.ledger.set_decision(series, decision, revision)
         if decided is Review.APPROVED:
-            _resume_newest_build(build, build.pull_request, storage)
+            _resume_newest_build(build, series, storage)
 
 
-def _resume_newest_build(approved: BuildRecord, pull_request: str, storage: StorageContext) -> None:
-    """Resumes the newest build of the pull request, so that it can carry the approval over.
+def _resume_newest_build(approved: BuildRecord, series: Series, storage: StorageContext) -> None:
+    """Resumes the newest build of the series, so that it can carry the approval over.
 
     A build that is still being compared looks for approvals itself after its publication. If no
     worker can be called, it raises, so that the result is announced again.
     """
-    builds = storage.ledger.builds_by(approved.id.project, Lookup.PULL_REQUEST, pull_request)
-    same = (b for b in islice(builds, _READ) if b.trusted == approved.trusted)
+    builds = storage.ledger.builds_by(approved.id.project, series.lookup, series.value)
+    same = (
+        b
+        for b in islice(builds, _READ)
+        if b.trusted == approved.trusted and series_of(b, storage.baseline_branches) == series
+    )
     newest = next(same, None)
     if newest is None or newest.created <= approved.created or newest.comparison is None:
         return

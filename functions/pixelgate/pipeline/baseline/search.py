@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from pixelgate.domain import keys
-from pixelgate.domain.baseline import MAX_PASSED_OVER, Choice, Kind, PassedOver
+from pixelgate.domain.baseline import (
+    MAX_PASSED_OVER,
+    Choice,
+    Kind,
+    PassedOver,
+    is_waited_for,
+)
 from pixelgate.domain.comparison import Verdict
 from pixelgate.domain.eligibility import ineligibility
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Landed
 from pixelgate.domain.records import Baseline, BuildRecord, Lookup
-from pixelgate.pipeline.context import StorageContext
+from pixelgate.pipeline.context import Limits, StorageContext
 from pixelgate.pipeline.review.carry_over import withdrawal_reason
 
 # How many builds of one branch, tree or pull request are considered, the newest first. Builds of
@@ -57,17 +63,28 @@ def wait_comparison(manifest: BuildManifest) -> ComparisonId | None:
     return manifest.id.against(base)
 
 
-def find_baseline(manifest: BuildManifest, storage: StorageContext) -> Baseline | Missing:
+def grace_of(manifest: BuildManifest, limits: Limits) -> float:
+    """Returns how long a build waits for its base, in seconds: its project's grace, or the stack's.
+
+    Each project may have its own, as one stack serves many projects with different CI.
+    """
+    return limits.grace if manifest.grace is None else manifest.grace
+
+
+def find_baseline(
+    manifest: BuildManifest, storage: StorageContext, uploaded: float
+) -> Baseline | Missing:
     """Finds the baseline of a build, or the missing base that it has to wait for.
 
-    After the wait that its record contains, the next best baseline is taken.
+    `uploaded` is when the build was accepted, in seconds since 1970. After the wait that its record
+    contains, the next best baseline is taken.
     """
     wait = wait_comparison(manifest)
     record = storage.ledger.comparison(wait) if wait else None
     waited = None
     if record and record.wait_until is not None and storage.clock() >= record.wait_until:
         waited = record.wait_until - record.created
-    return _Search(manifest, storage, waited).run()
+    return _Search(manifest, storage, uploaded, waited).run()
 
 
 @dataclass(frozen=True)
@@ -92,10 +109,15 @@ class _Search:
     """One search; it collects the builds that it passes over."""
 
     def __init__(
-        self, manifest: BuildManifest, storage: StorageContext, waited: float | None
+        self,
+        manifest: BuildManifest,
+        storage: StorageContext,
+        uploaded: float,
+        waited: float | None,
     ) -> None:
         self._manifest = manifest
         self._storage = storage
+        self._uploaded = uploaded
         self._waited = waited
         self._passed_over: list[PassedOver] = []
         self._refused = False
@@ -103,7 +125,7 @@ class _Search:
     def run(self) -> Baseline | Missing:
         m = self._manifest
         missing = None
-        for search in (self._named, self._exact):
+        for search in (self._named, self._own, self._exact):
             result = search()
             if isinstance(result, Baseline):
                 return result
@@ -136,6 +158,28 @@ class _Search:
         topic = f"build:{m.base_build}"
         return Missing(f"base_build {m.base_build}", (topic,), f"{why}" if why else "")
 
+    def _own(self) -> Baseline | None:
+        """Finds the nearest build of a release branch itself, for a push to it.
+
+        The commit at which it left the base branch would show all its changes in every push.
+        """
+        m = self._manifest
+        if not self._is_release or m.base_build is not None:
+            return None
+        nearest = self._nearest([c for c in m.branch_commits or () if c != m.commit])
+        if nearest is None:
+            return None
+        build, distance, reason = nearest
+        how = (
+            f"the nearest commit of {m.branch} itself with a build that may serve, "
+            f"{_commits(distance)} before this commit: {reason}"
+        )
+        return Baseline(build.id.build, how, self._choice(Kind.ANCESTOR, distance))
+
+    @property
+    def _is_release(self) -> bool:
+        return self._manifest.branch_commits is not None and self._manifest.pull_request is None
+
     def _exact(self) -> Baseline | Missing | None:
         commit = self._manifest.base_commit
         if commit is None:
@@ -153,39 +197,60 @@ class _Search:
         if of.commit == self._manifest.commit:
             return "it is this build's own commit, which has no other build that may serve"
         builds = [b for b in of.own if b.trusted]
+        if not builds:
+            return self._too_old(of.commit)
         reasons = [self._ineligibility(b) for b in builds]
-        if not builds or not all(reasons):
+        if not all(reasons):
             return ""
         return f"its build {builds[0].id.build} may not serve: {reasons[0]}"
 
+    def _too_old(self, commit: str) -> str:
+        """Returns why no build of a commit without one will come; empty if one may."""
+        grace = grace_of(self._manifest, self._storage.limits)
+        committed = self._landed(commit).committed
+        if committed is None or is_waited_for(committed, self._uploaded, grace):
+            return ""
+        age = _minutes(self._uploaded - committed)
+        return f"it has no build and is {age} old, which is longer than a build waits for its base"
+
     def _ancestor(self) -> _Fallback | None:
         m = self._manifest
-        own = {m.commit, m.base_commit}
-        commits = [c for c in dict.fromkeys(m.ancestors) if c not in own]
-        for distance, builds in enumerate(self._builds_of_each(commits), start=1):
+        nearest = self._nearest([c for c in m.ancestors if c not in {m.commit, m.base_commit}])
+        if nearest is None:
+            return None
+        build, distance, reason = nearest
+        start = "the base" if m.base_commit else "this commit"
+        how = (
+            f"the nearest ancestor with a build that may serve, {_commits(distance)} before "
+            f"{start}: {reason}"
+        )
+        return build, Kind.ANCESTOR, distance, how
+
+    def _nearest(self, commits: Iterable[str]) -> tuple[BuildRecord, int, str] | None:
+        """Finds the first of the commits with a build that may serve.
+
+        Returns the build, its place among the commits from 1 on, and the reason.
+        """
+        for place, builds in enumerate(self._builds_of_each([*dict.fromkeys(commits)]), start=1):
             best = self._best(builds, f"commit {builds.commit}")
             if best:
                 build, reason = best
-                start = "the base" if m.base_commit else "this commit"
-                away = "1 commit" if distance == 1 else f"{distance} commits"
-                how = (
-                    f"the nearest ancestor with a build that may serve, {away} before {start}: "
-                    f"{reason}"
-                )
-                return build, Kind.ANCESTOR, distance, how
+                return build, place, reason
         return None
 
     def _branch(self) -> _Fallback | None:
         m = self._manifest
-        if m.base_branch is None:
-            return None
-        for build in self._builds_by(Lookup.BRANCH, m.base_branch):
-            if self._serves(build):
-                how = (
-                    f"the newest build of base_branch {m.base_branch} that may serve, "
-                    f"of commit {build.commit}; it may lack changes that the base has, or have more"
-                )
-                return build, Kind.BRANCH, None, how
+        branches = {m.base_branch: f"base_branch {m.base_branch}"} if m.base_branch else {}
+        if self._is_release:
+            branches = {m.branch: f"{m.branch} itself", **branches}
+        for branch, words in branches.items():
+            for build in self._builds_by(Lookup.BRANCH, branch):
+                if self._serves(build):
+                    how = (
+                        f"the newest build of {words} that may serve, of commit {build.commit}; "
+                        "it may lack changes that the base has, or have more"
+                    )
+                    return build, Kind.BRANCH, None, how
         return None
 
     def _waited_in_vain(self, missing: Missing) -> str:
@@ -308,7 +373,15 @@ class _Search:
         return Choice(kind, distance, tuple(islice(unique, MAX_PASSED_OVER)))
 
 
+def _commits(number: int) -> str:
+    return "1 commit" if number == 1 else f"{number} commits"
+
+
 def _minutes(seconds: float) -> str:
-    if seconds < 90:
+    if seconds < 120:
         return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes"
+    if seconds < 180 * 60:
+        return f"{seconds / 60:.0f} minutes"
+    if seconds < 72 * 3_600:
+        return f"{seconds / 3_600:.0f} hours"
+    return f"{seconds / 86_400:.0f} days"

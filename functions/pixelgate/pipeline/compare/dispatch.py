@@ -61,9 +61,22 @@ def receive(
 
 
 def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collecting:
-    """Announces which shards were uploaded, and records the wait for the sweeper."""
+    """Announces which shards were uploaded, and records the wait for the sweeper.
+
+    It looks again after each announcement. A shard that another worker accepts meanwhile is then
+    told of by one of the two: by the one whose claim was the last.
+    """
+    told, progress = "", shards.progress(build, service.objects)
+    while progress != told:
+        _announce_shards(build, progress, service)
+        told = progress
+        with suppress(BadManifest):  # of the other worker's shard, which says so itself
+            progress = shards.progress(build, service.objects)
+    return Collecting(progress, repeated)
+
+
+def _announce_shards(build: BuildId, progress: str, service: CompareContext) -> None:
     comparison, now = build.against(keys.SHARDS), service.clock()
-    progress = shards.progress(build, service.objects)
     before = service.ledger.comparison(comparison)
     if before and not before.finished:
         with suppress(LeaseLost):
@@ -73,4 +86,3 @@ def _collect(build: BuildId, repeated: bool, service: CompareContext) -> Collect
             comparison, progress, service.new_execution(), now, now + service.limits.shard_patience
         )
         announce_progress(claim, service)
-    return Collecting(progress, repeated)

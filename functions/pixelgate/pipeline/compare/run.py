@@ -29,7 +29,7 @@ from pixelgate.pipeline.announce.announce import announce_progress
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.announce.waiting import OVER, resume_waiting_builds
-from pixelgate.pipeline.baseline.search import Missing, find_baseline, wait_comparison
+from pixelgate.pipeline.baseline.search import Missing, find_baseline, grace_of, wait_comparison
 from pixelgate.pipeline.compare.budget import fan_out_reason, pixels_of
 from pixelgate.pipeline.compare.failures import end_after_error, reject
 from pixelgate.pipeline.compare.fan_out import hand_over, restart_fan_out
@@ -125,8 +125,9 @@ class _Delivery:
         """Offers this build as a base to other builds, then waits for its own base."""
         comparison = wait_comparison(self.accepted.manifest)
         assert comparison is not None  # noqa: S101 - only what is named can be missing
+        grace = grace_of(self.accepted.manifest, self.service.limits)
         try:
-            claim = self._claim(comparison, missing.in_words(self.service.limits.grace))
+            claim = self._claim(comparison, missing.in_words(grace))
         except StillWaiting:
             return self._wait_on(comparison)
         except AlreadyFinished:
@@ -140,7 +141,7 @@ class _Delivery:
                     "manifest once more"
                 )
             self._offer_as_base(claim, Lease(self.service, claim, self.time_left))
-            until = claim.wait_until or claim.created + self.service.limits.grace
+            until = claim.wait_until or claim.created + grace
             self.service.ledger.wait(claim, missing.topics, until, self.service.clock())
         except Exception as error:
             return end_after_error(error, claim, self.service)
@@ -150,10 +151,14 @@ class _Delivery:
         """Returns the baseline; an earlier choice stands, even if a nearer build was uploaded."""
         if self.accepted.record.baseline:
             return self.accepted.record.baseline
-        baseline = find_baseline(self.accepted.manifest, self.service)
+        baseline = self._find_baseline()
         if isinstance(baseline, Missing):
             return baseline
         return self.service.ledger.choose_baseline(self._head, baseline)
+
+    def _find_baseline(self) -> Baseline | Missing:
+        accepted = self.accepted
+        return find_baseline(accepted.manifest, self.service, accepted.record.created)
 
     @property
     def _head(self) -> BuildId:
@@ -248,7 +253,7 @@ class _Delivery:
     def _wait_on(self, comparison: ComparisonId) -> Outcome:
         """Searches once more: the base may have been uploaded just before the wait was recorded."""
         service = self.service
-        baseline = find_baseline(self.accepted.manifest, service)
+        baseline = self._find_baseline()
         if not isinstance(baseline, Missing) and service.ledger.wake(comparison, service.clock()):
             return self.compare(service.ledger.choose_baseline(self._head, baseline))
         record = service.ledger.comparison(comparison)

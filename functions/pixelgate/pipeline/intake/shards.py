@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ShardId
 from pixelgate.domain.manifest import MAX_BYTES, fingerprint, parse, parse_accepted, parse_finalize
 from pixelgate.domain.names import canonical, collision
+from pixelgate.domain.shards import came_in_words, listed, missing_of
 from pixelgate.domain.strict_json import read_object
 from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest, NotFound, TooLarge, WriteConflict
@@ -22,6 +23,8 @@ from pixelgate.ports import Bucket, DifferPool
 # Fields that must be equal in all shards: they are from the same commit of the same suite.
 _ALIKE = ("commit", "branch", "base_build", "base_commit", "base_branch", "tree", "pull_request",
           "selective", "defaults", "rules")  # fmt: skip
+# Fields of which the largest counts: jobs may have clones of different depths, or older clients.
+_LARGEST: Mapping[str, Callable[[Any], float]] = {"branch_commits": len, "grace": float}
 _SHOWN = 20
 
 
@@ -52,9 +55,10 @@ def keep_shard(build: BuildId, shard: ShardId, objects: Bucket, pool: DifferPool
         return fingerprint(objects.read(key)) != uploaded
     closed = _closed(build, objects)
     if closed and shard not in closed.shards:
+        present = listed([s.index for s in closed.shards])
         raise BadManifest(
-            "it came after the build was closed with "
-            f"{_listed([s.index for s in closed.shards])}; upload all of them under a new id"
+            f"it came after the build was closed with {present}; upload all of them under another "
+            "parallel id"
         )
     if plain:
         body = import_images(body, manifest, plain, objects, pool).body
@@ -113,7 +117,7 @@ def merge_shards(
     if closed is None:
         shards = kept_shards(build, objects)
         known = (shards[0].total if shards else 0) or total or 0
-        missing = _missing(shards, known)
+        missing = missing_of(shards, known)
         if not shards or not (final or (known and not missing)):
             return None
         closed = _close(build, ShardSet(tuple(shards), tuple(missing)), objects)
@@ -123,16 +127,7 @@ def merge_shards(
 
 def progress(build: BuildId, objects: Bucket) -> str:
     """Describes which shards were uploaded."""
-    shards = kept_shards(build, objects)
-    have = _listed([shard.index for shard in shards])
-    total = shards[0].total if shards else 0
-    if not total:
-        return f"{have} came; it is complete when finalize says so"
-    return f"{have} of {total} came; {_listed(_missing(shards, total))} did not yet"
-
-
-def _missing(shards: Sequence[ShardId], total: int) -> list[int]:
-    return sorted(set(range(1, total + 1)) - {shard.index for shard in shards})
+    return came_in_words(kept_shards(build, objects))
 
 
 def _read(key: str, objects: Bucket) -> bytes:
@@ -181,11 +176,14 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
     whole |= {
         "images": _all_images(fields),
         "ancestors": max((f.get("ancestors") or [] for f in fields.values()), key=len),
-        "landed": {c: v for f in fields.values() for c, v in (f.get("landed") or {}).items()},
+        "landed": _all_landed(fields.values()),
         "allow_empty": True,
         "notes": [note for f in fields.values() for note in f.get("notes", [])],
         "upload_sha256": hashlib.sha256(b"\0".join(bodies.values())).hexdigest(),
     }
+    for name, size in _LARGEST.items():
+        if said := [f[name] for f in fields.values() if f.get(name) is not None]:
+            whole[name] = max(said, key=size)
     if len(names) == len(fields):
         whole["all_names"] = sorted({canonical(name): name for name in set.union(*names)}.values())
     else:
@@ -193,12 +191,20 @@ def _merge(build: BuildId, bodies: Mapping[ShardId, bytes], missing: Sequence[in
     if missing:
         whole["selective"] = True
         whole["notes"].append(
-            f"{_listed(missing)} of {len(missing) + len(fields)} never came: what they hold is "
+            f"{listed(missing)} of {len(missing) + len(fields)} never came: what they hold is "
             "skipped, and this build is never a baseline"
         )
     body = json.dumps(whole, ensure_ascii=False).encode()
     parse_accepted(body, build)  # the merged manifest may exceed a limit
     return body
+
+
+def _all_landed(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    landed: dict[str, Any] = {}
+    for manifest in manifests:
+        for commit, facts in (manifest.get("landed") or {}).items():
+            landed[commit] = {**landed.get(commit, {}), **facts}
+    return landed
 
 
 def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
@@ -219,14 +225,6 @@ def _all_images(fields: Mapping[ShardId, Mapping[str, Any]]) -> dict[str, Any]:
     if twice:
         raise BadManifest("; ".join(shortened(twice, _SHOWN)))
     return images
-
-
-def _listed(indices: Sequence[int]) -> str:
-    """`shard 2`, `shards 1, 3`, `no shard`."""
-    if not indices:
-        return "no shard"
-    numbers = ", ".join(map(str, indices[:_SHOWN])) + (", …" if len(indices) > _SHOWN else "")
-    return f"shard{'s' if len(indices) > 1 else ''} {numbers}"
 
 
 def _short(value: object) -> str:

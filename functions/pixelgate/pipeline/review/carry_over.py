@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Measured, Status
-from pixelgate.domain.eligibility import approved_by_rule
-from pixelgate.domain.keys import BuildId
+from pixelgate.domain.eligibility import approved_by_rule, series_of
+from pixelgate.domain.keys import BuildId, is_trusted
 from pixelgate.domain.manifest import BuildManifest
 from pixelgate.domain.names import same_names
 from pixelgate.domain.policy import Policy
-from pixelgate.domain.records import BuildRecord, ComparisonRecord, Review, State
+from pixelgate.domain.records import BuildRecord, ComparisonRecord, Lookup, Review, Series, State
 from pixelgate.domain.review_request import Change, InheritedApproval, Reviewable
 from pixelgate.domain.review_state import ReviewState
 from pixelgate.pipeline.announce.announce import announce_result
@@ -56,7 +57,7 @@ def carry_over_late(
     `check` is called between any two pairs; it raises to stop early. Then, or after another error,
     the next delivery should search.
     """
-    if record.state is not State.SUCCEEDED or accepted.record.pull_request is None:
+    if record.state is not State.SUCCEEDED or _series(accepted, service) is None:
         return
     now = read_review_status(record, service.objects)
     if now.reviewable is None or now.summary is None or now.summary.state is not ReviewState.NEEDED:
@@ -79,8 +80,10 @@ def withdrawal_reason(build: BuildRecord, storage: StorageContext) -> str | None
 
     It no longer counts when the build that it came from was rejected later.
     """
-    if build.review is not Review.APPROVED or not build.pull_request or not build.comparison:
+    if build.review is not Review.APPROVED or not build.comparison:
         return None
+    if approved_by_rule(build, storage.baseline_branches, storage.trunk_only):
+        return None  # nothing was carried over
     record = storage.ledger.comparison(build.comparison)
     now = read_review_status(record, storage.objects) if record else None
     if now is None or now.reviewable is None or now.summary is None or now.summary.human:
@@ -97,9 +100,10 @@ def withdrawal_reason(build: BuildRecord, storage: StorageContext) -> str | None
 def _carried_over(
     reviewable: Reviewable, accepted: Accepted, service: CompareContext, check: Callable[[], None]
 ) -> InheritedApproval | None:
-    """Returns the approval of an earlier build of the pull request with the same changes."""
-    seed = _seed(accepted.record, service)
-    if seed is None:
+    """Returns the approval of an earlier build of the series with the same changes."""
+    series = _series(accepted, service)
+    seed = _seed(accepted.record, series, service) if series else None
+    if series is None or seed is None:
         return None
     build, approved, by = seed
     if reviewable.first or approved.first:
@@ -114,25 +118,41 @@ def _carried_over(
         return None
     if not _same_pictures(pairs, accepted.manifest, service, check):
         return None
+    # A pull request's number is never given again, but a branch's name may be, for other work.
+    branch = series.lookup is Lookup.BRANCH
+    if branch and not _same_pictures(pairs, accepted.manifest, service, check, of="base"):
+        return None
     why = f"carried over from build {build}, where the same changes were approved"
     return InheritedApproval(why, by, build)
 
 
+def _series(accepted: Accepted, service: CompareContext) -> Series | None:
+    """Returns the builds whose approvals a build may take over; None if it takes over none.
+
+    The base branch is no series, although it may be no baseline branch: a CI system that knows no
+    pull request may name it for all of them.
+    """
+    series = series_of(accepted.record, service.baseline_branches)
+    if series and series.lookup is Lookup.BRANCH and series.value == accepted.manifest.base_branch:
+        return None
+    return series
+
+
 def _seed(
-    head: BuildRecord, service: CompareContext
+    head: BuildRecord, series: Series, service: CompareContext
 ) -> tuple[str, Reviewable, tuple[str, ...]] | None:
-    """Finds the earlier build of the pull request that a person reviewed last, if it is approved.
+    """Finds the earlier build of the series that a person reviewed last, if it is approved.
 
     An approval that was itself carried over does not count here. Otherwise small differences could
     add up from build to build. Returns the build, its approved changes, and the reviewers.
     """
-    if head.pull_request is None:
-        return None
-    for decision in service.ledger.decisions(head.id.project, head.pull_request):
-        build = service.ledger.build(decision.build)
-        if decision.review is None or build is None or build.created >= head.created:
+    for decision in service.ledger.decisions(head.id.project, series):
+        if decision.review is None or is_trusted(decision.build) != head.trusted:
             continue
-        if build.trusted != head.trusted:
+        build = service.ledger.build(decision.build)
+        if build is None and decision.review is Review.REJECTED:
+            return None  # garbage collection removes a rejected build, but not the rejection
+        if build is None or build.created >= head.created:
             continue
         return _approved(build, service) if decision.review is Review.APPROVED else None
     return None
@@ -167,13 +187,15 @@ def _same_pictures(
     manifest: BuildManifest,
     service: CompareContext,
     check: Callable[[], None],
+    of: Literal["head", "base"] = "head",
 ) -> bool:
-    """Whether each head image passes when it is compared with the approved one."""
+    """Whether each image of the heads, or the bases, passes against that of the approved build."""
     wanted: list[tuple[Pair, Policy]] = []
     for name, (mine, approved) in changes.items():
-        if mine.head and approved.head and mine.head != approved.head:
+        image, seen = getattr(mine, of), getattr(approved, of)
+        if image and seen and image != seen:
             policy = manifest.policy_for(name)
-            pair = Pair(approved.head, mine.head, policy.fingerprint(service.engine_label))
+            pair = Pair(seen, image, policy.fingerprint(service.engine_label))
             wanted.append((pair, policy))
     measured = diff_pairs(
         dict(wanted),

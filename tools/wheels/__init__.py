@@ -1,0 +1,1 @@
+"""Builds and tries the wheels."""

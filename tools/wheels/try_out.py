@@ -253,11 +253,11 @@ def try_upload(environment: Environment) -> None:
 def try_sandbox(environment: Environment) -> None:
     """Starts `pixelgate sandbox` of the wheel, and uploads to it under the role that it prints."""
     program = environment.path / "bin" / "pixelgate"
+    variables = {**environment.variables, "PATH": f"{UV.parent}:{os.defpath}"}
     with (environment.work / "sandbox.log").open("w+") as log:
         process = subprocess.Popen(
             [program, "sandbox", "--json", "--project", "shop", "--cache", environment.work / "c"],
-            cwd=environment.work, env={**environment.variables, "PATH": f"{UV.parent}:{os.defpath}"},
-            stdout=subprocess.PIPE, stderr=log, text=True,
+            cwd=environment.work, env=variables, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -45,17 +45,17 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 help: ## List these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
-ready: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Set up everything that check and the tests need
+ready: setup .tools/cloud/.done .tools/sandbox/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Set up everything that check and the tests need
 
 setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Set up .venv, odiff and the engine's compiled part
 
-demo: setup .tools/cloud/.done .aws-sam/.done ## Run pixelgate in a local AWS on two real snapshot sets, and write a report
+demo: setup .tools/sandbox/.done ## Run pixelgate in a local AWS on two real snapshot sets, and write a report
 	@$(BIN)/python tools/demo.py
 
 test: setup ## Run the fast tests, a few minutes in PROCESSES=2
 	@$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) $(ARGS)
 
-test-all: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run all tests, as CI does
+test-all: setup .tools/cloud/.done .tools/sandbox/.done .aws-sam/.done tools/js/.done ## Run all tests, as CI does
 	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
 
 test-dates: setup ## Run the tests that read the clock on special dates (DATES)
@@ -223,6 +223,12 @@ $(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
 	@echo "setting up .tools/$*"
 	@test -x .tools/$*/bin/python || $(BIN)/python -m venv .tools/$*
 	@$(UV_INSTALL) --python .tools/$*/bin/python -r $<
+	@touch $@
+
+# What `pixelgate sandbox` fetches once, for the demo and the tests.
+.tools/sandbox/.done: functions/requirements.txt tools/requirements-cloud.txt | .venv/.done
+	@echo "setting up .tools/sandbox"
+	@$(BIN)/python -c 'from pathlib import Path; from pixelgate.sandbox.fetch import fetch; fetch(Path(".tools/sandbox"))'
 	@touch $@
 
 # TypeScript and Prettier check the page's modules; axe-core checks its accessibility.

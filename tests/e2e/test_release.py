@@ -19,7 +19,7 @@ from botocore.config import Config
 
 import release
 from e2e.deployed import wait_until
-from embedded_cloud.cloud import ACCOUNT, EmbeddedCloud
+from pixelgate.sandbox.cloud import ACCOUNT, EmbeddedCloud
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,7 @@ import pytest
 
 from e2e.conftest import Run
 from e2e.deployed import listed, wait_until
-from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support import images
 from support.repository import Repository
 

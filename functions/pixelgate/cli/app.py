@@ -20,6 +20,7 @@ from pixelgate.cli import (
     projects,
     report,
     review,
+    sandbox,
     upload,
     wait,
 )
@@ -52,7 +53,10 @@ def _add(command: Callable[..., None], panel: str) -> None:
 
 _OPERATE = "Operate the stack"
 _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
-    ("Set up, and compare on this machine", (init.init, doctor.doctor, compare.compare)),
+    (
+        "Set up, and compare on this machine",
+        (init.init, doctor.doctor, compare.compare, sandbox.sandbox),
+    ),
     ("In CI", (upload.upload, upload.finalize, wait.wait)),
     (
         "See results and review them",

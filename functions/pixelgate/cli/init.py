@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelgate.cli import options as o
 from pixelgate.errors import PixelgateError, UsageError
+
+if TYPE_CHECKING:
+    from pixelgate.ci.git import Git
 
 
 class CI(StrEnum):
@@ -62,7 +65,7 @@ def init(
     from pixelgate.cli.console import say
     from pixelgate.cli.templates import CONFIG, filled, job_of
     from pixelgate.client.config import read_config
-    from pixelgate.client.setup import repository_name, repository_root
+    from pixelgate.client.setup import repository_root
 
     here = Path.cwd()
     git = Git(here)
@@ -71,7 +74,7 @@ def init(
     if toml.exists() and not force:  # the job is for what it says
         present = read_config(toml).fields
         project, bucket = present.project or project, present.bucket or bucket
-    name = project or repository_name(remote) or here.name
+    name = project or name_of(git, here)
     branch = git.default_branch() or git.branch() or "main"
     root = repository_root(here)
     system, no_job = _chosen(ci, root, remote)
@@ -114,6 +117,7 @@ def _write(files: Mapping[Path, str], no_job: str, *, force: bool) -> list[Path]
     return written
 
 
+<<<<<<< HEAD
 def _say_place(job: Path, folder: Path) -> None:
     from pixelgate.cli.console import say
 
@@ -186,3 +190,15 @@ def _say_ignored(here: Path, *, write: bool) -> None:
         say(f"add to .gitignore: {lines} ({done.problem})")
     elif done.lines:
         say(f"for .gitignore: {lines}")
+||||||| ebc4e73
+def _name(remote: str) -> str | None:
+    """Returns the repository's name, the last part of its URL."""
+    last = remote.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git")
+    return last or None
+=======
+def name_of(git: Git, here: Path) -> str:
+    """Returns the repository's name, the last part of its URL; without one, the folder's."""
+    from pixelgate.client.setup import repository_name
+
+    return repository_name(git.remote() or "") or here.name
+>>>>>>> sandbox

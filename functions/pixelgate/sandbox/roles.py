@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .cloud import ACCOUNT, ROOT
+from .cloud import ACCOUNT
 from .deploy import create_stack
+from .files import data_file
 from .issuer import Issuer
 
 if TYPE_CHECKING:
     from .cloud import EmbeddedCloud
 
-TEMPLATE = ROOT / "examples" / "ci" / "roles.yaml"
 GITHUB, GITLAB = "https://token.actions.githubusercontent.com", "https://gitlab.com"
 REPOSITORY = "repo:acme@11/shop@22"  # as GitHub names it in tokens, with both ids
 # GitHub's jobs: the role in the template, and the end of the subject of the job's token.
@@ -94,7 +94,10 @@ def deploy_roles(cloud: EmbeddedCloud, project: str) -> Roles:
     }
     name = re.sub("[^A-Za-z0-9]+", "-", f"roles-of-{project}")
     stack = create_stack(
-        cloud.client("cloudformation"), name, parameters, TemplateBody=TEMPLATE.read_text()
+        cloud.client("cloudformation"),
+        name,
+        parameters,
+        TemplateBody=data_file("roles.yaml").read_text("utf-8"),
     )
     return Roles(cloud, project, stack.resources, issuer(cloud, GITHUB))
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from pixelgate.errors import SandboxFailed
+
+from .server import ARTEFACTS
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
-ARTEFACTS = "embedded-cloud-artefacts"  # the bucket that code is deployed from
 LOCAL_FILES = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
@@ -26,7 +27,7 @@ LOCAL_FILES = {
 }
 
 
-class DeploymentFailed(Exception):
+class DeploymentFailed(SandboxFailed):
     """The stack was not created; the message has the reasons."""
 
 
@@ -55,12 +56,21 @@ def deploy(
     parameters: Mapping[str, str],
 ) -> Stack:
     """Uploads what a built template refers to, creates the stack, waits until it is there."""
-    body = yaml.load(template.read_text(), TemplateLoader)  # noqa: S506 — a safe loader
+    body = read(template)
     upload_local_files(s3, template.parent, body)
     # By its place, as `sam deploy` does: a template in the request has at most 51,200 bytes.
     s3.put_object(Bucket=ARTEFACTS, Key="template.json", Body=json.dumps(body).encode())
     place = f"{s3.meta.endpoint_url}/{ARTEFACTS}/template.json"
     return create_stack(cloudformation, stack_name, parameters, TemplateURL=place)
+
+
+def read(template: Path) -> dict[str, Any]:
+    """Reads a template from JSON or YAML; only the latter needs PyYAML."""
+    if template.suffix == ".json":
+        return dict(json.loads(template.read_text("utf-8")))
+    from .template import read_template
+
+    return read_template(template)
 
 
 def create_stack(
@@ -99,6 +109,7 @@ def upload_local_files(s3: "S3Client", directory: Path, template: dict[str, Any]
     s3.create_bucket(Bucket=ARTEFACTS)
     listed = s3.list_objects_v2(Bucket=ARTEFACTS).get("Contents", ())
     present = {found["Key"] for found in listed}  # another stack may have the same code
+    keys: dict[Path, str] = {}  # functions may share a folder, and reading it takes its time
     for resource in template["Resources"].values():
         field = LOCAL_FILES.get(resource["Type"], "")
         source = resource.get("Properties", {}).get(field)
@@ -107,7 +118,7 @@ def upload_local_files(s3: "S3Client", directory: Path, template: dict[str, Any]
         path = directory / source
         if not path.exists():
             raise DeploymentFailed(f"the template refers to {path}, which was not built")
-        key = digest(path)
+        key = keys.get(path) or keys.setdefault(path, digest(path))
         if key not in present:  # two functions may have the same code, and packing is slow
             content = packed(path) if path.is_dir() else path.read_bytes()
             s3.put_object(Bucket=ARTEFACTS, Key=key, Body=content)
@@ -143,24 +154,3 @@ def failures(cloudformation: "CloudFormationClient", stack_name: str) -> Iterato
         if event["ResourceStatus"].endswith("FAILED"):
             reason = event.get("ResourceStatusReason", "no reason given")
             yield f"  {event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
-
-
-class TemplateLoader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags: !Ref x is {"Ref": x}."""
-
-
-def long_form(loader: TemplateLoader, name: str, node: yaml.Node) -> dict[str, Any]:
-    """What a short tag stands for."""
-    value: Any
-    if isinstance(node, yaml.MappingNode):
-        value = loader.construct_mapping(node, deep=True)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = node.value
-    if name == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
-
-
-TemplateLoader.add_multi_constructor("!", long_form)

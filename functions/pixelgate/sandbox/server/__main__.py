@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import threading
+import urllib.parse
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ import ministack.app  # type: ignore[import-not-found]
 from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
 
-from . import ISSUERS, STATE_PATH, iam
+from . import ISSUERS, RESTORE_PATH, STATE_PATH, iam
 from .environment import Host, Pool, can_mount
 from .functions import Functions
+from .keeping import Keeper, Unreadable
 from .packages import lambda_runtime
 
 App = Callable[..., Coroutine[Any, Any, None]]
@@ -38,9 +40,15 @@ def main() -> None:
     pool = Pool(host, options.environments)
     functions = Functions(pool, options.endpoint, options.retry_delay)
     functions.take_over()
+    iam.enforce(iam.Decisions(options.log_dir), options.work_dir / ISSUERS)
+    if options.lasting_sessions:
+        iam.let_sessions_last()
+    keeper = Keeper(options.keep) if options.keep else None
 
     def stop() -> None:
         pool.close()
+        if keeper:
+            keeper.close()
         shutil.rmtree(options.work_dir, ignore_errors=True)
         os._exit(0)  # nothing that MiniStack holds is worth waiting for
 
@@ -58,13 +66,13 @@ def main() -> None:
             "pending": functions.pending,
             "running": pool.running,
             "workers": pool.workers(),
+            "unkept": keeper.problem if keeper else "",
         }
 
     config = Config()
     config.bind = [f"fd://{options.socket}"]
     config.keep_alive_timeout = 75
-    iam.enforce(iam.Decisions(options.log_dir), options.work_dir / ISSUERS)
-    app = with_state(state, over_tls(ministack.app.app))
+    app = with_state(state, keeper, over_tls(ministack.app.app))
     asyncio.run(serve(app, config, shutdown_trigger=asyncio.Event().wait))
 
 
@@ -77,6 +85,8 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--log-dir", type=Path, required=True)
     parser.add_argument("--environments", type=int, required=True)
     parser.add_argument("--retry-delay", type=float, required=True)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--lasting-sessions")
     return parser.parse_args(arguments)
 
 
@@ -95,15 +105,24 @@ def over_tls(cloud: App) -> App:
     return app
 
 
-def with_state(state: Callable[[], dict[str, Any]], cloud: App) -> App:
-    """MiniStack's application, and one more page: what the functions are doing."""
+def with_state(state: Callable[[], dict[str, Any]], keeper: Keeper | None, cloud: App) -> App:
+    """MiniStack's application and two more pages: what the functions do, and `Keeper.restore`."""
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope.get("path") != STATE_PATH:
+        status, body = 200, b""
+        if scope.get("path") == STATE_PATH:
+            body = json.dumps(state()).encode()
+        elif scope.get("path") == RESTORE_PATH and keeper:
+            names = dict(urllib.parse.parse_qsl(scope["query_string"].decode()))
+            try:
+                keeper.restore(names["bucket"], names["table"])
+            except Unreadable as error:
+                status, body = 500, str(error).encode()
+        else:
             await cloud(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": json.dumps(state()).encode()})
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
 
     return app
 

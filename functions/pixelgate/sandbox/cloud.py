@@ -3,8 +3,9 @@
     with EmbeddedCloud.start() as cloud:
         cloud.client("s3").put_object(Bucket=cloud.bucket, Key=..., Body=...)
 
-It listens on 127.0.0.1 only, keeps everything in memory, and ends with its `with` block, with
-Ctrl-C, and with this process even when that is killed. Only the functions' logs stay.
+It listens on 127.0.0.1 only and ends with its `with` block, with Ctrl-C, and with this process even
+when that is killed. It keeps everything in memory, and only the functions' logs stay, unless it is
+given a folder to keep the bucket and the table in.
 """
 
 import json
@@ -14,10 +15,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,19 +28,24 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from .deploy import Stack, deploy
-from .server import DECISIONS, ISSUERS, STATE_PATH
+from pixelgate.errors import SandboxFailed
 
-ROOT = Path(__file__).parents[2]
+from .deploy import Stack, deploy
+from .files import CHECKOUT
+from .server import DECISIONS, ISSUERS, RESTORE_PATH, STATE_PATH
+from .system import check_system
+
+ROOT = CHECKOUT
 REGION = "us-east-1"
 ACCOUNT = "000000000000"  # MiniStack's
 START_SECONDS = 30
+SERVER = "pixelgate_sandbox_server"  # the name that the package server/ runs under
 LOGS_KEPT = 20  # of the latest clouds: more than one run of the tests starts
 # To ourselves, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class CloudFailed(Exception):
+class CloudFailed(SandboxFailed):
     """The embedded cloud could not start or did not do what it should; the message says why."""
 
 
@@ -107,27 +113,37 @@ class EmbeddedCloud:
         environment: Path = ROOT / ".tools" / "cloud",
         environments: int = 8,
         retry_delay: float = 1.0,
+        port: int = 0,
+        work: Path | None = None,
+        logs: Path | None = None,
+        keep: Path | None = None,
+        lasting_sessions: bool = False,
     ) -> Self:
         """Starts the cloud and deploys a built application in it.
 
         Args:
-            build_dir: what `sam build` made, with its template.yaml.
+            build_dir: what `sam build` or `assemble` made, with its template.
             parameters: the template's.
             secrets: secrets to create first, by the parameters that get their ARNs.
             environment: the virtual environment made of requirements-cloud.txt.
             environments: how many invocations run at once; further ones wait.
             retry_delay: seconds before the first retry of an asynchronous invocation; the second
                 waits twice as long. (AWS: 60.)
+            port: where it listens; 0 for any free port.
+            work: a folder for its own files, which is removed at the end; by default a new one.
+            logs: the parent folder of its logs; by default beside the build.
+            keep: a folder that the bucket and the table are kept in, and read from (`keep.Kept`).
+            lasting_sessions: whether credentials of roles are valid until the cloud ends, instead
+                of for an hour.
 
         Raises:
             CloudFailed: it did not come up, or the build cannot run in it.
             DeploymentFailed: the stack could not be created.
         """
         check(build_dir, environment)
-        work = Path(tempfile.mkdtemp(prefix="pixelgate-cloud-"))
-        logs = new_log_dir(build_dir.parent / "logs")
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))  # the server inherits it: nobody can take the port
+        work = work or Path(tempfile.mkdtemp(prefix="pixelgate-cloud-"))
+        logs = new_log_dir(logs or build_dir.parent / "logs")
+        with bound(port) as listener:  # the server inherits it: nobody can take the port
             port = listener.getsockname()[1]
             options = {
                 "socket": listener.fileno(),
@@ -136,14 +152,16 @@ class EmbeddedCloud:
                 "log-dir": logs,
                 "environments": environments,
                 "retry-delay": retry_delay,
+                **({"keep": keep} if keep else {}),
+                **({"lasting-sessions": "yes"} if lasting_sessions else {}),
             }
             python = environment / "bin" / "python"
-            module = ["-m", f"{__package__}.server"]
+            module = ["-m", SERVER]
             flags = [f"--{name}={value}" for name, value in options.items()]
             with (logs / "server.log").open("wb") as log:
                 process = subprocess.Popen(
                     [python, *module, *flags],
-                    env=server_variables(port, work),
+                    env={**server_variables(port, work), **(keeping(keep) if keep else {})},
                     stdin=subprocess.PIPE,  # its end tells the server to stop
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -155,6 +173,8 @@ class EmbeddedCloud:
             cloud._wait_until_up()
             arns = {name: cloud._secret(name, text) for name, text in (secrets or {}).items()}
             cloud.deploy("pixelgate", build_dir, {**(parameters or {}), **arns})
+            if keep:
+                cloud._restore()
         except BaseException:
             cloud.stop()
             raise
@@ -177,9 +197,24 @@ class EmbeddedCloud:
             self._process.wait()
         shutil.rmtree(self._work_dir, ignore_errors=True)
 
+    def wait(self, seconds: float) -> str:
+        """Waits so long; returns why something that is to be kept cannot be written, or nothing.
+
+        Raises:
+            CloudFailed: the server has ended by itself.
+        """
+        try:
+            status = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            try:
+                return str(self._state()["unkept"])
+            except OSError:  # it is busy, or ends: the next call will tell
+                return ""
+        raise self._ended(f"ended with status {status}")
+
     def deploy(self, stack_name: str, build_dir: Path, parameters: Mapping[str, str]) -> Stack:
         """Creates one more stack; the latest is what `bucket`, `table` and the like refer to."""
-        template = build_dir / "template.yaml"
+        template = template_of(build_dir)
         clients = self.client("cloudformation"), self.client("s3")
         self.stack = deploy(*clients, template, stack_name, parameters)
         return self.stack
@@ -338,6 +373,15 @@ class EmbeddedCloud:
         made = self.client("secretsmanager").create_secret(Name=name, SecretString=text)
         return str(made["ARN"])
 
+    def _restore(self) -> None:
+        """Puts what an earlier cloud kept into bucket and table; keeps both from now on."""
+        names = urllib.parse.urlencode({"bucket": self.bucket, "table": self.table})
+        place = f"{self.endpoint_url}{RESTORE_PATH}?{names}"
+        try:
+            DIRECT.open(urllib.request.Request(place, method="POST"), timeout=300).close()  # noqa: S310 - to ourselves
+        except urllib.error.HTTPError as error:
+            raise CloudFailed(error.read().decode()) from error
+
     def _wait_until_up(self) -> None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self._process.poll() is None:
@@ -348,10 +392,14 @@ class EmbeddedCloud:
             else:
                 return
         status = self._process.poll()
-        what = f"ended with status {status}" if status is not None else "does not answer"
+        raise self._ended(
+            f"ended with status {status}" if status is not None else "does not answer"
+        )
+
+    def _ended(self, what: str) -> CloudFailed:
         lines = (self.log_dir / "server.log").read_text(errors="replace").splitlines()
         last = "\n".join(f"  {line}" for line in lines[-15:])
-        raise CloudFailed(f"the embedded cloud's server {what}; it said:\n{last}")
+        return CloudFailed(f"the embedded cloud's server {what}; it said:\n{last}")
 
     def _state(self) -> dict[str, Any]:
         with DIRECT.open(self.endpoint_url + STATE_PATH, timeout=10) as answer:
@@ -367,11 +415,34 @@ def access(credentials: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def bound(port: int) -> socket.socket:
+    """A socket on the loopback, at a port or, for 0, at any free one.
+
+    Raises:
+        CloudFailed: the port cannot be had.
+    """
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of an earlier cloud
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise CloudFailed(
+            f"port {port} of this machine cannot be had: {error.strerror}; choose another one"
+        ) from error
+    return listener
+
+
+def template_of(build_dir: Path) -> Path:
+    """The template of a build: `assemble` writes JSON, `sam build` YAML."""
+    assembled = build_dir / "template.json"
+    return assembled if assembled.exists() else build_dir / "template.yaml"
+
+
 def check(build_dir: Path, environment: Path) -> None:
     """Raises CloudFailed for what cannot run, before anything is started."""
-    if sys.platform != "linux":
-        raise CloudFailed("the embedded cloud runs what was built for Lambda, on Linux only")
-    if not (build_dir / "template.yaml").exists():
+    check_system()
+    if not template_of(build_dir).exists():
         raise CloudFailed(f"{build_dir} has no template.yaml: build it first, with `make build`")
     libraries = [path.name for path in environment.glob("lib/python3.*")]
     if len(libraries) != 1:
@@ -395,11 +466,22 @@ def new_log_dir(parent: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
 
 
+def keeping(folder: Path) -> dict[str, str]:
+    """MiniStack's variables to write each object into a folder, and to read what is there."""
+    return {"S3_PERSIST": "1", "S3_DATA_DIR": str(folder / "s3")}
+
+
 def server_variables(port: int, work_dir: Path) -> dict[str, str]:
-    """The server's environment: nothing of ours that could lead it elsewhere."""
+    """The server's environment: nothing of ours that could lead it elsewhere.
+
+    Its package is found by a link of its own, and with it no package of this environment.
+    """
+    path = work_dir / "path"
+    path.mkdir()
+    (path / SERVER).symlink_to(Path(__file__).parent / "server")
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(path),
         "HOME": str(work_dir),
         "TMPDIR": str(work_dir),
         # The rest is MiniStack's.

@@ -1,7 +1,7 @@
 """IAM: what MiniStack lets pass with AUTH=true and AWS refuses, and a record of every decision.
 
 MiniStack authenticates each request and evaluates identity, bucket, queue and secret policies. It
-lacks five things that our template relies on. `enforce` adds them, each by one function here:
+lacks six things that we rely on. `enforce` adds them, each by one function here:
 
 - the condition keys s3:if-none-match, s3:ObjectCreationOperation, events:source and
   dynamodb:LeadingKeys (`_more_condition_keys`), and aws:ResourceAccount of a bucket that another
@@ -10,6 +10,7 @@ lacks five things that our template relies on. `enforce` adds them, each by one 
   bucket is not of the expected owner (`_careful_s3`);
 - S3 and EventBridge call a function only if its permission names them and the source
   (`_services_need_permission`);
+- S3's events name the session that wrote the object (`_events_name_sessions`);
 - a state machine does only what its role allows (`_machines_under_roles`);
 - AssumeRoleWithWebIdentity verifies the token (oidc.py).
 
@@ -36,6 +37,7 @@ from ministack.services import (  # type: ignore[import-not-found]
     lambda_svc,
     s3,
     stepfunctions,
+    sts,
 )
 
 from . import DECISIONS, oidc
@@ -92,9 +94,20 @@ def enforce(decisions: Decisions, issuers: Path) -> None:
     _more_condition_keys()
     _owners_of_buckets()
     _careful_s3()
+    _events_name_sessions()
     _services_need_permission(decisions)
     _machines_under_roles(decisions)
     oidc.verify_tokens(issuers)
+
+
+def let_sessions_last() -> None:
+    """Makes the credentials of every role valid until the server ends: nobody renews them."""
+    register = sts.register_session
+
+    def registered(access_key: str, session: Json) -> Any:
+        return register(access_key, {**session, "Expiration": None})
+
+    sts.register_session = registered
 
 
 def function_credentials(config: Json) -> dict[str, str]:
@@ -208,8 +221,9 @@ def _careful_s3() -> None:
         expected = headers.get("x-amz-expected-bucket-owner")
         if expected and owner and expected != owner:
             return s3._error("AccessDenied", "Access Denied", 403, path)
-        answered = await answer(method, path, headers, body, query)
         signer = ministack.app.extract_access_key_id(headers, query)
+        _signer.set(signer or "")
+        answered = await answer(method, path, headers, body, query)
         if answered[0] == 404 and method in ("GET", "HEAD") and key and owner and signer:
             bucket_arn = f"arn:aws:s3:::{bucket}"
             action = "s3:ListBucket"
@@ -220,6 +234,24 @@ def _careful_s3() -> None:
         return answered
 
     ministack.app.SERVICE_HANDLERS["s3"] = handle
+
+
+# The access key of the request to S3 that this task answers.
+_signer: contextvars.ContextVar[str] = contextvars.ContextVar("signer", default="")
+
+
+def _events_name_sessions() -> None:
+    """Has an event say who wrote the object, as S3 does: `AWS:<id of the role>:<session>`."""
+    fire = s3._fire_s3_event_async
+
+    def fire_with_writer(*arguments: Any, record_extra: Json | None = None, **more: Any) -> None:
+        identity = iam_evaluator.resolve_caller_identity(_signer.get()) or {}
+        if identity.get("session"):
+            writer = {"userIdentity": {"principalId": f"AWS:{identity['userId']}"}}
+            record_extra = {**writer, **(record_extra or {})}
+        fire(*arguments, record_extra=record_extra, **more)
+
+    s3._fire_s3_event_async = fire_with_writer
 
 
 def _services_need_permission(decisions: Decisions) -> None:

@@ -112,7 +112,7 @@ def build_model(
             bands=diff.bands if diff else (),
             group=s.group,
             tags=tuple(map(str, s.details.get("tags", ()))),
-            why=tuple(why(s, comparison.policy)),
+            why=tuple(why(s, comparison.policy, name)),
             facts=tuple(_facts(s, comparison)),
             reason=s.reason,
         )

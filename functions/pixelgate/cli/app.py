@@ -18,6 +18,7 @@ from pixelgate.cli import (
     init,
     report,
     review,
+    scan,
     upload,
     wait,
 )
@@ -45,12 +46,12 @@ def _add(command: Callable[..., None], panel: str) -> None:
     """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     words = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(command.__name__, help=words, rich_help_panel=panel)(command)
+    app.command(command.__name__.replace("_", "-"), help=words, rich_help_panel=panel)(command)
 
 
 _OPERATE = "Operate the stack"
 _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
-    ("Set up, and compare on this machine", (init.init, doctor.doctor, compare.compare)),
+    ("Set up, and compare on this machine", (init.init, doctor.doctor, compare.compare, scan.scan)),
     ("In CI", (upload.upload, upload.finalize, wait.wait)),
     (
         "See results and review them",

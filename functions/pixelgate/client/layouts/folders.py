@@ -1,0 +1,179 @@
+"""Folders beside one another that hold a run's pictures, the expected ones and the differences."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pixelgate.client.layouts.items import Item, taken, without_part
+from pixelgate.client.layouts.words import Role, folder_role, parts_of
+
+# jest-image-snapshot's, which no snapshot's folder is called.
+_ALWAYS = {
+    "__diff_output__": "a difference that a runner drew",
+    "__received_output__": "the picture of a failure, beside the one that was expected",
+}
+_RUN = re.compile(r"\d{8}[-_T]?\d{6}$")
+_WEBDRIVERIO = re.compile(r"\d+x\d+-dpr-\d")
+_FAILURES = frozenset({"failures", "failurediffs", "failed", "snapshot_tests_failures"})
+
+
+@dataclass
+class _Run:
+    """One place with folders of a run; `parts` is the number of folders above them."""
+
+    parts: int
+    folders: dict[Role, list[Item]] = field(default_factory=lambda: defaultdict(list))
+
+    def rests(self, role: Role) -> set[str]:
+        """Returns the names below the role's folder; a difference's without its own words."""
+        return {_rest(item, self.parts) for item in self.folders.get(role, ())}
+
+
+def leave_named_folders(items: Sequence[Item]) -> None:
+    """Leaves out what lies in a folder whose name says that it holds no snapshots."""
+    for item in taken(items):
+        for part in item.where.split("/")[:-1]:
+            if part in _ALWAYS:
+                item.leave(_ALWAYS[part], failure=True)
+
+
+def leave_failures(items: Sequence[Item]) -> None:
+    """Leaves out folders called `failures` if they hold what a runner draws of failures."""
+    groups: Mapping[str, list[Item]] = defaultdict(list)
+    for item in taken(items):
+        parts = item.where.split("/")[:-1]
+        for depth, part in enumerate(parts, 1):
+            if part.lower() in _FAILURES:
+                groups["/".join(parts[:depth])].append(item)
+    for folder, group in groups.items():
+        others = {
+            i.stem for i in items if i.reason is None and not i.where.startswith(f"{folder}/")
+        }
+        drawn = [i for i in items if i.failure and i.where.startswith(f"{folder}/")]
+        mirrored = [item for item in group if item.stem in others]
+        if drawn or 2 * len(mirrored) > len(group):
+            for item in group:
+                item.leave("the picture of a failure, in a folder of failures", failure=True)
+
+
+def choose_folders(items: Sequence[Item], *, expected: bool) -> None:
+    """Takes one of the folders of a run, and leaves out the others.
+
+    The pictures of the run are taken, or the `expected` ones if those are wanted. One folder alone
+    is a run only in a hidden folder: elsewhere its name may be the name of a page.
+    """
+    for place, run in _runs(taken(items)).items():
+        hidden = place.rpartition("/")[2].startswith(".")
+        if not (_is_run(run) or hidden):
+            if expected:
+                _name_below(run.folders.get(Role.EXPECTED, []), run.parts)
+            continue
+        wanted = _wanted(run, expected=expected, hidden=hidden)
+        for role, group in run.folders.items():
+            for item in group:
+                if role is not wanted:
+                    item.leave(_REASONS[role], failure=role is Role.DIFF)
+        kept = run.folders.get(wanted, [])
+        _keep_last_run(kept, run.parts)
+        if run.folders.get(Role.EXPECTED) or hidden:
+            # Both folders give the same names, so that one build can be compared with the other.
+            for item in kept:
+                item.name = without_part(item.name, run.parts - hidden, 1 + hidden)
+        if wanted is Role.ACTUAL:
+            _leave_goldens(items, run)
+
+
+_REASONS = {
+    Role.EXPECTED: "a picture that a run is compared with; `import-baseline` takes these",
+    Role.ACTUAL: "a picture of a run",
+    Role.DIFF: "a difference that a runner drew",
+}
+
+
+def _runs(items: Iterable[Item]) -> dict[str, _Run]:
+    """Returns the folders that contain folders of a run, by path."""
+    runs: dict[str, _Run] = {}
+    for item in items:
+        parts = item.where.split("/")[:-1]
+        for depth, part in enumerate(parts):
+            if role := folder_role(part):
+                place = "/".join(parts[:depth])
+                runs.setdefault(place, _Run(depth)).folders[role].append(item)
+                break
+    return runs
+
+
+def _is_run(run: _Run) -> bool:
+    """Whether two of the kinds are there, mostly with the same names in them."""
+    roles = [role for role in run.folders if run.folders[role]]
+    if len(roles) < 2:
+        return False
+    names = [run.rests(role) for role in roles]
+    pairs = [(a, b) for n, a in enumerate(names) for b in names[:n]]
+    return any(2 * len(a & b) >= min(len(a), len(b)) for a, b in pairs)
+
+
+def _wanted(run: _Run, *, expected: bool, hidden: bool) -> Role:
+    """Returns the folder with the whole run; the expected one if the actual has failures only."""
+    actual, golden = run.rests(Role.ACTUAL), run.rests(Role.EXPECTED)
+    if hidden:
+        return Role.EXPECTED if expected else Role.ACTUAL
+    only_failures = actual <= run.rests(Role.DIFF) and bool(golden - actual)
+    return Role.EXPECTED if golden and (expected or not actual or only_failures) else Role.ACTUAL
+
+
+def _name_below(goldens: Sequence[Item], parts: int) -> None:
+    """Names WebdriverIO's goldens as the pictures of its runs, which lie somewhere else."""
+    if goldens and all(_WEBDRIVERIO.search(item.stem) for item in goldens):
+        for item in goldens:
+            item.name = without_part(item.name, 0, parts + 1)
+
+
+def _keep_last_run(items: Sequence[Item], parts: int) -> None:
+    """Keeps the last of several runs whose folders are called by their time."""
+    runs = {part for item in items if _RUN.match(part := _part(item, parts + 1))}
+    for item in items:
+        if (part := _part(item, parts + 1)) in runs:
+            if part != max(runs):
+                item.leave("a picture of an earlier run")
+            item.name = without_part(item.name, parts + 1)
+
+
+def _leave_goldens(items: Sequence[Item], run: _Run) -> None:
+    """Leaves out the expected pictures of a run that lie elsewhere, under the same names."""
+    kept = {id(item) for group in run.folders.values() for item in group}
+    rests = run.rests(Role.ACTUAL)
+    groups: Mapping[str, list[Item]] = defaultdict(list)
+    for item in taken(items):
+        parts = item.where.split("/")[:-1]
+        for depth, part in enumerate(parts):
+            golden = folder_role(part) is Role.EXPECTED or part == "__snapshots__"
+            if golden and id(item) not in kept:
+                groups["/".join(parts[: depth + 1])].append(item)
+                break
+    for folder, group in groups.items():
+        below = {item.where.removeprefix(f"{folder}/") for item in group}
+        if 2 * len(below & rests) >= len(below):
+            for item in group:
+                item.leave(_REASONS[Role.EXPECTED])
+
+
+def _rest(item: Item, parts: int) -> str:
+    """Returns the name below the folder of a role, comparable with those in its siblings."""
+    rest = item.where.split("/")[parts + 1 :]
+    if len(rest) > 1 and _RUN.match(rest[0]):
+        rest = rest[1:]
+    role = folder_role(item.where.split("/")[parts])
+    of = [part.of for part in parts_of(item.stem) if part.role is role is Role.DIFF]
+    if of and of[0]:
+        suffix = rest[-1][len(item.stem) :]
+        rest = [*rest[:-1], of[0] + suffix]
+    return "/".join(rest)
+
+
+def _part(item: Item, number: int) -> str:
+    parts = item.where.split("/")[:-1]
+    return parts[number] if number < len(parts) else ""

@@ -1,0 +1,317 @@
+"""Folders as runners document them, drawn here: each file is a snapshot by its name, or is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pixelgate.client.layouts.select import Choice, select
+from support import images
+
+# Each file of a layout with the name of the snapshot that it is, "=" for its own path, and None for
+# what is left out.
+Files = Mapping[str, str | None]
+TAKEN = "="
+LAYOUTS: dict[str, Files] = {
+    "cypress": {
+        "cypress/screenshots/login.cy.ts/home.png": None,
+        "cypress/screenshots/login.cy.ts/home (attempt 2).png": None,
+        "cypress/screenshots/login.cy.ts/home (attempt 3).png": (
+            "cypress/screenshots/login.cy.ts/home.png"
+        ),
+        "cypress/screenshots/login.cy.ts/late (attempt 2).png": (
+            "cypress/screenshots/login.cy.ts/late.png"
+        ),
+        "cypress/screenshots/login.cy.ts/home (1).png": TAKEN,
+        "cypress/screenshots/login.cy.ts/login -- works (failed).png": None,
+        "cypress/screenshots/login.cy.ts/login -- works (failed) (attempt 2).png": None,
+        "cypress/screenshots/login.cy.ts/login -- works -- before each hook (failed).png": None,
+    },
+    "cypress without its folders": {
+        "a.feature/pay -- works (failed).png": None,
+        "a.feature/pay (attempt 2).png": "a.feature/pay.png",
+    },
+    "cypress-image-snapshot": {
+        "cypress/snapshots/a.cy.js/home.snap.png": TAKEN,
+        "cypress/snapshots/a.cy.js/__diff_output__/home.diff.png": None,
+    },
+    "@frsource/cypress-plugin-visual-regression-diff": {
+        "e2e/__image_snapshots__/home #0.png": TAKEN,
+        "e2e/__image_snapshots__/home #0.actual.png": None,
+        "e2e/__image_snapshots__/home #0.diff.png": None,
+    },
+    "cypress-visual-regression": {
+        "cypress/snapshots/base/a.cy.ts/home.png": None,
+        "cypress/snapshots/base/a.cy.ts/cart.png": None,
+        "cypress/snapshots/actual/a.cy.ts/home.png": "cypress/snapshots/a.cy.ts/home.png",
+        "cypress/snapshots/actual/a.cy.ts/cart.png": "cypress/snapshots/a.cy.ts/cart.png",
+        "cypress/snapshots/diff/a.cy.ts/home.png": None,
+    },
+    "cypress-image-diff": {
+        "cypress-image-diff-screenshots/baseline/a.png": None,
+        "cypress-image-diff-screenshots/comparison/a.png": "cypress-image-diff-screenshots/a.png",
+        "cypress-image-diff-screenshots/diff/a.png": None,
+    },
+    "swift-snapshot-testing": {
+        "AppTests/__Snapshots__/HomeTests/testHome.1.png": TAKEN,
+        "AppTests/__Snapshots__/HomeTests/testHome.iPhone-13.png": TAKEN,
+        "artifacts/HomeTests/testHome.1.png": None,
+    },
+    "iOSSnapshotTestCase": {
+        "ReferenceImages_64/HomeTests/testHome@2x.png": TAKEN,
+        "ReferenceImages_64/HomeTests/testHome@3x.png": TAKEN,
+        "FailureDiffs/HomeTests/diff_testHome@2x.png": None,
+        "FailureDiffs/HomeTests/failed_testHome@2x.png": None,
+        "FailureDiffs/HomeTests/reference_testHome@2x.png": None,
+    },
+    "paparazzi": {
+        "app/src/test/snapshots/images/shop_HomeTest_home.png": TAKEN,
+        "app/src/test/snapshots/images/shop_HomeTest_cart_dark.png": TAKEN,
+        "app/build/paparazzi/failures/delta-shop_HomeTest_home.png": None,
+        "app/build/paparazzi/failures/shop_HomeTest_home.png": None,
+        "app/build/reports/paparazzi/debug/index.html": None,
+        "app/build/reports/paparazzi/debug/images/9b74c9897bac770ffc029102a200c5de.png": None,
+    },
+    "roborazzi": {
+        "app/build/outputs/roborazzi/shop.HomeTest.home.png": TAKEN,
+        "app/build/outputs/roborazzi/shop.HomeTest.home_actual.png": None,
+        "app/build/outputs/roborazzi/shop.HomeTest.home_compare.png": None,
+        "app/build/outputs/roborazzi/shop.HomeTest.cart.png": TAKEN,
+    },
+    "compose-preview": {
+        "app/src/screenshotTestDebug/reference/shop/Home/home_0.png": TAKEN,
+        "app/src/screenshotTestDebug/reference/shop/Home/cart_0.png": TAKEN,
+    },
+    "flutter": {
+        "test/goldens/home.png": TAKEN,
+        "test/goldens/cart.png": TAKEN,
+        "test/failures/home_masterImage.png": None,
+        "test/failures/home_testImage.png": None,
+        "test/failures/home_isolatedDiff.png": None,
+        "test/failures/home_maskedDiff.png": None,
+    },
+    "pytest-playwright-visual": {
+        "snapshots/test_home/test_home[chromium][linux].png": TAKEN,
+        "snapshot_tests_failures/test_home/Actual_test_home[chromium][linux].png": None,
+        "snapshot_tests_failures/test_home/Expected_test_home[chromium][linux].png": None,
+        "snapshot_tests_failures/test_home/Diff_test_home[chromium][linux].png": None,
+    },
+    "pytest-playwright": {
+        "test-results/test-home-py-test-home-chromium/test-failed-1.png": None,
+        "test-results/test-home-py-test-cart-chromium/test-finished-1.png": TAKEN,
+    },
+    "matplotlib": {
+        "result_images/test_plot/line.png": TAKEN,
+        "result_images/test_plot/line-expected.png": None,
+        "result_images/test_plot/line-failed-diff.png": None,
+        "result_images/test_plot/bar.png": TAKEN,
+    },
+    "loki": {
+        ".loki/reference/chrome_laptop_Button_Default.png": None,
+        ".loki/current/chrome_laptop_Button_Default.png": "chrome_laptop_Button_Default.png",
+        ".loki/difference/chrome_laptop_Button_Default.png": None,
+    },
+    "loki in a package": {
+        "packages/ui/.loki/current/a.png": "packages/ui/a.png",
+        "packages/ui/.loki/reference/a.png": None,
+    },
+    "Lost Pixel": {
+        ".lostpixel/baseline/a.png": None,
+        ".lostpixel/current/a.png": "a.png",
+        ".lostpixel/difference/a.png": None,
+    },
+    "reg-suit": {
+        ".reg/actual/sub/a.png": "sub/a.png",
+        ".reg/expected/sub/a.png": None,
+        ".reg/diff/sub/a.png": None,
+    },
+    "webdriverio whose tests all pass": {
+        ".tmp/actual/desktop_chrome/home-1366x768-dpr-1.png": (
+            "desktop_chrome/home-1366x768-dpr-1.png"
+        ),
+        "test/specs/__snapshots__/desktop_chrome/home-1366x768-dpr-1.png": None,
+    },
+    "Nightwatch": {
+        "vrt/baseline/home.png": None,
+        "vrt/latest/home.png": "vrt/home.png",
+        "vrt/diff/home.png": None,
+    },
+    "egui": {
+        "tests/snapshots/button.png": TAKEN,
+        "tests/snapshots/button.new.png": None,
+        "tests/snapshots/button.old.png": None,
+        "tests/snapshots/button.diff.png": None,
+        "tests/snapshots/slider.png": TAKEN,
+    },
+    "Verify (.NET)": {
+        "Tests/Home.Looks.verified.png": TAKEN,
+        "Tests/Home.Looks.received.png": None,
+        "Tests/Cart.Looks.verified.png": TAKEN,
+    },
+    "capybara-screenshot-diff": {
+        "doc/screenshots/home.png": TAKEN,
+        "doc/screenshots/home.diff.png": None,
+        "doc/screenshots/home.base.diff.png": None,
+        "doc/screenshots/home.heatmap.diff.png": None,
+    },
+    "Allure": {
+        "allure-results/0f8fad5b-d9cb-469f-a165-70867728950e-attachment.png": None,
+        "shots/home.png": TAKEN,
+    },
+    "a runner that keeps all three of every test": {
+        "out/home-actual.png": TAKEN,
+        "out/home-expected.png": None,
+        "out/cart-actual.png": TAKEN,
+        "out/cart-expected.png": None,
+        "out/pay-actual.png": TAKEN,
+        "out/pay-expected.png": None,
+        "out/pay-diff.png": None,
+    },
+    "a runner that has only failures beside what passed": {
+        "out/home-actual.png": None,
+        "out/home-expected.png": None,
+        "out/home-diff.png": None,
+        "out/cart.png": TAKEN,
+    },
+    "a folder of each attempt": {
+        "shots/attempt-1/home.png": None,
+        "shots/attempt-2/home.png": "shots/home.png",
+    },
+    "attempts by name": {
+        "home.png": None,
+        "home-attempt-2.png": None,
+        "home-attempt-10.png": "home.png",
+        "cart (retry 1).png": None,
+        "cart (retry 2).png": "cart.png",
+    },
+    "one that only has failures in its actual pictures": {
+        "vrt/expected/a.png": "vrt/a.png",
+        "vrt/expected/b.png": "vrt/b.png",
+        "vrt/expected/c.png": "vrt/c.png",
+        "vrt/actual/a.png": None,
+        "vrt/diff/a-diff.png": None,
+    },
+}
+# Folders of a user without a runner: nothing in them is left out, and each name is its path.
+PLAIN: dict[str, tuple[str, ...]] = {
+    "words of a runner without their siblings": (
+        "price-diff.png", "page-actual.png", "expected.png", "git diff.png", "delta-air.png",
+        "diff_view.png", "reference_card.png", "actual/home.png", "diff/home page.png",
+    ),
+    "ordinary words beside one another": (
+        "user.png", "user-new.png", "user-old.png", "user-result.png", "base.png", "new.png",
+        "plan-before.png", "plan-after.png", "price.png", "price-compare.png",
+    ),
+    "folders that a runner uses, too": (
+        "failures/list.png", "failures/detail.png", "goldens/home.png", "test-results/home.png",
+        "screenshots/home.png", "baseline/grid.png", "current/weather.png", "reference/api.png",
+    ),
+    "one picture of Playwright's name": ("test-failed-1.png", "home.png"),
+    "one attempt that is the only one": (
+        "login (attempt 2).png", "payment-retry-1.png", "attempt-1/form.png", "retry.png",
+    ),
+    "a status in brackets": ("payment (failed).png", "payment (ok).png"),
+    "a browser's page": ("download-linux.png", "download-windows.png", "extension for chrome.png"),
+    "names made of hashes": ("9b74c9897bac770ffc029102a200c5de.png", "a/0123456789abcdef.png"),
+    "folders called like a run, with other pages": (
+        "docs/current/a.png", "docs/base/b.png", "docs/diff/c.png",
+    ),
+}  # fmt: skip
+
+
+def draw(root: Path, names: Mapping[str, object] | tuple[str, ...]) -> None:
+    for number, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn = images.png((8, 6), (number, 100, 200))
+        path.write_bytes(drawn if path.suffix == ".png" else b"<html>")
+
+
+@pytest.mark.parametrize("named", LAYOUTS)
+def test_what_is_taken_of_a_layout_and_under_which_name(tmp_path: Path, named: str) -> None:
+    files = LAYOUTS[named]
+    draw(tmp_path, files)
+    found = select(tmp_path)
+    assert {n: t.path.relative_to(tmp_path).as_posix() for n, t in found.taken.items()} == {
+        where if name == TAKEN else name: where for where, name in files.items() if name
+    }
+    assert [one.where for one in found.left] == sorted(
+        where for where, name in files.items() if name is None and where.endswith(".png")
+    )
+
+
+@pytest.mark.parametrize("named", PLAIN)
+def test_a_plain_folder_stays_a_plain_folder(tmp_path: Path, named: str) -> None:
+    draw(tmp_path, PLAIN[named])
+    found = select(tmp_path)
+    assert {n: str(t.path) for n, t in found.taken.items()} == {
+        name: str(tmp_path / name) for name in sorted(PLAIN[named])
+    }
+    assert (found.left, found.runners, found.notes) == ((), (), ())
+    assert not any(t.tags or t.details or t.attempts for t in found.taken.values())
+
+
+@pytest.mark.parametrize(
+    ("named", "name", "tags"),
+    [
+        ("playwright", "e2e/a.spec.ts-snapshots/home-Desktop-Firefox-darwin.png",
+         ["Desktop-Firefox", "darwin"]),
+        ("auto", "e2e/a.test.mjs-snapshots/home-webkit-win32.png", ["webkit", "win32"]),
+        ("auto", "src/__screenshots__/a.test.tsx/home-firefox-darwin.png", ["firefox", "darwin"]),
+        ("auto", "shots/home-firefox-linux.png", ["firefox", "linux"]),
+        ("auto", "shots/home-chrome-1280x720.png", ["chrome", "1280x720"]),
+        ("auto", "shots/home@2x.png", ["@2x"]),
+        ("auto", "shots/home[chromium][linux].png", ["chromium", "linux"]),
+        ("auto", "shots/home-firefox.png", []),
+        ("auto", "shots/chromium/home.png", []),
+        ("pytest", "shots/chromium/home.png", ["chromium"]),
+        ("vitest", "home-firefox.png", ["firefox"]),
+        ("webdriverio", "a/home-iphone-390x844-dpr-3.png", ["390x844", "dpr-3"]),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_variant_become_tags_and_stay_in_the_name(
+    tmp_path: Path, named: str, name: str, tags: list[str]
+) -> None:
+    draw(tmp_path, (name,))
+    (only,) = select(tmp_path, Choice(named)).taken.values()
+    assert (only.name, [*only.tags.values()]) == (name, tags)
+
+
+@pytest.mark.parametrize("projects", [("tablet", "desktop"), ("e2e",), ("big-dark", "big-light")])
+def test_projects_of_playwright_with_any_name_are_found_by_what_their_snapshots_share(
+    tmp_path: Path, projects: tuple[str, ...]
+) -> None:
+    names = [f"a.spec.ts-snapshots/{n}-{p}-linux.png" for n in ("x", "y-1") for p in projects]
+    draw(tmp_path, tuple(names))
+    taken = select(tmp_path).taken
+    assert [*taken] == sorted(names)
+    assert {t.tags["browser"] for t in taken.values()} == {*projects}
+    assert {t.tags["platform"] for t in taken.values()} == {"linux"}
+
+
+def test_a_runner_that_is_named_needs_no_marks(tmp_path: Path) -> None:
+    draw(tmp_path, ("login (failed).png", "home (attempt 2).png"))
+    assert list(select(tmp_path, Choice("cypress")).taken) == ["home.png"]
+    draw(tmp_path, ("x-retry1/own.png", "x-retry1/test-failed-1.png", "y/own-actual.png"))
+    named = select(tmp_path, Choice("playwright"))
+    assert "x/own.png" in named.taken
+    assert {"x-retry1/test-failed-1.png", "y/own-actual.png"} <= {one.where for one in named.left}
+
+
+def test_two_that_would_have_one_name_keep_their_paths(tmp_path: Path) -> None:
+    draw(tmp_path, ("vrt/actual/a.png", "vrt/expected/a.png", "vrt/a.png"))
+    assert list(select(tmp_path).taken) == ["vrt/a.png", "vrt/actual/a.png"]
+
+
+def test_goldens_are_taken_if_they_are_wanted(tmp_path: Path) -> None:
+    draw(tmp_path, LAYOUTS["cypress-visual-regression"])
+    wanted = select(tmp_path, Choice(expected=True))
+    assert list(wanted.taken) == list(select(tmp_path).taken)
+    assert all("/base/" in str(taken.path) for taken in wanted.taken.values())
+
+
+def test_goldens_without_a_run_have_the_names_of_their_paths(tmp_path: Path) -> None:
+    draw(tmp_path, ("test/goldens/home.png",))
+    assert list(select(tmp_path, Choice(expected=True)).taken) == ["test/goldens/home.png"]

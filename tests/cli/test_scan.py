@@ -137,7 +137,7 @@ def test_from_folder_takes_everything(
     assert len(manifest(bucket, KEY)["images"]) == 10
 
 
-@pytest.mark.parametrize("command", ["upload", "scan"])
+@pytest.mark.parametrize("command", ["upload", "scan", "import-baseline"])
 def test_wrong_choices_are_2_and_say_what_to_do(run: Cli, command: str) -> None:
     done = run(command, "shots", "--from", "jasmine")
     assert (done.code, "--from jasmine: it must be one of auto, folder, pl" in done.err) == (

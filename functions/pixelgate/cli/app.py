@@ -15,6 +15,7 @@ from pixelgate.cli import (
     deploy,
     doctor,
     history,
+    import_baseline,
     init,
     report,
     review,
@@ -52,7 +53,7 @@ def _add(command: Callable[..., None], panel: str) -> None:
 _OPERATE = "Operate the stack"
 _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     ("Set up, and compare on this machine", (init.init, doctor.doctor, compare.compare, scan.scan)),
-    ("In CI", (upload.upload, upload.finalize, wait.wait)),
+    ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
     (
         "See results and review them",
         (wait.status, report.report, review.approve, review.reject, history.history),

@@ -175,6 +175,111 @@ LAYOUTS: dict[str, Files] = {
         "out/home-diff.png": None,
         "out/cart.png": TAKEN,
     },
+    "Creevey": {
+        "images/Button/Primary/chrome.png": TAKEN,
+        "report/Button/Primary/chrome/chrome-actual-1.png": None,
+        "report/Button/Primary/chrome/chrome-expect-1.png": None,
+        "report/Button/Primary/chrome/chrome-diff-1.png": None,
+    },
+    "Testplane": {
+        "testplane/screens/ab12cd3/firefox/plain.png": TAKEN,
+        "testplane-report/images/ab12cd3/plain/firefox~current_0.png": None,
+        "testplane-report/images/ab12cd3/plain/firefox~ref_0.png": None,
+        "testplane-report/images/ab12cd3/plain/firefox~diff_0.png": None,
+    },
+    "Detox": {
+        "artifacts/ios.sim.debug.2026-11-30 10-10-10Z/✓ home works/home.png": (
+            "artifacts/ios.sim.debug/✓ home works/home.png"
+        ),
+        "artifacts/ios.sim.debug.2026-11-30 10-10-10Z/✗ login works/testFnFailure.png": None,
+    },
+    "Dropshots": {
+        "app/src/androidTest/screenshots/home.png": TAKEN,
+        "app/build/reports/androidTests/dropshots/diff/home.png": None,
+        "app/build/reports/androidTests/dropshots/reference/home.png": None,
+    },
+    "Shot": {
+        "app/screenshots/debug/com.a.Home_home.png": TAKEN,
+        "app/build/reports/shot/debug/verification/images/com.a.Home_home.png": None,
+        "app/build/reports/shot/debug/verification/images/diff_com.a.Home_home.png": None,
+    },
+    "Codecept": {
+        "tests/output/home.png": TAKEN,
+        "tests/screenshots/base/home.png": None,
+        "tests/screenshots/diff/Diff_home.png": None,
+    },
+    "Galen": {
+        "home/logo.png": TAKEN,
+        "home/logo-actual.png": None,
+        "home/logo-expected.png": None,
+        "home/logo-map.png": None,
+    },
+    "pytest-mpl": {
+        "results/test_line/baseline.png": None,
+        "results/test_line/result.png": TAKEN,
+        "results/test_line/result-failed-diff.png": None,
+        "results/test_bar/baseline.png": None,
+        "results/test_bar/result.png": TAKEN,
+    },
+    "a folder of each test": {
+        "results/login/actual.png": TAKEN,
+        "results/login/expected.png": None,
+        "results/login/diff.png": None,
+        "results/home/actual.png": TAKEN,
+        "results/home/expected.png": None,
+    },
+    "a folder of each test that failed": {
+        "results/login/actual.png": None,
+        "results/login/expected.png": None,
+        "results/login/diff.png": None,
+        "pages/home.png": TAKEN,
+    },
+    "Playwright before it had error-context.md": {
+        "a.spec.ts-snapshots/home-webkit-linux.png": TAKEN,
+        "test-results/a-home-webkit/home-actual.png": None,
+        "test-results/a-home-webkit/home-expected.png": None,
+        "test-results/a-home-webkit/home-diff.png": None,
+        "test-results/a-home-webkit-retry1/home-actual.png": None,
+    },
+    "Playwright with another place for its snapshots": {
+        "__screenshots__/a.spec.ts/home.png": TAKEN,
+        "test-results/a-home/home-actual.png": None,
+        "test-results/a-home/home-expected.png": None,
+        "test-results/a-home/home-diff.png": None,
+    },
+    "differences among the snapshots": {
+        "snaps/a.png": TAKEN,
+        "snaps/sub/b.png": TAKEN,
+        "snaps/__diffs__/a.png": None,
+        "other/c.png": TAKEN,
+        "other/diff/c-diff.png": None,
+    },
+    "failures among the snapshots": {
+        "snaps/a.png": TAKEN,
+        "snaps/b.png": TAKEN,
+        "snaps/actual/a.png": None,
+        "snaps/diff/a.png": None,
+    },
+    "runs among the goldens": {
+        "snaps/a.png": None,
+        "snaps/b.png": None,
+        "snaps/actual/a.png": TAKEN,
+        "snaps/actual/b.png": TAKEN,
+        "snaps/diff/a.png": None,
+    },
+    "goldens among the runs": {
+        "shots/a.png": TAKEN,
+        "shots/baseline/a.png": None,
+    },
+    "a runner that numbers the first attempt, too": {
+        "run/home-attempt1/shot.png": None,
+        "run/home-attempt2/shot.png": "run/home/shot.png",
+        "run/cart-attempt1/shot.png": "run/cart/shot.png",
+    },
+    "the same in a run without a second attempt": {
+        "run/home-attempt1/shot.png": "run/home/shot.png",
+        "run/cart-attempt1/shot.png": "run/cart/shot.png",
+    },
     "a folder of each attempt": {
         "shots/attempt-1/home.png": None,
         "shots/attempt-2/home.png": "shots/home.png",
@@ -218,6 +323,12 @@ PLAIN: dict[str, tuple[str, ...]] = {
     "folders called like a run, with other pages": (
         "docs/current/a.png", "docs/base/b.png", "docs/diff/c.png",
     ),
+    "pages called like a run, inside others": (
+        "a.png", "base/a.png", "current/b.png", "reference/a.png", "sitemap/site-map.png",
+        "sitemap/site.png",
+    ),
+    "a page about reports": ("reports/monthly.png", "report.png", "home.png"),
+    "numbers": ("a (1).png", "a (2).png", "a.png", "step-1.png", "step-2.png", "a-diff-2.png"),
 }  # fmt: skip
 
 

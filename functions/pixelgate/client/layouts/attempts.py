@@ -30,19 +30,34 @@ def keep_last_attempts(items: Sequence[Item], marks: Marks) -> None:
             name, attempt = with_suffix_of(name, match[1]), (int(match[2]),)
         item.name, item.attempt = name, attempt
     _choose(kept)
-    others: Mapping[str, list[tuple[int, Item]]] = defaultdict(list)
-    for item in taken(kept):
-        for name, number in _readings(item.name):
-            others[name].append((number, item))
-    by_name = {item.name: item for item in taken(kept)}
-    for name, group in others.items():
-        first = by_name.get(name)
-        if first is None and len(group) < 2:
-            continue
-        for number, item in group:
-            if item.reason is None:
-                item.name, item.attempt = name, (number,)
+    _find_others(taken(kept))
     _choose(taken(kept))
+
+
+def _find_others(items: Sequence[Item]) -> None:
+    """Names attempts of runners that are not known as their snapshots.
+
+    A name is one of an attempt if there is another attempt, or if most names are of one form: a
+    runner that numbers the first attempt, too, must give the same names when none is repeated.
+    """
+    by_name = {item.name: item for item in items}
+    attempts: Mapping[str, list[tuple[int, Item]]] = defaultdict(list)
+    forms: Mapping[str, list[tuple[str, int, Item]]] = defaultdict(list)
+    for item in items:
+        for name, number, form in _readings(item.name):
+            attempts[name].append((number, item))
+            forms[form].append((name, number, item))
+    found = [
+        (name, number, item)
+        for name, group in attempts.items()
+        if name in by_name or len(group) > 1
+        for number, item in group
+    ]
+    for group in forms.values():
+        if len(group) > 1 and 2 * len(group) > len(items):
+            found += group
+    for name, number, item in found:
+        item.name, item.attempt = name, (number,)
 
 
 def _choose(items: Sequence[Item]) -> None:
@@ -69,17 +84,21 @@ def _of_playwright(name: str) -> tuple[str, tuple[int, ...]]:
     return "/".join(parts), numbers
 
 
-def _readings(name: str) -> list[tuple[str, int]]:
-    """Returns the names without an attempt that a name may stand for, with its number."""
+def _readings(name: str) -> list[tuple[str, int, str]]:
+    """Returns the names without an attempt that a name may stand for, with number and form."""
     found = []
     if match := _OTHERS.match(_stem(name)):
-        found.append((with_suffix_of(name, match[1]), int(match[2])))
+        form = _stem(name)[len(match[1]) :].replace(match[2], "#")
+        found.append((with_suffix_of(name, match[1]), int(match[2]), f"file{form}"))
     parts = name.split("/")
     for place, part in enumerate(parts[:-1]):
         if match := _FOLDER.match(part):
-            found.append(("/".join(parts[:place] + parts[place + 1 :]), int(match[1])))
+            short = "/".join(parts[:place] + parts[place + 1 :])
+            found.append((short, int(match[1]), f"folder {part.replace(match[1], '#')}"))
         elif match := _OTHERS.match(part):
-            found.append(("/".join([*parts[:place], match[1], *parts[place + 1 :]]), int(match[2])))
+            short = "/".join([*parts[:place], match[1], *parts[place + 1 :]])
+            form = part[len(match[1]) :].replace(match[2], "#")
+            found.append((short, int(match[2]), f"folder{form}"))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from pixelgate.client.layouts.items import Item, by_folder, taken
@@ -11,6 +11,11 @@ from pixelgate.client.layouts.words import Part, Role, parts_of
 
 # An expected picture that is the runner's golden, and lies there also when the test passes.
 _GOLDENS = ("verified", "approved")
+
+
+# Pairs that are called nothing else, such as `baseline.png` and `result.png` in a test's folder.
+_WHOLE_EXPECTED = frozenset({"baseline", "reference", "golden"})
+_WHOLE_ACTUAL = frozenset({"result", "current", "output"})
 
 
 @dataclass
@@ -24,13 +29,25 @@ class Family:
         """Returns the roles that its pictures have."""
         return {part.role for _, part in self.members}
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the files are called by their roles and nothing else."""
+        return all(not part.of.strip("-_. ") for _, part in self.members)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is no difference."""
+        return self.roles() == {Role.ACTUAL, Role.EXPECTED}
+
     def is_one(self) -> bool:
         """Whether the words are roles, and not parts of the snapshots' own names."""
         strong = [part.role for _, part in self.members if part.strong]
         if self.bare is not None:
             return bool(strong)
         if not strong:
-            return len(self.roles()) == len(Role)
+            words = {item.stem.lower() for item, _ in self.members}
+            whole = bool(words & _WHOLE_EXPECTED) and bool(words & _WHOLE_ACTUAL)
+            return whole or len(self.roles()) == len(Role)
         return len(self.roles()) > 1
 
 
@@ -41,15 +58,24 @@ def leave_families(items: Sequence[Item], *, expected: bool) -> None:
     snapshots; or the expected ones, if those are wanted.
     """
     families = find_families(taken(items))
-    if not families:
-        return
-    always = _kept_always(families, taken(items))
+    wanted = Role.EXPECTED if expected else Role.ACTUAL
+    shown = {id(family.bare) for family in families if family.bare}
+    whole = [family for family in families if family.is_whole]
+    others = [family for family in families if not family.is_whole]
+    # Where each test has a folder, one that passed shows that all leave their pictures.
+    passed = any(family.passed for family in whole)
+    _leave(whole, wanted if passed else None, shown)
+    _leave(others, wanted if _kept_always(others, taken(items)) else None, shown)
+
+
+def _leave(families: Sequence[Family], wanted: Role | None, shown: Set[int]) -> None:
+    """Leaves out all pictures of families but one: the bare one, or the one that is wanted."""
     for family in families:
-        kept = _kept(family, Role.EXPECTED if expected else Role.ACTUAL) if always else None
+        kept = _kept(family, wanted) if wanted else None
         goldens = [i for i, part in family.members if part.role is Role.EXPECTED and _golden(i)]
         kept = kept or family.bare or next(iter(goldens), None)
         for item, part in family.members:
-            if item is not kept:
+            if item is not kept and id(item) not in shown:
                 item.leave(_REASONS[part.role], failure=True)
 
 
@@ -81,8 +107,7 @@ def _kept_always(families: Sequence[Family], items: Sequence[Item]) -> bool:
     members = {id(item) for family in families for item, _ in family.members}
     if any(family.bare for family in families) or any(id(item) not in members for item in items):
         return False
-    passed = [f for f in families if f.roles() == {Role.ACTUAL, Role.EXPECTED}]
-    return 2 * len(passed) > len(families)
+    return 2 * sum(family.passed for family in families) > len(families)
 
 
 def _kept(family: Family, role: Role) -> Item | None:

@@ -65,25 +65,34 @@ def choose_folders(items: Sequence[Item], *, expected: bool) -> None:
     The pictures of the run are taken, or the `expected` ones if those are wanted. One folder alone
     is a run only in a hidden folder: elsewhere its name may be the name of a page.
     """
-    for place, run in _runs(taken(items)).items():
+    runs = _runs(taken(items))
+    for place, run in runs.items():
+        if not expected:
+            _leave_beside(place, run, taken(items))
+    for place, run in runs.items():
         hidden = place.rpartition("/")[2].startswith(".")
-        if not (_is_run(run) or hidden):
-            if expected:
-                _name_below(run.folders.get(Role.EXPECTED, []), run.parts)
-            continue
-        wanted = _wanted(run, expected=expected, hidden=hidden)
-        for role, group in run.folders.items():
-            for item in group:
-                if role is not wanted:
-                    item.leave(_REASONS[role], failure=role is Role.DIFF)
-        kept = run.folders.get(wanted, [])
-        _keep_last_run(kept, run.parts)
-        if run.folders.get(Role.EXPECTED) or hidden:
-            # Both folders give the same names, so that one build can be compared with the other.
-            for item in kept:
-                item.name = without_part(item.name, run.parts - hidden, 1 + hidden)
-        if wanted is Role.ACTUAL:
-            _leave_goldens(items, run)
+        if _is_run(run) or hidden:
+            _choose(run, items, expected=expected, hidden=hidden)
+        elif expected:
+            _name_below(run.folders.get(Role.EXPECTED, []), run.parts)
+
+
+def _choose(run: _Run, items: Sequence[Item], *, expected: bool, hidden: bool) -> None:
+    wanted = _wanted(run, expected=expected, hidden=hidden)
+    if wanted is Role.EXPECTED and not expected and _lie_elsewhere(run, taken(items)):
+        wanted = Role.ACTUAL  # of which there is none: the folders only repeat what is elsewhere
+    for role, group in run.folders.items():
+        for item in group:
+            if role is not wanted:
+                item.leave(_REASONS[role], failure=role is Role.DIFF)
+    kept = run.folders.get(wanted, [])
+    _keep_last_run(kept, run.parts)
+    if run.folders.get(Role.EXPECTED) or hidden:
+        # Both folders give the same names, so that one build can be compared with the other.
+        for item in kept:
+            item.name = without_part(item.name, run.parts - hidden, 1 + hidden)
+    if wanted is Role.ACTUAL:
+        _leave_goldens(items, run)
 
 
 _REASONS = {
@@ -114,6 +123,48 @@ def _is_run(run: _Run) -> bool:
     names = [run.rests(role) for role in roles]
     pairs = [(a, b) for n, a in enumerate(names) for b in names[:n]]
     return any(2 * len(a & b) >= min(len(a), len(b)) for a, b in pairs)
+
+
+def _leave_beside(place: str, run: _Run, items: Sequence[Item]) -> None:
+    """Leaves out the folders of a run among the snapshots themselves: `x.png` and `diff/x.png`.
+
+    The actual pictures are taken instead if there is one of each, and not only of failures.
+    """
+    ours = {id(item) for group in run.folders.values() for item in group}
+    start = f"{place}/" if place else ""
+    beside = {
+        item.where.removeprefix(start): item
+        for item in items
+        if item.where.startswith(start) and id(item) not in ours
+    }
+    actual = run.rests(Role.ACTUAL)
+    differed = bool(run.folders.get(Role.DIFF))
+    is_whole = actual >= beside.keys() and not actual <= run.rests(Role.DIFF)
+    for role, group in run.folders.items():
+        if 2 * len(run.rests(role) & beside.keys()) < len(group) or not beside:
+            continue
+        if role is Role.ACTUAL and differed and is_whole:
+            for item in beside.values():
+                item.leave(_REASONS[Role.EXPECTED])
+        elif role is Role.DIFF or (role is Role.ACTUAL and differed) or _names_goldens(group, run):
+            for item in group:
+                item.leave(_REASONS[role], failure=role is not Role.EXPECTED)
+
+
+def _names_goldens(group: Sequence[Item], run: _Run) -> bool:
+    """Whether a folder is called by a word that hardly ever is a page's."""
+    words = {item.where.split("/")[run.parts].lower().strip("_") for item in group}
+    return words <= {"expected", "baseline", "baselines", "golden", "goldens"}
+
+
+def _lie_elsewhere(run: _Run, items: Sequence[Item]) -> bool:
+    """Whether most expected pictures of a run without actual ones are repeated elsewhere."""
+    if run.folders.get(Role.ACTUAL):
+        return False
+    ours = {id(item) for group in run.folders.values() for item in group}
+    others = {item.where.rpartition("/")[2] for item in items if id(item) not in ours}
+    expected = {rest.rpartition("/")[2] for rest in run.rests(Role.EXPECTED)}
+    return 2 * len(expected & others) >= len(expected)
 
 
 def _wanted(run: _Run, *, expected: bool, hidden: bool) -> Role:

@@ -11,6 +11,7 @@ from pixelgate.client.layouts.items import Item, by_folder, taken, with_suffix_o
 from pixelgate.client.layouts.names import AUTO, FOLDER
 from pixelgate.client.layouts.tree import Tree
 
+_BROWSERS = "(?:chromium|chrome|firefox|webkit|safari|edge)"
 _SOURCE = r"\.(?:[\w-]+\.)?[cm]?[jt]sx?"
 _GOLDENS = re.compile(rf"(?:^|/)[^/]+{_SOURCE}-snapshots/")
 _OWN_SHOT = re.compile(r"test-(?:failed|finished)-\d+$")
@@ -19,8 +20,10 @@ _PLAYWRIGHT_ROLE = re.compile(r"-(actual|expected|diff|previous)$")
 _RETRY = re.compile(r"(?:-retry\d+)?(?:-repeat\d+)?(?=/|$)")
 _ATTACHED = re.compile(r"(.+)-[0-9a-f]{40}$")
 _CYPRESS = re.compile(r"(?:^|/)[^/]+\.cy\.[cm]?[jt]sx?/|(?:^|/)cypress/screenshots/")
+_RUN_OF_DETOX = re.compile(r"[. ]?\d{4}-\d\d-\d\d \d\d-\d\d-\d\dZ?(?=/)")
 _CYPRESS_FAILED = re.compile(r" \(failed\)(?: \(attempt \d+\))?$")
 _WEBDRIVERIO = re.compile(r"-\d+x\d+-dpr-\d")
+_REPORT = re.compile(r"(?i)(?:.+[-_])?reports?$")
 _HASHED = re.compile(
     r"[0-9a-f]{32,64}$|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-attachment)?$"
 )
@@ -28,7 +31,7 @@ _HASHED = re.compile(
 # A runner's folders, by which its images are recognised; the first that fits names the layout.
 _FOLDERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("jest-image-snapshot", re.compile(r"(?:^|/)__image_snapshots__/")),
-    ("vitest", re.compile(rf"(?:^|/)__screenshots__/(?:.+/)?[^/]+{_SOURCE}/")),
+    ("vitest", re.compile(rf"(?:^|/)__screenshots__/(?:.+/)?[^/]+{_SOURCE}/[^/]+-{_BROWSERS}-")),
     ("vitest", re.compile(r"(?:^|/)\.?vitest(?:-|/)attachments/")),
     ("storybook", re.compile(r"(?:^|/)__snapshots__/[^/]+--[^/]+$")),
     ("swift-snapshot-testing", re.compile(r"(?:^|/)__Snapshots__/")),
@@ -61,7 +64,7 @@ def recognise(tree: Tree, items: Sequence[Item], named: str) -> Marks:
 
     `named` is the layout that the user says it is; `auto` asks for marks.
     """
-    above = "/".join(tree.root.resolve().parts[-3:]) + "/"
+    above = "/".join(tree.above[-3:]) + "/"
     for item in items:
         item.runner = _runner(above + item.where)
         if f"{item.where}.argos.json" in tree.others:
@@ -103,6 +106,7 @@ def _outputs(tree: Tree, items: Sequence[Item], *, sure: bool) -> set[str]:
     }
     shots = {item.folder for item in items if _OWN_SHOT.match(item.stem)}
     marked |= {f for f in shots if sure or _is_results(tree, f) or len(shots) > 1}
+    marked |= _compared(tree, items)
     marked = {without_retry(folder) for folder in marked}
     found = set()
     for item in items:
@@ -114,13 +118,22 @@ def _outputs(tree: Tree, items: Sequence[Item], *, sure: bool) -> set[str]:
     return found
 
 
+def _compared(tree: Tree, items: Sequence[Item]) -> set[str]:
+    """Returns the folders of test-results with what Playwright expected and what it saw."""
+    roles: dict[tuple[str, str], set[str]] = {}
+    for item in items:
+        if (match := _PLAYWRIGHT_ROLE.search(item.stem)) and _is_results(tree, item.folder):
+            roles.setdefault((item.folder, item.stem[: match.start()]), set()).add(match[1])
+    return {folder for (folder, _), found in roles.items() if {"actual", "expected"} <= found}
+
+
 def without_retry(path: str) -> str:
     """Returns the path of a folder without the `-retry1` and `-repeat1` of its parts."""
     return _RETRY.sub("", path)
 
 
 def _is_results(tree: Tree, folder: str) -> bool:
-    return "test-results" in (*tree.root.resolve().parts, *folder.split("/"))
+    return "test-results" in (*tree.above, *folder.split("/"))
 
 
 def _is_role(item: Item) -> bool:
@@ -216,7 +229,7 @@ def leave_cypress(items: Sequence[Item], marks: Marks) -> None:
 
 
 def leave_reports(tree: Tree, items: Sequence[Item]) -> None:
-    """Leaves out the copies, called by a hash or a number, that a report or a trace keeps."""
+    """Leaves out the copies, called by a hash or a number, that a report keeps."""
     pages = {n.rpartition("/")[0] for n in tree.others if n.rpartition("/")[2] == "index.html"}
     for folder, group in by_folder(taken(items)).items():
         near = folder in pages or folder.rpartition("/")[0] in pages
@@ -224,6 +237,28 @@ def leave_reports(tree: Tree, items: Sequence[Item]) -> None:
         for item in group:
             if (near or kept) and _HASHED.match(item.stem):
                 item.leave("a copy that a report keeps under another name")
+
+
+def leave_reported(items: Sequence[Item]) -> None:
+    """Leaves out what lies in a folder of reports under the name of a picture outside of it."""
+    reported = [i for i in taken(items) if any(_REPORT.match(p) for p in i.folder.split("/"))]
+    ids = {id(item) for item in reported}
+    others = {item.where.rpartition("/")[2] for item in taken(items) if id(item) not in ids}
+    for item in reported:
+        if item.where.rpartition("/")[2] in others:
+            item.leave("a copy that a report keeps")
+
+
+def leave_detox(items: Sequence[Item]) -> None:
+    """Leaves out what Detox took of failed tests, and takes the time of the run off the names."""
+    for item in taken(items):
+        parts = item.where.split("/")[:-1]
+        if not any(part.startswith(("✓ ", "✗ ")) for part in parts):
+            continue
+        if any(part.startswith("✗ ") for part in parts):
+            item.leave("a screenshot that Detox took in a failed test", failure=True)
+        item.runner = "detox"
+        item.name = _RUN_OF_DETOX.sub("", item.name)
 
 
 def leave_artifacts(items: Sequence[Item]) -> None:

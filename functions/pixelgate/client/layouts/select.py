@@ -18,7 +18,9 @@ from pixelgate.client.layouts.names import AUTO, FOLDER, LAYOUTS
 from pixelgate.client.layouts.runners import (
     leave_artifacts,
     leave_cypress,
+    leave_detox,
     leave_playwright,
+    leave_reported,
     leave_reports,
     recognise,
     without_retry,
@@ -143,7 +145,7 @@ def select(folder: Path, choice: Choice = ALL) -> Selection:
         tuple(runners),
         {item.name: _taken(item) for item in sorted(kept, key=lambda item: item.name)},
         tuple(sorted(left, key=lambda one: one.where)),
-        tuple(_notes(kept, items)),
+        () if choice.expected else tuple(_notes(kept, items)),
     )
 
 
@@ -153,8 +155,10 @@ def _by_layout(tree: Tree, items: list[Item], choice: Choice) -> None:
     leave_named_folders(items)
     leave_playwright(items, marks)
     leave_cypress(items, marks)
+    leave_detox(items)
     leave_families(items, expected=choice.expected)
     leave_failures(items)
+    leave_reported(items)
     choose_folders(items, expected=choice.expected)
     leave_artifacts(items)
     for item in taken(items):
@@ -226,7 +230,7 @@ def _notes(kept: Sequence[Item], items: Sequence[Item]) -> Iterator[str]:
         number = "1 snapshot" if len(failed) == 1 else f"{len(failed):,} snapshots"
         yield (
             f"{number} differed in the tests, such as {_shown(min(failed))}: the build has what "
-            "was expected of them, not what they look like now"
+            "was expected of them, or nothing, but not what they look like now"
         )
 
 

@@ -21,6 +21,7 @@ class Tree:
     """The files below a folder; names are paths relative to it, with "/"."""
 
     root: Path
+    above: tuple[str, ...] = ()  # the parts of the folder's own path, without links
     images: dict[str, Path] = field(default_factory=dict)  # sorted by name
     others: dict[str, Path] = field(default_factory=dict)  # files that are no images
     links: list[str] = field(default_factory=list)  # links out of the folder, not followed
@@ -37,8 +38,8 @@ def walk(root: Path, *, plain: bool = False) -> Tree:
     Raises:
         OSError: a folder cannot be read; its snapshots would count as removed.
     """
-    tree = Tree(root)
     inside = os.path.realpath(root)
+    tree = Tree(root, Path(inside).parts)
     pending: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(str(root), "", frozenset())]
     while pending:
         folder, prefix, ancestors = pending.pop()

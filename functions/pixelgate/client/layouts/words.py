@@ -27,10 +27,12 @@ _STRONG = {
 # Words of ordinary names, too ("user-new.png"): they count only beside a strong one.
 _WEAK = {
     "compare": Role.DIFF, "comparison": Role.DIFF, "composite": Role.DIFF, "heatmap": Role.DIFF,
-    "overlay": Role.DIFF,
+    "overlay": Role.DIFF, "map": Role.DIFF, "mask": Role.DIFF, "blend": Role.DIFF,
+    "flicker": Role.DIFF,
     "new": Role.ACTUAL, "current": Role.ACTUAL, "latest": Role.ACTUAL, "result": Role.ACTUAL,
     "failed": Role.ACTUAL, "got": Role.ACTUAL, "candidate": Role.ACTUAL, "output": Role.ACTUAL,
     "test": Role.ACTUAL, "after": Role.ACTUAL,
+    "expect": Role.EXPECTED, "ref": Role.EXPECTED,
     "reference": Role.EXPECTED, "baseline": Role.EXPECTED, "base": Role.EXPECTED,
     "golden": Role.EXPECTED, "old": Role.EXPECTED, "original": Role.EXPECTED,
     "previous": Role.EXPECTED, "before": Role.EXPECTED, "verified": Role.EXPECTED,
@@ -49,7 +51,8 @@ _EXPECTED_FOLDERS = frozenset(
 )  # fmt: skip
 _DIFF_FOLDERS = frozenset({"diff", "diffs", "difference", "differences", "delta", "deltas"})
 
-_TAIL = re.compile(r"(?s)(.*?)[-_. ]*[(\[]?([A-Za-z]+)[)\]]?$")
+_TAIL = re.compile(r"(?s)(.*?)[-_. ~]*[(\[]?([A-Za-z]+)[)\]]?$")
+_NUMBERED = re.compile(r"(?s)(.*[A-Za-z])([-_]\d{1,3})$")
 _CAMEL = re.compile(r"(?s)(.*[a-z0-9])(Diff|Actual|Expected)$")
 _HEAD = re.compile(r"(?si)(failed[-_. ])?(diff|delta|actual|expected|reference|failed)[-_. ](.+)$")
 
@@ -66,13 +69,15 @@ class Part:
 def parts_of(stem: str) -> list[Part]:
     """Returns the readings of a file's name, without its extension, that give it a role.
 
-    The word stands at the end, before the words of a variant (`x-actual-chromium-linux`), or at
-    the beginning (`failed_diff_x`).
+    The word stands at the end, before a number (`x-actual-1`) or the words of a variant
+    (`x-actual-chromium-linux`), or at the beginning (`failed_diff_x`).
     """
     found = []
     bare, _ = peel(stem)
-    variant = stem[len(bare) :]
-    for text, rest in {stem: "", bare: variant}.items():
+    texts = {stem: "", bare: stem[len(bare) :]}
+    if match := _NUMBERED.match(stem):
+        texts[match[1]] = match[2]
+    for text, rest in texts.items():
         if part := _tail(text, rest):
             found.append(part)
     if match := _HEAD.match(stem):
@@ -96,7 +101,7 @@ def _tail(text: str, variant: str) -> Part | None:
         # `result-failed-diff` is the difference of `result`, not of nothing.
         of = before[1]
         before = _TAIL.match(of)
-    return Part(of.rstrip("-_. ") + variant, role, word in _STRONG)
+    return Part(of.rstrip("-_. ~") + variant, role, word in _STRONG)
 
 
 def is_actual_folder(name: str) -> bool:

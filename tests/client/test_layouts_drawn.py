@@ -33,6 +33,10 @@ LAYOUTS: dict[str, Files] = {
         "a.feature/pay -- works (failed).png": None,
         "a.feature/pay (attempt 2).png": "a.feature/pay.png",
     },
+    "cypress where only a later attempt got so far": {
+        "features/a.feature/pay (attempt 2).png": "features/a.feature/pay.png",
+        "old/pay_spec.js/deep/pay (attempt 2).png": "old/pay_spec.js/deep/pay.png",
+    },
     "cypress-image-snapshot": {
         "cypress/snapshots/a.cy.js/home.snap.png": TAKEN,
         "cypress/snapshots/a.cy.js/__diff_output__/home.diff.png": None,
@@ -175,6 +179,20 @@ LAYOUTS: dict[str, Files] = {
         "out/home-diff.png": None,
         "out/cart.png": TAKEN,
     },
+    "differences under other names": {
+        "artifacts/baselines/t1/firefox/step-1.png": TAKEN,
+        "artifacts/diffs/run7-t1-step1.png": None,
+    },
+    "paparazzi whose golden is missing": {
+        "app/build/paparazzi/failures/shop_HomeTest_new.png": None,
+        "app/src/test/snapshots/images/shop_HomeTest_home.png": TAKEN,
+    },
+    "the report of paparazzi": {
+        "app/src/test/snapshots/images/home.png": TAKEN,
+        "app/build/reports/paparazzi/debug/images/expected-home.png": None,
+        "app/build/reports/paparazzi/debug/images/actual-home.png": None,
+        "app/build/reports/paparazzi/debug/images/delta-home.png": None,
+    },
     "Creevey": {
         "images/Button/Primary/chrome.png": TAKEN,
         "report/Button/Primary/chrome/chrome-actual-1.png": None,
@@ -291,10 +309,23 @@ LAYOUTS: dict[str, Files] = {
         "cart (retry 1).png": None,
         "cart (retry 2).png": "cart.png",
     },
+    "a run without one of its goldens": {
+        "vrt/expected/a.png": None,
+        "vrt/expected/b.png": None,
+        "vrt/expected/old.png": None,
+        "vrt/actual/a.png": "vrt/a.png",
+        "vrt/actual/b.png": "vrt/b.png",
+    },
+    "one that only has failures, and no differences": {
+        "vrt/expected/a.png": TAKEN,
+        "vrt/expected/b.png": TAKEN,
+        "vrt/expected/c.png": TAKEN,
+        "vrt/actual/a.png": None,
+    },
     "one that only has failures in its actual pictures": {
-        "vrt/expected/a.png": "vrt/a.png",
-        "vrt/expected/b.png": "vrt/b.png",
-        "vrt/expected/c.png": "vrt/c.png",
+        "vrt/expected/a.png": TAKEN,
+        "vrt/expected/b.png": TAKEN,
+        "vrt/expected/c.png": TAKEN,
         "vrt/actual/a.png": None,
         "vrt/diff/a-diff.png": None,
     },
@@ -414,6 +445,24 @@ def test_a_runner_that_is_named_needs_no_marks(tmp_path: Path) -> None:
 def test_two_that_would_have_one_name_keep_their_paths(tmp_path: Path) -> None:
     draw(tmp_path, ("vrt/actual/a.png", "vrt/expected/a.png", "vrt/a.png"))
     assert list(select(tmp_path).taken) == ["vrt/a.png", "vrt/actual/a.png"]
+
+
+STABLE = ("cypress", "swift-snapshot-testing", "paparazzi", "roborazzi", "flutter", "matplotlib",
+          "loki", "reg-suit", "egui", "Creevey", "cypress-visual-regression",
+          "failures among the snapshots",
+          "one that only has failures in its actual pictures")  # fmt: skip
+
+
+@pytest.mark.parametrize("named", STABLE)
+def test_names_are_the_same_where_nothing_differed(tmp_path: Path, named: str) -> None:
+    files = LAYOUTS[named]
+    draw(tmp_path / "failed", files)
+    draw(
+        tmp_path / "passed",
+        {n: f for n, f in files.items() if f or "base" in n or "expected/" in n or "refer" in n},
+    )
+    names = [list(select(tmp_path / run).taken) for run in ("failed", "passed")]
+    assert names[0] == names[1]
 
 
 def test_goldens_are_taken_if_they_are_wanted(tmp_path: Path) -> None:

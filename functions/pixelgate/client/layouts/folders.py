@@ -54,7 +54,8 @@ def leave_failures(items: Sequence[Item]) -> None:
         }
         drawn = [i for i in items if i.failure and i.where.startswith(f"{folder}/")]
         mirrored = [item for item in group if item.stem in others]
-        if drawn or 2 * len(mirrored) > len(group):
+        known = any(item.runner == "paparazzi" for item in group)
+        if drawn or known or 2 * len(mirrored) > len(group):
             for item in group:
                 item.leave("the picture of a failure, in a folder of failures", failure=True)
 
@@ -87,7 +88,8 @@ def _choose(run: _Run, items: Sequence[Item], *, expected: bool, hidden: bool) -
                 item.leave(_REASONS[role], failure=role is Role.DIFF)
     kept = run.folders.get(wanted, [])
     _keep_last_run(kept, run.parts)
-    if run.folders.get(Role.EXPECTED) or hidden:
+    usual = _wanted(run, expected=False, hidden=hidden)
+    if hidden or (usual is Role.ACTUAL and run.folders.get(Role.EXPECTED)):
         # Both folders give the same names, so that one build can be compared with the other.
         for item in kept:
             item.name = without_part(item.name, run.parts - hidden, 1 + hidden)
@@ -120,6 +122,8 @@ def _is_run(run: _Run) -> bool:
     roles = [role for role in run.folders if run.folders[role]]
     if len(roles) < 2:
         return False
+    if run.folders.get(Role.DIFF) and _names_goldens(run.folders.get(Role.EXPECTED, []), run):
+        return True
     names = [run.rests(role) for role in roles]
     pairs = [(a, b) for n, a in enumerate(names) for b in names[:n]]
     return any(2 * len(a & b) >= min(len(a), len(b)) for a, b in pairs)
@@ -154,7 +158,7 @@ def _leave_beside(place: str, run: _Run, items: Sequence[Item]) -> None:
 def _names_goldens(group: Sequence[Item], run: _Run) -> bool:
     """Whether a folder is called by a word that hardly ever is a page's."""
     words = {item.where.split("/")[run.parts].lower().strip("_") for item in group}
-    return words <= {"expected", "baseline", "baselines", "golden", "goldens"}
+    return bool(words) and words <= {"expected", "baseline", "baselines", "golden", "goldens"}
 
 
 def _lie_elsewhere(run: _Run, items: Sequence[Item]) -> bool:
@@ -172,7 +176,8 @@ def _wanted(run: _Run, *, expected: bool, hidden: bool) -> Role:
     actual, golden = run.rests(Role.ACTUAL), run.rests(Role.EXPECTED)
     if hidden:
         return Role.EXPECTED if expected else Role.ACTUAL
-    only_failures = actual <= run.rests(Role.DIFF) and bool(golden - actual)
+    some = actual <= run.rests(Role.DIFF) and bool(golden - actual)
+    only_failures = some or 2 * len(actual & golden) < len(golden)
     return Role.EXPECTED if golden and (expected or not actual or only_failures) else Role.ACTUAL
 
 

@@ -20,6 +20,10 @@ _PLAYWRIGHT_ROLE = re.compile(r"-(actual|expected|diff|previous)$")
 _RETRY = re.compile(r"(?:-retry\d+)?(?:-repeat\d+)?(?=/|$)")
 _ATTACHED = re.compile(r"(.+)-[0-9a-f]{40}$")
 _CYPRESS = re.compile(r"(?:^|/)[^/]+\.cy\.[cm]?[jt]sx?/|(?:^|/)cypress/screenshots/")
+# A test's file as a folder, with an attempt in it.
+_CYPRESS_ATTEMPT = re.compile(
+    rf"(?:^|/)[^/]+(?:{_SOURCE}|\.feature)/(?:[^/]+/)*[^/]+ \(attempt \d+\)\.\w+$"
+)
 _RUN_OF_DETOX = re.compile(r"[. ]?\d{4}-\d\d-\d\d \d\d-\d\d-\d\dZ?(?=/)")
 _CYPRESS_FAILED = re.compile(r" \(failed\)(?: \(attempt \d+\))?$")
 _WEBDRIVERIO = re.compile(r"-\d+x\d+-dpr-\d")
@@ -142,6 +146,8 @@ def _is_role(item: Item) -> bool:
 
 def _has_cypress(above: str, items: Sequence[Item]) -> bool:
     if any(_CYPRESS.search(above + item.where) for item in items):
+        return True
+    if any(_CYPRESS_ATTEMPT.search(item.where) for item in items):
         return True
     # "suite -- test (failed)" is how Cypress calls the screenshot of a failure.
     return any(" -- " in item.stem and _CYPRESS_FAILED.search(item.stem) for item in items)

@@ -2,7 +2,7 @@
 
 A snapshot is identified by its whole name. But if a name is gone and another has come that differs
 only in words that its tags list, both are the same snapshot in another variant: they are compared,
-instead of counting as removed and added.
+instead of counting as removed and added (decision 0063).
 """
 
 from __future__ import annotations

@@ -358,7 +358,21 @@ PLAIN: dict[str, tuple[str, ...]] = {
         "a.png", "base/a.png", "current/b.png", "reference/a.png", "sitemap/site-map.png",
         "sitemap/site.png",
     ),
-    "a page about reports": ("reports/monthly.png", "report.png", "home.png"),
+    "a page about reports": (
+        "reports/monthly.png", "report.png", "home.png", "reports/list.png", "users/list.png",
+    ),
+    "a folder of each page": (
+        "index.png", "diff/index.png", "current/index.png", "reference/index.png",
+        "users/index.png",
+    ),
+    "stories": (
+        "button--diff.png", "button--default.png", "button--actual.png", "chart--expected.png",
+    ),
+    "pages about retries": ("payment.png", "payment-retry.png", "payment-retry-2.png"),
+    "pictures of dates": ("2026-11-29/home.png", "2026-11-30/home.png"),
+    "sizes and browsers without a runner": (
+        "home-375x667.png", "cart-375x667.png", "chrome/home.png", "firefox/home.png",
+    ),
     "numbers": ("a (1).png", "a (2).png", "a.png", "step-1.png", "step-2.png", "a-diff-2.png"),
 }  # fmt: skip
 

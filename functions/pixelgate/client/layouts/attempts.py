@@ -12,7 +12,9 @@ from pixelgate.client.layouts.runners import Marks
 _CYPRESS = re.compile(r"(.+) \(attempt (\d+)\)$")
 _PLAYWRIGHT = re.compile(r"(.+?)(?:-retry(\d+))?(?:-repeat(\d+))?$")
 # Of other runners: `x-attempt-2`, `x (retry 1)`, `x.attempt2`, for a file or a folder.
-_OTHERS = re.compile(r"(?i)(.+?)[-_. ]*\(?(?:attempt|retry)[-_. #]?(\d+)\)?$")
+_OTHERS = re.compile(
+    r"(?i)(.+?)[-_. ]*(?:\(?attempt[-_. #]?(\d+)\)?|\(retry[-_. #]?(\d+)\)|[-_. ]retry#?(\d+))$"
+)
 _FOLDER = re.compile(r"(?i)(?:attempt|retry)[-_. #]?(\d+)$")
 
 
@@ -88,17 +90,19 @@ def _readings(name: str) -> list[tuple[str, int, str]]:
     """Returns the names without an attempt that a name may stand for, with number and form."""
     found = []
     if match := _OTHERS.match(_stem(name)):
-        form = _stem(name)[len(match[1]) :].replace(match[2], "#")
-        found.append((with_suffix_of(name, match[1]), int(match[2]), f"file{form}"))
+        number = match[match.lastindex or 0]
+        form = _stem(name)[len(match[1]) :].replace(number, "#")
+        found.append((with_suffix_of(name, match[1]), int(number), f"file{form}"))
     parts = name.split("/")
     for place, part in enumerate(parts[:-1]):
         if match := _FOLDER.match(part):
             short = "/".join(parts[:place] + parts[place + 1 :])
             found.append((short, int(match[1]), f"folder {part.replace(match[1], '#')}"))
         elif match := _OTHERS.match(part):
+            number = match[match.lastindex or 0]
             short = "/".join([*parts[:place], match[1], *parts[place + 1 :]])
-            form = part[len(match[1]) :].replace(match[2], "#")
-            found.append((short, int(match[2]), f"folder{form}"))
+            form = part[len(match[1]) :].replace(number, "#")
+            found.append((short, int(number), f"folder{form}"))
     return found
 
 

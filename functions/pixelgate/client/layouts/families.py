@@ -97,6 +97,8 @@ def find_families(items: Iterable[Item]) -> list[Family]:
                 families[part.of].members.append((item, part))
         for of, family in families.items():
             family.bare = bare.get(of)
+            if family.bare is None:
+                family.members = [(i, part) for i, part in family.members if not part.of_story]
             if family.is_one():
                 found.append(family)
     return found

@@ -245,14 +245,28 @@ def leave_reports(tree: Tree, items: Sequence[Item]) -> None:
                 item.leave("a copy that a report keeps under another name")
 
 
-def leave_reported(items: Sequence[Item]) -> None:
-    """Leaves out what lies in a folder of reports under the name of a picture outside of it."""
-    reported = [i for i in taken(items) if any(_REPORT.match(p) for p in i.folder.split("/"))]
-    ids = {id(item) for item in reported}
-    others = {item.where.rpartition("/")[2] for item in taken(items) if id(item) not in ids}
-    for item in reported:
-        if item.where.rpartition("/")[2] in others:
+def leave_reported(tree: Tree, items: Sequence[Item]) -> None:
+    """Leaves out what lies in a folder of reports under the name of a picture outside of it.
+
+    That is a folder of a build's output, or one with a page to look at; others may be a site's.
+    """
+    pages = [name for name in tree.others if name.endswith((".html", ".htm"))]
+    kept = taken(items)
+    folders = {folder: _is_report(folder, pages) for folder in {item.folder for item in kept}}
+    others = {item.where.rpartition("/")[2] for item in kept if not folders[item.folder]}
+    for item in kept:
+        if folders[item.folder] and item.where.rpartition("/")[2] in others:
             item.leave("a copy that a report keeps")
+
+
+def _is_report(folder: str, pages: Sequence[str]) -> bool:
+    parts = folder.split("/")
+    for depth, part in enumerate(parts, 1):
+        if _REPORT.match(part):
+            top = "/".join(parts[:depth]) + "/"
+            built = not {"build", "target"}.isdisjoint(parts[:depth])
+            return built or any(page.startswith(top) for page in pages)
+    return False
 
 
 def leave_detox(items: Sequence[Item]) -> None:

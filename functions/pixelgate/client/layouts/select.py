@@ -158,7 +158,7 @@ def _by_layout(tree: Tree, items: list[Item], choice: Choice) -> None:
     leave_detox(items)
     leave_families(items, expected=choice.expected)
     leave_failures(items)
-    leave_reported(items)
+    leave_reported(tree, items)
     choose_folders(items, expected=choice.expected)
     leave_artifacts(items)
     for item in taken(items):

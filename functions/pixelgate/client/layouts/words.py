@@ -49,6 +49,10 @@ _EXPECTED_FOLDERS = frozenset(
     {"expected", "baseline", "baselines", "base", "reference", "references", "golden", "goldens",
      "approved", "bitmapsreference"}
 )  # fmt: skip
+_NEVER_PAGES = frozenset(
+    {"actual", "actuals", "received", "expected", "baseline", "baselines", "golden", "goldens",
+     "diffs", "difference", "differences", "bitmapstest", "bitmapsreference"}
+)  # fmt: skip
 _DIFF_FOLDERS = frozenset({"diff", "diffs", "difference", "differences", "delta", "deltas"})
 
 _TAIL = re.compile(r"(?s)(.*?)[-_. ~]*[(\[]?([A-Za-z]+)[)\]]?$")
@@ -64,6 +68,7 @@ class Part:
     of: str  # the name that the pictures share
     role: Role
     strong: bool
+    of_story: bool = False  # whether "--" joins it, as in Storybook's `button--diff`
 
 
 def parts_of(stem: str) -> list[Part]:
@@ -101,7 +106,7 @@ def _tail(text: str, variant: str) -> Part | None:
         # `result-failed-diff` is the difference of `result`, not of nothing.
         of = before[1]
         before = _TAIL.match(of)
-    return Part(of.rstrip("-_. ~") + variant, role, word in _STRONG)
+    return Part(of.rstrip("-_. ~") + variant, role, word in _STRONG, "--" in text[len(of) - 2 :])
 
 
 def is_actual_folder(name: str) -> bool:
@@ -112,6 +117,11 @@ def is_actual_folder(name: str) -> bool:
 def is_expected_folder(name: str) -> bool:
     """Whether a folder of this name may hold the pictures that a run is compared with."""
     return _letters(name) in _EXPECTED_FOLDERS
+
+
+def never_a_page(name: str) -> bool:
+    """Whether a folder of this name hardly ever holds the screenshots of a page called so."""
+    return _letters(name) in _NEVER_PAGES
 
 
 def folder_role(name: str) -> Role | None:

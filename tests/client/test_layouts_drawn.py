@@ -456,6 +456,13 @@ def test_a_runner_that_is_named_needs_no_marks(tmp_path: Path) -> None:
     assert {"x-retry1/test-failed-1.png", "y/own-actual.png"} <= {one.where for one in named.left}
 
 
+@pytest.mark.parametrize("above", ["roborazzi", "paparazzi/shots", "playwright", "test-results"])
+def test_a_plain_folder_may_be_called_like_a_runner(tmp_path: Path, above: str) -> None:
+    draw(tmp_path / above, ("home.png", "sub/cart.png"))
+    found = select(tmp_path / above)
+    assert (list(found.taken), found.runners) == (["home.png", "sub/cart.png"], ())
+
+
 def test_two_that_would_have_one_name_keep_their_paths(tmp_path: Path) -> None:
     draw(tmp_path, ("vrt/actual/a.png", "vrt/expected/a.png", "vrt/a.png"))
     assert list(select(tmp_path).taken) == ["vrt/a.png", "vrt/actual/a.png"]

@@ -98,6 +98,24 @@ def test_only_failures_of_playwright_are_refused_with_the_cure(
         assert rest[0] == "left out:"
 
 
+def test_a_run_of_playwright_that_passed_is_refused_with_the_cure_too(tmp_path: Path) -> None:
+    last = REAL / "playwright-first-run" / "test-results" / ".last-run.json"
+    shutil.copy(last, tmp_path)
+    assert select(tmp_path).why_empty() == (
+        f"there is no image (PNG, JPEG, WebP) in {tmp_path}: a passing toHaveScreenshot leaves no "
+        "image. Use the drop-in in examples/playwright, or run the tests with "
+        "--update-snapshots=all and name the folder that holds their -snapshots folders"
+    )
+
+
+def test_of_playwright_the_goldens_alone_are_expected() -> None:
+    found = select(REAL / "playwright", Choice(expected=True))
+    assert len(found.taken) == 12
+    assert all(name.startswith("e2e/shop.spec.ts-snapshots/") for name in found.taken)
+    assert why(found)["a picture of a run"] == 14
+    assert found.notes == ()
+
+
 def test_what_playwright_saw_in_its_first_run_is_not_taken_beside_its_snapshots() -> None:
     found = select(REAL / "playwright-first-run")
     assert list(found.taken) == [

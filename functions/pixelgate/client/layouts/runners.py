@@ -39,8 +39,8 @@ _FOLDERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("vitest", re.compile(r"(?:^|/)\.?vitest(?:-|/)attachments/")),
     ("storybook", re.compile(r"(?:^|/)__snapshots__/[^/]+--[^/]+$")),
     ("swift-snapshot-testing", re.compile(r"(?:^|/)__Snapshots__/")),
-    ("paparazzi", re.compile(r"(?:^|/)src/test/snapshots/images/|(?:^|/)paparazzi/")),
-    ("roborazzi", re.compile(r"(?:^|/)roborazzi/")),
+    ("paparazzi", re.compile(r"(?:^|/)src/test/snapshots/images/|/build/(?:.+/)?paparazzi/")),
+    ("roborazzi", re.compile(r"/outputs/roborazzi/")),
     ("compose-preview", re.compile(r"(?:^|/)src/screenshotTest\w*/|/screenshotTest-results/")),
     ("flutter", re.compile(r"_(?:masterImage|testImage|isolatedDiff|maskedDiff)\.png$")),
     ("backstop", re.compile(r"(?:^|/)bitmaps_(?:test|reference)/")),
@@ -153,13 +153,21 @@ def _has_cypress(above: str, items: Sequence[Item]) -> bool:
     return any(" -- " in item.stem and _CYPRESS_FAILED.search(item.stem) for item in items)
 
 
+def has_run_of_playwright(tree: Tree) -> bool:
+    """Whether Playwright's list of the last run is there."""
+    return any(name.rpartition("/")[2] == ".last-run.json" for name in tree.others)
+
+
 def is_golden_of_playwright(where: str) -> bool:
     """Whether a file lies in the folder of expected pictures beside a test file."""
     return bool(_GOLDENS.search(where))
 
 
-def leave_playwright(items: Sequence[Item], marks: Marks) -> None:
-    """Leaves out what Playwright draws of failures, and the copies of attachments."""
+def leave_playwright(items: Sequence[Item], marks: Marks, *, expected: bool) -> None:
+    """Leaves out what Playwright draws of failures, and the copies of attachments.
+
+    Where its snapshots are `expected`, they alone are taken, and no other picture of a run.
+    """
     if not marks.playwright:
         return
     goldens = {item.stem for item in items if is_golden_of_playwright(item.where)}
@@ -172,6 +180,8 @@ def leave_playwright(items: Sequence[Item], marks: Marks) -> None:
             item.leave("a screenshot that Playwright took of a failed test", failure=True)
         elif role and (output or _is_seen(item, role, goldens)):
             item.leave(_PLAYWRIGHTS[role[1]], failure=True)
+        elif expected and output and goldens:
+            item.leave("a picture of a run")
     _leave_copies(items)
 
 

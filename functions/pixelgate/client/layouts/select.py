@@ -16,6 +16,7 @@ from pixelgate.client.layouts.globs import compile_pattern
 from pixelgate.client.layouts.items import Item, taken
 from pixelgate.client.layouts.names import AUTO, FOLDER, LAYOUTS
 from pixelgate.client.layouts.runners import (
+    has_run_of_playwright,
     leave_artifacts,
     leave_cypress,
     leave_detox,
@@ -102,11 +103,13 @@ class Selection:
 
     def why_empty(self) -> str:
         """Returns the reason why nothing is left, with what to do."""
-        if not any(one.failure for one in self.left):
-            lines = [f"there is no image (PNG, JPEG, WebP) in {self.folder}"]
-        else:
-            cure = _CURE_OF_PLAYWRIGHT if "playwright" in self.runners else _CURE
+        playwright = "playwright" in self.runners
+        if any(one.failure for one in self.left):
+            cure = _CURE_OF_PLAYWRIGHT if playwright else _CURE
             lines = [f"{self.folder} holds only pictures of failures: {cure}"]
+        else:
+            cure = f": {_CURE_OF_PLAYWRIGHT}" if playwright else ""
+            lines = [f"there is no image (PNG, JPEG, WebP) in {self.folder}{cure}"]
         if self.left:
             lines += ["left out:", *(f"  {line}" for line in self.reasons())]
         if hidden := hidden_images(self.folder):
@@ -140,6 +143,8 @@ def select(folder: Path, choice: Choice = ALL) -> Selection:
     left += [LeftOut(where, _LINK) for where in tree.links]
     left += [LeftOut(where, _PACKAGES) for where in tree.packages]
     runners = dict.fromkeys(item.runner for item in items if item.runner != FOLDER)
+    if not items and not plain and has_run_of_playwright(tree):
+        runners["playwright"] = None  # all of its tests have passed
     return Selection(
         folder,
         tuple(runners),
@@ -153,7 +158,7 @@ def _by_layout(tree: Tree, items: list[Item], choice: Choice) -> None:
     marks = recognise(tree, items, choice.layout)
     leave_reports(tree, items)
     leave_named_folders(items)
-    leave_playwright(items, marks)
+    leave_playwright(items, marks, expected=choice.expected)
     leave_cypress(items, marks)
     leave_detox(items)
     leave_families(items, expected=choice.expected)

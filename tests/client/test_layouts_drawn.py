@@ -164,6 +164,11 @@ LAYOUTS: dict[str, Files] = {
         "allure-results/0f8fad5b-d9cb-469f-a165-70867728950e-attachment.png": None,
         "shots/home.png": TAKEN,
     },
+    "a report of pixelgate itself": {
+        "pixelgate-report/index.html": None,
+        "pixelgate-report/diffs/local/masks/9b/9b74c9897bac770ffc029102a200c5de9b74c989.png": None,
+        "shots/home.png": TAKEN,
+    },
     "a runner that keeps all three of every test": {
         "out/home-actual.png": TAKEN,
         "out/home-expected.png": None,

@@ -248,7 +248,8 @@ def leave_reports(tree: Tree, items: Sequence[Item]) -> None:
     """Leaves out the copies, called by a hash or a number, that a report keeps."""
     pages = {n.rpartition("/")[0] for n in tree.others if n.rpartition("/")[2] == "index.html"}
     for folder, group in by_folder(taken(items)).items():
-        near = folder in pages or folder.rpartition("/")[0] in pages
+        parts = folder.split("/")
+        near = any("/".join(parts[:depth]) in pages for depth in range(len(parts) + 1))
         kept = {"allure-results", "attachments", "allure-report"} & {*folder.split("/")}
         for item in group:
             if (near or kept) and _HASHED.match(item.stem):

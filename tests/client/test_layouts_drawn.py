@@ -164,6 +164,32 @@ LAYOUTS: dict[str, Files] = {
         "allure-results/0f8fad5b-d9cb-469f-a165-70867728950e-attachment.png": None,
         "shots/home.png": TAKEN,
     },
+    "a run before and after": {
+        "vrt/before/a.png": None,
+        "vrt/before/b.png": None,
+        "vrt/after/a.png": TAKEN,
+        "vrt/after/b.png": TAKEN,
+        "vrt/diff/a.png": None,
+    },
+    "references and tests": {
+        "ref/a.png": None,
+        "test/a.png": TAKEN,
+        "diff/a_diff.png": None,
+    },
+    "words of one that differed": {
+        "eyes/step-1-baseline.png": None,
+        "eyes/step-1-current.png": None,
+        "eyes/step-1-diff.png": None,
+        "eyes/step-2-baseline.png": None,
+        "eyes/step-2-current.png": None,
+        "eyes/user-current.png": TAKEN,
+    },
+    "a report with its page": {
+        "hermione/screens/abc/firefox/plain.png": TAKEN,
+        "html-report/index.html": None,
+        "html-report/images/abc/plain/firefox~current_0.png": None,
+        "html-report/images/abc/plain/firefox~ref_0.png": None,
+    },
     "a report of pixelgate itself": {
         "pixelgate-report/index.html": None,
         "pixelgate-report/diffs/local/masks/9b/9b74c9897bac770ffc029102a200c5de9b74c989.png": None,
@@ -358,6 +384,9 @@ PLAIN: dict[str, tuple[str, ...]] = {
     "names made of hashes": ("9b74c9897bac770ffc029102a200c5de.png", "a/0123456789abcdef.png"),
     "folders called like a run, with other pages": (
         "docs/current/a.png", "docs/base/b.png", "docs/diff/c.png",
+    ),
+    "before and after without differences": (
+        "before/a.png", "after/a.png", "old/a.png", "new/a.png", "test/a.png", "head/b.png",
     ),
     "pages called like a run, inside others": (
         "a.png", "base/a.png", "current/b.png", "reference/a.png", "sitemap/site-map.png",

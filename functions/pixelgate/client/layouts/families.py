@@ -29,6 +29,10 @@ class Family:
         """Returns the roles that its pictures have."""
         return {part.role for _, part in self.members}
 
+    def words(self) -> set[str]:
+        """Returns the words that its files' names have."""
+        return {part.word for _, part in self.members}
+
     @property
     def is_whole(self) -> bool:
         """Whether the files are called by their roles and nothing else."""
@@ -99,8 +103,11 @@ def find_families(items: Iterable[Item]) -> list[Family]:
             family.bare = bare.get(of)
             if family.bare is None:
                 family.members = [(i, part) for i, part in family.members if not part.of_story]
-            if family.is_one():
-                found.append(family)
+        sure = [family for family in families.values() if family.is_one()]
+        # Where one snapshot differed, the same words belong to others that did not.
+        words = {part.word for family in sure for _, part in family.members}
+        found += sure
+        found += [f for f in families.values() if f not in sure and f.passed and f.words() <= words]
     return found
 
 

@@ -75,7 +75,8 @@ def _choose(run: Run, elsewhere: Elsewhere, *, expected: bool) -> None:
     kept = run.folders.get(wanted, [])
     _keep_last_run(kept, run.parts)
     usual = run.wanted(expected=False)
-    if run.hidden or (usual is Role.ACTUAL and run.folders.get(Role.EXPECTED)):
+    both = usual is Role.ACTUAL and run.folders.get(Role.EXPECTED) and not run.weak
+    if run.hidden or both:
         # Both folders give the same names, so that one build can be compared with the other.
         for item in kept:
             item.name = without_part(item.name, run.parts - run.hidden, 1 + run.hidden)

@@ -257,27 +257,32 @@ def leave_reports(tree: Tree, items: Sequence[Item]) -> None:
 
 
 def leave_reported(tree: Tree, items: Sequence[Item]) -> None:
-    """Leaves out what lies in a folder of reports under the name of a picture outside of it.
+    """Leaves out the pictures of reports, if there are others.
 
-    That is a folder of a build's output, or one with a page to look at; others may be a site's.
+    A report has a page in its folder. In the output of a build a folder without one has copies
+    only of what lies elsewhere under the same name; other folders may be a site's.
     """
     pages = [name for name in tree.others if name.endswith((".html", ".htm"))]
     kept = taken(items)
-    folders = {folder: _is_report(folder, pages) for folder in {item.folder for item in kept}}
+    folders = {folder: _report(folder, pages) for folder in {item.folder for item in kept}}
     others = {item.where.rpartition("/")[2] for item in kept if not folders[item.folder]}
-    for item in kept:
-        if folders[item.folder] and item.where.rpartition("/")[2] in others:
-            item.leave("a copy that a report keeps")
+    for item in kept if others else ():
+        report = folders[item.folder]
+        if report == "page" or (report and item.where.rpartition("/")[2] in others):
+            item.leave("a picture that a report keeps")
 
 
-def _is_report(folder: str, pages: Sequence[str]) -> bool:
+def _report(folder: str, pages: Sequence[str]) -> str:
+    """Returns `page` for a folder of a report with a page, `built` for one of a build's output."""
     parts = folder.split("/")
     for depth, part in enumerate(parts, 1):
         if _REPORT.match(part):
             top = "/".join(parts[:depth]) + "/"
-            built = not {"build", "target"}.isdisjoint(parts[:depth])
-            return built or any(page.startswith(top) for page in pages)
-    return False
+            if any(page.startswith(top) for page in pages):
+                return "page"
+            if not {"build", "target"}.isdisjoint(parts[:depth]):
+                return "built"
+    return ""
 
 
 def leave_detox(items: Sequence[Item]) -> None:

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pixelgate.client.layouts.items import Item
-from pixelgate.client.layouts.words import Role, folder_role, never_a_page, parts_of
+from pixelgate.client.layouts.words import (
+    Role,
+    folder_role,
+    never_a_page,
+    parts_of,
+    weak_folder_role,
+)
 
 OF_TIME = re.compile(r"\d{8}[-_T]?\d{6}$")  # the folder of one of several runs
 _GOLDENS = frozenset({"expected", "baseline", "baselines", "golden", "goldens"})
@@ -22,6 +28,7 @@ class Run:
     parts: int  # the number of folders in it
     folders: dict[Role, list[Item]] = field(default_factory=lambda: defaultdict(list))
     below: list[Item] = field(default_factory=list)  # what else lies in the place
+    weak: bool = False  # whether only the differences show that it is a run
     _rests: dict[Role, frozenset[str]] = field(default_factory=dict)
 
     def rests(self, role: Role) -> frozenset[str]:
@@ -55,7 +62,7 @@ class Run:
         `diff/index.png` is a page if there is `users/index.png`, too.
         """
         words = {self.word(item) for group in self.folders.values() for item in group}
-        if self.hidden or len([*filter(never_a_page, words)]) > 1:
+        if self.hidden or self.weak or len([*filter(never_a_page, words)]) > 1:
             return False
         names = frozenset().union(*map(self.rests, self.folders))
         return any(self.name_below(item).partition("/")[2] in names for item in self.below)
@@ -101,7 +108,32 @@ def find_runs(items: Sequence[Item]) -> list[Run]:
         for depth in range(len(parts) + 1):
             if run := runs.get("/".join(parts[:depth])):
                 run.below.append(item)
+    for run in runs.values():
+        _complete(run)
     return [run for run in runs.values() if not run.are_pages]
+
+
+def _complete(run: Run) -> None:
+    """Adds folders called `before` and `after`, or so, to a folder of differences of the two."""
+    if not run.folders.get(Role.DIFF) or (run.rests(Role.ACTUAL) and run.rests(Role.EXPECTED)):
+        return
+    found: Mapping[Role, list[Item]] = defaultdict(list)
+    for item in run.below:
+        folder, slash, _ = run.name_below(item).partition("/")
+        if slash and (role := weak_folder_role(folder)) and not run.folders.get(role):
+            found[role].append(item)
+    names = {
+        role: {_rest(item, run.parts) for item in [*run.folders.get(role, ()), *found[role]]}
+        for role in (Role.ACTUAL, Role.EXPECTED)
+    }
+    differed = run.rests(Role.DIFF)
+    if all(2 * len(below & differed) >= len(differed) for below in names.values()):
+        for role, group in found.items():
+            run.folders[role] += group
+        added = {id(item) for group in found.values() for item in group}
+        run.below = [item for item in run.below if id(item) not in added]
+        run.weak = True
+        run._rests.clear()
 
 
 class Elsewhere:

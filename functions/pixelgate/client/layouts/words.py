@@ -49,6 +49,12 @@ _EXPECTED_FOLDERS = frozenset(
     {"expected", "baseline", "baselines", "base", "reference", "references", "golden", "goldens",
      "approved", "bitmapsreference"}
 )  # fmt: skip
+# Folders of anything; of a run only beside a folder of differences, if all three kinds are there.
+_WEAK_FOLDERS = {
+    "before": Role.EXPECTED, "old": Role.EXPECTED, "ref": Role.EXPECTED, "original": Role.EXPECTED,
+    "after": Role.ACTUAL, "new": Role.ACTUAL, "test": Role.ACTUAL, "head": Role.ACTUAL,
+    "result": Role.ACTUAL, "results": Role.ACTUAL, "output": Role.ACTUAL,
+}  # fmt: skip
 _NEVER_PAGES = frozenset(
     {"actual", "actuals", "received", "expected", "baseline", "baselines", "golden", "goldens",
      "diffs", "difference", "differences", "bitmapstest", "bitmapsreference"}
@@ -67,6 +73,7 @@ class Part:
 
     of: str  # the name that the pictures share
     role: Role
+    word: str
     strong: bool
     of_story: bool = False  # whether "--" joins it, as in Storybook's `button--diff`
 
@@ -88,7 +95,7 @@ def parts_of(stem: str) -> list[Part]:
     if match := _HEAD.match(stem):
         word = match[2].lower()
         role = _STRONG.get(word) or _WEAK[word]
-        found.append(Part(match[3], role, word in _STRONG))
+        found.append(Part(match[3], role, word, word in _STRONG))
     return found
 
 
@@ -106,7 +113,8 @@ def _tail(text: str, variant: str) -> Part | None:
         # `result-failed-diff` is the difference of `result`, not of nothing.
         of = before[1]
         before = _TAIL.match(of)
-    return Part(of.rstrip("-_. ~") + variant, role, word in _STRONG, "--" in text[len(of) - 2 :])
+    of_story = "--" in text[len(of) - 2 :]
+    return Part(of.rstrip("-_. ~") + variant, role, word, word in _STRONG, of_story)
 
 
 def is_actual_folder(name: str) -> bool:
@@ -117,6 +125,11 @@ def is_actual_folder(name: str) -> bool:
 def is_expected_folder(name: str) -> bool:
     """Whether a folder of this name may hold the pictures that a run is compared with."""
     return _letters(name) in _EXPECTED_FOLDERS
+
+
+def weak_folder_role(name: str) -> Role | None:
+    """Returns what a folder's name says beside a folder of differences, and only there."""
+    return _WEAK_FOLDERS.get(_letters(name))
 
 
 def never_a_page(name: str) -> bool:

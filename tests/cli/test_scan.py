@@ -145,7 +145,10 @@ def test_wrong_choices_are_2_and_say_what_to_do(run: Cli, command: str) -> None:
         True,
     )
     done = run(command, "shots", "--exclude", "c*")
-    assert (done.code, "--exclude 'c*' fits no name of a snapshot, such" in done.err) == (2, True)
+    assert done.code == 0
+    assert "note: the pattern 'c*' fits no name of a snapshot; is it misspelt?" in done.err
+    done = run(command, "shots", "--include", "c*")
+    assert (done.code, "2 × not among --include: such as a.png" in done.err) == (2, True)
 
 
 def test_tags_and_attempts_are_in_the_manifest(
@@ -254,3 +257,15 @@ def test_svgs_and_excluded_pictures_are_not_errored(
     assert done.code == 0, done.err
     assert compared(folder) == {"a.png": "unchanged"}
     assert "left out: 2 × an SVG, which is no screenshot: such as icons/x.svg" in done.err
+
+
+def test_a_pattern_may_fit_one_side_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for side in ("base", "head"):
+        Path(side).mkdir()
+        Path(side, "a.png").write_bytes(images.png())
+    Path("head", "new.png").write_bytes(images.png())
+    done = compare(capsys, "base", "head", "--exclude", "new*", "--exclude", "nwe*")
+    assert compared(folder) == {"a.png": "unchanged"}
+    assert [line for line in done.err.splitlines() if "misspelt" in line] == [
+        "note: the pattern 'nwe*' fits no name of a snapshot; is it misspelt?"
+    ]

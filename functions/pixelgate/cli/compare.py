@@ -119,8 +119,7 @@ def compare(
             progress=progress,
             choice=config.choice(layout, include, exclude),
         )
-    for selection in result.selections:
-        tell(selection)
+    tell(*result.selections)
     comparison, report = out / COMPARISON, out / REPORT
     counts, verdict = result.comparison.counts, result.comparison.verdict
     if as_json:

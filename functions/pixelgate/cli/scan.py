@@ -55,11 +55,21 @@ def scan(
         raise UsageError(scanned.selection.why_empty())
 
 
-def tell(selection: Selection, *, briefly: bool = True) -> None:
-    """Prints what was taken of a folder and what was left out, unless it is a plain folder.
+def tell(*selections: Selection, briefly: bool = True) -> None:
+    """Prints what was taken of folders and what was left out, unless they are plain folders.
 
     What was left out is told `briefly`: a number and an example for each reason.
     """
+    from pixelgate.cli.console import warn
+
+    for selection in selections:
+        _tell(selection, briefly=briefly)
+    unused = set.intersection(*({*selection.unused} for selection in selections))
+    for pattern in sorted(unused):
+        warn(f"the pattern {pattern!r} fits no name of a snapshot; is it misspelt?")
+
+
+def _tell(selection: Selection, *, briefly: bool) -> None:
     from pixelgate.cli.console import say, warn
 
     if selection.left or selection.runners:

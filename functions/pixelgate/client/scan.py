@@ -128,7 +128,7 @@ def chosen(folder: Path, choice: Choice) -> Selection:
     """Returns the snapshots of a folder.
 
     Raises:
-        UsageError: the folder is missing or cannot be read, or the choice fits nothing in it.
+        UsageError: the folder is missing or cannot be read, or the layout is unknown.
     """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"

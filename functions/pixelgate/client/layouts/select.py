@@ -85,6 +85,7 @@ class Selection:
     taken: Mapping[str, Taken]  # by name, sorted
     left: tuple[LeftOut, ...] = ()  # sorted by path
     notes: tuple[str, ...] = ()  # what somebody should know about what was taken
+    unused: tuple[str, ...] = ()  # patterns that fit no name; maybe they are misspelt
 
     @property
     def files(self) -> dict[str, Path]:
@@ -124,7 +125,7 @@ def select(folder: Path, choice: Choice = ALL) -> Selection:
     A folder without marks of a runner is taken as it is: each image under its path.
 
     Raises:
-        UsageError: the layout is unknown, or no name fits the patterns.
+        UsageError: the layout is unknown.
         OSError: a folder cannot be read.
     """
     if choice.layout not in LAYOUTS:
@@ -137,7 +138,7 @@ def select(folder: Path, choice: Choice = ALL) -> Selection:
             item.leave("an SVG, which is no screenshot")
     if not plain:
         _by_layout(tree, items, choice)
-    _fit(items, choice)
+    unused = _fit(items, choice)
     kept = taken(items)
     left = [LeftOut(item.where, item.reason, item.failure) for item in items if item.reason]
     left += [LeftOut(where, _LINK) for where in tree.links]
@@ -151,6 +152,7 @@ def select(folder: Path, choice: Choice = ALL) -> Selection:
         {item.name: _taken(item) for item in sorted(kept, key=lambda item: item.name)},
         tuple(sorted(left, key=lambda one: one.where)),
         () if choice.expected else tuple(_notes(kept, items)),
+        unused,
     )
 
 
@@ -188,30 +190,23 @@ def _keep_unique(items: Sequence[Item]) -> None:
             item.name = item.where
 
 
-def _fit(items: Sequence[Item], choice: Choice) -> None:
-    """Leaves out what the patterns leave out.
-
-    Raises:
-        UsageError: a pattern fits no name; most likely it is misspelt.
-    """
-    before = taken(items)
-    names = {id(item): canonical(item.name) for item in before}
-    include = [compile_pattern(pattern) for pattern in choice.include]
-    for flag, patterns in (("include", choice.include), ("exclude", choice.exclude)):
-        for text in patterns:
-            fits = compile_pattern(text).match
-            if before and not any(fits(name) for name in names.values()):
-                raise UsageError(
-                    f"--{flag} {text!r} fits no name of a snapshot, such as {before[0].name!r}"
-                )
-    exclude = {pattern: compile_pattern(pattern) for pattern in choice.exclude}
-    for item in before:
+def _fit(items: Sequence[Item], choice: Choice) -> tuple[str, ...]:
+    """Leaves out what the patterns leave out; returns the patterns that fit no name."""
+    names = {id(item): canonical(item.name) for item in taken(items)}
+    include = {text: compile_pattern(text).match for text in choice.include}
+    exclude = {text: compile_pattern(text).match for text in choice.exclude}
+    for item in taken(items):
         name = names[id(item)]
-        if include and not any(pattern.match(name) for pattern in include):
+        if include and not any(fits(name) for fits in include.values()):
             item.leave("not among --include")
-        for text, pattern in exclude.items():
-            if pattern.match(name):
+        for text, fits in exclude.items():
+            if fits(name):
                 item.leave(f"excluded by {text!r}")
+    return tuple(
+        text
+        for text, fits in [*include.items(), *exclude.items()]
+        if names and not any(map(fits, names.values()))
+    )
 
 
 def _taken(item: Item) -> Taken:

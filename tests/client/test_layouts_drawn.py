@@ -290,6 +290,22 @@ LAYOUTS: dict[str, Files] = {
         "test-results/a-home-webkit/home-diff.png": None,
         "test-results/a-home-webkit-retry1/home-actual.png": None,
     },
+    "snapshots of Playwright called like what a runner draws": {
+        "a.spec.ts-snapshots/price-chromium-linux.png": TAKEN,
+        "a.spec.ts-snapshots/price-diff-chromium-linux.png": TAKEN,
+        "a.spec.ts-snapshots/price-actual-chromium-linux.png": TAKEN,
+        "a.spec.ts-snapshots/diff/x-chromium-linux.png": TAKEN,
+        "a.spec.ts-snapshots/actual/x-chromium-linux.png": TAKEN,
+        "a.spec.ts-snapshots/expected/x-chromium-linux.png": TAKEN,
+        "a.spec.ts-snapshots/failures/price-diff-chromium-linux.png": TAKEN,
+        "a.spec.ts-snapshots/pay-retry1-chromium-linux.png": TAKEN,
+    },
+    "snapshots of Vitest called like what a runner draws": {
+        "__screenshots__/a.test.ts/price-chromium-linux.png": TAKEN,
+        "__screenshots__/a.test.ts/price-diff-chromium-linux.png": TAKEN,
+        "vitest-attachments/a.test.ts/price-diff-chromium-linux.png": None,
+        "vitest-attachments/a.test.ts/price-actual-chromium-linux.png": None,
+    },
     "Playwright with another place for its snapshots": {
         "__screenshots__/a.spec.ts/home.png": TAKEN,
         "test-results/a-home/home-actual.png": None,
@@ -479,6 +495,14 @@ def test_projects_of_playwright_with_any_name_are_found_by_what_their_snapshots_
     assert [*taken] == sorted(names)
     assert {t.tags["browser"] for t in taken.values()} == {*projects}
     assert {t.tags["platform"] for t in taken.values()} == {"linux"}
+
+
+def test_the_folder_of_snapshots_itself_is_known_by_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a.spec.ts-snapshots"
+    draw(folder, ("x-e2e-linux.png", "y-e2e-linux.png", "y-diff-e2e-linux.png"))
+    found = select(folder)
+    assert len(found.taken) == 3
+    assert {tuple(taken.tags.values()) for taken in found.taken.values()} == {("e2e", "linux")}
 
 
 def test_a_runner_that_is_named_needs_no_marks(tmp_path: Path) -> None:

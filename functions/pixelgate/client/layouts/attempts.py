@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pixelgate.client.layouts.items import Item, taken, with_suffix_of
+from pixelgate.client.layouts.items import Item, taken, unsure, with_suffix_of
 from pixelgate.client.layouts.runners import Marks
 
 _CYPRESS = re.compile(r"(.+) \(attempt (\d+)\)$")
@@ -32,7 +32,7 @@ def keep_last_attempts(items: Sequence[Item], marks: Marks) -> None:
             name, attempt = with_suffix_of(name, match[1]), (int(match[2]),)
         item.name, item.attempt = name, attempt
     _choose(kept)
-    _find_others(taken(kept))
+    _find_others(unsure(kept))
     _choose(taken(kept))
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from pixelgate.client.layouts.items import Item, by_folder, taken
+from pixelgate.client.layouts.items import Item, by_folder, taken, unsure
 from pixelgate.client.layouts.words import Part, Role, parts_of
 
 # An expected picture that is the runner's golden, and lies there also when the test passes.
@@ -61,7 +61,7 @@ def leave_families(items: Sequence[Item], *, expected: bool) -> None:
     Where a runner leaves the actual picture of every test, and nothing else, these are the
     snapshots; or the expected ones, if those are wanted.
     """
-    families = find_families(taken(items))
+    families = find_families(unsure(items))
     wanted = Role.EXPECTED if expected else Role.ACTUAL
     shown = {id(family.bare) for family in families if family.bare}
     whole = [family for family in families if family.is_whole]

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pixelgate.client.layouts.items import Item, taken, without_part
+from pixelgate.client.layouts.items import Item, taken, unsure, without_part
 from pixelgate.client.layouts.runs import OF_TIME, Elsewhere, Run, find_runs
 from pixelgate.client.layouts.words import Role
 
@@ -30,7 +30,7 @@ def leave_named_folders(items: Sequence[Item]) -> None:
 def leave_failures(items: Sequence[Item]) -> None:
     """Leaves out folders called `failures` if they hold what a runner draws of failures."""
     groups: Mapping[str, list[Item]] = defaultdict(list)
-    for item in taken(items):
+    for item in unsure(items):
         parts = item.where.split("/")[:-1]
         for depth, part in enumerate(parts, 1):
             if part.lower() in _FAILURES:
@@ -53,7 +53,7 @@ def choose_folders(items: Sequence[Item], *, expected: bool) -> None:
     The pictures of the run are taken, or the `expected` ones if those are wanted. One folder alone
     is a run only in a hidden folder: elsewhere its name may be the name of a page.
     """
-    runs = find_runs(taken(items))
+    runs = find_runs(unsure(items))
     for run in runs if not expected else ():
         _leave_beside(run)
     elsewhere = Elsewhere(taken(items), runs) if runs else None

@@ -18,6 +18,8 @@ class Item:
     path: Path
     name: str  # the snapshot's name; its path, unless a rule knows better
     runner: str = "folder"  # the layout that it belongs to
+    # Whether its place says that it is a snapshot, whatever its name says.
+    sure: bool = False
     reason: str | None = None  # why it is left out
     failure: bool = False  # whether it is left out as a picture of a failure
     tags: dict[str, str] = field(default_factory=dict)  # words of its variant, by kind
@@ -44,6 +46,11 @@ class Item:
 def taken(items: Iterable[Item]) -> list[Item]:
     """Returns the images that no rule has left out."""
     return [item for item in items if item.reason is None]
+
+
+def unsure(items: Iterable[Item]) -> list[Item]:
+    """Returns the images that their names decide about, of those that are not left out."""
+    return [item for item in taken(items) if not item.sure]
 
 
 def by_folder(items: Iterable[Item]) -> Mapping[str, list[Item]]:

@@ -32,11 +32,12 @@ _HASHED = re.compile(
     r"[0-9a-f]{32,64}$|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-attachment)?$"
 )
 
+_ATTACHMENTS = re.compile(r"(?:^|/)\.?vitest(?:-|/)attachments/")
 # A runner's folders, by which its images are recognised; the first that fits names the layout.
 _FOLDERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("jest-image-snapshot", re.compile(r"(?:^|/)__image_snapshots__/")),
     ("vitest", re.compile(rf"(?:^|/)__screenshots__/(?:.+/)?[^/]+{_SOURCE}/[^/]+-{_BROWSERS}-")),
-    ("vitest", re.compile(r"(?:^|/)\.?vitest(?:-|/)attachments/")),
+    ("vitest", _ATTACHMENTS),
     ("storybook", re.compile(r"(?:^|/)__snapshots__/[^/]+--[^/]+$")),
     ("swift-snapshot-testing", re.compile(r"(?:^|/)__Snapshots__/")),
     ("paparazzi", re.compile(r"(?:^|/)src/test/snapshots/images/|/build/(?:.+/)?paparazzi/")),
@@ -73,6 +74,10 @@ def recognise(tree: Tree, items: Sequence[Item], named: str) -> Marks:
         item.runner = _runner(above + item.where)
         if f"{item.where}.argos.json" in tree.others:
             item.runner = "argos"
+        # There these two runners keep snapshots and nothing else.
+        item.sure = bool(_GOLDENS.search(above + item.where)) or (
+            item.runner == "vitest" and not _ATTACHMENTS.search(item.where)
+        )
     outputs = _outputs(tree, items, sure=named == "playwright")
     playwright = named == "playwright" or (
         named in _WITH_PLAYWRIGHT
@@ -158,9 +163,9 @@ def has_run_of_playwright(tree: Tree) -> bool:
     return any(name.rpartition("/")[2] == ".last-run.json" for name in tree.others)
 
 
-def is_golden_of_playwright(where: str) -> bool:
+def is_golden_of_playwright(item: Item) -> bool:
     """Whether a file lies in the folder of expected pictures beside a test file."""
-    return bool(_GOLDENS.search(where))
+    return item.sure and item.runner == "playwright"
 
 
 def leave_playwright(items: Sequence[Item], marks: Marks, *, expected: bool) -> None:
@@ -170,9 +175,9 @@ def leave_playwright(items: Sequence[Item], marks: Marks, *, expected: bool) -> 
     """
     if not marks.playwright:
         return
-    goldens = {item.stem for item in items if is_golden_of_playwright(item.where)}
+    goldens = {item.stem for item in items if is_golden_of_playwright(item)}
     for item in taken(items):
-        if is_golden_of_playwright(item.where):
+        if is_golden_of_playwright(item):
             continue
         output = item.folder in marks.outputs
         role = _PLAYWRIGHT_ROLE.search(item.stem)

@@ -36,7 +36,7 @@ def _words(item: Item, marks: Marks, known: Sequence[str]) -> dict[str, str]:
     words = peel(item.stem)[1]
     if item.runner not in _IN_NAMES:
         return words if is_certain(words) else {}
-    if is_golden_of_playwright(item.where) and (match := _PLATFORM.match(item.stem)):
+    if is_golden_of_playwright(item) and (match := _PLATFORM.match(item.stem)):
         words = {"browser": _project(match[1], known), "platform": match[2]}
     for part in reversed(item.name.split("/")[:-1]):
         words = of_folder(part) | words
@@ -61,7 +61,7 @@ def _projects(items: Sequence[Item]) -> list[str]:
     stems = [
         match[1]
         for item in items
-        if is_golden_of_playwright(item.where) and (match := _PLATFORM.match(item.stem))
+        if is_golden_of_playwright(item) and (match := _PLATFORM.match(item.stem))
     ]
     if any(peel(stem)[1].get("browser") for stem in stems):
         return []

@@ -289,6 +289,16 @@ def test_the_trunk_role_is_enough_for_the_baseline_branch_and_no_more(
     assert refused("role-trunk.json", asked) == [put]
 
 
+def test_the_trunk_role_is_enough_to_import_a_baseline(
+    run: Cli, asked: list[Asked], store: ClientBucket
+) -> None:
+    tell(store, "7", **NEEDS_REVIEW)
+    asked.clear()
+    assert run("import-baseline", "shots").code == 0
+    assert {key.split("/")[0] for _, key in asked} == {"builds", "images", "uploads"}
+    assert refused("role-trunk.json", asked) == []
+
+
 def test_the_fork_role_is_enough_for_a_forks_upload_and_no_more(
     run: Cli, asked: list[Asked], store: ClientBucket
 ) -> None:

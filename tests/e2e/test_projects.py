@@ -9,10 +9,10 @@ import pytest
 
 from e2e.conftest import Run
 from e2e.deployed import get, listed, pictures, record_of, review, versions
-from embedded_cloud.cloud import ACCOUNT, ROOT, EmbeddedCloud
-from embedded_cloud.roles import BY_ROOT, Roles
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
+from pixelgate.sandbox.cloud import ACCOUNT, ROOT, EmbeddedCloud
+from pixelgate.sandbox.roles import BY_ROOT, Roles
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e

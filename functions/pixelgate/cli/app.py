@@ -16,11 +16,13 @@ from pixelgate.cli import (
     deploy,
     doctor,
     history,
+    import_baseline,
     init,
     projects,
     report,
     review,
     sandbox,
+    scan,
     upload,
     wait,
 )
@@ -48,16 +50,16 @@ def _add(command: Callable[..., None], panel: str) -> None:
     """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     words = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(command.__name__, help=words, rich_help_panel=panel)(command)
+    app.command(command.__name__.replace("_", "-"), help=words, rich_help_panel=panel)(command)
 
 
 _OPERATE = "Operate the stack"
 _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     (
         "Set up, and compare on this machine",
-        (init.init, doctor.doctor, compare.compare, sandbox.sandbox),
+        (init.init, doctor.doctor, compare.compare, scan.scan, sandbox.sandbox),
     ),
-    ("In CI", (upload.upload, upload.finalize, wait.wait)),
+    ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
     (
         "See results and review them",
         (wait.status, report.report, review.approve, review.reject, history.history),

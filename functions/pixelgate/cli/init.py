@@ -117,7 +117,6 @@ def _write(files: Mapping[Path, str], no_job: str, *, force: bool) -> list[Path]
     return written
 
 
-<<<<<<< HEAD
 def _say_place(job: Path, folder: Path) -> None:
     from pixelgate.cli.console import say
 
@@ -190,15 +189,10 @@ def _say_ignored(here: Path, *, write: bool) -> None:
         say(f"add to .gitignore: {lines} ({done.problem})")
     elif done.lines:
         say(f"for .gitignore: {lines}")
-||||||| ebc4e73
-def _name(remote: str) -> str | None:
-    """Returns the repository's name, the last part of its URL."""
-    last = remote.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git")
-    return last or None
-=======
+
+
 def name_of(git: Git, here: Path) -> str:
     """Returns the repository's name, the last part of its URL; without one, the folder's."""
     from pixelgate.client.setup import repository_name
 
     return repository_name(git.remote() or "") or here.name
->>>>>>> sandbox

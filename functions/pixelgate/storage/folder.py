@@ -168,11 +168,13 @@ def put_file(path: Path, body: bytes) -> None:
 def find_images(folder: Path) -> dict[str, Path]:
     """Returns the images below a folder by name (relative path with "/"), without hidden ones.
 
-    Links to files and folders are followed; a folder that contains itself is entered once. Raises
-    OSError if a folder cannot be read, as its snapshots would count as removed.
+    A link is followed if it leads to something below the folder; a folder that contains itself is
+    entered once. Raises OSError if a folder cannot be read, as its snapshots would count as
+    removed. `pixelgate.client.layouts` knows the folders of test runners, too.
     """
     images: dict[str, Path] = {}
     pending: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
+    root = folder.resolve()
     while pending:
         current, ancestors = pending.pop()
         status = current.stat()
@@ -180,10 +182,15 @@ def find_images(folder: Path) -> dict[str, Path]:
         if identity in ancestors:
             continue
         for path in sorted(current.iterdir()):
-            if path.name.startswith("."):
+            if path.name.startswith(".") or (path.is_symlink() and not _is_below(path, root)):
                 continue
             if path.is_dir():
                 pending.append((path, ancestors | {identity}))
             elif path.suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
                 images[path.relative_to(folder).as_posix()] = path
     return dict(sorted(images.items()))
+
+
+def _is_below(link: Path, root: Path) -> bool:
+    """Whether a link leads to something below a folder."""
+    return Path(os.path.realpath(link)).is_relative_to(root)

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -75,12 +75,16 @@ def compare_folders(
     policies: Policies = _DEFAULT_POLICIES,
     allow_empty: bool = False,
     inline: bool = False,
+    only: Collection[str] | None = None,
+    gone: Collection[str] = (),
     progress: Progress = SILENT,
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
     An earlier report in `out` is replaced only after a success. `engine` is the engine's name and
-    version. With `inline` the report contains its images, so that it is one file.
+    version. With `inline` the report contains its images, so that it is one file. With `only`,
+    these names of `head_dir` are compared; of the others in `base_dir`, `gone` are removed and the
+    rest is skipped.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
@@ -88,9 +92,15 @@ def compare_folders(
     started = iso(time.time())
     _check_folders(base_dir, head_dir, out)
     base_files, head_files = find_images(base_dir), find_images(head_dir)
+    if only is not None:
+        wanted = {*only}
+        head_files = {name: path for name, path in head_files.items() if name in wanted}
     _check_names(base_files, head_files)
     base = scan("base", base_files, policies, progress)
     head = scan("head", head_files, policies, progress)
+    if only is not None:
+        suite = frozenset({*head_files, *base_files}.difference({*gone} - head_files.keys()))
+        head = replace(head, manifest=replace(head.manifest, selective=True, all_names=suite))
     if not head.manifest.images and not allow_empty:
         raise UsageError(f"there is no image (PNG, JPEG, WebP) in {head_dir}")
     with _replacing(out) as staging:

@@ -90,10 +90,15 @@ class Project:
         return self.run_with("xdist", *arguments, **environ)
 
     def run_with(self, plugins: str, *arguments: object, **environ: str) -> Ended:
-        words = [f"-p{name}" for name in ("pixelgate.pytest", *plugins.split())]
+        return self.run_alone(
+            *[f"-p{n}" for n in ("pixelgate.pytest", *plugins.split())], *arguments, **environ
+        )
+
+    def run_alone(self, *arguments: object, **environ: str) -> Ended:
+        """Runs pytest with those plugins only that the arguments or the environment load."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "PIXELGATE_"))}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *words, "-q", *map(str, arguments)],
+            [sys.executable, "-m", "pytest", "-q", *map(str, arguments)],
             cwd=self.folder,
             env={**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200", **environ},
             capture_output=True,

@@ -189,6 +189,7 @@ def test_policies_of_the_project_and_of_a_screenshot(project: Project) -> None:
     ended = project.run(DOTS="12")
     assert ended.code == 1
     assert "pixelgate.toml: strikt: there is no such field" in ended.text
+    assert "config.py" not in ended.text
 
 
 def test_an_unreadable_baseline_is_errored_as_in_compare(shop: Project) -> None:

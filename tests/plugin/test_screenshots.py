@@ -245,7 +245,21 @@ def test_folders_that_cannot_be(project: Project, options: list[str], words: str
     assert ended.code == 1
     assert words in ended.text
     assert "INTERNALERROR" not in ended.text
+    assert "Traceback" not in ended.text
+    assert "run.py" not in ended.text
     assert {k: v for k, v in files(project.folder).items() if "__pycache__" not in k} == before
+
+
+@pytest.mark.parametrize("more", ["", "-ppixelgate.pytest"])
+def test_the_entry_point_of_a_package_loads_it_once(project: Project, more: str) -> None:
+    info = project.folder / "packages/pixelgate_compare-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pixelgate-compare\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[pytest11]\npixelgate.pytest = pixelgate.pytest\n")
+    project.write("tests/test_shop.py", "def test_cart(pixelgate): pixelgate(drawn())\n")
+    environ = {"PYTHONPATH": str(info.parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": ""}
+    ended = project.run_alone(*([more] if more else []), **environ)
+    assert (ended.code, ended.results) == (0, {"passed": 1}), ended.text
 
 
 def test_an_earlier_runs_screenshots_go_with_their_tests(project: Project) -> None:

@@ -6,7 +6,8 @@ fixture, so that a run without it is as fast as without the plugin. docs/pytest.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,8 +72,8 @@ def pixelgate(request: pytest.FixtureRequest) -> Pixelgate:
     It takes a Playwright page or locator, a Pillow image, bytes of a PNG, JPEG or WebP file, or the
     path of one. The test fails at its end if a screenshot differs from the baseline.
     """
-    run = _run_of(request.config)
-    taker = request.node.stash[_taker] = run.begin(request.node)
+    with _in_words():
+        taker = request.node.stash[_taker] = _run_of(request.config).begin(request.node)
     return taker
 
 
@@ -81,7 +82,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Compares what a test took, after the test has succeeded, so that all of it is compared."""
     result = yield
     if (taker := item.stash.get(_taker, None)) is not None:
-        taker.finish()
+        with _in_words():
+            taker.finish()
     return result
 
 
@@ -136,6 +138,17 @@ class _Hooks:
             terminalreporter.section("pixelgate")
             for line in run.lines:
                 terminalreporter.write_line(line)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Fails a test with the message of an error that needs no traceback."""
+    from pixelgate.errors import PixelgateError
+
+    try:
+        yield
+    except PixelgateError as error:
+        pytest.fail(f"pixelgate: {error}", pytrace=False)
 
 
 def _run_of(config: pytest.Config) -> Run:

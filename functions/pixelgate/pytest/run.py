@@ -126,6 +126,12 @@ class Run:
         options = ("lf", "keyword", "markexpr")
         if not items or any(self._config.getoption(name, default=None) for name in options):
             return  # a part of the suite; --lf does not even collect all tests of a file
+        try:
+            self._find_gone(items)
+        except UsageError:
+            return  # the tests have failed with it, and so will the end
+
+    def _find_gone(self, items: Sequence[pytest.Item]) -> None:
         partly, whole = self._collected_places()
         if partly is None:
             return
@@ -235,7 +241,7 @@ class Run:
         folder = self.settings.snapshots
         for first, *others in known.values():
             for other in others:
-                if first == other or (folder / first).samefile(folder / other):
+                if first == other or _same(folder / first, folder / other):
                     raise UsageError(
                         f"two tests took {first!r} and {other!r}, which are one file here; "
                         "rename one of the tests"
@@ -315,6 +321,11 @@ def _images(folder: Path) -> dict[str, Path]:
         return find_images(folder)
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names are one file, as on a disk that does not tell cases apart."""
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _counted(number: int) -> str:

@@ -270,7 +270,15 @@ def test_of_retries_the_last_attempt_counts(project: Project, processes: str) ->
                 pixelgate(drawn(), "only in the first")
                 assert False
 
+        @pytest.fixture
+        def first(request):
+            assert request.node.attempt == 1
+
         def test_broken(pixelgate, request):
+            pixelgate(drawn())
+            assert False
+
+        def test_broken_later(first, pixelgate):
             pixelgate(drawn())
             assert False
         """,

@@ -18,7 +18,9 @@ def test_images_bytes_and_paths_are_written_with_a_file_beside_each(project: Pro
     project.write(
         "tests/test_shop.py",
         """
-        def test_cart(pixelgate, tmp_path):
+        from pixelgate.pytest import Pixelgate
+
+        def test_cart(pixelgate: Pixelgate, tmp_path):
             \"\"\"An empty cart.
 
             And more words.

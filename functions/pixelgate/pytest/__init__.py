@@ -77,6 +77,15 @@ def pixelgate(request: pytest.FixtureRequest) -> Pixelgate:
     return taker
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forgets an earlier attempt of a test, also if this one does not come to its fixture."""
+    if (earlier := item.stash.get(_taker, None)) is not None:
+        del item.stash[_taker]
+        with _in_words():
+            earlier.forget()
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Compares what a test took, after the test has succeeded, so that all of it is compared."""

@@ -148,6 +148,10 @@ class Pixelgate:
         self._shots[name] = Shot(path, about.get("policy", {}))
         return path
 
+    def forget(self) -> None:
+        """Removes what this test has taken before."""
+        self._run.forget(self._stem)
+
     def finish(self) -> None:
         """Compares what the test took with the baseline, at its end.
 

@@ -71,10 +71,14 @@ class Run:
     def begin(self, item: pytest.Item) -> Pixelgate:
         """Begins an attempt of a test: what an earlier one took counts no more."""
         taker = Pixelgate(self, item)
-        folder, stem = self.settings.snapshots, names.stem_of(item)
+        taker.forget()
+        return taker
+
+    def forget(self, stem: str) -> None:
+        """Removes what a test has taken, in this run or in an earlier one."""
+        folder = self.settings.snapshots
         clear(folder, _taken_by(folder, stem))
         shutil.rmtree(folder / stem, ignore_errors=True)
-        return taker
 
     def judge(self, stem: str, shots: Mapping[str, Shot]) -> dict[str, Outcome]:
         """Compares what a test took with its part of the baseline; empty if there is none."""

@@ -133,7 +133,11 @@ def colour_of(path: Path) -> object:
         return image.convert("RGB").getpixel((0, 0))
 
 
+def made(folder: Path) -> Project:
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    return Project(folder)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    return Project(tmp_path)
+    return made(tmp_path)

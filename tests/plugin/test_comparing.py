@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from .conftest import Project, colour_of, files, pictures
+from .conftest import Project, colour_of, files, made, pictures
 
 SHOP = """
     @pytest.mark.parametrize("page", ["cart", "list"])
@@ -26,8 +27,10 @@ CART, LIST = "tests/test_shop.py/test_page[cart]", "tests/test_shop.py/test_page
 OTHER = "tests/test_shop.py/test_other.png"
 
 
-@pytest.fixture
-def shop(project: Project) -> Project:
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project with a baseline; each test gets a copy."""
+    project = made(tmp_path_factory.mktemp("accepted"))
     project.write("tests/test_shop.py", SHOP)
     ended = project.run("--pixelgate-update")
     assert ended.code == 0
@@ -35,7 +38,14 @@ def shop(project: Project) -> Project:
     assert pictures(project.baseline) == sorted(
         [OTHER, f"{CART}/bottom.png", f"{CART}/top.png", f"{LIST}/bottom.png", f"{LIST}/top.png"]
     )
-    return project
+    return project.folder
+
+
+@pytest.fixture
+def shop(accepted: Path, tmp_path: Path) -> Project:
+    ignored = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+    shutil.copytree(accepted, tmp_path, dirs_exist_ok=True, ignore=ignored)
+    return Project(tmp_path)
 
 
 def compared(project: Project) -> str:
@@ -205,22 +215,22 @@ def test_several_processes_make_one_report(project: Project) -> None:
         "tests/test_shop.py",
         """
         @pytest.mark.xdist_group("g")
-        @pytest.mark.parametrize("n", range(24))
+        @pytest.mark.parametrize("n", range(12))
         def test_page(pixelgate, n):
             pixelgate(drawn(f"#0000{n:02x}", (60, 40)), "top")
             pixelgate(Image.new("RGB", (30, 20), (n, 255, 0)), "bottom")
         """,
     )
-    assert project.run("--pixelgate-update", "-n3").section() == [
-        "accepted in tests/pixelgate-baseline: 48 added"
+    assert project.run("--pixelgate-update", "-n2").section() == [
+        "accepted in tests/pixelgate-baseline: 24 added"
     ]
-    for options in (["-n3"], ["-n2", "--dist=loadgroup"], ["-n0"]):
+    for options in (["-n3"], ["-n2", "--dist=loadgroup"]):
         ended = project.run(*options, COLOUR="orange")
-        assert ended.results == {"failed": 24}
+        assert ended.results == {"failed": 12}
         assert ended.text.count("report: pixelgate-report/index.html\n") == 1
         statuses = list(project.statuses().values())
-        assert (statuses.count("changed"), statuses.count("unchanged")) == (24, 24)
-    assert len(pictures(project.snapshots)) == 48
+        assert (statuses.count("changed"), statuses.count("unchanged")) == (12, 12)
+    assert len(pictures(project.snapshots)) == 24
 
 
 def test_a_worker_that_dies_loses_only_its_test(shop: Project) -> None:

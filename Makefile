@@ -27,7 +27,8 @@ LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_i
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
 	-not -path '*.egg-info/*' -not -name 'native-*.so' -not -path '*/node_modules/*' 2>/dev/null)
 
-APP_MODULES := "functions/pixelgate/report/app/*.js" "tests/app/*.js"
+APP_MODULES := "functions/pixelgate/report/app/*.js" "tests/app/*.js" \
+	"examples/playwright/*.js" "examples/playwright/tests/*.js"
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
@@ -231,7 +232,8 @@ $(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
 	@$(BIN)/python -c 'from pathlib import Path; from pixelgate.sandbox.fetch import fetch; fetch(Path(".tools/sandbox"))'
 	@touch $@
 
-# TypeScript and Prettier check the page's modules; axe-core checks its accessibility.
+# TypeScript and Prettier check the page's modules; axe-core checks its accessibility; Playwright's
+# runner runs the drop-in of examples/playwright.
 tools/js/.done: tools/js/package.json tools/js/package-lock.json
 	@echo "setting up tools/js"
 	@cd tools/js && npm ci --silent --ignore-scripts --no-audit --no-fund

@@ -122,7 +122,7 @@ def test_the_pytest_plugin_comes_with_the_compiled_part(wheels: dict[str, Path])
     with zipfile.ZipFile(wheels[PLATFORMS[0].tag]) as archive:
         [name] = [n for n in archive.namelist() if n.endswith("entry_points.txt")]
         assert archive.read(name).decode().split() == [
-            "[pytest11]", "pixelgate", "=", "pixelgate.pytest",
+            "[pytest11]", "pixelgate.pytest", "=", "pixelgate.pytest",
         ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -78,14 +78,18 @@ def compare_folders(
     policies: Policies = _DEFAULT_POLICIES,
     allow_empty: bool = False,
     inline: bool = False,
+    only: Collection[str] | None = None,
+    gone: Collection[str] = (),
     progress: Progress = SILENT,
     choice: Choice = ALL,
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
     An earlier report in `out` is replaced only after a success. `engine` is the engine's name and
-    version. With `inline` the report contains its images, so that it is one file. `choice` is the
-    layout of both folders, and which of their snapshots are compared.
+    version. With `inline` the report contains its images, so that it is one file. With `only`,
+    these names of `head_dir` are compared; of the others in `base_dir`, `gone` are removed and the
+    rest is skipped. `choice` is the layout of both folders, and which of their snapshots are
+    compared.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
@@ -94,9 +98,15 @@ def compare_folders(
     _check_folders(base_dir, head_dir, out)
     selections = chosen(base_dir, choice), chosen(head_dir, choice)
     base_files, head_files = (selection.files for selection in selections)
+    if only is not None:
+        wanted = {*only}
+        head_files = {name: path for name, path in head_files.items() if name in wanted}
     _check_names(base_files, head_files)
     base = scan("base", base_files, policies, progress, selections[0].taken)
     head = scan("head", head_files, policies, progress, selections[1].taken)
+    if only is not None:
+        suite = frozenset({*head_files, *base_files}.difference({*gone} - head_files.keys()))
+        head = replace(head, manifest=replace(head.manifest, selective=True, all_names=suite))
     for selection, is_head in zip(selections, (False, True), strict=True):
         # A base without images is a first comparison, unless something was left out of it.
         if not selection.taken and not allow_empty and (is_head or selection.left):

@@ -265,9 +265,9 @@ def test_settings_are_in_pixelgate_toml_and_options_override_them(tmp_path: Path
     ("line", "words"),
     [
         ('from = "jasmine"', "from: must be one of auto, folder, playwright"),
-        ("from = 5", "from: Input should be a valid string"),
-        ('include = "a*"', "include: Input should be a valid list"),
-        ('exclude = [""]', "exclude[0]: String should have at least 1 character"),
+        ("from = 5", "from: must be a text (got 5)"),
+        ('include = "a*"', "include: must be a list (got 'a*')"),
+        ('exclude = [""]', "exclude[0]: must have at least 1 character"),
         ('layout = "cypress"', "layout: there is no such field"),
     ],
 )

@@ -111,7 +111,10 @@ WRONG = [
     ("pixelgate(encoded()[:30])", "this image cannot be read"),
     ("pixelgate('nowhere.png')", "nowhere.png cannot be read: No such file or directory"),
     ("pixelgate(drawn(), full_page=True)", "full_page: only a Playwright page or locator"),
-    ("pixelgate(drawn(), tags={'a': 1})", "tags: must be a list of texts of 1 to 1,024 characters, or an object"),
+    (
+        "pixelgate(drawn(), tags={'a': 1})",
+        "tags: must be a list of texts of 1 to 1,024 characters, or an object",
+    ),
     ("pixelgate(drawn(), policy={'strikt': True})", "policy.strikt: there is no such field"),
     ("pixelgate(drawn(), context={'a': drawn()})", "not JSON serializable"),
     ("pixelgate(drawn(), '/'.join(['deep' * 25] * 12))", "must have 1 to 1024 bytes"),

@@ -148,6 +148,16 @@ FOLDERS = {
         no doc/screenshots/home.base.png
         no doc/screenshots/home.heatmap.diff.png
         """,
+    "wdio-image-comparison-service": """
+        .tmp/actual/home-chrome-500x300.png -> home-chrome-500x300.png
+        no localBaseline/home-chrome-500x300.png
+        """,
+    "widths after the words": """
+        home-actual-1280.png
+        cart-actual-1280.png
+        no home-expected-1280.png
+        no cart-expected-1280.png
+        """,
     "AyeSpy": """
         shots/latest/home.png -> shots/home.png
         shots/latest/cart.png -> shots/cart.png

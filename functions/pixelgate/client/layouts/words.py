@@ -69,12 +69,14 @@ _OF_RUNS = frozenset(
     {"actual", "expected", "baseline", "reference", "golden", "diff", "difference"}
 )
 
-# `generatedDiffs`, `visual-diffs`; a folder `code-diffs` may be a page.
-_OF_DIFFS = re.compile(r"(?:generated|visual|images?|pixel|screenshots?|snapshots?)diffs?$")
+# `generatedDiffs`, `visual-diffs`, `localBaseline`; a folder `code-diffs` may be a page.
+_OF_KIND = re.compile(
+    r"(?:generated|local|visual|images?|pixel|screenshots?|snapshots?)(diff|baseline)s?$"
+)
 _TAIL = re.compile(r"(?s)(.*?)[-_. ~]*[(\[]?([A-Za-z]+)[)\]]?$")
 # A parameter of a test by pytest, `test_view[diff]`, is of the snapshot's own name.
 _PARAMETER = re.compile(r"\w\[[^\]]*\]$")
-_NUMBERED = re.compile(r"(?s)(.*[A-Za-z])([-_]\d{1,3})$")
+_NUMBERED = re.compile(r"(?s)(.*[A-Za-z])([-_]\d{1,4})$")
 _CAMEL = re.compile(r"(?s)(.*[a-z0-9])(Diff|Actual|Expected)$")
 _HEAD = re.compile(r"(?si)(failed[-_. ])?(diff|delta|actual|expected|reference|failed)[-_. ](.+)$")
 
@@ -161,8 +163,8 @@ def folder_role(name: str) -> Role | None:
 def _word(name: str) -> str:
     """Returns a folder's word, also of `ActualImages` and `diff_screenshots`."""
     letters = _letters(name)
-    if _OF_DIFFS.match(letters):
-        return "diffs"
+    if match := _OF_KIND.match(letters):
+        return match[1]
     short = _OF_IMAGES.sub("", letters)
     return short if short in _OF_RUNS else letters
 

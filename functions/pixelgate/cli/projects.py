@@ -249,7 +249,8 @@ def _show(found: list[Summary]) -> None:
         rows.add_row(escape(one.project), *numbers, *cost)
     console().print(rows)
     total = sum(one.dollars for one in found)
-    say(f"{len(found):,} projects; their runs cost ${total:,.4f} so far, by AWS's list prices")
+    projects = "1 project; its" if len(found) == 1 else f"{len(found):,} projects; their"
+    say(f"{projects} runs cost ${total:,.4f} so far, by AWS's list prices")
     for one in found:
         if one.moving_from:
             warn(f"{one.project}: a move from {one.moving_from} is not finished; repeat it")

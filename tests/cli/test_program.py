@@ -65,6 +65,16 @@ def test_starting_does_not_load_what_only_some_commands_need() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "words", [(), *((name,) for name in (*COMMANDS, "projects", "admin")), ("admin", "gc"),
+              ("projects", "list")],
+)  # fmt: skip
+def test_a_flag_is_not_shown_as_if_it_took_a_value(run: Cli, words: tuple[str, ...]) -> None:
+    done = run(*words, "--help", COLUMNS="200")
+    assert "--help" in done.out
+    assert "bool" not in done.out.lower()
+
+
 def test_help_comes_at_once() -> None:
     # 0.4 s on an idle machine. Of the processor's time, as tests share theirs; the best of five.
     taken = []

@@ -176,7 +176,7 @@ def test_init_writes_a_config_that_is_valid_as_it_stands(
 def test_every_commented_line_of_the_config_is_valid_too(run: Cli, repository: Repository) -> None:
     run("init", "--ci", "none")
     path = repository.folder / "pixelgate.toml"
-    prose = ("# Settings", "# Folder", "# Branch", "# Seconds", "# What", "# Policies",
+    prose = ("# Settings", "# Folder", "# Branch", "# Seconds", "# What", "# Which", "# Policies",
              "# To describe", "# group")  # fmt: skip
     lines = [
         line.removeprefix("# ") if not line.startswith(prose) else ""
@@ -214,7 +214,7 @@ def test_doctor_says_what_is_well(run: Cli, bucket: MemoryBucket) -> None:
     done = run("doctor")
     assert done.code == 0, done.err
     assert "credentials: this process" in done.err
-    assert "base: the nearest ancestor that has a build; 1 ancestors known" in done.err
+    assert "base: the nearest ancestor that has a build; 1 ancestor known" in done.err
     assert bucket.objects == {}
 
 

@@ -208,3 +208,12 @@ def test_the_file_lists_every_key_and_is_valid_without_the_comments(tmp_path: Pa
         "playwright", ["pages/*"], ["*/debug/*"],
     )  # fmt: skip
     assert (fields.release_branches, fields.grace) == (["release/*"], 600)
+
+
+def test_without_anything_to_write_both_reasons_are_sentences(run: Cli) -> None:
+    assert run("init", "--ci", "none").code == 0
+    done = run("init", "--ci", "none")
+    assert done.code == 2
+    assert words_of(done) == (
+        "error: pixelgate.toml exists already; --force replaces it. Wrote no job, as --ci none asks"
+    )

@@ -76,13 +76,15 @@ def test_a_failure_without_a_word_on_stdout(tmp_path: Path) -> None:
 
 def test_every_input_reaches_the_program_as_one_word(tmp_path: Path) -> None:
     inputs = {
-        "folder": "my shots; rm -rf /", "wait": "false", "fail-on": "changed,$(id)",
+        "folder": "my shots; rm -rf /", "from": "$(id)", "include": "a b/*\n`id`\n",
+        "exclude": "*/debug/*", "wait": "false", "fail-on": "changed,$(id)",
         "exit-zero-on-changes": "true", "require-baseline": "true", "selective": "true",
         "all-names": "a b.txt", "junit": "`id`.xml",
     }  # fmt: skip
     _, called, outputs = run_step(tmp_path, inputs, '{"build": "b"}', 0)
     assert called == [
-        "upload", "--json", "my shots; rm -rf /", "--fail-on", "changed,$(id)",
+        "upload", "--json", "my shots; rm -rf /", "--from", "$(id)", "--include", "a b/*",
+        "--include", "`id`", "--exclude", "*/debug/*", "--fail-on", "changed,$(id)",
         "--exit-zero-on-changes", "--require-baseline", "--selective", "--all-names", "a b.txt",
         "--junit", "`id`.xml",
     ]  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from pixelgate import bootstrap
+from pixelgate.cli.templates import CONFIG, filled
+from pixelgate.client.config import ConfigFields, read_config
 from pixelgate.client.setup import ci_system
 from pixelgate.errors import BucketError
 from support.doubles.memory import MemoryBucket
@@ -189,3 +192,28 @@ def test_a_gitignore_that_cannot_be_read_is_left_alone(run: Cli, repository: Rep
     assert path.read_bytes() == b"caf\xe9\n"
     assert "add to .gitignore: pixelgate-report*" in done.err
     assert "cannot be read: it is no UTF-8" in words_of(done)
+
+
+def test_the_file_lists_every_key_and_is_valid_without_the_comments(tmp_path: Path) -> None:
+    values = {"project": "shop", "bucket": "", "folder": "screenshots", "branch": "main"}
+    text = filled(CONFIG, values)
+    keys = {field.alias or name for name, field in ConfigFields.model_fields.items()}
+    listed = set(re.findall(r"^(?:# )?(?:\[+)?(\w+)(?: = |\]+$)", text, re.MULTILINE))
+    assert keys - listed == set()
+    file = tmp_path / "pixelgate.toml"
+    example = re.compile(r"^# ((?:\w+ = |\[).*)$", re.MULTILINE)
+    file.write_text(example.sub(r"\1", text), encoding="utf-8")
+    fields = read_config(file).fields
+    assert (fields.layout, fields.include, fields.exclude) == (
+        "playwright", ["pages/*"], ["*/debug/*"],
+    )  # fmt: skip
+    assert (fields.release_branches, fields.grace) == (["release/*"], 600)
+
+
+def test_without_anything_to_write_both_reasons_are_sentences(run: Cli) -> None:
+    assert run("init", "--ci", "none").code == 0
+    done = run("init", "--ci", "none")
+    assert done.code == 2
+    assert words_of(done) == (
+        "error: pixelgate.toml exists already; --force replaces it. Wrote no job, as --ci none asks"
+    )

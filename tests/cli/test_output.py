@@ -177,7 +177,7 @@ def test_a_report_is_fetched(
 
 
 NOTHING = {
-    ("wait",): "shop has no build in shots yet; pass a build id to wait",
+    ("wait",): "shop has no build in shots yet. One that was just uploaded",
     ("status", "7"): "shop/7 has no status in shots: it was not uploaded, or its mani",
     ("report", "7"): "shop/7 has no report (no status)",
 }

@@ -65,6 +65,16 @@ def test_starting_does_not_load_what_only_some_commands_need() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    "words", [(), *((name,) for name in (*COMMANDS, "projects", "admin")), ("admin", "gc"),
+              ("projects", "list")],
+)  # fmt: skip
+def test_a_flag_is_not_shown_as_if_it_took_a_value(run: Cli, words: tuple[str, ...]) -> None:
+    done = run(*words, "--help", COLUMNS="200")
+    assert "--help" in done.out
+    assert "bool" not in done.out.lower()
+
+
 def test_help_comes_at_once() -> None:
     # 0.4 s on an idle machine. Of the processor's time, as tests share theirs; the best of five.
     taken = []
@@ -166,7 +176,7 @@ def test_init_writes_a_config_that_is_valid_as_it_stands(
 def test_every_commented_line_of_the_config_is_valid_too(run: Cli, repository: Repository) -> None:
     run("init", "--ci", "none")
     path = repository.folder / "pixelgate.toml"
-    prose = ("# Settings", "# Folder", "# Branch", "# Seconds", "# What", "# Policies",
+    prose = ("# Settings", "# Folder", "# Branch", "# Seconds", "# What", "# Which", "# Policies",
              "# To describe", "# group")  # fmt: skip
     lines = [
         line.removeprefix("# ") if not line.startswith(prose) else ""
@@ -204,7 +214,7 @@ def test_doctor_says_what_is_well(run: Cli, bucket: MemoryBucket) -> None:
     done = run("doctor")
     assert done.code == 0, done.err
     assert "credentials: this process" in done.err
-    assert "base: the nearest ancestor that has a build; 1 ancestors known" in done.err
+    assert "base: the nearest ancestor that has a build; 1 ancestor known" in done.err
     assert bucket.objects == {}
 
 

@@ -82,6 +82,8 @@ def test_the_list(run: Cli, bucket: MemoryBucket, asked: list[Any]) -> None:
     assert lines[2] == ["shop", "1", "1970-01-01", "00:16", "1,234", "1", "2.0", "MB", "0",
                         "$0.0000"]  # fmt: skip
     assert "2 projects; their runs cost $0.0000 so far, by AWS's list prices" in done.err
+    alone = run("projects", "list", "--project", "shop").err
+    assert "1 project; its runs cost $0.0000 so far, by AWS's list prices" in alone
     as_json = run("projects", "list", "--json", "--project", "shop").json
     assert [one["project"] for one in as_json["projects"]] == ["shop"]
     assert as_json["projects"][0]["snapshots"] == 1234

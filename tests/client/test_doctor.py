@@ -75,6 +75,40 @@ def test_what_is_not_allowed_is_told() -> None:
     ]
 
 
+class Only(MemoryBucket):
+    """A bucket in which only keys that begin so may be written."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self.prefix = prefix
+
+    def check_write(self, key: str) -> None:
+        if not key.startswith(self.prefix):
+            raise Refused(f"no write of {key}")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "told"),
+    [
+        ("trunk.", "this role makes baselines, by `upload --trunk`"),
+        ("fork.", "this role uploads builds of forks, by `upload --fork`"),
+    ],
+)
+def test_a_role_for_some_builds_is_told_what_it_is_for(prefix: str, told: str) -> None:
+    store = Only(f"uploads/shop/{prefix}")
+    assert lines(check_bucket(lambda: store, "shop"))[-1] == (
+        f"good write uploads/shop/{prefix}: may be written: {told}"
+    )
+    assert store.objects == {}
+
+
+def test_another_project_s_role_is_wrong() -> None:
+    store = Only("uploads/other/")
+    assert lines(check_bucket(lambda: store, "shop"))[-1] == (
+        "wrong write uploads/shop/: no write of uploads/shop/@doctor/probe"
+    )
+
+
 def test_images_that_may_not_be_written() -> None:
     store = Refusing("put")
     store.write(IMAGE, b"x", "image/png")
@@ -115,6 +149,11 @@ def test_without_credentials_nothing_else_is_asked() -> None:
 )  # fmt: skip
 def test_where_we_are(where: BuildOrigin, told: list[str]) -> None:
     assert lines(check_origin(lambda: where)) == told
+
+
+def test_one_ancestor_is_one() -> None:
+    origin = BuildOrigin(vendor=None, commit="c", branch="b", ancestors=("a",))
+    assert lines(check_origin(lambda: origin))[-1].endswith("; 1 ancestor known")
 
 
 def test_nobody_knows_where_we_are() -> None:

@@ -41,5 +41,14 @@ trap 'rm -rf "$copy"' EXIT
 mkdir "$copy/functions"
 cp -R "$checkout/functions/pixelgate" "$copy/functions"
 cp "$checkout/pyproject.toml" "$checkout/setup.py" "$checkout/README.md" "$checkout/LICENSE" "$copy"
+# Files elsewhere in the checkout that setup.py puts into the package.
+"$python" - "$checkout" "$copy" <<'END'
+import pathlib, runpy, shutil, sys
+
+checkout, copy = map(pathlib.Path, sys.argv[1:])
+for name in runpy.run_path(str(copy / "functions/pixelgate/sandbox/files.py"))["COPIED"].values():
+    (copy / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(checkout / name, copy / name)
+END
 "$programs/uv" pip install --quiet --python "$programs/python" --no-deps --no-build-isolation "$copy"
 "$programs/pixelgate" --version

@@ -31,6 +31,14 @@ class Commit:
     committed: int | None = None  # seconds since 1970, by the clock of whoever committed it
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Why git cannot read a folder."""
+
+    why: str
+    cure: str  # an imperative, without a full stop
+
+
 class GitFailed(Exception):
     """Signals that git failed; the message is git's own, in one line."""
 
@@ -41,21 +49,21 @@ class Git:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def trouble(self) -> str | None:
-        """Returns why git cannot read this folder, with a fix; None if it can."""
+    def trouble(self) -> Trouble | None:
+        """Returns why git cannot read this folder; None if it can."""
         if shutil.which("git") is None:
-            return (
-                "git is not installed here; install it, or pass --commit, --branch, --base-commit"
-            )
+            return Trouble("git is not installed here", "install git")
         try:
             self._run("rev-parse", "--git-dir")
         except GitFailed as error:
             if "dubious ownership" in str(error):
-                return (
-                    f"git does not trust {self._folder}, which belongs to another user; run "
-                    f"`git config --global --add safe.directory {self._folder.resolve()}` first"
+                return Trouble(
+                    f"git does not trust {self._folder}, which belongs to another user",
+                    f"run `git config --global --add safe.directory {self._folder.resolve()}`",
                 )
-            return f"{self._folder.resolve()} is not a git checkout"
+            return Trouble(
+                f"{self._folder.resolve()} is not a git checkout", "run this in a checkout"
+            )
         return None
 
     def resolve(self, name: str) -> str | None:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pixelgate.ci.detected import CiInfo
-from pixelgate.ci.git import MAX_ANCESTORS, Commit, Git
+from pixelgate.ci.git import MAX_ANCESTORS, Commit, Git, Trouble
 from pixelgate.errors import UsageError
 
 _CURES = {
@@ -102,7 +102,7 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     trouble = git.trouble()
     notes = list(ci.notes)
     known = None if trouble else git
-    commit = _commit(overrides, ci, known, trouble, notes)
+    commit = _commit(overrides, ci, git, trouble, notes)
     branch = overrides.branch or _branch(ci, commit, known)
     if branch is None:
         raise UsageError(
@@ -130,15 +130,16 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     if trunk is None:
         trunk = is_trunk(replace(ci, branch=branch, pull_request=origin.pull_request), base_branch)
     origin = replace(origin, trunk=trunk and not origin.fork)
-    if known is None:
+    if trouble:
         origin = replace(origin, base_commit=overrides.base_commit or ci.base_commit)
         if not (origin.base_commit or origin.base_build):
             notes.append(
-                f"{trouble}; so the ancestors are unknown, and only the newest build of "
-                f"{base_branch or 'the branch given by --base-branch'} can be the baseline"
+                f"{trouble.why}; so the ancestors are unknown, and only the newest build of "
+                f"{base_branch or 'the branch given by --base-branch'} can be the baseline. "
+                f"To know them, {trouble.cure}"
             )
     else:
-        origin = _with_history(origin, overrides, ci, known, notes)
+        origin = _with_history(origin, overrides, ci, git, notes)
     if overrides.ancestors is not None:
         named = overrides.ancestors[:MAX_ANCESTORS]
         origin = replace(origin, ancestors=named, branch_commits=None, landed={})
@@ -172,15 +173,16 @@ def _branch(ci: CiInfo, commit: str, git: Git | None) -> str | None:
 
 
 def _commit(
-    overrides: Overrides, ci: CiInfo, git: Git | None, trouble: str | None, notes: list[str]
+    overrides: Overrides, ci: CiInfo, git: Git, trouble: Trouble | None, notes: list[str]
 ) -> str:
     """Returns the head commit, as a whole hash if it is in the clone."""
     named = overrides.commit or ci.commit
-    if git is None:
+    if trouble:
         if named is None:
+            cure = trouble.cure[0].upper() + trouble.cure[1:]
             raise UsageError(
-                f"the commit is not known: {trouble}, and no known CI system reports it. "
-                "Run this in a checkout, pass --commit, or set PIXELGATE_COMMIT"
+                f"the commit is not known: {trouble.why}, and no known CI system reports it. "
+                f"{cure}, or pass --commit and --branch"
             )
         return named
     here = git.resolve("HEAD")

@@ -9,6 +9,7 @@ import typer
 
 from pixelgate.cli import options as o
 from pixelgate.cli.context import Context
+from pixelgate.cli.help import Command, Group
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pixelgate.pipeline.cleanup.garbage import Collected
 
 admin = typer.Typer(
-    name="admin", help="Commands for operators: failed events and old builds.",
+    cls=Group, name="admin", help="Commands for operators: failed events and old builds.",
     no_args_is_help=True,
 )  # fmt: skip
 
@@ -72,7 +73,7 @@ def _queue_of(named: str | None, stack: str | None, bucket: str | None, config: 
     return facts_of(stack, at).queue or _missing("FailedEvents", "--queue")
 
 
-@admin.command()
+@admin.command(cls=Command)
 def failed(
     queue: _Queue = None, stack: Stack = None, bucket: o.Bucket = None, config: o.ConfigFile = None
 ) -> None:
@@ -87,7 +88,7 @@ def failed(
     typer.echo(f"{len(events)} failed events", err=True)
 
 
-@admin.command()
+@admin.command(cls=Command)
 def redrive(
     queue: _Queue = None, stack: Stack = None, bucket: o.Bucket = None, config: o.ConfigFile = None
 ) -> None:
@@ -110,7 +111,7 @@ def redrive(
         raise typer.Exit(2)
 
 
-@admin.command()
+@admin.command(cls=Command)
 def gc(
     table: Table = None,
     baseline_branches: _Branches = None,

@@ -26,12 +26,14 @@ from pixelgate.cli import (
     upload,
     wait,
 )
+from pixelgate.cli.help import Command, Group
 from pixelgate.errors import PixelgateError
 
 ERROR = 2
 INTERRUPTED = frozenset({130, 143})  # SIGINT (Ctrl-C) and SIGTERM (a cancelled CI job)
 
 app = typer.Typer(
+    cls=Group,
     name="pixelgate",
     help="Visual regression testing: on this machine, or in your own AWS account.",
     epilog="Exit codes: 0 passed, approved, or nothing to compare with; 1 needs review or "
@@ -50,7 +52,8 @@ def _add(command: Callable[..., None], panel: str) -> None:
     """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     words = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(command.__name__.replace("_", "-"), help=words, rich_help_panel=panel)(command)
+    name = command.__name__.replace("_", "-")
+    app.command(name, cls=Command, help=words, rich_help_panel=panel)(command)
 
 
 _OPERATE = "Operate the stack"

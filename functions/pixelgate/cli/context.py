@@ -122,7 +122,8 @@ class Context:
         builds = newest(self.store, self.project)
         if not builds:
             raise UsageError(
-                f"{self.project} has no build in {self.bucket} yet; pass a build id to wait for it"
+                f"{self.project} has no build in {self.bucket} yet. One that was just uploaded is "
+                "there after some seconds; `pixelgate wait` waits for the build that it is given"
             )
         say(f"using the newest build: {builds[0].build}")
         return builds[0]

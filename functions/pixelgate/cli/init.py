@@ -107,7 +107,8 @@ def _write(files: Mapping[Path, str], no_job: str, *, force: bool) -> list[Path]
     kept = [path for path in files if path.exists() and not force]
     if len(kept) == len(files):
         names = " and ".join(map(str, kept))
-        raise UsageError(f"{names} exists already; --force replaces it. {no_job}".strip())
+        more = no_job[:1].upper() + no_job[1:]
+        raise UsageError(f"{names} exists already; --force replaces it. {more}".strip())
     for path in kept:
         say(f"kept {path}, which exists already; --force replaces it")
     written = [path for path in files if path not in kept]

@@ -42,7 +42,7 @@ ConfigFile = Annotated[Path | None, option(_CONFIG, "--config", panel=_BUCKET, v
 AsJson = Annotated[
     bool, option("Print JSON on stdout; messages go to stderr.", "--json", panel=_OUTPUT)
 ]
-_MEGAPIXELS = "Largest image to compare. Default: 50. Each megapixel may take 30 MB of memory."
+_MEGAPIXELS = "Largest image to compare. Default: 50. Each megapixel may take 37 MB of memory."
 MaxMegapixels = Annotated[
     float | None, option(_MEGAPIXELS, variable="MAX_MEGAPIXELS", min=0.000001)
 ]

@@ -10,6 +10,7 @@ import typer
 from pixelgate.cli import options as o
 from pixelgate.cli.admin import Stack, Table, table_of
 from pixelgate.cli.context import Context
+from pixelgate.cli.help import Command, Group
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pixelgate.client.projects_move import Moved
 
 projects = typer.Typer(
-    name="projects", help="The projects of a bucket: list, rename, move, delete.",
+    cls=Group, name="projects", help="The projects of a bucket: list, rename, move, delete.",
     no_args_is_help=True,
 )  # fmt: skip
 
@@ -36,7 +37,7 @@ _TO_DO = (
 )
 
 
-@projects.command("list")
+@projects.command("list", cls=Command)
 def list_all(
     project: o.Project = None,
     bucket: o.Bucket = None,
@@ -66,7 +67,7 @@ def list_all(
         _show(found)
 
 
-@projects.command()
+@projects.command(cls=Command)
 def rename(
     project: _Name,
     new_name: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
@@ -89,7 +90,7 @@ def rename(
     _move(source, _with_name(source, new_name), dry_run=dry_run, yes=yes)
 
 
-@projects.command()
+@projects.command(cls=Command)
 def move(
     project: _Name,
     to_bucket: Annotated[
@@ -125,7 +126,7 @@ def move(
     _move(source, target, dry_run=dry_run, yes=yes)
 
 
-@projects.command()
+@projects.command(cls=Command)
 def delete(
     project: _Name,
     bucket: o.Bucket = None,
@@ -249,7 +250,8 @@ def _show(found: list[Summary]) -> None:
         rows.add_row(escape(one.project), *numbers, *cost)
     console().print(rows)
     total = sum(one.dollars for one in found)
-    say(f"{len(found):,} projects; their runs cost ${total:,.4f} so far, by AWS's list prices")
+    projects = "1 project; its" if len(found) == 1 else f"{len(found):,} projects; their"
+    say(f"{projects} runs cost ${total:,.4f} so far, by AWS's list prices")
     for one in found:
         if one.moving_from:
             warn(f"{one.project}: a move from {one.moving_from} is not finished; repeat it")

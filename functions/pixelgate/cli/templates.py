@@ -15,8 +15,19 @@ project = @project@
 # Folder that your tests write screenshots to, relative to this file. `pixelgate upload` reads it.
 folder = @folder@
 
+# Which images in it are snapshots (docs/screenshots.md); `pixelgate scan` shows them.
+# from = "playwright"         # the test runner that wrote the folder; "auto" recognises it
+# include = ["pages/*"]       # only these names; * stands for any text
+# exclude = ["*/debug/*"]     # not these
+
 # Branch that changes are merged into. Set it if your CI system does not report it.
 # base_branch = @branch@
+
+# Branches whose builds are compared with their own last approved build.
+# release_branches = ["release/*"]
+
+# Seconds that a build waits for its base commit's build. The default is the stack's, 600.
+# grace = 600
 
 # Seconds to wait for a result.
 # timeout = 900

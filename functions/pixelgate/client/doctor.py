@@ -18,6 +18,12 @@ from pixelgate.ports import Bucket
 # No build can have this id (none starts with "@"), so a check with it starts no comparison.
 _PROBE = "@doctor"
 
+# Roles that may write only builds whose ids begin so, and what they are for.
+_ROLES = {
+    keys.TRUNK: "may be written: this role makes baselines, by `upload --trunk`",
+    keys.FORK: "may be written: this role uploads builds of forks, by `upload --fork`",
+}
+
 
 class Health(StrEnum):
     """The result of a check."""
@@ -53,7 +59,8 @@ def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
         base = f"{origin.base_commit}, shared with {origin.base_branch or 'the base branch'}"
     else:
         base = "the nearest ancestor that has a build"
-    yield Check("base", Health.GOOD, f"{base}; {len(origin.ancestors)} ancestors known")
+    known = f"{len(origin.ancestors)} ancestor{'s' if len(origin.ancestors) != 1 else ''} known"
+    yield Check("base", Health.GOOD, f"{base}; {known}")
     for note in origin.notes:
         yield Check("git", Health.WRONG if "shallow" in note else Health.NOTE, note)
 
@@ -83,18 +90,26 @@ def check_bucket(open_bucket: Callable[[], Bucket], project: str) -> Iterator[Ch
         f"list {images}", list_images, "uploads work without it, but send every image again"
     )
     yield _tried(f"read builds/{project}/", read_results, "`wait`, `status` and `report` need it")
-    yield _tried(
-        f"write uploads/{project}/",
-        lambda: _probe_write(store, keys.plain_image(probe, "probe")),
-        None,
-    )
+    yield _check_uploads(store, project)
     if known:
         yield _tried(f"write {images}", lambda: _put_again(store, known[0]), None)
 
 
-def _probe_write(store: Bucket, key: str) -> str:
-    store.check_write(key)
-    return "may be written"
+def _check_uploads(store: Bucket, project: str) -> Check:
+    """Checks whether builds may be written: all, or those of the baseline branch or of forks."""
+
+    def tried(prefix: str, words: str) -> Check:
+        def write() -> str:
+            store.check_write(keys.plain_image(BuildId(project, prefix + _PROBE), "probe"))
+            return words
+
+        return _tried(f"write uploads/{project}/{prefix}", write, None)
+
+    whole = tried("", "may be written")
+    if whole.health is Health.GOOD:
+        return whole
+    parts = (tried(prefix, words) for prefix, words in _ROLES.items())
+    return next((part for part in parts if part.health is Health.GOOD), whole)
 
 
 def _put_again(store: Bucket, key: str) -> str:

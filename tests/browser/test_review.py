@@ -46,6 +46,44 @@ def test_by_keys_one_decides_and_is_led_on(of_a_bucket: Path, opened: Open) -> N
     assert it.done == "1 of 14"
 
 
+def test_control_z_takes_back_what_was_decided_last(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.press("a")
+    assert it.shown == "icons/clear.png"
+    it.press("u")
+    assert it.done == "1 of 14", "U is about what is shown, which is not decided"
+    said = it.page.locator("#said").inner_text()
+    assert said == "Nothing is decided on it yet. Ctrl+Z undoes the last decision."
+    it.press("r", "Control+z")
+    assert (it.shown, it.done) == ("icons/clear.png", "1 of 14")
+    it.click("Undo", exact=True)
+    assert (it.shown, it.done) == ("broken.png", "0 of 14")
+    assert it.page.locator("#said").inner_text() == "Undone: broken.png. 0 of 14 decided."
+    assert it.page.get_by_role("button", name="Undo", exact=True).is_disabled()
+    it.press("Control+z")
+    assert it.done == "0 of 14"
+
+
+def test_undo_brings_back_what_was_there_before_and_all_of_a_group(
+    of_a_bucket: Path, opened: Open
+) -> None:
+    it = opened(of_a_bucket)
+    it.press("a", "ArrowUp", "r", "Control+z")
+    row = it.page.locator("#list .row", has_text="broken.png")
+    assert row.get_by_role("img", name="approved").is_visible()
+    it.page.locator("#list .stack .name").click()
+    it.press("a")
+    assert it.done == "5 of 14"
+    it.press("Control+z")
+    assert it.done == "1 of 14"
+    assert it.page.get_by_role("button", name="Approve 4 alike").is_visible()
+    it.press("e")
+    it.click("Forget all decisions")
+    assert it.done == "0 of 14"
+    it.press("Control+z")
+    assert it.done == "1 of 14"
+
+
 def test_by_mouse(of_a_bucket: Path, opened: Open) -> None:
     it = opened(of_a_bucket)
     it.click("Approve")

@@ -21,6 +21,8 @@ export class Review {
     }
     /** Whether the browser keeps them when the page is closed. */
     this.kept = true;
+    /** What each decision replaced, the last one at the end. @type {Map<string, Decision|undefined>[]} */
+    this.steps = [];
     /** @type {(() => void)[]} */
     this.listeners = [];
   }
@@ -35,11 +37,34 @@ export class Review {
 
   /** @param {Entry[]} entries @param {Decision|null} decision null: undecided again */
   decide(entries, decision) {
+    /** @type {Map<string, Decision|undefined>} */
+    const before = new Map();
     for (const entry of entries) {
-      if (!this.wants(entry)) continue;
-      if (decision) this.decisions.set(entry.name, decision);
-      else this.decisions.delete(entry.name);
+      const had = this.decisions.get(entry.name);
+      if (!this.wants(entry) || had === (decision ?? undefined)) continue;
+      before.set(entry.name, had);
+      this.put(entry.name, decision ?? undefined);
     }
+    if (before.size) this.steps.push(before);
+    this.keep();
+  }
+
+  /** Takes the last decision back; returns the names that it was about, none if there was none. */
+  undo() {
+    const before = this.steps.pop();
+    if (!before) return [];
+    for (const [name, had] of before) this.put(name, had);
+    this.keep();
+    return [...before.keys()];
+  }
+
+  /** @param {string} name @param {Decision|undefined} decision */
+  put(name, decision) {
+    if (decision) this.decisions.set(name, decision);
+    else this.decisions.delete(name);
+  }
+
+  keep() {
     this.kept = remember(this.key, Object.fromEntries(this.decisions));
     for (const listener of this.listeners) listener();
   }

@@ -1,7 +1,6 @@
 // All keys of the page and what they do.
 
 import { showEnd, showKeys } from "./dialogs.js";
-import { byId } from "./dom.js";
 import { shown } from "./keys.js";
 import { MODES } from "./toolbar.js";
 import { STATUSES } from "./types.js";
@@ -40,14 +39,20 @@ export function keysOf(app) {
       part: "Snapshots",
       says: "clear the search, back to the list",
       does: () => {
-        document.body.dataset.pane = "list";
         store.set({ q: "" });
-        byId("list").focus();
+        app.toList();
       },
     },
-    { keys: ["a"], part: "Review", says: "approve, and on", does: () => app.decideOn("approve") },
-    { keys: ["r"], part: "Review", says: "reject, and on", does: () => app.decideOn("reject") },
-    { keys: ["u"], part: "Review", says: "undecided again", does: () => app.decideOn(null) },
+    { keys: ["a"], part: "Review", says: "approve, and on", does: () => app.deciding.decideOn("approve") },
+    { keys: ["r"], part: "Review", says: "reject, and on", does: () => app.deciding.decideOn("reject") },
+    { keys: ["u"], part: "Review", says: "undecided again", does: () => app.deciding.decideOn(null) },
+    {
+      keys: ["z"],
+      control: true,
+      part: "Review",
+      says: "undo the last decision",
+      does: () => app.deciding.undo(),
+    },
     {
       keys: ["e"],
       part: "Review",

@@ -6,7 +6,7 @@ import { parse } from "./query.js";
 import { isShot } from "./rows.js";
 import { count, number } from "./words.js";
 
-/** @import {Decision, Entry} from "./types.js" */
+/** @import {Decision} from "./types.js" */
 /** @import {Row} from "./rows.js" */
 
 export class Deciding {

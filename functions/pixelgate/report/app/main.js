@@ -276,7 +276,7 @@ export class App {
     root.dataset.canvas = prefs.canvas;
     root.style.setProperty("--mark", prefs.colour);
     root.style.setProperty("--mark-opacity", String(prefs.opacity));
-    document.body.classList.toggle("no-overlay", !prefs.overlay);
+    document.body.classList.toggle("tinted", prefs.tint);
     document.body.classList.toggle("no-boxes", !prefs.boxes);
     document.body.classList.toggle("no-facts", !this.store.view.facts);
     byId("info").setAttribute("aria-pressed", String(this.store.view.facts));

@@ -63,7 +63,7 @@ export function keysOf(app) {
     },
     { keys: ["j"], part: "Changes", says: "next region", does: () => stage.jump(1) },
     { keys: ["k"], part: "Changes", says: "previous region", does: () => stage.jump(-1) },
-    { keys: ["m"], part: "Changes", says: "mask", does: () => toolbar.flip("overlay") },
+    { keys: ["m"], part: "Changes", says: "tint with the mask", does: () => toolbar.flip("tint") },
     { keys: ["h"], part: "Changes", says: "boxes", does: () => toolbar.flip("boxes") },
     ...MODES.map(([mode, , key, says]) => ({
       keys: [key.toLowerCase()],

@@ -54,6 +54,16 @@ def test_axe_finds_no_violation(
     assert violations(it) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("keys", [("2", "ArrowDown"), ("Shift+A",), ("e",)])
+def test_axe_finds_no_violation_with_reviews(
+    rejected: Path, opened: Open, scheme: str, keys: tuple[str, ...]
+) -> None:
+    it = opened(rejected, "#q=cart", color_scheme=scheme, bypass_csp=True)
+    it.press(*keys)
+    assert violations(it) == []
+
+
 @pytest.mark.parametrize("pane", ["list", "stage"])
 def test_axe_finds_no_violation_on_a_phone(of_a_bucket: Path, opened: Open, pane: str) -> None:
     it = opened(of_a_bucket, viewport={"width": 390, "height": 780}, bypass_csp=True)

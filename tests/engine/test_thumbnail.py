@@ -90,9 +90,9 @@ def test_what_changed_has_a_frame_and_keeps_its_colour() -> None:
     for pixels in (framed, whole):
         inside = pixels[44:76, 56:104]
         assert np.abs(inside - blue).max() <= 6
-    assert framed[60, 37:39, 0].min() > 120, "left of it, a pixel away"
+    assert np.min(framed[60, 37:39, 0]) > 120, "left of it, a pixel away"
     assert np.abs(framed[60, 0:30] - blue).max() <= 6
-    assert whole[60, 0:2, 0].min() > 120, "up to the edge: along the edge"
+    assert np.min(whole[60, 0:2, 0]) > 120, "up to the edge: along the edge"
 
 
 def test_of_a_tall_page_the_part_with_the_first_change_is_shown() -> None:

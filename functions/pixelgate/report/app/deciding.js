@@ -1,8 +1,9 @@
 // Deciding: what approve, reject and undo are about, and what shows how far the review is.
 
-import { announce } from "./dialogs.js";
+import { announce, askOnce } from "./dialogs.js";
 import { button, byId } from "./dom.js";
 import { parse } from "./query.js";
+import { MAX_REASON } from "./review.js";
 import { isShot } from "./rows.js";
 import { count, number } from "./words.js";
 
@@ -28,6 +29,23 @@ export class Deciding {
     });
     byId("verdicts").append(...this.buttons.map((d) => d.made));
     byId("undo").addEventListener("click", () => this.undo());
+    this.reason = /** @type {HTMLInputElement} */ (byId("reason"));
+    this.reason.maxLength = MAX_REASON;
+    this.reason.addEventListener("input", () => this.review.explain(this.meant, this.reason.value));
+    this.reason.addEventListener("keydown", (e) => {
+      if (e.isComposing || (e.key !== "Enter" && e.key !== "Escape")) return;
+      e.preventDefault();
+      e.stopPropagation();
+      byId("list").focus();
+    });
+    this.all = /** @type {const} */ (["approve", "reject"]).map((decision) => {
+      const key = decision === "approve" ? "Shift A" : "Shift R";
+      const made = button("", `Decide on all that the search finds (${key})`, () => this.bulk(decision), {
+        "aria-label": null,
+      });
+      return { made, decision };
+    });
+    byId("bulk").append(...this.all.map((b) => b.made));
     this.review.listeners.push(() => this.decided());
   }
 
@@ -47,6 +65,10 @@ export class Deciding {
       announce("Nothing is decided on it yet. Ctrl+Z undoes the last decision.");
       return;
     }
+    if (!decision && !meant.some((e) => this.review.decisions.has(e.name))) {
+      announce("It is decided in the bucket. Decide otherwise and hand that in to overturn it.");
+      return;
+    }
     // Led on first: a search for decisions may hide what is decided.
     if (decision && row) this.advance(row);
     this.review.decide(meant, decision);
@@ -55,6 +77,37 @@ export class Deciding {
     announce(
       `${decided}: ${meant.length === 1 ? meant[0].title : `${meant.length} alike`}. ${all - left} of ${all} decided.`,
     );
+  }
+
+  /** What the search finds and a person has to decide on. */
+  get found() {
+    return this.app.matching.filter((e) => this.review.wants(e));
+  }
+
+  /** Decides on all that the search finds, after asking once. @param {Decision} decision */
+  bulk(decision) {
+    const { found } = this,
+      { q } = this.app.store.view;
+    if (!parse(q).length || !found.length) {
+      announce("Search first: this decides on all that a search finds.");
+      return;
+    }
+    const word = decision === "approve" ? "Approve" : "Reject";
+    const others = found.filter((e) => ![undefined, decision].includes(this.review.on(e.name))).length;
+    const says = [`The search “${q.trim()}” finds ${count(found.length, "snapshot")} to decide on.`];
+    const rest = this.app.matching.length - found.length;
+    if (rest) says.push(`${number(rest)} more need no decision and stay as they are.`);
+    if (others)
+      says.push(
+        `${count(others, "snapshot")} ${others === 1 ? "is" : "are"} ${decision === "approve" ? "rejected" : "approved"} so far.`,
+      );
+    askOnce(`${word} ${count(found.length, "snapshot")}`, says, (reason) => {
+      this.review.decide(found, decision, reason);
+      const { left, all } = this.review.counts();
+      announce(
+        `${word === "Approve" ? "Approved" : "Rejected"}: ${count(found.length, "snapshot")}. ${all - left} of ${all} decided.`,
+      );
+    });
   }
 
   /** Takes the last decision back and shows what it was about. */
@@ -103,11 +156,21 @@ export class Deciding {
     const { meant } = this,
       can = meant.some((e) => this.review.wants(e)),
       now = meant.length ? this.review.of(meant) : "";
-    byId("verdicts").hidden = !can;
+    byId("verdicts").hidden = this.reason.hidden = !can;
+    const why = can ? this.review.reasonOf(meant) : "";
+    if (document.activeElement !== this.reason || !why) this.reason.value = why;
     for (const { made, decision, label } of this.buttons) {
       made.setAttribute("aria-pressed", String(now === (decision ?? "")));
       made.textContent = meant.length > 1 && decision ? `${label} ${meant.length} alike` : label;
     }
+  }
+
+  /** Offers to decide on all that a search finds. */
+  offer() {
+    const { found } = this;
+    byId("bulk").hidden = !parse(this.app.store.view.q).length || !found.length;
+    for (const { made, decision } of this.all)
+      made.textContent = `${decision === "approve" ? "Approve" : "Reject"} ${number(found.length)} found…`;
   }
 
   progress() {

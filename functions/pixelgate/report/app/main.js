@@ -1,7 +1,7 @@
 // Puts the page together: unpacks the data, and lets list, pictures, facts and review follow the view.
 
 import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
-import { carried, detailOf, entriesOf, isQuiet, unpack } from "./data.js";
+import { carried, detailOf, entriesOf, isQuiet, reviewed, unpack } from "./data.js";
 import { Deciding } from "./deciding.js";
 import { button, byId, el } from "./dom.js";
 import { runFacts, snapshotFacts } from "./facts.js";
@@ -10,11 +10,13 @@ import { listen, shown } from "./keys.js";
 import { List } from "./list.js";
 import { nextLight, readPrefs, writePrefs } from "./prefs.js";
 import { printed } from "./print.js";
+import { Published } from "./published.js";
 import { matches, parse } from "./query.js";
 import { Review } from "./review.js";
 import { grouped, isShot, openByDefault, rowsOf, sorted } from "./rows.js";
 import { keysOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
+import { showStanding, watchPictures } from "./standing.js";
 import { Store } from "./state.js";
 import { Toolbar } from "./toolbar.js";
 import { RENAMED, STATUSES, TITLES } from "./types.js";
@@ -35,12 +37,17 @@ export class App {
     this.details = null;
     /** @type {Row[]} */
     this.rows = [];
+    /** What the search finds. @type {Entry[]} */
+    this.matching = [];
     /** Whether the search opens what is folded by default. */
     this.narrow = false;
     this.files = carried();
     this.store = new Store();
     this.prefs = readPrefs();
-    this.review = new Review(this.run, this.entries);
+    const standing = reviewed();
+    this.run.bucket ||= standing?.bucket ?? "";
+    this.published = new Published(standing, this.run.execution);
+    this.review = new Review(this.run, this.entries, this.published);
     this.stage = new Stage(byId("panes"), this.store, this.prefs, (url) => this.files[url] ?? url);
     this.stage.names = { base: this.run.base ?? "", head: this.run.head };
     this.toolbar = new Toolbar(byId("toolbar"), this.stage, () => this.dress());
@@ -75,7 +82,9 @@ export class App {
     byId("end").addEventListener("click", () => showEnd(this.review));
     byId("previous").addEventListener("click", () => this.step(-1));
     byId("next").addEventListener("click", () => this.step(1));
-    byId("run").append(runFacts(this.run));
+    byId("run").append(runFacts(this.run, this.published));
+    showStanding(this.published);
+    watchPictures(this.run);
     document.body.dataset.pane = this.store.view.name ? "stage" : "list";
     this.arrange();
     this.deciding.progress();
@@ -100,18 +109,18 @@ export class App {
     const { q, sort, tree, folds } = this.store.view;
     const all = (this.orders[sort] ??= sorted(this.entries, sort));
     const terms = parse(q);
-    const matching = terms.length
-      ? all.filter((e) => matches(terms, e, this.review.decisions.get(e.name)))
-      : all;
+    const matching = terms.length ? all.filter((e) => matches(terms, e, this.review.on(e.name))) : all;
     // A search for a status opens its section, even if that is folded by default.
     this.narrow =
       terms.length > 0 && (terms.some((t) => t.kind === "s" && !t.not) || matching.every(isQuiet));
     this.rows = rowsOf(matching, { tree, folds: new Set(folds), all: this.narrow });
+    this.matching = matching;
     this.filters.tell(matching.length, all.length);
     byId("none").hidden = matching.length > 0;
     this.list.show(this.rows, this.selectedKey());
     this.settle(matching);
     this.deciding.marks();
+    this.deciding.offer();
   }
 
   /** Shows another snapshot if the search has hidden the shown one. @param {Entry[]} matching */
@@ -210,6 +219,7 @@ export class App {
     byId("facts").replaceChildren(
       ...snapshotFacts(entry, detail, {
         run: this.run,
+        reviews: this.published.of(entry.name),
         stops: this.stage.stops,
         jump: (n) => this.stage.goTo(n),
         search: (word) => this.store.set({ q: word }),

@@ -45,6 +45,21 @@ export function keysOf(app) {
     },
     { keys: ["a"], part: "Review", says: "approve, and on", does: () => app.deciding.decideOn("approve") },
     { keys: ["r"], part: "Review", says: "reject, and on", does: () => app.deciding.decideOn("reject") },
+    {
+      keys: ["a"],
+      shift: true,
+      part: "Review",
+      says: "approve all found",
+      does: () => app.deciding.bulk("approve"),
+    },
+    {
+      keys: ["r"],
+      shift: true,
+      part: "Review",
+      says: "reject all found",
+      does: () => app.deciding.bulk("reject"),
+    },
+    { keys: ["c"], part: "Review", says: "say why", does: () => app.deciding.reason.focus() },
     { keys: ["u"], part: "Review", says: "undecided again", does: () => app.deciding.decideOn(null) },
     {
       keys: ["z"],

@@ -248,9 +248,10 @@ def test_the_header_says_where_the_build_comes_from(of_a_bucket: Path, opened: O
         "https://github.com/acme/shop/commit/0123456789abcdef0123456789abcdef01234567",
         "https://github.com/acme/shop/actions/runs/1234",
     ]
-    facts = it.page.locator("#run").inner_text()
-    assert "This page does not know them" in facts
-    assert "pixelgate report 1234-1 --project shop --bucket shots shows them." in facts
+    assert it.page.locator("#reviews").inner_text() == (
+        "This page is as old as its comparison and knows no reviews; "
+        "pixelgate report 1234-1 --project shop --bucket shots fetches it with them."
+    )
 
 
 def test_a_page_that_is_fetched_shows_who_decided_what_and_why(
@@ -306,3 +307,13 @@ def test_an_approval_by_a_rule_or_of_an_earlier_build_is_named(
     assert it.page.locator("h1").inner_text().startswith("Approved: 1 could not be compared")
     assert "Approved: builds on main are approved by rule" in it.page.locator("#facts").inner_text()
     assert it.done == "14 of 14"
+
+
+def test_a_page_that_is_fetched_before_any_review_says_that_there_is_none(
+    published: Comparison, compared: LocalResult, opened: Open
+) -> None:
+    none = {**REJECTED, "state": "needed", "by": [], "reasons": [], "reviews": []}
+    it = opened(rewrite(compared, "none.html", published, reviews=none))
+    assert it.page.locator("h1").inner_text().startswith("Needs review: ")
+    assert not it.page.locator("#reviews").is_visible()
+    assert "none yet" in it.page.locator("#run").inner_text()

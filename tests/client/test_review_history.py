@@ -20,6 +20,7 @@ from pixelgate.client.review_history import (
 )
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
+from pixelgate.errors import BucketError
 from support.reviews import Reviewed
 from support.world import PROJECT
 
@@ -103,6 +104,17 @@ def test_reviews_of_an_earlier_result_are_not_told(reviewed: Reviewed) -> None:
     reviewed.review("b1", action="reject", by="AWS:X:bob")
     status = {**reviewed.world.status("b1"), "execution": "another"}
     assert read_reviews(reviewed.world.objects, status, None) == ()
+
+
+@pytest.mark.parametrize("log", [{"r1": 7}, {"r1": {"by": "x"}}, ["r1"]])
+def test_a_log_that_is_none_of_ours_is_said_to_be_so(reviewed: Reviewed, log: Any) -> None:
+    reviewed.review("b1", action="reject", by="AWS:X:bob")
+    objects, status = reviewed.world.objects, reviewed.world.status("b1")
+    key = keys.review_log(BuildId(PROJECT, "b1"))
+    body = {"execution": status["execution"], "reviews": log, "decisions": {}}
+    objects.write(key, json.dumps(body).encode(), "x")
+    with pytest.raises(BucketError, match=f"{key} is no review log of pixelgate"):
+        read_reviews(objects, status, None)
 
 
 def test_what_the_page_is_told(reviewed: Reviewed) -> None:

@@ -12,7 +12,7 @@ from pixelgate.client.reviews import Selection
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.wording import and_more
-from pixelgate.errors import NotFound, UsageError
+from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket
 
@@ -91,7 +91,7 @@ def read_reviews(
     """Returns the reviews of a build's present result, the earliest first.
 
     Raises:
-        BucketError: the bucket cannot be read.
+        BucketError: the bucket cannot be read, or holds something else under the log's key.
     """
     if not reviewers(status):
         return ()  # most builds; nothing has to be read for them
@@ -108,7 +108,13 @@ def read_reviews(
         by, at = short_name(str(review.get("by"))), str(review.get("at"))
         return Given(identifier, str(review["action"]), by, at, review.get("reason"), names)
 
-    found = (one for _, one in bounded_map(given, list(stored), _THREADS))
+    try:
+        found = [one for _, one in bounded_map(given, list(stored), _THREADS)]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BucketError(
+            f"{keys.review_log(build)} is no review log of pixelgate: {error!r}; does something "
+            "else write there?"
+        ) from error
     return tuple(sorted(found, key=lambda one: (one.at, one.id)))
 
 

@@ -5,7 +5,6 @@ import { foldedBands } from "./geometry.js";
 import { CHANGED, STATUSES, TITLES, UNCHANGED } from "./types.js";
 import { sentence } from "./published.js";
 import { term } from "./query.js";
-import { where } from "./review.js";
 import { count, number, percent, sized } from "./words.js";
 
 /** @import {Detail, Entry, Run} from "./types.js" */
@@ -113,12 +112,7 @@ export function runFacts(run, published) {
 function reviewFacts(run, published) {
   const lines = published.lines();
   if (lines.length) return [["Reviews", lines.reverse()]];
-  if (run.local || !run.reviewable) return [];
-  if (published.known) return [["Reviews", ["none yet"]]];
-  const fetched = `pixelgate report ${where(run)}`;
-  return [
-    ["Reviews", [`This page does not know them: it is as old as the comparison. ${fetched} shows them.`]],
-  ];
+  return published.known && run.reviewable ? [["Reviews", ["none yet"]]] : [];
 }
 
 /** @param {string} title @param {Node} content */

@@ -83,7 +83,7 @@ export class App {
     byId("previous").addEventListener("click", () => this.step(-1));
     byId("next").addEventListener("click", () => this.step(1));
     byId("run").append(runFacts(this.run, this.published));
-    showStanding(this.published);
+    showStanding(this.published, this.run);
     watchPictures(this.run);
     document.body.dataset.pane = this.store.view.name ? "stage" : "list";
     this.arrange();

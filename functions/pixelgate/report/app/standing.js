@@ -11,8 +11,19 @@ const NEEDS = "Needs review: ";
 const MOST = 3; // the latest reviews; the facts have them all
 const PATIENCE = 600; // milliseconds: a thumbnail may be missing where pictures are not
 
-/** Says in the headline what was decided, and below it who decided what and why. @param {Published} published */
-export function showStanding(published) {
+/**
+ * Says in the headline what was decided, and below it who decided what and why.
+ * @param {Published} published
+ * @param {Run} run
+ */
+export function showStanding(published, run) {
+  if (!published.known && run.reviewable && !run.local) {
+    const command = el("code", {}, `pixelgate report ${where(run)}`);
+    const words = "This page is as old as its comparison and knows no reviews; ";
+    byId("reviews").replaceChildren(el("p", { class: "old" }, words, command, " fetches it with them."));
+    byId("reviews").hidden = false;
+    return;
+  }
   const decided = published.headline(),
     lines = published.lines();
   const title = /** @type {HTMLElement} */ (document.querySelector("h1"));

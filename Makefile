@@ -27,7 +27,8 @@ LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_i
 SOURCES := $(shell find functions layers events -type f -not -path '*/__pycache__/*' \
 	-not -path '*.egg-info/*' -not -name 'native-*.so' -not -path '*/node_modules/*' 2>/dev/null)
 
-APP_MODULES := "functions/pixelgate/report/app/*.js" "tests/app/*.js"
+APP_MODULES := "functions/pixelgate/report/app/*.js" "tests/app/*.js" \
+	"examples/playwright/*.js" "examples/playwright/tests/*.js"
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
@@ -45,17 +46,17 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 help: ## List these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
-ready: setup .tools/cloud/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Set up everything that check and the tests need
+ready: setup .tools/cloud/.done .tools/sandbox/.done .tools/sam/.done .aws-sam/.done tools/js/.done ## Set up everything that check and the tests need
 
 setup: .venv/.done $(BIN)/odiff $(NATIVE) ## Set up .venv, odiff and the engine's compiled part
 
-demo: setup .tools/cloud/.done .aws-sam/.done ## Run pixelgate in a local AWS on two real snapshot sets, and write a report
+demo: setup .tools/sandbox/.done ## Run pixelgate in a local AWS on two real snapshot sets, and write a report
 	@$(BIN)/python tools/demo.py
 
 test: setup ## Run the fast tests, a few minutes in PROCESSES=2
 	@$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) $(ARGS)
 
-test-all: setup .tools/cloud/.done .aws-sam/.done tools/js/.done ## Run all tests, as CI does
+test-all: setup .tools/cloud/.done .tools/sandbox/.done .aws-sam/.done tools/js/.done ## Run all tests, as CI does
 	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
 
 test-dates: setup ## Run the tests that read the clock on special dates (DATES)
@@ -225,7 +226,14 @@ $(NATIVE): $(wildcard functions/native/*) | .tools/zig/.done
 	@$(UV_INSTALL) --python .tools/$*/bin/python -r $<
 	@touch $@
 
-# TypeScript and Prettier check the page's modules; axe-core checks its accessibility.
+# What `pixelgate sandbox` fetches once, for the demo and the tests.
+.tools/sandbox/.done: functions/requirements.txt tools/requirements-cloud.txt | .venv/.done
+	@echo "setting up .tools/sandbox"
+	@$(BIN)/python -c 'from pathlib import Path; from pixelgate.sandbox.fetch import fetch; fetch(Path(".tools/sandbox"))'
+	@touch $@
+
+# TypeScript and Prettier check the page's modules; axe-core checks its accessibility; Playwright's
+# runner runs the drop-in of examples/playwright.
 tools/js/.done: tools/js/package.json tools/js/package-lock.json
 	@echo "setting up tools/js"
 	@cd tools/js && npm ci --silent --ignore-scripts --no-audit --no-fund

@@ -1,9 +1,11 @@
-"""What pyproject.toml cannot say: the extra `compare` is of the same version."""
+"""What pyproject.toml cannot say: the version of the extra, and what the sandbox reads."""
 
 import re
+import runpy
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
 FOLDER = Path(__file__).parent / "functions" / "pixelgate"
 
@@ -17,5 +19,23 @@ def version() -> str:
     return found[1]
 
 
+class BuildWithFiles(build_py):
+    """Puts what `pixelgate sandbox` reads into the wheel; an editable one reads the checkout's."""
+
+    def run(self) -> None:
+        """Builds, then copies."""
+        super().run()
+        if self.editable_mode:
+            return
+        copied = runpy.run_path(str(FOLDER / "sandbox" / "files.py"))["COPIED"]
+        data = Path(self.build_lib) / "pixelgate" / "sandbox" / "data"
+        self.mkpath(str(data))
+        for name, place in copied.items():
+            self.copy_file(str(Path(__file__).parent / place), str(data / name))
+
+
 # The compiled part is called with the arguments of this very version.
-setup(extras_require={"compare": [f"pixelgate-compare=={version()}"]})
+setup(
+    cmdclass={"build_py": BuildWithFiles},
+    extras_require={"compare": [f"pixelgate-compare=={version()}"]},
+)

@@ -25,10 +25,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from embedded_cloud.cloud import ROOT, EmbeddedCloud
 from pixelgate.bootstrap import find_engine, open_pool
 from pixelgate.client.scan import scan
 from pixelgate.domain.policy import Policy
+from pixelgate.sandbox.cloud import ROOT, EmbeddedCloud
 from uploader import Uploader
 
 AFTER = "thumbnails"  # the one step that comes after the verdict

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from embedded_cloud.deploy import TemplateLoader
+from pixelgate.sandbox.template import TemplateLoader
 
 ROOT = Path(__file__).parents[1]
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:name"

@@ -1,4 +1,4 @@
-"""`make demo`: runs all of pixelgate on this machine, in a local AWS, on real screenshots."""
+"""`make demo`: runs all of pixelgate on this machine, in a sandbox, on real screenshots."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from embedded_cloud.cloud import CloudFailed, EmbeddedCloud
-from embedded_cloud.deploy import DeploymentFailed
-from embedded_cloud.roles import deploy_roles
 from pixelgate.client.report_download import fetch_report
 from pixelgate.client.result import read_comparison
 from pixelgate.domain import keys
+from pixelgate.errors import SandboxFailed
 from pixelgate.ports import Bucket
+from pixelgate.sandbox.fetch import Steps
+from pixelgate.sandbox.session import Wanted, opened
 from uploader import Uploader
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
+CACHE = ROOT / ".tools" / "sandbox"
 OUT = ROOT / "pixelgate-demo"
 PROJECT = "govuk-frontend"
 BASE, HEAD = f"{keys.TRUNK}5.14.0", "6.6.0"  # the baseline branch's build, and a later one
@@ -31,9 +32,9 @@ def main() -> int:
     def say(words: str) -> None:
         print(f"{time.monotonic() - started:6.1f} s  {words}", flush=True)
 
-    say("starting a local AWS and deploying template.yaml")
-    with EmbeddedCloud.start() as cloud:
-        roles = deploy_roles(cloud, PROJECT)
+    wanted = Wanted(project=PROJECT, default=PROJECT, cache=CACHE)
+    with opened(wanted, Steps(say=say)) as sandbox:
+        cloud, roles = sandbox.cloud, sandbox.roles
         trunk, uploader = (
             Uploader(cloud.client("s3", roles.take(name)), cloud.bucket, PROJECT)
             for name in ("trunk", "ci")
@@ -68,7 +69,7 @@ def fetch(store: Bucket, status: dict[str, Any]) -> tuple[dict[str, Any], Path]:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (CloudFailed, DeploymentFailed, TimeoutError) as error:
+    except (SandboxFailed, TimeoutError) as error:
         sys.exit(f"the demo could not run: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted")

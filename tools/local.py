@@ -28,10 +28,11 @@ import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
-from embedded_cloud.cloud import CloudFailed, EmbeddedCloud
-from embedded_cloud.deploy import DeploymentFailed, TemplateLoader
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
+from pixelgate.sandbox.cloud import CloudFailed, EmbeddedCloud
+from pixelgate.sandbox.deploy import DeploymentFailed
+from pixelgate.sandbox.template import TemplateLoader
 from runtime_emulator import EmulatorFailed, emulator
 from uploader import Uploader
 

@@ -26,9 +26,9 @@ from typing import Any
 import yaml
 from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
-from embedded_cloud.deploy import TemplateLoader
 from fix_architecture import architecture_of
 from pixelgate import __version__
+from pixelgate.sandbox.template import TemplateLoader
 from wheels.build import PLATFORMS, CannotBuild
 from wheels.build import build as build_wheels
 

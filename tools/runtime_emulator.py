@@ -22,8 +22,8 @@ from typing import Any
 
 import yaml
 
-from embedded_cloud.deploy import TemplateLoader
-from embedded_cloud.server import supervise
+from pixelgate.sandbox.server import supervise
+from pixelgate.sandbox.template import TemplateLoader
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ROOT / ".tools"

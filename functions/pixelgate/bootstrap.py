@@ -25,8 +25,9 @@ from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Bucket, FanOut, Stages
 
 if TYPE_CHECKING:
-    from pixelgate.aws.deployment import Target
+    from pixelgate.aws.deployment import CloudStack, Target
     from pixelgate.aws.meter import RequestMeter
+    from pixelgate.aws.operator import ProjectTable
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
 
@@ -115,9 +116,21 @@ def make_pool(
 
 
 def max_megapixels(environ: Mapping[str, str] = os.environ) -> float | None:
-    """Reads PIXELGATE_MAX_MEGAPIXELS, the size of the largest canvas; None if it is not set."""
+    """Reads PIXELGATE_MAX_MEGAPIXELS, the size of the largest canvas; None if it is not set.
+
+    Raises:
+        UsageError: it is no number above 0.
+    """
     value = environ.get("PIXELGATE_MAX_MEGAPIXELS")
-    return float(value) if value else None
+    if not value:
+        return None
+    try:
+        size = float(value)
+    except ValueError:
+        size = 0.0
+    if not 0 < size < float("inf"):
+        raise UsageError(f"PIXELGATE_MAX_MEGAPIXELS is {value!r}; it must be a number above 0")
+    return size
 
 
 @contextmanager
@@ -208,6 +221,11 @@ def _settings_errors(resource: str) -> Iterator[None]:
         raise BucketError(without_answer(error, resource)) from error
 
 
+def client_region(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Returns AWS_REGION, which boto3 does not read; None leaves the region to its own settings."""
+    return environ.get("AWS_REGION") or None
+
+
 def open_bucket(bucket: str) -> Bucket:
     """Opens a bucket for a client, with the SDK's own settings. Raises BucketError."""
     import boto3
@@ -223,7 +241,7 @@ def open_bucket(bucket: str) -> Bucket:
         max_pool_connections=32,
     )
     with _settings_errors(bucket):
-        session = boto3.Session()
+        session = boto3.Session(region_name=client_region())
         # STS needs a region for its endpoint; any region works.
         sts = session.client("sts", config=config, region_name=session.region_name or "us-east-1")
         s3 = session.client("s3", config=config)
@@ -239,8 +257,9 @@ def open_failed_events(url: str) -> FailedEvents:
 
     config = lambda_config()
     with _settings_errors(url):
+        session = boto3.Session(region_name=client_region())
         return SqsFailedEvents(
-            boto3.client("sqs", config=config), boto3.client("lambda", config=config), url
+            session.client("sqs", config=config), session.client("lambda", config=config), url
         )
 
 
@@ -248,7 +267,7 @@ def open_target(stack: str, region: str | None, artefacts: str | None) -> Target
     """Opens what `pixelgate deploy` deploys to. Raises BucketError."""
     from pixelgate.aws.deployment import open_target
 
-    return open_target(stack, region, artefacts)
+    return open_target(stack, region or client_region(), artefacts)
 
 
 def open_storage(
@@ -270,13 +289,45 @@ def open_storage(
 
     config = lambda_config()
     with _settings_errors(bucket):
-        s3 = boto3.client("s3", config=config)
+        session = boto3.Session(region_name=client_region())
+        s3 = session.client("s3", config=config)
         return StorageContext(
             objects=ClientBucket(s3, bucket, owner=bucket_owner(bucket)),
-            ledger=DynamoLedger(boto3.client("dynamodb", config=config), table),
+            ledger=DynamoLedger(session.client("dynamodb", config=config), table),
             baseline_branches=branches,
             trunk_only=trunk_only,
         )
+
+
+def open_stack(name: str, region: str | None = None) -> CloudStack:
+    """Opens a stack to read its outputs. Raises BucketError."""
+    import boto3
+
+    from pixelgate.aws.deployment import CloudStack
+    from pixelgate.aws.sdk import lambda_config
+
+    with _settings_errors(f"the stack {name}"):
+        session = boto3.Session(region_name=region or client_region())
+        return CloudStack(session.client("cloudformation", config=lambda_config()), name)
+
+
+def open_project_store(
+    bucket: str, table: str, region: str | None = None
+) -> tuple[Bucket, ProjectTable]:
+    """Opens the objects and the records of projects for an operator. Raises BucketError."""
+    import boto3
+
+    from pixelgate.aws.operator import ProjectTable
+    from pixelgate.aws.sdk import lambda_config
+    from pixelgate.storage.client_bucket import ClientBucket
+    from pixelgate.storage.dynamodb_projects import DynamoProjects
+
+    config = lambda_config()
+    with _settings_errors(bucket):
+        session = boto3.Session(region_name=region or client_region())
+        s3 = session.client("s3", config=config)
+        items = DynamoProjects(session.client("dynamodb", config=config), table)
+        return ClientBucket(s3, bucket, owner=bucket_owner(bucket)), ProjectTable(items, table)
 
 
 def retention_days(setting: str) -> Callable[[str], float]:

@@ -26,6 +26,7 @@ Every error that this package raises on purpose, and how it is handled:
     - TryLater          the receiver asks us to wait       -> raise; Lambda delivers again later
   - BucketError         a client cannot use the bucket     -> exit code 2 and the message
     - Refused           … as it lacks a permission         -> the same, unless there is another way
+  - SandboxFailed       the local AWS does not run         -> the same
   - UsageError          the command line is wrong          -> exit code 2 and the message
 
 Any other exception (such as a network error or a bug) counts as Curable with code INTERNAL.
@@ -192,6 +193,10 @@ class BucketError(PixelgateError):
 
 class Refused(BucketError):
     """The credentials lack a permission."""
+
+
+class SandboxFailed(PixelgateError):
+    """The local AWS could not be made or did not do what it should; the message says why."""
 
 
 def why_unread(error: OSError | UnicodeError) -> str:

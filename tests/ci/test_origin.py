@@ -337,6 +337,11 @@ def test_histories_without_a_common_commit(origin: Repository) -> None:
         ("Azure Pipelines", "Set `fetchDepth: 0` at `checkout: self`"),
         ("AWS CodeBuild", "Set the project's git clone depth to Full"),
         ("Jenkins", "Turn off 'Shallow clone' in the job's git settings"),
+        ("Drone", "Remove `depth` from `clone` in .drone.yml"),
+        ("Woodpecker", "Set `partial: false` and no `depth` in the settings of the clone step"),
+        ("Travis CI", "Set `git: depth: false` in .travis.yml"),
+        ("AppVeyor", "Remove clone_depth from appveyor.yml"),
+        ("TeamCity", "Remove teamcity.git.shallowClone from the parameters"),
         (None, "Run `git fetch --unshallow`"),
     ],
 )
@@ -405,6 +410,38 @@ def test_a_merge_of_main_into_the_head_stays_the_head(origin: Repository) -> Non
     clone.git("update-ref", "refs/remotes/origin/PR-5", head)
     found = where(clone, found=pull_request(head, **JENKINS))
     assert (found.commit, found.base_commit) == (head, tip)
+
+
+def released(commit: str | None, branch: str | None) -> CiInfo:
+    return CiInfo(
+        vendor="GitHub Actions", commit=commit, branch=branch, base_branch="main", released="v1"
+    )
+
+
+def test_a_release_is_of_the_branch_that_has_its_commit_but_not_that_branch_s_own_build(
+    origin: Repository,
+) -> None:
+    old = origin.head
+    origin.commit("main goes on")
+    found = where(origin, found=released(old, "main"))
+    assert (found.branch, found.trunk) == ("main", False)
+
+
+@pytest.mark.parametrize("named", ["main", "gone", None])
+def test_a_release_of_another_commit_is_of_no_branch(origin: Repository, named: str | None) -> None:
+    head = feature(origin)
+    found = where(origin, found=released(head, named))
+    assert (found.branch, found.trunk) == ("release:v1", False)
+
+
+def test_a_release_without_a_checkout_is_of_no_branch(tmp_path: Path) -> None:
+    found = resolve_origin(NOTHING_SAID, released("a" * 40, "main"), Git(tmp_path))
+    assert (found.branch, found.trunk) == ("release:v1", False)
+
+
+def test_a_release_s_branch_can_be_said(origin: Repository) -> None:
+    found = where(origin, Overrides(branch="release/1"), released(origin.head, None))
+    assert found.branch == "release/1"
 
 
 def test_gitlab_knows_the_merge_base_itself(origin: Repository) -> None:

@@ -1,7 +1,8 @@
 """What each CI system says, from environments as they were recorded: a file is a row.
 
-`environ` is what the job sees, `event` what lies in GITHUB_EVENT_PATH, `found` what we make of it;
-a field that `found` leaves out has its default.
+`environ` is what the job sees, `event` what lies in GITHUB_EVENT_PATH, `files` other files that a
+variable leads to, in `{folder}`, and `found` what we make of it; a field that `found` leaves out
+has its default.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_recorded_environment(path: Path, tmp_path: Path) -> None:
     row = json.loads(path.read_text())
-    environ = dict(row["environ"])
+    environ = {n: v.replace("{folder}", str(tmp_path)) for n, v in row["environ"].items()}
+    for name, text in row.get("files", {}).items():
+        (tmp_path / name).write_text(text.replace("{folder}", str(tmp_path)))
     if "event" in row:
         event = tmp_path / "event.json"
         event.write_text(json.dumps(row["event"]))

@@ -289,6 +289,16 @@ def test_the_trunk_role_is_enough_for_the_baseline_branch_and_no_more(
     assert refused("role-trunk.json", asked) == [put]
 
 
+def test_the_trunk_role_is_enough_to_import_a_baseline(
+    run: Cli, asked: list[Asked], store: ClientBucket
+) -> None:
+    tell(store, "7", **NEEDS_REVIEW)
+    asked.clear()
+    assert run("import-baseline", "shots").code == 0
+    assert {key.split("/")[0] for _, key in asked} == {"builds", "images", "uploads"}
+    assert refused("role-trunk.json", asked) == []
+
+
 def test_the_fork_role_is_enough_for_a_forks_upload_and_no_more(
     run: Cli, asked: list[Asked], store: ClientBucket
 ) -> None:
@@ -322,7 +332,9 @@ def test_no_role_reaches_beyond_its_project() -> None:
     for path in EXAMPLES.glob("role-*.json"):
         for statement in json.loads(path.read_text())["Statement"]:
             # Whoever runs the stack has its queue, its functions and its table, which are one.
-            if path.name == "role-operator.json" and ":s3:" not in statement["Resource"][0]:
+            whole = {"role-operator.json", "role-projects.json"}
+            if path.name in whole and ":s3:" not in statement["Resource"][0]:
                 continue
             for resource in statement["Resource"]:
-                assert resource == "arn:aws:s3:::BUCKET" or "/PROJECT/" in resource
+                ours = "/PROJECT/" in resource or "/NEWNAME/" in resource
+                assert resource == "arn:aws:s3:::BUCKET" or ours

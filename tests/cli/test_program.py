@@ -23,7 +23,7 @@ from support.repository import Repository
 from .conftest import SIZE, Cli, tell
 
 COMMANDS = ("init", "doctor", "compare", "upload", "finalize", "wait", "status", "report",
-            "approve", "reject", "history", "deploy")  # fmt: skip
+            "approve", "reject", "history", "deploy", "sandbox")  # fmt: skip
 PROGRAM = Path(sys.executable).parent / "pixelgate"
 
 
@@ -188,13 +188,16 @@ def test_init_for_gitlab(run: Cli, repository: Repository) -> None:
 
 def test_init_replaces_nothing_unasked(run: Cli, repository: Repository) -> None:
     path = repository.folder / "pixelgate.toml"
-    path.write_text("# mine\n")
-    done = run("init", "--ci", "github")
+    path.write_text('# mine\nproject = "web"\n')
+    done = run("init", "--ci", "none")
     assert (done.code, "pixelgate.toml exists already; --force" in done.err) == (2, True)
-    assert path.read_text() == "# mine\n"
-    assert not (repository.folder / ".github").exists()
+    done = run("init", "--ci", "github")
+    assert (done.code, "kept pixelgate.toml" in done.err) == (0, True)
+    assert path.read_text() == '# mine\nproject = "web"\n'
+    assert (repository.folder / ".github/workflows/pixelgate.yml").exists()
+    assert run("init", "--ci", "github").code == 2
     assert run("init", "--ci", "none", "--force").code == 0
-    assert "project = " in path.read_text()
+    assert "folder = " in path.read_text()
 
 
 def test_doctor_says_what_is_well(run: Cli, bucket: MemoryBucket) -> None:
@@ -219,7 +222,7 @@ def test_doctor_says_once_what_is_wrong_with_the_file(run: Cli, repository: Repo
     (repository.folder / "pixelgate.toml").write_text('projet = "shop"')
     done = run("doctor")
     assert done.code == 2
-    lines = [line for line in done.err.splitlines() if line.startswith("wrong")]
+    lines = [line for line in done.err.splitlines() if line.startswith("FAIL")]
     assert len(lines) == 1
     assert lines[0].endswith(
         "pixelgate.toml: projet: there is no such field. The other checks depend on it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -121,3 +122,10 @@ def test_nobody_knows_where_we_are() -> None:
         raise UsageError("the commit is not known")
 
     assert lines(check_origin(lost)) == ["wrong commit: the commit is not known"]
+
+
+def test_a_merge_request_is_called_one() -> None:
+    origin = BuildOrigin(vendor="GitLab CI", commit="c", branch="b", pull_request="7")
+    assert lines(check_origin(lambda: origin))[0] == "good CI: GitLab CI, pull request 7"
+    gitlab = replace(origin, merge_request=True)
+    assert lines(check_origin(lambda: gitlab))[0] == "good CI: GitLab CI, merge request 7"

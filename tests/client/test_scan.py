@@ -77,7 +77,7 @@ def test_everything_wrong_is_told_at_once(folder: Path, monkeypatch: pytest.Monk
         f"  {folder}/film.gif: the file is GIF; PNG, JPEG and WebP are compared",
         f"  {folder}/heavy.png: has 5,001 bytes; up to 5,000 are read",
         f"  '{folder}/line\\nbreak.png': the name holds a control character",
-        f"  {folder}/sub/b.jpg: b.json beside it: group: Input should be a valid string (got 5); "
+        f"  {folder}/sub/b.jpg: b.json beside it: group: must be a text (got 5); "
         "policy.strickt: there is no such field",
         f"  {folder}/sub/same as a.png: same as a.json beside it: must be a JSON object",
         f"  {folder}/text.webp: the file is no PNG, JPEG or WebP image",

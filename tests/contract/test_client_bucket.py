@@ -14,10 +14,11 @@ from botocore import exceptions as sdk
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from pixelgate import bootstrap
 from pixelgate.errors import BucketError, NotFound, Refused
 from pixelgate.storage import s3
 from pixelgate.storage.client_bucket import ClientBucket
-from pixelgate.storage.s3_errors import translate_errors
+from pixelgate.storage.s3_errors import translate_errors, without_pattern
 from support import aws
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def test_refusals_in_words(
     assert type(caught.value) is kind
 
 
+NO_NAME = 'Invalid bucket name "my shots": Bucket name must match the regex "^[a-z0-9]{1,255}$"'
 NAMED: Any = {"endpoint_url": "https://s3.example", "error": "timed out"}
 
 
@@ -117,13 +119,42 @@ NAMED: Any = {"endpoint_url": "https://s3.example", "error": "timed out"}
         (sdk.ConnectTimeoutError(**NAMED), "check the network, AWS_REGION, and AWS_ENDPOINT_URL"),
         (sdk.SSLError(**NAMED), "no trusted connection to S3 .* See AWS_CA_BUNDLE"),
         (sdk.ReadTimeoutError(**NAMED), "S3 could not be reached"),
-        (sdk.ParamValidationError(report="Invalid bucket name"), "gave up on s3://shots"),
+        (sdk.ParamValidationError(report="Invalid key"), "gave up on s3://shots"),
+        (
+            sdk.ParamValidationError(report=NO_NAME),
+            "'shots' is not the name of a bucket, which has",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_no_answer_in_words(error: Exception, words: str) -> None:
     with pytest.raises(BucketError, match=words), translate_errors("read", "shots", "a"):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        pytest.param(
+            "1 validation error detected: Value 'my stack' at 'stackName' failed to satisfy "
+            "constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*",
+            "1 validation error detected: Value 'my stack' at 'stackName'",
+            id="CloudFormation, DynamoDB",
+        ),
+        pytest.param(
+            "Parameter GitHubApi must match pattern ^https://.+$", "Parameter GitHubApi", id="ours"
+        ),
+        pytest.param(
+            f"Parameter validation failed:\n{NO_NAME}",
+            'Parameter validation failed: Invalid bucket name "my shots"',
+            id="boto3",
+        ),
+    ],
+)
+def test_a_regular_expression_is_not_quoted(message: str, said: str) -> None:
+    rule = "this text has a length or characters that AWS does not take"
+    assert without_pattern(message) == f"{said}: {rule}"
+    assert without_pattern("Rate exceeded") == "Rate exceeded"
 
 
 def test_our_own_errors_pass() -> None:
@@ -225,3 +256,18 @@ def test_who_may_not_see_older_versions_is_told_so(store: ClientBucket, stub: St
     stub.add_client_error("list_object_versions", "AccessDenied", http_status_code=403)
     with pytest.raises(Refused, match=r"lack s3:ListBucketVersions and s3:GetObjectVersion"):
         store.read_deleted("a")
+
+
+def test_the_region_is_aws_region_s_which_boto3_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    opened = bootstrap.open_bucket("shots")
+    assert isinstance(opened, ClientBucket)
+    assert opened._client.meta.region_name == "eu-north-1"
+    monkeypatch.setenv("AWS_REGION", "")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    opened = bootstrap.open_bucket("shots")
+    assert isinstance(opened, ClientBucket)
+    assert opened._client.meta.region_name == "eu-west-3"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded_cloud.cloud import Decision, EmbeddedCloud
-from embedded_cloud.roles import Roles, deploy_roles
+from pixelgate.sandbox.cloud import Decision, EmbeddedCloud
+from pixelgate.sandbox.roles import Roles, deploy_roles
 from support.artefact import up_to_date
 from support.repository import SETTINGS, Repository
 from uploader import Uploader

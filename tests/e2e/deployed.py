@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support.images import encoded
 from uploader import Uploader
 

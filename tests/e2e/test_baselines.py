@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from e2e.deployed import at_once, get, invoke, listed, put, record_of, versions, wait_until
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ShardId
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support.images import png
 from support.world import sha
 from uploader import Uploader

@@ -14,10 +14,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from e2e.deployed import wait_until
-from embedded_cloud.cloud import ACCOUNT, EmbeddedCloud
-from embedded_cloud.roles import JOBS, PEOPLE, Roles, deploy_roles
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
+from pixelgate.sandbox.cloud import ACCOUNT, EmbeddedCloud
+from pixelgate.sandbox.roles import JOBS, PEOPLE, Roles, deploy_roles
 from support import images
 from uploader import Uploader
 

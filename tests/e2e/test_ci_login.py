@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_cloud.cloud import EmbeddedCloud
-from embedded_cloud.issuer import Issuer
-from embedded_cloud.roles import GITHUB, GITLAB, REPOSITORY, deploy_roles, issuer
+from pixelgate.sandbox.cloud import EmbeddedCloud
+from pixelgate.sandbox.issuer import Issuer
+from pixelgate.sandbox.roles import GITHUB, GITLAB, REPOSITORY, deploy_roles, issuer
 
 pytestmark = pytest.mark.e2e
 

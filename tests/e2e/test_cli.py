@@ -15,8 +15,8 @@ import pytest
 
 from e2e.conftest import PROGRAM, Run
 from e2e.deployed import get, versions
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain.comparison import Status
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support import images
 from support.pages import parsed
 from support.repository import Repository

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate.sandbox.cloud import EmbeddedCloud
 
 pytestmark = pytest.mark.e2e
 

@@ -24,9 +24,9 @@ from PIL import Image
 
 from e2e.deployed import at_once, listed, record_of, review, review_of, wait_until
 from e2e.deployed import pictures as small
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support.images import png
 from uploader import Uploader
 

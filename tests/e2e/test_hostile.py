@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from e2e.deployed import get, listed, put
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.manifest import MAX_BYTES
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support.hostile import DATA, END, SIGNATURE, good_png, header, other_format, other_png
 from support.images import png
 from support.world import sha

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from embedded_cloud.cloud import EmbeddedCloud
 from local import Setting, embedded, function_of, seed, write_overrides
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from runtime_emulator import emulator
 
 pytestmark = pytest.mark.e2e

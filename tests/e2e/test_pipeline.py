@@ -20,8 +20,8 @@ from e2e.deployed import (
     versions,
     wait_until,
 )
-from embedded_cloud.cloud import EmbeddedCloud, Worker
 from pixelgate.domain.keys import BuildId
+from pixelgate.sandbox.cloud import EmbeddedCloud, Worker
 from support.processes import executing, odiffs
 from uploader import Uploader
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from e2e.conftest import Run
 from e2e.deployed import listed, wait_until
-from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support import images
 from support.repository import Repository
 
@@ -90,6 +91,7 @@ def test_an_approval_starts_the_pull_request_that_waits_for_it(
     repository.commit("one", "feature")
     assert upload(10, 99, options=("--build", "pr-5", "--pull-request", "5"))["code"] == 1
     repository.switch("main")
+    repository.date = f"@{int(time.time())} +0000"  # an old base is not waited for
     repository.commit("something else")
     repository.squash("feature", "Add a feature (#5)")
     repository.branch("next")

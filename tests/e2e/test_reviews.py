@@ -13,8 +13,8 @@ from PIL import Image
 
 from e2e.deployed import at_once, record_of, review, review_of, wait_until
 from e2e.test_pipeline import large, working
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain.keys import BuildId
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support.forge import FakeForge
 from support.forges import FORGES, Kind
 from uploader import Uploader

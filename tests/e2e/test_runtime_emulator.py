@@ -16,8 +16,8 @@ from urllib.parse import quote_plus, unquote_plus
 import pytest
 from PIL import Image
 
-from embedded_cloud.cloud import EmbeddedCloud
 from local import embedded
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from runtime_emulator import Emulator, emulator
 
 pytestmark = pytest.mark.e2e

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from e2e.deployed import invoke, listed, pictures, put, review
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e

@@ -14,9 +14,9 @@ import pytest
 
 from e2e.conftest import PROGRAM
 from e2e.deployed import invoke, pictures, review, review_of, send, wait_until
-from embedded_cloud.cloud import EmbeddedCloud
 from pixelgate.domain import keys
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 from uploader import Uploader
 

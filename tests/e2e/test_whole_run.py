@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from e2e.conftest import Ran
-from embedded_cloud.cloud import Decision, EmbeddedCloud
+from pixelgate.sandbox.cloud import Decision, EmbeddedCloud
 from template.stack import Json, Stack, allows, covers, listed, translated
 from template.test_watching import alarms, charted
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded_cloud.cloud import EmbeddedCloud
+from pixelgate.sandbox.cloud import EmbeddedCloud
 from support.process_stack import Site, Times
 from support.process_stories import FaultRun, draw
 from support.process_table import hold

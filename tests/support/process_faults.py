@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from embedded_cloud.cloud import Worker
+from pixelgate.sandbox.cloud import Worker
 from support import wire
 from support.process_stack import COMPARE, Ballast, wait_until
 from support.process_stories import COUNTS, PAIRS, FaultRun, large

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from embedded_cloud.cloud import EmbeddedCloud, Worker
-from embedded_cloud.deploy import Stack
+from pixelgate.sandbox.cloud import EmbeddedCloud, Worker
+from pixelgate.sandbox.deploy import Stack
 from support.whole import what_is_not_whole
 from support.wire import Request, Wire, client_of
 

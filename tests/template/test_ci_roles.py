@@ -136,10 +136,10 @@ def test_an_account_s_provider_is_made_or_taken() -> None:
     assert not [r for r in resources().values() if r["Type"] == "AWS::IAM::Role"]
 
 
-@pytest.mark.parametrize("name", ["trunk", "ci", "fork", "reviewer", "operator"])
+@pytest.mark.parametrize("name", ["trunk", "ci", "fork", "reviewer", "operator", "projects"])
 def test_the_policies_are_those_of_the_files(name: str) -> None:
     names = {"Bucket": "BUCKET", "Project": "PROJECT", "Stack": "STACK", "Queue": "QUEUE"}
-    found = resources(**names, Table="TABLE", BucketAccount="ACCOUNT")
+    found = resources(**names, Table="TABLE", BucketAccount="ACCOUNT", NewProject="NEWNAME")
     policy = found[f"{name.capitalize()}Policy"]["Properties"]["PolicyDocument"]
     ours = json.dumps(policy["Statement"])
     for long, short in (("Partition}", "aws"), ("AccountId}", "ACCOUNT"), ("Region}", "REGION")):

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import release
-from embedded_cloud.deploy import TemplateLoader
 from pixelgate import __version__
+from pixelgate.sandbox.template import TemplateLoader
 from release import Built, CannotRelease
 
 from .stack import ROOT, Json, Stack, listed

@@ -59,7 +59,7 @@ def test_another_project_is_out_of_reach(role: str, other: str) -> None:
     assert reached == []
 
 
-@pytest.mark.parametrize("role", [*MAY_WRITE, "role-operator.json"])
+@pytest.mark.parametrize("role", [*MAY_WRITE, "role-operator.json", "role-projects.json"])
 def test_a_bucket_of_that_name_in_another_account_is_out_of_reach(role: str) -> None:
     for statement in statements(role):
         on_s3 = any(action.startswith("s3:") for action in listed(statement["Action"]))

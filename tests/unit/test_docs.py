@@ -14,6 +14,7 @@ PAGES = [
     *ROOT.glob("*.md"),
     *DOCS.rglob("*.md"),
     *(ROOT / folder / "README.md" for folder in ("events", "examples", "bench/quality")),
+    ROOT / "examples/playwright/README.md",
 ]
 
 

@@ -44,15 +44,17 @@ def test_which_files_are_snapshots(tmp_path: Path, name: str) -> None:
     assert list(find_images(tmp_path)) == ([name] if name in SNAPSHOTS else [])
 
 
-def test_links_are_followed_and_a_ring_is_entered_once(tmp_path: Path) -> None:
+def test_links_within_the_folder_are_followed_and_a_ring_is_entered_once(tmp_path: Path) -> None:
     suite, elsewhere = tmp_path / "suite", tmp_path / "elsewhere"
-    touch(elsewhere, "a.png", "deep/b.png")
-    touch(suite, "own.png", "sub/own.png")
-    (suite / "link.png").symlink_to(elsewhere / "a.png")
-    (suite / "linked").symlink_to(elsewhere)
+    touch(elsewhere, "a.png")
+    touch(suite, "own.png", "sub/own.png", "sub/deep/b.png")
+    (suite / "link.png").symlink_to(suite / "own.png")
+    (suite / "linked").symlink_to(Path("sub") / "deep")
     (suite / "sub" / "ring").symlink_to(suite)
+    (suite / "out.png").symlink_to(elsewhere / "a.png")
+    (suite / "outer").symlink_to(elsewhere)
     assert list(find_images(suite)) == [
-        "link.png", "linked/a.png", "linked/deep/b.png", "own.png", "sub/own.png",
+        "link.png", "linked/b.png", "own.png", "sub/deep/b.png", "sub/own.png",
     ]  # fmt: skip
 
 

@@ -13,7 +13,8 @@ LISTS = [*ROOT.glob("functions/requirements.txt"), *ROOT.glob("requirements-*.tx
          *ROOT.glob("tools/requirements-*.txt"),
          *ROOT.glob("tools/*/requirements*.txt")]  # fmt: skip
 LOCKS = [*ROOT.glob("layers/odiff/*/package-lock.json"), *ROOT.glob("bench/*/package-lock.json"),
-         *ROOT.glob("tools/*/package-lock.json")]  # fmt: skip
+         *ROOT.glob("tools/*/package-lock.json"),
+         *ROOT.glob("examples/*/package-lock.json")]  # fmt: skip
 
 
 def names(paths: list[Path]) -> list[str]:

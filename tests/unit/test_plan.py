@@ -60,6 +60,18 @@ def test_only_what_differs_is_compared_and_equal_pairs_once() -> None:
     assert plan.pair_of == dict(zip("abcd", [pairs[0], *pairs], strict=True))
 
 
+def test_tags_say_which_words_of_a_name_are_its_variant() -> None:
+    plan = planned(
+        {"a-firefox": entry(2, tags=["firefox"])}, {"a-chromium": entry(1, tags=["chromium"])}
+    )
+    assert [*plan.pair_of] == ["a-firefox"]
+    result = assemble(plan, {next(iter(plan.pairs)): ImageFault(FaultCode.UNREADABLE, "x")}, {})
+    assert result["a-firefox"].previous_name == "a-chromium"
+    assert result["a-firefox"].base_sha256 == digest(1)
+    untagged = planned({"a-firefox": entry(2)}, {"a-chromium": entry(1)})
+    assert untagged.pairs == {}
+
+
 def test_one_pair_under_two_policies_is_two_pairs() -> None:
     head = {"a": entry(2), "b": entry(2, policy={"antialiasing": False})}
     plan = planned(head, {"a": entry(1), "b": entry(1)})

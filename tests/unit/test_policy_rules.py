@@ -136,8 +136,8 @@ def test_a_rule_s_pattern_matches_the_whole_name(name: str, strict: bool) -> Non
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ([{"match": "a"}], "rules[0].policy: Field required"),
-        ([{"policy": {}}], "rules[0].match: Field required"),
+        ([{"match": "a"}], "rules[0].policy: must be given"),
+        ([{"policy": {}}], "rules[0].match: must be given"),
         ([{"match": "", "policy": {}}], "rules[0].match: "),
         ([{"match": "a", "policy": {}, "name": "b"}], "rules[0].name: there is no such field"),
         ([{"match": "a", "policy": {}}] * 1_001, "rules: "),

@@ -121,6 +121,12 @@ def test_an_image_that_cannot_be_shown_has_no_link() -> None:
     assert entries(report)["gone.png"].base_size == (320, 200)
 
 
+def test_tags_with_names_are_shown_as_their_words() -> None:
+    details = {"tags": {"project": "webkit", "browser": "webkit", "platform": "linux"}}
+    [entry] = model(comparison({"a": Snapshot(Status.ADDED, digest(1), details=details)})).entries
+    assert entry.tags == ("webkit", "linux")
+
+
 def test_what_the_manifest_says_is_told() -> None:
     details = {
         "display_name": "Cart, empty",

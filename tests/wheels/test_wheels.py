@@ -13,6 +13,7 @@ from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
 from pixelgate import __version__
+from pixelgate.sandbox.files import COPIED
 from wheels.build import PINS, PLATFORMS, Platform, build
 
 pytestmark = pytest.mark.slow
@@ -71,6 +72,10 @@ def test_the_one_for_everybody_has_nothing_compiled_and_all_that_is_read(
     pages = {f"pixelgate/report/app/{p.name}" for p in
              (ROOT / "functions/pixelgate/report/app").iterdir()}  # fmt: skip
     assert names >= sources | pages | {"pixelgate/py.typed"}
+    for name, place in COPIED.items():
+        with zipfile.ZipFile(wheels["any"]) as archive:
+            carried = archive.read(f"pixelgate/sandbox/data/{name}")
+        assert carried == (ROOT / place).read_bytes()
     assert not [n for n in names if n.endswith((".so", ".dylib", ".dll", ".pyc"))]
 
 
@@ -117,7 +122,7 @@ def test_the_pytest_plugin_comes_with_the_compiled_part(wheels: dict[str, Path])
     with zipfile.ZipFile(wheels[PLATFORMS[0].tag]) as archive:
         [name] = [n for n in archive.namelist() if n.endswith("entry_points.txt")]
         assert archive.read(name).decode().split() == [
-            "[pytest11]", "pixelgate", "=", "pixelgate.pytest",
+            "[pytest11]", "pixelgate.pytest", "=", "pixelgate.pytest",
         ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelgate import __version__
+from pixelgate.sandbox.files import COPIED
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -101,8 +102,9 @@ def _pure_sources(into: Path) -> Path:
         into / "functions" / "pixelgate",
         ignore=shutil.ignore_patterns("__pycache__", "native-*"),
     )
-    for path in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / path, into)
+    for path in ("pyproject.toml", "setup.py", "README.md", "LICENSE", *COPIED.values()):
+        (into / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, into / path)
     return into
 
 

@@ -3,7 +3,7 @@
 It runs the installer of CI jobs. For each Python of this machine it installs `pixelgate`, then
 `pixelgate[compare]`, from the wheels and the locked lists, and prints how long that took and how
 large it is. It runs every command's --help, `compare` on examples/, and, with the first Python,
-`upload` against the embedded cloud.
+`upload` against the embedded cloud, and `pixelgate sandbox`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,7 @@ def main() -> int:
                 try_comparing(environment, options.wheels)
                 if place == 0 and not options.no_cloud:
                     try_upload(environment)
+                    try_sandbox(environment)
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -228,8 +230,8 @@ def expected_counts() -> Mapping[str, int]:
 
 def try_upload(environment: Environment) -> None:
     """Uploads two builds to the embedded cloud under the roles of CI; the second needs a review."""
-    from embedded_cloud.cloud import EmbeddedCloud
-    from embedded_cloud.roles import deploy_roles
+    from pixelgate.sandbox.cloud import EmbeddedCloud
+    from pixelgate.sandbox.roles import deploy_roles
 
     with EmbeddedCloud.start() as cloud:
         roles = deploy_roles(cloud, "shop")
@@ -246,6 +248,36 @@ def try_upload(environment: Environment) -> None:
             )  # fmt: skip
             result = json.loads(said.splitlines()[0])
             print(f"               upload of {role}: {result['result']}")
+
+
+def try_sandbox(environment: Environment) -> None:
+    """Starts `pixelgate sandbox` of the wheel, and uploads to it under the role that it prints."""
+    program = environment.path / "bin" / "pixelgate"
+    variables = {**environment.variables, "PATH": f"{UV.parent}:{os.defpath}"}
+    with (environment.work / "sandbox.log").open("w+") as log:
+        process = subprocess.Popen(
+            [program, "sandbox", "--json", "--project", "shop", "--cache", environment.work / "c"],
+            cwd=environment.work, env=variables, stdout=subprocess.PIPE, stderr=log, text=True,
+        )  # fmt: skip
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                process.wait()
+                log.seek(0)
+                raise Failed(f"`pixelgate sandbox` did not start:\n{log.read()}")
+            said = json.loads(line)
+            base, _ = folders()
+            done = environment.run(
+                "pixelgate", "upload", base, "--trunk", "--wait", "--json",
+                *("--commit", "a" * 40, "--branch", "main"),
+                **said["variables"], **said["roles"]["trunk"],
+            )  # fmt: skip
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(60)
+    if code:
+        raise Failed(f"`pixelgate sandbox` ended with {code} instead of 0 after Ctrl-C")
+    print(f"               sandbox: upload of trunk: {json.loads(done.splitlines()[0])['result']}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 
 from pixelgate.errors import BucketError, NotFound, Refused
-from pixelgate.storage.s3_errors import DENIED, without_answer
+from pixelgate.storage.s3_errors import DENIED, without_answer, without_pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -66,6 +66,7 @@ def in_words(action: str, resource: str) -> Iterator[None]:
                 f"AWS does not accept these credentials ({code}): run `aws sso login` or set "
                 "AWS_PROFILE"
             ) from error
+        message = without_pattern(message)
         raise BucketError(f"{action} on {resource}: AWS answered {code}: {message}") from error
     except (ConnectionError, HTTPClientError) as error:
         raise BucketError(

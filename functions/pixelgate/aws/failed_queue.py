@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pixelgate.domain.failed_event import FailedEvent, Message
 from pixelgate.errors import BucketError, Refused
-from pixelgate.storage.s3_errors import DENIED
+from pixelgate.storage.s3_errors import DENIED, without_pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -105,6 +105,8 @@ class SqsFailedEvents:
                     f"there is no queue {self._url}; set --queue or PIXELGATE_FAILED_EVENTS to "
                     "its URL, which is the stack's output FailedEvents"
                 ) from error
+            message = without_pattern(message)
             raise BucketError(f"{action} on {resource}: AWS answered {code}: {message}") from error
         except (BotoCoreError, ValueError) as error:
-            raise BucketError(f"{action} on {resource} could not be sent: {error}") from error
+            reason = without_pattern(str(error))
+            raise BucketError(f"{action} on {resource} could not be sent: {reason}") from error

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _HEADS = "refs/heads/"
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class CiInfo:
     # Set if the CI system may have checked out a merge commit of its own: a name of the head in the
     # checkout, or `commit` itself, whose second parent is then the head.
     merged: str | None = None
+    # The tag of a release; `branch` is then what the release says that it was made of.
+    released: str | None = None
+    merge_request: bool = False  # whether the forge calls a pull request a merge request
     notes: tuple[str, ...] = ()  # notes for the user on how the facts were found
 
 
@@ -74,6 +78,13 @@ def branch_of(ref: str | None) -> str | None:
 def tag_ref(tag: str | None) -> str | None:
     """Returns the whole ref of a tag."""
     return f"refs/tags/{tag}" if tag else None
+
+
+def branch_to_release(named: str | None) -> str | None:
+    """Returns what a release says that it was made of, if that is a branch; else None."""
+    if not named or named.startswith("refs/") or _HASH.fullmatch(named):
+        return None
+    return named
 
 
 def last_number(url: str | None) -> str | None:

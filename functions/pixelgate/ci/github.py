@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from pixelgate.ci.detected import CiInfo, Variables, at, branch_of, text
+from pixelgate.ci.detected import CiInfo, Variables, at, branch_of, branch_to_release, text
 
 _QUEUE = re.compile(r"gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]+")
 _PULL = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
@@ -39,6 +39,8 @@ def github(v: Variables, event: dict[str, Any] | None) -> CiInfo:
         return _comment(job, event)
     if isinstance(event.get("deployment"), dict):
         return _deployment(job, event["deployment"], event)
+    if isinstance(event.get("release"), dict):
+        return _release(job, event["release"], event, v)
     if v["GITHUB_HEAD_REF"]:
         return _without_event(job, v)
     return replace(
@@ -117,6 +119,20 @@ def _deployment(job: CiInfo, deployment: dict[str, Any], event: dict[str, Any]) 
         commit=commit,
         branch=None if ref == commit else branch_of(ref),
         base_branch=text(at(event, "repository", "default_branch")),
+    )
+
+
+def _release(job: CiInfo, release: dict[str, Any], event: dict[str, Any], v: Variables) -> CiInfo:
+    """Reads a release, whose ref is a tag. It names the branch or commit that it was made of.
+
+    GitHub does not check that for a tag that existed before: then it is the default branch.
+    """
+    return replace(
+        job,
+        commit=v["GITHUB_SHA"],
+        branch=branch_to_release(branch_of(text(release.get("target_commitish")))),
+        base_branch=text(at(event, "repository", "default_branch")),
+        released=text(release.get("tag_name")) or (v["GITHUB_REF_NAME"] or "unnamed"),
     )
 
 

@@ -41,6 +41,7 @@ def gitlab(v: Variables) -> CiInfo:
         run=pipeline,
         shard=v.shard("CI_NODE_INDEX", "CI_NODE_TOTAL", first=1),
         fork=fork,
+        merge_request=external is None,  # which comes from another forge
     )
 
 

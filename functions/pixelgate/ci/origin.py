@@ -20,6 +20,11 @@ _CURES = {
     "Azure Pipelines": "set `fetchDepth: 0` at `checkout: self`",
     "Jenkins": "turn off 'Shallow clone' in the job's git settings",
     "AWS CodeBuild": "set the project's git clone depth to Full",
+    "Drone": "remove `depth` from `clone` in .drone.yml",
+    "Woodpecker": "set `partial: false` and no `depth` in the settings of the clone step",
+    "Travis CI": "set `git: depth: false` in .travis.yml",
+    "AppVeyor": "remove clone_depth from appveyor.yml",
+    "TeamCity": "remove teamcity.git.shallowClone from the parameters",
 }
 _CURE = "run `git fetch --unshallow`"
 # Branches that are kept beside the base branch, unless pixelgate.toml names others.
@@ -72,6 +77,7 @@ class BuildOrigin:
     pull_request: str | None = None
     ci_url: str | None = None
     author: str | None = None  # the name of the commit's author, for people
+    merge_request: bool = False  # whether the forge calls a pull request a merge request
     fork: bool = False  # whether the build comes from a fork, which is not trusted
     trunk: bool = False  # whether it is the base branch's own; then it needs no review
     notes: tuple[str, ...] = ()  # notes for the user, with what to do
@@ -98,7 +104,7 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
     notes = list(ci.notes)
     known = None if trouble else git
     commit = _commit(overrides, ci, known, trouble, notes)
-    branch = overrides.branch or ci.branch or (known.branch() if known else None)
+    branch = overrides.branch or _branch(ci, commit, known)
     if branch is None:
         raise UsageError(
             "the branch is not known: HEAD is detached, and no known CI system reports it. "
@@ -118,6 +124,7 @@ def resolve_origin(overrides: Overrides, ci: CiInfo, git: Git) -> BuildOrigin:
         base_branch=base_branch,
         pull_request=overrides.pull_request or ci.pull_request,
         ci_url=overrides.ci_url or ci.ci_url,
+        merge_request=ci.merge_request,
         fork=ci.fork if overrides.fork is None else overrides.fork,
     )
     trunk = overrides.trunk
@@ -145,7 +152,24 @@ def is_trunk(ci: CiInfo, base_branch: str | None) -> bool:
     A person's own machine is no CI job: nobody should make a baseline by chance.
     """
     on_branch = ci.branch is not None and ci.branch == base_branch
-    return ci.vendor is not None and on_branch and ci.pull_request is None and not ci.fork
+    others = ci.pull_request is not None or ci.released is not None or ci.fork
+    return ci.vendor is not None and on_branch and not others
+
+
+def _branch(ci: CiInfo, commit: str, git: Git | None) -> str | None:
+    """Returns the branch of the build; of a release the branch that has its commit.
+
+    A tag may be anywhere, and its name may be a branch's. So a release counts as its branch's only
+    if git knows the commit there; otherwise it has a name that no branch can have.
+    """
+    if ci.released is None:
+        return ci.branch or (git.branch() if git else None)
+    named = ci.branch or (git.branch() if git else None)
+    if git and named:
+        tip = git.resolve(f"refs/remotes/origin/{named}") or git.resolve(f"refs/heads/{named}")
+        if tip and git.merge_base(commit, tip) == git.resolve(commit):
+            return named
+    return f"release:{ci.released}"
 
 
 def _commit(

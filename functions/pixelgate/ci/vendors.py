@@ -1,4 +1,4 @@
-"""Reads CircleCI, Buildkite, Jenkins, Azure Pipelines, Bitbucket Pipelines and CodeBuild."""
+"""Reads CircleCI, Buildkite, Jenkins, Azure, Bitbucket, CodeBuild, Travis and AppVeyor."""
 
 from __future__ import annotations
 
@@ -83,6 +83,8 @@ def jenkins(v: Variables) -> CiInfo:
         fork=bool(v["CHANGE_FORK"]),
         # The strategy "merge with the target" builds a merge commit that is in no repository.
         merged=f"origin/{name}" if v["CHANGE_ID"] and name else None,
+        # The plugins for GitLab name a branch so, and set variables of their own.
+        merge_request=bool(v["gitlabMergeRequestIid"] or (name or "").startswith("MR-")),
     )
 
 
@@ -147,6 +149,58 @@ def codebuild(v: Variables) -> CiInfo:
         ci_url=v["CODEBUILD_BUILD_URL"],
         build=_in_key(v["CODEBUILD_BUILD_ID"]),
         run=_in_key(v["CODEBUILD_BUILD_ID"]),
+    )
+
+
+def travis(v: Variables) -> CiInfo:
+    """Reads Travis CI (docs.travis-ci.com/user/environment-variables).
+
+    TRAVIS_BRANCH is the target of a pull request. A restarted job keeps its id.
+    """
+    pull = v["TRAVIS_PULL_REQUEST"] if v.has("TRAVIS_PULL_REQUEST") else None
+    theirs = v["TRAVIS_PULL_REQUEST_SLUG"]  # empty if the fork was deleted
+    fork = bool(pull) and theirs != v["TRAVIS_REPO_SLUG"]
+    branch = v["TRAVIS_PULL_REQUEST_BRANCH"] if pull else v["TRAVIS_BRANCH"]
+    return CiInfo(
+        vendor="Travis CI",
+        commit=v["TRAVIS_PULL_REQUEST_SHA"] or v["TRAVIS_COMMIT"],
+        # A fork's main is not the main of this repository.
+        branch=f"{theirs or 'fork'}:{branch}" if fork else tag_ref(v["TRAVIS_TAG"]) or branch,
+        base_branch=v["TRAVIS_BRANCH"] if pull else None,
+        pull_request=pull,
+        ci_url=v["TRAVIS_JOB_WEB_URL"] or v["TRAVIS_BUILD_WEB_URL"],
+        build=v["TRAVIS_JOB_ID"],
+        run=v["TRAVIS_BUILD_ID"],
+        fork=fork,
+    )
+
+
+def appveyor(v: Variables) -> CiInfo:
+    """Reads AppVeyor (appveyor.com/docs/environment-variables).
+
+    APPVEYOR_REPO_BRANCH is the target of a pull request, and APPVEYOR_REPO_COMMIT its merge.
+    """
+    pull = v["APPVEYOR_PULL_REQUEST_NUMBER"]
+    theirs = v["APPVEYOR_PULL_REQUEST_HEAD_REPO_NAME"]
+    fork = bool(pull) and (theirs or "").lower() != (v["APPVEYOR_REPO_NAME"] or "").lower()
+    target = v["APPVEYOR_REPO_BRANCH"]
+    branch = v["APPVEYOR_PULL_REQUEST_HEAD_REPO_BRANCH"] if pull else target
+    tag = v["APPVEYOR_REPO_TAG_NAME"] if v.has("APPVEYOR_REPO_TAG") else None
+    server = (v["APPVEYOR_URL"] or "https://ci.appveyor.com").rstrip("/")
+    place = (v["APPVEYOR_ACCOUNT_NAME"], v["APPVEYOR_PROJECT_SLUG"])
+    build, job = v["APPVEYOR_BUILD_ID"], v["APPVEYOR_JOB_ID"]
+    url = f"{server}/project/{place[0]}/{place[1]}/builds/{build}/job/{job}"
+    return CiInfo(
+        vendor="AppVeyor",
+        commit=v["APPVEYOR_PULL_REQUEST_HEAD_COMMIT"] or v["APPVEYOR_REPO_COMMIT"],
+        branch=f"{theirs or 'fork'}:{branch}" if fork else tag_ref(tag) or branch,
+        base_branch=target if pull else None,
+        pull_request=pull,
+        ci_url=url if all((*place, build, job)) else None,
+        build=job,
+        run=build,
+        fork=fork,
+        merge_request=(v["APPVEYOR_REPO_PROVIDER"] or "").lower() == "gitlab",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
+    from pixelgate.aws.operator import StackFacts
     from pixelgate.client.redrive import Listed
     from pixelgate.pipeline.cleanup.garbage import Collected
 
@@ -19,29 +21,76 @@ admin = typer.Typer(
     no_args_is_help=True,
 )  # fmt: skip
 
-_QUEUE = "URL of the queue; it is the stack's output FailedEvents."
-_Queue = Annotated[str, o.option(_QUEUE, "--queue", variable="FAILED_EVENTS")]
-_TABLE = "Name of the table; it is the stack's output Table."
-_Table = Annotated[str, o.option(_TABLE, "--table", variable="TABLE")]
-_BRANCHES = "Value of the stack's parameter BaselineBranches."
-# Required: with other names than the stack's, garbage collection would delete its baselines.
-_Branches = Annotated[str, o.option(_BRANCHES, "--baseline-branches", variable="BASELINE_BRANCHES")]
+_STACK = "Name of the stack, whose outputs say the rest. Default: as the bucket's name says."
+Stack = Annotated[str | None, o.option(_STACK, "--stack", variable="STACK")]
+_QUEUE = "URL of the queue. Default: the stack's output FailedEvents."
+_Queue = Annotated[str | None, o.option(_QUEUE, "--queue", variable="FAILED_EVENTS")]
+_TABLE = "Name of the table. Default: the stack's output Table."
+Table = Annotated[str | None, o.option(_TABLE, "--table", variable="TABLE")]
+_BRANCHES = "The stack's baseline branches. Default: its output BaselineBranches."
+# With other names than the stack's, garbage collection would delete its baselines.
+_Branches = Annotated[
+    str | None, o.option(_BRANCHES, "--baseline-branches", variable="BASELINE_BRANCHES")
+]
+
+
+def facts_of(stack: str | None, bucket: str) -> StackFacts:
+    """Reads the outputs of the named stack, or of the one whose name is in its bucket's.
+
+    Raises:
+        UsageError: no stack is named, or there is none of that name.
+        BucketError: AWS does not answer or refuses.
+    """
+    from pixelgate import bootstrap
+    from pixelgate.aws.operator import read_stack, stack_of
+
+    found = stack_of(bucket)
+    name = stack or (found and found[0])
+    if not name:
+        raise UsageError(
+            f"which stack the bucket {bucket} is of is not in its name; pass --stack, or set "
+            "PIXELGATE_STACK"
+        )
+    return read_stack(bootstrap.open_stack(name, found[1] if found else None))
+
+
+def table_of(named: str | None, stack: str | None, bucket: str) -> str:
+    """Returns the named table, or the stack's. Raises UsageError or BucketError."""
+    table = named or facts_of(stack, bucket).table
+    return table or _missing("Table", "--table")
+
+
+def _missing(output: str, option: str) -> str:
+    raise UsageError(f"the stack has no output {output}: is it pixelgate's? Or pass {option}")
+
+
+def _queue_of(named: str | None, stack: str | None, bucket: str | None, config: Path | None) -> str:
+    if named:
+        return named
+    # A named stack needs no bucket.
+    at = bucket or "" if stack else Context(None, bucket, config).bucket
+    return facts_of(stack, at).queue or _missing("FailedEvents", "--queue")
 
 
 @admin.command()
-def failed(queue: _Queue) -> None:
+def failed(
+    queue: _Queue = None, stack: Stack = None, bucket: o.Bucket = None, config: o.ConfigFile = None
+) -> None:
     """List the events that Lambda gave up on, with the reasons. Changes nothing."""
     from pixelgate import bootstrap
     from pixelgate.client.redrive import list_failed
 
-    events = list_failed(bootstrap.open_failed_events(queue))
+    url = _queue_of(queue, stack, bucket, config)
+    events = list_failed(bootstrap.open_failed_events(url))
     for event in events:
         typer.echo(_line(event))
     typer.echo(f"{len(events)} failed events", err=True)
 
 
 @admin.command()
-def redrive(queue: _Queue) -> None:
+def redrive(
+    queue: _Queue = None, stack: Stack = None, bucket: o.Bucket = None, config: o.ConfigFile = None
+) -> None:
     """Send the failed events to their functions again. Safe to repeat.
 
     Lambda tries each event up to three times, as if it were new.
@@ -51,7 +100,8 @@ def redrive(queue: _Queue) -> None:
     from pixelgate import bootstrap
     from pixelgate.client.redrive import redrive as send_again
 
-    events = send_again(bootstrap.open_failed_events(queue))
+    url = _queue_of(queue, stack, bucket, config)
+    events = send_again(bootstrap.open_failed_events(url))
     for event in events:
         typer.echo(_line(event))
     unsent = [event for event in events if event.problem]
@@ -62,8 +112,9 @@ def redrive(queue: _Queue) -> None:
 
 @admin.command()
 def gc(
-    table: _Table,
-    baseline_branches: _Branches,
+    table: Table = None,
+    baseline_branches: _Branches = None,
+    stack: Stack = None,
     delete: Annotated[
         bool, typer.Option("--delete", help="Take the next step, not only say what would go.")
     ] = False,
@@ -82,9 +133,15 @@ def gc(
     is deleted for 30 days; an image that is needed meanwhile is restored from its version.
     """
     from pixelgate import bootstrap
+    from pixelgate.aws.operator import in_words as in_words_of
     from pixelgate.pipeline.cleanup.garbage import Retention, collect
 
     context = Context(project, bucket, config)
+    if table is None or baseline_branches is None:
+        facts = facts_of(stack, context.bucket)
+        table = table or facts.table or _missing("Table", "--table")
+        if baseline_branches is None:
+            baseline_branches = facts.branches
     branches = tuple(name.strip() for name in baseline_branches.split(",") if name.strip())
     if not branches:
         raise UsageError(
@@ -92,7 +149,8 @@ def gc(
         )
     records = bootstrap.open_storage(context.bucket, table, branches)
     try:
-        done = collect(context.project, records, Retention(days=retention), delete=delete)
+        with in_words_of(table):
+            done = collect(context.project, records, Retention(days=retention), delete=delete)
     except ValueError as error:
         raise UsageError(f"nothing was removed: {error}") from error
     typer.echo(in_words(done, delete=delete))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -15,9 +16,13 @@ from pixelgate.cli import (
     deploy,
     doctor,
     history,
+    import_baseline,
     init,
+    projects,
     report,
     review,
+    sandbox,
+    scan,
     upload,
     wait,
 )
@@ -45,13 +50,16 @@ def _add(command: Callable[..., None], panel: str) -> None:
     """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     words = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(command.__name__, help=words, rich_help_panel=panel)(command)
+    app.command(command.__name__.replace("_", "-"), help=words, rich_help_panel=panel)(command)
 
 
 _OPERATE = "Operate the stack"
 _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
-    ("Set up, and compare on this machine", (init.init, doctor.doctor, compare.compare)),
-    ("In CI", (upload.upload, upload.finalize, wait.wait)),
+    (
+        "Set up, and compare on this machine",
+        (init.init, doctor.doctor, compare.compare, scan.scan, sandbox.sandbox),
+    ),
+    ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
     (
         "See results and review them",
         (wait.status, report.report, review.approve, review.reject, history.history),
@@ -61,6 +69,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
+app.add_typer(projects.projects, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 
@@ -88,10 +97,23 @@ def _complain(message: str) -> None:
     complain(message)
 
 
+def _unwritten(error: OSError) -> str:
+    """Names the file of an error. The system names none for what is written to a pipe or disk."""
+    import tempfile
+
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename}: {reason}"
+    return f"standard output, or a temporary file in {tempfile.gettempdir()}: {reason}"
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; `pixelgate.client.exit_code.Exit` lists them."""
     try:
-        app(arguments)
+        try:
+            app(arguments)
+        finally:
+            sys.stdout.flush()  # here, so that a full disk is told and not lost at the exit
     except SystemExit as end:  # how Typer returns; its code for wrong usage is 2
         if end.code in INTERRUPTED:
             _complain("interrupted. Run the same command again; images already uploaded are kept")
@@ -99,6 +121,5 @@ def run(arguments: list[str] | None = None) -> int:
     except PixelgateError as error:
         _complain(str(error))
     except OSError as error:
-        reason = error.strerror or str(error)
-        _complain(f"{error.filename}: {reason}" if error.filename else reason)
+        _complain(_unwritten(error))
     return ERROR

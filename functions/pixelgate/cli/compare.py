@@ -12,6 +12,7 @@ from pixelgate.cli import options as o
 from pixelgate.domain.policy import Sensitivity
 
 if TYPE_CHECKING:
+    from pixelgate.client.config import Config
     from pixelgate.client.exit_code import Gate
     from pixelgate.client.result import Result
     from pixelgate.domain.comparison import Comparison
@@ -58,6 +59,9 @@ def compare(
     allow_empty: Annotated[
         bool, o.option("Accept a head folder without images.", "--allow-empty")
     ] = False,
+    layout: o.Layout = None,
+    include: o.Include = None,
+    exclude: o.Exclude = None,
     max_megapixels: o.MaxMegapixels = None,
     fail_on: o.FailOn = None,
     exit_zero: o.ExitZero = False,
@@ -66,9 +70,10 @@ def compare(
 ) -> None:
     """Compare two folders of screenshots and write a report. No AWS is involved.
 
-    PNG, JPEG and WebP images are matched by their path below each folder. Hidden files and folders
-    are ignored. Harmless noise, such as from compression or font smoothing, does not count as a
-    change; docs/verdict.md lists the rules.
+    PNG, JPEG and WebP images are matched by their path below each folder. Where a test runner wrote
+    the folder, its diffs, failures and earlier attempts are left out, and named. Harmless noise,
+    such as from compression or font smoothing, does not count as a change; docs/verdict.md lists
+    the rules.
 
     Exit code: 0 nothing to review; 1 a snapshot was changed, added, removed or could not be
     compared; 2 wrong usage or an error; 130 interrupted.
@@ -80,11 +85,13 @@ def compare(
     from pixelgate.bootstrap import find_engine, open_pool
     from pixelgate.cli.console import console, progress_bar, show_summary
     from pixelgate.cli.output import Reports, make_gate, write
+    from pixelgate.cli.scan import tell
     from pixelgate.client.compare_folders import COMPARISON, REPORT, compare_folders
 
     gate = make_gate(fail_on, exit_zero, require_baseline=False)
+    config = _config(policy_file)
     policies = _policies(
-        policy_file,
+        config,
         {
             "structural_threshold": structural_threshold,
             "sensitive_threshold": sensitive_threshold,
@@ -110,7 +117,9 @@ def compare(
             allow_empty=allow_empty,
             inline=inline,
             progress=progress,
+            choice=config.choice(layout, include, exclude),
         )
+    tell(*result.selections)
     comparison, report = out / COMPARISON, out / REPORT
     counts, verdict = result.comparison.counts, result.comparison.verdict
     if as_json:
@@ -131,11 +140,15 @@ def compare(
         raise typer.Exit(outcome.exit)
 
 
-def _policies(named: Path | None, options: dict[str, Any]) -> Policies:
-    """Reads the named file or the nearest pixelgate.toml; options override its policies."""
+def _config(named: Path | None) -> Config:
+    """Reads the named file or the nearest pixelgate.toml."""
     from pixelgate.client.config import find_config, read_config
 
-    config = read_config(named or find_config(Path.cwd()))
+    return read_config(named or find_config(Path.cwd()))
+
+
+def _policies(config: Config, options: dict[str, Any]) -> Policies:
+    """Returns the file's policies; options override them."""
     return config.policies({k: v for k, v in options.items() if v is not None})
 
 

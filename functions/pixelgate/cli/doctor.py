@@ -38,9 +38,9 @@ def doctor(
         progress.begin("checking", 0)
         checks = list(_checks(context))
     signs = {
-        Health.GOOD: "[green]ok[/]   ",
-        Health.NOTE: "[yellow]note[/] ",
-        Health.WRONG: "[red]wrong[/]",
+        Health.GOOD: "[green]ok[/]  ",
+        Health.NOTE: "[yellow]note[/]",
+        Health.WRONG: "[red]FAIL[/]",  # "wrong bucket: …" would read as another bucket
     }
     out = console()
     for check in checks:

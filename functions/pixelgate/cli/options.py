@@ -46,6 +46,23 @@ _MEGAPIXELS = "Largest image to compare. Default: 50. Each megapixel may take 30
 MaxMegapixels = Annotated[
     float | None, option(_MEGAPIXELS, variable="MAX_MEGAPIXELS", min=0.000001)
 ]
+_SNAPSHOTS = "Which images are snapshots"
+_LAYOUT = (
+    "Runner that wrote the folder: auto, folder (no runner), playwright, cypress, "
+    "jest-image-snapshot, storybook, vitest, webdriverio, swift-snapshot-testing, paparazzi, "
+    "roborazzi, compose-preview, flutter, pytest, backstop, loki, argos. Default: auto."
+)
+Layout = Annotated[
+    str | None, option(_LAYOUT, "--from", panel=_SNAPSHOTS, variable="FROM", metavar="LAYOUT")
+]
+_INCLUDE = "Take only snapshots whose names fit; * stands for any text. May be repeated."
+Include = Annotated[
+    list[str] | None, option(_INCLUDE, "--include", panel=_SNAPSHOTS, metavar="PATTERN")
+]
+_EXCLUDE = "Leave out snapshots whose names fit. May be repeated."
+Exclude = Annotated[
+    list[str] | None, option(_EXCLUDE, "--exclude", panel=_SNAPSHOTS, metavar="PATTERN")
+]
 _SUMMARY = "Append a Markdown summary to this file, besides the one in $GITHUB_STEP_SUMMARY."
 Summary = Annotated[Path | None, option(_SUMMARY, panel=_OUTPUT)]
 Junit = Annotated[Path | None, option("Write JUnit XML to this file.", panel=_OUTPUT)]

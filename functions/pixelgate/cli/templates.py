@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 CONFIG = """\
 # Settings of pixelgate for this project. Flags and PIXELGATE_* variables override them.
@@ -81,7 +82,7 @@ jobs:
           role-to-assume: >-
             ${{ github.event_name == 'push' && vars.PIXELGATE_TRUNK_ROLE || vars.PIXELGATE_ROLE }}
           aws-region: ${{ vars.AWS_REGION }}
-      - run: pixelgate upload --wait --junit pixelgate.xml
+      - run: pixelgate upload --wait@require_baseline@ --junit pixelgate.xml
 """
 
 GITLAB = """\
@@ -117,18 +118,33 @@ pixelgate:
     - make screenshots
     # Last, so that nothing before has the role.
     - printf %s "$PIXELGATE_TOKEN" > "$AWS_WEB_IDENTITY_TOKEN_FILE"
-    - /tmp/pixelgate-env/bin/pixelgate upload --wait --junit pixelgate.xml
+    - /tmp/pixelgate-env/bin/pixelgate upload --wait@require_baseline@ --junit pixelgate.xml
   artifacts:
     when: always
     reports: {junit: pixelgate.xml}
 """
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """Fills in the values of a template, each quoted so that TOML and YAML can read it."""
+_JOBS = {
+    "github": (Path(".github/workflows/pixelgate.yml"), GITHUB),
+    "gitlab": (Path(".gitlab/pixelgate.gitlab-ci.yml"), GITLAB),
+}
+
+
+def job_of(system: str) -> tuple[Path, str]:
+    """Returns the path and the template of the job for `github` or `gitlab`."""
+    return _JOBS[system]
+
+
+def filled(template: str, values: Mapping[str, str], *, require_baseline: bool = False) -> str:
+    """Fills in the values of a template, each quoted so that TOML and YAML can read it.
+
+    With `require_baseline` the job fails if there is no baseline to compare with.
+    """
     bucket = values["bucket"]
     line = f"bucket = {json.dumps(bucket)}" if bucket else '# bucket = "the stack\'s output Bucket"'
     text = template.replace("@bucket_line@", line)
+    text = text.replace("@require_baseline@", " --require-baseline" if require_baseline else "")
     for name, value in values.items():
         text = text.replace(f"@{name}@", json.dumps(value, ensure_ascii=False))
     return text

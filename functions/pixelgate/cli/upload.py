@@ -17,6 +17,7 @@ from pixelgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from pixelgate.ci.origin import BuildOrigin
+    from pixelgate.client.layouts.select import Choice
     from pixelgate.client.polling import Seen
     from pixelgate.client.scan import Scan
     from pixelgate.client.upload import Sent
@@ -49,6 +50,9 @@ def upload(
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
+    layout: o.Layout = None,
+    include: o.Include = None,
+    exclude: o.Exclude = None,
     selective: Annotated[bool, o.option(_SELECTIVE, "--selective", panel=_HOLDS)] = False,
     all_names: Annotated[Path | None, o.option(_NAMES, panel=_HOLDS, metavar="FILE")] = None,
     shard: Annotated[
@@ -83,8 +87,9 @@ def upload(
     """Upload a folder of screenshots as a build; with --wait, wait for the result.
 
     Only images that the project does not have yet are sent. After an interruption, run the same
-    command again to continue. A file `x.json` beside `x.png` can hold display_name, group, tags,
-    description, policy and context of that snapshot.
+    command again to continue. Where a test runner wrote the folder, its diffs, failures and
+    earlier attempts are left out, and named. A file `x.json` beside `x.png` can hold display_name,
+    group, tags, description, policy and context of that snapshot.
 
     Exit code: 0 uploaded, and with --wait passed, approved, or nothing to compare with; 1 needs
     review or rejected; 2 wrong usage or an error; 3 no result in time; 4 no baseline, with
@@ -119,7 +124,8 @@ def upload(
         allow_empty=allow_empty,
     )
     name = _build_name(build, parallel_id, extent, origin)
-    uploaded = _upload(context, folder, name, origin, extent)
+    choice = context.config.choice(layout, include, exclude)
+    uploaded = send(context, folder, name, origin, extent, choice)
     reports = Reports(as_json, summary, junit)
     if wait:
         await_result(
@@ -132,12 +138,18 @@ def upload(
         typer.echo(json.dumps(uploaded.as_json(), ensure_ascii=False))
 
 
-def _upload(
-    context: Context, folder: Path | None, name: str, origin: BuildOrigin, extent: Extent
-) -> _Uploaded:
+def send(
+    context: Context,
+    folder: Path | None,
+    name: str,
+    origin: BuildOrigin,
+    extent: Extent,
+    choice: Choice,
+) -> Uploaded:
     """Scans the folder, sends the images and writes the manifest."""
     from pixelgate.bootstrap import max_megapixels
     from pixelgate.cli.console import progress_bar, say, warn
+    from pixelgate.cli.scan import tell
     from pixelgate.client.scan import scan
     from pixelgate.client.upload import check_unused, send_images, send_plain, submit
     from pixelgate.client.upload_manifest import build_id, key_of, manifest_of
@@ -151,8 +163,9 @@ def _upload(
         )
     build = build_id(context.project, name, fork=origin.fork, trunk=origin.trunk)
     with progress_bar(quiet=False) as progress:
-        scanned = scan(source, progress, max_megapixels())
-        _check_not_empty(scanned, source, extent)
+        scanned = scan(source, progress, max_megapixels(), choice)
+        _check_not_empty(scanned, extent)
+        tell(scanned.selection)
         for warning in scanned.warnings:
             warn(warning)
         # A fork's role cannot write shared images, so that it cannot replace one with a wrong one.
@@ -171,7 +184,7 @@ def _upload(
         submit(context.store, key, body, before.status)
     part = f", shard {extent.shard.index} of {extent.shard.total or '?'}" if extent.shard else ""
     say(f"uploaded {build}{part}: {sent.images:,} snapshots of {origin.commit[:12]}")
-    return _Uploaded(build, origin, key, sent, before)
+    return Uploaded(build, origin, key, sent, before)
 
 
 def _look(context: Context, build: BuildId) -> Seen:
@@ -185,7 +198,7 @@ def _look(context: Context, build: BuildId) -> Seen:
 
 
 @dataclass(frozen=True)
-class _Uploaded:
+class Uploaded:
     """A build whose manifest has been written."""
 
     build: BuildId
@@ -258,11 +271,11 @@ def _no_id(run: str | None) -> str:
     return run
 
 
-def _check_not_empty(scanned: Scan, source: Path, extent: Extent) -> None:
+def _check_not_empty(scanned: Scan, extent: Extent) -> None:
     if not scanned.entries and not extent.allow_empty:
         raise UsageError(
-            f"there is no image (PNG, JPEG, WebP) in {source}. Did the tests write elsewhere? "
-            "To upload a build without images, pass --allow-empty"
+            f"{scanned.selection.why_empty()}\n"
+            "Did the tests write elsewhere? To upload a build without images, pass --allow-empty"
         )
 
 

@@ -8,18 +8,20 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken
 from pixelgate.client.progress import SILENT, Progress
+from pixelgate.client.scan import chosen, details_of
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED, Comparison, engine_of
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Image, check_name
-from pixelgate.domain.matching import case_hints
+from pixelgate.domain.matching import case_hints, variant_hints
 from pixelgate.domain.names import canonical, collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies
@@ -33,7 +35,7 @@ from pixelgate.pipeline.diffing.plan import assemble, make_plan
 from pixelgate.pipeline.diffing.thumbnails import draw_thumbnails
 from pixelgate.ports import DifferPool
 from pixelgate.report import render, render_inline
-from pixelgate.storage.folder import FolderBucket, FolderImages, find_images
+from pixelgate.storage.folder import FolderBucket, FolderImages
 
 PROJECT = "local"
 _PICTURES = f"diffs/{PROJECT}/"
@@ -63,6 +65,7 @@ class LocalResult:
     comparison: Comparison
     tally: DiffStats  # the number of unique pairs that were diffed
     out: Path  # the folder with comparison.json and index.html
+    selections: tuple[Selection, ...] = ()  # what was taken of the base's and the head's folder
 
 
 def compare_folders(
@@ -75,24 +78,39 @@ def compare_folders(
     policies: Policies = _DEFAULT_POLICIES,
     allow_empty: bool = False,
     inline: bool = False,
+    only: Collection[str] | None = None,
+    gone: Collection[str] = (),
     progress: Progress = SILENT,
+    choice: Choice = ALL,
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
     An earlier report in `out` is replaced only after a success. `engine` is the engine's name and
-    version. With `inline` the report contains its images, so that it is one file.
+    version. With `inline` the report contains its images, so that it is one file. With `only`,
+    these names of `head_dir` are compared; of the others in `base_dir`, `gone` are removed and the
+    rest is skipped. `choice` is the layout of both folders, and which of their snapshots are
+    compared.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
     """
     started = iso(time.time())
     _check_folders(base_dir, head_dir, out)
-    base_files, head_files = find_images(base_dir), find_images(head_dir)
+    selections = chosen(base_dir, choice), chosen(head_dir, choice)
+    base_files, head_files = (selection.files for selection in selections)
+    if only is not None:
+        wanted = {*only}
+        head_files = {name: path for name, path in head_files.items() if name in wanted}
     _check_names(base_files, head_files)
-    base = scan("base", base_files, policies, progress)
-    head = scan("head", head_files, policies, progress)
-    if not head.manifest.images and not allow_empty:
-        raise UsageError(f"there is no image (PNG, JPEG, WebP) in {head_dir}")
+    base = scan("base", base_files, policies, progress, selections[0].taken)
+    head = scan("head", head_files, policies, progress, selections[1].taken)
+    if only is not None:
+        suite = frozenset({*head_files, *base_files}.difference({*gone} - head_files.keys()))
+        head = replace(head, manifest=replace(head.manifest, selective=True, all_names=suite))
+    for selection, is_head in zip(selections, (False, True), strict=True):
+        # A base without images is a first comparison, unless something was left out of it.
+        if not selection.taken and not allow_empty and (is_head or selection.left):
+            raise UsageError(selection.why_empty())
     with _replacing(out) as staging:
         objects = FolderBucket(staging)
         images = FolderImages({**base.paths, **head.paths})
@@ -116,7 +134,7 @@ def compare_folders(
             created=iso(time.time()),
             engine=engine_of(engine),
             policy=policies.default,
-            warnings=tuple(case_hints(plan.matches)),
+            warnings=(*case_hints(plan.matches), *variant_hints(plan.matches)),
             snapshots=draw_thumbnails(
                 assemble(plan, measured, _of_new(head.faults, base.manifest)),
                 folder=_PICTURES,
@@ -133,11 +151,19 @@ def compare_folders(
             page = render(comparison, copied.get, REPORT, local=True)
         objects.write(COMPARISON, body, "application/json")
         objects.write(REPORT, page, "text/html; charset=utf-8")
-    return LocalResult(comparison, tally, out)
+    return LocalResult(comparison, tally, out, selections)
 
 
-def scan(side: str, files: Mapping[str, Path], policies: Policies, progress: Progress) -> Scan:
+def scan(
+    side: str,
+    files: Mapping[str, Path],
+    policies: Policies,
+    progress: Progress,
+    taken: Mapping[str, Taken] | None = None,
+) -> Scan:
     """Reads the hash and the header of every image of a folder, each file once.
+
+    `taken` is what the folder's layout tells of the snapshots, by name.
 
     Raises:
         UsageError: files cannot be read; the message lists the first ten.
@@ -153,7 +179,8 @@ def scan(side: str, files: Mapping[str, Path], policies: Policies, progress: Pro
                 case OSError():
                     unreadable.append(f"{files[name]}: {read.strerror}")
                 case (image, fault):
-                    images[name] = replace(image, policy=policies.of(name))
+                    details = details_of(taken[name]) if taken else {}
+                    images[name] = replace(image, policy=policies.of(name), details=details)
                     if fault:
                         faults[name] = fault
     if unreadable:

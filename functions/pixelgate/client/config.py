@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
-from pixelgate.domain.manifest_schema import Grace, PolicyFields, Text, in_words
+from pixelgate.client.layouts.names import AUTO, LAYOUTS
+from pixelgate.client.layouts.select import Choice
+from pixelgate.domain.manifest_schema import MAX_RULES, Grace, PolicyFields, Text, in_words
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies, overridden, policies_of
 from pixelgate.errors import BadManifest, UsageError, why_unread
@@ -27,7 +29,17 @@ class ConfigFields(PolicyFields):
     release_branches: list[Text] | None = Field(default=None, max_length=100)
     grace: Grace | None = None  # seconds
     folder: Text | None = None
+    layout: Text | None = Field(default=None, alias="from")
+    include: list[Text] = Field(default=[], max_length=MAX_RULES)
+    exclude: list[Text] = Field(default=[], max_length=MAX_RULES)
     timeout: float | None = Field(default=None, gt=0)
+
+    @field_validator("layout")
+    @classmethod
+    def _known(cls, layout: str | None) -> str | None:
+        if layout is not None and layout not in LAYOUTS:
+            raise ValueError(f"must be one of {', '.join(LAYOUTS)}")
+        return layout
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,22 @@ class Config:
             return policies_of(self.fields, above)
         except BadManifest as error:
             raise UsageError(f"{self.path}: {error}" if self.path else str(error)) from error
+
+    def choice(
+        self,
+        layout: str | None = None,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        *,
+        expected: bool = False,
+    ) -> Choice:
+        """Returns which snapshots of a folder are wanted; an option overrides the file's key."""
+        return Choice(
+            layout or self.fields.layout or AUTO,
+            tuple(self.fields.include if include is None else include),
+            tuple(self.fields.exclude if exclude is None else exclude),
+            expected=expected,
+        )
 
     @property
     def folder(self) -> Path | None:

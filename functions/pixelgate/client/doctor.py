@@ -45,7 +45,8 @@ def check_origin(find: Callable[[], BuildOrigin]) -> Iterator[Check]:
         return
     vendor = origin.vendor or "no known CI system"
     fork = ", from a fork: its builds are never a baseline" if origin.fork else ""
-    pull = f", pull request {origin.pull_request}" if origin.pull_request else ""
+    name = "merge request" if origin.merge_request else "pull request"
+    pull = f", {name} {origin.pull_request}" if origin.pull_request else ""
     yield Check("CI", Health.GOOD, f"{vendor}{pull}{fork}")
     yield Check("commit", Health.GOOD, f"{origin.commit} on {origin.branch}")
     if origin.base_commit:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-import os
 import posixpath
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket
 from pixelgate.report import with_review
+from pixelgate.storage.folder import put_file
 
 _THREADS = 16
 # The relative links of a page to its images, in attributes, srcset, CSS and JSON.
@@ -64,14 +63,14 @@ def fetch_report(
             body = store.read(key)
         except NotFound:
             return  # an image that was never uploaded; the report shows that
-        _write(places[key], body)
+        put_file(places[key], body)
 
     try:
         for _ in bounded_map(fetch, todo, _THREADS):
             progress.step()
         path = _path(out, page_key)
-        _write(path, with_review(page, standing) if standing else page)
-        _write(out / "index.html", _signpost(page_key))
+        put_file(path, with_review(page, standing) if standing else page)
+        put_file(out / "index.html", _signpost(page_key))
     except OSError as error:
         raise UsageError(f"{error.filename or out} cannot be written: {error.strerror}") from error
     return path
@@ -111,20 +110,6 @@ def _path(out: Path, key: str) -> Path:
     if any(part in {"", ".", ".."} or "\\" in part for part in parts):
         raise BucketError(f"the report refers to {key!r}, which is not a key of pixelgate")
     return out.joinpath(*parts)
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Writes a file atomically, so that an interrupted download leaves no incomplete image."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(prefix=".pixelgate-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-        Path(beside).chmod(0o644)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def _signpost(page_key: str) -> bytes:

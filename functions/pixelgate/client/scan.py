@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken, select
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain.manifest import DETAILS, check_name
 from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
@@ -23,7 +24,6 @@ from pixelgate.domain.wording import shortened
 from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.storage.folder import find_images
 
 # The limit of the pipeline, which does not read larger images.
 MAX_IMAGE_BYTES = 256 * 1024 * 1024
@@ -44,11 +44,13 @@ class Entry:
     bytes: int  # its number of bytes
     # The fields of the JSON file beside it.
     sidecar: Mapping[str, Any] = field(default_factory=dict)
+    # The fields that its runner's layout and files tell.
+    found: Mapping[str, Any] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
-        """Returns the image's entry in the manifest."""
+        """Returns the image's entry in the manifest; its sidecar overrides what was found."""
         return {
-            **self.sidecar,
+            **_joined(self.found, self.sidecar),
             "sha256": self.sha256,
             "width": self.header.width,
             "height": self.header.height,
@@ -61,6 +63,7 @@ class Scan:
     """A scanned folder, all of whose images can be uploaded."""
 
     entries: Mapping[str, Entry]  # maps a name to its screenshot, ordered by name
+    selection: Selection  # what was taken of the folder, and what was left out
     warnings: tuple[str, ...] = ()  # messages about fields that were ignored
 
     def fields(self) -> dict[str, dict[str, Any]]:
@@ -68,26 +71,27 @@ class Scan:
         return {name: entry.fields() for name, entry in self.entries.items()}
 
 
-def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None = None) -> Scan:
-    """Reads the hash, the header and the sidecar of every image below a folder.
+def scan(
+    folder: Path,
+    progress: Progress = SILENT,
+    max_megapixels: float | None = None,
+    choice: Choice = ALL,
+) -> Scan:
+    """Reads the hash, the header and the sidecar of every snapshot below a folder.
 
     Args:
         folder: the folder with the screenshots. Hidden files and folders are ignored.
         progress: receives the progress.
         max_megapixels: the size of the largest image that is compared; by default the engine's
             limit.
+        choice: the layout of the folder, and the snapshots that are wanted.
 
     Raises:
         UsageError: the folder is missing, or files in it cannot be uploaded; the message lists
             each with its problem.
     """
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise UsageError(f"{folder} {problem}; name the folder with the screenshots")
-    try:
-        files = find_images(folder)
-    except OSError as error:
-        raise UsageError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
+    selection = chosen(folder, choice)
+    files = selection.files
     if len(files) > MAX_IMAGES:
         raise UsageError(
             f"{folder} holds {len(files):,} images; a build may have {MAX_IMAGES:,}. "
@@ -95,7 +99,7 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
         )
     progress.begin("hashing", len(files))
     most = MAX_PIXELS if max_megapixels is None else round(max_megapixels * 1e6)
-    look = partial(_read, most=most)
+    look = partial(_read, most=most, taken=selection.taken)
     read: dict[str, Entry] = {}
     problems: dict[str, list[str]] = {}
     ignored: dict[str, str] = {}
@@ -116,10 +120,28 @@ def scan(folder: Path, progress: Progress = SILENT, max_megapixels: float | None
             f"unknown field {name!r} was ignored, in {where} and maybe others"
             for name, where in sorted(ignored.items())
         ),
+        selection=selection,
     )
 
 
-def _read(item: tuple[str, Path], most: int) -> tuple[Entry | None, list[str], list[str]]:
+def chosen(folder: Path, choice: Choice) -> Selection:
+    """Returns the snapshots of a folder.
+
+    Raises:
+        UsageError: the folder is missing or cannot be read, or the layout is unknown.
+    """
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise UsageError(f"{folder} {problem}; name the folder with the screenshots")
+    try:
+        return select(folder, choice)
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
+
+
+def _read(
+    item: tuple[str, Path], most: int, taken: Mapping[str, Taken]
+) -> tuple[Entry | None, list[str], list[str]]:
     """Reads one file; returns its entry, its problems, and the unknown fields of its sidecar."""
     name, path = item
     wrong: list[str] = []
@@ -130,13 +152,47 @@ def _read(item: tuple[str, Path], most: int) -> tuple[Entry | None, list[str], l
     sidecar, unknown, wrong_beside = _read_sidecar(path)
     entry = None
     try:
-        entry = _read_image(path, sidecar, most)
+        entry = replace(_read_image(path, sidecar, most), found=details_of(taken[name]))
     except ImageFault as fault:
         wrong.append(str(fault))
     except OSError as error:
         wrong.append(f"cannot be read: {error.strerror}")
     wrong += [f"{path.with_suffix('.json').name} beside it: {problem}" for problem in wrong_beside]
     return entry, wrong, unknown
+
+
+def details_of(taken: Taken) -> dict[str, Any]:
+    """Returns the fields of a manifest that a runner's layout and files tell of a snapshot.
+
+    The hashes of earlier attempts are evidence of noise: the test was run again on the same input.
+    """
+    found = dict(taken.details)
+    if taken.tags:
+        found["tags"] = list(dict.fromkeys(taken.tags.values()))
+    if taken.attempts:
+        found["context"] = {"attempts": [_hash(path) for path in taken.attempts]}
+    return found
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _joined(found: Mapping[str, Any], sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    """Joins the fields of a snapshot: tags are added to the sidecar's, and so is context."""
+    fields = {**found, **sidecar}
+    ours, theirs = found.get("tags"), sidecar.get("tags")
+    if ours and isinstance(theirs, list):
+        fields["tags"] = list(dict.fromkeys([*theirs, *ours]))
+    elif ours and isinstance(theirs, dict):
+        known = {*theirs.values()}
+        fields["tags"] = {**theirs, **{word: word for word in ours if word not in known}}
+    if "context" in found and isinstance(sidecar.get("context"), dict):
+        fields["context"] = {**found["context"], **sidecar["context"]}
+    return fields
 
 
 def _read_image(path: Path, sidecar: Mapping[str, Any], most: int) -> Entry:

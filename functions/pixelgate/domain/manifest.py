@@ -205,7 +205,7 @@ def _check_shard(stated: Shard | None, build: BuildId, shard: ShardId | None) ->
             raise BadManifest(f"shard: the manifest of a shard lies under {right_key}")
         return
     if stated is None:
-        raise BadManifest(f"shard: Field required, as its key says that it is {shard.words}")
+        raise BadManifest(f"shard: must be given, as its key says that it is {shard.words}")
     if (stated.index, stated.total) != (shard.index, shard.total):
         words = ShardId(stated.index, stated.total).words
         raise BadManifest(f"shard: the manifest says {words}, its key says {shard.words}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -30,7 +31,8 @@ MAX_GRACE = 86_400  # seconds, as the stack's parameter BaseGraceSeconds
 _SHOWN_PROBLEMS = 10
 _MAX_DEPTH = 32
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+SHA256 = r"^[0-9a-f]{64}$"
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -242,16 +244,62 @@ class FinalizeFields(_Model):
 
 
 def in_words(error: ValidationError) -> str:
-    """Describes the first ten problems, each with its place and its rule."""
+    """Describes the first ten problems, each with its place and its rule, in our own words."""
     problems = error.errors(include_url=False)
-    return "; ".join(shortened((f"{_place(p)}{_rule(p)}" for p in problems), _SHOWN_PROBLEMS))
+    # A value that fits none of several kinds has one problem for each kind, but one rule.
+    lines = dict.fromkeys(_sentence(problem) for problem in problems)
+    return "; ".join(shortened(lines, _SHOWN_PROBLEMS))
 
 
-def _place(problem: ErrorDetails) -> str:
+# The rules of fields that may have several kinds of values.
+_EITHER = {
+    "tags": "must be a list of texts of 1 to 1,024 characters, or an object of texts",
+    "pull_request": "must be a number or a text of 1 to 1,024 characters",
+}
+# What pydantic calls these kinds.
+_KINDS = frozenset({"list[constrained-str]", "dict[str,str]", "constrained-str", "int"})
+_PATTERNS = {SHA256: "must be a SHA-256 hash: 64 characters from 0 to 9 and a to f"}
+# Our words for pydantic's types of errors; the names in braces are of its context.
+_RULES = {
+    "missing": "must be given",
+    "extra_forbidden": "there is no such field",
+    "string_type": "must be a text",
+    "string_too_short": "must have at least {min_length} character",
+    "string_too_long": "may have up to {max_length:,} characters",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object (in TOML a table)",
+    "model_type": "must be an object (in TOML a table)",
+    "too_long": "may have up to {max_length:,} entries",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "may be at most {le:.16g}",
+    "literal_error": "must be {expected}",
+}
+# Errors about a list or object as a whole, or about a place where nothing was given.
+_WITHOUT_VALUE = frozenset({"missing", "extra_forbidden"})
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    """Returns place and rule of a problem, and what was given there."""
+    loc = problem["loc"]
+    for number, (field, kind) in enumerate(pairwise(loc), start=1):
+        if field in _EITHER and kind in _KINDS:
+            return f"{_place(loc[:number])}{_EITHER[str(field)]}"
+    return f"{_place(loc)}{_rule(problem)}"
+
+
+def _place(loc: Sequence[str | int]) -> str:
     """Returns `images['a.png'].width: ` for ("images", "a.png", "width"), "" for the body."""
     path = ""
-    for part in problem["loc"]:
-        if path == "images":
+    for part in loc:
+        if part == "[key]":  # pydantic's word for a name that breaks a rule; the name is before it
+            continue
+        if path == "images" or part == "":
             path += f"[{part!a}]"
         elif isinstance(part, int):
             path += f"[{part}]"
@@ -261,11 +309,14 @@ def _place(problem: ErrorDetails) -> str:
 
 
 def _rule(problem: ErrorDetails) -> str:
-    rule = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
-    if problem["type"] == "extra_forbidden":
-        return "there is no such field"
-    if problem["type"] == "missing" or isinstance(given, dict | list) or given is None:
+    kind, context, given = problem["type"], problem.get("ctx", {}), problem["input"]
+    if kind == "value_error":  # the words are our own validator's
+        rule = str(context["error"])
+    elif kind == "string_pattern_mismatch":
+        rule = _PATTERNS.get(context["pattern"], "has characters that are not allowed here")
+    else:
+        rule = _RULES.get(kind, "is not valid here").format_map(context)
+    if kind in _WITHOUT_VALUE or isinstance(given, dict | list) or given is None:
         return rule
     return f"{rule} (got {ascii(given)[:80]})"
 

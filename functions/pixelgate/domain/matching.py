@@ -6,7 +6,7 @@ Names are compared in NFC: see pixelgate.domain.names.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -18,6 +18,10 @@ from pixelgate.domain.wording import shortened
 # about two seconds, equal images (such as hundreds of blank screenshots) are paired in name order.
 _MAX_LETTERS = 50_000_000
 _HINTS = 10
+
+
+# Return the name of a head's or a base's snapshot without the words of its variant, or None.
+Variants = tuple[Callable[[str], str | None], Callable[[str], str | None]]
 
 
 class Kind(StrEnum):
@@ -36,8 +40,8 @@ class Match:
     """One line of the comparison: a head snapshot, or a base snapshot that the head lacks.
 
     A renamed snapshot has its new `name`; `head` and `base` are hashes of its images.
-    `previous_name` is the name in the base, if it differs: the snapshot was renamed, or the base
-    writes its name in another Unicode form.
+    `previous_name` is the name in the base, if it differs: the snapshot was renamed, is of another
+    variant there, or the base writes its name in another Unicode form.
     """
 
     name: str
@@ -53,6 +57,7 @@ def match(
     *,
     selective: bool = False,
     all_names: Collection[str] | None = None,
+    variants: Variants | None = None,
 ) -> list[Match]:
     """Matches two builds; the result is sorted by name.
 
@@ -61,10 +66,14 @@ def match(
 
     `head` and `base` map names to sha256. If the head is `selective`, it holds only a part of the
     suite, and the rest is skipped; but missing snapshots that are not among `all_names`, those of
-    the whole suite, are removed.
+    the whole suite, are removed. A removed and an added name that are the same without the words
+    of their `variants` match, if no other name is.
     """
     same = same_names(head.keys(), base.keys())
     removed, skipped = _split_missing(base.keys() - {*same.values()}, selective, all_names)
+    if variants:
+        same |= _of_another_variant(head.keys() - same.keys(), removed, variants)
+        removed = [name for name in removed if name not in {*same.values()}]
     renamed = dict(_renames({n: head[n] for n in head.keys() - same.keys()}, removed, base))
     old_names = set(renamed.values())
 
@@ -74,12 +83,32 @@ def match(
         if name in same:
             old = same[name]
             kind = Kind.UNCHANGED if base[old] == sha else Kind.DIFFERING
+            if kind is Kind.UNCHANGED and canonical(old) != canonical(name):
+                kind = Kind.RENAMED
             matches.append(Match(name, kind, sha, base[old], None if old == name else old))
         elif name in renamed:
             matches.append(Match(name, Kind.RENAMED, sha, sha, previous_name=renamed[name]))
         else:
             matches.append(Match(name, Kind.ADDED, head=sha))
     return sorted(matches, key=lambda m: m.name)
+
+
+def variant_hints(matches: Sequence[Match]) -> list[str]:
+    """Returns a sentence about snapshots that are compared with those of another variant."""
+    pairs = [
+        (m.previous_name, m.name)
+        for m in matches
+        if m.previous_name
+        and m.kind is Kind.DIFFERING
+        and canonical(m.previous_name) != canonical(m.name)
+    ]
+    if not pairs:
+        return []
+    number = "1 snapshot was" if len(pairs) == 1 else f"{len(pairs):,} snapshots were"
+    return [
+        f"{number} compared with another variant's, as the base has none of their own: "
+        f"{pairs[0][1]!r} with {pairs[0][0]!r}"
+    ]
 
 
 def case_hints(matches: Sequence[Match]) -> list[str]:
@@ -95,6 +124,23 @@ def case_hints(matches: Sequence[Match]) -> list[str]:
         if m.kind is Kind.ADDED and (old := gone.pop(in_any_case(m.name), None)) is not None
     ]
     return shortened(hints, _HINTS, "such pairs")
+
+
+def _of_another_variant(
+    added: Collection[str], removed: Collection[str], variants: Variants
+) -> dict[str, str]:
+    """Maps new names to old ones that are the same without their variants, if only one is."""
+    of_head, of_base = variants
+    old: dict[str, list[str]] = defaultdict(list)
+    for name in removed:
+        if (stem := of_base(name)) is not None:
+            old[stem].append(name)
+    new: dict[str, list[str]] = defaultdict(list)
+    for name in added if old else ():
+        if (stem := of_head(name)) is not None:
+            new[stem].append(name)
+    alone = {stem: names[0] for stem, names in new.items() if len(names) == 1}
+    return {name: old[stem][0] for stem, name in alone.items() if len(old.get(stem, ())) == 1}
 
 
 def _split_missing(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pixelgate.domain.comparison import Axis, Band, BandKind, Diff, Judgement, Snapshot, Status
+from pixelgate.domain.names import canonical
 from pixelgate.domain.policy import Policy, Sensitivity
 from pixelgate.domain.verdict import Explained, Mark, NoiseKind
 
@@ -42,13 +43,19 @@ _MAX_BANDS = 4
 _THIN, _RUN = 2, 3
 
 
-def why(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
+def why(snapshot: Snapshot, policy: Policy, name: str | None = None) -> Iterator[str]:
     """Yields sentences that explain a snapshot's status; `policy` is the comparison's."""
     if snapshot.previous_name and snapshot.status is not Status.RENAMED:
-        yield (
-            "The base writes this name in another Unicode form, which looks the same: "
-            f"{snapshot.previous_name!a}."
-        )
+        if name is not None and canonical(name) != canonical(snapshot.previous_name):
+            yield (
+                "The base has none of this name. It was compared with the same snapshot in "
+                f"another variant: {snapshot.previous_name}."
+            )
+        else:
+            yield (
+                "The base writes this name in another Unicode form, which looks the same: "
+                f"{snapshot.previous_name!a}."
+            )
     match snapshot.status:
         case Status.ADDED:
             yield "The base has no snapshot of that name."

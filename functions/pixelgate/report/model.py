@@ -116,8 +116,8 @@ def build_model(
             regions=tuple(_regions(diff, s.judgement)) if diff else (),
             bands=diff.bands if diff else (),
             group=s.group,
-            tags=tuple(map(str, s.details.get("tags", ()))),
-            why=tuple(why(s, comparison.policy)),
+            tags=_tags(s.details.get("tags")),
+            why=tuple(why(s, comparison.policy, name)),
             facts=tuple(_facts(s, comparison)),
             reason=s.reason,
         )
@@ -206,6 +206,12 @@ def _regions(
     kinds = (judgement and judgement.kinds) or none
     for region, mark, kind in zip(diff.regions, marks, kinds, strict=True):
         yield region, mark or kind
+
+
+def _tags(tags: Any) -> tuple[str, ...]:
+    """Returns the words of tags, which are a list or have names."""
+    words = tags.values() if isinstance(tags, Mapping) else tags or ()
+    return tuple(dict.fromkeys(map(str, words)))
 
 
 def _facts(s: Snapshot, comparison: Comparison) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from pixelgate.errors import (
 from pixelgate.ports import Listed
 
 _UNFINISHED = ".pg"  # begins the names of files that are being written
+_MODE = 0o644
 
 
 class FolderBucket:
@@ -51,13 +53,7 @@ class FolderBucket:
 
     def write(self, key: str, body: bytes, content_type: str) -> None:
         """Writes another file and renames it, so that no reader sees a part."""
-        path = self._root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-        Path(unfinished).chmod(0o644)
-        Path(unfinished).replace(path)
+        put_file(self._root / key, body)
 
     def replace(self, key: str, body: bytes, content_type: str, tag: str | None) -> None:
         """Compares the tag, then writes."""
@@ -144,14 +140,41 @@ class FolderImages:
         return body
 
 
+def put_file(path: Path, body: bytes) -> None:
+    """Writes a file, in folders that it makes: whole, or not at all.
+
+    A file that is replaced keeps its mode.
+
+    Raises:
+        OSError: it could not be written. It has the file's path, which the system leaves out of
+            an error of a full disk.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else _MODE
+        descriptor, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(body)
+            Path(unfinished).chmod(mode)
+            Path(unfinished).replace(path)
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
 def find_images(folder: Path) -> dict[str, Path]:
     """Returns the images below a folder by name (relative path with "/"), without hidden ones.
 
-    Links to files and folders are followed; a folder that contains itself is entered once. Raises
-    OSError if a folder cannot be read, as its snapshots would count as removed.
+    A link is followed if it leads to something below the folder; a folder that contains itself is
+    entered once. Raises OSError if a folder cannot be read, as its snapshots would count as
+    removed. `pixelgate.client.layouts` knows the folders of test runners, too.
     """
     images: dict[str, Path] = {}
     pending: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
+    root = folder.resolve()
     while pending:
         current, ancestors = pending.pop()
         status = current.stat()
@@ -159,10 +182,15 @@ def find_images(folder: Path) -> dict[str, Path]:
         if identity in ancestors:
             continue
         for path in sorted(current.iterdir()):
-            if path.name.startswith("."):
+            if path.name.startswith(".") or (path.is_symlink() and not _is_below(path, root)):
                 continue
             if path.is_dir():
                 pending.append((path, ancestors | {identity}))
             elif path.suffix.lower() in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
                 images[path.relative_to(folder).as_posix()] = path
     return dict(sorted(images.items()))
+
+
+def _is_below(link: Path, root: Path) -> bool:
+    """Whether a link leads to something below a folder."""
+    return Path(os.path.realpath(link)).is_relative_to(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from botocore.exceptions import (
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
     SSLError,
@@ -41,6 +43,24 @@ _LOG_IN = (
     "in CI let the job take a role over OIDC (docs/ci.md shows how), "
     "on a laptop run `aws sso login` or set AWS_PROFILE"
 )
+
+
+# Where AWS and its SDK begin to quote a regular expression; what comes before says what was given.
+_QUOTED = re.compile(
+    r"\s*(?:failed to satisfy constraint: )?(?:Member must satisfy regular expression pattern"
+    r"|(?:Bucket name |must |it must )?(?:must )?match(?:es|ing)? the (?:regex|pattern)"
+    r"|must match pattern|failed to satisfy regular expression).*",
+    re.DOTALL,
+)
+
+
+def without_pattern(message: str) -> str:
+    """Returns a message of AWS or its SDK without the regular expression that it quotes."""
+    said = _QUOTED.sub("", message)
+    if said == message:
+        return message
+    said = " ".join(said.split()).rstrip(" :")
+    return f"{said}: this text has a length or characters that AWS does not take"
 
 
 @contextmanager
@@ -81,6 +101,9 @@ def _refusal(error: ClientError, verb: str, bucket: str, key: str) -> BucketErro
         return BucketError("this machine's clock is wrong, and AWS refuses what it signs; set it")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
     message = message or "no further words"
+    if code == "InvalidBucketName":
+        return BucketError(_no_bucket_s_name(bucket))
+    message = without_pattern(message)
     return BucketError(f"could not {verb} {where}: AWS answered {status} {code}: {message}")
 
 
@@ -93,6 +116,8 @@ def without_answer(error: Exception, bucket: str) -> str:
             return f"the AWS credentials are not whole ({error}): {_LOG_IN}"
         case ProfileNotFound():
             return f"{error}; AWS_PROFILE names it, and `aws configure list-profiles` lists them"
+        case ParamValidationError() if "Invalid bucket name" in str(error):
+            return _no_bucket_s_name(bucket)
         case NoRegionError():
             return "no AWS region is set: set AWS_REGION to that of the stack"
         case CredentialRetrievalError() | SSOError() | TokenRetrievalError():
@@ -106,4 +131,12 @@ def without_answer(error: Exception, bucket: str) -> str:
                 f"S3 could not be reached for s3://{bucket}, also when asked again ({error}): "
                 "check the network, AWS_REGION, and AWS_ENDPOINT_URL if it is set"
             )
-    return f"AWS's SDK gave up on s3://{bucket}: {error}"
+    return f"AWS's SDK gave up on s3://{bucket}: {without_pattern(str(error))}"
+
+
+def _no_bucket_s_name(bucket: str) -> str:
+    return (
+        f"{bucket!r} is not the name of a bucket, which has 3 to 63 lower-case letters, digits, "
+        "dots and hyphens; --bucket, PIXELGATE_BUCKET or pixelgate.toml names it, and the output "
+        "Bucket of the stack says how it is called"
+    )

@@ -9,7 +9,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import ORIGIN, Comparison, Measured, Snapshot, engine_of
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import BuildId, ComparisonId
-from pixelgate.domain.matching import Kind, case_hints
+from pixelgate.domain.matching import Kind, case_hints, variant_hints
 from pixelgate.domain.records import Baseline, ComparisonRecord, Result
 from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
@@ -133,7 +133,11 @@ def _write_down(
             engine=engine_of(service.engine),
             policy=accepted.manifest.policy,
             snapshots=snapshots,
-            warnings=(*accepted.manifest.warnings, *case_hints(measured.plan.matches)),
+            warnings=(
+                *accepted.manifest.warnings,
+                *case_hints(measured.plan.matches),
+                *variant_hints(measured.plan.matches),
+            ),
             choice=claim.choice,
             cost=used,
             origin={name: str(v) for name in ORIGIN if (v := getattr(accepted.manifest, name))},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from pixelgate.domain.comparison import Measured, Snapshot, Status
 from pixelgate.domain.manifest import BuildManifest, Image
 from pixelgate.domain.matching import Kind, Match, match
 from pixelgate.domain.policy import Policy
+from pixelgate.domain.variants import without_variant
 from pixelgate.errors import ImageFault
 
 
@@ -57,6 +58,7 @@ def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> P
         base.hashes() if base else {},
         selective=head.selective,
         all_names=head.all_names,
+        variants=(_variant_of(head), _variant_of(base)) if base else None,
     )
     pairs: dict[Pair, Policy] = {}
     pair_of: dict[str, Pair] = {}
@@ -70,6 +72,11 @@ def make_plan(head: BuildManifest, base: BuildManifest | None, engine: str) -> P
             pairs.setdefault(pair, policy)
             pair_of[m.name] = pair
     return Plan(head, base, matches, pairs, pair_of)
+
+
+def _variant_of(build: BuildManifest) -> Callable[[str], str | None]:
+    """Returns a function from a name of the build to the name without its variant."""
+    return lambda name: without_variant(name, build.images[name].details.get("tags"))
 
 
 def assemble(

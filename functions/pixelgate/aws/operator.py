@@ -1,0 +1,124 @@
+"""What an operator's commands ask of AWS: the outputs of a stack, and errors in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pixelgate.aws.deployment import CloudStack
+from pixelgate.errors import BucketError, NotFound, Refused, UsageError
+from pixelgate.storage.dynamodb_projects import DynamoProjects
+from pixelgate.storage.s3_errors import DENIED, without_answer, without_pattern
+
+_DENIED = DENIED | {"AccessDeniedException", "UnrecognizedClientException"}
+# STACK-ACCOUNT-REGION, and "-an" in the account's own namespace.
+_STACK_S_BUCKET = re.compile(r"(.+)-\d{12}-([a-z]{2,}(?:-[a-z]+)+-\d)(?:-an)?")
+
+
+@dataclass(frozen=True)
+class StackFacts:
+    """What a stack says about itself; empty where it says nothing.
+
+    Attributes:
+        table: the table's name.
+        queue: the URL of the queue of failed events.
+        branches: the baseline branches, separated by commas.
+    """
+
+    table: str = ""
+    queue: str = ""
+    branches: str = ""
+
+
+def stack_of(bucket: str) -> tuple[str, str] | None:
+    """Returns name and region of a stack, from its bucket's name; None for another name."""
+    found = _STACK_S_BUCKET.fullmatch(bucket)
+    return (found[1], found[2]) if found else None
+
+
+def read_stack(stack: CloudStack) -> StackFacts:
+    """Reads a stack's outputs; an older stack has its branches among its parameters only.
+
+    Raises:
+        UsageError: there is no such stack.
+        BucketError: AWS does not answer or refuses.
+    """
+    try:
+        described: dict[str, Any] = stack.describe()
+    except NotFound as error:
+        raise UsageError(
+            f"there is no stack {stack.name} in this account and region; name it by --stack, or "
+            "pass the values that you need of it yourself"
+        ) from error
+    except Refused as error:
+        raise Refused(
+            f"AWS refuses cloudformation:DescribeStacks on {stack.name}, whose outputs say what to "
+            "use: compare these credentials with examples/ci/role-operator.json, or pass "
+            "the values yourself (--help lists them)"
+        ) from error
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
+    given = {one["ParameterKey"]: one["ParameterValue"] for one in described.get("Parameters", ())}
+    return StackFacts(
+        table=outputs.get("Table", ""),
+        queue=outputs.get("FailedEvents", ""),
+        branches=outputs.get("BaselineBranches") or given.get("BaselineBranches", ""),
+    )
+
+
+@contextmanager
+def in_words(table: str) -> Iterator[None]:
+    """Translates DynamoDB's errors into Refused or BucketError."""
+    try:
+        yield
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        code, message = str(details.get("Code", "")), str(details.get("Message", "")).strip()
+        action = f"dynamodb:{error.operation_name}"
+        if code in _DENIED:
+            raise Refused(
+                f"AWS refuses {action} on the table {table}: these credentials lack it. Compare "
+                "them with examples/ci/role-operator.json, or role-projects.json for moves"
+            ) from error
+        if code == "ResourceNotFoundException":
+            raise BucketError(
+                f"there is no table {table} in this account and region; its name is the stack's "
+                "output Table"
+            ) from error
+        raise BucketError(
+            f"{action} on the table {table}: AWS answered {code}: {without_pattern(message)}"
+        ) from error
+    except BotoCoreError as error:
+        raise BucketError(without_answer(error, table)) from error
+
+
+class ProjectTable:
+    """The records of the projects of one table, for an operator: each error is in words."""
+
+    def __init__(self, items: DynamoProjects, name: str) -> None:
+        self._items = items
+        self._name = name
+
+    def items(self, project: str) -> list[dict[str, Any]]:
+        """Returns every item of a project, in the order of their sort keys."""
+        with in_words(self._name):
+            return list(self._items.items(project))
+
+    def put_new(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Writes an item unless there is one with its key; returns the one that was there."""
+        with in_words(self._name):
+            return self._items.put_new(item)
+
+    def put(self, item: Mapping[str, Any]) -> None:
+        """Writes an item, also over another one."""
+        with in_words(self._name):
+            self._items.put(item)
+
+    def delete(self, item: Mapping[str, Any]) -> bool:
+        """Deletes an item if it is as it was; returns whether it is gone."""
+        with in_words(self._name):
+            return self._items.delete(item)

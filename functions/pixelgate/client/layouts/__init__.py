@@ -1,0 +1,1 @@
+"""Finds the snapshots among the files that a test runner leaves."""

@@ -21,12 +21,15 @@ FOLDERS = [
     "test-results", "a-chromium", "a-chromium-retry1", "a.spec.ts-snapshots", "a.cy.ts", "reports",
     "__image_snapshots__", "__diff_output__", "attachments", "attempt-1", "attempt-2", ".tmp",
     "bitmaps_test", "20261130-101010", "20261130-101011", "__Snapshots__", "✗ a", "chromium",
+    "thumbnails", "errors", "test-1", "run-1", "2026-11-30_10-15-00", "results", ".reg", "✓ a",
+    "ActualImages", "visual-diffs",
 ]  # fmt: skip
 STEMS = [
     "a", "b", "a-diff", "a-actual", "a-expected", "a_diff-2", "diff_a", "a (attempt 2)", "actual",
     "a (failed)", "a-retry1", "test-failed-1", "test-finished-1", "a-chromium-linux", "diff",
     "a-actual-chromium-linux", "baseline", "result", "a--diff", "a@2x", "a.new", "a.old",
     "9b74c9897bac770ffc029102a200c5de", f"a-{'0' * 40}", "-", "diff-", "(attempt 2)",
+    "a-1-snap", "a-1-diff", "a.attempt_00", "a[diff]", "fail-screenshot-1", "approved", "a.fail",
 ]  # fmt: skip
 PATHS = st.builds(
     lambda folders, stem, suffix: "/".join([*folders, f"{stem}{suffix}"]),

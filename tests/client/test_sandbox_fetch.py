@@ -18,6 +18,7 @@ import pytest
 from pixelgate.errors import SandboxFailed
 from pixelgate.sandbox import fetch as module
 from pixelgate.sandbox.fetch import Needs, Steps, cache_folder, fetch, pinned
+from support.processes import interruptible
 
 UV = Path(sys.executable).with_name("uv")
 SHELL = "/usr/bin:/bin"
@@ -195,7 +196,11 @@ def test_a_download_that_breaks_is_begun_anew(
     command = [sys.executable, "-c", PROGRAM, *map(str, lists.values()), str(cache)]
     environ = {**os.environ, "PATH": f"{slow_uv(tmp_path)}:{SHELL}"}
     with subprocess.Popen(
-        command, env=environ, start_new_session=True, stderr=subprocess.DEVNULL
+        command,
+        env=environ,
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=interruptible,
     ) as process:
         while not (tmp_path / "began").exists():
             assert process.poll() is None

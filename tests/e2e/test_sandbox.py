@@ -26,7 +26,7 @@ from pixelgate.sandbox.assemble import assemble
 from pixelgate.sandbox.cloud import ACCOUNT, REGION, EmbeddedCloud
 from pixelgate.sandbox.fetch import fetch
 from pixelgate.sandbox.roles import Roles
-from support.processes import descendants
+from support.processes import descendants, interruptible
 from support.repository import SETTINGS, Repository
 
 pytestmark = pytest.mark.e2e
@@ -108,6 +108,7 @@ def start(repository: Repository, tmp: Path) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=interruptible,
         )
         running.append(process)
         assert process.stdout is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,15 @@ def slowness() -> float:
     for process in [subprocess.Popen([sys.executable, "-Sc", _WORK]) for _ in range(2)]:
         process.wait()
     return min(max(1.0, (time.monotonic() - begun) / _QUIET), _MOST)
+
+
+def interruptible() -> None:
+    """For `preexec_fn`: a process takes Ctrl-C as in a terminal.
+
+    A shell without job control, such as that of CI, lets what it starts in the background ignore
+    SIGINT, and so does everything below.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def odiffs(ancestor: int) -> list[int]:

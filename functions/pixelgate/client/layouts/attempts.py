@@ -15,6 +15,8 @@ _PLAYWRIGHT = re.compile(r"(.+?)(?:-retry(\d+))?(?:-repeat(\d+))?$")
 _OTHERS = re.compile(
     r"(?i)(.+?)[-_. ]*(?:\(?attempt[-_. #]?(\d+)\)?|\(retry[-_. #]?(\d+)\)|[-_. ]retry#?(\d+))$"
 )
+# `x.attempt_00` beside `x`: takes before the page stood still, by capybara-screenshot-diff.
+_UNSTABLE = re.compile(r"(.+)\.attempt_(\d\d)$")
 _FOLDER = re.compile(r"(?i)(?:attempt|retry)[-_. #]?(\d+)$")
 
 
@@ -31,9 +33,21 @@ def keep_last_attempts(items: Sequence[Item], marks: Marks) -> None:
         if marks.cypress and (match := _CYPRESS.match(_stem(name))):
             name, attempt = with_suffix_of(name, match[1]), (int(match[2]),)
         item.name, item.attempt = name, attempt
-    _choose(kept)
+    _leave_unstable(kept)
+    _choose(taken(kept))
     _find_others(unsure(kept))
     _choose(taken(kept))
+
+
+def _leave_unstable(items: Sequence[Item]) -> None:
+    """Leaves out the takes of a picture that was not stable yet; the bare name is the last one."""
+    by_name = {item.name: item for item in items}
+    for item in items:
+        if match := _UNSTABLE.match(_stem(item.name)):
+            last = by_name.get(with_suffix_of(item.name, match[1]))
+            if last is not None and last is not item:
+                item.leave("an earlier attempt of a snapshot that was retried")
+                last.earlier = [*last.earlier, item]
 
 
 def _find_others(items: Sequence[Item]) -> None:

@@ -17,6 +17,9 @@ _GOLDENS = ("verified", "approved")
 _WHOLE_EXPECTED = frozenset({"baseline", "reference", "golden"})
 _WHOLE_ACTUAL = frozenset({"result", "current", "output"})
 
+# Strong beside `x.approved`, but no proof beside `x` alone.
+_OF_PAGES = frozenset({"received"})
+
 
 @dataclass
 class Family:
@@ -39,15 +42,24 @@ class Family:
         return all(not part.of.strip("-_. ") for _, part in self.members)
 
     @property
+    def has_one_of_each(self) -> bool:
+        """Whether no two pictures are expected, nor two actual: a runner keeps one."""
+        roles = [part.role for _, part in self.members if part.role is not Role.DIFF]
+        return len(roles) == len(set(roles))
+
+    @property
     def passed(self) -> bool:
         """Whether there is no difference."""
         return self.roles() == {Role.ACTUAL, Role.EXPECTED}
 
     def is_one(self) -> bool:
         """Whether the words are roles, and not parts of the snapshots' own names."""
-        strong = [part.role for _, part in self.members if part.strong]
+        strong = [part.word for _, part in self.members if part.strong]
         if self.bare is not None:
-            return bool(strong)
+            # `order-received` beside `order` is a page of a shop.
+            return any(word not in _OF_PAGES for word in strong)
+        if self.is_whole and not self.has_one_of_each:
+            return False
         if not strong:
             words = {item.stem.lower() for item, _ in self.members}
             whole = bool(words & _WHOLE_EXPECTED) and bool(words & _WHOLE_ACTUAL)
@@ -92,7 +104,8 @@ _REASONS = {
 
 def find_families(items: Iterable[Item]) -> list[Family]:
     """Returns the groups of files that are pictures of one snapshot."""
-    found = []
+    found: list[Family] = []
+    others: list[Family] = []
     for group in by_folder(items).values():
         bare = {item.stem: item for item in group}
         families: Mapping[str, Family] = defaultdict(Family)
@@ -104,11 +117,15 @@ def find_families(items: Iterable[Item]) -> list[Family]:
             if family.bare is None:
                 family.members = [(i, part) for i, part in family.members if not part.of_story]
         sure = [family for family in families.values() if family.is_one()]
+        rest = [family for family in families.values() if family not in sure]
         # Where one snapshot differed, the same words belong to others that did not.
-        words = {part.word for family in sure for _, part in family.members}
+        words = {word for family in sure for word in family.words()}
         found += sure
-        found += [f for f in families.values() if f not in sure and f.passed and f.words() <= words]
-    return found
+        found += [f for f in rest if f.passed and f.words() <= words]
+        others += [f for f in rest if f.passed and not f.words() <= words and f.is_whole]
+    # So do the files of a test's own folder, if all tests have such folders.
+    whole = {word for family in found if family.is_whole for word in family.words()}
+    return found + [f for f in others if f.words() <= whole]
 
 
 def _kept_always(families: Sequence[Family], items: Sequence[Item]) -> bool:

@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pixelgate.client.layouts.items import Item, taken, unsure, without_part
+from pixelgate.client.layouts.items import Item, taken, unsure, with_file_of, without_part
 from pixelgate.client.layouts.runs import OF_TIME, Elsewhere, Run, find_runs
-from pixelgate.client.layouts.words import Role
+from pixelgate.client.layouts.words import Role, folder_role, parts_of
 
 # jest-image-snapshot's, which no snapshot's folder is called.
 _ALWAYS = {
@@ -40,11 +40,30 @@ def leave_failures(items: Sequence[Item]) -> None:
             i.stem for i in items if i.reason is None and not i.where.startswith(f"{folder}/")
         }
         drawn = [i for i in items if i.failure and i.where.startswith(f"{folder}/")]
-        mirrored = [item for item in group if item.stem in others]
+        mirrored = [item for item in group if _stems(item) & others]
+        if not drawn and 2 * len(_pages(folder, group, items)) > len(group):
+            continue
         known = any(item.runner == "paparazzi" for item in group)
         if drawn or known or 2 * len(mirrored) > len(group):
             for item in group:
                 item.leave("the picture of a failure, in a folder of failures", failure=True)
+
+
+def _stems(item: Item) -> set[str]:
+    """Returns a file's name with and without the word of a failure, as in `x.fail.png`."""
+    return {item.stem, *(part.of for part in parts_of(item.stem))}
+
+
+def _pages(folder: str, group: Sequence[Item], items: Sequence[Item]) -> list[Item]:
+    """Returns the pictures of a folder that more than one ordinary folder beside it has, too."""
+    place = folder[: folder.rfind("/") + 1]
+    beside: Mapping[str, set[str]] = defaultdict(set)
+    for item in taken(items):
+        if item.where.startswith(place):
+            word, slash, rest = item.where[len(place) :].partition("/")
+            if slash and word != folder[len(place) :] and not folder_role(word):
+                beside[rest].add(word)
+    return [item for item in group if len(beside[item.where[len(folder) + 1 :]]) > 1]
 
 
 def choose_folders(items: Sequence[Item], *, expected: bool) -> None:
@@ -73,13 +92,18 @@ def _choose(run: Run, elsewhere: Elsewhere, *, expected: bool) -> None:
             if role is not wanted:
                 item.leave(_REASONS[role], failure=role is Role.DIFF)
     kept = run.folders.get(wanted, [])
+    if run.hidden and wanted is Role.ACTUAL:
+        for item in elsewhere.copies(run):
+            item.leave("a copy of a picture that is taken")
+        kept = taken(kept)
     _keep_last_run(kept, run.parts)
     usual = run.wanted(expected=False)
     both = usual is Role.ACTUAL and run.folders.get(Role.EXPECTED) and not run.weak
     if run.hidden or both:
         # Both folders give the same names, so that one build can be compared with the other.
         for item in kept:
-            item.name = without_part(item.name, run.parts - run.hidden, 1 + run.hidden)
+            short = without_part(item.name, run.parts - run.hidden, 1 + run.hidden)
+            item.name = with_file_of(short, run.rest(item))
     for item in elsewhere.goldens(run) if wanted is Role.ACTUAL else ():
         item.leave(_REASONS[Role.EXPECTED])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -61,11 +62,31 @@ def by_folder(items: Iterable[Item]) -> Mapping[str, list[Item]]:
     return groups
 
 
+def same_bytes(one: Item, other: Item) -> bool:
+    """Whether two files have the same bytes; a file that cannot be read is like no other."""
+    try:
+        if one.path.stat().st_size != other.path.stat().st_size:
+            return False
+        return _hash(one) == _hash(other)
+    except OSError:
+        return False
+
+
+def _hash(item: Item) -> bytes:
+    return hashlib.sha256(item.path.read_bytes()).digest()
+
+
 def with_suffix_of(name: str, stem: str) -> str:
     """Returns a path whose file has another stem, and the same extension."""
     folder, slash, file = name.rpartition("/")
     dot = file.rfind(".")
     return f"{folder}{slash}{stem}{file[dot:] if dot >= 0 else ''}"
+
+
+def with_file_of(name: str, other: str) -> str:
+    """Returns a path in its own folder with another path's file."""
+    folder, slash, _ = name.rpartition("/")
+    return f"{folder}{slash}{other.rpartition('/')[2]}"
 
 
 def without_part(name: str, part: int, number: int = 1) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from pixelgate.client.layouts.items import Item, by_folder, taken, with_suffix_of
+from pixelgate.client.layouts.items import Item, by_folder, same_bytes, taken, with_suffix_of
 from pixelgate.client.layouts.names import AUTO, FOLDER
 from pixelgate.client.layouts.tree import Tree
 
@@ -24,13 +23,15 @@ _CYPRESS = re.compile(r"(?:^|/)[^/]+\.cy\.[cm]?[jt]sx?/|(?:^|/)cypress/screensho
 _CYPRESS_ATTEMPT = re.compile(
     rf"(?:^|/)[^/]+(?:{_SOURCE}|\.feature)/(?:[^/]+/)*[^/]+ \(attempt \d+\)\.\w+$"
 )
-_RUN_OF_DETOX = re.compile(r"[. ]?\d{4}-\d\d-\d\d \d\d-\d\d-\d\dZ?(?=/)")
 _CYPRESS_FAILED = re.compile(r" \(failed\)(?: \(attempt \d+\))?$")
 _WEBDRIVERIO = re.compile(r"-\d+x\d+-dpr-\d")
 _REPORT = re.compile(r"(?i)(?:.+[-_])?reports?$")
 _HASHED = re.compile(
     r"[0-9a-f]{32,64}$|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-attachment)?$"
 )
+
+# The page of a report; the list in an unpacked blob report of Playwright.
+_OF_REPORTS = frozenset({"index.html", "report.jsonl"})
 
 _ATTACHMENTS = re.compile(r"(?:^|/)\.?vitest(?:-|/)attachments/")
 # A runner's folders, by which its images are recognised; the first that fits names the layout.
@@ -115,7 +116,7 @@ def _outputs(tree: Tree, items: Sequence[Item], *, sure: bool) -> set[str]:
     }
     shots = {item.folder for item in items if _OWN_SHOT.match(item.stem)}
     marked |= {f for f in shots if sure or _is_results(tree, f) or len(shots) > 1}
-    marked |= _compared(tree, items)
+    marked |= _compared(tree, items, shots)
     marked = {without_retry(folder) for folder in marked}
     found = set()
     for item in items:
@@ -127,11 +128,15 @@ def _outputs(tree: Tree, items: Sequence[Item], *, sure: bool) -> set[str]:
     return found
 
 
-def _compared(tree: Tree, items: Sequence[Item]) -> set[str]:
-    """Returns the folders of test-results with what Playwright expected and what it saw."""
+def _compared(tree: Tree, items: Sequence[Item], shots: Set[str]) -> set[str]:
+    """Returns the folders with what Playwright expected and what it saw.
+
+    They lie below test-results, or there is one of Playwright's own `shots` in them.
+    """
     roles: dict[tuple[str, str], set[str]] = {}
     for item in items:
-        if (match := _PLAYWRIGHT_ROLE.search(item.stem)) and _is_results(tree, item.folder):
+        ours = _is_results(tree, item.folder) or item.folder in shots
+        if ours and (match := _PLAYWRIGHT_ROLE.search(item.stem)):
             roles.setdefault((item.folder, item.stem[: match.start()]), set()).add(match[1])
     return {folder for (folder, _), found in roles.items() if {"actual", "expected"} <= found}
 
@@ -222,24 +227,10 @@ def _leave_copies(items: Sequence[Item]) -> None:
                 if (folder := "/".join(parts[:depth])) in tests:
                     tests[folder].append(item)
     for item, stem in attached:
-        if any(_same(twin, item) for twin in tests[item.folder.rpartition("/")[0]]):
+        if any(same_bytes(twin, item) for twin in tests[item.folder.rpartition("/")[0]]):
             item.leave("a copy that Playwright keeps of an attachment")
         else:
             item.name = with_suffix_of(item.name, stem)
-
-
-def _same(one: Item, other: Item) -> bool:
-    """Whether two files have the same bytes; a file that cannot be read is like no other."""
-    try:
-        if one.path.stat().st_size != other.path.stat().st_size:
-            return False
-        return _hash(one) == _hash(other)
-    except OSError:
-        return False
-
-
-def _hash(item: Item) -> bytes:
-    return hashlib.sha256(item.path.read_bytes()).digest()
 
 
 def leave_cypress(items: Sequence[Item], marks: Marks) -> None:
@@ -251,7 +242,7 @@ def leave_cypress(items: Sequence[Item], marks: Marks) -> None:
 
 def leave_reports(tree: Tree, items: Sequence[Item]) -> None:
     """Leaves out the copies, called by a hash or a number, that a report keeps."""
-    pages = {n.rpartition("/")[0] for n in tree.others if n.rpartition("/")[2] == "index.html"}
+    pages = {n.rpartition("/")[0] for n in tree.others if n.rpartition("/")[2] in _OF_REPORTS}
     for folder, group in by_folder(taken(items)).items():
         parts = folder.split("/")
         near = any("/".join(parts[:depth]) in pages for depth in range(len(parts) + 1))
@@ -288,18 +279,6 @@ def _report(folder: str, pages: Sequence[str]) -> str:
             if not {"build", "target"}.isdisjoint(parts[:depth]):
                 return "built"
     return ""
-
-
-def leave_detox(items: Sequence[Item]) -> None:
-    """Leaves out what Detox took of failed tests, and takes the time of the run off the names."""
-    for item in taken(items):
-        parts = item.where.split("/")[:-1]
-        if not any(part.startswith(("✓ ", "✗ ")) for part in parts):
-            continue
-        if any(part.startswith("✗ ") for part in parts):
-            item.leave("a screenshot that Detox took in a failed test", failure=True)
-        item.runner = "detox"
-        item.name = _RUN_OF_DETOX.sub("", item.name)
 
 
 def leave_artifacts(items: Sequence[Item]) -> None:

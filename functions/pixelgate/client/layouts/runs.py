@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pixelgate.client.layouts.items import Item
+from pixelgate.client.layouts.items import Item, same_bytes
 from pixelgate.client.layouts.words import (
     Role,
     folder_role,
@@ -37,6 +37,10 @@ class Run:
             group = self.folders.get(role, ())
             self._rests[role] = frozenset(_rest(item, self.parts) for item in group)
         return self._rests[role]
+
+    def rest(self, item: Item) -> str:
+        """Returns the name below the folder; `actual/x-actual.png` is called `x.png`."""
+        return _rest(item, self.parts)
 
     @property
     def hidden(self) -> bool:
@@ -115,7 +119,10 @@ def find_runs(items: Sequence[Item]) -> list[Run]:
 
 def _complete(run: Run) -> None:
     """Adds folders called `before` and `after`, or so, to a folder of differences of the two."""
-    if not run.folders.get(Role.DIFF) or (run.rests(Role.ACTUAL) and run.rests(Role.EXPECTED)):
+    goldens = run.names_goldens(Role.EXPECTED)
+    if not (run.folders.get(Role.DIFF) or goldens) or (
+        run.rests(Role.ACTUAL) and run.rests(Role.EXPECTED)
+    ):
         return
     found: Mapping[Role, list[Item]] = defaultdict(list)
     for item in run.below:
@@ -126,7 +133,8 @@ def _complete(run: Run) -> None:
         role: {_rest(item, run.parts) for item in [*run.folders.get(role, ()), *found[role]]}
         for role in (Role.ACTUAL, Role.EXPECTED)
     }
-    differed = run.rests(Role.DIFF)
+    # `baseline` needs no differences: no page of a site is called so.
+    differed = run.rests(Role.DIFF) or names[Role.EXPECTED]
     if all(2 * len(below & differed) >= len(differed) for below in names.values()):
         for role, group in found.items():
             run.folders[role] += group
@@ -142,6 +150,10 @@ class Elsewhere:
     def __init__(self, items: Iterable[Item], runs: Iterable[Run]) -> None:
         items = list(items)
         self._files = Counter(_file(item) for item in items)
+        self._visible: Mapping[str, list[Item]] = defaultdict(list)
+        for item in items:
+            if not any(part.startswith(".") for part in item.where.split("/")):
+                self._visible[_file(item)].append(item)
         ours = {id(i) for run in runs if run.folders.get(Role.ACTUAL) for i in _all(run)}
         self._goldens: Mapping[str, list[Item]] = defaultdict(list)
         for item in items:
@@ -159,6 +171,21 @@ class Elsewhere:
         ours = Counter(_file(item) for item in _all(run))
         names = {rest.rpartition("/")[2] for rest in run.rests(Role.EXPECTED)}
         return 2 * sum(self._files[n] > ours[n] for n in names) >= len(names)
+
+    def copies(self, run: Run) -> list[Item]:
+        """Returns the actual pictures of a hidden run if all lie elsewhere, byte for byte.
+
+        reg-suit copies the folder that it is given. Another runner's copies may be goldens, so
+        the expected pictures must be in the run.
+        """
+        group = run.folders.get(Role.ACTUAL, [])
+        has_goldens = run.folders.get(Role.EXPECTED) or run.place.rpartition("/")[2] == ".reg"
+        return group if has_goldens and all(self._has_twin(i, run) for i in group) else []
+
+    def _has_twin(self, item: Item, run: Run) -> bool:
+        rest = f"/{_rest(item, run.parts)}"
+        twins = [i for i in self._visible[_file(item)] if f"/{i.where}".endswith(rest)]
+        return any(same_bytes(twin, item) for twin in twins)
 
     def goldens(self, run: Run) -> list[Item]:
         """Returns the expected pictures of a run that lie elsewhere, under the same names."""
@@ -184,8 +211,13 @@ def _rest(item: Item, parts: int) -> str:
     rest = item.where.split("/")[parts + 1 :]
     if len(rest) > 1 and OF_TIME.match(rest[0]):
         rest = rest[1:]
-    role = folder_role(item.where.split("/")[parts])
-    of = [part.of for part in parts_of(item.stem) if part.role is role is Role.DIFF]
+    word = item.where.split("/")[parts].lower()
+    role = folder_role(word)
+    of = [
+        part.of
+        for part in parts_of(item.stem)
+        if part.role is role and (role is Role.DIFF or part.word == word)
+    ]
     if of and of[0]:
         suffix = rest[-1][len(item.stem) :]
         rest = [*rest[:-1], of[0] + suffix]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelgate.client.layouts.attempts import keep_last_attempts
+from pixelgate.client.layouts.failures import leave_failed_shots, leave_jests
 from pixelgate.client.layouts.families import leave_families
 from pixelgate.client.layouts.folders import choose_folders, leave_failures, leave_named_folders
 from pixelgate.client.layouts.globs import compile_pattern
@@ -19,7 +20,6 @@ from pixelgate.client.layouts.runners import (
     has_run_of_playwright,
     leave_artifacts,
     leave_cypress,
-    leave_detox,
     leave_playwright,
     leave_reported,
     leave_reports,
@@ -28,6 +28,7 @@ from pixelgate.client.layouts.runners import (
 )
 from pixelgate.client.layouts.sidecars import read_sidecars
 from pixelgate.client.layouts.tags import tag
+from pixelgate.client.layouts.timed import leave_detox, leave_testcafe
 from pixelgate.client.layouts.tree import Tree, hidden_images, walk
 from pixelgate.domain.names import canonical
 from pixelgate.errors import UsageError
@@ -163,6 +164,9 @@ def _by_layout(tree: Tree, items: list[Item], choice: Choice) -> None:
     leave_playwright(items, marks, expected=choice.expected)
     leave_cypress(items, marks)
     leave_detox(items)
+    leave_testcafe(items)
+    leave_failed_shots(items)
+    leave_jests(items)
     leave_families(items, expected=choice.expected)
     leave_failures(items)
     leave_reported(tree, items)

@@ -22,6 +22,7 @@ _STRONG = {
     "diff": Role.DIFF, "diffs": Role.DIFF, "difference": Role.DIFF, "differences": Role.DIFF,
     "isolateddiff": Role.DIFF, "maskeddiff": Role.DIFF, "delta": Role.DIFF,
     "actual": Role.ACTUAL, "received": Role.ACTUAL, "testimage": Role.ACTUAL,
+    "obtained": Role.ACTUAL,
     "expected": Role.EXPECTED, "masterimage": Role.EXPECTED,
 }  # fmt: skip
 # Words of ordinary names, too ("user-new.png"): they count only beside a strong one.
@@ -30,7 +31,8 @@ _WEAK = {
     "overlay": Role.DIFF, "map": Role.DIFF, "mask": Role.DIFF, "blend": Role.DIFF,
     "flicker": Role.DIFF,
     "new": Role.ACTUAL, "current": Role.ACTUAL, "latest": Role.ACTUAL, "result": Role.ACTUAL,
-    "failed": Role.ACTUAL, "got": Role.ACTUAL, "candidate": Role.ACTUAL, "output": Role.ACTUAL,
+    "failed": Role.ACTUAL, "fail": Role.ACTUAL, "incoming": Role.ACTUAL,
+    "got": Role.ACTUAL, "candidate": Role.ACTUAL, "output": Role.ACTUAL,
     "test": Role.ACTUAL, "after": Role.ACTUAL,
     "expect": Role.EXPECTED, "ref": Role.EXPECTED,
     "reference": Role.EXPECTED, "baseline": Role.EXPECTED, "base": Role.EXPECTED,
@@ -61,8 +63,20 @@ _NEVER_PAGES = frozenset(
 )  # fmt: skip
 _DIFF_FOLDERS = frozenset({"diff", "diffs", "difference", "differences", "delta", "deltas"})
 
+# Unity's `ActualImages`; ordinary words such as "latest screenshots" are no folders of a run.
+_OF_IMAGES = re.compile(r"(?:images?|screenshots?|snapshots?)$")
+_OF_RUNS = frozenset(
+    {"actual", "expected", "baseline", "reference", "golden", "diff", "difference"}
+)
+
+# `generatedDiffs`, `visual-diffs`, `localBaseline`; a folder `code-diffs` may be a page.
+_OF_KIND = re.compile(
+    r"(?:generated|local|visual|images?|pixel|screenshots?|snapshots?)(diff|baseline)s?$"
+)
 _TAIL = re.compile(r"(?s)(.*?)[-_. ~]*[(\[]?([A-Za-z]+)[)\]]?$")
-_NUMBERED = re.compile(r"(?s)(.*[A-Za-z])([-_]\d{1,3})$")
+# A parameter of a test by pytest, `test_view[diff]`, is of the snapshot's own name.
+_PARAMETER = re.compile(r"\w\[[^\]]*\]$")
+_NUMBERED = re.compile(r"(?s)(.*[A-Za-z])([-_]\d{1,4})$")
 _CAMEL = re.compile(r"(?s)(.*[a-z0-9])(Diff|Actual|Expected)$")
 _HEAD = re.compile(r"(?si)(failed[-_. ])?(diff|delta|actual|expected|reference|failed)[-_. ](.+)$")
 
@@ -101,7 +115,7 @@ def parts_of(stem: str) -> list[Part]:
 
 def _tail(text: str, variant: str) -> Part | None:
     match = _CAMEL.match(text) or _TAIL.match(text)
-    if not match:
+    if not match or _PARAMETER.search(text):
         return None
     word = match[2].lower()
     role = _STRONG.get(word) or _WEAK.get(word)
@@ -119,12 +133,12 @@ def _tail(text: str, variant: str) -> Part | None:
 
 def is_actual_folder(name: str) -> bool:
     """Whether a folder of this name may hold the pictures of a run."""
-    return _letters(name) in _ACTUAL_FOLDERS
+    return _word(name) in _ACTUAL_FOLDERS
 
 
 def is_expected_folder(name: str) -> bool:
     """Whether a folder of this name may hold the pictures that a run is compared with."""
-    return _letters(name) in _EXPECTED_FOLDERS
+    return _word(name) in _EXPECTED_FOLDERS
 
 
 def weak_folder_role(name: str) -> Role | None:
@@ -134,7 +148,7 @@ def weak_folder_role(name: str) -> Role | None:
 
 def never_a_page(name: str) -> bool:
     """Whether a folder of this name hardly ever holds the screenshots of a page called so."""
-    return _letters(name) in _NEVER_PAGES
+    return _word(name) in _NEVER_PAGES
 
 
 def folder_role(name: str) -> Role | None:
@@ -143,7 +157,16 @@ def folder_role(name: str) -> Role | None:
         return Role.ACTUAL
     if is_expected_folder(name):
         return Role.EXPECTED
-    return Role.DIFF if _letters(name) in _DIFF_FOLDERS else None
+    return Role.DIFF if _word(name) in _DIFF_FOLDERS else None
+
+
+def _word(name: str) -> str:
+    """Returns a folder's word, also of `ActualImages` and `diff_screenshots`."""
+    letters = _letters(name)
+    if match := _OF_KIND.match(letters):
+        return match[1]
+    short = _OF_IMAGES.sub("", letters)
+    return short if short in _OF_RUNS else letters
 
 
 def _letters(name: str) -> str:

@@ -416,7 +416,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
         **vars(records),
         pool=make_pool(engine, max_megapixels=max_megapixels(environ)),
         engine=engine.label,
-        render=render,
+        render=partial(render, bucket=environ["PIXELGATE_BUCKET"]),
         stage=stage,
         fan_out=aws_fan_out(environ),
         thumbnail=thumbnail,

@@ -15,10 +15,27 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from browser.drawings import as_before, compare, draw_folders, rewrite, tagged
 from pixelgate.client.compare_folders import LocalResult
 from pixelgate.domain.baseline import Choice, Kind, PassedOver
+from pixelgate.domain.comparison import Comparison
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import ComparisonId
 
 HERE = Path(__file__).parent
+# What `pixelgate report` puts into a page: ada approved all, and bob rejected two of them later.
+REJECTED = {
+    "schema_version": 1,
+    "execution": "e1",
+    "bucket": "shots",
+    "state": "rejected",
+    "by": ["ada", "bob"],
+    "reasons": ["the new header", "that is not our blue"],
+    "carried_from": None,
+    "reviews": [
+        {"action": "approve", "by": "ada", "at": "2026-01-02T10:00:00.000Z",
+         "reason": "the new header", "names": None},
+        {"action": "reject", "by": "bob", "at": "2026-01-02T11:30:00.000Z",
+         "reason": "that is not our blue", "names": ["cart/banner.png", "icons/clear.png"]},
+    ],
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -155,22 +172,37 @@ def report(compared: LocalResult) -> Path:
 
 
 @pytest.fixture(scope="session")
-def of_a_bucket(compared: LocalResult) -> Path:
-    """The same as if it came out of a bucket: a project, builds, tags, a baseline, a bill."""
+def published(compared: LocalResult) -> Comparison:
+    """The comparison as if it came out of a bucket: a project, builds, tags, a baseline, a bill."""
     shown = compared.comparison
-    return rewrite(
-        compared,
-        "bucket.html",
-        replace(
-            shown,
-            id=ComparisonId("shop", "1234-1", "1230-1"),
-            baseline_reason="the nearest ancestor with an approved build",
-            choice=Choice(Kind.ANCESTOR, 2, (PassedOver("it was rejected", build="1233-1"),)),
-            cost=Usage(42.5, {"s3.GetObject": 120, "s3.PutObject": 60}),
-            execution="e1",
-            engine={"name": "odiff", "version": "4.5.0", "algorithm": "3"},
-            started=None,
-            created="2026-01-02T03:04:05.678+00:00",
-            snapshots={name: tagged(name, s) for name, s in shown.snapshots.items()},
-        ),
+    return replace(
+        shown,
+        id=ComparisonId("shop", "1234-1", "1230-1"),
+        baseline_reason="the nearest ancestor with an approved build",
+        choice=Choice(Kind.ANCESTOR, 2, (PassedOver("it was rejected", build="1233-1"),)),
+        cost=Usage(42.5, {"s3.GetObject": 120, "s3.PutObject": 60}),
+        execution="e1",
+        engine={"name": "odiff", "version": "4.5.0", "algorithm": "3"},
+        started=None,
+        created="2026-01-02T03:04:05.678+00:00",
+        snapshots={name: tagged(name, s) for name, s in shown.snapshots.items()},
+        origin={
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+            "branch": "new-header",
+            "pull_request": "57",
+            "author": "Ada Lovelace",
+            "ci_url": "https://github.com/acme/shop/actions/runs/1234",
+        },
     )
+
+
+@pytest.fixture(scope="session")
+def of_a_bucket(published: Comparison, compared: LocalResult) -> Path:
+    """The page of that comparison."""
+    return rewrite(compared, "bucket.html", published, bucket="shots")
+
+
+@pytest.fixture(scope="session")
+def rejected(published: Comparison, compared: LocalResult) -> Path:
+    """The page as it is fetched after bob and ada have reviewed the build."""
+    return rewrite(compared, "rejected.html", published, bucket="shots", reviews=REJECTED)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -12,7 +14,7 @@ from pixelgate.bootstrap import find_engine, open_pool
 from pixelgate.client.compare_folders import LocalResult, compare_folders
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Judgement, Measured, Snapshot
-from pixelgate.report import render
+from pixelgate.report import render, with_review
 
 GREY, INK, BLUE, RED, GREEN = "#f3f2f1", "#0b0c0c", "#1d70b8", "#d4351c", "#00703c"
 HOSTILE = '"><img src=x onerror=document.title=1>.png'
@@ -148,10 +150,19 @@ def tagged(name: str, snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, details=details)
 
 
-def rewrite(result: LocalResult, name: str, shown: Comparison, *, local: bool = False) -> Path:
+def rewrite(
+    result: LocalResult,
+    name: str,
+    shown: Comparison,
+    *,
+    local: bool = False,
+    bucket: str | None = None,
+    reviews: Mapping[str, Any] | None = None,
+) -> Path:
     """Another page beside the report, of another comparison with the same pictures."""
     path = result.out / name
-    path.write_bytes(render(shown, lambda sha: _kept(result.out, sha), name, local=local))
+    page = render(shown, lambda sha: _kept(result.out, sha), name, local=local, bucket=bucket)
+    path.write_bytes(with_review(page, reviews) if reviews else page)
     return path
 
 

@@ -54,6 +54,16 @@ def test_axe_finds_no_violation(
     assert violations(it) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("keys", [("2", "ArrowDown"), ("Shift+A",), ("e",)])
+def test_axe_finds_no_violation_with_reviews(
+    rejected: Path, opened: Open, scheme: str, keys: tuple[str, ...]
+) -> None:
+    it = opened(rejected, "#q=cart", color_scheme=scheme, bypass_csp=True)
+    it.press(*keys)
+    assert violations(it) == []
+
+
 @pytest.mark.parametrize("pane", ["list", "stage"])
 def test_axe_finds_no_violation_on_a_phone(of_a_bucket: Path, opened: Open, pane: str) -> None:
     it = opened(of_a_bucket, viewport={"width": 390, "height": 780}, bypass_csp=True)
@@ -104,6 +114,24 @@ def test_a_whole_review_by_keyboard_alone(of_a_bucket: Path, opened: Open) -> No
     assert it.done == "3 of 14"
 
 
+@pytest.mark.parametrize("leave", ["Enter", "Escape", "ArrowDown"])
+def test_keys_act_again_when_the_search_is_left(
+    of_a_bucket: Path, opened: Open, leave: str
+) -> None:
+    it = opened(of_a_bucket)
+    it.press("/")
+    it.page.keyboard.type("banner")
+    assert it.done == "0 of 14", "while one types, A is a letter"
+    it.press(leave)
+    assert it.page.evaluate("document.activeElement.id") == "list"
+    assert it.page.locator("#search").input_value() == ("" if leave == "Escape" else "banner")
+    assert it.shown == "cart/banner.png"
+    it.press("r")
+    assert it.done == "1 of 14"
+    it.press("e")
+    assert it.page.get_by_role("dialog").is_visible()
+
+
 def test_the_help_shows_every_key_and_every_key_is_in_it(of_a_bucket: Path, opened: Open) -> None:
     it = opened(of_a_bucket)
     it.click("Keys")
@@ -120,12 +148,13 @@ def test_keys_do_nothing_while_one_types_or_holds_a_modifier(
     of_a_bucket: Path, opened: Open
 ) -> None:
     it = opened(of_a_bucket)
-    before = it.shown
     it.page.locator("#search").focus()
     it.page.keyboard.type("a")
     assert it.done == "0 of 14"
     it.page.locator("#search").fill("")
     it.page.locator("#list").focus()
+    it.press("1")
+    before = it.shown
     it.press("Control+a", "Alt+r")
     assert it.done == "0 of 14"
     it.press("?", "a")

@@ -158,6 +158,27 @@ def test_search_finds_at_once_and_opens_what_it_finds(report: Path, opened: Open
     assert len(it.rows()) > 5, "half typed words do not empty the list"
 
 
+def test_the_stage_never_shows_what_the_search_hides(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.page.locator("#search").fill("welcome")
+    assert (it.shown, it.names()) == ("new/welcome.png", ["new/welcome.png"])
+    it.page.locator("#search").fill("nothing like it")
+    assert it.page.locator("#panes").inner_text() == "No snapshot matches the search."
+    assert it.page.locator("#name").inner_text() == ""
+    assert not it.page.get_by_role("button", name="Approve").is_visible()
+    it.page.locator("#list").focus()
+    it.press("a")
+    assert it.done == "0 of 14"
+    it.press("Escape")
+    assert it.shown == "broken.png"
+    it.page.locator("#search").fill("d:undecided s:changed")
+    it.press("Enter", "ArrowDown", "a")
+    assert it.done == "1 of 14"
+    assert it.shown == "cart/grown.png", "and one is led on to the next, not to the first"
+    elsewhere = opened(of_a_bucket, "#q=banner&s=icons/clear.png")
+    assert elsewhere.shown == "cart/banner.png", "nor by a link"
+
+
 def test_chips_of_statuses_and_tags_are_words_of_the_search_and_the_order_is_chosen(
     of_a_bucket: Path, opened: Open
 ) -> None:

@@ -217,3 +217,66 @@ def test_print_is_a_clean_list(report: Path, opened: Open) -> None:
     assert it.page.locator("#top h1").is_visible()
     for hidden in ("main", ".tools", "#review"):
         assert not it.page.locator(hidden).is_visible(), hidden
+
+
+def test_opened_without_its_pictures_it_says_so_and_how_to_see_them(
+    of_a_bucket: Path, report: Path, opened: Open, tmp_path: Path
+) -> None:
+    """As S3's console does it with its button "Open"."""
+    for page, cure in (
+        (of_a_bucket, "pixelgate report 1234-1 --project shop --bucket shots"),
+        (report, "Open it from the folder that the comparison wrote."),
+    ):
+        alone = tmp_path / page.name
+        alone.write_bytes(page.read_bytes())
+        it = opened(alone)
+        it.wait_for("!document.querySelector('#absent').hidden")
+        words = it.page.locator("#absent").inner_text()
+        assert words.startswith("The pictures are missing: they lie in folders beside this page")
+        assert cure in words
+        whole = opened(page)
+        whole.page.wait_for_timeout(900)
+        assert not whole.page.locator("#absent").is_visible()
+
+
+def test_one_picture_that_is_missing_is_no_missing_folder(of_a_bucket: Path, opened: Open) -> None:
+    it = opened(of_a_bucket)
+    it.page.evaluate("document.querySelector('.thumb img').src = 'nowhere.webp'")
+    it.page.wait_for_timeout(900)
+    assert not it.page.locator("#absent").is_visible()
+
+
+def test_behind_an_address_that_is_signed_for_the_page_alone_it_says_so_too(
+    of_a_bucket: Path, opened: Open
+) -> None:
+    """S3's console opens such an address: whatever lies beside the page is forbidden."""
+
+    class OnlyThePage(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            signed = "X-Amz-Signature" in self.path
+            body = of_a_bucket.read_bytes() if signed else b"<Error>AccessDenied</Error>"
+            self.send_response(200 if signed else 403)
+            self.send_header("Content-Type", "text/html" if signed else "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnlyThePage) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            it = opened(of_a_bucket)
+            port = server.server_address[1]
+            folder = f"http://127.0.0.1:{port}/comparisons/shop/1234-1/1230-1/e1"
+            it.page.goto(f"{folder}/index.html?X-Amz-Signature=12ab#s=cart/banner.png")
+            it.page.wait_for_selector("body.ready")
+            it.wait_for("!document.querySelector('#absent').hidden")
+            words = it.page.locator("#absent").inner_text()
+            assert "pixelgate report 1234-1 --project shop --bucket shots" in words
+            assert "This image is not there." in it.page.locator("#panes").inner_text()
+        finally:
+            server.shutdown()
+            thread.join()

@@ -129,6 +129,23 @@ def test_who_wants_stillness_blinks_by_hand(report: Path, opened: Open) -> None:
     assert it.page.evaluate(SHOWN) == "head"
 
 
+def test_the_picture_is_shown_true_until_the_mask_is_asked_for(report: Path, opened: Open) -> None:
+    it = opened(report, BUTTON)
+    mask = it.page.get_by_role("button", name="Mask", exact=True)
+    assert mask.get_attribute("aria-pressed") == "false"
+    assert not it.page.locator(".overlay").is_visible()
+    assert it.page.locator(".frames .region").first.is_visible(), "boxes say where"
+    mask.hover()
+    assert it.page.locator(".overlay").is_visible()
+    it.page.mouse.move(5, 5)
+    assert not it.page.locator(".overlay").is_visible()
+    grown = opened(report, "#s=cart/banner.png")
+    band = grown.page.locator(".frames .band:not(.gap)").first
+    assert band.evaluate("b => getComputedStyle(b).fillOpacity") == "0"
+    grown.press("m")
+    assert band.evaluate("b => getComputedStyle(b).fillOpacity") == "0.14"
+
+
 def test_the_mask_lies_on_head_in_the_colour_and_opacity_that_were_chosen(
     report: Path, opened: Open
 ) -> None:
@@ -141,8 +158,11 @@ def test_the_mask_lies_on_head_in_the_colour_and_opacity_that_were_chosen(
     assert tint.evaluate("t => getComputedStyle(t).fill") == "rgb(0, 168, 62)"
     assert tint.evaluate("t => getComputedStyle(t).opacity") == "0.9"
     it.press("m")
+    assert it.page.locator(".overlay").is_visible()
+    it.press("m")
     assert not it.page.locator(".overlay").is_visible()
     it.click("Mask", exact=True)
+    it.page.mouse.move(5, 5)
     assert it.page.locator(".overlay").is_visible()
     region = it.page.locator(".frames .region").first
     assert region.is_visible()
@@ -152,7 +172,7 @@ def test_the_mask_lies_on_head_in_the_colour_and_opacity_that_were_chosen(
     assert region.is_visible()
     again = it.page.context.new_page()
     again.goto(it.page.url)
-    again.wait_for_selector(".overlay")
+    again.wait_for_selector("body.tinted .overlay")
     kept = again.locator(".overlay .tint").evaluate("t => getComputedStyle(t).fill")
     assert kept == "rgb(0, 168, 62)", "and remembered"
 
@@ -162,7 +182,7 @@ def test_the_mask_is_painted_where_pixels_changed_and_nowhere_else(
 ) -> None:
     """From disk a CSS mask-image would show nothing at all: what is seen is looked at."""
     it = opened(report, f"{BUTTON}&m=single&z=1&x=0&y=0")
-    it.press("h")
+    it.press("h", "m")
     it.page.get_by_label("Opacity of the mask").fill("1")
     it.page.wait_for_timeout(400)
     origin = it.box(".world")

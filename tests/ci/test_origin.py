@@ -493,6 +493,7 @@ def test_what_is_said_wins_over_ci_and_git(origin: Repository) -> None:
         tree=origin.tree(parent),
         pull_request="99",
         ci_url="https://ci.example/said",
+        author="A",
         fork=False,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import webbrowser
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ShardId
 from support.doubles.memory import MemoryBucket
+from support.pages import parsed
 
 from .conftest import NEEDS_REVIEW, Answer, Cli, manifest, tell
 
@@ -322,7 +324,7 @@ def test_history_lists_builds(run: Cli, bucket: MemoryBucket) -> None:
     bucket.modified[keys.status(BuildId("shop", "2"))] += 100
     done = run("history")
     assert [" ".join(line.split()) for line in done.err.splitlines()] == [
-        "when build commit branch result counts",
+        "when build commit branch result counts reviewed by",
         "2026-01-02 10:00 2 c2 main needs review 1 changed, 1 added",
         "2026-01-01 10:00 1 c1 main passed 2 unchanged",
     ]
@@ -339,3 +341,134 @@ def test_history_of_a_snapshot(run: Cli, bucket: MemoryBucket) -> None:
     assert row["snapshot"]["status"] == "changed"
     done = run("history", "a")
     assert (done.code, "no snapshot 'a' in the newest 1 builds of shop" in done.err) == (2, True)
+
+
+def reviewed(bucket: MemoryBucket, *reviews: tuple[str, str, list[str] | None]) -> None:
+    """What the pipeline keeps of reviews of build 7: action, reviewer, and names or the whole."""
+    build, log = BuildId("shop", "7"), {}
+    for n, (action, by, names) in enumerate(reviews):
+        log[f"r{n}"] = {"id": f"r{n}", "action": action, "by": f"AWS:X:{by}", "reason": f"why {n}",
+                        "at": f"2026-01-01T10:0{n}:00.000Z", "whole": names is None}  # fmt: skip
+        kept = {"written": {"action": action, **({"names": names} if names else {})}}
+        bucket.write(keys.kept_review(build, f"r{n}"), json.dumps(kept).encode(), "x")
+    stored = {"execution": "e1", "reviews": log, "decisions": {}}
+    bucket.write(keys.review_log(build), json.dumps(stored).encode(), "x")
+    state = "rejected" if reviews[-1][0] == "reject" else "approved"
+    said = {"state": state, "left": 0, "by": [f"AWS:X:{by}" for _, by, _ in reviews]}
+    tell(bucket, "7", **NEEDS_REVIEW, review=said)
+
+
+def test_status_names_what_was_rejected_and_what_was_overturned(
+    run: Cli, bucket: MemoryBucket
+) -> None:
+    reviewed(bucket, ("reject", "bob", ["a.png"]))
+    done = run("status", "7", "--json")
+    assert "rejected by bob: a.png, 2026-01-01 10:00 UTC: why 0" in done.err.splitlines()
+    assert [(r["action"], r["by"], r["names"]) for r in done.json["reviews"]] == [
+        ("reject", "bob", ["a.png"])
+    ]
+    reviewed(bucket, ("reject", "bob", ["a.png"]), ("approve", "ada", None))
+    lines = run("status", "7").err.splitlines()
+    assert (
+        "overturned: bob's rejection of a.png, 2026-01-01 10:00 UTC: why 0; "
+        "ada approved it, 2026-01-01 10:01 UTC: why 1"
+    ) in lines
+    assert not [line for line in lines if line.startswith("rejected by")]
+
+
+def test_history_of_a_snapshot_names_who_decided(run: Cli, bucket: MemoryBucket) -> None:
+    reviewed(bucket, ("reject", "bob", ["a.png"]), ("approve", "ada", None))
+    said = " ".join(run("history", "a.png").err.split())
+    assert said.endswith("changed 3 pixels approved by ada (before: rejected by bob)")
+    assert " ".join(run("history").err.split()).endswith("approved 1 changed, 1 added bob, ada")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "overturns"),
+    [
+        (("approve", "7"), "a.png"),
+        (("approve", "7", "a.png"), "a.png"),
+        (("approve", "7", "sub/b.png"), None),
+        (("reject", "7"), None),
+    ],
+)
+def test_a_rejection_is_overturned_only_by_who_says_yes(
+    run: Cli, bucket: MemoryBucket, arguments: tuple[str, ...], overturns: str | None
+) -> None:
+    reviewed(bucket, ("reject", "bob", ["a.png"]))
+    done = run(*arguments)
+    told = "note: this overturns bob's rejection of a.png, 2026-01-01 10:00 UTC: why 0"
+    assert (told in done.err) is (overturns is not None)
+    if overturns is None:
+        assert (done.code, len(reviews(bucket))) == (0, 1)
+        return
+    assert (done.code, reviews(bucket)) == (2, [])
+    assert "repeat the command with --yes" in done.err
+    assert run(*arguments, "--yes").code == 0
+    assert len(reviews(bucket)) == 1
+
+
+@pytest.mark.parametrize(("says", "code", "written"), [("y\n", 0, 1), ("n\n", 2, 0), ("\n", 2, 0)])
+def test_on_a_terminal_one_is_asked(
+    run: Cli,
+    bucket: MemoryBucket,
+    monkeypatch: pytest.MonkeyPatch,
+    says: str,
+    code: int,
+    written: int,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    reviewed(bucket, ("reject", "bob", None))
+    monkeypatch.setattr("sys.stdin", Terminal(says))
+    done = run("approve", "7")
+    assert "this overturns bob's rejection of 2 snapshots (a.png, sub/b.png)" in done.err
+    assert (done.code, len(reviews(bucket))) == (code, written)
+
+
+def test_a_rejection_overturns_an_approval_and_says_so(run: Cli, bucket: MemoryBucket) -> None:
+    reviewed(bucket, ("approve", "ada", None))
+    done = run("reject", "7", "a.png")
+    assert "note: this overturns ada's approval of a.png" in done.err
+    assert (done.code, len(reviews(bucket))) == (0, 1)
+
+
+def test_each_decision_of_a_report_has_its_own_reason(
+    run: Cli, bucket: MemoryBucket, tmp_path: Path
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    file = tmp_path / "decisions.json"
+    said = {"schema_version": 1, "project": "shop", "build": "7", "execution": "e1",
+            "decisions": {"a.png": "reject", "sub/b.png": "reject"},
+            "reasons": {"sub/b.png": "too blue"}}  # fmt: skip
+    file.write_text(json.dumps(said))
+    assert run("approve", "--from", file, "--reason", "seen").code == 0
+    assert [(r["names"], r["reason"]) for r in reviews(bucket)] == [
+        (["a.png"], "seen"),
+        (["sub/b.png"], "too blue"),
+    ]
+    for wrong, words in (
+        ({"reasons": ["x"]}, "reasons must map names to texts"),
+        ({"reasons": {"a.png": 7}}, "reasons must map names to texts"),
+        ({"reasons": {"c.png": "x"}}, "reasons['c.png'] belongs to no decision"),
+        ({"reasons": {"a.png": "x" * 2001}}, "reasons['a.png'] has 2,001 characters; up to 2,000"),
+    ):
+        file.write_text(json.dumps({**said, **wrong}))
+        done = run("approve", "--from", file)
+        assert (done.code, words in done.err) == (2, True), done.err
+    assert len(reviews(bucket)) == 2
+
+
+def test_the_page_that_is_fetched_knows_the_reviews(
+    run: Cli, bucket: MemoryBucket, tmp_path: Path
+) -> None:
+    reviewed(bucket, ("reject", "bob", ["a.png"]))
+    page = '<p>x</p>\n<script type="module">1</script>'
+    bucket.write("comparisons/shop/7/b0/e1/index.html", page.encode(), "text/html")
+    assert run("report", "7", "--out", tmp_path, "--json").code == 0
+    fetched = parsed((tmp_path / "comparisons/shop/7/b0/e1/index.html").read_bytes())
+    told = json.loads(fetched.raw["review-data"])
+    assert (told["state"], told["bucket"], told["execution"]) == ("rejected", "shots", "e1")
+    assert [r["names"] for r in told["reviews"]] == [["a.png"]]

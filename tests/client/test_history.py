@@ -22,13 +22,18 @@ def build(
     return made
 
 
-def test_newest_first_by_status(store: MemoryBucket) -> None:
-    build(store, "1", 100, "main")
-    build(store, "2", 300, "main")
-    build(store, "3", 200, "feature")
+def test_newest_first_by_upload(store: MemoryBucket) -> None:
+    """A review writes the status of an old build again, and that makes it no newer."""
+    for name, uploaded, told in (("1", 100, 900), ("2", 300, 301), ("3", 200, 201)):
+        made = build(store, name, told, "main")
+        store.write(keys.accepted_manifest(made), b"{}", "x")
+        store.modified[keys.accepted_manifest(made)] = uploaded
+    store.write("builds/shop/1/reviews/manifest.json", b"{}", "x")
+    store.modified["builds/shop/1/reviews/manifest.json"] = 950
+    build(store, "rejected", 250, None)  # its manifest was refused, so only a status is there
     store.write("builds/shop2/9/status.json", b"{}", "x")
     store.write("builds/shop/4/manifest.json", b"{}", "x")
-    assert [b.build for b in newest(store, "shop")] == ["2", "3", "1"]
+    assert [b.build for b in newest(store, "shop")] == ["2", "rejected", "3", "1"]
 
 
 def test_a_branch_and_a_limit(store: MemoryBucket) -> None:
@@ -54,6 +59,7 @@ def test_a_build_as_json(store: MemoryBucket) -> None:
             "base": "b0",
             "report": "r",
             "updated": "2026-1",
+            "reviewers": [],
         }
     ]
 
@@ -91,7 +97,7 @@ def test_a_snapshot_through_the_builds_in_whatever_unicode_form_they_write_it(
         store.write(key, json.dumps({"images": written}).encode(), "x")
         build(store, name, float(name), "main", comparison=key)
     found = of_snapshot(store, "\u00fc.png", history(store, "shop"))
-    assert [(past.id.build, image) for past, image in found] == [
+    assert [(past.id.build, seen.image) for past, seen in found] == [
         ("3", {"status": "changed"}),
         ("2", None),
         ("1", {"status": "added"}),

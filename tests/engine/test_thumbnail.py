@@ -72,20 +72,27 @@ def test_transparent_images_stay_so() -> None:
         assert image.getchannel("A").getextrema() == (0, 0)
 
 
-def test_a_single_pixel_of_a_large_page_is_marked_where_it_is() -> None:
+def test_a_single_pixel_of_a_large_page_is_framed_where_it_is() -> None:
     size = (1600, 1200)
     pixels = opened(thumbnail(page(size), mask(size, (800, 600, 1, 1))))
     found = marked(pixels)
     assert found
-    assert all(abs(y - 60) <= 2 and abs(x - 80) <= 2 for y, x in found)
+    assert all(abs(y - 60) <= 4 and abs(x - 80) <= 4 for y, x in found)
     assert marked(opened(thumbnail(page(size)))) == [], "without a mask"
 
 
-def test_what_changed_everywhere_is_tinted_and_still_to_be_seen() -> None:
-    size = (160, 120)
-    pixels = opened(thumbnail(page(size), mask(size, (0, 0, 160, 120))))
-    assert len(marked(pixels)) == 160 * 120
-    assert pixels[115, 80, 1] - pixels[5, 80, 1] > 100, "the page's brightness is seen below"
+def test_what_changed_has_a_frame_and_keeps_its_colour() -> None:
+    """A recolour is seen as it is: a tint would make a slightly other blue purple."""
+    size, blue = (160, 120), (20, 60, 220)
+    image = Image.new("RGB", size, blue)
+    boxes = mask(size, (40, 30, 80, 60)), mask(size, (0, 0, 160, 120))
+    framed, whole = (opened(thumbnail(encoded(image, "PNG"), m)) for m in boxes)
+    for pixels in (framed, whole):
+        inside = pixels[44:76, 56:104]
+        assert np.abs(inside - blue).max() <= 6
+    assert np.min(framed[60, 37:39, 0]) > 120, "left of it, a pixel away"
+    assert np.abs(framed[60, 0:30] - blue).max() <= 6
+    assert np.min(whole[60, 0:2, 0]) > 120, "up to the edge: along the edge"
 
 
 def test_of_a_tall_page_the_part_with_the_first_change_is_shown() -> None:
@@ -96,7 +103,7 @@ def test_of_a_tall_page_the_part_with_the_first_change_is_shown() -> None:
     # 150 rows, a quarter of them before the change: from row 663 to 813.
     assert pixels[0, 70, 1] == pytest.approx(255 * 663 / 999, abs=6)
     assert pixels[-1, 70, 1] == pytest.approx(255 * 812 / 999, abs=6)
-    assert min(marked(pixels))[0] == pytest.approx(37 * 120 / 150, abs=3)
+    assert min(marked(pixels))[0] == pytest.approx(37 * 120 / 150, abs=5)
 
 
 def test_the_mask_is_put_where_its_rows_lie_in_the_image() -> None:
@@ -104,15 +111,15 @@ def test_the_mask_is_put_where_its_rows_lie_in_the_image() -> None:
     slices = ((0, 0, 10), (12, 10, 28)), ()
     canvas = mask((40, 40), (0, 10, 40, 2), (20, 32, 4, 2))
     found = marked(opened(thumbnail(page((40, 38)), canvas, slices)))
-    assert {y for y, _ in found} <= set(range(28, 34))
-    assert (30, 21) in found
+    assert {y for y, _ in found} <= set(range(26, 36))
+    assert {27, 34} <= {y for y, x in found if x == 21}, "above it and below"
 
 
 def test_a_canvas_that_is_larger_than_the_image_is_cut() -> None:
     canvas = mask((60, 60), (50, 0, 10, 60), (10, 10, 2, 2))
     found = marked(opened(thumbnail(page((40, 30)), canvas)))
     assert found
-    assert all(8 <= y <= 13 and 8 <= x <= 13 for y, x in found)
+    assert all(6 <= y <= 15 and 6 <= x <= 15 for y, x in found)
 
 
 def test_it_is_small() -> None:

@@ -76,6 +76,13 @@ class Git:
         """Returns the hash of the commit's files."""
         return self._ask("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
 
+    def author(self, commit: str) -> str | None:
+        """Returns the name of a commit's author, in up to 200 characters; no e-mail address."""
+        name = self._ask(
+            "log", "--max-count=1", "--no-show-signature", "--format=%an", commit, "--"
+        )
+        return " ".join((name or "").split())[:200] or None
+
     def branch(self) -> str | None:
         """Returns the checked-out branch; for a detached HEAD, the only remote branch at it."""
         current = self._ask("symbolic-ref", "--quiet", "--short", "HEAD")

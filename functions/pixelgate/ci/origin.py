@@ -31,7 +31,7 @@ _CURE = "run `git fetch --unshallow`"
 RELEASE_BRANCHES = ("release/*",)
 _IN_MANIFEST = (
     *("commit", "branch", "base_build", "base_commit", "base_branch", "ancestors", "landed"),
-    *("tree", "pull_request", "ci_url"),
+    *("tree", "pull_request", "ci_url", "author"),
 )
 
 
@@ -76,6 +76,7 @@ class BuildOrigin:
     tree: str | None = None  # the hash of the commit's files
     pull_request: str | None = None
     ci_url: str | None = None
+    author: str | None = None  # the name of the commit's author, for people
     merge_request: bool = False  # whether the forge calls a pull request a merge request
     fork: bool = False  # whether the build comes from a fork, which is not trusted
     trunk: bool = False  # whether it is the base branch's own; then it needs no review
@@ -265,6 +266,7 @@ def _with_history(
         branch_commits=None if own is None else tuple(commit.sha for commit in own),
         landed=landed,
         tree=git.tree(origin.commit),
+        author=git.author(origin.commit),
     )
 
 

@@ -13,7 +13,7 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.client.history import Past
+    from pixelgate.client.history import Past, Seen
 
 
 def history(
@@ -27,7 +27,7 @@ def history(
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """List the newest builds of a project, or the results of one snapshot in them.
+    """List the newest builds of a project, or the results and reviews of one snapshot in them.
 
     Exit code: 0 listed; 2 wrong usage, or the bucket could not be read.
     """
@@ -39,48 +39,47 @@ def history(
     with progress_bar(quiet=False) as progress:
         builds = read(context.store, context.project, branch=branch, limit=limit, progress=progress)
         results = of_snapshot(context.store, name, builds, progress) if name else ()
-        images = {past.id.build: image for past, image in results}
-    if name and not any(images.values()):
+        snapshots = {past.id.build: seen for past, seen in results}
+    if name and not any(seen.image for seen in snapshots.values()):
         raise UsageError(
             f"no snapshot {name!r} in the newest {len(builds)} builds of {context.project}; "
             "a name is a path with its extension; --limit searches more builds"
         )
     if as_json:
-        rows = [_row(past, name, images) for past in builds]
+        rows = [_row(past, name, snapshots) for past in builds]
         typer.echo(json.dumps({"project": context.project, "builds": rows}, ensure_ascii=False))
     elif not builds:
         of = f" of {branch}" if branch else ""
         say(f"{context.project} has no build{of} in {context.bucket} yet")
     else:
-        _show(builds, name, images)
+        _show(builds, name, snapshots)
 
 
-def _row(
-    past: Past, name: str | None, images: Mapping[str, Mapping[str, Any] | None]
-) -> dict[str, Any]:
+def _row(past: Past, name: str | None, snapshots: Mapping[str, Seen]) -> dict[str, Any]:
     row = past.as_json()
-    return {**row, "snapshot": images.get(past.id.build)} if name else row
+    return {**row, "snapshot": snapshots[past.id.build].as_json()} if name else row
 
 
-def _show(
-    builds: list[Past], name: str | None, images: Mapping[str, Mapping[str, Any] | None]
-) -> None:
+def _show(builds: list[Past], name: str | None, snapshots: Mapping[str, Seen]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from pixelgate.cli.console import console
-    from pixelgate.client.exit_code import in_words
+    from pixelgate.client.exit_code import in_words, reviewers
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("when", "build", "commit", "branch", name or "result", "" if name else "counts"):
+    last_titles = (name, "", "review") if name else ("result", "counts", "reviewed by")
+    for title in ("when", "build", "commit", "branch", *last_titles):
         table.add_column(escape(title), overflow="fold")
     for past in builds:
-        image = images.get(past.id.build)
         if name:
-            last = (str((image or {}).get("status") or "–"), _pixels(image))
+            seen = snapshots[past.id.build]
+            status = str((seen.image or {}).get("status") or "–")
+            last = (status, _pixels(seen.image), seen.words)
         else:
-            last = (in_words(past.status), _counts(past.status.get("counts") or {}))
-        cells = past.updated[:16].replace("T", " "), past.id.build, (past.commit or "")[:12]
+            counts = _counts(past.status.get("counts") or {})
+            last = (in_words(past.status), counts, ", ".join(reviewers(past.status)))
+        cells = past.uploaded[:16].replace("T", " "), past.id.build, (past.commit or "")[:12]
         table.add_row(*map(escape, (*cells, past.branch or "", *last)))
     console().print(table)
 

@@ -30,7 +30,7 @@ def report(
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Download a build's report with its images, and open it in a browser.
+    """Download a build's report with its images and reviews, and open it in a browser.
 
     Exit code: 0 downloaded; 2 wrong usage, there is no report, or the download failed.
     """
@@ -41,6 +41,7 @@ def report(
     from pixelgate.client.polling import in_words, look
     from pixelgate.client.report_download import fetch_report
     from pixelgate.client.result import read_comparison
+    from pixelgate.client.review_history import read_reviews, standing
 
     context = Context(project, bucket, config)
     the_build = context.build(build)
@@ -52,7 +53,9 @@ def report(
         raise UsageError(f"{the_build} has no report ({state}{reason})")
     comparison = read_comparison(context.store, status) or {}
     with progress_bar(quiet=False) as progress:
-        page = fetch_report(context.store, status, comparison, out, progress)
+        reviews = read_reviews(context.store, status, comparison)
+        said = standing(status, reviews, context.bucket)
+        page = fetch_report(context.store, status, comparison, out, progress, said)
     say(f"report: {page}")
     if as_json:
         fields = {"project": the_build.project, "build": the_build.build, "report": str(page)}

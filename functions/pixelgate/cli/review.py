@@ -41,8 +41,14 @@ _From = Annotated[
 ]
 _Reason = Annotated[
     str | None,
-    typer.Option("--reason", "-m", help="Reason for the decision; it is shown with the result."),
+    typer.Option(
+        "--reason",
+        "-m",
+        help="Reason for the decision; it is shown with the result. With --from, for decisions "
+        "that have none of their own.",
+    ),
 ]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overturn rejections without asking.")]
 _Wait = Annotated[bool, typer.Option("--wait", help="Wait until the review is applied.")]
 
 
@@ -56,6 +62,7 @@ def _command(action: str, effect: str, others: str) -> Callable[..., None]:
         groups: _Groups = None,
         decisions: _From = None,
         reason: _Reason = None,
+        yes: _Yes = False,
         wait: _Wait = False,
         timeout: o.ReviewTimeout = None,
         project: o.Project = None,
@@ -69,7 +76,7 @@ def _command(action: str, effect: str, others: str) -> Callable[..., None]:
         selection = Selection(tuple(names or ()), tuple(globs or ()), tuple(groups or ()))
         _review(
             context, action, build, selection, decisions, reason,
-            wait=wait, timeout=timeout, as_json=as_json,
+            yes=yes, wait=wait, timeout=timeout, as_json=as_json,
         )  # fmt: skip
 
     command.__name__ = action
@@ -78,8 +85,11 @@ def _command(action: str, effect: str, others: str) -> Callable[..., None]:
     Your name is taken from your AWS credentials. With --from, the {others} in the file are
     written too.
 
-    Exit code: 0 written, and with --wait applied; 2 wrong usage or an error; 3 not applied in
-    time.
+    It says whose decisions are overturned. Before a rejection is, it asks; without a terminal it
+    needs --yes.
+
+    Exit code: 0 written, and with --wait applied; 2 wrong usage, an error, or nothing written as a
+    rejection would be overturned; 3 not applied in time.
     """
     return command
 
@@ -96,6 +106,7 @@ def _review(
     file: Path | None,
     reason: str | None,
     *,
+    yes: bool,
     wait: bool,
     timeout: float | None,
     as_json: bool,
@@ -114,12 +125,15 @@ def _review(
         raise UsageError(f"{build} has no result to {action}: {_why_none(status)}")
     execution = status.get("execution")
     decisions = decisions or (Decision(action, selection, execution),)
-    images = (read_comparison(context.store, status) or {}).get("images") or {}
-    selected = [d.selection.of(images) for d in decisions]
+    comparison = read_comparison(context.store, status) or {}
+    selected = [d.selection.of(comparison.get("images") or {}) for d in decisions]
+    for decision in decisions:
+        _check_current(build, decision, execution)
+    _check_overturned(context, status, comparison, decisions, selected, yes=yes)
     keys = []
     for decision, names in zip(decisions, selected, strict=True):
-        _check_current(build, decision, execution)
-        keys.append(write_review(context.store, build, replace(decision, reason=reason)))
+        why = decision.reason or reason
+        keys.append(write_review(context.store, build, replace(decision, reason=why)))
         number = f"{len(names):,} snapshot{'s' * (len(names) != 1)}"
         say(f"{decision.action} {build}: {'all of it' if decision.selection.is_all else number}")
     applied = _wait(context, build, decisions, selected, keys, timeout) if wait else None
@@ -178,6 +192,45 @@ def _check_current(build: BuildId, decision: Decision, execution: Any) -> None:
             f"{build} was compared again after this report was made (execution "
             f"{decision.execution}, now {execution}); download the new report and review that"
         )
+
+
+def _check_overturned(
+    context: Context,
+    status: Mapping[str, Any],
+    comparison: Mapping[str, Any],
+    decisions: tuple[Decision, ...],
+    selected: list[set[str]],
+    *,
+    yes: bool,
+) -> None:
+    """Says what the decisions overturn, and asks before a rejection is overturned.
+
+    Raises:
+        UsageError: a rejection would be overturned, and nobody can be asked or said yes.
+    """
+    import sys
+
+    from pixelgate.cli.console import say, warn
+    from pixelgate.client.review_history import overturned_by, read_reviews
+
+    reviews = read_reviews(context.store, status, comparison)
+    images = comparison.get("images") or {}
+    rejections = 0
+    for decision, names in zip(decisions, selected, strict=True):
+        meant = None if decision.selection.is_all else names
+        for lost in overturned_by(decision.action, meant, reviews, images):
+            rejections += lost.given.action == "reject"
+            warn(f"this overturns {lost.words}")
+    if not rejections or yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "a rejection would be overturned, and there is no terminal to ask on; nothing was "
+            "written. If that is meant, repeat the command with --yes"
+        )
+    if not typer.confirm("Overturn it?", err=True):
+        say("nothing was written")
+        raise typer.Exit(2)
 
 
 def _wait(

@@ -8,7 +8,11 @@ from pixelgate.cli import options as o
 from pixelgate.cli.context import Context
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
     from pixelgate.client.polling import Seen
+    from pixelgate.client.review_history import Given
     from pixelgate.domain.keys import BuildId
 
 
@@ -45,8 +49,9 @@ def status(
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
 ) -> None:
-    """Show a build's state, its baseline and the reason for it, the counts and open reviews.
+    """Show a build's state, its baseline and the reason for it, the counts and the reviews.
 
+    It names what was rejected, by whom and why, and which decisions a later review overturned.
     Of a build that waits for shards, it says which came and which are missing.
 
     Exit code: 0 shown, whatever the result; 2 wrong usage, there is no such build, or it could not
@@ -60,6 +65,7 @@ def status(
     from pixelgate.cli.output import show
     from pixelgate.client.polling import look, with_shards
     from pixelgate.client.result import Result, read_comparison
+    from pixelgate.client.review_history import read_reviews
     from pixelgate.errors import UsageError
 
     context = Context(project, bucket, config)
@@ -77,9 +83,12 @@ def status(
     result = Result(status, comparison)
     _show_state(seen, the_build)
     show(result)
+    reviews = read_reviews(context.store, status, comparison) if final else ()
+    _show_reviews(reviews, (comparison or {}).get("images") or {})
     if as_json:
         shards = {"shards": seen.shards.as_json()} if seen.shards else {}
-        typer.echo(json.dumps({**fields(result), **shards}, ensure_ascii=False))
+        given = {"reviews": [r.as_json() for r in reviews]} if reviews else {}
+        typer.echo(json.dumps({**fields(result), **shards, **given}, ensure_ascii=False))
 
 
 def _show_state(seen: Seen, build: BuildId) -> None:
@@ -94,3 +103,17 @@ def _show_state(seen: Seen, build: BuildId) -> None:
     for candidate in ((seen.status or {}).get("baseline") or {}).get("passed_over") or ():
         name = candidate.get("build") or candidate.get("commit")
         say(f"not used as the baseline: {name}: {candidate.get('why')}")
+
+
+def _show_reviews(reviews: Sequence[Given], images: Mapping[str, Mapping[str, Any]]) -> None:
+    """Names what is rejected, and the decisions that a later review overturned."""
+    from pixelgate.cli.console import say
+    from pixelgate.client.review_history import DONE, in_words, overturned, rejected_names
+
+    for given, names in rejected_names(reviews, images).items():
+        what = in_words(sorted(names)) if names else "all of it"
+        say(f"rejected by {given.by}: {what}{given.tail}")
+    for lost in overturned(reviews, images):
+        later = lost.later
+        by = f"{later.by} {DONE[later.action]} it{later.tail}" if later else ""
+        say(f"overturned: {lost.words}; {by}")

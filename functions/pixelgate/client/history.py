@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgate.client.exit_code import in_words
+from pixelgate.client.exit_code import in_words, reviewers
 from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.result import read_comparison
+from pixelgate.client.review_history import DONE, Given, counting, read_reviews
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import find
@@ -18,7 +19,7 @@ from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket
 
 _THREADS = 8
-_STATUS = "/status.json"
+_STATUS, _MANIFEST = "status.json", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Past:
     commit: str | None
     branch: str | None  # its branch; None in the same cases
     pull_request: str | None  # its pull request; None also if it has none
+
+    @property
+    def uploaded(self) -> str:
+        """When its comparison was asked for; where that is not known, when it was told of."""
+        return str(self.status.get("created") or self.updated)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the fields that `history --json` prints for a build."""
@@ -47,18 +53,27 @@ class Past:
             "base": self.status.get("base"),
             "report": self.status.get("report"),
             "updated": self.updated,
+            "reviewers": list(reviewers(self.status)),
         }
 
 
 def newest(store: Bucket, project: str) -> list[BuildId]:
-    """Returns every build of a project that has a status, the newest status first."""
+    """Returns every build of a project that has a status, the latest upload first.
+
+    The accepted manifest says when that was: a review writes the status again. A build whose
+    manifest was rejected has only a status.
+    """
     prefix = f"builds/{project}/"
-    builds = [
-        (entry.modified, entry.key.removeprefix(prefix).removesuffix(_STATUS))
-        for entry in store.list(prefix)
-        if entry.key.endswith(_STATUS) and entry.key.count("/") == prefix.count("/") + 1
-    ]
-    return [BuildId(project, build) for _, build in sorted(builds, reverse=True)]
+    told: dict[str, float] = {}
+    accepted: dict[str, float] = {}
+    for entry in store.list(prefix):
+        build, slash, name = entry.key.removeprefix(prefix).partition("/")
+        if slash and name == _STATUS:
+            told[build] = entry.modified
+        elif slash and name == _MANIFEST:
+            accepted[build] = entry.modified
+    uploads = sorted(((accepted.get(b, moment), b) for b, moment in told.items()), reverse=True)
+    return [BuildId(project, build) for _, build in uploads]
 
 
 def history(
@@ -91,18 +106,47 @@ def history(
     return matches[:limit]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One snapshot in one build."""
+
+    image: Mapping[str, Any] | None  # its result; None if the build has no such snapshot
+    reviews: tuple[Given, ...] = ()  # those about it, the earliest first; the last one counts
+
+    def as_json(self) -> dict[str, Any] | None:
+        """Returns the field `snapshot` that `history NAME --json` prints."""
+        if self.image is None:
+            return None
+        given = [{k: v for k, v in r.as_json().items() if k != "names"} for r in self.reviews]
+        return {**self.image, **({"reviews": given} if given else {})}
+
+    @property
+    def words(self) -> str:
+        """Who decided what on it: `approved by ada (before: rejected by bob)`."""
+        decided = [f"{DONE[r.action]} by {r.by}" for r in reversed(self.reviews)]
+        before = list(dict.fromkeys(word for word in decided[1:] if word != decided[0]))
+        return "".join(decided[:1]) + (f" (before: {', '.join(before)})" if before else "")
+
+
 def of_snapshot(
     store: Bucket, name: str, builds: list[Past], progress: Progress = SILENT
-) -> Iterator[tuple[Past, Mapping[str, Any] | None]]:
-    """Yields each build with its result for one snapshot; None if it has no such snapshot."""
+) -> Iterator[tuple[Past, Seen]]:
+    """Yields each build with one snapshot's result in it, and the reviews of that."""
     progress.begin("reading comparisons", len(builds))
-    read = {}
-    for past, comparison in bounded_map(
-        lambda past: read_comparison(store, past.status), builds, _THREADS
-    ):
-        progress.step()
+
+    def look(past: Past) -> Seen:
+        comparison = read_comparison(store, past.status)
         images = (comparison or {}).get("images") or {}
-        read[past.id] = images.get(find(name, images))
+        known = find(name, images)
+        if known is None:
+            return Seen(None)
+        reviews = read_reviews(store, past.status, comparison)
+        return Seen(images[known], tuple(counting(reviews, known)))
+
+    read = {}
+    for past, seen in bounded_map(look, builds, _THREADS):
+        progress.step()
+        read[past.id] = seen
     for past in builds:
         yield past, read[past.id]
 

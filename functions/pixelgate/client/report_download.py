@@ -16,6 +16,7 @@ from pixelgate.domain.comparison import PICTURED
 from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket
+from pixelgate.report import with_review
 from pixelgate.storage.folder import put_file
 
 _THREADS = 16
@@ -30,12 +31,14 @@ def fetch_report(
     comparison: Mapping[str, Any],
     out: Path,
     progress: Progress = SILENT,
+    standing: Mapping[str, Any] | None = None,
 ) -> Path:
     """Downloads a report with everything that it shows; returns the path of its page.
 
     Images whose key contains their hash are not downloaded twice, so that many reports can share
     one folder. The files have the same paths below `out` as in the bucket, as the links are
-    relative.
+    relative. `standing` is the state of the build's reviews, which is put into the page: the page
+    in the bucket is as old as its comparison.
 
     Raises:
         BucketError: the page does not exist.
@@ -66,7 +69,7 @@ def fetch_report(
         for _ in bounded_map(fetch, todo, _THREADS):
             progress.step()
         path = _path(out, page_key)
-        put_file(path, page)
+        put_file(path, with_review(page, standing) if standing else page)
         put_file(out / "index.html", _signpost(page_key))
     except OSError as error:
         raise UsageError(f"{error.filename or out} cannot be written: {error.strerror}") from error

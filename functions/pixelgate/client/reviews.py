@@ -136,12 +136,37 @@ def read_decisions(path: Path, build: BuildId | None) -> tuple[BuildId, tuple[De
         )
     if not decisions:
         raise UsageError(f"--from {path} has no decisions")
+    reasons = _reasons(path, fields.get("reasons"), decisions)
     execution = fields.get("execution")
+    # One review for each action and reason: approvals first, those without a reason before others.
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(decisions):
+        alike.setdefault((decisions[name], reasons.get(name, "")), []).append(name)
     return named, tuple(
-        Decision(action, Selection(names=names), str(execution) if execution else None)
-        for action in (APPROVE, REJECT)
-        if (names := tuple(sorted(n for n, d in decisions.items() if d == action)))
+        Decision(
+            action,
+            Selection(names=tuple(alike[action, reason])),
+            str(execution) if execution else None,
+            reason or None,
+        )
+        for action, reason in sorted(alike)
     )
+
+
+def _reasons(path: Path, stated: Any, decisions: Mapping[str, str]) -> dict[str, str]:
+    """Returns the reasons of a file; reports of older versions write none."""
+    reasons = {} if stated is None else stated
+    if not isinstance(reasons, dict) or not all(isinstance(r, str) for r in reasons.values()):
+        raise UsageError(f"--from {path}: reasons must map names to texts")
+    if unknown := sorted(reasons.keys() - decisions.keys()):
+        raise UsageError(f"--from {path}: reasons[{unknown[0]!r}] belongs to no decision")
+    for name, reason in reasons.items():
+        if len(reason) > _MAX_REASON:
+            raise UsageError(
+                f"--from {path}: reasons[{name!r}] has {len(reason):,} characters; "
+                f"up to {_MAX_REASON:,}"
+            )
+    return reasons
 
 
 def refusal_of(status: Mapping[str, Any] | None, key: str) -> str | None:

@@ -42,6 +42,8 @@ class Status(StrEnum):
     UNCHANGED = "unchanged"
 
 
+# Fields of a manifest that tell people where a build comes from.
+ORIGIN = ("commit", "branch", "pull_request", "author", "ci_url")
 # Snapshots that need a review, if there is a base; without one, only errored snapshots do.
 NEEDING_REVIEW = (Status.CHANGED, Status.ADDED, Status.REMOVED, Status.ERRORED)
 # Snapshots that are shown with pictures. A renamed one needs no review, but people look at it.
@@ -367,6 +369,7 @@ class Comparison:
         snapshots: name to result, sorted by name.
         warnings: sentences about the upload.
         choice: how this base was chosen, and which builds were passed over.
+        origin: where the head comes from, as its manifest says: ORIGIN, without what is unknown.
         cost: what the run used until the report was made, plus the requests for drawing every
             thumbnail; None for a local run, which costs nothing.
     """
@@ -382,6 +385,7 @@ class Comparison:
     choice: Choice | None = None
     started: str | None = None
     cost: Usage | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counts:
@@ -425,6 +429,7 @@ class Comparison:
             "base": None if self.id.base == NO_BASE else self.id.base,
             "baseline_reason": self.baseline_reason,
             "baseline": self.choice.as_json() if self.choice else None,
+            **({"origin": dict(self.origin)} if self.origin else {}),
             "execution": self.execution,
             **({"started": self.started} if self.started else {}),
             "created": self.created,

@@ -92,6 +92,7 @@ class BuildManifest:
         tree: hash of the head commit's tree.
         landed: commit to facts from git, for base_commit and its ancestors.
         ci_url: the page of the CI job.
+        author: who wrote the commit, as git names them; nothing is decided by it.
         shard: the part of the build that this manifest lists; None if it lists the whole.
         plain: whether this is a plain upload, whose images have yet to be hashed and stored.
         allow_empty: whether a build without snapshots is intended.
@@ -115,6 +116,7 @@ class BuildManifest:
     landed: Mapping[str, Landed] = field(default_factory=dict)
     pull_request: str | None = None
     ci_url: str | None = None
+    author: str | None = None
     shard: Shard | None = None
     plain: bool = False
     allow_empty: bool = False
@@ -264,6 +266,7 @@ def _parse(
         },
         pull_request=_number(parsed.pull_request),
         ci_url=parsed.ci_url,
+        author=parsed.author,
         shard=parsed.shard,
         plain=parsed.images is None,
         allow_empty=parsed.allow_empty,

@@ -180,6 +180,7 @@ class ManifestFields(_Model):
     landed: dict[Text, LandedFields] = Field(default={}, max_length=MAX_ANCESTORS + 1)
     pull_request: Text | int | None = None
     ci_url: Text | None = None
+    author: Text | None = None
     selective: bool | None = None
     all_names: list[str] | None = Field(default=None, max_length=MAX_IMAGES)
     allow_empty: bool = False

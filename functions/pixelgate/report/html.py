@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import Any
 from urllib.parse import quote
 
 from pixelgate.report.bundle import bundle
@@ -23,6 +24,7 @@ _POLICY = (
     "img-src 'self' file: data:; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+_STANDING = re.compile(rb'<script type="text/plain" id="review-data">[^<]*</script>\n')
 _SLOT = re.compile(r"<!--(\w+)-->")
 _COLOURS = {"passed": "#1f8a4c", "needs_review": "#d98a00", "failed": "#c4342b"}
 
@@ -54,7 +56,16 @@ def page(report: Report, carried: Mapping[str, str] | None = None) -> str:
 
 def _builds(report: Report) -> str:
     against = f" against <b>{escape(report.base)}</b>" if report.base is not None else ""
-    return f"{escape(report.project)}: <b>{escape(report.head)}</b>{against}"
+    builds = f"{escape(report.project)}: <b>{escape(report.head)}</b>{against}"
+    return " · ".join((builds, *(_origin(*part) for part in report.origin)))
+
+
+def _origin(label: str, words: str, url: str | None) -> str:
+    shown = escape(words)
+    if url:
+        leads = 'target="_blank" rel="noopener noreferrer"'
+        shown = f'<a href="{escape(url)}" {leads}>{shown}</a>'
+    return f'<span class="origin" title="{label}">{shown}</span>'
 
 
 def _advice(report: Report) -> str:
@@ -63,10 +74,26 @@ def _advice(report: Report) -> str:
     return "".join(lines)
 
 
+def with_review(document: bytes, standing: Mapping[str, Any]) -> bytes:
+    """Puts the state of a build's reviews into a page, in place of any that it has.
+
+    The page shows it; a page of an older version does not, and is otherwise the same. `standing` is
+    JSON: see `client.review_history.standing`.
+    """
+    document = _STANDING.sub(b"", document, count=1)
+    body = json.dumps(dict(standing), ensure_ascii=False, separators=(",", ":"))
+    block = _block("review-data", body).encode() + b"\n"
+    before, script, after = document.rpartition(b'<script type="module">')
+    return before + block + script + after if script else document
+
+
+def _block(name: str, body: str) -> str:
+    # "</script" would end the block.
+    return f'<script type="text/plain" id="{name}">{body.replace("<", chr(92) + "u003c")}</script>'
+
+
 def _carried(files: Mapping[str, str]) -> str:
-    # "</script" would end the block. URLs contain no "<", but escaping it is safer.
-    body = json.dumps(dict(files)).replace("<", "\\u003c")
-    return f'<script type="text/plain" id="files-data">{body}</script>'
+    return _block("files-data", json.dumps(dict(files)))
 
 
 def _icon(verdict: str) -> str:

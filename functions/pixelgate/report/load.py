@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelgate.domain.baseline import Choice
 from pixelgate.domain.comparison import (
+    ORIGIN,
     SCHEMA_VERSION,
     Comparison,
     Diff,
@@ -53,6 +54,7 @@ def comparison_of(stored: Mapping[str, Any]) -> Comparison:
             warnings=tuple(stored["warnings"]),
             choice=Choice.from_json(stored["baseline"]) if stored.get("baseline") else None,
             cost=_cost(stored.get("cost")),
+            origin=_origin(stored.get("origin")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"this is no comparison.json of ours: {error!r}") from error
@@ -69,6 +71,12 @@ def _policy(stored: Mapping[str, Any]) -> Policy:
 
 def _cost(stored: Mapping[str, Any] | None) -> Usage | None:
     return Usage(stored["gb_seconds"], stored["requests"]) if stored else None
+
+
+def _origin(stored: Any) -> dict[str, str]:
+    """Parses the origin, which results of older versions do not have."""
+    known = stored if isinstance(stored, Mapping) else {}
+    return {name: str(known[name]) for name in ORIGIN if known.get(name)}
 
 
 def _snapshot(entry: Mapping[str, Any]) -> Snapshot:

@@ -24,6 +24,7 @@ from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, relative_url
 from pixelgate.domain.verdict import Mark, NoiseKind
 from pixelgate.report.explain import number, own_policy, policy_in_words, why
+from pixelgate.report.origin import origin_in_words
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ class Report:
     entries: tuple[Entry, ...] = ()  # all snapshots, sorted by status and then by name
     facts: tuple[tuple[str, tuple[str, ...]], ...] = ()  # labels and lines of details about the run
     warnings: tuple[str, ...] = ()  # sentences about the upload
+    bucket: str | None = None  # where the build lies, for commands; None if it is not known
+    # Where the head comes from: label, words and the address that they lead to, or None.
+    origin: tuple[tuple[str, str, str | None], ...] = ()
 
     @property
     def title(self) -> str:
@@ -84,6 +88,7 @@ def build_model(
     report_key: str,
     *,
     local: bool = False,
+    bucket: str | None = None,
 ) -> Report:
     """Builds the report of a comparison; `render` describes the arguments."""
 
@@ -136,6 +141,8 @@ def build_model(
         entries=tuple(entries),
         facts=tuple(_run_facts(comparison)),
         warnings=comparison.warnings,
+        bucket=bucket,
+        origin=origin_in_words(comparison.origin),
     )
 
 

@@ -48,6 +48,7 @@ def list_block(report: Report) -> dict[str, Any]:
             "kind": report.kind,
             "reviewable": report.reviewable,
             "local": report.local,
+            "bucket": report.bucket or "",
             "advice": report.advice,
             "facts": report.facts,
             "marks": {str(mark): words for mark, words in MARKS.items()},

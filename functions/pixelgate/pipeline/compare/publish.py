@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from pixelgate.domain import keys
-from pixelgate.domain.comparison import Comparison, Measured, Snapshot, engine_of
+from pixelgate.domain.comparison import ORIGIN, Comparison, Measured, Snapshot, engine_of
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.matching import Kind, case_hints, variant_hints
@@ -140,6 +140,7 @@ def _write_down(
             ),
             choice=claim.choice,
             cost=used,
+            origin={name: str(v) for name in ORIGIN if (v := getattr(accepted.manifest, name))},
         )
         tally, matches = measured.tally, measured.plan.matches
         tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)

@@ -18,7 +18,7 @@ from pixelgate.errors import ImageFault, NotFound
 from pixelgate.ports import Bucket, Images, Slices, Thumbnailer
 
 # Increased when the same image and mask would give another thumbnail than before.
-RECIPE = 1
+RECIPE = 2
 _THREADS = 2
 
 

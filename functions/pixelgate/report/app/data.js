@@ -23,6 +23,12 @@ export function carried() {
   return block ? JSON.parse(block) : {};
 }
 
+/** The reviews that were put into the page when it was fetched; null if nobody did. @returns {any} */
+export function reviewed() {
+  const block = document.getElementById("review-data")?.textContent;
+  return block ? JSON.parse(block) : null;
+}
+
 /** The snapshots of the list's block, in its order. @param {any} list @returns {Entry[]} */
 export function entriesOf(list) {
   /** @param {number} n place in the list of sizes, from 1; 0 for none */

@@ -1,6 +1,7 @@
 // The dialogs: all keys, and how to hand in a review.
 
 import { button, byId, el } from "./dom.js";
+import { MAX_REASON } from "./review.js";
 import { count } from "./words.js";
 
 /** @import {Review} from "./review.js" */
@@ -52,9 +53,48 @@ export function showKeys(keys) {
   open("Keys", el("div", { class: "columns" }, ...parts, search));
 }
 
+/**
+ * Asks once before many snapshots are decided.
+ * @param {string} title what is decided and on how many
+ * @param {string[]} says
+ * @param {(reason: string) => void} does
+ */
+export function askOnce(title, says, does) {
+  const reason = el("input", {
+    type: "text",
+    class: "command",
+    maxlength: MAX_REASON,
+    placeholder: "Reason, if you want to give one",
+    "aria-label": "Reason for all of them",
+    autofocus: true,
+  });
+  const go = () => {
+    dialog.close();
+    does(reason.value.trim());
+  };
+  reason.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && !e.isComposing) go();
+  });
+  const dialog = open(
+    `${title}?`,
+    ...says.map((line) => el("p", {}, line)),
+    el("p", {}, reason),
+    el(
+      "p",
+      {},
+      button(title, null, go, { class: "primary" }),
+      " ",
+      button("Cancel", null, () => dialog.close()),
+    ),
+  );
+}
+
 /** @param {Review} review */
 export function showEnd(review) {
-  const { approved, rejected, left, all } = review.counts();
+  const { left, all } = review.counts();
+  const mine = [...review.decisions.values()];
+  const approved = mine.filter((d) => d === "approve").length,
+    rejected = mine.length - approved;
   const decided = `${count(approved, "approval")}, ${count(rejected, "rejection")}`;
   const field = el("input", {
     class: "command",
@@ -89,7 +129,10 @@ export function showEnd(review) {
       el(
         "li",
         {},
-        button("Download decisions.json", null, () => download(review), { class: "primary" }),
+        button("Download decisions.json", null, () => download(review), {
+          class: "primary",
+          disabled: !mine.length,
+        }),
       ),
       review.run.local
         ? el(

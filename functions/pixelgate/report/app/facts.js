@@ -3,6 +3,7 @@
 import { button, el } from "./dom.js";
 import { foldedBands } from "./geometry.js";
 import { CHANGED, STATUSES, TITLES, UNCHANGED } from "./types.js";
+import { sentence } from "./published.js";
 import { term } from "./query.js";
 import { count, number, percent, sized } from "./words.js";
 
@@ -16,6 +17,7 @@ const MOST_REGIONS = 60;
  * @param {Detail} detail
  * @param {object} on
  * @param {Run} on.run
+ * @param {import("./published.js").Event[]} on.reviews those of this snapshot, the one that counts at the end
  * @param {import("./types.js").Region[]} on.stops
  * @param {(number: number) => void} on.jump
  * @param {(term: string) => void} on.search
@@ -31,6 +33,9 @@ export function snapshotFacts(entry, detail, on) {
   if (entry.title !== entry.name) fact("Called", entry.title);
   fact("Status", el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]));
   if (detail.reason) fact("Reason", detail.reason);
+  const last = on.reviews.at(-1);
+  const told = on.reviews.map((e) => el("p", {}, sentence(e, e.action === last?.action)));
+  if (told.length) fact("Review", ...told.reverse());
   if (entry.total) {
     fact(
       "Changed",
@@ -92,15 +97,22 @@ function places(detail, { stops, jump, run }) {
   return list;
 }
 
-/** What there is to know of the run. @param {Run} run */
-export function runFacts(run) {
+/** What there is to know of the run. @param {Run} run @param {import("./published.js").Published} published */
+export function runFacts(run, published) {
   return el(
     "dl",
     {},
-    ...run.facts.map(([label, lines]) =>
+    ...[...reviewFacts(run, published), ...run.facts].map(([label, lines]) =>
       el("div", {}, el("dt", {}, label), el("dd", {}, ...lines.map((line) => el("p", {}, line)))),
     ),
   );
+}
+
+/** @param {Run} run @param {import("./published.js").Published} published @returns {[string, string[]][]} */
+function reviewFacts(run, published) {
+  const lines = published.lines();
+  if (lines.length) return [["Reviews", lines.reverse()]];
+  return published.known && run.reviewable ? [["Reviews", ["none yet"]]] : [];
 }
 
 /** @param {string} title @param {Node} content */

@@ -10,8 +10,13 @@ import { number } from "./words.js";
 const MOST_TAGS = 24;
 
 export class Filters {
-  /** @param {HTMLElement} root @param {import("./state.js").Store} store @param {Entry[]} entries */
-  constructor(root, store, entries) {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./state.js").Store} store
+   * @param {Entry[]} entries
+   * @param {() => void} leave takes the focus out of the search, so that keys act again
+   */
+  constructor(root, store, entries, leave) {
     this.store = store;
     this.box = el("input", {
       type: "search",
@@ -22,6 +27,14 @@ export class Filters {
       spellcheck: "false",
     });
     this.box.addEventListener("input", () => store.set({ q: this.box.value }));
+    this.box.addEventListener("keydown", (e) => {
+      // Enter also ends the composition of a word, as in Japanese; the search goes on then.
+      if (e.isComposing || !["Enter", "Escape", "ArrowDown"].includes(e.key)) return;
+      e.preventDefault();
+      e.stopPropagation();
+      if (e.key === "Escape") store.set({ q: "" });
+      leave();
+    });
     this.sort = el(
       "select",
       { "aria-label": "Sort by" },

@@ -5,6 +5,7 @@
  * @property {string[]} keys as `KeyboardEvent.key` has them, letters in lower case
  * @property {string[]} [shown] as people read them
  * @property {boolean} [shift]
+ * @property {boolean} [control] Control, or Command on a Mac
  * @property {boolean} [hidden] another line of the help tells of it
  * @property {string} part
  * @property {string} says
@@ -12,17 +13,19 @@
  */
 
 /**
- * Listens for the keys of the table, unless somebody types or holds a modifier.
+ * Listens for the keys of the table, unless somebody types or holds another modifier.
  * @param {Key[]} table
  * @param {() => boolean} busy whether something lies above the page
  */
 export function listen(table, busy) {
   addEventListener("keydown", (e) => {
-    if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || busy() || typing(e)) return;
+    if (e.defaultPrevented || e.altKey || busy() || typing(e)) return;
+    const control = e.ctrlKey || e.metaKey;
     const name = e.key.length === 1 ? e.key.toLowerCase() : e.key;
     const key = table.find(
       (k) =>
         k.keys.includes(name) &&
+        (k.control ?? false) === control &&
         (k.shift ?? (isLetter(name) || name.startsWith("Arrow") ? false : e.shiftKey)) === e.shiftKey,
     );
     if (!key) return;
@@ -57,9 +60,15 @@ export function shown(table) {
   });
   return table
     .filter((k) => !k.hidden)
-    .map(({ keys, shown: as, shift, says, part }) => ({
+    .map(({ keys, shown: as, shift, control, says, part }) => ({
       keys:
-        as ?? keys.map((k) => (shift ? "Shift " : "") + (names[k] ?? (k.length === 1 ? k.toUpperCase() : k))),
+        as ??
+        keys.map(
+          (k) =>
+            (control ? "Ctrl " : "") +
+            (shift ? "Shift " : "") +
+            (names[k] ?? (k.length === 1 ? k.toUpperCase() : k)),
+        ),
       says,
       part,
     }));

@@ -1,7 +1,8 @@
 // Puts the page together: unpacks the data, and lets list, pictures, facts and review follow the view.
 
 import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
-import { carried, detailOf, entriesOf, isQuiet, unpack } from "./data.js";
+import { carried, detailOf, entriesOf, isQuiet, reviewed, unpack } from "./data.js";
+import { Deciding } from "./deciding.js";
 import { button, byId, el } from "./dom.js";
 import { runFacts, snapshotFacts } from "./facts.js";
 import { Filters } from "./filters.js";
@@ -9,17 +10,18 @@ import { listen, shown } from "./keys.js";
 import { List } from "./list.js";
 import { nextLight, readPrefs, writePrefs } from "./prefs.js";
 import { printed } from "./print.js";
+import { Published } from "./published.js";
 import { matches, parse } from "./query.js";
 import { Review } from "./review.js";
 import { grouped, isShot, openByDefault, rowsOf, sorted } from "./rows.js";
 import { keysOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
+import { showStanding, watchPictures } from "./standing.js";
 import { Store } from "./state.js";
 import { Toolbar } from "./toolbar.js";
 import { RENAMED, STATUSES, TITLES } from "./types.js";
-import { number } from "./words.js";
 
-/** @import {Decision, Entry} from "./types.js" */
+/** @import {Entry} from "./types.js" */
 /** @import {Row} from "./rows.js" */
 
 export class App {
@@ -35,16 +37,21 @@ export class App {
     this.details = null;
     /** @type {Row[]} */
     this.rows = [];
+    /** What the search finds. @type {Entry[]} */
+    this.matching = [];
     /** Whether the search opens what is folded by default. */
     this.narrow = false;
     this.files = carried();
     this.store = new Store();
     this.prefs = readPrefs();
-    this.review = new Review(this.run, this.entries);
+    const standing = reviewed();
+    this.run.bucket ||= standing?.bucket ?? "";
+    this.published = new Published(standing, this.run.execution);
+    this.review = new Review(this.run, this.entries, this.published);
     this.stage = new Stage(byId("panes"), this.store, this.prefs, (url) => this.files[url] ?? url);
     this.stage.names = { base: this.run.base ?? "", head: this.run.head };
     this.toolbar = new Toolbar(byId("toolbar"), this.stage, () => this.dress());
-    this.filters = new Filters(byId("filters"), this.store, this.entries);
+    this.filters = new Filters(byId("filters"), this.store, this.entries, () => this.toList());
     this.list = new List(byId("list"), {
       select: (row) => {
         this.choose(row);
@@ -55,20 +62,8 @@ export class App {
       thumb: (entry) => (entry.thumb ? (this.files[entry.thumb] ?? entry.thumb) : this.picture(entry)),
       picture: (entry) => this.picture(entry),
     });
-    this.decide = /** @type {const} */ ([
-      ["approve", "Approve", "A"],
-      ["reject", "Reject", "R"],
-      [null, "Undecided", "U"],
-    ]).map(([decision, label, key]) => {
-      const decide = () => this.decideOn(made.getAttribute("aria-pressed") === "true" ? null : decision);
-      const made = button(label, `${label} (${key})`, decide, {
-        class: `decide ${decision ?? "none"}`,
-        "aria-pressed": "false",
-      });
-      return { made, decision, label };
-    });
+    this.deciding = new Deciding(this);
     this.store.subscribe((_, changed) => this.follow(changed));
-    this.review.listeners.push(() => this.decided());
     addEventListener("beforeprint", () =>
       byId("print").replaceChildren(...printed(this.entries, this.review)),
     );
@@ -82,27 +77,23 @@ export class App {
     listen(keys, isOpen);
     byId("help").addEventListener("click", () => showKeys(shown(keys)));
     byId("theme").addEventListener("click", () => this.nextTheme());
-    byId("back").addEventListener("click", () => {
-      document.body.dataset.pane = "list";
-      byId("list").focus();
-    });
+    byId("back").addEventListener("click", () => this.toList());
     byId("info").addEventListener("click", () => this.store.set({ facts: !this.store.view.facts }));
     byId("end").addEventListener("click", () => showEnd(this.review));
     byId("previous").addEventListener("click", () => this.step(-1));
     byId("next").addEventListener("click", () => this.step(1));
-    byId("verdicts").append(...this.decide.map((d) => d.made));
-    byId("run").append(runFacts(this.run));
+    byId("run").append(runFacts(this.run, this.published));
+    showStanding(this.published, this.run);
+    watchPictures(this.run);
     document.body.dataset.pane = this.store.view.name ? "stage" : "list";
     this.arrange();
-    this.progress();
+    this.deciding.progress();
   }
 
   /** @param {any} details */
   open(details) {
     this.details = details;
-    const first = this.rows.find(isShot);
-    if (this.entry) this.display(false);
-    else if (first) this.choose(first);
+    this.display(false);
     this.list.refresh();
   }
 
@@ -118,16 +109,33 @@ export class App {
     const { q, sort, tree, folds } = this.store.view;
     const all = (this.orders[sort] ??= sorted(this.entries, sort));
     const terms = parse(q);
-    const matching = terms.length
-      ? all.filter((e) => matches(terms, e, this.review.decisions.get(e.name)))
-      : all;
+    const matching = terms.length ? all.filter((e) => matches(terms, e, this.review.on(e.name))) : all;
     // A search for a status opens its section, even if that is folded by default.
     this.narrow =
       terms.length > 0 && (terms.some((t) => t.kind === "s" && !t.not) || matching.every(isQuiet));
     this.rows = rowsOf(matching, { tree, folds: new Set(folds), all: this.narrow });
+    this.matching = matching;
     this.filters.tell(matching.length, all.length);
-    this.list.show(this.rows, this.selectedKey());
     byId("none").hidden = matching.length > 0;
+    this.list.show(this.rows, this.selectedKey());
+    this.settle(matching);
+    this.deciding.marks();
+    this.deciding.offer();
+  }
+
+  /** Shows another snapshot if the search has hidden the shown one. @param {Entry[]} matching */
+  settle(matching) {
+    const { entry } = this;
+    if (entry && matching.includes(entry)) return;
+    const first = this.rows.find(isShot) ?? this.rows[0];
+    if (first) this.choose(first);
+    else this.store.set({ name: "", whole: false });
+  }
+
+  /** Brings the focus, and on a phone the view, to the list; keys act from there. */
+  toList() {
+    document.body.dataset.pane = "list";
+    byId("list").focus();
   }
 
   /** The snapshot that is shown. */
@@ -191,7 +199,11 @@ export class App {
   /** Shows the chosen snapshot. @param {boolean} fresh whether it is another one than before */
   display(fresh) {
     const { entry } = this;
-    if (!entry || !this.details) return;
+    if (!this.details) return;
+    if (!entry) {
+      this.blank();
+      return;
+    }
     const detail = detailOf(this.details, entry.id);
     this.stage.show(entry, detail);
     if (fresh) this.stage.begin();
@@ -207,15 +219,25 @@ export class App {
     byId("facts").replaceChildren(
       ...snapshotFacts(entry, detail, {
         run: this.run,
+        reviews: this.published.of(entry.name),
         stops: this.stage.stops,
         jump: (n) => this.stage.goTo(n),
         search: (word) => this.store.set({ q: word }),
         alike: entry.group < 0 ? 0 : (this.groups.get(entry.group)?.length ?? 1) - 1,
       }),
     );
-    this.marks();
+    this.deciding.marks();
     document.title = `${entry.title} – ${this.run.project}: ${this.run.head}`;
     this.preload();
+  }
+
+  /** Shows no snapshot, as nothing matches the search or there is none. */
+  blank() {
+    this.stage.clear(this.entries.length ? "No snapshot matches the search." : "There is no snapshot.");
+    this.toolbar.update();
+    for (const part of ["name", "notes", "facts"]) byId(part).replaceChildren();
+    this.deciding.marks();
+    document.title = `${this.run.project}: ${this.run.head}`;
   }
 
   /**
@@ -256,72 +278,6 @@ export class App {
     return this.files[url] ?? url;
   }
 
-  /** The snapshots that a decision applies to. */
-  get meant() {
-    const { entry, row } = this;
-    if (this.store.view.whole && row) return row.entries;
-    return entry ? [entry] : [];
-  }
-
-  /** @param {Decision|null} decision */
-  decideOn(decision) {
-    const { meant, row } = this;
-    if (!meant.some((e) => this.review.wants(e))) return;
-    this.review.decide(meant, decision);
-    const { left, all } = this.review.counts();
-    const decided = decision === "approve" ? "Approved" : decision === "reject" ? "Rejected" : "Undecided";
-    announce(
-      `${decided}: ${meant.length === 1 ? meant[0].title : `${meant.length} alike`}. ${all - left} of ${all} decided.`,
-    );
-    if (decision && row) this.advance(row);
-  }
-
-  /** Goes to the next undecided row below this one, if there is one. @param {Row} row */
-  advance(row) {
-    const at = this.rows.indexOf(row);
-    const own = new Set(row.entries);
-    const next = this.rows
-      .slice(at + 1)
-      .find(
-        (r) =>
-          isShot(r) &&
-          !own.has(r.entries[0]) &&
-          this.review.wants(r.entries[0]) &&
-          !this.review.of(r.entries),
-      );
-    if (next) this.choose(next);
-  }
-
-  /** Brings everything up to date that shows decisions. */
-  decided() {
-    if (parse(this.store.view.q).some((t) => t.kind === "d")) this.arrange();
-    else this.list.refresh();
-    this.marks();
-    this.progress();
-  }
-
-  marks() {
-    const { meant } = this,
-      can = meant.some((e) => this.review.wants(e)),
-      now = meant.length ? this.review.of(meant) : "";
-    byId("verdicts").hidden = !can;
-    for (const { made, decision, label } of this.decide) {
-      made.setAttribute("aria-pressed", String(now === (decision ?? "")));
-      made.textContent = meant.length > 1 && decision ? `${label} ${meant.length} alike` : label;
-    }
-  }
-
-  progress() {
-    const { approved, rejected, left, all } = this.review.counts();
-    byId("review").hidden = !all;
-    byId("done").textContent = `${number(all - left)} of ${number(all)}`;
-    const bar = byId("bar");
-    bar.setAttribute("aria-valuemax", String(all));
-    bar.setAttribute("aria-valuenow", String(all - left));
-    bar.style.setProperty("--approved", `${(100 * approved) / (all || 1)}%`);
-    bar.style.setProperty("--rejected", `${(100 * rejected) / (all || 1)}%`);
-  }
-
   /** Brings preferences onto the page. */
   dress() {
     const { prefs } = this,
@@ -330,7 +286,7 @@ export class App {
     root.dataset.canvas = prefs.canvas;
     root.style.setProperty("--mark", prefs.colour);
     root.style.setProperty("--mark-opacity", String(prefs.opacity));
-    document.body.classList.toggle("no-overlay", !prefs.overlay);
+    document.body.classList.toggle("tinted", prefs.tint);
     document.body.classList.toggle("no-boxes", !prefs.boxes);
     document.body.classList.toggle("no-facts", !this.store.view.facts);
     byId("info").setAttribute("aria-pressed", String(this.store.view.facts));

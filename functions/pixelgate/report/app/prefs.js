@@ -4,7 +4,7 @@
  * @typedef {object} Prefs
  * @property {"auto"|"light"|"dark"} theme
  * @property {"auto"|"light"|"dark"} canvas the ground behind the pictures
- * @property {boolean} overlay
+ * @property {boolean} tint whether the mask lies on head; a tint would change its colours, so it is off at first
  * @property {boolean} boxes
  * @property {string} colour of the overlay
  * @property {number} opacity of the overlay
@@ -20,7 +20,7 @@ const KEY = "pixelgate:preferences";
 const USUAL = {
   theme: "auto",
   canvas: "auto",
-  overlay: true,
+  tint: false,
   boxes: true,
   colour: COLOURS[0],
   opacity: 0.5,

@@ -25,7 +25,7 @@ export function printed(entries, review) {
         el("td", {}, e.title),
         el("td", {}, e.total ? percent(e.changed, e.total) : ""),
         el("td", {}, sized(e.headSize ?? e.baseSize)),
-        el("td", {}, decisionWord(review.decisions.get(e.name))),
+        el("td", {}, decisionWord(review.on(e.name))),
       ),
     );
     const head = el(

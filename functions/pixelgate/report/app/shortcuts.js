@@ -1,7 +1,6 @@
 // All keys of the page and what they do.
 
 import { showEnd, showKeys } from "./dialogs.js";
-import { byId } from "./dom.js";
 import { shown } from "./keys.js";
 import { MODES } from "./toolbar.js";
 import { STATUSES } from "./types.js";
@@ -40,14 +39,35 @@ export function keysOf(app) {
       part: "Snapshots",
       says: "clear the search, back to the list",
       does: () => {
-        document.body.dataset.pane = "list";
         store.set({ q: "" });
-        byId("list").focus();
+        app.toList();
       },
     },
-    { keys: ["a"], part: "Review", says: "approve, and on", does: () => app.decideOn("approve") },
-    { keys: ["r"], part: "Review", says: "reject, and on", does: () => app.decideOn("reject") },
-    { keys: ["u"], part: "Review", says: "undecided again", does: () => app.decideOn(null) },
+    { keys: ["a"], part: "Review", says: "approve, and on", does: () => app.deciding.decideOn("approve") },
+    { keys: ["r"], part: "Review", says: "reject, and on", does: () => app.deciding.decideOn("reject") },
+    {
+      keys: ["a"],
+      shift: true,
+      part: "Review",
+      says: "approve all found",
+      does: () => app.deciding.bulk("approve"),
+    },
+    {
+      keys: ["r"],
+      shift: true,
+      part: "Review",
+      says: "reject all found",
+      does: () => app.deciding.bulk("reject"),
+    },
+    { keys: ["c"], part: "Review", says: "say why", does: () => app.deciding.reason.focus() },
+    { keys: ["u"], part: "Review", says: "undecided again", does: () => app.deciding.decideOn(null) },
+    {
+      keys: ["z"],
+      control: true,
+      part: "Review",
+      says: "undo the last decision",
+      does: () => app.deciding.undo(),
+    },
     {
       keys: ["e"],
       part: "Review",
@@ -58,7 +78,7 @@ export function keysOf(app) {
     },
     { keys: ["j"], part: "Changes", says: "next region", does: () => stage.jump(1) },
     { keys: ["k"], part: "Changes", says: "previous region", does: () => stage.jump(-1) },
-    { keys: ["m"], part: "Changes", says: "mask", does: () => toolbar.flip("overlay") },
+    { keys: ["m"], part: "Changes", says: "tint with the mask", does: () => toolbar.flip("tint") },
     { keys: ["h"], part: "Changes", says: "boxes", does: () => toolbar.flip("boxes") },
     ...MODES.map(([mode, , key, says]) => ({
       keys: [key.toLowerCase()],

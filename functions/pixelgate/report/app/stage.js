@@ -65,6 +65,15 @@ export class Stage {
     this.draw();
   }
 
+  /** Shows words instead of a snapshot. @param {string} words */
+  clear(words) {
+    clearInterval(this.timer);
+    this.entry = this.detail = null;
+    this.stops = [];
+    this.panes = [];
+    this.root.replaceChildren(el("p", { class: "nothing" }, words));
+  }
+
   /** The mode that makes sense: one image alone has only one. @returns {Mode} */
   get mode() {
     return this.isPair() ? this.store.view.mode : "single";

@@ -43,9 +43,19 @@ export class Toolbar {
       this.where,
       button("›", "Next change (J)", () => stage.jump(1)),
     );
-    this.overlay = button("Mask", "Show the changed pixels (M)", () => this.flip("overlay"), {
-      "aria-pressed": "true",
-    });
+    this.overlay = button(
+      "Mask",
+      "Tint the changed pixels (M); point here to see them",
+      () => this.flip("tint"),
+      {
+        "aria-pressed": "false",
+      },
+    );
+    for (const [event, seen] of /** @type {const} */ ([
+      ["pointerenter", true],
+      ["pointerleave", false],
+    ]))
+      this.overlay.addEventListener(event, () => document.body.classList.toggle("peek", seen));
     this.boxes = button("Boxes", "Frame the regions (H)", () => this.flip("boxes"), {
       "aria-pressed": "true",
     });
@@ -95,7 +105,7 @@ export class Toolbar {
     this.applied();
   }
 
-  /** @param {"overlay"|"boxes"} marks */
+  /** @param {"tint"|"boxes"} marks */
   flip(marks) {
     this.set({ [marks]: !this.prefs[marks] });
   }
@@ -125,7 +135,7 @@ export class Toolbar {
       ? `${view.region ? `${view.region} of ` : ""}${n} ${n === 1 ? "change" : "changes"}`
       : "no regions";
     for (const jump of this.jumps.querySelectorAll("button")) jump.disabled = !n;
-    this.overlay.setAttribute("aria-pressed", String(prefs.overlay));
+    this.overlay.setAttribute("aria-pressed", String(prefs.tint));
     this.boxes.setAttribute("aria-pressed", String(prefs.boxes));
     for (const swatch of this.swatches)
       swatch.setAttribute("aria-pressed", String(swatch.dataset.colour === prefs.colour));

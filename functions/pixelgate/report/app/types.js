@@ -9,6 +9,7 @@
  * @property {string} execution
  * @property {string} kind usual, empty, first, errored or failed
  * @property {boolean} reviewable whether decisions mean anything
+ * @property {string} bucket where the build lies, or ""
  * @property {boolean} local whether it was made by two folders on one machine
  * @property {[string, string[]][]} facts label and lines
  * @property {string} advice

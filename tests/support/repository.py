@@ -20,7 +20,7 @@ class Repository:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.date = SETTINGS["GIT_COMMITTER_DATE"]  # of the commits to come, as git takes it
+        self.date: str | None = None  # of the commits to come, as git takes it; else SETTINGS'
         folder.mkdir(parents=True, exist_ok=True)
 
     @classmethod
@@ -37,7 +37,11 @@ class Repository:
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
             ["git", "-C", str(self.folder), *arguments],
-            env={**os.environ, **SETTINGS, "GIT_COMMITTER_DATE": self.date},
+            env={
+                **os.environ,
+                **SETTINGS,
+                **({"GIT_COMMITTER_DATE": self.date} if self.date else {}),
+            },
             capture_output=True,
             text=True,
             check=False,

@@ -102,6 +102,19 @@ def test_a_role_for_some_builds_is_told_what_it_is_for(prefix: str, told: str) -
     assert store.objects == {}
 
 
+def test_a_reviewer_s_role_is_told_what_it_is_for() -> None:
+    class Reviewers(MemoryBucket):
+        def check_write(self, key: str) -> None:
+            if not key.startswith("reviews/shop/"):
+                raise Refused("no write")
+
+    store = Reviewers()
+    store.write(IMAGE, b"x", "image/png")
+    assert lines(check_bucket(lambda: store, "shop"))[3:] == [
+        "good write reviews/shop/: may be written: this role reviews, and uploads nothing"
+    ]
+
+
 def test_another_project_s_role_is_wrong() -> None:
     store = Only("uploads/other/")
     assert lines(check_bucket(lambda: store, "shop"))[-1] == (

@@ -90,8 +90,10 @@ def check_bucket(open_bucket: Callable[[], Bucket], project: str) -> Iterator[Ch
         f"list {images}", list_images, "uploads work without it, but send every image again"
     )
     yield _tried(f"read builds/{project}/", read_results, "`wait`, `status` and `report` need it")
-    yield _check_uploads(store, project)
-    if known:
+    uploads = _check_uploads(store, project)
+    reviews = _check_reviews(store, project) if uploads.health is Health.WRONG else uploads
+    yield reviews if reviews.health is Health.GOOD else uploads
+    if known and reviews is uploads:
         yield _tried(f"write {images}", lambda: _put_again(store, known[0]), None)
 
 
@@ -110,6 +112,16 @@ def _check_uploads(store: Bucket, project: str) -> Check:
         return whole
     parts = (tried(prefix, words) for prefix, words in _ROLES.items())
     return next((part for part in parts if part.health is Health.GOOD), whole)
+
+
+def _check_reviews(store: Bucket, project: str) -> Check:
+    """Checks whether reviews may be written, which is all that a reviewer's role may write."""
+
+    def write() -> str:
+        store.check_write(keys.review(BuildId(project, _PROBE), "probe"))
+        return "may be written: this role reviews, and uploads nothing"
+
+    return _tried(f"write reviews/{project}/", write, None)
 
 
 def _put_again(store: Bucket, key: str) -> str:

@@ -18,6 +18,8 @@ from PIL import Image
 
 from pixelgate.client.scan import scan
 
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/playwright"
 MODULES = ROOT / "tools/js/node_modules"

@@ -52,3 +52,5 @@ for name in runpy.run_path(str(copy / "functions/pixelgate/sandbox/files.py"))["
 END
 "$programs/uv" pip install --quiet --python "$programs/python" --no-deps --no-build-isolation "$copy"
 "$programs/pixelgate" --version
+# In a job of GitHub Actions, for the steps that follow.
+[ -z "${GITHUB_PATH:-}" ] || printf '%s\n' "$programs" >> "$GITHUB_PATH"

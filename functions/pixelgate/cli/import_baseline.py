@@ -137,21 +137,14 @@ def _upload(
     as_json: bool,
 ) -> None:
     from pixelgate.cli.console import say
-    from pixelgate.cli.output import Reports, await_result, make_gate
-    from pixelgate.cli.upload import send
+    from pixelgate.cli.output import Reports, make_gate
+    from pixelgate.cli.upload import end, send
     from pixelgate.client.upload_manifest import WHOLE
 
     uploaded = send(context, source, name, origin, WHOLE, choice)
     say(f"{uploaded.build} is what the builds of {origin.branch} and its branches begin with")
-    if wait:
-        await_result(
-            *(context, uploaded.build, timeout, make_gate(None, True, False), Reports(as_json)),
-            before=uploaded.before,
-            notes=origin.notes,
-            extra=uploaded.as_json(),
-        )
-    elif as_json:
-        typer.echo(json.dumps(uploaded.as_json(), ensure_ascii=False))
+    gate = make_gate(None, True, False) if wait else None
+    end(context, uploaded, gate, timeout, Reports(as_json))
 
 
 def _copy(source: Path, to: Path, choice: Choice, *, replace: bool, as_json: bool) -> None:

@@ -17,6 +17,8 @@ from pixelgate.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from pixelgate.ci.origin import BuildOrigin
+    from pixelgate.cli.output import Reports
+    from pixelgate.client.exit_code import Gate
     from pixelgate.client.layouts.select import Choice
     from pixelgate.client.polling import Seen
     from pixelgate.client.scan import Scan
@@ -96,7 +98,7 @@ def upload(
     --require-baseline; 130 interrupted.
     """
     from pixelgate.ci.origin import Overrides
-    from pixelgate.cli.output import Reports, await_result, make_gate
+    from pixelgate.cli.output import Reports, make_gate
     from pixelgate.client.upload import read_names
     from pixelgate.client.upload_manifest import Extent
 
@@ -126,15 +128,27 @@ def upload(
     name = _build_name(build, parallel_id, extent, origin)
     choice = context.config.choice(layout, include, exclude)
     uploaded = send(context, folder, name, origin, extent, choice)
-    reports = Reports(as_json, summary, junit)
-    if wait:
+    end(context, uploaded, gate if wait else None, timeout, Reports(as_json, summary, junit))
+
+
+def end(
+    context: Context,
+    uploaded: Uploaded,
+    gate: Gate | None,
+    timeout: float | None,
+    reports: Reports,
+) -> None:
+    """Waits for the result and exits with its code; without a gate only prints what was sent."""
+    from pixelgate.cli.output import await_result
+
+    if gate:
         await_result(
             *(context, uploaded.build, timeout, gate, reports),
             before=uploaded.before,
-            notes=origin.notes,
+            notes=uploaded.origin.notes,
             extra=uploaded.as_json(),
         )
-    elif as_json:
+    elif reports.as_json:
         typer.echo(json.dumps(uploaded.as_json(), ensure_ascii=False))
 
 

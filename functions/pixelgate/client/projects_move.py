@@ -46,8 +46,6 @@ class Moved:
         objects, size: the number of objects that belong to the new place, and their bytes.
         records: the number of records.
         copied: the number of objects that this run wrote.
-        dropped: the number of objects that are not carried over, and were removed: uploads and
-            reviews as they came (what was accepted of them is carried over), and scratch files.
         left: builds whose upload stays where it was, as nobody has accepted it.
     """
 
@@ -55,7 +53,6 @@ class Moved:
     size: int = 0
     records: int = 0
     copied: int = 0
-    dropped: int = 0
     left: list[str] = field(default_factory=list)
 
 
@@ -329,5 +326,4 @@ def _counted(
     done.objects, done.records = len(carried), len(items)
     done.size = sum(entry.size for entry in carried)
     done.left = sorted(set(others) - builds - target_builds)
-    done.dropped = sum(build not in done.left for build in others)
     return done

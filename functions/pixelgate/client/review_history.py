@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,10 +130,8 @@ def _names(
     written = (_read(store, keys.kept_review(build, identifier)) or {}).get("written")
     if isinstance(written, dict):
         parts = (tuple(written.get(part) or ()) for part in ("names", "globs", "groups"))
-        try:
+        with suppress(UsageError):  # it selects what the result does not have: the log decides
             return tuple(sorted(Selection(*parts).of(images)))
-        except UsageError:
-            pass
     return tuple(sorted(n for n, latest in log["decisions"].items() if latest == identifier))
 
 

@@ -32,7 +32,7 @@ def orientation_of(block: bytes) -> int:
                 (stored,) = struct.unpack_from(f"{order}{_PLACES[kind]}", block, at + 8)
                 return stored if 1 <= stored <= 8 else UPRIGHT
     except struct.error:
-        pass  # it ends too early; browsers ignore it, too
+        return UPRIGHT  # it ends too early; browsers ignore it, too
     return UPRIGHT
 
 

@@ -246,7 +246,7 @@ class OdiffServer(Closing):
         return EngineDied(code, f"{message}; it said: {complaints}" if complaints else message)
 
 
-class _Reader(threading.Thread):
+class _Reader(threading.Thread, ABC):
     """Reads a pipe to its end in a thread: the one way that all systems have to wait for pipes."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
@@ -263,9 +263,9 @@ class _Reader(threading.Thread):
                     return
         self.take_in(b"")
 
+    @abstractmethod
     def take_in(self, chunk: bytes) -> bool:
         """Keeps what was read, empty at the end; false if no more shall be read."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Waits for the end of the pipe; the process has ended."""

@@ -61,11 +61,6 @@ def _place(item: pytest.Item) -> list[str]:
     return [*item.nodeid.partition("::")[0].split("/"), *classes]
 
 
-def belongs(name: str, stem: str) -> bool:
-    """Whether the test with this stem takes the screenshot of this name."""
-    return name.startswith(f"{stem}/") or name.rpartition(".")[0] == stem
-
-
 def gone(
     names: Iterable[str], items: Collection[pytest.Item], partly: Collection[str]
 ) -> Iterator[str]:

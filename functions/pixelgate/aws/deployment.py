@@ -7,31 +7,22 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own, of which all network errors are
-    HTTPClientError,
-)
+from botocore.exceptions import ClientError
 
+from pixelgate.aws import errors
 from pixelgate.errors import BucketError, NotFound, Refused
-from pixelgate.storage.s3_errors import DENIED, without_answer, without_pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
-_DENIED = DENIED | {"AccessDeniedException", "UnauthorizedOperation"}
-_UNKNOWN = frozenset({
-    "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId",
-    "SignatureDoesNotMatch", "UnrecognizedClientException",
-})  # fmt: skip
 _NO_CHANGE = ("didn't contain changes", "No updates are to be performed")
 _CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
 _BEGUN = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # the stack's first event of an operation
@@ -48,33 +39,11 @@ class Change:
     replaced: bool
 
 
-@contextmanager
-def in_words(action: str, resource: str) -> Iterator[None]:
-    """Translates the SDK's errors into Refused or BucketError."""
-    try:
-        yield
-    except ClientError as error:
-        details = error.response.get("Error", {})
-        code, message = str(details.get("Code", "")), str(details.get("Message", "")).strip()
-        if code in _DENIED:
-            raise Refused(
-                f"AWS refuses {action} on {resource}: these credentials lack it, or it is not "
-                "yours. Deploy with those of an administrator; docs/deploy.md lists what is needed"
-            ) from error
-        if code in _UNKNOWN:
-            raise BucketError(
-                f"AWS does not accept these credentials ({code}): run `aws sso login` or set "
-                "AWS_PROFILE"
-            ) from error
-        message = without_pattern(message)
-        raise BucketError(f"{action} on {resource}: AWS answered {code}: {message}") from error
-    except (ConnectionError, HTTPClientError) as error:
-        raise BucketError(
-            f"{action} on {resource}: AWS could not be reached ({error}). Is the region's name "
-            "right? Otherwise check the network, and AWS_ENDPOINT_URL if it is set"
-        ) from error
-    except (BotoCoreError, ValueError) as error:
-        raise BucketError(without_answer(error, resource)) from error
+_DENIED = (
+    ", or it is not yours. Deploy with those of an administrator; docs/deploy.md lists what is "
+    "needed"
+)
+in_words = partial(errors.in_words, denied=_DENIED)
 
 
 class ArtefactBucket:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from pixelgate.aws.errors import in_words
 from pixelgate.domain.failed_event import FailedEvent, Message
-from pixelgate.errors import BucketError, Refused
-from pixelgate.storage.s3_errors import DENIED, without_pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
 _HIDDEN_SECONDS = 60  # long enough to send several hundred events again
-_DENIED = DENIED | {"AccessDeniedException"}
 _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 
 
@@ -86,27 +82,14 @@ class SqsFailedEvents:
         _, partition, _, region, account, _ = attributes["QueueArn"].split(":", 5)
         return f"arn:{partition}:lambda:{region}:{account}:function:"
 
-    @contextmanager
-    def _in_words(self, action: str, resource: str = "") -> Iterator[None]:
-        """Translates errors of the SDK into BucketError."""
-        resource = resource or self._url
-        try:
-            yield
-        except ClientError as error:
-            details = error.response.get("Error", {})
-            code, message = details.get("Code", ""), details.get("Message", "")
-            if code in _DENIED:
-                raise Refused(
-                    f"AWS refuses {action} on {resource}: these credentials lack it. Compare them "
-                    "with examples/ci/role-operator.json"
-                ) from error
-            if code in _NO_QUEUE:
-                raise BucketError(
-                    f"there is no queue {self._url}; set --queue or PIXELGATE_FAILED_EVENTS to "
-                    "its URL, which is the stack's output FailedEvents"
-                ) from error
-            message = without_pattern(message)
-            raise BucketError(f"{action} on {resource}: AWS answered {code}: {message}") from error
-        except (BotoCoreError, ValueError) as error:
-            reason = without_pattern(str(error))
-            raise BucketError(f"{action} on {resource} could not be sent: {reason}") from error
+    def _in_words(self, action: str, resource: str = "") -> AbstractContextManager[None]:
+        nowhere = (
+            f"there is no queue {self._url}; set --queue or PIXELGATE_FAILED_EVENTS to its URL, "
+            "which is the stack's output FailedEvents"
+        )
+        return in_words(
+            action,
+            resource or self._url,
+            ". Compare them with examples/ci/role-operator.json",
+            dict.fromkeys(_NO_QUEUE, nowhere),
+        )

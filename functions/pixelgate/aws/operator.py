@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from pixelgate.aws import errors
 from pixelgate.aws.deployment import CloudStack
-from pixelgate.errors import BucketError, NotFound, Refused, UsageError
+from pixelgate.errors import NotFound, Refused, UsageError
 from pixelgate.storage.dynamodb_projects import DynamoProjects
-from pixelgate.storage.s3_errors import DENIED, without_answer, without_pattern
 
-_DENIED = DENIED | {"AccessDeniedException", "UnrecognizedClientException"}
 # STACK-ACCOUNT-REGION, and "-an" in the account's own namespace.
 _STACK_S_BUCKET = re.compile(r"(.+)-\d{12}-([a-z]{2,}(?:-[a-z]+)+-\d)(?:-an)?")
 
@@ -70,30 +67,17 @@ def read_stack(stack: CloudStack) -> StackFacts:
     )
 
 
-@contextmanager
-def in_words(table: str) -> Iterator[None]:
+def in_words(table: str) -> AbstractContextManager[None]:
     """Translates DynamoDB's errors into Refused or BucketError."""
-    try:
-        yield
-    except ClientError as error:
-        details = error.response.get("Error", {})
-        code, message = str(details.get("Code", "")), str(details.get("Message", "")).strip()
-        action = f"dynamodb:{error.operation_name}"
-        if code in _DENIED:
-            raise Refused(
-                f"AWS refuses {action} on the table {table}: these credentials lack it. Compare "
-                "them with examples/ci/role-operator.json, or role-projects.json for moves"
-            ) from error
-        if code == "ResourceNotFoundException":
-            raise BucketError(
-                f"there is no table {table} in this account and region; its name is the stack's "
-                "output Table"
-            ) from error
-        raise BucketError(
-            f"{action} on the table {table}: AWS answered {code}: {without_pattern(message)}"
-        ) from error
-    except BotoCoreError as error:
-        raise BucketError(without_answer(error, table)) from error
+    return errors.in_words(
+        "dynamodb:",
+        f"the table {table}",
+        ". Compare them with examples/ci/role-operator.json, or role-projects.json for moves",
+        {
+            "ResourceNotFoundException": f"there is no table {table} in this account and region; "
+            "its name is the stack's output Table"
+        },
+    )
 
 
 class ProjectTable:

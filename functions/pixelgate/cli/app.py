@@ -23,6 +23,7 @@ from pixelgate.cli import (
     review,
     sandbox,
     scan,
+    site,
     upload,
     wait,
 )
@@ -73,6 +74,7 @@ for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
 app.add_typer(projects.projects, rich_help_panel=_OPERATE)
+app.add_typer(site.site, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 

@@ -70,6 +70,7 @@ TOKENS: list[tuple[str, Spoil, str]] = [
     ("no expiry", without("exp"), "has no time exp"),
     ("expiry is a text", having(exp=str(NOW + 60)), "has no time exp"),
     ("expiry is true", having(exp=True), "has no time exp"),
+    ("expiry is no number", having(exp=float("nan")), "is no token that can be read"),
     ("future", having(iat=NOW + 61), "is of the future"),
     ("no time of issue", without("iat"), "has no time iat"),
     ("not yet valid", having(nbf=NOW + 61), "is of the future"),

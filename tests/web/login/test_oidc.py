@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +13,8 @@ import pytest
 
 from pixelgate.web.gate import Person
 from pixelgate.web.http import Refused
-from pixelgate.web.login.oidc import is_verified
+from pixelgate.web.login.https import Https
+from pixelgate.web.login.oidc import discover, is_verified
 from pixelgate.web.login.session import COOKIE
 from support.oidc_issuer import CLIENT, OidcIssuer
 from support.small_server import Told, json_answer
@@ -268,7 +270,11 @@ BROKEN = [
     ("/.well-known/openid-configuration", Told(404, b"{}"), "answered 404 when it was asked for"),
     ("/.well-known/openid-configuration", Told(200, b"<p>"), "answered 200 without a JSON object"),
     ("/.well-known/openid-configuration", Told(200, b"[" * 100_000), "without a JSON object"),
-    ("/.well-known/openid-configuration", Told(200, b" " * 1_048_577), "without a JSON object"),
+    (
+        "/.well-known/openid-configuration",
+        Told(200, b"{}" + b" " * 1_048_576),
+        "without a JSON object",
+    ),
     ("/.well-known/openid-configuration", Told(302, b"", {"Location": "/keys"}), "without a JSON"),
     ("/token", None, "does not answer"),
     ("/token", Told(503, b"{}"), "answered 503"),
@@ -328,6 +334,23 @@ def test_a_discovery_document_that_breaks_a_rule_is_refused(
         site.browser.begin()
     assert told.value.status == HTTPStatus.BAD_GATEWAY
     assert words in told.value.words
+
+
+class Discovery(Https):
+    """The discovery document of an issuer elsewhere."""
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+        assert url == "https://id.acme.com/realms/x/.well-known/openid-configuration"
+        return HTTPStatus.OK, {
+            "issuer": "https://id.acme.com/realms/x/",
+            "authorization_endpoint": "https://id.acme.com/a",
+            "token_endpoint": "http://127.0.0.1:9001/2018-06-01/runtime",
+        }
+
+
+def test_an_issuer_elsewhere_cannot_send_the_site_to_its_own_machine() -> None:
+    with pytest.raises(Refused, match="token_endpoint must begin with https://"):
+        discover("https://id.acme.com/realms/x/", Discovery())
 
 
 def test_what_the_issuer_says_of_an_error_is_short_and_printable(

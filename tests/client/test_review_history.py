@@ -131,8 +131,8 @@ def test_what_the_page_is_told(reviewed: Reviewed) -> None:
         "reasons": ["too blue"],
         "carried_from": None,
         "reviews": [
-            {"action": "reject", "by": "bob", "at": reviews[0].at, "reason": "too blue",
-             "names": ["a.png"]}
+            {"id": reviews[0].id, "action": "reject", "by": "bob", "at": reviews[0].at,
+             "reason": "too blue", "names": ["a.png"]}
         ],
     }  # fmt: skip
 

@@ -54,6 +54,7 @@ BUILD = BuildRecord(
     trusted=False,
     selective=True,
     review=Review.REJECTED,
+    author="Ada",
 )
 ID = ComparisonId("shop", "b2", "b1")
 SUCCEEDED = ComparisonRecord(

@@ -212,5 +212,6 @@ def standing(
         "by": list(reviewers(status)),
         "reasons": [str(reason) for reason in review.get("reasons") or ()],
         "carried_from": review.get("carried_from"),
-        "reviews": [given.as_json() for given in reviews],
+        # The page that handed a review in recognises it by its id.
+        "reviews": [{"id": given.id, **given.as_json()} for given in reviews],
     }

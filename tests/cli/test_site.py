@@ -297,7 +297,7 @@ def test_an_issuer_that_cannot_be_used_changes_nothing(
 ) -> None:
     done = setup("--oidc-issuer", f"{issuer.url}/", "--client-id", "x", "--look", "anyone", **GIVEN)
     assert (done.code, kept.writes) == (2, 0)
-    assert f"nothing was changed: the issuer {issuer.url}/ cannot be used: its disc" in done.err
+    assert f"nothing was changed. The issuer {issuer.url}/ cannot be used: its disc" in done.err
     assert f"names the issuer '{issuer.url}'" in done.err
     issuer.broken["/.well-known/openid-configuration"] = None
     done = setup(*oidc(issuer), **GIVEN)

@@ -224,7 +224,7 @@ def check_issuer(settings: SiteSettings) -> None:
         try:
             discover(settings.login.issuer, Https())
         except Refused as error:
-            raise UsageError(f"nothing was changed: {error.words}") from error
+            raise UsageError(f"nothing was changed. {error.words}") from error
 
 
 def new_key() -> str:

@@ -147,7 +147,7 @@ def test_cancelling_is_told_and_can_be_tried_again(small_site: SmallSite, opened
         small_site.gate = LoginGate(lambda: settings)
         opened.goto(f"{small_site.origin}/")
         opened.get_by_role("button", name="Cancel").click()
-        assert "the login was cancelled" in opened.inner_text("main")
+        assert "The login was cancelled" in opened.inner_text("main")
         opened.goto(f"{small_site.origin}/")
         log_in(opened, "Bob")
         assert heading(opened) == "Hello bob@acme.com"

@@ -197,7 +197,7 @@ def test_too_many_groups_for_a_cookie_are_told(site: Site, issuer: OidcIssuer) -
     named = [f"{'g' * 40}-{n}" for n in range(80)]
     site.change(access={"look": [f"group:{name}" for name in named]})
     issuer.people["Ada"]["groups"] = named
-    with pytest.raises(Refused, match="you are in 80 groups that this site's rules name") as told:
+    with pytest.raises(Refused, match="You are in 80 groups that this site's rules name") as told:
         site.browser.log_in("Ada")
     assert told.value.status == HTTPStatus.FORBIDDEN
 
@@ -295,7 +295,7 @@ def test_a_broken_issuer_is_told_and_lets_nobody_in(
         site.browser.log_in("Ada")
     assert told.value.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert words in told.value.words
-    assert told.value.words.endswith("so the login cannot go on. Try again in a minute")
+    assert told.value.words.endswith("so the login cannot go on. Try again in a minute.")
     assert COOKIE not in site.browser.cookies
 
 
@@ -359,4 +359,4 @@ def test_what_the_issuer_says_of_an_error_is_short_and_printable(
     issuer.broken["/token"] = json_answer({"error": "x" * 999, "error_description": "a\nb"}, 400)
     with pytest.raises(Refused) as told:
         site.browser.log_in("Ada")
-    assert told.value.words == f"the issuer refuses the login: {'x' * 200}"
+    assert told.value.words == f"The issuer refuses the login: {'x' * 200}."

@@ -136,7 +136,7 @@ class Oidc:
             return
         if iss != self._login.issuer:
             raise Refused(
-                HTTPStatus.FORBIDDEN, "the answer comes from another issuer than the site asked"
+                HTTPStatus.FORBIDDEN, "The answer comes from another issuer than the site asked."
             )
 
     def person(self, code: str, flow: Flow, callback: str) -> Person:
@@ -174,7 +174,7 @@ class Oidc:
         if status != HTTPStatus.OK:
             raise Refused(
                 HTTPStatus.FORBIDDEN,
-                f"the issuer refuses the login: {said(answer, 'error', 'error_description')}",
+                f"The issuer refuses the login: {said(answer, 'error', 'error_description')}.",
             )
         return answer
 
@@ -222,7 +222,9 @@ class Oidc:
         if status != HTTPStatus.OK:
             raise no_answer(at, f"answered {status} when it was asked who you are")
         if found.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
-            raise Refused(HTTPStatus.FORBIDDEN, "the issuer tells of another person than logged in")
+            raise Refused(
+                HTTPStatus.FORBIDDEN, "The issuer tells of another person than logged in."
+            )
         return found
 
 
@@ -294,8 +296,8 @@ def _raw(text: str) -> bytes:
 
 
 def _bad(what: str) -> Refused:
-    return Refused(HTTPStatus.FORBIDDEN, f"the issuer's ID token {what}")
+    return Refused(HTTPStatus.FORBIDDEN, f"The issuer's ID token {what}.")
 
 
 def _wrong(issuer: str, what: str) -> Refused:
-    return Refused(HTTPStatus.BAD_GATEWAY, f"the issuer {issuer} cannot be used: {what}")
+    return Refused(HTTPStatus.BAD_GATEWAY, f"The issuer {issuer} cannot be used: {what}.")

@@ -43,8 +43,8 @@ def make_cookie(seal: Seal, person: Person, now: float, seconds: int = SECONDS) 
     if len(cookie) > _MAX_COOKIE:
         raise Refused(
             HTTPStatus.FORBIDDEN,
-            f"you are in {len(person.groups)} groups that this site's rules name, and a session "
-            "cannot hold so many. Who runs the site can let its rules name fewer groups",
+            f"You are in {len(person.groups)} groups that this site's rules name, and a session "
+            "cannot hold so many. Who runs the site can let its rules name fewer groups.",
         )
     return cookie
 

@@ -123,11 +123,18 @@ def test_what_is_no_id_token_is_refused(site: Site, issuer: OidcIssuer, token: o
     assert "The issuer's ID token is" in told.words
 
 
-def test_userinfo_of_another_person_is_refused(site: Site, issuer: OidcIssuer) -> None:
-    issuer.only_in_userinfo = {"groups"}
-    issuer.broken["/userinfo"] = json_answer({"sub": "1002", "groups": ["leads"]})
-    told = refused(site, site.browser.callback(site.browser.begin(), "Ada"))
-    assert told.words == "The issuer tells of another person than logged in."
+@pytest.mark.parametrize("sub", ["1002", None, 1001, ["1001"]])
+def test_userinfo_of_another_person_is_not_used(
+    site: Site, issuer: OidcIssuer, sub: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    issuer.only_in_userinfo = {"groups", "email", "email_verified"}
+    about = {"email": "bob@acme.com", "email_verified": True, "groups": ["leads"]}
+    issuer.broken["/userinfo"] = json_answer({"sub": sub, **about})
+    site.browser.log_in("Ada")
+    session = site.gate.session(site.browser.request("/"))
+    assert session is not None
+    assert session.person == Person(issuer.url, "1001", "subject 1001", ())
+    assert "tells of another person than logged in" in caplog.text
 
 
 # --- the callback ------------------------------------------------------------------------------

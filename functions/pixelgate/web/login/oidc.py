@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pixelgate.web.login.https import Https, no_answer, read_object, said
 from pixelgate.web.login.session import SKEW
 from pixelgate.web.login.settings import UNVERIFIED, OidcLogin
 
+_LOG = logging.getLogger(__name__)
 _KEPT_SECONDS = 3_600.0
 _MAX_NAME = 256
 _PATH = ".well-known/openid-configuration"
@@ -221,10 +223,9 @@ class Oidc:
         status, found = self._https.get(at, {"Authorization": f"Bearer {token}"})
         if status != HTTPStatus.OK:
             raise no_answer(at, f"answered {status} when it was asked who you are")
-        if found.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
-            raise Refused(
-                HTTPStatus.FORBIDDEN, "The issuer tells of another person than logged in."
-            )
+        if found.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2: it must not be used
+            _LOG.warning("userinfo of %s tells of another person than logged in", self.issuer)
+            return {}
         return found
 
 

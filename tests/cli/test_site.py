@@ -231,6 +231,20 @@ def test_the_secret_comes_from_standard_input(
         assert kept.fields["login"]["client_secret"] == said.partition("\n")[0]
 
 
+@pytest.mark.parametrize("stdin", [None, io.StringIO(), io.StringIO("\n")])
+def test_no_secret_at_all_changes_nothing(
+    setup: Setup,
+    kept: Kept,
+    issuer: OidcIssuer,
+    monkeypatch: pytest.MonkeyPatch,
+    stdin: io.StringIO | None,
+) -> None:
+    monkeypatch.setattr("sys.stdin", stdin)
+    done = setup(*oidc(issuer), "--look", "anyone")
+    assert (done.code, kept.writes) == (2, 0)
+    assert "a client without one is --public-client" in done.err
+
+
 def test_no_option_takes_a_secret(setup: Setup, issuer: OidcIssuer) -> None:
     done = setup(*oidc(issuer), "--client-secret", SECRET)
     assert done.code == 2

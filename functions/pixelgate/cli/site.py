@@ -126,7 +126,7 @@ def setup(
         repositories=repository or (),
         url=url,
     )
-    if old is None and sys.stdin.isatty():
+    if old is None and _is_terminal():
         wishes = _asked(wishes)
     settings = sites.changed(old, wishes, _secret(old, wishes, new=new_secret))
     sites.check_issuer(settings)
@@ -249,6 +249,10 @@ def _asked(wishes: Wishes) -> Wishes:
     return wishes
 
 
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # None where the job has closed it
+
+
 def _prompt(words: str) -> str:
     answer: str = typer.prompt(words, err=True)
     return answer.strip()
@@ -265,10 +269,10 @@ def _secret(old: SiteSettings | None, wishes: Wishes, *, new: bool) -> str | Non
         return given
     if wishes.same_client(old) and not new:
         return None
-    if sys.stdin.isatty():
+    if _is_terminal():
         said = getpass("Client secret: ", sys.stderr).strip()
     else:
-        said = sys.stdin.readline().strip()
+        said = sys.stdin.readline().strip() if sys.stdin else ""
     if not said:
         raise UsageError(
             f"the client's secret is missing: set {SECRET_VARIABLE}, or give it on standard "

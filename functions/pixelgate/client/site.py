@@ -282,7 +282,7 @@ def notes(settings: SiteSettings) -> Iterator[str]:
         yield "nobody may look yet: pass --look and --decide, or --repository with GitHub"
     if "anyone" in rules and host in {"accounts.google.com", "github.com", "gitlab.com"}:
         yield f"`anyone` is everybody who has an account at {host}"
-    if settings.repositories:
+    if settings.repositories and not settings.access.look:
         yield "everybody at GitHub may read a public repository: with one, pass --look too"
     if login.kind == "oidc":
         if host == "accounts.google.com" and any(rule.startswith("group:") for rule in rules):

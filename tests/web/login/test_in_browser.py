@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pixelgate.web.gate import Gate
 from pixelgate.web.http import Refused, Request, Response, escape, read_cookies
+from pixelgate.web.login.addresses import path_of_site
 from pixelgate.web.login.gate import LoginGate
 from pixelgate.web.login.github import RepositoryPermission
 from pixelgate.web.login.settings import SiteSettings
@@ -190,3 +192,23 @@ def test_github_from_a_link_to_its_page(small_site: SmallSite, opened: Page) -> 
         log_in(opened, "ada")
         assert heading(opened) == "Hello ada"
         assert opened.url == f"{small_site.origin}/projects/shop"
+
+
+def test_no_path_after_a_login_is_another_site_to_a_browser(opened: Page) -> None:
+    parts = ("/", "\\", "\t", "\n", "\r", " ", "@", ":", "evil.com", "%2f", "%5c", ".", "?", "#",
+             "ü", "https:", "javascript:", "\x00", "\u2028", "／", "。", "[", "]")  # fmt: skip
+    paths = {
+        path
+        for length in (1, 2, 3)
+        for chosen in product(parts, repeat=length)
+        for beginning in ("", "/")
+        if (path := path_of_site(beginning + "".join(chosen))) is not None
+    }
+    assert len(paths) > 1_000
+    origins = opened.evaluate(
+        """paths => [...new Set(
+            paths.map(path => new URL(path, 'https://shots.acme.com/login/x').origin)
+        )]""",
+        sorted(paths),
+    )
+    assert origins == ["https://shots.acme.com"]

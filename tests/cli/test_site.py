@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from pixelgate import bootstrap
 from pixelgate.errors import NotFound
@@ -436,3 +438,29 @@ def test_help_of_each_command_says_its_exit_codes(run: Cli, command: str) -> Non
     done = run("site", command, "--help", COLUMNS="200")
     assert done.code == 0
     assert "Exit code: 0 " in done.out
+
+
+def test_the_parameter_is_an_encrypted_one(
+    run: Cli, issuer: OidcIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "open_stack", lambda name, region=None: Kept())
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    with mock_aws():
+        arguments = ("site", "setup", "--stack", "acme", *oidc(issuer), "--look", "anyone")
+        assert run(*arguments, **GIVEN).code == 0
+        ssm: Any = boto3.client("ssm", region_name="eu-central-1")
+        found = ssm.get_parameter(Name="/acme/site", WithDecryption=True)["Parameter"]
+        assert json.loads(found["Value"])["login"]["client_secret"] == SECRET
+        assert found["Type"] == "SecureString"
+        assert "client shots with a secret" in run("site", "show", "--stack", "acme").out
+
+
+def test_a_stack_that_is_not_there_is_told(run: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Missing(Kept):
+        def describe(self) -> dict[str, Any]:
+            raise NotFound("other")
+
+    monkeypatch.setattr(bootstrap, "open_stack", lambda name, region=None: Missing("other"))
+    done = run("site", "show", "--stack", "other")
+    assert (done.code, done.out) == (2, "")
+    assert "there is no stack other in this account and region" in done.err

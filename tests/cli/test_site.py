@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
@@ -14,7 +14,8 @@ import pytest
 from moto import mock_aws
 
 from pixelgate import bootstrap
-from pixelgate.errors import NotFound
+from pixelgate.client.site import Wishes, changed
+from pixelgate.errors import NotFound, UsageError
 from support.oidc_issuer import OidcIssuer, oidc_issuer
 
 from .conftest import Cli
@@ -196,6 +197,29 @@ def test_the_rules_of_one_project(setup: Setup, kept: Kept, issuer: OidcIssuer) 
     assert kept.fields["access"]["projects"] == {
         "shop": {"look": [], "decide": ["group:b", "subject:x=y"]}
     }
+
+
+def test_a_name_may_have_an_equals_sign(setup: Setup, kept: Kept, issuer: OidcIssuer) -> None:
+    setup(*oidc(issuer), "--look", "group:a=b", "--look", "shop=group:c=d", **GIVEN)
+    assert kept.fields["access"]["look"] == ["group:a=b"]
+    assert kept.fields["access"]["projects"]["shop"]["look"] == ["group:c=d"]
+
+
+def test_too_many_rules_for_a_parameter_change_nothing(
+    setup: Setup, kept: Kept, issuer: OidcIssuer
+) -> None:
+    rules = [word for n in range(150) for word in ("--look", f"login:person-{n}@acme.com")]
+    done = setup(*oidc(issuer), *rules, **GIVEN)
+    assert (done.code, kept.writes) == (2, 0)
+    assert "a parameter takes 4,096: name groups or domains instead of single people" in done.err
+
+
+def test_a_client_without_a_secret_is_public_only_if_that_is_said() -> None:
+    wishes = Wishes(issuer="https://id.acme.com", client_id="shots")
+    with pytest.raises(UsageError, match="a client without one is --public-client"):
+        changed(None, wishes, None)
+    settings = changed(None, replace(wishes, public=True), None)
+    assert settings.login.client_secret is None
 
 
 def test_another_issuer_begins_with_no_rules_as_its_names_are_other_people(

@@ -20,7 +20,6 @@ from pixelgate.web.login.settings import (
     KEY_BYTES,
     SiteSettings,
     read_settings,
-    write_settings,
 )
 
 NOBODY = "none"  # in place of a rule or a repository: there are no more
@@ -129,9 +128,7 @@ def changed(old: SiteSettings | None, wishes: Wishes, secret: str | None) -> Sit
             place[name] = rules
     if wishes.repositories:
         fields["repositories"] = _repositories(wishes.repositories)
-    settings = read_settings(json.dumps(fields))
-    write_settings(settings)  # which says if they are too large
-    return settings
+    return read_settings(json.dumps(fields))
 
 
 def _login(old: SiteSettings | None, wishes: Wishes, secret: str | None) -> dict[str, Any]:

@@ -337,6 +337,8 @@ Change = Callable[[dict[str, Any]], None]
         ({}, {"GITHUB_EVENT_NAME": "pull_request_target"}, "no job that a comment on GitHub"),
         ({}, {"GITHUB_EVENT_PATH": "missing.json"}, "missing.json is no event of a comment"),
         ({}, {"GITHUB_TOKEN": ""}, "GITHUB_TOKEN is not set"),
+        ({}, {"PIXELGATE_PROJECT": ""}, "no project is named"),
+        ({}, {"PIXELGATE_BUCKET": ""}, "no bucket is named"),
     ],
 )
 def test_other_jobs_are_wrong_usage(
@@ -349,6 +351,7 @@ def test_other_jobs_are_wrong_usage(
     tell(bucket, "7", **OF_FIVE)
     done = comment(LINE, environ=environ, **event)
     assert (done.code, reviews(bucket), comment.outputs) == (2, {}, {})
+    assert (comment.answers, comment.reactions) == ([], [])
     assert words in " ".join(done.err.split())
 
 

@@ -60,6 +60,9 @@ def page(
     verdict = str(report.verdict or "failed")
     slots = {
         "policy": "" if served is not None else _policy(),
+        # Without any referrer, browsers say "Origin: null" with a form, and a site cannot tell who
+        # sends it. Nobody but the server itself gets one.
+        "referrer": "no-referrer" if served is None else "same-origin",
         "title": escape(f"{report.headline} – {report.title}"),
         "icon": _icon(verdict),
         "style": _style(),

@@ -326,6 +326,21 @@ test("nothing is sent that is not agreed to, or that is about an older result", 
   assert.deepEqual(site.sent, []);
 });
 
+test("what was handed in to a result that is superseded is not waited for", async () => {
+  browser();
+  const review = reviewOf();
+  review.decide([ENTRIES[0]], "approve");
+  const site = siteOf(
+    [stateOf(standing()), stateOf(standing([], { execution: "e2" }), { execution: "e2" })],
+    [["1"]],
+  );
+  const { following } = followed(review, site);
+  await following.handIn(() => true);
+  await following.read();
+  assert.deepEqual([following.handed, following.outcome, following.superseded], [[], "", "there"]);
+  assert.equal(review.decisions.size, 1, "it is kept, as it never counted");
+});
+
 test("the words of what came of it", () => {
   browser();
   for (const [state, reviews, pull, words] of [

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -58,8 +59,14 @@ def test_the_next_snapshot_is_there_before_one_asks_for_it(site: FakeSite, opene
     loaded, signed = len(site.loaded), len(site.sent(SIGN))
     it.press("ArrowDown")
     assert it.shown == "cart/banner.png"
+    shown = {
+        unquote(urlsplit(src).path)
+        for src in it.page.locator("#panes img").evaluate_all("all => all.map(i => i.src)")
+    }
+    assert len(shown) == 2
     drawn(it, "#panes img")
-    assert [path for path in site.loaded[loaded:] if "/images/" in path] == [] or it.shown
+    assert shown <= set(site.loaded[:loaded])
+    assert not shown & set(site.loaded[loaded:]), "they are not loaded again"
     assert len(site.sent(SIGN)) == signed
 
 

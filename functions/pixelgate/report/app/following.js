@@ -139,10 +139,12 @@ export class Following {
     const refused = new Map();
     for (const one of status?.review?.refused ?? []) refused.set(one.id, one.why);
     const there = this.handed.filter((h) => counted.has(h.id));
-    const done = this.handed.filter((h) => counted.has(h.id) || refused.has(h.id));
+    // Of an older result nothing will count any more.
+    const isOver = this.superseded === "there";
+    const done = this.handed.filter((h) => isOver || counted.has(h.id) || refused.has(h.id));
     // The reviews are written before the status that adds them up: once more, then.
     const isOld = done.length === this.handed.length && (status?.review?.revision ?? 0) < this.revision;
-    if (isOld && this.grace++ < GRACE) return false;
+    if (isOld && !isOver && this.grace++ < GRACE) return false;
     if (!done.length) {
       if (this.spent >= LONGEST) this.late = true;
       return false;

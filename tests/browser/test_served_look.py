@@ -129,6 +129,17 @@ def test_what_has_to_be_known_is_seen_beside_the_pictures_too(
     expect(it.page.locator("#news .warning")).to_be_visible()
 
 
+def test_the_chosen_row_stays_in_sight_when_reviews_arrive(site: FakeSite, opened: Open) -> None:
+    it = opened(site.page, "#s=cart/banner.png", viewport=DESKTOP)
+    row = it.page.locator("#list [aria-selected=true]")
+    expect(row).to_be_in_viewport(ratio=1)
+    for n in range(3):
+        site.decide("bob", "reject", [CARTS[n]], "that is not our blue")
+    look_now(it)
+    expect(it.page.locator("#done")).to_have_text("3 of 14")
+    expect(row).to_be_in_viewport(ratio=1)
+
+
 def test_tab_reaches_what_the_site_adds(site: FakeSite, opened: Open) -> None:
     site.newer = {"build": "1240-1", "url": "/builds/shop/1240-1"}
     it = opened(site.page)

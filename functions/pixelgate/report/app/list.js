@@ -57,7 +57,8 @@ export class List {
       },
       { passive: true },
     );
-    new ResizeObserver(() => this.draw()).observe(root);
+    this.height = 0;
+    new ResizeObserver(() => this.resized()).observe(root);
     root.addEventListener("click", (e) => this.clicked(e));
     root.addEventListener("keydown", (e) => this.pressed(e));
   }
@@ -121,6 +122,16 @@ export class List {
     this.sizer.append(fresh);
     const active = this.made.get(this.active);
     attribute(this.root, { "aria-activedescendant": active ? active.id : null });
+  }
+
+  /** Keeps the active row in sight when the head of the page grows. */
+  resized() {
+    const { scrollTop, clientHeight } = this.root,
+      bottom = this.tops[this.active + 1];
+    const wasInSight = bottom <= scrollTop + this.height;
+    this.height = clientHeight;
+    if (wasInSight && bottom + 8 > scrollTop + clientHeight) this.root.scrollTop = bottom - clientHeight + 8;
+    this.draw();
   }
 
   /** @param {number} y @returns {number} */

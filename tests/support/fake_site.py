@@ -212,7 +212,7 @@ class FakeSite:
             "Content-Type": "text/html; charset=utf-8",
             "Content-Security-Policy": content_policy(origins),
             "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": "same-origin",
         }
 
     def _page(self, session: tuple[str | None, str]) -> bytes:

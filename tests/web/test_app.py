@@ -162,7 +162,7 @@ def test_without_signing_the_site_sends_pictures_itself(reviewed: Reviewed) -> N
 def test_what_every_answer_carries(site: Site, reviewed: Reviewed) -> None:
     for path in ("/", "/nowhere", report_of(reviewed), "/api/builds/shop/b1"):
         headers = ask(site, "GET", path).headers
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
         assert headers["Strict-Transport-Security"] == "max-age=31536000"

@@ -85,7 +85,7 @@ def test_a_refused_login_is_a_page_in_words_that_runs_nothing(
 
 def test_the_way_to_the_issuer_tells_it_nothing_and_is_not_kept(pages: Pages, site: Site) -> None:
     response = ask(pages, site.browser, "/login?to=/projects/secret")
-    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Referrer-Policy"] == "same-origin"
     assert response.headers["Cache-Control"] == "no-store"
     assert "secret" not in response.headers["Location"]
     assert urlsplit(response.headers["Location"]).path == "/authorize"

@@ -447,12 +447,13 @@ class Notifier:
     """The adapters of the notify function.
 
     `report_url` has `{key}` for a report's key. `forges` makes the forge of a project; the key `*`
-    is for all other projects.
+    is for all other projects. With `comment_commands` comments have the line that approves.
     """
 
     records: StorageContext
     report_url: str
     forges: Mapping[str, Callable[[Patience], Forge]]
+    comment_commands: bool = False
 
     def forge(self, project: str, patience: Patience) -> Forge | None:
         """Makes the forge of a project; None if no repository is configured for it."""
@@ -477,7 +478,12 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
             f"PIXELGATE_{n}_REPOSITORIES and PIXELGATE_{n}_TOKEN_SECRET" for n in kinds
         )
         raise UsageError(f"no repository is configured: set {names}")
-    return Notifier(aws_records(environ), environ.get("PIXELGATE_REPORT_URL", ""), forges)
+    return Notifier(
+        aws_records(environ),
+        environ.get("PIXELGATE_REPORT_URL", ""),
+        forges,
+        comment_commands=environ.get("PIXELGATE_COMMENT_COMMANDS") == "true",
+    )
 
 
 class Responds(Protocol):

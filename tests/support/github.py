@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 from support.forge import Answer, FakeForge, Request, serving
 
 REPOSITORY = "acme/shop"
+REPOSITORY_ID = 22
 TOKEN = "github_pat_of_the_tests"
+REACTIONS = {"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"}
 
 
 @dataclass
@@ -21,10 +23,16 @@ class FakeGitHub(FakeForge):
 
     Attributes:
         statuses: by commit, the latest last.
+        members: permission and number of each account that it knows, by login.
+        from_forks: pull requests whose head is in another repository; None is one deleted since.
+        reactions: of comments, by their number, the latest last.
     """
 
     token: str = TOKEN
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    members: dict[str, tuple[str, int]] = field(default_factory=dict)
+    from_forks: dict[int, int | None] = field(default_factory=dict)
+    reactions: dict[int, list[str]] = field(default_factory=dict)
 
     def latest(self, commit: str, context: str) -> dict[str, Any] | None:
         found = [s for s in self.statuses.get(commit, []) if s["context"] == context]
@@ -51,7 +59,11 @@ class FakeGitHub(FakeForge):
         base = f"/repos/{REPOSITORY}"
         if not path.startswith(base):
             return 404, {}, {"message": "Not Found"}
-        match request.method, path.removeprefix(base).split("/")[1:]:
+        parts = path.removeprefix(base).split("/")[1:]
+        return self._of_people(request, parts) or self._of_notices(request, parts)
+
+    def _of_notices(self, request: Request, parts: list[str]) -> Answer:
+        match request.method, parts:
             case "GET", ["commits", commit, "status"]:
                 return self._combined(unquote(commit), request)
             case "POST", ["statuses", commit]:
@@ -69,6 +81,39 @@ class FakeGitHub(FakeForge):
             case "DELETE", ["issues", "comments", comment]:
                 return self._delete(int(comment))
         return 404, {}, {"message": "Not Found"}
+
+    def _of_people(self, request: Request, parts: list[str]) -> Answer | None:
+        """Who may do what, where a pull request comes from, and reactions."""
+        match request.method, parts:
+            case "GET", ["collaborators", login, "permission"]:
+                return self._permission(unquote(login))
+            case "GET", ["pulls", number]:
+                head = self.from_forks.get(int(number), REPOSITORY_ID)
+                repo = None if head is None else {"id": head}
+                base = {"repo": {"id": REPOSITORY_ID}}
+                return 200, {}, {"number": int(number), "head": {"repo": repo}, "base": base}
+            case "POST", ["issues", "comments", comment, "reactions"]:
+                return self._react(int(comment), request.body)
+        return None
+
+    def _permission(self, login: str) -> Answer:
+        if login not in self.members:
+            return 404, {}, {"message": f"{login} is not a user"}
+        permission, account = self.members[login]
+        role = permission
+        # As the real one: the roles maintain and triage are told as these two permissions.
+        permission = {"maintain": "write", "triage": "read"}.get(permission, permission)
+        user = {"login": login, "id": account}
+        return 200, {}, {"permission": permission, "role_name": role, "user": user}
+
+    def _react(self, comment: int, body: Any) -> Answer:
+        known = {c["id"] for comments in self.comments.values() for c in comments}
+        if comment not in known:
+            return 404, {}, {"message": "Not Found"}
+        if body.keys() != {"content"} or body["content"] not in REACTIONS:
+            return 422, {}, {"message": "Validation Failed: content"}
+        self.reactions.setdefault(comment, []).append(body["content"])
+        return 201, {}, body
 
     def _combined(self, commit: str, request: Request) -> Answer:
         latest = {s["context"]: s for s in self.statuses.get(commit, [])}

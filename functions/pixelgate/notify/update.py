@@ -34,12 +34,20 @@ class Skipped:
 
 
 def notify(
-    build: BuildId, storage: StorageContext, forge: Forge, report_url: str = ""
+    build: BuildId,
+    storage: StorageContext,
+    forge: Forge,
+    report_url: str = "",
+    *,
+    commands: bool = False,
 ) -> Notified | Skipped:
     """Updates commit and pull request from status.json; a late or repeated event is harmless.
 
-    `report_url` is the URL of a report, with `{key}` for its percent-encoded key. Raises NotTold if
-    the forge could not be reached.
+    `report_url` is the URL of a report, with `{key}` for its percent-encoded key. With
+    `commands` a comment has the line that approves by comment, where the forge can take one.
+
+    Raises:
+        NotTold: the forge could not be reached.
     """
     accepted = storage.ledger.build(build)
     if accepted is None:
@@ -47,6 +55,7 @@ def notify(
     status = read_json(storage.objects, keys.status(build))
     if status is None:
         return Skipped(f"{build} has no status")
+    commands = commands and forge.takes_commands
     url = None
     if report_url and status["report"]:
         url = report_url.replace("{key}", quote(status["report"]))
@@ -54,9 +63,10 @@ def notify(
         done = _update_commit(accepted, status, url, storage, forge)
     except NoticeRefused:
         # After a force-push the commit is gone, but its pull request exists.
-        _update_pull_request(accepted, status, url, forge)
+        _update_pull_request(accepted, status, url, forge, commands=commands)
         raise
-    return Notified((*done, *_update_pull_request(accepted, status, url, forge)))
+    told = _update_pull_request(accepted, status, url, forge, commands=commands)
+    return Notified((*done, *told))
 
 
 def context_of(build: BuildId) -> str:
@@ -84,13 +94,18 @@ def _update_commit(
 
 
 def _update_pull_request(
-    build: BuildRecord, status: Mapping[str, Any], url: str | None, forge: Forge
+    build: BuildRecord,
+    status: Mapping[str, Any],
+    url: str | None,
+    forge: Forge,
+    *,
+    commands: bool,
 ) -> list[str]:
     number = build.pull_request or ""
     if status["state"] not in _FINAL or not (number.isascii() and number.isdigit()):
         return []
     pull_request = int(number)
-    wanted = comment(status, context_of(build.id), url)
+    wanted = comment(status, context_of(build.id), url, commands=commands)
     plan = plan_comments(forge.comments(pull_request), wanted)
     done = []
     create = plan.create

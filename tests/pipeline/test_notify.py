@@ -13,7 +13,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NoticeRefused, NotTold
 from pixelgate.notify.forge import Comment, Forge
 from pixelgate.notify.http import Patience
-from pixelgate.notify.update import Notified, Skipped, context_of, notify
+from pixelgate.notify.update import Notified, Shown, Skipped, context_of, notify
 from support.forge import FakeForge
 from support.forges import FORGES, Kind
 from support.reviews import Reviewed
@@ -46,7 +46,7 @@ class Team:
     def notify(self, build: str, forge: Forge | None = None) -> Notified | Skipped:
         """One delivery of an event about the build."""
         service = self.reviewed.service()
-        return notify(BuildId(PROJECT, build), service, forge or self.forge(), REPORTS)
+        return notify(BuildId(PROJECT, build), service, forge or self.forge(), Shown(REPORTS))
 
     def comment(self, pull_request: int = 5) -> str:
         """The one comment."""

@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     forge = adapters.forge(build.project, patience)
     try:
         if forge:
-            outcome = notify(build, adapters.records, forge, adapters.report_url)
+            outcome = notify(build, adapters.records, forge, adapters.shown)
         else:
             outcome = Skipped(f"no repository is configured for project {build.project}")
     except NoticeRefused as error:

@@ -176,4 +176,3 @@ def _is_not_ours(answer: Answer) -> bool:
     """Whether a comment was deleted, or has another author and the App may not change it."""
     forbidden = answer.status == HTTPStatus.FORBIDDEN and not may_pass(answer)
     return forbidden or _is_missing(answer)
-

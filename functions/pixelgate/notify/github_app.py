@@ -38,9 +38,7 @@ class Credentials(BaseModel):
     """
 
     # An error of this model is logged, so it must not contain the input.
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", hide_input_in_errors=True
-    )
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     schema_version: Literal[1]
     app_id: Annotated[int, Field(gt=0)]

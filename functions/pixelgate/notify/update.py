@@ -51,7 +51,10 @@ class Shown:
 
 
 def notify(
-    build: BuildId, storage: StorageContext, forge: Forge, shown: Shown = Shown()  # noqa: B008 - it is never changed
+    build: BuildId,
+    storage: StorageContext,
+    forge: Forge,
+    shown: Shown = Shown(),
 ) -> Notified | Skipped:
     """Updates commit and pull request from status.json; a late or repeated event is harmless.
 

@@ -220,7 +220,7 @@ def test_a_fork_s_pull_request_gets_its_comment(team: Team) -> None:
 def test_a_commit_that_is_gone_costs_the_status_and_not_the_comment(team: Team) -> None:
     team.fake.commits = set()
     team.build("b1")
-    with pytest.raises(NoticeRefused, match="422 No commit|sha-b1: 4"):
+    with pytest.raises(NoticeRefused, match=r"422 No commit|sha-b1: 4"):
         team.notify("b1")
     assert team.headline() == "### pixelgate/shop: review needed"
 

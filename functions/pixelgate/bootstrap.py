@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pixelgate.aws.deployment import CloudStack, Target
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.aws.operator import ProjectTable
-    from pixelgate.aws.parameters import Parameters
+    from pixelgate.aws.parameters import Parameter
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.github_app import App
     from pixelgate.notify.http import Patience
@@ -317,16 +317,16 @@ def open_stack(name: str, region: str | None = None) -> CloudStack:
         return CloudStack(session.client("cloudformation", config=lambda_config()), name)
 
 
-def open_parameters(region: str | None = None) -> Parameters:
-    """Opens the parameters of an account for an operator. Raises BucketError."""
+def open_parameter(name: str, region: str | None = None) -> Parameter:
+    """Opens an encrypted parameter of Systems Manager. Raises BucketError."""
     import boto3
 
-    from pixelgate.aws.parameters import Parameters
+    from pixelgate.aws.parameters import Parameter
     from pixelgate.aws.sdk import lambda_config
 
-    with _settings_errors("the parameters of Systems Manager"):
+    with _settings_errors(f"the parameter {name}"):
         session = boto3.Session(region_name=region or client_region())
-        return Parameters(session.client("ssm", config=lambda_config()))
+        return Parameter(session.client("ssm", config=lambda_config()), name)
 
 
 def open_project_store(

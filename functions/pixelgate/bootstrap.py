@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pixelgate.aws.operator import ProjectTable
     from pixelgate.aws.parameters import Parameter
     from pixelgate.engine.pool import SharedDiffers
+    from pixelgate.notify.check_approval import Approved, NotApproved, Pressed
     from pixelgate.notify.github_app import App
     from pixelgate.notify.http import Patience
     from pixelgate.notify.update import Shown
@@ -513,9 +514,12 @@ def aws_webhook(records: StorageContext, environ: Mapping[str, str] = os.environ
         until = time.monotonic() + 8.0
         return Patience(lambda: until - time.monotonic())
 
-    return Webhook(
-        lambda: app.credentials().webhook_secret, lambda pressed: buttons.press(pressed, patience)
-    )
+    def press(pressed: Pressed, origin: str) -> Approved | NotApproved:
+        # With a function URL nobody knows the site's address but the request itself.
+        shown = replace(buttons.shown, site_url=buttons.shown.site_url or origin)
+        return replace(buttons, shown=shown).press(pressed, patience)
+
+    return Webhook(lambda: app.credentials().webhook_secret, press)
 
 
 def _github_app(environ: Mapping[str, str]) -> App | None:
@@ -523,13 +527,10 @@ def _github_app(environ: Mapping[str, str]) -> App | None:
     name = environ.get("PIXELGATE_GITHUB_APP")
     if not name:
         return None
-    import boto3
-
-    from pixelgate.aws.parameters import SecretParameter
-    from pixelgate.aws.sdk import lambda_config
+    from pixelgate.aws.parameters import KeptParameter
     from pixelgate.notify.github_app import App
 
-    return App(SecretParameter(boto3.client("ssm", config=lambda_config()), name), name)
+    return App(KeptParameter(open_parameter(name)), name)
 
 
 def _forges_of(

@@ -15,6 +15,7 @@ from pixelgate.notify.forge import CommitStatus, Details, State
 from pixelgate.notify.github_app import App
 from pixelgate.notify.http import Patience
 from support import github_app
+from support.forge import Answer
 from support.github import REPOSITORY, FakeGitHub, github_with_app
 from support.github_app import APP_ID, FakeApp
 
@@ -180,7 +181,7 @@ def test_long_texts_are_cut_to_what_github_takes(side: Side, letter: str) -> Non
 def test_a_comment_of_an_older_token_is_left_to_it(side: Side) -> None:
     forge = side.connect()
     foreign = side.fake.say(5, "one")
-    refused = (403, {}, {"message": "Resource not accessible by integration"})
+    refused: Answer = (403, {}, {"message": "Resource not accessible by integration"})
     side.fake.answers.extend([refused, refused])
     assert forge.edit_comment(5, foreign, "two") is False
     forge.delete_comment(5, foreign)

@@ -52,7 +52,8 @@ class Hook:
     secret: str | None = SECRET
     pressed: list[Pressed] = field(default_factory=list)
 
-    def press(self, pressed: Pressed) -> Approved | NotApproved:
+    def press(self, pressed: Pressed, site: str) -> Approved | NotApproved:
+        assert site == "https://shots.example"
         self.pressed.append(pressed)
         if isinstance(self.outcome, Exception):
             raise self.outcome

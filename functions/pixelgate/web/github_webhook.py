@@ -65,11 +65,12 @@ class Webhook:
 
     Attributes:
         secret: returns the secret with which GitHub signs; None if the App has none.
-        press: decides on a press of a button. Raises NotTold if GitHub could not be asked.
+        press: decides on a press of a button, at a site of this address. Raises NotTold if GitHub
+            could not be asked.
     """
 
     secret: Callable[[], str | None]
-    press: Callable[[Pressed], Approved | NotApproved]
+    press: Callable[[Pressed, str], Approved | NotApproved]
 
 
 def answer(request: Request, webhook: Webhook) -> Response:
@@ -99,7 +100,7 @@ def answer(request: Request, webhook: Webhook) -> Response:
     if pressed is None:
         return json_response({"ignored": "only a person's press counts"})
     try:
-        outcome = webhook.press(pressed)
+        outcome = webhook.press(pressed, request.origin)
     except NotTold as error:
         raise Refused(
             HTTPStatus.SERVICE_UNAVAILABLE, "GitHub could not be asked; deliver this again"

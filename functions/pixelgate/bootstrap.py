@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pixelgate.notify.github_app import App
     from pixelgate.notify.http import Patience
     from pixelgate.notify.update import Shown
-    from pixelgate.web.github_webhook import Webhook
+    from pixelgate.web.http import Request, Response
 
 # Older releases give random or wrong counts when the images differ in size.
 OLDEST_ODIFF = (4, 3, 8)
@@ -494,15 +494,17 @@ def _shown(environ: Mapping[str, str]) -> Shown:
     )
 
 
-def aws_webhook(records: StorageContext, environ: Mapping[str, str] = os.environ) -> Webhook | None:
-    """Builds what GitHub's webhook needs; None without a GitHub App. Raises UsageError.
+def aws_webhook(
+    records: StorageContext, environ: Mapping[str, str] = os.environ
+) -> Callable[[Request], Response] | None:
+    """Builds what answers GitHub's webhook; None without a GitHub App. Raises UsageError.
 
     GitHub waits ten seconds for an answer, so what is asked of GitHub meanwhile gets eight.
     """
     from pixelgate.notify.check_approval import Buttons
     from pixelgate.notify.github import GitHub
     from pixelgate.notify.http import Patience
-    from pixelgate.web.github_webhook import Webhook
+    from pixelgate.web.github_webhook import Webhook, answer
 
     app = _github_app(environ)
     if app is None:
@@ -519,7 +521,7 @@ def aws_webhook(records: StorageContext, environ: Mapping[str, str] = os.environ
         shown = replace(buttons.shown, site_url=buttons.shown.site_url or origin)
         return replace(buttons, shown=shown).press(pressed, patience)
 
-    return Webhook(lambda: app.credentials().webhook_secret, press)
+    return partial(answer, webhook=Webhook(lambda: app.credentials().webhook_secret, press))
 
 
 def _github_app(environ: Mapping[str, str]) -> App | None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pixelgate.client.report_download import fetch_report
-from pixelgate.client.result import read_comparison
 from pixelgate.domain import keys
 from pixelgate.errors import SandboxFailed
 from pixelgate.ports import Bucket
+from pixelgate.published.comparison import read_comparison
 from pixelgate.sandbox.fetch import Steps
 from pixelgate.sandbox.session import Wanted, opened
 from uploader import Uploader

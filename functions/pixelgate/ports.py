@@ -303,3 +303,16 @@ class Images(Protocol):
 
     def read(self, sha256: str) -> bytes:
         """Returns the image with that hash. Raises ImageFault if it is missing or damaged."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Functions that receive the progress of long work."""
+
+    # Called with the name of a stage and the number of its steps.
+    begin: Callable[[str, int], None] = lambda stage, total: None
+    step: Callable[[], None] = lambda: None  # called after each step
+    say: Callable[[str], None] = lambda words: None  # called with a message for the log
+
+
+SILENT = Progress()

@@ -14,9 +14,9 @@ from moto import mock_aws
 from pixelgate.aws import deployment
 from pixelgate.aws.deployment import ArtefactBucket, CloudStack, Target
 from pixelgate.client.deploy import deploy
-from pixelgate.client.progress import Progress
 from pixelgate.client.release import Release, read_release
 from pixelgate.errors import BucketError, UsageError
+from pixelgate.ports import Progress
 from support.releases import FUNCTION, LAYER, write_release
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"  # moto's

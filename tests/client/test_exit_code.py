@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pixelgate.client.exit_code import Gate, exit_of, in_words, read_fail_on
+from pixelgate.client.exit_code import Gate, exit_of, read_fail_on
 from pixelgate.errors import UsageError
+from pixelgate.published.status import in_words
 
 PASSED = {"state": "SUCCEEDED", "verdict": "passed", "base": "b0", "counts": {"unchanged": 3}}
 FIRST = {**PASSED, "base": None, "counts": {"added": 3}}

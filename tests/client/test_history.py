@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pixelgate.client.history import history, newest, of_snapshot
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
+from pixelgate.published.history import history, newest, of_snapshot
 from support.doubles.memory import MemoryBucket
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pixelgate.client.polling import Clock, Seen, gave_up, look, wait_for_result
-from pixelgate.client.progress import Progress
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused
+from pixelgate.ports import Progress
 from support.doubles.memory import MemoryBucket
 
 BUILD = BuildId("shop", "1-1")

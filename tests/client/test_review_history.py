@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from pixelgate.client.history import history, of_snapshot
-from pixelgate.client.result import read_comparison
-from pixelgate.client.review_history import (
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.errors import BucketError
+from pixelgate.published.comparison import read_comparison
+from pixelgate.published.history import history, of_snapshot
+from pixelgate.published.reviews import (
     Given,
     counting,
     overturned,
@@ -18,9 +21,6 @@ from pixelgate.client.review_history import (
     rejected_names,
     standing,
 )
-from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId
-from pixelgate.errors import BucketError
 from support.reviews import Reviewed
 from support.world import PROJECT
 

@@ -9,17 +9,10 @@ from typing import Any
 
 import pytest
 
-from pixelgate.client.reviews import (
-    Decision,
-    Selection,
-    is_carried_out,
-    new_id,
-    read_decisions,
-    refusal_of,
-    write_review,
-)
+from pixelgate.client.reviews import is_carried_out, read_decisions, refusal_of
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
+from pixelgate.published.decisions import Decision, Selection, new_id, write_review
 from support.doubles.memory import MemoryBucket
 
 BUILD = BuildId("shop", "9001-1")

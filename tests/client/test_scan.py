@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pixelgate.client import scan as scanning
-from pixelgate.client.progress import Progress
 from pixelgate.client.scan import scan
 from pixelgate.errors import UsageError
+from pixelgate.ports import Progress
 from support import images
 
 

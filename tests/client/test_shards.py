@@ -8,13 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from pixelgate.client.polling import Seen, gave_up, in_words, wait_for_result, with_shards
-from pixelgate.client.progress import Progress
 from pixelgate.client.shards import Shards, find_shards
 from pixelgate.client.upload import check_unused, submit
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ShardId
 from pixelgate.errors import BucketError, Refused, UsageError
-from pixelgate.ports import Listed
+from pixelgate.ports import Listed, Progress
 from support.doubles.memory import MemoryBucket
 from support.world import PROJECT, World
 

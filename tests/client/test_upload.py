@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pixelgate.client.progress import Progress
 from pixelgate.client.scan import scan
 from pixelgate.client.upload import (
     Sent,
@@ -24,7 +23,7 @@ from pixelgate.client.upload import (
 )
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, Refused, UsageError
-from pixelgate.ports import Listed
+from pixelgate.ports import Listed, Progress
 from support import images
 from support.doubles.memory import MemoryBucket
 

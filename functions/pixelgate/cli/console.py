@@ -14,9 +14,9 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from pixelgate.client.progress import Progress
 from pixelgate.domain.comparison import NEEDING_REVIEW, Comparison, Status, Verdict
 from pixelgate.domain.wording import and_more
+from pixelgate.ports import Progress
 
 _COLOURS = {
     Status.ERRORED: "red",

@@ -110,8 +110,8 @@ class Context:
         """
         from pixelgate.ci.detect import detect
         from pixelgate.cli.console import say
-        from pixelgate.client.history import newest
         from pixelgate.client.upload_manifest import build_id
+        from pixelgate.published.history import newest
 
         if named:
             # Messages print builds as project/build; accept that too.

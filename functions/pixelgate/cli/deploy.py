@@ -45,8 +45,8 @@ def deploy(
     from pixelgate.cli.console import say
     from pixelgate.client.deploy import check_parameters
     from pixelgate.client.deploy import deploy as put
-    from pixelgate.client.progress import Progress
     from pixelgate.client.release import read_release
+    from pixelgate.ports import Progress
 
     chosen = _parameters(parameter or [])
     verified = read_release(release)

@@ -13,7 +13,7 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.client.history import Past, Seen
+    from pixelgate.published.history import Past, Seen
 
 
 def history(
@@ -32,8 +32,8 @@ def history(
     Exit code: 0 listed; 2 wrong usage, or the bucket could not be read.
     """
     from pixelgate.cli.console import progress_bar, say
-    from pixelgate.client.history import history as read
-    from pixelgate.client.history import of_snapshot
+    from pixelgate.published.history import history as read
+    from pixelgate.published.history import of_snapshot
 
     context = Context(project, bucket, config)
     with progress_bar(quiet=False) as progress:
@@ -65,7 +65,7 @@ def _show(builds: list[Past], name: str | None, snapshots: Mapping[str, Seen]) -
     from rich.table import Table
 
     from pixelgate.cli.console import console
-    from pixelgate.client.exit_code import in_words, reviewers
+    from pixelgate.published.status import in_words, reviewers
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     last_titles = (name, "", "review") if name else ("result", "counts", "reviewed by")

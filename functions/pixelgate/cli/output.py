@@ -33,7 +33,8 @@ class Reports:
 
 def make_gate(fail_on: str | None, exit_zero: bool, require_baseline: bool) -> Gate:
     """Makes a gate from the options."""
-    from pixelgate.client.exit_code import FAILING, Gate, read_fail_on
+    from pixelgate.client.exit_code import Gate, read_fail_on
+    from pixelgate.published.status import FAILING
 
     return Gate(read_fail_on(fail_on) if fail_on else FAILING, exit_zero, require_baseline)
 
@@ -60,7 +61,8 @@ def await_result(
     from pixelgate.cli.console import complain, progress_bar
     from pixelgate.client.exit_code import Exit
     from pixelgate.client.polling import NOTHING_SEEN, gave_up, wait_for_result
-    from pixelgate.client.result import Result, read_comparison
+    from pixelgate.client.result import Result
+    from pixelgate.published.comparison import read_comparison
 
     seconds = timeout or context.config.fields.timeout or _DEFAULT_TIMEOUT
     with progress_bar(quiet=False) as progress:
@@ -144,7 +146,8 @@ def show(result: Result) -> None:
 
 def _show_what_to_do(result: Result) -> None:
     from pixelgate.cli.console import say, warn
-    from pixelgate.client.exit_code import Exit, review_in, reviewers, short_name
+    from pixelgate.client.exit_code import Exit
+    from pixelgate.published.status import review_in, reviewers, short_name
 
     review = review_in(result.status)
     if review.get("left"):

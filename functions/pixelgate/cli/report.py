@@ -40,8 +40,8 @@ def report(
     from pixelgate.cli.console import progress_bar, say
     from pixelgate.client.polling import in_words, look
     from pixelgate.client.report_download import fetch_report
-    from pixelgate.client.result import read_comparison
-    from pixelgate.client.review_history import read_reviews, standing
+    from pixelgate.published.comparison import read_comparison
+    from pixelgate.published.reviews import read_reviews, standing
 
     context = Context(project, bucket, config)
     the_build = context.build(build)

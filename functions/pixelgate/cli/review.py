@@ -14,8 +14,8 @@ from pixelgate.cli.context import Context
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
-    from pixelgate.client.reviews import Decision, Selection
     from pixelgate.domain.keys import BuildId
+    from pixelgate.published.decisions import Decision, Selection
 
 _Build = Annotated[
     str | None, typer.Argument(metavar="BUILD", help="Id of the build.", show_default=False)
@@ -70,7 +70,7 @@ def _command(action: str, effect: str, others: str) -> Callable[..., None]:
         config: o.ConfigFile = None,
         as_json: o.AsJson = False,
     ) -> None:
-        from pixelgate.client.reviews import Selection
+        from pixelgate.published.decisions import Selection
 
         context = Context(project, bucket, config)
         selection = Selection(tuple(names or ()), tuple(globs or ()), tuple(groups or ()))
@@ -115,8 +115,8 @@ def _review(
 
     from pixelgate.cli.console import say
     from pixelgate.client.polling import look
-    from pixelgate.client.result import read_comparison
-    from pixelgate.client.reviews import Decision, write_review
+    from pixelgate.published.comparison import read_comparison
+    from pixelgate.published.decisions import Decision, write_review
 
     build, decisions = _decisions(context, action, named, selection, file)
     seen = look(context.store, build)
@@ -211,7 +211,7 @@ def _check_overturned(
     import sys
 
     from pixelgate.cli.console import say, warn
-    from pixelgate.client.review_history import overturned_by, read_reviews
+    from pixelgate.published.reviews import overturned_by, read_reviews
 
     reviews = read_reviews(context.store, status, comparison)
     images = comparison.get("images") or {}

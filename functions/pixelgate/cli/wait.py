@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pixelgate.client.polling import Seen
-    from pixelgate.client.review_history import Given
     from pixelgate.domain.keys import BuildId
+    from pixelgate.published.reviews import Given
 
 
 def wait(
@@ -64,9 +64,10 @@ def status(
     from pixelgate.cli.output import as_json as fields
     from pixelgate.cli.output import show
     from pixelgate.client.polling import look, with_shards
-    from pixelgate.client.result import Result, read_comparison
-    from pixelgate.client.review_history import read_reviews
+    from pixelgate.client.result import Result
     from pixelgate.errors import UsageError
+    from pixelgate.published.comparison import read_comparison
+    from pixelgate.published.reviews import read_reviews
 
     context = Context(project, bucket, config)
     the_build = context.build(build)
@@ -108,7 +109,7 @@ def _show_state(seen: Seen, build: BuildId) -> None:
 def _show_reviews(reviews: Sequence[Given], images: Mapping[str, Mapping[str, Any]]) -> None:
     """Names what is rejected, and the decisions that a later review overturned."""
     from pixelgate.cli.console import say
-    from pixelgate.client.review_history import DONE, in_words, overturned, rejected_names
+    from pixelgate.published.reviews import DONE, in_words, overturned, rejected_names
 
     for given, names in rejected_names(reviews, images).items():
         what = in_words(sorted(names)) if names else "all of it"

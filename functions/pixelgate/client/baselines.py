@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pixelgate.client.exit_code import review_of
-from pixelgate.client.history import history, newest
 from pixelgate.client.polling import look
 from pixelgate.client.scan import Scan
 from pixelgate.domain.keys import FORK, TRUNK, BuildId
 from pixelgate.domain.manifest import IMAGE_SUFFIXES
 from pixelgate.errors import UsageError
 from pixelgate.ports import Bucket
+from pixelgate.published.history import history, newest
+from pixelgate.published.status import review_of
 
 # A project without a baseline among its newest builds has none that a branch would find.
 _LOOKED_AT = 200

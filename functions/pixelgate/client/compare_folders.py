@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken
-from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.scan import chosen, details_of
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED, Comparison, engine_of
@@ -33,7 +32,7 @@ from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import assemble, make_plan
 from pixelgate.pipeline.diffing.thumbnails import draw_thumbnails
-from pixelgate.ports import DifferPool
+from pixelgate.ports import SILENT, DifferPool, Progress
 from pixelgate.report import render, render_inline
 from pixelgate.storage.folder import FolderBucket, FolderImages
 

@@ -17,8 +17,8 @@ from pixelgate.errors import BucketError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from pixelgate.aws.deployment import Change, Target
-    from pixelgate.client.progress import Progress
     from pixelgate.client.release import Release
+    from pixelgate.ports import Progress
 
 PREFIX = "pixelgate/"
 # The bucket's name contains the stack's, the account and the region: 63 characters in all.

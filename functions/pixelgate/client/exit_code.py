@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from pixelgate.domain.comparison import NEEDING_REVIEW
 from pixelgate.errors import UsageError
-
-FAILING = tuple(map(str, NEEDING_REVIEW))
+from pixelgate.published.status import FAILING, review_of
 
 
 class Exit(IntEnum):
@@ -53,35 +51,6 @@ def read_fail_on(option: str) -> tuple[str, ...]:
     return statuses
 
 
-def review_of(status: Mapping[str, Any]) -> str:
-    """Returns not_needed, needed, approved or rejected; without a review, the verdict decides."""
-    if state := review_in(status).get("state"):
-        return str(state)
-    return "needed" if status.get("verdict") == "needs_review" else "not_needed"
-
-
-def review_in(status: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Returns the field `review` of a status; empty if there is none."""
-    review = (status or {}).get("review")
-    return review if isinstance(review, dict) else {}
-
-
-def reviewers(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the short names of the reviewers; status.json has their whole identities.
-
-    S3 calls a session of a role `AWS:<id of the role>:<name of the session>`; the session's name is
-    that of the person.
-    """
-    by = review_in(status).get("by") or ()
-    return tuple(dict.fromkeys(short_name(str(identity)) for identity in by))
-
-
-def short_name(identity: str) -> str:
-    """Returns `ada` for `AWS:AROA…:ada`, and any other identity unchanged."""
-    parts = identity.split(":", 2)
-    return parts[2] if len(parts) == 3 and parts[0] == "AWS" and parts[2] else identity
-
-
 def exit_of(status: Mapping[str, Any] | None, gate: Gate = GATE) -> Exit:
     """Returns the exit code for a status.
 
@@ -110,20 +79,3 @@ def _of_result(status: Mapping[str, Any], gate: Gate) -> Exit:
             return Exit.NEEDS_REVIEW if met and not gate.exit_zero else Exit.PASSED
         case _:
             return Exit.PASSED
-
-
-def in_words(status: Mapping[str, Any]) -> str:
-    """Returns the result in words, such as `passed` or `needs review`."""
-    if status.get("state") == "FAILED":
-        return "failed"
-    if status.get("state") != "SUCCEEDED":
-        return str(status.get("state") or "no result yet").lower().replace("_", " ")
-    match review_of(status):
-        case "needed":
-            return "needs review"
-        case "not_needed" if status.get("base") is None:
-            return "passed, with nothing to compare with"
-        case "not_needed":
-            return "passed"
-        case word:
-            return word

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as Tree
 
-from pixelgate.client.exit_code import FAILING, Exit, review_of
+from pixelgate.client.exit_code import Exit
 from pixelgate.client.result import STATUSES, Result
+from pixelgate.published.status import FAILING, review_of
 
 # Characters that XML 1.0 cannot hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

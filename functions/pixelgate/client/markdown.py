@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from shlex import quote
 
-from pixelgate.client.exit_code import Exit, review_in, reviewers
+from pixelgate.client.exit_code import Exit
 from pixelgate.client.result import STATUSES, Result
+from pixelgate.published.status import review_in, reviewers
 
 # GitHub accepts 1 MiB for each step, and shows nothing of a longer summary.
 MAX_BYTES = 1_000_000

@@ -9,12 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.shards import Shards, find_shards, may_lack_shards
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, NotFound, Refused
-from pixelgate.ports import Bucket
+from pixelgate.ports import SILENT, Bucket, Progress
 
 Status = Mapping[str, Any]
 

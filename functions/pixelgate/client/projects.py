@@ -7,14 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.domain.wording import joined
 from pixelgate.errors import NotFound, Refused, UsageError
 from pixelgate.pipeline.cleanup.lost_uploads import PATIENCE, TOO_OLD
 from pixelgate.pipeline.cleanup.orphans import projects as names_in
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import Bucket, Listed
+from pixelgate.ports import SILENT, Bucket, Listed, Progress
 
 # The folders with objects of a project, besides cached diffs, which S3 deletes by their age.
 TOPS = ("builds", "comparisons", "uploads", "reviews", "images", "diffs", "aside")

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.projects import (
     Place,
     check_idle,
@@ -27,7 +26,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.wording import joined
 from pixelgate.errors import NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import Listed
+from pixelgate.ports import SILENT, Listed, Progress
 
 _THREADS = 16
 _ROUNDS = 5

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED
 from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import Bucket
+from pixelgate.ports import SILENT, Bucket, Progress
 from pixelgate.report import with_review
 from pixelgate.storage.folder import put_file
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.client import exit_code
-from pixelgate.errors import BucketError, NotFound
-from pixelgate.ports import Bucket
+from pixelgate.published.status import in_words
 
 # In the order in which a reviewer wants to see them.
 STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unchanged")
@@ -34,7 +32,7 @@ class Result:
     @property
     def words(self) -> str:
         """The result in words, such as `passed` or `needs review`."""
-        return exit_code.in_words(self.status)
+        return in_words(self.status)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -69,26 +67,6 @@ class Result:
                 return f"was {image.get('previous_name')}"
             case _:
                 return ""
-
-
-def read_comparison(store: Bucket, status: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Reads the comparison.json of a status; None if it has none.
-
-    Raises:
-        BucketError: the file cannot be read.
-    """
-    key = status.get("comparison")
-    if not key:
-        return None
-    try:
-        comparison = json.loads(store.read(key))
-    except NotFound as error:
-        raise BucketError(f"the status refers to {key}, which does not exist") from error
-    except ValueError as error:
-        raise BucketError(f"{key} is not JSON") from error
-    if not isinstance(comparison, dict):
-        raise BucketError(f"{key} is not a JSON object")
-    return comparison
 
 
 def pixels_of(image: Mapping[str, Any]) -> int | None:

@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken, select
-from pixelgate.client.progress import SILENT, Progress
 from pixelgate.domain.manifest import DETAILS, check_name
 from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
 from pixelgate.domain.names import collisions
@@ -24,6 +23,7 @@ from pixelgate.domain.wording import shortened
 from pixelgate.engine.header import MAX_PIXELS, Header, read_header
 from pixelgate.errors import BadManifest, FaultCode, ImageFault, UsageError
 from pixelgate.pipeline.parallel import bounded_map
+from pixelgate.ports import SILENT, Progress
 
 # The limit of the pipeline, which does not read larger images.
 MAX_IMAGE_BYTES = 256 * 1024 * 1024

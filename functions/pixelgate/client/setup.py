@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pixelgate.client.history import history
 from pixelgate.domain.keys import TRUNK
 from pixelgate.errors import why_unread
 from pixelgate.ports import Bucket
+from pixelgate.published.history import history
 from pixelgate.storage.folder import put_file
 
 # What pixelgate's commands write into a repository, with an example of each.

@@ -8,13 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelgate.client.progress import SILENT, Progress
 from pixelgate.client.scan import Entry, Scan
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, NotFound, Refused, UsageError, WriteConflict, why_unread
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import Bucket
+from pixelgate.ports import SILENT, Bucket, Progress
 
 # Up to this number, one HEAD request an image is faster and cheaper than sixteen listings.
 MAX_QUESTIONS = 200

@@ -73,10 +73,10 @@ class Judge:
         self, base_files: Mapping[str, Path], head_files: Mapping[str, Path], policies: Policies
     ) -> dict[str, Outcome]:
         from pixelgate.client.compare_folders import scan
-        from pixelgate.client.progress import SILENT
         from pixelgate.client.result import Result
         from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
         from pixelgate.pipeline.diffing.plan import assemble, make_plan
+        from pixelgate.ports import SILENT
         from pixelgate.storage.folder import FolderBucket, FolderImages
 
         pool, engine = self._start()

@@ -22,7 +22,18 @@ PACKAGE = Path(__file__).parents[1]
 # Of our package, what the functions run; functions/Makefile leaves out the rest.
 FUNCTIONS = (
     *("__init__.py", "bootstrap.py", "errors.py", "ports.py", "py.typed"),
-    *("aws", "domain", "engine", "handlers", "notify", "pipeline", "report", "storage"),
+    *(
+        "aws",
+        "domain",
+        "engine",
+        "handlers",
+        "notify",
+        "pipeline",
+        "published",
+        "report",
+        "storage",
+        "web",
+    ),
 )
 CODE, LAYER = "code", "odiff"
 

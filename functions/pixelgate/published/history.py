@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgate.client.exit_code import in_words, reviewers
-from pixelgate.client.progress import SILENT, Progress
-from pixelgate.client.result import read_comparison
-from pixelgate.client.review_history import DONE, Given, counting, read_reviews
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import find
 from pixelgate.errors import NotFound
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import Bucket
+from pixelgate.ports import SILENT, Bucket, Progress
+from pixelgate.published.comparison import read_comparison
+from pixelgate.published.reviews import DONE, Given, counting, read_reviews
+from pixelgate.published.status import in_words, reviewers
 
 _THREADS = 8
 _STATUS, _MANIFEST = "status.json", "manifest.json"

@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pixelgate.client.exit_code import FAILING, review_in, review_of, reviewers, short_name
-from pixelgate.client.reviews import Selection
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.wording import and_more
 from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket
+from pixelgate.published.decisions import Selection
+from pixelgate.published.status import FAILING, review_in, review_of, reviewers, short_name
 
 _THREADS = 8
 _NAMES_SHOWN = 5

@@ -259,12 +259,12 @@ def _services_need_permission(decisions: Decisions) -> None:
 
     def s3_delivers(arn: str, payload: Json, region: str) -> None:
         source = payload["Records"][0]["s3"]["bucket"]["arn"]
-        if _may_invoke("s3.amazonaws.com", arn, source, decisions):
+        if may_invoke("s3.amazonaws.com", arn, source, decisions):
             from_s3(arn, payload, region)
 
     def rule_invokes(target: Json, event: Json, rule: Json, view: Any = None) -> None:
         arn = target.get("Arn", "")
-        if ":function:" not in arn or _may_invoke(
+        if ":function:" not in arn or may_invoke(
             "events.amazonaws.com", arn, rule["Arn"], decisions
         ):
             from_rule(target, event, rule, view)
@@ -273,8 +273,8 @@ def _services_need_permission(decisions: Decisions) -> None:
     eventbridge._invoke_target = rule_invokes
 
 
-def _may_invoke(service: str, function_arn: str, source_arn: str, decisions: Decisions) -> bool:
-    """Whether a function's own policy lets a service call it on behalf of a source."""
+def may_invoke(service: str, function_arn: str, source_arn: str, decisions: Decisions) -> bool:
+    """Whether a function's own policy lets a service call it on behalf of a source; it is noted."""
     found = lambda_svc.function_policy_for_arn(function_arn)
     allowed = found is not None and _names_service(
         found[0],

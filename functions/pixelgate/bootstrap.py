@@ -187,6 +187,7 @@ def aws_records(
         ),
         baseline_branches=baseline_branches(environ),
         trunk_only=trunk_only(environ),
+        site_role=environ.get("PIXELGATE_SITE_ROLE", ""),
     )
 
 

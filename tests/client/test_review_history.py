@@ -10,6 +10,7 @@ import pytest
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError
+from pixelgate.pipeline.review.apply import carry_out
 from pixelgate.published.comparison import read_comparison
 from pixelgate.published.history import history, of_snapshot
 from pixelgate.published.reviews import (
@@ -117,6 +118,15 @@ def test_a_log_that_is_none_of_ours_is_said_to_be_so(reviewed: Reviewed, log: An
         read_reviews(objects, status, None)
 
 
+def test_who_decided_on_the_review_site_and_who_says_so(reviewed: Reviewed) -> None:
+    ada = {"issuer": "https://login.example.com", "subject": "7", "login": "ada@example.com"}
+    written = reviewed.write("b1", action="approve", by="AWS:SITE:function", on_behalf_of=ada)
+    carry_out(written, reviewed.service(site_role="SITE"))
+    [given] = read(reviewed)[1]
+    assert (given.by, given.issuer) == ("ada@example.com", "https://login.example.com")
+    assert "on the review site (login by https://login.example.com)" in given.words
+
+
 def test_what_the_page_is_told(reviewed: Reviewed) -> None:
     reviewed.review("b1", action="reject", names=["a.png"], reason="too blue", by="AWS:X:bob")
     status = reviewed.world.status("b1")
@@ -131,8 +141,8 @@ def test_what_the_page_is_told(reviewed: Reviewed) -> None:
         "reasons": ["too blue"],
         "carried_from": None,
         "reviews": [
-            {"action": "reject", "by": "bob", "at": reviews[0].at, "reason": "too blue",
-             "names": ["a.png"]}
+            {"id": "r001", "issuer": None, "action": "reject", "by": "bob", "at": reviews[0].at,
+             "reason": "too blue", "names": ["a.png"]}
         ],
     }  # fmt: skip
 

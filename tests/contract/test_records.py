@@ -26,7 +26,7 @@ from pixelgate.domain.records import (
     Series,
     State,
 )
-from pixelgate.domain.review_request import Decision, ReviewRecord
+from pixelgate.domain.review_request import Decision, OnBehalfOf, ReviewRecord
 from pixelgate.errors import ErrorCode
 from pixelgate.ports import Ledger
 from pixelgate.storage.codec import decode, encode
@@ -54,6 +54,7 @@ BUILD = BuildRecord(
     trusted=False,
     selective=True,
     review=Review.REJECTED,
+    author="Ada",
 )
 ID = ComparisonId("shop", "b2", "b1")
 SUCCEEDED = ComparisonRecord(
@@ -100,6 +101,7 @@ REVIEW = ReviewRecord(
     execution="e2",
     reason="the new blue",
     refused="a later one has come",
+    on_behalf_of=OnBehalfOf("https://login.example.com", "7", "ada"),
 )
 DECISION = Decision(BuildId("shop", "b2"), Review.APPROVED, "2026-05-28T20:28:41.250+00:00")
 

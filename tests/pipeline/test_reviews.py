@@ -12,12 +12,20 @@ import pytest
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.records import ComparisonRecord, Failure, Result
+from pixelgate.domain.review_request import OnBehalfOf
 from pixelgate.errors import ErrorCode, NotTold, WriteConflict
 from pixelgate.pipeline.announce import announce
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.failures import fail
-from pixelgate.pipeline.review.apply import CarriedOut, Gone, Refused, Written, carry_out
+from pixelgate.pipeline.review.apply import (
+    CarriedOut,
+    Gone,
+    Outcome,
+    Refused,
+    Written,
+    carry_out,
+)
 from support.reviews import Reviewed
 from support.world import PROJECT
 
@@ -65,6 +73,57 @@ def test_whole_build_is_approved(reviewed: Reviewed) -> None:
         "revision": 2,
     }
     assert reviewed.record("b1") == "approved"
+
+
+# --- on behalf of a person ------------------------------------------------------------------------
+
+SITE = "AROASITE"
+ADA = {"issuer": "https://login.example.com", "subject": "7", "login": "ada@example.com"}
+
+
+def with_site(reviewed: Reviewed, **fields: Any) -> Outcome:
+    """Delivers a review to a stack that has a review site."""
+    return carry_out(reviewed.write("b1", **fields), reviewed.service(site_role=SITE))
+
+
+def test_the_site_reviews_on_behalf_of_a_person(reviewed: Reviewed) -> None:
+    by = f"AWS:{SITE}:pixelgate-site"
+    outcome = with_site(reviewed, action="approve", by=by, on_behalf_of=ADA)
+    assert isinstance(outcome, CarriedOut)
+    assert (outcome.review.by, outcome.review.on_behalf_of) == (by, OnBehalfOf(**ADA))
+    assert reviewed.said("b1")["by"] == [f"AWS:{SITE}:ada@example.com"]
+    kept = json.loads(reviewed.world.objects.read(keys.kept_review(B1, outcome.review.id)))
+    assert (kept["by"], kept["on_behalf_of"]) == (by, ADA)
+    log = json.loads(reviewed.world.objects.read(keys.review_log(B1)))
+    assert log["reviews"][outcome.review.id]["on_behalf_of"] == ADA
+
+
+@pytest.mark.parametrize(
+    ("by", "person", "why"),
+    [
+        pytest.param("AWS:AROACI:job-5", ADA, "only the review site may review", id="CI"),
+        pytest.param("AWS:AROASITE2:x", ADA, "only the review site may review", id="like the site"),
+        pytest.param("AROASITE", ADA, "only the review site may review", id="no session"),
+        pytest.param(f"AWS:{SITE}:site", None, "must name the person", id="nobody"),
+        pytest.param(f"AWS:{SITE}:site", {**ADA, "login": ""}, "login", id="without a login"),
+        pytest.param(f"AWS:{SITE}:site", {**ADA, "login": "a\nb"}, "login", id="two lines"),
+        pytest.param(f"AWS:{SITE}:site", {**ADA, "role": "x"}, "role", id="another field"),
+    ],
+)
+def test_nobody_passes_for_somebody_else(
+    reviewed: Reviewed, by: str, person: dict[str, str] | None, why: str
+) -> None:
+    fields = {"on_behalf_of": person} if person else {}
+    outcome = with_site(reviewed, action="approve", by=by, **fields)
+    assert isinstance(outcome, Refused)
+    assert why in outcome.why
+    assert (reviewed.state("b1"), reviewed.record("b1")) == ("needed", None)
+
+
+def test_without_a_site_nobody_reviews_on_behalf_of_a_person(reviewed: Reviewed) -> None:
+    outcome = reviewed.review("b1", action="approve", by="AWS::x", on_behalf_of=ADA)
+    assert isinstance(outcome, Refused)
+    assert "only the review site" in outcome.why
 
 
 def test_a_part_is_approved_and_then_the_rest(reviewed: Reviewed) -> None:
@@ -132,6 +191,7 @@ def test_every_review_can_be_read_later(reviewed: Reviewed) -> None:
         "execution": reviewed.world.status("b1")["execution"],
         "reason": "meant",
         "refused": None,
+        "on_behalf_of": None,
         "written": {
             "schema_version": 1,
             "action": "approve",

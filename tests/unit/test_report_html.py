@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import pytest
 
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Diff, Measured, Region, Snapshot, Status
-from pixelgate.report import render, render_failure
+from pixelgate.report import content_policy, render, render_failure
 from support.comparisons import SNAPSHOTS, comparison
 from support.manifests import digest
 from support.pages import Page, parsed
@@ -126,6 +127,48 @@ def test_security_policy_allows_this_code_this_style_and_pictures_only(shown: Co
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     ]
+
+
+@pytest.mark.parametrize("name", ["x", HOSTILE[0], HOSTILE[4]])
+def test_a_served_page_has_the_block_and_leaves_its_policy_to_the_header(name: str) -> None:
+    served = {"project": name, "build": name, "sign": None, "decide": True, "person": name}
+    body = render(hostile(name), lambda sha: keys.image("shop", sha), REPORT_KEY, served=served)
+    page = parsed(body)
+    assert json.loads(page.raw["site-data"]) == served
+    assert [s.get("id") for s in page.all("script")][-2:] == ["site-data", None]
+    assert not [m for m in page.all("meta") if "http-equiv" in m]
+    plain = render_page(hostile(name))
+    assert (page.raw["script"], page.raw["style"]) == (plain.raw["script"], plain.raw["style"])
+    assert json.loads(parsed(render_failure({}, served=served)).raw["site-data"]) == served
+
+
+def test_the_header_of_a_served_page_allows_its_server_and_the_pictures_of_the_bucket() -> None:
+    page = render_page(comparison())
+    style, script = (
+        base64.b64encode(hashlib.sha256(page.raw[tag].encode()).digest()).decode()
+        for tag in ("style", "script")
+    )
+    assert content_policy(["https://b.s3.eu-west-1.amazonaws.com"]).split("; ") == [
+        "default-src 'none'",
+        f"script-src 'sha256-{script}'",
+        f"style-src 'sha256-{style}'",
+        "img-src 'self' data: https://b.s3.eu-west-1.amazonaws.com",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+    assert "img-src 'self' data:; " in content_policy([])
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "*", "https:", "https://a b", "https://a/b", "https://a;", "https://a\r\nX: 1"]
+)
+def test_what_is_no_origin_gets_into_no_header(origin: str) -> None:
+    with pytest.raises(ValueError, match="is no origin"):
+        content_policy(["https://fine", origin])
 
 
 @pytest.mark.parametrize("name", ["x", *HOSTILE])

@@ -63,6 +63,7 @@ def test_status_of_a_run_under_way() -> None:
         "commit": None,
         "branch": None,
         "pull_request": None,
+        "author": None,
         "state": "PROCESSING",
         "verdict": None,
         "counts": {},

@@ -60,6 +60,7 @@ class BuildRecord:
         trusted: whether it comes from the repository itself, and not from a fork.
         selective: whether it lacks snapshots of its suite.
         review: the decision of people; None while there is none.
+        author: who wrote the commit, as git names them; nothing is decided by it.
     """
 
     id: BuildId
@@ -76,6 +77,7 @@ class BuildRecord:
     trusted: bool = True
     selective: bool = False
     review: Review | None = None
+    author: str | None = None
 
     @property
     def comparison(self) -> ComparisonId | None:

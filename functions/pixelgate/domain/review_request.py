@@ -46,6 +46,23 @@ class _Selector(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+# Readers show a name in one line, and an event has to hold twenty.
+Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class _Person(_Selector):
+    issuer: Word
+    subject: Word
+    login: Word
+
+    @field_validator("*")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("may hold no unprintable character")
+        return value
+
+
 class ReviewBody(_Selector):
     """A review object as a client uploaded it.
 
@@ -58,6 +75,7 @@ class ReviewBody(_Selector):
         groups: selects snapshots that need a review by their group in comparison.json or in the
             manifest.
         reason: why, for readers of the history.
+        on_behalf_of: whom the review site wrote it for; only the site's role may name somebody.
 
     Without names, globs and groups, a review selects the whole build.
     """
@@ -69,6 +87,7 @@ class ReviewBody(_Selector):
     globs: list[Text] | None = Field(default=None, max_length=1_000)
     groups: list[Text] | None = Field(default=None, max_length=MAX_IMAGES)
     reason: Annotated[str, StringConstraints(max_length=MAX_REASON)] | None = None
+    on_behalf_of: _Person | None = None
 
     @field_validator("schema_version")
     @classmethod
@@ -96,6 +115,11 @@ class ReviewBody(_Selector):
         """Whether it selects the whole build."""
         return self.names is None and self.globs is None and self.groups is None
 
+    @property
+    def person(self) -> OnBehalfOf | None:
+        """Whom the review site wrote it for; None if the reviewer wrote it."""
+        return OnBehalfOf(**self.on_behalf_of.model_dump()) if self.on_behalf_of else None
+
 
 def parse(body: bytes) -> ReviewBody:
     """Parses a review object. Raises ReviewRefused with the field and the rule."""
@@ -109,6 +133,21 @@ def parse(body: bytes) -> ReviewBody:
         raise ReviewRefused("the review is nested too deep") from error
     except ValidationError as error:
         raise ReviewRefused(in_words(error)[:MAX_REASON]) from error
+
+
+@dataclass(frozen=True)
+class OnBehalfOf:
+    """A person who decided on the review site.
+
+    Attributes:
+        issuer: who says so: the URL of an OpenID Connect issuer, or of GitHub.
+        subject: the issuer's id of the person, which never changes.
+        login: the name at that time.
+    """
+
+    issuer: str
+    subject: str
+    login: str
 
 
 @dataclass(frozen=True)
@@ -257,6 +296,7 @@ class ReviewRecord:
         sha256: hash of the review object.
         execution: the result that it was applied to; empty if it was refused.
         refused: why the review does not count; None if it counts.
+        on_behalf_of: the person who decided, if the review site wrote it.
     """
 
     build: BuildId
@@ -268,6 +308,17 @@ class ReviewRecord:
     execution: str = ""
     reason: str | None = None
     refused: str | None = None
+    on_behalf_of: OnBehalfOf | None = None
+
+    @property
+    def reviewer(self) -> str:
+        """Who decided, in the form in which S3 names sessions: `AWS:<id of the role>:<name>`.
+
+        The site's role has one session for all; its place takes the person's login.
+        """
+        if self.on_behalf_of is None:
+            return self.by
+        return ":".join((*self.by.split(":", 2)[:2], self.on_behalf_of.login))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,12 @@ from typing import Any
 
 from pixelgate.domain.comparison import Verdict
 from pixelgate.domain.records import Review
-from pixelgate.domain.review_request import Action, InheritedApproval, Reviewable
+from pixelgate.domain.review_request import (
+    Action,
+    InheritedApproval,
+    OnBehalfOf,
+    Reviewable,
+)
 
 NAMES_SHOWN = 100
 # The revision of a result without any review.
@@ -31,6 +36,7 @@ class Applied:
     """A review that counts: who decided what, and when.
 
     Reviews are ordered by the time at which S3 stored them, not by the arrival of their events.
+    `by` is `ReviewRecord.reviewer`.
     """
 
     id: str
@@ -39,6 +45,7 @@ class Applied:
     at: str
     reason: str | None = None
     whole: bool = False
+    on_behalf_of: OnBehalfOf | None = None
 
     @property
     def stamp(self) -> tuple[str, str]:
@@ -135,14 +142,17 @@ class ReviewLog:
         return cls(
             stored["execution"],
             stored["revision"],
-            {
-                key: Applied(**{**review, "action": Action(review["action"])})
-                for key, review in stored["reviews"].items()
-            },
+            {key: _applied(review) for key, review in stored["reviews"].items()},
             stored["decisions"],
             tuple(Refusal(**refusal) for refusal in stored["refused"]),
             InheritedApproval.from_json(stored.get("granted")),
         )
+
+
+def _applied(stored: Mapping[str, Any]) -> Applied:
+    person = stored.get("on_behalf_of")  # older logs do not have it
+    typed = {"action": Action(stored["action"]), "on_behalf_of": person and OnBehalfOf(**person)}
+    return Applied(**{**stored, **typed})
 
 
 @dataclass(frozen=True)

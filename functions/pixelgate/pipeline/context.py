@@ -95,6 +95,7 @@ class StorageContext:
         resume: delivers a build to another worker, because the wait of the build is over.
         clock: seconds since 1970.
         render_failure: makes the page of a failed build; None writes no page.
+        site_role: the unique id of the review site's role; "" if there is no site.
     """
 
     objects: Bucket
@@ -106,6 +107,7 @@ class StorageContext:
     resume: Callable[[BuildId], None] = _start_nothing
     clock: Callable[[], float] = time.time
     render_failure: FailureRenderer | None = None
+    site_role: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

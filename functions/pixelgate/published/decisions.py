@@ -65,9 +65,14 @@ class Decision:
     selection: Selection  # the snapshots that it applies to
     execution: str | None  # the execution whose report was reviewed
     reason: str | None = None  # the reviewer's reason, in words
+    # The fields of `OnBehalfOf`: whom the review site writes it for.
+    on_behalf_of: Mapping[str, str] | None = None
 
     def body(self) -> bytes:
-        """Returns the review object. The reviewer's name is not in it; S3's event has it."""
+        """Returns the review object.
+
+        A reviewer's own name is not in it: S3's event has it.
+        """
         s = self.selection
         fields = {
             "schema_version": 1,
@@ -77,6 +82,7 @@ class Decision:
             "globs": list(s.globs),
             "groups": list(s.groups),
             "reason": self.reason,
+            "on_behalf_of": dict(self.on_behalf_of) if self.on_behalf_of else None,
         }
         kept = {name: value for name, value in fields.items() if value}
         return json.dumps(kept, ensure_ascii=False).encode()

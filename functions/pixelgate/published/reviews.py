@@ -35,6 +35,7 @@ class Given:
     at: str  # when S3 stored it, ISO 8601 in UTC
     reason: str | None = None
     names: tuple[str, ...] | None = None  # the snapshots that it selects; None for the whole build
+    issuer: str | None = None  # who told the review site the reviewer's name, if it wrote this
 
     def __hash__(self) -> int:
         """Returns the hash of its id; there may be 100,000 names."""
@@ -43,8 +44,8 @@ class Given:
     def as_json(self) -> dict[str, Any]:
         """Returns the fields that `--json` prints and the report reads."""
         names = None if self.names is None else list(self.names)
-        return {"action": self.action, "by": self.by, "at": self.at, "reason": self.reason,
-                "names": names}  # fmt: skip
+        return {"id": self.id, "action": self.action, "by": self.by, "at": self.at,
+                "reason": self.reason, "names": names, "issuer": self.issuer}  # fmt: skip
 
     @property
     def words(self) -> str:
@@ -54,8 +55,9 @@ class Given:
 
     @property
     def tail(self) -> str:
-        """When and why."""
-        return f", {moment(self.at)}{f': {self.reason}' if self.reason else ''}"
+        """When, on whose word the reviewer has this name, and why."""
+        site = f" on the review site (login by {self.issuer})" if self.issuer else ""
+        return f", {moment(self.at)}{site}{f': {self.reason}' if self.reason else ''}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def read_reviews(
         review = stored[identifier]
         names = None if review.get("whole") else _names(store, build, identifier, log, images)
         by, at = short_name(str(review.get("by"))), str(review.get("at"))
-        return Given(identifier, str(review["action"]), by, at, review.get("reason"), names)
+        issuer = (review.get("on_behalf_of") or {}).get("issuer")
+        return Given(identifier, str(review["action"]), by, at, review.get("reason"), names, issuer)
 
     try:
         found = [one for _, one in bounded_map(given, list(stored), _THREADS)]
@@ -209,5 +212,6 @@ def standing(
         "by": list(reviewers(status)),
         "reasons": [str(reason) for reason in review.get("reasons") or ()],
         "carried_from": review.get("carried_from"),
-        "reviews": [given.as_json() for given in reviews],
+        # The page that handed a review in recognises it by its id.
+        "reviews": [{"id": given.id, **given.as_json()} for given in reviews],
     }

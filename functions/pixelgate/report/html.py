@@ -1,4 +1,8 @@
-"""Renders the report as one HTML file with style, code and data, which loads nothing remote."""
+"""Renders the report as one HTML file with style, code and data.
+
+From a disk or a bucket it loads only the pictures beside it; served by a review site or by
+`pixelgate serve` it also asks that server, and nobody else.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -24,23 +28,40 @@ _POLICY = (
     "img-src 'self' file: data:; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+# The same for a page that is served, as a header. It may also talk to the server that it came from,
+# and show pictures of the bucket's origin; no other site may frame it.
+_SERVED_POLICY = (
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; "
+    "img-src {images}; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _STANDING = re.compile(rb'<script type="text/plain" id="review-data">[^<]*</script>\n')
 _SLOT = re.compile(r"<!--(\w+)-->")
 _COLOURS = {"passed": "#1f8a4c", "needs_review": "#d98a00", "failed": "#c4342b"}
 
 
-def page(report: Report, carried: Mapping[str, str] | None = None) -> str:
+def page(
+    report: Report,
+    carried: Mapping[str, str] | None = None,
+    served: Mapping[str, Any] | None = None,
+) -> str:
     """Returns the report as an HTML document.
 
-    `carried` maps the URL of an image to its data URL; None to link to all of them.
+    `carried` maps the URL of an image to its data URL; None to link to all of them. `served` is
+    what the page needs to know of the server that shows it, or None for a page in a file: `project`
+    and `build`; `api` and `sign`, the paths of the build's API and of the one that signs pictures'
+    addresses (None: they are shown under their own); `builds`, the path of the project's builds;
+    `decide`, whether the person may decide, and `why_not` in words; `csrf`; `person` and `logout`,
+    None where nobody logs in. A served page has no policy in it: the server sends
+    `content_policy` as a header, which can say more.
     """
-    style, script = _asset("style.css"), _script()
     verdict = str(report.verdict or "failed")
     slots = {
-        "policy": _POLICY.format(script=_digest(script), style=_digest(style)),
+        "policy": "" if served is not None else _policy(),
         "title": escape(f"{report.headline} – {report.title}"),
         "icon": _icon(verdict),
-        "style": style,
+        "style": _asset("style.css"),
         "kind": report.kind,
         "verdict": verdict,
         "headline": escape(report.headline),
@@ -49,9 +70,36 @@ def page(report: Report, carried: Mapping[str, str] | None = None) -> str:
         "list": packed(list_block(report)),
         "details": packed(details_block(report)),
         "files": _carried(carried) if carried is not None else "",
-        "script": script,
+        "site": _block("site-data", json.dumps(dict(served))) if served is not None else "",
+        "script": _script(),
     }
     return _SLOT.sub(lambda slot: slots[slot[1]], _asset("index.html"))
+
+
+def content_policy(images: Iterable[str]) -> str:
+    """Returns the header Content-Security-Policy of a served page.
+
+    `images` are the origins, such as https://bucket.s3.eu-west-1.amazonaws.com, under which its
+    pictures lie besides the server's own.
+
+    Raises:
+        ValueError: one of them is no origin: a scheme and a host, and nothing else.
+    """
+    sources = ["'self'", "data:"]
+    for origin in images:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin; it must be like https://host or with a port"
+            )
+        sources.append(origin)
+    return _SERVED_POLICY.format(
+        script=_digest(_script()), style=_digest(_asset("style.css")), images=" ".join(sources)
+    )
+
+
+def _policy() -> str:
+    policy = _POLICY.format(script=_digest(_script()), style=_digest(_asset("style.css")))
+    return f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
 
 
 def _builds(report: Report) -> str:

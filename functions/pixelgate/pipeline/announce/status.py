@@ -17,10 +17,11 @@ from pixelgate.ports import Bucket
 # All fields of status.json except the build's, in order. A status is `provisional` while its build
 # waits for a missing base; that of any real comparison replaces it.
 _FIELDS = (
-    "commit", "branch", "pull_request", "state", "verdict", "counts", "base", "baseline_reason",
-    "baseline", "comparison", "report", "review", "error", "execution", "claim", "created",
-    "claimed", "provisional", "wait_until", "updated",
+    "commit", "branch", "pull_request", "author", "state", "verdict", "counts", "base",
+    "baseline_reason", "baseline", "comparison", "report", "review", "error", "execution",
+    "claim", "created", "claimed", "provisional", "wait_until", "updated",
 )  # fmt: skip
+_OF_BUILD = ("commit", "branch", "pull_request", "author")
 # Values of fields that are not known; the other fields are then None.
 _UNKNOWN = {"counts": {}, "baseline_reason": "", "claim": 0, "provisional": False}
 
@@ -40,7 +41,7 @@ def status_of(
     base = None if record.id.waits or record.id.base == NO_BASE else record.id.base
     return _status(
         record.head,
-        **{name: getattr(build, name) for name in ("commit", "branch", "pull_request") if build},
+        **{name: getattr(build, name) for name in _OF_BUILD if build},
         state=record.state,
         verdict=record.verdict,
         counts=dict(record.counts),

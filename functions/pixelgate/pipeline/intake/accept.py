@@ -103,6 +103,7 @@ def _register(manifest: BuildManifest, body: bytes, service: CompareContext) -> 
             tree=manifest.tree,
             trusted=keys.is_trusted(build),
             selective=manifest.partial,
+            author=manifest.author,
         )
     )
     try:

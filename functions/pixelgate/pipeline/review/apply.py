@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pixelgate.domain import keys
@@ -14,6 +14,7 @@ from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.domain.review_request import (
     MAX_BYTES,
     Action,
+    OnBehalfOf,
     Reviewable,
     ReviewBody,
     ReviewRecord,
@@ -113,6 +114,7 @@ def _decide(
     try:
         request = parse(body)
         review = replace(review, action=request.action, reason=request.reason)
+        review = replace(review, on_behalf_of=_person(written, request, storage))
         record = _published(written.build, request, storage)
         reviewable = read_reviewable(record, storage.objects)
         if reviewable is None:
@@ -121,6 +123,22 @@ def _decide(
     except ReviewRefused as error:
         return replace(review, refused=str(error)), record, reviewable, names
     return replace(review, execution=record.execution), record, reviewable, names
+
+
+def _person(written: Written, request: ReviewBody, storage: StorageContext) -> OnBehalfOf | None:
+    """Returns whom the review site wrote a review for. Raises ReviewRefused.
+
+    Whoever else may write reviews, such as CI by mistake, could otherwise pass for anybody.
+    """
+    site = bool(storage.site_role) and written.by.startswith(f"AWS:{storage.site_role}:")
+    if request.person and not site:
+        raise ReviewRefused(
+            "on_behalf_of: only the review site may review on behalf of a person, and "
+            f"{written.by} wrote this"
+        )
+    if site and not request.person:
+        raise ReviewRefused("on_behalf_of: a review by the review site must name the person")
+    return request.person
 
 
 def _published(build: BuildId, request: ReviewBody, storage: StorageContext) -> ComparisonRecord:
@@ -171,7 +189,13 @@ def _apply(
     # From here on the sweeper announces the review, if every delivery of this event dies.
     record = storage.ledger.reopen(record, storage.clock())
     applied = Applied(
-        review.id, Action(review.action), review.by, review.at, review.reason, whole=not names
+        review.id,
+        Action(review.action),
+        review.reviewer,
+        review.at,
+        review.reason,
+        whole=not names,
+        on_behalf_of=review.on_behalf_of,
     )
 
     def add(present: ReviewLog) -> ReviewLog:
@@ -213,7 +237,7 @@ def _keep(review: ReviewRecord, body: bytes, storage: StorageContext) -> None:
         return
     kept = {
         "schema_version": 1,
-        **{name: value for name, value in vars(review).items() if name != "build"},
+        **{name: value for name, value in asdict(review).items() if name != "build"},
         "project": review.build.project,
         "build": review.build.build,
         "written": _as_written(body),

@@ -1,4 +1,4 @@
-"""Requests as function URLs and HTTP APIs send them (payload format 2.0), and what they want back."""
+"""Reads requests of function URLs and HTTP APIs (payload format 2.0), and fits answers to them."""
 
 from __future__ import annotations
 

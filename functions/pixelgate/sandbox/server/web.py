@@ -99,7 +99,9 @@ def _allowed(event: Json, function_arn: str, decisions: Decisions, *, by_url: bo
     if not by_url:
         route = event["routeKey"].replace(" ", "")
         region, account = function_arn.split(":")[3:5]
-        api = f"arn:aws:execute-api:{region}:{account}:{context['apiId']}/{context['stage']}/{route}"
+        api = (
+            f"arn:aws:execute-api:{region}:{account}:{context['apiId']}/{context['stage']}/{route}"
+        )
         return may_invoke("apigateway.amazonaws.com", function_arn, api, decisions)
     if context["accountId"] != "anonymous":  # of AuthType AWS_IAM: the caller's policies decided
         return True

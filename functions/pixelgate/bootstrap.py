@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pixelgate.aws.operator import ProjectTable
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
+    from pixelgate.web.app import Pictures, Site
+    from pixelgate.web.login.github import Permission
 
 # Older releases give random or wrong counts when the images differ in size.
 OLDEST_ODIFF = (4, 3, 8)
@@ -461,6 +464,82 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
         )
         raise UsageError(f"no repository is configured: set {names}")
     return Notifier(aws_records(environ), environ.get("PIXELGATE_REPORT_URL", ""), forges)
+
+
+@dataclass(frozen=True)
+class ServedSite:
+    """The review site as Lambda serves it.
+
+    Attributes:
+        site: what answers requests.
+        kind: `function-url` or `http-api`.
+        url: the address under which people reach it; "" if only each request knows.
+    """
+
+    site: Site
+    kind: str
+    url: str
+
+
+def aws_site(environ: Mapping[str, str] = os.environ) -> ServedSite:
+    """Builds the review site, once per execution environment.
+
+    Nobody gets in before its settings exist: `pixelgate site setup` writes them.
+    """
+    from pixelgate.aws.sdk import lambda_config, open_session
+    from pixelgate.storage.s3 import S3Bucket
+    from pixelgate.web.app import Site
+    from pixelgate.web.login.gate import LoginGate
+    from pixelgate.web.login.settings import SettingsSource
+
+    bucket = environ["PIXELGATE_BUCKET"]
+    s3 = open_session().client("s3", config=lambda_config())
+    return ServedSite(
+        site=Site(
+            S3Bucket(s3, bucket, owner=environ.get("PIXELGATE_BUCKET_OWNER")),
+            gate=LoginGate(
+                SettingsSource(open_parameter(environ["PIXELGATE_SITE_PARAMETER"]).read),
+                _permission(environ),
+            ),
+            pictures=_signed_pictures(bucket),
+            bucket=bucket,
+        ),
+        kind=environ.get("PIXELGATE_SITE", ""),
+        url=environ.get("PIXELGATE_SITE_URL", ""),
+    )
+
+
+def _signed_pictures(bucket: str) -> Pictures:
+    """Makes addresses of pictures, with the credentials that the function has at the moment."""
+    from botocore.config import Config
+
+    from pixelgate.aws.sdk import open_session
+    from pixelgate.web.app import Pictures
+
+    # Objects under a key of one's own take no older signature.
+    s3 = open_session().client("s3", config=Config(signature_version="s3v4"))
+
+    def sign(key: str, seconds: int) -> str:
+        wanted = {"Bucket": bucket, "Key": key}
+        return s3.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds)
+
+    address = urlsplit(sign("images", 1))
+    return Pictures(sign, (f"{address.scheme}://{address.netloc}",))
+
+
+def _permission(environ: Mapping[str, str]) -> Permission | None:
+    """Makes what asks GitHub what somebody may do; None without a credential of the site."""
+    secret = environ.get("PIXELGATE_GITHUB_TOKEN_SECRET")
+    if not secret:
+        return None
+    import boto3
+
+    from pixelgate.aws.secrets import SecretToken
+    from pixelgate.notify.github import GitHub
+    from pixelgate.web.login.github import RepositoryPermission
+
+    api = environ.get("PIXELGATE_GITHUB_API") or GitHub.API
+    return RepositoryPermission(api, SecretToken(boto3.client("secretsmanager"), secret))
 
 
 def _forges_of(

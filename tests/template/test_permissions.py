@@ -18,6 +18,7 @@ from .stack import (
     Stack,
     allows,
     covers,
+    decided,
     listed,
     object_arn,
     texts,
@@ -364,7 +365,12 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
                 rest = ":*" if resource.startswith(f"{STATES}:execution:") else "/*"
                 assert "*" not in resource.removesuffix(rest).removesuffix("/*"), grant["Sid"]
                 ours = (BUCKET_ARN, BUS, "${", f"{STATES}:", f"{SSM}/${{AWS::StackName}}/")
-                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken", "UseTheKey"}:
+                if grant["Sid"] in {
+                    "ReadItsToken",
+                    "ReadItsGitLabToken",
+                    "AskWhoMayDecide",
+                    "UseTheKey",
+                }:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
                 assert resource.startswith(ours), grant["Sid"]
@@ -418,9 +424,12 @@ def test_only_the_notifier_may_read_a_token_and_only_if_it_is_on(
         "Action": "secretsmanager:GetSecretValue",
         "Resource": TOKEN,
     }
-    for role in stack.of_type("AWS::IAM::Role"):
-        may = allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
-        assert may is (role == "NotifyRole")
+    for site, readers in (("none", {"NotifyRole"}), ("http-api", {"NotifyRole", "SiteRole"})):
+        made = decided(Site=site, **chosen)
+        readers = readers if forge == "GitHub" else {"NotifyRole"}
+        for role in made.of_type("AWS::IAM::Role"):
+            may = allows(made.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+            assert may is (role in readers)
 
 
 def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import find
 from pixelgate.errors import NotFound
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import SILENT, Bucket, Progress
+from pixelgate.ports import SILENT, Bucket, Listed, Progress
 from pixelgate.published.comparison import read_comparison
 from pixelgate.published.reviews import DONE, Given, counting, read_reviews
 from pixelgate.published.status import in_words, reviewers
@@ -56,23 +56,36 @@ class Past:
         }
 
 
-def newest(store: Bucket, project: str) -> list[BuildId]:
-    """Returns every build of a project that has a status, the latest upload first.
+@dataclass(frozen=True)
+class Listing:
+    """A build as a listing of the bucket shows it; `tag` is that of its status.json."""
+
+    build: BuildId
+    tag: str
+
+
+def listing(store: Bucket, project: str) -> list[Listing]:
+    """Lists every build of a project that has a status, the latest upload first.
 
     The accepted manifest says when that was: a review writes the status again. A build whose
     manifest was rejected has only a status.
     """
     prefix = f"builds/{project}/"
-    told: dict[str, float] = {}
+    told: dict[str, Listed] = {}
     accepted: dict[str, float] = {}
     for entry in store.list(prefix):
         build, slash, name = entry.key.removeprefix(prefix).partition("/")
         if slash and name == _STATUS:
-            told[build] = entry.modified
+            told[build] = entry
         elif slash and name == _MANIFEST:
             accepted[build] = entry.modified
-    uploads = sorted(((accepted.get(b, moment), b) for b, moment in told.items()), reverse=True)
-    return [BuildId(project, build) for _, build in uploads]
+    uploads = [(accepted.get(b, entry.modified), b, entry.tag) for b, entry in told.items()]
+    return [Listing(BuildId(project, b), tag) for _, b, tag in sorted(uploads, reverse=True)]
+
+
+def newest(store: Bucket, project: str) -> list[BuildId]:
+    """Returns every build of a project that has a status, the latest upload first."""
+    return [listed.build for listed in listing(store, project)]
 
 
 def history(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pixelgate.domain.comparison import Comparison
-from pixelgate.report.html import content_policy, page, with_review
+from pixelgate.report.html import content_policy, page, theme, with_review, with_site
 from pixelgate.report.inline import render_inline
 from pixelgate.report.load import comparison_of
 from pixelgate.report.model import build_failure, build_model
@@ -43,5 +43,7 @@ __all__ = [
     "render",
     "render_failure",
     "render_inline",
+    "theme",
     "with_review",
+    "with_site",
 ]

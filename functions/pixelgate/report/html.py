@@ -37,6 +37,7 @@ _SERVED_POLICY = (
 )
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _STANDING = re.compile(rb'<script type="text/plain" id="review-data">[^<]*</script>\n')
+_SITE = re.compile(rb'<script type="text/plain" id="site-data">[^<]*</script>')
 _SLOT = re.compile(r"<!--(\w+)-->")
 _COLOURS = {"passed": "#1f8a4c", "needs_review": "#d98a00", "failed": "#c4342b"}
 
@@ -61,7 +62,7 @@ def page(
         "policy": "" if served is not None else _policy(),
         "title": escape(f"{report.headline} – {report.title}"),
         "icon": _icon(verdict),
-        "style": _asset("style.css"),
+        "style": _style(),
         "kind": report.kind,
         "verdict": verdict,
         "headline": escape(report.headline),
@@ -93,12 +94,12 @@ def content_policy(images: Iterable[str]) -> str:
             )
         sources.append(origin)
     return _SERVED_POLICY.format(
-        script=_digest(_script()), style=_digest(_asset("style.css")), images=" ".join(sources)
+        script=_digest(_script()), style=_digest(_style()), images=" ".join(sources)
     )
 
 
 def _policy() -> str:
-    policy = _POLICY.format(script=_digest(_script()), style=_digest(_asset("style.css")))
+    policy = _POLICY.format(script=_digest(_script()), style=_digest(_style()))
     return f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
 
 
@@ -135,6 +136,12 @@ def with_review(document: bytes, standing: Mapping[str, Any]) -> bytes:
     return before + block + script + after if script else document
 
 
+def with_site(document: bytes, served: Mapping[str, Any]) -> bytes:
+    """Puts what a page needs to know of its server into one that was rendered for any server."""
+    block = _block("site-data", json.dumps(dict(served))).encode()
+    return _SITE.sub(lambda _: block, document, count=1)
+
+
 def _block(name: str, body: str) -> str:
     # "</script" would end the block.
     return f'<script type="text/plain" id="{name}">{body.replace("<", chr(92) + "u003c")}</script>'
@@ -161,6 +168,17 @@ def _script() -> str:
     folder = files("pixelgate.report").joinpath("app")
     modules = {f.name: f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".js")}
     return bundle(modules, "main.js")
+
+
+@cache
+def theme() -> str:
+    """Returns the style sheet of all pages: colours, fonts, buttons."""
+    return _asset("theme.css")
+
+
+@cache
+def _style() -> str:
+    return f"{theme()}\n{_asset('style.css')}"
 
 
 @cache

@@ -1,0 +1,511 @@
+"""The site: which view answers which request, who may see it, and what every answer carries."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId, check_id
+from pixelgate.domain.review_request import parse
+from pixelgate.errors import BadManifest, BucketError, NotFound, ReviewRefused
+from pixelgate.ports import Bucket
+from pixelgate.published.decisions import Decision, Selection, new_id
+from pixelgate.published.history import history, of_snapshot
+from pixelgate.published.status import in_words
+from pixelgate.report import content_policy
+from pixelgate.web import pages
+from pixelgate.web.catalogue import Catalogue
+from pixelgate.web.gate import Gate, Session
+from pixelgate.web.http import Refused, Request, Response, json_response, path_of, redirect
+from pixelgate.web.reports import Reports
+
+SIGNED_SECONDS = 300
+MAX_SIGNED = 200  # addresses of one request
+_MAX_DECISIONS = 100  # reviews of one request
+_MAX_REVIEWS = 5 * 1024 * 1024  # bytes of their names; Lambda takes 6 MB
+_BUILDS_OF_A_SNAPSHOT = 20
+_CSRF = "x-pixelgate-csrf"
+# What the site shows as pictures: keys that contain a hash, and so never change.
+_PICTURE = re.compile(
+    r"images/([^/]+)/[^/]+|diffs/([^/]+)/[^/]+/[^/]+"
+    r"|comparisons/([^/]+)/[^/]+/[^/]+/[^/]+/(?:masks/[^/]+|thumbs)/[^/]+"
+)
+# No key of ours has such a segment, and a folder would be left by it.
+_ODD = re.compile(r"/\.{0,2}/|/\.{1,2}$|\\")
+_ALWAYS = {
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_HTML = "text/html; charset=utf-8"
+# Who has nothing to do on the site learns only that there is nothing.
+_NOTHING = "There is nothing here, or nothing that you may see."
+_ENDED = "Nobody is logged in, or the session has ended."
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """How pictures reach the browser.
+
+    Attributes:
+        sign: returns an address for so many seconds at which S3 answers; None: the site itself
+            answers with the picture.
+        origins: the origins of signed addresses.
+    """
+
+    sign: Callable[[str, int], str] | None = None
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """What answers requests of a method whose path has these segments; `<x>` is any segment."""
+
+    method: str
+    pattern: str
+    view: str  # the name of a method of Site
+
+    def match(self, method: str, path: str) -> tuple[str, ...] | None:
+        """Returns the segments that the pattern leaves open; None if it does not fit."""
+        ours, theirs = self.pattern.split("/"), path.split("/")
+        if method != self.method or len(ours) != len(theirs):
+            return None
+        pairs = list(zip(ours, theirs, strict=True))
+        if not all(our.startswith("<") or our == their for our, their in pairs):
+            return None
+        return tuple(their for our, their in pairs if our.startswith("<"))
+
+
+_RESULT = "/comparisons/<project>/<head>/<base>/<execution>"
+ROUTES = (
+    Route("GET", "/", "projects"),
+    Route("GET", "/projects/<project>", "builds"),
+    Route("GET", "/projects/<project>/snapshot", "snapshot"),
+    Route("GET", "/builds/<project>/<build>", "build"),
+    Route("GET", f"{_RESULT}/index.html", "report"),
+    Route("GET", f"{_RESULT}/masks/<fingerprint>/<file>", "picture"),
+    Route("GET", f"{_RESULT}/thumbs/<file>", "picture"),
+    Route("GET", "/images/<project>/<sha256>", "picture"),
+    Route("GET", "/diffs/<project>/<fingerprint>/<file>", "picture"),
+    Route("POST", "/api/sign", "sign"),
+    Route("GET", "/api/builds/<project>/<build>", "follow"),
+    Route("POST", "/api/builds/<project>/<build>/reviews", "decide"),
+    Route("GET", "/login", "login"),
+    Route("GET", "/login/callback", "logged_in"),
+    Route("POST", "/logout", "logout"),
+    Route("POST", "/github/webhook", "webhook"),
+)
+
+
+class Site:
+    """The pages over one bucket. For several threads."""
+
+    def __init__(
+        self,
+        store: Bucket,
+        *,
+        gate: Gate | None = None,
+        pictures: Pictures = Pictures(),
+        bucket: str | None = None,
+        hook: Callable[[Request], Response] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Takes the store that is read and that reviews are written to.
+
+        Without a gate everybody may do all, and reviews name nobody: S3's event says whose
+        credentials wrote them. `bucket` is the name for commands that pages show. `hook` answers
+        GitHub's webhook.
+        """
+        self._store = store
+        self._gate = gate
+        self._pictures = pictures
+        self._hook = hook
+        self._clock = clock
+        self._catalogue = Catalogue(store)
+        self._reports = Reports(store, bucket)
+
+    def respond(self, request: Request) -> Response:
+        """Answers a request. Whatever goes wrong for a reason that we know is said in words."""
+        try:
+            response = self._answer(request)
+        except Refused as error:
+            response = self._refusal(request, error)
+        except NotFound:
+            response = self._refusal(request, Refused(HTTPStatus.NOT_FOUND, _NOTHING))
+        except BucketError as error:
+            response = self._refusal(request, Refused(HTTPStatus.BAD_GATEWAY, str(error)))
+        headers = {"Cache-Control": "no-store", **_ALWAYS, **response.headers}
+        if request.origin.startswith("https:"):
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if headers.get("Content-Type") == _HTML:
+            headers.setdefault("Content-Security-Policy", pages.policy(self._pictures.origins))
+        else:
+            headers.setdefault("Content-Security-Policy", "default-src 'none'; sandbox")
+        return replace(response, headers=headers)
+
+    def _answer(self, request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        if _ODD.search(request.path):
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        allowed = []
+        for route in ROUTES:
+            found = route.match(method, request.path)
+            if found is not None:
+                view: Callable[..., Response] = getattr(self, route.view)
+                return view(request, *found)
+            if route.match(route.method, request.path) is not None:
+                allowed.append(route.method)
+        if allowed:
+            raise Refused(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"This address takes {' and '.join(allowed)}."
+            )
+        raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+
+    def _refusal(self, request: Request, error: Refused) -> Response:
+        if request.path.startswith("/api/") or request.path == "/github/webhook":
+            return json_response({"error": error.words}, error.status)
+        session = self._gate.session(request) if self._gate else None
+        login = error.status is HTTPStatus.UNAUTHORIZED
+        body = pages.message(
+            error.status.phrase, error.words, session, login=_login(request) if login else ""
+        )
+        return Response(error.status, {"Content-Type": _HTML}, body)
+
+    # --- who may ------------------------------------------------------------------------------
+
+    def _session(self, request: Request) -> Session | None:
+        """Returns the session, None where nobody has to log in. Raises Refused with 401."""
+        if self._gate is None:
+            return None
+        session = self._gate.session(request)
+        if session is None:
+            raise Refused(HTTPStatus.UNAUTHORIZED, _ENDED)
+        return session
+
+    def _looker(self, request: Request, project: str) -> Session | None:
+        """Returns the session of somebody who may see a project.
+
+        Raises:
+            Refused: 401 without a session, 404 to who may not see it: they shall not even learn
+                that it exists.
+        """
+        session = self._session(request)
+        try:
+            check_id(project, "project")
+        except BadManifest as error:
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING) from error
+        if self._gate and session and not self._gate.may_look(session.person, project):
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        return session
+
+    def _from_own_page(self, request: Request, csrf: str, session: Session | None) -> None:
+        """Refuses what another site's page sends with our cookie."""
+        origin = request.headers.get("origin", "")
+        if origin != request.origin:
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                f"The request comes from {origin or 'no page'}, not from this site.",
+            )
+        if session and not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
+            raise Refused(HTTPStatus.FORBIDDEN, "The page is of another session; load it again.")
+
+    def _page(self, request: Request, make: Callable[[], Response]) -> Response:
+        """Answers with a page, or sends the browser to the login."""
+        try:
+            return make()
+        except Refused as error:
+            if error.status is HTTPStatus.UNAUTHORIZED and request.method in {"GET", "HEAD"}:
+                return redirect(_login(request))
+            raise
+
+    # --- pages --------------------------------------------------------------------------------
+
+    def projects(self, request: Request) -> Response:
+        """Lists the projects that somebody may see."""
+
+        def make() -> Response:
+            session = self._session(request)
+            names = self._catalogue.projects()
+            if self._gate and session:
+                names = [n for n in names if self._gate.may_look(session.person, n)]
+            return _html(pages.projects(names, session))
+
+        return self._page(request, make)
+
+    def builds(self, request: Request, project: str) -> Response:
+        """Lists a project's builds."""
+
+        def make() -> Response:
+            session = self._looker(request, project)
+            search = request.query.get("q", "").strip()[:200]
+            start = (
+                int(given)
+                if (given := request.query.get("from", "")).isdecimal() and len(given) < 8
+                else 0
+            )
+            words = search.lower().split()
+            page = self._catalogue.page(project, words, start, pages.PER_PAGE)
+            if not page.total:
+                raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            return _html(pages.builds(project, page, search, start, self._clock(), session))
+
+        return self._page(request, make)
+
+    def snapshot(self, request: Request, project: str) -> Response:
+        """Lists a snapshot's results in the newest builds; the query names it."""
+        name = request.query.get("name", "")
+
+        def make() -> Response:
+            session = self._looker(request, project)
+            builds = history(self._store, project, limit=_BUILDS_OF_A_SNAPSHOT)
+            past = [seen for seen in of_snapshot(self._store, name, builds) if seen[1].image]
+            if not past:
+                raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            return _html(pages.snapshot(project, name, past, self._clock(), session))
+
+        return self._page(request, make)
+
+    def build(self, request: Request, project: str, build: str) -> Response:
+        """Leads to a build's report, or says what it waits for. Links outside lead here."""
+
+        def make() -> Response:
+            session = self._looker(request, project)
+            status = self._status(project, build)
+            report = str(status.get("report") or "")
+            if report.startswith("comparisons/"):
+                return redirect(f"/{quote(report)}")
+            if status.get("state") == "FAILED":
+                page = self._reports.failure(status, self._known(BuildId(project, build), session))
+                return self._report(page)
+            words = f"There is no report yet: {in_words(status)}."
+            return _html(pages.state(project, build, words, session, again=True))
+
+        return self._page(request, make)
+
+    def report(
+        self, request: Request, project: str, head: str, base: str, execution: str
+    ) -> Response:
+        """The report of one result."""
+
+        def make() -> Response:
+            session = self._looker(request, project)
+            key = f"comparisons/{project}/{head}/{base}/{execution}/comparison.json"
+            known = self._known(BuildId(project, head), session)
+            return self._report(self._reports.page(key, known))
+
+        return self._page(request, make)
+
+    def _report(self, page: bytes) -> Response:
+        policy = content_policy(self._pictures.origins)
+        return Response(
+            headers={"Content-Type": _HTML, "Content-Security-Policy": policy}, body=page
+        )
+
+    def _known(self, build: BuildId, session: Session | None) -> dict[str, Any]:
+        """Returns what a report has to know of its server: see `report.html.page`."""
+        why_not = self._why_not(build.project, session)
+        return {
+            "project": build.project,
+            "build": build.build,
+            "api": path_of("api", "builds", build.project, build.build),
+            "sign": "/api/sign" if self._pictures.sign else None,
+            "builds": path_of("projects", build.project),
+            "decide": not why_not,
+            "why_not": why_not,
+            "csrf": session.csrf if session else "",
+            "person": session.person.login if session else None,
+            "logout": "/logout" if session else None,
+        }
+
+    def _why_not(self, project: str, session: Session | None) -> str:
+        """Says why somebody may not decide; "" if they may."""
+        if self._gate and session and not self._gate.may_decide(session.person, project):
+            return f"{session.person.login} may look at this project, but not decide."
+        return ""
+
+    def picture(self, request: Request, project: str, *_: str) -> Response:
+        """One image, mask or thumbnail."""
+        self._looker(request, project)
+        key = request.path.removeprefix("/")
+        if self._pictures.sign:
+            # A browser may use the address again while it is good.
+            headers = {"Cache-Control": f"private, max-age={SIGNED_SECONDS - 60}"}
+            found = redirect(self._pictures.sign(key, SIGNED_SECONDS))
+            return replace(found, headers={**found.headers, **headers})
+        body = self._store.read(key)
+        headers = {
+            "Content-Type": _kind(body),
+            "Cache-Control": "private, max-age=31536000, immutable",
+        }
+        return Response(headers=headers, body=body)
+
+    # --- what reports ask for -----------------------------------------------------------------
+
+    def sign(self, request: Request) -> Response:
+        """Signs the addresses of many pictures at once."""
+        session = self._session(request)
+        self._from_own_page(request, request.headers.get(_CSRF, ""), session)
+        wanted = request.json().get("keys")
+        if not isinstance(wanted, list) or not all(isinstance(key, str) for key in wanted):
+            raise Refused(HTTPStatus.BAD_REQUEST, "keys must be a list of texts")
+        if len(wanted) > MAX_SIGNED:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"at most {MAX_SIGNED} keys are signed at once")
+        sign = self._pictures.sign
+        if sign is None:
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        for project in {_project_of(key) for key in wanted}:
+            self._looker(request, project)
+        urls = {key: sign(key, SIGNED_SECONDS) for key in wanted}
+        return json_response({"urls": urls, "seconds": SIGNED_SECONDS})
+
+    def follow(self, request: Request, project: str, build: str) -> Response:
+        """The state of a build and of its reviews, which reports ask for again and again."""
+        self._looker(request, project)
+        status = self._status(project, build)
+        newer = self._catalogue.newer(BuildId(project, build))
+        return json_response(
+            {
+                "status": status,
+                "standing": self._reports.standing(status),
+                "newer": newer and {"build": newer, "url": path_of("builds", project, newer)},
+            }
+        )
+
+    def decide(self, request: Request, project: str, build: str) -> Response:
+        """Writes reviews, which the review function applies."""
+        session = self._looker(request, project)
+        self._from_own_page(request, request.headers.get(_CSRF, ""), session)
+        if why_not := self._why_not(project, session):
+            raise Refused(HTTPStatus.FORBIDDEN, why_not)
+        status = self._status(project, build)
+        asked = request.json(_MAX_REVIEWS)
+        if asked.get("execution") != status.get("execution"):
+            raise Refused(
+                HTTPStatus.CONFLICT,
+                "There is a newer result of this build than the one that was looked at.",
+            )
+        decisions = _decisions(asked, _person(session))
+        written = []
+        for decision in decisions:
+            identifier = new_id(self._clock())
+            key = keys.review(BuildId(project, build), identifier)
+            self._store.replace(key, decision.body(), "application/json", None)
+            written.append(identifier)
+        return json_response({"reviews": written}, HTTPStatus.ACCEPTED)
+
+    def _status(self, project: str, build: str) -> dict[str, Any]:
+        try:
+            status = self._reports.status(BuildId(project, check_id(build, "build")))
+        except BadManifest as error:
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING) from error
+        if status is None:
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        return status
+
+    # --- login, and GitHub --------------------------------------------------------------------
+
+    def login(self, request: Request) -> Response:
+        """Sends the browser to the login."""
+        return self._login_gate().begin(request, request.query.get("to") or "/")
+
+    def logged_in(self, request: Request) -> Response:
+        """Takes the answer of the login."""
+        return self._login_gate().finish(request)
+
+    def logout(self, request: Request) -> Response:
+        """Ends the session of this browser."""
+        gate = self._login_gate()
+        session = gate.session(request)
+        if session:
+            self._from_own_page(request, _form(request).get("csrf", ""), session)
+        return gate.end(request)
+
+    def _login_gate(self) -> Gate:
+        if self._gate is None:
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        return self._gate
+
+    def webhook(self, request: Request) -> Response:
+        """Takes what GitHub sends."""
+        if self._hook is None:
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        return self._hook(request)
+
+
+def _project_of(picture: str) -> str:
+    """Returns the project of a picture's key; "" if it is none, which nobody may see."""
+    found = None if _ODD.search(f"/{picture}") else _PICTURE.fullmatch(picture)
+    return next(filter(None, found.groups())) if found else ""
+
+
+def _decisions(asked: Mapping[str, Any], person: Mapping[str, str] | None) -> list[Decision]:
+    """Reads what somebody decided. Raises Refused with the field and the rule."""
+    given = asked.get("decisions")
+    if not isinstance(given, list) or not given:
+        raise Refused(HTTPStatus.BAD_REQUEST, "decisions must be a list with at least one decision")
+    if len(given) > _MAX_DECISIONS:
+        raise Refused(
+            HTTPStatus.BAD_REQUEST, f"at most {_MAX_DECISIONS} decisions are taken at once"
+        )
+    found = []
+    for n, one in enumerate(given):
+        if not isinstance(one, dict) or one.keys() - {"action", "names", "reason"}:
+            raise Refused(
+                HTTPStatus.BAD_REQUEST,
+                f"decisions[{n}] takes action, names and reason, and no more",
+            )
+        fields = {
+            "schema_version": 1,
+            **{name: value for name, value in one.items() if value is not None},
+            "execution": asked["execution"],
+        }
+        try:
+            body = parse(json.dumps(fields).encode())
+        except ReviewRefused as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"decisions[{n}]: {error}") from error
+        names = Selection(names=tuple(body.names or ()))
+        found.append(Decision(body.action, names, body.execution, body.reason, person))
+    return found
+
+
+def _person(session: Session | None) -> dict[str, str] | None:
+    if session is None:
+        return None
+    person = session.person
+    return {"issuer": person.issuer, "subject": person.subject, "login": person.login}
+
+
+def _login(request: Request) -> str:
+    """Returns the address of the login that leads back to this page."""
+    query = "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in request.query.items())
+    back = quote(request.path) + (f"?{query}" if query else "")
+    return f"/login?to={quote(back, safe='')}"
+
+
+def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.body[:10_000].decode("utf-8", "replace")))
+
+
+def _html(body: bytes) -> Response:
+    return Response(headers={"Content-Type": _HTML}, body=body)
+
+
+def _kind(body: bytes) -> str:
+    """Returns the media type of a picture; anything else is shown as nothing."""
+    if body.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if body.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return "image/webp"
+    return "application/octet-stream"

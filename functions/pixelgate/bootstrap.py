@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pixelgate.aws.deployment import CloudStack, Target
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.aws.operator import ProjectTable
+    from pixelgate.aws.parameters import Parameter
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
     from pixelgate.web.app import Pictures, Site
@@ -313,6 +314,18 @@ def open_stack(name: str, region: str | None = None) -> CloudStack:
     with _settings_errors(f"the stack {name}"):
         session = boto3.Session(region_name=region or client_region())
         return CloudStack(session.client("cloudformation", config=lambda_config()), name)
+
+
+def open_parameter(name: str, region: str | None = None) -> Parameter:
+    """Opens an encrypted parameter of Systems Manager. Raises BucketError."""
+    import boto3
+
+    from pixelgate.aws.parameters import Parameter
+    from pixelgate.aws.sdk import lambda_config
+
+    with _settings_errors(f"the parameter {name}"):
+        session = boto3.Session(region_name=region or client_region())
+        return Parameter(session.client("ssm", config=lambda_config()), name)
 
 
 def open_project_store(

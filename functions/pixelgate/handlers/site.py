@@ -47,7 +47,6 @@ _HEADERS = {
 
 # Not the event: it has cookies, and the codes of logins.
 @logger.inject_lambda_context(clear_state=True, log_event=False)
-@metrics.log_metrics(capture_cold_start_metric=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers one request. Whatever goes wrong becomes a page that says so."""
     return resolver().resolve(with_plain_path(event), context)
@@ -90,6 +89,7 @@ def _answered(event: dict[str, Any], route: str, served: ServedSite) -> Response
         response = _page(error.status, error.words, request)
     except Exception as error:
         count("SiteRequestsFailed")
+        metrics.flush_metrics()  # here alone: that most requests count nothing is not worth a warning
         seen = {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
         hidden = {name: without_secrets(text, request) for name, text in seen.items()}
         logger.error("request failed", extra={"route": route, **hidden})

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from pixelgate.domain.failed_event import FailedEvents
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from pixelgate.aws.parameters import Parameter
     from pixelgate.engine.pool import SharedDiffers
     from pixelgate.notify.http import Patience
-    from pixelgate.web.app import Pictures, Site
+    from pixelgate.web.app import Pictures
+    from pixelgate.web.http import Request, Response
     from pixelgate.web.login.github import Permission
 
 # Older releases give random or wrong counts when the images differ in size.
@@ -479,6 +480,13 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
     return Notifier(aws_records(environ), environ.get("PIXELGATE_REPORT_URL", ""), forges)
 
 
+class Responds(Protocol):
+    """What answers requests: `web.app.Site`."""
+
+    def respond(self, request: Request) -> Response:
+        """Answers one, also with an error."""
+
+
 @dataclass(frozen=True)
 class ServedSite:
     """The review site as Lambda serves it.
@@ -489,7 +497,7 @@ class ServedSite:
         url: the address under which people reach it; "" if only each request knows.
     """
 
-    site: Site
+    site: Responds
     kind: str
     url: str
 

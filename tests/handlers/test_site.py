@@ -70,7 +70,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, log: Log) -> Callable[..., dict[str, An
         kind: str = "function-url",
         url: str = "",
     ) -> dict[str, Any]:
-        served = ServedSite(SimpleNamespace(respond=respond), kind, url)  # type: ignore[arg-type]
+        served = ServedSite(SimpleNamespace(respond=respond), kind, url)
         monkeypatch.setattr(site, "resolver", lambda: site.routed(served))
         answer: dict[str, Any] = site.handler(sent, Context())  # type: ignore[arg-type]
         json.dumps(answer)  # Lambda does so
@@ -270,3 +270,17 @@ def test_snapshots_names_are_not_logged(ask: Ask, log: Log) -> None:
     [line] = log.lines()
     assert "unreleased" not in json.dumps(line)
     assert line["route"] == "/projects/<project>/snapshot"
+
+
+def test_a_stack_with_a_wrong_setting_says_so_in_a_page(
+    ask: Ask, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pixelgate.handlers import site
+
+    def unset() -> None:
+        raise KeyError("PIXELGATE_BUCKET")
+
+    monkeypatch.setattr(site, "resolver", unset)
+    answer = site.handler(event("/api/sign"), Context())  # type: ignore[arg-type]
+    assert (answer["statusCode"], b"This request failed" in body(answer)) == (500, True)
+    assert log.line("request failed")["error"] == "KeyError: 'PIXELGATE_BUCKET'"

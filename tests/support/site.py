@@ -13,14 +13,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import urllib3
 from cryptography import x509
@@ -29,6 +32,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pixelgate.sandbox.cloud import EmbeddedCloud
+from support.login_browser import press
 
 CHUNK = 64 * 1024
 
@@ -108,6 +112,79 @@ class Site:
     def get(self, target: str, **headers: str) -> urllib3.BaseHTTPResponse:
         """GET; a header's name has "_" for "-"."""
         return self.ask("GET", target, {name.replace("_", "-"): v for name, v in headers.items()})
+
+
+@dataclass
+class Visitor:
+    """Somebody at the site, without a browser: keeps cookies, and goes where it is told.
+
+    Attributes:
+        site: the site.
+        cookies: what it has set.
+    """
+
+    site: Site
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Sends one request with the cookies, and keeps those of the answer."""
+        crumbs = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        sent = {**({"Cookie": crumbs} if crumbs else {}), **(headers or {})}
+        answer = self.site.ask(method, target, sent, body)
+        for cookie in answer.headers.getlist("Set-Cookie"):
+            pair, *settings = cookie.split("; ")
+            name, _, value = pair.partition("=")
+            if "Max-Age=0" in settings:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
+        return answer
+
+    def get(self, target: str) -> urllib3.BaseHTTPResponse:
+        return self.ask("GET", target)
+
+    def page(self, target: str) -> str:
+        """The page that one ends up on."""
+        answer = self.get(target)
+        if answer.status == HTTPStatus.FOUND:
+            return self.page(self.path(answer.headers["Location"]))
+        assert answer.status == HTTPStatus.OK, (target, answer.status, answer.data)
+        return answer.data.decode()
+
+    def path(self, location: str) -> str:
+        """The path of an address of the site."""
+        assert location.startswith(("/", f"{self.site.url}/")), location
+        return location.removeprefix(self.site.url)
+
+    def post(
+        self, target: str, content: Mapping[str, Any], csrf: str, **headers: str
+    ) -> urllib3.BaseHTTPResponse:
+        """What a report's script sends; a header's name has "_" for "-"."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {
+            "Content-Type": "application/json",
+            "Origin": self.site.url,
+            "X-Pixelgate-Csrf": csrf,
+            **more,
+        }
+        return self.ask("POST", target, sent, json.dumps(content).encode())
+
+    def log_in(self, person: str, to: str = "/") -> str:
+        """Logs in from a page of the site that needs it; returns the path that it leads back to."""
+        asked = self.get(to)
+        assert asked.status == HTTPStatus.FOUND, (asked.status, asked.data)
+        begun = self.get(self.path(asked.headers["Location"]))
+        assert begun.status == HTTPStatus.FOUND, (begun.status, begun.data)
+        back = self.path(press(begun.headers["Location"], person))
+        done = self.get(back)
+        assert done.status == HTTPStatus.FOUND, (done.status, done.data)
+        return self.path(done.headers["Location"])
 
 
 @contextmanager

@@ -49,13 +49,27 @@ _HEADERS = {
 @logger.inject_lambda_context(clear_state=True, log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers one request. Whatever goes wrong becomes a page that says so."""
-    return resolver().resolve(with_plain_path(event), context)
+    try:
+        router = resolver()
+    except Exception as error:  # a setting of the stack is missing or wrong
+        router = routed(ServedSite(_Broken(error), kind="", url=""))
+    return router.resolve(with_plain_path(event), context)
 
 
 @cache
 def resolver() -> ApiGatewayResolver:
     """Makes the router at the first request; the execution environment keeps it."""
     return routed(aws_site())
+
+
+class _Broken:
+    """In place of a site that could not be made."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def respond(self, request: Request) -> Response:
+        raise self._error
 
 
 def routed(served: ServedSite) -> ApiGatewayResolver:
@@ -89,7 +103,7 @@ def _answered(event: dict[str, Any], route: str, served: ServedSite) -> Response
         response = _page(error.status, error.words, request)
     except Exception as error:
         count("SiteRequestsFailed")
-        metrics.flush_metrics()  # here alone: that most requests count nothing is not worth a warning
+        metrics.flush_metrics()  # only now: a warning would say that most requests count nothing
         seen = {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
         hidden = {name: without_secrets(text, request) for name, text in seen.items()}
         logger.error("request failed", extra={"route": route, **hidden})

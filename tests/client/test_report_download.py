@@ -65,6 +65,7 @@ def test_a_report_comes_with_all_that_it_shows(published: MemoryBucket, tmp_path
     assert page == tmp_path / "out" / PAGE
     assert files(tmp_path / "out") == {
         "index.html",
+        "builds/shop/h 1/status.json",
         PAGE,
         f"{EXECUTION}/comparison.json",
         f"{EXECUTION}/report.json",

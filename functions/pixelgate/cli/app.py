@@ -23,6 +23,7 @@ from pixelgate.cli import (
     review,
     sandbox,
     scan,
+    serve,
     upload,
     wait,
 )
@@ -65,7 +66,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
     (
         "See results and review them",
-        (wait.status, report.report, review.approve, review.reject, history.history),
+        (wait.status, serve.serve, report.report, review.approve, review.reject, history.history),
     ),
     (_OPERATE, (deploy.deploy,)),
 )

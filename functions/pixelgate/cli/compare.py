@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,6 +55,12 @@ def compare(
     count_antialiasing: Annotated[
         bool, o.option("Count pixels that differ only by anti-aliasing.", "--count-antialiasing")
     ] = False,
+    open_it: Annotated[
+        bool,
+        o.option(
+            "Serve the report and open a browser, until Ctrl-C (only on a terminal).", "--open"
+        ),
+    ] = False,
     inline: Annotated[
         bool, o.option("Write the report as one file, with its images inside.", "--inline")
     ] = False,
@@ -86,7 +94,8 @@ def compare(
     from pixelgate.cli.console import console, progress_bar, show_summary
     from pixelgate.cli.output import Reports, make_gate, write
     from pixelgate.cli.scan import tell
-    from pixelgate.client.compare_folders import COMPARISON, REPORT, compare_folders
+    from pixelgate.client.compare_folders import compare_folders
+    from pixelgate.domain.keys import COMPARISON, REPORT
 
     gate = make_gate(fail_on, exit_zero, require_baseline=False)
     config = _config(policy_file)
@@ -136,8 +145,19 @@ def compare(
         console().print("report:", str(report), markup=False)
     outcome = _result(result.comparison, gate)
     write(outcome, Reports(summary=summary, junit=junit))
+    if open_it and sys.stderr.isatty():
+        _show(out)
     if outcome.exit:
         raise typer.Exit(outcome.exit)
+
+
+def _show(out: Path) -> None:
+    """Serves the report; after Ctrl-C the exit code is that of the comparison."""
+    from pixelgate.cli.serve import show
+    from pixelgate.client.serve import of_folder
+
+    with suppress(KeyboardInterrupt):
+        show(of_folder(out), "/", open_it=True)
 
 
 def _config(named: Path | None) -> Config:

@@ -18,7 +18,7 @@ from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken
 from pixelgate.client.scan import chosen, details_of
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED, Comparison, engine_of
-from pixelgate.domain.keys import BuildId, ComparisonId
+from pixelgate.domain.keys import COMPARISON, REPORT, BuildId, ComparisonId
 from pixelgate.domain.manifest import BuildManifest, Image, check_name
 from pixelgate.domain.matching import case_hints, variant_hints
 from pixelgate.domain.names import canonical, collisions
@@ -38,7 +38,6 @@ from pixelgate.storage.folder import FolderBucket, FolderImages
 
 PROJECT = "local"
 _PICTURES = f"diffs/{PROJECT}/"
-COMPARISON, REPORT = "comparison.json", "index.html"
 # The parts of a report; comparison.json, without which it is not complete, comes first.
 _PARTS = (COMPARISON, REPORT, "images", "diffs")
 _STAGING = ".pixelgate-"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import html
+import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import SILENT, Bucket, Progress
+from pixelgate.published.status import reviewers
 from pixelgate.report import with_review
 from pixelgate.storage.folder import put_file
 
@@ -53,6 +57,8 @@ def fetch_report(
     beside = posixpath.dirname(page_key) + "/"
     needed |= {entry.key for entry in store.list(beside)}
     needed.discard(page_key)
+    build = BuildId(str(status["project"]), str(status["build"]))
+    needed |= set(_of_reviews(store, build, status))
     places = {key: _path(out, key) for key in needed}  # checks all keys before the first download
     todo = sorted(key for key in needed if not _have(key, places[key]))
     progress.begin("fetching", len(todo))
@@ -69,6 +75,8 @@ def fetch_report(
             progress.step()
         path = _path(out, page_key)
         put_file(path, with_review(page, standing) if standing else page)
+        # Last, as `pixelgate serve` shows the builds that have a status.
+        put_file(_path(out, keys.status(build)), json.dumps(dict(status)).encode())
         put_file(out / "index.html", _signpost(page_key))
     except OSError as error:
         raise UsageError(f"{error.filename or out} cannot be written: {error.strerror}") from error
@@ -93,6 +101,18 @@ def _of_comparison(project: str, comparison: Mapping[str, Any]) -> Iterator[str]
             for side in ("base_sha256", "head_sha256"):
                 if image.get(side):
                     yield keys.image(project, str(image[side]))
+
+
+def _of_reviews(store: Bucket, build: BuildId, status: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the keys of a build's reviews, for who serves the folder."""
+    if not reviewers(status):
+        return
+    log = keys.review_log(build)
+    with suppress(NotFound, ValueError, AttributeError):
+        yield from (
+            keys.kept_review(build, name) for name in json.loads(store.read(log))["reviews"]
+        )
+        yield log
 
 
 def _have(key: str, path: Path) -> bool:

@@ -20,6 +20,9 @@ TRUNK = "trunk."
 # Stands for the base while shards of a build are missing.
 SHARDS = "@shards"
 
+# The files of a result: what was found, and the page that shows it.
+COMPARISON, REPORT = "comparison.json", "index.html"
+
 # The folder of batches' results among the files of a fan-out.
 BATCH_RESULTS = "results/"
 

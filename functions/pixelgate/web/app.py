@@ -118,18 +118,20 @@ class Site:
         pictures: Pictures = Pictures(),
         bucket: str | None = None,
         hook: Callable[[Request], Response] | None = None,
+        why_not: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Takes the store that is read and that reviews are written to.
 
         Without a gate everybody may do all, and reviews name nobody: S3's event says whose
         credentials wrote them. `bucket` is the name for commands that pages show. `hook` answers
-        GitHub's webhook.
+        GitHub's webhook. `why_not` says why nobody may decide, where nobody may.
         """
         self._store = store
         self._gate = gate
         self._pictures = pictures
         self._hook = hook
+        self._nobody_decides = why_not
         self._clock = clock
         self._catalogue = Catalogue(store)
         self._reports = Reports(store, bucket)
@@ -329,6 +331,8 @@ class Site:
 
     def _why_not(self, project: str, session: Session | None) -> str:
         """Says why somebody may not decide; "" if they may."""
+        if self._nobody_decides:
+            return self._nobody_decides
         if self._gate and session and not self._gate.may_decide(session.person, project):
             return f"{session.person.login} may look at this project, but not decide."
         return ""

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from pixelgate.notify.github_app import App
     from pixelgate.notify.http import Patience
     from pixelgate.notify.update import Shown
+    from pixelgate.web.app import Pictures
     from pixelgate.web.http import Request, Response
+    from pixelgate.web.login.github import Permission
 
 # Older releases give random or wrong counts when the images differ in size.
 OLDEST_ODIFF = (4, 3, 8)
@@ -495,7 +498,7 @@ def _shown(environ: Mapping[str, str]) -> Shown:
 
 
 def aws_webhook(
-    records: StorageContext, environ: Mapping[str, str] = os.environ
+    environ: Mapping[str, str] = os.environ,
 ) -> Callable[[Request], Response] | None:
     """Builds what answers GitHub's webhook; None without a GitHub App. Raises UsageError.
 
@@ -510,7 +513,7 @@ def aws_webhook(
     if app is None:
         return None
     named = repositories(environ.get("PIXELGATE_GITHUB_REPOSITORIES", ""), GitHub.REPOSITORY)
-    buttons = Buttons(app, named, records, _shown(environ))
+    buttons = Buttons(app, named, aws_records(environ), _shown(environ))
 
     def patience() -> Patience:
         until = time.monotonic() + 8.0
@@ -533,6 +536,101 @@ def _github_app(environ: Mapping[str, str]) -> App | None:
     from pixelgate.notify.github_app import App
 
     return App(KeptParameter(open_parameter(name)), name)
+
+
+class Responds(Protocol):
+    """What answers requests: `web.app.Site`."""
+
+    def respond(self, request: Request) -> Response:
+        """Answers one, also with an error."""
+
+
+@dataclass(frozen=True)
+class ServedSite:
+    """The review site as Lambda serves it.
+
+    Attributes:
+        site: what answers requests.
+        kind: `function-url` or `http-api`.
+        url: the address under which people reach it; "" if only each request knows.
+    """
+
+    site: Responds
+    kind: str
+    url: str
+
+
+def aws_site(environ: Mapping[str, str] = os.environ) -> ServedSite:
+    """Builds the review site, once per execution environment.
+
+    Nobody gets in before its settings exist: `pixelgate site setup` writes them.
+    """
+    from pixelgate.aws.sdk import lambda_config, open_session
+    from pixelgate.storage.s3 import S3Bucket
+    from pixelgate.web.app import Site
+    from pixelgate.web.login.gate import LoginGate
+    from pixelgate.web.login.settings import SettingsSource
+
+    bucket = environ["PIXELGATE_BUCKET"]
+    s3 = open_session().client("s3", config=lambda_config())
+    return ServedSite(
+        site=Site(
+            S3Bucket(s3, bucket, owner=environ.get("PIXELGATE_BUCKET_OWNER")),
+            gate=LoginGate(
+                SettingsSource(open_parameter(environ["PIXELGATE_SITE_PARAMETER"]).read),
+                _permission(environ),
+            ),
+            pictures=_signed_pictures(bucket),
+            bucket=bucket,
+            hook=aws_webhook(environ),
+        ),
+        kind=environ.get("PIXELGATE_SITE", ""),
+        url=environ.get("PIXELGATE_SITE_URL", ""),
+    )
+
+
+def _signed_pictures(bucket: str) -> Pictures:
+    """Makes addresses of pictures, with the credentials that the function has at the moment."""
+    from botocore.config import Config
+
+    from pixelgate.aws.sdk import open_session
+    from pixelgate.web.app import Pictures
+
+    # Objects under a key of one's own take no older signature.
+    s3 = open_session().client("s3", config=Config(signature_version="s3v4"))
+
+    def sign(key: str, seconds: int) -> str:
+        wanted = {"Bucket": bucket, "Key": key}
+        return s3.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds)
+
+    address = urlsplit(sign("images", 1))
+    return Pictures(sign, (f"{address.scheme}://{address.netloc}",))
+
+
+def _permission(environ: Mapping[str, str]) -> Permission | None:
+    """Makes what asks GitHub what somebody may do; None without a credential of the site."""
+    from pixelgate.web.login.github import RepositoryPermission
+
+    if (app := _github_app(environ)) is not None:
+        from pixelgate.notify.http import Patience
+
+        def ask(repository: str, login: str) -> str:
+            # Each repository has a token of its own; five seconds to get one, if it is due.
+            until = time.monotonic() + 5.0
+            token = app.token(repository, Patience(lambda: until - time.monotonic()))
+            return RepositoryPermission(app.credentials().api, token)(repository, login)
+
+        return ask
+    secret = environ.get("PIXELGATE_GITHUB_TOKEN_SECRET")
+    if not secret:
+        return None
+    import boto3
+
+    from pixelgate.aws.secrets import SecretToken
+    from pixelgate.notify.github import GitHub
+
+    api = environ.get("PIXELGATE_GITHUB_API") or GitHub.API
+    return RepositoryPermission(api, SecretToken(boto3.client("secretsmanager"), secret))
 
 
 def _forges_of(

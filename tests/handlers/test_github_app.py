@@ -12,7 +12,7 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, png
-from pixelgate.bootstrap import aws_notifier, aws_records, aws_webhook
+from pixelgate.bootstrap import aws_notifier, aws_webhook
 from pixelgate.errors import NotFound, UsageError
 from pixelgate.notify.check_run import GitHubChecks
 from pixelgate.notify.http import Patience
@@ -118,7 +118,7 @@ def press(app: FakeApp, **more: Any) -> Request:
 
 def test_a_press_becomes_a_review(notify: ModuleType, uploaded: Account, app: FakeApp) -> None:
     notify.handler(event(CHANGED), Context())
-    hook = aws_webhook(aws_records())
+    hook = aws_webhook()
     assert hook is not None
     answer = hook(press(app))
     assert (answer.status, json.loads(answer.body)) == (
@@ -149,7 +149,7 @@ def test_a_refused_press_keeps_the_link_to_the_site_that_was_asked(
     notify.handler(event(CHANGED), Context())
     fake.people["ada"] = (1, "read")
     monkeypatch.setenv("PIXELGATE_SITE_URL", "")  # as with a function URL
-    hook = aws_webhook(aws_records())
+    hook = aws_webhook()
     assert hook is not None
     assert json.loads(hook(press(app)).body) == {
         "not_approved": "ada may not write to acme/shop, which is needed to approve"
@@ -164,9 +164,9 @@ def test_a_refused_press_keeps_the_link_to_the_site_that_was_asked(
 def test_without_an_app_there_is_no_webhook(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert aws_webhook(aws_records(), {"PIXELGATE_GITHUB_REPOSITORIES": REPOSITORY}) is None
+    assert aws_webhook({"PIXELGATE_GITHUB_REPOSITORIES": REPOSITORY}) is None
 
 
 def test_an_app_without_repositories_is_said(account: Account) -> None:
     with pytest.raises(UsageError, match="names no repository"):
-        aws_webhook(aws_records(), {"PIXELGATE_GITHUB_APP": NAME, "AWS_REGION": "us-east-1"})
+        aws_webhook({"PIXELGATE_GITHUB_APP": NAME, "AWS_REGION": "us-east-1"})

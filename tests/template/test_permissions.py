@@ -18,6 +18,7 @@ from .stack import (
     Stack,
     allows,
     covers,
+    decided,
     listed,
     object_arn,
     texts,
@@ -41,6 +42,7 @@ MACHINE = "${CompareMachine}"
 STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
 PLAN = "comparisons/web/4f2a9c1d/b7730e52/1/fan-out/plan.jsonl"
 SSM = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+SITE_SETTINGS = f"{SSM}/${{AWS::StackName}}/site"
 TOKEN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-token-AbCdEf"
 
 OBJECT_WRITES = [
@@ -231,6 +233,31 @@ OBJECT_WRITES = [
         ("TidyRole", "dynamodb:GetItem", TABLE, True),
         ("TidyRole", "dynamodb:Scan", TABLE, False),
         ("TidyRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        ("SiteRole", "s3:GetObject", STATUS, True),
+        ("SiteRole", "s3:GetObject", REPORT, True),
+        ("SiteRole", "s3:GetObject", IMAGE, True),
+        ("SiteRole", "s3:GetObject", OLD_MASK, True),
+        ("SiteRole", "s3:GetObject", MANIFEST, False),
+        ("SiteRole", "s3:GetObject", CACHED, False),
+        ("SiteRole", "s3:GetObject", REVIEW, False),
+        ("SiteRole", "s3:PutObject", REVIEW, True),
+        ("SiteRole", "s3:PutObject", STATUS, False),
+        ("SiteRole", "s3:PutObject", REPORT, False),
+        ("SiteRole", "s3:PutObject", IMAGE, False),
+        ("SiteRole", "s3:PutObject", MANIFEST, False),
+        ("SiteRole", "s3:DeleteObject", REVIEW, False),
+        ("SiteRole", "s3:ListBucket", BUCKET, True),
+        ("SiteRole", "s3:ListBucketVersions", BUCKET, False),
+        ("SiteRole", "dynamodb:GetItem", TABLE, False),
+        ("SiteRole", "dynamodb:Query", TABLE, False),
+        ("SiteRole", "events:PutEvents", BUS, False),
+        ("SiteRole", "lambda:InvokeFunction", "${ReviewFunction.Arn}", False),
+        ("SiteRole", "ssm:GetParameter", SITE_SETTINGS, True),
+        ("SiteRole", "ssm:GetParameter", f"{SITE_SETTINGS}2", False),
+        ("SiteRole", "ssm:PutParameter", SITE_SETTINGS, False),
+        ("SiteRole", "logs:PutLogEvents", "${SiteLogs.Arn}", True),
+        ("ReviewRole", "ssm:GetParameter", SITE_SETTINGS, False),
+        ("NotifyRole", "ssm:GetParameter", SITE_SETTINGS, False),
         ("NotifyRole", "s3:GetObject", STATUS, True),
         ("NotifyRole", "s3:GetObject", REPORT, False),
         ("NotifyRole", "s3:GetObject", IMAGE, False),
@@ -255,6 +282,8 @@ def test_no_role_can_write_what_triggers_a_function(stack: Stack) -> None:
         for resource in (MANIFEST, PLAIN_IMAGE, REVIEW)
         # S3 tells nobody of deletions: the notification is for what was created.
         if (role, action) != ("TidyRole", "s3:DeleteObject")
+        # Through the site people review: that is what it is for.
+        if (role, action, resource) != ("SiteRole", "s3:PutObject", REVIEW)
         if allows(stack.grants(role), action, arn(resource))
     ]
     assert writers == []
@@ -335,8 +364,13 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
                 # (Step Functions names executions behind a colon.)
                 rest = ":*" if resource.startswith(f"{STATES}:execution:") else "/*"
                 assert "*" not in resource.removesuffix(rest).removesuffix("/*"), grant["Sid"]
-                ours = (BUCKET_ARN, BUS, "${", f"{STATES}:")
-                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken", "UseTheKey"}:
+                ours = (BUCKET_ARN, BUS, "${", f"{STATES}:", f"{SSM}/${{AWS::StackName}}/")
+                if grant["Sid"] in {
+                    "ReadItsToken",
+                    "ReadItsGitLabToken",
+                    "AskWhoMayDecide",
+                    "UseTheKey",
+                }:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
                 if grant["Sid"] == "ReadItsGitHubApp":
@@ -353,6 +387,7 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Sta
         "NotifyFunction": "${NotifyRole.Arn}",
         "PublishFunction": "${PublishRole.Arn}",
         "ReviewFunction": "${ReviewRole.Arn}",
+        "SiteFunction": "${SiteRole.Arn}",
         "SweepFunction": "${SweepRole.Arn}",
         "TidyFunction": "${TidyRole.Arn}",
         "WorkerFunction": "${WorkerRole.Arn}",
@@ -392,9 +427,12 @@ def test_only_the_notifier_may_read_a_token_and_only_if_it_is_on(
         "Action": "secretsmanager:GetSecretValue",
         "Resource": TOKEN,
     }
-    for role in stack.of_type("AWS::IAM::Role"):
-        may = allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
-        assert may is (role == "NotifyRole")
+    for site, readers in (("none", {"NotifyRole"}), ("http-api", {"NotifyRole", "SiteRole"})):
+        made = decided(Site=site, **chosen)
+        readers = readers if forge == "GitHub" else {"NotifyRole"}
+        for role in made.of_type("AWS::IAM::Role"):
+            may = allows(made.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+            assert may is (role in readers)
 
 
 APP = f"{SSM}/acme/github-app"

@@ -327,7 +327,9 @@ class EmbeddedCloud:
         """What IAM has allowed and refused so far, each kind once; root's requests are left out."""
         file = self.log_dir / DECISIONS
         lines = file.read_text().splitlines() if file.exists() else []
-        logical = {physical: name for name, physical in self.stack.resources.items()}
+        # A function's URL has the function's own name, so the type is asked for.
+        functions = {n for n, kind in self.stack.types.items() if kind == "AWS::Lambda::Function"}
+        logical = {self.stack.resources[name]: name for name in functions}
         return [
             Decision(
                 principal=line["principal"],

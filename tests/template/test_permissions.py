@@ -248,8 +248,9 @@ OBJECT_WRITES = [
         ("SiteRole", "s3:DeleteObject", REVIEW, False),
         ("SiteRole", "s3:ListBucket", BUCKET, True),
         ("SiteRole", "s3:ListBucketVersions", BUCKET, False),
-        ("SiteRole", "dynamodb:GetItem", TABLE, False),
-        ("SiteRole", "dynamodb:Query", TABLE, False),
+        ("SiteRole", "dynamodb:PutItem", TABLE, False),
+        ("SiteRole", "dynamodb:UpdateItem", TABLE, False),
+        ("SiteRole", "dynamodb:Scan", TABLE, False),
         ("SiteRole", "events:PutEvents", BUS, False),
         ("SiteRole", "lambda:InvokeFunction", "${ReviewFunction.Arn}", False),
         ("SiteRole", "ssm:GetParameter", SITE_SETTINGS, True),
@@ -373,7 +374,7 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
                 }:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
-                if grant["Sid"] == "ReadItsGitHubApp":
+                if grant["Sid"] in {"ReadItsGitHubApp", "AskAsGitHubApp"}:
                     assert resource == SSM  # and the parameter behind it
                     continue
                 assert resource.startswith(ours), grant["Sid"]
@@ -438,18 +439,47 @@ def test_only_the_notifier_may_read_a_token_and_only_if_it_is_on(
 APP = f"{SSM}/acme/github-app"
 
 
-def test_only_the_notifier_may_read_the_github_app_and_only_if_it_is_on() -> None:
-    stack = translated(GitHubApp="/acme/github-app", GitHubRepositories="acme/shop")
-    made = stack.of_type("AWS::IAM::Policy")["NotifyMayReadItsGitHubApp"]
-    assert stack.resources["NotifyMayReadItsGitHubApp"]["Condition"] == "NotifiesAsGitHubApp"
-    assert made["Roles"] == ["${NotifyRole}"]
-    [grant] = made["PolicyDocument"]["Statement"]
-    assert (grant["Action"], grant["Resource"]) == ("ssm:GetParameter", APP)
+@pytest.mark.parametrize(
+    ("chosen", "readers"),
+    [
+        ({}, set[str]()),
+        ({"Site": "http-api"}, set()),
+        ({"GitHubApp": "/acme/github-app"}, set()),
+        ({"GitHubRepositories": "acme/shop"}, set()),
+        ({"GitHubApp": "/acme/github-app", "GitHubRepositories": "acme/shop"}, {"NotifyRole"}),
+        (
+            {
+                "GitHubApp": "/acme/github-app",
+                "GitHubRepositories": "acme/shop",
+                "Site": "http-api",
+            },
+            {"NotifyRole", "SiteRole"},
+        ),
+    ],
+)
+def test_who_may_read_the_github_app(chosen: dict[str, str], readers: set[str]) -> None:
+    stack = decided(**chosen)
     for role in stack.of_type("AWS::IAM::Role"):
         grants = stack.grants(role)
-        assert allows(grants, "ssm:GetParameter", APP) is (role == "NotifyRole")
+        assert allows(grants, "ssm:GetParameter", APP) is (role in readers)
         assert not allows(grants, "ssm:PutParameter", APP)
         assert not allows(grants, "ssm:GetParameter", APP.replace("github-app", "other"))
+    if "Site" in chosen:  # which asks the table only which build is the newest, for the button
+        for action in ("dynamodb:GetItem", "dynamodb:Query"):
+            may = allows(stack.grants("SiteRole"), action, TABLE)
+            assert may is ("SiteRole" in readers)
+
+
+def test_the_app_takes_the_place_of_the_token() -> None:
+    stack = decided(
+        GitHubApp="/acme/github-app",
+        GitHubRepositories="acme/shop",
+        GitHubTokenSecret=TOKEN,
+        Site="http-api",
+    )
+    for role in stack.of_type("AWS::IAM::Role"):
+        assert not allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+    assert "StateChanges" in stack.resources
 
 
 def test_unseen_approval_is_off_unless_it_is_asked_for(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, png
-from pixelgate.bootstrap import aws_notifier, aws_webhook
+from pixelgate.bootstrap import _permission, aws_notifier, aws_site, aws_webhook
 from pixelgate.errors import NotFound, UsageError
 from pixelgate.notify.check_run import GitHubChecks
 from pixelgate.notify.http import Patience
@@ -170,3 +171,47 @@ def test_without_an_app_there_is_no_webhook(
 def test_an_app_without_repositories_is_said(account: Account) -> None:
     with pytest.raises(UsageError, match="names no repository"):
         aws_webhook({"PIXELGATE_GITHUB_APP": NAME, "AWS_REGION": "us-east-1"})
+
+
+# --- the review site ------------------------------------------------------------------------------
+
+SITE = {"PIXELGATE_SITE": "function-url", "PIXELGATE_SITE_PARAMETER": "/acme/site"}
+
+
+@pytest.fixture
+def site_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SITE.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_site_hands_presses_on(
+    notify: ModuleType, uploaded: Account, app: FakeApp, site_settings: None
+) -> None:
+    notify.handler(event(CHANGED), Context())
+    site = aws_site().site
+    assert site.respond(press(app)).status == 202
+    forged = site.respond(press(app, secret="another secret"))
+    assert (forged.status, json.loads(forged.body)) == (
+        401,
+        {"error": "the signature is missing or wrong"},
+    )
+
+
+def test_a_site_without_an_app_has_no_webhook(
+    notify: ModuleType,
+    uploaded: Account,
+    app: FakeApp,
+    site_settings: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notify.handler(event(CHANGED), Context())
+    monkeypatch.delenv("PIXELGATE_GITHUB_APP")
+    assert aws_site().site.respond(press(app)).status == 404
+
+
+def test_the_site_asks_as_the_app_who_may_decide(fake: FakeGitHub, app: FakeApp) -> None:
+    ask = _permission(os.environ)
+    assert ask is not None
+    assert ask(REPOSITORY, "ada") == "write"
+    assert ask(REPOSITORY, "nobody") == "none"
+    assert len(app.asked) == 2  # one token serves both

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from http import HTTPStatus
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
 
 import urllib3
 
@@ -29,7 +29,7 @@ class Browser:
         """What the browser sends for this path and query."""
         parts = urlsplit(target)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        return Request(method, parts.path, self.origin, query, cookies=dict(self.cookies))
+        return Request(method, unquote(parts.path), self.origin, query, cookies=dict(self.cookies))
 
     def take(self, response: Response) -> Response:
         """Keeps and removes cookies as browsers do; refuses `__Host-` cookies as they do."""

@@ -22,7 +22,7 @@ from support.small_server import json_answer
 
 from .conftest import Clock, Site, key
 
-STRANGE = "this login was not begun in this browser, or over ten minutes ago, or it has ended"
+STRANGE = "This login was not begun in this browser, or over ten minutes ago, or it has ended"
 
 
 def refused(site: Site, target: str, browser: Browser | None = None) -> Refused:
@@ -70,6 +70,7 @@ TOKENS: list[tuple[str, Spoil, str]] = [
     ("no expiry", without("exp"), "has no time exp"),
     ("expiry is a text", having(exp=str(NOW + 60)), "has no time exp"),
     ("expiry is true", having(exp=True), "has no time exp"),
+    ("expiry is no number", having(exp=float("nan")), "is no token that can be read"),
     ("future", having(iat=NOW + 61), "is of the future"),
     ("no time of issue", without("iat"), "has no time iat"),
     ("not yet valid", having(nbf=NOW + 61), "is of the future"),
@@ -94,7 +95,7 @@ def test_an_id_token_that_is_not_for_this_login_is_refused(
     issuer.spoilt = spoil
     told = refused(site, site.browser.callback(site.browser.begin(), "Ada"))
     assert told.status == HTTPStatus.FORBIDDEN
-    assert told.words.startswith("the issuer's ID token ")
+    assert told.words.startswith("The issuer's ID token ")
     assert words in told.words
 
 
@@ -104,7 +105,7 @@ def test_an_id_token_that_says_it_is_not_signed_is_refused(
 ) -> None:
     issuer.header = header
     told = refused(site, site.browser.callback(site.browser.begin(), "Ada"))
-    assert told.words == "the issuer's ID token is not signed"
+    assert told.words == "The issuer's ID token is not signed."
 
 
 GOOD = signed({"sub": "1"}, {"alg": "RS256"})
@@ -119,14 +120,21 @@ def test_what_is_no_id_token_is_refused(site: Site, issuer: OidcIssuer, token: o
     issuer.broken["/token"] = json_answer({"access_token": "x", "id_token": token})
     told = refused(site, site.browser.callback(site.browser.begin(), "Ada"))
     assert told.status == HTTPStatus.FORBIDDEN
-    assert "the issuer's ID token is" in told.words
+    assert "The issuer's ID token is" in told.words
 
 
-def test_userinfo_of_another_person_is_refused(site: Site, issuer: OidcIssuer) -> None:
-    issuer.only_in_userinfo = {"groups"}
-    issuer.broken["/userinfo"] = json_answer({"sub": "1002", "groups": ["leads"]})
-    told = refused(site, site.browser.callback(site.browser.begin(), "Ada"))
-    assert told.words == "the issuer tells of another person than logged in"
+@pytest.mark.parametrize("sub", ["1002", None, 1001, ["1001"]])
+def test_userinfo_of_another_person_is_not_used(
+    site: Site, issuer: OidcIssuer, sub: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    issuer.only_in_userinfo = {"groups", "email", "email_verified"}
+    about = {"email": "bob@acme.com", "email_verified": True, "groups": ["leads"]}
+    issuer.broken["/userinfo"] = json_answer({"sub": sub, **about})
+    site.browser.log_in("Ada")
+    session = site.gate.session(site.browser.request("/"))
+    assert session is not None
+    assert session.person == Person(issuer.url, "1001", "subject 1001", ())
+    assert "tells of another person than logged in" in caplog.text
 
 
 # --- the callback ------------------------------------------------------------------------------
@@ -139,16 +147,16 @@ CALLBACKS: list[tuple[str, dict[str, str | None], str]] = [
     ("another script's digit", {"state": "٣" + "x" * 43}, STRANGE),
     ("a superscript", {"state": "²" + "x" * 43}, STRANGE),
     ("not ASCII", {"state": "0ü"}, STRANGE),
-    ("no code", {"code": None}, "the issuer's answer has no code; log in again"),
-    ("empty code", {"code": ""}, "the issuer's answer has no code; log in again"),
-    ("endless code", {"code": "x" * 4_097}, "the issuer's answer has no code; log in again"),
-    ("strange code", {"code": "ü"}, "the issuer's answer has no code; log in again"),
-    ("other code", {"code": "x"}, "the issuer refuses the login: invalid_grant: the code is unk"),
-    ("other issuer", {"iss": "https://evil.com"}, "the answer comes from another issuer"),
-    ("empty issuer", {"iss": ""}, "the answer comes from another issuer"),
-    ("cancelled", {"error": "access_denied", "code": None}, "the login was cancelled, or the issu"),
-    ("an error", {"error": "server_error"}, "the issuer refuses the login: server_error"),
-    ("error and code", {"error": ""}, "the issuer refuses the login: no reason given"),
+    ("no code", {"code": None}, "The issuer's answer has no code; log in again"),
+    ("empty code", {"code": ""}, "The issuer's answer has no code; log in again"),
+    ("endless code", {"code": "x" * 4_097}, "The issuer's answer has no code; log in again"),
+    ("strange code", {"code": "ü"}, "The issuer's answer has no code; log in again"),
+    ("other code", {"code": "x"}, "The issuer refuses the login: invalid_grant: the code is unk"),
+    ("other issuer", {"iss": "https://evil.com"}, "The answer comes from another issuer"),
+    ("empty issuer", {"iss": ""}, "The answer comes from another issuer"),
+    ("cancelled", {"error": "access_denied", "code": None}, "The login was cancelled, or the issu"),
+    ("an error", {"error": "server_error"}, "The issuer refuses the login: server_error"),
+    ("error and code", {"error": ""}, "The issuer refuses the login: no reason given"),
 ]
 
 
@@ -163,14 +171,14 @@ def test_a_callback_that_is_not_the_issuer_s_answer_is_refused(
     assert told.words.startswith(words)
     # The code is not spent: only "other code" got as far as the token endpoint.
     assert ("POST /token" in issuer.paths()) == words.startswith(
-        "the issuer refuses the login: inv"
+        "The issuer refuses the login: inv"
     )
 
 
 def test_cancelling_at_the_issuer_is_told(site: Site) -> None:
     told = refused(site, site.browser.callback(site.browser.begin(), "Ada", "cancel"))
     assert told.status == HTTPStatus.FORBIDDEN
-    assert told.words.startswith("the login was cancelled")
+    assert told.words.startswith("The login was cancelled")
 
 
 def test_an_answer_without_iss_is_refused_where_the_issuer_always_sends_it(
@@ -179,7 +187,7 @@ def test_an_answer_without_iss_is_refused_where_the_issuer_always_sends_it(
     issuer.sends_iss = True
     target = site.browser.callback(site.browser.begin(), "Ada")
     told = refused(site, changed(target, iss=None))
-    assert told.words == "the answer comes from another issuer than the site asked"
+    assert told.words == "The answer comes from another issuer than the site asked."
 
 
 def test_login_csrf_somebody_s_callback_in_another_browser_is_refused(

@@ -65,13 +65,13 @@ def test_a_token_is_ended_also_when_github_does_not_say_who_it_is_of(
 
 
 FORGED: list[tuple[dict[str, str | None], str]] = [
-    ({"state": "0x"}, "this login was not begun in this browser"),
+    ({"state": "0x"}, "This login was not begun in this browser"),
     ({"code": "x"}, "GitHub refuses the login: bad_verification_code"),
-    ({"code": None}, "the issuer's answer has no code"),
-    ({"iss": "https://evil.com"}, "the answer comes from another issuer"),
-    ({"iss": "http://["}, "the answer comes from another issuer"),
-    ({"error": "access_denied"}, "the login was cancelled"),
-    ({"error": "redirect_uri_mismatch"}, "the issuer refuses the login: redirect_uri_mismatch"),
+    ({"code": None}, "The issuer's answer has no code"),
+    ({"iss": "https://evil.com"}, "The answer comes from another issuer"),
+    ({"iss": "http://["}, "The answer comes from another issuer"),
+    ({"error": "access_denied"}, "The login was cancelled"),
+    ({"error": "redirect_uri_mismatch"}, "The issuer refuses the login: redirect_uri_mismatch"),
 ]
 
 
@@ -110,7 +110,7 @@ def test_a_code_of_another_login_is_refused_by_its_verifier(github_site: Site) -
 
 def test_cancelling_at_github_is_told(github_site: Site) -> None:
     browser = github_site.browser
-    with pytest.raises(Refused, match="the login was cancelled"):
+    with pytest.raises(Refused, match="The login was cancelled"):
         browser.finish(browser.callback(browser.begin(), "ada", "cancel"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,7 +13,8 @@ import pytest
 
 from pixelgate.web.gate import Person
 from pixelgate.web.http import Refused
-from pixelgate.web.login.oidc import is_verified
+from pixelgate.web.login.https import Https
+from pixelgate.web.login.oidc import discover, is_verified
 from pixelgate.web.login.session import COOKIE
 from support.oidc_issuer import CLIENT, OidcIssuer
 from support.small_server import Told, json_answer
@@ -195,7 +197,7 @@ def test_too_many_groups_for_a_cookie_are_told(site: Site, issuer: OidcIssuer) -
     named = [f"{'g' * 40}-{n}" for n in range(80)]
     site.change(access={"look": [f"group:{name}" for name in named]})
     issuer.people["Ada"]["groups"] = named
-    with pytest.raises(Refused, match="you are in 80 groups that this site's rules name") as told:
+    with pytest.raises(Refused, match="You are in 80 groups that this site's rules name") as told:
         site.browser.log_in("Ada")
     assert told.value.status == HTTPStatus.FORBIDDEN
 
@@ -268,7 +270,11 @@ BROKEN = [
     ("/.well-known/openid-configuration", Told(404, b"{}"), "answered 404 when it was asked for"),
     ("/.well-known/openid-configuration", Told(200, b"<p>"), "answered 200 without a JSON object"),
     ("/.well-known/openid-configuration", Told(200, b"[" * 100_000), "without a JSON object"),
-    ("/.well-known/openid-configuration", Told(200, b" " * 1_048_577), "without a JSON object"),
+    (
+        "/.well-known/openid-configuration",
+        Told(200, b"{}" + b" " * 1_048_576),
+        "without a JSON object",
+    ),
     ("/.well-known/openid-configuration", Told(302, b"", {"Location": "/keys"}), "without a JSON"),
     ("/token", None, "does not answer"),
     ("/token", Told(503, b"{}"), "answered 503"),
@@ -289,7 +295,7 @@ def test_a_broken_issuer_is_told_and_lets_nobody_in(
         site.browser.log_in("Ada")
     assert told.value.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert words in told.value.words
-    assert told.value.words.endswith("so the login cannot go on. Try again in a minute")
+    assert told.value.words.endswith("so the login cannot go on. Try again in a minute.")
     assert COOKIE not in site.browser.cookies
 
 
@@ -330,10 +336,27 @@ def test_a_discovery_document_that_breaks_a_rule_is_refused(
     assert words in told.value.words
 
 
+class Discovery(Https):
+    """The discovery document of an issuer elsewhere."""
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+        assert url == "https://id.acme.com/realms/x/.well-known/openid-configuration"
+        return HTTPStatus.OK, {
+            "issuer": "https://id.acme.com/realms/x/",
+            "authorization_endpoint": "https://id.acme.com/a",
+            "token_endpoint": "http://127.0.0.1:9001/2018-06-01/runtime",
+        }
+
+
+def test_an_issuer_elsewhere_cannot_send_the_site_to_its_own_machine() -> None:
+    with pytest.raises(Refused, match="token_endpoint must begin with https://"):
+        discover("https://id.acme.com/realms/x/", Discovery())
+
+
 def test_what_the_issuer_says_of_an_error_is_short_and_printable(
     site: Site, issuer: OidcIssuer
 ) -> None:
     issuer.broken["/token"] = json_answer({"error": "x" * 999, "error_description": "a\nb"}, 400)
     with pytest.raises(Refused) as told:
         site.browser.log_in("Ada")
-    assert told.value.words == f"the issuer refuses the login: {'x' * 200}"
+    assert told.value.words == f"The issuer refuses the login: {'x' * 200}."

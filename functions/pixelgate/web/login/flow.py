@@ -17,8 +17,8 @@ SECONDS = 600
 _PLACES = 4
 _PURPOSE = "login"
 _STRANGE = (
-    "this login was not begun in this browser, or over ten minutes ago, or it has ended already. "
-    "Open the page that you want to see again"
+    "This login was not begun in this browser, or over ten minutes ago, or it has ended already. "
+    "Open the page that you want to see again."
 )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pixelgate.errors import PixelgateError
 from pixelgate.web.gate import Person, Session
-from pixelgate.web.http import Refused, Request, Response, escape, redirect
+from pixelgate.web.http import Refused, Request, Response, redirect
 from pixelgate.web.login import flow as flows
 from pixelgate.web.login import session as sessions
 from pixelgate.web.login.access import Access, groups_named
@@ -22,18 +22,11 @@ from pixelgate.web.login.https import Https, said
 from pixelgate.web.login.oidc import Oidc
 from pixelgate.web.login.seal import Seal
 from pixelgate.web.login.settings import SiteSettings
+from pixelgate.web.pages import message
 
 CALLBACK = "/login/callback"
 _MAX_CODE = 4_096
 _LOG = logging.getLogger(__name__)
-_LOGGED_OUT = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Logged out</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"></head>
-<body><main><h1>Logged out</h1>
-<p>You are logged out of this site, and still logged in at {issuer}.</p>
-<p><a href="/">Log in again</a></p></main></body></html>
-"""
 
 
 class Issuer(Protocol):
@@ -100,7 +93,7 @@ class LoginGate:
         """
         path = path_of_site(to)
         if path is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, "`to` must be a path of this site, such as /")
+            raise Refused(HTTPStatus.BAD_REQUEST, "`to` must be a path of this site, such as /.")
         ready = self._ready()
         flow, cookie = flows.begin(ready.seal, path, self._clock())
         return redirect(ready.issuer.address(flow, self._callback(ready, request)), cookie)
@@ -118,7 +111,7 @@ class LoginGate:
             raise Refused(HTTPStatus.FORBIDDEN, _error(query))
         code = query.get("code", "")
         if not 0 < len(code) <= _MAX_CODE or not code.isascii() or not code.isprintable():
-            raise Refused(HTTPStatus.BAD_REQUEST, "the issuer's answer has no code; log in again")
+            raise Refused(HTTPStatus.BAD_REQUEST, "The issuer's answer has no code; log in again.")
         found = ready.issuer.person(code, flow, self._callback(ready, request))
         named = tuple(sorted(ready.groups.intersection(found.groups)))
         person = replace(found, groups=named)
@@ -131,16 +124,13 @@ class LoginGate:
         It shows a page and not the site, which would log in again at once where the issuer does so
         without asking.
         """
-        page = _LOGGED_OUT.format(issuer=escape(self._ready().issuer.issuer))
-        headers = {
-            "Content-Type": "text/html; charset=utf-8",
-            "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
-            "frame-ancestors 'none'",
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return Response(HTTPStatus.OK, headers, page.encode(), (sessions.no_cookie(),))
+        words = (
+            "You are logged out of this site, and still logged in at "
+            f"{self._ready().issuer.issuer}. Log out there, too, on a machine that others use."
+        )
+        headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
+        page = message("Logged out", words, None, login="/login?to=/")
+        return Response(HTTPStatus.OK, headers, page, (sessions.no_cookie(),))
 
     def may_look(self, person: Person, project: str) -> bool:
         """Whether somebody may see a project. Raises Refused if that cannot be found out."""
@@ -161,8 +151,8 @@ class LoginGate:
             _LOG.error("the review site has no settings: %s", error)
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "this site is not set up rightly, or cannot read its settings. Who runs it finds "
-                "the reason in its log, and the cure in `pixelgate site setup`",
+                "This site is not set up rightly, or cannot read its settings. Who runs it finds "
+                "the reason in its log, and the cure in `pixelgate site setup`.",
             ) from error
         if self._made is None or self._made.settings is not settings:
             self._made = self._make(settings)
@@ -181,5 +171,5 @@ class LoginGate:
 
 def _error(query: Mapping[str, str]) -> str:
     if query["error"] == "access_denied":
-        return "the login was cancelled, or the issuer does not let you in here. You can try again"
-    return f"the issuer refuses the login: {said(query, 'error', 'error_description')}"
+        return "The login was cancelled, or the issuer does not let you in here. You can try again."
+    return f"The issuer refuses the login: {said(query, 'error', 'error_description')}."

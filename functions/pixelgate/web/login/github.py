@@ -57,7 +57,7 @@ class GitHub:
         """Refuses an answer that names another server than the one that was asked (RFC 9207)."""
         if iss is not None and iss != self._web and not iss.startswith(f"{self._web}/"):
             raise Refused(
-                HTTPStatus.FORBIDDEN, "the answer comes from another issuer than the site asked"
+                HTTPStatus.FORBIDDEN, "The answer comes from another issuer than the site asked."
             )
 
     def person(self, code: str, flow: Flow, callback: str) -> Person:
@@ -97,7 +97,7 @@ class GitHub:
             or not token.isprintable()
         ):
             words = said(answer, "error", "error_description")
-            raise Refused(HTTPStatus.FORBIDDEN, f"GitHub refuses the login: {words}")
+            raise Refused(HTTPStatus.FORBIDDEN, f"GitHub refuses the login: {words}.")
         return token
 
     def _revoke(self, token: str) -> None:
@@ -190,7 +190,7 @@ class Permissions:
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"GitHub does not say what you may do in {repository}, so nothing is shown. Try "
-                "again in a minute",
+                "again in a minute.",
             ) from error
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()

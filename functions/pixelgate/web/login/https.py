@@ -81,7 +81,7 @@ class Https:
 def no_answer(url: str, what: str) -> Refused:
     """The error for a server that fails."""
     host = urlsplit(url).netloc
-    words = f"{host} {what}, so the login cannot go on. Try again in a minute"
+    words = f"{host} {what}, so the login cannot go on. Try again in a minute."
     return Refused(HTTPStatus.SERVICE_UNAVAILABLE, words)
 
 

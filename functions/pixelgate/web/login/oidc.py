@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pixelgate.web.login.https import Https, no_answer, read_object, said
 from pixelgate.web.login.session import SKEW
 from pixelgate.web.login.settings import UNVERIFIED, OidcLogin
 
+_LOG = logging.getLogger(__name__)
 _KEPT_SECONDS = 3_600.0
 _MAX_NAME = 256
 _PATH = ".well-known/openid-configuration"
@@ -136,7 +138,7 @@ class Oidc:
             return
         if iss != self._login.issuer:
             raise Refused(
-                HTTPStatus.FORBIDDEN, "the answer comes from another issuer than the site asked"
+                HTTPStatus.FORBIDDEN, "The answer comes from another issuer than the site asked."
             )
 
     def person(self, code: str, flow: Flow, callback: str) -> Person:
@@ -174,7 +176,7 @@ class Oidc:
         if status != HTTPStatus.OK:
             raise Refused(
                 HTTPStatus.FORBIDDEN,
-                f"the issuer refuses the login: {said(answer, 'error', 'error_description')}",
+                f"The issuer refuses the login: {said(answer, 'error', 'error_description')}.",
             )
         return answer
 
@@ -221,8 +223,9 @@ class Oidc:
         status, found = self._https.get(at, {"Authorization": f"Bearer {token}"})
         if status != HTTPStatus.OK:
             raise no_answer(at, f"answered {status} when it was asked who you are")
-        if found.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
-            raise Refused(HTTPStatus.FORBIDDEN, "the issuer tells of another person than logged in")
+        if found.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2: it must not be used
+            _LOG.warning("userinfo of %s tells of another person than logged in", self.issuer)
+            return {}
         return found
 
 
@@ -294,8 +297,8 @@ def _raw(text: str) -> bytes:
 
 
 def _bad(what: str) -> Refused:
-    return Refused(HTTPStatus.FORBIDDEN, f"the issuer's ID token {what}")
+    return Refused(HTTPStatus.FORBIDDEN, f"The issuer's ID token {what}.")
 
 
 def _wrong(issuer: str, what: str) -> Refused:
-    return Refused(HTTPStatus.BAD_GATEWAY, f"the issuer {issuer} cannot be used: {what}")
+    return Refused(HTTPStatus.BAD_GATEWAY, f"The issuer {issuer} cannot be used: {what}.")

@@ -13,7 +13,7 @@ COOKIE = "__Host-pixelgate"
 SECONDS = 8 * 3_600
 SKEW = 60  # seconds by which clocks may differ
 _MAX_COOKIE = 4_096  # bytes; browsers drop larger ones silently
-_SESSION, _CSRF = "session", "csrf"
+_SESSION, _CSRF = "session", "csrf"  # other fields need another name: old cookies live for hours
 
 
 def make_cookie(seal: Seal, person: Person, now: float, seconds: int = SECONDS) -> str:
@@ -43,8 +43,8 @@ def make_cookie(seal: Seal, person: Person, now: float, seconds: int = SECONDS) 
     if len(cookie) > _MAX_COOKIE:
         raise Refused(
             HTTPStatus.FORBIDDEN,
-            f"you are in {len(person.groups)} groups that this site's rules name, and a session "
-            "cannot hold so many. Who runs the site can let its rules name fewer groups",
+            f"You are in {len(person.groups)} groups that this site's rules name, and a session "
+            "cannot hold so many. Who runs the site can let its rules name fewer groups.",
         )
     return cookie
 

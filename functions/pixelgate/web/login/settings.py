@@ -306,7 +306,6 @@ class SettingsSource:
         if self._settings is None or self._clock() - self._when > _KEPT_SECONDS:
             text = self._read()
             if self._settings is None or text != self._text:
-                self._settings = None
                 self._settings = read_settings(text)
             self._text, self._when = text, self._clock()
         return self._settings

@@ -25,6 +25,7 @@ from pixelgate.cli import (
     sandbox,
     scan,
     serve,
+    site,
     upload,
     wait,
 )
@@ -76,6 +77,7 @@ for _panel, _commands in _PANELS:
         _add(_command, _panel)
 app.add_typer(github_app.github_app, rich_help_panel=_OPERATE)
 app.add_typer(projects.projects, rich_help_panel=_OPERATE)
+app.add_typer(site.site, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 

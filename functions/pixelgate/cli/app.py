@@ -22,6 +22,7 @@ from pixelgate.cli import (
     projects,
     report,
     review,
+    review_comment,
     sandbox,
     scan,
     serve,
@@ -65,7 +66,16 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "Set up, and compare on this machine",
         (init.init, doctor.doctor, compare.compare, scan.scan, sandbox.sandbox),
     ),
-    ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
+    (
+        "In CI",
+        (
+            upload.upload,
+            upload.finalize,
+            wait.wait,
+            import_baseline.import_baseline,
+            review_comment.review_comment,
+        ),
+    ),
     (
         "See results and review them",
         (wait.status, serve.serve, report.report, review.approve, review.reject, history.history),

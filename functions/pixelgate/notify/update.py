@@ -43,11 +43,14 @@ class Shown:
         report_url: the URL of a report, with `{key}` for its percent-encoded key.
         site_url: the URL of the review site; its page of the build is then the link.
         approve_from_check: whether a check run has a button that approves a build unseen.
+        comment_commands: whether a comment has the line that approves by comment, where the forge
+            can take one.
     """
 
     report_url: str = ""
     site_url: str = ""
     approve_from_check: bool = False
+    comment_commands: bool = False
 
 
 def notify(
@@ -159,7 +162,8 @@ def _update_pull_request(
     if status["state"] not in _FINAL or not (number.isascii() and number.isdigit()):
         return []
     pull_request = int(number)
-    wanted = comment(status, context_of(build.id), link(status, shown))
+    commands = shown.comment_commands and forge.takes_commands
+    wanted = comment(status, context_of(build.id), link(status, shown), commands=commands)
     plan = plan_comments(forge.comments(pull_request), wanted)
     done = []
     create = plan.create

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from pixelgate.aws.operator import ProjectTable
     from pixelgate.aws.parameters import Parameter
     from pixelgate.engine.pool import SharedDiffers
+    from pixelgate.notify.check_approval import Approved, NotApproved, Pressed
+    from pixelgate.notify.github_app import App
     from pixelgate.notify.http import Patience
+    from pixelgate.notify.update import Shown
     from pixelgate.web.app import Pictures
     from pixelgate.web.http import Request, Response
     from pixelgate.web.login.github import Permission
@@ -446,14 +450,13 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
 class Notifier:
     """The adapters of the notify function.
 
-    `report_url` has `{key}` for a report's key. `forges` makes the forge of a project; the key `*`
-    is for all other projects. With `comment_commands` comments have the line that approves.
+    `shown` is what notices link to and offer. `forges` makes the forge of a project; the key `*` is
+    for all other projects.
     """
 
     records: StorageContext
-    report_url: str
+    shown: Shown
     forges: Mapping[str, Callable[[Patience], Forge]]
-    comment_commands: bool = False
 
     def forge(self, project: str, patience: Patience) -> Forge | None:
         """Makes the forge of a project; None if no repository is configured for it."""
@@ -477,13 +480,63 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
         names = " or ".join(
             f"PIXELGATE_{n}_REPOSITORIES and PIXELGATE_{n}_TOKEN_SECRET" for n in kinds
         )
-        raise UsageError(f"no repository is configured: set {names}")
-    return Notifier(
-        aws_records(environ),
-        environ.get("PIXELGATE_REPORT_URL", ""),
-        forges,
+        raise UsageError(
+            f"no repository is configured: set {names}, or PIXELGATE_GITHUB_APP in the place of "
+            "GitHub's token"
+        )
+    return Notifier(aws_records(environ), _shown(environ), forges)
+
+
+def _shown(environ: Mapping[str, str]) -> Shown:
+    from pixelgate.notify.update import Shown
+
+    return Shown(
+        report_url=environ.get("PIXELGATE_REPORT_URL", ""),
+        site_url=environ.get("PIXELGATE_SITE_URL", ""),
+        approve_from_check=environ.get("PIXELGATE_APPROVE_FROM_CHECK", "off") == "on",
         comment_commands=environ.get("PIXELGATE_COMMENT_COMMANDS") == "true",
     )
+
+
+def aws_webhook(
+    environ: Mapping[str, str] = os.environ,
+) -> Callable[[Request], Response] | None:
+    """Builds what answers GitHub's webhook; None without a GitHub App. Raises UsageError.
+
+    GitHub waits ten seconds for an answer, so what is asked of GitHub meanwhile gets eight.
+    """
+    from pixelgate.notify.check_approval import Buttons
+    from pixelgate.notify.github import GitHub
+    from pixelgate.notify.http import Patience
+    from pixelgate.web.github_webhook import Webhook, answer
+
+    app = _github_app(environ)
+    if app is None:
+        return None
+    named = repositories(environ.get("PIXELGATE_GITHUB_REPOSITORIES", ""), GitHub.REPOSITORY)
+    buttons = Buttons(app, named, aws_records(environ), _shown(environ))
+
+    def patience() -> Patience:
+        until = time.monotonic() + 8.0
+        return Patience(lambda: until - time.monotonic())
+
+    def press(pressed: Pressed, origin: str) -> Approved | NotApproved:
+        # With a function URL nobody knows the site's address but the request itself.
+        shown = replace(buttons.shown, site_url=buttons.shown.site_url or origin)
+        return replace(buttons, shown=shown).press(pressed, patience)
+
+    return partial(answer, webhook=Webhook(lambda: app.credentials().webhook_secret, press))
+
+
+def _github_app(environ: Mapping[str, str]) -> App | None:
+    """Makes the GitHub App; None if none is configured."""
+    name = environ.get("PIXELGATE_GITHUB_APP")
+    if not name:
+        return None
+    from pixelgate.aws.parameters import KeptParameter
+    from pixelgate.notify.github_app import App
+
+    return App(KeptParameter(open_parameter(name)), name)
 
 
 class Responds(Protocol):
@@ -530,6 +583,7 @@ def aws_site(environ: Mapping[str, str] = os.environ) -> ServedSite:
             ),
             pictures=_signed_pictures(bucket),
             bucket=bucket,
+            hook=aws_webhook(environ),
         ),
         kind=environ.get("PIXELGATE_SITE", ""),
         url=environ.get("PIXELGATE_SITE_URL", ""),
@@ -556,6 +610,18 @@ def _signed_pictures(bucket: str) -> Pictures:
 
 def _permission(environ: Mapping[str, str]) -> Permission | None:
     """Makes what asks GitHub what somebody may do; None without a credential of the site."""
+    from pixelgate.web.login.github import RepositoryPermission
+
+    if (app := _github_app(environ)) is not None:
+        from pixelgate.notify.http import Patience
+
+        def ask(repository: str, login: str) -> str:
+            # Each repository has a token of its own; five seconds to get one, if it is due.
+            until = time.monotonic() + 5.0
+            token = app.token(repository, Patience(lambda: until - time.monotonic()))
+            return RepositoryPermission(app.credentials().api, token)(repository, login)
+
+        return ask
     secret = environ.get("PIXELGATE_GITHUB_TOKEN_SECRET")
     if not secret:
         return None
@@ -563,7 +629,6 @@ def _permission(environ: Mapping[str, str]) -> Permission | None:
 
     from pixelgate.aws.secrets import SecretToken
     from pixelgate.notify.github import GitHub
-    from pixelgate.web.login.github import RepositoryPermission
 
     api = environ.get("PIXELGATE_GITHUB_API") or GitHub.API
     return RepositoryPermission(api, SecretToken(boto3.client("secretsmanager"), secret))
@@ -572,9 +637,16 @@ def _permission(environ: Mapping[str, str]) -> Permission | None:
 def _forges_of(
     name: str, kind: Connector, environ: Mapping[str, str]
 ) -> dict[str, Callable[[Patience], Forge]]:
-    """Makes the forges of one kind, by project; empty without a token or repositories."""
+    """Makes the forges of one kind, by project; empty without a credential or repositories."""
     secret = environ.get(f"PIXELGATE_{name}_TOKEN_SECRET")
     named = environ.get(f"PIXELGATE_{name}_REPOSITORIES", "")
+    if named and name == "GITHUB" and (app := _github_app(environ)) is not None:
+        from pixelgate.notify.check_run import GitHubChecks
+
+        return {
+            project: partial(GitHubChecks, repository, app)
+            for project, repository in repositories(named, kind.REPOSITORY).items()
+        }
     if not secret or not named:
         return {}
     import boto3

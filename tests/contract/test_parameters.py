@@ -11,8 +11,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from pixelgate import bootstrap
-from pixelgate.aws.parameters import Parameter
-from pixelgate.errors import BucketError, NotFound, Refused
+from pixelgate.aws.parameters import KeptParameter, Parameter
+from pixelgate.errors import BucketError, NotFound, Refused, WriteConflict
 
 REGION = "eu-central-1"
 
@@ -56,3 +56,34 @@ def test_what_aws_refuses_is_told(ssm: Any, code: str, error: type[Exception], w
             parameter.read()
         with pytest.raises(error, match=words.format("PutParameter")):
             parameter.write("x")
+
+
+def test_what_is_created_overwrites_nothing(ssm: Any) -> None:
+    parameter = Parameter(ssm, "/shots/github-app")
+    parameter.create("one")
+    with pytest.raises(WriteConflict, match="there is a parameter /shots/github-app already"):
+        parameter.create("two")
+    assert parameter.read() == "one"
+    found = ssm.get_parameter(Name="/shots/github-app", WithDecryption=False)["Parameter"]
+    assert found["Type"] == "SecureString"
+
+
+def test_a_refused_creation_is_no_conflict(ssm: Any) -> None:
+    with Stubber(ssm) as stub:
+        stub.add_client_error("put_parameter", "AccessDeniedException", "why")
+        with pytest.raises(Refused, match="AWS refuses ssm:PutParameter"):
+            Parameter(ssm, "/shots/github-app").create("one")
+
+
+def test_a_kept_parameter_is_read_again_after_five_minutes_or_when_it_is_asked_to(
+    ssm: Any,
+) -> None:
+    now = [0.0]
+    parameter = Parameter(ssm, "/shots/github-app")
+    read = KeptParameter(parameter, clock=lambda: now[0])
+    for number, (newer, seconds, said) in enumerate(
+        [(False, 0, "0"), (False, 299, "0"), (True, 0, "2"), (False, 0, "2"), (False, 301, "4")]
+    ):
+        now[0] += seconds
+        parameter.write(str(number))
+        assert read(newer) == said

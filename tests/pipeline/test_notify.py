@@ -14,7 +14,7 @@ from pixelgate.errors import NoticeRefused, NotTold
 from pixelgate.notify.forge import Comment, Forge
 from pixelgate.notify.github import GitHub
 from pixelgate.notify.http import Patience
-from pixelgate.notify.update import Notified, Skipped, context_of, notify
+from pixelgate.notify.update import Notified, Shown, Skipped, context_of, notify
 from support.forge import FakeForge
 from support.forges import FORGES, Kind
 from support.reviews import Reviewed
@@ -49,8 +49,8 @@ class Team:
     ) -> Notified | Skipped:
         """One delivery of an event about the build."""
         service = self.reviewed.service()
-        forge = forge or self.forge()
-        return notify(BuildId(PROJECT, build), service, forge, REPORTS, commands=commands)
+        shown = Shown(REPORTS, comment_commands=commands)
+        return notify(BuildId(PROJECT, build), service, forge or self.forge(), shown)
 
     def comment(self, pull_request: int = 5) -> str:
         """The one comment."""
@@ -236,7 +236,7 @@ def test_the_line_that_approves_is_only_where_a_comment_starts_a_job(team: Team)
 def test_a_commit_that_is_gone_costs_the_status_and_not_the_comment(team: Team) -> None:
     team.fake.commits = set()
     team.build("b1")
-    with pytest.raises(NoticeRefused, match="statuses/sha-b1: 4"):
+    with pytest.raises(NoticeRefused, match=r"422 No commit|sha-b1: 4"):
         team.notify("b1")
     assert team.headline() == "### pixelgate/shop: review needed"
 

@@ -1,4 +1,4 @@
-"""A GitHub that knows commit statuses and comments, and checks requests as the real one does."""
+"""A GitHub that knows statuses, comments and Apps, and checks requests as the real one does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from support.forge import Answer, FakeForge, Request, serving
+from support.github_app import FakeApp
 
 REPOSITORY = "acme/shop"
 REPOSITORY_ID = 22
@@ -23,6 +24,8 @@ class FakeGitHub(FakeForge):
 
     Attributes:
         statuses: by commit, the latest last.
+        app: the GitHub App that is known here; None for none.
+        pulls: those of which more is known than where they come from; None for those that are none.
         members: permission and number of each account that it knows, by login.
         from_forks: pull requests whose head is in another repository; None is one deleted since.
         reactions: of comments, by their number, the latest last.
@@ -30,6 +33,8 @@ class FakeGitHub(FakeForge):
 
     token: str = TOKEN
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    app: FakeApp | None = None
+    pulls: dict[int, dict[str, Any] | None] = field(default_factory=dict)
     members: dict[str, tuple[str, int]] = field(default_factory=dict)
     from_forks: dict[int, int | None] = field(default_factory=dict)
     reactions: dict[int, list[str]] = field(default_factory=dict)
@@ -39,12 +44,29 @@ class FakeGitHub(FakeForge):
         return found[-1] if found else None
 
     def shown(self, commit: str, name: str) -> tuple[str, str, str | None] | None:
+        if self.app is not None:
+            return self.app.shown(commit, name)
         found = self.latest(commit, name)
         return (found["state"], found["description"], found["target_url"]) if found else None
 
+    def handle(self, request: Request) -> Answer:
+        """How an App gets its tokens is kept apart from what it then asks for."""
+        path = urlsplit(request.path).path.removeprefix(self.prefix)
+        if self.app is not None and self.app.is_about_tokens(path):
+            with self._lock:
+                self.app.asked.append(request)
+                if self.app.answers:
+                    return self.app.answers.popleft()
+                return self.problem(request) or self.route(request)
+        return super().handle(request)
+
     def problem(self, request: Request) -> Answer | None:
         headers = request.headers
-        if headers.get("authorization") != f"Bearer {self.token}":
+        path = urlsplit(request.path).path.removeprefix(self.prefix)
+        if self.app is not None:
+            if problem := self.app.problem(request, path):
+                return problem
+        elif headers.get("authorization") != f"Bearer {self.token}":
             return 401, {}, {"message": "Bad credentials"}
         if not headers.get("user-agent"):
             return 403, {}, {"message": "Request forbidden by administrative rules."}
@@ -57,6 +79,8 @@ class FakeGitHub(FakeForge):
     def route(self, request: Request) -> Answer:
         path = urlsplit(request.path).path.removeprefix(self.prefix)
         base = f"/repos/{REPOSITORY}"
+        if self.app is not None and (answer := self.app.route(self, request, path)):
+            return answer
         if not path.startswith(base):
             return 404, {}, {"message": "Not Found"}
         parts = path.removeprefix(base).split("/")[1:]
@@ -82,11 +106,24 @@ class FakeGitHub(FakeForge):
                 return self._delete(int(comment))
         return 404, {}, {"message": "Not Found"}
 
+    def pull(self, number: int, sha: str, *, fork: bool = False, state: str = "open") -> None:
+        """Makes a pull request with this head."""
+        repo = {"id": 8 if fork else 7}
+        self.pulls[number] = {
+            "number": number,
+            "state": state,
+            "head": {"sha": sha, "repo": repo},
+            "base": {"repo": {"id": 7}},
+        }
+
     def _of_people(self, request: Request, parts: list[str]) -> Answer | None:
         """Who may do what, where a pull request comes from, and reactions."""
         match request.method, parts:
             case "GET", ["collaborators", login, "permission"]:
                 return self._permission(unquote(login))
+            case "GET", ["pulls", number] if int(number) in self.pulls:
+                found = self.pulls[int(number)]
+                return (200, {}, found) if found else (404, {}, {"message": "Not Found"})
             case "GET", ["pulls", number]:
                 head = self.from_forks.get(int(number), REPOSITORY_ID)
                 repo = None if head is None else {"id": head}
@@ -165,4 +202,13 @@ def _bad_comment(body: Any) -> Answer | None:
 @contextmanager
 def github(prefix: str = "") -> Iterator[FakeGitHub]:
     with serving(FakeGitHub(prefix=prefix)) as fake:
+        yield fake
+
+
+@contextmanager
+def github_with_app(prefix: str = "") -> Iterator[FakeGitHub]:
+    """One in whose repository an App is installed."""
+    app = FakeApp(REPOSITORY)
+    with serving(FakeGitHub(prefix=prefix, app=app)) as fake:
+        fake.token = app.credentials(fake.url)
         yield fake

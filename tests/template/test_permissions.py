@@ -248,8 +248,9 @@ OBJECT_WRITES = [
         ("SiteRole", "s3:DeleteObject", REVIEW, False),
         ("SiteRole", "s3:ListBucket", BUCKET, True),
         ("SiteRole", "s3:ListBucketVersions", BUCKET, False),
-        ("SiteRole", "dynamodb:GetItem", TABLE, False),
-        ("SiteRole", "dynamodb:Query", TABLE, False),
+        ("SiteRole", "dynamodb:PutItem", TABLE, False),
+        ("SiteRole", "dynamodb:UpdateItem", TABLE, False),
+        ("SiteRole", "dynamodb:Scan", TABLE, False),
         ("SiteRole", "events:PutEvents", BUS, False),
         ("SiteRole", "lambda:InvokeFunction", "${ReviewFunction.Arn}", False),
         ("SiteRole", "ssm:GetParameter", SITE_SETTINGS, True),
@@ -373,6 +374,9 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
                 }:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
+                if grant["Sid"] in {"ReadItsGitHubApp", "AskAsGitHubApp"}:
+                    assert resource == SSM  # and the parameter behind it
+                    continue
                 assert resource.startswith(ours), grant["Sid"]
                 assert resource != object_arn("*"), grant["Sid"]
 
@@ -432,16 +436,74 @@ def test_only_the_notifier_may_read_a_token_and_only_if_it_is_on(
             assert may is (role in readers)
 
 
+APP = f"{SSM}/acme/github-app"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "readers"),
+    [
+        ({}, set[str]()),
+        ({"Site": "http-api"}, set()),
+        ({"GitHubApp": "/acme/github-app"}, set()),
+        ({"GitHubRepositories": "acme/shop"}, set()),
+        ({"GitHubApp": "/acme/github-app", "GitHubRepositories": "acme/shop"}, {"NotifyRole"}),
+        (
+            {
+                "GitHubApp": "/acme/github-app",
+                "GitHubRepositories": "acme/shop",
+                "Site": "http-api",
+            },
+            {"NotifyRole", "SiteRole"},
+        ),
+    ],
+)
+def test_who_may_read_the_github_app(chosen: dict[str, str], readers: set[str]) -> None:
+    stack = decided(**chosen)
+    for role in stack.of_type("AWS::IAM::Role"):
+        grants = stack.grants(role)
+        assert allows(grants, "ssm:GetParameter", APP) is (role in readers)
+        assert not allows(grants, "ssm:PutParameter", APP)
+        assert not allows(grants, "ssm:GetParameter", APP.replace("github-app", "other"))
+    if "Site" in chosen:  # which asks the table only which build is the newest, for the button
+        for action in ("dynamodb:GetItem", "dynamodb:Query"):
+            may = allows(stack.grants("SiteRole"), action, TABLE)
+            assert may is ("SiteRole" in readers)
+
+
+def test_the_app_takes_the_place_of_the_token() -> None:
+    stack = decided(
+        GitHubApp="/acme/github-app",
+        GitHubRepositories="acme/shop",
+        GitHubTokenSecret=TOKEN,
+        Site="http-api",
+    )
+    for role in stack.of_type("AWS::IAM::Role"):
+        assert not allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+    assert "StateChanges" in stack.resources
+
+
+def test_unseen_approval_is_off_unless_it_is_asked_for(stack: Stack) -> None:
+    assert stack.parameters["ApproveFromCheck"]["Default"] == "off"
+    told = stack.function("NotifyFunction")["Environment"]["Variables"]
+    assert told["PIXELGATE_APPROVE_FROM_CHECK"] == "off"
+
+
 def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack: Stack) -> None:
     conditions = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Conditions"]
     for forge in ("GitHub", "GitLab"):
         needed = [f"{forge}TokenSecret", f"{forge}Repositories"]
         assert [stack.parameters[name]["Default"] for name in needed] == ["", ""]
-        assert conditions[f"Notifies{forge}"] == {
-            "Fn::And": [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in needed]
-        }
-    either = [{"Condition": "NotifiesGitHub"}, {"Condition": "NotifiesGitLab"}]
-    assert conditions["Notifies"] == {"Fn::Or": either}
+        given = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in needed]
+        instead = [{"Fn::Equals": [{"Ref": "GitHubApp"}, ""]}] if forge == "GitHub" else []
+        assert conditions[f"Notifies{forge}"] == {"Fn::And": [*instead, *given]}
+    assert conditions["NotifiesAsGitHubApp"] == {
+        "Fn::And": [
+            {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
+            for name in ("GitHubApp", "GitHubRepositories")
+        ]
+    }
+    any_of = ("NotifiesAsGitHubApp", "NotifiesGitHub", "NotifiesGitLab")
+    assert conditions["Notifies"] == {"Fn::Or": [{"Condition": name} for name in any_of]}
     for name in ("StateChanges", "RuleMayCallNotify"):
         assert stack.resources[name]["Condition"] == "Notifies"
     [target] = stack.of_type("AWS::Events::Rule")["StateChanges"]["Targets"]
@@ -456,6 +518,7 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
     function = translated(**chosen).of_type("AWS::Lambda::Function")["NotifyFunction"]
     told = function["Environment"]["Variables"]
     assert {name: told[name] for name in told if "_GIT" in name} == {
+        "PIXELGATE_GITHUB_APP": "GitHubApp",
         "PIXELGATE_GITHUB_TOKEN_SECRET": "GitHubTokenSecret",
         "PIXELGATE_GITHUB_REPOSITORIES": "GitHubRepositories",
         "PIXELGATE_GITHUB_API": "GitHubApi",
@@ -477,6 +540,11 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
         ("GitHubRepositories", "https://github.com/acme/shop", False),
         ("GitHubApi", "https://ghe.example.com/api/v3", True),
         ("GitHubApi", "http://ghe.example.com/api/v3", False),
+        ("GitHubApp", "", True),
+        ("GitHubApp", "/acme/github-app", True),
+        ("GitHubApp", "github-app", False),
+        ("GitHubApp", "/acme/*", False),
+        ("GitHubApp", "/acme/", False),
         ("GitHubTokenSecret", TOKEN, True),
         ("GitHubTokenSecret", "ghp_0123456789", False),
         ("GitHubRepositories", "acme/web/shop", False),

@@ -87,6 +87,9 @@ def outputs(chosen: dict[str, str]) -> set[str]:
     }
 
 
+BUTTON = {"ApproveFromCheck": "on", "GitHubApp": "/acme/github-app", "Site": "function-url"}
+
+
 def test_outputs_say_where_it_is(plain: Stack) -> None:
     assert outputs({"Site": "function-url"}) == {"SiteFunction", "SiteUrl"}
     assert outputs({"Site": "http-api"}) == {"SiteFunction", "SiteUrl"}
@@ -102,21 +105,29 @@ def test_outputs_say_where_it_is(plain: Stack) -> None:
         ({**DOMAIN, "Site": "function-url"}, True),
         ({**DOMAIN, "Site": "none"}, True),
         ({**DOMAIN, "SiteCertificateArn": ""}, True),
+        ({"GitHubApp": "/acme/github-app"}, False),
+        ({**BUTTON}, False),
+        ({**BUTTON, "GitHubApp": ""}, True),
+        ({**BUTTON, "Site": "none"}, True),
     ],
 )
-def test_a_domain_needs_an_http_api_and_a_certificate(
-    chosen: dict[str, str], refused: bool
-) -> None:
+def test_what_would_be_ignored_is_refused(chosen: dict[str, str], refused: bool) -> None:
     template = yaml_parse(SOURCE)
     values = {n: chosen.get(n, p["Default"]) for n, p in template["Parameters"].items()}
-    [rule] = template["Rules"].values()
 
     def holds(condition: Json) -> bool:
         return _holds(condition, template["Conditions"], values)
 
-    broken = [a for a in rule["Assertions"] if not holds(a["Assert"])]
-    assert (holds(rule["RuleCondition"]) and bool(broken)) is refused
-    assert all("SiteDomain needs" in a["AssertDescription"] for a in rule["Assertions"])
+    broken = [
+        assertion["AssertDescription"]
+        for rule in template["Rules"].values()
+        if holds(rule["RuleCondition"])
+        for assertion in rule["Assertions"]
+        if not holds(assertion["Assert"])
+    ]
+    assert bool(broken) is refused
+    words = ("SiteDomain needs", "ApproveFromCheck needs")
+    assert all(said.startswith(words) for said in broken)
 
 
 def test_a_function_url_has_both_permissions_that_aws_wants() -> None:

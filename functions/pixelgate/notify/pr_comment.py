@@ -13,8 +13,7 @@ from pixelgate.domain.keys import BuildId, is_trusted
 from pixelgate.domain.review_line import line_for
 from pixelgate.domain.wording import and_more
 from pixelgate.notify.forge import Comment, CommitStatus, State
-from pixelgate.notify.markdown import code as _code
-from pixelgate.notify.markdown import plain as _plain
+from pixelgate.notify.markdown import code, plain
 
 _NAMES_SHOWN = 20
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
@@ -98,27 +97,35 @@ def comment(
     status: Mapping[str, Any], context: str, url: str | None, *, commands: bool = False
 ) -> str:
     """Builds the comment, as Markdown; with `commands` it has the line that approves by comment."""
-    error = None
-    if status["state"] == "FAILED":
-        error = [f"{_code(status['error']['code'])} {_plain(status['error']['message'])}"]
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
         "",
-        *(_table(status["counts"]) if error is None else error),
-        "",
-        *_left(status),
+        *findings(status),
     ]
     if url:
-        lines += [f"[Look at the report]({url}) of build {_code(status['build'])}.", ""]
+        lines += [f"[Look at the report]({url}) of build {code(status['build'])}.", ""]
     elif status["report"]:
-        lines += [f"Look at the report: {_code('pixelgate report ' + status['build'])}.", ""]
+        lines += [f"Look at the report: {code('pixelgate report ' + status['build'])}.", ""]
     if commands:
         lines += _command(status)
     if status["baseline_reason"]:
-        base = _code(status["base"]) if status["base"] else "nothing"
-        lines.append(f"<sub>Compared with {base}: {_plain(status['baseline_reason'])}.</sub>")
+        lines.append(f"<sub>{compared_with(status)}</sub>")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def findings(status: Mapping[str, Any]) -> list[str]:
+    """Returns the lines that a check run shows too: counts or error, reviewers, what is left."""
+    error = None
+    if status["state"] == "FAILED":
+        error = [f"{code(status['error']['code'])} {plain(status['error']['message'])}"]
+    return [*(_table(status["counts"]) if error is None else error), "", *_left(status)]
+
+
+def compared_with(status: Mapping[str, Any]) -> str:
+    """Names the base, and says why it is the base."""
+    base = code(status["base"]) if status["base"] else "nothing"
+    return f"Compared with {base}: {plain(status['baseline_reason'])}."
 
 
 def _headline(status: Mapping[str, Any]) -> str:
@@ -143,7 +150,7 @@ def _table(counts: Mapping[str, int]) -> list[str]:
 
 def _left(status: Mapping[str, Any]) -> list[str]:
     review = status.get("review") or {}
-    lines = [f"> {_plain(reason)}" for reason in review.get("reasons", [])]
+    lines = [f"> {plain(reason)}" for reason in review.get("reasons", [])]
     if lines:
         lines.append("")
     if review.get("by"):
@@ -151,7 +158,7 @@ def _left(status: Mapping[str, Any]) -> list[str]:
     names = review.get("names", [])[:_NAMES_SHOWN]
     if review.get("state") == "needed" and names:
         lines += [f"Left to review, {review['left']}:", ""]
-        lines += [f"- {_code(name)}" for name in names]
+        lines += [f"- {code(name)}" for name in names]
         lines += [f"- {line}" for line in and_more(review["left"] - len(names))]
         lines.append("")
     return lines
@@ -183,7 +190,7 @@ def _people(identities: Iterable[str]) -> str:
     the session by an e-mail address. An IAM user has an id and no name.
     """
     names = list(dict.fromkeys(map(_name_of, identities)))
-    known = [_code(name) for name in names if name]
+    known = [code(name) for name in names if name]
     if len(known) < len(names):
         known.append("others" if known else "a reviewer")
     return known[0] if len(known) == 1 else f"{', '.join(known[:-1])} and {known[-1]}"

@@ -18,6 +18,7 @@ from handlers.test_web_events import API_HOST, AWKWARD, URL_HOST, as_an_http_api
 from pixelgate.bootstrap import ServedSite
 from pixelgate.web.app import ROUTES
 from pixelgate.web.http import Request, Response
+from support.log_lines import RECORDED
 
 KINDS = ["function-url", "http-api"]
 COOKIE, CODE = "cookie-of-somebody.signature", "code-of-a-login/with signs"
@@ -157,6 +158,7 @@ def test_a_page_that_lambda_would_not_send_is_an_error_in_words(ask: Ask, log: L
     assert b"`pixelgate report`" in body(answer)
     line = log.line("request failed")
     assert line["error"] == "_TooLarge: 7,000,000 bytes"
+    assert line.keys() == RECORDED["request failed"].keys()
 
 
 @pytest.mark.parametrize(

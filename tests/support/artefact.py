@@ -20,7 +20,9 @@ def up_to_date() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run in several processes
         changed = newer_source(BUILD / "template.yaml")
         if changed:
-            done = subprocess.run(["make", "build"], cwd=ROOT, capture_output=True, text=True)
+            done = subprocess.run(
+                ["make", "build"], cwd=ROOT, capture_output=True, text=True, timeout=600
+            )
             if done.returncode:
                 said = (done.stdout + done.stderr)[-3000:]
                 pytest.fail(

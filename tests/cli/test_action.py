@@ -52,7 +52,7 @@ def run_step(tmp_path: Path, inputs: dict[str, str], answer: str, code: int) -> 
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", UPLOAD["run"]],
         env={**environ, "PATH": path, "GITHUB_OUTPUT": str(output)},
-        capture_output=True, text=True, cwd=tmp_path,
+        capture_output=True, text=True, cwd=tmp_path, timeout=300,
     )  # fmt: skip
     outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
     return done.returncode, json.loads((tmp_path / "called").read_text()), outputs

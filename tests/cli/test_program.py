@@ -61,7 +61,7 @@ def test_starting_does_not_load_what_only_some_commands_need() -> None:
         "print(sorted({'boto3', 'PIL', 'numpy', 'pydantic', 'jinja2'}"
         " & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stderr.strip() == "[]"
 
 

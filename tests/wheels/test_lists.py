@@ -59,7 +59,7 @@ def imported(modules: list[str], *, hidden: set[str], without: tuple[str, ...] =
     """The top-level packages that these modules and those below them import."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED, *map(json.dumps, (sorted(hidden), modules, without))],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())

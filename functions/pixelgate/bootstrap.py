@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,8 +29,13 @@ if TYPE_CHECKING:
     from pixelgate.aws.deployment import CloudStack, Target
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.aws.operator import ProjectTable
+    from pixelgate.aws.parameters import Parameter
     from pixelgate.engine.pool import SharedDiffers
+    from pixelgate.notify.check_approval import Approved, NotApproved, Pressed
+    from pixelgate.notify.github_app import App
     from pixelgate.notify.http import Patience
+    from pixelgate.notify.update import Shown
+    from pixelgate.web.http import Request, Response
 
 # Older releases give random or wrong counts when the images differ in size.
 OLDEST_ODIFF = (4, 3, 8)
@@ -312,6 +318,18 @@ def open_stack(name: str, region: str | None = None) -> CloudStack:
         return CloudStack(session.client("cloudformation", config=lambda_config()), name)
 
 
+def open_parameter(name: str, region: str | None = None) -> Parameter:
+    """Opens an encrypted parameter of Systems Manager. Raises BucketError."""
+    import boto3
+
+    from pixelgate.aws.parameters import Parameter
+    from pixelgate.aws.sdk import lambda_config
+
+    with _settings_errors(f"the parameter {name}"):
+        session = boto3.Session(region_name=region or client_region())
+        return Parameter(session.client("ssm", config=lambda_config()), name)
+
+
 def open_project_store(
     bucket: str, table: str, region: str | None = None
 ) -> tuple[Bucket, ProjectTable]:
@@ -429,12 +447,12 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
 class Notifier:
     """The adapters of the notify function.
 
-    `report_url` has `{key}` for a report's key. `forges` makes the forge of a project; the key `*`
-    is for all other projects.
+    `shown` is what notices link to and offer. `forges` makes the forge of a project; the key `*` is
+    for all other projects.
     """
 
     records: StorageContext
-    report_url: str
+    shown: Shown
     forges: Mapping[str, Callable[[Patience], Forge]]
 
     def forge(self, project: str, patience: Patience) -> Forge | None:
@@ -459,16 +477,77 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
         names = " or ".join(
             f"PIXELGATE_{n}_REPOSITORIES and PIXELGATE_{n}_TOKEN_SECRET" for n in kinds
         )
-        raise UsageError(f"no repository is configured: set {names}")
-    return Notifier(aws_records(environ), environ.get("PIXELGATE_REPORT_URL", ""), forges)
+        raise UsageError(
+            f"no repository is configured: set {names}, or PIXELGATE_GITHUB_APP in the place of "
+            "GitHub's token"
+        )
+    return Notifier(aws_records(environ), _shown(environ), forges)
+
+
+def _shown(environ: Mapping[str, str]) -> Shown:
+    from pixelgate.notify.update import Shown
+
+    return Shown(
+        report_url=environ.get("PIXELGATE_REPORT_URL", ""),
+        site_url=environ.get("PIXELGATE_SITE_URL", ""),
+        approve_from_check=environ.get("PIXELGATE_APPROVE_FROM_CHECK", "off") == "on",
+    )
+
+
+def aws_webhook(
+    records: StorageContext, environ: Mapping[str, str] = os.environ
+) -> Callable[[Request], Response] | None:
+    """Builds what answers GitHub's webhook; None without a GitHub App. Raises UsageError.
+
+    GitHub waits ten seconds for an answer, so what is asked of GitHub meanwhile gets eight.
+    """
+    from pixelgate.notify.check_approval import Buttons
+    from pixelgate.notify.github import GitHub
+    from pixelgate.notify.http import Patience
+    from pixelgate.web.github_webhook import Webhook, answer
+
+    app = _github_app(environ)
+    if app is None:
+        return None
+    named = repositories(environ.get("PIXELGATE_GITHUB_REPOSITORIES", ""), GitHub.REPOSITORY)
+    buttons = Buttons(app, named, records, _shown(environ))
+
+    def patience() -> Patience:
+        until = time.monotonic() + 8.0
+        return Patience(lambda: until - time.monotonic())
+
+    def press(pressed: Pressed, origin: str) -> Approved | NotApproved:
+        # With a function URL nobody knows the site's address but the request itself.
+        shown = replace(buttons.shown, site_url=buttons.shown.site_url or origin)
+        return replace(buttons, shown=shown).press(pressed, patience)
+
+    return partial(answer, webhook=Webhook(lambda: app.credentials().webhook_secret, press))
+
+
+def _github_app(environ: Mapping[str, str]) -> App | None:
+    """Makes the GitHub App; None if none is configured."""
+    name = environ.get("PIXELGATE_GITHUB_APP")
+    if not name:
+        return None
+    from pixelgate.aws.parameters import KeptParameter
+    from pixelgate.notify.github_app import App
+
+    return App(KeptParameter(open_parameter(name)), name)
 
 
 def _forges_of(
     name: str, kind: Connector, environ: Mapping[str, str]
 ) -> dict[str, Callable[[Patience], Forge]]:
-    """Makes the forges of one kind, by project; empty without a token or repositories."""
+    """Makes the forges of one kind, by project; empty without a credential or repositories."""
     secret = environ.get(f"PIXELGATE_{name}_TOKEN_SECRET")
     named = environ.get(f"PIXELGATE_{name}_REPOSITORIES", "")
+    if named and name == "GITHUB" and (app := _github_app(environ)) is not None:
+        from pixelgate.notify.check_run import GitHubChecks
+
+        return {
+            project: partial(GitHubChecks, repository, app)
+            for project, repository in repositories(named, kind.REPOSITORY).items()
+        }
     if not secret or not named:
         return {}
     import boto3

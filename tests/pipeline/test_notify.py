@@ -13,7 +13,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NoticeRefused, NotTold
 from pixelgate.notify.forge import Comment, Forge
 from pixelgate.notify.http import Patience
-from pixelgate.notify.update import Notified, Skipped, context_of, notify
+from pixelgate.notify.update import Notified, Shown, Skipped, context_of, notify
 from support.forge import FakeForge
 from support.forges import FORGES, Kind
 from support.reviews import Reviewed
@@ -46,7 +46,7 @@ class Team:
     def notify(self, build: str, forge: Forge | None = None) -> Notified | Skipped:
         """One delivery of an event about the build."""
         service = self.reviewed.service()
-        return notify(BuildId(PROJECT, build), service, forge or self.forge(), REPORTS)
+        return notify(BuildId(PROJECT, build), service, forge or self.forge(), Shown(REPORTS))
 
     def comment(self, pull_request: int = 5) -> str:
         """The one comment."""
@@ -220,7 +220,7 @@ def test_a_fork_s_pull_request_gets_its_comment(team: Team) -> None:
 def test_a_commit_that_is_gone_costs_the_status_and_not_the_comment(team: Team) -> None:
     team.fake.commits = set()
     team.build("b1")
-    with pytest.raises(NoticeRefused, match="statuses/sha-b1: 4"):
+    with pytest.raises(NoticeRefused, match=r"422 No commit|sha-b1: 4"):
         team.notify("b1")
     assert team.headline() == "### pixelgate/shop: review needed"
 

@@ -1,4 +1,4 @@
-"""A GitHub that knows commit statuses and comments, and checks requests as the real one does."""
+"""A GitHub that knows statuses, comments and Apps, and checks requests as the real one does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from support.forge import Answer, FakeForge, Request, serving
+from support.github_app import FakeApp
 
 REPOSITORY = "acme/shop"
 TOKEN = "github_pat_of_the_tests"
@@ -21,22 +22,45 @@ class FakeGitHub(FakeForge):
 
     Attributes:
         statuses: by commit, the latest last.
+        app: the GitHub App that is known here; None for none.
+        people: number and permission in the repository, by login.
+        pulls: by number, as GitHub describes them.
     """
 
     token: str = TOKEN
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    app: FakeApp | None = None
+    people: dict[str, tuple[int, str]] = field(default_factory=dict)
+    pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def latest(self, commit: str, context: str) -> dict[str, Any] | None:
         found = [s for s in self.statuses.get(commit, []) if s["context"] == context]
         return found[-1] if found else None
 
     def shown(self, commit: str, name: str) -> tuple[str, str, str | None] | None:
+        if self.app is not None:
+            return self.app.shown(commit, name)
         found = self.latest(commit, name)
         return (found["state"], found["description"], found["target_url"]) if found else None
 
+    def handle(self, request: Request) -> Answer:
+        """How an App gets its tokens is kept apart from what it then asks for."""
+        path = urlsplit(request.path).path.removeprefix(self.prefix)
+        if self.app is not None and self.app.is_about_tokens(path):
+            with self._lock:
+                self.app.asked.append(request)
+                if self.app.answers:
+                    return self.app.answers.popleft()
+                return self.problem(request) or self.route(request)
+        return super().handle(request)
+
     def problem(self, request: Request) -> Answer | None:
         headers = request.headers
-        if headers.get("authorization") != f"Bearer {self.token}":
+        path = urlsplit(request.path).path.removeprefix(self.prefix)
+        if self.app is not None:
+            if problem := self.app.problem(request, path):
+                return problem
+        elif headers.get("authorization") != f"Bearer {self.token}":
             return 401, {}, {"message": "Bad credentials"}
         if not headers.get("user-agent"):
             return 403, {}, {"message": "Request forbidden by administrative rules."}
@@ -49,9 +73,23 @@ class FakeGitHub(FakeForge):
     def route(self, request: Request) -> Answer:
         path = urlsplit(request.path).path.removeprefix(self.prefix)
         base = f"/repos/{REPOSITORY}"
+        if self.app is not None and (answer := self.app.route(self, request, path)):
+            return answer
         if not path.startswith(base):
             return 404, {}, {"message": "Not Found"}
-        match request.method, path.removeprefix(base).split("/")[1:]:
+        parts = path.removeprefix(base).split("/")[1:]
+        return self._people_and_pulls(request, parts) or self._statuses_and_comments(request, parts)
+
+    def _people_and_pulls(self, request: Request, parts: list[str]) -> Answer | None:
+        match request.method, parts:
+            case "GET", ["collaborators", login, "permission"]:
+                return self._permission(unquote(login))
+            case "GET", ["pulls", number] if int(number) in self.pulls:
+                return 200, {}, self.pulls[int(number)]
+        return None
+
+    def _statuses_and_comments(self, request: Request, parts: list[str]) -> Answer:
+        match request.method, parts:
             case "GET", ["commits", commit, "status"]:
                 return self._combined(unquote(commit), request)
             case "POST", ["statuses", commit]:
@@ -69,6 +107,25 @@ class FakeGitHub(FakeForge):
             case "DELETE", ["issues", "comments", comment]:
                 return self._delete(int(comment))
         return 404, {}, {"message": "Not Found"}
+
+    def pull(self, number: int, sha: str, *, fork: bool = False, state: str = "open") -> None:
+        """Makes a pull request with this head."""
+        repo = {"id": 8 if fork else 7}
+        self.pulls[number] = {
+            "number": number,
+            "state": state,
+            "head": {"sha": sha, "repo": repo},
+            "base": {"repo": {"id": 7}},
+        }
+
+    def _permission(self, login: str) -> Answer:
+        if login not in self.people:
+            return 404, {}, {"message": f"{login} is not a user"}
+        number, permission = self.people[login]
+        # The role `maintain` counts as write, and `triage` as read.
+        legacy = {"maintain": "write", "triage": "read"}.get(permission, permission)
+        user = {"login": login, "id": number}
+        return 200, {}, {"permission": legacy, "role_name": permission, "user": user}
 
     def _combined(self, commit: str, request: Request) -> Answer:
         latest = {s["context"]: s for s in self.statuses.get(commit, [])}
@@ -120,4 +177,13 @@ def _bad_comment(body: Any) -> Answer | None:
 @contextmanager
 def github(prefix: str = "") -> Iterator[FakeGitHub]:
     with serving(FakeGitHub(prefix=prefix)) as fake:
+        yield fake
+
+
+@contextmanager
+def github_with_app(prefix: str = "") -> Iterator[FakeGitHub]:
+    """One in whose repository an App is installed."""
+    app = FakeApp(REPOSITORY)
+    with serving(FakeGitHub(prefix=prefix, app=app)) as fake:
+        fake.token = app.credentials(fake.url)
         yield fake

@@ -40,6 +40,7 @@ BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/d
 MACHINE = "${CompareMachine}"
 STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
 PLAN = "comparisons/web/4f2a9c1d/b7730e52/1/fan-out/plan.jsonl"
+SSM = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
 TOKEN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-token-AbCdEf"
 
 OBJECT_WRITES = [
@@ -338,6 +339,9 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
                 if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken", "UseTheKey"}:
                     assert resource == ""  # the parameter, which by default is nothing
                     continue
+                if grant["Sid"] == "ReadItsGitHubApp":
+                    assert resource == SSM  # and the parameter behind it
+                    continue
                 assert resource.startswith(ours), grant["Sid"]
                 assert resource != object_arn("*"), grant["Sid"]
 
@@ -393,16 +397,45 @@ def test_only_the_notifier_may_read_a_token_and_only_if_it_is_on(
         assert may is (role == "NotifyRole")
 
 
+APP = f"{SSM}/acme/github-app"
+
+
+def test_only_the_notifier_may_read_the_github_app_and_only_if_it_is_on() -> None:
+    stack = translated(GitHubApp="/acme/github-app", GitHubRepositories="acme/shop")
+    made = stack.of_type("AWS::IAM::Policy")["NotifyMayReadItsGitHubApp"]
+    assert stack.resources["NotifyMayReadItsGitHubApp"]["Condition"] == "NotifiesAsGitHubApp"
+    assert made["Roles"] == ["${NotifyRole}"]
+    [grant] = made["PolicyDocument"]["Statement"]
+    assert (grant["Action"], grant["Resource"]) == ("ssm:GetParameter", APP)
+    for role in stack.of_type("AWS::IAM::Role"):
+        grants = stack.grants(role)
+        assert allows(grants, "ssm:GetParameter", APP) is (role == "NotifyRole")
+        assert not allows(grants, "ssm:PutParameter", APP)
+        assert not allows(grants, "ssm:GetParameter", APP.replace("github-app", "other"))
+
+
+def test_unseen_approval_is_off_unless_it_is_asked_for(stack: Stack) -> None:
+    assert stack.parameters["ApproveFromCheck"]["Default"] == "off"
+    told = stack.function("NotifyFunction")["Environment"]["Variables"]
+    assert told["PIXELGATE_APPROVE_FROM_CHECK"] == "off"
+
+
 def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack: Stack) -> None:
     conditions = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Conditions"]
     for forge in ("GitHub", "GitLab"):
         needed = [f"{forge}TokenSecret", f"{forge}Repositories"]
         assert [stack.parameters[name]["Default"] for name in needed] == ["", ""]
-        assert conditions[f"Notifies{forge}"] == {
-            "Fn::And": [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in needed]
-        }
-    either = [{"Condition": "NotifiesGitHub"}, {"Condition": "NotifiesGitLab"}]
-    assert conditions["Notifies"] == {"Fn::Or": either}
+        given = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in needed]
+        instead = [{"Fn::Equals": [{"Ref": "GitHubApp"}, ""]}] if forge == "GitHub" else []
+        assert conditions[f"Notifies{forge}"] == {"Fn::And": [*instead, *given]}
+    assert conditions["NotifiesAsGitHubApp"] == {
+        "Fn::And": [
+            {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
+            for name in ("GitHubApp", "GitHubRepositories")
+        ]
+    }
+    any_of = ("NotifiesAsGitHubApp", "NotifiesGitHub", "NotifiesGitLab")
+    assert conditions["Notifies"] == {"Fn::Or": [{"Condition": name} for name in any_of]}
     for name in ("StateChanges", "RuleMayCallNotify"):
         assert stack.resources[name]["Condition"] == "Notifies"
     [target] = stack.of_type("AWS::Events::Rule")["StateChanges"]["Targets"]
@@ -417,6 +450,7 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
     function = translated(**chosen).of_type("AWS::Lambda::Function")["NotifyFunction"]
     told = function["Environment"]["Variables"]
     assert {name: told[name] for name in told if "_GIT" in name} == {
+        "PIXELGATE_GITHUB_APP": "GitHubApp",
         "PIXELGATE_GITHUB_TOKEN_SECRET": "GitHubTokenSecret",
         "PIXELGATE_GITHUB_REPOSITORIES": "GitHubRepositories",
         "PIXELGATE_GITHUB_API": "GitHubApi",
@@ -435,6 +469,11 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
         ("GitHubRepositories", "https://github.com/acme/shop", False),
         ("GitHubApi", "https://ghe.example.com/api/v3", True),
         ("GitHubApi", "http://ghe.example.com/api/v3", False),
+        ("GitHubApp", "", True),
+        ("GitHubApp", "/acme/github-app", True),
+        ("GitHubApp", "github-app", False),
+        ("GitHubApp", "/acme/*", False),
+        ("GitHubApp", "/acme/", False),
         ("GitHubTokenSecret", TOKEN, True),
         ("GitHubTokenSecret", "ghp_0123456789", False),
         ("GitHubRepositories", "acme/web/shop", False),

@@ -15,6 +15,7 @@ from pixelgate.cli import (
     compare,
     deploy,
     doctor,
+    github_app,
     history,
     import_baseline,
     init,
@@ -73,6 +74,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
+app.add_typer(github_app.github_app, rich_help_panel=_OPERATE)
 app.add_typer(projects.projects, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 

@@ -25,12 +25,32 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Details:
+    """What a check run shows beside a commit status; a forge without check runs leaves it out.
+
+    Attributes:
+        reference: names build and execution.
+        summary: Markdown.
+        undecided: whether it is red only until people have decided.
+        uncompared: whether it is green although nothing was compared, for want of a base.
+        approvable: whether a button may approve the build.
+    """
+
+    reference: str
+    summary: str
+    undecided: bool = False
+    uncompared: bool = False
+    approvable: bool = False
+
+
+@dataclass(frozen=True)
 class CommitStatus:
     """A commit status, a line beside the commit; each forge cuts the description to its limit."""
 
     state: State
     description: str
     url: str | None = None
+    details: Details | None = None
 
 
 @dataclass(frozen=True)

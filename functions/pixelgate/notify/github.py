@@ -37,7 +37,7 @@ class GitHub:
     ) -> None:
         """Sends no request yet; arguments and errors as in `forge.Connector`."""
         self._path = f"/repos/{checked(repository, self.REPOSITORY)}"
-        self._api = Api(api, token, _headers, patience)
+        self._api = Api(api, token, headers, patience)
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
         """Adds a status, unless the latest of that name is equal."""
@@ -84,7 +84,8 @@ class GitHub:
         self._api.ask("DELETE", f"{self._path}/issues/comments/{comment}", fine=_is_gone)
 
 
-def _headers(token: str) -> Mapping[str, str]:
+def headers(token: str) -> Mapping[str, str]:
+    """The headers of every request to GitHub."""
     return {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {token}",

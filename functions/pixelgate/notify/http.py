@@ -152,7 +152,7 @@ class Api:
 
     def _asked_to_wait(self, answer: Answer, attempt: int, problem: str) -> float:
         """Returns the seconds to wait: from Retry-After, else until the rate limit resets."""
-        if not _may_pass(answer):
+        if not may_pass(answer):
             raise NoticeRefused(problem)
         if retry_after := answer.headers.get("Retry-After"):
             return max(0.0, _seconds(retry_after, self._patience.clock()))
@@ -181,7 +181,7 @@ def message(answer: Answer) -> str:
     return str(body.get("message", ""))[:500] if isinstance(body, dict) else ""
 
 
-def _may_pass(answer: Answer) -> bool:
+def may_pass(answer: Answer) -> bool:
     """Whether the same request may succeed later, after an overload or a rate limit."""
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _MAY_PASS:
         return True

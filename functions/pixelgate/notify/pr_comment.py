@@ -94,25 +94,33 @@ def marker(status: Mapping[str, Any], context: str) -> Marker:
 
 def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
     """Builds the comment, as Markdown."""
-    error = None
-    if status["state"] == "FAILED":
-        error = [f"{_code(status['error']['code'])} {_plain(status['error']['message'])}"]
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
         "",
-        *(_table(status["counts"]) if error is None else error),
-        "",
-        *_left(status),
+        *findings(status),
     ]
     if url:
-        lines += [f"[Look at the report]({url}) of build {_code(status['build'])}.", ""]
+        lines += [f"[Look at the report]({url}) of build {code(status['build'])}.", ""]
     elif status["report"]:
-        lines += [f"Look at the report: {_code('pixelgate report ' + status['build'])}.", ""]
+        lines += [f"Look at the report: {code('pixelgate report ' + status['build'])}.", ""]
     if status["baseline_reason"]:
-        base = _code(status["base"]) if status["base"] else "nothing"
-        lines.append(f"<sub>Compared with {base}: {_plain(status['baseline_reason'])}.</sub>")
+        lines.append(f"<sub>{compared_with(status)}</sub>")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def findings(status: Mapping[str, Any]) -> list[str]:
+    """Returns the lines that a check run shows too: counts or error, reviewers, what is left."""
+    error = None
+    if status["state"] == "FAILED":
+        error = [f"{code(status['error']['code'])} {plain(status['error']['message'])}"]
+    return [*(_table(status["counts"]) if error is None else error), "", *_left(status)]
+
+
+def compared_with(status: Mapping[str, Any]) -> str:
+    """Names the base, and says why it is the base."""
+    base = code(status["base"]) if status["base"] else "nothing"
+    return f"Compared with {base}: {plain(status['baseline_reason'])}."
 
 
 def _headline(status: Mapping[str, Any]) -> str:
@@ -137,7 +145,7 @@ def _table(counts: Mapping[str, int]) -> list[str]:
 
 def _left(status: Mapping[str, Any]) -> list[str]:
     review = status.get("review") or {}
-    lines = [f"> {_plain(reason)}" for reason in review.get("reasons", [])]
+    lines = [f"> {plain(reason)}" for reason in review.get("reasons", [])]
     if lines:
         lines.append("")
     if review.get("by"):
@@ -145,7 +153,7 @@ def _left(status: Mapping[str, Any]) -> list[str]:
     names = review.get("names", [])[:_NAMES_SHOWN]
     if review.get("state") == "needed" and names:
         lines += [f"Left to review, {review['left']}:", ""]
-        lines += [f"- {_code(name)}" for name in names]
+        lines += [f"- {code(name)}" for name in names]
         lines += [f"- {line}" for line in and_more(review["left"] - len(names))]
         lines.append("")
     return lines
@@ -158,7 +166,7 @@ def _people(identities: Iterable[str]) -> str:
     the session by an e-mail address. An IAM user has an id and no name.
     """
     names = list(dict.fromkeys(map(_name_of, identities)))
-    known = [_code(name) for name in names if name]
+    known = [code(name) for name in names if name]
     if len(known) < len(names):
         known.append("others" if known else "a reviewer")
     return known[0] if len(known) == 1 else f"{', '.join(known[:-1])} and {known[-1]}"
@@ -171,14 +179,14 @@ def _name_of(identity: str) -> str | None:
     return None if _NO_NAME.search(name) else name or None
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Quotes untrusted text as code, so that it cannot mention, link or break a table."""
     text = cut(" ".join(text.split()), _NAME_LETTERS)
     fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Escapes untrusted words, so that they cannot mark up, mention, refer or link.
 
     GitHub and GitLab link a sign with a word behind it (@ada, #1, !1, $1, %1, ~bug, &1, a URL). A

@@ -102,6 +102,7 @@ def stack() -> Stack:
         return translated(
             GitHubTokenSecret=SECRET.format("GitHub"),
             GitLabTokenSecret=SECRET.format("GitLab"),
+            GitHubApp="/pixelgate/github-app",
         )
 
 

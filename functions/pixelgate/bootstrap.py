@@ -21,6 +21,7 @@ from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.notify.forge import Connector, Forge, checked
+from pixelgate.notify.pictures import Pictures
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Bucket, FanOut, Stages
@@ -423,6 +424,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
     """Builds the context of the compare function, once per execution environment."""
     pace_collector()
     from pixelgate.aws.meter import RequestMeter
+    from pixelgate.engine.preview import preview
     from pixelgate.engine.thumbnail import thumbnail
     from pixelgate.report import render
 
@@ -439,6 +441,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
         stage=stage,
         fan_out=aws_fan_out(environ),
         thumbnail=thumbnail,
+        preview=preview if comment_pictures(environ) is not Pictures.OFF else None,
         meter=meter,
     )
 
@@ -491,7 +494,13 @@ def _shown(environ: Mapping[str, str]) -> Shown:
         report_url=environ.get("PIXELGATE_REPORT_URL", ""),
         site_url=environ.get("PIXELGATE_SITE_URL", ""),
         approve_from_check=environ.get("PIXELGATE_APPROVE_FROM_CHECK", "off") == "on",
+        pictures=comment_pictures(environ),
     )
+
+
+def comment_pictures(environ: Mapping[str, str]) -> Pictures:
+    """Reads how pull requests' comments show pictures. Raises UsageError."""
+    return Pictures.parse(environ.get("PIXELGATE_COMMENT_PICTURES", Pictures.OFF))
 
 
 def aws_webhook(

@@ -282,6 +282,12 @@ def test_build_of_a_branch_that_a_newer_one_supersedes(team: Team) -> None:
     assert team.press("b2") == Approved("github-d-1")
 
 
+def test_build_of_a_pull_request_supersedes_none_of_its_branch(team: Team) -> None:
+    team.build("b1", pull_request=None)
+    team.build("b2", images={**HEAD, "a.png": b"a3"})
+    assert team.press("b1") == Approved("github-d-1")
+
+
 def test_fork_s_newer_build_supersedes_nothing(team: Team) -> None:
     team.build("b1")
     team.build("fork.b2", commit="sha-fork")

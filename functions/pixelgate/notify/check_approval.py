@@ -174,12 +174,14 @@ class Buttons:
     def _newer(self, build: BuildRecord) -> BuildRecord | None:
         """Returns a newer build of the commit, of the pull request or of the branch, if any."""
         ledger, project = self.storage.ledger, build.id.project
+        branches = self.storage.baseline_branches
         lists = [iter(ledger.builds_at(project, build.commit))]
-        if series := series_of(build, self.storage.baseline_branches):
-            lists.append(ledger.builds_by(project, series.lookup, series.value))
+        if series := series_of(build, branches):
+            found = islice(ledger.builds_by(project, series.lookup, series.value), _READ)
+            lists.append(b for b in found if series_of(b, branches) == series)
         for builds in lists:
-            newest = next((b for b in islice(builds, _READ) if b.trusted), build)
-            if newest.id != build.id and newest.created >= build.created:
+            newest = next((b for b in builds if b.trusted), build)
+            if newest.id != build.id:
                 return newest
         return None
 

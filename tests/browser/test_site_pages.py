@@ -1,0 +1,152 @@
+"""The site's own pages in a browser: light, dark, phone, keyboard, many builds and none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from browser.conftest import Opened
+from browser.test_access import violations
+from pixelgate.client.serve import serving
+from pixelgate.domain import keys
+from pixelgate.domain.keys import BuildId
+from pixelgate.web.app import Site
+from pixelgate.web.http import Request, Response
+from support.images import png
+from support.reviews import Reviewed
+from support.sites import ADA, NOW, OpenGate
+
+pytestmark = pytest.mark.browser
+
+RESULTS: tuple[dict[str, Any], ...] = (
+    {"verdict": "passed", "counts": {"total": 300, "unchanged": 300}, "review": None},
+    {"verdict": "needs_review", "counts": {"total": 300, "changed": 12, "added": 3},
+     "review": None},
+    {"verdict": "needs_review", "counts": {"total": 300, "changed": 4},
+     "review": {"state": "approved", "by": ["AWS:X:ada"]}},
+    {"verdict": "needs_review", "counts": {"total": 300, "removed": 1},
+     "review": {"state": "rejected", "by": ["AWS:X:bob"]}},
+    {"state": "FAILED", "verdict": None, "counts": {}, "error": {"code": "X", "message": "y"}},
+    {"state": "PROCESSING", "verdict": None, "counts": {}},
+)  # fmt: skip
+
+
+class LoggedIn:
+    """A site to which Ada is logged in, wherever it is served."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def respond(self, request: Request) -> Response:
+        return self.site.respond(replace(request, cookies={"who": ADA.login}))
+
+
+def site_with(builds: int) -> LoggedIn:
+    """A site whose project has so many builds besides two real ones."""
+    reviewed = Reviewed()
+    old, new = (png((320, 200), c) for c in ((220, 230, 250), (250, 220, 220)))
+    reviewed.build("b0", {"pages/home.png": old}, branch="main")
+    reviewed.build("b1", {"pages/home.png": new}, base_build="b0", pull_request=5)
+    known = reviewed.world.status("b1")
+    for n in range(builds):
+        name = f"acme.1287{n:04}.1"
+        at = (NOW - timedelta(minutes=17 * n)).isoformat()
+        more = {
+            "build": name,
+            "branch": f"topic/the-new-checkout-{n}",
+            "pull_request": str(100 + n),
+            "commit": f"{n:07x}" + "9c1d4f2a" * 4,
+            "author": "Grace Hopper",
+            "created": at,
+        }
+        status = {**known, **more, **RESULTS[n % len(RESULTS)]}
+        key = keys.status(BuildId("shop", name))
+        reviewed.world.objects.write(key, json.dumps(status).encode(), "application/json")
+    gate = OpenGate(looking={ADA.login: {"shop", "docs", "a-project-with-quite-a-long-name"}})
+    for other in ("docs", "a-project-with-quite-a-long-name"):
+        key = keys.status(BuildId(other, "b"))
+        reviewed.world.objects.write(key, json.dumps(known).encode(), "application/json")
+    return LoggedIn(Site(reviewed.world.objects, gate=gate, clock=lambda: NOW))
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[str]:
+    with serving(site_with(120)) as found:
+        yield found
+
+
+PATHS = {
+    "projects": "/",
+    "builds": "/projects/shop",
+    "search": "/projects/shop?q=rejected",
+    "nothing": "/projects/shop?q=absent",
+    "snapshot": "/projects/shop/snapshot?name=pages/home.png",
+    "missing": "/projects/nowhere",
+}
+VIEWS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 800}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 780}},
+}
+
+
+def page_of(browser: Browser, address: str, **view: Any) -> Iterator[Page]:
+    context = browser.new_context(bypass_csp=True, **view)
+    page = context.new_page()
+    page.goto(address)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_no_violation(
+    browser: Browser, origin: str, path: str, view: str, tmp_path: Path
+) -> None:
+    for page in page_of(browser, origin + PATHS[path], **VIEWS[view]):
+        page.screenshot(path=tmp_path / "page.png", full_page=True)
+        assert violations(Opened(page)) == []
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, "the page is wider than the window"
+
+
+def test_by_keyboard_from_projects_to_a_report(browser: Browser, origin: str) -> None:
+    for page in page_of(browser, origin, **VIEWS["light"]):
+        page.get_by_role("link", name="shop", exact=True).press("Enter")
+        search = page.get_by_role("searchbox")
+        search.press_sequentially("#5")
+        search.press("Enter")
+        assert page.locator("table.builds tbody tr").count() == 1
+        page.get_by_role("link", name="b1").press("Enter")
+        page.wait_for_url("**/comparisons/shop/b1/**")
+        assert page.locator("h1").inner_text().startswith("Needs review")
+
+
+def test_the_policy_lets_nothing_else_in_and_nothing_breaks_it(
+    browser: Browser, origin: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    for path in ("/", "/projects/shop", PATHS["snapshot"]):
+        page.goto(origin + path)
+    page.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x'}))")
+    page.wait_for_timeout(100)
+    context.close()
+    assert len(said) == 1
+    assert "Content Security Policy" in said[0]
+
+
+def test_without_builds_it_says_what_to_do(browser: Browser) -> None:
+    with serving(Site(Reviewed().world.objects)) as origin:
+        for page in page_of(browser, origin):
+            assert "There is no project yet" in page.locator("main").inner_text()
+            assert violations(Opened(page)) == []

@@ -42,6 +42,7 @@ def read_by_notifier(stack: Stack) -> list[str]:
         ("attach", TOKEN, [LIST, PICTURE]),
         ("site", TOKEN, [LIST]),
         ("site", APP, [LIST]),
+        ("attach", APP, [LIST]),
         ("attach", {}, []),
         ("site", ON_GITLAB, []),
     ],
@@ -52,7 +53,7 @@ def test_the_notifier_reads_what_it_shows(
     stack = decided(**credential, **({"CommentPictures": how} if how else {}))
     assert read_by_notifier(stack) == read
     for grant in stack.grants("NotifyRole"):
-        if grant["Sid"] == "ReadPicturesOfComments":
+        if grant["Sid"].endswith("PicturesOfComments"):
             assert list(grant["Condition"]["StringEquals"]) == ["aws:ResourceAccount"]
     writes = stack.grants("NotifyRole")
     assert not allows(writes, "s3:PutObject", object_arn(LIST))

@@ -25,6 +25,9 @@ OTHERS = (
     f"{RESULT}/masks/1/9f86d081-60303ae2.png",
     f"{RESULT}/thumbs/9f86d081.webp",
     "images/web/9f86d081",
+    # Of a build of that name.
+    "comparisons/web/previews/b7730e52/1/masks/1/9f86d081-60303ae2.png",
+    "comparisons/web/4f2a9c1d/previews/1/thumbs/list.json",
 )
 
 

@@ -148,6 +148,10 @@ def test_what_was_decided_is_shown_no_more(team: Team) -> None:
     team.reviewed.review("b1", action="approve", names=["7.png", "5.png"])
     team.notify("b1")
     assert [text[-5:] for text, _ in team.images()] == ["6.png", "4.png", "3.png", "2.png"]
+    team.reviewed.review("b1", action="reject", names=["7.png"])
+    team.build("b2", images={**HEAD, "1.png": b"new1 again"})
+    team.notify("b2")
+    assert len(team.images()) == MOST
     assert team.uploads() == MOST
 
 

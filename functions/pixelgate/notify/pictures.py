@@ -90,11 +90,14 @@ class Showing:
         if not isinstance(forge, Attaching):
             return Section()
         noted = _noted(comments, forge) if self.how is Pictures.ATTACH else {}
-        folder, previews = _left_to_review(status, objects)
+        folder, drawn = _drawn(status, objects)
+        previews = _left_to_review(drawn, status)
         if not previews.pictures:
             # The addresses stay, for if the review is reopened.
             return Section(_note(noted, forge))
         if self.how is Pictures.ATTACH:
+            files = {picture.file for picture in drawn.pictures}
+            noted = {file: url for file, url in noted.items() if file in files}
             return _attached(folder, previews, objects, forge, noted)
         if not self.site_url:
             why = "the stack has no review site that could show them"
@@ -106,8 +109,8 @@ class Showing:
 _NONE = Previews("", 0, ())
 
 
-def _left_to_review(status: Mapping[str, Any], objects: Bucket) -> tuple[str, Previews]:
-    """Returns the pictures of what is left to review, and their folder."""
+def _drawn(status: Mapping[str, Any], objects: Bucket) -> tuple[str, Previews]:
+    """Returns the folder and the pictures of a result that needs a review."""
     if status["state"] != "SUCCEEDED" or review_state(status) != "needed":
         return "", _NONE
     result, _, _ = str(status["comparison"] or "").rpartition("/")
@@ -116,11 +119,16 @@ def _left_to_review(status: Mapping[str, Any], objects: Bucket) -> tuple[str, Pr
         previews = Previews.parse(objects.read(keys.preview_list(folder), MAX_BYTES))
     except (NotFound, TooLarge):
         previews = None
+    return folder, previews or _NONE
+
+
+def _left_to_review(previews: Previews, status: Mapping[str, Any]) -> Previews:
+    """Leaves out what was decided."""
     review = status.get("review") or {}
     names = review.get("names") or ()
-    if previews and len(names) == review.get("left"):  # else only some of them are named
-        previews = previews.only(frozenset(names))
-    return folder, previews or _NONE
+    if len(names) != review.get("left"):
+        return previews  # only some of them are named
+    return previews.only(frozenset(names))
 
 
 def _attached(
@@ -141,7 +149,7 @@ def _attached(
         if url is not None:
             urls[picture.file] = url
     reason = _reason(why) if why else ()
-    return Section((*_shown(previews, urls), *reason, *_note(urls, forge)), why)
+    return Section((*_shown(previews, urls), *reason, *_note({**noted, **urls}, forge)), why)
 
 
 def _shown(previews: Previews, urls: Mapping[str, str]) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def _side(image: bytes | None, place: Slices, frame: _Frame | None) -> _Side | N
     except ImageFault:
         return None
     frame = frame or _frame(pixels.shape[1], pixels.shape[0])
-    window = np.full((frame.bottom - frame.top, frame.width, 3), ABSENT, np.uint8)
+    window = np.empty((frame.bottom - frame.top, frame.width, 3), np.uint8)
     present = np.zeros(window.shape[:2], np.bool_)
     rows, columns = place
     for y, source, length in rows or ((0, 0, pixels.shape[0]),):
@@ -127,6 +127,8 @@ def _side(image: bytes | None, place: Slices, frame: _Frame | None) -> _Side | N
                 slice(x, x + part.shape[1]),
             )
             window[box], present[box] = part, True
+    if not present.all():  # filling all of it first would take a third of the time
+        window[~present] = ABSENT
     return _Side(_shrink(window, frame.size), _picked(present, frame.size))
 
 

@@ -494,6 +494,7 @@ def _shown(environ: Mapping[str, str]) -> Shown:
         report_url=environ.get("PIXELGATE_REPORT_URL", ""),
         site_url=environ.get("PIXELGATE_SITE_URL", ""),
         approve_from_check=environ.get("PIXELGATE_APPROVE_FROM_CHECK", "off") == "on",
+        comment_commands=environ.get("PIXELGATE_COMMENT_COMMANDS") == "true",
         pictures=comment_pictures(environ),
     )
 

@@ -204,12 +204,12 @@ def test_a_rate_limit_is_no_foreign_comment(side: Side) -> None:
      ("none", False)],
 )  # fmt: skip
 def test_who_may_write(side: Side, permission: str, may: bool) -> None:
-    side.fake.people["ada"] = (1, permission)
+    side.fake.members["ada"] = (permission, 1)
     assert side.connect().may_write("ada", 1) is may
 
 
 def test_a_login_that_somebody_else_took_may_not_write(side: Side) -> None:
-    side.fake.people["ada"] = (2, "admin")
+    side.fake.members["ada"] = ("admin", 2)
     assert side.connect().may_write("ada", 1) is False
 
 
@@ -219,6 +219,7 @@ def test_who_is_unknown_may_not_write(side: Side) -> None:
 
 def test_a_pull_request_is_read(side: Side) -> None:
     side.fake.pull(5, SHA)
+    side.fake.pulls[6] = None
     forge = side.connect()
     found = forge.pull_request(5)
     assert found is not None

@@ -11,7 +11,7 @@ from pixelgate.notify.forge import Comment, CommitStatus, State
 from pixelgate.notify.github import GitHub, uploads_of
 from pixelgate.notify.http import Patience
 from support.forge import Request
-from support.github import REPOSITORY, TOKEN, FakeGitHub, github
+from support.github import REPOSITORY, REPOSITORY_ID, TOKEN, FakeGitHub, github
 
 SHA = "4f2a9c1d5b1e0a7c9d3f6e8b2a4c6d8e0f1a3b5c"
 CONTEXT = "pixelgate/shop"
@@ -127,6 +127,38 @@ def test_the_fake_objects_as_github_does(fake: FakeGitHub) -> None:
         assert fake.handle(changed)[0] == status
 
 
+@pytest.mark.parametrize(
+    ("role", "permission"),
+    [("admin", "admin"), ("maintain", "write"), ("write", "write"), ("triage", "read"),
+     ("read", "read"), ("none", "none")],
+)  # fmt: skip
+def test_the_permission_of_an_account(
+    fake: FakeGitHub, forge: GitHub, role: str, permission: str
+) -> None:
+    fake.members = {"ada": (role, 7)}
+    assert forge.permission("ada") == (permission, 7)
+    assert fake.sent() == [("GET", "/repos/acme/shop/collaborators/ada/permission")]
+
+
+def test_an_account_that_is_none_may_do_nothing(fake: FakeGitHub, forge: GitHub) -> None:
+    assert forge.permission("a/../b c") == ("none", None)
+    assert fake.sent() == [("GET", "/repos/acme/shop/collaborators/a%2F..%2Fb%20c/permission")]
+
+
+@pytest.mark.parametrize(("head", "is_fork"), [(REPOSITORY_ID, False), (99, True), (None, True)])
+def test_a_pull_request_of_another_repository_is_a_fork_s(
+    fake: FakeGitHub, forge: GitHub, head: int | None, is_fork: bool
+) -> None:
+    fake.from_forks = {5: head}
+    assert forge.is_from_fork(5) is is_fork
+
+
+def test_a_reaction_is_added_to_the_comment(fake: FakeGitHub, forge: GitHub) -> None:
+    comment = fake.say(5, "/pixelgate approve x")
+    forge.react(comment, "+1")
+    assert fake.reactions == {comment: ["+1"]}
+
+
 # --- attachments ----------------------------------------------------------------------------------
 
 PICTURE = b"\x89PNG\r\n\x1a\n of a test"
@@ -146,7 +178,7 @@ def test_a_picture_is_uploaded_as_github_wants_it(fake: FakeGitHub) -> None:
     assert (asked.method, asked.path) == ("GET", "/repos/acme/shop")
     assert (first.method, first.path) == (
         "POST",
-        "/user-attachments/assets?name=a%20b.png&content_type=image%2Fpng&repository_id=7",
+        "/user-attachments/assets?name=a%20b.png&content_type=image%2Fpng&repository_id=22",
     )
     assert first.headers["content-type"] == "application/octet-stream"
     assert first.headers["accept"] == "application/vnd.github+json"

@@ -42,7 +42,7 @@ def fake(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitH
         monkeypatch.setenv("PIXELGATE_GITHUB_API", "https://api.github.com")
         monkeypatch.setenv("PIXELGATE_SITE_URL", "https://shots.example")
         monkeypatch.setenv("PIXELGATE_APPROVE_FROM_CHECK", "on")
-        running.people["ada"] = (1, "maintain")
+        running.members["ada"] = ("maintain", 1)
         running.pull(12, "c0ffee")
         yield running
 
@@ -147,7 +147,7 @@ def test_a_refused_press_keeps_the_link_to_the_site_that_was_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     notify.handler(event(CHANGED), Context())
-    fake.people["ada"] = (1, "read")
+    fake.members["ada"] = ("read", 1)
     monkeypatch.setenv("PIXELGATE_SITE_URL", "")  # as with a function URL
     hook = aws_webhook(aws_records())
     assert hook is not None

@@ -79,6 +79,21 @@ def test_event_becomes_status_and_comment(
     assert notify.handler(event(CHANGED), Context())["done"] == []
 
 
+@pytest.mark.parametrize(("setting", "shown"), [("true", True), ("false", False), ("", False)])
+def test_the_line_that_approves_is_shown_where_the_stack_is_told_so(
+    notify: ModuleType,
+    uploaded: Account,
+    fake: FakeGitHub,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    shown: bool,
+) -> None:
+    monkeypatch.setenv("PIXELGATE_COMMENT_COMMANDS", setting)
+    notify.handler(event(CHANGED), Context())
+    [body] = fake.bodies(12)
+    assert ("\n/pixelgate approve web/4f2a9c1d." in body) is shown
+
+
 def test_what_github_refuses_is_counted_and_not_tried_again(
     notify: ModuleType,
     uploaded: Account,

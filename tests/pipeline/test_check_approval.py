@@ -119,7 +119,7 @@ def team() -> Iterator[Team]:
     with github_with_app() as fake:
         assert fake.app is not None
         made = Team(fake, fake.app)
-        made.fake.people["ada"] = (1, "write")
+        made.fake.members["ada"] = ("write", 1)
         made.reviewed.build("b0", BASE, branch="main")
         yield made
 
@@ -204,7 +204,7 @@ def test_policy_is_off_by_default(team: Team) -> None:
 
 @pytest.mark.parametrize("permission", ["read", "triage", "none"])
 def test_who_may_not_write_may_not_approve(team: Team, permission: str) -> None:
-    team.fake.people["rae"] = (2, permission)
+    team.fake.members["rae"] = (permission, 2)
     team.build("b1")
     why = "rae may not write to acme/shop, which is needed to approve"
     team.refuses("b1", why, sender=Sender("rae", 2))
@@ -234,7 +234,7 @@ def test_pull_request_that_is_closed(team: Team) -> None:
 
 def test_pull_request_that_is_none(team: Team) -> None:
     team.build("b1")
-    del team.fake.pulls[5]
+    team.fake.pulls[5] = None
     team.refuses("b1", "there is no pull request 5")
 
 

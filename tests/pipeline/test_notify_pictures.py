@@ -335,7 +335,12 @@ def test_gitlab_is_not_offered_pictures() -> None:
         reviewed.build("b1", HEAD, base_build="b0", pull_request=5, commit="sha-b1")
         forge = GitLab(gitlab.REPOSITORY, lambda newer: fake.token, fake.url, Patience())
         for how in Pictures:
-            notify(BuildId(PROJECT, "b1"), reviewed.service(), forge, Shown("", SITE, False, how))
+            notify(
+                BuildId(PROJECT, "b1"),
+                reviewed.service(),
+                forge,
+                Shown(site_url=SITE, pictures=how),
+            )
             [body] = fake.bodies(5)
             assert "![" not in body
 

@@ -14,8 +14,9 @@ from support.forge import Answer, FakeForge, Request, serving
 from support.github_app import FakeApp
 
 REPOSITORY = "acme/shop"
+REPOSITORY_ID = 22
 TOKEN = "github_pat_of_the_tests"
-NUMBER = 7  # of the repository
+REACTIONS = {"+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"}
 
 
 @dataclass
@@ -25,8 +26,10 @@ class FakeGitHub(FakeForge):
     Attributes:
         statuses: by commit, the latest last.
         app: the GitHub App that is known here; None for none.
-        people: number and permission in the repository, by login.
-        pulls: by number, as GitHub describes them.
+        pulls: those of which more is known than where they come from; None for those that are none.
+        members: permission and number of each account that it knows, by login.
+        from_forks: pull requests whose head is in another repository; None is one deleted since.
+        reactions: of comments, by their number, the latest last.
         attachments: what was uploaded, by address.
         writes_contents: whether the token may write contents, without which nothing is attached.
     """
@@ -34,8 +37,10 @@ class FakeGitHub(FakeForge):
     token: str = TOKEN
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     app: FakeApp | None = None
-    people: dict[str, tuple[int, str]] = field(default_factory=dict)
-    pulls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    pulls: dict[int, dict[str, Any] | None] = field(default_factory=dict)
+    members: dict[str, tuple[str, int]] = field(default_factory=dict)
+    from_forks: dict[int, int | None] = field(default_factory=dict)
+    reactions: dict[int, list[str]] = field(default_factory=dict)
     attachments: dict[str, bytes] = field(default_factory=dict)
     writes_contents: bool = True
 
@@ -84,21 +89,13 @@ class FakeGitHub(FakeForge):
         if path == "/user-attachments/assets" and request.method == "POST":
             return self._attach(request)
         if path == base and request.method == "GET":
-            return 200, {}, {"id": NUMBER, "full_name": REPOSITORY}
+            return 200, {}, {"id": REPOSITORY_ID, "full_name": REPOSITORY}
         if not path.startswith(base):
             return 404, {}, {"message": "Not Found"}
         parts = path.removeprefix(base).split("/")[1:]
-        return self._people_and_pulls(request, parts) or self._statuses_and_comments(request, parts)
+        return self._of_people(request, parts) or self._of_notices(request, parts)
 
-    def _people_and_pulls(self, request: Request, parts: list[str]) -> Answer | None:
-        match request.method, parts:
-            case "GET", ["collaborators", login, "permission"]:
-                return self._permission(unquote(login))
-            case "GET", ["pulls", number] if int(number) in self.pulls:
-                return 200, {}, self.pulls[int(number)]
-        return None
-
-    def _statuses_and_comments(self, request: Request, parts: list[str]) -> Answer:
+    def _of_notices(self, request: Request, parts: list[str]) -> Answer:
         match request.method, parts:
             case "GET", ["commits", commit, "status"]:
                 return self._combined(unquote(commit), request)
@@ -123,7 +120,7 @@ class FakeGitHub(FakeForge):
         token = request.headers["authorization"].removeprefix("Bearer ")
         if not token.startswith(("gho_", "ghp_", "github_pat_")):
             return 404, {}, {"message": "Not Found"}
-        if request.query.get("repository_id") != str(NUMBER):
+        if request.query.get("repository_id") != str(REPOSITORY_ID):
             return 404, {}, {"message": "Not Found"}
         if not self.writes_contents:
             return 403, {}, {"message": "Resource not accessible by personal access token"}
@@ -138,22 +135,49 @@ class FakeGitHub(FakeForge):
 
     def pull(self, number: int, sha: str, *, fork: bool = False, state: str = "open") -> None:
         """Makes a pull request with this head."""
-        repo = {"id": NUMBER + 1 if fork else NUMBER}
+        repo = {"id": REPOSITORY_ID + 1 if fork else REPOSITORY_ID}
         self.pulls[number] = {
             "number": number,
             "state": state,
             "head": {"sha": sha, "repo": repo},
-            "base": {"repo": {"id": NUMBER}},
+            "base": {"repo": {"id": REPOSITORY_ID}},
         }
 
+    def _of_people(self, request: Request, parts: list[str]) -> Answer | None:
+        """Who may do what, where a pull request comes from, and reactions."""
+        match request.method, parts:
+            case "GET", ["collaborators", login, "permission"]:
+                return self._permission(unquote(login))
+            case "GET", ["pulls", number] if int(number) in self.pulls:
+                found = self.pulls[int(number)]
+                return (200, {}, found) if found else (404, {}, {"message": "Not Found"})
+            case "GET", ["pulls", number]:
+                head = self.from_forks.get(int(number), REPOSITORY_ID)
+                repo = None if head is None else {"id": head}
+                base = {"repo": {"id": REPOSITORY_ID}}
+                return 200, {}, {"number": int(number), "head": {"repo": repo}, "base": base}
+            case "POST", ["issues", "comments", comment, "reactions"]:
+                return self._react(int(comment), request.body)
+        return None
+
     def _permission(self, login: str) -> Answer:
-        if login not in self.people:
+        if login not in self.members:
             return 404, {}, {"message": f"{login} is not a user"}
-        number, permission = self.people[login]
-        # The role `maintain` counts as write, and `triage` as read.
-        legacy = {"maintain": "write", "triage": "read"}.get(permission, permission)
-        user = {"login": login, "id": number}
-        return 200, {}, {"permission": legacy, "role_name": permission, "user": user}
+        permission, account = self.members[login]
+        role = permission
+        # As the real one: the roles maintain and triage are told as these two permissions.
+        permission = {"maintain": "write", "triage": "read"}.get(permission, permission)
+        user = {"login": login, "id": account}
+        return 200, {}, {"permission": permission, "role_name": role, "user": user}
+
+    def _react(self, comment: int, body: Any) -> Answer:
+        known = {c["id"] for comments in self.comments.values() for c in comments}
+        if comment not in known:
+            return 404, {}, {"message": "Not Found"}
+        if body.keys() != {"content"} or body["content"] not in REACTIONS:
+            return 422, {}, {"message": "Validation Failed: content"}
+        self.reactions.setdefault(comment, []).append(body["content"])
+        return 201, {}, body
 
     def _combined(self, commit: str, request: Request) -> Answer:
         latest = {s["context"]: s for s in self.statuses.get(commit, [])}

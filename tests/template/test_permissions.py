@@ -462,6 +462,9 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
         "PIXELGATE_GITLAB_REPOSITORIES": "GitLabRepositories",
         "PIXELGATE_GITLAB_API": "GitLabApi",
     }
+    assert told["PIXELGATE_COMMENT_COMMANDS"] == "false"
+    asked = translated(CommentCommands="true").of_type("AWS::Lambda::Function")["NotifyFunction"]
+    assert asked["Environment"]["Variables"]["PIXELGATE_COMMENT_COMMANDS"] == "true"
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,11 @@ from pixelgate.cli import (
     projects,
     report,
     review,
+    review_comment,
     sandbox,
     scan,
     serve,
+    site,
     upload,
     wait,
 )
@@ -64,7 +66,16 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "Set up, and compare on this machine",
         (init.init, doctor.doctor, compare.compare, scan.scan, sandbox.sandbox),
     ),
-    ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
+    (
+        "In CI",
+        (
+            upload.upload,
+            upload.finalize,
+            wait.wait,
+            import_baseline.import_baseline,
+            review_comment.review_comment,
+        ),
+    ),
     (
         "See results and review them",
         (wait.status, serve.serve, report.report, review.approve, review.reject, history.history),
@@ -76,6 +87,7 @@ for _panel, _commands in _PANELS:
         _add(_command, _panel)
 app.add_typer(github_app.github_app, rich_help_panel=_OPERATE)
 app.add_typer(projects.projects, rich_help_panel=_OPERATE)
+app.add_typer(site.site, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 

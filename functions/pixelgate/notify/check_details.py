@@ -8,7 +8,8 @@ from typing import Any
 from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord
 from pixelgate.notify.forge import Details
-from pixelgate.notify.pr_comment import code, compared_with, findings, plain, review_state
+from pixelgate.notify.markdown import code, plain
+from pixelgate.notify.pr_comment import compared_with, findings, review_state
 
 _FINAL = frozenset({"SUCCEEDED", "FAILED"})
 # GitHub documents no limit of `external_id`; the columns of such fields usually hold so many.

@@ -88,14 +88,9 @@ class GitHubChecks(GitHub):
 
     def may_write(self, login: str, user_id: int) -> bool:
         """Whether somebody may push to the repository: role write, maintain or admin."""
-        path = f"{self._path}/collaborators/{part(login)}/permission"
-        answer = self._api.ask("GET", path, fine=_is_missing)
-        if _is_missing(answer):
-            return False
-        found = answer.json()
+        permission, account = self.permission(login)
         # A login may be given up and taken by somebody else.
-        same = (found.get("user") or {}).get("id") == user_id
-        return same and found["permission"] in _PERMISSIONS_THAT_WRITE
+        return account == user_id and permission in _PERMISSIONS_THAT_WRITE
 
     def pull_request(self, number: int) -> Mapping[str, Any] | None:
         """Reads a pull request as GitHub describes it; None if there is none of that number."""

@@ -71,6 +71,10 @@ class Forge(Protocol):
     def requires_by_name(self) -> bool:
         """Whether a merge waits for statuses by name; if not, it waits for all of them."""
 
+    @property
+    def takes_commands(self) -> bool:
+        """Whether a job of the repository can be started by a comment, and knows its author."""
+
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
         """Sets the commit's status of that name; returns False if it was already set."""
 

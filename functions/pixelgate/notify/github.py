@@ -40,6 +40,7 @@ class GitHub:
     API: ClassVar[str] = "https://api.github.com"
     REPOSITORY: ClassVar[re.Pattern[str]] = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
     requires_by_name = True
+    takes_commands = True
 
     def __init__(
         self,
@@ -103,6 +104,29 @@ class GitHub:
     def delete_comment(self, pull_request: int, comment: int) -> None:
         """Deletes a comment."""
         self._api.ask("DELETE", f"{self._path}/issues/comments/{comment}", fine=_is_gone)
+
+    def permission(self, login: str) -> tuple[str, int | None]:
+        """Returns what an account may do, as read, write or admin, and the account's number.
+
+        GitHub says write for the role maintain. Who may do nothing has the permission none.
+        """
+        path = f"{self._path}/collaborators/{part(login)}/permission"
+        answer = self._api.ask("GET", path, fine=_is_gone)
+        if _is_gone(answer):
+            return "none", None
+        said = answer.json()
+        return str(said["permission"]), int((said.get("user") or {}).get("id") or 0) or None
+
+    def is_from_fork(self, pull_request: int) -> bool:
+        """Whether a pull request comes from another repository, also one that was deleted."""
+        said = self._api.ask("GET", f"{self._path}/pulls/{pull_request}").json()
+        head = said["head"].get("repo") or {}
+        return head.get("id") is None or head["id"] != said["base"]["repo"]["id"]
+
+    def react(self, comment: int, sign: str) -> None:
+        """Adds a reaction to a comment of a pull request: eyes, +1 or -1."""
+        path = f"{self._path}/issues/comments/{comment}/reactions"
+        self._api.ask("POST", path, {"content": sign})
 
     def attach(self, name: str, body: bytes) -> str:
         """Uploads a PNG that comments can show; returns its address.

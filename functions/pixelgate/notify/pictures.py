@@ -18,7 +18,8 @@ from pixelgate.domain.preview import MAX_BYTES, Preview, Previews, address
 from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import NotFound, NoticeRefused, NotTold, TooLarge, UsageError
 from pixelgate.notify.forge import Comment, cut
-from pixelgate.notify.pr_comment import Marker, code, plain, review_state
+from pixelgate.notify.markdown import code, plain
+from pixelgate.notify.pr_comment import Marker, review_state
 from pixelgate.ports import Bucket
 
 _NAME_LETTERS = 200

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.domain.comparison import NEEDING_REVIEW
+from pixelgate.domain.keys import BuildId, is_trusted
+from pixelgate.domain.review_line import line_for
 from pixelgate.domain.wording import and_more
-from pixelgate.notify.forge import Comment, CommitStatus, State, cut
+from pixelgate.notify.forge import Comment, CommitStatus, State
+from pixelgate.notify.markdown import code, plain
 
 _NAMES_SHOWN = 20
-_NAME_LETTERS = 200
-_MESSAGE_LETTERS = 2_000
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
 # An account, an ARN, the id of a role or a user: no name of a person.
 _NO_NAME = re.compile(r"\d{12}|:|\b(?:AROA|AIDA|ASIA|AKIA)[A-Z0-9]{12,}")
@@ -92,8 +93,10 @@ def marker(status: Mapping[str, Any], context: str) -> Marker:
     return Marker(context, status["build"], str(status["created"] or status["updated"]), state)
 
 
-def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
-    """Builds the comment, as Markdown."""
+def comment(
+    status: Mapping[str, Any], context: str, url: str | None, *, commands: bool = False
+) -> str:
+    """Builds the comment, as Markdown; with `commands` it has the line that approves by comment."""
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
@@ -104,6 +107,8 @@ def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
         lines += [f"[Look at the report]({url}) of build {code(status['build'])}.", ""]
     elif status["report"]:
         lines += [f"Look at the report: {code('pixelgate report ' + status['build'])}.", ""]
+    if commands:
+        lines += _command(status)
     if status["baseline_reason"]:
         lines.append(f"<sub>{compared_with(status)}</sub>")
     return "\n".join(lines).rstrip() + "\n"
@@ -159,6 +164,25 @@ def _left(status: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _command(status: Mapping[str, Any]) -> list[str]:
+    """The line to copy into a comment; none for a fork's build, which a comment cannot approve."""
+    build = BuildId(status["project"], status["build"])
+    execution = status.get("execution")
+    if status["state"] != "SUCCEEDED" or review_state(status) != "needed":
+        return []
+    if not execution or not is_trusted(build):
+        return []
+    return [
+        "When you have looked at it, this comment approves all of it. With `reject` instead it",
+        "rejects, and a reason may follow:",
+        "",
+        "```",
+        line_for("approve", build, execution),
+        "```",
+        "",
+    ]
+
+
 def _people(identities: Iterable[str]) -> str:
     """Names the reviewers by their sessions, as everybody on the internet may read it.
 
@@ -177,26 +201,6 @@ def _name_of(identity: str) -> str | None:
     parts = identity.split(":", 2)
     name = parts[2].partition("@")[0] if len(parts) == 3 and parts[0] == "AWS" else ""
     return None if _NO_NAME.search(name) else name or None
-
-
-def code(text: str) -> str:
-    """Quotes untrusted text as code, so that it cannot mention, link or break a table."""
-    text = cut(" ".join(text.split()), _NAME_LETTERS)
-    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
-    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
-
-
-def plain(text: str) -> str:
-    """Escapes untrusted words, so that they cannot mark up, mention, refer or link.
-
-    GitHub and GitLab link a sign with a word behind it (@ada, #1, !1, $1, %1, ~bug, &1, a URL). A
-    zero-width space after the sign prevents that; GitLab links some of them even after a backslash.
-    """
-    text = cut(" ".join(text.split()), _MESSAGE_LETTERS)
-    text = re.sub(r"([@#:!$%~&^])(?=\w|/)|(?<=www)(\.)", "\\g<0>\u200b", text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*_{}\[\]|~!$])", r"\\\1", text)
-    return re.sub(r"^(\d*)([#+=.)/-])", r"\1\\\2", text)  # a heading, a list, GitLab's /close
 
 
 @dataclass(frozen=True)

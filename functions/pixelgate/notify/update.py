@@ -44,12 +44,15 @@ class Shown:
         report_url: the URL of a report, with `{key}` for its percent-encoded key.
         site_url: the URL of the review site; its page of the build is then the link.
         approve_from_check: whether a check run has a button that approves a build unseen.
+        comment_commands: whether a comment has the line that approves by comment, where the forge
+            can take one.
         pictures: how a comment shows pictures of what is left to review.
     """
 
     report_url: str = ""
     site_url: str = ""
     approve_from_check: bool = False
+    comment_commands: bool = False
     pictures: Pictures = Pictures.OFF
 
 
@@ -166,7 +169,8 @@ def _update_pull_request(
     if status["state"] not in _FINAL or not (number.isascii() and number.isdigit()):
         return []
     pull_request = int(number)
-    wanted = comment(status, context_of(build.id), link(status, shown))
+    commands = shown.comment_commands and forge.takes_commands
+    wanted = comment(status, context_of(build.id), link(status, shown), commands=commands)
     present = forge.comments(pull_request)
     plan = plan_comments(present, wanted)
     left_out = ""

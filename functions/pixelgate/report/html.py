@@ -127,7 +127,7 @@ def with_review(document: bytes, standing: Mapping[str, Any]) -> bytes:
     """Puts the state of a build's reviews into a page, in place of any that it has.
 
     The page shows it; a page of an older version does not, and is otherwise the same. `standing` is
-    JSON: see `client.review_history.standing`.
+    JSON: see `published.reviews.standing`.
     """
     document = _STANDING.sub(b"", document, count=1)
     body = json.dumps(dict(standing), ensure_ascii=False, separators=(",", ":"))

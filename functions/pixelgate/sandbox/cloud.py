@@ -286,16 +286,17 @@ class EmbeddedCloud:
         taken = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)
         return access(taken["Credentials"])
 
-    def assume_with_token(self, role: str, token: str) -> dict[str, str]:
+    def assume_with_token(self, role: str, token: str, session: str = "job") -> dict[str, str]:
         """Takes a role as a CI job does; returns environment variables with its credentials.
 
         Args:
             role: its name.
             token: the job's token of OpenID Connect.
+            session: the name of the session.
         """
         taken = self.client("sts").assume_role_with_web_identity(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
-            RoleSessionName="job",
+            RoleSessionName=session,
             WebIdentityToken=token,
         )
         return access(taken["Credentials"])

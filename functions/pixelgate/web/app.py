@@ -178,7 +178,10 @@ class Site:
     def _refusal(self, request: Request, error: Refused) -> Response:
         if request.path.startswith("/api/") or request.path == "/github/webhook":
             return json_response({"error": error.words}, error.status)
-        session = self._gate.session(request) if self._gate else None
+        try:
+            session = self._gate.session(request) if self._gate else None
+        except Refused:  # it may be the gate that fails
+            session = None
         login = error.status is HTTPStatus.UNAUTHORIZED
         body = pages.message(
             error.status.phrase, error.words, session, login=_login(request) if login else ""

@@ -8,7 +8,7 @@ import { count } from "./words.js";
  * @typedef {{action: Decision, by: string, at: string, reason: string|null, names: string[]|null}} Event
  */
 /**
- * What `client/review_history.py` puts into the page.
+ * What `published/reviews.py` puts into the page.
  * @typedef {object} Standing
  * @property {string} execution the result that was reviewed
  * @property {string} bucket

@@ -21,7 +21,7 @@ from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.notify.forge import Connector, Forge, checked
-from pixelgate.notify.pictures import Pictures
+from pixelgate.notify.pictures import CommentPictures
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Bucket, FanOut, Stages
@@ -441,7 +441,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
         stage=stage,
         fan_out=aws_fan_out(environ),
         thumbnail=thumbnail,
-        preview=preview if comment_pictures(environ) is not Pictures.OFF else None,
+        preview=preview if comment_pictures(environ) is not CommentPictures.OFF else None,
         meter=meter,
     )
 
@@ -499,9 +499,9 @@ def _shown(environ: Mapping[str, str]) -> Shown:
     )
 
 
-def comment_pictures(environ: Mapping[str, str]) -> Pictures:
+def comment_pictures(environ: Mapping[str, str]) -> CommentPictures:
     """Reads how pull requests' comments show pictures. Raises UsageError."""
-    return Pictures.parse(environ.get("PIXELGATE_COMMENT_PICTURES", Pictures.OFF))
+    return CommentPictures.parse(environ.get("PIXELGATE_COMMENT_PICTURES", CommentPictures.OFF))
 
 
 def aws_webhook(

@@ -20,7 +20,7 @@ from pixelgate.errors import TryLater, UsageError
 from pixelgate.notify.github import GitHub
 from pixelgate.notify.gitlab import GitLab
 from pixelgate.notify.http import Patience
-from pixelgate.notify.pictures import Pictures
+from pixelgate.notify.pictures import CommentPictures
 from support import gitlab
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
 from support.images import png as plain_png
@@ -280,4 +280,4 @@ def test_pictures_are_drawn_and_attached_where_the_stack_asks_for_it(
 def test_an_unknown_way_to_show_pictures_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="PIXELGATE_COMMENT_PICTURES is 'yes'"):
         comment_pictures({"PIXELGATE_COMMENT_PICTURES": "yes"})
-    assert comment_pictures({}) is Pictures.OFF
+    assert comment_pictures({}) is CommentPictures.OFF

@@ -22,7 +22,7 @@ from pixelgate.notify.github import GitHub
 from pixelgate.notify.github_app import App
 from pixelgate.notify.gitlab import GitLab
 from pixelgate.notify.http import Patience
-from pixelgate.notify.pictures import Pictures
+from pixelgate.notify.pictures import CommentPictures
 from pixelgate.notify.update import Notified, Shown, notify
 from pixelgate.pipeline.context import CompareContext
 from support import gitlab
@@ -31,7 +31,7 @@ from support.reviews import Reviewed
 from support.world import PROJECT, ScriptedDiffers, World
 
 SITE = "https://shots.acme.example"
-ATTACH, ON_SITE, OFF = Pictures.ATTACH, Pictures.SITE, Pictures.OFF
+ATTACH, ON_SITE, OFF = CommentPictures.ATTACH, CommentPictures.SITE, CommentPictures.OFF
 NAMES = [f"{n}.png" for n in range(8)]
 BASE = dict.fromkeys(NAMES, b"old")
 HEAD = {f"{n}.png": b"new%d" % n for n in range(8)}
@@ -66,7 +66,7 @@ class Team:
 
     fake: FakeGitHub
     reviewed: Pictured = field(default_factory=Pictured)
-    how: Pictures = ATTACH
+    how: CommentPictures = ATTACH
     site: str = SITE
     app: bool = False
 
@@ -211,7 +211,7 @@ def test_addresses_in_somebody_else_s_comment_are_not_taken(team: Team) -> None:
 
 def test_off_by_default_and_nothing_is_asked_for(team: Team) -> None:
     assert Shown().pictures is OFF
-    assert Pictures.parse("off") is OFF
+    assert CommentPictures.parse("off") is OFF
     team.how = OFF
     team.build("b1")
     team.notify("b1")
@@ -221,7 +221,7 @@ def test_off_by_default_and_nothing_is_asked_for(team: Team) -> None:
 
 
 @pytest.mark.parametrize("how", [ATTACH, ON_SITE])
-def test_a_fork_s_build_never_has_pictures(team: Team, how: Pictures) -> None:
+def test_a_fork_s_build_never_has_pictures(team: Team, how: CommentPictures) -> None:
     team.how = how
     team.build("fork.b1")
     # Even if something had drawn them.
@@ -235,7 +235,7 @@ def test_a_fork_s_build_never_has_pictures(team: Team, how: Pictures) -> None:
 
 
 @pytest.mark.parametrize("how", [ATTACH, ON_SITE])
-def test_without_drawn_pictures_the_comment_is_as_ever(team: Team, how: Pictures) -> None:
+def test_without_drawn_pictures_the_comment_is_as_ever(team: Team, how: CommentPictures) -> None:
     team.how = OFF
     team.build("b1")
     team.notify("b1")
@@ -315,7 +315,7 @@ def test_what_was_uploaded_before_a_failure_is_shown(team: Team) -> None:
 
 @pytest.mark.parametrize(("how", "pictures"), [(ATTACH, 0), (ON_SITE, MOST)])
 def test_an_app_cannot_attach_but_shows_what_the_site_shows(
-    monkeypatch: pytest.MonkeyPatch, how: Pictures, pictures: int
+    monkeypatch: pytest.MonkeyPatch, how: CommentPictures, pictures: int
 ) -> None:
     monkeypatch.setattr("pixelgate.notify.github.uploads_of", lambda api: api)
     with github_with_app() as fake:
@@ -334,7 +334,7 @@ def test_gitlab_is_not_offered_pictures() -> None:
         reviewed.build("b0", BASE, branch="main")
         reviewed.build("b1", HEAD, base_build="b0", pull_request=5, commit="sha-b1")
         forge = GitLab(gitlab.REPOSITORY, lambda newer: fake.token, fake.url, Patience())
-        for how in Pictures:
+        for how in CommentPictures:
             notify(
                 BuildId(PROJECT, "b1"),
                 reviewed.service(),
@@ -378,7 +378,9 @@ def test_without_a_site_the_comment_says_so(team: Team) -> None:
     ],
 )
 @pytest.mark.parametrize("how", [ATTACH, ON_SITE])
-def test_a_name_stays_within_its_alternative_text(team: Team, name: str, how: Pictures) -> None:
+def test_a_name_stays_within_its_alternative_text(
+    team: Team, name: str, how: CommentPictures
+) -> None:
     team.how = how
     team.build("b1", images={**BASE, name: b"new1"})
     team.notify("b1")
@@ -390,7 +392,7 @@ def test_a_name_stays_within_its_alternative_text(team: Team, name: str, how: Pi
 
 def test_a_wrong_setting_is_named() -> None:
     with pytest.raises(UsageError, match="'on'; known: off, attach, site"):
-        Pictures.parse("on")
+        CommentPictures.parse("on")
 
 
 def folder_of(team: Team, build: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pixelgate.notify.pictures import Pictures
+from pixelgate.notify.pictures import CommentPictures
 
 from .stack import Stack, allows, decided, object_arn
 
@@ -76,7 +76,7 @@ def test_who_draws_and_who_shows_them_is_told(how: str) -> None:
 def test_it_is_off_by_default_and_takes_what_the_code_knows() -> None:
     parameter = decided().parameters["CommentPictures"]
     assert parameter["Default"] == "off"
-    assert parameter["AllowedValues"] == [str(how) for how in Pictures]
+    assert parameter["AllowedValues"] == [str(how) for how in CommentPictures]
 
 
 @pytest.mark.parametrize("role", ["CompareRole", "PublishRole"])

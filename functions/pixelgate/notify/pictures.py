@@ -26,7 +26,7 @@ _NAME_LETTERS = 200
 _NOTED = re.compile(r"^<!-- pixelgate pictures: (\{.*\}) -->\r?$", re.MULTILINE)
 
 
-class Pictures(StrEnum):
+class CommentPictures(StrEnum):
     """How a comment shows pictures; the values of PIXELGATE_COMMENT_PICTURES."""
 
     OFF = "off"
@@ -34,7 +34,7 @@ class Pictures(StrEnum):
     SITE = "site"
 
     @classmethod
-    def parse(cls, word: str) -> Pictures:
+    def parse(cls, word: str) -> CommentPictures:
         """Parses the setting; raises UsageError."""
         try:
             return cls(word)
@@ -70,7 +70,7 @@ class Section:
 class Showing:
     """How pictures are shown, and where: `site_url` is "" if there is no review site."""
 
-    how: Pictures
+    how: CommentPictures
     site_url: str
 
     def section(
@@ -86,17 +86,17 @@ class Showing:
         `comments` are those of the pull request, in which earlier uploads are noted. Whatever keeps
         pictures from being shown is said in the section; it raises nothing of the forge.
         """
-        if self.how is Pictures.OFF or not (build.trusted and keys.is_trusted(build.id)):
+        if self.how is CommentPictures.OFF or not (build.trusted and keys.is_trusted(build.id)):
             return Section()
         if not isinstance(forge, Attaching):
             return Section()
-        noted = _noted(comments, forge) if self.how is Pictures.ATTACH else {}
+        noted = _noted(comments, forge) if self.how is CommentPictures.ATTACH else {}
         folder, drawn = _drawn(status, objects)
         previews = _left_to_review(drawn, status)
         if not previews.pictures:
             # The addresses stay, for if the review is reopened.
             return Section(_note(noted, forge))
-        if self.how is Pictures.ATTACH:
+        if self.how is CommentPictures.ATTACH:
             files = {picture.file for picture in drawn.pictures}
             noted = {file: url for file, url in noted.items() if file in files}
             return _attached(folder, previews, objects, forge, noted)

@@ -13,7 +13,7 @@ from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import NoticeRefused
 from pixelgate.notify.check_details import details
 from pixelgate.notify.forge import CommitStatus, Forge
-from pixelgate.notify.pictures import Pictures, Showing
+from pixelgate.notify.pictures import CommentPictures, Showing
 from pixelgate.notify.pr_comment import comment, commit_status, plan_comments
 from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.context import StorageContext
@@ -53,7 +53,7 @@ class Shown:
     site_url: str = ""
     approve_from_check: bool = False
     comment_commands: bool = False
-    pictures: Pictures = Pictures.OFF
+    pictures: CommentPictures = CommentPictures.OFF
 
 
 def notify(

@@ -22,6 +22,7 @@ from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.notify.forge import Connector, Forge, checked
+from pixelgate.notify.pictures import CommentPictures
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Bucket, FanOut, Stages
@@ -426,6 +427,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
     """Builds the context of the compare function, once per execution environment."""
     pace_collector()
     from pixelgate.aws.meter import RequestMeter
+    from pixelgate.engine.preview import preview
     from pixelgate.engine.thumbnail import thumbnail
     from pixelgate.report import render
 
@@ -442,6 +444,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
         stage=stage,
         fan_out=aws_fan_out(environ),
         thumbnail=thumbnail,
+        preview=preview if comment_pictures(environ) is not CommentPictures.OFF else None,
         meter=meter,
     )
 
@@ -495,7 +498,13 @@ def _shown(environ: Mapping[str, str]) -> Shown:
         site_url=environ.get("PIXELGATE_SITE_URL", ""),
         approve_from_check=environ.get("PIXELGATE_APPROVE_FROM_CHECK", "off") == "on",
         comment_commands=environ.get("PIXELGATE_COMMENT_COMMANDS") == "true",
+        pictures=comment_pictures(environ),
     )
+
+
+def comment_pictures(environ: Mapping[str, str]) -> CommentPictures:
+    """Reads how pull requests' comments show pictures. Raises UsageError."""
+    return CommentPictures.parse(environ.get("PIXELGATE_COMMENT_PICTURES", CommentPictures.OFF))
 
 
 def aws_webhook(

@@ -45,6 +45,9 @@ RARELY_USED = {
     ("SweepFunction", "TakeThemOver", "dynamodb:Query"): "tests/pipeline/test_interleaved_reviews",
     # Many workers' heartbeat: one in five minutes does for a lease of a quarter of an hour.
     ("WorkerFunction", "KeepTheLease", "dynamodb:UpdateItem"): "tests/pipeline/test_fan_out",
+    # Only with CommentPictures, which is off.
+    ("NotifyFunction", "ListPicturesOfComments", "s3:GetObject"): "tests/template/test_pictures",
+    ("NotifyFunction", "ReadPicturesOfComments", "s3:GetObject"): "tests/template/test_pictures",
     # An image is missed by the first worker that looks for it, before many share the diff.
     **{
         (function, sid, action): "tests/pipeline/test_collect"
@@ -76,6 +79,7 @@ OF_A_BUILD = (
     *("build waiting for its base", "build waiting for its shards", "manifest rejected"),
     "comparison superseded",
     *("delivery failed", "comparison failed", "image missing", "thumbnails missing"),
+    "pictures missing",
     *("notification sent", "notification refused", "review handled", "review refused"),
     *("batch compared", "stalled comparison", "waiting build resumed"),
 )

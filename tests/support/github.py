@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class FakeGitHub(FakeForge):
         members: permission and number of each account that it knows, by login.
         from_forks: pull requests whose head is in another repository; None is one deleted since.
         reactions: of comments, by their number, the latest last.
+        attachments: what was uploaded, by address.
+        writes_contents: whether the token may write contents, without which nothing is attached.
     """
 
     token: str = TOKEN
@@ -38,6 +41,8 @@ class FakeGitHub(FakeForge):
     members: dict[str, tuple[str, int]] = field(default_factory=dict)
     from_forks: dict[int, int | None] = field(default_factory=dict)
     reactions: dict[int, list[str]] = field(default_factory=dict)
+    attachments: dict[str, bytes] = field(default_factory=dict)
+    writes_contents: bool = True
 
     def latest(self, commit: str, context: str) -> dict[str, Any] | None:
         found = [s for s in self.statuses.get(commit, []) if s["context"] == context]
@@ -81,6 +86,10 @@ class FakeGitHub(FakeForge):
         base = f"/repos/{REPOSITORY}"
         if self.app is not None and (answer := self.app.route(self, request, path)):
             return answer
+        if path == "/user-attachments/assets" and request.method == "POST":
+            return self._attach(request)
+        if path == base and request.method == "GET":
+            return 200, {}, {"id": REPOSITORY_ID, "full_name": REPOSITORY}
         if not path.startswith(base):
             return 404, {}, {"message": "Not Found"}
         parts = path.removeprefix(base).split("/")[1:]
@@ -106,14 +115,32 @@ class FakeGitHub(FakeForge):
                 return self._delete(int(comment))
         return 404, {}, {"message": "Not Found"}
 
+    def _attach(self, request: Request) -> Answer:
+        """As uploads.github.com: 404 to other kinds of tokens than those of persons."""
+        token = request.headers["authorization"].removeprefix("Bearer ")
+        if not token.startswith(("gho_", "ghp_", "github_pat_")):
+            return 404, {}, {"message": "Not Found"}
+        if request.query.get("repository_id") != str(REPOSITORY_ID):
+            return 404, {}, {"message": "Not Found"}
+        if not self.writes_contents:
+            return 403, {}, {"message": "Resource not accessible by personal access token"}
+        name, kind = request.query.get("name", ""), request.query.get("content_type")
+        wrong = kind != "image/png" or not name.endswith(".png") or not request.body
+        if wrong or len(request.body) > 10 * 1024 * 1024:
+            return 422, {}, {"message": "Validation Failed"}
+        number = uuid.UUID(int=self.number())
+        url = f"https://github.com/user-attachments/assets/{number}"
+        self.attachments[url] = request.body
+        return 201, {}, {"id": number.int, "url": url, "name": name, "content_type": kind}
+
     def pull(self, number: int, sha: str, *, fork: bool = False, state: str = "open") -> None:
         """Makes a pull request with this head."""
-        repo = {"id": 8 if fork else 7}
+        repo = {"id": REPOSITORY_ID + 1 if fork else REPOSITORY_ID}
         self.pulls[number] = {
             "number": number,
             "state": state,
             "head": {"sha": sha, "repo": repo},
-            "base": {"repo": {"id": 7}},
+            "base": {"repo": {"id": REPOSITORY_ID}},
         }
 
     def _of_people(self, request: Request, parts: list[str]) -> Answer | None:

@@ -244,6 +244,16 @@ def thumbnail(folder: str, made_of: str) -> str:
     return f"{folder}thumbs/{made_of}.webp"
 
 
+def previews(folder: str) -> str:
+    """The folder of the pictures for a pull request's comment, with "/"; `folder` is `pictures`."""
+    return f"{folder}previews/"
+
+
+def preview_list(folder: str) -> str:
+    """What lists the pictures in the folder `previews`."""
+    return f"{folder}list.json"
+
+
 def failure(build: BuildId) -> str:
     """The page that explains why a build has no report."""
     return f"builds/{build}/index.html"

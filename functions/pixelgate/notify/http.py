@@ -88,14 +88,14 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         *,
         fine: Callable[[Answer], bool] = lambda answer: False,
     ) -> Answer:
         """Sends a request, and retries it while that may help and there is time.
 
-        `path` has quoted parts, and `body` is sent as JSON. `fine` says whether an error answer
-        counts as success.
+        `path` has quoted parts, and `body` is sent as JSON, or as it is if it is bytes. `fine` says
+        whether an error answer counts as success.
 
         Raises:
             NoticeRefused: the forge refused the request, and a retry cannot help.
@@ -129,14 +129,19 @@ class Api:
             raise TryLater(f"{problem}; it asks for {wait:.0f} s, more than is left")
         self._patience.sleep(wait)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Answer:
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | bytes | None, token: str
+    ) -> Answer:
         headers = {"User-Agent": "pixelgate", **self._headers(token)}
-        if body is not None:
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+        elif body is not None:
             headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
         return self._http.request(
             method,
             self._url + path,
-            body=None if body is None else json.dumps(body).encode(),
+            body=body,
             headers=headers,
             redirect=False,
         )

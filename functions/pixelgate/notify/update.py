@@ -13,6 +13,7 @@ from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import NoticeRefused
 from pixelgate.notify.check_details import details
 from pixelgate.notify.forge import CommitStatus, Forge
+from pixelgate.notify.pictures import CommentPictures, Showing
 from pixelgate.notify.pr_comment import comment, commit_status, plan_comments
 from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.context import StorageContext
@@ -45,12 +46,14 @@ class Shown:
         approve_from_check: whether a check run has a button that approves a build unseen.
         comment_commands: whether a comment has the line that approves by comment, where the forge
             can take one.
+        pictures: how a comment shows pictures of what is left to review.
     """
 
     report_url: str = ""
     site_url: str = ""
     approve_from_check: bool = False
     comment_commands: bool = False
+    pictures: CommentPictures = CommentPictures.OFF
 
 
 def notify(
@@ -90,9 +93,9 @@ def _tell(
         done = _update_commit(build, status, storage, forge, shown)
     except NoticeRefused:
         # After a force-push the commit is gone, but its pull request exists.
-        _update_pull_request(build, status, forge, shown)
+        _update_pull_request(build, status, storage, forge, shown)
         raise
-    return [*done, *_update_pull_request(build, status, forge, shown)]
+    return [*done, *_update_pull_request(build, status, storage, forge, shown)]
 
 
 def explain(
@@ -156,7 +159,11 @@ def _commit_status(
 
 
 def _update_pull_request(
-    build: BuildRecord, status: Mapping[str, Any], forge: Forge, shown: Shown
+    build: BuildRecord,
+    status: Mapping[str, Any],
+    storage: StorageContext,
+    forge: Forge,
+    shown: Shown,
 ) -> list[str]:
     number = build.pull_request or ""
     if status["state"] not in _FINAL or not (number.isascii() and number.isdigit()):
@@ -164,7 +171,14 @@ def _update_pull_request(
     pull_request = int(number)
     commands = shown.comment_commands and forge.takes_commands
     wanted = comment(status, context_of(build.id), link(status, shown), commands=commands)
-    plan = plan_comments(forge.comments(pull_request), wanted)
+    present = forge.comments(pull_request)
+    plan = plan_comments(present, wanted)
+    left_out = ""
+    if plan.create or plan.edit is not None:  # else nothing is uploaded for nobody
+        showing = Showing(shown.pictures, shown.site_url)
+        section = showing.section(build, status, storage.objects, forge, present)
+        wanted, left_out = section.below(wanted), section.left_out
+        plan = plan_comments(present, wanted)
     done = []
     create = plan.create
     if plan.edit is not None:
@@ -180,4 +194,6 @@ def _update_pull_request(
     for old in dict.fromkeys(delete):
         forge.delete_comment(pull_request, old)
         done.append("comment deleted")
+    if left_out and done:
+        done.append(f"pictures left out: {left_out}")
     return done

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, check_id
+from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.domain.review_request import parse
 from pixelgate.errors import BadManifest, BucketError, NotFound, ReviewRefused
 from pixelgate.ports import Bucket
@@ -25,6 +25,7 @@ from pixelgate.web import pages
 from pixelgate.web.catalogue import Catalogue
 from pixelgate.web.gate import Gate, Session
 from pixelgate.web.http import Refused, Request, Response, json_response, path_of, redirect
+from pixelgate.web.previews import preview
 from pixelgate.web.reports import Reports
 
 SIGNED_SECONDS = 300
@@ -97,6 +98,7 @@ ROUTES = (
     Route("GET", f"{_RESULT}/masks/<fingerprint>/<file>", "picture"),
     Route("GET", f"{_RESULT}/thumbs/<file>", "picture"),
     Route("GET", "/images/<project>/<sha256>", "picture"),
+    Route("GET", "/previews/<project>/<head>/<base>/<execution>/<file>", "preview"),
     Route("GET", "/diffs/<project>/<fingerprint>/<file>", "picture"),
     Route("POST", "/api/sign", "sign"),
     Route("GET", "/api/builds/<project>/<build>", "follow"),
@@ -356,6 +358,13 @@ class Site:
             "Cache-Control": "private, max-age=31536000, immutable",
         }
         return Response(headers=headers, body=body)
+
+    def preview(
+        self, request: Request, project: str, head: str, base: str, execution: str, file: str
+    ) -> Response:
+        """A picture of a pull request's comment; its address is signed, and nobody is asked for."""
+        comparison = ComparisonId(project, head, base)
+        return preview(request, comparison, execution, file, self._store, self._clock())
 
     # --- what reports ask for -----------------------------------------------------------------
 

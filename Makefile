@@ -39,7 +39,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all coverage test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
-	bench-install bench-memory bench-quality bench-report bench-scale bench-whole audit check \
+	bench-install bench-memory bench-quality bench-report bench-review bench-scale bench-whole audit check \
 	check-arm64 check-corpus check-native check-wheels deploy deploy-setup fuzz format local pictures release smoke wheels \
 	build lock clean
 
@@ -105,6 +105,9 @@ bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (AR
 bench-install: setup .tools/zig/.done ## Measure installing the command line beside the rivals' (ARGS='--rounds 5')
 	@test -d wheels || $(MAKE) --no-print-directory wheels
 	@$(BIN)/python -m bench.install wheels $(ARGS)
+
+bench-review: setup .tools/cloud/.done .aws-sam/.done ## Measure a review on the review site, from click to green (ARGS='--rounds 100')
+	@PYTHONPATH=tools:tests:. $(BIN)/python -m bench.review $(ARGS)
 
 check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-check everything
 	$(BIN)/ruff format --check .

@@ -32,32 +32,39 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
         review_stand(ROOT / ".aws-sam" / "build", Path(folder)) as stand,
     ):
-        pictures, greens = measure(stand, options.rounds)
+        pictures, greens, requests = measure(stand, options.rounds)
         say("click on the link until the picture is there", pictures)
         say("click on “Hand in” until the check is green", greens)
+        print(f"requests to the site until the picture is there: {statistics.mean(requests):.1f}")
     return 0
 
 
-def measure(stand: Stand, rounds: int) -> tuple[list[float], list[float]]:
-    """Returns the seconds of each round: until the picture, and until the check is green."""
+def measure(stand: Stand, rounds: int) -> tuple[list[float], list[float], list[int]]:
+    """Returns of each round the seconds until the picture and until green, and the requests."""
     ada = stand.person()
     ada.opens(f"{stand.site.url}/")
     ada.logs_in("Ada")
-    pictures, greens = [], []
+    pictures, greens, requests = [], [], []
     for _ in range(rounds):
         pull = stand.pull_request()
         stand.cloud.wait_until_idle()
-        begun = time.perf_counter()
+        before, begun = answered(stand), time.perf_counter()
         ada.opens(pull.link)
         ada.sees(SEEN)
         pictures.append(time.perf_counter() - begun)
+        requests.append(answered(stand) - before)
         ada.presses("a", "a", "a", "e")
         ada.sees("document.querySelector('#go:not(:disabled)')")
         begun = time.perf_counter()
         ada.presses("Enter")
         wait_until(lambda pull=pull: pull.check == "success")  # type: ignore[misc]
         greens.append(time.perf_counter() - begun)
-    return pictures, greens
+    return pictures, greens, requests
+
+
+def answered(stand: Stand) -> int:
+    """How many requests the site has answered so far."""
+    return stand.cloud.logs("SiteFunction").count('"request answered"')
 
 
 def say(what: str, seconds: list[float]) -> None:

@@ -149,6 +149,7 @@ def test_a_newer_build_of_the_pull_request_is_told_of(stand: Stand) -> None:
     newer = PullRequest(stand, pull.number, "f" * 39 + str(pull.number % 10), pull.build)
     newer.build = BuildId(pull.build.project, f"{pull.build.build}-again")
     newer.upload(SNAPSHOTS[:2])
+    stand.forget_listings()
     ada = stand.person()
     ada.opens(pull.link.replace(newer.build.build, pull.build.build))
     ada.logs_in("Ada")

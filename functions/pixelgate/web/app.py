@@ -136,7 +136,7 @@ class Site:
         self._hook = hook
         self._nobody_decides = why_not
         self._clock = clock
-        self._catalogue = Catalogue(store)
+        self._catalogue = Catalogue(store, lambda: clock().timestamp())
         self._reports = Reports(store, bucket)
 
     def respond(self, request: Request) -> Response:

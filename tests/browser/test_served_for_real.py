@@ -80,6 +80,15 @@ def test_the_link_of_a_build_leads_to_a_page_in_which_it_is_approved(
     assert it.complaints == []
 
 
+def test_a_snapshot_leads_to_its_results_in_other_builds(
+    served: tuple[Served, str], opened: Open
+) -> None:
+    it = opened(served[1])
+    it.page.get_by_role("link", name="its results in other builds").click()
+    it.page.wait_for_url(f"**/projects/{PROJECT}/snapshot?name=a.png")
+    assert "b1" in it.page.locator("main").inner_text()
+
+
 def test_a_rejection_and_its_reason_are_there_for_the_next_page(
     served: tuple[Served, str], opened: Open
 ) -> None:

@@ -19,6 +19,7 @@ const MOST_REGIONS = 60;
  * @param {Run} on.run
  * @param {import("./published.js").Event[]} on.reviews those of this snapshot, the one that counts at the end
  * @param {string|null} on.own what this person decided and has not handed in, or ""
+ * @param {string} on.elsewhere address of its results in other builds, or ""
  * @param {import("./types.js").Region[]} on.stops
  * @param {(number: number) => void} on.jump
  * @param {(term: string) => void} on.search
@@ -38,6 +39,7 @@ export function snapshotFacts(entry, detail, on) {
   const told = on.reviews.map((e) => el("p", {}, sentence(e, e.action === last?.action, true)));
   if (on.own) told.push(el("p", {}, on.own));
   if (told.length) fact("Review", ...told.reverse());
+  if (on.elsewhere) fact("Elsewhere", el("a", { href: on.elsewhere }, "its results in other builds"));
   if (entry.total) {
     fact(
       "Changed",

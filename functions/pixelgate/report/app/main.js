@@ -292,6 +292,7 @@ export class App {
         run: this.run,
         reviews: this.published.of(entry.name),
         own: this.site && this.review.own(entry.name),
+        elsewhere: this.site?.resultsOf(entry.name) ?? "",
         stops: this.stage.stops,
         jump: (n) => this.stage.goTo(n),
         search: (word) => this.store.set({ q: word }),

@@ -71,6 +71,11 @@ export class Site {
     return this.given.api.replace(/^\/api\//, "/");
   }
 
+  /** Where a snapshot's results in other builds are. @param {string} name */
+  resultsOf(name) {
+    return `${this.given.builds}/snapshot?name=${encodeURIComponent(name)}`;
+  }
+
   /** How the build stands now. @returns {Promise<BuildState>} */
   async state() {
     return await read(await this.ask(this.given.api));

@@ -58,7 +58,7 @@ test: setup ## Run the fast tests, a few minutes in PROCESSES=2
 
 test-all: setup .tools/cloud/.done .tools/sandbox/.done .aws-sam/.done tools/js/.done ## Run all tests, as CI does
 	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --durations=15 --durations-min=5 \
-		$(if $(CLOCKS),--note-clocks "$(CLOCKS)" --at $(FIRST_DATE)) $(ARGS)
+		$(if $(CLOCKS),--note-clocks="$(CLOCKS)" --at $(FIRST_DATE)) $(ARGS)
 
 coverage: setup .tools/cloud/.done .tools/sandbox/.done .aws-sam/.done tools/js/.done ## Run all tests and list the lines that none of them runs
 	@$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
@@ -68,9 +68,9 @@ coverage: setup .tools/cloud/.done .tools/sandbox/.done .aws-sam/.done tools/js/
 test-dates: setup ## Run the tests on special dates; those that read a clock on more of them (DATES)
 	@noted=$(if $(CLOCKS),"$(CLOCKS)",$$(mktemp)); \
 	$(if $(CLOCKS),,$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) \
-		--note-clocks "$$noted" --at $(FIRST_DATE) $(CLOCKED) $(ARGS) || exit 1;) \
+		--note-clocks="$$noted" --at $(FIRST_DATE) $(CLOCKED) $(ARGS) || exit 1;) \
 	for date in $(DATES); do echo "at $$date"; \
-		$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) --clocked "$$noted" --at "$$date" \
+		$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) --clocked="$$noted" --at "$$date" \
 			$(CLOCKED) $(ARGS) || exit 1; done
 
 test-faults: setup ## Run the fault suite: every fault at every call (ARGS='--seed 2 --rounds 200')

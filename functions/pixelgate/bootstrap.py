@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pixelgate.notify.http import Patience
     from pixelgate.notify.update import Shown
     from pixelgate.web.app import Pictures
+    from pixelgate.web.gate import Person
     from pixelgate.web.http import Request, Response
     from pixelgate.web.login.github import Permission
 
@@ -624,11 +625,11 @@ def _permission(environ: Mapping[str, str]) -> Permission | None:
     if (app := _github_app(environ)) is not None:
         from pixelgate.notify.http import Patience
 
-        def ask(repository: str, login: str) -> str:
+        def ask(repository: str, person: Person) -> str:
             # Each repository has a token of its own; five seconds to get one, if it is due.
             until = time.monotonic() + 5.0
             token = app.token(repository, Patience(lambda: until - time.monotonic()))
-            return RepositoryPermission(app.credentials().api, token)(repository, login)
+            return RepositoryPermission(app.credentials().api, token)(repository, person)
 
         return ask
     secret = environ.get("PIXELGATE_GITHUB_TOKEN_SECRET")

@@ -17,6 +17,7 @@ from pixelgate.bootstrap import _permission, aws_notifier, aws_site, aws_webhook
 from pixelgate.errors import NotFound, UsageError
 from pixelgate.notify.check_run import GitHubChecks
 from pixelgate.notify.http import Patience
+from pixelgate.web.gate import Person
 from pixelgate.web.http import Request
 from support import github_app
 from support.github import REPOSITORY, FakeGitHub, github_with_app
@@ -212,6 +213,6 @@ def test_a_site_without_an_app_has_no_webhook(
 def test_the_site_asks_as_the_app_who_may_decide(fake: FakeGitHub, app: FakeApp) -> None:
     ask = _permission(os.environ)
     assert ask is not None
-    assert ask(REPOSITORY, "ada") == "write"
-    assert ask(REPOSITORY, "nobody") == "none"
+    assert ask(REPOSITORY, Person("https://github.com", "1", "ada")) == "write"
+    assert ask(REPOSITORY, Person("https://github.com", "2", "nobody")) == "none"
     assert len(app.asked) == 2  # one token serves both

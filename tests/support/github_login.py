@@ -132,9 +132,8 @@ class GitHubLogin(SmallServer):
         permission = known[login.lower()]
         # `permission` knows these four words only; `role_name` has the finer ones.
         coarse = {"triage": "read", "maintain": "write"}.get(permission, permission)
-        return json_answer(
-            {"permission": coarse, "role_name": permission, "user": {"login": login}}
-        )
+        user = {"login": login, "id": self.people.get(login.lower(), 99)}
+        return json_answer({"permission": coarse, "role_name": permission, "user": user})
 
 
 @contextmanager

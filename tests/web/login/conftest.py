@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from pixelgate.web.login.gate import LoginGate
-from pixelgate.web.login.github import RepositoryPermission
+from pixelgate.web.login.github import Permission, RepositoryPermission
 from pixelgate.web.login.settings import SiteSettings
 from support import github_login, oidc_issuer
 from support.github_login import GitHubLogin
@@ -41,7 +41,7 @@ class Site:
 
     fields: dict[str, Any]
     clock: Clock
-    permission: Callable[[str, str], str] | None = None
+    permission: Permission | None = None
 
     def __post_init__(self) -> None:
         self._settings = SiteSettings.model_validate(self.fields)

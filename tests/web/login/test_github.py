@@ -163,8 +163,8 @@ def test_a_permission_is_kept_for_five_minutes_and_a_refusal_for_half_of_one(clo
     said = {"shop": "read", "site": "none"}
     asked: list[tuple[str, str]] = []
 
-    def ask(repository: str, login: str) -> str:
-        asked.append((repository, login))
+    def ask(repository: str, person: Person) -> str:
+        asked.append((repository, person.login))
         return said[repository]
 
     permissions = Permissions(ask, clock)
@@ -240,5 +240,14 @@ def test_a_bug_in_what_asks_github_lets_nobody_in(clock: Clock) -> None:
 def test_a_strange_login_is_no_part_of_a_path(github: GitHubLogin, login: str) -> None:
     ask = RepositoryPermission(github.api, lambda newer: github_login.TOKEN)
     with pytest.raises(NotTold):
-        ask("acme/shop", login)
+        ask("acme/shop", Person("https://github.com", "11", login))
     assert github.asked == []
+
+
+def test_a_login_that_somebody_else_has_taken_may_nothing(
+    github_site: Site, github: GitHubLogin
+) -> None:
+    github.permissions = {"acme/shop": {"ada": "admin"}}
+    github.people["ada"] = 4_711
+    assert not github_site.gate.may_look(ADA, "shop")
+    assert not github_site.gate.may_decide(ADA, "shop")

@@ -11,7 +11,8 @@ from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
 from pixelgate.errors import NotTold
-from pixelgate.notify.http import Api, Patience, part
+from pixelgate.notify.github import GitHub as Repository
+from pixelgate.notify.http import Patience
 from pixelgate.web.gate import Person
 from pixelgate.web.http import Refused
 from pixelgate.web.login.flow import Flow
@@ -120,7 +121,7 @@ def _is_login(login: object) -> bool:
     )
 
 
-Permission = Callable[[str, str], str]  # of a repository and a login
+Permission = Callable[[str, Person], str]  # of somebody in a repository
 
 
 class RepositoryPermission:
@@ -130,35 +131,25 @@ class RepositoryPermission:
     """
 
     def __init__(self, api: str, token: Callable[[bool], str]) -> None:
-        """Takes the API's URL, and the token as `forge.Connector` does. Raises UsageError."""
-        self._until = 0.0
-        patience = Patience(time_left=lambda: self._until - time.monotonic())
-        self._api = Api(
-            api, token, lambda token: {**_VERSION, "Authorization": f"Bearer {token}"}, patience
-        )
+        """Takes the API's URL, and the token as `forge.Connector` does."""
+        self._api = api
+        self._token = token
 
-    def __call__(self, repository: str, login: str) -> str:
-        """Returns admin, maintain, write, triage, read or none.
+    def __call__(self, repository: str, person: Person) -> str:
+        """Returns admin, write, read or none.
 
         Raises:
             NotTold: GitHub does not answer, or not to this credential.
+            UsageError: the repository or the API's URL is invalid.
         """
-        self._until = time.monotonic() + _PATIENCE_SECONDS
-        owner, _, name = repository.partition("/")
-        path = f"/repos/{part(owner)}/{part(name)}/collaborators/{part(login)}/permission"
-        answer = self._api.ask(
-            "GET", path, fine=lambda answer: answer.status == HTTPStatus.NOT_FOUND
-        )
-        if answer.status == HTTPStatus.NOT_FOUND:  # no such person, or not seen by this credential
-            return "none"
-        try:
-            found = answer.json()
-        except ValueError as error:
-            raise NotTold(f"GET {path}: no JSON") from error
-        permission = found.get("permission") if isinstance(found, dict) else None
-        if not isinstance(permission, str):
-            raise NotTold(f"GET {path}: no permission in the answer")
-        return permission
+        until = time.monotonic() + _PATIENCE_SECONDS
+        patience = Patience(time_left=lambda: until - time.monotonic())
+        forge = Repository(repository, self._token, self._api, patience)
+        permission, account = forge.permission(person.login)
+        if account is None and permission != "none":
+            raise NotTold(f"GitHub does not say whose permission in {repository} that is")
+        # A login may be given up and taken by somebody else, while the session lasts.
+        return permission if str(account) == person.subject else "none"
 
 
 class Permissions:
@@ -184,7 +175,7 @@ class Permissions:
             return permission
         self._kept.pop(key, None)
         try:
-            permission = self._ask(repository, person.login)
+            permission = self._ask(repository, person)
         except Exception as error:
             _LOG.warning("no permission in %s is known: %s", repository, error)
             raise Refused(

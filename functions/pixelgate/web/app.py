@@ -36,7 +36,7 @@ _BUILDS_OF_A_SNAPSHOT = 20
 _CSRF = "x-pixelgate-csrf"
 # What the site shows as pictures: keys that contain a hash, and so never change.
 _PICTURE = re.compile(
-    r"images/([^/]+)/[^/]+|diffs/([^/]+)/[^/]+/[^/]+"
+    r"images/([^/]+)/[0-9a-f]{64}|diffs/([^/]+)/[^/]+/[^/]+"
     r"|comparisons/([^/]+)/[^/]+/[^/]+/[^/]+/(?:masks/[^/]+|thumbs)/[^/]+"
 )
 # No key of ours has such a segment, and a folder would be left by it.
@@ -148,12 +148,14 @@ class Site:
         except NotFound:
             response = self._refusal(request, Refused(HTTPStatus.NOT_FOUND, _NOTHING))
         except BucketError as error:
-            response = self._refusal(request, Refused(HTTPStatus.BAD_GATEWAY, str(error)))
+            # It names bucket and account, which a stranger need not know.
+            words = "The bucket cannot be read at the moment." if self._gate else str(error)
+            response = self._refusal(request, Refused(HTTPStatus.BAD_GATEWAY, words))
         headers = {"Cache-Control": "no-store", **_ALWAYS, **response.headers}
         if request.origin.startswith("https:"):
             headers["Strict-Transport-Security"] = "max-age=31536000"
         if headers.get("Content-Type") == _HTML:
-            headers.setdefault("Content-Security-Policy", pages.policy(self._pictures.origins))
+            headers.setdefault("Content-Security-Policy", pages.policy())
         else:
             headers.setdefault("Content-Security-Policy", "default-src 'none'; sandbox")
         return replace(response, headers=headers)
@@ -279,7 +281,8 @@ class Site:
             past = [seen for seen in of_snapshot(self._store, name, builds) if seen[1].image]
             if not past:
                 raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
-            return _html(pages.snapshot(project, name, past, self._clock(), session))
+            page = pages.snapshot(project, name, past, self._clock(), session)
+            return self._with_pictures(page)
 
         return self._page(request, make)
 
@@ -312,6 +315,12 @@ class Site:
             return self._report(self._reports.page(key, known))
 
         return self._page(request, make)
+
+    def _with_pictures(self, page: bytes) -> Response:
+        """A page that shows pictures; its policy names their origin, the bucket."""
+        policy = pages.policy(self._pictures.origins)
+        headers = {"Content-Type": _HTML, "Content-Security-Policy": policy}
+        return Response(headers=headers, body=page)
 
     def _report(self, page: bytes) -> Response:
         policy = content_policy(self._pictures.origins)
@@ -347,6 +356,8 @@ class Site:
         """One image, mask or thumbnail."""
         self._looker(request, project)
         key = request.path.removeprefix("/")
+        if not _project_of(key):
+            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
         if self._pictures.sign:
             # A browser may use the address again while it is good.
             headers = {"Cache-Control": f"private, max-age={SIGNED_SECONDS - 60}"}
@@ -406,7 +417,9 @@ class Site:
             raise Refused(HTTPStatus.FORBIDDEN, why_not)
         status = self._status(project, build)
         asked = request.json(_MAX_REVIEWS)
-        if asked.get("execution") != status.get("execution"):
+        looked_at = asked.get("execution")
+        # While a build is compared or has failed, its status names no result that can be reviewed.
+        if not looked_at or looked_at != status.get("execution") or status["state"] != "SUCCEEDED":
             raise Refused(
                 HTTPStatus.CONFLICT,
                 "There is a newer result of this build than the one that was looked at.",
@@ -461,7 +474,8 @@ class Site:
 
 def _project_of(picture: str) -> str:
     """Returns the project of a picture's key; "" if it is none, which nobody may see."""
-    found = None if _ODD.search(f"/{picture}") else _PICTURE.fullmatch(picture)
+    odd = _ODD.search(f"/{picture}") or not picture.isprintable()
+    found = None if odd else _PICTURE.fullmatch(picture)
     return next(filter(None, found.groups())) if found else ""
 
 

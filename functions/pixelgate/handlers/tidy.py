@@ -1,4 +1,4 @@
-"""Lambda function that deletes files of dead runs once a day, and garbage if it is enabled."""
+"""Lambda function that tidies up once a day: dead runs, the index, and garbage if enabled."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pixelgate.bootstrap import baseline_branches, open_storage, retention_days, trunk_only
 from pixelgate.handlers.telemetry import count, logger, metrics
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
+from pixelgate.pipeline.cleanup.index import merge_index
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
 
@@ -70,9 +71,10 @@ def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
         records.objects.delete(files)
         executions += 1
         logger.info("dead execution deleted", extra={"project": project, "execution": execution})
+    indexed = merge_index(project, records.objects, records.clock())
     mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
     if mode == OFF:
-        return {"orphans": executions}
+        return {"orphans": executions, "indexed": indexed}
     retention = Retention(
         days,
         min_age=float(os.environ.get("PIXELGATE_GARBAGE_AGE_SECONDS", Retention.min_age)),
@@ -82,6 +84,7 @@ def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
     counts = {name: n for name, n in vars(done).items() if isinstance(n, int)}
     return {
         "orphans": executions,
+        "indexed": indexed,
         "builds": len(done.builds),
         "bytes": counts.pop("size"),
         **counts,

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import ORIGIN, Comparison, Measured, Snapshot, engine_of
 from pixelgate.domain.cost import Usage
+from pixelgate.domain.history import entry_of
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.matching import Kind, case_hints, variant_hints
 from pixelgate.domain.records import Baseline, ComparisonRecord, Result
 from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
+from pixelgate.pipeline.announce.index import write_part
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
@@ -111,7 +113,7 @@ def _write_down(
     service: CompareContext,
     lease: Lease,
 ) -> tuple[Result, dict[str, Snapshot], Usage | None]:
-    """Writes comparison.json, review.json and the report.
+    """Writes comparison.json, review.json, the report, and what the index will say of it.
 
     Returns:
         The result, the pictured snapshots, and the cost in the result.
@@ -146,6 +148,7 @@ def _write_down(
         tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
         tally.faults.update(s.reason.partition(":")[0] for s in snapshots.values() if s.reason)
         prepare_review(comparison, accepted, service, lease.check)
+        write_part(entry_of(comparison, accepted.manifest), service.objects)
         pictured = {name: s for name, s in snapshots.items() if s.thumb}
         return _write_result(comparison, service), pictured, used
 

@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from pixelgate.domain.history import Line, as_json, decode, encode, from_json
 from pixelgate.past.model import Change, Entry, Given, Past, Shot, Spot, read_lines
 from pixelgate.ports import Listed
 from support.doubles.memory import MemoryBucket
+from support.pasts import entry, seen
 
 FULL = Shot(
     *("a.png", "unchanged", "1" * 64, "2" * 64, "old.png", "group"),
@@ -31,24 +31,6 @@ FULL = Shot(
     policy={"max_changed_pixels": 5, "ignore_regions": [{"x": 1}]},
 )
 GIVEN = Given("r1", "2026-11-02T00:00:00Z", "approve", "AWS:X:ada", ("a.png",), "why not", "issuer")
-
-
-def entry(build: str, base: str | None = None, *shots: Shot, **fields: Any) -> Entry:
-    """One entry; without a time of its own, one of 2026-11-01."""
-    given: dict[str, Any] = {
-        "commit": f"c-{build}",
-        "branch": "main",
-        "verdict": "passed",
-        "review": "not_needed",
-    }
-    given |= {"at": "2026-11-01T12:00:00+00:00", "execution": f"e-{build}", **fields}
-    return Entry(
-        project="shop", build=build, base=base, shots={shot.name: shot for shot in shots}, **given
-    )
-
-
-def seen(name: str, head: str | None, base: str | None = None, **fields: Any) -> Shot:
-    return Shot(name, "changed" if head else "removed", head, base, **fields)
 
 
 # --- lines ----------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ class Entry:
 
     def with_change(self, change: Change) -> Entry:
         """Returns the entry with what a review adds; reviews that were known keep their names."""
-        newer, older = (change, self) if change.revision > self.revision else (self, change)
+        newer, older = (self, change) if change.revision < self.revision else (change, self)
         names = _all_names((*older.reviews, *newer.reviews))
         known = {given.id: given for given in (*older.reviews, *newer.reviews)}
         reviews = [replace(given, names=names[given.id]) for given in known.values()]
@@ -332,8 +332,10 @@ def _word(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def with_log(entry: Entry, review: str, log: ReviewLog, granted: InheritedApproval | None) -> Entry:
-    """Returns an entry with what a review log says; `review` is the state of the review."""
+def change_of(
+    build: str, execution: str, review: str, log: ReviewLog, granted: InheritedApproval | None
+) -> Change:
+    """Returns what a review log says of an execution; `review` is the state of the review."""
     names: dict[str, list[str]] = {}
     for name, given in log.decisions.items():
         names.setdefault(given, []).append(name)
@@ -349,8 +351,9 @@ def with_log(entry: Entry, review: str, log: ReviewLog, granted: InheritedApprov
         )
         for r in sorted(log.reviews.values(), key=lambda r: r.stamp)
     )
-    return replace(
-        entry,
+    return Change(
+        build=build,
+        execution=execution,
         review=review,
         reviews=tuple(reviews),
         granted=granted.why if granted else None,

@@ -281,6 +281,12 @@ def index_month_of(key: str) -> str | None:
     return f"{match[1] or match[3]}-{match[2] or match[4]}" if match else None
 
 
+def is_index_month(key: str) -> bool:
+    """Whether a key is that of a month of an index."""
+    match = _INDEX.fullmatch(key)
+    return match is not None and match[3] is not None
+
+
 def history_part(comparison: ComparisonId, execution: str) -> str:
     """What a result adds to the index once it is published."""
     return result(comparison, execution, "history.json.gz")

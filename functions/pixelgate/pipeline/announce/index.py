@@ -10,10 +10,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pixelgate.domain import keys
-from pixelgate.domain.history import Change, Entry, decode, encode, with_log
+from pixelgate.domain.history import Change, Entry, change_of, decode, encode
 from pixelgate.domain.records import ComparisonRecord, State
 from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.pipeline.announce.review_store import ReviewStatus
+from pixelgate.pipeline.announce.status import iso
 from pixelgate.ports import Bucket
 
 CONTENT_TYPE = "application/gzip"
@@ -28,20 +29,28 @@ def write_part(entry: Entry, objects: Bucket) -> None:
 def add_to_index(record: ComparisonRecord, now: ReviewStatus, objects: Bucket) -> None:
     """Adds a published result, and the state of its review, to the index.
 
-    A failed comparison leaves nothing there, nor does a result of a version that wrote no entry:
-    `pixelgate admin index` adds those.
+    A failed comparison leaves nothing there. Of a result of a version that wrote no entry, only
+    reviews are added: `pixelgate admin index` adds the result.
     """
     if record.state is not State.SUCCEEDED:
         return
+    project, build, execution = record.id.project, record.id.head, record.execution
     entry = read_part(record, objects)
-    if entry is None:
-        return
-    reviewed = with_status(entry, record, now)
-    _add(keys.index_line(entry.project, entry.at, entry.build, entry.execution), reviewed, objects)
+    change = _change(record, now)
+    at = entry.at if entry else iso(record.claimed)
+    if entry is not None:
+        key = keys.index_line(project, at, build, execution)
+        _add(key, entry.with_change(change), objects)
     if now.review_log.reviews or now.review_log.granted:
-        revision = f"{now.review_log.revision:06}"
-        key = keys.index_line(entry.project, entry.at, entry.build, entry.execution, revision)
-        _add(key, reviewed.change, objects)
+        key = keys.index_line(project, at, build, execution, f"{change.revision:06}")
+        _add(key, change, objects)
+
+
+def _change(record: ComparisonRecord, now: ReviewStatus) -> Change:
+    status = now.to_status_json(record)
+    state = str(status["state"]) if status else ""
+    granted = (now.reviewable and now.reviewable.granted) or now.review_log.granted
+    return change_of(record.id.head, record.execution, state, now.review_log, granted)
 
 
 def read_part(record: ComparisonRecord, objects: Bucket) -> Entry | None:
@@ -52,14 +61,6 @@ def read_part(record: ComparisonRecord, objects: Bucket) -> Entry | None:
         return None
     entry = next(decode(record.id.project, body), None)
     return entry if isinstance(entry, Entry) else None
-
-
-def with_status(entry: Entry, record: ComparisonRecord, now: ReviewStatus) -> Entry:
-    """Returns an entry with the state of its review."""
-    status = now.to_status_json(record)
-    state = str(status["state"]) if status else entry.review
-    granted = (now.reviewable and now.reviewable.granted) or now.review_log.granted
-    return with_log(entry, state, now.review_log, granted)
 
 
 def _add(key: str, line: Entry | Change, objects: Bucket) -> None:

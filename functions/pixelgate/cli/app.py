@@ -18,6 +18,7 @@ from pixelgate.cli import (
     history,
     import_baseline,
     init,
+    life,
     projects,
     report,
     review,
@@ -66,7 +67,10 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
     (
         "See results and review them",
-        (wait.status, serve.serve, report.report, review.approve, review.reject, history.history),
+        (
+            *(wait.status, serve.serve, report.report, review.approve, review.reject),
+            *(history.history, life.life),
+        ),
     ),
     (_OPERATE, (deploy.deploy,)),
 )

@@ -152,6 +152,13 @@ class Past:
             e for e in self.entries if e.branch == branch and not e.pull_request and e.trusted
         )
 
+    def only(self, entries: Iterable[Entry]) -> Past:
+        """Returns this past with only these of its entries; images are looked up in all of them."""
+        kept = tuple(entries)
+        ours = {entry.build for entry in kept}
+        others = (e for e in (*self.earlier, *self.entries) if e.build not in ours)
+        return Past(self.project, kept, tuple(others))
+
     def named(self, name: str) -> tuple[Seen, ...]:
         """Returns a snapshot in every entry that lists it under this name, the earliest first."""
         return tuple(

@@ -198,6 +198,21 @@ def test_a_result_whose_announcement_died_is_indexed_by_the_sweeper(
     assert entry(made, "b0").shots.keys() == BASE.keys()
 
 
+def test_a_review_that_comes_before_the_sweeper_finds_the_result_indexed(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(kind: str, detail: Any) -> None:
+        raise NotTold("the bus is down")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reviewed.bus, "emit", down)
+        reviewed.build("b2", HEAD, base_build="b0", pull_request=6)
+    assert past(reviewed).entry("b2") is None
+    reviewed.review("b2", action="approve")
+    found = entry(reviewed, "b2")
+    assert (found.review, len(found.shots)) == ("approved", 2)
+
+
 def test_two_announcements_of_one_state_are_one(reviewed: Reviewed) -> None:
     before = index(reviewed)
     record = reviewed.world.record("b1", "b0")

@@ -60,12 +60,7 @@ def history(
     from pixelgate.published.history import history as read
     from pixelgate.published.history import of_snapshot
 
-    if diff and not name:
-        raise UsageError(
-            "--diff compares images of a snapshot: `pixelgate history NAME --diff 1 2`"
-        )
-    if as_csv and as_json:
-        raise UsageError("--csv and --json cannot be used together")
+    _check(name, diff, as_csv=as_csv, as_json=as_json)
     context = Context(project, bucket, config)
     told = _told(context, name, branch) if name else None
     if diff and told:
@@ -99,6 +94,16 @@ def history(
         _show(builds, name, snapshots)
         if told:
             _show_life(told)
+
+
+def _check(name: str | None, diff: tuple[str, str] | None, *, as_csv: bool, as_json: bool) -> None:
+    """Raises UsageError if options do not go together."""
+    if diff and not name:
+        raise UsageError(
+            "--diff compares images of a snapshot: `pixelgate history NAME --diff 1 2`"
+        )
+    if as_csv and as_json:
+        raise UsageError("--csv and --json cannot be used together")
 
 
 # The columns of a table without rows.

@@ -71,7 +71,8 @@ def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
         records.objects.delete(files)
         executions += 1
         logger.info("dead execution deleted", extra={"project": project, "execution": execution})
-    indexed = merge_index(project, records.objects, records.clock())
+    wait = float(os.environ.get("PIXELGATE_INDEX_SECONDS", 3_600.0))
+    indexed = merge_index(project, records.objects, records.clock(), older_than=wait)
     mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
     if mode == OFF:
         return {"orphans": executions, "indexed": indexed}

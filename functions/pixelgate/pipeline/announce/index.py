@@ -38,12 +38,13 @@ def add_to_index(record: ComparisonRecord, now: ReviewStatus, objects: Bucket) -
     entry = read_part(record, objects)
     change = _change(record, now)
     at = entry.at if entry else iso(record.claimed)
-    if entry is not None:
-        key = keys.index_line(project, at, build, execution)
-        _add(key, entry.with_change(change), objects)
     if now.review_log.reviews or now.review_log.granted:
+        # Whoever adds to the log has announced the result before, and so added the entry.
         key = keys.index_line(project, at, build, execution, f"{change.revision:06}")
         _add(key, change, objects)
+    elif entry is not None:
+        key = keys.index_line(project, at, build, execution)
+        _add(key, entry.with_change(change), objects)
 
 
 def _change(record: ComparisonRecord, now: ReviewStatus) -> Change:

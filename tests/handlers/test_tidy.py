@@ -179,6 +179,22 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
     assert dead not in set(account.keys())
 
 
+def test_a_damaged_index_does_not_keep_dead_runs(account: Account, tidy: Tidy) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    account.deliver(WEB)
+    at = account.status(WEB)["updated"]
+    month = keys.index_month("web", at[:7])
+    account.put(month, b"mine")
+    dead = keys.result(ComparisonId("web", WEB.build, "@none"), "dead", "comparison.json")
+    account.put(dead, b"{}")
+    with pytest.raises(ExceptionGroup) as raised:
+        tidy(2)
+    [error] = raised.value.exceptions
+    assert f"{month} is no index of pixelgate" in str(error)
+    assert dead not in set(account.keys())
+    assert account.read(month) == b"mine"
+
+
 def test_every_project_is_the_first_on_some_day(account: Account, tidy: Tidy) -> None:
     """A run that is cut off at its time limit does not always leave the same projects."""
     names = {"a", "b", "c"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ _INDEX = re.compile(
     rf"builds/[^/]+/{INDEX}/(?:new/(\d{{4}})(\d\d)\d\dT[^/]+|(\d{{4}})-(\d\d))\.json\.gz"
 )
 _ID_MAX_BYTES = 255
+_INDEXED_ID_MAX_BYTES = 120
 
 
 @dataclass(frozen=True, order=True)
@@ -268,8 +270,11 @@ def index_month(project: str, month: str) -> str:
 def index_line(project: str, at: str, build: str, execution: str, review: str = "") -> str:
     """One new line of the index; `at` is the ISO time of the result, `review` an id of a change.
 
-    The time comes first, so that its month is known from the key, and keys are in its order.
+    The time comes first, so that its month is known from the key, and keys are in its order. A
+    long id is shortened, as the key's last part may be the name of a file; executions are unique.
     """
+    if len(build.encode()) > _INDEXED_ID_MAX_BYTES:
+        build = hashlib.sha256(build.encode()).hexdigest()
     moment = re.sub(r"[^0-9T]", "", at[:19])
     change = f"-review-{review}" if review else ""
     return f"{index_new(project)}{moment}Z-{build}-{execution}{change}.json.gz"

@@ -35,15 +35,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     everyone = projects(records.objects)
     # In another order each day: a run that is cut off at its time limit leaves others each time.
     for project in random.sample(everyone, len(everyone)):
-        try:
-            results[project] = _tidy(project, records, days(project))
-        except Exception as error:
-            error.add_note(project)
-            # Lambda's own report of an ExceptionGroup leaves out what is in it.
-            logger.exception("project not tidied", extra={"project": project})
-            failures.append(error)
+        done: dict[str, int] = {}
+        failed = False
+        # What stops one step, such as an object that is none of ours, does not stop the other.
+        for step in (_index, _tidy):
+            try:
+                done |= step(project, records, days(project))
+            except Exception as error:
+                error.add_note(project)
+                # Lambda's own report of an ExceptionGroup leaves out what is in it.
+                logger.exception("project not tidied", extra={"project": project})
+                failures.append(error)
+                failed = True
+        if done:
+            results[project] = done
+        if failed:
             continue
-        logger.info("project tidied", extra={"project": project, "done": results[project]})
+        logger.info("project tidied", extra={"project": project, "done": done})
     for metric, field in _METRICS.items():
         number = sum(done.get(field, 0) for done in results.values())
         count(metric, number)
@@ -64,6 +72,12 @@ def opened() -> StorageContext:
     )
 
 
+def _index(project: str, records: StorageContext, days: float) -> dict[str, int]:
+    wait = float(os.environ.get("PIXELGATE_INDEX_SECONDS", 3_600.0))
+    merged = merge_index(project, records.objects, records.clock(), older_than=wait)
+    return {"indexed": merged}
+
+
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
     executions = 0
     patience = float(os.environ.get("PIXELGATE_ORPHANS_SECONDS", DAY))
@@ -71,11 +85,9 @@ def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
         records.objects.delete(files)
         executions += 1
         logger.info("dead execution deleted", extra={"project": project, "execution": execution})
-    wait = float(os.environ.get("PIXELGATE_INDEX_SECONDS", 3_600.0))
-    indexed = merge_index(project, records.objects, records.clock(), older_than=wait)
     mode = os.environ.get("PIXELGATE_GARBAGE_COLLECTION", OFF)
     if mode == OFF:
-        return {"orphans": executions, "indexed": indexed}
+        return {"orphans": executions}
     retention = Retention(
         days,
         min_age=float(os.environ.get("PIXELGATE_GARBAGE_AGE_SECONDS", Retention.min_age)),
@@ -85,7 +97,6 @@ def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:
     counts = {name: n for name, n in vars(done).items() if isinstance(n, int)}
     return {
         "orphans": executions,
-        "indexed": indexed,
         "builds": len(done.builds),
         "bytes": counts.pop("size"),
         **counts,

@@ -17,10 +17,10 @@ DEPLOY_CONFIG := $(CURDIR)/samconfig.local.toml
 # Processes of `make test`. With 0, one process runs all tests and prints the files.
 PROCESSES ?= 2
 FAST := 'not e2e and not browser and not slow'
-# 29 February, a night on which clocks are set back, and New Year's Eve, one second before the turn of
-# a day, a month and a year, when it is the first day of a month in UTC already.
-DATES ?= "2028-02-29 12:00:00 UTC" "2027-10-31 02:59:59 Europe/Berlin" \
-	"2026-12-31 23:59:59 America/New_York"
+# New Year's Eve, one second before the turn of a day, a month and a year, when it is the first day of
+# a month in UTC already; then 29 February, and a night on which clocks are set back.
+FIRST_DATE := "2026-12-31 23:59:59 America/New_York"
+DATES ?= "2028-02-29 12:00:00 UTC" "2027-10-31 02:59:59 Europe/Berlin"
 CLOCKED := tests/cli tests/client tests/contract tests/handlers tests/pipeline
 STACK ?= pixelgate
 LAMBDA_PYTHON := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -38,8 +38,8 @@ export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
-.PHONY: help ready setup demo test test-all test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
-	bench-install bench-memory bench-quality bench-report bench-scale bench-whole audit check \
+.PHONY: help ready setup demo test test-all coverage test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
+	bench-install bench-memory bench-quality bench-report bench-review bench-scale bench-whole audit check \
 	check-arm64 check-corpus check-native check-wheels deploy deploy-setup fuzz format local pictures release smoke wheels \
 	build lock clean
 
@@ -57,12 +57,21 @@ test: setup ## Run the fast tests, a few minutes in PROCESSES=2
 	@$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) $(ARGS)
 
 test-all: setup .tools/cloud/.done .tools/sandbox/.done .aws-sam/.done tools/js/.done ## Run all tests, as CI does
-	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --durations=15 --durations-min=5 \
+		$(if $(CLOCKS),--note-clocks="$(CLOCKS)" --at $(FIRST_DATE)) $(ARGS)
 
-test-dates: setup ## Run the tests that read the clock on special dates (DATES)
-	@for date in $(DATES); do echo "at $$date"; \
-		$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) --at "$$date" $(CLOCKED) $(ARGS) \
-		|| exit 1; done
+coverage: setup .tools/cloud/.done .tools/sandbox/.done .aws-sam/.done tools/js/.done ## Run all tests and list the lines that none of them runs
+	@$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
+
+# All run on the first date, and on the others those that have read a clock then. In CI, which runs
+# `make test-all test-dates CLOCKS=FILE`, the first date is a part of test-all.
+test-dates: setup ## Run the tests on special dates; those that read a clock on more of them (DATES)
+	@noted=$(if $(CLOCKS),"$(CLOCKS)",$$(mktemp)); \
+	$(if $(CLOCKS),,$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) -m $(FAST) \
+		--note-clocks="$$noted" --at $(FIRST_DATE) $(CLOCKED) $(ARGS) || exit 1;) \
+	for date in $(DATES); do echo "at $$date"; \
+		$(BIN)/python -m pytest -q --numprocesses=$(PROCESSES) --clocked="$$noted" --at "$$date" \
+			$(CLOCKED) $(ARGS) || exit 1; done
 
 test-faults: setup ## Run the fault suite: every fault at every call (ARGS='--seed 2 --rounds 200')
 	@$(BIN)/python -m pytest -q tests/faults -m 'not e2e' $(ARGS)
@@ -96,6 +105,9 @@ bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (AR
 bench-install: setup .tools/zig/.done ## Measure installing the command line beside the rivals' (ARGS='--rounds 5')
 	@test -d wheels || $(MAKE) --no-print-directory wheels
 	@$(BIN)/python -m bench.install wheels $(ARGS)
+
+bench-review: setup .tools/cloud/.done .aws-sam/.done ## Measure a review on the review site, from click to green (ARGS='--rounds 100')
+	@PYTHONPATH=tools:tests:. $(BIN)/python -m bench.review $(ARGS)
 
 check: setup .tools/sam/.done .tools/asl/.done tools/js/.done ## Lint and type-check everything
 	$(BIN)/ruff format --check .

@@ -29,7 +29,7 @@ SIZE = (480, 320)  # of a screenshot
 INKS = ("#0b0c0c", "#1d70b8", "#00703c", "#d4351c", "#4c2c92", "#505a5f")
 VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 WHEEL, STEPS = 600, 120  # pixels a turn, turns
-PAGE_LIMIT = 120_000  # bytes of our page without the snapshots' data
+PAGE_LIMIT = 160_000  # bytes of our page without the snapshots' data
 
 # Notes long tasks from the beginning, and the first frame in which what was asked for is painted.
 WATCH = """

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pytest
-import time_machine
 from hypothesis import settings
 
+from support import clocks
 from support.gold import Gold
 from support.spread import SLOW, Spread, longest_first
 
@@ -31,11 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what the tests of gold pages get over the pages; read the diff before commit",
     )
-    parser.addoption(
-        "--at",
-        metavar="'2028-02-29 12:00:00 Europe/Berlin'",
-        help="when every test begins, as local time and time zone; the clock goes on from there",
-    )
+    clocks.add_options(parser)
     parser.addoption("--seed", default="1", help="of random faults")
     parser.addoption("--rounds", default="20", help="random runs of each story of faults")
     parser.addoption(
@@ -49,15 +42,10 @@ def gold(request: pytest.FixtureRequest) -> Gold:
     return Gold(accept=request.config.getoption("--accept-gold"))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """With `--at`: runs each test, and the fixtures made for it, at that time."""
-    given = item.config.getoption("--at")
-    if given is None:
-        return (yield)
-    local, _, zone = given.rpartition(" ")
-    with time_machine.travel(datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone))):
-        return (yield)
+def pytest_configure(config: pytest.Config) -> None:
+    """Each test has its time; without options that is now."""
+    if any(map(config.getoption, ("--at", "--note-clocks", "--clocked"))):
+        config.pluginmanager.register(clocks.Clocks(config))
 
 
 @pytest.hookimpl(optionalhook=True)

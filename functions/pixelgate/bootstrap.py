@@ -9,17 +9,20 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from pixelgate.domain.failed_event import FailedEvents
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.notify.forge import Connector, Forge, checked
+from pixelgate.notify.pictures import CommentPictures
 from pixelgate.pipeline.announce.announce import Backlog
 from pixelgate.pipeline.context import CompareContext, Limits, StorageContext
 from pixelgate.ports import Bucket, FanOut, Stages
@@ -28,8 +31,16 @@ if TYPE_CHECKING:
     from pixelgate.aws.deployment import CloudStack, Target
     from pixelgate.aws.meter import RequestMeter
     from pixelgate.aws.operator import ProjectTable
+    from pixelgate.aws.parameters import Parameter
     from pixelgate.engine.pool import SharedDiffers
+    from pixelgate.notify.check_approval import Approved, NotApproved, Pressed
+    from pixelgate.notify.github_app import App
     from pixelgate.notify.http import Patience
+    from pixelgate.notify.update import Shown
+    from pixelgate.web.app import Pictures
+    from pixelgate.web.gate import Person
+    from pixelgate.web.http import Request, Response
+    from pixelgate.web.login.github import Permission
 
 # Older releases give random or wrong counts when the images differ in size.
 OLDEST_ODIFF = (4, 3, 8)
@@ -312,6 +323,18 @@ def open_stack(name: str, region: str | None = None) -> CloudStack:
         return CloudStack(session.client("cloudformation", config=lambda_config()), name)
 
 
+def open_parameter(name: str, region: str | None = None) -> Parameter:
+    """Opens an encrypted parameter of Systems Manager. Raises BucketError."""
+    import boto3
+
+    from pixelgate.aws.parameters import Parameter
+    from pixelgate.aws.sdk import lambda_config
+
+    with _settings_errors(f"the parameter {name}"):
+        session = boto3.Session(region_name=region or client_region())
+        return Parameter(session.client("ssm", config=lambda_config()), name)
+
+
 def open_project_store(
     bucket: str, table: str, region: str | None = None
 ) -> tuple[Bucket, ProjectTable]:
@@ -405,6 +428,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
     """Builds the context of the compare function, once per execution environment."""
     pace_collector()
     from pixelgate.aws.meter import RequestMeter
+    from pixelgate.engine.preview import preview
     from pixelgate.engine.thumbnail import thumbnail
     from pixelgate.report import render
 
@@ -421,6 +445,7 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
         stage=stage,
         fan_out=aws_fan_out(environ),
         thumbnail=thumbnail,
+        preview=preview if comment_pictures(environ) is not CommentPictures.OFF else None,
         meter=meter,
     )
 
@@ -429,12 +454,12 @@ def aws_service(stage: Stages, environ: Mapping[str, str] = os.environ) -> Compa
 class Notifier:
     """The adapters of the notify function.
 
-    `report_url` has `{key}` for a report's key. `forges` makes the forge of a project; the key `*`
-    is for all other projects.
+    `shown` is what notices link to and offer. `forges` makes the forge of a project; the key `*` is
+    for all other projects.
     """
 
     records: StorageContext
-    report_url: str
+    shown: Shown
     forges: Mapping[str, Callable[[Patience], Forge]]
 
     def forge(self, project: str, patience: Patience) -> Forge | None:
@@ -459,16 +484,179 @@ def aws_notifier(environ: Mapping[str, str] = os.environ) -> Notifier:
         names = " or ".join(
             f"PIXELGATE_{n}_REPOSITORIES and PIXELGATE_{n}_TOKEN_SECRET" for n in kinds
         )
-        raise UsageError(f"no repository is configured: set {names}")
-    return Notifier(aws_records(environ), environ.get("PIXELGATE_REPORT_URL", ""), forges)
+        raise UsageError(
+            f"no repository is configured: set {names}, or PIXELGATE_GITHUB_APP in the place of "
+            "GitHub's token"
+        )
+    return Notifier(aws_records(environ), _shown(environ), forges)
+
+
+def _shown(environ: Mapping[str, str]) -> Shown:
+    from pixelgate.notify.update import Shown
+
+    return Shown(
+        report_url=environ.get("PIXELGATE_REPORT_URL", ""),
+        site_url=environ.get("PIXELGATE_SITE_URL", ""),
+        approve_from_check=environ.get("PIXELGATE_APPROVE_FROM_CHECK", "off") == "on",
+        comment_commands=environ.get("PIXELGATE_COMMENT_COMMANDS") == "true",
+        pictures=comment_pictures(environ),
+    )
+
+
+def comment_pictures(environ: Mapping[str, str]) -> CommentPictures:
+    """Reads how pull requests' comments show pictures. Raises UsageError."""
+    return CommentPictures.parse(environ.get("PIXELGATE_COMMENT_PICTURES", CommentPictures.OFF))
+
+
+def aws_webhook(
+    environ: Mapping[str, str] = os.environ,
+) -> Callable[[Request], Response] | None:
+    """Builds what answers GitHub's webhook; None without a GitHub App. Raises UsageError.
+
+    GitHub waits ten seconds for an answer, so what is asked of GitHub meanwhile gets eight.
+    """
+    from pixelgate.notify.check_approval import Buttons
+    from pixelgate.notify.github import GitHub
+    from pixelgate.notify.http import Patience
+    from pixelgate.web.github_webhook import Webhook, answer
+
+    app = _github_app(environ)
+    if app is None:
+        return None
+    named = repositories(environ.get("PIXELGATE_GITHUB_REPOSITORIES", ""), GitHub.REPOSITORY)
+    buttons = Buttons(app, named, aws_records(environ), _shown(environ))
+
+    def patience() -> Patience:
+        until = time.monotonic() + 8.0
+        return Patience(lambda: until - time.monotonic())
+
+    def press(pressed: Pressed, origin: str) -> Approved | NotApproved:
+        # With a function URL nobody knows the site's address but the request itself.
+        shown = replace(buttons.shown, site_url=buttons.shown.site_url or origin)
+        return replace(buttons, shown=shown).press(pressed, patience)
+
+    return partial(answer, webhook=Webhook(lambda: app.credentials().webhook_secret, press))
+
+
+def _github_app(environ: Mapping[str, str]) -> App | None:
+    """Makes the GitHub App; None if none is configured."""
+    name = environ.get("PIXELGATE_GITHUB_APP")
+    if not name:
+        return None
+    from pixelgate.aws.parameters import KeptParameter
+    from pixelgate.notify.github_app import App
+
+    return App(KeptParameter(open_parameter(name)), name)
+
+
+class Responds(Protocol):
+    """What answers requests: `web.app.Site`."""
+
+    def respond(self, request: Request) -> Response:
+        """Answers one, also with an error."""
+
+
+@dataclass(frozen=True)
+class ServedSite:
+    """The review site as Lambda serves it.
+
+    Attributes:
+        site: what answers requests.
+        kind: `function-url` or `http-api`.
+        url: the address under which people reach it; "" if only each request knows.
+    """
+
+    site: Responds
+    kind: str
+    url: str
+
+
+def aws_site(environ: Mapping[str, str] = os.environ) -> ServedSite:
+    """Builds the review site, once per execution environment.
+
+    Nobody gets in before its settings exist: `pixelgate site setup` writes them.
+    """
+    from pixelgate.aws.sdk import lambda_config, open_session
+    from pixelgate.storage.s3 import S3Bucket
+    from pixelgate.web.app import Site
+    from pixelgate.web.login.gate import LoginGate
+    from pixelgate.web.login.settings import SettingsSource
+
+    bucket = environ["PIXELGATE_BUCKET"]
+    s3 = open_session().client("s3", config=lambda_config())
+    return ServedSite(
+        site=Site(
+            S3Bucket(s3, bucket, owner=environ.get("PIXELGATE_BUCKET_OWNER")),
+            gate=LoginGate(
+                SettingsSource(open_parameter(environ["PIXELGATE_SITE_PARAMETER"]).read),
+                _permission(environ),
+            ),
+            pictures=_signed_pictures(bucket),
+            bucket=bucket,
+            hook=aws_webhook(environ),
+        ),
+        kind=environ.get("PIXELGATE_SITE", ""),
+        url=environ.get("PIXELGATE_SITE_URL", ""),
+    )
+
+
+def _signed_pictures(bucket: str) -> Pictures:
+    """Makes addresses of pictures, with the credentials that the function has at the moment."""
+    from botocore.config import Config
+
+    from pixelgate.aws.sdk import open_session
+    from pixelgate.web.app import Pictures
+
+    # Objects under a key of one's own take no older signature.
+    s3 = open_session().client("s3", config=Config(signature_version="s3v4"))
+
+    def sign(key: str, seconds: int) -> str:
+        wanted = {"Bucket": bucket, "Key": key}
+        return s3.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds)
+
+    address = urlsplit(sign("images", 1))
+    return Pictures(sign, (f"{address.scheme}://{address.netloc}",))
+
+
+def _permission(environ: Mapping[str, str]) -> Permission | None:
+    """Makes what asks GitHub what somebody may do; None without a credential of the site."""
+    from pixelgate.web.login.github import RepositoryPermission
+
+    if (app := _github_app(environ)) is not None:
+        from pixelgate.notify.http import Patience
+
+        def ask(repository: str, person: Person) -> str:
+            # Each repository has a token of its own; five seconds to get one, if it is due.
+            until = time.monotonic() + 5.0
+            token = app.token(repository, Patience(lambda: until - time.monotonic()))
+            return RepositoryPermission(app.credentials().api, token)(repository, person)
+
+        return ask
+    secret = environ.get("PIXELGATE_GITHUB_TOKEN_SECRET")
+    if not secret:
+        return None
+    import boto3
+
+    from pixelgate.aws.secrets import SecretToken
+    from pixelgate.notify.github import GitHub
+
+    api = environ.get("PIXELGATE_GITHUB_API") or GitHub.API
+    return RepositoryPermission(api, SecretToken(boto3.client("secretsmanager"), secret))
 
 
 def _forges_of(
     name: str, kind: Connector, environ: Mapping[str, str]
 ) -> dict[str, Callable[[Patience], Forge]]:
-    """Makes the forges of one kind, by project; empty without a token or repositories."""
+    """Makes the forges of one kind, by project; empty without a credential or repositories."""
     secret = environ.get(f"PIXELGATE_{name}_TOKEN_SECRET")
     named = environ.get(f"PIXELGATE_{name}_REPOSITORIES", "")
+    if named and name == "GITHUB" and (app := _github_app(environ)) is not None:
+        from pixelgate.notify.check_run import GitHubChecks
+
+        return {
+            project: partial(GitHubChecks, repository, app)
+            for project, repository in repositories(named, kind.REPOSITORY).items()
+        }
     if not secret or not named:
         return {}
     import boto3

@@ -287,6 +287,10 @@ Slices = tuple[Sequence[tuple[int, int, int]], Sequence[tuple[int, int, int]]]
 # Makes a small WebP of an image, with the mask (if there is one) drawn over it. Raises ImageFault.
 Thumbnailer = Callable[[bytes, bytes | None, Slices], bytes]
 
+# Makes a PNG with base, head and their difference beside one another: from the two images (None for
+# one that does not exist), the mask, and where the canvas lies on each. Raises ImageFault.
+Previewer = Callable[[bytes | None, bytes | None, bytes | None, tuple[Slices, Slices]], bytes]
+
 # Returns a context that lasts as long as the stage of that name, for timings.
 Stages = Callable[[str], AbstractContextManager[None]]
 

@@ -18,6 +18,7 @@ from pixelgate.domain.baseline import Choice, Kind, PassedOver
 from pixelgate.domain.comparison import Comparison
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import ComparisonId
+from support.fake_site import FakeSite, serving
 
 HERE = Path(__file__).parent
 # What `pixelgate report` puts into a page: ada approved all, and bob rejected two of them later.
@@ -136,7 +137,7 @@ Open = Callable[..., Opened]
 def opened(browser: Browser) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
 
-    def open_page(path: Path, fragment: str = "", **options: object) -> Opened:
+    def open_page(path: Path | str, fragment: str = "", **options: object) -> Opened:
         options.setdefault("viewport", {"width": 1300, "height": 800})
         contexts.append(browser.new_context(**options))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
@@ -145,7 +146,7 @@ def opened(browser: Browser) -> Iterator[Open]:
         page.on("pageerror", lambda e: opened.complaints.append(str(e)))
         page.on("requestfailed", lambda r: opened.complaints.append(f"failed: {r.url}"))
         page.on("request", lambda r: opened.requests.append(r.url))
-        page.goto(path.as_uri() + fragment)
+        page.goto((path if isinstance(path, str) else path.as_uri()) + fragment)
         page.wait_for_selector("body.ready")
         return opened
 
@@ -206,3 +207,10 @@ def of_a_bucket(published: Comparison, compared: LocalResult) -> Path:
 def rejected(published: Comparison, compared: LocalResult) -> Path:
     """The page as it is fetched after bob and ada have reviewed the build."""
     return rewrite(compared, "rejected.html", published, bucket="shots", reviews=REJECTED)
+
+
+@pytest.fixture
+def site(published: Comparison, compared: LocalResult) -> Iterator[FakeSite]:
+    """A review site that shows that comparison; ada is about to log in."""
+    with serving(FakeSite(compared.out, published)) as site:
+        yield site

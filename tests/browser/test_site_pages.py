@@ -210,6 +210,13 @@ def test_by_keyboard_any_two_images_of_a_snapshot_are_compared(
         assert loaded == [320, 320, 320]
 
 
+def test_logging_out_is_a_request_of_the_own_page(browser: Browser, origin: str) -> None:
+    for page in page_of(browser, f"{origin}/projects/shop"):
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{origin}/")
+        assert "Forbidden" not in page.locator("body").inner_text()
+
+
 def test_the_policy_lets_nothing_else_in_and_nothing_breaks_it(
     browser: Browser, origin: str
 ) -> None:

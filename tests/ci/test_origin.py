@@ -258,7 +258,9 @@ def test_at_most_300_commits_of_a_branch_and_301_of_which_more_is_known(tmp_path
     import_file = tmp_path / "stream"
     import_file.write_text(stream)
     with import_file.open("rb") as file:
-        subprocess.run(["git", "-C", repository.folder, "fast-import", "--quiet"], stdin=file)
+        subprocess.run(
+            ["git", "-C", repository.folder, "fast-import", "--quiet"], stdin=file, timeout=300
+        )
     repository.git("switch", "--quiet", "release/2")
     found = where(repository, found=PUSH)
     assert (len(found.branch_commits or ()), len(found.ancestors)) == (300, 300)
@@ -276,7 +278,10 @@ def test_at_most_300_ancestors(tmp_path: Path) -> None:
     import_file.write_text(stream)
     with import_file.open() as file:
         subprocess.run(
-            ["git", "-C", str(repository.folder), "fast-import", "--quiet"], stdin=file, check=True
+            ["git", "-C", str(repository.folder), "fast-import", "--quiet"],
+            stdin=file,
+            check=True,
+            timeout=300,
         )
     repository.git("switch", "--quiet", "main")
     found = where(repository)

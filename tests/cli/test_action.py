@@ -19,8 +19,10 @@ from pixelgate import bootstrap
 from pixelgate.cli.templates import GITHUB, GITLAB, filled
 from pixelgate.storage.client_bucket import ClientBucket
 from support import aws
+from support.github import github
 
 from .conftest import NEEDS_REVIEW, Cli, tell
+from .test_review_comment import Comment
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -50,7 +52,7 @@ def run_step(tmp_path: Path, inputs: dict[str, str], answer: str, code: int) -> 
     done = subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", UPLOAD["run"]],
         env={**environ, "PATH": path, "GITHUB_OUTPUT": str(output)},
-        capture_output=True, text=True, cwd=tmp_path,
+        capture_output=True, text=True, cwd=tmp_path, timeout=300,
     )  # fmt: skip
     outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
     return done.returncode, json.loads((tmp_path / "called").read_text()), outputs
@@ -154,7 +156,7 @@ def test_inputs_of_the_gitlab_component_are_no_text_of_its_script() -> None:
 
 
 WORKFLOWS = [ROOT / "action.yml", *sorted(ROOT.glob(".github/workflows/*.yml")),
-             *sorted(ROOT.glob("tools/*/action.yml"))]  # fmt: skip
+             *sorted(ROOT.glob("tools/*/action.yml")), EXAMPLES / "github-approve.yml"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -202,6 +204,54 @@ def test_the_baseline_branch_s_job_takes_another_role() -> None:
     assert of_gitlab["variables"]["AWS_REGION"] == "$PIXELGATE_REGION"
     roles = [rule["variables"]["AWS_ROLE_ARN"] for rule in of_gitlab["rules"]]
     assert roles == ["$PIXELGATE_ROLE", "$PIXELGATE_TRUNK_ROLE"]
+
+
+APPROVING = EXAMPLES / "github-approve.yml"
+
+
+def test_the_workflow_of_comments_runs_for_new_ones_on_pull_requests() -> None:
+    workflow = yaml.safe_load(APPROVING.read_text())
+    assert workflow[True] == {"issue_comment": {"types": ["created"]}}  # YAML's "on"
+    job = workflow["jobs"]["review"]
+    assert job["if"] == (
+        "github.event.issue.pull_request && startsWith(github.event.comment.body, '/pixelgate ')"
+    )
+    # issue_comment takes the file from the default branch only. workflow_call and others would not.
+    assert "workflow_call" not in APPROVING.read_text()
+
+
+def test_the_workflow_of_comments_has_the_least_permissions_and_no_code_of_the_repository() -> None:
+    workflow = yaml.safe_load(APPROVING.read_text())
+    assert workflow["permissions"] == {}
+    [job] = workflow["jobs"].values()
+    assert job["permissions"] == {"id-token": "write", "pull-requests": "write"}
+    used = [step["uses"].split("@")[0] for step in job["steps"] if "uses" in step]
+    assert used == ["actions/setup-python", "<owner>/pixelgate/tools/install",
+                    "aws-actions/configure-aws-credentials"]  # fmt: skip
+
+
+def test_the_workflow_of_comments_has_no_expression_in_a_shell_line() -> None:
+    [job] = yaml.safe_load(APPROVING.read_text())["jobs"].values()
+    lines = [step["run"] for step in job["steps"] if "run" in step]
+    assert lines == ["pixelgate review-comment --check", "pixelgate review-comment",
+                     "pixelgate review-comment --failed"]  # fmt: skip
+    # What a stranger wrote is in no expression but the condition, which no shell reads.
+    expressions = re.findall(r"\$\{\{ (.*?) \}\}", APPROVING.read_text())
+    assert {e for e in expressions if "event" in e or "actor" in e or "head" in e} == set()
+
+
+def test_the_workflow_of_comments_takes_its_role_after_the_check_and_under_the_commenter() -> None:
+    [job] = yaml.safe_load(APPROVING.read_text())["jobs"].values()
+    *_, check, role, review, failed = job["steps"]
+    assert (check["id"], role["id"]) == ("check", "role")
+    allowed = "steps.check.outputs.allowed == 'true'"
+    assert (role["if"], review["if"]) == (allowed, allowed)
+    assert failed["if"] == "failure() && steps.role.outcome == 'failure'"
+    assert role["with"] == {
+        "role-to-assume": "${{ vars.PIXELGATE_APPROVE_ROLE }}",
+        "role-session-name": "${{ steps.check.outputs.session }}",
+        "aws-region": "${{ vars.AWS_REGION }}",
+    }
 
 
 # ---- the roles ------------------------------------------------------------------------------
@@ -328,6 +378,38 @@ def test_the_reviewers_role_is_enough_to_review_and_no_more(
     assert run("upload", "shots", "--build", "8").code == 0
     puts = {key.split("/")[0] for action, key in refused("role-reviewer.json", asked)}
     assert puts == {"images", "uploads"}
+
+
+def test_the_approve_role_is_enough_for_a_review_by_comment_and_no_more(
+    run: Cli, asked: list[Asked], store: ClientBucket, tmp_path: Path
+) -> None:
+    rejected = {"state": "rejected", "left": 0, "by": ["AWS:X:bob"]}
+    tell(store, "7", **NEEDS_REVIEW, pull_request="5", review=rejected)
+    log = {"execution": "e1", "decisions": {}, "reviews": {
+        "r": {"id": "r", "action": "reject", "by": "AWS:X:bob", "whole": False,
+              "at": "2026-01-01T10:00:00.000Z"}
+    }}  # fmt: skip
+    store.write("builds/shop/7/review.json", json.dumps(log).encode(), "x")
+    kept = {"written": {"action": "reject", "names": ["a.png"]}}
+    store.write("builds/shop/7/reviews/r.json", json.dumps(kept).encode(), "x")
+    asked.clear()
+    with github() as fake:
+        fake.members = {"ada": ("write", 7)}
+        comment = Comment(fake, run, tmp_path)
+        words = "/pixelgate approve --yes shop/7.e1"
+        assert comment(words, "--check", account=7).code == 0
+        assert asked == []
+        assert comment(words, "--timeout", "0.01", account=7).code == 3
+        assert comment("/pixelgate approve shop/8.e1", account=7).code == 0
+    assert {action for action, _ in asked} == {"s3:PutObject", "s3:GetObject"}
+    assert refused("role-approve.json", asked) == []
+    for action, key in (("s3:ListBucket", "builds/shop/"), ("s3:ListBucket", "comparisons/shop/x")):
+        assert is_allowed("role-approve.json", action, key)
+    asked.clear()
+    assert run("report", "7", "--out", tmp_path / "out").code == 0
+    assert run("upload", "shots", "--build", "9").code == 0
+    beyond = {key.split("/")[0] for _, key in refused("role-approve.json", asked)}
+    assert beyond == {"images", "uploads"}
 
 
 def test_no_role_reaches_beyond_its_project() -> None:

@@ -40,7 +40,7 @@ def test_nothing_is_changed_unless_it_is_told_to(run: Cli, world: World) -> None
     assert done.code == 0
     assert done.out.splitlines() == [
         "shop: builds kept: 1 may be a baseline",
-        "past retention: 1 builds, 1 images; 0.1 MB",
+        "past retention: 1 builds, 1 images; 0.2 MB",
         "  old",
         "nothing was changed; --delete takes the next step",
     ]

@@ -35,7 +35,7 @@ fi""",
     done = subprocess.run(
         [INSTALLER, env],
         env={**os.environ, "PYTHON": str(tmp_path / "python"), "UV_CACHE_DIR": str(tmp_path)},
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "pixelgate\n"), done.stderr
     data = built / "pixelgate" / "sandbox" / "data"

@@ -114,6 +114,46 @@ def test_status_of_a_build_without_a_result(
     assert (done.code, done.err.strip()) == (0, words)
 
 
+LATER = "A review can make this build pass after this job has ended."
+
+
+@pytest.mark.parametrize(
+    ("status", "options", "code", "said"),
+    [
+        pytest.param(NEEDS_REVIEW, (), 1, True, id="needs review"),
+        pytest.param(NEEDS_REVIEW, ("--exit-zero-on-changes",), 0, True, id="though it passes"),
+        pytest.param(
+            {**NEEDS_REVIEW, "review": {"state": "rejected"}}, (), 1, False, id="rejected"
+        ),
+        pytest.param({}, (), 0, False, id="passed"),
+    ],
+)
+def test_a_job_says_that_a_review_may_come_after_it(
+    run: Cli,
+    bucket: MemoryBucket,
+    tmp_path: Path,
+    status: dict[str, Any],
+    options: tuple[str, ...],
+    code: int,
+    said: bool,
+) -> None:
+    tell(bucket, "7", **status)
+    summary = tmp_path / "summary.md"
+    done = run("wait", "7", "--summary", summary, *options)
+    assert done.code == code
+    for text in (done.err, summary.read_text()):
+        words = " ".join(text.replace("\\", "").split())
+        assert (LATER in words) is said
+        assert ("the commit status pixelgate/shop follows the review" in words) is said
+        assert ("Require that status for a merge and not this job, or run the job" in words) is said
+    assert LATER not in run("status", "7").err
+
+
+def test_a_fork_s_job_names_the_status_of_forks(run: Cli, bucket: MemoryBucket) -> None:
+    tell(bucket, "fork.7", **NEEDS_REVIEW)
+    assert "status pixelgate/shop (fork) follows" in " ".join(run("wait", "fork.7").err.split())
+
+
 def part(bucket: MemoryBucket, *shards: int, of: int) -> None:
     """Shards of build 7 that the function has accepted."""
     for index in shards:
@@ -242,6 +282,30 @@ def test_the_decisions_of_a_report(run: Cli, bucket: MemoryBucket, tmp_path: Pat
     assert done.code == 2
     assert "shop/7 was compared again after this report was made (execution e0, now" in done.err
     assert len(reviews(bucket)) == 2
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_a_review_may_name_the_result_that_was_looked_at(
+    run: Cli, bucket: MemoryBucket, action: str
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    done = run(action, "7", "--execution", "e0")
+    assert (done.code, reviews(bucket)) == (2, [])
+    assert "shop/7 was compared again after this report was made (execution e0, now e1)" in done.err
+    assert run(action, "7", "--execution", "e1").code == 0
+    assert reviews(bucket) == [{"schema_version": 1, "action": action, "execution": "e1"}]
+
+
+def test_the_named_result_counts_for_the_decisions_of_a_file_too(
+    run: Cli, bucket: MemoryBucket, tmp_path: Path
+) -> None:
+    tell(bucket, "7", **NEEDS_REVIEW)
+    file = tmp_path / "decisions.json"
+    file.write_text(json.dumps({"schema_version": 1, "project": "shop", "build": "7",
+                                "decisions": {"a.png": "approve"}}))  # fmt: skip
+    done = run("approve", "--from", file, "--execution", "e0")
+    assert (done.code, reviews(bucket)) == (2, [])
+    assert run("approve", "--from", file, "--execution", "e1").code == 0
 
 
 @pytest.mark.parametrize(

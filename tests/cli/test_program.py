@@ -23,7 +23,8 @@ from support.repository import Repository
 from .conftest import SIZE, Cli, tell
 
 COMMANDS = ("init", "doctor", "compare", "upload", "finalize", "wait", "status", "report",
-            "approve", "reject", "history", "life", "deploy", "sandbox")  # fmt: skip
+            "approve", "reject", "history", "life", "deploy", "sandbox",
+            "review-comment")  # fmt: skip
 PROGRAM = Path(sys.executable).parent / "pixelgate"
 
 
@@ -61,7 +62,7 @@ def test_starting_does_not_load_what_only_some_commands_need() -> None:
         "print(sorted({'boto3', 'PIL', 'numpy', 'pydantic', 'jinja2'}"
         " & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stderr.strip() == "[]"
 
 

@@ -69,5 +69,7 @@ def test_what_is_printed_can_be_pasted_into_a_shell() -> None:
         _, _, own = words.partition(f"\n{role}:\n\n")
         lines = own.partition("\n\n")[0]
         shell = f'{exports(shared)}{lines}\necho "$PIXELGATE_PROJECT, $AWS_ACCESS_KEY_ID"'
-        said = subprocess.check_output(["sh", "-c", shell], env={"PATH": os.defpath}, text=True)
+        said = subprocess.check_output(
+            ["sh", "-c", shell], env={"PATH": os.defpath}, text=True, timeout=300
+        )
         assert said == f"it's a shop, key of {role}\n"

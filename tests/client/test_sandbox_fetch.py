@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -81,7 +82,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def imported(needs: Needs, name: str) -> str:
     python = needs.cloud / "bin" / "python"
     command = [str(python), "-c", f"import {name}; print({name}.VALUE)"]
-    return subprocess.check_output(command, text=True).strip()
+    return subprocess.check_output(command, text=True, timeout=300).strip()
 
 
 @pytest.mark.parametrize("path", [f"{UV.parent}:{SHELL}", "/nowhere"], ids=["uv", "pip"])
@@ -202,8 +203,10 @@ def test_a_download_that_breaks_is_begun_anew(
         stderr=subprocess.DEVNULL,
         preexec_fn=interruptible,
     ) as process:
+        end = time.monotonic() + 60
         while not (tmp_path / "began").exists():
             assert process.poll() is None
+            assert time.monotonic() < end, "it never began"
         os.killpg(process.pid, number)
     unfinished = list(cache.glob("unfinished-*"))
     assert len(unfinished) == (1 if number == signal.SIGKILL else 0)
@@ -232,16 +235,19 @@ def test_the_second_of_two_waits_for_the_first(
     fetching: Callable[[], None] = lambda: found.append(fetch(tmp_path / "cache"))  # noqa: E731
     first = threading.Thread(target=fetching)
     first.start()
+    end = time.monotonic() + 60
     while not runs:
         assert first.is_alive()
+        assert time.monotonic() < end, "it never began"
     totals: list[int] = []
     says = Steps(totals.append, say=lambda words: waits.set())
     second = threading.Thread(target=lambda: found.append(fetch(tmp_path / "cache", says)))
     second.start()
     assert waits.wait(60)
     go_on.set()
-    first.join()
-    second.join()
+    for thread in (first, second):
+        thread.join(60)
+        assert not thread.is_alive(), "it never ended"
     assert found[0] == found[1]
     assert totals == [0]  # the second fetched nothing
     assert runs.count("venv") == 2

@@ -6,6 +6,7 @@ import base64
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.utils import should_bypass_proxies
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from pixelgate.errors import SandboxFailed
-from pixelgate.sandbox import assemble, cloud, files, keep
+from pixelgate.sandbox import assemble, cloud, deploy, files, keep
 from pixelgate.sandbox.issuer import Issuer
 from pixelgate.sandbox.session import past_proxies
 from pixelgate.sandbox.system import check_system
@@ -140,6 +141,25 @@ def test_other_systems_are_told_where_it_runs(monkeypatch: pytest.MonkeyPatch, s
     monkeypatch.setattr(sys, "platform", system)
     with pytest.raises(SandboxFailed, match="Linux only: start it in WSL on Windows"):
         check_system()
+
+
+class Stuck:
+    """CloudFormation that begins to make a stack and never gets on."""
+
+    def create_stack(self, **request: object) -> None:
+        pass
+
+    def describe_stacks(self, **request: object) -> object:
+        return {"Stacks": [{"StackStatus": "CREATE_IN_PROGRESS"}]}
+
+
+def test_a_stack_that_is_never_made_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deploy, "CREATE_SECONDS", 0.1)
+    never: Any = Stuck()
+    with pytest.raises(SandboxFailed, match=r"stack shop is still CREATE_IN_PROGRESS after 0\.1 s"):
+        deploy.create_stack(never, "shop", {})
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -73,6 +73,10 @@ def test_markdown_of_a_build_that_needs_review() -> None:
         "pixelgate approve --project shop 9001-1\n"
         "```\n"
         "\n"
+        "A review can make this build pass after this job has ended. The job's result stays as it "
+        "is; the commit status pixelgate/shop follows the review, if notices are set up. Require "
+        "that status for a merge and not this job, or run the job again after the review.\n"
+        "\n"
         "> this clone is shallow\\: deepen it\n"
     )
 

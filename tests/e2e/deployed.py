@@ -36,7 +36,7 @@ def at_once(*actions: Callable[[], object]) -> None:
     start = threading.Barrier(len(actions))
 
     def run(action: Callable[[], object]) -> None:
-        start.wait()
+        start.wait(60)
         action()
 
     with ThreadPoolExecutor(len(actions)) as threads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 
@@ -29,7 +30,7 @@ def issuers(cloud: EmbeddedCloud) -> Mapping[str, Issuer]:
 @pytest.fixture(scope="module")
 def roles(cloud: EmbeddedCloud) -> Mapping[str, str]:
     """Roles of a project, by logical id."""
-    return deploy_roles(cloud, "login").resources
+    return deploy_roles(cloud, "login", GitHubApproveWorkflow="github-approve.yml").resources
 
 
 def taken(cloud: EmbeddedCloud, role: str, token: str) -> str:
@@ -42,6 +43,15 @@ def taken(cloud: EmbeddedCloud, role: str, token: str) -> str:
 
 
 TRUNK, CI, FORK = "GitHubTrunkRole", "GitHubCiRole", "GitHubForkRole"
+APPROVE = "GitHubApproveRole"
+WORKFLOWS = "acme/shop/.github/workflows"
+# What GitHub says of the job that a comment starts; the subject is that of the default branch.
+COMMENT = {
+    "repository_id": "22",
+    "ref": "refs/heads/main",
+    "job_workflow_ref": f"{WORKFLOWS}/github-approve.yml@refs/heads/main",
+    "actor_id": "583231",
+}
 ON_GITLAB = {"GitLabTrunkRole", "GitLabCiRole"}
 
 
@@ -97,3 +107,86 @@ def test_a_wrong_token_gets_no_role(
     expired = right.token(MAIN[url], time.time() - HOUR)
     assert taken(cloud, role, expired) == "ExpiredTokenException"
     assert taken(cloud, role, other.token(MAIN[url], later)) == "AccessDenied"
+
+
+def test_the_workflow_of_comments_gets_its_role(
+    cloud: EmbeddedCloud, issuers: Mapping[str, Issuer], roles: Mapping[str, str]
+) -> None:
+    token = issuers[GITHUB].token(MAIN[GITHUB], time.time() + HOUR, more=COMMENT)
+    every = {name for name in roles if name.endswith("Role")}
+    assert {n for n in every if taken(cloud, roles[n], token) == "OK"} == {TRUNK, CI, APPROVE}
+
+
+@pytest.mark.parametrize(
+    ("subject", "changed"),
+    [
+        pytest.param(f"{NEW}:ref:refs/heads/topic",
+                     {"ref": "refs/heads/topic",
+                      "job_workflow_ref": f"{WORKFLOWS}/github-approve.yml@refs/heads/topic"},
+                     id="another branch"),
+        pytest.param(MAIN[GITHUB],
+                     {"job_workflow_ref": f"{WORKFLOWS}/github-approve.yml@refs/heads/topic"},
+                     id="the workflow of another branch, called from main"),
+        pytest.param(MAIN[GITHUB],
+                     {"job_workflow_ref": f"{WORKFLOWS}/pixelgate.yml@refs/heads/main"},
+                     id="another workflow"),
+        pytest.param(MAIN[GITHUB],
+                     {"job_workflow_ref":
+                      "evil/shop/.github/workflows/github-approve.yml@refs/heads/main"},
+                     id="another repository's workflow"),
+        pytest.param(MAIN[GITHUB], {"repository_id": "98"}, id="another repository's id"),
+        pytest.param(f"{NEW}:pull_request", {"ref": "refs/pull/5/merge"}, id="a pull request"),
+        pytest.param(MAIN[GITHUB], {"ref": "refs/pull/5/merge"}, id="only its ref"),
+        pytest.param(MAIN[GITHUB], {"ref": None}, id="no ref"),
+        pytest.param(MAIN[GITHUB], {"repository_id": None}, id="no repository"),
+        pytest.param(MAIN[GITHUB], {"job_workflow_ref": None}, id="no workflow"),
+    ],
+)  # fmt: skip
+def test_no_other_job_gets_the_role_of_comments(
+    cloud: EmbeddedCloud,
+    issuers: Mapping[str, Issuer],
+    roles: Mapping[str, str],
+    subject: str,
+    changed: Mapping[str, str | None],
+) -> None:
+    claims = {name: said for name, said in {**COMMENT, **changed}.items() if said is not None}
+    token = issuers[GITHUB].token(subject, time.time() + HOUR, more=claims)
+    assert taken(cloud, roles[APPROVE], token) == "AccessDenied"
+    # An issuer of other claims does not speak for GitHub.
+    other = issuers[GITLAB].token(MAIN[GITHUB], time.time() + HOUR, more=COMMENT)
+    assert taken(cloud, roles[APPROVE], other) == "AccessDenied"
+
+
+def test_the_role_of_comments_may_be_for_some_accounts_only(
+    cloud: EmbeddedCloud, issuers: Mapping[str, Issuer]
+) -> None:
+    named = {"GitHubApproveWorkflow": "github-approve.yml", "GitHubApproverIds": "7,583231"}
+    role = deploy_roles(cloud, "login-by-list", **named).resources[APPROVE]
+    for account, answer in (("583231", "OK"), ("7", "OK"), ("58323", "AccessDenied")):
+        claims = {**COMMENT, "actor_id": account}
+        token = issuers[GITHUB].token(MAIN[GITHUB], time.time() + HOUR, more=claims)
+        assert taken(cloud, role, token) == answer
+
+
+def test_a_claim_is_looked_at_when_the_role_is_taken_and_never_after(
+    cloud: EmbeddedCloud, issuers: Mapping[str, Issuer]
+) -> None:
+    role = deploy_roles(cloud, "login-later", GitHubApproveWorkflow="github-approve.yml").resources
+    iam, host = cloud.client("iam"), GITHUB.removeprefix("https://")
+    token = issuers[GITHUB].token(MAIN[GITHUB], time.time() + HOUR, more=COMMENT)
+    session = cloud.client("s3", cloud.assume_with_token(role[APPROVE], token, "ada@github.1"))
+    for condition, allowed in ((f"{host}:actor_id", False), (None, True)):
+        statement: dict[str, object] = {
+            "Effect": "Allow", "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{cloud.bucket}/images/login-later/*",
+        }  # fmt: skip
+        if condition:
+            statement["Condition"] = {"StringEquals": {condition: "583231"}}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=role[APPROVE], PolicyName="more", PolicyDocument=document)
+        cloud.client("s3").put_object(Bucket=cloud.bucket, Key="images/login-later/x", Body=b"x")
+        if allowed:
+            session.get_object(Bucket=cloud.bucket, Key="images/login-later/x")
+        else:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                session.get_object(Bucket=cloud.bucket, Key="images/login-later/x")

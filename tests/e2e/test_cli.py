@@ -152,7 +152,7 @@ def test_an_upload_that_is_killed_goes_on_where_it_was(
             assert process.poll() is None, "it ended too soon"
             assert time.monotonic() < end, "it never began"
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(60)
     there = len(versions(cloud, prefix))
     assert 60 <= there < 900
     assert versions(cloud, f"uploads/{project}/") == []
@@ -173,8 +173,10 @@ def test_a_cancelled_job_ends_at_once_and_leaves_no_manifest(
     pictures = shots(tmp_path / "shots", 900)
     command = [PROGRAM, "upload", str(pictures), "--build", "b1"]
     with subprocess.Popen(command, cwd=repository.folder, env=environment) as process:
+        end = time.monotonic() + 120
         while len(versions(cloud, f"images/{project}/")) < 30:
             assert process.poll() is None, "it ended too soon"
+            assert time.monotonic() < end, "it never began"
         process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         assert process.wait(60) == 128 + signal.SIGTERM

@@ -107,7 +107,8 @@ def test_an_approval_starts_the_pull_request_that_waits_for_it(
 
     wait_until(waits)
     assert told("approve", "pr-5", "--wait")["review"]["state"] == "approved"
-    waiting.join()
+    waiting.join(200)  # longer than `run` gives a command
+    assert not waiting.is_alive(), "the upload that waited never ended"
     assert [(said["code"], said["base"], said["baseline"]["kind"]) for said in found] == [
         (0, "pr-5", "exact")
     ]

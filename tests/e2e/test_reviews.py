@@ -33,6 +33,7 @@ def pictures(folder: Path, blocks: dict[str, int], noise: int = 0) -> Path:
     return folder
 
 
+APP = "/pixelgate/github-app"
 BASE = {"a": 40, "b": 40, "c": 40, "same": 40}
 HEAD = {"a": 60, "b": 60, "c": 60, "same": 40}
 
@@ -183,20 +184,25 @@ def test_everybody_hears_every_change_of_state(
 
 @pytest.mark.parametrize("forge", FORGES)
 def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> None:
-    kind = FORGES[forge]
+    kind, by_app, host = FORGES[forge], forge == "GitHub App", forge.partition(" ")[0]
     parameters = {
         "TrunkPrefix": "optional",
-        f"{forge}Repositories": kind.repository,
+        f"{host}Repositories": kind.repository,
         "ReportUrl": "https://reports.example/{key}",
+        **({"GitHubApp": APP} if by_app else {}),
     }
     with (
         kind.serve() as fake,
         EmbeddedCloud.start(
-            build_dir=built, parameters=parameters, secrets={f"{forge}TokenSecret": fake.token}
+            build_dir=built,
+            parameters=parameters,
+            secrets={} if by_app else {f"{host}TokenSecret": fake.token},
         ) as cloud,
     ):
-        # The template takes https only.
-        cloud.configure("NotifyFunction", {f"PIXELGATE_{forge.upper()}_API": fake.url})
+        if by_app:
+            cloud.client("ssm").put_parameter(Name=APP, Value=fake.token, Type="SecureString")
+        # The template takes https only; an App's own keys name its API.
+        cloud.configure("NotifyFunction", {f"PIXELGATE_{host.upper()}_API": fake.url})
         uploader = Uploader(cloud.client("s3"), cloud.bucket, "shop")
         uploader.wait(uploader.upload("base", pictures(tmp_path / "base", BASE)))
         head = uploader.upload(
@@ -212,6 +218,7 @@ def test_pull_request_hears_of_it(built: Path, tmp_path: Path, forge: str) -> No
         wait_until(lambda: "### pixelgate/shop: approved" in fake.bodies(5)[0])
         assert len(fake.bodies(5)) == 1
         assert fake.token not in cloud.logs()
+        assert "PRIVATE KEY" not in cloud.logs()
 
 
 def latest(fake: FakeForge, kind: Kind) -> tuple[str, str] | None:

@@ -114,14 +114,14 @@ def start(repository: Repository, tmp: Path) -> Iterator[Start]:
         assert process.stdout is not None
         with killed_after(process, START):
             line = process.stdout.readline()
-        assert line, process.communicate()[1]
+        assert line, process.communicate(timeout=END)[1]
         return Started(process, json.loads(line), repository)
 
     yield start
     for process in running:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.communicate(timeout=END)
 
 
 @contextmanager
@@ -196,7 +196,7 @@ def test_what_a_killed_one_has_done_is_kept(
     build = first.json("trunk", "upload", "screenshots", "--trunk", "--wait")["build"]
     mine = descendants(first.process.pid)
     first.process.kill()
-    first.process.communicate()
+    first.process.communicate(timeout=END)
     wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in mine), END)
     second = start("--keep", tmp_path / "kept")
     assert "39" in second.run("ci", "status", build)

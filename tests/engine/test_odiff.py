@@ -217,7 +217,11 @@ def test_limits_of_our_own_are_not_raised(odiff: Path, images: tuple[Path, Path,
         """
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert (done.stdout, done.stderr) == ("100\n", "")
 

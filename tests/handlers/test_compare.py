@@ -385,6 +385,24 @@ def test_thumbnails_that_cannot_be_drawn_are_a_warning(
     )
 
 
+def test_pictures_of_a_comment_that_cannot_be_drawn_are_a_warning(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError("no space left")
+
+    made = account.compare.service()
+    account.upload(WEB, {"a.png": b"garbage"}, pull_request=12)
+    with monkeypatch.context() as patch:
+        patch.setattr(account.compare, "service", lambda: replace(made, preview=fail))
+        answer = account.deliver(WEB)
+    assert answer["builds"][0]["state"] == "SUCCEEDED"
+    said = [vars(record) for record in caplog.records if record.message == "pictures missing"]
+    assert [(line["levelname"], line["error"]) for line in said] == [
+        ("WARNING", "OSError('no space left')")
+    ]
+
+
 def test_a_build_that_is_refused_has_a_page_that_says_why(account: Account) -> None:
     account.put(keys.uploaded_manifest(WEB), b"{")
     account.deliver(WEB)

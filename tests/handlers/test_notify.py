@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from types import ModuleType
@@ -9,16 +10,20 @@ from typing import Any
 
 import boto3
 import pytest
+from PIL import Image
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
-from pixelgate.bootstrap import aws_notifier, repositories
+from pixelgate.bootstrap import aws_notifier, comment_pictures, repositories
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import TryLater, UsageError
 from pixelgate.notify.github import GitHub
 from pixelgate.notify.gitlab import GitLab
 from pixelgate.notify.http import Patience
+from pixelgate.notify.pictures import CommentPictures
 from support import gitlab
 from support.github import REPOSITORY, TOKEN, FakeGitHub, github
+from support.images import png as plain_png
 from support.log_lines import assert_is_recorded
 
 CHANGED = "state-change.json"
@@ -72,6 +77,21 @@ def test_event_becomes_status_and_comment(
     [body] = fake.bodies(12)
     assert "- `b.png`" in body
     assert notify.handler(event(CHANGED), Context())["done"] == []
+
+
+@pytest.mark.parametrize(("setting", "shown"), [("true", True), ("false", False), ("", False)])
+def test_the_line_that_approves_is_shown_where_the_stack_is_told_so(
+    notify: ModuleType,
+    uploaded: Account,
+    fake: FakeGitHub,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    shown: bool,
+) -> None:
+    monkeypatch.setenv("PIXELGATE_COMMENT_COMMANDS", setting)
+    notify.handler(event(CHANGED), Context())
+    [body] = fake.bodies(12)
+    assert ("\n/pixelgate approve web/4f2a9c1d." in body) is shown
 
 
 def test_what_github_refuses_is_counted_and_not_tried_again(
@@ -232,3 +252,32 @@ def test_a_project_is_on_one_forge(account: Account) -> None:
 
 def test_the_event_file_tells_of_a_review(account: Account) -> None:
     assert json.loads(json.dumps(event(CHANGED)))["detail"]["review"]["revision"] == 2
+
+
+def test_pictures_are_drawn_and_attached_where_the_stack_asks_for_it(
+    notify: ModuleType, account: Account, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelgate.notify.github.uploads_of", lambda api: api)
+    base, images = BuildId("web", "base"), {"a.png": png(1), "b.png": b"garbage"}
+    account.upload(base, {"a.png": plain_png((40, 40), (255, 255, 255))})
+    account.deliver(base)
+    monkeypatch.setenv("PIXELGATE_COMMENT_PICTURES", "attach")
+    account.compare.service.cache_clear()
+    account.upload(WEB, images, pull_request=12, branch="topic", commit="c0ffee", base_build="base")
+    account.deliver(WEB)
+    assert notify.handler(event(CHANGED), Context())["done"] == [
+        "commit status failed",
+        "comment created",
+    ]
+    [picture] = fake.attachments.values()
+    with Image.open(io.BytesIO(picture)) as opened:
+        assert (opened.format, opened.width) == ("PNG", 976)
+    [url] = fake.attachments
+    assert f"![Base, head and difference of a.png]({url})" in fake.bodies(12)[0]
+    assert notify.handler(event(CHANGED), Context())["done"] == []
+
+
+def test_an_unknown_way_to_show_pictures_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="PIXELGATE_COMMENT_PICTURES is 'yes'"):
+        comment_pictures({"PIXELGATE_COMMENT_PICTURES": "yes"})
+    assert comment_pictures({}) is CommentPictures.OFF

@@ -12,8 +12,9 @@ import pytest
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NoticeRefused, NotTold
 from pixelgate.notify.forge import Comment, Forge
+from pixelgate.notify.github import GitHub
 from pixelgate.notify.http import Patience
-from pixelgate.notify.update import Notified, Skipped, context_of, notify
+from pixelgate.notify.update import Notified, Shown, Skipped, context_of, notify
 from support.forge import FakeForge
 from support.forges import FORGES, Kind
 from support.reviews import Reviewed
@@ -43,10 +44,13 @@ class Team:
             self.kind.repository, lambda newer: self.fake.token, self.fake.url, patience
         )
 
-    def notify(self, build: str, forge: Forge | None = None) -> Notified | Skipped:
+    def notify(
+        self, build: str, forge: Forge | None = None, *, commands: bool = False
+    ) -> Notified | Skipped:
         """One delivery of an event about the build."""
         service = self.reviewed.service()
-        return notify(BuildId(PROJECT, build), service, forge or self.forge(), REPORTS)
+        shown = Shown(REPORTS, comment_commands=commands)
+        return notify(BuildId(PROJECT, build), service, forge or self.forge(), shown)
 
     def comment(self, pull_request: int = 5) -> str:
         """The one comment."""
@@ -217,10 +221,22 @@ def test_a_fork_s_pull_request_gets_its_comment(team: Team) -> None:
     assert team.headline() == "### pixelgate/shop (fork): review needed"
 
 
+def test_the_line_that_approves_is_only_where_a_comment_starts_a_job(team: Team) -> None:
+    team.build("b1")
+    team.notify("b1")
+    assert "/pixelgate" not in team.comment()
+    team.notify("b1", commands=True)
+    line = f"\n/pixelgate approve shop/b1.{team.reviewed.world.status('b1')['execution']}\n"
+    assert (line in team.comment()) is isinstance(team.forge(), GitHub)
+    team.reviewed.review("b1", action="approve")
+    team.notify("b1", commands=True)
+    assert "/pixelgate" not in team.comment()
+
+
 def test_a_commit_that_is_gone_costs_the_status_and_not_the_comment(team: Team) -> None:
     team.fake.commits = set()
     team.build("b1")
-    with pytest.raises(NoticeRefused, match="statuses/sha-b1: 4"):
+    with pytest.raises(NoticeRefused, match=r"422 No commit|sha-b1: 4"):
         team.notify("b1")
     assert team.headline() == "### pixelgate/shop: review needed"
 

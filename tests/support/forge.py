@@ -109,7 +109,9 @@ def serving(fake: T) -> Iterator[T]:
             length = int(self.headers.get("Content-Length", 0))
             sent = self.rfile.read(length)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(self.command, self.path, headers, json.loads(sent) if sent else None)
+            as_it_is = headers.get("content-type") == "application/octet-stream"
+            body = sent if as_it_is else json.loads(sent) if sent else None
+            request = Request(self.command, self.path, headers, body)
             status, more, body = fake.handle(request)
             if status == 0:  # the network breaks
                 self.close_connection = True

@@ -7,6 +7,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import
 
 # They share one cloud, and the last of them looks back on what all of them did to it.
 TOGETHER = "tests/e2e/"
+# But these are not looked back on: they deploy stacks of their own, or start `pixelgate sandbox`.
+APART = ("tests/e2e/test_deploy.py", "tests/e2e/test_release.py", "tests/e2e/test_sandbox.py")
 # What takes longest, so that no process is left alone with it in the end.
 LONG = (TOGETHER, "tests/browser/", "tests/contract/", "tests/faults/", "tests/template/")
 
@@ -37,9 +39,17 @@ class Spread(LoadScopeScheduling):  # type: ignore[misc]
 
 def unit(nodeid: str) -> str:
     """The name of what one process runs from its beginning to its end."""
-    return TOGETHER if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+    file = nodeid.partition("::")[0]
+    return TOGETHER if file.startswith(TOGETHER) and file not in APART else file
 
 
 def longest_first(items: list[pytest.Item]) -> None:
-    """Sorts tests by how long their folders take; within each, their order stays."""
-    items.sort(key=lambda item: [item.nodeid.startswith(place) for place in LONG], reverse=True)
+    """Sorts tests by how long their folders take; within each, their order stays.
+
+    What is together comes before what is apart from it: it takes longest by far.
+    """
+
+    def place(item: pytest.Item) -> list[bool]:
+        return [unit(item.nodeid) == TOGETHER, *(item.nodeid.startswith(one) for one in LONG)]
+
+    items.sort(key=place, reverse=True)

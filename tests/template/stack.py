@@ -158,6 +158,9 @@ def _plain(value: Json, values: dict[str, Json]) -> str:
             return str(values[name])
         case {"Fn::Join": [str(between), {"Ref": str(name)}]}:
             return between.join(str(values[name]).split(","))
+        case {"Fn::Select": [int(index), {"Ref": str(name)}]}:
+            given = values[name]
+            return str((given if isinstance(given, list) else str(given).split(","))[index])
     return str(value)
 
 

@@ -38,7 +38,11 @@ def build(tmp_path: Path) -> Path:
 def fix_architecture(build: Path, *words: str) -> subprocess.CompletedProcess[str]:
     program = ROOT / "tools/fix_architecture.py"
     return subprocess.run(
-        [sys.executable, program, build, *words], capture_output=True, text=True, check=False
+        [sys.executable, program, build, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
@@ -103,6 +107,7 @@ def make(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     done.stdout = done.stdout.replace("\\\n", " ")
     return done
@@ -171,6 +176,7 @@ def test_without_qemu_the_check_for_arm64_says_what_it_needs() -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode == 2
     assert "qemu-aarch64 is not on PATH; on Debian and Ubuntu it is in qemu-user" in done.stderr

@@ -19,7 +19,7 @@ GITLAB = {"GitLabProject": "acme/web/shop", "GitLabHost": "git.example.com"}
 NEW, OLD = "repo:acme@11/shop@22", "repo:acme/shop"
 
 
-def resources(**chosen: str) -> dict[str, Json]:
+def resources(**chosen: Any) -> dict[str, Json]:
     source = yaml_parse((EXAMPLES / "roles.yaml").read_text(encoding="utf-8"))
     values = {name: p.get("Default", name.upper()) for name, p in source["Parameters"].items()}
     return decided_resources(source, {**values, **chosen})
@@ -136,10 +136,84 @@ def test_an_account_s_provider_is_made_or_taken() -> None:
     assert not [r for r in resources().values() if r["Type"] == "AWS::IAM::Role"]
 
 
-@pytest.mark.parametrize("name", ["trunk", "ci", "fork", "reviewer", "operator", "projects"])
+APPROVE = "GitHubApproveRole"
+APPROVING = {**GITHUB, "GitHubApproveWorkflow": "github-approve.yml"}
+WORKFLOW = "acme/shop/.github/workflows/github-approve.yml@refs/heads/main"
+OF_COMMENT = {
+    "sub": f"{NEW}:ref:refs/heads/main", "aud": "sts.amazonaws.com", "repository_id": "22",
+    "ref": "refs/heads/main", "job_workflow_ref": WORKFLOW, "actor_id": "7",
+}  # fmt: skip
+
+
+def of_job(**changed: str | None) -> dict[str, str]:
+    """The claims of the job that a comment starts, with some changed or left out."""
+    claims = {**OF_COMMENT, **changed}
+    issuer = "token.actions.githubusercontent.com"
+    return {f"{issuer}:{name}": value for name, value in claims.items() if value is not None}
+
+
+def test_the_workflow_of_comments_gets_its_role_on_the_default_branch() -> None:
+    assert APPROVE in takers(resources(**APPROVING), of_job())
+    assert takers(resources(**GITHUB), of_job()) == {TRUNK, CI}  # unless its file is named
+    other = resources(**APPROVING, GitHubDefaultBranch="trunk/next")
+    assert APPROVE not in takers(other, of_job())
+    branch = "refs/heads/trunk/next"
+    workflow = f"acme/shop/.github/workflows/github-approve.yml@{branch}"
+    job = of_job(sub=f"{NEW}:ref:{branch}", ref=branch, job_workflow_ref=workflow)
+    assert takers(other, job) == {CI, APPROVE}
+
+
+ELSEWHERE: dict[str, dict[str, str | None]] = {
+    "another workflow": {"job_workflow_ref": WORKFLOW.replace("github-approve", "pixelgate")},
+    "the workflow of another branch": {
+        "job_workflow_ref": WORKFLOW.replace("refs/heads/main", "refs/heads/topic")
+    },
+    "the workflow of a commit": {"job_workflow_ref": WORKFLOW.replace("refs/heads/main", "4f2a9c")},
+    "the workflow of a tag": {"job_workflow_ref": WORKFLOW.replace("heads/main", "tags/main")},
+    "a fork's workflow": {"job_workflow_ref": WORKFLOW.replace("acme/", "evil/")},
+    "a longer name": {"job_workflow_ref": f"{WORKFLOW}2"},
+    "a token without the claim": {"job_workflow_ref": None},
+    "another branch": {"ref": "refs/heads/topic", "sub": f"{NEW}:ref:refs/heads/topic"},
+    "only its ref": {"ref": "refs/heads/topic"},
+    "a tag of that name": {"ref": "refs/tags/main"},
+    "a pull request": {"ref": "refs/pull/5/merge", "sub": f"{NEW}:pull_request"},
+    "only its subject": {"sub": f"{NEW}:pull_request"},
+    "an environment": {"sub": f"{NEW}:environment:production"},
+    "another repository of that name": {"repository_id": "98"},
+    "a longer number": {"repository_id": "223"},
+    "no number": {"repository_id": None},
+    "another audience": {"aud": "https://github.com/acme"},
+}
+
+
+@pytest.mark.parametrize("changed", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_no_other_job_gets_the_role_of_comments(changed: dict[str, str | None]) -> None:
+    assert APPROVE not in takers(resources(**APPROVING), of_job(**changed))
+
+
+def test_the_role_of_comments_may_be_for_some_accounts_only() -> None:
+    some = resources(**APPROVING, GitHubApproverIds=["7", "8"])
+    assert APPROVE in takers(some, of_job())
+    assert APPROVE in takers(some, of_job(actor_id="8"))
+    for other in ("9", "77", None):
+        assert APPROVE not in takers(some, of_job(actor_id=other))
+    assert APPROVE in takers(resources(**APPROVING), of_job(actor_id="9"))
+
+
+def test_a_token_with_the_old_subject_gets_the_role_of_comments_if_that_counts() -> None:
+    old = of_job(sub=f"{OLD}:ref:refs/heads/main")
+    assert takers(resources(**APPROVING), old) == set()
+    assert APPROVE in takers(resources(**APPROVING, GitHubOldSubject="yes"), old)
+
+
+@pytest.mark.parametrize(
+    "name", ["trunk", "ci", "fork", "approve", "reviewer", "operator", "projects"]
+)
 def test_the_policies_are_those_of_the_files(name: str) -> None:
     names = {"Bucket": "BUCKET", "Project": "PROJECT", "Stack": "STACK", "Queue": "QUEUE"}
-    found = resources(**names, Table="TABLE", BucketAccount="ACCOUNT", NewProject="NEWNAME")
+    found = resources(
+        **APPROVING, **names, Table="TABLE", BucketAccount="ACCOUNT", NewProject="NEWNAME"
+    )
     policy = found[f"{name.capitalize()}Policy"]["Properties"]["PolicyDocument"]
     ours = json.dumps(policy["Statement"])
     for long, short in (("Partition}", "aws"), ("AccountId}", "ACCOUNT"), ("Region}", "REGION")):
@@ -150,9 +224,9 @@ def test_the_policies_are_those_of_the_files(name: str) -> None:
 
 def test_roles_get_the_policy_of_their_kind_a_boundary_and_the_key() -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/k"
-    found = resources(**GITHUB, **GITLAB, PermissionsBoundary="BOUNDARY", KmsKeyArn=key)
+    found = resources(**APPROVING, **GITLAB, PermissionsBoundary="BOUNDARY", KmsKeyArn=key)
     roles = {n: r["Properties"] for n, r in found.items() if r["Type"] == "AWS::IAM::Role"}
-    assert len(roles) == 5
+    assert len(roles) == 6
     for name, role in roles.items():
         kind = name.removeprefix("GitHub").removeprefix("GitLab").removesuffix("Role")
         assert role["ManagedPolicyArns"] == [f"${{{kind}Policy}}"]

@@ -15,6 +15,7 @@ FUNCTIONS = [
     "NotifyFunction",
     "PublishFunction",
     "ReviewFunction",
+    "SiteFunction",
     "SweepFunction",
     "TidyFunction",
     "WorkerFunction",
@@ -137,12 +138,16 @@ def test_baselines_are_a_matter_of_parameters_with_the_defaults_of_the_code(stac
 
 @pytest.mark.parametrize("name", ["SweepFunction", "ReviewFunction"])
 def test_sweeper_and_review_function_know_whom_to_start(stack: Stack, name: str) -> None:
-    found = stack.function(name)["Environment"]["Variables"]
+    found = dict(stack.function(name)["Environment"]["Variables"])
     compare = dict(stack.function("CompareFunction")["Environment"]["Variables"])
     assert compare.pop("MALLOC_ARENA_MAX") == "2"  # they decode nothing
     handing_over = ("STATE_MACHINE", "FAN_OUT_CONCURRENCY", "INLINE_MEGAPIXELS", "MAX_MEGAPIXELS")
     for setting in handing_over:
         del compare[f"PIXELGATE_{setting}"]
+    if name == "ReviewFunction":
+        site = {"if": "HasSite", "then": "${SiteRole.RoleId}"}
+        assert found.pop("PIXELGATE_SITE_ROLE") == site
+    del compare["PIXELGATE_COMMENT_PICTURES"]  # they draw none
     assert found == {**compare, "PIXELGATE_COMPARE_FUNCTION": "${CompareFunction}"}
 
 

@@ -35,6 +35,7 @@ def refusal(*arguments: object, npm: Path | None = None, script: Path = LAYER / 
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
     assert done.returncode != 0
     return done.stderr
@@ -121,7 +122,7 @@ def test_pinning_takes_the_executable_of_the_architecture(npm: Path, unpinned: P
     npm.write_text(f"{npm.read_text()}echo '{{}}' > package-lock.json\n")
     path = f"{npm.parent}:{os.environ['PATH']}"
     words = ["sh", str(unpinned), "--pin", "arm64"]
-    subprocess.run(words, env={**os.environ, "PATH": path}, check=True)
+    subprocess.run(words, env={**os.environ, "PATH": path}, check=True, timeout=300)
     pins = unpinned.parent / "arm64"
     found = hashlib.sha256(b"not odiff").hexdigest()
     assert (pins / "odiff.sha256").read_text() == f"{found}  odiff\n"

@@ -63,13 +63,19 @@ def test_a_key_encrypts_bucket_table_queue_and_logs() -> None:
 
 
 def test_who_reads_and_writes_may_use_the_key_through_these_services_only() -> None:
-    stack = decided(KmsKeyArn=KEY)
+    stack = decided(KmsKeyArn=KEY, Site="function-url")
     policy = stack.resources["RolesMayUseTheKey"]["Properties"]
     assert {f"${{{name}}}" for name in stack.of_type("AWS::IAM::Role")} == set(policy["Roles"])
     [grant] = policy["PolicyDocument"]["Statement"]
     assert (grant["Action"], grant["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], KEY)
     services = grant["Condition"]["StringEquals"]["kms:ViaService"]
-    assert [s.partition(".")[0] for s in services] == ["s3", "dynamodb", "sqs", "secretsmanager"]
+    assert [s.partition(".")[0] for s in services] == [
+        "s3",
+        "dynamodb",
+        "sqs",
+        "secretsmanager",
+        "ssm",
+    ]
     reviewers = stack.only("AWS::IAM::ManagedPolicy")["PolicyDocument"]["Statement"]
     assert [s["Resource"] for s in reviewers if s["Sid"] == "UseTheKey"] == [KEY]
 

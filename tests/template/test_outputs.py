@@ -20,7 +20,7 @@ def test_the_stack_says_what_operators_need() -> None:
         def describe(self) -> dict[str, Any]:
             return {
                 "Outputs": [
-                    {"OutputKey": name, "OutputValue": output["Value"].get("Ref")}
+                    {"OutputKey": name, "OutputValue": output["Value"].get("Ref", f"the {name}/")}
                     for name, output in outputs.items()
                 ]
             }
@@ -28,4 +28,5 @@ def test_the_stack_says_what_operators_need() -> None:
     facts = read_stack(Deployed())  # type: ignore[arg-type]
     assert vars(facts) == {
         "table": "Table", "queue": "FailedEvents", "branches": "BaselineBranches",
+        "site": "the SiteUrl",
     }  # fmt: skip

@@ -18,6 +18,7 @@ from .stack import (
     Stack,
     allows,
     covers,
+    decided,
     listed,
     object_arn,
     texts,
@@ -40,6 +41,8 @@ BUS = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/d
 MACHINE = "${CompareMachine}"
 STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
 PLAN = "comparisons/web/4f2a9c1d/b7730e52/1/fan-out/plan.jsonl"
+SSM = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+SITE_SETTINGS = f"{SSM}/${{AWS::StackName}}/site"
 TOKEN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-token-AbCdEf"
 
 OBJECT_WRITES = [
@@ -230,6 +233,32 @@ OBJECT_WRITES = [
         ("TidyRole", "dynamodb:GetItem", TABLE, True),
         ("TidyRole", "dynamodb:Scan", TABLE, False),
         ("TidyRole", "lambda:InvokeFunction", "${CompareFunction.Arn}", False),
+        ("SiteRole", "s3:GetObject", STATUS, True),
+        ("SiteRole", "s3:GetObject", REPORT, True),
+        ("SiteRole", "s3:GetObject", IMAGE, True),
+        ("SiteRole", "s3:GetObject", OLD_MASK, True),
+        ("SiteRole", "s3:GetObject", MANIFEST, False),
+        ("SiteRole", "s3:GetObject", CACHED, False),
+        ("SiteRole", "s3:GetObject", REVIEW, False),
+        ("SiteRole", "s3:PutObject", REVIEW, True),
+        ("SiteRole", "s3:PutObject", STATUS, False),
+        ("SiteRole", "s3:PutObject", REPORT, False),
+        ("SiteRole", "s3:PutObject", IMAGE, False),
+        ("SiteRole", "s3:PutObject", MANIFEST, False),
+        ("SiteRole", "s3:DeleteObject", REVIEW, False),
+        ("SiteRole", "s3:ListBucket", BUCKET, True),
+        ("SiteRole", "s3:ListBucketVersions", BUCKET, False),
+        ("SiteRole", "dynamodb:PutItem", TABLE, False),
+        ("SiteRole", "dynamodb:UpdateItem", TABLE, False),
+        ("SiteRole", "dynamodb:Scan", TABLE, False),
+        ("SiteRole", "events:PutEvents", BUS, False),
+        ("SiteRole", "lambda:InvokeFunction", "${ReviewFunction.Arn}", False),
+        ("SiteRole", "ssm:GetParameter", SITE_SETTINGS, True),
+        ("SiteRole", "ssm:GetParameter", f"{SITE_SETTINGS}2", False),
+        ("SiteRole", "ssm:PutParameter", SITE_SETTINGS, False),
+        ("SiteRole", "logs:PutLogEvents", "${SiteLogs.Arn}", True),
+        ("ReviewRole", "ssm:GetParameter", SITE_SETTINGS, False),
+        ("NotifyRole", "ssm:GetParameter", SITE_SETTINGS, False),
         ("NotifyRole", "s3:GetObject", STATUS, True),
         ("NotifyRole", "s3:GetObject", REPORT, False),
         ("NotifyRole", "s3:GetObject", IMAGE, False),
@@ -254,6 +283,8 @@ def test_no_role_can_write_what_triggers_a_function(stack: Stack) -> None:
         for resource in (MANIFEST, PLAIN_IMAGE, REVIEW)
         # S3 tells nobody of deletions: the notification is for what was created.
         if (role, action) != ("TidyRole", "s3:DeleteObject")
+        # Through the site people review: that is what it is for.
+        if (role, action, resource) != ("SiteRole", "s3:PutObject", REVIEW)
         if allows(stack.grants(role), action, arn(resource))
     ]
     assert writers == []
@@ -330,15 +361,27 @@ def test_every_grant_names_its_actions_and_a_resource_of_the_stack(stack: Stack)
         for grant in stack.grants(role):
             assert not any("*" in action or "?" in action for action in listed(grant["Action"]))
             for resource in set(listed(grant["Resource"])) - {"*"}:
+                if grant["Sid"] in {"ListPicturesOfComments", "ReadPicturesOfComments"}:
+                    # Project, head, base and execution: each execution has such a folder.
+                    assert resource.startswith(f"{BUCKET_ARN}/comparisons/*/*/*/*/previews/")
+                    continue
                 # A wildcard stands for the rest of a key, behind a prefix, or nowhere.
                 # (Step Functions names executions behind a colon.) The index of a project lies
                 # among its builds, and who merges it may write no build.
                 resource = resource.replace("/*/@history/*", "/*")
                 rest = ":*" if resource.startswith(f"{STATES}:execution:") else "/*"
                 assert "*" not in resource.removesuffix(rest).removesuffix("/*"), grant["Sid"]
-                ours = (BUCKET_ARN, BUS, "${", f"{STATES}:")
-                if grant["Sid"] in {"ReadItsToken", "ReadItsGitLabToken", "UseTheKey"}:
+                ours = (BUCKET_ARN, BUS, "${", f"{STATES}:", f"{SSM}/${{AWS::StackName}}/")
+                if grant["Sid"] in {
+                    "ReadItsToken",
+                    "ReadItsGitLabToken",
+                    "AskWhoMayDecide",
+                    "UseTheKey",
+                }:
                     assert resource == ""  # the parameter, which by default is nothing
+                    continue
+                if grant["Sid"] in {"ReadItsGitHubApp", "AskAsGitHubApp"}:
+                    assert resource == SSM  # and the parameter behind it
                     continue
                 assert resource.startswith(ours), grant["Sid"]
                 assert resource != object_arn("*"), grant["Sid"]
@@ -351,6 +394,7 @@ def test_each_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Sta
         "NotifyFunction": "${NotifyRole.Arn}",
         "PublishFunction": "${PublishRole.Arn}",
         "ReviewFunction": "${ReviewRole.Arn}",
+        "SiteFunction": "${SiteRole.Arn}",
         "SweepFunction": "${SweepRole.Arn}",
         "TidyFunction": "${TidyRole.Arn}",
         "WorkerFunction": "${WorkerRole.Arn}",
@@ -390,9 +434,64 @@ def test_only_the_notifier_may_read_a_token_and_only_if_it_is_on(
         "Action": "secretsmanager:GetSecretValue",
         "Resource": TOKEN,
     }
+    for site, readers in (("none", {"NotifyRole"}), ("http-api", {"NotifyRole", "SiteRole"})):
+        made = decided(Site=site, **chosen)
+        readers = readers if forge == "GitHub" else {"NotifyRole"}
+        for role in made.of_type("AWS::IAM::Role"):
+            may = allows(made.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+            assert may is (role in readers)
+
+
+APP = f"{SSM}/acme/github-app"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "readers"),
+    [
+        ({}, set[str]()),
+        ({"Site": "http-api"}, set()),
+        ({"GitHubApp": "/acme/github-app"}, set()),
+        ({"GitHubRepositories": "acme/shop"}, set()),
+        ({"GitHubApp": "/acme/github-app", "GitHubRepositories": "acme/shop"}, {"NotifyRole"}),
+        (
+            {
+                "GitHubApp": "/acme/github-app",
+                "GitHubRepositories": "acme/shop",
+                "Site": "http-api",
+            },
+            {"NotifyRole", "SiteRole"},
+        ),
+    ],
+)
+def test_who_may_read_the_github_app(chosen: dict[str, str], readers: set[str]) -> None:
+    stack = decided(**chosen)
     for role in stack.of_type("AWS::IAM::Role"):
-        may = allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
-        assert may is (role == "NotifyRole")
+        grants = stack.grants(role)
+        assert allows(grants, "ssm:GetParameter", APP) is (role in readers)
+        assert not allows(grants, "ssm:PutParameter", APP)
+        assert not allows(grants, "ssm:GetParameter", APP.replace("github-app", "other"))
+    if "Site" in chosen:  # which asks the table only which build is the newest, for the button
+        for action in ("dynamodb:GetItem", "dynamodb:Query"):
+            may = allows(stack.grants("SiteRole"), action, TABLE)
+            assert may is ("SiteRole" in readers)
+
+
+def test_the_app_takes_the_place_of_the_token() -> None:
+    stack = decided(
+        GitHubApp="/acme/github-app",
+        GitHubRepositories="acme/shop",
+        GitHubTokenSecret=TOKEN,
+        Site="http-api",
+    )
+    for role in stack.of_type("AWS::IAM::Role"):
+        assert not allows(stack.grants(role), "secretsmanager:GetSecretValue", TOKEN)
+    assert "StateChanges" in stack.resources
+
+
+def test_unseen_approval_is_off_unless_it_is_asked_for(stack: Stack) -> None:
+    assert stack.parameters["ApproveFromCheck"]["Default"] == "off"
+    told = stack.function("NotifyFunction")["Environment"]["Variables"]
+    assert told["PIXELGATE_APPROVE_FROM_CHECK"] == "off"
 
 
 def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack: Stack) -> None:
@@ -400,11 +499,17 @@ def test_the_notifier_is_called_only_if_a_token_and_a_repository_are_given(stack
     for forge in ("GitHub", "GitLab"):
         needed = [f"{forge}TokenSecret", f"{forge}Repositories"]
         assert [stack.parameters[name]["Default"] for name in needed] == ["", ""]
-        assert conditions[f"Notifies{forge}"] == {
-            "Fn::And": [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in needed]
-        }
-    either = [{"Condition": "NotifiesGitHub"}, {"Condition": "NotifiesGitLab"}]
-    assert conditions["Notifies"] == {"Fn::Or": either}
+        given = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in needed]
+        instead = [{"Fn::Equals": [{"Ref": "GitHubApp"}, ""]}] if forge == "GitHub" else []
+        assert conditions[f"Notifies{forge}"] == {"Fn::And": [*instead, *given]}
+    assert conditions["NotifiesAsGitHubApp"] == {
+        "Fn::And": [
+            {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
+            for name in ("GitHubApp", "GitHubRepositories")
+        ]
+    }
+    any_of = ("NotifiesAsGitHubApp", "NotifiesGitHub", "NotifiesGitLab")
+    assert conditions["Notifies"] == {"Fn::Or": [{"Condition": name} for name in any_of]}
     for name in ("StateChanges", "RuleMayCallNotify"):
         assert stack.resources[name]["Condition"] == "Notifies"
     [target] = stack.of_type("AWS::Events::Rule")["StateChanges"]["Targets"]
@@ -419,6 +524,7 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
     function = translated(**chosen).of_type("AWS::Lambda::Function")["NotifyFunction"]
     told = function["Environment"]["Variables"]
     assert {name: told[name] for name in told if "_GIT" in name} == {
+        "PIXELGATE_GITHUB_APP": "GitHubApp",
         "PIXELGATE_GITHUB_TOKEN_SECRET": "GitHubTokenSecret",
         "PIXELGATE_GITHUB_REPOSITORIES": "GitHubRepositories",
         "PIXELGATE_GITHUB_API": "GitHubApi",
@@ -426,6 +532,9 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
         "PIXELGATE_GITLAB_REPOSITORIES": "GitLabRepositories",
         "PIXELGATE_GITLAB_API": "GitLabApi",
     }
+    assert told["PIXELGATE_COMMENT_COMMANDS"] == "false"
+    asked = translated(CommentCommands="true").of_type("AWS::Lambda::Function")["NotifyFunction"]
+    assert asked["Environment"]["Variables"]["PIXELGATE_COMMENT_COMMANDS"] == "true"
 
 
 @pytest.mark.parametrize(
@@ -437,6 +546,11 @@ def test_the_notifier_is_told_every_parameter_of_its_forges(stack: Stack) -> Non
         ("GitHubRepositories", "https://github.com/acme/shop", False),
         ("GitHubApi", "https://ghe.example.com/api/v3", True),
         ("GitHubApi", "http://ghe.example.com/api/v3", False),
+        ("GitHubApp", "", True),
+        ("GitHubApp", "/acme/github-app", True),
+        ("GitHubApp", "github-app", False),
+        ("GitHubApp", "/acme/*", False),
+        ("GitHubApp", "/acme/", False),
         ("GitHubTokenSecret", TOKEN, True),
         ("GitHubTokenSecret", "ghp_0123456789", False),
         ("GitHubRepositories", "acme/web/shop", False),

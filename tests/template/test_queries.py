@@ -20,6 +20,7 @@ OURS_AT_ERROR = {
     "notification refused",
     "comparison not swept",
     "project not tidied",
+    "request failed",
 }
 # What each query of a page finds, in the order of the page.
 FINDS: dict[str, list[set[str]]] = {
@@ -41,6 +42,7 @@ FINDS: dict[str, list[set[str]]] = {
     "notices-lost.md": [{"notification refused"}],
     "results-missing.md": [{"build compared"}, ENDED_BADLY],
     "review-errors.md": [{"delivery failed"}, ENDED_BADLY],
+    "site-errors.md": [{"request failed"}, ENDED_BADLY],
     "sweep-errors.md": [
         {"comparison not swept"},
         {"an error that nobody caught", *OURS_AT_ERROR},

@@ -58,7 +58,7 @@ def test_all_functions_have_the_zip_of_the_chosen_processor(plain: Json) -> None
         }
 
     functions = of_type(plain, "AWS::Lambda::Function").values()
-    assert len(functions) == 7
+    assert len(functions) == 8
     for function in functions:
         assert function["Code"] == place("Function")
         assert function["Architectures"] == [{"Ref": "Architecture"}]

@@ -22,7 +22,7 @@ OF_AWS = {
     "AWS/DynamoDB": {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
     "AWS/States": {f"Executions{end}" for end in ("Aborted", "Failed", "Succeeded", "TimedOut")},
 }
-FUNCTIONS = ("Compare", "Notify", "Publish", "Review", "Sweep", "Tidy", "Worker")
+FUNCTIONS = ("Compare", "Notify", "Publish", "Review", "Site", "Sweep", "Tidy", "Worker")
 DIMENSION = {
     "Pixelgate": ("service", {"${AWS::StackName}"}),
     "AWS/Lambda": ("FunctionName", {f"${{{name}Function}}" for name in FUNCTIONS}),
@@ -222,7 +222,7 @@ TIDIED = ("ExecutionsOrphaned", "BuildsRemoved", "ImagesDeleted", "ObjectsRemove
 
 def test_what_an_idle_stack_costs_is_stated_as_it_is(stack: Stack) -> None:
     """By AWS's list prices, without its free tier: what is there whether anything is uploaded."""
-    number = len(alarms(stack))
+    number = len(alarms(decided()))
     runs = 30 * 24 * (60 + 12)  # of the sweep function, by its two schedules
     one_run = 0.2 * 512 / 1024 * 0.0000166667 + 0.0000002  # 0.2 s is a guess
     its_lines, its_query = 700 / 1e9 * 0.50, 0.000000125

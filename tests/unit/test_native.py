@@ -204,7 +204,9 @@ def test_without_the_library_the_error_says_what_to_do(monkeypatch: pytest.Monke
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
     folder = str(ROOT / "functions/native")
-    return subprocess.run(["make", "-s", "-C", folder, *words], capture_output=True, text=True)
+    return subprocess.run(
+        ["make", "-s", "-C", folder, *words], capture_output=True, text=True, timeout=300
+    )
 
 
 @pytest.mark.parametrize(("processor", "machine"), [("x86_64", 62), ("aarch64", 183)])

@@ -107,6 +107,7 @@ def test_fingerprint_is_the_same_in_another_process() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=300,
     )
     assert answer.stdout.strip() == Policy().fingerprint(ENGINE)
 

@@ -87,6 +87,45 @@ def test_comment_on_a_build_that_needs_review() -> None:
     )
 
 
+def test_the_line_to_copy_is_there_where_it_can_be_carried_out() -> None:
+    shown = comment(status(execution="e1"), CONTEXT, URL, commands=True)
+    assert shown == comment(status(execution="e1"), CONTEXT, URL).replace(
+        "of build `b1`.\n\n",
+        "of build `b1`.\n"
+        "\n"
+        "When you have looked at it, this comment approves all of it. With `reject` instead it\n"
+        "rejects, and a reason may follow:\n"
+        "\n"
+        "```\n"
+        "/pixelgate approve shop/b1.e1\n"
+        "```\n"
+        "\n",
+    )
+
+
+def test_the_line_to_copy_holds_no_mark_up_of_an_id() -> None:
+    said = status(execution="e1", build="```\n@ada $(id)", project="a shop")
+    assert "\n/pixelgate approve a%20shop/%60%60%60%0A%40ada%20%24%28id%29.e1\n```\n" in comment(
+        said, CONTEXT, URL, commands=True
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"review": review("approved", 0)}, id="approved"),
+        pytest.param({"review": review("rejected", 0)}, id="rejected"),
+        pytest.param({"verdict": "passed", "review": None}, id="nothing to review"),
+        pytest.param({"state": "FAILED", "error": TIMED_OUT}, id="failed"),
+        pytest.param({"build": "fork.b1"}, id="a fork's"),
+        pytest.param({"execution": None}, id="no result"),
+    ],
+)
+def test_without_a_review_that_a_comment_can_give_there_is_no_line(fields: dict[str, Any]) -> None:
+    said = {**status(execution="e1"), **fields}
+    assert "/pixelgate" not in comment(said, CONTEXT, URL, commands=True)
+
+
 def test_comment_on_an_approved_build_says_who_and_why() -> None:
     approved = review("approved", 0, by=[f"{SSO}:ada"], reasons=["the new header"])
     said = comment(status(review=approved), CONTEXT, None)
@@ -144,7 +183,8 @@ def test_comment_of_the_largest_build_is_one_that_a_forge_takes() -> None:
         by=["x" * 255] * 20,
         reasons=["*" * 2_000] * 10,
     )
-    assert len(comment(status(review=longest), CONTEXT, URL)) <= 65_536
+    said = status(review=longest, project="ü" * 127, build="日" * 85, execution="e" * 1_024)
+    assert len(comment(said, CONTEXT, URL, commands=True)) <= 65_536
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,10 @@ def test_imports_over_several_lines_and_several_constants_at_once() -> None:
     modules = {
         "main.js": 'import {\n  a,\n  B,\n} from "./a.js";\nimport { c } from "./c.js";\nB(c);\n',
         "a.js": "export async function a() {}\nexport class B {}\n",
-        "c.js": "export const [c, d] = [1, 2];\n",
+        "c.js": "export function* g() {}\nexport const [c, d] = [1, 2];\n",
     }
     assert bundle(modules, "main.js") == (
-        "async function a() {}\nclass B {}\nconst [c, d] = [1, 2];\nB(c);\n"
+        "async function a() {}\nclass B {}\nfunction* g() {}\nconst [c, d] = [1, 2];\nB(c);\n"
     )
 
 

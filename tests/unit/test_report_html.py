@@ -20,7 +20,7 @@ from support.pages import Page, parsed
 
 REPORT_KEY = "comparisons/shop/b1/b0/e1/index.html"
 APP = Path(__file__).parents[2] / "functions" / "pixelgate" / "report" / "app"
-LIMIT = 130_000  # bytes of the page before its data
+LIMIT = 160_000  # bytes of the page before its data
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -137,7 +137,11 @@ def test_a_served_page_has_the_block_and_leaves_its_policy_to_the_header(name: s
     assert json.loads(page.raw["site-data"]) == served
     assert [s.get("id") for s in page.all("script")][-2:] == ["site-data", None]
     assert not [m for m in page.all("meta") if "http-equiv" in m]
+    assert {"name": "referrer", "content": "same-origin"} in page.all("meta"), (
+        "forms have an origin"
+    )
     plain = render_page(hostile(name))
+    assert {"name": "referrer", "content": "no-referrer"} in plain.all("meta")
     assert (page.raw["script"], page.raw["style"]) == (plain.raw["script"], plain.raw["style"])
     assert json.loads(parsed(render_failure({}, served=served)).raw["site-data"]) == served
 
@@ -191,7 +195,12 @@ def test_code_never_makes_markup_of_text() -> None:
     modules = sorted(APP.glob("*.js"))
     assert len(modules) > 10
     for module in modules:
-        assert not forbidden.search(module.read_text()), module.name
+        code = module.read_text()
+        if module.name == "site.js":  # the only one that asks anything, and only its own server
+            assert code.count("fetch(") == 1
+            assert "await fetch(path, how)" in code
+            code = code.replace("fetch(", "")
+        assert not forbidden.search(code), module.name
         lines = module.read_text().splitlines()
         assert len(lines) <= 400, module.name
         assert re.match(r"// .+\.$", lines[0]), "it says what it is for"

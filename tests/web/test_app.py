@@ -6,6 +6,7 @@ import html
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -162,7 +163,7 @@ def test_without_signing_the_site_sends_pictures_itself(reviewed: Reviewed) -> N
 def test_what_every_answer_carries(site: Site, reviewed: Reviewed) -> None:
     for path in ("/", "/nowhere", report_of(reviewed), "/api/builds/shop/b1"):
         headers = ask(site, "GET", path).headers
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
         assert headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -367,13 +368,18 @@ def test_a_body_that_is_no_json_is_refused(site: Site) -> None:
     assert site.respond(large).status == 413
 
 
-def test_a_newer_build_of_the_pull_request_is_told_of(site: Site, reviewed: Reviewed) -> None:
+def test_a_newer_build_of_the_pull_request_is_told_of(reviewed: Reviewed) -> None:
+    now = [NOW]
+    site = Site(reviewed.world.objects, gate=GATE, clock=lambda: now[0])
+
     def newer(build: str) -> Any:
         return json.loads(ask(site, "GET", f"/api/builds/shop/{build}").body)["newer"]
 
     assert newer("b1") is None
     reviewed.build("b2", HEAD, base_build="b0", pull_request=5)
     reviewed.build("c1", HEAD, base_build="b0", pull_request=6)
+    assert newer("b1") is None, "for a minute nothing is listed again"
+    now[0] += timedelta(seconds=61)
     assert newer("b1") == {"build": "b2", "url": "/builds/shop/b2"}
     assert (newer("b2"), newer("c1"), newer("b0")) == (None, None, None)
 

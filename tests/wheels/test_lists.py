@@ -15,7 +15,7 @@ from pixelgate import __version__
 
 ROOT = Path(__file__).parents[2]
 # What a package on PyPI is imported as, where that is not its name.
-MODULES = {"pillow": "PIL", "aws-lambda-powertools": "aws_lambda_powertools"}
+MODULES = {"pillow": "PIL", "aws-lambda-powertools": "aws_lambda_powertools", "pyjwt": "jwt"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 COMPARE = tomllib.loads((ROOT / "tools/wheels/compare/pyproject.toml").read_text())
 
@@ -28,6 +28,8 @@ def packages(lines: list[str]) -> set[str]:
 CLIENT = packages(PROJECT["project"]["dependencies"])
 ENGINE = packages(COMPARE["project"]["dependencies"])
 LAMBDA = packages((ROOT / "functions" / "requirements.in").read_text().splitlines())
+# What signs as a GitHub App; it is imported only where there is one.
+SIGNING = {"cryptography", "jwt"}
 # boto3 brings botocore, typer brings click, pydantic its core.
 BROUGHT = {"boto3": {"botocore"}, "pydantic": {"pydantic_core"}}
 
@@ -57,7 +59,7 @@ def imported(modules: list[str], *, hidden: set[str], without: tuple[str, ...] =
     """The top-level packages that these modules and those below them import."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED, *map(json.dumps, (sorted(hidden), modules, without))],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
@@ -84,8 +86,15 @@ def test_lambda_does_with_its_list_and_needs_all_of_it() -> None:
         ["pixelgate.engine", "pixelgate.storage", "pixelgate.aws", "pixelgate.report"],
         hidden=CLIENT - LAMBDA,
     )
-    assert found | lazily >= LAMBDA
+    assert found | lazily >= LAMBDA - SIGNING
+    assert not (found | lazily) & SIGNING
     assert not (found | lazily) & {"typer", "rich", "click"}
+
+
+def test_only_a_github_app_needs_what_signs() -> None:
+    assert SIGNING <= LAMBDA
+    assert not SIGNING & (CLIENT | ENGINE)
+    assert not imported(["pixelgate.notify", "pixelgate.web"], hidden=SIGNING) & SIGNING
 
 
 def test_what_the_engine_imports_is_in_the_list_of_the_platform_wheels() -> None:

@@ -25,11 +25,13 @@ class StackFacts:
         table: the table's name.
         queue: the URL of the queue of failed events.
         branches: the baseline branches, separated by commas.
+        site: the URL of the review site.
     """
 
     table: str = ""
     queue: str = ""
     branches: str = ""
+    site: str = ""
 
 
 def stack_of(bucket: str) -> tuple[str, str] | None:
@@ -64,6 +66,7 @@ def read_stack(stack: CloudStack) -> StackFacts:
         table=outputs.get("Table", ""),
         queue=outputs.get("FailedEvents", ""),
         branches=outputs.get("BaselineBranches") or given.get("BaselineBranches", ""),
+        site=outputs.get("SiteUrl", "").rstrip("/"),
     )
 
 

@@ -15,6 +15,7 @@ from pixelgate.cli import (
     compare,
     deploy,
     doctor,
+    github_app,
     history,
     import_baseline,
     init,
@@ -22,9 +23,11 @@ from pixelgate.cli import (
     projects,
     report,
     review,
+    review_comment,
     sandbox,
     scan,
     serve,
+    site,
     upload,
     wait,
 )
@@ -64,7 +67,16 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "Set up, and compare on this machine",
         (init.init, doctor.doctor, compare.compare, scan.scan, sandbox.sandbox),
     ),
-    ("In CI", (upload.upload, upload.finalize, wait.wait, import_baseline.import_baseline)),
+    (
+        "In CI",
+        (
+            upload.upload,
+            upload.finalize,
+            wait.wait,
+            import_baseline.import_baseline,
+            review_comment.review_comment,
+        ),
+    ),
     (
         "See results and review them",
         (
@@ -77,7 +89,9 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
+app.add_typer(github_app.github_app, rich_help_panel=_OPERATE)
 app.add_typer(projects.projects, rich_help_panel=_OPERATE)
+app.add_typer(site.site, rich_help_panel=_OPERATE)
 app.add_typer(admin.admin, rich_help_panel=_OPERATE)
 
 

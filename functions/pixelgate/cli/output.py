@@ -58,8 +58,8 @@ def await_result(
     Raises:
         typer.Exit: the build did not pass.
     """
-    from pixelgate.cli.console import complain, progress_bar
-    from pixelgate.client.exit_code import Exit
+    from pixelgate.cli.console import complain, progress_bar, say
+    from pixelgate.client.exit_code import Exit, after_the_job
     from pixelgate.client.polling import NOTHING_SEEN, gave_up, wait_for_result
     from pixelgate.client.result import Result
     from pixelgate.published.comparison import read_comparison
@@ -73,6 +73,8 @@ def await_result(
     comparison = read_comparison(context.store, status) if status["state"] == "SUCCEEDED" else None
     result = Result(status, comparison, gate, notes)
     show(result)
+    if result.words == "needs review":
+        say(after_the_job(status))
     write(result, reports)
     if reports.as_json:
         typer.echo(json.dumps({**(extra or {}), **as_json(result)}, ensure_ascii=False))

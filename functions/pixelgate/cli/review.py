@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from pixelgate.domain.keys import BuildId
     from pixelgate.published.decisions import Decision, Selection
 
+
+class OverturnsRejection(UsageError):
+    """Somebody's rejection would be overturned, which nobody has agreed to."""
+
+
 _Build = Annotated[
     str | None, typer.Argument(metavar="BUILD", help="Id of the build.", show_default=False)
 ]
@@ -48,6 +53,15 @@ _Reason = Annotated[
         "that have none of their own.",
     ),
 ]
+_Execution = Annotated[
+    str | None,
+    typer.Option(
+        "--execution",
+        metavar="ID",
+        help="The result that you looked at, `execution` in `pixelgate status --json`. Nothing is "
+        "written if the build was compared again since.",
+    ),
+]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overturn rejections without asking.")]
 _Wait = Annotated[bool, typer.Option("--wait", help="Wait until the review is applied.")]
 
@@ -62,6 +76,7 @@ def _command(action: str, effect: str, others: str) -> Callable[..., None]:
         groups: _Groups = None,
         decisions: _From = None,
         reason: _Reason = None,
+        execution: _Execution = None,
         yes: _Yes = False,
         wait: _Wait = False,
         timeout: o.ReviewTimeout = None,
@@ -74,9 +89,9 @@ def _command(action: str, effect: str, others: str) -> Callable[..., None]:
 
         context = Context(project, bucket, config)
         selection = Selection(tuple(names or ()), tuple(globs or ()), tuple(groups or ()))
-        _review(
+        give_review(
             context, action, build, selection, decisions, reason,
-            yes=yes, wait=wait, timeout=timeout, as_json=as_json,
+            execution=execution, yes=yes, wait=wait, timeout=timeout, as_json=as_json,
         )  # fmt: skip
 
     command.__name__ = action
@@ -98,7 +113,7 @@ approve = _command("approve", "An approved build can be a baseline.", "rejection
 reject = _command("reject", "A rejected build is never a baseline.", "approvals")
 
 
-def _review(
+def give_review(
     context: Context,
     action: str,
     named: str | None,
@@ -106,34 +121,66 @@ def _review(
     file: Path | None,
     reason: str | None,
     *,
+    execution: str | None,
     yes: bool,
     wait: bool,
     timeout: float | None,
-    as_json: bool,
+    as_json: bool = False,
+    make_id: Callable[[], str] | None = None,
+    tell: Callable[[str], None] | None = None,
+    ask: bool = True,
 ) -> None:
+    """Writes one review, or those of a file; `wait` waits until they are applied.
+
+    Args:
+        context: project and bucket.
+        action: approve or reject.
+        named: the build, if the file does not name it.
+        selection: the snapshots.
+        file: a decisions.json.
+        reason: why, for decisions without a reason of their own.
+        execution: the result that was looked at; None means the present one.
+        yes: overturn rejections without asking.
+        wait: whether to wait.
+        timeout: how long to wait, in seconds; None means 120.
+        as_json: print JSON on stdout.
+        make_id: makes the id of a review; None means one by the present time.
+        tell: is told each decision that is overturned; None prints it.
+        ask: on a terminal, ask before a rejection is overturned.
+
+    Raises:
+        OverturnsRejection: nothing was written, as a rejection would be overturned.
+        UsageError: nothing was written, or the review does not count.
+        BucketError: the bucket cannot be used.
+        typer.Exit: it was not applied in time.
+    """
     from dataclasses import replace
 
-    from pixelgate.cli.console import say
+    from pixelgate.cli.console import say, warn
     from pixelgate.client.polling import look
     from pixelgate.published.comparison import read_comparison
-    from pixelgate.published.decisions import Decision, write_review
+    from pixelgate.published.decisions import Decision, new_id, write_review
 
     build, decisions = _decisions(context, action, named, selection, file)
     seen = look(context.store, build)
     status = seen.status or {}
     if status.get("state") != "SUCCEEDED":
         raise UsageError(f"{build} has no result to {action}: {_why_none(status)}")
-    execution = status.get("execution")
-    decisions = decisions or (Decision(action, selection, execution),)
+    present = status.get("execution")
+    decisions = decisions or (Decision(action, selection, execution or present),)
     comparison = read_comparison(context.store, status) or {}
     selected = [d.selection.of(comparison.get("images") or {}) for d in decisions]
-    for decision in decisions:
-        _check_current(build, decision, execution)
-    _check_overturned(context, status, comparison, decisions, selected, yes=yes)
+    for looked_at in (execution, *(d.execution for d in decisions)):
+        _check_current(build, looked_at, present)
+    _check_overturned(
+        *(context, status, comparison, decisions, selected), yes=yes, tell=tell or warn, ask=ask
+    )
     keys = []
     for decision, names in zip(decisions, selected, strict=True):
         why = decision.reason or reason
-        keys.append(write_review(context.store, build, replace(decision, reason=why)))
+        keys.append(
+            write_review(context.store, build, replace(decision, reason=why), make_id or new_id)
+        )
         number = f"{len(names):,} snapshot{'s' * (len(names) != 1)}"
         say(f"{decision.action} {build}: {'all of it' if decision.selection.is_all else number}")
     applied = _wait(context, build, decisions, selected, keys, timeout) if wait else None
@@ -185,12 +232,12 @@ def _decisions(
     return build, decisions
 
 
-def _check_current(build: BuildId, decision: Decision, execution: Any) -> None:
+def _check_current(build: BuildId, looked_at: str | None, present: Any) -> None:
     """Refuses a decision on a report that a newer comparison has replaced."""
-    if decision.execution and execution and decision.execution != execution:
+    if looked_at and present and looked_at != present:
         raise UsageError(
             f"{build} was compared again after this report was made (execution "
-            f"{decision.execution}, now {execution}); download the new report and review that"
+            f"{looked_at}, now {present}); download the new report and review that"
         )
 
 
@@ -202,15 +249,17 @@ def _check_overturned(
     selected: list[set[str]],
     *,
     yes: bool,
+    tell: Callable[[str], None],
+    ask: bool,
 ) -> None:
     """Says what the decisions overturn, and asks before a rejection is overturned.
 
     Raises:
-        UsageError: a rejection would be overturned, and nobody can be asked or said yes.
+        OverturnsRejection: a rejection would be overturned, and nobody can be asked or said yes.
     """
     import sys
 
-    from pixelgate.cli.console import say, warn
+    from pixelgate.cli.console import say
     from pixelgate.published.reviews import overturned_by, read_reviews
 
     reviews = read_reviews(context.store, status, comparison)
@@ -220,11 +269,11 @@ def _check_overturned(
         meant = None if decision.selection.is_all else names
         for lost in overturned_by(decision.action, meant, reviews, images):
             rejections += lost.given.action == "reject"
-            warn(f"this overturns {lost.words}")
+            tell(f"this overturns {lost.words}")
     if not rejections or yes:
         return
-    if not sys.stdin.isatty():
-        raise UsageError(
+    if not (ask and sys.stdin.isatty()):
+        raise OverturnsRejection(
             "a rejection would be overturned, and there is no terminal to ask on; nothing was "
             "written. If that is meant, repeat the command with --yes"
         )

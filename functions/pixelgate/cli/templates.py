@@ -58,6 +58,8 @@ folder = @folder@
 
 GITHUB = """\
 # Uploads the screenshots of every push and pull request. The job fails if they need a review.
+# That review comes after it: require the status pixelgate/PROJECT for a merge and not this job, if
+# the stack has a token (docs/pull-requests.md of pixelgate). Then add --exit-zero-on-changes.
 # Fill in <owner> and <commit> below. The job takes an AWS role over OIDC and needs no stored key;
 # docs/ci.md of pixelgate describes the roles.
 name: pixelgate

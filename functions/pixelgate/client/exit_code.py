@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.published.status import FAILING, review_of
 
@@ -79,3 +80,15 @@ def _of_result(status: Mapping[str, Any], gate: Gate) -> Exit:
             return Exit.NEEDS_REVIEW if met and not gate.exit_zero else Exit.PASSED
         case _:
             return Exit.PASSED
+
+
+def after_the_job(status: Mapping[str, Any]) -> str:
+    """Returns what a job says that ends before the review: who turns green later, and who not."""
+    from pixelgate.notify.update import context_of
+
+    name = context_of(BuildId(str(status.get("project")), str(status.get("build"))))
+    return (
+        "A review can make this build pass after this job has ended. The job's result stays as it "
+        f"is; the commit status {name} follows the review, if notices are set up. Require that "
+        "status for a merge and not this job, or run the job again after the review."
+    )

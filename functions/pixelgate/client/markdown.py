@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from shlex import quote
 
-from pixelgate.client.exit_code import Exit
+from pixelgate.client.exit_code import Exit, after_the_job
 from pixelgate.client.result import STATUSES, Result
 from pixelgate.published.status import review_in, reviewers
 
@@ -82,7 +82,8 @@ def _what_to_do(result: Result, project: str, build: str) -> list[str]:
     if result.words != "needs review" or not result.status.get("report"):
         return []
     where = f"--project {quote(project)} {quote(build)}"
-    return ["```", f"pixelgate report  {where}", f"pixelgate approve {where}", "```", ""]
+    commands = ["```", f"pixelgate report  {where}", f"pixelgate approve {where}", "```", ""]
+    return [*commands, _text(after_the_job(result.status)), ""]
 
 
 def _text(words: str) -> str:

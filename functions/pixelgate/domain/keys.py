@@ -297,6 +297,16 @@ def history_part(comparison: ComparisonId, execution: str) -> str:
     return result(comparison, execution, "history.json.gz")
 
 
+def previews(folder: str) -> str:
+    """The folder of the pictures for a pull request's comment, with "/"; `folder` is `pictures`."""
+    return f"{folder}previews/"
+
+
+def preview_list(folder: str) -> str:
+    """What lists the pictures in the folder `previews`."""
+    return f"{folder}list.json"
+
+
 def failure(build: BuildId) -> str:
     """The page that explains why a build has no report."""
     return f"builds/{build}/index.html"

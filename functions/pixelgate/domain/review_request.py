@@ -47,7 +47,7 @@ class _Selector(BaseModel):
 
 
 # Readers show a name in one line, and an event has to hold twenty.
-Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class _Person(_Selector):

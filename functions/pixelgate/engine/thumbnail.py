@@ -19,7 +19,7 @@ from pixelgate.ports import Slices
 SIZE = (160, 120)
 # The tallest part of a page that is shown; a taller one would be too narrow to see anything.
 _TALLEST = 1.5
-_MARK = (230, 0, 122)
+MARK = (230, 0, 122)
 # Pixels between what changed and the line round it, and how wide that line is.
 _GAP, _LINE = 1, 2
 # At effort 3 a picture takes twice as long and a twentieth less.
@@ -52,7 +52,7 @@ def thumbnail(image: bytes, mask: bytes | None = None, slices: Slices = ((), ())
     top, bottom = _window(width, height, changed)
     small = _shrink(pixels[top:bottom])
     if changed is not None:
-        small.paste(_MARK, (0, 0), _outline(changed[top:bottom], small.size))
+        small.paste(MARK, (0, 0), _outline(changed[top:bottom], small.size))
     out = io.BytesIO()
     small.save(out, "WEBP", quality=_QUALITY, method=_ENCODER_EFFORT)
     return out.getvalue()
@@ -102,8 +102,8 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
 
 def _outline(changed: npt.NDArray[np.bool_], size: tuple[int, int]) -> Image.Image:
     """Lines round what changed, however little, so that its own colours are seen as they are."""
-    rows = np.logical_or.reduceat(changed, _starts(changed.shape[0], size[1]), axis=0)
-    marked = np.logical_or.reduceat(rows, _starts(changed.shape[1], size[0]), axis=1)
+    rows = np.logical_or.reduceat(changed, starts(changed.shape[0], size[1]), axis=0)
+    marked = np.logical_or.reduceat(rows, starts(changed.shape[1], size[0]), axis=1)
     sharp = Image.fromarray(marked.astype(np.uint8) * 255)
     outer, inner = (sharp.filter(ImageFilter.MaxFilter(2 * n + 1)) for n in (_GAP + _LINE, _GAP))
     # What changed up to the picture's edge has its line there, within the picture.
@@ -114,6 +114,6 @@ def _outline(changed: npt.NDArray[np.bool_], size: tuple[int, int]) -> Image.Ima
     return ImageChops.subtract(outer, within)
 
 
-def _starts(large: int, small: int) -> npt.NDArray[np.intp]:
-    """Of each pixel of the small picture the first one of the large that lies in it."""
+def starts(large: int, small: int) -> npt.NDArray[np.intp]:
+    """Returns, of each pixel of the small picture, the first one of the large that lies in it."""
     return -(-np.arange(small) * large // small)

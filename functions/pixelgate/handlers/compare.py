@@ -147,6 +147,8 @@ def report(build: BuildId, outcome: Outcome | Collecting) -> dict[str, Any]:
         logger.warning(
             "thumbnails missing", extra={**fields, "error": repr(outcome.thumbnail_error)}
         )
+    if isinstance(outcome, Published) and outcome.preview_error:
+        logger.warning("pictures missing", extra={**fields, "error": repr(outcome.preview_error)})
     return {"build": str(build), **answer}
 
 

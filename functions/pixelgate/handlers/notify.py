@@ -44,10 +44,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     fields = log_fields(build, comparison, detail.execution)
     adapters = notifier()
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN)
-    forge = adapters.forge(build.project, patience)
     try:
+        forge = adapters.forge(build.project, patience)
         if forge:
-            outcome = notify(build, adapters.records, forge, adapters.report_url)
+            outcome = notify(build, adapters.records, forge, adapters.shown)
         else:
             outcome = Skipped(f"no repository is configured for project {build.project}")
     except NoticeRefused as error:

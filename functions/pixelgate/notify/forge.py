@@ -25,12 +25,32 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Details:
+    """What a check run shows beside a commit status; a forge without check runs leaves it out.
+
+    Attributes:
+        reference: names build and execution.
+        summary: Markdown.
+        undecided: whether it is red only until people have decided.
+        uncompared: whether it is green although nothing was compared, for want of a base.
+        approvable: whether a button may approve the build.
+    """
+
+    reference: str
+    summary: str
+    undecided: bool = False
+    uncompared: bool = False
+    approvable: bool = False
+
+
+@dataclass(frozen=True)
 class CommitStatus:
     """A commit status, a line beside the commit; each forge cuts the description to its limit."""
 
     state: State
     description: str
     url: str | None = None
+    details: Details | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +70,10 @@ class Forge(Protocol):
     @property
     def requires_by_name(self) -> bool:
         """Whether a merge waits for statuses by name; if not, it waits for all of them."""
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether a job of the repository can be started by a comment, and knows its author."""
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
         """Sets the commit's status of that name; returns False if it was already set."""

@@ -27,6 +27,7 @@ class GitLab:
     API: ClassVar[str] = "https://gitlab.com/api/v4"
     REPOSITORY: ClassVar[re.Pattern[str]] = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
     requires_by_name = False  # a merge waits for the whole pipeline; statuses are its jobs
+    takes_commands = False  # a note starts no pipeline
 
     def __init__(
         self,

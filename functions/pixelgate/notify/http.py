@@ -88,14 +88,14 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         *,
         fine: Callable[[Answer], bool] = lambda answer: False,
     ) -> Answer:
         """Sends a request, and retries it while that may help and there is time.
 
-        `path` has quoted parts, and `body` is sent as JSON. `fine` says whether an error answer
-        counts as success.
+        `path` has quoted parts, and `body` is sent as JSON, or as it is if it is bytes. `fine` says
+        whether an error answer counts as success.
 
         Raises:
             NoticeRefused: the forge refused the request, and a retry cannot help.
@@ -129,14 +129,19 @@ class Api:
             raise TryLater(f"{problem}; it asks for {wait:.0f} s, more than is left")
         self._patience.sleep(wait)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Answer:
+    def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | bytes | None, token: str
+    ) -> Answer:
         headers = {"User-Agent": "pixelgate", **self._headers(token)}
-        if body is not None:
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+        elif body is not None:
             headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
         return self._http.request(
             method,
             self._url + path,
-            body=None if body is None else json.dumps(body).encode(),
+            body=body,
             headers=headers,
             redirect=False,
         )
@@ -152,7 +157,7 @@ class Api:
 
     def _asked_to_wait(self, answer: Answer, attempt: int, problem: str) -> float:
         """Returns the seconds to wait: from Retry-After, else until the rate limit resets."""
-        if not _may_pass(answer):
+        if not may_pass(answer):
             raise NoticeRefused(problem)
         if retry_after := answer.headers.get("Retry-After"):
             return max(0.0, _seconds(retry_after, self._patience.clock()))
@@ -181,7 +186,7 @@ def message(answer: Answer) -> str:
     return str(body.get("message", ""))[:500] if isinstance(body, dict) else ""
 
 
-def _may_pass(answer: Answer) -> bool:
+def may_pass(answer: Answer) -> bool:
     """Whether the same request may succeed later, after an overload or a rate limit."""
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _MAY_PASS:
         return True

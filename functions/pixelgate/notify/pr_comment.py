@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.domain.comparison import NEEDING_REVIEW
+from pixelgate.domain.keys import BuildId, is_trusted
+from pixelgate.domain.review_line import line_for
 from pixelgate.domain.wording import and_more
-from pixelgate.notify.forge import Comment, CommitStatus, State, cut
+from pixelgate.notify.forge import Comment, CommitStatus, State
+from pixelgate.notify.markdown import code, plain
 
 _NAMES_SHOWN = 20
-_NAME_LETTERS = 200
-_MESSAGE_LETTERS = 2_000
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
 # An account, an ARN, the id of a role or a user: no name of a person.
 _NO_NAME = re.compile(r"\d{12}|:|\b(?:AROA|AIDA|ASIA|AKIA)[A-Z0-9]{12,}")
@@ -92,27 +93,39 @@ def marker(status: Mapping[str, Any], context: str) -> Marker:
     return Marker(context, status["build"], str(status["created"] or status["updated"]), state)
 
 
-def comment(status: Mapping[str, Any], context: str, url: str | None) -> str:
-    """Builds the comment, as Markdown."""
-    error = None
-    if status["state"] == "FAILED":
-        error = [f"{_code(status['error']['code'])} {_plain(status['error']['message'])}"]
+def comment(
+    status: Mapping[str, Any], context: str, url: str | None, *, commands: bool = False
+) -> str:
+    """Builds the comment, as Markdown; with `commands` it has the line that approves by comment."""
     lines = [
         str(marker(status, context)),
         f"### {context}: {_headline(status)}",
         "",
-        *(_table(status["counts"]) if error is None else error),
-        "",
-        *_left(status),
+        *findings(status),
     ]
     if url:
-        lines += [f"[Look at the report]({url}) of build {_code(status['build'])}.", ""]
+        lines += [f"[Look at the report]({url}) of build {code(status['build'])}.", ""]
     elif status["report"]:
-        lines += [f"Look at the report: {_code('pixelgate report ' + status['build'])}.", ""]
+        lines += [f"Look at the report: {code('pixelgate report ' + status['build'])}.", ""]
+    if commands:
+        lines += _command(status)
     if status["baseline_reason"]:
-        base = _code(status["base"]) if status["base"] else "nothing"
-        lines.append(f"<sub>Compared with {base}: {_plain(status['baseline_reason'])}.</sub>")
+        lines.append(f"<sub>{compared_with(status)}</sub>")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def findings(status: Mapping[str, Any]) -> list[str]:
+    """Returns the lines that a check run shows too: counts or error, reviewers, what is left."""
+    error = None
+    if status["state"] == "FAILED":
+        error = [f"{code(status['error']['code'])} {plain(status['error']['message'])}"]
+    return [*(_table(status["counts"]) if error is None else error), "", *_left(status)]
+
+
+def compared_with(status: Mapping[str, Any]) -> str:
+    """Names the base, and says why it is the base."""
+    base = code(status["base"]) if status["base"] else "nothing"
+    return f"Compared with {base}: {plain(status['baseline_reason'])}."
 
 
 def _headline(status: Mapping[str, Any]) -> str:
@@ -137,7 +150,7 @@ def _table(counts: Mapping[str, int]) -> list[str]:
 
 def _left(status: Mapping[str, Any]) -> list[str]:
     review = status.get("review") or {}
-    lines = [f"> {_plain(reason)}" for reason in review.get("reasons", [])]
+    lines = [f"> {plain(reason)}" for reason in review.get("reasons", [])]
     if lines:
         lines.append("")
     if review.get("by"):
@@ -145,10 +158,29 @@ def _left(status: Mapping[str, Any]) -> list[str]:
     names = review.get("names", [])[:_NAMES_SHOWN]
     if review.get("state") == "needed" and names:
         lines += [f"Left to review, {review['left']}:", ""]
-        lines += [f"- {_code(name)}" for name in names]
+        lines += [f"- {code(name)}" for name in names]
         lines += [f"- {line}" for line in and_more(review["left"] - len(names))]
         lines.append("")
     return lines
+
+
+def _command(status: Mapping[str, Any]) -> list[str]:
+    """The line to copy into a comment; none for a fork's build, which a comment cannot approve."""
+    build = BuildId(status["project"], status["build"])
+    execution = status.get("execution")
+    if status["state"] != "SUCCEEDED" or review_state(status) != "needed":
+        return []
+    if not execution or not is_trusted(build):
+        return []
+    return [
+        "When you have looked at it, this comment approves all of it. With `reject` instead it",
+        "rejects, and a reason may follow:",
+        "",
+        "```",
+        line_for("approve", build, execution),
+        "```",
+        "",
+    ]
 
 
 def _people(identities: Iterable[str]) -> str:
@@ -158,7 +190,7 @@ def _people(identities: Iterable[str]) -> str:
     the session by an e-mail address. An IAM user has an id and no name.
     """
     names = list(dict.fromkeys(map(_name_of, identities)))
-    known = [_code(name) for name in names if name]
+    known = [code(name) for name in names if name]
     if len(known) < len(names):
         known.append("others" if known else "a reviewer")
     return known[0] if len(known) == 1 else f"{', '.join(known[:-1])} and {known[-1]}"
@@ -169,26 +201,6 @@ def _name_of(identity: str) -> str | None:
     parts = identity.split(":", 2)
     name = parts[2].partition("@")[0] if len(parts) == 3 and parts[0] == "AWS" else ""
     return None if _NO_NAME.search(name) else name or None
-
-
-def _code(text: str) -> str:
-    """Quotes untrusted text as code, so that it cannot mention, link or break a table."""
-    text = cut(" ".join(text.split()), _NAME_LETTERS)
-    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
-    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
-
-
-def _plain(text: str) -> str:
-    """Escapes untrusted words, so that they cannot mark up, mention, refer or link.
-
-    GitHub and GitLab link a sign with a word behind it (@ada, #1, !1, $1, %1, ~bug, &1, a URL). A
-    zero-width space after the sign prevents that; GitLab links some of them even after a backslash.
-    """
-    text = cut(" ".join(text.split()), _MESSAGE_LETTERS)
-    text = re.sub(r"([@#:!$%~&^])(?=\w|/)|(?<=www)(\.)", "\\g<0>\u200b", text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*_{}\[\]|~!$])", r"\\\1", text)
-    return re.sub(r"^(\d*)([#+=.)/-])", r"\1\\\2", text)  # a heading, a list, GitLab's /close
 
 
 @dataclass(frozen=True)

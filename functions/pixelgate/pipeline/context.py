@@ -20,6 +20,7 @@ from pixelgate.ports import (
     Ledger,
     Meter,
     PatientEvents,
+    Previewer,
     Renderer,
     Stages,
     Thumbnailer,
@@ -55,6 +56,8 @@ class Limits:
         sweep_after: how long the sweeper leaves an expired lease to Lambda's own retries.
         thumbnails: how long a run draws thumbnails. Without them the report's list is slower, but
             not wrong.
+        previews: how long a run draws pictures for the pull request's comment, which waits for
+            them. A lease must outlast it.
         give_up_after: how long a comparison may show no progress before the sweeper fails it.
         grace: how long a build waits for the base that it names.
         shard_patience: how long a build waits for its next shard after the last one.
@@ -74,6 +77,7 @@ class Limits:
     margin: float = 75.0
     sweep_after: float = 300.0
     thumbnails: float = 120.0
+    previews: float = 15.0
     give_up_after: float = 3_600.0
     grace: float = 600.0
     shard_patience: float = 3_600.0
@@ -114,8 +118,9 @@ class StorageContext:
 class CompareContext(StorageContext):
     """The ports and settings for running a comparison.
 
-    Without `fan_out` one worker compares everything; without `thumbnail` none is drawn, and without
-    `meter` no cost is measured. `engine` is name and version.
+    Without `fan_out` one worker compares everything; without `thumbnail` none is drawn, without
+    `preview` no picture for the pull request's comment, and without `meter` no cost is measured.
+    `engine` is name and version.
     """
 
     pool: DifferPool
@@ -125,6 +130,7 @@ class CompareContext(StorageContext):
     stage: Stages = lambda name: nullcontext()
     fan_out: FanOut | None = None
     thumbnail: Thumbnailer | None = None
+    preview: Previewer | None = None
     meter: Meter | None = None
 
     @property

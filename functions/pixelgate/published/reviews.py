@@ -213,5 +213,5 @@ def standing(
         "reasons": [str(reason) for reason in review.get("reasons") or ()],
         "carried_from": review.get("carried_from"),
         # The page that handed a review in recognises it by its id.
-        "reviews": [{"id": given.id, **given.as_json()} for given in reviews],
+        "reviews": [given.as_json() for given in reviews],
     }

@@ -60,6 +60,9 @@ def page(
     verdict = str(report.verdict or "failed")
     slots = {
         "policy": "" if served is not None else _policy(),
+        # Without any referrer, browsers say "Origin: null" with a form, and a site cannot tell who
+        # sends it. Nobody but the server itself gets one.
+        "referrer": "no-referrer" if served is None else "same-origin",
         "title": escape(f"{report.headline} – {report.title}"),
         "icon": _icon(verdict),
         "style": _style(),
@@ -127,7 +130,7 @@ def with_review(document: bytes, standing: Mapping[str, Any]) -> bytes:
     """Puts the state of a build's reviews into a page, in place of any that it has.
 
     The page shows it; a page of an older version does not, and is otherwise the same. `standing` is
-    JSON: see `client.review_history.standing`.
+    JSON: see `published.reviews.standing`.
     """
     document = _STANDING.sub(b"", document, count=1)
     body = json.dumps(dict(standing), ensure_ascii=False, separators=(",", ":"))

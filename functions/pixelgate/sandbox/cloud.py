@@ -38,11 +38,13 @@ from .system import check_system
 ROOT = CHECKOUT
 REGION = "us-east-1"
 ACCOUNT = "000000000000"  # MiniStack's
-START_SECONDS = 30
+START_SECONDS = 120  # of a machine that does much else; a server that has ended is not waited for
 SERVER = "pixelgate_sandbox_server"  # the name that the package server/ runs under
 LOGS_KEPT = 20  # of the latest clouds: more than one run of the tests starts
 # To ourselves, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# A server that no longer answers is said after three minutes, not after boto3's five or more.
+CLIENT = Config(proxies={}, connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 3})
 
 
 class CloudFailed(SandboxFailed):
@@ -194,7 +196,7 @@ class EmbeddedCloud:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(20)
         shutil.rmtree(self._work_dir, ignore_errors=True)
 
     def wait(self, seconds: float) -> str:
@@ -273,7 +275,7 @@ class EmbeddedCloud:
                 self.region,
             )
         make: Any = session.client  # its stubs want a literal
-        return make(service, endpoint_url=self.endpoint_url, config=Config(proxies={}))
+        return make(service, endpoint_url=self.endpoint_url, config=CLIENT)
 
     def assume(self, role: str, session: str) -> dict[str, str]:
         """Takes a role as the account's root; returns environment variables with its credentials.
@@ -286,16 +288,17 @@ class EmbeddedCloud:
         taken = self.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)
         return access(taken["Credentials"])
 
-    def assume_with_token(self, role: str, token: str) -> dict[str, str]:
+    def assume_with_token(self, role: str, token: str, session: str = "job") -> dict[str, str]:
         """Takes a role as a CI job does; returns environment variables with its credentials.
 
         Args:
             role: its name.
             token: the job's token of OpenID Connect.
+            session: the name of the session.
         """
         taken = self.client("sts").assume_role_with_web_identity(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
-            RoleSessionName="job",
+            RoleSessionName=session,
             WebIdentityToken=token,
         )
         return access(taken["Credentials"])
@@ -327,7 +330,9 @@ class EmbeddedCloud:
         """What IAM has allowed and refused so far, each kind once; root's requests are left out."""
         file = self.log_dir / DECISIONS
         lines = file.read_text().splitlines() if file.exists() else []
-        logical = {physical: name for name, physical in self.stack.resources.items()}
+        # A function's URL has the function's own name, so the type is asked for.
+        functions = {n for n, kind in self.stack.types.items() if kind == "AWS::Lambda::Function"}
+        logical = {self.stack.resources[name]: name for name in functions}
         return [
             Decision(
                 principal=line["principal"],
@@ -402,7 +407,7 @@ class EmbeddedCloud:
         return CloudFailed(f"the embedded cloud's server {what}; it said:\n{last}")
 
     def _state(self) -> dict[str, Any]:
-        with DIRECT.open(self.endpoint_url + STATE_PATH, timeout=10) as answer:
+        with DIRECT.open(self.endpoint_url + STATE_PATH, timeout=30) as answer:
             return dict(json.load(answer))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
+CREATE_SECONDS = 300  # it takes two; ever so much longer when this machine is busy
 LOCAL_FILES = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
@@ -79,7 +80,11 @@ def create_stack(
     parameters: Mapping[str, str],
     **template: str,
 ) -> Stack:
-    """Creates a stack from a template, given as CreateStack takes it; waits until it is there."""
+    """Creates a stack from a template, given as CreateStack takes it; waits until it is there.
+
+    Raises:
+        DeploymentFailed: it was not created, or not in CREATE_SECONDS.
+    """
     cloudformation.create_stack(
         StackName=name,
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
@@ -87,10 +92,15 @@ def create_stack(
         OnFailure="DO_NOTHING",
         **template,  # type: ignore[arg-type]
     )
+    end = time.monotonic() + CREATE_SECONDS
     while True:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         if not stack["StackStatus"].endswith("IN_PROGRESS"):
             break
+        if time.monotonic() > end:
+            raise DeploymentFailed(
+                f"stack {name} is still {stack['StackStatus']} after {CREATE_SECONDS} s"
+            )
         time.sleep(0.05)
     if stack["StackStatus"] != "CREATE_COMPLETE":
         reasons = "\n".join(failures(cloudformation, name))

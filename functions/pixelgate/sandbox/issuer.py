@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 _EXPONENT = 65_537
@@ -36,16 +37,24 @@ class Issuer:
         modulus = _encoded(self._modulus.to_bytes(_BITS // 8, "big"))
         return {"keys": [{"kid": "1", "kty": "RSA", "n": modulus, "e": _encoded(b"\1\0\1")}]}
 
-    def token(self, subject: str, expires: float, audience: str = "sts.amazonaws.com") -> str:
+    def token(
+        self,
+        subject: str,
+        expires: float,
+        audience: str = "sts.amazonaws.com",
+        more: Mapping[str, str] | None = None,
+    ) -> str:
         """A signed JSON Web Token of a CI job.
 
         Args:
             subject: the claim `sub`.
             expires: the claim `exp`, in seconds since 1970.
             audience: the claim `aud`.
+            more: further claims, such as GitHub's `repository_id`.
         """
         header = {"alg": "RS256", "kid": "1"}
-        claims = {"iss": self.url, "sub": subject, "aud": audience, "exp": int(expires)}
+        own = {"iss": self.url, "sub": subject, "aud": audience, "exp": int(expires)}
+        claims = {**(more or {}), **own}
         signed = ".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
         return f"{signed}.{_encoded(self._signature(signed.encode()))}"
 

@@ -73,10 +73,11 @@ def issuer(cloud: EmbeddedCloud, url: str) -> Issuer:
     return made
 
 
-def deploy_roles(cloud: EmbeddedCloud, project: str) -> Roles:
+def deploy_roles(cloud: EmbeddedCloud, project: str, **more: str) -> Roles:
     """Deploys the stack of a project's roles, for the repository acme/shop on both forges.
 
-    MiniStack's CloudFormation cannot make an OIDC provider, so IAM makes them first.
+    `more` are further parameters of the template. MiniStack's CloudFormation cannot make an OIDC
+    provider, so IAM makes them first.
     """
     parameters = {
         "Bucket": cloud.bucket,
@@ -91,6 +92,7 @@ def deploy_roles(cloud: EmbeddedCloud, project: str) -> Roles:
         "Stack": cloud.stack.name,
         "Queue": cloud.stack.outputs["FailedEvents"].rpartition("/")[2],
         "Table": cloud.table,
+        **more,
     }
     name = re.sub("[^A-Za-z0-9]+", "-", f"roles-of-{project}")
     stack = create_stack(

@@ -38,6 +38,7 @@ class Wanted:
         cache: the folder for what is fetched once.
         keep: a folder that keeps bucket and table; None keeps nothing.
         port: where the local AWS listens; 0 for any free port.
+        site: the stack's parameter Site: `none`, `function-url` or `http-api`.
     """
 
     project: str | None
@@ -45,6 +46,7 @@ class Wanted:
     cache: Path
     keep: Path | None = None
     port: int = 0
+    site: str = "none"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def opened(wanted: Wanted, steps: Steps = Steps()) -> Iterator[Sandbox]:  # noqa
         cloud = stack.enter_context(
             EmbeddedCloud.start(
                 build_dir=build,
+                parameters={"Site": wanted.site},
                 environment=needs.cloud,
                 port=wanted.port,
                 work=work,

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from pixelgate.domain import keys
-from pixelgate.domain.keys import BuildId, check_id
+from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.domain.review_request import parse
 from pixelgate.errors import BadManifest, BucketError, NotFound, ReviewRefused
 from pixelgate.past.life import TABLES, as_csv
@@ -28,6 +28,7 @@ from pixelgate.web.catalogue import Catalogue
 from pixelgate.web.gate import Gate, Session
 from pixelgate.web.http import Refused, Request, Response, json_response, path_of, redirect
 from pixelgate.web.pasts import Pasts
+from pixelgate.web.previews import preview
 from pixelgate.web.reports import Reports
 
 SIGNED_SECONDS = 300
@@ -45,7 +46,8 @@ _PICTURE = re.compile(
 # No key of ours has such a segment, and a folder would be left by it.
 _ODD = re.compile(r"/\.{0,2}/|/\.{1,2}$|\\")
 _ALWAYS = {
-    "Referrer-Policy": "no-referrer",
+    # Without a referrer at all, forms of our own pages would come with `Origin: null`.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -102,6 +104,7 @@ ROUTES = (
     Route("GET", f"{_RESULT}/masks/<fingerprint>/<file>", "picture"),
     Route("GET", f"{_RESULT}/thumbs/<file>", "picture"),
     Route("GET", "/images/<project>/<sha256>", "picture"),
+    Route("GET", "/previews/<project>/<head>/<base>/<execution>/<file>", "preview"),
     Route("GET", "/diffs/<project>/<fingerprint>/<file>", "picture"),
     Route("POST", "/api/sign", "sign"),
     Route("GET", "/api/builds/<project>/<build>", "follow"),
@@ -139,7 +142,7 @@ class Site:
         self._hook = hook
         self._nobody_decides = why_not
         self._clock = clock
-        self._catalogue = Catalogue(store)
+        self._catalogue = Catalogue(store, lambda: clock().timestamp())
         self._reports = Reports(store, bucket)
         self._pasts = Pasts(store)
 
@@ -183,7 +186,10 @@ class Site:
     def _refusal(self, request: Request, error: Refused) -> Response:
         if request.path.startswith("/api/") or request.path == "/github/webhook":
             return json_response({"error": error.words}, error.status)
-        session = self._gate.session(request) if self._gate else None
+        try:
+            session = self._gate.session(request) if self._gate else None
+        except Refused:  # it may be the gate that fails
+            session = None
         login = error.status is HTTPStatus.UNAUTHORIZED
         body = pages.message(
             error.status.phrase, error.words, session, login=_login(request) if login else ""
@@ -411,6 +417,13 @@ class Site:
             "Cache-Control": "private, max-age=31536000, immutable",
         }
         return Response(headers=headers, body=body)
+
+    def preview(
+        self, request: Request, project: str, head: str, base: str, execution: str, file: str
+    ) -> Response:
+        """A picture of a pull request's comment; its address is signed, and nobody is asked for."""
+        comparison = ComparisonId(project, head, base)
+        return preview(request, comparison, execution, file, self._store, self._clock())
 
     # --- what reports ask for -----------------------------------------------------------------
 

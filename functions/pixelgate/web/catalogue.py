@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pixelgate.published.status import in_words, reviewers
 _THREADS = 16
 _REMEMBERED = 20_000  # rows of about 1 KB
 _SLICE = 100
+# Reports ask every few seconds whether there is a newer build, and a listing costs most of all.
+_LISTED_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -100,8 +103,10 @@ class Cache(Generic[T]):
 class Catalogue:
     """The projects and builds of a bucket."""
 
-    def __init__(self, store: Bucket) -> None:
+    def __init__(self, store: Bucket, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._clock = clock
+        self._listed: dict[str, tuple[float, list[Listing]]] = {}
         # By key and tag of the status: a status that was written again is read again.
         self._rows: Cache[Row | None] = Cache(_REMEMBERED)
 
@@ -114,7 +119,7 @@ class Catalogue:
 
         Only as many statuses are read as are needed to fill the page.
         """
-        builds = listing(self._store, project)
+        builds = self._listing(project)
         if not words:
             rows = tuple(self._read(builds[start : start + count]))
             return Page(rows, len(builds), start > 0, start + count < len(builds))
@@ -129,11 +134,12 @@ class Catalogue:
     def newer(self, build: BuildId) -> str | None:
         """Returns the newest build of the same pull request, or of the same branch without one.
 
-        None if it is the newest itself, or belongs to neither.
+        None if it is the newest itself, or belongs to neither. A build of the last minute may be
+        missed.
         """
         own: Row | None = None
         newest: dict[tuple[str, str], str] = {}
-        builds = listing(self._store, build.project)
+        builds = self._listing(build.project, _LISTED_SECONDS)
         place = next((n for n, b in enumerate(builds) if b.build == build), None)
         if place is None:
             return None
@@ -146,6 +152,15 @@ class Catalogue:
         series = _series(own) if own else None
         first = newest.get(series) if series else None
         return None if first == build.build else first
+
+    def _listing(self, project: str, age: float = 0.0) -> list[Listing]:
+        """Lists the builds of a project, unless that was done in the last `age` seconds."""
+        now = self._clock()
+        then, builds = self._listed.get(project, (float("-inf"), []))
+        if now - then > age or age <= 0:
+            then, builds = now, listing(self._store, project)
+            self._listed[project] = (then, builds)
+        return builds
 
     def _read(self, builds: Sequence[Listing]) -> Iterator[Row]:
         read = dict(bounded_map(self._row, builds, _THREADS))

@@ -21,6 +21,8 @@ class Published:
     announce_error: Exception | None = None
     # Why thumbnails are missing; the report shows the images themselves.
     thumbnail_error: Exception | None = None
+    # Why the pull request's comment has no pictures.
+    preview_error: Exception | None = None
     cost: Usage | None = None  # what the run used, as in its result
 
 

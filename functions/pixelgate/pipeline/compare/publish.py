@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from pixelgate.domain import keys
-from pixelgate.domain.comparison import ORIGIN, Comparison, Measured, Snapshot, engine_of
+from pixelgate.domain.comparison import (
+    ORIGIN,
+    Comparison,
+    Measured,
+    Snapshot,
+    Verdict,
+    engine_of,
+)
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.history import entry_of
 from pixelgate.domain.keys import BuildId, ComparisonId
@@ -20,6 +27,7 @@ from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Publis
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble, make_plan
+from pixelgate.pipeline.diffing.previews import draw_previews, most_different
 from pixelgate.pipeline.diffing.thumbnails import (
     draw_thumbnails,
     thumbnail_requests,
@@ -80,16 +88,22 @@ def publish(
 
     Raises LeaseLost or OutOfTime; then nothing of this run is visible.
     """
-    result, pictured, cost = _write_down(claim, measured, accepted, service, lease)
+    comparison, result = _write_down(claim, measured, accepted, service, lease)
+    previews_error = _draw_previews(comparison, accepted, service, lease)
     with service.stage("publish"):
         record = service.ledger.publish(claim, result, service.clock())
         seconds = record.updated - accepted.record.created
-        published = Published(record, measured.tally, seconds, cost=cost)
+        published = Published(
+            *(record, measured.tally, seconds),
+            preview_error=previews_error,
+            cost=comparison.cost,
+        )
         try:
             announce_result(record, service)
             carry_over_late(record, accepted, service, lease.check_time)
         except Exception as error:
             published = replace(published, announce_error=error)
+    pictured = {name: s for name, s in comparison.snapshots.items() if s.thumb}
     try:
         draw(pictured, claim, service, lease.has_time, existing=measured.thumbs)
     except Exception as error:  # the verdict is out already
@@ -112,11 +126,10 @@ def _write_down(
     accepted: Accepted,
     service: CompareContext,
     lease: Lease,
-) -> tuple[Result, dict[str, Snapshot], Usage | None]:
+) -> tuple[Comparison, Result]:
     """Writes comparison.json, review.json, the report, and what the index will say of it.
 
-    Returns:
-        The result, the pictured snapshots, and the cost in the result.
+    Returns the first and the result.
     """
     snapshots = assemble(measured.plan, measured.results, measured.faults)
     folder = keys.pictures(claim.id, claim.execution)
@@ -149,8 +162,7 @@ def _write_down(
         tally.faults.update(s.reason.partition(":")[0] for s in snapshots.values() if s.reason)
         prepare_review(comparison, accepted, service, lease.check)
         write_part(entry_of(comparison, accepted.manifest), service.objects)
-        pictured = {name: s for name, s in snapshots.items() if s.thumb}
-        return _write_result(comparison, service), pictured, used
+        return comparison, _write_result(comparison, service)
 
 
 def announce_again(
@@ -201,6 +213,39 @@ def draw(
             has_time=lambda: has_time(until),
             existing=existing,
         )
+
+
+def _draw_previews(
+    comparison: Comparison, accepted: Accepted, service: CompareContext, lease: Lease
+) -> Exception | None:
+    """Draws the pictures of the pull request's comment, if they are wanted and there is time.
+
+    The comment is written as soon as the result is announced, so they are drawn before that. A
+    fork's build has none: whoever may open a pull request must not choose what is shown in it.
+
+    Returns:
+        The error that kept them from being drawn. Raises LeaseLost or OutOfTime.
+    """
+    build = accepted.record
+    asked = service.preview is not None and build.pull_request and build.trusted
+    if service.preview is None or not asked or comparison.verdict is Verdict.PASSED:
+        return None
+    lease.check()
+    until = service.clock() + service.limits.previews
+    try:
+        with service.stage("previews"):
+            draw_previews(
+                most_different(comparison.snapshots, has_base=not comparison.is_first),
+                folder=keys.previews(keys.pictures(comparison.id, comparison.execution)),
+                objects=service.objects,
+                images=BucketImages(service.objects, comparison.id.project),
+                preview=service.preview,
+                now=service.clock(),
+                has_time=lambda: lease.has_time(until),
+            )
+    except Exception as error:  # a comment without pictures is worse, but no verdict waits
+        return error
+    return None
 
 
 def _write_result(comparison: Comparison, service: CompareContext) -> Result:

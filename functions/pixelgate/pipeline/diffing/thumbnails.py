@@ -125,21 +125,27 @@ def _wanted(snapshot: Snapshot, folder: str) -> _Wanted | None:
 
 def _slices(diff: Diff) -> Slices:
     """Maps the canvas to the head's rows and columns: tuples of (canvas, head, length)."""
-    return _slices_of(diff, Axis.ROWS), _slices_of(diff, Axis.COLUMNS)
+    return slices_of(diff, BandKind.INSERTED)
 
 
-def _slices_of(diff: Diff, axis: Axis) -> tuple[tuple[int, int, int], ...]:
+def slices_of(diff: Diff, own: BandKind) -> Slices:
+    """Maps the canvas to one image: to head, whose own bands are INSERTED, or to base."""
+    return _lines_of(diff, Axis.ROWS, own), _lines_of(diff, Axis.COLUMNS, own)
+
+
+def _lines_of(diff: Diff, axis: Axis, own: BandKind) -> tuple[tuple[int, int, int], ...]:
     slices, at, source = [], 0, 0
     bands = [band for band in diff.bands if band.axis is axis]
     for band in bands:
         if band.start > at:
             slices.append((at, source, band.start - at))
             source += band.start - at
-        if band.kind is BandKind.INSERTED:
+        if band.kind is own:
             slices.append((band.start, source, band.length))
             source += band.length
         at = band.stop
-    lines = diff.head_size[axis is Axis.ROWS]
+    size = diff.head_size if own is BandKind.INSERTED else diff.base_size
+    lines = size[axis is Axis.ROWS]
     if bands and source < lines:
         slices.append((at, source, lines - source))
     return tuple(slices)

@@ -2,6 +2,7 @@
 
 import { announce, askOnce } from "./dialogs.js";
 import { button, byId } from "./dom.js";
+import { readerWords } from "./news.js";
 import { parse } from "./query.js";
 import { MAX_REASON } from "./review.js";
 import { isShot } from "./rows.js";
@@ -28,6 +29,7 @@ export class Deciding {
       return { made, decision, label };
     });
     byId("verdicts").append(...this.buttons.map((d) => d.made));
+    for (const id of ["undo", "end"]) byId(id).hidden = !this.review.may;
     byId("undo").addEventListener("click", () => this.undo());
     this.reason = /** @type {HTMLInputElement} */ (byId("reason"));
     this.reason.maxLength = MAX_REASON;
@@ -56,10 +58,16 @@ export class Deciding {
     return entry ? [entry] : [];
   }
 
+  /** Says why this person may not decide. */
+  refuse() {
+    if (this.app.site) announce(readerWords(this.app.site));
+  }
+
   /** @param {Decision|null} decision */
   decideOn(decision) {
     const { meant } = this,
       { row } = this.app;
+    if (!this.review.may) return this.refuse();
     if (!meant.some((e) => this.review.wants(e))) return;
     if (!decision && this.review.of(meant) === "") {
       announce("Nothing is decided on it yet. Ctrl+Z undoes the last decision.");
@@ -88,6 +96,7 @@ export class Deciding {
   bulk(decision) {
     const { found } = this,
       { q } = this.app.store.view;
+    if (!this.review.may) return this.refuse();
     if (!parse(q).length || !found.length) {
       announce("Search first: this decides on all that a search finds.");
       return;
@@ -112,6 +121,7 @@ export class Deciding {
 
   /** Takes the last decision back and shows what it was about. */
   undo() {
+    if (!this.review.may) return this.refuse();
     const names = this.review.undo();
     if (!names.length) {
       announce("Nothing to undo.");
@@ -150,11 +160,12 @@ export class Deciding {
     else this.app.list.refresh();
     this.marks();
     this.progress();
+    this.app.tellOwn();
   }
 
   marks() {
     const { meant } = this,
-      can = meant.some((e) => this.review.wants(e)),
+      can = this.review.may && meant.some((e) => this.review.wants(e)),
       now = meant.length ? this.review.of(meant) : "";
     byId("verdicts").hidden = this.reason.hidden = !can;
     const why = can ? this.review.reasonOf(meant) : "";
@@ -168,7 +179,7 @@ export class Deciding {
   /** Offers to decide on all that a search finds. */
   offer() {
     const { found } = this;
-    byId("bulk").hidden = !parse(this.app.store.view.q).length || !found.length;
+    byId("bulk").hidden = !this.review.may || !parse(this.app.store.view.q).length || !found.length;
     for (const { made, decision } of this.all)
       made.textContent = `${decision === "approve" ? "Approve" : "Reject"} ${number(found.length)} found…`;
   }

@@ -13,7 +13,7 @@ const EXAMPLES = [
 /** @typedef {{keys: string[], says: string, part: string}} Shown */
 
 /** @param {string} title @param {...(Node|string)} content */
-function open(title, ...content) {
+export function openDialog(title, ...content) {
   document.querySelector("dialog")?.remove();
   const dialog = el("dialog", { "aria-labelledby": "dialog-title" });
   const close = button("×", null, () => dialog.close(), { class: "close", "aria-label": "Close" });
@@ -50,7 +50,7 @@ export function showKeys(keys) {
       "Status, tag, share or number of changed pixels, decision, group; a minus finds the others.",
     ),
   );
-  open("Keys", el("div", { class: "columns" }, ...parts, search));
+  openDialog("Keys", el("div", { class: "columns" }, ...parts, search));
 }
 
 /**
@@ -75,7 +75,7 @@ export function askOnce(title, says, does) {
   reason.addEventListener("keydown", (e) => {
     if (e.key === "Enter" && !e.isComposing) go();
   });
-  const dialog = open(
+  const dialog = openDialog(
     `${title}?`,
     ...says.map((line) => el("p", {}, line)),
     el("p", {}, reason),
@@ -108,7 +108,7 @@ export function showEnd(review) {
     review.decide(review.wanted, null);
     dialog.close();
   };
-  const dialog = open(
+  const dialog = openDialog(
     "Hand in the review",
     el("p", {}, `${decided}, ${left} of ${all} undecided.`),
     el(

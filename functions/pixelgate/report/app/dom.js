@@ -62,9 +62,9 @@ export function button(label, title, does, more = {}) {
   return el("button", { type: "button", title, "aria-label": named, onclick: does, ...more }, label);
 }
 
-/** @param {string} url @param {string} alt */
-export function picture(url, alt) {
-  return el("img", { src: url, alt, decoding: "async", draggable: "false" });
+/** A picture without an address, which only `Addresses.show` gives it. @param {string} alt */
+export function picture(alt) {
+  return el("img", { alt, decoding: "async", draggable: "false" });
 }
 
 /**

@@ -18,6 +18,8 @@ const MOST_REGIONS = 60;
  * @param {object} on
  * @param {Run} on.run
  * @param {import("./published.js").Event[]} on.reviews those of this snapshot, the one that counts at the end
+ * @param {string|null} on.own what this person decided and has not handed in, or ""
+ * @param {string} on.elsewhere address of its results in other builds, or ""
  * @param {import("./types.js").Region[]} on.stops
  * @param {(number: number) => void} on.jump
  * @param {(term: string) => void} on.search
@@ -34,8 +36,10 @@ export function snapshotFacts(entry, detail, on) {
   fact("Status", el("span", { class: `status ${STATUSES[entry.status]}` }, TITLES[entry.status]));
   if (detail.reason) fact("Reason", detail.reason);
   const last = on.reviews.at(-1);
-  const told = on.reviews.map((e) => el("p", {}, sentence(e, e.action === last?.action)));
+  const told = on.reviews.map((e) => el("p", {}, sentence(e, e.action === last?.action, true)));
+  if (on.own) told.push(el("p", {}, on.own));
   if (told.length) fact("Review", ...told.reverse());
+  if (on.elsewhere) fact("Elsewhere", el("a", { href: on.elsewhere }, "its results in other builds"));
   if (entry.total) {
     fact(
       "Changed",
@@ -110,7 +114,7 @@ export function runFacts(run, published) {
 
 /** @param {Run} run @param {import("./published.js").Published} published @returns {[string, string[]][]} */
 function reviewFacts(run, published) {
-  const lines = published.lines();
+  const lines = published.lines(true);
   if (lines.length) return [["Reviews", lines.reverse()]];
   return published.known && run.reviewable ? [["Reviews", ["none yet"]]] : [];
 }

@@ -23,8 +23,10 @@ export class List {
    * @param {(row: Row) => void} on.select a row with snapshots was chosen
    * @param {(row: Row, open: boolean) => void} on.fold
    * @param {(entries: Entry[]) => string} on.decision approve, reject, mixed or ""
-   * @param {(entry: Entry) => string} on.thumb address of a picture, or ""
-   * @param {(entry: Entry) => string} on.picture address of the snapshot itself, or ""
+   * @param {(entry: Entry) => string} on.thumb URL of a picture, or ""
+   * @param {(entry: Entry) => string} on.picture URL of the snapshot itself, or ""
+   * @param {(image: HTMLImageElement, url: string) => void} on.show
+   * @param {(image: HTMLImageElement) => void} on.forget it is out of sight
    */
   constructor(root, on) {
     this.root = root;
@@ -35,6 +37,10 @@ export class List {
     this.tops = new Float64Array(1);
     /** @type {Map<number, HTMLElement>} */
     this.made = new Map();
+    /** The frame with the picture in each row that has one. @type {WeakMap<HTMLElement, {name: string, frame: HTMLElement}>} */
+    this.frames = new WeakMap();
+    /** Frames of rows that are being drawn anew, by name. @type {Map<string, HTMLElement>} */
+    this.before = new Map();
     this.active = -1;
     this.sizer = el("div", { class: "sizer", role: "none" });
     root.append(this.sizer);
@@ -51,7 +57,8 @@ export class List {
       },
       { passive: true },
     );
-    new ResizeObserver(() => this.draw()).observe(root);
+    this.height = 0;
+    new ResizeObserver(() => this.resized()).observe(root);
     root.addEventListener("click", (e) => this.clicked(e));
     root.addEventListener("keydown", (e) => this.pressed(e));
   }
@@ -79,19 +86,30 @@ export class List {
 
   /** Draws the rows in sight anew: something about them has changed. */
   refresh() {
-    for (const element of this.made.values()) element.remove();
+    for (const element of this.made.values()) {
+      const had = this.frames.get(element);
+      if (had) this.before.set(had.name, had.frame);
+      element.remove();
+    }
     this.made.clear();
     this.draw();
+    this.before.clear();
+  }
+
+  /** Which rows are in sight, or nearly: the first and the last. @returns {[number, number]} */
+  get inSight() {
+    const { scrollTop, clientHeight } = this.root;
+    return [this.rowAt(scrollTop - AHEAD), this.rowAt(scrollTop + clientHeight + AHEAD)];
   }
 
   /** Makes the rows in sight and forgets the others. */
   draw() {
-    const { scrollTop, clientHeight } = this.root;
-    const from = this.rowAt(scrollTop - AHEAD),
-      to = this.rowAt(scrollTop + clientHeight + AHEAD);
+    const [from, to] = this.inSight;
     for (const [i, element] of this.made)
       if (i < from || i > to) {
         element.remove();
+        const image = element.querySelector("img");
+        if (image) this.on.forget(image);
         this.made.delete(i);
       }
     const fresh = document.createDocumentFragment();
@@ -104,6 +122,16 @@ export class List {
     this.sizer.append(fresh);
     const active = this.made.get(this.active);
     attribute(this.root, { "aria-activedescendant": active ? active.id : null });
+  }
+
+  /** Keeps the active row in sight when the head of the page grows. */
+  resized() {
+    const { scrollTop, clientHeight } = this.root,
+      bottom = this.tops[this.active + 1];
+    const wasInSight = bottom <= scrollTop + this.height;
+    this.height = clientHeight;
+    if (wasInSight && bottom + 8 > scrollTop + clientHeight) this.root.scrollTop = bottom - clientHeight + 8;
+    this.draw();
   }
 
   /** @param {number} y @returns {number} */
@@ -149,7 +177,12 @@ export class List {
   fill(made, row) {
     const [entry] = row.entries,
       decided = this.on.decision(row.entries);
-    if (!isQuiet(entry)) made.append(this.thumbnail(entry, row));
+    if (!isQuiet(entry)) {
+      const frame = this.frameBefore(entry) ?? this.thumbnail(entry);
+      frame.classList.toggle("stacked", row.kind === "stack" && !row.open);
+      this.frames.set(made, { name: entry.name, frame });
+      made.append(frame);
+    }
     const isPath = entry.title === entry.name;
     const above = isPath ? (row.path?.length ?? 0) : 0,
       slash = isPath ? Math.max(above, entry.name.lastIndexOf("/") + 1) : 0;
@@ -182,12 +215,20 @@ export class List {
       );
   }
 
-  /** @param {Entry} entry @param {Row} row */
-  thumbnail(entry, row) {
+  /** Its frame if that has a picture already, which then is not loaded and drawn again. @param {Entry} entry */
+  frameBefore(entry) {
+    const frame = this.before.get(entry.name);
+    this.before.delete(entry.name);
+    return frame?.querySelector("img")?.naturalWidth ? frame : undefined;
+  }
+
+  /** @param {Entry} entry */
+  thumbnail(entry) {
     const frame = el("span", { class: "thumb", "aria-hidden": "true" });
     const url = this.on.thumb(entry);
     if (url) {
-      const image = picture(url, "");
+      const image = picture("");
+      this.on.show(image, url);
       const giveUp = () => image.replaceWith(el("span", { class: "no-thumb" }, "–"));
       image.addEventListener(
         "error",
@@ -196,13 +237,12 @@ export class List {
           const whole = this.on.picture(entry);
           if (!whole || whole === url) return giveUp();
           image.addEventListener("error", giveUp, { once: true });
-          image.src = whole;
+          this.on.show(image, whole);
         },
         { once: true },
       );
       frame.append(image);
     } else frame.append(el("span", { class: "no-thumb" }, entry.status === ERRORED ? "!" : "–"));
-    if (row.kind === "stack" && !row.open) frame.classList.add("stacked");
     return frame;
   }
 

@@ -1,21 +1,27 @@
 // Puts the page together: unpacks the data, and lets list, pictures, facts and review follow the view.
 
+import { Addresses } from "./addresses.js";
+import { likely, preload } from "./ahead.js";
 import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
 import { carried, detailOf, entriesOf, isQuiet, reviewed, unpack } from "./data.js";
 import { Deciding } from "./deciding.js";
 import { button, byId, el } from "./dom.js";
 import { runFacts, snapshotFacts } from "./facts.js";
 import { Filters } from "./filters.js";
+import { Following } from "./following.js";
+import { HandIn } from "./handing.js";
 import { listen, shown } from "./keys.js";
 import { List } from "./list.js";
+import { showNews, showSite } from "./news.js";
 import { nextLight, readPrefs, writePrefs } from "./prefs.js";
 import { printed } from "./print.js";
-import { Published } from "./published.js";
+import { Published, sentence } from "./published.js";
 import { matches, parse } from "./query.js";
 import { Review } from "./review.js";
 import { grouped, isShot, openByDefault, rowsOf, sorted } from "./rows.js";
 import { keysOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
+import { Site, served } from "./site.js";
 import { showStanding, watchPictures } from "./standing.js";
 import { Store } from "./state.js";
 import { Toolbar } from "./toolbar.js";
@@ -41,14 +47,24 @@ export class App {
     this.matching = [];
     /** Whether the search opens what is folded by default. */
     this.narrow = false;
-    this.files = carried();
+    /** What was last said of one's own decision. */
+    this.toldOwn = "";
+    const given = served();
+    /** The server that shows this page; null if it lies in a file. */
+    this.site = given && new Site(given);
+    this.addresses = new Addresses(carried(), this.site);
+    this.addresses.likely = () => likely(this);
     this.store = new Store();
     this.prefs = readPrefs();
     const standing = reviewed();
     this.run.bucket ||= standing?.bucket ?? "";
     this.published = new Published(standing, this.run.execution);
-    this.review = new Review(this.run, this.entries, this.published);
-    this.stage = new Stage(byId("panes"), this.store, this.prefs, (url) => this.files[url] ?? url);
+    this.review = new Review(this.run, this.entries, this.published, given);
+    // Two folders on one machine have no build of which a server could know anything.
+    this.following =
+      this.site && !this.run.local ? new Following(this.site, this.review, () => this.reviewed()) : null;
+    this.handIn = this.following && new HandIn(this.following);
+    this.stage = new Stage(byId("panes"), this.store, this.prefs, this.addresses);
     this.stage.names = { base: this.run.base ?? "", head: this.run.head };
     this.toolbar = new Toolbar(byId("toolbar"), this.stage, () => this.dress());
     this.filters = new Filters(byId("filters"), this.store, this.entries, () => this.toList());
@@ -59,8 +75,10 @@ export class App {
       },
       fold: (row, open) => this.fold(row.key, open),
       decision: (entries) => this.review.of(entries),
-      thumb: (entry) => (entry.thumb ? (this.files[entry.thumb] ?? entry.thumb) : this.picture(entry)),
+      thumb: (entry) => entry.thumb || this.picture(entry),
       picture: (entry) => this.picture(entry),
+      show: (image, url) => this.addresses.show(image, url),
+      forget: (image) => this.addresses.forget(image),
     });
     this.deciding = new Deciding(this);
     this.store.subscribe((_, changed) => this.follow(changed));
@@ -79,15 +97,55 @@ export class App {
     byId("theme").addEventListener("click", () => this.nextTheme());
     byId("back").addEventListener("click", () => this.toList());
     byId("info").addEventListener("click", () => this.store.set({ facts: !this.store.view.facts }));
-    byId("end").addEventListener("click", () => showEnd(this.review));
+    byId("end").addEventListener("click", () => this.end());
     byId("previous").addEventListener("click", () => this.step(-1));
     byId("next").addEventListener("click", () => this.step(1));
     byId("run").append(runFacts(this.run, this.published));
-    showStanding(this.published, this.run);
-    watchPictures(this.run);
+    showStanding(this.published, this.run, this.site);
+    watchPictures(this.run, this.site);
+    this.meet();
     document.body.dataset.pane = this.store.view.name ? "stage" : "list";
     this.arrange();
     this.deciding.progress();
+  }
+
+  /** Begins to talk with the server, if there is one. */
+  meet() {
+    const { site, following } = this;
+    if (!site) return;
+    showSite(site);
+    site.listeners.push(() => {
+      showSite(site);
+      if (!site.ended) this.addresses.again();
+    });
+    if (!following) return;
+    showNews(following);
+    following.listeners.push(() => showNews(following));
+    following.look();
+  }
+
+  /** Shows reviews that are others than before, everywhere. */
+  reviewed() {
+    showStanding(this.published, this.run, this.site);
+    byId("run").replaceChildren(runFacts(this.run, this.published));
+    this.deciding.decided();
+    const { entry } = this;
+    if (entry && this.details) this.tell(entry, detailOf(this.details, entry.id));
+  }
+
+  /** Says what one has decided on the shown snapshot, unless it is said already. */
+  tellOwn() {
+    const { entry, site, details } = this;
+    if (entry && site && details && this.review.own(entry.name) !== this.toldOwn)
+      this.tell(entry, detailOf(details, entry.id));
+  }
+
+  /** Hands in what is decided, or says how. */
+  end() {
+    if (!this.review.wanted.length) return;
+    if (!this.review.may) this.deciding.refuse();
+    else if (this.handIn) this.handIn.show();
+    else showEnd(this.review);
   }
 
   /** @param {any} details */
@@ -215,20 +273,32 @@ export class App {
       " ",
       el("span", { class: "title", title: entry.name }, entry.title),
     );
+    this.tell(entry, detail);
+    this.deciding.marks();
+    document.title = `${entry.title} – ${this.run.project}: ${this.run.head}`;
+    preload(this);
+  }
+
+  /**
+   * Says what is known of the shown snapshot.
+   * @param {Entry} entry
+   * @param {import("./types.js").Detail} detail
+   */
+  tell(entry, detail) {
+    this.toldOwn = this.site ? this.review.own(entry.name) : "";
     byId("notes").replaceChildren(...this.notes(entry, detail));
     byId("facts").replaceChildren(
       ...snapshotFacts(entry, detail, {
         run: this.run,
         reviews: this.published.of(entry.name),
+        own: this.site && this.review.own(entry.name),
+        elsewhere: this.site?.resultsOf(entry.name) ?? "",
         stops: this.stage.stops,
         jump: (n) => this.stage.goTo(n),
         search: (word) => this.store.set({ q: word }),
         alike: entry.group < 0 ? 0 : (this.groups.get(entry.group)?.length ?? 1) - 1,
       }),
     );
-    this.deciding.marks();
-    document.title = `${entry.title} – ${this.run.project}: ${this.run.head}`;
-    this.preload();
   }
 
   /** Shows no snapshot, as nothing matches the search or there is none. */
@@ -254,28 +324,18 @@ export class App {
       const show = button("Show the difference", null, diff, { class: "link" });
       notes.push(el("p", {}, why ?? "Plain areas are recoloured by a shade.", " ", show));
     }
+    const last = this.published.of(entry.name).at(-1),
+      own = last && this.site ? this.review.own(entry.name) : "";
+    if (last) notes.push(el("p", { class: `told ${last.action}` }, sentence(last, true), own && ` · ${own}`));
     if (entry.status === RENAMED) notes.push(el("p", {}, ...detail.why));
     return notes;
-  }
-
-  /** Lets the browser fetch what is probably looked at next. */
-  preload() {
-    const key = this.selectedKey(),
-      at = this.rows.findIndex((r) => r.key === key);
-    const next = this.rows.slice(at + 1, at + 4).find(isShot);
-    if (!next || isQuiet(next.entries[0])) return;
-    setTimeout(() => {
-      const detail = detailOf(this.details, next.entries[0].id);
-      for (const url of [detail.base, detail.head]) if (url) new Image().src = this.files[url] ?? url;
-    }, 200);
   }
 
   /** @param {Entry} entry */
   picture(entry) {
     if (!this.details) return "";
     const { head, base } = detailOf(this.details, entry.id);
-    const url = head || base;
-    return this.files[url] ?? url;
+    return head || base;
   }
 
   /** Brings preferences onto the page. */

@@ -7,16 +7,18 @@ import { boxOf, foldedBands, slicesOf } from "./geometry.js";
 /** @import {Detail} from "./types.js" */
 /** @typedef {import("./types.js").Box} Box */
 /** @typedef {import("./types.js").Entry} Entry */
+/** @import {Addresses} from "./addresses.js" */
 
 /**
  * The image as a layer of the canvas.
+ * @param {Addresses} addresses
  * @param {"base"|"head"} side
  * @param {string} url
  * @param {[number, number]} size of the image
  * @param {Detail} detail
  * @param {string} alt
  */
-export function layer(side, url, size, detail, alt) {
+export function layer(addresses, side, url, size, detail, alt) {
   const made = el("div", { class: `layer ${side}` });
   const [width, height] = size;
   const [across, down] = [
@@ -26,30 +28,32 @@ export function layer(side, url, size, detail, alt) {
   for (const [n, row] of down.entries())
     for (const [k, column] of across.entries()) {
       const words = n || k ? "" : alt;
-      const image = picture(url, words);
+      const image = picture(words);
+      addresses.show(image, url);
       const cut = el("div", { class: "slice" }, image);
       lay(cut, { x: column.start, y: row.start, width: column.length, height: row.length });
       lay(image, { x: -column.source, y: -row.source, width, height });
-      image.addEventListener("error", () => missing(made, url), { once: true });
+      image.addEventListener("error", () => missing(made, addresses, url), { once: true });
       made.append(cut);
     }
   return made;
 }
 
-/** Replaces a layer by a message that its image is missing. @param {HTMLElement} where @param {string} url */
-function missing(where, url) {
+/**
+ * Replaces a layer by a message that its image is missing.
+ * @param {HTMLElement} where
+ * @param {Addresses} addresses
+ * @param {string} url
+ */
+function missing(where, addresses, url) {
   if (where.classList.contains("missing")) return;
   where.classList.add("missing");
-  const shown = url.startsWith("data:") ? "the image inside this file is damaged" : decodeURIComponent(url);
-  where.replaceChildren(
-    el(
-      "p",
-      { class: "gone" },
-      "This image is not there. Keep the report together with the folders beside it.",
-      el("br"),
-      el("code", {}, shown),
-    ),
-  );
+  const isInside = addresses.plain(url).startsWith("data:");
+  const words = addresses.isServed
+    ? "This image cannot be loaded. It may be gone from the bucket."
+    : "This image is not there. Keep the report together with the folders beside it.";
+  const shown = isInside ? "the image inside this file is damaged" : decodeURIComponent(url);
+  where.replaceChildren(el("p", { class: "gone" }, words, el("br"), el("code", {}, shown)));
 }
 
 let masks = 0;
@@ -59,19 +63,18 @@ let masks = 0;
  *
  * An SVG mask, because the browser asks CORS before it lets a CSS mask-image through, which a file
  * on the disk never passes; an image inside an SVG mask is only drawn.
+ * @param {Addresses} addresses
  * @param {string} url
  * @param {[number, number]} canvas
  */
-export function overlay(url, [width, height]) {
+export function overlay(addresses, url, [width, height]) {
   const id = `mask-${masks++}`;
+  const image = /** @type {SVGImageElement} */ (svg("image", { width, height, preserveAspectRatio: "none" }));
+  addresses.show(image, url);
   return svg(
     "svg",
     { class: "overlay", viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" },
-    svg(
-      "mask",
-      { id, "mask-type": "alpha", maskUnits: "userSpaceOnUse", x: 0, y: 0, width, height },
-      svg("image", { href: url, width, height, preserveAspectRatio: "none" }),
-    ),
+    svg("mask", { id, "mask-type": "alpha", maskUnits: "userSpaceOnUse", x: 0, y: 0, width, height }, image),
     svg("rect", { class: "tint", width, height, mask: `url(#${id})` }),
   );
 }

@@ -1,6 +1,6 @@
 // All keys of the page and what they do.
 
-import { showEnd, showKeys } from "./dialogs.js";
+import { showKeys } from "./dialogs.js";
 import { shown } from "./keys.js";
 import { MODES } from "./toolbar.js";
 import { STATUSES } from "./types.js";
@@ -72,9 +72,7 @@ export function keysOf(app) {
       keys: ["e"],
       part: "Review",
       says: "hand in",
-      does: () => {
-        if (app.review.wanted.length) showEnd(app.review);
-      },
+      does: () => app.end(),
     },
     { keys: ["j"], part: "Changes", says: "next region", does: () => stage.jump(1) },
     { keys: ["k"], part: "Changes", says: "previous region", does: () => stage.jump(-1) },

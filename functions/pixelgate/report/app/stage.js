@@ -21,13 +21,13 @@ export class Stage {
    * @param {HTMLElement} root
    * @param {import("./state.js").Store} store
    * @param {import("./prefs.js").Prefs} prefs
-   * @param {(url: string) => string} addressOf where a URL of the data leads
+   * @param {import("./addresses.js").Addresses} addresses
    */
-  constructor(root, store, prefs, addressOf) {
+  constructor(root, store, prefs, addresses) {
     this.root = root;
     this.store = store;
     this.prefs = prefs;
-    this.addressOf = addressOf;
+    this.addresses = addresses;
     /** @type {Entry|null} */
     this.entry = null;
     /** @type {Detail|null} */
@@ -125,12 +125,12 @@ export class Stage {
     for (const side of sides) {
       const size = (side === "base" ? entry.baseSize : entry.headSize) ?? null;
       if (size && detail[side])
-        layers.append(layer(side, this.addressOf(detail[side]), size, detail, altOf(side, entry)));
+        layers.append(layer(this.addresses, side, detail[side], size, detail, altOf(side, entry)));
       else if (detail[side]) layers.append(this.unmeasured(side));
     }
     // The mask is part of head: it is swiped, faded and blinked with it, and base stays clean.
     const head = layers.querySelector(".layer.head");
-    if (detail.mask && head && this.isPair()) head.append(overlay(this.addressOf(detail.mask), this.canvas));
+    if (detail.mask && head && this.isPair()) head.append(overlay(this.addresses, detail.mask, this.canvas));
     if (this.isPair())
       for (const side of sides.slice(-1)) world.append(frames(side, entry, detail, this.canvas));
     this.spread(world);
@@ -150,7 +150,8 @@ export class Stage {
    */
   unmeasured(side) {
     const { entry, detail } = /** @type {{entry: Entry, detail: Detail}} */ (this);
-    const image = picture(this.addressOf(detail[side]), altOf(side, entry));
+    const image = picture(altOf(side, entry));
+    this.addresses.show(image, detail[side]);
     const made = el("div", { class: `layer ${side} unmeasured` }, image);
     image.addEventListener("load", () => {
       this.canvas = [
@@ -174,7 +175,7 @@ export class Stage {
     const resized = isResized(entry);
     for (const side of sides) {
       const size = side === "base" ? b : h;
-      const url = this.addressOf(detail[side]),
+      const url = this.addresses.plain(detail[side]),
         open = `Open the ${side} image alone`;
       const label = el("b", {}, side === "base" ? "Base" : "Head");
       const words = el(

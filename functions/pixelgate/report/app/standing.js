@@ -1,11 +1,13 @@
 // What the head of the page says beside the verdict: the reviews, and that pictures are missing.
 
+import { isSigned } from "./addresses.js";
 import { byId, el } from "./dom.js";
 import { where } from "./review.js";
 import { number } from "./words.js";
 
 /** @import {Run} from "./types.js" */
 /** @import {Published} from "./published.js" */
+/** @import {Site} from "./site.js" */
 
 const NEEDS = "Needs review: ";
 const MOST = 3; // the latest reviews; the facts have them all
@@ -15,8 +17,10 @@ const PATIENCE = 600; // milliseconds: a thumbnail may be missing where pictures
  * Says in the headline what was decided, and below it who decided what and why.
  * @param {Published} published
  * @param {Run} run
+ * @param {Site|null} site
  */
-export function showStanding(published, run) {
+export function showStanding(published, run, site) {
+  if (site && !published.known) return; // it will be told
   if (!published.known && run.reviewable && !run.local) {
     const command = el("code", {}, `pixelgate report ${where(run)}`);
     const words = "This page is as old as its comparison and knows no reviews; ";
@@ -27,12 +31,15 @@ export function showStanding(published, run) {
   const decided = published.headline(),
     lines = published.lines();
   const title = /** @type {HTMLElement} */ (document.querySelector("h1"));
-  const found = title.textContent ?? "";
-  if (decided) {
-    title.textContent = `${decided}: ${found.startsWith(NEEDS) ? found.slice(NEEDS.length) : found}`;
-    document.title = document.title.replace(found, title.textContent);
-    byId("top").classList.add(published.standing?.state ?? "");
-  }
+  const shown = title.textContent ?? "";
+  const found = (title.dataset.found ??= shown);
+  title.textContent = decided
+    ? `${decided}: ${found.startsWith(NEEDS) ? found.slice(NEEDS.length) : found}`
+    : found;
+  document.title = document.title.replace(shown, title.textContent);
+  const states = byId("top").classList;
+  for (const state of ["approved", "rejected"])
+    states.toggle(state, !!decided && published.standing?.state === state);
   byId("reviews").hidden = !lines.length;
   const rest = lines.length - MOST;
   byId("reviews").replaceChildren(
@@ -47,8 +54,9 @@ export function showStanding(published, run) {
 /**
  * Says so if no picture can be loaded, as where S3's console has opened the page alone.
  * @param {Run} run
+ * @param {Site|null} site
  */
-export function watchPictures(run) {
+export function watchPictures(run, site) {
   let loaded = false,
     waiting = false;
   const note = byId("absent");
@@ -67,16 +75,22 @@ export function watchPictures(run) {
   document.addEventListener(
     "error",
     (e) => {
-      if (loaded || waiting || !isPicture(e)) return;
+      if (loaded || waiting || !isPicture(e) || isSigned(/** @type {Element} */ (e.target))) return;
       waiting = true;
       setTimeout(() => {
         waiting = false;
-        note.hidden = loaded;
-        if (!loaded) note.replaceChildren(...missingWords(run));
+        note.hidden = loaded || !!site?.ended;
+        if (!loaded) note.replaceChildren(...(site ? [siteWords(site)] : missingWords(run)));
       }, PATIENCE);
     },
     true,
   );
+}
+
+/** @param {Site} site */
+function siteWords(site) {
+  const cure = site.hasLogin ? "Reload the page." : "Does pixelgate serve still run?";
+  return el("p", { class: "warning" }, `No picture can be loaded. ${cure}`);
 }
 
 /** @param {Run} run */

@@ -21,7 +21,7 @@ import ministack.app  # type: ignore[import-not-found]
 from hypercorn.asyncio import serve  # type: ignore[import-not-found]
 from hypercorn.config import Config  # type: ignore[import-not-found]
 
-from . import ISSUERS, RESTORE_PATH, STATE_PATH, iam
+from . import ISSUERS, RESTORE_PATH, STATE_PATH, iam, web
 from .environment import Host, Pool, can_mount
 from .functions import Functions
 from .keeping import Keeper, Unreadable
@@ -40,7 +40,9 @@ def main() -> None:
     pool = Pool(host, options.environments)
     functions = Functions(pool, options.endpoint, options.retry_delay)
     functions.take_over()
-    iam.enforce(iam.Decisions(options.log_dir), options.work_dir / ISSUERS)
+    decisions = iam.Decisions(options.log_dir)
+    iam.enforce(decisions, options.work_dir / ISSUERS)
+    web.take_over(decisions)
     if options.lasting_sessions:
         iam.let_sessions_last()
     keeper = Keeper(options.keep) if options.keep else None
@@ -72,7 +74,7 @@ def main() -> None:
     config = Config()
     config.bind = [f"fd://{options.socket}"]
     config.keep_alive_timeout = 75
-    app = with_state(state, keeper, over_tls(ministack.app.app))
+    app = with_state(state, keeper, over_tls(web.as_asked(ministack.app.app)))
     asyncio.run(serve(app, config, shutdown_trigger=asyncio.Event().wait))
 
 

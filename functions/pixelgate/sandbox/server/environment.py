@@ -161,6 +161,7 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: list[Environment] = []
         self._busy: list[Environment] = []
+        self._begun = 0  # environments that are being made
         self._closed = False
 
     def invoke(self, record: Record, event: object, request_id: str) -> Record:
@@ -184,7 +185,7 @@ class Pool:
     @property
     def running(self) -> int:
         """How many invocations are in progress."""
-        return len(self._busy)
+        return len(self._busy) + self._begun
 
     def workers(self) -> list[dict[str, Any]]:
         """The runtime processes that are up, and what each is doing."""
@@ -220,11 +221,30 @@ class Pool:
             stale = [one for one in mine if not one.alive or one.version != wanted]
             warm = next((one for one in reversed(mine) if one not in stale), None)
             self._idle = [one for one in self._idle if one not in stale and one is not warm]
-            taken = warm or Environment(record, self._host)
-            self._busy.append(taken)
+            if warm:
+                self._busy.append(warm)
+            else:
+                self._begun += 1
+        taken = warm or self._make(record)
         for one in stale:
             one.close()
         return taken
+
+    def _make(self, record: Record) -> Environment:
+        """A new environment. Its code may have to be unpacked: nobody else waits for that."""
+        made: Environment | None = None
+        try:
+            made = Environment(record, self._host)
+        finally:
+            with self._lock:
+                self._begun -= 1
+                closed = self._closed
+                if made is not None and not closed:
+                    self._busy.append(made)
+        if closed:
+            made.close()
+            raise SystemExit
+        return made
 
     def _give_back(self, environment: Environment) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """IAM: what MiniStack lets pass with AUTH=true and AWS refuses, and a record of every decision.
 
 MiniStack authenticates each request and evaluates identity, bucket, queue and secret policies. It
-lacks six things that we rely on. `enforce` adds them, each by one function here:
+lacks some things that we rely on. `enforce` adds them, each by one function here:
 
 - the condition keys s3:if-none-match, s3:ObjectCreationOperation, events:source and
   dynamodb:LeadingKeys (`_more_condition_keys`), and aws:ResourceAccount of a bucket that another
@@ -10,7 +10,8 @@ lacks six things that we rely on. `enforce` adds them, each by one function here
   bucket is not of the expected owner (`_careful_s3`);
 - S3 and EventBridge call a function only if its permission names them and the source
   (`_services_need_permission`);
-- S3's events name the session that wrote the object (`_events_name_sessions`);
+- S3's events name the session that wrote the object (`_events_name_sessions`), by the id of its
+  role (`_sessions_have_ids`);
 - a state machine does only what its role allows (`_machines_under_roles`);
 - AssumeRoleWithWebIdentity verifies the token (oidc.py).
 
@@ -95,9 +96,24 @@ def enforce(decisions: Decisions, issuers: Path) -> None:
     _owners_of_buckets()
     _careful_s3()
     _events_name_sessions()
+    _sessions_have_ids()
     _services_need_permission(decisions)
     _machines_under_roles(decisions)
     oidc.verify_tokens(issuers)
+
+
+def _sessions_have_ids() -> None:
+    """Names each role session by its role's id; functions' are named by the role's name."""
+    register = sts.register_session
+
+    def registered(access_key: str, session: Json) -> Any:
+        named = _ROLE_SESSION.fullmatch(session.get("Arn", ""))
+        role = iam._roles.get_scoped(named[1], None, named[2]) if named else None
+        if named and role:
+            session = {**session, "UserId": f"{role['RoleId']}:{named[3]}"}
+        return register(access_key, session)
+
+    sts.register_session = registered
 
 
 def let_sessions_last() -> None:
@@ -259,12 +275,12 @@ def _services_need_permission(decisions: Decisions) -> None:
 
     def s3_delivers(arn: str, payload: Json, region: str) -> None:
         source = payload["Records"][0]["s3"]["bucket"]["arn"]
-        if _may_invoke("s3.amazonaws.com", arn, source, decisions):
+        if may_invoke("s3.amazonaws.com", arn, source, decisions):
             from_s3(arn, payload, region)
 
     def rule_invokes(target: Json, event: Json, rule: Json, view: Any = None) -> None:
         arn = target.get("Arn", "")
-        if ":function:" not in arn or _may_invoke(
+        if ":function:" not in arn or may_invoke(
             "events.amazonaws.com", arn, rule["Arn"], decisions
         ):
             from_rule(target, event, rule, view)
@@ -273,8 +289,8 @@ def _services_need_permission(decisions: Decisions) -> None:
     eventbridge._invoke_target = rule_invokes
 
 
-def _may_invoke(service: str, function_arn: str, source_arn: str, decisions: Decisions) -> bool:
-    """Whether a function's own policy lets a service call it on behalf of a source."""
+def may_invoke(service: str, function_arn: str, source_arn: str, decisions: Decisions) -> bool:
+    """Whether a function's own policy lets a service call it on behalf of a source; it is noted."""
     found = lambda_svc.function_policy_for_arn(function_arn)
     allowed = found is not None and _names_service(
         found[0],

@@ -4,6 +4,9 @@ MiniStack evaluates the trust policy on the token's claims but believes any toke
 account must have the issuer as a provider, and signature, time and audience must be right. Only
 RS256 is known: GitHub and GitLab sign with it.
 
+Of GitHub's claims MiniStack knows aud and sub. Since February 2026 AWS knows more: condition
+keys `token.actions.githubusercontent.com:NAME` of a trust policy. The role's session has none.
+
 An issuer's keys are fetched from where a file of the embedded cloud's owner says, because the real
 issuers cannot be reached from it: {"https://token.actions.githubusercontent.com": {"keys": […]}}.
 """
@@ -17,6 +20,12 @@ from typing import Any
 
 from ministack.services import iam, sts  # type: ignore[import-not-found]
 
+_GITHUB = "token.actions.githubusercontent.com"
+# GitHub's claims that STS has condition keys for, besides aud and sub.
+_CLAIMS = (
+    *("actor", "actor_id", "enterprise_id", "environment", "job_workflow_ref", "ref"),
+    *("repository", "repository_id", "workflow"),
+)
 # The DER of DigestInfo with SHA-256, before the digest: RFC 8017, section 9.2, note 1.
 _SHA256 = bytes.fromhex("3031300d060960864801650304020105000420")
 
@@ -26,12 +35,12 @@ class Refused(Exception):
 
 
 def verify_tokens(issuers: Path) -> None:
-    """Has STS verify each token before it reads the role's trust policy.
+    """Has STS verify each token before it reads the role's trust policy, with all of its claims.
 
     Args:
         issuers: a file with the JSON Web Key Set of each issuer; it is read at each call.
     """
-    evaluate = sts._web_identity_trust_denied
+    evaluate, principal_of = sts._web_identity_trust_denied, sts._web_identity_principal
 
     def denied(role_arn: str, params: dict[str, Any], use_json: bool) -> Any:
         try:
@@ -43,7 +52,12 @@ def verify_tokens(issuers: Path) -> None:
             return sts._error(400, code, message, ns="sts")
         return evaluate(role_arn, params, use_json)
 
+    def principal(token: str, provider: str, role_arn: str) -> tuple[str, dict[str, Any]]:
+        found, known = principal_of(token, provider, role_arn)
+        return found, {**known, **_github_keys(_claims(token))}
+
     sts._web_identity_trust_denied = denied
+    sts._web_identity_principal = principal
 
 
 def verify(token: str, issuers: Path, now: float) -> None:
@@ -53,11 +67,11 @@ def verify(token: str, issuers: Path, now: float) -> None:
         Refused: one of them is wrong.
     """
     try:
-        header, claims = (json.loads(_decoded(part)) for part in token.split(".")[:2])
+        header, claims = json.loads(_decoded(token.split(".")[0])), _claims(token)
         signed, _, signature = token.rpartition(".")
         issuer, audience, expires = claims["iss"], claims["aud"], claims["exp"]
         algorithm, key_id = header["alg"], header["kid"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, LookupError) as error:
         message = f"The ID Token provided is not a valid JWT: {error!r}"
         raise Refused("InvalidIdentityToken", message) from error
     host = issuer.removeprefix("https://")
@@ -76,6 +90,21 @@ def verify(token: str, issuers: Path, now: float) -> None:
         raise Refused("ExpiredTokenException", "Token expired")
     if audience not in provider["ClientIDList"]:
         raise Refused("InvalidIdentityToken", "Incorrect token audience")
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """The claims of a token. Raises ValueError or IndexError if it is none."""
+    claims = json.loads(_decoded(token.split(".")[1]))
+    if not isinstance(claims, dict):
+        raise ValueError("the claims are no object")
+    return claims
+
+
+def _github_keys(claims: dict[str, Any]) -> dict[str, Any]:
+    """The condition keys of a token of GitHub's; MiniStack compares keys in lower case."""
+    if claims.get("iss") != f"https://{_GITHUB}":
+        return {}
+    return {f"{_GITHUB}:{name}": str(claims[name]) for name in _CLAIMS if name in claims}
 
 
 def _signed_by(key: dict[str, str], signed: str, signature: bytes) -> bool:

@@ -156,7 +156,8 @@ class Site:
             response = self._refusal(request, Refused(HTTPStatus.NOT_FOUND, _NOTHING))
         except BucketError as error:
             # It names bucket and account, which a stranger need not know.
-            words = "The bucket cannot be read at the moment." if self._gate else str(error)
+            known = self._gate is None or self._gate.session(request)
+            words = str(error) if known else "The bucket cannot be read at the moment."
             response = self._refusal(request, Refused(HTTPStatus.BAD_GATEWAY, words))
         headers = {"Cache-Control": "no-store", **_ALWAYS, **response.headers}
         if request.origin.startswith("https:"):
@@ -294,9 +295,8 @@ class Site:
                 masked = past_pages.compared(told, pair)
                 if masked and not self._store.exists(masked.entry.mask(masked.shot) or ""):
                     masked = None  # its build was past its retention
-                return _html(
-                    past_pages.snapshot(project, told, pair, masked, self._clock(), session)
-                )
+                page = past_pages.snapshot(project, told, pair, masked, self._clock(), session)
+                return self._with_pictures(page)
             builds = history(self._store, project, limit=_BUILDS_OF_A_SNAPSHOT)
             past = [seen for seen in of_snapshot(self._store, name, builds) if seen[1].image]
             if not past:

@@ -156,8 +156,9 @@ class Site:
             response = self._refusal(request, Refused(HTTPStatus.NOT_FOUND, _NOTHING))
         except BucketError as error:
             # It names bucket and account, which a stranger need not know.
-            known = self._gate is None or self._gate.session(request)
-            words = str(error) if known else "The bucket cannot be read at the moment."
+            words = "The bucket cannot be read at the moment."
+            if self._is_known(request):
+                words = str(error)
             response = self._refusal(request, Refused(HTTPStatus.BAD_GATEWAY, words))
         headers = {"Cache-Control": "no-store", **_ALWAYS, **response.headers}
         if request.origin.startswith("https:"):
@@ -198,6 +199,13 @@ class Site:
             error.status.phrase, error.words, session, login=_login(request) if login else ""
         )
         return Response(error.status, {"Content-Type": _HTML}, body)
+
+    def _is_known(self, request: Request) -> bool:
+        """Whether somebody is logged in, or nobody has to be."""
+        try:
+            return self._session(request) is not None or self._gate is None
+        except Refused:
+            return False
 
     # --- who may ------------------------------------------------------------------------------
 

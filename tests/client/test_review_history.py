@@ -120,7 +120,10 @@ def test_a_log_that_is_none_of_ours_is_said_to_be_so(reviewed: Reviewed, log: An
 
 def test_who_decided_on_the_review_site_and_who_says_so(reviewed: Reviewed) -> None:
     ada = {"issuer": "https://login.example.com", "subject": "7", "login": "ada@example.com"}
-    written = reviewed.write("b1", action="approve", by="AWS:SITE:function", on_behalf_of=ada)
+    seen = reviewed.world.status("b1")["execution"]
+    written = reviewed.write(
+        "b1", action="approve", by="AWS:SITE:function", on_behalf_of=ada, execution=seen
+    )
     carry_out(written, reviewed.service(site_role="SITE"))
     [given] = read(reviewed)[1]
     assert (given.by, given.issuer) == ("ada@example.com", "https://login.example.com")

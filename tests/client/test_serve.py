@@ -161,8 +161,17 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     )
     with started:
         try:
-            origin = started.stderr.readline().split()[1].rstrip("/")
-            assert get(origin, "/") == "this is index.html"
+            address = started.stderr.readline().split()[1]
+            origin = address.partition("/?secret=")[0]
+            assert send(origin, "GET", "/")[0] == 403
+            assert send(origin, "GET", "/?secret=guessed")[0] == 403
+            kept = urllib.request.build_opener(
+                urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
+            )
+            for shown in (address, f"{origin}/"):
+                with kept.open(shown, timeout=20) as answer:
+                    assert answer.read() == b"this is index.html"
+                    assert "secret" not in answer.url
             started.send_signal(signal.SIGINT)
             assert started.wait(30) == 130
             assert "Traceback" not in started.stderr.read()

@@ -88,7 +88,8 @@ def with_site(reviewed: Reviewed, **fields: Any) -> Outcome:
 
 def test_the_site_reviews_on_behalf_of_a_person(reviewed: Reviewed) -> None:
     by = f"AWS:{SITE}:pixelgate-site"
-    outcome = with_site(reviewed, action="approve", by=by, on_behalf_of=ADA)
+    seen = reviewed.world.status("b1")["execution"]
+    outcome = with_site(reviewed, action="approve", by=by, on_behalf_of=ADA, execution=seen)
     assert isinstance(outcome, CarriedOut)
     assert (outcome.review.by, outcome.review.on_behalf_of) == (by, OnBehalfOf(**ADA))
     assert reviewed.said("b1")["by"] == [f"AWS:{SITE}:ada@example.com"]
@@ -105,6 +106,7 @@ def test_the_site_reviews_on_behalf_of_a_person(reviewed: Reviewed) -> None:
         pytest.param("AWS:AROASITE2:x", ADA, "only the review site may review", id="like the site"),
         pytest.param("AROASITE", ADA, "only the review site may review", id="no session"),
         pytest.param(f"AWS:{SITE}:site", None, "must name the person", id="nobody"),
+        pytest.param(f"AWS:{SITE}:site", ADA, "must name what was looked at", id="unseen"),
         pytest.param(f"AWS:{SITE}:site", {**ADA, "login": ""}, "login", id="without a login"),
         pytest.param(f"AWS:{SITE}:site", {**ADA, "login": "a\nb"}, "login", id="two lines"),
         pytest.param(f"AWS:{SITE}:site", {**ADA, "role": "x"}, "role", id="another field"),

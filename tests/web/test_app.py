@@ -116,7 +116,7 @@ def test_a_thousand_builds_are_read_a_page_at_a_time(reviewed: Reviewed) -> None
 def test_a_snapshot_and_its_results(site: Site, reviewed: Reviewed) -> None:
     reviewed.review("b1", action="reject", names=["a.png"], by="AWS:X:bob")
     page = ask(site, "GET", "/projects/shop/snapshot?name=a.png")
-    assert "b1 changed topic rejected by bob" in words(page)
+    assert "b1 changed 1 rejected by bob topic #5" in words(page)
     assert f'src="/images/shop/{sha(b"a2")}"' in page.body.decode()
     assert ask(site, "GET", "/projects/shop/snapshot?name=none").status == 404
 
@@ -151,11 +151,12 @@ def test_pictures_are_signed_one_by_one_and_many_at_once(site: Site, reviewed: R
 
 def test_without_signing_the_site_sends_pictures_itself(reviewed: Reviewed) -> None:
     picture = b"\x89PNG\r\n\x1a\n..."
-    reviewed.world.objects.write("images/shop/ab", picture, "image/png")
-    answer = ask(Site(reviewed.world.objects), "GET", "/images/shop/ab")
+    key = f"images/shop/{'ab' * 32}"
+    reviewed.world.objects.write(key, picture, "image/png")
+    answer = ask(Site(reviewed.world.objects), "GET", f"/{key}")
     assert (answer.body, answer.headers["Content-Type"]) == (picture, "image/png")
-    reviewed.world.objects.write("images/shop/evil", b"<script>alert(1)</script>", "text/html")
-    answer = ask(Site(reviewed.world.objects), "GET", "/images/shop/evil")
+    reviewed.world.objects.write(key, b"<script>alert(1)</script>", "text/html")
+    answer = ask(Site(reviewed.world.objects), "GET", f"/{key}")
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
@@ -216,7 +217,8 @@ def test_a_project_that_somebody_may_not_see_does_not_exist_for_them(
 @pytest.mark.parametrize(
     "key",
     ["builds/shop/b1/status.json", "images/other/ab", "images/shop/../other/ab", "images/shop/..",
-     "reviews/shop/b1/x", "images/shop/a/b", "images/shop", "",
+     "reviews/shop/b1/x", "images/shop/a/b", "images/shop", "", "images/shop/evil.html", "\ud800",
+     f"comparisons/shop/b1/b0/e/thumbs/{chr(0xd800)}",
      "comparisons/shop/b1/b0/e/comparison.json"],
 )  # fmt: skip
 def test_only_pictures_of_projects_that_one_may_see_are_signed(site: Site, key: str) -> None:
@@ -225,7 +227,7 @@ def test_only_pictures_of_projects_that_one_may_see_are_signed(site: Site, key: 
 
 
 def test_signing_takes_so_many_keys_and_no_more(site: Site) -> None:
-    wanted = [f"images/shop/{n}" for n in range(MAX_SIGNED + 1)]
+    wanted = [f"images/shop/{n:064x}" for n in range(MAX_SIGNED + 1)]
     assert ask(site, "POST", "/api/sign", content={"keys": wanted[:-1]}).status == 200
     answer = ask(site, "POST", "/api/sign", content={"keys": wanted})
     assert (answer.status, words(answer)) == (400, "at most 200 keys are signed at once")
@@ -339,6 +341,7 @@ def test_another_site_decides_nothing(
     [
         pytest.param({"execution": "older"}, 409, "newer result", id="superseded"),
         pytest.param({"execution": None}, 409, "newer result", id="no execution"),
+        pytest.param({"execution": ""}, 409, "newer result", id="empty execution"),
         pytest.param({"decisions": []}, 400, "at least one", id="none"),
         pytest.param({"decisions": [{"action": "merge"}]}, 400, "decisions[0]: action", id="verb"),
         pytest.param({"decisions": [{"action": "approve", "names": []}]}, 400, "selects nothing",
@@ -358,6 +361,27 @@ def test_what_is_no_decision_is_refused_in_words(
     assert answer.status == status
     assert why in words(answer)
     assert reviews_in(reviewed) == []
+
+
+def test_a_build_that_failed_since_is_not_decided_on(site: Site, reviewed: Reviewed) -> None:
+    """CI may spoil a build after its result; its status then names no execution."""
+    status = {**reviewed.world.status("b1"), "state": "FAILED", "execution": None}
+    key = keys.status(BuildId("shop", "b1"))
+    reviewed.world.objects.write(key, json.dumps(status).encode(), "application/json")
+    whole = [{"action": "approve"}]
+    assert decide(site, reviewed, content={"execution": None, "decisions": whole}).status == 409
+    content = {"decisions": whole}
+    answer = ask(site, "POST", "/api/builds/shop/b1/reviews", content=content)
+    assert answer.status == 409
+    assert reviews_in(reviewed) == []
+
+
+def test_who_is_not_logged_in_does_not_learn_where_the_bucket_is(site: Site) -> None:
+    for path in ("/", "/nowhere", "/login?to=/", "/projects/shop"):
+        answer = ask(site, "GET", path, None)
+        assert "shots.s3" not in str(answer.headers) + answer.body.decode()
+    policy = ask(site, "GET", "/projects/shop/snapshot?name=a.png").headers
+    assert S3 in policy["Content-Security-Policy"]
 
 
 def test_a_body_that_is_no_json_is_refused(site: Site) -> None:

@@ -53,14 +53,17 @@ def serve(
 
 def show(responder: Responder, path: str, port: int = 0, *, open_it: bool) -> None:
     """Serves until Ctrl-C, and opens a browser if that is wanted and there is a terminal."""
+    import secrets
     import threading
     import webbrowser
 
     from pixelgate.cli.console import say
     from pixelgate.client.serve import serving
 
-    with serving(responder, port) as origin:
-        say(f"serving {origin}{path} until Ctrl-C")
+    secret = secrets.token_urlsafe(24)
+    with serving(responder, port, secret) as origin:
+        address = f"{origin}{path}?secret={secret}"
+        say(f"serving {address} until Ctrl-C")
         if open_it and sys.stderr.isatty():
-            webbrowser.open(origin + path)
+            webbrowser.open(address)
         threading.Event().wait()

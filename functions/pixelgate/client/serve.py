@@ -6,18 +6,19 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hmac import compare_digest
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pixelgate.domain.keys import COMPARISON, REPORT
 from pixelgate.errors import NotFound, UsageError
 from pixelgate.ports import Bucket
 from pixelgate.storage.folder import FolderBucket
 from pixelgate.web.app import Site
-from pixelgate.web.http import Request, Response, read_cookies
+from pixelgate.web.http import Request, Response, read_cookies, redirect
 
 HOST = "127.0.0.1"
 _MOST = 8 * 1024 * 1024  # bytes of a request's body
@@ -82,10 +83,11 @@ def of_bucket(store: Bucket, bucket: str) -> Responder:
 
 
 @contextmanager
-def serving(responder: Responder, port: int = 0) -> Iterator[str]:
+def serving(responder: Responder, port: int = 0, secret: str = "") -> Iterator[str]:
     """Serves on the loopback in other threads until the end; yields the address.
 
-    `port` 0 stands for any free one.
+    `port` 0 stands for any free one. Everybody on this machine reaches the loopback: with a secret,
+    only a browser that came with `?secret=` once is answered, and keeps it as a cookie.
 
     Raises:
         UsageError: the port is taken.
@@ -95,6 +97,7 @@ def serving(responder: Responder, port: int = 0) -> Iterator[str]:
     except OSError as error:
         raise UsageError(f"port {port} of this machine cannot be used: {error.strerror}") from error
     server.responder = responder
+    server.secret = secret
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
     )
@@ -111,6 +114,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     address_family = socket.AF_INET
     responder: Responder
+    secret = ""
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie: cookies know no ports, and two servers may run."""
+        return f"pixelgate-{self.server_port}"
 
     @property
     def origin(self) -> str:
@@ -147,7 +156,18 @@ class _Handler(BaseHTTPRequestHandler):
             read_cookies(headers.get("cookie", "")),
             body,
         )
-        self._send(self.server.responder.respond(request))
+        self._send(self._let_in(request) or self.server.responder.respond(request))
+
+    def _let_in(self, request: Request) -> Response | None:
+        """Returns None to who knows the secret; else what keeps it, or a refusal."""
+        secret = self.server.secret
+        if not secret or compare_digest(request.cookies.get(self.server.cookie, ""), secret):
+            return None
+        if compare_digest(request.query.get("secret", ""), secret):
+            cookie = f"{self.server.cookie}={secret}; Path=/; HttpOnly; SameSite=Strict"
+            return redirect(quote(request.path), cookie)
+        words = b"Open the address that `pixelgate serve` printed."
+        return Response(HTTPStatus.FORBIDDEN, {"Content-Type": "text/plain"}, words)
 
     do_GET = do_HEAD = do_POST = _respond  # noqa: N815
 

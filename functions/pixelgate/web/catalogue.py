@@ -23,6 +23,7 @@ _REMEMBERED = 20_000  # rows of about 1 KB
 _SLICE = 100
 # Reports ask every few seconds whether there is a newer build, and a listing costs most of all.
 _LISTED_SECONDS = 60.0
+_PROJECTS = 200
 
 T = TypeVar("T")
 
@@ -159,6 +160,8 @@ class Catalogue:
         then, builds = self._listed.get(project, (float("-inf"), []))
         if now - then > age or age <= 0:
             then, builds = now, listing(self._store, project)
+            if len(self._listed) >= _PROJECTS:  # somebody makes names up
+                self._listed.clear()
             self._listed[project] = (then, builds)
         return builds
 

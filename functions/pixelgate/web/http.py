@@ -88,10 +88,14 @@ def path_of(*segments: str) -> str:
 
 
 def read_cookies(header: str) -> dict[str, str]:
-    """Parses the header Cookie; of one name the first value, which has the most specific path."""
+    """Parses the header Cookie; of one name the first value, which has the most specific path.
+
+    Only what a browser takes for white space is cut off: with more, a neighbouring host could set a
+    cookie whose name only becomes `__Host-…` here.
+    """
     found: dict[str, str] = {}
     for part in header.split(";"):
-        name, equals, value = part.strip().partition("=")
+        name, equals, value = part.strip(" \t").partition("=")
         if equals:
             found.setdefault(name, value)
     return found

@@ -148,3 +148,17 @@ def test_groups_that_rules_name() -> None:
     }
     named = groups_named(SiteSettings.model_validate({**OIDC, "access": access}))
     assert named == {"a", "b", "c"}
+
+
+def test_an_empty_list_of_a_project_names_nobody_whatever_the_repository_says() -> None:
+    settings = SiteSettings.model_validate(
+        {
+            **GITHUB,
+            "access": {"projects": {"shop": {"look": [], "decide": []}}},
+            "repositories": {"*": "acme/shop"},
+        }
+    )
+    access = Access(settings, lambda who, repository: "admin")
+    assert not access.may_look(ADA, "shop")
+    assert not access.may_decide(ADA, "shop")
+    assert access.may_look(ADA, "site")

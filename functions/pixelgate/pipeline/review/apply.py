@@ -138,6 +138,8 @@ def _person(written: Written, request: ReviewBody, storage: StorageContext) -> O
         )
     if site and not request.person:
         raise ReviewRefused("on_behalf_of: a review by the review site must name the person")
+    if site and not request.execution:
+        raise ReviewRefused("execution: a review by the review site must name what was looked at")
     return request.person
 
 

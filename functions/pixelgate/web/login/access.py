@@ -31,29 +31,32 @@ class Access:
     def may_look(self, person: Person, project: str) -> bool:
         """Whether somebody may see a project. Raises Refused if that cannot be found out."""
         look, decide = self._lists(project)
-        named = self._matches(person, look) or self._matches(person, decide)
+        named = self._matches(person, look or ()) or self._matches(person, decide or ())
         repository = self._repository(project)
         if repository is None:
             return named
-        return (named or not look) and self._allowed(person, repository) in _LOOK
+        return (named or look is None) and self._allowed(person, repository) in _LOOK
 
     def may_decide(self, person: Person, project: str) -> bool:
         """Whether somebody may review a project. Raises Refused as above."""
         decide = self._lists(project)[1]
         repository = self._repository(project)
         if repository is None:
-            return self._matches(person, decide)
-        if decide and not self._matches(person, decide):
+            return self._matches(person, decide or ())
+        if decide is not None and not self._matches(person, decide):
             return False
         return self._allowed(person, repository) in _DECIDE and self.may_look(person, project)
 
-    def _lists(self, project: str) -> tuple[Sequence[str], Sequence[str]]:
+    def _lists(self, project: str) -> tuple[Sequence[str] | None, Sequence[str] | None]:
+        """Returns who may look and who may decide; None if the settings do not say.
+
+        An empty list of a project is meant: it names nobody.
+        """
         own, site = self._rules.projects.get(project), self._rules
-        if own is None:
-            return site.look, site.decide
+        look, decide = (own.look, own.decide) if own else (None, None)
         return (
-            site.look if own.look is None else own.look,
-            site.decide if own.decide is None else own.decide,
+            (site.look or None) if look is None else look,
+            (site.decide or None) if decide is None else decide,
         )
 
     def _repository(self, project: str) -> str | None:

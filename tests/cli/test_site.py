@@ -115,9 +115,7 @@ def test_a_first_setup_writes_everything_and_prints_the_callback(
     done = setup(*oidc(issuer), *rules, **GIVEN)
     assert done.code == 0
     assert done.out.splitlines() == [f"site        {URL}", f"callback    {URL}/login/callback"]
-    assert done.err == (
-        "wrote /acme/site; it counts within five minutes, for which the site keeps its settings\n"
-    )
+    assert done.err == "wrote /acme/site; the site uses it within five minutes\n"
     assert kept.opened == [("acme", None), ("/acme/site", None)]
     assert kept.fields == {
         "schema_version": 1,
@@ -395,9 +393,25 @@ def test_everybody_is_signed_out_by_another_key_and_nothing_else(
     before, key = kept.fields, kept.key
     done = run("site", "sign-out-everybody", "--stack", "acme")
     assert done.code == 0
-    assert done.err.startswith("turned the key in /acme/site; it counts within five minutes")
+    assert done.err.startswith(
+        "replaced the key in /acme/site; the site uses it within five minutes"
+    )
     assert kept.key != key
     assert kept.fields == {**before, "session_keys": [kept.key]}
+
+
+@pytest.mark.parametrize("command", ["setup", "show", "sign-out-everybody"])
+@pytest.mark.parametrize(
+    "named", [("--stack", "acme"), ("--bucket", BUCKET)], ids=["by name", "by bucket"]
+)
+def test_a_region_that_is_named_is_the_stack_s(
+    run: Cli, setup: Setup, kept: Kept, issuer: OidcIssuer, named: tuple[str, str], command: str
+) -> None:
+    """Also where the bucket's name has another one."""
+    setup(*oidc(issuer), "--look", "anyone", **GIVEN)
+    kept.opened.clear()
+    assert run("site", command, *named, "--region", "us-west-2").code == 0
+    assert kept.opened == [("acme", "us-west-2"), ("/acme/site", "us-west-2")]
 
 
 def test_nobody_can_be_signed_out_before_the_setup(run: Cli, kept: Kept) -> None:

@@ -28,7 +28,11 @@ SECRET_VARIABLE = "PIXELGATE_SITE_CLIENT_SECRET"  # noqa: S105 - a name
 _GITHUB = "https://github.com"
 _LOGIN = "Login"
 _ACCESS = "Access"
-_WHEN = "it counts within five minutes, for which the site keeps its settings"
+_WHEN = "the site uses it within five minutes"
+_REGION = (
+    "AWS region of the stack. Default: the bucket's; with --stack, AWS_REGION or the profile's."
+)
+_Region = Annotated[str | None, o.option(_REGION, "--region")]
 _RULE = (
     "anyone, group:NAME, login:NAME, login:*@DOMAIN or subject:ID; before it PROJECT= for one "
     "project. May be repeated; replaces those before, and `none` leaves none."
@@ -44,7 +48,12 @@ def setup(
     github: Annotated[bool, o.option("Log in by GitHub.", "--github", panel=_LOGIN)] = False,
     github_server: Annotated[
         str | None,
-        o.option("… by a GitHub of your own.", "--github-server", panel=_LOGIN, metavar="URL"),
+        o.option(
+            "Log in with a GitHub Enterprise Server or ghe.com host.",
+            "--github-server",
+            panel=_LOGIN,
+            metavar="URL",
+        ),
     ] = None,
     client_id: Annotated[
         str | None,
@@ -88,20 +97,22 @@ def setup(
     ] = None,
     url: Annotated[
         str | None,
-        o.option("The only address of the site. Default: any that it has.", "--url"),
+        o.option("Accept logins at this address only. Default: any that the site has.", "--url"),
     ] = None,
     replace: Annotated[
         bool, o.option("Begin anew, whatever was set up before.", "--replace")
     ] = False,
     stack: Stack = None,
+    region: _Region = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
 ) -> None:
     """Say how people log in to the review site, and who may look and decide.
 
-    Writes the stack's parameter /STACK/site; what no option names stays as it is, and so do the
-    sessions. The issuer's discovery document is read first. The client's secret is asked for, or
-    taken from standard input or the variable PIXELGATE_SITE_CLIENT_SECRET; no option takes it.
+    Writes the stack's parameter /STACK/site. Settings that you do not name stay as they are, and so
+    do the sessions. The issuer's discovery document is read first. The client's secret is asked
+    for, or taken from standard input or the variable PIXELGATE_SITE_CLIENT_SECRET; no option takes
+    it.
 
     Prints the callback address, which must be registered at the issuer.
 
@@ -111,7 +122,7 @@ def setup(
     from pixelgate.client import site as sites
     from pixelgate.web.login.settings import write_settings
 
-    document, address = _open(stack, bucket, config)
+    document, address = _open(stack, region, bucket, config)
     old = None if replace else sites.read(document)
     wishes = sites.Wishes(
         issuer=oidc_issuer,
@@ -142,6 +153,7 @@ def setup(
 @site.command(cls=Command)
 def show(
     stack: Stack = None,
+    region: _Region = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
     as_json: o.AsJson = False,
@@ -153,7 +165,7 @@ def show(
     from pixelgate.cli.console import say
     from pixelgate.client import site as sites
 
-    document, address = _open(stack, bucket, config)
+    document, address = _open(stack, region, bucket, config)
     settings = sites.read(document)
     if as_json:
         url = (settings and settings.url) or address or None
@@ -175,30 +187,35 @@ def show(
 
 @site.command("sign-out-everybody", cls=Command)
 def sign_out_everybody(
-    stack: Stack = None, bucket: o.Bucket = None, config: o.ConfigFile = None
+    stack: Stack = None,
+    region: _Region = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
 ) -> None:
-    """End all sessions of the review site, by turning the key that signs them.
+    """End all sessions of the review site, by replacing the key that signs them.
 
-    Exit code: 0 the key was turned; 2 it was not, and the reason is said.
+    Exit code: 0 the key was replaced; 2 it was not, and the reason is said.
     """
     from pixelgate.cli.console import say
     from pixelgate.client import site as sites
     from pixelgate.web.login.settings import write_settings
 
-    document, _ = _open(stack, bucket, config)
+    document, _ = _open(stack, region, bucket, config)
     settings = sites.read(document)
     if settings is None:
         raise UsageError(f"there is no parameter {document.name}: nobody is signed in")
     document.write(write_settings(sites.signed_out(settings)))
-    say(f"turned the key in {document.name}; {_WHEN}")
+    say(f"replaced the key in {document.name}; {_WHEN}")
 
 
-def _open(stack: str | None, bucket: str | None, config: Path | None) -> tuple[Document, str]:
+def _open(
+    stack: str | None, region: str | None, bucket: str | None, config: Path | None
+) -> tuple[Document, str]:
     """Opens the settings of the named stack, or of the bucket's; returns the site's URL, too."""
     from pixelgate import bootstrap
     from pixelgate.aws.operator import read_stack, stack_of
 
-    name, region = stack, None
+    name = stack
     if name is None:
         at = Context(None, bucket, config).bucket
         found = stack_of(at)
@@ -207,7 +224,7 @@ def _open(stack: str | None, bucket: str | None, config: Path | None) -> tuple[D
                 f"which stack the bucket {at} is of is not in its name; pass --stack, or set "
                 "PIXELGATE_STACK"
             )
-        name, region = found
+        name, region = found[0], region or found[1]
     facts = read_stack(bootstrap.open_stack(name, region))
     return bootstrap.open_parameter(f"/{name}/site", region), facts.site
 

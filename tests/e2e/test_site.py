@@ -194,7 +194,7 @@ def test_an_address_that_there_is_not_is_said_in_words(
 @pytest.mark.parametrize("target", ["/", "/nothing", "/api/builds/shop/head", "/login?to=/"])
 def test_every_answer_has_the_headers_that_protect_it(deployed: Deployed, target: str) -> None:
     headers = deployed.site.get(target).headers
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert headers["Cache-Control"] == "no-store"

@@ -19,7 +19,6 @@ from pixelgate.cli import (
     history,
     import_baseline,
     init,
-    life,
     projects,
     report,
     review,
@@ -79,10 +78,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     ),
     (
         "See results and review them",
-        (
-            *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life),
-        ),
+        (wait.status, serve.serve, report.report, review.approve, review.reject, history.history),
     ),
     (_OPERATE, (deploy.deploy,)),
 )

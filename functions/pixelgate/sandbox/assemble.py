@@ -28,7 +28,6 @@ FUNCTIONS = (
         "engine",
         "handlers",
         "notify",
-        "past",
         "pipeline",
         "published",
         "report",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.drawings import as_before, compare, draw_folders, rewrite, tagged
 from pixelgate.client.compare_folders import LocalResult
@@ -18,6 +17,7 @@ from pixelgate.domain.baseline import Choice, Kind, PassedOver
 from pixelgate.domain.comparison import Comparison
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import ComparisonId
+from support.chromium import driver, executable
 from support.fake_site import FakeSite, serving
 
 HERE = Path(__file__).parent
@@ -41,21 +41,15 @@ REJECTED = {
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium: apt-get install chromium")
-        pytest.skip("needs Chromium: apt-get install chromium, or CHROMIUM=<path>")
-    with sync_playwright() as playwright:
-        # Without its own sandbox, which Chromium refuses to root, as CI usually is. With the
-        # Liberation fonts and no others: pictures of the page are the same on every machine.
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--font-render-hinting=none", "--disable-lcd-text"],
-            env={**os.environ, "FONTCONFIG_FILE": str(HERE / "fonts.conf")},
-        )
-        yield browser
-        browser.close()
+    # Without its own sandbox, which Chromium refuses to root, as CI usually is. With the
+    # Liberation fonts and no others: pictures of the page are the same on every machine.
+    browser = driver().chromium.launch(
+        executable_path=executable(),
+        args=["--no-sandbox", "--font-render-hinting=none", "--disable-lcd-text"],
+        env={**os.environ, "FONTCONFIG_FILE": str(HERE / "fonts.conf")},
+    )
+    yield browser
+    browser.close()
 
 
 @dataclass

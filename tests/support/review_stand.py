@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,11 +16,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from pixelgate.domain.keys import BuildId
 from pixelgate.sandbox.cloud import EmbeddedCloud
 from support import oidc_issuer
+from support.chromium import driver, executable
 from support.github import TOKEN, FakeGitHub, github
 from support.oidc_issuer import OidcIssuer
 from support.site import Site, site
@@ -219,7 +219,7 @@ def set_up(cloud: EmbeddedCloud, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def review_stand(built: Path, folder: Path, chromium: str | None = None) -> Iterator[Stand]:
+def review_stand(built: Path, folder: Path) -> Iterator[Stand]:
     """Starts all of it, and uploads the base."""
     parameters = {
         "Site": "function-url",
@@ -238,9 +238,8 @@ def review_stand(built: Path, folder: Path, chromium: str | None = None) -> Iter
         callbacks = {f"{found.url}/login/callback"}
         issuer = stack.enter_context(oidc_issuer.oidc_issuer(callbacks=callbacks))
         set_up(cloud, settings(issuer))
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(
-            executable_path=chromium or shutil.which("chromium"),
+        browser = driver().chromium.launch(
+            executable_path=executable(),
             args=["--no-sandbox", *found.chromium()],
         )
         stack.callback(browser.close)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from pixelgate.web.gate import Gate
 from pixelgate.web.http import Refused, Request, Response, escape, read_cookies
@@ -19,6 +17,7 @@ from pixelgate.web.login.gate import LoginGate
 from pixelgate.web.login.github import RepositoryPermission
 from pixelgate.web.login.settings import SiteSettings
 from support import github_login
+from support.chromium import driver, executable
 from support.oidc_issuer import oidc_issuer
 from support.small_server import Asked, SmallServer, Told, page, running
 
@@ -29,15 +28,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium: apt-get install chromium")
-        pytest.skip("needs Chromium: apt-get install chromium, or CHROMIUM=<path>")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    browser = driver().chromium.launch(executable_path=executable(), args=["--no-sandbox"])
+    yield browser
+    browser.close()
 
 
 @dataclass

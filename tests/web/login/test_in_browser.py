@@ -105,7 +105,8 @@ def opened(chromium: Browser) -> Iterator[Page]:
 
 def log_in(page: Page, person: str) -> None:
     page.get_by_label("Person").select_option(person)
-    page.get_by_role("button", name="Log in").click()
+    with page.expect_navigation():  # by three redirects
+        page.get_by_role("button", name="Log in").click()
 
 
 def heading(page: Page) -> str:

@@ -40,7 +40,8 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"  # MiniStack's
 START_SECONDS = 120  # of a machine that does much else; a server that has ended is not waited for
 SERVER = "pixelgate_sandbox_server"  # the name that the package server/ runs under
-LOGS_KEPT = 20  # of the latest clouds: more than one run of the tests starts
+LOGS_KEPT = 20  # of the latest clouds, and all of the last day: some may still be written to
+_DAY = 86_400
 # To ourselves, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # A server that no longer answers is said after three minutes, not after boto3's five or more.
@@ -467,7 +468,8 @@ def new_log_dir(parent: Path) -> Path:
     """A directory for one cloud's logs; those of old clouds go."""
     parent.mkdir(parents=True, exist_ok=True)
     for old in sorted(parent.iterdir())[: -LOGS_KEPT + 1]:
-        shutil.rmtree(old, ignore_errors=True)
+        if time.time() - old.stat().st_mtime > _DAY:
+            shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
 
 

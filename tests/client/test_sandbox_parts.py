@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,12 @@ def test_commands_reach_the_sandbox_past_a_proxy(
     for name, value in {**environ, **found}.items():
         monkeypatch.setenv(name, value)
     assert bool(should_bypass_proxies("http://127.0.0.1:4566/")) == (spared is not None)
+
+
+def test_logs_of_clouds_that_may_still_run_are_kept_however_many_there_are(tmp_path: Path) -> None:
+    made = [cloud.new_log_dir(tmp_path) for _ in range(cloud.LOGS_KEPT + 5)]
+    assert all(one.is_dir() for one in made)
+    for one in made:
+        os.utime(one, (0, 0))
+    cloud.new_log_dir(tmp_path)
+    assert len(list(tmp_path.iterdir())) == cloud.LOGS_KEPT

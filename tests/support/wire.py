@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
 _NOT_FORWARDED = {"connection", "expect", "transfer-encoding"}
+LONGEST_SECONDS = 300  # that AWS takes for an answer, on a machine that does much else
 _XML = "<?xml version='1.0'?><Error><Code>{0}</Code><Message>an injected {0}</Message></Error>"
 
 
@@ -131,9 +133,8 @@ def wire(aws: str) -> Iterator[Wire]:
         yield laid
     finally:
         server.shutdown()
-        for connection in list(server.open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        for requests in list(server.open):
+            requests.hang_up()
         server.server_close()  # waits for their threads
         thread.join()
 
@@ -145,7 +146,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.open: set[socket.socket] = set()
+        self.open: set[_Requests] = set()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients are killed in mid-sentence."""
@@ -157,11 +158,21 @@ class _Requests(BaseHTTPRequestHandler):
     wbufsize = -1
     server: _Server
     _aws: http.client.HTTPConnection | None = None
+    _asked: Request | None = None  # what AWS has not answered yet
 
     def setup(self) -> None:
         """Is known to the server, which may have to hang up."""
         super().setup()
-        self.server.open.add(self.connection)
+        self.server.open.add(self)
+
+    def hang_up(self) -> None:
+        """Ends both connections from another thread; this one waits for neither any longer."""
+        if self._asked:
+            print(f"AWS never answered {self._asked.method} {self._asked.path}", file=sys.stderr)
+        for end in (self.connection, self._aws.sock if self._aws else None):
+            with suppress(OSError):
+                if end:
+                    end.shutdown(socket.SHUT_RDWR)
 
     def handle_expect_100(self) -> bool:
         """The SDK waits a second for this before it sends a body."""
@@ -195,11 +206,14 @@ class _Requests(BaseHTTPRequestHandler):
 
     def _forward(self, request: Request) -> Answer:
         if self._aws is None:
-            self._aws = http.client.HTTPConnection(urlsplit(self.server.wire.aws).netloc)
+            address = urlsplit(self.server.wire.aws).netloc
+            self._aws = http.client.HTTPConnection(address, timeout=LONGEST_SECONDS)
         sent = {n: v for n, v in request.headers.items() if n.lower() not in _NOT_FORWARDED}
+        self._asked = request
         self._aws.request(request.method, request.path, request.body or None, sent)
         answer = self._aws.getresponse()
         body = answer.read()
+        self._asked = None
         headers = [(n, v) for n, v in answer.getheaders() if n.lower() not in _NOT_FORWARDED]
         if not any(name.lower() == "content-length" for name, _ in headers):
             headers.append(("Content-Length", str(len(body))))
@@ -207,7 +221,7 @@ class _Requests(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         """Hangs up at both ends."""
-        self.server.open.discard(self.connection)
+        self.server.open.discard(self)
         if self._aws:
             self._aws.close()
         with suppress(OSError):

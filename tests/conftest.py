@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from support import clocks
+from support.failures import AtOnce
 from support.gold import Gold
 from support.spread import SLOW, Spread, longest_first
 
@@ -43,7 +44,9 @@ def gold(request: pytest.FixtureRequest) -> Gold:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Each test has its time; without options that is now."""
+    """Each test has its time; without options that is now. Spread tests say at once what fails."""
+    if getattr(config.option, "numprocesses", None):
+        config.pluginmanager.register(AtOnce(config))
     if any(map(config.getoption, ("--at", "--note-clocks", "--clocked"))):
         config.pluginmanager.register(clocks.Clocks(config))
 

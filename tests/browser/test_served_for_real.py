@@ -121,6 +121,7 @@ def test_the_form_that_logs_out_is_believed(opened: Open) -> None:
         it = opened(f"{origin}/builds/{PROJECT}/b1")
         it.click("Log out")
         it.page.wait_for_url(f"{origin}/")
+        assert it.page.locator("h1").inner_text() == "Projects"
 
 
 def test_a_failed_build_has_a_page_too(opened: Open) -> None:

@@ -65,7 +65,7 @@ def test_a_selection_of_nothing_is_misspelt(selection: Selection, words: str) ->
 
 def test_a_review_object(store: MemoryBucket) -> None:
     decision = Decision("reject", Selection(("a.png",), ("b/*",), ("g",)), "e1", "the logo is gone")
-    key = write_review(store, BUILD, decision, lambda: "an-id")
+    key = write_review(store, BUILD, decision, "an-id")
     assert key == "reviews/shop/9001-1/an-id.json"
     assert json.loads(store.objects[key]) == {
         "schema_version": 1,
@@ -76,14 +76,14 @@ def test_a_review_object(store: MemoryBucket) -> None:
         "groups": ["g"],
         "reason": "the logo is gone",
     }
-    key = write_review(store, BUILD, Decision("approve", Selection(), None))
+    key = write_review(store, BUILD, Decision("approve", Selection(), None), new_id())
     assert json.loads(store.objects[key]) == {"schema_version": 1, "action": "approve"}
 
 
 def test_a_reason_has_its_limit(store: MemoryBucket) -> None:
     decision = Decision("approve", Selection(), None, "x" * 2_001)
     with pytest.raises(UsageError, match="--reason has 2,001 characters; up to 2,000"):
-        write_review(store, BUILD, decision)
+        write_review(store, BUILD, decision, "r1")
 
 
 def test_ids_sort_by_time_and_are_nobody_elses() -> None:

@@ -30,14 +30,13 @@ from pixelgate.sandbox.cloud import EmbeddedCloud
 from support import github_login, oidc_issuer
 from support.github_login import GitHubLogin
 from support.oidc_issuer import OidcIssuer
+from support.review_stand import KEY, SETTINGS, set_up, settings
 from support.site import Site, Visitor, site
 from uploader import Uploader
 
 pytestmark = pytest.mark.e2e
 
 PROJECT = "shop"
-SETTINGS = "/pixelgate/site"  # of the stack that is called pixelgate
-KEY = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
 ODD = "a b%20#?+ü"  # a project; no name of ours may hold a slash
 DOMAIN = {
     "Site": "http-api",
@@ -68,31 +67,6 @@ class Deployed:
         return found
 
 
-def oidc(issuer: OidcIssuer) -> dict[str, Any]:
-    """Settings: people of acme.com may look, the group `leads` may decide."""
-    return {
-        "schema_version": 1,
-        "session_keys": [KEY],
-        "login": {
-            "kind": "oidc",
-            "issuer": issuer.url,
-            "client_id": oidc_issuer.CLIENT,
-            "client_secret": issuer.secret,
-        },
-        "access": {"look": ["login:*@acme.com"], "decide": ["group:leads"]},
-    }
-
-
-def set_up(cloud: EmbeddedCloud, settings: Mapping[str, Any]) -> None:
-    """What `pixelgate site setup` writes; the function reads it in a new environment."""
-    cloud.client("ssm").put_parameter(
-        Name=SETTINGS, Value=json.dumps(settings), Type="SecureString", Overwrite=True
-    )
-    cloud.configure(
-        "SiteFunction", {"SETTINGS_OF": hashlib.sha256(repr(settings).encode()).hexdigest()}
-    )
-
-
 @contextmanager
 def started(built: Path, parameters: Mapping[str, str]) -> Iterator[tuple[EmbeddedCloud, Site]]:
     chosen = {"TrunkPrefix": "optional", **parameters}
@@ -108,7 +82,7 @@ def deployed(
         cloud, found = stack.enter_context(started(built, {"Site": request.param}))
         callbacks = {f"{found.url}/login/callback"}
         issuer = stack.enter_context(oidc_issuer.oidc_issuer(callbacks=callbacks))
-        set_up(cloud, oidc(issuer))
+        set_up(cloud, settings(issuer))
         folder = tmp_path_factory.mktemp("shots")
         uploader = Uploader(cloud.client("s3"), cloud.bucket, PROJECT)
         uploader.wait(uploader.upload("base", pictures(folder / "base", BASE)))

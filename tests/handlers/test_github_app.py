@@ -13,7 +13,7 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, png
-from pixelgate.bootstrap import _permission, aws_notifier, aws_site, aws_webhook
+from pixelgate.bootstrap_web import _permission, aws_notifier, aws_site, aws_webhook
 from pixelgate.errors import NotFound, UsageError
 from pixelgate.notify.check_run import GitHubChecks
 from pixelgate.notify.http import Patience

@@ -14,7 +14,8 @@ from PIL import Image
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
-from pixelgate.bootstrap import aws_notifier, comment_pictures, repositories
+from pixelgate.bootstrap import comment_pictures
+from pixelgate.bootstrap_web import aws_notifier, repositories
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import TryLater, UsageError
 from pixelgate.notify.github import GitHub

@@ -15,7 +15,7 @@ import pytest
 
 from handlers.conftest import Context
 from handlers.test_web_events import API_HOST, AWKWARD, URL_HOST, as_an_http_api_decodes, event
-from pixelgate.bootstrap import ServedSite
+from pixelgate.bootstrap_web import ServedSite
 from pixelgate.web.app import ROUTES
 from pixelgate.web.http import Request, Response
 from support.log_lines import RECORDED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,11 +69,8 @@ def create(
         address.rstrip("/") if address else None,
     )
     if not replace:
-        try:
+        with suppress(NotFound):
             parameter.read()
-        except NotFound:
-            pass
-        else:
             raise _exists(parameter.name)
 
     def show(url: str) -> None:

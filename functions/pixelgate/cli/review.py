@@ -179,7 +179,7 @@ def give_review(
     for decision, names in zip(decisions, selected, strict=True):
         why = decision.reason or reason
         keys.append(
-            write_review(context.store, build, replace(decision, reason=why), make_id or new_id)
+            write_review(context.store, build, replace(decision, reason=why), (make_id or new_id)())
         )
         number = f"{len(names):,} snapshot{'s' * (len(names) != 1)}"
         say(f"{decision.action} {build}: {'all of it' if decision.selection.is_all else number}")

@@ -17,7 +17,6 @@ from typing import Any
 from pixelgate.errors import UsageError
 from pixelgate.notify.github import GitHub
 
-MAY_REVIEW = frozenset({"write", "maintain", "admin"})
 _LOGIN_LETTERS = 39
 
 
@@ -99,8 +98,7 @@ def check_may_review(event: CommentEvent, github: GitHub) -> None:
     """
     if not event.is_person:
         raise UsageError("only people review builds, and this account is none")
-    permission, account = github.permission(event.login)
-    if permission not in MAY_REVIEW or account != event.account:
+    if not github.may_write(event.login, event.account):
         raise UsageError(
             "who reviews a build by a comment needs the permission to write in this repository"
         )

@@ -18,12 +18,11 @@ from pixelgate.errors import NotFound, UsageError
 from pixelgate.ports import Bucket
 from pixelgate.storage.folder import FolderBucket
 from pixelgate.web.app import Site
-from pixelgate.web.http import Request, Response, read_cookies, redirect
+from pixelgate.web.http import Request, Response, picture_type, read_cookies, redirect
 
 HOST = "127.0.0.1"
 _MOST = 8 * 1024 * 1024  # bytes of a request's body
 _SECONDS = 60.0  # for a browser to send a request
-_KINDS = {".html": "text/html; charset=utf-8", ".png": "image/png", ".webp": "image/webp"}
 _NOTHING = Response(HTTPStatus.NOT_FOUND, {"Content-Type": "text/plain"}, b"There is nothing here.")
 
 
@@ -52,7 +51,7 @@ class LocalReport:
             body = self._store.read(key)
         except (NotFound, OSError):
             return _NOTHING
-        kind = _KINDS.get(Path(key).suffix, "application/octet-stream")
+        kind = "text/html; charset=utf-8" if key == REPORT else picture_type(body)
         headers = {
             "Content-Type": kind,
             "Cache-Control": "no-store",

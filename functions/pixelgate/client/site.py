@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from pixelgate.domain.keys import EVERY_PROJECT
 from pixelgate.errors import NotFound, UsageError
 from pixelgate.web.http import Refused
 from pixelgate.web.login.gate import CALLBACK
 from pixelgate.web.login.https import Https
 from pixelgate.web.login.oidc import discover
 from pixelgate.web.login.settings import (
-    EVERY_PROJECT,
     KEY_BYTES,
     SiteSettings,
     read_settings,

@@ -20,6 +20,9 @@ TRUNK = "trunk."
 # Stands for the base while shards of a build are missing.
 SHARDS = "@shards"
 
+# Stands for all projects that a setting does not name.
+EVERY_PROJECT = "*"
+
 # The files of a result: what was found, and the page that shows it.
 COMPARISON, REPORT = "comparison.json", "index.html"
 

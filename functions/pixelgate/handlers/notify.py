@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
-from pixelgate.bootstrap import Notifier, aws_notifier
+from pixelgate.bootstrap_web import Notifier, aws_notifier
 from pixelgate.domain.keys import BuildId, check_build
 from pixelgate.errors import BadManifest, NoticeRefused
 from pixelgate.handlers.telemetry import count, log_fields, logger, metrics

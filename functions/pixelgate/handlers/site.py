@@ -18,7 +18,7 @@ from aws_lambda_powertools.event_handler import (
 from aws_lambda_powertools.event_handler import Response as Answer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pixelgate.bootstrap import ServedSite, aws_site
+from pixelgate.bootstrap_web import ServedSite, aws_site
 from pixelgate.handlers.telemetry import count, logger, metrics
 from pixelgate.handlers.web_events import compressed, request_of, too_large, with_plain_path
 from pixelgate.web.app import ROUTES

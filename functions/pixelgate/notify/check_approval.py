@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from pixelgate.domain import keys
 from pixelgate.domain.eligibility import series_of
-from pixelgate.domain.keys import BuildId, check_id
+from pixelgate.domain.keys import EVERY_PROJECT, BuildId, check_id
 from pixelgate.domain.records import BuildRecord, State
 from pixelgate.errors import BadManifest, WriteConflict
 from pixelgate.notify.check_run import APPROVE, GitHubChecks, referred
 from pixelgate.notify.github_app import App
 from pixelgate.notify.http import Patience
-from pixelgate.notify.pr_comment import review_state
 from pixelgate.notify.update import Shown, explain
 from pixelgate.pipeline.announce.update import read_json
 from pixelgate.pipeline.context import StorageContext
+from pixelgate.published.decisions import Decision, Selection, write_review
+from pixelgate.published.status import review_of
 
-EVERY_PROJECT = "*"
 # How many builds of a series are read to find the newest: forks may claim any number.
 _READ = 500
 _REASON = "approved with the check's button, without looking"
@@ -167,7 +166,7 @@ class Buttons:
             raise _No("the build has no result")
         if not execution == record.execution == status["execution"]:
             raise _No("the build has been compared again; this button was of the earlier result")
-        if (state := review_state(status)) != "needed":
+        if (state := review_of(status)) != "needed":
             why = "needs no review" if state == "not_needed" else f"is already {state}"
             raise _No(f"the build {why}")
 
@@ -205,21 +204,14 @@ class Buttons:
 
     def _write(self, build: BuildId, execution: str, review: str, sender: Sender) -> Approved:
         """Writes the review, which the review function applies; once for each delivery."""
-        body = {
-            "schema_version": 1,
-            "action": "approve",
-            "execution": execution,
-            "reason": _REASON,
-            "on_behalf_of": {
-                "issuer": self.app.credentials().web,
-                "subject": str(sender.id),
-                "login": sender.login,
-            },
+        person = {
+            "issuer": self.app.credentials().web,
+            "subject": str(sender.id),
+            "login": sender.login,
         }
-        key = keys.review(build, review)
-        encoded = json.dumps(body, ensure_ascii=False).encode()
+        decision = Decision("approve", Selection(), execution, _REASON, person)
         try:
-            self.storage.objects.replace(key, encoded, "application/json", None)
+            write_review(self.storage.objects, build, decision, review)
         except WriteConflict:
             return Approved(review, again=True)
         return Approved(review)

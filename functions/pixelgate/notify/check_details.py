@@ -9,7 +9,8 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.records import BuildRecord
 from pixelgate.notify.forge import Details
 from pixelgate.notify.markdown import code, plain
-from pixelgate.notify.pr_comment import compared_with, findings, review_state
+from pixelgate.notify.pr_comment import compared_with, findings
+from pixelgate.published.status import review_of
 
 _FINAL = frozenset({"SUCCEEDED", "FAILED"})
 # GitHub documents no limit of `external_id`; the columns of such fields usually hold so many.
@@ -40,7 +41,7 @@ def details(
     execution = status["execution"] or ""
     named = reference(build.id, execution)
     succeeded = status["state"] == "SUCCEEDED"
-    review = review_state(status) if succeeded else ""
+    review = review_of(status) if succeeded else ""
     undecided = review == "needed"
     approvable = button and undecided and build.trusted and bool(execution and named)
     return Details(

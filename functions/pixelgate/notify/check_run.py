@@ -23,7 +23,6 @@ _BUTTON = {
 }
 _TITLE_LETTERS = 255
 _SUMMARY_BYTES = 65_535  # GitHub's documentation says characters, and its API counts bytes
-_PERMISSIONS_THAT_WRITE = frozenset({"admin", "maintain", "write"})
 _CONCLUSIONS = {
     State.PASSED: "success",
     State.FAILED: "failure",
@@ -85,12 +84,6 @@ class GitHubChecks(GitHub):
             if run["name"] == name and run["app"]["id"] == self._app_id
         ]
         return max(ours, key=lambda run: int(run["id"]), default=None)
-
-    def may_write(self, login: str, user_id: int) -> bool:
-        """Whether somebody may push to the repository: role write, maintain or admin."""
-        permission, account = self.permission(login)
-        # A login may be given up and taken by somebody else.
-        return account == user_id and permission in _PERMISSIONS_THAT_WRITE
 
     def pull_request(self, number: int) -> Mapping[str, Any] | None:
         """Reads a pull request as GitHub describes it; None if there is none of that number."""

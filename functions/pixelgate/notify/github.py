@@ -25,6 +25,7 @@ _ATTACH_SECONDS = 20.0  # a comment does not wait longer for what it can do with
 _NO_ATTACHMENT = frozenset(
     {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
+_MAY_WRITE = frozenset({"admin", "maintain", "write"})
 _STATES = {
     State.WAITING: "pending",
     State.RUNNING: "pending",
@@ -116,6 +117,12 @@ class GitHub:
             return "none", None
         said = answer.json()
         return str(said["permission"]), int((said.get("user") or {}).get("id") or 0) or None
+
+    def may_write(self, login: str, account: int) -> bool:
+        """Whether an account may push to the repository: role write, maintain or admin."""
+        permission, number = self.permission(login)
+        # A login may be given up and taken by somebody else.
+        return number == account and permission in _MAY_WRITE
 
     def is_from_fork(self, pull_request: int) -> bool:
         """Whether a pull request comes from another repository, also one that was deleted."""

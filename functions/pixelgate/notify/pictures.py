@@ -19,8 +19,9 @@ from pixelgate.domain.records import BuildRecord
 from pixelgate.errors import NotFound, NoticeRefused, NotTold, TooLarge, UsageError
 from pixelgate.notify.forge import Comment, cut
 from pixelgate.notify.markdown import code, plain
-from pixelgate.notify.pr_comment import Marker, review_state
+from pixelgate.notify.pr_comment import Marker
 from pixelgate.ports import Bucket
+from pixelgate.published.status import review_of
 
 _NAME_LETTERS = 200
 _NOTED = re.compile(r"^<!-- pixelgate pictures: (\{.*\}) -->\r?$", re.MULTILINE)
@@ -112,7 +113,7 @@ _NONE = Previews("", 0, ())
 
 def _drawn(status: Mapping[str, Any], objects: Bucket) -> tuple[str, Previews]:
     """Returns the folder and the pictures of a result that needs a review."""
-    if status["state"] != "SUCCEEDED" or review_state(status) != "needed":
+    if status["state"] != "SUCCEEDED" or review_of(status) != "needed":
         return "", _NONE
     result, _, _ = str(status["comparison"] or "").rpartition("/")
     folder = keys.previews(f"{result}/")

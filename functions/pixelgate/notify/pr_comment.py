@@ -14,6 +14,7 @@ from pixelgate.domain.review_line import line_for
 from pixelgate.domain.wording import and_more
 from pixelgate.notify.forge import Comment, CommitStatus, State
 from pixelgate.notify.markdown import code, plain
+from pixelgate.published.status import review_of
 
 _NAMES_SHOWN = 20
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
@@ -65,7 +66,7 @@ def _line(status: Mapping[str, Any]) -> tuple[State, str]:
         return State.WAITING, "waiting for the base build"
     if status["state"] != "SUCCEEDED":
         return State.RUNNING, "comparing"
-    review, changes = review_state(status), _changes(status["counts"])
+    review, changes = review_of(status), _changes(status["counts"])
     if review == "needed":
         return State.FAILED, f"{status['review']['left']} left to review: {changes}"
     if review == "rejected":
@@ -75,13 +76,6 @@ def _line(status: Mapping[str, Any]) -> tuple[State, str]:
     return State.PASSED, changes
 
 
-def review_state(status: Mapping[str, Any]) -> str:
-    """Returns the state of the review, also for a status.json without the field `review`."""
-    if status.get("review"):
-        return str(status["review"]["state"])
-    return "needed" if status["verdict"] == "needs_review" else "not_needed"
-
-
 def _changes(counts: Mapping[str, int]) -> str:
     changes = [f"{counts[kind]} {kind}" for kind in NEEDING_REVIEW if counts.get(kind)]
     return ", ".join(changes) or f"no changes in {counts.get('total', 0)} snapshots"
@@ -89,7 +83,7 @@ def _changes(counts: Mapping[str, int]) -> str:
 
 def marker(status: Mapping[str, Any], context: str) -> Marker:
     """Builds the marker of the comment on this status."""
-    state = "FAILED" if status["state"] == "FAILED" else review_state(status)
+    state = "FAILED" if status["state"] == "FAILED" else review_of(status)
     return Marker(context, status["build"], str(status["created"] or status["updated"]), state)
 
 
@@ -136,7 +130,7 @@ def _headline(status: Mapping[str, Any]) -> str:
         "rejected": "rejected",
         "approved": "approved",
         "not_needed": "nothing to review",
-    }[review_state(status)]
+    }[review_of(status)]
 
 
 def _table(counts: Mapping[str, int]) -> list[str]:
@@ -168,7 +162,7 @@ def _command(status: Mapping[str, Any]) -> list[str]:
     """The line to copy into a comment; none for a fork's build, which a comment cannot approve."""
     build = BuildId(status["project"], status["build"])
     execution = status.get("execution")
-    if status["state"] != "SUCCEEDED" or review_state(status) != "needed":
+    if status["state"] != "SUCCEEDED" or review_of(status) != "needed":
         return []
     if not execution or not is_trusted(build):
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -94,18 +94,17 @@ def new_id(now: datetime | None = None) -> str:
     return f"{moment}-{secrets.token_hex(4)}"
 
 
-def write_review(
-    store: Bucket, build: BuildId, decision: Decision, make_id: Callable[[], str] = new_id
-) -> str:
-    """Writes a review object under a new key; returns the key.
+def write_review(store: Bucket, build: BuildId, decision: Decision, review: str) -> str:
+    """Writes the review of this id, such as `new_id` makes; returns its key.
 
     Raises:
         UsageError: the reason is too long.
+        WriteConflict: there is a review of this id.
         BucketError: it could not be written.
     """
     if decision.reason and len(decision.reason) > MAX_REASON:
         raise UsageError(f"--reason has {len(decision.reason):,} characters; up to {MAX_REASON:,}")
-    key = keys.review(build, make_id())
+    key = keys.review(build, review)
     store.replace(key, decision.body(), "application/json", None)
     return key
 

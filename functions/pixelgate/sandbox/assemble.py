@@ -21,7 +21,7 @@ from .files import data_file
 PACKAGE = Path(__file__).parents[1]
 # Of our package, what the functions run; functions/Makefile leaves out the rest.
 FUNCTIONS = (
-    *("__init__.py", "bootstrap.py", "errors.py", "ports.py", "py.typed"),
+    *("__init__.py", "bootstrap.py", "bootstrap_web.py", "errors.py", "ports.py", "py.typed"),
     *(
         "aws",
         "domain",

@@ -12,19 +12,27 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.domain.review_request import parse
 from pixelgate.errors import BadManifest, BucketError, NotFound, ReviewRefused
 from pixelgate.ports import Bucket
-from pixelgate.published.decisions import Decision, Selection, new_id
+from pixelgate.published.decisions import Decision, Selection, new_id, write_review
 from pixelgate.published.history import history, of_snapshot
 from pixelgate.published.status import in_words
 from pixelgate.report import content_policy
 from pixelgate.web import pages
 from pixelgate.web.catalogue import Catalogue
 from pixelgate.web.gate import Gate, Session
-from pixelgate.web.http import Refused, Request, Response, json_response, path_of, redirect
+from pixelgate.web.http import (
+    NOTHING,
+    Refused,
+    Request,
+    Response,
+    json_response,
+    path_of,
+    picture_type,
+    redirect,
+)
 from pixelgate.web.previews import preview
 from pixelgate.web.reports import Reports
 
@@ -34,11 +42,7 @@ _MAX_DECISIONS = 100  # reviews of one request
 _MAX_REVIEWS = 5 * 1024 * 1024  # bytes of their names; Lambda takes 6 MB
 _BUILDS_OF_A_SNAPSHOT = 20
 _CSRF = "x-pixelgate-csrf"
-# What the site shows as pictures: keys that contain a hash, and so never change.
-_PICTURE = re.compile(
-    r"images/([^/]+)/[0-9a-f]{64}|diffs/([^/]+)/[^/]+/[^/]+"
-    r"|comparisons/([^/]+)/[^/]+/[^/]+/[^/]+/(?:masks/[^/]+|thumbs)/[^/]+"
-)
+_IMAGE = re.compile(r"images/[^/]+/[0-9a-f]{64}")  # CI writes others, too
 # No key of ours has such a segment, and a folder would be left by it.
 _ODD = re.compile(r"/\.{0,2}/|/\.{1,2}$|\\")
 _ALWAYS = {
@@ -50,8 +54,6 @@ _ALWAYS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 _HTML = "text/html; charset=utf-8"
-# Who has nothing to do on the site learns only that there is nothing.
-_NOTHING = "There is nothing here, or nothing that you may see."
 _ENDED = "Nobody is logged in, or the session has ended."
 
 
@@ -76,6 +78,8 @@ class Route:
     method: str
     pattern: str
     view: str  # the name of a method of Site
+    # Whether people open it: without a session the browser is sent to the login, not refused.
+    page: bool = False
 
     def match(self, method: str, path: str) -> tuple[str, ...] | None:
         """Returns the segments that the pattern leaves open; None if it does not fit."""
@@ -90,11 +94,11 @@ class Route:
 
 _RESULT = "/comparisons/<project>/<head>/<base>/<execution>"
 ROUTES = (
-    Route("GET", "/", "projects"),
-    Route("GET", "/projects/<project>", "builds"),
-    Route("GET", "/projects/<project>/snapshot", "snapshot"),
-    Route("GET", "/builds/<project>/<build>", "build"),
-    Route("GET", f"{_RESULT}/index.html", "report"),
+    Route("GET", "/", "projects", page=True),
+    Route("GET", "/projects/<project>", "builds", page=True),
+    Route("GET", "/projects/<project>/snapshot", "snapshot", page=True),
+    Route("GET", "/builds/<project>/<build>", "build", page=True),
+    Route("GET", f"{_RESULT}/index.html", "report", page=True),
     Route("GET", f"{_RESULT}/masks/<fingerprint>/<file>", "picture"),
     Route("GET", f"{_RESULT}/thumbs/<file>", "picture"),
     Route("GET", "/images/<project>/<sha256>", "picture"),
@@ -146,12 +150,11 @@ class Site:
         except Refused as error:
             response = self._refusal(request, error)
         except NotFound:
-            response = self._refusal(request, Refused(HTTPStatus.NOT_FOUND, _NOTHING))
+            response = self._refusal(request, Refused(HTTPStatus.NOT_FOUND, NOTHING))
         except BucketError as error:
             # It names bucket and account, which a stranger need not know.
-            words = "The bucket cannot be read at the moment."
-            if self._is_known(request):
-                words = str(error)
+            known = self._gate is None or self._visitor(request)
+            words = str(error) if known else "The bucket cannot be read at the moment."
             response = self._refusal(request, Refused(HTTPStatus.BAD_GATEWAY, words))
         headers = {"Cache-Control": "no-store", **_ALWAYS, **response.headers}
         if request.origin.startswith("https:"):
@@ -165,40 +168,45 @@ class Site:
     def _answer(self, request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         if _ODD.search(request.path):
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         allowed = []
         for route in ROUTES:
             found = route.match(method, request.path)
             if found is not None:
-                view: Callable[..., Response] = getattr(self, route.view)
-                return view(request, *found)
+                return self._answer_by(route, request, found)
             if route.match(route.method, request.path) is not None:
                 allowed.append(route.method)
         if allowed:
             raise Refused(
                 HTTPStatus.METHOD_NOT_ALLOWED, f"This address takes {' and '.join(allowed)}."
             )
-        raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+
+    def _answer_by(self, route: Route, request: Request, found: tuple[str, ...]) -> Response:
+        view: Callable[..., Response] = getattr(self, route.view)
+        try:
+            return view(request, *found)
+        except Refused as error:
+            if route.page and error.status is HTTPStatus.UNAUTHORIZED:
+                return redirect(_login(request))
+            raise
 
     def _refusal(self, request: Request, error: Refused) -> Response:
         if request.path.startswith("/api/") or request.path == "/github/webhook":
             return json_response({"error": error.words}, error.status)
-        try:
-            session = self._gate.session(request) if self._gate else None
-        except Refused:  # it may be the gate that fails
-            session = None
+        session = self._visitor(request)
         login = error.status is HTTPStatus.UNAUTHORIZED
         body = pages.message(
             error.status.phrase, error.words, session, login=_login(request) if login else ""
         )
         return Response(error.status, {"Content-Type": _HTML}, body)
 
-    def _is_known(self, request: Request) -> bool:
-        """Whether somebody is logged in, or nobody has to be."""
+    def _visitor(self, request: Request) -> Session | None:
+        """Returns the session, None also where it cannot be found out."""
         try:
-            return self._session(request) is not None or self._gate is None
+            return self._gate.session(request) if self._gate else None
         except Refused:
-            return False
+            return None
 
     # --- who may ------------------------------------------------------------------------------
 
@@ -222,9 +230,9 @@ class Site:
         try:
             check_id(project, "project")
         except BadManifest as error:
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING) from error
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING) from error
         if self._gate and session and not self._gate.may_look(session.person, project):
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         return session
 
     def _from_own_page(self, request: Request, csrf: str, session: Session | None) -> None:
@@ -238,104 +246,64 @@ class Site:
         if session and not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
             raise Refused(HTTPStatus.FORBIDDEN, "The page is of another session; load it again.")
 
-    def _page(self, request: Request, make: Callable[[], Response]) -> Response:
-        """Answers with a page, or sends the browser to the login."""
-        try:
-            return make()
-        except Refused as error:
-            if error.status is HTTPStatus.UNAUTHORIZED and request.method in {"GET", "HEAD"}:
-                return redirect(_login(request))
-            raise
-
     # --- pages --------------------------------------------------------------------------------
 
     def projects(self, request: Request) -> Response:
         """Lists the projects that somebody may see."""
-
-        def make() -> Response:
-            session = self._session(request)
-            names = self._catalogue.projects()
-            if self._gate and session:
-                names = [n for n in names if self._gate.may_look(session.person, n)]
-            return _html(pages.projects(names, session))
-
-        return self._page(request, make)
+        session = self._session(request)
+        names = self._catalogue.projects()
+        if self._gate and session:
+            names = [n for n in names if self._gate.may_look(session.person, n)]
+        return _html(pages.projects(names, session))
 
     def builds(self, request: Request, project: str) -> Response:
         """Lists a project's builds."""
-
-        def make() -> Response:
-            session = self._looker(request, project)
-            search = request.query.get("q", "").strip()[:200]
-            start = (
-                int(given)
-                if (given := request.query.get("from", "")).isdecimal() and len(given) < 8
-                else 0
-            )
-            words = search.lower().split()
-            page = self._catalogue.page(project, words, start, pages.PER_PAGE)
-            if not page.total:
-                raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
-            return _html(pages.builds(project, page, search, start, self._clock(), session))
-
-        return self._page(request, make)
+        session = self._looker(request, project)
+        search = request.query.get("q", "").strip()[:200]
+        start = (
+            int(given)
+            if (given := request.query.get("from", "")).isdecimal() and len(given) < 8
+            else 0
+        )
+        words = search.lower().split()
+        page = self._catalogue.page(project, words, start, pages.PER_PAGE)
+        if not page.total:
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+        return _html(pages.builds(project, page, search, start, self._clock(), session))
 
     def snapshot(self, request: Request, project: str) -> Response:
         """Lists a snapshot's results in the newest builds; the query names it."""
         name = request.query.get("name", "")
-
-        def make() -> Response:
-            session = self._looker(request, project)
-            builds = history(self._store, project, limit=_BUILDS_OF_A_SNAPSHOT)
-            past = [seen for seen in of_snapshot(self._store, name, builds) if seen[1].image]
-            if not past:
-                raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
-            page = pages.snapshot(project, name, past, self._clock(), session)
-            return self._with_pictures(page)
-
-        return self._page(request, make)
+        session = self._looker(request, project)
+        builds = history(self._store, project, limit=_BUILDS_OF_A_SNAPSHOT)
+        past = [seen for seen in of_snapshot(self._store, name, builds) if seen[1].image]
+        if not past:
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+        page = pages.snapshot(project, name, past, self._clock(), session)
+        return _html(page, pages.policy(self._pictures.origins))
 
     def build(self, request: Request, project: str, build: str) -> Response:
         """Leads to a build's report, or says what it waits for. Links outside lead here."""
-
-        def make() -> Response:
-            session = self._looker(request, project)
-            status = self._status(project, build)
-            report = str(status.get("report") or "")
-            if report.startswith("comparisons/"):
-                return redirect(f"/{quote(report)}")
-            if status.get("state") == "FAILED":
-                page = self._reports.failure(status, self._known(BuildId(project, build), session))
-                return self._report(page)
-            words = f"There is no report yet: {in_words(status)}."
-            return _html(pages.state(project, build, words, session, again=True))
-
-        return self._page(request, make)
+        session = self._looker(request, project)
+        status = self._status(project, build)
+        report = str(status.get("report") or "")
+        if report.startswith("comparisons/"):
+            return redirect(f"/{quote(report)}")
+        if status.get("state") == "FAILED":
+            page = self._reports.failure(status, self._known(BuildId(project, build), session))
+            return _html(page, content_policy(self._pictures.origins))
+        words = f"There is no report yet: {in_words(status)}."
+        return _html(pages.state(project, build, words, session))
 
     def report(
         self, request: Request, project: str, head: str, base: str, execution: str
     ) -> Response:
         """The report of one result."""
-
-        def make() -> Response:
-            session = self._looker(request, project)
-            key = f"comparisons/{project}/{head}/{base}/{execution}/comparison.json"
-            known = self._known(BuildId(project, head), session)
-            return self._report(self._reports.page(key, known))
-
-        return self._page(request, make)
-
-    def _with_pictures(self, page: bytes) -> Response:
-        """A page that shows pictures; its policy names their origin, the bucket."""
-        policy = pages.policy(self._pictures.origins)
-        headers = {"Content-Type": _HTML, "Content-Security-Policy": policy}
-        return Response(headers=headers, body=page)
-
-    def _report(self, page: bytes) -> Response:
-        policy = content_policy(self._pictures.origins)
-        return Response(
-            headers={"Content-Type": _HTML, "Content-Security-Policy": policy}, body=page
-        )
+        session = self._looker(request, project)
+        key = f"comparisons/{project}/{head}/{base}/{execution}/comparison.json"
+        known = self._known(BuildId(project, head), session)
+        page = self._reports.page(key, known)
+        return _html(page, content_policy(self._pictures.origins))
 
     def _known(self, build: BuildId, session: Session | None) -> dict[str, Any]:
         """Returns what a report has to know of its server: see `report.html.page`."""
@@ -366,7 +334,7 @@ class Site:
         self._looker(request, project)
         key = request.path.removeprefix("/")
         if not _project_of(key):
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         if self._pictures.sign:
             # A browser may use the address again while it is good.
             headers = {"Cache-Control": f"private, max-age={SIGNED_SECONDS - 60}"}
@@ -374,7 +342,7 @@ class Site:
             return replace(found, headers={**found.headers, **headers})
         body = self._store.read(key)
         headers = {
-            "Content-Type": _kind(body),
+            "Content-Type": picture_type(body),
             "Cache-Control": "private, max-age=31536000, immutable",
         }
         return Response(headers=headers, body=body)
@@ -399,7 +367,7 @@ class Site:
             raise Refused(HTTPStatus.BAD_REQUEST, f"at most {MAX_SIGNED} keys are signed at once")
         sign = self._pictures.sign
         if sign is None:
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         for project in {_project_of(key) for key in wanted}:
             self._looker(request, project)
         urls = {key: sign(key, SIGNED_SECONDS) for key in wanted}
@@ -437,8 +405,7 @@ class Site:
         written = []
         for decision in decisions:
             identifier = new_id(self._clock())
-            key = keys.review(BuildId(project, build), identifier)
-            self._store.replace(key, decision.body(), "application/json", None)
+            write_review(self._store, BuildId(project, build), decision, identifier)
             written.append(identifier)
         return json_response({"reviews": written}, HTTPStatus.ACCEPTED)
 
@@ -446,9 +413,9 @@ class Site:
         try:
             status = self._reports.status(BuildId(project, check_id(build, "build")))
         except BadManifest as error:
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING) from error
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING) from error
         if status is None:
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         return status
 
     # --- login, and GitHub --------------------------------------------------------------------
@@ -471,21 +438,24 @@ class Site:
 
     def _login_gate(self) -> Gate:
         if self._gate is None:
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         return self._gate
 
     def webhook(self, request: Request) -> Response:
         """Takes what GitHub sends."""
         if self._hook is None:
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         return self._hook(request)
 
 
 def _project_of(picture: str) -> str:
     """Returns the project of a picture's key; "" if it is none, which nobody may see."""
-    odd = _ODD.search(f"/{picture}") or not picture.isprintable()
-    found = None if odd else _PICTURE.fullmatch(picture)
-    return next(filter(None, found.groups())) if found else ""
+    path = f"/{picture}"
+    wrong = picture.startswith("images/") and not _IMAGE.fullmatch(picture)
+    if wrong or _ODD.search(path) or not picture.isprintable():
+        return ""
+    found = (route.match("GET", path) for route in ROUTES if route.view == "picture")
+    return next((segments[0] for segments in found if segments), "")
 
 
 def _decisions(asked: Mapping[str, Any], person: Mapping[str, str] | None) -> list[Decision]:
@@ -536,16 +506,7 @@ def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.body[:10_000].decode("utf-8", "replace")))
 
 
-def _html(body: bytes) -> Response:
-    return Response(headers={"Content-Type": _HTML}, body=body)
-
-
-def _kind(body: bytes) -> str:
-    """Returns the media type of a picture; anything else is shown as nothing."""
-    if body.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if body.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
-        return "image/webp"
-    return "application/octet-stream"
+def _html(body: bytes, policy: str = "") -> Response:
+    """A page; with a policy, which lets it show pictures or run a script, in place of the usual."""
+    headers = {"Content-Security-Policy": policy or pages.policy()}
+    return Response(headers={"Content-Type": _HTML, **headers}, body=body)

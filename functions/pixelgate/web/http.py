@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 MAX_BODY = 1024 * 1024  # bytes
+# Who has nothing to do on the site learns only that there is nothing.
+NOTHING = "There is nothing here, or nothing that you may see."
 
 
 @dataclass(frozen=True)
@@ -104,3 +106,14 @@ def read_cookies(header: str) -> dict[str, str]:
 def escape(text: object) -> str:
     """Escapes text for HTML, also within attributes."""
     return html.escape(str(text))
+
+
+def picture_type(body: bytes) -> str:
+    """Returns the media type of a picture; anything else is shown as nothing."""
+    if body.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if body.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return "image/webp"
+    return "application/octet-stream"

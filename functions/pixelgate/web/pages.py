@@ -115,11 +115,11 @@ def snapshot(
     return _page(name, trail, f"<h1>{escape(name)}</h1>{found}", session)
 
 
-def state(project: str, build: str, words: str, session: Session | None, *, again: bool) -> bytes:
-    """A build without a report; with `again`, the browser asks again every few seconds."""
+def state(project: str, build: str, words: str, session: Session | None) -> bytes:
+    """A build without a report; the browser asks again every few seconds."""
     trail = (("Projects", "/"), (project, path_of("projects", project)))
     body = f'<h1>{escape(build)}</h1><p class="message">{escape(words)}</p>'
-    refresh = '<meta http-equiv="refresh" content="4">' if again else ""
+    refresh = '<meta http-equiv="refresh" content="4">'
     return _page(build, trail, body, session, head=refresh)
 
 

@@ -15,13 +15,12 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.domain.preview import MAX_BYTES, Previews, looks_signed
 from pixelgate.errors import BadManifest, NotFound, TooLarge
-from pixelgate.notify.pr_comment import review_state
 from pixelgate.pipeline.announce.update import read_json
 from pixelgate.ports import Bucket
-from pixelgate.web.http import Refused, Request, Response
+from pixelgate.published.status import review_of
+from pixelgate.web.http import NOTHING, Refused, Request, Response
 
 _ENDED = "This picture was shown for a review that has ended."
-_NOTHING = "There is nothing here, or nothing that you may see."
 _KEY_BYTES = 1_024
 _HEADERS = {
     "Content-Type": "image/png",
@@ -46,12 +45,12 @@ def preview(
     """
     # Nothing is read for others than signed ones, and S3 has no longer keys.
     if not looks_signed(file, request.query) or len(request.path.encode()) > _KEY_BYTES:
-        raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
     for part in (comparison.project, comparison.head):
         try:
             keys.check_id(part, "part")
         except BadManifest as error:
-            raise Refused(HTTPStatus.NOT_FOUND, _NOTHING) from error
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING) from error
     folder = keys.previews(keys.pictures(comparison, execution))
     try:
         previews = Previews.parse(store.read(keys.preview_list(folder), MAX_BYTES))
@@ -59,7 +58,7 @@ def preview(
         previews = None
     listed = {picture.file for picture in previews.pictures} if previews else set()
     if previews is None or file not in listed or not previews.admits(folder, file, request.query):
-        raise Refused(HTTPStatus.NOT_FOUND, _NOTHING)
+        raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
     status = read_json(store, keys.status(keys.BuildId(comparison.project, comparison.head)))
     if now.timestamp() >= int(request.query["until"]) or not _is_open(status, execution):
         raise Refused(HTTPStatus.GONE, _ENDED)
@@ -70,4 +69,4 @@ def _is_open(status: Mapping[str, Any] | None, execution: str) -> bool:
     """Whether this result is the build's, and somebody has to review it."""
     if status is None or status["state"] != "SUCCEEDED" or status["execution"] != execution:
         return False
-    return review_state(status) == "needed"
+    return review_of(status) == "needed"

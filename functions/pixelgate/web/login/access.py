@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pixelgate.domain.keys import EVERY_PROJECT
 from pixelgate.web.gate import Person
-from pixelgate.web.login.settings import EVERY_PROJECT, SiteSettings
+from pixelgate.web.login.settings import SiteSettings
 
 _LOOK = frozenset({"read", "triage", "write", "maintain", "admin"})
 _DECIDE = frozenset({"write", "maintain", "admin"})

@@ -25,7 +25,6 @@ from pixelgate.domain.manifest_schema import in_words
 from pixelgate.errors import BadManifest, UsageError
 from pixelgate.web.login.addresses import problem_of
 
-EVERY_PROJECT = "*"
 KEY_BYTES = 32
 MAX_BYTES = 4_096  # of a standard parameter of SSM; larger ones cost money
 UNVERIFIED = " (unverified)"  # ends the name of a person whose e-mail nobody has verified

@@ -168,7 +168,7 @@ class _Requests(BaseHTTPRequestHandler):
     def hang_up(self) -> None:
         """Ends both connections from another thread; this one waits for neither any longer."""
         if self._asked:
-            print(f"AWS never answered {self._asked.method} {self._asked.path}", file=sys.stderr)
+            sys.stderr.write(f"AWS never answered {self._asked.method} {self._asked.path}\n")
         for end in (self.connection, self._aws.sock if self._aws else None):
             with suppress(OSError):
                 if end:

@@ -63,7 +63,7 @@ class ProcessKiller:
             if worker is None:  # it has died meanwhile
                 return None
             if when == "at some time":
-                threading.Timer(pause, lambda: kill(worker, self.victims)).start()
+                threading.Timer(pause, self._kill_later, (worker,)).start()
                 return forward()
             if when == "after":
                 forward()
@@ -71,6 +71,11 @@ class ProcessKiller:
             return None
 
         return act
+
+    def _kill_later(self, worker: Worker) -> None:
+        # Meanwhile it may serve another project, whose fault this is not.
+        if worker in self.run.site.cloud.workers():
+            kill(worker, self.victims)
 
 
 def kill(worker: Worker, victims: str) -> None:
@@ -92,7 +97,10 @@ def killed(lives: float, victims: str = "worker") -> Callable[[FaultRun], str]:
 
 
 def odiff_killed(most: float) -> Callable[[FaultRun], str]:
-    """Its odiffs are killed as they come up, a random moment later; at most so many."""
+    """Its odiffs are killed as they come up, a random moment later; at most so many.
+
+    Its worker may serve others later: the stack must be its own at that time.
+    """
 
     def tell(run: FaultRun) -> str:
         found: set[int] = set()

@@ -18,7 +18,7 @@ from PIL import Image
 
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
-from support.process_stack import COMPARE, Site
+from support.process_stack import COMPARE, Site, wait_until
 from support.wire import Plan
 from uploader import Uploader
 
@@ -109,6 +109,8 @@ class FaultRun:
         self.uploader.wait(
             self.uploader.write_manifest("base", {"images": manifests[0]}), self.site.times.patience
         )
+        # Its function still shrinks pictures; a fault would hit that one, and not the head's.
+        wait_until(lambda: not self._has_events(), self.site.times.patience)
         return {"images": manifests[1], "base_build": "base"}
 
     def begin(self, manifest: Mapping[str, Any], plan: Plan | None = None) -> None:
@@ -145,12 +147,16 @@ class FaultRun:
 
         What the sweeper has given up on may still be tried once more, by a retry of Lambda's.
         """
-        if any(self.project in json.dumps(event) for event in self.site.cloud.events()):
+        if self._has_events():
             return False
         status, records = self.status(), self.records()
         if status is None or status["state"] not in FINAL or not records:
             return False
         return all("unfinished" not in record for record in records)
+
+    def _has_events(self) -> bool:
+        """Whether some event of the project runs or waits for a retry."""
+        return any(self.project in json.dumps(event) for event in self.site.cloud.events())
 
     def status(self) -> dict[str, Any] | None:
         body = self.site.read(keys.status(self.head))

@@ -17,7 +17,7 @@ from pixelgate.notify.http import Patience
 from support import github_app
 from support.forge import Answer
 from support.github import REPOSITORY, FakeGitHub, github_with_app
-from support.github_app import APP_ID, FakeApp
+from support.github_app import APP_ID, OTHER_APP, SLUG, FakeApp
 
 SHA = "4f2a9c1d5b1e0a7c9d3f6e8b2a4c6d8e0f1a3b5c"
 NAME = "pixelgate/shop"
@@ -186,6 +186,21 @@ def test_a_comment_of_an_older_token_is_left_to_it(side: Side) -> None:
     assert forge.edit_comment(5, foreign, "two") is False
     forge.delete_comment(5, foreign)
     assert side.fake.bodies(5) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("author", "own"),
+    [
+        ({"performed_via_github_app": {"id": APP_ID, "slug": "renamed"}}, True),
+        ({"performed_via_github_app": {"id": OTHER_APP, "slug": SLUG}, "user": None}, False),
+        ({"performed_via_github_app": None, "user": {"id": 13, "login": f"{SLUG}[bot]"}}, True),
+        ({"performed_via_github_app": None, "user": {"id": 14, "login": SLUG}}, False),
+        ({"user": None}, False),
+    ],
+)
+def test_comments_of_the_app_are_its_own(side: Side, author: dict[str, Any], own: bool) -> None:
+    said = side.fake.say(5, "one", **author)
+    assert [comment.id for comment in side.connect().own_comments(5)] == [said] * own
 
 
 def test_a_rate_limit_is_no_foreign_comment(side: Side) -> None:

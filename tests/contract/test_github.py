@@ -84,7 +84,7 @@ def test_the_latest_status_of_the_name_is_looked_for_on_all_pages(
 def test_comments_are_numbered_by_repository(fake: FakeGitHub, forge: GitHub) -> None:
     first = forge.add_comment(5, "one")
     forge.edit_comment(5, first, "two")
-    assert forge.comments(5) == [Comment(first, "two")]
+    assert forge.own_comments(5) == [Comment(first, "two")]
     forge.delete_comment(5, first)
     assert fake.sent("POST", "PATCH", "DELETE") == [
         ("POST", "/repos/acme/shop/issues/5/comments"),

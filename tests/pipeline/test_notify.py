@@ -254,6 +254,17 @@ def test_each_project_has_its_line_and_its_comment(team: Team) -> None:
     assert len(team.fake.bodies(5)) == 2
 
 
+def test_somebody_s_comment_with_our_marker_is_left_alone(team: Team) -> None:
+    team.build("b1")
+    team.notify("b1")
+    ours = team.fake.bodies(5)[0]
+    team.fake.comments[5].clear()
+    forged = ours.replace('"build": "b1"', '"build": "b9"').replace("needed", "approved")
+    team.fake.say(5, forged)
+    team.notify("b1")
+    assert team.fake.bodies(5) == [forged, ours]
+
+
 def test_nobody_is_told_of_what_nobody_knows(team: Team) -> None:
     assert team.notify("b9") == Skipped("shop/b9 was never accepted")
     assert team.fake.requests == []
@@ -268,9 +279,9 @@ def test_comment_that_somebody_deleted_comes_again(
     team.fake.comments[5].clear()
     team.reviewed.review("b1", action="approve")
     forge = team.forge()
-    read = forge.comments
+    read = forge.own_comments
     # Somebody deletes the comment between the list and the edit.
-    monkeypatch.setattr(forge, "comments", lambda number: read(number) or listed)
+    monkeypatch.setattr(forge, "own_comments", lambda number: read(number) or listed)
     assert team.notify("b1", forge) == Notified(
         ("commit status passed", "comment was gone", "comment created")
     )
@@ -284,7 +295,7 @@ def test_two_events_of_one_moment_leave_one_comment(
 
     def connected() -> Forge:
         forge = team.forge()
-        read = forge.comments
+        read = forge.own_comments
         waits = iter([together.wait])
 
         def comments(pull_request: int) -> list[Comment]:
@@ -293,7 +304,7 @@ def test_two_events_of_one_moment_leave_one_comment(
                 wait()  # both have found none
             return found
 
-        monkeypatch.setattr(forge, "comments", comments)
+        monkeypatch.setattr(forge, "own_comments", comments)
         return forge
 
     forges = [connected(), connected()]

@@ -26,6 +26,7 @@ from pixelgate.notify.pictures import CommentPictures
 from pixelgate.notify.update import Notified, Shown, notify
 from pixelgate.pipeline.context import CompareContext
 from support import gitlab
+from support.forge import OURS
 from support.github import REPOSITORY, FakeGitHub, github, github_with_app
 from support.reviews import Reviewed
 from support.world import PROJECT, ScriptedDiffers, World
@@ -190,8 +191,8 @@ def test_a_late_event_of_an_older_build_uploads_nothing(team: Team) -> None:
     assert '"build": "b2"' in team.comment()
 
 
-def test_addresses_in_somebody_else_s_comment_are_not_taken(team: Team) -> None:
-    """Anybody may write our marker, and so show reviewers another picture than ours."""
+def test_addresses_that_somebody_else_wrote_are_not_taken(team: Team) -> None:
+    """Maintainers may edit our comment, and so show reviewers another picture than ours."""
     team.build("b1")
     team.notify("b1")
     files = json.loads(re.findall(r"pictures: (\{.*\})", team.comment())[0])["addresses"]
@@ -201,9 +202,9 @@ def test_addresses_in_somebody_else_s_comment_are_not_taken(team: Team) -> None:
     team.fake.comments.clear()
     for seal in seals:
         note = json.dumps({"seal": seal, "addresses": evil})
-        team.fake.say(5, f"{marker}\n\n<!-- pixelgate pictures: {note} -->")
+        team.fake.say(5, f"{marker}\n\n<!-- pixelgate pictures: {note} -->", **OURS)
     for broken in ('{"seal": 1}', "{}", "{", '{"seal": "x", "addresses": []}'):
-        team.fake.say(5, f"{marker}\n\n<!-- pixelgate pictures: {broken} -->")
+        team.fake.say(5, f"{marker}\n\n<!-- pixelgate pictures: {broken} -->", **OURS)
     team.notify("b1")
     assert len(team.images()) == MOST
     assert "evil" not in team.comment()

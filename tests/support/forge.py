@@ -63,9 +63,9 @@ class FakeForge(ABC):
         """State, description and link of a commit's status, in the forge's words."""
 
     def say(self, pull_request: int, body: str, **more: Any) -> int:
-        """Writes a comment as somebody does."""
+        """Writes a comment as somebody does; `more` may be of another author, such as OURS."""
         with self._lock:
-            comment = {"id": self.number(), "body": body, "user": "somebody", **more}
+            comment = {"id": self.number(), "body": body, **SOMEBODY, **more}
             self.comments.setdefault(pull_request, []).append(comment)
             return int(comment["id"])
 
@@ -96,6 +96,13 @@ class FakeForge(ABC):
         link = f'<{self.url}/elsewhere?page={number + 1}>; rel="next"'
         return {"Link": link} if more else {}, items[size * (number - 1) : size * number]
 
+
+def _by(number: int, login: str) -> dict[str, Any]:
+    """The author of a comment, as GitHub and as GitLab call that."""
+    return {"user": {"id": number, "login": login}, "author": {"id": number, "username": login}}
+
+
+SOMEBODY, OURS = _by(11, "somebody"), _by(12, "ci-bot")  # the token is that one's
 
 T = TypeVar("T", bound=FakeForge)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from support.forge import Answer, FakeForge, Request, serving
+from support.forge import OURS, Answer, FakeForge, Request, serving
 from support.github_app import FakeApp
 
 REPOSITORY = "acme/shop"
@@ -88,6 +88,10 @@ class FakeGitHub(FakeForge):
             return answer
         if path == "/user-attachments/assets" and request.method == "POST":
             return self._attach(request)
+        if path == "/user" and request.method == "GET":
+            if self.app is not None:
+                return 403, {}, {"message": "Resource not accessible by integration"}
+            return 200, {}, OURS["user"]
         if path == base and request.method == "GET":
             return 200, {}, {"id": REPOSITORY_ID, "full_name": REPOSITORY}
         if not path.startswith(base):
@@ -107,7 +111,8 @@ class FakeGitHub(FakeForge):
             case "POST", ["issues", number, "comments"]:
                 if problem := _bad_comment(request.body):
                     return problem
-                made = self.say(int(number), request.body["body"])
+                ours = self.app.author if self.app else OURS
+                made = self.say(int(number), request.body["body"], **ours)
                 return 201, {}, {"id": made, "body": request.body["body"]}
             case "PATCH", ["issues", "comments", comment]:
                 return self._edit(int(comment), request.body)

@@ -80,6 +80,12 @@ class FakeApp:
     answers: deque[Answer] = field(default_factory=deque)
     _made: int = 0
 
+    @property
+    def author(self) -> dict[str, Any]:
+        """The author of its comments."""
+        user = {"id": 13, "login": f"{SLUG}[bot]", "type": "Bot"}
+        return {"user": user, "performed_via_github_app": {"id": APP_ID, "slug": SLUG}}
+
     def is_about_tokens(self, path: str) -> bool:
         return path.startswith("/app/") or path.endswith("/installation")
 

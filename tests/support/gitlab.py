@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from support.forge import Answer, FakeForge, Request, serving
+from support.forge import OURS, Answer, FakeForge, Request, serving
 
 REPOSITORY = "acme/web/shop"
 TOKEN = "glpat-of-the-tests"
@@ -60,6 +60,8 @@ class FakeGitLab(FakeForge):
         path = urlsplit(request.path).path.removeprefix(self.prefix)
         # The real one cuts at slashes before it reads %2F.
         match request.method, [unquote(part) for part in path.split("/")[1:]]:
+            case "GET", ["user"]:
+                return 200, {}, OURS["author"]
             case method, ["projects", project, *rest] if project == REPOSITORY:
                 return self._project(method, rest, request)
         return 404, {}, {"message": "404 Project Not Found"}
@@ -114,7 +116,7 @@ class FakeGitLab(FakeForge):
         if method == "POST":
             if not request.body["body"] or len(request.body["body"]) > 1_000_000:
                 return 400, {}, {"message": "400 Bad request"}
-            return 201, {}, {"id": self.say(number, request.body["body"], system=False, user="us")}
+            return 201, {}, {"id": self.say(number, request.body["body"], system=False, **OURS)}
         if method == "GET":
             assert (request.query["sort"], request.query["order_by"]) == ("asc", "created_at")
             headers, page = self.page(request, notes)
@@ -122,7 +124,7 @@ class FakeGitLab(FakeForge):
         found = next((n for n in notes if [str(n["id"])] == note), None)
         if found is None:
             return 404, {}, {"message": "404 Note Not Found"}
-        if found["user"] != "us":
+        if found["author"] != OURS["author"]:
             return 403, {}, {"message": "403 Forbidden"}
         if method == "DELETE":
             notes.remove(found)

@@ -53,6 +53,7 @@ class GitHubChecks(GitHub):
         token = app.token(repository, patience)
         super().__init__(repository, token, credentials.api, patience)
         self._app_id = credentials.app_id
+        self._login = f"{credentials.slug}[bot]"
 
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
         """Updates the commit's check run of that name, or makes one; False if it was up to date.
@@ -89,6 +90,11 @@ class GitHubChecks(GitHub):
         """Reads a pull request as GitHub describes it; None if there is none of that number."""
         answer = self._api.ask("GET", f"{self._path}/pulls/{number}", fine=_is_missing)
         return None if _is_missing(answer) else answer.json()
+
+    def _is_own(self, comment: Mapping[str, Any]) -> bool:
+        app, user = comment.get("performed_via_github_app") or {}, comment["user"] or {}
+        # No person's name may contain brackets.
+        return app.get("id") == self._app_id or user.get("login") == self._login
 
     def edit_comment(self, pull_request: int, comment: int, body: str) -> bool:
         """Replaces a comment's text; an App may not edit those that a token wrote before it."""

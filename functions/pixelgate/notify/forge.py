@@ -78,8 +78,8 @@ class Forge(Protocol):
     def set_commit_status(self, commit: str, name: str, status: CommitStatus) -> bool:
         """Sets the commit's status of that name; returns False if it was already set."""
 
-    def comments(self, pull_request: int) -> list[Comment]:
-        """Lists all comments of a pull request, the oldest first."""
+    def own_comments(self, pull_request: int) -> list[Comment]:
+        """Lists the comments on a pull request that this credential wrote, the oldest first."""
 
     def add_comment(self, pull_request: int, body: str) -> int:
         """Writes a comment; returns its id."""

@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -84,13 +85,23 @@ class GitHub:
                     return {field: status[field] for field in fields}
         return None
 
-    def comments(self, pull_request: int) -> list[Comment]:
-        """Lists all comments of a pull request."""
+    def own_comments(self, pull_request: int) -> list[Comment]:
+        """Lists the comments of the token's account, which anybody's with our marker are not."""
         return [
             Comment(comment["id"], comment["body"] or "")
             for page in self._api.pages(f"{self._path}/issues/{pull_request}/comments")
             for comment in page
+            if self._is_own(comment)
         ]
+
+    def _is_own(self, comment: Mapping[str, Any]) -> bool:
+        # An account that was deleted is shown as none.
+        return bool(comment["user"]) and comment["user"]["id"] == self._account
+
+    @cached_property
+    def _account(self) -> int:
+        """The number of the token's account."""
+        return int(self._api.ask("GET", "/user").json()["id"])
 
     def add_comment(self, pull_request: int, body: str) -> int:
         """Writes a comment."""

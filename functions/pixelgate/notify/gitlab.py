@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -74,15 +75,20 @@ class GitLab:
             return None
         return {field: latest[field] for field in ("name", "description", "target_url", "status")}
 
-    def comments(self, pull_request: int) -> list[Comment]:
-        """Lists all notes of a merge request, without GitLab's own system notes."""
+    def own_comments(self, pull_request: int) -> list[Comment]:
+        """Lists the notes of the token's account, without those that GitLab makes for it."""
         pages = self._api.pages(self._notes(pull_request), sort="asc", order_by="created_at")
         return [
             Comment(note["id"], note["body"] or "")
             for page in pages
             for note in page
-            if not note["system"]
+            if not note["system"] and note["author"]["id"] == self._account
         ]
+
+    @cached_property
+    def _account(self) -> int:
+        """The number of the token's account."""
+        return int(self._api.ask("GET", "/user").json()["id"])
 
     def add_comment(self, pull_request: int, body: str) -> int:
         """Writes a note."""

@@ -171,7 +171,7 @@ def _update_pull_request(
     pull_request = int(number)
     commands = shown.comment_commands and forge.takes_commands
     wanted = comment(status, context_of(build.id), link(status, shown), commands=commands)
-    present = forge.comments(pull_request)
+    present = forge.own_comments(pull_request)
     plan = plan_comments(present, wanted)
     left_out = ""
     if plan.create or plan.edit is not None:  # else nothing is uploaded for nobody
@@ -190,7 +190,7 @@ def _update_pull_request(
         forge.add_comment(pull_request, wanted)
         done.append("comment created")
         # Two concurrent events may both create a comment; both then keep the same one.
-        delete += plan_comments(forge.comments(pull_request), wanted).delete
+        delete += plan_comments(forge.own_comments(pull_request), wanted).delete
     for old in dict.fromkeys(delete):
         forge.delete_comment(pull_request, old)
         done.append("comment deleted")

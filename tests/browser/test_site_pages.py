@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,12 +17,17 @@ from browser.conftest import Opened
 from browser.test_access import violations
 from pixelgate.client.serve import serving
 from pixelgate.domain import keys
+from pixelgate.domain.history import encode
 from pixelgate.domain.keys import BuildId
+from pixelgate.past.model import Entry
+from pixelgate.published.reviews import DONE
 from pixelgate.web.app import Site
 from pixelgate.web.http import Request, Response
 from support.images import png
+from support.pasts import drifted, entry, given, passed, seen
 from support.reviews import Reviewed
 from support.sites import ADA, NOW, OpenGate
+from support.world import sha
 
 pytestmark = pytest.mark.browser
 
@@ -38,6 +44,50 @@ RESULTS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
+OLD, NEW = (png((320, 200), colour) for colour in ((220, 230, 250), (250, 220, 220)))
+
+
+def images() -> list[bytes]:
+    return [OLD, NEW, *(png((320, 200), (220, 250, blue)) for blue in (220, 222))]
+
+
+def past() -> list[Entry]:
+    """Half a year of builds, and a snapshot that was approved, rejected, and drifted."""
+    name, entries = "pages/checkout.png", []
+    shown = [sha(image) for image in images()]
+    shots = {
+        0: seen(name, shown[0]),
+        20: seen(name, shown[1], shown[0], pixels=64_000, total=64_000, mask="masks/f/m.png"),
+        40: seen(name, shown[2], shown[1], pixels=64_000, total=64_000),
+        60: passed(name, shown[3], shown[2], pixels=900, total=64_000),
+        70: passed(name, shown[1], shown[3], pixels=900, total=64_000),
+        75: seen(name, shown[0], shown[1], pixels=64_000, total=64_000),
+    }
+    for n in range(80):
+        shot = shots.get(n)
+        when = (NOW - timedelta(days=2.2 * (79 - n))).isoformat()
+        decided = (NOW - timedelta(days=2.2 * (79 - n) - 0.3)).isoformat()
+        changed = shot is not None and shot.status == "changed"
+        action = "reject" if n == 75 else "approve"
+        said = given("10", action, at=decided, reason="The header is as the designers want it.")
+        entries.append(
+            entry(
+                f"acme.1287{n:04}.1",
+                f"acme.1287{n - 1:04}.1" if n else None,
+                *((shot,) if shot else ()),
+                at=when,
+                usd=0.0012 + n / 40_000,
+                counts={"total": 300, "changed": int(changed)},
+                verdict="needs_review" if changed else "passed",
+                review=DONE[action] if changed else "not_needed",
+                reviews=(said,) if changed else (),
+                branch="main" if n % 4 else f"topic/the-new-checkout-{n}",
+                pull_request=None if n % 4 or n == 20 else str(n),
+            )
+        )
+    return entries
+
+
 class LoggedIn:
     """A site to which Ada is logged in, wherever it is served."""
 
@@ -51,9 +101,15 @@ class LoggedIn:
 def site_with(builds: int) -> LoggedIn:
     """A site whose project has so many builds besides two real ones."""
     reviewed = Reviewed()
-    old, new = (png((320, 200), c) for c in ((220, 230, 250), (250, 220, 220)))
-    reviewed.build("b0", {"pages/home.png": old}, branch="main")
-    reviewed.build("b1", {"pages/home.png": new}, base_build="b0", pull_request=5)
+    reviewed.build("b0", {"pages/home.png": OLD}, branch="main")
+    reviewed.build("b1", {"pages/home.png": NEW}, base_build="b0", pull_request=5)
+    month = keys.index_month("shop", "2026-01")
+    reviewed.world.objects.write(month, encode(past()), "application/gzip")
+    for image in images():
+        reviewed.world.objects.write(keys.image("shop", sha(image)), image, "image/png")
+    masked = past()[20]
+    mask = str(masked.mask(masked.shots["pages/checkout.png"]))
+    reviewed.world.objects.write(mask, png((320, 200), (230, 0, 122)), "image/png")
     known = reviewed.world.status("b1")
     for n in range(builds):
         name = f"acme.1287{n:04}.1"
@@ -88,6 +144,11 @@ PATHS = {
     "search": "/projects/shop?q=rejected",
     "nothing": "/projects/shop?q=absent",
     "snapshot": "/projects/shop/snapshot?name=pages/home.png",
+    "life of a snapshot": "/projects/shop/snapshot?name=pages/checkout.png",
+    "two images": f"/projects/shop/snapshot?name=pages/checkout.png&a={sha(OLD)}&b={sha(NEW)}",
+    "life": "/projects/shop/life",
+    "life of a year": "/projects/shop/life?days=365",
+    "no life": "/projects/docs/life",
     "missing": "/projects/nowhere",
 }
 VIEWS: dict[str, dict[str, Any]] = {
@@ -129,6 +190,37 @@ def test_by_keyboard_from_projects_to_a_report(browser: Browser, origin: str) ->
         assert page.locator("h1").inner_text().startswith("Needs review")
 
 
+def test_the_page_of_a_result_leads_to_both_ends_of_a_drift(browser: Browser) -> None:
+    with serving(LoggedIn(Site(drifted().world.objects, gate=OpenGate(), clock=lambda: NOW))) as at:
+        for page in page_of(browser, f"{at}/builds/shop/b1", **VIEWS["light"]):
+            news = page.locator("#news")
+            news.get_by_text("Drift: changed in several small steps").wait_for()
+            assert "a.png (2 steps)." in news.inner_text()
+            assert violations(Opened(page)) == []
+            news.get_by_role("link", name="a.png").press("Enter")
+            page.get_by_role("region", name="A and B").wait_for()
+
+
+def test_by_keyboard_any_two_images_of_a_snapshot_are_compared(
+    browser: Browser, origin: str
+) -> None:
+    for page in page_of(browser, f"{origin}/projects/shop/life?days=365", **VIEWS["light"]):
+        page.get_by_role("link", name="pages/checkout.png").press("Enter")
+        assert page.locator("ol.film li").count() == 5
+        first = page.get_by_role("radio", name="A is the image of").last
+        assert page.get_by_role("radio", name="A is the image of").count() == 4
+        first.press("Space")
+        assert first.is_checked()
+        page.get_by_role("button", name="Compare A and B").press("Enter")
+        page.wait_for_url(re.compile("[?&]a="))
+        assert page.locator("section.pair figure").count() == 3
+        assert "64,000 of 64,000 pixels differ" in page.locator("section.pair").inner_text()
+        loaded = page.evaluate(
+            "[...document.querySelectorAll('.pair img')].map(i => i.complete && i.naturalWidth)"
+        )
+        assert loaded == [320, 320, 320]
+
+
 def test_logging_out_is_a_request_of_the_own_page(browser: Browser, origin: str) -> None:
     for page in page_of(browser, f"{origin}/projects/shop"):
         page.get_by_role("button", name="Log out").click()
@@ -143,7 +235,7 @@ def test_the_policy_lets_nothing_else_in_and_nothing_breaks_it(
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    for path in ("/", "/projects/shop", PATHS["snapshot"]):
+    for path in ("/", "/projects/shop", *(PATHS[n] for n in ("snapshot", "two images", "life"))):
         page.goto(origin + path)
     page.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x'}))")
     page.wait_for_timeout(100)

@@ -1,4 +1,4 @@
-"""`pixelgate admin gc`: says what would go, and takes a step only if it is told to."""
+"""`pixelgate admin`: garbage goes step by step, if it is told to; older results are indexed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 
 from pixelgate import bootstrap
 from pixelgate.domain.keys import BuildId
+from pixelgate.past.model import Past
 from pixelgate.pipeline.cleanup.garbage import DAY
+from support.doubles.memory import MemoryBucket
 from support.world import PROJECT, World
 
 from .conftest import Cli
@@ -38,7 +40,7 @@ def test_nothing_is_changed_unless_it_is_told_to(run: Cli, world: World) -> None
     assert done.code == 0
     assert done.out.splitlines() == [
         "shop: builds kept: 1 may be a baseline",
-        "past retention: 1 builds, 1 images; 0.1 MB",
+        "past retention: 1 builds, 1 images; 0.2 MB",
         "  old",
         "nothing was changed; --delete takes the next step",
     ]
@@ -68,3 +70,43 @@ def test_longer_retention_keeps_it(run: Cli, world: World) -> None:
 def test_the_stack_s_baseline_branches_must_be_named(run: Cli, world: World) -> None:
     assert run("admin", "gc", "--table", "t").code == 2
     assert "names no branch" in run("admin", "gc", "--table", "t", "--baseline-branches", ",").err
+
+
+# --- the index ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def older(bucket: MemoryBucket) -> World:
+    """Two projects whose results are not in the index."""
+    made = World(objects=bucket)
+    for name in ("b0", "b1"):
+        made.compare(made.upload(name, {"a.png": name.encode()}))
+    for key in [key for key in bucket.objects if "history" in key]:
+        bucket.delete([key])
+    bucket.write("builds/other/1/status.json", b"{}", "application/json")
+    return made
+
+
+def test_older_results_are_indexed_once_and_it_says_what_that_cost(
+    run: Cli, older: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run("admin", "index", "--project", "shop")
+    assert (done.code, done.out) == (
+        0,
+        "shop: 2 results added, 0 were there; 14 requests to S3, $0.0000\n",
+    )
+    assert [e.build for e in Past.of(older.objects, PROJECT).entries] == ["b0", "b1"]
+    monkeypatch.delenv("PIXELGATE_PROJECT")
+    done = run("admin", "index")
+    assert done.out.splitlines() == [
+        "other: 0 results added, 0 were there; 3 requests to S3, $0.0000",
+        "shop: 0 results added, 2 were there; 5 requests to S3, $0.0000",
+    ]
+
+
+def test_a_result_that_cannot_be_indexed_is_named(run: Cli, older: World) -> None:
+    older.objects.write("builds/shop/b0/manifest.json", b"{}", "application/json")
+    done = run("admin", "index", "--project", "shop")
+    assert done.code == 2
+    assert "1 results added" in done.out
+    assert "b0: not added: project: must be given" in done.err

@@ -16,10 +16,13 @@ from pixelgate.client.projects import Place, Table, delete, list_projects, marke
 from pixelgate.client.projects_move import move
 from pixelgate.client.report_download import fetch_report
 from pixelgate.domain import keys
+from pixelgate.domain.history import encode, raw_lines
 from pixelgate.domain.keys import BuildId, ShardId
 from pixelgate.domain.records import BuildRecord, Review
 from pixelgate.errors import BucketError, Refused, UsageError
+from pixelgate.past.model import Past
 from pixelgate.pipeline.cleanup.garbage import Retention, collect
+from pixelgate.pipeline.cleanup.index import merge_index
 from pixelgate.pipeline.compare.outcomes import Outcome, Published, Rejected
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import carry_out
@@ -508,6 +511,44 @@ def test_an_odd_object_stops_a_rename_before_anything_is_removed(stack: Stack) -
     with pytest.raises(BucketError, match=r"builds/shop/2/status.json is not as pixelgate writes"):
         stack.move()
     assert objects(stack, "shop") == before
+
+
+def told(stack: Stack, project: str) -> dict[str, tuple[str, str, int]]:
+    """What the history of a project says of each build."""
+    entries = Past.of(stack.bucket, project).entries
+    assert {entry.project for entry in entries} <= {project}
+    return {entry.build: (entry.verdict, entry.review, len(entry.shots)) for entry in entries}
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_renamed_project_has_its_history(stack: Stack, merged: bool) -> None:
+    before = told(stack, "shop")
+    assert before["2"] == ("needs_review", "approved", 1)
+    if merged:
+        assert merge_index("shop", stack.bucket, stack.now()) == len(before) + 1
+    stack.move()
+    assert told(stack, NEW) == before
+    assert told(stack, "shop") == {}
+    for key in objects(stack, NEW):
+        if "/@history/" in key:
+            assert b"shop" not in b"".join(raw_lines(stack.bucket.objects[key]))
+            assert stack.bucket.content_types[key] == "application/gzip"
+
+
+def test_what_the_history_of_the_new_place_got_meanwhile_stays(stack: Stack) -> None:
+    before = told(stack, "shop")
+    merge_index("shop", stack.bucket, stack.now())
+    [month] = [key for key in objects(stack, "shop") if "/@history/" in key]
+    stack.faults.left = 3
+    with pytest.raises(Broken):
+        stack.move()
+    stack.faults.left = 1_000_000
+    moved = month.replace("/shop/", f"/{NEW}/")
+    [entry] = [e for e in Past.of(stack.bucket, "shop").entries if e.build == "2"]
+    late = replace(entry.change, review="rejected", revision=9)
+    stack.bucket.write(moved, encode([late]), "application/gzip")
+    stack.move()
+    assert told(stack, NEW) == {**before, "2": ("needs_review", "rejected", 1)}
 
 
 def test_a_deleted_project_is_gone_and_may_be_deleted_again(stack: Stack) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from e2e.deployed import invoke, listed, pictures, put, review
 from pixelgate.domain import keys
+from pixelgate.domain.history import Change, Entry, decode
 from pixelgate.domain.keys import ComparisonId
 from pixelgate.sandbox.cloud import EmbeddedCloud
 from uploader import Uploader
@@ -38,6 +39,29 @@ def test_what_a_dead_run_left_goes(
     cloud.configure("TidyFunction", {"PIXELGATE_ORPHANS_SECONDS": "0"})
     assert tidy(cloud, uploader.project)["orphans"] == 1
     assert listed(cloud, folder) == published
+
+
+def test_the_history_is_merged_by_month(
+    cloud: EmbeddedCloud, uploader: Uploader, tmp_path: Path
+) -> None:
+    head = uploader.upload("head", pictures(tmp_path / "a", 2, 1), branch="topic")
+    uploader.wait(head)
+    review(cloud, head, action="reject")
+    cloud.wait_until_idle()
+    index = keys.index(uploader.project)
+    new = listed(cloud, index)
+    assert [key.startswith(f"{index}new/") for key in new] == [True, True]
+    cloud.configure("TidyFunction", {"PIXELGATE_INDEX_SECONDS": "0"})
+    assert tidy(cloud, uploader.project)["indexed"] == 2
+    [month] = listed(cloud, index)
+    assert keys.is_index_month(month)
+    body = cloud.client("s3").get_object(Bucket=cloud.bucket, Key=month)["Body"].read()
+    lines = list(decode(uploader.project, body))
+    assert len(lines) == 2
+    [entry] = [line for line in lines if isinstance(line, Entry)]
+    assert (entry.build, len(entry.shots)) == (head.build, 2)
+    [change] = [line for line in lines if isinstance(line, Change)]
+    assert change.review == "rejected"
 
 
 def collects(cloud: EmbeddedCloud, project: str, age: float = 0.0) -> None:

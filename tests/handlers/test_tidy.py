@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -85,12 +86,14 @@ def test_what_a_dead_run_left_goes_and_what_is_published_stays(
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
     account.deliver(WEB)
+    assert tidy(0.01) == {"projects": {"web": {"orphans": 0, "indexed": 0}}}
+    assert tidy(0.5) == {"projects": {"web": {"orphans": 0, "indexed": 1}}}
     before = account.keys()
     record = ComparisonId("web", WEB.build, "@none")
     account.put(keys.result(record, "dead", "comparison.json"), b"{}")
-    assert tidy(0.5) == {"projects": {"web": {"orphans": 0}}}
+    assert tidy(0.5) == {"projects": {"web": {"orphans": 0, "indexed": 0}}}
     capsys.readouterr()
-    assert tidy(2) == {"projects": {"web": {"orphans": 1}}}
+    assert tidy(2) == {"projects": {"web": {"orphans": 1, "indexed": 0}}}
     assert metrics_in(capsys.readouterr().out)["ExecutionsOrphaned"] == 1
     assert account.keys() == before
 
@@ -104,12 +107,12 @@ def test_garbage_is_reported_or_collected_as_the_stack_says(
     account.upload(WEB, {"a.png": png(1)}, branch="topic")
     account.deliver(WEB)
     monkeypatch.setenv("PIXELGATE_RETENTION_DAYS", "90,web=30")
+    assert tidy(31) == {"projects": {"web": {"orphans": 0, "indexed": 1}}}  # off
     before = account.keys()
-    assert tidy(31) == {"projects": {"web": {"orphans": 0}}}  # off
 
     monkeypatch.setenv("PIXELGATE_GARBAGE_COLLECTION", "dry")
     nothing = dict.fromkeys(("hidden", "removed", "swept", "restored", "deleted"), 0)
-    young = {"orphans": 0, "builds": 0, "images": 0, "bytes": 0, **nothing}
+    young = {"orphans": 0, "indexed": 0, "builds": 0, "images": 0, "bytes": 0, **nothing}
     assert tidy(29)["projects"]["web"] == young
     found = tidy(31)["projects"]["web"]
     assert found == {**young, "builds": 1, "images": 1, "bytes": found["bytes"]}
@@ -125,7 +128,8 @@ def test_garbage_is_reported_or_collected_as_the_stack_says(
     metrics = metrics_in(capsys.readouterr().out)
     assert (metrics["BuildsRemoved"], metrics["ImagesDeleted"]) == (1, 1)
     assert metrics["ObjectsRemoved"] == done["deleted"] > 3
-    assert account.keys() == []
+    [index] = account.keys()
+    assert re.fullmatch(r"builds/web/@history/\d{4}-\d\d\.json\.gz", index)
 
 
 @pytest.mark.parametrize("begin", ["2026-11-30", "2026-12-31", "2028-02-29"], indirect=True)
@@ -173,6 +177,22 @@ def test_one_project_that_cannot_be_tidied_up_does_not_keep_the_others(
     [line] = [r for r in caplog.records if r.message == "project not tidied"]
     assert line.__dict__["project"] == "odd"
     assert dead not in set(account.keys())
+
+
+def test_a_damaged_index_does_not_keep_dead_runs(account: Account, tidy: Tidy) -> None:
+    account.upload(WEB, {"a.png": png(1)})
+    account.deliver(WEB)
+    at = account.status(WEB)["updated"]
+    month = keys.index_month("web", at[:7])
+    account.put(month, b"mine")
+    dead = keys.result(ComparisonId("web", WEB.build, "@none"), "dead", "comparison.json")
+    account.put(dead, b"{}")
+    with pytest.raises(ExceptionGroup) as raised:
+        tidy(2)
+    [error] = raised.value.exceptions
+    assert f"{month} is no index of pixelgate" in str(error)
+    assert dead not in set(account.keys())
+    assert account.read(month) == b"mine"
 
 
 def test_every_project_is_the_first_on_some_day(account: Account, tidy: Tidy) -> None:

@@ -217,3 +217,16 @@ def test_a_browser_finds_the_image_from_the_report(project: str, head: str, base
     asked = urlsplit(urljoin(address, relative_url(target, page)))
     assert (asked.hostname, asked.query, asked.fragment) == ("bucket.example", "", "")
     assert unquote(asked.path) == f"/{target}"
+
+
+def test_a_line_of_the_index_tells_its_month_and_fits_a_file_name() -> None:
+    at = "2026-11-30T12:34:56.789+00:00"
+    key = keys.index_line("shop", at, "b", "e")
+    assert key == "builds/shop/@history/new/20261130T123456Z-b-e.json.gz"
+    long = keys.index_line("shop", at, "\N{SNOWMAN}" * 85, "e" * 32, "000012")
+    assert len(long.rpartition("/")[2].encode()) <= 255
+    month = keys.index_month("shop", "2026-11")
+    assert {keys.index_month_of(name) for name in (key, long, month)} == {"2026-11"}
+    assert [keys.is_index_month(name) for name in (key, long, month)] == [False, False, True]
+    for other in ("builds/shop/b/manifest.json", "builds/shop/@history/x.json.gz", f"{month}.gz"):
+        assert keys.index_month_of(other) is None

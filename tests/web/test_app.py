@@ -83,7 +83,7 @@ def test_from_projects_to_a_report(site: Site, reviewed: Reviewed) -> None:
     assert known is not None
     assert json.loads(known[1]) == {
         "project": "shop", "build": "b1", "api": "/api/builds/shop/b1", "sign": "/api/sign",
-        "builds": "/projects/shop", "decide": True, "why_not": "",
+        "builds": "/projects/shop", "drift": [], "decide": True, "why_not": "",
         "csrf": "csrf of ada@example.com", "person": "ada@example.com", "logout": "/logout",
     }  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_a_thousand_builds_are_read_a_page_at_a_time(reviewed: Reviewed) -> None
 def test_a_snapshot_and_its_results(site: Site, reviewed: Reviewed) -> None:
     reviewed.review("b1", action="reject", names=["a.png"], by="AWS:X:bob")
     page = ask(site, "GET", "/projects/shop/snapshot?name=a.png")
-    assert "b1 changed topic rejected by bob" in words(page)
+    assert "b1 changed 1 rejected by bob topic #5" in words(page)
     assert f'src="/images/shop/{sha(b"a2")}"' in page.body.decode()
     assert ask(site, "GET", "/projects/shop/snapshot?name=none").status == 404
 

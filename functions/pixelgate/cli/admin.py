@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pixelgate.pipeline.cleanup.garbage import Collected
 
 admin = typer.Typer(
-    cls=Group, name="admin", help="Commands for operators: failed events and old builds.",
+    cls=Group, name="admin", help="Commands for operators: failed events, old builds, the index.",
     no_args_is_help=True,
 )  # fmt: skip
 
@@ -155,6 +155,37 @@ def gc(
     except ValueError as error:
         raise UsageError(f"nothing was removed: {error}") from error
     typer.echo(in_words(done, delete=delete))
+
+
+@admin.command(cls=Command)
+def index(project: o.Project = None, bucket: o.Bucket = None, config: o.ConfigFile = None) -> None:
+    """Add results to the history that were published before there was one. Safe to repeat.
+
+    Without --project, every project of the bucket. Prints how many results were added and what
+    the requests cost.
+
+    Exit code: 0 every result is in the history; 2 some results could not be read, or the bucket
+    could not be used.
+    """
+    from pixelgate.cli.console import progress_bar, say
+    from pixelgate.client.index_older import index_older
+    from pixelgate.pipeline.cleanup.orphans import projects as names_in
+
+    context = Context(project, bucket, config)
+    left = 0
+    for name in [context.project] if project else names_in(context.store):
+        with progress_bar(quiet=False) as progress:
+            done = index_older(context.store, name, progress)
+        requests = sum(done.usage.requests.values())
+        typer.echo(
+            f"{_plain(name)}: {done.added:,} results added, {done.known:,} were there; "
+            f"{requests:,} requests to S3, ${done.usage.dollars:.4f}"
+        )
+        for build, why in sorted(done.left.items()):
+            say(f"  {_plain(build)}: not added: {_plain(why)}")
+        left += len(done.left)
+    if left:
+        raise typer.Exit(2)
 
 
 def in_words(done: Collected, *, delete: bool) -> str:

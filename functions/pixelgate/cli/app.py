@@ -19,6 +19,7 @@ from pixelgate.cli import (
     history,
     import_baseline,
     init,
+    life,
     projects,
     report,
     review,
@@ -78,7 +79,10 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     ),
     (
         "See results and review them",
-        (wait.status, serve.serve, report.report, review.approve, review.reject, history.history),
+        (
+            *(wait.status, serve.serve, report.report, review.approve, review.reject),
+            *(history.history, life.life),
+        ),
     ),
     (_OPERATE, (deploy.deploy,)),
 )

@@ -25,6 +25,7 @@ from pixelgate.client.projects_rewrite import content_type, rewritten
 from pixelgate.domain import keys
 from pixelgate.domain.wording import joined
 from pixelgate.errors import NotFound, UsageError
+from pixelgate.pipeline.cleanup.index import add_lines
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import SILENT, Listed, Progress
 
@@ -258,7 +259,10 @@ def _carry(source: Place, target: Place, key: str) -> None:
             body = rewritten(key, body, source.bucket, source.project, target.project)
     except NotFound:
         return
-    if key.startswith("images/"):
+    if keys.is_index_month(new):
+        # Its lines name no project. Lines that were added in the new place meanwhile stay.
+        add_lines(target.bucket, new, {key: body})
+    elif key.startswith("images/"):
         target.bucket.put_new(new, body, content_type(new, body), hashlib.sha256(body).digest())
     else:
         target.bucket.write(new, body, content_type(new, body))

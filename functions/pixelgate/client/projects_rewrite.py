@@ -14,7 +14,7 @@ from pixelgate.ports import Bucket
 from pixelgate.report import comparison_of, render, render_failure
 
 _TYPES = {".json": "application/json", ".html": "text/html; charset=utf-8", ".png": "image/png",
-          ".webp": "image/webp"}  # fmt: skip
+          ".webp": "image/webp", ".gz": "application/gzip"}  # fmt: skip
 
 
 def content_type(key: str, body: bytes) -> str:

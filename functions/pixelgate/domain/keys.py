@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from dataclasses import dataclass
@@ -29,13 +30,20 @@ COMPARISON, REPORT = "comparison.json", "index.html"
 # The folder of batches' results among the files of a fan-out.
 BATCH_RESULTS = "results/"
 
+# The folder of a project's index, among its builds: whoever may read those may read it.
+INDEX = "@history"
+
 _REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
 _MANIFEST = re.compile(
     r"uploads/([^/]+)/([^/]+)/(?:shards/([1-9]\d{0,3})-of-(0|[1-9]\d{0,3})/|(finalize)/)?"
     r"manifest\.json"
 )
 _ACCEPTED_SHARD = re.compile(r"builds/[^/]+/[^/]+/shards/(\d+)-of-(\d+)\.json")
+_INDEX = re.compile(
+    rf"builds/[^/]+/{INDEX}/(?:new/(\d{{4}})(\d\d)\d\dT[^/]+|(\d{{4}})-(\d\d))\.json\.gz"
+)
 _ID_MAX_BYTES = 255
+_INDEXED_ID_MAX_BYTES = 120
 
 
 @dataclass(frozen=True, order=True)
@@ -245,6 +253,51 @@ def mask(folder: str, fingerprint: str, base_sha256: str, head_sha256: str) -> s
 def thumbnail(folder: str, made_of: str) -> str:
     """A thumbnail; `made_of` is the hash of image and mask that it shows, `folder` `pictures`."""
     return f"{folder}thumbs/{made_of}.webp"
+
+
+def index(project: str) -> str:
+    """The folder of a project's index; ends with "/"."""
+    return f"builds/{project}/{INDEX}/"
+
+
+def index_new(project: str) -> str:
+    """The folder of what the tidy function has not merged yet; ends with "/"."""
+    return f"{index(project)}new/"
+
+
+def index_month(project: str, month: str) -> str:
+    """What was published in a month, such as `2026-11`, one JSON object a line, compressed."""
+    return f"{index(project)}{month}.json.gz"
+
+
+def index_line(project: str, at: str, build: str, execution: str, review: str = "") -> str:
+    """One new line of the index; `at` is the ISO time of the result, `review` an id of a change.
+
+    The time comes first, so that its month is known from the key, and keys are in its order. A
+    long id is shortened, as the key's last part may be the name of a file; executions are unique.
+    """
+    if len(build.encode()) > _INDEXED_ID_MAX_BYTES:
+        build = hashlib.sha256(build.encode()).hexdigest()
+    moment = re.sub(r"[^0-9T]", "", at[:19])
+    change = f"-review-{review}" if review else ""
+    return f"{index_new(project)}{moment}Z-{build}-{execution}{change}.json.gz"
+
+
+def index_month_of(key: str) -> str | None:
+    """Returns the month of a key of the index, such as `2026-11`; None for any other key."""
+    match = _INDEX.fullmatch(key)
+    return f"{match[1] or match[3]}-{match[2] or match[4]}" if match else None
+
+
+def is_index_month(key: str) -> bool:
+    """Whether a key is that of a month of an index."""
+    match = _INDEX.fullmatch(key)
+    return match is not None and match[3] is not None
+
+
+def history_part(comparison: ComparisonId, execution: str) -> str:
+    """What a result adds to the index once it is published."""
+    return result(comparison, execution, "history.json.gz")
 
 
 def previews(folder: str) -> str:

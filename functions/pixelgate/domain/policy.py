@@ -201,6 +201,11 @@ _SCALES = {Sensitivity.CAREFUL: 0.6, Sensitivity.DEFAULT: 1.0, Sensitivity.TOLER
 # Not scaled: numbers that prove a noise, shares of something else, and numbers of levels.
 _SCALED = re.compile(r".*_(raw|residue|outside|off|moved|stray)(_high|_most|_sparse)?$")
 _NOT_SCALED = {"min_outside", "max_moved_raw", "moved_residue", "text_moved_raw"}
+SCALED = frozenset(
+    field.name
+    for field in fields(Noise)
+    if _SCALED.fullmatch(field.name) and field.name not in _NOT_SCALED
+)
 
 
 @dataclass(frozen=True)
@@ -273,7 +278,7 @@ class Policy:
         scaled = {
             field.name: getattr(self.noise, field.name) * scale
             for field in fields(Noise)
-            if _SCALED.fullmatch(field.name) and field.name not in _NOT_SCALED
+            if field.name in SCALED
         }
         return replace(self.noise, **scaled)
 

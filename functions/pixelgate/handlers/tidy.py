@@ -1,4 +1,4 @@
-"""Lambda function that deletes files of dead runs once a day, and garbage if it is enabled."""
+"""Lambda function that tidies up once a day: dead runs, the index, and garbage if enabled."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pixelgate.bootstrap import baseline_branches, open_storage, retention_days, trunk_only
 from pixelgate.handlers.telemetry import count, logger, metrics
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
+from pixelgate.pipeline.cleanup.index import merge_index
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
 from pixelgate.pipeline.context import StorageContext
 
@@ -34,15 +35,23 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     everyone = projects(records.objects)
     # In another order each day: a run that is cut off at its time limit leaves others each time.
     for project in random.sample(everyone, len(everyone)):
-        try:
-            results[project] = _tidy(project, records, days(project))
-        except Exception as error:
-            error.add_note(project)
-            # Lambda's own report of an ExceptionGroup leaves out what is in it.
-            logger.exception("project not tidied", extra={"project": project})
-            failures.append(error)
+        done: dict[str, int] = {}
+        failed = False
+        # What stops one step, such as an object that is none of ours, does not stop the other.
+        for step in (_index, _tidy):
+            try:
+                done |= step(project, records, days(project))
+            except Exception as error:
+                error.add_note(project)
+                # Lambda's own report of an ExceptionGroup leaves out what is in it.
+                logger.exception("project not tidied", extra={"project": project})
+                failures.append(error)
+                failed = True
+        if done:
+            results[project] = done
+        if failed:
             continue
-        logger.info("project tidied", extra={"project": project, "done": results[project]})
+        logger.info("project tidied", extra={"project": project, "done": done})
     for metric, field in _METRICS.items():
         number = sum(done.get(field, 0) for done in results.values())
         count(metric, number)
@@ -61,6 +70,12 @@ def opened() -> StorageContext:
         baseline_branches(environ),
         trunk_only=trunk_only(environ),
     )
+
+
+def _index(project: str, records: StorageContext, days: float) -> dict[str, int]:
+    wait = float(os.environ.get("PIXELGATE_INDEX_SECONDS", 3_600.0))
+    merged = merge_index(project, records.objects, records.clock(), older_than=wait)
+    return {"indexed": merged}
 
 
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:

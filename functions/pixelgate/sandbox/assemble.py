@@ -28,6 +28,7 @@ FUNCTIONS = (
         "engine",
         "handlers",
         "notify",
+        "past",
         "pipeline",
         "published",
         "report",

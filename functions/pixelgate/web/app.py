@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -15,12 +15,15 @@ from urllib.parse import parse_qsl, quote
 from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.domain.review_request import parse
 from pixelgate.errors import BadManifest, BucketError, NotFound, ReviewRefused
+from pixelgate.past.drift import chains
+from pixelgate.past.life import TABLES, Row, as_csv, snapshot_life
+from pixelgate.past.model import Past
 from pixelgate.ports import Bucket
 from pixelgate.published.decisions import Decision, Selection, new_id, write_review
 from pixelgate.published.history import history, of_snapshot
 from pixelgate.published.status import in_words
 from pixelgate.report import content_policy
-from pixelgate.web import pages
+from pixelgate.web import pages, past_pages
 from pixelgate.web.catalogue import Catalogue
 from pixelgate.web.gate import Gate, Session
 from pixelgate.web.http import (
@@ -33,6 +36,7 @@ from pixelgate.web.http import (
     picture_type,
     redirect,
 )
+from pixelgate.web.pasts import Pasts
 from pixelgate.web.previews import preview
 from pixelgate.web.reports import Reports
 
@@ -41,6 +45,8 @@ MAX_SIGNED = 200  # addresses of one request
 _MAX_DECISIONS = 100  # reviews of one request
 _MAX_REVIEWS = 5 * 1024 * 1024  # bytes of their names; Lambda takes 6 MB
 _BUILDS_OF_A_SNAPSHOT = 20
+_DAYS = 90  # of a project's life
+_DRIFTS = 100  # snapshots that a report names
 _CSRF = "x-pixelgate-csrf"
 _IMAGE = re.compile(r"images/[^/]+/[0-9a-f]{64}")  # CI writes others, too
 # No key of ours has such a segment, and a folder would be left by it.
@@ -97,6 +103,9 @@ ROUTES = (
     Route("GET", "/", "projects", page=True),
     Route("GET", "/projects/<project>", "builds", page=True),
     Route("GET", "/projects/<project>/snapshot", "snapshot", page=True),
+    Route("GET", "/projects/<project>/snapshot/<file>", "steps", page=True),
+    Route("GET", "/projects/<project>/life", "life", page=True),
+    Route("GET", "/projects/<project>/life/<file>", "table", page=True),
     Route("GET", "/builds/<project>/<build>", "build", page=True),
     Route("GET", f"{_RESULT}/index.html", "report", page=True),
     Route("GET", f"{_RESULT}/masks/<fingerprint>/<file>", "picture"),
@@ -142,6 +151,7 @@ class Site:
         self._clock = clock
         self._catalogue = Catalogue(store, lambda: clock().timestamp())
         self._reports = Reports(store, bucket)
+        self._pasts = Pasts(store)
 
     def respond(self, request: Request) -> Response:
         """Answers a request. Whatever goes wrong for a reason that we know is said in words."""
@@ -272,15 +282,61 @@ class Site:
         return _html(pages.builds(project, page, search, start, self._clock(), session))
 
     def snapshot(self, request: Request, project: str) -> Response:
-        """Lists a snapshot's results in the newest builds; the query names it."""
+        """Tells a snapshot's life; the query names it, and two of its images to compare.
+
+        Of a snapshot that the index does not know, its results in the newest builds are listed.
+        """
         name = request.query.get("name", "")
         session = self._looker(request, project)
+        told = past_pages.Told.of(self._pasts.of(project), name)
+        if told:
+            asked = (request.query.get("a", ""), request.query.get("b", ""))
+            pair = asked if all(map(told.knows, asked)) else ("", "")
+            masked = past_pages.compared(told, pair)
+            if masked and not self._store.exists(masked.entry.mask(masked.shot) or ""):
+                masked = None  # its build was past its retention
+            page = past_pages.snapshot(project, told, pair, masked, self._clock(), session)
+            return _html(page, pages.policy(self._pictures.origins))
         builds = history(self._store, project, limit=_BUILDS_OF_A_SNAPSHOT)
         past = [seen for seen in of_snapshot(self._store, name, builds) if seen[1].image]
         if not past:
             raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         page = pages.snapshot(project, name, past, self._clock(), session)
         return _html(page, pages.policy(self._pictures.origins))
+
+    def life(self, request: Request, project: str) -> Response:
+        """Tells a project's life in the last days, whose number the query may give."""
+        session = self._looker(request, project)
+        past = self._past(project)
+        return _html(past_pages.project_life(past, _days(request), self._clock(), session))
+
+    def table(self, request: Request, project: str, file: str) -> Response:
+        """One table of a project's life as CSV or JSON."""
+        name, _, kind = file.partition(".")
+        make_rows = TABLES.get(name)
+        self._looker(request, project)
+        if make_rows is None:
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+        past = self._past(project)
+        first = (self._clock() - timedelta(days=_days(request))).astimezone(UTC).isoformat()
+        rows = make_rows(past.only(e for e in past.entries if e.at >= first))
+        return _file(project, name, kind, rows)
+
+    def steps(self, request: Request, project: str, file: str) -> Response:
+        """A snapshot's life as CSV or JSON; the query names the snapshot."""
+        table, _, kind = file.partition(".")
+        self._looker(request, project)
+        told = snapshot_life(self._past(project), request.query.get("name", ""))
+        if table != "life" or not told:
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+        return _file(project, table, kind, [step.row() for step in told])
+
+    def _past(self, project: str) -> Past:
+        """Returns the past of a project that has builds, or had some. Raises Refused with 404."""
+        past = self._pasts.of(project)
+        if not past.entries and not self._catalogue.page(project, (), 0, 1).total:
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+        return past
 
     def build(self, request: Request, project: str, build: str) -> Response:
         """Leads to a build's report, or says what it waits for. Links outside lead here."""
@@ -301,9 +357,28 @@ class Site:
         """The report of one result."""
         session = self._looker(request, project)
         key = f"comparisons/{project}/{head}/{base}/{execution}/comparison.json"
-        known = self._known(BuildId(project, head), session)
-        page = self._reports.page(key, known)
+        build = BuildId(project, head)
+        known = self._known(build, session)
+        page = self._reports.page(key, {**known, "drift": self._drift(build, execution)})
         return _html(page, content_policy(self._pictures.origins))
+
+    def _drift(self, build: BuildId, execution: str) -> list[dict[str, Any]]:
+        """Returns the snapshots of a result that changed in several steps which passed."""
+        try:
+            past = self._pasts.of(build.project)
+        except BucketError:
+            return []  # the report is worth more; the pages of the history say what is wrong
+        entry = past.entry(build.build)
+        if entry is None or entry.execution != execution:
+            return []
+        return [
+            {
+                "name": chain.name,
+                "steps": len(chain.steps),
+                "url": past_pages.ends_of(build.project, chain),
+            }
+            for chain in chains(past, entry)[:_DRIFTS]
+        ]
 
     def _known(self, build: BuildId, session: Session | None) -> dict[str, Any]:
         """Returns what a report has to know of its server: see `report.html.page`."""
@@ -504,6 +579,25 @@ def _login(request: Request) -> str:
 
 def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(request.body[:10_000].decode("utf-8", "replace")))
+
+
+def _days(request: Request) -> int:
+    """Returns how many days of the past were asked for."""
+    asked = request.query.get("days", "")
+    return int(asked) if asked.isdecimal() and 0 < int(asked[:5]) == int(asked) else _DAYS
+
+
+def _file(project: str, table: str, kind: str, rows: list[Row]) -> Response:
+    """A table as CSV or JSON. Raises Refused with 404 for any other kind."""
+    if kind == "json":
+        return json_response({"project": project, table: rows})
+    if kind != "csv":
+        raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+    headers = {
+        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{table}.csv"',
+    }
+    return Response(headers=headers, body=as_csv(rows).encode())
 
 
 def _html(body: bytes, policy: str = "") -> Response:

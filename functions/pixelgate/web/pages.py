@@ -87,7 +87,8 @@ def builds(
         '<form class="search" role="search" method="get">'
         f'<input type="search" name="q" value="{escape(search)}" aria-label="Search builds" '
         'placeholder="Branch, #pull request, commit, author, result"><button>Search</button>'
-        f'<span class="hint">{page.total:,} build{"" if page.total == 1 else "s"}</span></form>'
+        f'<span class="hint">{page.total:,} build{"" if page.total == 1 else "s"}</span>'
+        f'<a href="{path_of("projects", project, "life")}">Life</a></form>'
     )
     body = f"<h1>{escape(project)}</h1>{field}{found}{_pager(page, search, start)}"
     return _page(project, (("Projects", "/"),), body, session)
@@ -132,6 +133,18 @@ def message(title: str, words: str, session: Session | None, *, login: str = "")
     )
     body = f'<h1>{escape(title)}</h1><p class="message">{escape(words)}</p>{link}'
     return _page(title, (), body, session)
+
+
+def whole(
+    title: str, trail: Sequence[tuple[str, str]], body: str, session: Session | None
+) -> bytes:
+    """Returns a page with this body; `trail` are words and addresses of the pages above it."""
+    return _page(title, trail, body, session)
+
+
+def age(moment: str, now: datetime) -> str:
+    """Returns how long ago a moment was, as HTML."""
+    return _age(moment, now)
 
 
 def _page(

@@ -15,6 +15,7 @@ from pixelgate.domain.records import BuildRecord, ComparisonRecord, Review, Seri
 from pixelgate.domain.review_request import Decision
 from pixelgate.domain.review_state import FIRST_REVISION
 from pixelgate.errors import NotTold
+from pixelgate.pipeline.announce.index import add_to_index
 from pixelgate.pipeline.announce.review_store import ReviewStatus, read_review_status
 from pixelgate.pipeline.announce.status import status_of, status_of_rejected, write_status
 from pixelgate.pipeline.announce.waiting import resume_waiting_builds
@@ -71,6 +72,8 @@ def announce_rejection(
 def announce_result(record: ComparisonRecord, storage: StorageContext, **changes: Any) -> None:
     """Announces a final state: writes status.json, sends the event, and marks the record.
 
+    Before it marks the record, it adds the result to the project's index.
+
     A later delivery repeats all steps for a record without the mark; each step can be repeated.
     `changes` are fields of status.json that differ from the record. Raises NotTold if the event was
     not sent; the record is then not marked, so it is announced again.
@@ -84,6 +87,8 @@ def announce_result(record: ComparisonRecord, storage: StorageContext, **changes
     reviewed = now.summary and (now.review_log.reviews or now.review_log.granted)
     kind = state_events.REVIEW if reviewed else state_events.COMPARISON
     storage.events.emit(kind, state_events.detail(status))
+    # After all that people wait for; whoever repeats the announcement repeats this.
+    add_to_index(record, now, storage.objects)
     storage.ledger.mark_announced(record)
 
 

@@ -15,11 +15,13 @@ from pixelgate.domain.comparison import (
     engine_of,
 )
 from pixelgate.domain.cost import Usage
+from pixelgate.domain.history import entry_of
 from pixelgate.domain.keys import BuildId, ComparisonId
 from pixelgate.domain.matching import Kind, case_hints, variant_hints
 from pixelgate.domain.records import Baseline, ComparisonRecord, Result
 from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
+from pixelgate.pipeline.announce.index import write_part
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
@@ -125,7 +127,10 @@ def _write_down(
     service: CompareContext,
     lease: Lease,
 ) -> tuple[Comparison, Result]:
-    """Writes comparison.json, review.json and the report; returns the first and the result."""
+    """Writes comparison.json, review.json, the report, and what the index will say of it.
+
+    Returns the first and the result.
+    """
     snapshots = assemble(measured.plan, measured.results, measured.faults)
     folder = keys.pictures(claim.id, claim.execution)
     used = measured.metering.used
@@ -156,6 +161,7 @@ def _write_down(
         tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
         tally.faults.update(s.reason.partition(":")[0] for s in snapshots.values() if s.reason)
         prepare_review(comparison, accepted, service, lease.check)
+        write_part(entry_of(comparison, accepted.manifest), service.objects)
         return comparison, _write_result(comparison, service)
 
 

@@ -1,0 +1,1 @@
+"""What the index of a project tells about the time that has passed: pure functions over `Past`."""

@@ -266,7 +266,11 @@ class Diff:
         changed = self.changed_pixels + self.counted_pixels
         tolerated = policy.tolerates(changed, self.total_pixels, largest)
         judged = Judgement(counts and not tolerated, marks, kinds=kinds)
-        return replace(judged, learned=learned, places=places) if any(n is not None for n in places) else judged
+        return (
+            replace(judged, learned=learned, places=places)
+            if any(n is not None for n in places)
+            else judged
+        )
 
     def _explained_by(
         self, learned: LearnedNoise, marks: Sequence[Mark | None]

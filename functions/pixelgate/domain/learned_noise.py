@@ -3,14 +3,13 @@
 Two images of one input ought to be equal. Where they differ, the difference is noise, and the pair
 is the proof. What such pairs have shown is remembered by place: the kind of the difference, its
 boxes, its size and its strength. A later difference is explained by a place if it is of that kind,
-lies in its boxes, and is no larger and no stronger than what was proven. docs/learned-noise.md has
-the whole rule. Everything here is pure.
+lies in its boxes, and is no larger and no stronger than what was proven, nor much less.
+docs/learned-noise.md has the whole rule. Everything here is pure.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -38,6 +37,9 @@ NEVER = frozenset({Mark.ONE_SIDED})
 # No other noise explains these: a plain area, a line or a hue that changed is what people see
 # first. Here too, less of it is no proof; only the same difference again is noise.
 ONLY_ALIKE = frozenset({Mark.PLAIN, Mark.LINE, Mark.TINT})
+# Less than this share of the least that was proven is another thing: where all of a paragraph is
+# drawn otherwise now and then, one letter is not what stirred.
+LEAST_SHARE = 0.5
 # Boxes so close to one another are one place; regions of the mask are made of blocks of this size.
 _NEAR = 16
 # The boxes of a place, and the pairs of a snapshot; of more, the latest are taken.
@@ -55,13 +57,20 @@ class Box(Protocol):
     """A box of the canvas, in pixels."""
 
     @property
-    def x(self) -> int: ...
+    def x(self) -> int:
+        """The left edge."""
+
     @property
-    def y(self) -> int: ...
+    def y(self) -> int:
+        """The upper edge."""
+
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """From left to right."""
+
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """From top to bottom."""
 
 
 @dataclass(frozen=True)
@@ -134,23 +143,24 @@ class Place:
         return _around(self.boxes)
 
     def could_explain(self, patch: Patch) -> bool:
-        """Whether one region is of this kind, lies in these boxes and is no stronger."""
+        """Whether one region is of this kind, lies in these boxes and is as strong."""
         if patch.kind is not self.kind or not _covered(patch.box, self.boxes):
             return False
         if len(patch.strength) != len(self.most) or patch.pixels > self.most_pixels:
             return False
-        if any(n > most for n, most in zip(patch.strength, self.most, strict=True)):
-            return False
-        return self.kind not in ONLY_ALIKE or not any(
-            n < least for n, least in zip(patch.strength, self.least, strict=True)
+        return all(
+            self._share * least <= n <= most
+            for n, least, most in zip(patch.strength, self.least, self.most, strict=True)
         )
 
     def explains(self, patches: Sequence[Patch]) -> bool:
-        """Whether these regions together are no larger; each is one that it could explain."""
+        """Whether these regions together are as large; each is one that it could explain."""
         pixels = sum(patch.pixels for patch in patches)
-        if self.kind in ONLY_ALIKE and pixels < self.least_pixels:
-            return False
-        return pixels <= self.most_pixels
+        return self._share * self.least_pixels <= pixels <= self.most_pixels
+
+    @property
+    def _share(self) -> float:
+        return 1.0 if self.kind in ONLY_ALIKE else LEAST_SHARE
 
     def as_json(self) -> dict[str, Any]:
         """Encodes the place; measurements have their names, so that others may come later."""
@@ -416,7 +426,7 @@ def encode(learned: Mapping[str, LearnedNoise]) -> bytes:
 
 
 def decode(body: bytes) -> dict[str, LearnedNoise]:
-    """Decodes what `encode` returns, by canonical name. Raises ValueError if it is something else."""
+    """Decodes what `encode` returns, by canonical name. Raises ValueError if it is none of ours."""
     try:
         stored = json.loads(body)
         if stored["schema_version"] != SCHEMA_VERSION:

@@ -124,9 +124,7 @@ def _change(snapshot: Snapshot) -> str | None:
     return f"{snapshot.status}-{sha256[:16]}" if sha256 else None
 
 
-def _differing(
-    plan: Plan, m: Match, result: Measured | ImageFault, learned: Learned
-) -> Snapshot:
+def _differing(plan: Plan, m: Match, result: Measured | ImageFault, learned: Learned) -> Snapshot:
     match result:
         case ImageFault() as fault:
             return _entry(plan, m, Status.ERRORED, reason=fault.reason)

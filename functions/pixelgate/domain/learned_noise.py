@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any, Protocol
 
 from pixelgate.domain.names import canonical
@@ -201,8 +202,8 @@ def _numbers(stored: Mapping[str, Any]) -> Strength:
 
 
 def _number(stored: Any) -> float:
-    if isinstance(stored, bool) or not isinstance(stored, int | float):
-        raise ValueError(f"{stored!r} is no number")
+    if isinstance(stored, bool) or not isinstance(stored, int | float) or not isfinite(stored):
+        raise ValueError(f"{stored!r} is no finite number")
     return stored
 
 
@@ -435,5 +436,5 @@ def decode(body: bytes) -> dict[str, LearnedNoise]:
             )
         found = stored["snapshots"].items()
         return {canonical(name): LearnedNoise.from_json(noise) for name, noise in found}
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"it is no learned noise of pixelgate: {error!r}") from error

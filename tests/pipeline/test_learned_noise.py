@@ -18,8 +18,9 @@ from pixelgate.past.model import Past
 from pixelgate.past.noise import remember
 from pixelgate.report.load import comparison_of
 from support.doubles.memory import MemoryBucket
+from support.images import MASK
 from support.reviews import Reviewed
-from support.world import MASK, PROJECT, ScriptedDiffers, World
+from support.world import PROJECT, ScriptedDiffers, World
 
 KEY = keys.learned_noise(PROJECT)
 BASE = {"a.png": b"a", "b.png": b"b"}

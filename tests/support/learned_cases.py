@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
@@ -360,6 +359,3 @@ def series() -> Iterator[Series]:
                 f"{made.name}-{theme.name}",
                 *(made.paint, made.theme, made.teaching, made.later, made.changes),
             )
-
-
-__all__ = ["Series", "partial", "series"]

@@ -169,10 +169,10 @@ def test_the_same_difference_again_is_explained() -> None:
         (patch(kind=Mark.TINT), "the same place, tinted"),
         (patch(kind=Mark.ONE_SIDED), "one image lacks it"),
         (replace(patch(), strength=()), "its strength is not known"),
-        *(
-            (patch(area=replace(SHAPE, **{name: more})), f"more {name}")
-            for name, more in {"most": 201, "stray": 0.11, "colour": 2.1, "one_way": 0.1}.items()
-        ),
+        (patch(area=replace(SHAPE, most=201)), "one level stronger"),
+        (patch(area=replace(SHAPE, stray=0.11)), "further outside"),
+        (patch(area=replace(SHAPE, colour=2.1)), "more coloured"),
+        (patch(area=replace(SHAPE, one_way=0.1)), "more of it in one way"),
         (patch(area=replace(SHAPE, light=44.9)), "less than half as bright"),
     ],
 )

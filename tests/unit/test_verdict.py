@@ -496,7 +496,7 @@ def test_what_only_one_image_has_always_counts(kind: NoiseKind) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [k for k in NoiseKind if k not in {NoiseKind.SHIFT, NoiseKind.LEVELS}]
+    "kind", [k for k in RULED if k not in {NoiseKind.SHIFT, NoiseKind.LEVELS}]
 )
 def test_a_difference_of_few_levels_needs_no_other_noise(kind: NoiseKind) -> None:
     area, picture = WITHIN[kind]

@@ -495,9 +495,7 @@ def test_what_only_one_image_has_always_counts(kind: NoiseKind) -> None:
     assert mark_of(lost, N) is Mark.ONE_SIDED
 
 
-@pytest.mark.parametrize(
-    "kind", [k for k in RULED if k not in {NoiseKind.SHIFT, NoiseKind.LEVELS}]
-)
+@pytest.mark.parametrize("kind", [k for k in RULED if k not in {NoiseKind.SHIFT, NoiseKind.LEVELS}])
 def test_a_difference_of_few_levels_needs_no_other_noise(kind: NoiseKind) -> None:
     area, picture = WITHIN[kind]
     assert explain(replace(area, most=3, plain=0), picture, N) is NoiseKind.LEVELS

@@ -11,9 +11,11 @@ import pytest
 
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Diff, Region
+from pixelgate.domain.keys import BuildId
 from pixelgate.domain.learned_noise import decode, encode
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.verdict import Evidence, Picture
+from pixelgate.errors import BucketError
 from pixelgate.past.model import Past
 from pixelgate.past.noise import remember
 from pixelgate.report.load import comparison_of
@@ -58,10 +60,13 @@ class Reads(MemoryBucket):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = 0
+        self.asked = self.broken = 0
 
     def read(self, key: str, limit: int | None = None) -> bytes:
         self.asked += key == KEY
+        if key == KEY and self.broken:
+            self.broken -= 1
+            raise BucketError("S3 is down")
         return super().read(key, limit)
 
 
@@ -231,6 +236,20 @@ def test_an_object_that_is_none_of_ours_hides_nothing(learned: Learning, body: b
     assert later(learned, "b1", "n") == "changed"
     [warning] = learned.result("b1")["warnings"]
     assert warning.startswith(f"learned noise explains nothing, as {KEY} cannot be used: ")
+
+
+def test_a_read_that_fails_is_tried_again_and_nothing_passes_or_counts_without_it(
+    learned: Learning,
+) -> None:
+    objects = learned.world.objects
+    assert isinstance(objects, Reads)
+    objects.broken = 1
+    images = {**BASE, "a.png": b"z~n"}
+    with pytest.raises(BucketError, match="S3 is down"):
+        learned.build("b1", images, base_build="b0")
+    assert learned.world.status("b1")["state"] == "PROCESSING"
+    learned.world.compare(BuildId(PROJECT, "b1"))
+    assert learned.image("b1")["status"] == "unchanged"
 
 
 def test_what_it_explained_confirms_it_the_next_night(learned: Learning) -> None:

@@ -15,6 +15,7 @@ from pixelgate.cli import (
     compare,
     deploy,
     doctor,
+    flakes,
     github_app,
     history,
     import_baseline,
@@ -81,7 +82,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "See results and review them",
         (
             *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life),
+            *(history.history, life.life, flakes.flakes),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

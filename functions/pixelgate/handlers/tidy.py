@@ -1,4 +1,4 @@
-"""Lambda function that tidies up once a day: dead runs, the index, and garbage if enabled."""
+"""Lambda function that tidies up once a day: dead runs, the index, what it teaches, and garbage."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import baseline_branches, open_storage, retention_days, trunk_only
 from pixelgate.handlers.telemetry import count, logger, metrics
+from pixelgate.past.noise import remember
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.index import merge_index
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
@@ -75,7 +76,7 @@ def opened() -> StorageContext:
 def _index(project: str, records: StorageContext, days: float) -> dict[str, int]:
     wait = float(os.environ.get("PIXELGATE_INDEX_SECONDS", 3_600.0))
     merged = merge_index(project, records.objects, records.clock(), older_than=wait)
-    return {"indexed": merged}
+    return {"indexed": merged, "learned": remember(project, records.objects)}
 
 
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:

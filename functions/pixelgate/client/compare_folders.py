@@ -109,7 +109,7 @@ def compare_folders(
         # A base without images is a first comparison, unless something was left out of it.
         if not selection.taken and not allow_empty and (is_head or selection.left):
             raise UsageError(selection.why_empty())
-    with _replacing(out) as staging:
+    with replacing(out) as staging:
         objects = FolderBucket(staging)
         images = FolderImages({**base.paths, **head.paths})
         plan = make_plan(head.manifest, base.manifest, " ".join(engine))
@@ -239,10 +239,10 @@ def _check_folders(base_dir: Path, head_dir: Path, out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; the report needs a folder")
     if out.is_dir():
-        _check_ours(out)
+        check_ours(out)
 
 
-def _check_ours(out: Path) -> None:
+def check_ours(out: Path) -> None:
     """Refuses a folder that contains anything but a report of pixelgate."""
     foreign = sorted(e.name for e in out.iterdir() if not _is_ours(e.name))
     if foreign:
@@ -265,7 +265,7 @@ def _is_ours(name: str) -> bool:
 
 
 @contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
+def replacing(out: Path) -> Iterator[Path]:
     """Yields a staging folder; if the block succeeds, its content replaces the report in `out`.
 
     The staging folder is inside `out`, which may be a link, a mounted volume, or the only folder

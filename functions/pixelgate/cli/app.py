@@ -21,6 +21,7 @@ from pixelgate.cli import (
     init,
     life,
     projects,
+    replay,
     report,
     review,
     review_comment,
@@ -81,7 +82,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "See results and review them",
         (
             *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life),
+            *(history.history, life.life, replay.replay),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

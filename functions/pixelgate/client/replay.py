@@ -51,12 +51,14 @@ class Rule:
     """The other rule: a policy file, fields that override every policy, both, or neither.
 
     A file takes the place of each build's own policy and rules; a snapshot's own policy, from the
-    manifest, still overrides it. The fields `above` override everything. With neither, past
+    manifest, still overrides it. The fields `above` override everything, and so does `threshold`:
+    the sensitive threshold, and the structural one where that is lower. Without any of them, past
     policies stay as they were, and this version's verdict is replayed.
     """
 
     file: Config | None = None
     above: Mapping[str, Any] = field(default_factory=dict)
+    threshold: float | None = None
 
     def policies(self) -> Policies | None:
         """Returns the policies of the file; None without one. Raises UsageError."""
@@ -68,7 +70,11 @@ class Rule:
         """Returns the policy of a snapshot under this rule. Raises UsageError."""
         try:
             policy = policies.of(name, own) if policies else old
-            return policy.with_overrides(dict(self.above)) if self.above else policy
+            fields = dict(self.above)
+            if self.threshold is not None:
+                fields["sensitive_threshold"] = self.threshold
+                fields["structural_threshold"] = max(self.threshold, policy.structural_threshold)
+            return policy.with_overrides(fields) if fields else policy
         except BadManifest as error:
             raise UsageError(f"under this rule, {name}: {error}") from error
 
@@ -77,6 +83,8 @@ class Rule:
         """The rule for people."""
         parts = [f"the policy of {self.file.path}"] if self.file else []
         parts += [f"{name} = {_word(value)}" for name, value in self.above.items()]
+        if self.threshold is not None:
+            parts.append(f"threshold = {self.threshold:g}")
         return ", ".join(parts) or "the policies of then"
 
 

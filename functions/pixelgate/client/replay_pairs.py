@@ -12,6 +12,7 @@ What was fetched and measured is kept in a folder, so that a run that was interr
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -85,12 +86,18 @@ class KeptImages:
     def __init__(self, kept: Kept, store: Bucket) -> None:
         self._kept, self._store = kept, store
         self._files = FolderBucket(kept.folder)
+        self._locks: dict[str, threading.Lock] = {}
 
     def read(self, sha256: str) -> bytes:
         """Reads an image.
 
         Raises ImageFault: IMAGE_MISSING, HASH_MISMATCH or EXCEEDS_BYTE_LIMIT.
         """
+        # Pairs that share an image are measured at once.
+        with self._locks.setdefault(sha256, threading.Lock()):
+            return self._read(sha256)
+
+    def _read(self, sha256: str) -> bytes:
         key = keys.image(self._kept.project, sha256)
         try:
             body = self._files.read(key)

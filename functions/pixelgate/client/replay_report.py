@@ -10,7 +10,7 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +84,7 @@ def write_reports(
     reading: Reading,
     found: Sequence[Replayed],
     results: Results,
-    pair_of: dict[int, Pair] | None,
+    pair_of: Mapping[int, Pair],
     out: Path,
     most: int,
 ) -> dict[Answer, Path]:
@@ -109,7 +109,7 @@ def write_reports(
         known = {}
         for one in some[:most]:
             number = numbers[id(one.piece)]
-            pair = (pair_of or {}).get(number)
+            pair = pair_of.get(number)
             known[_name(one.piece)] = one, results.get(pair) if pair else None
         writer = _Writer(studio, answer, known, len(some))
         writer.write(folder)

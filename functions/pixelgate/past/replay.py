@@ -12,16 +12,17 @@ mask; and these matter only for limits on pixels.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from pixelgate.domain.comparison import Diff, Measured
 from pixelgate.domain.names import canonical
-from pixelgate.domain.policy import Policy, Sensitivity
+from pixelgate.domain.policy import Policy
 from pixelgate.past.life import How, Row, Ruling
-from pixelgate.past.model import Entry
+from pixelgate.past.model import Entry, Past
+from pixelgate.past.pairs import same_input
 
 # Fields that decide which pixels are in the mask, and nothing else.
 _MASKING = ("structural_threshold", "sensitive_threshold", "antialiasing")
@@ -212,6 +213,16 @@ COLUMNS = ("answer", "decided", "name", "build", "at", "branch", "pull_request",
            "same_input", "how", "by", "reason", "source", "why", "base_image", "image")  # fmt: skip
 
 
+def same_inputs(past: Past) -> Callable[[str, str, str], bool]:
+    """Returns a function that says of a name and two images whether they are of the same input."""
+    known = {
+        (canonical(name), frozenset((pair.first, pair.second)))
+        for name, pairs in same_input(past).items()
+        for pair in pairs
+    }
+    return lambda name, base, head: (canonical(name), frozenset((base, head))) in known
+
+
 def replayed(piece: Piece, loud: bool | None, source: Source, why: str = "") -> Replayed:
     """Returns the answer for a piece that is `loud` under the other rule; None if unknown."""
     if loud is None:
@@ -315,36 +326,3 @@ def is_risky(found: Iterable[Replayed]) -> bool:
     return any(
         one.answer is Answer.NEWLY_QUIET and one.piece.decided is Decided.REJECTED for one in found
     )
-
-
-def changes_in_words(old: Policy, new: Policy) -> list[str]:
-    """Describes each field in which a policy differs from another: `strict: false → true`."""
-    before, after = old.as_json(), new.as_json()
-    lines = []
-    for known in fields(Policy):
-        if before[known.name] == after[known.name]:
-            continue
-        if known.name == "noise":
-            numbers = ((f"noise.{n}", v, after["noise"][n]) for n, v in before["noise"].items())
-            lines += [_change(*one) for one in numbers if one[1] != one[2]]
-        else:
-            lines.append(_change(known.name, before[known.name], after[known.name]))
-    return lines
-
-
-def _change(name: str, old: Any, new: Any) -> str:
-    return f"{name}: {_value(old)} → {_value(new)}"
-
-
-def _value(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case None:
-            return "none"
-        case Sensitivity():
-            return str(value.value)
-        case tuple() | list():
-            return f"{len(value)} regions"
-        case _:
-            return f"{value:g}" if isinstance(value, float) else str(value)

@@ -347,11 +347,17 @@ def test_what_could_not_be_compared_stays_so_under_any_policy(run: Cli, lived: L
 
 
 def test_without_the_engine_it_says_what_to_install(
-    run: Cli, lived: Lived, monkeypatch: pytest.MonkeyPatch
+    run: Cli, lived: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_module, "_engine", lambda: None)
     # Stored measurements need no engine.
     assert counts(run("replay", "--strict", "--json").json) == (5, 0, 0, 0, 1, 0, 0)
+    out = tmp_path / "out"
+    done = run("replay", "--strict", "--out", out, "--yes", "--json")
+    assert done.code == 0
+    image = shown(out / "newly-loud")["images"]["b1/d.png"]
+    # The pictures of then are shown, without a thumbnail.
+    assert (image["status"], image.get("thumb")) == ("changed", None)
     done = run("replay", "--sensitivity", "tolerant", "--yes")
     assert done.code == 2
     assert "pip install 'pixelgate[compare]', or pass --stored-only" in " ".join(done.err.split())

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pixelgate.past.replay import Answer, Replayed
 
 # Megapixels that a processor measures in a second.
-_MEGAPIXELS_PER_SECOND = 8
+_MEGAPIXELS_PER_SECOND = 6
 _ROWS_SHOWN = 15
 
 

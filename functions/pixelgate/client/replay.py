@@ -41,7 +41,7 @@ _THREADS = 8
 # What is compared under a policy; of the others a rule says nothing.
 _COMPARED = frozenset({Status.CHANGED, Status.UNCHANGED, Status.ERRORED})
 # The size of a result before it is read, in bytes: of a snapshot, and of one that was compared.
-_BYTES_OF_SNAPSHOT, _BYTES_OF_COMPARED = 400, 6_000
+_BYTES_OF_SNAPSHOT, _BYTES_OF_COMPARED = 350, 4_000
 # The size of a mask, before it is read: some are larger, most are much smaller.
 _BYTES_OF_MASK = 30_000
 

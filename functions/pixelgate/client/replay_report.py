@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pixelgate.client.compare_folders import check_ours, replacing
 from pixelgate.client.replay import Reading, Versions
 from pixelgate.client.replay_pairs import Kept, KeptImages, Results
+from pixelgate.client.report_folder import check_ours, replacing
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Measured, Snapshot, Status, engine_of
 from pixelgate.domain.keys import COMPARISON, REPORT, ComparisonId

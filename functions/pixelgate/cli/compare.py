@@ -14,10 +14,13 @@ from pixelgate.cli import options as o
 from pixelgate.domain.policy import Sensitivity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pixelgate.client.config import Config
     from pixelgate.client.exit_code import Gate
     from pixelgate.client.result import Result
     from pixelgate.domain.comparison import Comparison
+    from pixelgate.domain.learned_noise import LearnedNoise
     from pixelgate.domain.policy_rules import Policies
 
 _POLICY = (
@@ -25,6 +28,10 @@ _POLICY = (
     "pixelgate.toml."
 )
 _RATIO = "Let a snapshot pass with up to this share of its pixels changed."
+_LEARNED = (
+    "File with noise that was learned of these snapshots: a copy of "
+    "builds/PROJECT/@history/noise.json of the bucket."
+)
 _STRUCTURAL = "Colour distance (YIQ) at which a change of shape counts. Default: 0.15."
 _SENSITIVE = "Colour distance (YIQ) at which a change of colour counts. Default: 0.0225."
 
@@ -67,6 +74,7 @@ def compare(
     allow_empty: Annotated[
         bool, o.option("Accept a head folder without images.", "--allow-empty")
     ] = False,
+    learned_file: Annotated[Path | None, o.option(_LEARNED, "--learned")] = None,
     layout: o.Layout = None,
     include: o.Include = None,
     exclude: o.Exclude = None,
@@ -127,14 +135,15 @@ def compare(
             inline=inline,
             progress=progress,
             choice=config.choice(layout, include, exclude),
+            learned=_learned(learned_file),
         )
     tell(*result.selections)
     comparison, report = out / COMPARISON, out / REPORT
-    counts, verdict = result.comparison.counts, result.comparison.verdict
+    verdict = result.comparison.verdict
     if as_json:
         fields = {
             "verdict": verdict,
-            "counts": counts.as_json(),
+            "counts": result.comparison.all_counts,
             "comparison": str(comparison),
             "report": str(report),
         }
@@ -165,6 +174,23 @@ def _config(named: Path | None) -> Config:
     from pixelgate.client.config import find_config, read_config
 
     return read_config(named or find_config(Path.cwd()))
+
+
+def _learned(named: Path | None) -> Mapping[str, LearnedNoise]:
+    """Reads what was learned of the snapshots' noise; nothing without a file."""
+    from pixelgate.domain.learned_noise import decode
+    from pixelgate.errors import UsageError, why_unread
+
+    if named is None:
+        return {}
+    try:
+        return decode(named.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{named}: {why_unread(error)}") from error
+    except ValueError as error:
+        raise UsageError(
+            f"{named}: {error}; name a copy of builds/PROJECT/@history/noise.json of the bucket"
+        ) from error
 
 
 def _policies(config: Config, options: dict[str, Any]) -> Policies:

@@ -98,7 +98,7 @@ def show_summary(comparison: Comparison) -> None:
     show_names([row[1:] for row in to_review])
     for warning in comparison.warnings:
         warn(warning)
-    show_counts(comparison.counts.as_json())
+    show_counts(comparison.all_counts)
     passed = comparison.verdict is Verdict.PASSED
     console().print("[bold green]passed[/]" if passed else "[bold red]needs review[/]")
 
@@ -120,5 +120,7 @@ def show_counts(counts: Mapping[str, int]) -> None:
         number = counts.get(status, 0)
         style = _COLOURS.get(status, "") if number else "dim"
         table.add_row(status.value, f"{number:,}", style=style)
+    if learned := counts.get("learned_noise"):
+        table.add_row("by learned noise", f"{learned:,}")
     table.add_row("total", f"{counts.get('total', 0):,}", style="bold")
     console().print(table)

@@ -16,6 +16,7 @@ from pixelgate.client.scan import chosen, details_of
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED, Comparison, engine_of
 from pixelgate.domain.keys import COMPARISON, REPORT, BuildId, ComparisonId
+from pixelgate.domain.learned_noise import LearnedNoise
 from pixelgate.domain.manifest import BuildManifest, Image, check_name
 from pixelgate.domain.matching import case_hints, variant_hints
 from pixelgate.domain.names import canonical, collisions
@@ -48,6 +49,7 @@ class Scan:
 
 
 _DEFAULT_POLICIES = Policies(Policy())
+_NOTHING: Mapping[str, LearnedNoise] = {}
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def compare_folders(
     gone: Collection[str] = (),
     progress: Progress = SILENT,
     choice: Choice = ALL,
+    learned: Mapping[str, LearnedNoise] = _NOTHING,
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
@@ -81,7 +84,7 @@ def compare_folders(
     version. With `inline` the report contains its images, so that it is one file. With `only`,
     these names of `head_dir` are compared; of the others in `base_dir`, `gone` are removed and the
     rest is skipped. `choice` is the layout of both folders, and which of their snapshots are
-    compared.
+    compared. `learned` is the noise that was learned of them, by canonical name.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
@@ -128,7 +131,7 @@ def compare_folders(
             policy=policies.default,
             warnings=(*case_hints(plan.matches), *variant_hints(plan.matches)),
             snapshots=draw_thumbnails(
-                assemble(plan, measured, _of_new(head.faults, base.manifest)),
+                assemble(plan, measured, _of_new(head.faults, base.manifest), lambda: learned),
                 folder=_PICTURES,
                 objects=objects,
                 images=images,
@@ -243,7 +246,7 @@ def _copy_images(
     shown = {
         sha
         for s in comparison.snapshots.values()
-        if s.status in PICTURED
+        if s.status in PICTURED or s.passes_by_learned_noise
         for sha in (s.base_sha256, s.head_sha256)
         if sha
     }

@@ -47,11 +47,13 @@ def _base(result: Result) -> str:
 
 def _counts(result: Result) -> list[str]:
     shown = [s for s in STATUSES if s in result.counts]
+    learned = result.counts.get("learned_noise", 0)
     return [
         "| " + " | ".join([*shown, "total"]) + " |",
         "|" + " --: |" * (len(shown) + 1),
         "| " + " | ".join(f"{result.counts.get(s, 0):,}" for s in [*shown, "total"]) + " |",
         "",
+        *([f"{learned:,} explained by learned noise.", ""] if learned else []),
     ]
 
 

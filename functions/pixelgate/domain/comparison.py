@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from pixelgate import __version__
 from pixelgate.domain.baseline import Choice, Kind
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
+from pixelgate.domain.learned_noise import LearnedNoise, Patch, strength_of
 from pixelgate.domain.policy import ALGORITHM, Policy
 from pixelgate.domain.verdict import (
     Evidence,
@@ -142,13 +143,22 @@ class Judgement:
 
     Of each region, `marks` has the reason that it counts, and `kinds` the noise that explains it;
     one of both is None. `recoloured` is true only in results of older versions: plain areas have
-    another colour that the mask does not show.
+    another colour that the mask does not show. Where learned noise explains regions, `learned` has
+    only the places that do, with their proof, and `places` for each region the number of its place.
     """
 
     changed: bool
     marks: tuple[Mark | None, ...]
     recoloured: bool = False
     kinds: tuple[NoiseKind | None, ...] = ()
+    learned: LearnedNoise | None = None
+    places: tuple[int | None, ...] = ()
+
+    @property
+    def by_place(self) -> list[list[int]]:
+        """The numbers of the regions that each place of `learned` explains."""
+        number = len(self.learned.places) if self.learned else 0
+        return [[r for r, own in enumerate(self.places) if own == n] for n in range(number)]
 
 
 @dataclass(frozen=True)
@@ -231,8 +241,11 @@ class Diff:
             profiles=(profiles[0], profiles[1]) if profiles else None,
         )
 
-    def judge(self, policy: Policy) -> Judgement:
-        """Decides what counts as a change under the policy."""
+    def judge(self, policy: Policy, learned: LearnedNoise | None = None) -> Judgement:
+        """Decides what counts as a change under the policy, given what was learned of the snapshot.
+
+        Under a strict policy, and one that says so, what was learned explains nothing.
+        """
         noise = policy.limits
         noises = [explain(area, self.picture, noise) for area in self.areas]
         reasons = [
@@ -241,12 +254,40 @@ class Diff:
         # A region without an area differs by so little that no noise has to explain it.
         kinds = tuple(NoiseKind.LEVELS if r.area is None else noises[r.area] for r in self.regions)
         marks = tuple(None if r.area is None else reasons[r.area] for r in self.regions)
+        places: tuple[int | None, ...] = ()
+        if learned and policy.learned_noise and not policy.is_exact:
+            learned, places = self._explained_by(learned, marks)
+            of_regions = list(zip(marks, kinds, places, strict=True))
+            kinds = tuple(k if n is None else NoiseKind.LEARNED for _, k, n in of_regions)
+            marks = tuple(mark if n is None else None for mark, _, n in of_regions)
         counts = self.picture.differing > 0 if policy.is_exact else any(marks)
         regions = zip(self.regions, marks, strict=True)
         largest = max((r.pixels for r, m in regions if m or policy.is_exact), default=0)
         changed = self.changed_pixels + self.counted_pixels
         tolerated = policy.tolerates(changed, self.total_pixels, largest)
-        return Judgement(counts and not tolerated, marks, kinds=kinds)
+        judged = Judgement(counts and not tolerated, marks, kinds=kinds)
+        return (
+            replace(judged, learned=learned, places=places)
+            if any(n is not None for n in places)
+            else judged
+        )
+
+    def _explained_by(
+        self, learned: LearnedNoise, marks: Sequence[Mark | None]
+    ) -> tuple[LearnedNoise, tuple[int | None, ...]]:
+        """Returns the places that explain a region, and for each region the number of its place."""
+        nothing = (None,) * len(self.regions)
+        if self.bands or self.base_size != self.head_size:
+            return learned.only(()), nothing
+        patches = [
+            Patch.of(mark, r, r.pixels, strength_of(self.areas[r.area]))
+            if mark and r.area is not None
+            else None
+            for r, mark in zip(self.regions, marks, strict=True)
+        ]
+        found = learned.explain(patches, self.total_pixels)
+        used = sorted({n for n in found if n is not None})
+        return learned.only(used), tuple(None if n is None else used.index(n) for n in found)
 
     def passes(self, policy: Policy) -> bool:
         """Whether the two images count as the same under the policy."""
@@ -293,6 +334,12 @@ class Snapshot:
     details: Mapping[str, Any] = field(default_factory=dict)
     thumb: str | None = None
 
+    @property
+    def passes_by_learned_noise(self) -> bool:
+        """Whether it is unchanged only because learned noise explains what would count."""
+        learned = self.judgement is not None and self.judgement.learned is not None
+        return learned and self.status is Status.UNCHANGED
+
     def as_json(self) -> dict[str, Any]:
         """Returns the entry of `images` in comparison.json, without the fields that are None."""
         entry = {
@@ -307,23 +354,29 @@ class Snapshot:
             # The entry has the sizes already, and a group instead of the fingerprint.
             elsewhere = {"base_size", "head_size", "fingerprint", "profiles"}
             fields = diff.as_json().items()
+            learned = self.judgement.learned if self.judgement else None
             entry |= {k: v for k, v in fields if k not in elsewhere and v not in ([], ())} | {
                 "mask": self.measured.mask_key,
                 "regions": self._regions(diff),
                 "recoloured": (self.judgement and self.judgement.recoloured) or None,
+                "learned_noise": learned.as_json() if learned else None,
                 "base_profile": diff.profiles[0] if diff.profiles else None,
                 "head_profile": diff.profiles[1] if diff.profiles else None,
             }
         return {k: v for k, v in entry.items() if v is not None}
 
     def _regions(self, diff: Diff) -> list[dict[str, Any]]:
-        """Returns each region with its mark, or with the noise that explains it."""
+        """Returns each region with its mark, or with the noise that explains it.
+
+        `place` is the number of the learned noise's place, where one explains the region.
+        """
         none = (None,) * len(diff.regions)
         marks = self.judgement.marks if self.judgement else none
         kinds = (self.judgement.kinds if self.judgement else ()) or none
+        places = (self.judgement.places if self.judgement else ()) or none
         return [
-            {**vars(r), "mark": m, "noise": k}
-            for r, m, k in zip(diff.regions, marks, kinds, strict=True)
+            {**vars(r), "mark": m, "noise": k, **({} if n is None else {"place": n})}
+            for r, m, k, n in zip(diff.regions, marks, kinds, places, strict=True)
         ]
 
 
@@ -350,7 +403,7 @@ class Counts:
         return sum(vars(self).values())
 
     def as_json(self) -> dict[str, int]:
-        """Returns `counts` of comparison.json and status.json, total first."""
+        """Returns the counts by status, total first."""
         return {"total": self.total, **vars(self)}
 
 
@@ -391,6 +444,17 @@ class Comparison:
     def counts(self) -> Counts:
         """The number of snapshots with each status."""
         return Counts.of(s.status for s in self.snapshots.values())
+
+    @property
+    def learned(self) -> int:
+        """The number of unchanged snapshots that would be changed without learned noise."""
+        return sum(s.passes_by_learned_noise for s in self.snapshots.values())
+
+    @property
+    def all_counts(self) -> dict[str, int]:
+        """`counts` of comparison.json and status.json: `learned_noise` of them are `unchanged`."""
+        learned = {"learned_noise": self.learned} if self.learned else {}
+        return {**self.counts.as_json(), **learned}
 
     @property
     def verdict(self) -> Verdict:
@@ -436,7 +500,7 @@ class Comparison:
             "engine": dict(self.engine),
             "policy": self.policy.as_json(),
             "verdict": self.verdict,
-            "counts": self.counts.as_json(),
+            "counts": self.all_counts,
             "warnings": list(self.warnings),
             **({"cost": self.cost.as_json()} if self.cost else {}),
         }

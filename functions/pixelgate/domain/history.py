@@ -16,14 +16,24 @@ from functools import cached_property
 from typing import Any
 
 from pixelgate.domain import keys
-from pixelgate.domain.comparison import Comparison, Snapshot, Status, Verdict
+from pixelgate.domain.comparison import (
+    Comparison,
+    Diff,
+    Judgement,
+    Region,
+    Snapshot,
+    Status,
+    Verdict,
+)
 from pixelgate.domain.headroom import headroom
 from pixelgate.domain.keys import NO_BASE, BuildId, ComparisonId
+from pixelgate.domain.learned_noise import strength_of
 from pixelgate.domain.manifest import BuildManifest
 from pixelgate.domain.names import canonical
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.review_request import InheritedApproval
 from pixelgate.domain.review_state import ReviewLog, ReviewState
+from pixelgate.domain.verdict import Mark, NoiseKind
 
 REGIONS_KEPT = 20
 # The state of a review that nobody has given, by the verdict.
@@ -34,7 +44,9 @@ _STATES = {Verdict.PASSED: ReviewState.NOT_NEEDED, Verdict.NEEDS_REVIEW: ReviewS
 class Spot:
     """One region of a snapshot's difference, on the canvas, in pixels.
 
-    `mark` is the reason that it counts, `noise` what explains it; one of both is None.
+    `mark` is the reason that it counts, `noise` what explains it; one of both is None. Where
+    learned noise explains it, `kind` is the mark that it would have without. `strength` has the
+    measurements of its area (`learned_noise.MEASURES`) if it has a mark or a kind.
     """
 
     x: int
@@ -44,6 +56,8 @@ class Spot:
     pixels: int
     mark: str | None = None
     noise: str | None = None
+    strength: tuple[float, ...] = ()
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -300,9 +314,10 @@ def _shot(name: str, s: Snapshot, comparison: Comparison, manifest: BuildManifes
     diff, judged = s.measured.diff, s.judgement
     none = (None,) * len(diff.regions)
     marks, kinds = (judged.marks or none, judged.kinds or none) if judged else (none, none)
+    learned = _learned_kinds(judged) or none
     spots = [
-        Spot(r.x, r.y, r.width, r.height, r.pixels, _word(mark), _word(kind))
-        for r, mark, kind in zip(diff.regions, marks, kinds, strict=True)
+        _spot(diff, r, mark, kind, instead)
+        for r, mark, kind, instead in zip(diff.regions, marks, kinds, learned, strict=True)
     ]
     rest = spots[REGIONS_KEPT:]
     folder = keys.pictures(comparison.id, comparison.execution)
@@ -315,11 +330,31 @@ def _shot(name: str, s: Snapshot, comparison: Comparison, manifest: BuildManifes
         total=diff.total_pixels,
         regions=tuple(spots[:REGIONS_KEPT]),
         more=(len(rest), sum(spot.pixels for spot in rest)),
-        noises=tuple(str(noise.kind) for noise in diff.explained),
+        noises=(
+            *(str(noise.kind) for noise in diff.explained),
+            *([str(NoiseKind.LEARNED)] if any(learned) else []),
+        ),
         moved=moved if any(moved) else None,
         headroom=_headroom(s, policy),
         mask=mask.removeprefix(folder) if mask.startswith(folder) else None,
     )
+
+
+def _learned_kinds(judged: Judgement | None) -> list[Mark | None]:
+    """Returns for each region that learned noise explains the mark that it would have without."""
+    if judged is None or judged.learned is None:
+        return []
+    places = judged.learned.places
+    return [None if n is None else places[n].kind for n in judged.places]
+
+
+def _spot(
+    diff: Diff, r: Region, mark: Mark | None, kind: NoiseKind | None, instead: Mark | None
+) -> Spot:
+    measured = (mark or instead) and r.area is not None
+    strength = strength_of(diff.areas[r.area]) if measured and r.area is not None else ()
+    box = r.x, r.y, r.width, r.height
+    return Spot(*box, r.pixels, _word(mark), _word(kind), strength, _word(instead))
 
 
 def _headroom(s: Snapshot, policy: Policy) -> float | None:
@@ -425,7 +460,12 @@ def _given(line: Line) -> list[dict[str, Any]]:
 
 
 def _shot_json(shot: Shot) -> dict[str, Any]:
-    spots = [[s.x, s.y, s.width, s.height, s.pixels, s.mark, s.noise] for s in shot.regions]
+    spots = [
+        [s.x, s.y, s.width, s.height, s.pixels, s.mark, s.noise]
+        + ([s.strength] if s.strength else [])
+        + ([s.kind] if s.kind else [])
+        for s in shot.regions
+    ]
     return {**_without_defaults(shot), **({"regions": spots} if spots else {})}
 
 
@@ -461,5 +501,13 @@ def _shot_of(stored: Mapping[str, Any]) -> Shot:
     for name in ("more", "noises", "moved"):
         if name in known:
             known[name] = tuple(known[name])
-    known["regions"] = tuple(Spot(*spot) for spot in known.get("regions", ()))
+    known["regions"] = tuple(_spot_of(*spot) for spot in known.get("regions", ()))
     return Shot(**known)
+
+
+def _spot_of(*stored: Any) -> Spot:
+    """Decodes a region; what later versions add at its end is ignored."""
+    spot = Spot(*stored[:7])
+    if len(stored) > 7:
+        spot = replace(spot, strength=tuple(stored[7]))
+    return replace(spot, kind=stored[8]) if len(stored) > 8 else spot

@@ -270,6 +270,11 @@ def index_month(project: str, month: str) -> str:
     return f"{index(project)}{month}.json.gz"
 
 
+def learned_noise(project: str) -> str:
+    """What the tidy function has learned of the noise of a project's snapshots."""
+    return f"{index(project)}noise.json"
+
+
 def index_line(project: str, at: str, build: str, execution: str, review: str = "") -> str:
     """One new line of the index; `at` is the ISO time of the result, `review` an id of a change.
 

@@ -229,6 +229,7 @@ class Policy:
         max_changed_ratio: a diff with at most this share (0 to 1) of changed pixels passes.
         max_region_pixels: if set, a diff passes if no region has more pixels than this.
         ignore_regions: boxes of the canvas in which differences do not count.
+        learned_noise: whether what pairs of the same input have shown explains later differences.
     """
 
     structural_threshold: float = 0.15
@@ -242,6 +243,7 @@ class Policy:
     max_changed_ratio: float = 0.0
     max_region_pixels: int | None = None
     ignore_regions: tuple[Rectangle, ...] = ()
+    learned_noise: bool = True
 
     def with_overrides(self, overrides: dict[str, Any]) -> Policy:
         """Returns this policy with fields replaced, those of `noise` singly; regions may be dicts.
@@ -294,8 +296,8 @@ class Policy:
     def fingerprint(self, engine: str) -> str:
         """Returns a hash of all that a diff depends on: thresholds, noise, algorithm and engine.
 
-        Cached results are stored under it. The limits on changed pixels are left out, so that
-        other limits need no new diff.
+        Cached results are stored under it. The limits on changed pixels and learned noise are left
+        out, so that others need no new diff.
         """
         decides: dict[str, Any] = {name: getattr(self, name) for name in _MEASURING}
         decides["ignore_regions"] = [asdict(box) for box in self.ignore_regions]

@@ -27,6 +27,8 @@ class NoiseKind(StrEnum):
     TEXT = "text"
     PHOTO = "photo"
     CORNER = "corner"
+    # Not of the rule: what pairs of the same input have shown; see domain/learned_noise.py.
+    LEARNED = "learned"
 
 
 class Mark(StrEnum):

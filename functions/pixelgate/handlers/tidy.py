@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pixelgate.bootstrap import baseline_branches, open_storage, retention_days, trunk_only
 from pixelgate.handlers.telemetry import count, logger, metrics
+from pixelgate.past.noise import remember
 from pixelgate.pipeline.cleanup.garbage import DAY, Retention, collect
 from pixelgate.pipeline.cleanup.index import merge_index
 from pixelgate.pipeline.cleanup.orphans import orphans, projects
@@ -38,7 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         done: dict[str, int] = {}
         failed = False
         # What stops one step, such as an object that is none of ours, does not stop the other.
-        for step in (_index, _tidy):
+        for step in (_index, _learn, _tidy):
             try:
                 done |= step(project, records, days(project))
             except Exception as error:
@@ -76,6 +77,10 @@ def _index(project: str, records: StorageContext, days: float) -> dict[str, int]
     wait = float(os.environ.get("PIXELGATE_INDEX_SECONDS", 3_600.0))
     merged = merge_index(project, records.objects, records.clock(), older_than=wait)
     return {"indexed": merged}
+
+
+def _learn(project: str, records: StorageContext, days: float) -> dict[str, int]:
+    return {"learned": remember(project, records.objects)}
 
 
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:

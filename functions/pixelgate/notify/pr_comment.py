@@ -78,7 +78,9 @@ def _line(status: Mapping[str, Any]) -> tuple[State, str]:
 
 def _changes(counts: Mapping[str, int]) -> str:
     changes = [f"{counts[kind]} {kind}" for kind in NEEDING_REVIEW if counts.get(kind)]
-    return ", ".join(changes) or f"no changes in {counts.get('total', 0)} snapshots"
+    words = ", ".join(changes) or f"no changes in {counts.get('total', 0)} snapshots"
+    learned = counts.get("learned_noise")
+    return f"{words}; {learned} explained by learned noise" if learned else words
 
 
 def marker(status: Mapping[str, Any], context: str) -> Marker:
@@ -113,7 +115,8 @@ def findings(status: Mapping[str, Any]) -> list[str]:
     error = None
     if status["state"] == "FAILED":
         error = [f"{code(status['error']['code'])} {plain(status['error']['message'])}"]
-    return [*(_table(status["counts"]) if error is None else error), "", *_left(status)]
+    found = _table(status["counts"]) if error is None else error
+    return [*found, "", *_learned(status["counts"]), *_left(status)]
 
 
 def compared_with(status: Mapping[str, Any]) -> str:
@@ -139,6 +142,16 @@ def _table(counts: Mapping[str, int]) -> list[str]:
         "| " + " | ".join(shown) + " |",
         "|" + " ---: |" * len(shown),
         "| " + " | ".join(str(counts.get(kind, 0)) for kind in shown) + " |",
+    ]
+
+
+def _learned(counts: Mapping[str, int]) -> list[str]:
+    learned = counts.get("learned_noise")
+    if not learned:
+        return []
+    return [
+        f"Of the unchanged ones, {learned} explained by learned noise; the report says how.",
+        "",
     ]
 
 

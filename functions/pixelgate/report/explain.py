@@ -31,6 +31,7 @@ NOISES: Mapping[NoiseKind, str] = {
     NoiseKind.TEXT: "another rendering of text",
     NoiseKind.PHOTO: "lossy compression of a photo",
     NoiseKind.CORNER: "up to 8 × 8 pixels in a corner of the picture",
+    NoiseKind.LEARNED: "noise that was learned from this snapshot's own pairs of the same input",
 }
 # The noise that passes at each sensitivity.
 _NOISE = {
@@ -85,6 +86,7 @@ def _of_diff(snapshot: Snapshot, policy: Policy) -> Iterator[str]:
         yield from _of_regions(diff, judgement)
         if judgement.recoloured:
             yield "Plain areas are recoloured by a shade, too faint for the mask."
+        yield from _of_learned(diff, judgement)
     yield from map(_of_noise, diff.explained)
     if diff.counted_pixels:
         yield _of_counted(diff.counted_pixels)
@@ -118,6 +120,23 @@ def _of_regions(diff: Diff, judgement: Judgement) -> Iterator[str]:
     # Results of older versions do not name the noise.
     if not judgement.kinds and (noise := judgement.marks.count(None)):
         yield f"{number(noise, 'region')} {'looks' if noise == 1 else 'look'} like noise."
+
+
+def _of_learned(diff: Diff, judgement: Judgement) -> Iterator[str]:
+    """Says for each place of learned noise what it explains, and what proves it."""
+    if judgement.learned is None:
+        return
+    for place, numbers in zip(judgement.learned.places, judgement.by_place, strict=True):
+        pixels = sum(diff.regions[n].pixels for n in numbers)
+        box = place.box
+        yield (
+            f"{number(len(numbers), 'region')} ({number(pixels, 'pixel')}) would count as "
+            f"{place.kind.replace('_', '-')}, and {'is' if len(numbers) == 1 else 'are'} explained "
+            f"by learned noise: {number(place.pairs, 'same-input pair')} of "
+            f"{number(place.commits, 'commit')}, region {box.width}×{box.height} at "
+            f"{box.x}, {box.y}, at most {number(place.most_pixels, 'pixel')}; last seen "
+            f"{place.last[:10]}."
+        )
 
 
 def _of_counted(pixels: int) -> str:

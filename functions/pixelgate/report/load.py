@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from pixelgate.domain.baseline import Choice
@@ -19,6 +19,7 @@ from pixelgate.domain.comparison import (
 )
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
+from pixelgate.domain.learned_noise import LearnedNoise
 from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
 from pixelgate.domain.verdict import Mark, NoiseKind
 from pixelgate.errors import UsageError
@@ -112,6 +113,9 @@ def _measured(entry: Mapping[str, Any]) -> tuple[Measured | None, Judgement | No
         recoloured=entry.get("recoloured", False),
         kinds=tuple(NoiseKind(kind) if kind else None for kind in kinds),
     )
+    if learned := entry.get("learned_noise"):
+        places = tuple(region.get("place") for region in regions)
+        judgement = replace(judgement, learned=LearnedNoise.from_json(learned), places=places)
     return Measured(diff, entry.get("mask")), judgement
 
 

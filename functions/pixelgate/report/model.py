@@ -43,6 +43,7 @@ class Entry:
     changed: int = 0  # number of changed pixels
     total: int = 0  # number of pixels of the canvas; 0 if the images were not compared
     recoloured: bool = False  # whether plain areas have another colour that the mask does not show
+    learned: int = 0  # number of regions that learned noise explains
     # The regions of the mask, each with the reason that it counts or the noise that explains it;
     # None if neither is known.
     regions: tuple[tuple[Region, Mark | NoiseKind | None], ...] = ()
@@ -113,6 +114,7 @@ def build_model(
             changed=diff.changed_pixels + diff.counted_pixels if diff else 0,
             total=diff.total_pixels if diff else 0,
             recoloured=bool(s.judgement and s.judgement.recoloured),
+            learned=_learned(s.judgement),
             regions=tuple(_regions(diff, s.judgement)) if diff else (),
             bands=diff.bands if diff else (),
             group=s.group,
@@ -134,7 +136,7 @@ def build_model(
         base=base,
         execution=comparison.execution,
         verdict=comparison.verdict,
-        headline=_headline(comparison.verdict, counts),
+        headline=_headline(comparison.verdict, counts, comparison.learned),
         advice=_advice(counts, base, local=local),
         local=local,
         reviewable=comparison.verdict is Verdict.NEEDS_REVIEW,
@@ -208,6 +210,10 @@ def _regions(
         yield region, mark or kind
 
 
+def _learned(judgement: Judgement | None) -> int:
+    return sum(n is not None for n in judgement.places) if judgement else 0
+
+
 def _tags(tags: Any) -> tuple[str, ...]:
     """Returns the words of tags, which are a list or have names."""
     words = tags.values() if isinstance(tags, Mapping) else tags or ()
@@ -238,7 +244,13 @@ def _kind(counts: Counts, base: str | None) -> str:
     return "first" if base is None else "usual"
 
 
-def _headline(verdict: Verdict, counts: Counts) -> str:
+def _headline(verdict: Verdict, counts: Counts, learned: int) -> str:
+    """Says the verdict; `learned` snapshots are unchanged only by learned noise."""
+    words = _verdict(verdict, counts)
+    return f"{words}; {learned:,} explained by learned noise" if learned else words
+
+
+def _verdict(verdict: Verdict, counts: Counts) -> str:
     if counts.total == 0:
         return "There was nothing to compare"
     if verdict is Verdict.NEEDS_REVIEW:

@@ -60,6 +60,7 @@ def list_block(report: Report) -> dict[str, Any]:
         "changed": _sparse(entries, lambda e: e.changed),
         "total": _sparse(entries, lambda e: e.total),
         "recoloured": _sparse(entries, lambda e: int(e.recoloured)),
+        "learned": _sparse(entries, lambda e: e.learned),
         "head_size": [_number(sizes, e.head_size) for e in entries],
         "base_size": [_number(sizes, e.base_size) for e in entries],
         "group": _sparse(

@@ -23,6 +23,7 @@ from pixelgate.errors import ImageFault
 from pixelgate.pipeline.announce.announce import announce_result, rewrite_status
 from pixelgate.pipeline.announce.index import write_part
 from pixelgate.pipeline.announce.status import iso
+from pixelgate.pipeline.compare.learned import Learned
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
@@ -131,7 +132,8 @@ def _write_down(
 
     Returns the first and the result.
     """
-    snapshots = assemble(measured.plan, measured.results, measured.faults)
+    learned = Learned(claim.id.project, service.objects)
+    snapshots = assemble(measured.plan, measured.results, measured.faults, learned)
     folder = keys.pictures(claim.id, claim.execution)
     used = measured.metering.used
     if service.thumbnail:
@@ -152,6 +154,7 @@ def _write_down(
                 *accepted.manifest.warnings,
                 *case_hints(measured.plan.matches),
                 *variant_hints(measured.plan.matches),
+                *learned.warnings,
             ),
             choice=claim.choice,
             cost=used,
@@ -259,7 +262,7 @@ def _write_result(comparison: Comparison, service: CompareContext) -> Result:
     service.objects.write(report_key, page, "text/html; charset=utf-8")
     return Result(
         verdict=comparison.verdict,
-        counts=comparison.counts.as_json(),
+        counts=comparison.all_counts,
         comparison_key=comparison_key,
         report_key=report_key,
     )

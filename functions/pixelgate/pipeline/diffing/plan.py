@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pixelgate.domain.comparison import Measured, Snapshot, Status
+from pixelgate.domain.learned_noise import LearnedNoise
 from pixelgate.domain.manifest import BuildManifest, Image
 from pixelgate.domain.matching import Kind, Match, match
+from pixelgate.domain.names import canonical
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.variants import without_variant
 from pixelgate.errors import ImageFault
@@ -79,18 +81,26 @@ def _variant_of(build: BuildManifest) -> Callable[[str], str | None]:
     return lambda name: without_variant(name, build.images[name].details.get("tags"))
 
 
+Learned = Callable[[], Mapping[str, LearnedNoise]]
+
+
 def assemble(
-    plan: Plan, measured: Mapping[Pair, Measured | ImageFault], unreadable: Mapping[str, ImageFault]
+    plan: Plan,
+    measured: Mapping[Pair, Measured | ImageFault],
+    unreadable: Mapping[str, ImageFault],
+    learned: Learned = dict,
 ) -> dict[str, Snapshot]:
     """Combines the plan and the diffs to the result of every snapshot, by name.
 
-    `unreadable` are the faults of head images that were found without a diff, by name.
+    `unreadable` are the faults of head images that were found without a diff, by name. `learned`
+    returns the noise that was learned, by canonical name; it is called if a difference counts that
+    it may explain.
     """
     snapshots = {}
     for m in plan.matches:
         fault = unreadable.get(m.name)
         if m.kind is Kind.DIFFERING:
-            snapshots[m.name] = _differing(plan, m, measured[plan.pair_of[m.name]])
+            snapshots[m.name] = _differing(plan, m, measured[plan.pair_of[m.name]], learned)
         elif fault:
             snapshots[m.name] = _entry(plan, m, Status.ERRORED, reason=fault.reason)
         else:
@@ -114,12 +124,15 @@ def _change(snapshot: Snapshot) -> str | None:
     return f"{snapshot.status}-{sha256[:16]}" if sha256 else None
 
 
-def _differing(plan: Plan, m: Match, result: Measured | ImageFault) -> Snapshot:
+def _differing(plan: Plan, m: Match, result: Measured | ImageFault, learned: Learned) -> Snapshot:
     match result:
         case ImageFault() as fault:
             return _entry(plan, m, Status.ERRORED, reason=fault.reason)
         case Measured(diff=diff):
-            judgement = diff.judge(plan.head.policy_for(m.name))
+            policy = plan.head.policy_for(m.name)
+            judgement = diff.judge(policy)
+            if judgement.changed and policy.learned_noise and not policy.is_exact:
+                judgement = diff.judge(policy, learned().get(canonical(m.name)))
             status = Status.CHANGED if judgement.changed else Status.UNCHANGED
             # The decoded sizes are right; the manifest may claim others.
             sizes = {"head_size": diff.head_size, "base_size": diff.base_size}

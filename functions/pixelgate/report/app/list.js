@@ -1,7 +1,7 @@
 // The sidebar: of any number of rows only those in sight are elements.
 
 import { attribute, el, icon, picture } from "./dom.js";
-import { percent, number, sized } from "./words.js";
+import { count, percent, number, sized } from "./words.js";
 import { isShot } from "./rows.js";
 import { STATUSES, CHANGED, ERRORED } from "./types.js";
 import { isQuiet, isResized } from "./data.js";
@@ -191,6 +191,10 @@ export class List {
     const text = el("span", { class: "text" }, name);
     if (!isQuiet(entry)) text.append(el("span", { class: "facts" }, facts(entry)));
     made.append(text);
+    if (entry.learned) {
+      const title = `${count(entry.learned, "region")} explained by learned noise`;
+      made.append(el("span", { class: "learned", title }, "learned noise"));
+    }
     if (row.kind === "stack") {
       made.append(
         el(

@@ -32,6 +32,7 @@
  * @property {[number, number]|null} headSize
  * @property {[number, number]|null} baseSize
  * @property {boolean} recoloured
+ * @property {number} learned regions that learned noise explains
  * @property {string} words lower-case text that the search looks through
  */
 

@@ -15,6 +15,7 @@ from pixelgate.client.config import read_config
 from pixelgate.client.metered import Metered
 from pixelgate.client.replay import Plan, Reading, Rule, Versions, Wishes, find, plan
 from pixelgate.client.replay_pairs import Kept, KeptImages, answers, code_fingerprint, measure
+from pixelgate.domain.learned_noise import Patch, Proof, learn, strength_of
 from pixelgate.domain.policy import Policy
 from pixelgate.engine.pool import SharedDiffers
 from pixelgate.errors import ImageFault
@@ -22,6 +23,7 @@ from pixelgate.past.model import Past
 from pixelgate.past.replay import Answer, Replayed, Source, totals
 from support.doubles.memory import MemoryBucket
 from support.images import png
+from support.learned_cases import series
 from support.lived import PROJECT, Lived
 from support.pasts import at, given
 from support.scenes import scene
@@ -230,3 +232,32 @@ def test_an_engine_of_another_odiff_needs_images_only_for_limits_on_pixels(
     assert (todo.pairs, found["b1", "a.png"].answer) == ({}, Answer.STILL_CAUGHT)
     _, todo, found = replay(lived, Rule(above={"max_changed_pixels": 400}), tmp_path)
     assert (len(todo.pairs), found["b1", "a.png"].answer) == (1, Answer.NEWLY_QUIET)
+
+
+def test_learned_noise_explains_what_it_explained_then(pool: SharedDiffers, tmp_path: Path) -> None:
+    one = next(series())
+    images = [one.draw(states, {}) for states in one.teaching]
+    proofs = []
+    for number, pair in enumerate(images):
+        diff = pool.diff(pair.base, pair.head, Policy(), lambda: True)
+        marks = diff.judge(Policy()).marks
+        patches = tuple(
+            Patch.of(mark, region, region.pixels, strength_of(diff.areas[region.area]))
+            for region, mark in zip(diff.regions, marks, strict=True)
+            if mark is not None and region.area is not None
+        )
+        proofs.append(Proof(at(1), f"b{number}", f"c{number}", True, diff.total_pixels, patches))
+    learned = learn(proofs)
+    assert learned is not None
+    lived = Lived(MemoryBucket(), pool, find_engine().version)
+    lived.build("b0", {"a.png": images[0].base}, at=at(1))
+    entry = lived.build("b1", {"a.png": images[0].head}, "b0", at=at(2), learned={"a.png": learned})
+    assert entry.shots["a.png"].status == "unchanged"
+    _, _, found = replay(lived, Rule(), tmp_path)
+    assert found["b1", "a.png"].answer is Answer.STILL_QUIET
+    _, todo, found = replay(lived, Rule(), tmp_path, recompute=True)
+    assert (len(todo.pairs), found["b1", "a.png"].answer) == (1, Answer.STILL_QUIET)
+    _, _, found = replay(lived, Rule(above={"strict": True}), tmp_path)
+    assert found["b1", "a.png"].answer is Answer.NEWLY_LOUD
+    _, _, found = replay(lived, Rule(above={"learned_noise": False}), tmp_path)
+    assert found["b1", "a.png"].answer is Answer.NEWLY_LOUD

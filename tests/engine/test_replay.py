@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 
 from pixelgate.domain.comparison import Diff
+from pixelgate.domain.learned_noise import LearnedNoise, Patch, Proof, learn, strength_of
 from pixelgate.domain.policy import Policy
 from pixelgate.engine.differ import OdiffDiffer
 from pixelgate.past.replay import stored_verdict
 from support.drawings import png
 from support.drawn_cases import rows
+from support.learned_cases import Series, series
 from support.scenes import scene
 
 _BOX = {"x": 0, "y": 0, "width": 90, "height": 60}
@@ -53,14 +56,19 @@ def drawn(seed: int, number: int) -> list[tuple[str, tuple[bytes, bytes]]]:
     return [(name, (pair.base, pair.head)) for name, pair in some]
 
 
-def check(differ: OdiffDiffer, name: str, pair: tuple[bytes, bytes]) -> Counter[tuple[str, bool]]:
+def check(
+    differ: OdiffDiffer,
+    name: str,
+    pair: tuple[bytes, bytes],
+    learned: LearnedNoise | None = None,
+) -> Counter[tuple[str, bool]]:
     """Compares under every rule, and judges each from the measurements under each other."""
     diffs: dict[str, Diff] = {rule: differ.diff(*pair, RULES[rule]) for rule in RULES}
     told: Counter[tuple[str, bool]] = Counter()
     for old, new, same_odiff in product(RULES, RULES, (True, False)):
         stored = Diff.from_json(diffs[old].as_json())
-        said = stored_verdict(stored, RULES[old], RULES[new], same_odiff=same_odiff)
-        truth = diffs[new].judge(RULES[new]).changed
+        said = stored_verdict(stored, RULES[old], RULES[new], learned, same_odiff=same_odiff)
+        truth = diffs[new].judge(RULES[new], learned).changed
         assert said in (None, truth), f"{name}: {old} → {new}, same odiff: {same_odiff}"
         if old == "default" and same_odiff:
             told[new, said is not None] += 1
@@ -82,6 +90,35 @@ def test_drawn_cases_are_judged_as_the_engine_would(differ: OdiffDiffer, seed: i
 def test_random_scenes_are_judged_as_the_engine_would(differ: OdiffDiffer, seed: int) -> None:
     told = check(differ, f"scene {seed}", scene(seed))
     assert not [rule for rule in ALWAYS if told[rule, False]]
+
+
+@pytest.mark.parametrize("one", random.Random(4).sample([*series()], 4), ids=lambda one: one.name)
+def test_so_is_what_learned_noise_explains(differ: OdiffDiffer, one: Series) -> None:
+    learned = learn(_proofs(differ, one))
+    assert learned is not None
+    for states, edits in [(one.teaching[0], {}), *((s, e) for e, s in one.changes.values())]:
+        pair = one.draw(states, edits)
+        told = check(differ, one.name, (pair.base, pair.head), learned)
+        assert not told["default", False]
+    # It explains what it was learned from, and a policy may say that it does not.
+    pair = one.draw(one.teaching[0], {})
+    diff = differ.diff(pair.base, pair.head, Policy())
+    assert stored_verdict(diff, Policy(), Policy(), learned) is False
+    assert stored_verdict(diff, Policy(), Policy(learned_noise=False), learned) is True
+    assert stored_verdict(diff, Policy(), Policy()) is True
+
+
+def _proofs(differ: OdiffDiffer, one: Series) -> Iterator[Proof]:
+    for number, states in enumerate(one.teaching):
+        pair = one.draw(states, {})
+        diff = differ.diff(pair.base, pair.head, Policy())
+        patches = tuple(
+            Patch.of(mark, region, region.pixels, strength_of(diff.areas[region.area]))
+            for region, mark in zip(diff.regions, diff.judge(Policy()).marks, strict=True)
+            if mark is not None and region.area is not None
+        )
+        build, commit = f"b{number}", f"c{number}"
+        yield Proof(f"2026-11-{number + 1:02}", build, commit, True, diff.total_pixels, patches)
 
 
 def test_every_pixel_that_differs_counts_under_a_strict_policy(differ: OdiffDiffer) -> None:

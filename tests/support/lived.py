@@ -11,6 +11,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, engine_of
 from pixelgate.domain.history import Entry, Given, encode, entry_of
 from pixelgate.domain.keys import NO_BASE, BuildId
+from pixelgate.domain.learned_noise import LearnedNoise
 from pixelgate.domain.manifest import BuildManifest, parse_accepted
 from pixelgate.pipeline.diffing.pairs import DiffCache, DiffStats, diff_pairs
 from pixelgate.pipeline.diffing.plan import assemble, make_plan
@@ -46,12 +47,13 @@ class Lived:
         rules: tuple[Mapping[str, Any], ...] = (),
         own: Mapping[str, Mapping[str, Any]] | None = None,
         engine: Mapping[str, str] | None = None,
+        learned: Mapping[str, LearnedNoise] | None = None,
         **fields: Any,
     ) -> Entry:
         """Compares a build, and writes all that the pipeline leaves of it.
 
-        `policy`, `rules` and `own` (by name) go into the manifest; `fields` are of the index's
-        entry.
+        `policy`, `rules` and `own` (by name) go into the manifest; `learned` is the noise that was
+        learned until then; `fields` are of the index's entry.
         """
         head = self._manifest(build, images, policy, rules, own, fields)
         of_base = self.manifests[base] if base else None
@@ -74,7 +76,7 @@ class Lived:
             created=at,
             engine={**engine_of(("odiff", self.odiff)), **(engine or {})},
             policy=head.policy,
-            snapshots=assemble(plan, measured, {}),
+            snapshots=assemble(plan, measured, {}, lambda: learned or {}),
         )
         key = keys.result(id_, execution, keys.COMPARISON)
         self.store.write(key, comparison.encoded(), "application/json")

@@ -270,6 +270,7 @@ class _Result:
             current=current and (not errored or (same and versions.pixelgate == ours.pixelgate)),
             same_odiff=same,
             errored=errored,
+            learned=snapshot.judgement.learned if snapshot.judgement else None,
         )
 
 

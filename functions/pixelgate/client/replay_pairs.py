@@ -164,5 +164,5 @@ def answers(reading: Reading, todo: Plan, results: Results) -> Iterator[Replayed
                 case ImageFault():
                     yield replayed(piece, True, Source.IMAGES)
                 case Measured(diff=diff):
-                    loud = diff.judge(todo.pairs[pair]).changed
+                    loud = diff.judge(todo.pairs[pair], piece.learned).changed
                     yield replayed(piece, loud, Source.IMAGES)

@@ -210,7 +210,7 @@ class _Writer:
         return replace(
             known,
             measured=Measured(diff, mask),
-            judgement=diff.judge(policy),
+            judgement=diff.judge(policy, piece.learned),
             head_size=diff.head_size,
             base_size=diff.base_size,
         )

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from pixelgate.domain.comparison import Diff, Measured
+from pixelgate.domain.learned_noise import LearnedNoise
 from pixelgate.domain.names import canonical
 from pixelgate.domain.policy import Policy
 from pixelgate.past.life import How, Row, Ruling
@@ -61,11 +62,18 @@ class Source(StrEnum):
     NONE = "none"
 
 
-def stored_verdict(diff: Diff, old: Policy, new: Policy, *, same_odiff: bool = True) -> bool | None:
+def stored_verdict(
+    diff: Diff,
+    old: Policy,
+    new: Policy,
+    learned: LearnedNoise | None = None,
+    *,
+    same_odiff: bool = True,
+) -> bool | None:
     """Returns whether a pair counts as changed under the new policy; None if the images must tell.
 
     `diff` was measured by our present algorithm under the old policy; `same_odiff` says whether
-    the same odiff would measure it again.
+    the same odiff would measure it again. `learned` is the learned noise that applies.
     """
     same_place = old.align_rows == new.align_rows and _ignored(old) == _ignored(new)
     if diff.picture.differing == 0 and (same_place or not old.ignore_regions):
@@ -73,14 +81,16 @@ def stored_verdict(diff: Diff, old: Policy, new: Policy, *, same_odiff: bool = T
     if not same_place:
         return None
     if _measures_the_same(old, new) and same_odiff:
-        return diff.judge(new).changed
+        return diff.judge(new, learned).changed
     if new.is_exact:
         return _exact_verdict(diff, new)
     if old.limits == new.limits and new.limits.levels <= _JUDGED_LEVELS:
         if not any(diff.judge(new).marks):
             return False
-        return None if _has_pixel_limits(new) else True
-    # No noise explains what only one image has.
+        # Learned noise explains regions, whose shape the mask decides.
+        by_region = learned is not None and new.learned_noise
+        return None if _has_pixel_limits(new) or by_region else True
+    # No noise explains what only one image has; learned noise explains nothing then.
     one_sided = any(area.one_sided for area in diff.areas)
     return True if one_sided and not _has_pixel_limits(new) else None
 
@@ -131,6 +141,7 @@ class Piece:
         errored: whether its images could not be compared then.
         gone: what would tell its verdict and is gone, in words.
         noise: whether the two images are of the same input, so that a difference is noise.
+        learned: the learned noise that explained a part of it then; it explains no more now.
     """
 
     entry: Entry
@@ -147,6 +158,7 @@ class Piece:
     errored: bool = False
     gone: str | None = None
     noise: bool = False
+    learned: LearnedNoise | None = None
 
     @property
     def decided(self) -> Decided:
@@ -163,7 +175,9 @@ class Piece:
             return True  # no policy makes an unreadable image readable
         if self.measured is None:
             return None
-        return stored_verdict(self.measured.diff, self.old, self.new, same_odiff=self.same_odiff)
+        return stored_verdict(
+            self.measured.diff, self.old, self.new, self.learned, same_odiff=self.same_odiff
+        )
 
 
 _DECIDED = {"approve": Decided.APPROVED, "reject": Decided.REJECTED}

@@ -152,6 +152,7 @@ format: setup tools/js/.done ## Format the code
 bench-quality: setup ## Measure the verdicts of pixelgate and others on 1,400 labelled pairs (ARGS='--cases DIR')
 	@test -f .bench/groups/about.json || { rm -rf .bench/groups; $(BIN)/python -m bench.quality.groups .bench/groups; }
 	@$(BIN)/python -m bench.quality --cases .bench/groups --json .bench/quality.json $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m bench.quality.learned --cases .bench/groups
 
 pictures: setup ## Take the screenshots of the report for the README
 	@$(BIN)/python tools/pictures.py

@@ -34,6 +34,7 @@ function entry(name, more = {}) {
     headSize: [100, 10],
     baseSize: [100, 10],
     recoloured: false,
+    learned: 0,
     words: name.toLowerCase(),
     ...more,
   };
@@ -85,6 +86,7 @@ for (const [query, holds] of [
   ["-<11px", false],
   ["is:resized", false],
   ["is:recoloured", false],
+  ["is:learned", false],
   ["is:alike", false],
   ["d:undecided", true],
   ["d:approved", false],
@@ -109,6 +111,7 @@ test("search for decisions", () => {
 
 test("search for what has no mask or another size", () => {
   assert.ok(finds("is:recoloured", entry("a", { recoloured: true })));
+  assert.ok(finds("is:learned", entry("a", { learned: 2 })));
   assert.ok(finds("is:resized", entry("a", { headSize: [100, 11] })));
   assert.ok(!finds("is:resized", entry("a", { baseSize: null })));
   assert.ok(finds("is:alike g:3", entry("a", { group: 2 })));
@@ -359,6 +362,7 @@ test("columns become snapshots", () => {
     changed: { 0: 7 },
     total: { 0: 70 },
     recoloured: { 1: 1 },
+    learned: { 1: 2 },
     head_size: [1, 0],
     base_size: [2, 0],
     group: { 0: 0 },
@@ -375,8 +379,8 @@ test("columns become snapshots", () => {
     ["a", 1, 7, 70, 0, "t/x.webp", ["q"], [3, 4], [5, 6]],
   );
   assert.deepEqual(
-    [b.title, b.status, b.group, b.thumb, b.headSize, b.recoloured, b.words],
-    ["Bee", 6, -1, "", null, true, "b\nbee"],
+    [b.title, b.status, b.group, b.thumb, b.headSize, b.recoloured, b.learned, b.words],
+    ["Bee", 6, -1, "", null, true, 2, "b\nbee"],
   );
   const details = {
     head: { prefix: "i/", rest: { 0: "1" } },

@@ -17,6 +17,9 @@ import pytest
 from PIL import Image
 
 from pixelgate.cli import app as cli
+from pixelgate.domain.comparison import Region
+from pixelgate.domain.learned_noise import Patch, Proof, encode, learn, strength_of
+from pixelgate.domain.verdict import Evidence, Mark
 from support.pages import parsed
 
 from .conftest import Done
@@ -421,3 +424,59 @@ def test_the_nearest_pixelgate_toml_says_what_counts(changed: Suite) -> None:
     done = changed.compare()
     assert done.code == 2
     assert "pixelgate.toml: policy.max_changed_pixel: there is no such" in done.err
+
+
+def learned_from(suite: Suite, path: Path, pixels: int) -> None:
+    """A file that says that a change of same.png was seen three times, of so many pixels."""
+    image = suite.manifest["images"]["same.png"]
+    [area], [region] = image["areas"], image["regions"]
+    patch = Patch.of(Mark(region["mark"]), Region(*list(region.values())[:5]), pixels,
+                     strength_of(Evidence(**area)))  # fmt: skip
+    proofs = [
+        Proof(f"2026-11-0{n}", f"b{n}", f"c{n}", True, image["total_pixels"], (patch,))
+        for n in (1, 2, 3)
+    ]
+    found = learn(proofs)
+    assert found is not None
+    path.write_bytes(encode({"same.png": found}))
+
+
+def test_learned_noise_comes_from_a_file(suite: Suite) -> None:
+    picture(suite.head / "same.png", 10, block=5)
+    assert suite.compare().code == 1
+    learned_from(suite, suite.folder / "noise.json", pixels=25)
+    done = suite.compare("--learned", "noise.json")
+    assert done.code == 0, done.err
+    assert "by learned noise" in done.err
+    image = suite.manifest["images"]["same.png"]
+    assert image["learned_noise"]["places"][0]["pairs"] == 3
+    assert suite.manifest["counts"]["learned_noise"] == 1
+    assert suite.compare("--learned", "noise.json", "--strict").code == 1
+    (suite.folder / "pixelgate.toml").write_text("[policy]\nlearned_noise = false\n")
+    assert suite.compare("--learned", "noise.json").code == 1
+
+
+def test_a_larger_change_than_was_learned_counts(suite: Suite) -> None:
+    picture(suite.head / "same.png", 10, block=5)
+    suite.compare()
+    learned_from(suite, suite.folder / "noise.json", pixels=24)
+    assert suite.compare("--learned", "noise.json").code == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "no-noise.json: No such file or directory"),
+        ("{}", "no-noise.json: it is no learned noise of pixelgate: KeyError('schema_version')"),
+        ("[", "no-noise.json: Expecting value"),
+    ],
+)
+def test_a_file_that_is_no_learned_noise_is_named(
+    suite: Suite, content: str | None, why: str
+) -> None:
+    if content is not None:
+        (suite.folder / "no-noise.json").write_text(content)
+    done = suite.compare("--learned", "no-noise.json")
+    assert (done.code, done.out) == (2, "")
+    assert why in " ".join(done.err.split())
+    assert not suite.report.exists()

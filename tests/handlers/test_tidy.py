@@ -86,14 +86,14 @@ def test_what_a_dead_run_left_goes_and_what_is_published_stays(
 ) -> None:
     account.upload(WEB, {"a.png": png(1)})
     account.deliver(WEB)
-    assert tidy(0.01) == {"projects": {"web": {"orphans": 0, "indexed": 0}}}
-    assert tidy(0.5) == {"projects": {"web": {"orphans": 0, "indexed": 1}}}
+    assert tidy(0.01) == {"projects": {"web": {"orphans": 0, "indexed": 0, "learned": 0}}}
+    assert tidy(0.5) == {"projects": {"web": {"orphans": 0, "indexed": 1, "learned": 0}}}
     before = account.keys()
     record = ComparisonId("web", WEB.build, "@none")
     account.put(keys.result(record, "dead", "comparison.json"), b"{}")
-    assert tidy(0.5) == {"projects": {"web": {"orphans": 0, "indexed": 0}}}
+    assert tidy(0.5) == {"projects": {"web": {"orphans": 0, "indexed": 0, "learned": 0}}}
     capsys.readouterr()
-    assert tidy(2) == {"projects": {"web": {"orphans": 1, "indexed": 0}}}
+    assert tidy(2) == {"projects": {"web": {"orphans": 1, "indexed": 0, "learned": 0}}}
     assert metrics_in(capsys.readouterr().out)["ExecutionsOrphaned"] == 1
     assert account.keys() == before
 
@@ -107,12 +107,20 @@ def test_garbage_is_reported_or_collected_as_the_stack_says(
     account.upload(WEB, {"a.png": png(1)}, branch="topic")
     account.deliver(WEB)
     monkeypatch.setenv("PIXELGATE_RETENTION_DAYS", "90,web=30")
-    assert tidy(31) == {"projects": {"web": {"orphans": 0, "indexed": 1}}}  # off
+    assert tidy(31) == {"projects": {"web": {"orphans": 0, "indexed": 1, "learned": 0}}}  # off
     before = account.keys()
 
     monkeypatch.setenv("PIXELGATE_GARBAGE_COLLECTION", "dry")
     nothing = dict.fromkeys(("hidden", "removed", "swept", "restored", "deleted"), 0)
-    young = {"orphans": 0, "indexed": 0, "builds": 0, "images": 0, "bytes": 0, **nothing}
+    young = {
+        "orphans": 0,
+        "indexed": 0,
+        "learned": 0,
+        "builds": 0,
+        "images": 0,
+        "bytes": 0,
+        **nothing,
+    }
     assert tidy(29)["projects"]["web"] == young
     found = tidy(31)["projects"]["web"]
     assert found == {**young, "builds": 1, "images": 1, "bytes": found["bytes"]}

@@ -199,6 +199,13 @@ def test_it_is_read_once_and_only_where_something_counts(learned: Learning) -> N
     assert learned.asked == before + 1
 
 
+def test_it_is_not_read_for_a_page_of_another_size(learned: Learning) -> None:
+    learned.world.differs = ScriptedDiffers()
+    before = learned.asked
+    assert later(learned, "b1", "n") == "changed"
+    assert learned.asked == before
+
+
 @pytest.mark.parametrize(
     "policy", [{"learned_noise": False}, {"strict": True}, {"sensitivity": "exact"}]
 )

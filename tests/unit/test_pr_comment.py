@@ -42,6 +42,7 @@ def status(state: str = "SUCCEEDED", **fields: Any) -> dict[str, Any]:
 
 
 NO_REVIEW = {**NOTHING, "total": 48, "unchanged": 48}
+LEARNED = {**NO_REVIEW, "learned_noise": 2}
 FIRST = {**NOTHING, "total": 3, "added": 3}
 TIMED_OUT = {"code": "TIMEOUT", "message": "the worker stopped"}
 
@@ -58,12 +59,22 @@ TIMED_OUT = {"code": "TIMEOUT", "message": "the worker stopped"}
             status(verdict="passed", counts=NO_REVIEW, review=review("not_needed", 0)),
             *(State.PASSED, "no changes in 48 snapshots"),
         ),
+        (
+            status(verdict="passed", counts=LEARNED, review=review("not_needed", 0)),
+            *(State.PASSED, "no changes in 48 snapshots; 2 explained by learned noise"),
+        ),
         (status(verdict="passed", review=None, counts=FIRST), State.PASSED, "3 added"),
         (status("FAILED", error=TIMED_OUT), State.ERROR, "TIMEOUT: the worker stopped"),
     ],
 )
 def test_commit_status(said: dict[str, Any], state: State, description: str) -> None:
     assert commit_status(said, URL) == CommitStatus(state, description, URL)
+
+
+def test_the_comment_says_what_learned_noise_explains() -> None:
+    said = status(verdict="passed", counts=LEARNED, review=review("not_needed", 0))
+    line = "Of the unchanged ones, 2 explained by learned noise; the report says how."
+    assert line in comment(said, CONTEXT, URL).splitlines()
 
 
 def test_comment_on_a_build_that_needs_review() -> None:

@@ -18,6 +18,7 @@ from pixelgate.domain.comparison import (
     Snapshot,
     Status,
 )
+from pixelgate.domain.learned_noise import LearnedNoise, Place
 from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
 from pixelgate.domain.verdict import Explained, Mark, NoiseKind, Picture
 from pixelgate.report.explain import (
@@ -71,6 +72,35 @@ def told(snapshot: Snapshot, policy: Policy = Policy()) -> list[str]:  # noqa: B
 def test_every_mark_and_every_noise_has_words() -> None:
     assert set(MARKS) == set(Mark)
     assert set(NOISES) == set(NoiseKind)
+
+
+PLACE = Place(
+    *(Mark.ONE_SIDED, (Rectangle(600, 10, 40, 20),), 90, 312, (), ()),
+    *(7, 6, 5, "2026-11-01T12:00:00+00:00", "2026-11-30T12:00:00+00:00"),
+)
+
+
+@pytest.mark.parametrize(
+    ("regions", "words"),
+    [
+        ((300,), "1 region (300 pixels) would count as one-sided, and is explained"),
+        ((200, 100), "2 regions (300 pixels) would count as one-sided, and are explained"),
+    ],
+)
+def test_learned_noise_is_told_in_words_and_numbers(regions: tuple[int, ...], words: str) -> None:
+    none = (None,) * len(regions)
+    shown = changed(*regions, marks=none, status=Status.UNCHANGED)
+    assert shown.judgement is not None
+    judged = replace(
+        shown.judgement,
+        kinds=(NoiseKind.LEARNED,) * len(regions),
+        learned=LearnedNoise(10_000, (PLACE,)),
+        places=(0,) * len(regions),
+    )
+    assert told(replace(shown, judgement=judged)) == [
+        f"{words} by learned noise: 7 same-input pairs of 5 commits, region 40×20 at 600, 10, at "
+        "most 312 pixels; last seen 2026-11-30."
+    ]
 
 
 @pytest.mark.parametrize("mark", Mark)

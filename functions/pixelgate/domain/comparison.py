@@ -14,7 +14,7 @@ from pixelgate import __version__
 from pixelgate.domain.baseline import Choice, Kind
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
-from pixelgate.domain.learned_noise import LearnedNoise, Patch, strength_of
+from pixelgate.domain.learned_noise import NEVER, LearnedNoise, Patch, strength_of
 from pixelgate.domain.policy import ALGORITHM, Policy
 from pixelgate.domain.verdict import (
     Evidence,
@@ -255,7 +255,7 @@ class Diff:
         kinds = tuple(NoiseKind.LEVELS if r.area is None else noises[r.area] for r in self.regions)
         marks = tuple(None if r.area is None else reasons[r.area] for r in self.regions)
         places: tuple[int | None, ...] = ()
-        if learned and policy.learned_noise and not policy.is_exact:
+        if learned and self.could_be_learned(policy, marks):
             learned, places = self._explained_by(learned, marks)
             of_regions = list(zip(marks, kinds, places, strict=True))
             kinds = tuple(k if n is None else NoiseKind.LEARNED for _, k, n in of_regions)
@@ -272,13 +272,16 @@ class Diff:
             else judged
         )
 
+    def could_be_learned(self, policy: Policy, marks: Sequence[Mark | None]) -> bool:
+        """Whether learned noise, whatever it is, could explain a region that counts."""
+        allowed = policy.learned_noise and not policy.is_exact
+        as_before = not self.bands and self.base_size == self.head_size
+        return allowed and as_before and any(mark and mark not in NEVER for mark in marks)
+
     def _explained_by(
         self, learned: LearnedNoise, marks: Sequence[Mark | None]
     ) -> tuple[LearnedNoise, tuple[int | None, ...]]:
         """Returns the places that explain a region, and for each region the number of its place."""
-        nothing = (None,) * len(self.regions)
-        if self.bands or self.base_size != self.head_size:
-            return learned.only(()), nothing
         patches = [
             Patch.of(mark, r, r.pixels, strength_of(self.areas[r.area]))
             if mark and r.area is not None

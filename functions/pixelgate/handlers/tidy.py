@@ -1,4 +1,4 @@
-"""Lambda function that tidies up once a day: dead runs, the index, and garbage if enabled."""
+"""Lambda function that tidies up once a day: dead runs, the index, what it teaches, and garbage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         done: dict[str, int] = {}
         failed = False
         # What stops one step, such as an object that is none of ours, does not stop the other.
-        for step in (_index, _learn, _tidy):
+        for step in (_index, _tidy):
             try:
                 done |= step(project, records, days(project))
             except Exception as error:
@@ -76,11 +76,7 @@ def opened() -> StorageContext:
 def _index(project: str, records: StorageContext, days: float) -> dict[str, int]:
     wait = float(os.environ.get("PIXELGATE_INDEX_SECONDS", 3_600.0))
     merged = merge_index(project, records.objects, records.clock(), older_than=wait)
-    return {"indexed": merged}
-
-
-def _learn(project: str, records: StorageContext, days: float) -> dict[str, int]:
-    return {"learned": remember(project, records.objects)}
+    return {"indexed": merged, "learned": remember(project, records.objects)}
 
 
 def _tidy(project: str, records: StorageContext, days: float) -> dict[str, int]:

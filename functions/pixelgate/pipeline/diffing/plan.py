@@ -131,7 +131,7 @@ def _differing(plan: Plan, m: Match, result: Measured | ImageFault, learned: Lea
         case Measured(diff=diff):
             policy = plan.head.policy_for(m.name)
             judgement = diff.judge(policy)
-            if judgement.changed and policy.learned_noise and not policy.is_exact:
+            if judgement.changed and diff.could_be_learned(policy, judgement.marks):
                 judgement = diff.judge(policy, learned().get(canonical(m.name)))
             status = Status.CHANGED if judgement.changed else Status.UNCHANGED
             # The decoded sizes are right; the manifest may claim others.

@@ -49,11 +49,8 @@ export function entriesOf(list) {
       headSize: size(list.head_size[id]),
       baseSize: size(list.base_size[id]),
       recoloured: id in list.recoloured,
-      learned: list.learned?.[id] ?? 0,
-      words: [name, ...(title === name ? [] : [title]), ...(list.learned?.[id] ? ["learned noise"] : [])]
-        .join("\n")
-        .normalize("NFC")
-        .toLowerCase(),
+      learned: list.learned[id] ?? 0,
+      words: (title === name ? name : `${name}\n${title}`).normalize("NFC").toLowerCase(),
     };
   });
 }

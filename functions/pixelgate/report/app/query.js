@@ -78,6 +78,7 @@ function test(term, entry, decision) {
 function is(quality, entry) {
   if (quality === "recoloured" || quality === "recolored") return entry.recoloured;
   if (quality === "resized") return isResized(entry);
+  if (quality === "learned") return entry.learned > 0;
   return quality === "alike" && entry.group >= 0;
 }
 

@@ -163,6 +163,18 @@ def test_a_pair_belongs_to_the_time_of_its_later_build() -> None:
     assert of(*entries, since=datetime(2026, 11, 3, tzinfo=UTC)) == ["commit AB b3", "commit BA b4"]
 
 
+def test_what_was_not_listed_since_the_history_began_is_known_from_later_bases() -> None:
+    # b1, which listed x, is gone; b2 to b4 are as it was, and b5 says what that is.
+    entries = [e for e in chain("AAAAB", commit="c") if e.build != "b1"]
+    assert of(*entries) == ["commit AA b3", "commit AA b4", "commit AB b5"]
+
+
+def test_bases_that_were_compared_again_later_are_found() -> None:
+    a = entry("a", None, seen("x", "A"), at=at(9), commit="c")  # the latest of its executions
+    b, c = entry("b", "a", at=at(2), commit="c"), entry("c", "b", at=at(3), commit="c")
+    assert of(a, b, c) == ["commit AA c", "commit AA a"]
+
+
 def test_names_are_those_of_the_last_entries_in_whatever_unicode_form() -> None:
     one, two = "u\u0308", "\u00fc"
     a = entry("a", None, seen(two, "A"), commit="c")

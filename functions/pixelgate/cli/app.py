@@ -15,6 +15,7 @@ from pixelgate.cli import (
     compare,
     deploy,
     doctor,
+    flakes,
     github_app,
     history,
     import_baseline,
@@ -82,7 +83,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "See results and review them",
         (
             *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life, replay.replay),
+            *(history.history, life.life, flakes.flakes, replay.replay),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

@@ -77,7 +77,7 @@ def life(
         raise UsageError(f"--csv prints one table; name it: {', '.join(TableName)}")
     context = Context(project, bucket, config)
     # A chain of small steps may be older than what is asked for.
-    began = None if table is TableName.DRIFT else moment(since, datetime.now(UTC))
+    began = None if table is TableName.DRIFT else _moment(since, datetime.now(UTC))
     past = Past.of(context.store, context.project, began)
     if branch is not None:
         past = past.only(past.on_branch(branch))
@@ -106,7 +106,7 @@ _USUAL = (TableName.SERIES, TableName.SNAPSHOTS, TableName.MONTHS)
 _JSON = (TableName.RATES, TableName.BUILDS, *_USUAL)
 
 
-def moment(since: str, now: datetime) -> datetime:
+def _moment(since: str, now: datetime) -> datetime:
     """Returns the time that `30d` or a date stands for. Raises UsageError."""
     if found := _SINCE.fullmatch(since):
         return now - timedelta(days=int(found[1]))

@@ -289,7 +289,7 @@ class _Run:
     def _prepared(self) -> Iterator[_Prepared]:
         """Reads what is stored and says what the rest costs."""
         from pixelgate.cli.console import progress_bar, say
-        from pixelgate.cli.life import moment
+        from pixelgate.cli.life import _moment as moment
         from pixelgate.cli.replay_output import in_bytes, in_dollars, tell
         from pixelgate.client.metered import Metered, dollars
         from pixelgate.client.replay import Wishes, find, plan, price_of_reading, with_differences

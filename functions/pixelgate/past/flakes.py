@@ -128,7 +128,9 @@ def evidence(pair: Pair) -> dict[str, Any]:
 
 
 def states(past: Past, now: datetime) -> Mapping[str, Flakiness]:
-    """Returns the state of each snapshot by its name; the first that fits counts.
+    """Returns the state of each snapshot that has a pair or that an entry lists, by its name.
+
+    The first that fits counts:
 
     - broken: its last five results on one branch that others are compared with are the same image,
       which is not its base's, and nobody has accepted it. If the two images were also made of the
@@ -143,7 +145,9 @@ def states(past: Past, now: datetime) -> Mapping[str, Flakiness]:
     branches = _kept_branches(past, first)
     nearest = _nearest(past, first)
     found = {}
-    for name in past.names:
+    listed = {canonical(name): name for name in past.names}
+    paired = {canonical(name): name for name in pairs}
+    for name in sorted((listed | paired).values()):
         known = pairs.get(name, ())
         row = _in_a_row(past, name, branches, known)
         near = nearest.get(canonical(name))

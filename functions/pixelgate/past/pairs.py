@@ -59,7 +59,7 @@ class Pair:
 
 
 def same_input(past: Past) -> Mapping[str, tuple[Pair, ...]]:
-    """Returns the pairs of each snapshot by its name in the past's last entries, earliest first.
+    """Returns the pairs of each snapshot by the name that it had last, the earliest first.
 
     Names without a pair are left out. A pair belongs to the time of its later build, so the earlier
     one may lie before the past's first entry. Three kinds of evidence count:
@@ -84,13 +84,14 @@ def same_input(past: Past) -> Mapping[str, tuple[Pair, ...]]:
     branches = _by_branch(trusted)
     diffed = _diffed(every)
     found = {}
-    for name in past.names:
+    for name in _names(every):
+        images = _images_of(name, every)
         pairs = [
             pair
             for pair in (
-                *_of_twins(past, name, twins),
-                *_of_attempts(past, name),
-                *_returned(past, name, branches, inputs),
+                *_of_twins(images, twins),
+                *_of_attempts(past, name, images),
+                *_returned(past, name, images, branches, inputs),
             )
             if pair[3].build in ours
         ]
@@ -100,9 +101,15 @@ def same_input(past: Past) -> Mapping[str, tuple[Pair, ...]]:
     return found
 
 
+def _names(entries: Iterable[Entry]) -> list[str]:
+    """Returns every name that an entry lists, sorted; each in the form in which it came last."""
+    return sorted({canonical(name): name for entry in entries for name in entry.shots}.values())
+
+
 # Kind, hashes of the two images, the later entry and the earlier one.
 _Found = tuple[PairKind, str, str, Entry, Entry]
 _Diffed = Mapping[tuple[str, str, str], Seen]
+_Images = Mapping[str, str]  # of one snapshot: build to hash
 
 
 def _pair(
@@ -156,17 +163,45 @@ def _by_branch(entries: Iterable[Entry]) -> list[list[Entry]]:
     return list(branches.values())
 
 
-def _images(past: Past, name: str, entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
-    """Yields the builds that have an image of the name, with its hash."""
+def _images_of(name: str, entries: Sequence[Entry]) -> _Images:
+    """Returns the hash of a snapshot in each build that has one, as far as it is known.
+
+    What is not listed is as in the base, so builds form groups with one image, and it is enough to
+    know it of one of them. `Past.hash` goes only back to where an image was listed: where that is
+    missing, it would know fewer of the pairs that are alike, and rates would be too high.
+    """
+    key = canonical(name)
+    like: dict[str, str] = {}  # each build that is as its base, and that
+    known: dict[str, str | None] = {}
+    bases = []
     for entry in entries:
-        found = past.hash(entry, name)
-        if found is not None:
-            yield entry, found
+        shot = entry.shot(name)
+        if shot is not None:
+            known[entry.build] = shot.head
+            if shot.base and entry.base and shot.renamed_from is None:
+                bases.append((entry.base, shot.base))
+        elif entry.base is None or key in entry.renamed_away:
+            known[entry.build] = None
+        else:
+            like[entry.build] = entry.base
+
+    def first_of(build: str) -> str:
+        way = []
+        while build in like and build not in way:
+            way.append(build)
+            build = like[build]
+        like.update((step, build) for step in way if step != build)
+        return build
+
+    for base, image in bases:
+        known.setdefault(first_of(base), image)
+    images = ((entry.build, known.get(first_of(entry.build))) for entry in entries)
+    return {build: image for build, image in images if image is not None}
 
 
-def _of_twins(past: Past, name: str, groups: Iterable[Sequence[Entry]]) -> Iterator[_Found]:
+def _of_twins(every: _Images, groups: Iterable[Sequence[Entry]]) -> Iterator[_Found]:
     for group in groups:
-        images = list(_images(past, name, group))
+        images = [(entry, every[entry.build]) for entry in group if entry.build in every]
         for (a, first), (b, second) in pairwise(images):
             if a.branch == b.branch and a.pull_request != b.pull_request:
                 continue
@@ -174,23 +209,27 @@ def _of_twins(past: Past, name: str, groups: Iterable[Sequence[Entry]]) -> Itera
             yield kind, first, second, b, a
 
 
-def _of_attempts(past: Past, name: str) -> Iterator[_Found]:
+def _of_attempts(past: Past, name: str, every: _Images) -> Iterator[_Found]:
     key = canonical(name)
     for entry in past.entries:
         if not entry.attempts or not entry.trusted:
             continue
         hashes = next((h for n, h in entry.attempts.items() if canonical(n) == key), ())
-        last = past.hash(entry, name)
+        last = every.get(entry.build)
         if hashes and last is not None:
             for first, second in zip(hashes, (*hashes[1:], last), strict=True):
                 yield PairKind.ATTEMPT, first, second, entry, entry
 
 
 def _returned(
-    past: Past, name: str, branches: Iterable[Sequence[Entry]], inputs: Mapping[str, _Input]
+    past: Past,
+    name: str,
+    every: _Images,
+    branches: Iterable[Sequence[Entry]],
+    inputs: Mapping[str, _Input],
 ) -> Iterator[_Found]:
     for branch in branches:
-        images = list(_images(past, name, branch))
+        images = [(entry, every[entry.build]) for entry in branch if entry.build in every]
         for (a, first), (b, second), (c, third) in zip(
             images, images[1:], images[2:], strict=False
         ):

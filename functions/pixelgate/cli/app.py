@@ -22,6 +22,7 @@ from pixelgate.cli import (
     init,
     life,
     projects,
+    replay,
     report,
     review,
     review_comment,
@@ -82,7 +83,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "See results and review them",
         (
             *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life, flakes.flakes),
+            *(history.history, life.life, flakes.flakes, replay.replay),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
-import tempfile
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken
+from pixelgate.client.report_folder import check_ours, replacing
 from pixelgate.client.scan import chosen, details_of
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import PICTURED, Comparison, engine_of
@@ -39,9 +36,6 @@ from pixelgate.storage.folder import FolderBucket, FolderImages
 
 PROJECT = "local"
 _PICTURES = f"diffs/{PROJECT}/"
-# The parts of a report; comparison.json, without which it is not complete, comes first.
-_PARTS = (COMPARISON, REPORT, "images", "diffs")
-_STAGING = ".pixelgate-"
 _PROBLEMS_SHOWN = 10
 
 
@@ -112,7 +106,7 @@ def compare_folders(
         # A base without images is a first comparison, unless something was left out of it.
         if not selection.taken and not allow_empty and (is_head or selection.left):
             raise UsageError(selection.why_empty())
-    with _replacing(out) as staging:
+    with replacing(out) as staging:
         objects = FolderBucket(staging)
         images = FolderImages({**base.paths, **head.paths})
         plan = make_plan(head.manifest, base.manifest, " ".join(engine))
@@ -242,59 +236,7 @@ def _check_folders(base_dir: Path, head_dir: Path, out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; the report needs a folder")
     if out.is_dir():
-        _check_ours(out)
-
-
-def _check_ours(out: Path) -> None:
-    """Refuses a folder that contains anything but a report of pixelgate."""
-    foreign = sorted(e.name for e in out.iterdir() if not _is_ours(e.name))
-    if foreign:
-        raise UsageError(
-            f"{out} contains {foreign[0]!r}, which is not part of a report; choose another folder"
-        )
-    if (out / COMPARISON).exists():
-        try:
-            ours = "schema_version" in json.loads((out / COMPARISON).read_bytes())
-        except (OSError, ValueError, TypeError):
-            ours = False
-        if not ours:
-            raise UsageError(
-                f"{out / COMPARISON} was not written by pixelgate; choose another folder"
-            )
-
-
-def _is_ours(name: str) -> bool:
-    return name in _PARTS or name.startswith(_STAGING)
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """Yields a staging folder; if the block succeeds, its content replaces the report in `out`.
-
-    The staging folder is inside `out`, which may be a link, a mounted volume, or the only folder
-    that is writable. comparison.json is removed first and written last, so that an incomplete
-    report has none.
-    """
-    existed = out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    for left_over in out.glob(f"{_STAGING}*"):
-        shutil.rmtree(left_over, ignore_errors=True)
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=out))
-    try:
-        yield staging
-        for name in _PARTS:
-            old = out / name
-            if old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old)
-            else:
-                old.unlink(missing_ok=True)
-        for name in reversed(_PARTS):
-            if (staging / name).exists():
-                (staging / name).replace(out / name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not existed and not any(out.iterdir()):
-            out.rmdir()
+        check_ours(out)
 
 
 def _copy_images(

@@ -96,6 +96,7 @@ def compare(
     from pixelgate.cli.scan import tell
     from pixelgate.client.compare_folders import compare_folders
     from pixelgate.domain.keys import COMPARISON, REPORT
+    from pixelgate.domain.review_request import quarantine_of
 
     gate = make_gate(fail_on, exit_zero, require_baseline=False)
     config = _config(policy_file)
@@ -127,17 +128,20 @@ def compare(
             inline=inline,
             progress=progress,
             choice=config.choice(layout, include, exclude),
+            quarantine=config.quarantine,
         )
     tell(*result.selections)
     comparison, report = out / COMPARISON, out / REPORT
     counts, verdict = result.comparison.counts, result.comparison.verdict
     if as_json:
-        fields = {
+        fields: dict[str, Any] = {
             "verdict": verdict,
             "counts": counts.as_json(),
             "comparison": str(comparison),
             "report": str(report),
         }
+        if quarantine := quarantine_of(result.comparison):
+            fields["quarantine"] = quarantine
         typer.echo(json.dumps(fields))
     else:
         show_summary(result.comparison)
@@ -175,8 +179,11 @@ def _policies(config: Config, options: dict[str, Any]) -> Policies:
 def _result(comparison: Comparison, gate: Gate) -> Result:
     """Turns a local comparison into a `Result`, so that the same code writes its summaries."""
     from pixelgate.client.result import Result
+    from pixelgate.domain.review_request import quarantine_of
 
     fields = comparison.as_json()
     names = ("project", "verdict", "counts", "base", "baseline_reason")
     status = {name: fields[name] for name in names}
+    if quarantine := quarantine_of(comparison):
+        status["quarantine"] = quarantine
     return Result({**status, "build": fields["head"], "state": "SUCCEEDED"}, fields, gate)

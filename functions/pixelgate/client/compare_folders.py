@@ -8,10 +8,11 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken
@@ -24,6 +25,7 @@ from pixelgate.domain.matching import case_hints, variant_hints
 from pixelgate.domain.names import canonical, collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies
+from pixelgate.domain.quarantine import Known, Quarantine, apply
 from pixelgate.domain.wording import shortened
 from pixelgate.engine.header import read_header
 from pixelgate.engine.thumbnail import thumbnail
@@ -80,6 +82,7 @@ def compare_folders(
     gone: Collection[str] = (),
     progress: Progress = SILENT,
     choice: Choice = ALL,
+    quarantine: Sequence[Quarantine] = (),
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
@@ -87,7 +90,7 @@ def compare_folders(
     version. With `inline` the report contains its images, so that it is one file. With `only`,
     these names of `head_dir` are compared; of the others in `base_dir`, `gone` are removed and the
     rest is skipped. `choice` is the layout of both folders, and which of their snapshots are
-    compared.
+    compared. `quarantine` applies by the time of the comparison.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
@@ -140,6 +143,12 @@ def compare_folders(
                 images=images,
                 thumbnail=thumbnail,
             ),
+        )
+        comparison = comparison.with_quarantine(
+            apply(
+                *(quarantine, comparison.snapshots.keys()),
+                *(datetime.fromisoformat(comparison.created), Known()),
+            )
         )
         body = comparison.encoded()
         if inline:

@@ -272,6 +272,7 @@ def entry_of(comparison: Comparison, manifest: BuildManifest) -> Entry:
         partial=manifest.partial,
         first=comparison.is_first,
         shots=shots,
+        quarantined={name: stamp.reason for name, stamp in comparison.quarantined.items()},
     )
 
 

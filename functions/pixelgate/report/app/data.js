@@ -49,6 +49,7 @@ export function entriesOf(list) {
       headSize: size(list.head_size[id]),
       baseSize: size(list.base_size[id]),
       recoloured: id in list.recoloured,
+      quarantine: list.quarantine?.[id] ?? "",
       words: (title === name ? name : `${name}\n${title}`).normalize("NFC").toLowerCase(),
     };
   });

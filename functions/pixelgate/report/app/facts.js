@@ -2,7 +2,7 @@
 
 import { button, el } from "./dom.js";
 import { foldedBands } from "./geometry.js";
-import { CHANGED, STATUSES, TITLES, UNCHANGED } from "./types.js";
+import { CHANGED, QUARANTINED, STATUSES, TITLES, UNCHANGED } from "./types.js";
 import { sentence } from "./published.js";
 import { term } from "./query.js";
 import { count, number, percent, sized } from "./words.js";
@@ -58,6 +58,8 @@ export function snapshotFacts(entry, detail, on) {
         ? "Why it passes"
         : entry.status === CHANGED
           ? "Why it counts"
+          : entry.status === QUARANTINED
+            ? "Why it would count"
           : "What that means";
     parts.push(section(title, el("ul", { class: "why" }, ...detail.why.map((line) => el("li", {}, line)))));
   }

@@ -119,8 +119,8 @@ def chosen(found: Sequence[Row], named: str) -> list[Row]:
     of_log = [row for row in same if row.quarantine.source is Source.REVIEW]
     if not of_log and same:
         raise UsageError(
-            f"{named!r} is in quarantine by pixelgate.toml: remove it there, and the removal counts "
-            "for the commits that contain it"
+            f"{named!r} is in quarantine by pixelgate.toml: remove it there; that counts for the "
+            "commits that contain the removal"
         )
     if not of_log:
         raise UsageError(

@@ -60,11 +60,18 @@ export function snapshotFacts(entry, detail, on) {
           ? "Why it counts"
           : entry.status === QUARANTINED
             ? "Why it would count"
-          : "What that means";
+            : "What that means";
     parts.push(section(title, el("ul", { class: "why" }, ...detail.why.map((line) => el("li", {}, line)))));
   }
   if (on.stops.length) parts.push(section(`Where (${number(on.stops.length)})`, places(detail, on)));
   return parts;
+}
+
+/** Says why a change needs no review. @param {Entry} entry @param {Detail} detail */
+export function excuse(entry, detail) {
+  const why = detail.facts.find(([label]) => label === "Why quarantined")?.[1] ?? "";
+  const words = `In quarantine ${entry.quarantine}: ${why}. Nobody has to review it.`;
+  return el("p", { class: "excused" }, words);
 }
 
 /** @param {Entry} entry */

@@ -6,7 +6,7 @@ import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
 import { carried, detailOf, entriesOf, isQuiet, reviewed, unpack } from "./data.js";
 import { Deciding } from "./deciding.js";
 import { button, byId, el } from "./dom.js";
-import { runFacts, snapshotFacts } from "./facts.js";
+import { excuse, runFacts, snapshotFacts } from "./facts.js";
 import { Filters } from "./filters.js";
 import { Following } from "./following.js";
 import { HandIn } from "./handing.js";
@@ -25,7 +25,7 @@ import { Site, served } from "./site.js";
 import { showStanding, watchPictures } from "./standing.js";
 import { Store } from "./state.js";
 import { Toolbar } from "./toolbar.js";
-import { QUARANTINED, RENAMED, STATUSES, TITLES } from "./types.js";
+import { RENAMED, STATUSES, TITLES } from "./types.js";
 
 /** @import {Entry} from "./types.js" */
 /** @import {Row} from "./rows.js" */
@@ -327,12 +327,7 @@ export class App {
     const last = this.published.of(entry.name).at(-1),
       own = last && this.site ? this.review.own(entry.name) : "";
     if (last) notes.push(el("p", { class: `told ${last.action}` }, sentence(last, true), own && ` · ${own}`));
-    if (entry.status === QUARANTINED) {
-      const why = detail.facts.find(([label]) => label === "Why quarantined")?.[1] ?? "";
-      notes.push(
-        el("p", { class: "excused" }, `In quarantine ${entry.quarantine}: ${why}. Nobody has to review it.`),
-      );
-    }
+    if (entry.quarantine) notes.push(excuse(entry, detail));
     if (entry.status === RENAMED) notes.push(el("p", {}, ...detail.why));
     return notes;
   }

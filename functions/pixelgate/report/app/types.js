@@ -80,7 +80,16 @@
  * @property {boolean} facts
  */
 
-export const STATUSES = ["errored", "changed", "added", "removed", "renamed", "skipped", "unchanged", "quarantined"];
+export const STATUSES = [
+  "errored",
+  "changed",
+  "added",
+  "removed",
+  "renamed",
+  "skipped",
+  "unchanged",
+  "quarantined",
+];
 export const TITLES = [
   "Could not be compared",
   "Changed",

@@ -39,7 +39,7 @@ MANY, ONE = "many-5f0c1e", "alone-a94b7"
 # The report's page carries its data zipped.
 PACKED = re.compile(r"(?<=>)H4sI[A-Za-z0-9+/=]+")
 # In comparison.json, and as the report's page says it.
-COST = re.compile(r'"cost": ?\{.*?\}.*?\}|\["Cost", ?\[.*?\]\]')
+COST = re.compile(r'"cost": ?\{.*?\}.*?\}|\["Cost", ?\[.*?\]\]|"usd": ?[\d.e-]+,?')
 TOOK = re.compile(r'"in [\d,.]+ s"')
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00| UTC)")
 
@@ -192,13 +192,15 @@ def published(cloud: EmbeddedCloud, uploader: Uploader, status: dict[str, Any]) 
     def neutral(body: bytes) -> bytes:
         if body.startswith((b"\x89PNG", b"RIFF")):
             return body
+        if body.startswith(b"\x1f\x8b"):
+            body = gzip.decompress(body)  # what the history gets
         text = PACKED.sub(unpacked, body.decode()).replace(status["execution"], "EXECUTION")
         text = text.replace(status["build"], "HEAD")
         return MOMENT.sub("THEN", TOOK.sub("", COST.sub("", text))).encode()
 
     results = read_all(cloud, [k for k in listed(cloud, prefix) if "/fan-out/" not in k])
     found = {key.removeprefix(prefix): neutral(body) for key, body in results.items()}
-    assert {"comparison.json", "index.html", "review.json"} <= found.keys()
+    assert {"comparison.json", "index.html", "review.json", "history.json.gz"} <= found.keys()
     found["status.json"] = neutral(json.dumps(status).encode())
     return found
 

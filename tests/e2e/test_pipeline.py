@@ -106,8 +106,8 @@ def test_sixteen_deliveries_at_once_are_one_run(
     assert uploader.wait(head)["counts"]["changed"] == 10
     cloud.wait_until_idle()
     assert record(cloud, head)["claims"] == "1"
-    # manifest, report, and what there is to review
-    assert published(cloud, head) == 3
+    # comparison.json, report, what there is to review, and what the history gets
+    assert published(cloud, head) == 4
 
 
 @pytest.mark.usefixtures("short_lease")
@@ -128,7 +128,7 @@ def test_a_worker_killed_in_the_middle_is_taken_over(
     status = uploader.wait(head)
     assert status["counts"]["changed"] == 60
     assert status["claim"] == 2
-    assert published(cloud, head) == 3
+    assert published(cloud, head) == 4
     # What the dead worker had measured was not measured again.
     assert diffed(cloud, head.project) < 60 + 10
     # They come after the verdict: one of each image, of base when it was new.

@@ -15,6 +15,7 @@ import pytest
 
 from pixelgate.bootstrap import find_engine, open_pool
 from pixelgate.domain import keys
+from pixelgate.domain.history import Entry, decode, encode
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import NotFound
 from support.soak_audit import audit, nothing_changes_any_more
@@ -89,10 +90,34 @@ def leave_something_strange(soak: SoakWorld) -> None:
     soak.objects.objects[f"builds/{PROJECT}/nobody/status.json"] = b"{}"
 
 
+def entry_of(soak: SoakWorld) -> str:
+    """The key of one build's entry in the index."""
+    head = succeeded(soak)
+    new = [e.key for e in soak.objects.list(keys.index_new(PROJECT)) if f"Z-{head}-" in e.key]
+    return next(key for key in new if "-review-" not in key)
+
+
+def lose_an_entry_of_the_history(soak: SoakWorld) -> None:
+    del soak.objects.objects[entry_of(soak)]
+
+
+def tell_of_a_result_twice(soak: SoakWorld) -> None:
+    key = entry_of(soak)
+    soak.objects.write(key.replace("Z-", "Z-again-"), soak.objects.objects[key], "")
+
+
+def tell_another_verdict(soak: SoakWorld) -> None:
+    key = entry_of(soak)
+    [entry] = decode(PROJECT, soak.objects.objects[key])
+    assert isinstance(entry, Entry)
+    soak.objects.objects[key] = encode([replace(entry, verdict="passed")])
+
+
 @pytest.mark.parametrize(
     "spoil",
     [lose_a_result, lose_a_mask, lose_a_build, publish_twice, leave_one_open, count_wrongly,
-     leave_something_strange],
+     leave_something_strange, lose_an_entry_of_the_history, tell_of_a_result_twice,
+     tell_another_verdict],
     ids=lambda spoil: spoil.__name__,
 )  # fmt: skip
 def test_the_audit_sees(spoil: Callable[[SoakWorld], None], soaked: SoakWorld) -> None:

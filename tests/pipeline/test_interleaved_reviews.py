@@ -9,9 +9,10 @@ from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.outcomes import Published, Waiting
 from pixelgate.pipeline.compare.run import compare_build
 from pixelgate.pipeline.review.apply import CarriedOut, carry_out
+from support.index_audit import audit_index
 from support.reviews import Reviewed
 from support.schedule import Schedule, run_every_order
-from support.world import World
+from support.world import PROJECT, World
 
 BASE, HEAD = {"a.png": b"a"}, {"a.png": b"a2"}
 # S is the squash of pull request #5 on main; main's own build of it has not come.
@@ -60,6 +61,7 @@ class Race:
         resumed = self.reviewed.world.resumed
         assert sweep(self.reviewed.service(), resumed.append) == []
         assert resumed == []
+        audit_index(PROJECT, self.reviewed.world.objects, self.reviewed.world.ledger)
 
 
 def test_head_begins_to_wait_while_its_base_is_approved() -> None:

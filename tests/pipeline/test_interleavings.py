@@ -18,6 +18,7 @@ from pixelgate.domain.records import Review, State
 from pixelgate.pipeline.cleanup.sweep import sweep
 from pixelgate.pipeline.compare.dispatch import receive
 from pixelgate.pipeline.compare.outcomes import Published, Waiting
+from support.index_audit import audit_index
 from support.schedule import Schedule, run_every_order
 from support.world import PROJECT, World
 
@@ -70,12 +71,14 @@ def compared_once_with(race: Race, base: str) -> Schedule:
     assert (status["state"], status["base"]) == ("SUCCEEDED", base)
     written = [k for k in race.world.objects.objects if k.startswith("comparisons/shop/head/")]
     results = [key for key in written if "/masks/" not in key]
-    assert len(results) == 3, results  # one report, one manifest, what there is to review
+    # One report, one comparison.json, what there is to review, and what the history gets.
+    assert len(results) == 4, results
     record = race.world.record("head", base)
     assert (record.state, record.claims, record.announced) == (State.SUCCEEDED, 1, True)
     race.world.clock.sleep(100_000)
     assert sweep(race.world.service(), race.world.resumed.append) == []
     assert race.world.resumed == []
+    audit_index(PROJECT, race.world.objects, race.world.ledger)
     return race.schedule
 
 

@@ -9,6 +9,7 @@ from pixelgate.domain.keys import BuildId, Upload
 from pixelgate.domain.records import Lookup, Series, State
 from support.deliveries import counted
 from support.fault_stories import COUNTS, Story
+from support.index_audit import audit_index
 from support.world import PROJECT
 
 HEAD = BuildId(PROJECT, "head")
@@ -33,6 +34,8 @@ def audit(story: Story, *, usual: int, reviewed: bool) -> Ending:
     assert story.queue == [], "an event was given up on, and sending it again did not help"
     assert story.world.resumed == []
     story.check_quiet()
+    missing = story.faults.name == "S3: 404"
+    audit_index(PROJECT, story.objects, story.ledger, deleted=missing)
     if keys.status(HEAD) not in story.objects.objects:
         assert story.ledger.build(HEAD) is None
         assert story.faults.name == "S3: 404"

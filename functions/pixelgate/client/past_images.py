@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pixelgate.client.compare_folders import LocalResult, compare_folders
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Diff
 from pixelgate.domain.manifest import BuildManifest, check_name, parse_accepted
@@ -17,6 +17,9 @@ from pixelgate.past.drift import Chain, Drift, measure
 from pixelgate.past.life import Step
 from pixelgate.past.model import Entry
 from pixelgate.ports import Bucket, DifferPool
+
+if TYPE_CHECKING:
+    from pixelgate.client.compare_folders import LocalResult
 
 _FEWEST_DIGITS = 6  # of a hash
 
@@ -84,6 +87,8 @@ def compare_images(
         BucketError: an image is gone.
         UsageError: `out` holds something else.
     """
+    from pixelgate.client.compare_folders import compare_folders  # needs the extra `compare`
+
     later = pair[1]
     manifest = manifest_of(store, later.entry)
     policies = Policies(manifest.policy_for(later.shot.name))

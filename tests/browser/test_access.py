@@ -136,7 +136,7 @@ def test_the_help_shows_every_key_and_every_key_is_in_it(of_a_bucket: Path, open
     it = opened(of_a_bucket)
     it.click("Keys")
     shown = it.page.locator("dialog kbd").all_inner_texts()
-    assert {*"GT/ARUEJKMHSWOBDXFZLYI?,.-+0", *"↓↑←→1…7", "Esc", "Space"} <= set(shown)
+    assert {*"GT/ARUEJKMHSWOBDXFZLYI?,.-+0", *"↓↑←→1…8", "Esc", "Space"} <= set(shown)
     it.press("Escape")
     it.press("?")
     assert it.page.get_by_role("dialog", name="Keys").is_visible()

@@ -131,6 +131,16 @@ def test_ancestors_follow_the_first_parent(origin: Repository) -> None:
     assert found.ancestors[:2] == (merge, before)
     assert inside not in found.ancestors
     assert found.landed[merge]["pull_request"] == "7"
+    assert found.own_commits == (), "the head alone is new"
+
+
+def test_what_a_merge_brings_is_among_the_heads_own_commits(origin: Repository) -> None:
+    inside = feature(origin)
+    origin.merge("feature", "Merge pull request #7 from acme/feature")
+    found = where(origin)
+    assert inside in found.own_commits
+    assert not {*found.own_commits} & {found.commit, *found.ancestors}
+    assert found.fields()["own_commits"] == list(found.own_commits)
 
 
 def on_release(origin: Repository, *, name: str = "release/2") -> tuple[Repository, str, list[str]]:

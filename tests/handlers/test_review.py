@@ -11,6 +11,7 @@ import pytest
 
 from handlers.conftest import Account, Context, event
 from handlers.test_compare import WEB, metrics_in, png
+from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.handlers.s3_events import UnreadableEvent
 
@@ -210,3 +211,29 @@ def test_review_calls_the_compare_function_for_who_waits(
     assert changed.status(head)["state"] == "WAITING_FOR_BASE"
     changed.review.handler(written(changed, action="approve"), Context())
     assert called == [head]
+
+
+def test_quarantine_is_added_to_the_projects_log(changed: Account) -> None:
+    made = copy.deepcopy(event("s3-review-put.json"))
+    found = made["Records"][0]["s3"]["object"]
+    key = keys.quarantine_review("web", "q1")
+    fields = {"action": "quarantine", "match": "a.png", "owner": "bob", "reason": "fonts"}
+    body = json.dumps({"schema_version": 1, **fields}).encode()
+    answer = changed.s3.put_object(Bucket=changed.bucket, Key=key, Body=body)
+    found |= {"key": key.replace("@", "%40"), "eTag": answer["ETag"].strip('"')}
+    assert changed.review.handler(made, Context()) == {
+        "reviews": [{"project": "web", "review": "q1", "action": "quarantine"}]
+    }
+    log = json.loads(changed.read(keys.quarantine_log("web")))
+    assert (log["entries"]["q1"]["by"], log["entries"]["q1"]["owner"]) == (ADA, "bob")
+    assert changed.status(WEB)["review"]["state"] == "needed", "results stay as they are"
+
+
+def test_wrong_quarantine_is_refused_and_not_raised(changed: Account) -> None:
+    made = copy.deepcopy(event("s3-review-put.json"))
+    found = made["Records"][0]["s3"]["object"]
+    key = keys.quarantine_review("web", "q1")
+    answer = changed.s3.put_object(Bucket=changed.bucket, Key=key, Body=b"{")
+    found |= {"key": key, "eTag": answer["ETag"].strip('"')}
+    [said] = changed.review.handler(made, Context())["reviews"]
+    assert said["refused"] is True

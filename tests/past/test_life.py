@@ -57,6 +57,10 @@ RULINGS: dict[str, tuple[Entry, tuple[How, str, str]]] = {
     ),
     "by rule": (entry("b", "x", CHANGED, granted=RULE, **APPROVED), (How.RULE, "", RULE)),
     "open": (entry("b", "x", CHANGED, **NEEDS), (How.OPEN, "", "")),
+    "in quarantine": (
+        entry("b", "x", CHANGED, verdict="passed", quarantined={"a": "fonts"}),
+        (How.OPEN, "", "in quarantine: fonts"),
+    ),
     "a fork's, whoever approved it": (
         entry("fork.b", "x", CHANGED, reviews=BY_ADA, trusted=False, **APPROVED),
         (How.FORK, "ada", "new header"),

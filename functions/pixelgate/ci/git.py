@@ -137,6 +137,11 @@ class Git:
         )
         return [_commit(entry) for entry in (output or "").split("\x01") if entry.strip()]
 
+    def commits(self, commit: str, count: int, *, since: str) -> list[str]:
+        """Returns the commit and all that it contains and `since` does not, newest first."""
+        output = self._ask("rev-list", f"--max-count={count}", commit, f"^{since}", "--")
+        return (output or "").split()
+
     def remote(self) -> str | None:
         """Returns the URL of origin."""
         return self._ask("remote", "get-url", "origin")

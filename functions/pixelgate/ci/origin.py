@@ -71,6 +71,8 @@ class BuildOrigin:
     ancestors: tuple[str, ...] = ()
     # Of a push to a release branch, the branch's own commits before this one, nearest first.
     branch_commits: tuple[str, ...] | None = None
+    # Commits that `commit` contains and the base, or the nearest ancestor, does not; newest first.
+    own_commits: tuple[str, ...] = ()
     # Trees and pull requests of base_commit and the ancestors; the time of base_commit.
     landed: Mapping[str, Mapping[str, str | int]] = field(default_factory=dict)
     tree: str | None = None  # the hash of the commit's files
@@ -89,6 +91,8 @@ class BuildOrigin:
             known["ancestors"] = list(self.ancestors)
         if self.branch_commits is not None:
             known["branch_commits"] = list(self.branch_commits)
+        if self.own_commits:
+            known["own_commits"] = list(self.own_commits)
         return known
 
 
@@ -263,6 +267,7 @@ def _with_history(
         origin,
         base_commit=base,
         ancestors=ancestors,
+        own_commits=_own_commits(origin.commit, base or next(iter(ancestors), None), git),
         branch_commits=None if own is None else tuple(commit.sha for commit in own),
         landed=landed,
         tree=git.tree(origin.commit),
@@ -288,6 +293,14 @@ def _branch_commits(
     if base is None:
         return []
     return git.history(origin.commit, MAX_ANCESTORS + 1, since=base)[1:]
+
+
+def _own_commits(commit: str, since: str | None, git: Git) -> tuple[str, ...]:
+    """Returns the commits that are no ancestors in the manifest's sense, as those of a merge."""
+    if since is None:
+        return ()
+    own = git.commits(commit, MAX_ANCESTORS + 1, since=since)
+    return tuple(sha for sha in own if sha != commit)[:MAX_ANCESTORS]
 
 
 def _landed(commit: Commit) -> dict[str, str | int]:

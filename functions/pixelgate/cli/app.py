@@ -22,6 +22,7 @@ from pixelgate.cli import (
     init,
     life,
     projects,
+    quarantine,
     replay,
     report,
     review,
@@ -91,6 +92,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
 for _panel, _commands in _PANELS:
     for _command in _commands:
         _add(_command, _panel)
+app.add_typer(quarantine.quarantine, rich_help_panel="See results and review them")
 app.add_typer(github_app.github_app, rich_help_panel=_OPERATE)
 app.add_typer(projects.projects, rich_help_panel=_OPERATE)
 app.add_typer(site.site, rich_help_panel=_OPERATE)

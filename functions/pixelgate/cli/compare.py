@@ -104,6 +104,7 @@ def compare(
     from pixelgate.cli.scan import tell
     from pixelgate.client.compare_folders import compare_folders
     from pixelgate.domain.keys import COMPARISON, REPORT
+    from pixelgate.domain.review_request import quarantine_of
 
     gate = make_gate(fail_on, exit_zero, require_baseline=False)
     config = _config(policy_file)
@@ -136,17 +137,20 @@ def compare(
             progress=progress,
             choice=config.choice(layout, include, exclude),
             learned=_learned(learned_file),
+            quarantine=config.quarantine,
         )
     tell(*result.selections)
     comparison, report = out / COMPARISON, out / REPORT
     verdict = result.comparison.verdict
     if as_json:
-        fields = {
+        fields: dict[str, Any] = {
             "verdict": verdict,
             "counts": result.comparison.all_counts,
             "comparison": str(comparison),
             "report": str(report),
         }
+        if quarantine := quarantine_of(result.comparison):
+            fields["quarantine"] = quarantine
         typer.echo(json.dumps(fields))
     else:
         show_summary(result.comparison)
@@ -201,8 +205,11 @@ def _policies(config: Config, options: dict[str, Any]) -> Policies:
 def _result(comparison: Comparison, gate: Gate) -> Result:
     """Turns a local comparison into a `Result`, so that the same code writes its summaries."""
     from pixelgate.client.result import Result
+    from pixelgate.domain.review_request import quarantine_of
 
     fields = comparison.as_json()
     names = ("project", "verdict", "counts", "base", "baseline_reason")
     status = {name: fields[name] for name in names}
+    if quarantine := quarantine_of(comparison):
+        status["quarantine"] = quarantine
     return Result({**status, "build": fields["head"], "state": "SUCCEEDED"}, fields, gate)

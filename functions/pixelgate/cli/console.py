@@ -14,7 +14,14 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from pixelgate.domain.comparison import NEEDING_REVIEW, Comparison, Status, Verdict
+from pixelgate.domain.comparison import (
+    NEEDING_REVIEW,
+    QUARANTINED,
+    Comparison,
+    Status,
+    Verdict,
+)
+from pixelgate.domain.quarantine import in_words
 from pixelgate.domain.wording import and_more
 from pixelgate.ports import Progress
 
@@ -91,16 +98,28 @@ def progress_bar(quiet: bool) -> Iterator[Progress]:
 def show_summary(comparison: Comparison) -> None:
     """Prints the snapshots that need a review, the warnings, the counts and the verdict."""
     to_review = sorted(
-        (list(Status).index(s.status), str(s.status), name, s.reason or "")
+        (
+            list(Status).index(s.status),
+            QUARANTINED if s.is_excused else str(s.status),
+            name,
+            s.reason
+            or (
+                f"until {s.quarantined.until[:10]}, {s.quarantined.owner}: {s.quarantined.reason}"
+                if s.quarantined and s.is_excused
+                else ""
+            ),
+        )
         for name, s in comparison.snapshots.items()
         if s.status in NEEDING_REVIEW
     )
     show_names([row[1:] for row in to_review])
-    for warning in comparison.warnings:
+    for warning in (*comparison.warnings, *comparison.quarantine_notes):
         warn(warning)
     show_counts(comparison.all_counts)
+    excused = comparison.counts.quarantined
+    words = f": no changes to review; {in_words(excused)}" if excused else ""
     passed = comparison.verdict is Verdict.PASSED
-    console().print("[bold green]passed[/]" if passed else "[bold red]needs review[/]")
+    console().print(f"[bold green]passed{words}[/]" if passed else "[bold red]needs review[/]")
 
 
 def show_names(rows: Sequence[tuple[str, str, str]]) -> None:
@@ -122,5 +141,7 @@ def show_counts(counts: Mapping[str, int]) -> None:
         table.add_row(status.value, f"{number:,}", style=style)
     if learned := counts.get("learned_noise"):
         table.add_row("by learned noise", f"{learned:,}")
+    if excused := counts.get(QUARANTINED):
+        table.add_row(QUARANTINED, f"{excused:,}", style="yellow")
     table.add_row("total", f"{counts.get('total', 0):,}", style="bold")
     console().print(table)

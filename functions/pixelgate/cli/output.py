@@ -13,6 +13,8 @@ import typer
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pixelgate.cli.context import Context
     from pixelgate.client.exit_code import Gate
     from pixelgate.client.polling import Seen
@@ -88,7 +90,8 @@ def as_json(result: Result) -> dict[str, Any]:
     """Returns the fields that `--json` prints."""
     status = result.status
     names = ("project", "build", "state", "verdict", "counts", "base", "baseline",
-            "baseline_reason", "review", "report", "comparison", "execution", "error")  # fmt: skip
+            "baseline_reason", "review", "report", "comparison", "execution", "error",
+            "quarantine")  # fmt: skip
     fields = {name: status.get(name) for name in names if name in status}
     # Null until the manifest is read; `upload` passes better values in `extra`.
     optional = ("commit", "branch", "pull_request")
@@ -137,13 +140,21 @@ def show(result: Result) -> None:
     if base or reason:
         against = f"compared with {base}" if base else "compared with nothing"
         out.print(f"{against}{f': {reason}' if reason else ''}", markup=False)
-    show_names([(str(i["status"]), n, result.in_words(i)) for n, i in result.images(*STATUSES[:4])])
+    images = result.images(*STATUSES[:4])
+    show_names([(_status(i), n, result.in_words(i)) for n, i in images])
     for warning in result.warnings:
         warn(warning)
     show_counts(result.counts)
     colour = "green" if result.exit is Exit.PASSED else "red"
     out.print(result.words, style=f"bold {colour}", markup=False)
     _show_what_to_do(result)
+
+
+def _status(image: Mapping[str, Any]) -> str:
+    from pixelgate.domain.comparison import QUARANTINED
+    from pixelgate.published.status import is_excused
+
+    return QUARANTINED if is_excused(image) else str(image["status"])
 
 
 def _show_what_to_do(result: Result) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken
@@ -22,6 +23,7 @@ from pixelgate.domain.matching import case_hints, variant_hints
 from pixelgate.domain.names import canonical, collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies
+from pixelgate.domain.quarantine import Known, Quarantine, apply
 from pixelgate.domain.wording import shortened
 from pixelgate.engine.header import read_header
 from pixelgate.engine.thumbnail import thumbnail
@@ -77,6 +79,7 @@ def compare_folders(
     progress: Progress = SILENT,
     choice: Choice = ALL,
     learned: Mapping[str, LearnedNoise] = _NOTHING,
+    quarantine: Sequence[Quarantine] = (),
 ) -> LocalResult:
     """Compares two folders and writes the report, comparison.json, masks and images to a third.
 
@@ -85,6 +88,7 @@ def compare_folders(
     these names of `head_dir` are compared; of the others in `base_dir`, `gone` are removed and the
     rest is skipped. `choice` is the layout of both folders, and which of their snapshots are
     compared. `learned` is the noise that was learned of them, by canonical name.
+    `quarantine` applies by the time of the comparison.
 
     Raises:
         UsageError: a folder is missing or empty, or the result would overwrite something else.
@@ -137,6 +141,12 @@ def compare_folders(
                 images=images,
                 thumbnail=thumbnail,
             ),
+        )
+        comparison = comparison.with_quarantine(
+            apply(
+                *(quarantine, comparison.snapshots.keys()),
+                *(datetime.fromisoformat(comparison.created), Known()),
+            )
         )
         body = comparison.encoded()
         if inline:

@@ -12,16 +12,25 @@ from pydantic import Field, ValidationError, field_validator
 
 from pixelgate.client.layouts.names import AUTO, LAYOUTS
 from pixelgate.client.layouts.select import Choice
-from pixelgate.domain.manifest_schema import MAX_RULES, Grace, PolicyFields, Text, in_words
+from pixelgate.domain.manifest import quarantines_of
+from pixelgate.domain.manifest_schema import (
+    MAX_RULES,
+    Grace,
+    PolicyFields,
+    QuarantineFields,
+    Text,
+    in_words,
+)
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies, overridden, policies_of
+from pixelgate.domain.quarantine import MAX_ENTRIES, Quarantine
 from pixelgate.errors import BadManifest, UsageError, why_unread
 
 NAME = "pixelgate.toml"
 
 
 class ConfigFields(PolicyFields):
-    """The fields of pixelgate.toml: policies, and where builds are uploaded."""
+    """The fields of pixelgate.toml: policies, quarantines, and where builds are uploaded."""
 
     project: Text | None = None
     bucket: Text | None = None
@@ -33,6 +42,7 @@ class ConfigFields(PolicyFields):
     include: list[Text] = Field(default=[], max_length=MAX_RULES)
     exclude: list[Text] = Field(default=[], max_length=MAX_RULES)
     timeout: float | None = Field(default=None, gt=0)
+    quarantine: list[QuarantineFields] = Field(default=[], max_length=MAX_ENTRIES)
 
     @field_validator("layout")
     @classmethod
@@ -50,12 +60,18 @@ class Config:
     fields: ConfigFields
 
     def policy_fields(self) -> dict[str, Any]:
-        """Returns the fields `defaults` and `rules` of a manifest."""
+        """Returns the fields `defaults`, `rules` and `quarantine` of a manifest."""
         fields = {
             "defaults": self.fields.policy.model_dump(exclude_none=True),
             "rules": [rule.model_dump(exclude_none=True) for rule in self.fields.rules],
+            "quarantine": [one.model_dump() for one in self.fields.quarantine],
         }
         return {name: value for name, value in fields.items() if value}
+
+    @property
+    def quarantine(self) -> tuple[Quarantine, ...]:
+        """The quarantines of the file, also those that have expired."""
+        return quarantines_of(self.fields.quarantine)
 
     def policies(self, above: Mapping[str, Any]) -> Policies:
         """Returns the policies for a comparison here; those `above` override the file's.

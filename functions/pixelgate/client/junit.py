@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Tree
 
 from pixelgate.client.exit_code import Exit
 from pixelgate.client.result import STATUSES, Result
-from pixelgate.published.status import FAILING, review_of
+from pixelgate.published.status import FAILING, is_excused, quarantined, review_of
 
 # Characters that XML 1.0 cannot hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -30,6 +30,8 @@ def junit(result: Result) -> bytes:
         if value is not None:
             fields = {"name": name, "value": _clean(str(value))}
             Tree.SubElement(properties, "property", fields)
+    if words := quarantined(result.status):
+        Tree.SubElement(properties, "property", {"name": "quarantined", "value": words})
     if result.comparison is None:
         _whole_build(suite, result, project, build)
     for name, image in result.images(*STATUSES):
@@ -55,6 +57,8 @@ def _case(
     status, words = str(image.get("status")), _clean(result.in_words(image))
     if status == "skipped":
         Tree.SubElement(case, "skipped", {"message": "not part of this selective upload"})
+    elif is_excused(image) and review_of(result.status) != "rejected":
+        Tree.SubElement(case, "system-out").text = f"quarantined: {_WORDS[status]}: {words}"
     elif status in FAILING and _counts(result, status):
         tag = "error" if status == "errored" else "failure"
         message = words if status == "errored" else f"{_WORDS[status]}{words and f': {words}'}"

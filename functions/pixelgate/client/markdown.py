@@ -7,7 +7,8 @@ from shlex import quote
 
 from pixelgate.client.exit_code import Exit, after_the_job
 from pixelgate.client.result import STATUSES, Result
-from pixelgate.published.status import review_in, reviewers
+from pixelgate.domain.comparison import QUARANTINED
+from pixelgate.published.status import is_excused, review_in, reviewers
 
 # GitHub accepts 1 MiB for each step, and shows nothing of a longer summary.
 MAX_BYTES = 1_000_000
@@ -46,7 +47,7 @@ def _base(result: Result) -> str:
 
 
 def _counts(result: Result) -> list[str]:
-    shown = [s for s in STATUSES if s in result.counts]
+    shown = [s for s in (*STATUSES, QUARANTINED) if s in result.counts]
     learned = result.counts.get("learned_noise", 0)
     return [
         "| " + " | ".join([*shown, "total"]) + " |",
@@ -65,7 +66,8 @@ def _names(result: Result) -> list[str]:
     for name, image in snapshots[:_NAMES_SHOWN]:
         title = (image.get("details") or {}).get("display_name")
         shown = f"{_text(str(title))} {_code(name)}" if title else _code(name)
-        lines.append(f"| {image.get('status')} | {shown} | {_text(result.in_words(image))} |")
+        status = QUARANTINED if is_excused(image) else image.get("status")
+        lines.append(f"| {status} | {shown} | {_text(result.in_words(image))} |")
     if len(snapshots) > _NAMES_SHOWN:
         lines.append(f"| … | {len(snapshots) - _NAMES_SHOWN:,} more, in the report | |")
     return [*lines, ""]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgate.client import exit_code
-from pixelgate.published.status import in_words
+from pixelgate.published.status import in_words, is_excused, quarantine_notes
 
 # In the order in which a reviewer wants to see them.
 STATUSES = ("errored", "changed", "added", "removed", "renamed", "skipped", "unchanged")
@@ -48,7 +48,9 @@ class Result:
     @property
     def warnings(self) -> list[str]:
         """The comparison's warnings about the upload."""
-        return [str(warning) for warning in (self.comparison or {}).get("warnings") or ()]
+        comparison = self.comparison or {}
+        notes = comparison.get("quarantine_notes") or quarantine_notes(self.status)
+        return [str(warning) for warning in (*(comparison.get("warnings") or ()), *notes)]
 
     def images(self, *statuses: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields the snapshots with these statuses, ordered by status and name."""
@@ -59,6 +61,8 @@ class Result:
     def in_words(self, image: Mapping[str, Any]) -> str:
         """Describes the result of one snapshot in a few words."""
         match image.get("status"):
+            case "changed" if is_excused(image):
+                return f"{_measured(image)}; {in_quarantine(image)}"
             case "changed":
                 return _measured(image)
             case "errored":
@@ -67,6 +71,12 @@ class Result:
                 return f"was {image.get('previous_name')}"
             case _:
                 return ""
+
+
+def in_quarantine(image: Mapping[str, Any]) -> str:
+    """Says whose quarantine a snapshot is in, until when and why."""
+    stamp = image["quarantined"]
+    return f"in quarantine until {str(stamp['until'])[:10]}, {stamp['owner']}: {stamp['reason']}"
 
 
 def pixels_of(image: Mapping[str, Any]) -> int | None:

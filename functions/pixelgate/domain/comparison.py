@@ -16,6 +16,7 @@ from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
 from pixelgate.domain.learned_noise import NEVER, LearnedNoise, Patch, strength_of
 from pixelgate.domain.policy import ALGORITHM, Policy
+from pixelgate.domain.quarantine import Applied, Stamp
 from pixelgate.domain.verdict import (
     Evidence,
     Explained,
@@ -47,6 +48,8 @@ class Status(StrEnum):
 ORIGIN = ("commit", "branch", "pull_request", "author", "ci_url")
 # Snapshots that need a review, if there is a base; without one, only errored snapshots do.
 NEEDING_REVIEW = (Status.CHANGED, Status.ADDED, Status.REMOVED, Status.ERRORED)
+# What counts say instead of `changed` of a snapshot in quarantine.
+QUARANTINED = "quarantined"
 # Snapshots that are shown with pictures. A renamed one needs no review, but people look at it.
 PICTURED = frozenset({*NEEDING_REVIEW, Status.RENAMED})
 
@@ -321,6 +324,7 @@ class Snapshot:
         policy: those fields of its policy that differ from the comparison's.
         details: fields from the manifest: display_name, group, description, tags, context.
         thumb: the key of its thumbnail, which may not be drawn yet.
+        quarantined: why it was in quarantine when it was compared; None if it was not.
     """
 
     status: Status
@@ -336,6 +340,12 @@ class Snapshot:
     policy: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     thumb: str | None = None
+    quarantined: Stamp | None = None
+
+    @property
+    def is_excused(self) -> bool:
+        """Whether it changed and needs no review, as it is in quarantine."""
+        return self.quarantined is not None and self.status is Status.CHANGED
 
     @property
     def passes_by_learned_noise(self) -> bool:
@@ -348,8 +358,10 @@ class Snapshot:
         entry = {
             name: value
             for name, value in vars(self).items()
-            if name not in {"measured", "judgement"} and value not in (None, {})
+            if name not in {"measured", "judgement", "quarantined"} and value not in (None, {})
         }
+        if self.quarantined:
+            entry["quarantined"] = self.quarantined.as_json()
         if self.head_size and self.base_size:
             entry["size_changed"] = self.head_size != self.base_size
         if self.measured:
@@ -385,7 +397,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Counts:
-    """The number of snapshots with each status; total is their sum."""
+    """The number of snapshots with each status; total is their sum.
+
+    `quarantined` are those that changed and need no review; they are not among `changed`.
+    """
 
     changed: int = 0
     added: int = 0
@@ -394,11 +409,17 @@ class Counts:
     unchanged: int = 0
     skipped: int = 0
     errored: int = 0
+    quarantined: int = 0
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> Counts:
         """Counts the statuses."""
         return cls(**Counter(str(s) for s in statuses))
+
+    @classmethod
+    def of_snapshots(cls, snapshots: Iterable[Snapshot]) -> Counts:
+        """Counts snapshots."""
+        return cls(**Counter(QUARANTINED if s.is_excused else str(s.status) for s in snapshots))
 
     @property
     def total(self) -> int:
@@ -406,8 +427,12 @@ class Counts:
         return sum(vars(self).values())
 
     def as_json(self) -> dict[str, int]:
-        """Returns the counts by status, total first."""
-        return {"total": self.total, **vars(self)}
+        """Returns the counts by status, total first.
+
+        `quarantined` is there only if there are some.
+        """
+        counts = {"total": self.total, **vars(self)}
+        return {k: n for k, n in counts.items() if n or k != QUARANTINED}
 
 
 @dataclass(frozen=True)
@@ -426,6 +451,7 @@ class Comparison:
         warnings: sentences about the upload.
         choice: how this base was chosen, and which builds were passed over.
         origin: where the head comes from, as its manifest says: ORIGIN, without what is unknown.
+        quarantine_notes: what people should know of quarantines; see `quarantine.Applied`.
         cost: what the run used until the report was made, plus the requests for drawing every
             thumbnail; None for a local run, which costs nothing.
     """
@@ -442,11 +468,32 @@ class Comparison:
     started: str | None = None
     cost: Usage | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
+    quarantine_notes: tuple[str, ...] = ()
+
+    def with_quarantine(self, applied: Applied) -> Comparison:
+        """Returns the comparison with its snapshots stamped, and what people should know of it."""
+        if not applied.stamps and not applied.notes:
+            return self
+        snapshots = {
+            name: replace(s, quarantined=applied.stamps.get(name))
+            for name, s in self.snapshots.items()
+        }
+        return replace(self, snapshots=snapshots, quarantine_notes=applied.notes)
+
+    @property
+    def quarantined(self) -> dict[str, Stamp]:
+        """The snapshots in quarantine, changed or not, and why."""
+        return {n: s.quarantined for n, s in self.snapshots.items() if s.quarantined}
+
+    @property
+    def excused(self) -> dict[str, Stamp]:
+        """The snapshots that changed and need no review, as they are in quarantine, and why."""
+        return {n: stamp for n, stamp in self.quarantined.items() if self.snapshots[n].is_excused}
 
     @property
     def counts(self) -> Counts:
         """The number of snapshots with each status."""
-        return Counts.of(s.status for s in self.snapshots.values())
+        return Counts.of_snapshots(self.snapshots.values())
 
     @property
     def learned(self) -> int:
@@ -505,6 +552,7 @@ class Comparison:
             "verdict": self.verdict,
             "counts": self.all_counts,
             "warnings": list(self.warnings),
+            **({"quarantine_notes": list(self.quarantine_notes)} if self.quarantine_notes else {}),
             **({"cost": self.cost.as_json()} if self.cost else {}),
         }
 

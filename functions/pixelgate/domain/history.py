@@ -289,6 +289,7 @@ def entry_of(comparison: Comparison, manifest: BuildManifest) -> Entry:
         attempts={
             name: image.attempts for name, image in manifest.images.items() if image.attempts
         },
+        quarantined={name: stamp.reason for name, stamp in comparison.quarantined.items()},
     )
 
 

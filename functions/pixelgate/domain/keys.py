@@ -33,6 +33,9 @@ BATCH_RESULTS = "results/"
 # The folder of a project's index, among its builds: whoever may read those may read it.
 INDEX = "@history"
 
+# The folder of a project's quarantines, among its builds and among their reviews.
+QUARANTINE = "@quarantine"
+
 _REVIEW = re.compile(r"reviews/([^/]+)/([^/]+)/([^/]+)\.json")
 _MANIFEST = re.compile(
     r"uploads/([^/]+)/([^/]+)/(?:shards/([1-9]\d{0,3})-of-(0|[1-9]\d{0,3})/|(finalize)/)?"
@@ -203,6 +206,27 @@ def review_of(key: str) -> tuple[BuildId, str] | None:
 def review(build: BuildId, review_id: str) -> str:
     """The review that a client uploads; its creation applies it."""
     return f"reviews/{build}/{review_id}.json"
+
+
+def quarantine_review_of(key: str) -> tuple[str, str] | None:
+    """Parses the (decoded) key of a quarantine or a lift into project and id; None for others."""
+    match = _REVIEW.fullmatch(key)
+    return (match[1], match[3]) if match and match[2] == QUARANTINE else None
+
+
+def quarantine_review(project: str, review_id: str) -> str:
+    """The quarantine, or the lift of one, that a client uploads; its creation applies it."""
+    return f"reviews/{project}/{QUARANTINE}/{review_id}.json"
+
+
+def quarantine_log(project: str) -> str:
+    """The quarantines and lifts of a project; every comparison reads it."""
+    return f"builds/{project}/{QUARANTINE}/log.json"
+
+
+def kept_quarantine_review(project: str, review_id: str) -> str:
+    """The copy of an applied quarantine or lift, where reviewers have no write access."""
+    return f"builds/{project}/{QUARANTINE}/reviews/{review_id}.json"
 
 
 def kept_review(build: BuildId, review_id: str) -> str:

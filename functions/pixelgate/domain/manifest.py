@@ -19,6 +19,7 @@ from pixelgate.domain.manifest_schema import (
     FinalizeFields,
     ImageFields,
     ManifestFields,
+    QuarantineFields,
     Shard,
     in_words,
     warnings_of,
@@ -26,6 +27,7 @@ from pixelgate.domain.manifest_schema import (
 from pixelgate.domain.names import canonical, collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import Policies, overridden
+from pixelgate.domain.quarantine import Known, Quarantine
 from pixelgate.domain.strict_json import check_encodable, read_object
 from pixelgate.domain.wording import shortened
 from pixelgate.errors import BadManifest
@@ -98,6 +100,8 @@ class BuildManifest:
         shard: the part of the build that this manifest lists; None if it lists the whole.
         plain: whether this is a plain upload, whose images have yet to be hashed and stored.
         allow_empty: whether a build without snapshots is intended.
+        own_commits: commits that the head contains and the base, or the nearest ancestor, does not.
+        quarantine: the quarantines of the build's pixelgate.toml.
     """
 
     id: BuildId
@@ -122,6 +126,8 @@ class BuildManifest:
     shard: Shard | None = None
     plain: bool = False
     allow_empty: bool = False
+    own_commits: tuple[str, ...] = ()
+    quarantine: tuple[Quarantine, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -134,6 +140,20 @@ class BuildManifest:
     def hashes(self) -> dict[str, str]:
         """Returns name to sha256."""
         return {name: image.sha256 for name, image in self.images.items()}
+
+    @property
+    def known(self) -> Known:
+        """What the manifest says of the head and of the commits that it contains."""
+        base = (self.base_commit,) if self.base_commit else ()
+        before = (*base, *self.ancestors, *(self.branch_commits or ()), *self.own_commits)
+        landed = self.landed.values()
+        trees = (self.tree, *(facts.tree for facts in landed))
+        merged = (facts.pull_request for facts in landed)
+        return Known(
+            frozenset((self.commit, *before, *self.landed)),
+            frozenset(tree for tree in trees if tree),
+            frozenset(number for number in merged if number),
+        )
 
     def policy_for(self, name: str) -> Policy:
         """Returns the policy of one snapshot: its own, or else the build's."""
@@ -234,6 +254,7 @@ def _parse(
         ("base_build", parsed.base_build),
         *(("ancestors", ancestor) for ancestor in parsed.ancestors),
         *(("branch_commits", commit) for commit in parsed.branch_commits or ()),
+        *(("own_commits", commit) for commit in parsed.own_commits),
     ):
         if identifier is not None:
             check_id(identifier, field_name)
@@ -272,7 +293,14 @@ def _parse(
         shard=parsed.shard,
         plain=parsed.images is None,
         allow_empty=parsed.allow_empty,
+        own_commits=tuple(parsed.own_commits),
+        quarantine=quarantines_of(parsed.quarantine),
     )
+
+
+def quarantines_of(fields: Iterable[QuarantineFields]) -> tuple[Quarantine, ...]:
+    """Returns the quarantines of a manifest or of a pixelgate.toml."""
+    return tuple(Quarantine(f.match, f.owner, f.reason, f.since, f.until) for f in fields)
 
 
 def _number(pull_request: str | int | None) -> str | None:

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     create_model,
     field_validator,
     model_validator,
@@ -21,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from pixelgate.domain.names import canonical
 from pixelgate.domain.policy import Noise, Policy, Sensitivity
+from pixelgate.domain.quarantine import MAX_ENTRIES, end_of, moment
 from pixelgate.domain.wording import shortened
 
 MAX_IMAGES = 100_000
@@ -107,6 +109,48 @@ class Rule(_Model):
     policy: PolicyOverrides
 
 
+class QuarantineFields(_Model):
+    """One quarantine: a name or a pattern, who takes care of it, why, and for how long.
+
+    `since` and `until` are dates or times; stored as ISO 8601 in UTC.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    match: Text
+    owner: Text
+    reason: Text
+    since: str
+    until: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_end(cls, given: Any) -> Any:
+        # Without a beginning there is no end to work out; that it is missing is said elsewhere.
+        if isinstance(given, dict) and "until" not in given and "since" in given:
+            try:
+                return {**given, "until": end_of(moment(given["since"]), None)}
+            except ValueError:
+                return {**given, "until": given["since"]}
+        return given
+
+    @field_validator("since", "until", mode="before")
+    @classmethod
+    def _is_moment(cls, value: Any) -> str:
+        return moment(value)
+
+    @field_validator("until")
+    @classmethod
+    def _is_limited(cls, until: str, info: ValidationInfo) -> str:
+        return end_of(info.data["since"], until) if "since" in info.data else until
+
+    @field_validator("match", "owner", "reason")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        if not value.isprintable() or not value.strip():
+            raise ValueError("must be words without an unprintable character")
+        return value
+
+
 class PolicyFields(_Model):
     """A policy file: one policy for all snapshots, and rules by name."""
 
@@ -178,6 +222,7 @@ class ManifestFields(_Model):
     base_branch: Text | None = None
     ancestors: list[Text] = Field(default=[], max_length=MAX_ANCESTORS)
     branch_commits: list[Text] | None = Field(default=None, max_length=MAX_ANCESTORS)
+    own_commits: list[Text] = Field(default=[], max_length=MAX_ANCESTORS)
     grace: Grace | None = None
     tree: Text | None = None
     landed: dict[Text, LandedFields] = Field(default={}, max_length=MAX_ANCESTORS + 1)
@@ -190,6 +235,7 @@ class ManifestFields(_Model):
     shard: Shard | None = None
     defaults: PolicyOverrides = PolicyOverrides()
     rules: list[Rule] = Field(default=[], max_length=MAX_RULES)
+    quarantine: list[QuarantineFields] = Field(default=[], max_length=MAX_ENTRIES)
     # None means a plain upload: its images are beside the manifest.
     images: dict[str, ImageFields] | None = Field(default=None, max_length=MAX_IMAGES)
 

@@ -30,6 +30,7 @@ from pixelgate.errors import BadManifest, ReviewRefused
 MAX_BYTES = 16 * 1024 * 1024  # 100,000 names of 160 bytes
 _UNKNOWN_SHOWN = 5
 MAX_REASON = 2_000
+QUARANTINED_SHOWN = 100
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
 
@@ -184,6 +185,7 @@ class Reviewable:
 
     `changes` are the snapshots that need a review, by name, and `others` the names of the rest.
     `granted` is an approval without a review. A `first` upload's added snapshots need no review.
+    `quarantine` is the field of that name of status.json; None if there is nothing to say.
     """
 
     execution: str
@@ -191,6 +193,7 @@ class Reviewable:
     others: frozenset[str] = frozenset()
     granted: InheritedApproval | None = None
     first: bool = False
+    quarantine: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, comparison: Comparison) -> Reviewable:
@@ -201,10 +204,14 @@ class Reviewable:
                 str(s.status), s.head_sha256, s.base_sha256, (s.group, s.details.get("group"))
             )
             for name, s in comparison.snapshots.items()
-            if s.status in wanted
+            if s.status in wanted and not s.is_excused
         }
         others = frozenset(comparison.snapshots.keys() - changes.keys())
-        return cls(comparison.execution, changes, others, first=comparison.is_first)
+        return cls(
+            *(comparison.execution, changes, others),
+            first=comparison.is_first,
+            quarantine=quarantine_of(comparison),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Returns review.json, which is stored beside comparison.json."""
@@ -219,6 +226,7 @@ class Reviewable:
             "others": sorted(self.others),
             "granted": asdict(self.granted) if self.granted else None,
             "first": self.first,
+            **({"quarantine": dict(self.quarantine)} if self.quarantine else {}),
         }
 
     @classmethod
@@ -233,7 +241,28 @@ class Reviewable:
             frozenset(stored["others"]),
             InheritedApproval.from_json(stored["granted"]),
             stored.get("first", False),
+            stored.get("quarantine"),
         )
+
+
+def quarantine_of(comparison: Comparison) -> dict[str, Any] | None:
+    """Returns the field `quarantine` of status.json; None if there is nothing to say.
+
+    `changed` is the number of snapshots that changed and need no review, `snapshots` the first of
+    them with owner, reason and end.
+    """
+    excused = comparison.excused
+    if not excused and not comparison.quarantine_notes:
+        return None
+    shown = sorted(excused.items())[:QUARANTINED_SHOWN]
+    return {
+        "changed": len(excused),
+        "snapshots": [
+            {"name": name, "owner": s.owner, "reason": s.reason, "until": s.until}
+            for name, s in shown
+        ],
+        "notes": list(comparison.quarantine_notes),
+    }
 
 
 def select(review: ReviewBody, reviewable: Reviewable) -> frozenset[str]:

@@ -18,6 +18,14 @@ from pixelgate.handlers.telemetry import count, log_fields, logger, metrics
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.context import StorageContext
 from pixelgate.pipeline.review.apply import CarriedOut, Gone, Outcome, Refused, Written, carry_out
+from pixelgate.pipeline.review.quarantine import (
+    Logged,
+    NothingThere,
+    NotLogged,
+    WrittenQuarantine,
+    carry_out_quarantine,
+)
+from pixelgate.pipeline.review.quarantine import Outcome as QuarantineOutcome
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -38,12 +46,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             failures.append(item)
             continue
         try:
-            outcome = carry_out(item, records())
+            outcome: Outcome | QuarantineOutcome
+            if isinstance(item, WrittenQuarantine):
+                outcome = carry_out_quarantine(item, records())
+            else:
+                outcome = carry_out(item, records())
         except Exception as error:
             count("ReviewsRetried")
-            logger.warning(
-                "delivery failed", extra={**log_fields(item.build), "error": repr(error)}
-            )
+            logger.warning("delivery failed", extra={**_fields(item), "error": repr(error)})
             failures.append(error)
             continue
         answers.append(_report(item, outcome))
@@ -52,8 +62,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"reviews": answers}
 
 
-def reviews_of(event: object) -> Iterator[Written | Ignored | UnreadableEvent]:
-    """Lists the reviews in an event; each other record becomes an `Ignored` with the reason."""
+def reviews_of(
+    event: object,
+) -> Iterator[Written | WrittenQuarantine | Ignored | UnreadableEvent]:
+    """Lists the reviews and quarantines in an event.
+
+    Each other record becomes an `Ignored` with the reason.
+    """
     for item in created_objects(event):
         try:
             yield _written(item) if isinstance(item, Created) else item
@@ -67,7 +82,9 @@ def records() -> StorageContext:
     return replace(aws_records(), resume=resume_by_lambda())  # an approval resumes builds
 
 
-def _written(created: Created) -> Written | Ignored:
+def _written(created: Created) -> Written | WrittenQuarantine | Ignored:
+    if found := keys.quarantine_review_of(created.key):
+        return _quarantine(created, *found)
     named = keys.review_of(created.key)
     if named is None:
         return Ignored(f"{created.key} is no review")
@@ -80,27 +97,48 @@ def _written(created: Created) -> Written | Ignored:
     return Written(build, review_id, by=created.by, at=iso(created.at), tag=created.tag)
 
 
-def _report(written: Written, outcome: Outcome) -> dict[str, Any]:
-    answer = {"build": str(written.build), "review": written.id, **_answer(outcome)}
-    fields = log_fields(written.build)
+def _quarantine(created: Created, project: str, review: str) -> WrittenQuarantine | Ignored:
+    try:
+        check_id(project, "project")
+        check_id(review, "review")
+    except BadManifest as error:
+        return Ignored(f"{created.key} cannot be a quarantine: {error}")
+    return WrittenQuarantine(project, review, by=created.by, at=iso(created.at), tag=created.tag)
+
+
+def _fields(written: Written | WrittenQuarantine) -> dict[str, Any]:
+    if isinstance(written, WrittenQuarantine):
+        return {"project": written.project}
+    return log_fields(written.build)
+
+
+def _report(
+    written: Written | WrittenQuarantine, outcome: Outcome | QuarantineOutcome
+) -> dict[str, Any]:
+    of = {"build": str(written.build)} if isinstance(written, Written) else _fields(written)
+    answer = {**of, "review": written.id, **_answer(outcome)}
+    fields = _fields(written)
     if isinstance(outcome, CarriedOut):
-        fields = log_fields(written.build, outcome.comparison, outcome.review.execution)
+        fields = log_fields(outcome.review.build, outcome.comparison, outcome.review.execution)
     # The reason may contain names of images, which must not be in a log at INFO.
     details = {"outcome": {**answer, "why": None}, "by": written.by}
     logger.info("review handled", extra={**fields, **details})
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, Refused | NotLogged):
         logger.warning("review refused", extra={**fields, "review": written.id, "why": outcome.why})
     return answer
 
 
-def _answer(outcome: Outcome) -> dict[str, Any]:
+def _answer(outcome: Outcome | QuarantineOutcome) -> dict[str, Any]:
     match outcome:
         case CarriedOut(review=review, state=state):
             count("ReviewsCarriedOut")
             return {"action": review.action, "build_is": state}
-        case Refused(why=why):
+        case Logged(action=action):
+            count("ReviewsCarriedOut")
+            return {"action": action}
+        case Refused(why=why) | NotLogged(why=why):
             count("ReviewsRefused")
             return {"refused": True, "why": why}
-        case Gone():
+        case Gone() | NothingThere():
             count("EventsIgnored")
             return {"ignored": "the review is gone"}

@@ -14,13 +14,16 @@ from pixelgate.domain.review_line import line_for
 from pixelgate.domain.wording import and_more
 from pixelgate.notify.forge import Comment, CommitStatus, State
 from pixelgate.notify.markdown import code, plain
-from pixelgate.published.status import review_of
+from pixelgate.published.status import quarantine_notes, quarantined, review_of
 
 _NAMES_SHOWN = 20
 _MARKER = re.compile(r"<!-- pixelgate: (\{.*\}) -->")
 # An account, an ARN, the id of a role or a user: no name of a person.
 _NO_NAME = re.compile(r"\d{12}|:|\b(?:AROA|AIDA|ASIA|AKIA)[A-Z0-9]{12,}")
-_COUNTED = ("changed", "added", "removed", "renamed", "unchanged", "skipped", "errored")
+_COUNTED = (
+    *("changed", "added", "removed", "renamed", "quarantined"),
+    *("unchanged", "skipped", "errored"),
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def _line(status: Mapping[str, Any]) -> tuple[State, str]:
         return State.WAITING, "waiting for the base build"
     if status["state"] != "SUCCEEDED":
         return State.RUNNING, "comparing"
-    review, changes = review_of(status), _changes(status["counts"])
+    review, changes = review_of(status), _changes(status)
     if review == "needed":
         return State.FAILED, f"{status['review']['left']} left to review: {changes}"
     if review == "rejected":
@@ -76,11 +79,18 @@ def _line(status: Mapping[str, Any]) -> tuple[State, str]:
     return State.PASSED, changes
 
 
-def _changes(counts: Mapping[str, int]) -> str:
+def _changes(status: Mapping[str, Any]) -> str:
+    counts, excused = status["counts"], quarantined(status)
     changes = [f"{counts[kind]} {kind}" for kind in NEEDING_REVIEW if counts.get(kind)]
-    words = ", ".join(changes) or f"no changes in {counts.get('total', 0)} snapshots"
-    learned = counts.get("learned_noise")
-    return f"{words}; {learned} explained by learned noise" if learned else words
+    if excused:
+        words = "; ".join((", ".join(changes) or "no changes to review", excused))
+    else:
+        words = ", ".join(changes) or f"no changes in {counts.get('total', 0)} snapshots"
+    if learned := counts.get("learned_noise"):
+        words = f"{words}; {learned} explained by learned noise"
+    # A line has room for one; the comment and the report have them all.
+    notes = quarantine_notes(status)
+    return f"{words}. {notes[0]}" if notes else words
 
 
 def marker(status: Mapping[str, Any], context: str) -> Marker:
@@ -115,8 +125,26 @@ def findings(status: Mapping[str, Any]) -> list[str]:
     error = None
     if status["state"] == "FAILED":
         error = [f"{code(status['error']['code'])} {plain(status['error']['message'])}"]
-    found = _table(status["counts"]) if error is None else error
-    return [*found, "", *_learned(status["counts"]), *_left(status)]
+    table = _table(status["counts"]) if error is None else error
+    learned = _learned(status["counts"])
+    return [*table, "", *learned, *_left(status), *_quarantined(status)]
+
+
+def _quarantined(status: Mapping[str, Any]) -> list[str]:
+    """Lists what changed in quarantine, with owner, reason and end, and notes on quarantines."""
+    quarantine = status.get("quarantine") or {}
+    snapshots = quarantine.get("snapshots", ())[:_NAMES_SHOWN]
+    lines = []
+    if snapshots:
+        lines += [f"In quarantine, {quarantined(status)}; nobody has to review that:", ""]
+        for one in snapshots:
+            tail = f"until {one['until'][:10]}, {plain(one['owner'])}: {plain(one['reason'])}"
+            lines.append(f"- {code(one['name'])} {tail}")
+        lines += [f"- {line}" for line in and_more(quarantine["changed"] - len(snapshots))]
+        lines.append("")
+    for note in quarantine_notes(status):
+        lines += [f"> {plain(note)}", ""]
+    return lines
 
 
 def compared_with(status: Mapping[str, Any]) -> str:

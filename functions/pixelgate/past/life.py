@@ -87,7 +87,8 @@ def ruling(past: Past, entry: Entry, shot: Shot) -> Ruling:
         return Ruling(How.RULE, None, entry.granted)
     if entry.first and shot.status == Status.ADDED:
         return Ruling(How.FIRST, None, "first upload")
-    return Ruling(How.OPEN)
+    why = entry.quarantined.get(shot.name) if shot.status == Status.CHANGED else None
+    return Ruling(How.OPEN, None, f"in quarantine: {why}" if why else "")
 
 
 def _last_review(entry: Entry, name: str) -> Given | None:

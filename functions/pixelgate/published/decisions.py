@@ -14,7 +14,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.domain.names import canonical, compile_glob, find
 from pixelgate.errors import UsageError
 from pixelgate.ports import Bucket
-from pixelgate.published.status import FAILING
+from pixelgate.published.status import needs_review
 
 APPROVE, REJECT = "approve", "reject"
 MAX_REASON = 2_000  # characters
@@ -42,7 +42,7 @@ class Selection:
         if self.is_all:
             return set(images)
         selected: set[str] = set()
-        open_ones = {n: i for n, i in images.items() if i.get("status") in FAILING}
+        open_ones = {n: i for n, i in images.items() if needs_review(i)}
         for name in self.names:
             known = find(name, images)
             if known is None:

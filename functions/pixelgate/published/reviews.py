@@ -15,7 +15,7 @@ from pixelgate.errors import BucketError, NotFound, UsageError
 from pixelgate.pipeline.parallel import bounded_map
 from pixelgate.ports import Bucket
 from pixelgate.published.decisions import Selection
-from pixelgate.published.status import FAILING, review_in, review_of, reviewers, short_name
+from pixelgate.published.status import needs_review, review_in, review_of, reviewers, short_name
 
 _THREADS = 8
 _NAMES_SHOWN = 5
@@ -186,7 +186,7 @@ def overturned_by(
 
 
 def _open(images: Images) -> set[str]:
-    return {name for name, image in images.items() if image.get("status") in FAILING}
+    return {name for name, image in images.items() if needs_review(image)}
 
 
 def _latest(reviews: Iterable[Given], universe: Collection[str]) -> dict[str, Given]:

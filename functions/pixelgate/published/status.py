@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pixelgate.domain.comparison import NEEDING_REVIEW
+from pixelgate.domain.comparison import NEEDING_REVIEW, QUARANTINED, Status
+from pixelgate.domain.quarantine import in_words as quarantined_in_words
 
 # The statuses of snapshots that need a review.
 FAILING = tuple(map(str, NEEDING_REVIEW))
@@ -22,6 +23,28 @@ def review_in(status: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Returns the field `review` of a status; empty if there is none."""
     review = (status or {}).get("review")
     return review if isinstance(review, dict) else {}
+
+
+def needs_review(image: Mapping[str, Any]) -> bool:
+    """Whether a snapshot, as comparison.json has it, needs a review: not if it is in quarantine."""
+    return image.get("status") in FAILING and not is_excused(image)
+
+
+def is_excused(image: Mapping[str, Any]) -> bool:
+    """Whether a snapshot changed and needs no review, as it is in quarantine."""
+    return image.get("status") == Status.CHANGED and bool(image.get("quarantined"))
+
+
+def quarantined(status: Mapping[str, Any]) -> str:
+    """Returns `3 quarantined snapshots changed`; empty if none did."""
+    number = (status.get("counts") or {}).get(QUARANTINED) or 0
+    return quarantined_in_words(number) if number else ""
+
+
+def quarantine_notes(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what people should know of quarantines, in sentences."""
+    notes = (status.get("quarantine") or {}).get("notes") or ()
+    return tuple(map(str, notes))
 
 
 def reviewers(status: Mapping[str, Any]) -> tuple[str, ...]:
@@ -51,6 +74,8 @@ def in_words(status: Mapping[str, Any]) -> str:
             return "needs review"
         case "not_needed" if status.get("base") is None:
             return "passed, with nothing to compare with"
+        case "not_needed" if words := quarantined(status):
+            return f"passed: no changes to review; {words}"
         case "not_needed":
             return "passed"
         case word:

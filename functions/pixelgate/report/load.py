@@ -21,6 +21,7 @@ from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, ComparisonId
 from pixelgate.domain.learned_noise import LearnedNoise
 from pixelgate.domain.policy import Noise, Policy, Rectangle, Sensitivity
+from pixelgate.domain.quarantine import Stamp
 from pixelgate.domain.verdict import Mark, NoiseKind
 from pixelgate.errors import UsageError
 
@@ -56,6 +57,7 @@ def comparison_of(stored: Mapping[str, Any]) -> Comparison:
             choice=Choice.from_json(stored["baseline"]) if stored.get("baseline") else None,
             cost=_cost(stored.get("cost")),
             origin=_origin(stored.get("origin")),
+            quarantine_notes=tuple(stored.get("quarantine_notes", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"this is no comparison.json of ours: {error!r}") from error
@@ -96,6 +98,7 @@ def _snapshot(entry: Mapping[str, Any]) -> Snapshot:
         policy=entry.get("policy") or {},
         details=entry.get("details") or {},
         thumb=entry.get("thumb"),
+        quarantined=Stamp.from_json(stamp) if (stamp := entry.get("quarantined")) else None,
     )
 
 

@@ -22,6 +22,7 @@ from pixelgate.domain.comparison import (
 )
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.keys import NO_BASE, relative_url
+from pixelgate.domain.quarantine import Stamp, in_words
 from pixelgate.domain.verdict import Mark, NoiseKind
 from pixelgate.report.explain import number, own_policy, policy_in_words, why
 from pixelgate.report.origin import origin_in_words
@@ -53,6 +54,8 @@ class Entry:
     why: tuple[str, ...] = ()  # sentences that explain its status
     facts: tuple[tuple[str, str], ...] = ()
     reason: str | None = None  # why it could not be compared
+    # Until when it is in quarantine and whose it is, if it changed and so needs no review.
+    quarantine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def build_model(
             why=tuple(why(s, comparison.policy, name)),
             facts=tuple(_facts(s, comparison)),
             reason=s.reason,
+            quarantine=_until(s.quarantined) if s.quarantined and s.is_excused else None,
         )
 
     order = {status: n for n, status in enumerate(Status)}
@@ -142,7 +146,7 @@ def build_model(
         reviewable=comparison.verdict is Verdict.NEEDS_REVIEW,
         entries=tuple(entries),
         facts=tuple(_run_facts(comparison)),
-        warnings=comparison.warnings,
+        warnings=(*comparison.warnings, *comparison.quarantine_notes),
         bucket=bucket,
         origin=origin_in_words(comparison.origin),
     )
@@ -222,6 +226,8 @@ def _tags(tags: Any) -> tuple[str, ...]:
 
 def _facts(s: Snapshot, comparison: Comparison) -> list[tuple[str, str]]:
     facts = []
+    if s.quarantined:
+        facts += _quarantine_facts(s.quarantined)
     if s.previous_name and s.status is Status.RENAMED:
         facts.append(("Was", s.previous_name))
     if description := s.details.get("description"):
@@ -234,6 +240,21 @@ def _facts(s: Snapshot, comparison: Comparison) -> list[tuple[str, str]]:
     if s.policy and (own := own_policy(s.policy, comparison.policy)):
         facts.append(("Own policy", own))
     return facts
+
+
+def _until(stamp: Stamp) -> str:
+    return f"until {stamp.until[:10]}, {stamp.owner}"
+
+
+def _quarantine_facts(stamp: Stamp) -> list[tuple[str, str]]:
+    # S3 calls a session `AWS:<id of the role>:<name>`.
+    by = stamp.by.rsplit(":", 1)[-1]
+    return [
+        ("In quarantine", f"{stamp.since[:10]} to {stamp.until[:10]}, as {stamp.match}"),
+        ("Its owner", stamp.owner),
+        ("Why quarantined", stamp.reason),
+        ("Quarantined by", f"{by}, {stamp.id}" if by else stamp.source),
+    ]
 
 
 def _kind(counts: Counts, base: str | None) -> str:
@@ -253,6 +274,7 @@ def _headline(verdict: Verdict, counts: Counts, learned: int) -> str:
 def _verdict(verdict: Verdict, counts: Counts) -> str:
     if counts.total == 0:
         return "There was nothing to compare"
+    excused = f"; {in_words(counts.quarantined)}" if counts.quarantined else ""
     if verdict is Verdict.NEEDS_REVIEW:
         parts = [
             f"{n:,} {word}"
@@ -264,7 +286,9 @@ def _verdict(verdict: Verdict, counts: Counts) -> str:
             )
             if n
         ]
-        return "Needs review: " + ", ".join(parts)
+        return "Needs review: " + ", ".join(parts) + excused
+    if excused:
+        return f"Passed: no changes to review{excused}"
     if counts.added == counts.total:
         return f"Passed: a first upload of {number(counts.total, 'snapshot')}"
     return f"Passed: {number(counts.total, 'snapshot')}, nothing to review"

@@ -20,6 +20,8 @@ from pixelgate.report.model import Entry, Report
 T = TypeVar("T")
 
 _STATUSES = {status: str(n) for n, status in enumerate(Status)}
+# A section of its own, after all statuses: `QUARANTINED` of app/types.js.
+_QUARANTINED = str(len(_STATUSES))
 # Positive numbers: the mark of a region that counts; negative: the noise that explains it.
 _REASONS: dict[Mark | NoiseKind | None, int] = {
     None: 0,
@@ -39,6 +41,7 @@ def list_block(report: Report) -> dict[str, Any]:
     entries = report.entries
     sizes: dict[tuple[int, int], int] = {}
     groups: dict[str, int] = {}
+    quarantine = _sparse(entries, lambda e: e.quarantine)
     return {
         "run": {
             "project": report.project,
@@ -56,7 +59,7 @@ def list_block(report: Report) -> dict[str, Any]:
         },
         "names": [e.name for e in entries],
         "titles": _sparse(entries, lambda e: e.title if e.title != e.name else None),
-        "status": "".join(_STATUSES[e.status] for e in entries),
+        "status": "".join(_QUARANTINED if e.quarantine else _STATUSES[e.status] for e in entries),
         "changed": _sparse(entries, lambda e: e.changed),
         "total": _sparse(entries, lambda e: e.total),
         "recoloured": _sparse(entries, lambda e: int(e.recoloured)),
@@ -69,6 +72,7 @@ def list_block(report: Report) -> dict[str, Any]:
         "thumb": _addresses(e.thumb for e in entries),
         "tags": _sparse(entries, lambda e: e.tags),
         "sizes": list(sizes),
+        **({"quarantine": quarantine} if quarantine else {}),
     }
 
 

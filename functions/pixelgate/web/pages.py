@@ -183,7 +183,7 @@ def _row(project: str, row: Row, now: datetime) -> str:
     pull = f" #{row.pull_request}" if row.pull_request else ""
     changes = ", ".join(
         f"{row.counts[kind]} {kind}"
-        for kind in ("changed", "added", "removed", "renamed", "errored")
+        for kind in ("changed", "added", "removed", "renamed", "quarantined", "errored")
         if row.counts.get(kind)
     )
     to = path_of("builds", project, row.build)

@@ -82,7 +82,7 @@ def announce_result(record: ComparisonRecord, storage: StorageContext, **changes
     build = storage.ledger.build(record.head)
     if build:
         _record_review(build, now, storage)
-    status = {**status_of(record, now.to_status_json(record), build), **changes}
+    status = {**status_of(record, now.to_status_json(record), build, now.quarantine), **changes}
     status = _write(status, record.head, storage)
     reviewed = now.summary and (now.review_log.reviews or now.review_log.granted)
     kind = state_events.REVIEW if reviewed else state_events.COMPARISON
@@ -94,9 +94,10 @@ def announce_result(record: ComparisonRecord, storage: StorageContext, **changes
 
 def rewrite_status(record: ComparisonRecord, storage: StorageContext, **changes: Any) -> None:
     """Rewrites status.json without sending an event."""
-    review = read_review_status(record, storage.objects).to_status_json(record)
+    now = read_review_status(record, storage.objects)
     build = storage.ledger.build(record.head)
-    _write({**status_of(record, review, build), **changes}, record.head, storage)
+    status = status_of(record, now.to_status_json(record), build, now.quarantine)
+    _write({**status, **changes}, record.head, storage)
 
 
 def _write(status: dict[str, Any], build: BuildId, storage: StorageContext) -> dict[str, Any]:

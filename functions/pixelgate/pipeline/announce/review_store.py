@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,11 @@ class ReviewStatus:
     review_log: ReviewLog
     reviewable: Reviewable | None = None
     summary: ReviewSummary | None = None
+
+    @property
+    def quarantine(self) -> Mapping[str, Any] | None:
+        """The field `quarantine` of status.json; None if there is nothing to say."""
+        return self.reviewable.quarantine if self.reviewable else None
 
     def to_status_json(self, record: ComparisonRecord) -> dict[str, Any] | None:
         """Encodes the field `review` of status.json."""

@@ -35,11 +35,16 @@ def status_of(
     record: ComparisonRecord,
     review: Mapping[str, Any] | None = None,
     build: BuildRecord | None = None,
+    quarantine: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Builds the status of a comparison; `build` is None while shards of the head are missing."""
+    """Builds the status of a comparison.
+
+    `build` is None while shards of the head are missing. The field `quarantine` is there only if
+    there is something to say.
+    """
     error = {"code": record.error_code, "message": record.error_message}
     base = None if record.id.waits or record.id.base == NO_BASE else record.id.base
-    return _status(
+    status = _status(
         record.head,
         **{name: getattr(build, name) for name in _OF_BUILD if build},
         state=record.state,
@@ -60,6 +65,7 @@ def status_of(
         wait_until=None if record.wait_until is None else iso(record.wait_until),
         updated=iso(record.updated),
     )
+    return {**status, "quarantine": dict(quarantine)} if quarantine else status
 
 
 def status_of_rejected(build: BuildId, message: str, now: float) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pixelgate.pipeline.announce.index import write_part
 from pixelgate.pipeline.announce.status import iso
 from pixelgate.pipeline.compare.learned import Learned
 from pixelgate.pipeline.compare.outcomes import Duplicate, Gone, Outcome, Published
+from pixelgate.pipeline.compare.quarantine import with_quarantine
 from pixelgate.pipeline.context import CompareContext, Lease, check_time
 from pixelgate.pipeline.diffing.pairs import DiffStats
 from pixelgate.pipeline.diffing.plan import Pair, Plan, assemble, make_plan
@@ -163,6 +164,7 @@ def _write_down(
         tally, matches = measured.tally, measured.plan.matches
         tally.same_hash = sum(m.kind in (Kind.UNCHANGED, Kind.RENAMED) for m in matches)
         tally.faults.update(s.reason.partition(":")[0] for s in snapshots.values() if s.reason)
+        comparison = with_quarantine(comparison, accepted, service)
         prepare_review(comparison, accepted, service, lease.check)
         write_part(entry_of(comparison, accepted.manifest), service.objects)
         return comparison, _write_result(comparison, service)

@@ -22,9 +22,13 @@ from pixelgate.ports import Bucket, DifferPool
 
 # Fields that must be equal in all shards: they are from the same commit of the same suite.
 _ALIKE = ("commit", "branch", "base_build", "base_commit", "base_branch", "tree", "pull_request",
-          "selective", "defaults", "rules")  # fmt: skip
+          "selective", "defaults", "rules", "quarantine")  # fmt: skip
 # Fields of which the largest counts: jobs may have clones of different depths, or older clients.
-_LARGEST: Mapping[str, Callable[[Any], float]] = {"branch_commits": len, "grace": float}
+_LARGEST: Mapping[str, Callable[[Any], float]] = {
+    "branch_commits": len,
+    "own_commits": len,
+    "grace": float,
+}
 _SHOWN = 20
 
 

@@ -50,6 +50,7 @@ export function entriesOf(list) {
       baseSize: size(list.base_size[id]),
       recoloured: id in list.recoloured,
       learned: list.learned[id] ?? 0,
+      quarantine: list.quarantine?.[id] ?? "",
       words: (title === name ? name : `${name}\n${title}`).normalize("NFC").toLowerCase(),
     };
   });

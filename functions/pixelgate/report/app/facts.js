@@ -2,7 +2,7 @@
 
 import { button, el } from "./dom.js";
 import { foldedBands } from "./geometry.js";
-import { CHANGED, STATUSES, TITLES, UNCHANGED } from "./types.js";
+import { CHANGED, QUARANTINED, STATUSES, TITLES, UNCHANGED } from "./types.js";
 import { sentence } from "./published.js";
 import { term } from "./query.js";
 import { count, number, percent, sized } from "./words.js";
@@ -58,11 +58,20 @@ export function snapshotFacts(entry, detail, on) {
         ? "Why it passes"
         : entry.status === CHANGED
           ? "Why it counts"
-          : "What that means";
+          : entry.status === QUARANTINED
+            ? "Why it would count"
+            : "What that means";
     parts.push(section(title, el("ul", { class: "why" }, ...detail.why.map((line) => el("li", {}, line)))));
   }
   if (on.stops.length) parts.push(section(`Where (${number(on.stops.length)})`, places(detail, on)));
   return parts;
+}
+
+/** Says why a change needs no review. @param {Entry} entry @param {Detail} detail */
+export function excuse(entry, detail) {
+  const why = detail.facts.find(([label]) => label === "Why quarantined")?.[1] ?? "";
+  const words = `In quarantine ${entry.quarantine}: ${why}. Nobody has to review it.`;
+  return el("p", { class: "excused" }, words);
 }
 
 /** @param {Entry} entry */

@@ -2,7 +2,7 @@
 
 import { button, el } from "./dom.js";
 import { parse, term, toggled } from "./query.js";
-import { STATUSES, TITLES } from "./types.js";
+import { SECTIONS, STATUSES, TITLES } from "./types.js";
 import { number } from "./words.js";
 
 /** @import {Entry, Sort} from "./types.js" */
@@ -44,7 +44,8 @@ export class Filters {
     const flip = () => store.set({ tree: !store.view.tree });
     this.tree = button("Folders", "Show folders (T)", flip, { "aria-pressed": "false" });
     this.found = el("span", { class: "found", role: "status" });
-    this.chips = STATUSES.flatMap((status, n) => {
+    this.chips = SECTIONS.flatMap((n) => {
+      const status = STATUSES[n];
       const count = entries.filter((e) => e.status === n).length;
       return count ? [this.chip(`s:${status}`, TITLES[n], count, status)] : [];
     });

@@ -2,8 +2,8 @@
 
 import { attribute, el, icon, picture } from "./dom.js";
 import { count, percent, number, sized } from "./words.js";
-import { isShot } from "./rows.js";
-import { STATUSES, CHANGED, ERRORED } from "./types.js";
+import { isDiffed, isShot } from "./rows.js";
+import { STATUSES, ERRORED } from "./types.js";
 import { isQuiet, isResized } from "./data.js";
 
 /** @import {Row} from "./rows.js" */
@@ -331,8 +331,9 @@ export class List {
 function facts(entry) {
   const { headSize, baseSize } = entry,
     parts = [];
-  if (entry.total && entry.status === CHANGED)
+  if (entry.total && isDiffed(entry))
     parts.push(entry.recoloured && !entry.changed ? "recoloured" : percent(entry.changed, entry.total));
   parts.push(isResized(entry) ? `${sized(baseSize)} → ${sized(headSize)}` : sized(headSize ?? baseSize));
+  parts.push(entry.quarantine);
   return parts.filter(Boolean).join(" · ");
 }

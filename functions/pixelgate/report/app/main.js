@@ -6,7 +6,7 @@ import { announce, isOpen, showEnd, showKeys } from "./dialogs.js";
 import { carried, detailOf, entriesOf, isQuiet, reviewed, unpack } from "./data.js";
 import { Deciding } from "./deciding.js";
 import { button, byId, el } from "./dom.js";
-import { runFacts, snapshotFacts } from "./facts.js";
+import { excuse, runFacts, snapshotFacts } from "./facts.js";
 import { Filters } from "./filters.js";
 import { Following } from "./following.js";
 import { HandIn } from "./handing.js";
@@ -327,6 +327,7 @@ export class App {
     const last = this.published.of(entry.name).at(-1),
       own = last && this.site ? this.review.own(entry.name) : "";
     if (last) notes.push(el("p", { class: `told ${last.action}` }, sentence(last, true), own && ` · ${own}`));
+    if (entry.quarantine) notes.push(excuse(entry, detail));
     if (entry.status === RENAMED) notes.push(el("p", {}, ...detail.why));
     return notes;
   }

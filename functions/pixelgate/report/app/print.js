@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { isQuiet } from "./data.js";
-import { STATUSES, TITLES } from "./types.js";
+import { SECTIONS, TITLES } from "./types.js";
 import { count, percent, sized } from "./words.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
@@ -10,7 +10,7 @@ import { count, percent, sized } from "./words.js";
 /** @param {Entry[]} entries @param {import("./review.js").Review} review */
 export function printed(entries, review) {
   const parts = [];
-  for (let status = 0; status < STATUSES.length; status++) {
+  for (const status of SECTIONS) {
     const mine = entries.filter((e) => e.status === status);
     if (!mine.length) continue;
     parts.push(el("h2", {}, `${TITLES[status]} (${mine.length})`));

@@ -1,6 +1,6 @@
 // From snapshots to the rows of the list: statuses, folders, groups of the same change.
 
-import { CHANGED, SKIPPED, STATUSES, TITLES } from "./types.js";
+import { CHANGED, QUARANTINED, SECTIONS, SKIPPED, STATUSES, TITLES } from "./types.js";
 import { isQuiet } from "./data.js";
 
 /** @import {Entry, Sort} from "./types.js" */
@@ -85,7 +85,7 @@ export function rowsOf(entries, { tree, folds, all }) {
   const isOpen = (key) => openByDefault(key, all) !== folds.has(key);
   /** @type {Row[]} */
   const rows = [];
-  for (let status = 0; status < STATUSES.length; status++) {
+  for (const status of SECTIONS) {
     const mine = entries.filter((e) => e.status === status);
     if (!mine.length) continue;
     const key = `s:${STATUSES[status]}`,
@@ -171,6 +171,11 @@ function only(entries, path) {
   return entries.every((e) => e.name.startsWith(begin)) ? begin.slice(path.length, -1) : null;
 }
 
+/** Whether both images were compared and differ, in quarantine or not. @param {Entry} entry */
+export function isDiffed({ status }) {
+  return status === CHANGED || status === QUARANTINED;
+}
+
 /**
  * @param {Row[]} rows
  * @param {Entry[]} entries
@@ -180,13 +185,13 @@ function only(entries, path) {
  */
 function addCards(rows, entries, path, level, isOpen) {
   const alike = grouped(
-    entries.filter((e) => e.group >= 0 && e.status === CHANGED),
+    entries.filter((e) => e.group >= 0 && isDiffed(e)),
     (e) => e.group,
   );
   /** @type {Set<number>} */
   const done = new Set();
   for (const entry of entries) {
-    const others = entry.status === CHANGED ? alike.get(entry.group) : undefined;
+    const others = isDiffed(entry) ? alike.get(entry.group) : undefined;
     if (!others || others.length === 1) {
       rows.push(card(entry, level, path));
       continue;
@@ -194,7 +199,8 @@ function addCards(rows, entries, path, level, isOpen) {
     if (done.has(entry.group)) continue;
     done.add(entry.group);
     // In folders a group has a stack in each of them, opened and folded on its own.
-    const key = `g:${entry.group + 1}:${path}`,
+    const section = entry.status === QUARANTINED ? "q" : "";
+    const key = `g:${section}${entry.group + 1}:${path}`,
       open = isOpen(key);
     rows.push({
       kind: "stack",

@@ -16,7 +16,7 @@ export function keysOf(app) {
     { keys: ["ArrowUp"], part: "Snapshots", says: "previous", does: () => app.step(-1) },
     ...STATUSES.map((_, n) => ({
       keys: [String(n + 1)],
-      shown: ["1", "…", "7"],
+      shown: ["1", "…", "8"],
       hidden: n > 0,
       part: "Snapshots",
       says: "first errored, changed, added …",

@@ -33,6 +33,7 @@
  * @property {[number, number]|null} baseSize
  * @property {boolean} recoloured
  * @property {number} learned regions that learned noise explains
+ * @property {string} quarantine until when it is in quarantine and whose it is, or ""
  * @property {string} words lower-case text that the search looks through
  */
 
@@ -80,7 +81,16 @@
  * @property {boolean} facts
  */
 
-export const STATUSES = ["errored", "changed", "added", "removed", "renamed", "skipped", "unchanged"];
+export const STATUSES = [
+  "errored",
+  "changed",
+  "added",
+  "removed",
+  "renamed",
+  "skipped",
+  "unchanged",
+  "quarantined",
+];
 export const TITLES = [
   "Could not be compared",
   "Changed",
@@ -89,5 +99,10 @@ export const TITLES = [
   "Renamed",
   "Skipped",
   "Unchanged",
+  "In quarantine",
 ];
-export const [ERRORED, CHANGED, ADDED, REMOVED, RENAMED, SKIPPED, UNCHANGED] = [0, 1, 2, 3, 4, 5, 6];
+export const [ERRORED, CHANGED, ADDED, REMOVED, RENAMED, SKIPPED, UNCHANGED, QUARANTINED] = [
+  0, 1, 2, 3, 4, 5, 6, 7,
+];
+/** The sections in their order: what changed in quarantine follows what needs a review. */
+export const SECTIONS = [ERRORED, CHANGED, ADDED, REMOVED, QUARANTINED, RENAMED, SKIPPED, UNCHANGED];

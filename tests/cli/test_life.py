@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,8 +89,10 @@ def test_history_of_a_snapshot_lists_its_accepted_images(run: Cli, bucket: Memor
     store(bucket, *lived())
     done = run("history", "a.png")
     assert done.code == 0
-    assert lines(done.err)[-4] == "accepted image build commit branch how why"
-    rows = lines(done.err)[-3:]
+    *_, heads, first, second, third, cost = lines(done.err)
+    assert heads == "accepted image build commit branch how why"
+    rows = [first, second, third]
+    assert re.fullmatch(r"read with \d requests to S3, \$0\.0000\d\d", cost)
     assert rows[1].endswith(f"{sha(RED)[:12]} b1 c-b1 =topic #5 approved by ada red it is")
     assert rows[2].endswith(f"{sha(WHITE)[:12]} b2 c-b2 main by rule {RULE}")
     found = run("history", "a.png", "--json").json["snapshot"]
@@ -197,6 +200,8 @@ def test_the_life_of_a_project(run: Cli, bucket: MemoryBucket) -> None:
     assert done.code == 0
     assert "2 2 100.0 % 1 0 100.0 % 1 0 12.0 h $0.0020 $0.0020" in text
     assert "a.png 2 2 100.0 % 1 0 0 2" in text
+    # One to list, and one for each line of these 90 days that is in no month yet.
+    assert "read with 3 requests to S3, $0.000006" in text
     every = run("life", "--since", "300d", "--json").json
     assert every["rates"][0]["builds"] == 3
     assert every["rates"][0]["usd"] == 0.003

@@ -63,6 +63,21 @@ def test_what_is_added_later_is_what_was_written_at_once(town: Reviewed) -> None
     assert found["b3"].carried_from == "b2"
 
 
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_however_many_are_written_at_once_it_is_the_same(
+    town: Reviewed, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = town.world.objects
+    forget(store)
+    bodies = dict(store.objects)
+    index_older(store, PROJECT)
+    at_once = entries(store)
+    store.delete([key for key in store.objects if key not in bodies])
+    monkeypatch.setattr("pixelgate.client.index_older._AT_ONCE", number)
+    assert index_older(store, PROJECT).added == len(at_once) == 6
+    assert entries(store) == at_once
+
+
 def test_a_second_run_adds_nothing_and_reads_only_statuses(town: Reviewed) -> None:
     forget(town.world.objects)
     first = index_older(town.world.objects, PROJECT)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pixelgate.ci.detected import CiInfo
     from pixelgate.ci.origin import BuildOrigin, Overrides
     from pixelgate.client.config import Config
+    from pixelgate.client.counted import CountedBucket
     from pixelgate.domain.keys import BuildId
     from pixelgate.ports import Bucket
 
@@ -69,6 +70,14 @@ class Context:
         from pixelgate import bootstrap
 
         return bootstrap.open_bucket(self.bucket)
+
+    def count_requests(self) -> CountedBucket:
+        """From here on counts the requests to `store`."""
+        from pixelgate.client.counted import CountedBucket
+
+        counted = CountedBucket(self.store)
+        self.__dict__["store"] = counted.bucket
+        return counted
 
     def origin(self, overrides: Overrides) -> BuildOrigin:
         """Finds the commit, branch and base of the build."""

@@ -62,6 +62,7 @@ def history(
 
     _check(name, diff, as_csv=as_csv, as_json=as_json)
     context = Context(project, bucket, config)
+    counted = context.count_requests()
     told = _told(context, name, branch) if name else None
     if diff and told:
         _compare(context, told, diff, out)
@@ -92,8 +93,9 @@ def history(
         if told and not told.steps:
             say(f"the index does not know {name}; `pixelgate admin index` adds older results")
         _show(builds, name, snapshots)
-        if told:
+        if told and told.steps:
             _show_life(told)
+            say(counted.words)
 
 
 def _check(name: str | None, diff: tuple[str, str] | None, *, as_csv: bool, as_json: bool) -> None:
@@ -199,8 +201,6 @@ def _show_life(told: _Told) -> None:
 
     from pixelgate.cli.console import console, say, warn
 
-    if not told.steps:
-        return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("", "accepted", "image", "build", "commit", "branch", "how", "why"):
         table.add_column(title, overflow="fold")

@@ -76,6 +76,7 @@ def life(
     if as_csv and table is None:
         raise UsageError(f"--csv prints one table; name it: {', '.join(TableName)}")
     context = Context(project, bucket, config)
+    counted = context.count_requests()
     # A chain of small steps may be older than what is asked for.
     began = None if table is TableName.DRIFT else _moment(since, datetime.now(UTC))
     past = Past.of(context.store, context.project, began)
@@ -100,6 +101,7 @@ def life(
     else:
         for name, found in rows.items():
             _show(TableName(name), found)
+        say(counted.words)
 
 
 _USUAL = (TableName.SERIES, TableName.SNAPSHOTS, TableName.MONTHS)

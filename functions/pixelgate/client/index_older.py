@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixelgate.client.counted import CountedBucket
 from pixelgate.domain import keys
 from pixelgate.domain.cost import Usage
 from pixelgate.domain.history import Entry, change_of, encode, entry_of
@@ -20,15 +20,15 @@ from pixelgate.errors import BadManifest, BucketError, NotFound, UsageError
 from pixelgate.past.model import Past
 from pixelgate.pipeline.cleanup.index import add_lines
 from pixelgate.pipeline.parallel import bounded_map
-from pixelgate.ports import SILENT, Bucket, Listed, Progress
+from pixelgate.ports import SILENT, Bucket, Progress
 from pixelgate.published.history import newest
 from pixelgate.published.status import review_of
 from pixelgate.report import comparison_of
 
 _THREADS = 8
-# Builds that are written at once; what an interrupted run has written is not read again.
-_AT_ONCE = 50
-_PAGE = 1_000  # keys of one request for a listing
+# Builds that are written at once; what an interrupted run has written is not read again. A month is
+# written whole each time, so later a fifth of what is done already is waited for.
+_AT_ONCE, _MOST_AT_ONCE = 50, 2_000
 
 
 @dataclass
@@ -55,7 +55,7 @@ def index_older(store: Bucket, project: str, progress: Progress = SILENT) -> Ind
     Raises:
         BucketError: the bucket cannot be used, or holds something else under a key of the index.
     """
-    counted = _Counted(store)
+    counted = CountedBucket(store)
     done = Indexed(project)
     known = {
         (entry.build, entry.execution)
@@ -63,9 +63,10 @@ def index_older(store: Bucket, project: str, progress: Progress = SILENT) -> Ind
     }
     builds = newest(counted.bucket, project)
     progress.begin("indexing", len(builds))
-    for first in range(0, len(builds), _AT_ONCE):
+    first = 0
+    while some := builds[first : first + min(max(_AT_ONCE, first // 5), _MOST_AT_ONCE)]:
+        first += len(some)
         lines: dict[str, dict[str, bytes]] = defaultdict(dict)
-        some = builds[first : first + _AT_ONCE]
         for build, found in bounded_map(lambda b: _entry(counted.bucket, b, known), some, _THREADS):
             progress.step()
             if isinstance(found, Entry):
@@ -80,7 +81,7 @@ def index_older(store: Bucket, project: str, progress: Progress = SILENT) -> Ind
                 add_lines(counted.bucket, keys.index_month(project, month), bodies)
             except ValueError as error:
                 raise BucketError(f"{error}; delete it and repeat the command") from error
-    done.usage = Usage(requests=dict(counted.requests))
+    done.usage = counted.usage
     return done
 
 
@@ -116,35 +117,3 @@ def _json(store: Bucket, key: str) -> dict[str, Any] | None:
     except (NotFound, ValueError):
         return None
     return found if isinstance(found, dict) else None
-
-
-class _Counted:
-    """A bucket whose requests are counted, by the names that S3 gives them."""
-
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-        self._lock = threading.Lock()
-        self.requests: Counter[str] = Counter()
-        self.bucket: Any = self
-
-    def _count(self, operation: str, number: int = 1) -> None:
-        with self._lock:
-            self.requests[f"s3.{operation}"] += number
-
-    def list(self, prefix: str) -> Iterator[Listed]:
-        """Lists, a thousand keys a request."""
-        self._count("ListObjectsV2")
-        for number, entry in enumerate(self._bucket.list(prefix), 1):
-            if number > 1 and number % _PAGE == 1:
-                self._count("ListObjectsV2")
-            yield entry
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        operation = "PutObject" if name in {"write", "replace", "put_new"} else "GetObject"
-        method: Callable[..., Any] = getattr(self._bucket, name)
-
-        def call(*args: Any, **options: Any) -> Any:
-            self._count(operation)
-            return method(*args, **options)
-
-        return call

@@ -130,10 +130,7 @@ def _picture(project: str, sha256: str | None, words: str) -> str:
     if not sha256:
         return "–"
     source = path_of("images", project, sha256)
-    return (
-        f'<a href="{source}" aria-label="{escape(words)}">'
-        f'<img class="picture" loading="lazy" alt="" src="{source}"></a>'
-    )
+    return f'<img class="picture" loading="lazy" alt="{escape(words)}" src="{source}">'
 
 
 def _results(project: str, one: Flakiness) -> str:

@@ -39,7 +39,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all coverage test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
-	bench-flakes bench-install bench-memory bench-quality bench-report bench-review bench-scale bench-whole audit check \
+	bench-flakes bench-history bench-install bench-memory bench-quality bench-report bench-review bench-scale bench-whole audit check \
 	check-arm64 check-corpus check-native check-wheels deploy deploy-setup fuzz format local pictures release smoke wheels \
 	build lock clean
 
@@ -104,6 +104,9 @@ bench-flakes: setup ## Measure precision and recall of flaky, broken and at risk
 bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (ARGS=--help lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "reg-cli is left out"
 	@$(BIN)/python -m bench.report $(ARGS)
+
+bench-history: setup ## Measure the history at 100,000 results: seconds, requests, memory (ARGS='--results 1000')
+	@PYTHONPATH=functions:tests:. $(BIN)/python -m bench.history $(ARGS)
 
 bench-install: setup .tools/zig/.done ## Measure installing the command line beside the rivals' (ARGS='--rounds 5')
 	@test -d wheels || $(MAKE) --no-print-directory wheels

@@ -24,7 +24,7 @@ from pixelgate.published.reviews import DONE
 from pixelgate.web.app import Site
 from pixelgate.web.http import Request, Response
 from support.images import png
-from support.pasts import entry, given, passed, seen
+from support.pasts import drifted, entry, given, passed, seen
 from support.reviews import Reviewed
 from support.sites import ADA, NOW, OpenGate
 from support.world import sha
@@ -208,6 +208,17 @@ def test_by_keyboard_from_projects_to_a_report(browser: Browser, origin: str) ->
         page.get_by_role("link", name="b1").press("Enter")
         page.wait_for_url("**/comparisons/shop/b1/**")
         assert page.locator("h1").inner_text().startswith("Needs review")
+
+
+def test_the_page_of_a_result_leads_to_both_ends_of_a_drift(browser: Browser) -> None:
+    with serving(LoggedIn(Site(drifted().world.objects, gate=OpenGate(), clock=lambda: NOW))) as at:
+        for page in page_of(browser, f"{at}/builds/shop/b1", **VIEWS["light"]):
+            news = page.locator("#news")
+            news.get_by_text("Drift: changed in several small steps").wait_for()
+            assert "a.png (2 steps)." in news.inner_text()
+            assert violations(Opened(page)) == []
+            news.get_by_role("link", name="a.png").press("Enter")
+            page.get_by_role("region", name="A and B").wait_for()
 
 
 def test_by_keyboard_any_two_images_of_a_snapshot_are_compared(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pixelgate.domain import keys
+from pixelgate.domain.history import encode
 from pixelgate.past.model import Entry, Given, Shot
+from support.reviews import Reviewed
 
 
 def entry(build: str, base: str | None = None, *shots: Shot, **fields: Any) -> Entry:
@@ -45,3 +48,23 @@ def given(id: str, action: str, *names: str, **fields: Any) -> Given:  # noqa: A
 def at(day: int, hour: int = 12) -> str:
     """A moment of November 2026."""
     return f"2026-11-{day:02}T{hour:02}:00:00+00:00"
+
+
+def drifted() -> Reviewed:
+    """A result, b1, whose index says that a.png came to its image in two steps that passed.
+
+    The hashes of its three images are 64 times 1, 2 and 3.
+    """
+    made = Reviewed()
+    made.build("b0", {"a.png": b"a"}, branch="main")
+    made.build("b1", {"a.png": b"a2"}, base_build="b0")
+    store, first, second, third = made.world.objects, *(digit * 64 for digit in "123")
+    store.delete([key for key in store.objects if key.startswith(keys.index("shop"))])
+    lines = (
+        entry("b-2", None, seen("a.png", first), at=at(1)),
+        entry("b-1", "b-2", passed("a.png", second, first), at=at(2)),
+        entry("b1", "b-1", passed("a.png", third, second), at=at(3),
+              execution=made.world.status("b1")["execution"]),
+    )  # fmt: skip
+    store.write(keys.index_month("shop", "2026-11"), encode(lines), "application/gzip")
+    return made

@@ -83,7 +83,7 @@ def test_from_projects_to_a_report(site: Site, reviewed: Reviewed) -> None:
     assert known is not None
     assert json.loads(known[1]) == {
         "project": "shop", "build": "b1", "api": "/api/builds/shop/b1", "sign": "/api/sign",
-        "builds": "/projects/shop", "decide": True, "why_not": "",
+        "builds": "/projects/shop", "drift": [], "decide": True, "why_not": "",
         "csrf": "csrf of ada@example.com", "person": "ada@example.com", "logout": "/logout",
     }  # fmt: skip
 

@@ -21,8 +21,10 @@ from pixelgate.ports import Listed
 from pixelgate.web.app import Site
 from pixelgate.web.gate import Person
 from pixelgate.web.http import Response
+from pixelgate.web.past_pages import Told, project_life, snapshot
+from pixelgate.web.pasts import Pasts
 from support.doubles.memory import MemoryBucket
-from support.pasts import entry, given, passed, seen
+from support.pasts import drifted, entry, given, passed, seen
 from support.reviews import Reviewed
 from support.sites import ADA, NOW, OpenGate, request
 from support.world import sha
@@ -80,6 +82,7 @@ def words(response: Response) -> str:
 
 SNAPSHOT = "/projects/shop/snapshot?name=p/a.png"
 LIFE = "/projects/shop/life"
+STEPS = "/projects/shop/snapshot/life"
 
 
 # --- a snapshot -----------------------------------------------------------------------------------
@@ -90,8 +93,8 @@ def test_a_snapshot_s_life_tells_who_approved_what_and_why(bucket: MemoryBucket)
     assert page.status == 200
     said = words(page)
     assert "approved by ada “the new header” b1 topic #5" in said
-    assert "by rule “approved by rule: main is a baseline branch” b2 main" in said
-    assert "first “first upload” b0 main" in said
+    assert "by rule approved by rule: main is a baseline branch b2 main" in said
+    assert "first first upload b0 main" in said
     film = page.body.decode().partition('<ol class="film">')[2].partition("</ol>")[0]
     assert [sha for sha in (A, B, C, D) if f"/images/shop/{sha}" in film] == [A, B, C]
     assert "rejected by ada" in said  # among the builds
@@ -141,6 +144,23 @@ def test_drift_is_named_with_a_link_to_both_ends() -> None:
     assert f"a={A}&amp;b={C}" in page.body.decode()
 
 
+def test_the_page_of_a_result_names_its_drift() -> None:
+    made = drifted()
+
+    def told() -> Any:
+        path = str(made.world.status("b1")["report"])
+        page = ask(made.world.objects, f"/{path}")
+        assert page.status == 200
+        block = re.search(r'id="site-data">([^<]*)<', page.body.decode())
+        assert block is not None
+        return json.loads(block[1])["drift"]
+
+    ends = f"/projects/shop/snapshot?name=a.png&a={'1' * 64}&b={'3' * 64}"
+    assert told() == [{"name": "a.png", "steps": 2, "url": ends}]
+    made.world.objects.write(keys.index_month("shop", "2026-11"), b"mine", "text/plain")
+    assert told() == []  # the report is shown all the same
+
+
 def test_a_snapshot_that_the_index_does_not_know_is_found_in_the_newest_builds() -> None:
     made = Reviewed()
     made.build("b0", {"a.png": b"a"}, branch="main")
@@ -184,7 +204,7 @@ def test_pictures_have_names_and_every_part_a_title(bucket: MemoryBucket) -> Non
             pictures.append(picture)
     assert len(pictures) > 5
     bars = [p for p in pictures if p.get("aria-label", "").startswith("Builds by")]
-    assert [len(bar.findall("g")) for bar in bars] == [13, 30, 53]
+    assert [len(bar.findall("g")) for bar in bars] == [13, 30, 13]
     titles = [str(group.findtext("title")) for group in bars[1].findall("g")]
     assert titles[-2].endswith(": 1 needs review")
     assert sum("no build" not in title for title in titles) == 4
@@ -213,9 +233,46 @@ def test_there_is_no_other_table(bucket: MemoryBucket, file: str) -> None:
     assert ask(bucket, f"{LIFE}/{file}").status == 404
 
 
+def test_a_snapshot_s_life_is_there_as_csv_and_json(bucket: MemoryBucket) -> None:
+    page = ask(bucket, SNAPSHOT).body.decode()
+    assert 'href="/projects/shop/snapshot/life.csv?name=p%2Fa.png"' in page
+    text = ask(bucket, f"{STEPS}.csv?name=p/a.png")
+    assert text.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(text.body.decode())))
+    found = json.loads(ask(bucket, f"{STEPS}.json?name=p/a.png").body)["life"]
+    assert [*found[0]] == [*rows[0]]
+    assert [row["build"] for row in found] == [row["build"] for row in rows]
+    approved = next(row for row in rows if row["how"] == "approved")
+    assert (approved["by"], approved["reason"], approved["image"]) == ("ada", "the new header", B)
+
+
+@pytest.mark.parametrize("file", ["life.xml?name=p/a.png", "life.csv?name=x", "x.csv?name=p/a.png"])
+def test_there_is_no_other_file_of_a_snapshot(bucket: MemoryBucket, file: str) -> None:
+    assert ask(bucket, f"/projects/shop/snapshot/{file}").status == 404
+
+
+def test_of_a_very_large_index_only_the_newest_months_are_read_and_the_page_says_so() -> None:
+    bucket, shot = MemoryBucket(), seen("p/a.png", A, B)
+    for month in ("2025-10", "2025-11", "2025-12"):
+        made = entry(f"b-{month}", None, shot, at=f"{month}-05T12:00:00+00:00")
+        bucket.write(keys.index_month("shop", month), encode([made]), "application/gzip")
+    size = len(bucket.objects[keys.index_month("shop", "2025-12")])
+    read = [Pasts(bucket, most).of("shop") for most in (1, 2 * size + 20, 9 * size)]
+    assert [len(past.entries) for past in read] == [1, 2, 3]
+    assert [past.since and past.since.month for past in read] == [12, 11, None]
+    told = Told.of(read[1], "p/a.png")
+    assert told is not None
+    for page in (
+        snapshot("shop", told, ("", ""), None, NOW, None),
+        project_life(read[1], 365, NOW, None),
+    ):
+        assert "what was before 2025-11-01 is left out here" in page.decode()
+    assert "is left out here" not in project_life(read[1], 30, NOW, None).decode()
+
+
 # --- access and cost ------------------------------------------------------------------------------
 
-PATHS = (SNAPSHOT, LIFE, f"{LIFE}/builds.csv")
+PATHS = (SNAPSHOT, LIFE, f"{LIFE}/builds.csv", f"{STEPS}.csv?name=p/a.png")
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from pixelgate.domain import keys
@@ -40,7 +40,7 @@ REGIONS_KEPT = 20
 _STATES = {Verdict.PASSED: ReviewState.NOT_NEEDED, Verdict.NEEDS_REVIEW: ReviewState.NEEDED}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spot:
     """One region of a snapshot's difference, on the canvas, in pixels.
 
@@ -60,7 +60,7 @@ class Spot:
     kind: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shot:
     """One snapshot in one build, if it is not byte for byte its base's.
 
@@ -489,8 +489,14 @@ def from_json(project: str, stored: Any) -> Line:
 
 
 def _known(record: type, stored: Mapping[str, Any]) -> dict[str, Any]:
-    names = {known.name for known in fields(record)} - {"project", "shots", "attempts"}
+    names = _names(record)
     return {name: value for name, value in stored.items() if name in names}
+
+
+@cache
+def _names(record: type) -> frozenset[str]:
+    """Cached, as a year has up to a million shots."""
+    return frozenset(known.name for known in fields(record)) - {"project", "shots", "attempts"}
 
 
 def _given_of(stored: Mapping[str, Any]) -> Given:

@@ -290,7 +290,7 @@ def snapshots(past: Past, top: int = TOP) -> list[Row]:
 
 def _snapshot_row(past: Past, seen: list[tuple[Entry, Shot]], entries: list[Entry]) -> Row:
     name = seen[-1][1].name
-    had = sum(e.shot(name) is not None or past.hash(e, name) is not None for e in entries)
+    had = _builds_with(past, name, entries)
     rulings = Counter(ruling(past, entry, shot).how for entry, shot in seen)
     return {
         "name": name,
@@ -305,6 +305,24 @@ def _snapshot_row(past: Past, seen: list[tuple[Entry, Shot]], entries: list[Entr
         "last": seen[-1][0].at,
         "last_build": seen[-1][0].build,
     }
+
+
+def _builds_with(past: Past, name: str, entries: Iterable[Entry]) -> int:
+    """Counts the entries that list a snapshot or have an image of it; they are in order."""
+    plain = canonical(name)
+    has: dict[str, bool] = {}
+    found = 0
+    for entry in entries:
+        shot = entry.shot(name)
+        if shot is not None:
+            there, found = shot.head is not None, found + 1
+        else:
+            # As `Past.hash`, but quick where the base was just looked at: mostly it was.
+            known = has.get(entry.base or "") if plain not in entry.renamed_away else None
+            there = past.hash(entry, name) is not None if known is None else known
+            found += there
+        has[entry.build] = there
+    return found
 
 
 def months(past: Past) -> list[Row]:

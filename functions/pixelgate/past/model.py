@@ -36,11 +36,13 @@ class Past:
         entries: the published comparisons, the earliest first, each (build, execution) once; of a
             build only the latest execution, unless all were asked for.
         earlier: entries from before the time that was asked for, by which bases are looked up.
+        since: the time that was asked for; of months before it nothing is known.
     """
 
     project: str
     entries: tuple[Entry, ...] = ()
     earlier: tuple[Entry, ...] = ()
+    since: datetime | None = None
     _known: dict[tuple[str, str], str | None] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -95,6 +97,7 @@ class Past:
             project,
             tuple(entry for entry in ordered if entry.at >= first),
             tuple(entry for entry in ordered if entry.at < first),
+            since,
         )
 
     @cached_property
@@ -157,7 +160,7 @@ class Past:
         kept = tuple(entries)
         ours = {entry.build for entry in kept}
         others = (e for e in (*self.earlier, *self.entries) if e.build not in ours)
-        return Past(self.project, kept, tuple(others))
+        return Past(self.project, kept, tuple(others), self.since)
 
     def named(self, name: str) -> tuple[Seen, ...]:
         """Returns a snapshot in every entry that lists it under this name, the earliest first."""

@@ -53,6 +53,7 @@ def page(
     what the page needs to know of the server that shows it, or None for a page in a file: `project`
     and `build`; `api` and `sign`, the paths of the build's API and of the one that signs pictures'
     addresses (None: they are shown under their own); `builds`, the path of the project's builds;
+    `drift`, snapshots that changed in several steps which passed, and where both ends are compared;
     `decide`, whether the person may decide, and `why_not` in words; `csrf`; `person` and `logout`,
     None where nobody logs in. A served page has no policy in it: the server sends
     `content_policy` as a header, which can say more.

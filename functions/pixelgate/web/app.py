@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, quote
 from pixelgate.domain.keys import BuildId, ComparisonId, check_id
 from pixelgate.domain.review_request import parse
 from pixelgate.errors import BadManifest, BucketError, NotFound, ReviewRefused
-from pixelgate.past.life import TABLES, as_csv
+from pixelgate.past.drift import chains
+from pixelgate.past.life import TABLES, Row, as_csv, snapshot_life
 from pixelgate.past.model import Past
 from pixelgate.ports import Bucket
 from pixelgate.published.decisions import Decision, Selection, new_id, write_review
@@ -45,6 +46,7 @@ _MAX_DECISIONS = 100  # reviews of one request
 _MAX_REVIEWS = 5 * 1024 * 1024  # bytes of their names; Lambda takes 6 MB
 _BUILDS_OF_A_SNAPSHOT = 20
 _DAYS = 90  # of a project's life
+_DRIFTS = 100  # snapshots that a report names
 _CSRF = "x-pixelgate-csrf"
 _IMAGE = re.compile(r"images/[^/]+/[0-9a-f]{64}")  # CI writes others, too
 # No key of ours has such a segment, and a folder would be left by it.
@@ -101,6 +103,7 @@ ROUTES = (
     Route("GET", "/", "projects", page=True),
     Route("GET", "/projects/<project>", "builds", page=True),
     Route("GET", "/projects/<project>/snapshot", "snapshot", page=True),
+    Route("GET", "/projects/<project>/snapshot/<file>", "steps", page=True),
     Route("GET", "/projects/<project>/life", "life", page=True),
     Route("GET", "/projects/<project>/flakes", "flakes", page=True),
     Route("GET", "/projects/<project>/life/<file>", "table", page=True),
@@ -313,18 +316,21 @@ class Site:
         name, _, kind = file.partition(".")
         make_rows = TABLES.get(name)
         self._looker(request, project)
-        if make_rows is None or kind not in {"csv", "json"}:
+        if make_rows is None:
             raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         past = self._past(project)
         first = (self._clock() - timedelta(days=_days(request))).astimezone(UTC).isoformat()
         rows = make_rows(past.only(e for e in past.entries if e.at >= first))
-        if kind == "json":
-            return json_response({"project": project, name: rows})
-        headers = {
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}.csv"',
-        }
-        return Response(headers=headers, body=as_csv(rows).encode())
+        return _file(project, name, kind, rows)
+
+    def steps(self, request: Request, project: str, file: str) -> Response:
+        """A snapshot's life as CSV or JSON; the query names the snapshot."""
+        table, _, kind = file.partition(".")
+        self._looker(request, project)
+        told = snapshot_life(self._past(project), request.query.get("name", ""))
+        if table != "life" or not told:
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+        return _file(project, table, kind, [step.row() for step in told])
 
     def flakes(self, request: Request, project: str) -> Response:
         """Which snapshots differ although nothing was changed; the query may name one."""
@@ -361,9 +367,28 @@ class Site:
         """The report of one result."""
         session = self._looker(request, project)
         key = f"comparisons/{project}/{head}/{base}/{execution}/comparison.json"
-        known = self._known(BuildId(project, head), session)
-        page = self._reports.page(key, known)
+        build = BuildId(project, head)
+        known = self._known(build, session)
+        page = self._reports.page(key, {**known, "drift": self._drift(build, execution)})
         return _html(page, content_policy(self._pictures.origins))
+
+    def _drift(self, build: BuildId, execution: str) -> list[dict[str, Any]]:
+        """Returns the snapshots of a result that changed in several steps which passed."""
+        try:
+            past = self._pasts.of(build.project)
+        except BucketError:
+            return []  # the report is worth more; the pages of the history say what is wrong
+        entry = past.entry(build.build)
+        if entry is None or entry.execution != execution:
+            return []
+        return [
+            {
+                "name": chain.name,
+                "steps": len(chain.steps),
+                "url": past_pages.ends_of(build.project, chain),
+            }
+            for chain in chains(past, entry)[:_DRIFTS]
+        ]
 
     def _known(self, build: BuildId, session: Session | None) -> dict[str, Any]:
         """Returns what a report has to know of its server: see `report.html.page`."""
@@ -570,6 +595,19 @@ def _days(request: Request) -> int:
     """Returns how many days of the past were asked for."""
     asked = request.query.get("days", "")
     return int(asked) if asked.isdecimal() and 0 < int(asked[:5]) == int(asked) else _DAYS
+
+
+def _file(project: str, table: str, kind: str, rows: list[Row]) -> Response:
+    """A table as CSV or JSON. Raises Refused with 404 for any other kind."""
+    if kind == "json":
+        return json_response({"project": project, table: rows})
+    if kind != "csv":
+        raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+    headers = {
+        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{table}.csv"',
+    }
+    return Response(headers=headers, body=as_csv(rows).encode())
 
 
 def _html(body: bytes, policy: str = "") -> Response:

@@ -18,6 +18,7 @@ from pixelgate.web.http import escape, path_of
 
 SPANS = (30, 90, 365)  # days
 _WEEKS = 53  # the most bars of a picture
+_FEWEST_WEEKS = 13
 _STEPS_SHOWN = 200
 _SERIES_SHOWN = 50
 # The class of the colour of what became of a build or an image.
@@ -53,6 +54,7 @@ class Told:
     steps: tuple[Step, ...]
     images: tuple[Step, ...]
     chain: Chain | None
+    since: datetime | None = None
 
     @classmethod
     def of(cls, past: Past, name: str) -> Told | None:
@@ -62,7 +64,7 @@ class Told:
             return None
         entry = newest(past)
         chain = chain_of(past, entry, name) if entry else None
-        return cls(name, steps, accepted_images(steps), chain)
+        return cls(name, steps, accepted_images(steps), chain, past.since)
 
     def knows(self, sha256: str) -> bool:
         """Whether an image is one of this snapshot's."""
@@ -82,8 +84,10 @@ def snapshot(
     `masked` is where these two were compared, if they were.
     """
     body = (
-        f"<h1>{escape(told.name)}</h1>{_drift(project, told)}{_pair(project, told, pair, masked)}"
+        f"<h1>{escape(told.name)}</h1>{_left_out(told.since, 'pixelgate history NAME')}"
+        f"{_drift(project, told)}{_pair(project, told, pair, masked)}"
         f"{_timeline(told)}{_images(project, told, pair)}{_steps(project, told, now)}"
+        f"{_files(path_of('projects', project, 'snapshot'), ('life',), name=told.name)}"
     )
     trail = (("Projects", "/"), (project, path_of("projects", project)))
     return pages.whole(told.name, trail, body, session)
@@ -94,13 +98,19 @@ def _drift(project: str, told: Told) -> str:
     if chain is None:
         return ""
     since = f" since {escape(moment(chain.since.at))}" if chain.since else ""
-    query = urlencode({"name": told.name, "a": chain.anchor, "b": chain.head})
+    ends = escape(ends_of(project, chain))
     return (
         '<p class="message noted"><b>Drift.</b> It changed in '
         f"{len(chain.steps):,} small steps{since}, and each of them passed. "
-        f'<a href="?{escape(query)}">Compare the image that was accepted then with the newest</a>; '
+        f'<a href="{ends}">Compare the image that was accepted then with the newest</a>; '
         "<code>pixelgate life drift</code> says whether that would need a review.</p>"
     )
+
+
+def ends_of(project: str, chain: Chain) -> str:
+    """Returns the path of the page that shows both ends of a chain."""
+    query = urlencode({"name": chain.name, "a": chain.anchor, "b": chain.head})
+    return f"{path_of('projects', project, 'snapshot')}?{query}"
 
 
 def _timeline(told: Told) -> str:
@@ -169,7 +179,9 @@ def _image(project: str, step: Step, chosen: tuple[str, str], *, choosable: bool
         else '<span class="gone">removed</span>'
     )
     to = path_of("builds", project, step.entry.build)
-    why = f"<span>“{escape(step.ruling.why)}”</span>" if step.ruling.why else ""
+    said = step.ruling.given is not None and step.ruling.given.reason
+    why = f"“{step.ruling.why}”" if said else step.ruling.why
+    why = f"<span>{escape(why)}</span>" if why else ""
     return (
         f"<li>{picture}{radios}<b>{date}</b><span>{escape(_how(step))}</span>{why}"
         f'<span><a href="{to}">{escape(step.entry.build)}</a> {escape(_origin(step.entry))}</span>'
@@ -271,10 +283,13 @@ def project_life(past: Past, days: int, now: datetime, session: Session | None) 
     recent = past.only(entry for entry in past.entries if entry.at >= first)
     rates = life.rates(recent)
     body = f"<h1>Life of {escape(past.project)}</h1>{_spans(days)}"
+    if past.since and past.since.isoformat() > first:
+        body += _left_out(past.since, f"pixelgate life --since {days}d")
     if recent.entries:
+        files = _files(path_of("projects", past.project, "life"), life.TABLES, days=str(days))
         body += (
             f"{_numbers(rates)}{_weeks(recent, now, days)}{_most_changed(past.project, recent)}"
-            f"{_months(recent)}{_series(recent)}{_files(past.project, days)}"
+            f"{_months(recent)}{_series(recent)}{files}"
         )
     else:
         body += (
@@ -312,6 +327,10 @@ def _weeks(past: Past, now: datetime, days: int) -> str:
     step = 1 if days <= _WEEKS else 7
     today = now.astimezone(UTC).date()
     number = -(-days // step)
+    if step == 7:
+        # A year's picture of a young project would be empty for the most part.
+        first = datetime.fromisoformat(past.entries[0].at).astimezone(UTC).date()
+        number = min(number, max((today - first).days // step + 1, _FEWEST_WEEKS))
     groups: list[dict[str, int]] = [dict.fromkeys(_REVIEWS, 0) for _ in range(number)]
     for entry in past.entries:
         back = (today - datetime.fromisoformat(entry.at).astimezone(UTC).date()).days
@@ -427,20 +446,6 @@ def _series(past: Past) -> str:
     return f"<h2>Branches and pull requests</h2>{_table(heads, found)}{more}"
 
 
-def _files(project: str, days: int) -> str:
-    items = "".join(
-        f"<li>{table}: "
-        + " ".join(
-            f'<a href="{path_of("projects", project, "life", f"{table}.{kind}")}?days={days}" '
-            f'aria-label="{table} as {kind.upper()}">{kind.upper()}</a>'
-            for kind in ("csv", "json")
-        )
-        + "</li>"
-        for table in life.TABLES
-    )
-    return f'<h2>Tables</h2><ul class="files">{items}</ul>'
-
-
 # --- parts ----------------------------------------------------------------------------------------
 
 
@@ -461,6 +466,31 @@ def _table(heads: Sequence[str], rows: Iterable[Cells]) -> str:
     )
     return (
         f'<table class="builds headed"><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>'
+    )
+
+
+def _files(folder: str, tables: Iterable[str], **query: str) -> str:
+    """Links to tables as CSV and JSON."""
+    asked = escape(urlencode(query))
+    items = "".join(
+        f"<li>{table}: "
+        + " ".join(
+            f'<a href="{folder}/{table}.{kind}?{asked}" '
+            f'aria-label="{table} as {kind.upper()}">{kind.upper()}</a>'
+            for kind in ("csv", "json")
+        )
+        + "</li>"
+        for table in tables
+    )
+    return f'<h2>Tables</h2><ul class="files">{items}</ul>'
+
+
+def _left_out(since: datetime | None, command: str) -> str:
+    if since is None:
+        return ""
+    return (
+        f'<p class="message noted">This history is long: what was before {since:%Y-%m-%d} is left '
+        f"out here. <code>{escape(command)}</code> reads all of it.</p>"
     )
 
 

@@ -5,6 +5,8 @@ import { byId, el } from "./dom.js";
 /** @import {Following} from "./following.js" */
 /** @import {Site} from "./site.js" */
 
+const DRIFTS_NAMED = 5;
+
 /** Links to the builds and out, and who is logged in. @param {Site} site */
 export function showSite(site) {
   const { builds, person, logout, csrf } = site.given;
@@ -25,6 +27,20 @@ export function showSite(site) {
 /** Why this person may not decide. @param {Site} site */
 export function readerWords(site) {
   return site.given.why_not || "You may look, but not decide.";
+}
+
+/**
+ * Names snapshots that passed step by step, with links that compare both ends.
+ * @param {{name: string, steps: number, url: string}[]} drift
+ * @returns {(Node|string)[]}
+ */
+function driftWords(drift) {
+  const links = drift
+    .slice(0, DRIFTS_NAMED)
+    .flatMap(({ name, steps, url }) => [", ", el("a", { href: url }, name), ` (${steps} steps)`]);
+  const more = drift.length - DRIFTS_NAMED;
+  const rest = more > 0 ? [` and ${more} more`] : [];
+  return ["Drift: changed in several small steps, each of which passed: ", ...links.slice(1), ...rest, "."];
 }
 
 /** Says what a person has to know of the build and of the session. @param {Following} following */
@@ -54,6 +70,8 @@ export function showNews(following) {
     say("warning", "What you handed in was not carried out within two minutes; the page goes on looking.");
   else if (handed.length) say("quiet", "Handed in. Waiting until it counts…");
   if (outcome) say("outcome", outcome);
+  const drift = site.given.drift ?? [];
+  if (drift.length) say("quiet", ...driftWords(drift));
   if (!decide) say("quiet", readerWords(site));
   const news = byId("news"),
     told = parts.map((p) => p.textContent).join("\n");

@@ -9,6 +9,8 @@
  * @property {string} api path of the build's API
  * @property {string|null} sign path of the API that signs pictures' addresses; null: they need none
  * @property {string} builds path of the project's builds
+ * @property {{name: string, steps: number, url: string}[]} [drift] snapshots that changed in several steps which passed;
+ *   the url compares both ends
  * @property {boolean} decide whether the person may decide
  * @property {string} why_not why not, in words
  * @property {string|null} csrf goes with each POST

@@ -140,7 +140,7 @@ def test_people_see_the_answer_and_what_it_cost(run: Cli, lived: Lived) -> None:
     assert "newly quiet: 2 (1 rejected, 1 approved, 0 never decided)" in told
     assert "a.png 1 1 0 0 0 0 1 0" in told
     assert "a.png in build b1, rejected by ada: a stray line" in told
-    assert "it cost $0.0000: 7 requests" in told
+    assert "it cost $0.000009: 7 requests" in told
     assert told.endswith("a rejected change would be quiet")
 
 
@@ -271,7 +271,7 @@ def test_on_a_terminal_it_asks(
 
     monkeypatch.setattr("typer.confirm", confirm)
     assert run("replay", "--sensitivity", "tolerant").code == code
-    assert asked == ["Fetch them for about $0.0000?"]
+    assert asked == ["Fetch them for about $0.000003?"]
 
 
 def test_the_bound_is_held_before_images_are_fetched(

@@ -56,7 +56,9 @@ def _processors() -> int:
 
 def in_dollars(amount: float) -> str:
     """Formats a price."""
-    return f"${amount:.4f}" if amount < 1 else f"${amount:,.2f}"
+    if amount >= 1:
+        return f"${amount:,.2f}"
+    return f"${amount:.4f}" if amount >= 0.0001 or amount == 0 else f"${amount:.6f}"
 
 
 def in_bytes(size: float) -> str:

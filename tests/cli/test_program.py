@@ -178,14 +178,16 @@ def test_every_commented_line_of_the_config_is_valid_too(run: Cli, repository: R
     run("init", "--ci", "none")
     path = repository.folder / "pixelgate.toml"
     prose = ("# Settings", "# Folder", "# Branch", "# Seconds", "# What", "# Which", "# Policies",
-             "# To describe", "# group")  # fmt: skip
+             "# Flaky", "# To describe", "# group")  # fmt: skip
     lines = [
         line.removeprefix("# ") if not line.startswith(prose) else ""
         for line in path.read_text().splitlines()
     ]
     path.write_text("\n".join(line.removeprefix("#") for line in lines))
     assert len(tomllib.loads(path.read_text())["rules"]) == 2
-    assert read_config(path).fields.policy.strict is True
+    config = read_config(path)
+    assert config.fields.policy.strict is True
+    assert config.quarantine[0].until == "2026-12-15T00:00:00+00:00"
 
 
 def test_init_for_gitlab(run: Cli, repository: Repository) -> None:

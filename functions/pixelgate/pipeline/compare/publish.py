@@ -235,12 +235,14 @@ def _draw_previews(
     asked = service.preview is not None and build.pull_request and build.trusted
     if service.preview is None or not asked or comparison.verdict is Verdict.PASSED:
         return None
+    # The comment shows what is left to review.
+    shown = {name: s for name, s in comparison.snapshots.items() if not s.is_excused}
     lease.check()
     until = service.clock() + service.limits.previews
     try:
         with service.stage("previews"):
             draw_previews(
-                most_different(comparison.snapshots, has_base=not comparison.is_first),
+                most_different(shown, has_base=not comparison.is_first),
                 folder=keys.previews(keys.pictures(comparison.id, comparison.execution)),
                 objects=service.objects,
                 images=BucketImages(service.objects, comparison.id.project),

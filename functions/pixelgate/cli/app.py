@@ -20,6 +20,7 @@ from pixelgate.cli import (
     import_baseline,
     init,
     life,
+    mcp,
     projects,
     report,
     review,
@@ -81,7 +82,7 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
         "See results and review them",
         (
             *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life),
+            *(history.history, life.life, mcp.mcp),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

@@ -178,6 +178,21 @@ def test_drift_is_measured(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_quarantines_are_told_as_they_were_stamped_on_a_build() -> None:
+    bucket = MemoryBucket()
+    for name, names in (("b0", {}), ("b1", {"a.png": "a clock", "b.png": "an advert"})):
+        made = entry(name, None, at=f"2026-11-0{len(names) + 1}T00:00:00+00:00", quarantined=names)
+        bucket.write(keys.index_line("shop", made.at, name, made.execution), encode([made]), "x")
+    bucket.write(keys.status(BuildId("shop", "b1")), b"{}", "x")
+    newest, older = ask(
+        server_of(bucket), ("quarantines", {"limit": 1}), ("quarantines", {"build": "b0"})
+    )
+    assert newest.json["rows"] == [{"untrusted": {"name": "a.png", "reason": "a clock"}}]
+    assert newest.json["total"] == 2
+    assert older.json["rows"] == []
+    assert "no 'b9'" in ask_one(server_of(bucket), "quarantines", build="b9").error
+
+
 def test_without_the_engine_drift_says_what_is_missing() -> None:
     source = Source.of_bucket(drifted(), "shots", None, lambda: None)
     assert "pixelgate[compare]" in ask_one(make_server(source), "drift").error
@@ -196,6 +211,7 @@ def calls(build: str, name: str) -> dict[str, dict[str, Any]]:
         "snapshot_history": {"name": name},
         "project_life": {"table": "builds", "since_days": 3650},
         "drift": {},
+        "quarantines": {},
         "prepare_decision": {"build": build, "action": "approve", "names": [name], "reason": "r"},
     }
 

@@ -12,6 +12,7 @@ import typer
 from pixelgate import __version__
 from pixelgate.cli import (
     admin,
+    changes,
     compare,
     deploy,
     doctor,
@@ -27,6 +28,7 @@ from pixelgate.cli import (
     review_comment,
     sandbox,
     scan,
+    schema,
     serve,
     site,
     upload,
@@ -81,8 +83,15 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     (
         "See results and review them",
         (
-            *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life, mcp.mcp),
+            *(
+                wait.status,
+                changes.changes,
+                serve.serve,
+                report.report,
+                review.approve,
+                review.reject,
+            ),
+            *(history.history, life.life, mcp.mcp, schema.schema),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

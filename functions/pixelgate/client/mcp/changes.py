@@ -127,6 +127,46 @@ def what_changed(
     return {**around, **more, "snapshots": rows}, result, wanted[begin : begin + len(rows)]
 
 
+def all_changes(
+    source: Source,
+    result: Result,
+    *,
+    statuses: Sequence[str] = (),
+    group: str | None = None,
+    glob: str | None = None,
+) -> Answer:
+    """Tells the same of a build with a result, for scripts: unbounded, nothing set apart.
+
+    Raises:
+        UsageError: there is no such group, status or name.
+        BucketError: something cannot be read.
+    """
+    reviews = source.reviews(result)
+    names = _wanted(result, statuses, group, glob)
+    base = result.comparison.id.base if result.comparison and result.has_base else None
+    return {
+        "project": result.build.project,
+        "build": result.build.build,
+        "verdict": result.status.get("verdict"),
+        "review": review_of(result.status),
+        "execution": result.status.get("execution"),
+        "base": base,
+        "counts": result.status.get("counts") or {},
+        "groups": [_flat(one) for one in _groups(result, None)[0]],
+        "snapshots": [_flat(snapshot_row(result, name, reviews)) for name in names],
+    }
+
+
+def _flat(row: Mapping[str, Any]) -> Answer:
+    flat: Answer = {}
+    for key, value in row.items():
+        if key == "untrusted":
+            flat |= value
+        else:
+            flat[key] = _flat(value) if isinstance(value, dict) else value
+    return flat
+
+
 def _about(result: Result) -> Answer:
     """Tells the texts of a build."""
     status, review = result.status, review_in(result.status)
@@ -188,7 +228,7 @@ def _is_explained(snapshot: Snapshot) -> bool:
     return snapshot.status is Status.UNCHANGED and snapshot.measured is not None
 
 
-def _groups(result: Result) -> tuple[list[Answer], int]:
+def _groups(result: Result, most: int | None = _MOST_GROUPS) -> tuple[list[Answer], int]:
     """Tells the groups that need a review, the largest first."""
     if result.comparison is None:
         return [], 0
@@ -203,11 +243,11 @@ def _groups(result: Result) -> tuple[list[Answer], int]:
             "group": group,
             "snapshots": len(names),
             "statuses": dict(Counter(str(result.comparison.snapshots[n].status) for n in names)),
-            "untrusted": {"names": names[:_NAMES_OF_A_GROUP]},
+            "untrusted": {"names": names[: _NAMES_OF_A_GROUP if most else None]},
         }
-        for group, names in largest[:_MOST_GROUPS]
+        for group, names in largest[:most]
     ]
-    return found, max(0, len(largest) - _MOST_GROUPS)
+    return found, len(largest) - len(found)
 
 
 def _review(given: Given) -> Answer:

@@ -126,12 +126,35 @@ def project_life(
     return {**around, **hint, **more, "rows": rows}
 
 
+def quarantines(
+    source: Source, project: str | None, build: str | None, *, limit: int, cursor: str | None
+) -> Answer:
+    """Tells which snapshots of a build were in quarantine when it was compared, and why."""
+    named = source.named(project)
+    past = source.past(named)
+    entry = past.entry(build) if build else newest(past)
+    if build and entry is None:
+        raise UsageError(f"build: the history has no {build!r}. {_EMPTY}")
+    stamped = sorted(entry.quarantined.items()) if entry else []
+    around: Answer = {
+        "note": NOTE,
+        "untrusted": {"project": named, "build": entry.build if entry else None},
+        "compared": entry.at if entry else None,
+        "meaning": "as it was stamped on the build: these are compared and shown, and their "
+        "changes need no review",
+    }
+    rows, more = page(
+        stamped, lambda item: {"untrusted": {"name": item[0], "reason": clip(item[1])}},
+        asked=question("quarantines", project=named, build=build, state=_state(past)),
+        cursor=cursor, limit=limit, around=around,
+    )  # fmt: skip
+    return {**around, **({} if entry else {"hint": _EMPTY}), **more, "rows": rows}
+
+
 def drift(
     source: Source, project: str | None, *, branch: str | None, limit: int, cursor: str | None
 ) -> Answer:
     """Measures what the newest build's snapshots have come to in many steps that passed."""
-    from pixelgate.client.past_images import measure_drift
-
     named = source.named(project)
     past = source.past(named)
     entry = newest(past, branch)
@@ -147,6 +170,8 @@ def drift(
         opened = source.pool()
         if opened is None:
             raise UsageError(_NO_ENGINE)
+        from pixelgate.client.past_images import measure_drift  # needs the engine
+
         with opened as pool:
             measured = list(measure_drift(source.store, found, pool))
         measured.sort(key=lambda one: (not one.needs_review, -one.pixels))

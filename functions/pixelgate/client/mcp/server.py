@@ -37,6 +37,7 @@ READS = ToolAnnotations(
 
 P = ParamSpec("P")
 Told = tuple[Answer, list[Picture]]
+Add = Callable[[Callable[..., Answer | Told]], None]
 
 Project = Annotated[
     str | None, Field(description="The project. Default: the one of pixelgate.toml, or the only.")
@@ -80,9 +81,16 @@ def make_server(source: Source, *, with_pictures: bool = True) -> MCPServer[Any]
         "pixelgate", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
 
-    def tool(function: Callable[P, Answer | Told]) -> None:
+    def tool(function: Callable[..., Answer | Told]) -> None:
         server.tool(annotations=READS, structured_output=False)(_answering(function))
 
+    _add_builds(tool, source, with_pictures=with_pictures)
+    _add_pasts(tool, source)
+    _add_decisions(tool, source)
+    return server
+
+
+def _add_builds(tool: Add, source: Source, *, with_pictures: bool) -> None:
     @tool
     def list_projects(cursor: Cursor = None) -> Answer:
         """List the projects whose builds can be asked for."""
@@ -138,6 +146,8 @@ def make_server(source: Source, *, with_pictures: bool = True) -> MCPServer[Any]
         answer = {"note": NOTE, "untrusted": where, "snapshot": row}
         return _with_pictures(source, answer, result, [known], shown=with_pictures)
 
+
+def _add_pasts(tool: Add, source: Source) -> None:
     @tool
     def snapshot_history(
         name: Annotated[str, Field(description="Name of the snapshot.")],
@@ -174,6 +184,18 @@ def make_server(source: Source, *, with_pictures: bool = True) -> MCPServer[Any]
         return pasts.drift(source, project, branch=branch, limit=limit, cursor=cursor)
 
     @tool
+    def quarantines(
+        project: Project = None, build: Build = None, limit: Limit = 20, cursor: Cursor = None
+    ) -> Answer:
+        """Tell which snapshots of a build were in quarantine when it was compared, and why.
+
+        By default of the newest build that others may be compared with.
+        """
+        return pasts.quarantines(source, project, build, limit=limit, cursor=cursor)
+
+
+def _add_decisions(tool: Add, source: Source) -> None:
+    @tool
     def prepare_decision(
         build: Annotated[str, Field(description="Id of the build.")],
         action: Literal["approve", "reject"],
@@ -192,8 +214,6 @@ def make_server(source: Source, *, with_pictures: bool = True) -> MCPServer[Any]
             source, project, build, action, names=names or (), globs=globs or (),
             groups=groups or (), reason=reason,
         )  # fmt: skip
-
-    return server
 
 
 def _with_pictures(

@@ -39,7 +39,7 @@ export ZIG_LOCAL_CACHE_DIR := $(CURDIR)/.tools/zig/cache
 
 .DEFAULT_GOAL := help
 .PHONY: help ready setup demo test test-all coverage test-dates test-fan-out test-faults test-real-faults faults-page soak bench \
-	bench-install bench-memory bench-quality bench-report bench-review bench-scale bench-whole audit check \
+	bench-flakes bench-install bench-memory bench-quality bench-report bench-review bench-scale bench-whole audit check \
 	check-arm64 check-corpus check-native check-wheels deploy deploy-setup fuzz format local pictures release smoke wheels \
 	build lock clean
 
@@ -97,6 +97,9 @@ bench-scale: setup .tools/bench/.done ## Model time and cost up to 1,000,000 sna
 
 test-fan-out: setup .tools/cloud/.done .aws-sam/.done ## Run the state machine on 2,000 pairs while workers are killed
 	@FAN_OUT_PAIRS=2000 $(BIN)/python -m pytest -q tests/e2e/test_fan_out.py
+
+bench-flakes: setup ## Measure precision and recall of flaky, broken and at risk on simulated half years (ARGS='--seeds 20')
+	@PYTHONPATH=tests:. $(BIN)/python -m bench.flakes $(ARGS)
 
 bench-report: setup ## Measure the report at 10,000 snapshots, and reg-cli's (ARGS=--help lists options)
 	@cd bench/speed && npm ci --silent --ignore-scripts --no-audit --no-fund || echo "reg-cli is left out"

@@ -19,7 +19,7 @@ from pixelgate.client.serve import serving
 from pixelgate.domain import keys
 from pixelgate.domain.history import encode
 from pixelgate.domain.keys import BuildId
-from pixelgate.past.model import Entry
+from pixelgate.past.model import Entry, Spot
 from pixelgate.published.reviews import DONE
 from pixelgate.web.app import Site
 from pixelgate.web.http import Request, Response
@@ -85,7 +85,24 @@ def past() -> list[Entry]:
                 pull_request=None if n % 4 or n == 20 else str(n),
             )
         )
-    return entries
+    return [*entries, *flaky()]
+
+
+def flaky() -> list[Entry]:
+    """A clock that every third re-run of a job shows in another way, and a font near a limit."""
+    name, first, second = "pages/clock.png", sha(OLD), sha(NEW)
+    region = Spot(20, 30, 90, 20, 1_800, "plain")
+    odd = seen(name, second, first, pixels=1_800, total=64_000, regions=(region,))
+    font = passed("pages/font.png", second, first, headroom=0.11)
+    added = (seen(name, first), seen("pages/font.png", first))
+    made = [entry("clock.0", None, *added, at=(NOW - timedelta(days=99)).isoformat())]
+    for n in range(24):
+        shots = ((odd,) if n % 6 == 5 else ()) + ((font,) if n == 23 else ())
+        when = (NOW - timedelta(days=24 - n)).isoformat()
+        made.append(
+            entry(f"clock.{n + 1}", "clock.0", *shots, at=when, commit=f"c{n // 2}", branch="clock")
+        )
+    return made
 
 
 class LoggedIn:
@@ -149,6 +166,9 @@ PATHS = {
     "life": "/projects/shop/life",
     "life of a year": "/projects/shop/life?days=365",
     "no life": "/projects/docs/life",
+    "flakes": "/projects/shop/flakes?days=365",
+    "no flakes": "/projects/docs/flakes",
+    "a flake": "/projects/shop/flakes?days=365&name=pages/clock.png",
     "missing": "/projects/nowhere",
 }
 VIEWS: dict[str, dict[str, Any]] = {
@@ -210,6 +230,21 @@ def test_by_keyboard_any_two_images_of_a_snapshot_are_compared(
         assert loaded == [320, 320, 320]
 
 
+def test_by_keyboard_from_builds_to_the_lines_that_ignore_a_region(
+    browser: Browser, origin: str
+) -> None:
+    for page in page_of(browser, f"{origin}/projects/shop", **VIEWS["phone"]):
+        page.get_by_role("link", name="Flakes").press("Enter")
+        page.get_by_role("link", name="Evidence for pages/clock.png").press("Enter")
+        assert page.locator("h1").inner_text() == "pages/clock.png"
+        lines = page.get_by_role("group", name="Lines for pixelgate.toml")
+        assert not lines.is_visible()
+        page.locator("summary").press("Enter")
+        assert "{x = 16, y = 26, width = 98, height = 28}" in lines.inner_text()
+        page.get_by_role("link", name="Its life").press("Enter")
+        page.wait_for_url("**/projects/shop/snapshot?name=pages%2Fclock.png")
+
+
 def test_logging_out_is_a_request_of_the_own_page(browser: Browser, origin: str) -> None:
     for page in page_of(browser, f"{origin}/projects/shop"):
         page.get_by_role("button", name="Log out").click()
@@ -224,7 +259,11 @@ def test_the_policy_lets_nothing_else_in_and_nothing_breaks_it(
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    for path in ("/", "/projects/shop", *(PATHS[n] for n in ("snapshot", "two images", "life"))):
+    for path in (
+        "/",
+        "/projects/shop",
+        *(PATHS[n] for n in ("snapshot", "two images", "life", "a flake")),
+    ):
         page.goto(origin + path)
     page.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x'}))")
     page.wait_for_timeout(100)

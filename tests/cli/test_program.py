@@ -23,7 +23,7 @@ from support.repository import Repository
 from .conftest import SIZE, Cli, tell
 
 COMMANDS = ("init", "doctor", "compare", "upload", "finalize", "wait", "status", "report",
-            "approve", "reject", "history", "life", "deploy", "sandbox",
+            "approve", "reject", "history", "life", "flakes", "deploy", "sandbox",
             "review-comment")  # fmt: skip
 PROGRAM = Path(sys.executable).parent / "pixelgate"
 

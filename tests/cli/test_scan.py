@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pixelgate.cli import app as cli
+from pixelgate.domain import keys
 from support import images
 from support.doubles.memory import MemoryBucket
 from support.repository import Repository
@@ -164,7 +165,11 @@ def test_tags_and_attempts_are_in_the_manifest(
         "linux",
     ]
     own = entries["test-results/shop-shop-own-shots-chromium/own.png"]
-    assert len(own["context"]["attempts"]) == 1
+    assert len(own["attempts"]) == 1
+    assert own["attempts"] == own["context"]["attempts"]
+    # The hash is the evidence; the picture itself would cost and nobody would look at it.
+    assert not bucket.exists(keys.image("shop", own["attempts"][0]))
+    assert bucket.exists(keys.image("shop", own["sha256"]))
 
 
 def test_a_fork_s_tags_are_no_sidecars_that_are_ignored(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from pixelgate.client.config import Config, read_config
 from pixelgate.client.layouts.globs import compile_pattern
 from pixelgate.client.layouts.select import Choice, Selection, select
 from pixelgate.client.layouts.tree import walk
-from pixelgate.client.scan import scan
+from pixelgate.client.scan import details_of, scan
 from pixelgate.errors import UsageError
 from support import images
 
@@ -247,8 +249,21 @@ def test_earlier_attempts_go_with_the_snapshot_as_evidence(draw: Draw) -> None:
     fields = scan(folder).fields()["a.png"]
     assert fields["sha256"] == hashes[2]
     assert fields["context"] == {"attempts": hashes[:2]}
+    assert fields["attempts"] == hashes[:2]
     (folder / "a-attempt-3.json").write_text('{"context": {"os": "linux"}}')
     assert scan(folder).fields()["a.png"]["context"] == {"attempts": hashes[:2], "os": "linux"}
+
+
+def test_of_many_attempts_the_manifest_has_the_last_ones_that_can_be_read(draw: Draw) -> None:
+    folder = draw("a.png", *(f"a-attempt-{n}.png" for n in range(2, 26)))
+    every = select(folder).taken["a.png"].attempts
+    assert len(every) == 24
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in every]
+    assert scan(folder).fields()["a.png"]["attempts"] == hashes[-20:]
+    gone = replace(select(folder).taken["a.png"], attempts=(folder / "gone.png", every[0]))
+    found = details_of(gone)
+    entry = replace(scan(folder).entries["a.png"], found=found)
+    assert entry.fields()["attempts"] == hashes[:1]
 
 
 def test_settings_are_in_pixelgate_toml_and_options_override_them(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from pixelgate.ports import Bucket
 from support.agents import ORDER, Said, ask, ask_one, begun, frozen, hostile, texts, tools
 from support.doubles.memory import MemoryBucket
 from support.images import png
-from support.pasts import entry, passed, seen
+from support.pasts import at, entry, passed, seen
 from support.reviews import Reviewed
 from support.world import sha
 
@@ -178,6 +178,27 @@ def test_drift_is_measured(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_flakes_are_told_with_their_numbers() -> None:
+    bucket = MemoryBucket()
+    base = entry("b0", None, seen("a.png", sha(WHITE)), at=at(1))
+    again = [
+        entry(
+            f"b{n}", "b0", seen("a.png", sha(NEAR if n % 2 else NEXT), sha(WHITE)),
+            at=at(2, n), commit="c", branch="topic", verdict="needs_review", review="needed",
+        )
+        for n in range(1, 14)
+    ]  # fmt: skip
+    for one in (base, *again):
+        bucket.write(keys.index_line("shop", one.at, one.build, one.execution), encode([one]), "x")
+    bucket.write(keys.status(BuildId("shop", "b1")), b"{}", "x")
+    told = ask_one(server_of(bucket), "flakes", since_days=3650).json
+    [row] = told["rows"]
+    assert (row["state"], row["pairs"], row["differing"]) == ("flaky", 12, 12)
+    assert row["untrusted"]["name"] == "a.png"
+    assert told["counts"] == {"broken": 0, "flaky": 1, "at risk": 0, "quiet": 0}
+    assert "states: 'odd' is none" in ask_one(server_of(bucket), "flakes", states=["odd"]).error
+
+
 def test_quarantines_are_told_as_they_were_stamped_on_a_build() -> None:
     bucket = MemoryBucket()
     for name, names in (("b0", {}), ("b1", {"a.png": "a clock", "b.png": "an advert"})):
@@ -211,6 +232,7 @@ def calls(build: str, name: str) -> dict[str, dict[str, Any]]:
         "snapshot_history": {"name": name},
         "project_life": {"table": "builds", "since_days": 3650},
         "drift": {},
+        "flakes": {"states": ["quiet", "broken", "flaky", "at risk"]},
         "quarantines": {},
         "prepare_decision": {"build": build, "action": "approve", "names": [name], "reason": "r"},
     }

@@ -13,9 +13,11 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.errors import BucketError, NotTold
 from pixelgate.past.model import Entry, Past
+from pixelgate.past.pairs import PairKind, same_input
 from pixelgate.pipeline.announce.index import add_to_index
 from pixelgate.pipeline.announce.review_store import read_review_status
 from pixelgate.pipeline.cleanup.index import merge_index
+from pixelgate.pipeline.compare.run import compare_build
 from support.doubles.memory import MemoryBucket
 from support.reviews import Reviewed
 from support.tidied import Tidied
@@ -77,6 +79,23 @@ def test_a_published_comparison_leaves_what_was_not_unchanged(reviewed: Reviewed
     assert mask is not None
     assert reviewed.world.objects.exists(mask)
     assert reviewed.world.objects.exists(found.report)
+
+
+def test_the_hashes_of_earlier_attempts_come_from_the_manifest_also_of_what_is_unchanged(
+    reviewed: Reviewed,
+) -> None:
+    build = reviewed.world.upload("b2", HEAD, base_build="b0", branch="topic")
+    key = keys.uploaded_manifest(build)
+    manifest = json.loads(reviewed.world.objects.read(key))
+    manifest["images"]["same.png"]["attempts"] = ["1" * 64, sha(b"s")]
+    reviewed.world.objects.write(key, json.dumps(manifest).encode(), "application/json")
+    compare_build(build, reviewed.service())
+    assert entry(reviewed, "b2").attempts == {"same.png": ("1" * 64, sha(b"s"))}
+    assert [(p.kind, p.first, p.second) for p in same_input(past(reviewed))["same.png"]] == [
+        (PairKind.ATTEMPT, "1" * 64, sha(b"s")),
+        (PairKind.ATTEMPT, sha(b"s"), sha(b"s")),
+    ]
+    assert entry(reviewed, "b1").attempts == {}
 
 
 def test_a_first_upload_leaves_every_snapshot(reviewed: Reviewed) -> None:

@@ -213,6 +213,7 @@ REGION = {"x": 0, "y": 0, "width": 1, "height": 1}
         pytest.param({"base_build": "b0"}, id="another base"),
         pytest.param(image(width=2**31 - 1), id="widest"),
         pytest.param(image(description="x" * 10_000), id="longest description"),
+        pytest.param(image(attempts=["0" * 64] * 20), id="most attempts"),
         pytest.param(image(tags={"os": "linux"}), id="tags by name"),
         pytest.param({"defaults": {"max_changed_ratio": 1}}, id="whole ratio"),
         pytest.param({"defaults": {"max_changed_pixels": None}}, id="tolerance null"),
@@ -220,6 +221,12 @@ REGION = {"x": 0, "y": 0, "width": 1, "height": 1}
 )
 def test_accepted(changes: dict[str, Any]) -> None:
     assert parse(body(**changes), BUILD).id == BUILD
+
+
+def test_attempts_are_hashes_in_their_order_and_none_where_none_were_told() -> None:
+    hashes = ["1" * 64, "0" * 64, "1" * 64]
+    assert parse(body(**image(attempts=hashes)), BUILD).images["a.png"].attempts == tuple(hashes)
+    assert parse(body(), BUILD).images["a.png"].attempts == ()
 
 
 def refused(**values: list[Any]) -> list[Any]:
@@ -242,6 +249,7 @@ def refused(**values: list[Any]) -> list[Any]:
         description=["x" * 10_001],
         tags=[["ok", ""], {"os": 1}],
         context=[[]],
+        attempts=["0" * 64, ["zz"], ["0" * 64] * 21, [5]],
     ),
 )
 def test_what_is_wrong_of_an_image_is_refused_by_its_field(field: str, value: Any) -> None:

@@ -16,6 +16,7 @@ from pixelgate.cli import (
     compare,
     deploy,
     doctor,
+    flakes,
     github_app,
     history,
     import_baseline,
@@ -83,15 +84,9 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     (
         "See results and review them",
         (
-            *(
-                wait.status,
-                changes.changes,
-                serve.serve,
-                report.report,
-                review.approve,
-                review.reject,
-            ),
-            *(history.history, life.life, mcp.mcp, schema.schema),
+            *(wait.status, changes.changes, serve.serve, report.report),
+            *(review.approve, review.reject, history.history, life.life, flakes.flakes),
+            *(mcp.mcp, schema.schema),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

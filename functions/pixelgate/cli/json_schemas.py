@@ -279,6 +279,39 @@ def _life() -> Schema:
     return record(tables, project=TEXT, since=TEXT)
 
 
+def _flakes() -> Schema:
+    from pixelgate.past.flakes import State
+    from pixelgate.past.pairs import PairKind
+
+    share = maybe(NUMBER)
+    state = one_of(State)
+    pair = record(
+        at=_TIME, kind=one_of(PairKind), earlier_build=TEXT, build=TEXT, first=_SHA, second=_SHA,
+        differs=FLAG,
+    )  # fmt: skip
+    in_a_row = record(at=_TIME, build=TEXT, image=maybe(_SHA), base_image=maybe(_SHA))
+    fields = {
+        "name": TEXT, "state": state, "why": TEXT, "pairs": COUNT, "differing": COUNT,
+        "rate": share, "low": NUMBER, "high": NUMBER,
+        **{f"{kind}_pairs": COUNT for kind in PairKind},
+        "images": COUNT, "headroom": share, "headroom_build": maybe(TEXT),
+        "last_difference": maybe(_TIME), "evidence": array(pair), "in_a_row": array(in_a_row),
+    }  # fmt: skip
+    box = record(x=COUNT, y=COUNT, width=COUNT, height=COUNT)
+    hidden = record(at=_TIME, build=TEXT, name=TEXT, by=TEXT, image=maybe(_SHA), pixels=COUNT)
+    unrest = record(
+        name=TEXT, ignore_regions=array(box), measured_pairs=COUNT, differing_pairs=COUNT,
+        cut=FLAG, approved_changes=COUNT, hidden_changes=array(hidden), words=TEXT,
+    )  # fmt: skip
+    listed = record(
+        project=TEXT, since=TEXT, counts=record(**{str(one): COUNT for one in State}),
+        snapshots=array(record(**fields)),
+    )  # fmt: skip
+    one = record(**fields, pairs_with_same_input=array(pair))
+    told = record(project=TEXT, since=TEXT, snapshot=one, unrest=maybe(unrest))
+    return {"anyOf": [listed, said(told, "with NAME")]}
+
+
 def _compared_fields() -> dict[str, Schema]:
     return {
         "verdict": _VERDICT, "counts": _counts(),
@@ -448,6 +481,7 @@ _MADE: Mapping[str, _Make] = {
     "reject": _decided,
     "history": _history,
     "life": _life,
+    "flakes": _flakes,
     "deploy": lambda: table(TEXT, "the stack's outputs"),
     "github-app create": _github_app,
     "github-app show": _github_app,

@@ -114,7 +114,7 @@ def _fields(scanned: Scan) -> dict[str, Any]:
                 {"file": path.relative_to(selection.folder).as_posix(), "sha256": sha256}
                 for path, sha256 in zip(
                     selection.taken[name].attempts,
-                    entry.found.get("context", {}).get("attempts", ()),
+                    entry.attempts,
                     strict=True,
                 )
             ],

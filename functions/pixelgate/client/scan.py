@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pixelgate.client.layouts.select import ALL, Choice, Selection, Taken, select
 from pixelgate.domain.manifest import DETAILS, check_name
-from pixelgate.domain.manifest_schema import MAX_IMAGES, ImageFields, in_words
+from pixelgate.domain.manifest_schema import MAX_ATTEMPTS, MAX_IMAGES, ImageFields, in_words
 from pixelgate.domain.names import collisions
 from pixelgate.domain.policy import Policy
 from pixelgate.domain.policy_rules import overridden
@@ -32,6 +32,7 @@ _THREADS = min(16, 2 * (os.cpu_count() or 1))
 _SIDECAR_FIELDS = frozenset({*DETAILS, "policy"})
 _MAX_SIDECAR_BYTES = 1024 * 1024
 _PROBLEMS_SHOWN = 100
+_UNREADABLE = "unreadable"  # in the place of a hash
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,20 @@ class Entry:
 
     def fields(self) -> dict[str, Any]:
         """Returns the image's entry in the manifest; its sidecar overrides what was found."""
-        return {
+        fields = {
             **_joined(self.found, self.sidecar),
             "sha256": self.sha256,
             "width": self.header.width,
             "height": self.header.height,
             "bytes": self.bytes,
         }
+        attempts = [sha for sha in self.attempts if sha != _UNREADABLE][-MAX_ATTEMPTS:]
+        return {**fields, "attempts": attempts} if attempts else fields
+
+    @property
+    def attempts(self) -> list[str]:
+        """The hashes of its earlier attempts, the first one first."""
+        return list(self.found.get("context", {}).get("attempts", ()))
 
 
 @dataclass(frozen=True)
@@ -178,7 +186,7 @@ def _hash(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
-        return "unreadable"
+        return _UNREADABLE
 
 
 def _joined(found: Mapping[str, Any], sidecar: Mapping[str, Any]) -> dict[str, Any]:

@@ -272,6 +272,9 @@ def entry_of(comparison: Comparison, manifest: BuildManifest) -> Entry:
         partial=manifest.partial,
         first=comparison.is_first,
         shots=shots,
+        attempts={
+            name: image.attempts for name, image in manifest.images.items() if image.attempts
+        },
     )
 
 

@@ -51,13 +51,15 @@ class Image:
     """One snapshot of a build.
 
     `size` is width and height, from the manifest; None if unknown. Without a `policy` of its own it
-    has the build's. `details` are DETAILS, which the report shows.
+    has the build's. `details` are DETAILS, which the report shows. `attempts` are the hashes of the
+    images that earlier attempts of the same run gave, which are evidence of flakes and not stored.
     """
 
     sha256: str
     size: tuple[int, int] | None
     policy: Policy | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    attempts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -311,4 +313,5 @@ def _image(name: str, entry: ImageFields, policies: Policies) -> Image:
         # Most snapshots have the build's policy, which is stored once.
         policy=None if policy is policies.default else policy,
         details={f: v for f in DETAILS if (v := getattr(entry, f)) is not None},
+        attempts=tuple(entry.attempts),
     )

@@ -27,6 +27,7 @@ MAX_IMAGES = 100_000
 MAX_RULES = 100  # every rule is matched with every name
 MAX_SHARDS = 1_000
 MAX_ANCESTORS = 300
+MAX_ATTEMPTS = 20  # of one snapshot
 MAX_GRACE = 86_400  # seconds, as the stack's parameter BaseGraceSeconds
 _SHOWN_PROBLEMS = 10
 _MAX_DEPTH = 32
@@ -127,6 +128,8 @@ class ImageFields(_Model):
     tags: list[Text] | dict[str, str] | None = None
     policy: PolicyOverrides | None = None
     context: dict[str, Any] | None = None
+    # Hashes of the images that earlier attempts of the same run gave, the first one first.
+    attempts: list[Sha256] = Field(default=[], max_length=MAX_ATTEMPTS)
 
     @field_validator("context")
     @classmethod

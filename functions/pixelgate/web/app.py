@@ -22,7 +22,7 @@ from pixelgate.published.decisions import Decision, Selection, new_id, write_rev
 from pixelgate.published.history import history, of_snapshot
 from pixelgate.published.status import in_words
 from pixelgate.report import content_policy
-from pixelgate.web import pages, past_pages
+from pixelgate.web import flake_pages, pages, past_pages
 from pixelgate.web.catalogue import Catalogue
 from pixelgate.web.gate import Gate, Session
 from pixelgate.web.http import (
@@ -102,6 +102,7 @@ ROUTES = (
     Route("GET", "/projects/<project>", "builds", page=True),
     Route("GET", "/projects/<project>/snapshot", "snapshot", page=True),
     Route("GET", "/projects/<project>/life", "life", page=True),
+    Route("GET", "/projects/<project>/flakes", "flakes", page=True),
     Route("GET", "/projects/<project>/life/<file>", "table", page=True),
     Route("GET", "/builds/<project>/<build>", "build", page=True),
     Route("GET", f"{_RESULT}/index.html", "report", page=True),
@@ -324,6 +325,15 @@ class Site:
             "Content-Disposition": f'attachment; filename="{name}.csv"',
         }
         return Response(headers=headers, body=as_csv(rows).encode())
+
+    def flakes(self, request: Request, project: str) -> Response:
+        """Which snapshots differ although nothing was changed; the query may name one."""
+        session = self._looker(request, project)
+        past, name = self._past(project), request.query.get("name", "")
+        body = flake_pages.flakes(past, _days(request), name, self._clock(), session)
+        if body is None:
+            raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
+        return _html(body, pages.policy(self._pictures.origins))
 
     def _past(self, project: str) -> Past:
         """Returns the past of a project that has builds, or had some. Raises Refused with 404."""

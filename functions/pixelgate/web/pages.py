@@ -88,7 +88,8 @@ def builds(
         f'<input type="search" name="q" value="{escape(search)}" aria-label="Search builds" '
         'placeholder="Branch, #pull request, commit, author, result"><button>Search</button>'
         f'<span class="hint">{page.total:,} build{"" if page.total == 1 else "s"}</span>'
-        f'<a href="{path_of("projects", project, "life")}">Life</a></form>'
+        f'<a href="{path_of("projects", project, "life")}">Life</a> '
+        f'<a href="{path_of("projects", project, "flakes")}">Flakes</a></form>'
     )
     body = f"<h1>{escape(project)}</h1>{field}{found}{_pager(page, search, start)}"
     return _page(project, (("Projects", "/"),), body, session)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,11 @@ _MOST_CHAINS = 50
 # The columns that others write.
 _FOREIGN = frozenset({
     "name", "build", "commit", "branch", "pull_request", "author", "by", "reason", "base",
-    "last_build", "since_build", "project",
+    "last_build", "since_build", "project", "why", "headroom_build",
 })  # fmt: skip
-_NAMES = frozenset({"name", "build", "base", "last_build", "since_build", "project"})
+_NAMES = frozenset(
+    {"headroom_build", "name", "build", "base", "last_build", "since_build", "project"}
+)
 _EMPTY = (
     "the history has no such build: a folder has none, and results of older versions are added "
     "with `pixelgate admin index`"
@@ -124,6 +127,48 @@ def project_life(
     )
     hint = {} if past.entries else {"hint": _EMPTY}
     return {**around, **hint, **more, "rows": rows}
+
+
+def flakes(
+    source: Source,
+    project: str | None,
+    *,
+    states: Sequence[str],
+    since_days: int,
+    limit: int,
+    cursor: str | None,
+    now: datetime | None = None,
+) -> Answer:
+    """Tells the state of each snapshot with the evidence in numbers, the worst first."""
+    from pixelgate.past.flakes import State
+    from pixelgate.past.flakes import states as states_of
+
+    order = [str(state) for state in State]
+    if wrong := sorted(set(states) - {*order}):
+        raise UsageError(f"states: {wrong[0]!r} is none; there are {', '.join(order)}")
+    moment = now or datetime.now(UTC)
+    named = source.named(project)
+    whole = source.past(named)
+    began = (moment - timedelta(days=since_days)).astimezone(UTC).isoformat()
+    past = whole.only(entry for entry in whole.entries if entry.at >= began)
+    found = states_of(past, moment)
+    wanted = states or [state for state in order if state != State.QUIET]
+    rows = [one for one in found.values() if str(one.state) in wanted]
+    rows.sort(key=lambda one: (order.index(one.state), -one.interval.low, one.name))
+    counts = Counter(str(one.state) for one in found.values())
+    around: Answer = {
+        "note": NOTE,
+        "untrusted": {"project": named},
+        "since_days": since_days,
+        "counts": {state: counts[state] for state in order},
+        "meaning": "pairs had the same input; rate is the share that differs, low and high its "
+        "95 % interval",
+    }
+    asked = question("flakes", project=named, states=wanted, days=since_days, state=_state(past))
+    told, more = page(
+        rows, lambda one: mark(one.row()), asked=asked, cursor=cursor, limit=limit, around=around
+    )
+    return {**around, **({} if found else {"hint": _EMPTY}), **more, "rows": told}
 
 
 def quarantines(

@@ -184,6 +184,26 @@ def _add_pasts(tool: Add, source: Source) -> None:
         return pasts.drift(source, project, branch=branch, limit=limit, cursor=cursor)
 
     @tool
+    def flakes(
+        project: Project = None,
+        states: Annotated[
+            list[str] | None,
+            Field(description="Only these of broken, flaky, at risk, quiet. Default: all but "
+                  "quiet."),
+        ] = None,
+        since_days: Days = 90,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+    ) -> Answer:  # fmt: skip
+        """Tell which snapshots differ although nothing was changed, and how surely.
+
+        The evidence is pairs of images with the same input. A quarantine changes none of it.
+        """
+        return pasts.flakes(
+            source, project, states=states or (), since_days=since_days, limit=limit, cursor=cursor
+        )
+
+    @tool
     def quarantines(
         project: Project = None, build: Build = None, limit: Limit = 20, cursor: Cursor = None
     ) -> Answer:

@@ -206,6 +206,7 @@ lock: setup ## Update the pinned versions and hashes
 		$(UV_COMPILE) $$list.in -o $$list.txt || exit 1; \
 	done
 	$(UV_COMPILE) pyproject.toml -c functions/requirements.txt -o requirements-client.txt
+	$(UV_COMPILE) requirements-mcp.in -o requirements-mcp.txt
 
 clean: ## Remove everything that these targets made
 	rm -rf .venv .tools .aws-sam .bench dist wheels .sam-build.log .coverage .coverage.* .hypothesis .demo-* pixelgate-demo pixelgate-report

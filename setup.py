@@ -35,7 +35,9 @@ class BuildWithFiles(build_py):
 
 
 # The compiled part is called with the arguments of this very version.
+COMPARE = f"pixelgate-compare=={version()}"
 setup(
     cmdclass={"build_py": BuildWithFiles},
-    extras_require={"compare": [f"pixelgate-compare=={version()}"]},
+    # An agent is shown pictures, which the compiled part draws.
+    extras_require={"compare": [COMPARE], "mcp": ["mcp>=2.3,<3", COMPARE]},
 )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from pixelgate import bootstrap
 from pixelgate.cli import app as cli
+from pixelgate.cli.json_schemas import schema_of
 from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.ports import Bucket
@@ -22,6 +25,7 @@ from support.repository import SETTINGS, Repository
 CI_SIGNS = ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "TF_BUILD",
             "BITBUCKET_BUILD_NUMBER", "CODEBUILD_BUILD_ID", "DRONE", "TEAMCITY_VERSION", "TRAVIS",
             "APPVEYOR", "NETLIFY", "VERCEL", "CI", "GITHUB_STEP_SUMMARY")  # fmt: skip
+GROUPS = ("admin", "github-app", "projects", "site")
 # readline exports them to whoever has it loaded, as where tests are spread over processes.
 SIZE = ("COLUMNS", "LINES")
 
@@ -92,9 +96,27 @@ def run(
                 patch.setenv(name, value)
             capsys.readouterr()
             code = cli.run([*map(str, arguments)])
-        return Done(code, *capsys.readouterr())
+        done = Done(code, *capsys.readouterr())
+        check_json([*map(str, arguments)], done.out)
+        return done
 
     return run
+
+
+def command_of(arguments: list[str]) -> str:
+    """The words of the command in these arguments."""
+    return " ".join(arguments[:2]) if arguments[0] in GROUPS else arguments[0]
+
+
+def check_json(arguments: list[str], out: str) -> None:
+    """Whatever any test has a command print with --json is as its schema says."""
+    if "--json" in arguments and out.strip():
+        validator(command_of(arguments)).validate(json.loads(out))
+
+
+@cache
+def validator(command: str) -> Draft202012Validator:
+    return Draft202012Validator(schema_of(command))
 
 
 def manifest(bucket: MemoryBucket, key: str) -> dict[str, Any]:

@@ -110,3 +110,23 @@ def test_a_result_that_cannot_be_indexed_is_named(run: Cli, older: World) -> Non
     assert done.code == 2
     assert "1 results added" in done.out
     assert "b0: not added: project: must be given" in done.err
+
+
+# --- as JSON --------------------------------------------------------------------------------------
+
+
+def test_garbage_collection_as_json(run: Cli, world: World) -> None:
+    said = run("admin", "gc", "--json", *TABLE).json
+    assert (said["deleting"], said["kept"], said["builds"]) == (
+        False, {"may be a baseline": 1}, ["old"],
+    )  # fmt: skip
+    assert run("admin", "gc", "--delete", "--json", *TABLE).json["hidden"] == 1
+
+
+def test_what_was_indexed_as_json(run: Cli, older: World) -> None:
+    older.objects.write("builds/shop/b0/manifest.json", b"{}", "application/json")
+    done = run("admin", "index", "--project", "shop", "--json")
+    assert done.code == 2
+    [row] = done.json["projects"]
+    assert (row["project"], row["added"], row["known"]) == ("shop", 1, 0)
+    assert row["left"].keys() == {"b0"}

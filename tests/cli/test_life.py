@@ -128,6 +128,8 @@ def test_two_accepted_images_are_compared(run: Cli, bucket: MemoryBucket, tmp_pa
         sha(RED),
     )
     assert "report: " in done.err
+    told = run("history", "a.png", "--diff", "1", "2", "--out", tmp_path / "json", "--json").json
+    assert (told["snapshot"], told["verdict"]) == ("a.png", "needs_review")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from .conftest import SIZE, Cli, tell
 
 COMMANDS = ("init", "doctor", "compare", "upload", "finalize", "wait", "status", "report",
             "approve", "reject", "history", "life", "flakes", "deploy", "sandbox",
-            "review-comment")  # fmt: skip
+            "review-comment", "changes", "mcp", "schema")  # fmt: skip
 PROGRAM = Path(sys.executable).parent / "pixelgate"
 
 

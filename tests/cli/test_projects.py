@@ -244,3 +244,26 @@ def test_a_stack_that_is_not_found(
     for command in (("admin", "gc"), ("admin", "failed"), ("projects", "delete", "shop", "--yes")):
         done = run(*command, *arguments)
         assert (done.code, words in " ".join(done.err.split())) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        pytest.param(
+            ("rename", "shop", "store"), {"to": {"bucket": "shots", "project": "store"}},
+            id="rename",
+        ),
+        pytest.param(
+            ("move", "shop", "--to-bucket", BUCKET, "--as", "new"),
+            {"to": {"bucket": BUCKET, "project": "new"}}, id="move",
+        ),
+        pytest.param(("delete", "shop"), {"bucket": "shots", "project": "shop"}, id="delete"),
+    ],
+)  # fmt: skip
+def test_what_was_done_as_json(
+    run: Cli, asked: list[Any], command: tuple[str, ...], told: dict[str, Any]
+) -> None:
+    for more, changed in (("--dry-run", False), ("--yes", True)):
+        done = run("projects", *command, "--table", "t", "--json", more)
+        assert done.code == 0, done.err
+        assert done.json.items() >= {**told, "changed": changed, "objects": 2}.items()

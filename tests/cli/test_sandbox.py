@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pixelgate.cli import sandbox as command
 from pixelgate.sandbox.session import ROLES, Sandbox, exports
 from support.repository import Repository
 
-from .conftest import Cli
+from .conftest import Cli, check_json
 
 
 def test_other_systems_than_linux_are_told_where_it_runs(
@@ -73,3 +74,14 @@ def test_what_is_printed_can_be_pasted_into_a_shell() -> None:
             ["sh", "-c", shell], env={"PATH": os.defpath}, text=True, timeout=300
         )
         assert said == f"it's a shop, key of {role}\n"
+
+
+def test_what_is_printed_as_json_is_as_its_schema_says() -> None:
+    stack = SimpleNamespace(outputs={"Bucket": "shots"})
+    cloud: Any = SimpleNamespace(bucket="shots", log_dir=Path("/tmp/logs"), stack=stack)
+    roles: Any = SimpleNamespace(project="shop")
+    taken = {role: {"AWS_ACCESS_KEY_ID": f"key of {role}"} for role in ROLES}
+    files = {role: Path("/tmp/roles") / role for role in ROLES}
+    body = command._as_json(Sandbox(cloud, roles, {"PIXELGATE_BUCKET": "shots"}, taken, files))
+    check_json(["sandbox", "--json"], body)
+    assert json.loads(body)["roles"] == taken

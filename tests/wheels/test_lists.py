@@ -68,6 +68,8 @@ def imported(modules: list[str], *, hidden: set[str], without: tuple[str, ...] =
 # Only these need the extra; the functions of cli/ import them when they are called.
 COMPARING = (
     "pixelgate.client.compare_folders",
+    "pixelgate.client.mcp.server",
+    "pixelgate.client.past_images",
     "pixelgate.pytest",
     "pixelgate.sandbox",
 )
@@ -78,6 +80,28 @@ def test_the_client_does_with_its_list_and_needs_all_of_it() -> None:
     found = imported(modules, hidden=(ENGINE | LAMBDA) - CLIENT, without=COMPARING)
     assert found >= CLIENT - {"urllib3"}  # urllib3 comes with botocore, and notices use it
     assert not found & (ENGINE | {"aws_lambda_powertools"})
+
+
+def test_only_the_server_for_agents_needs_the_library_of_the_extra() -> None:
+    modules = ["pixelgate.cli", "pixelgate.client"]
+    of_it = {"mcp", "mcp_types", "anyio", "starlette", "uvicorn", "httpx2", "jsonschema"}
+    assert not imported(modules, hidden=of_it, without=COMPARING) & of_it
+    assert "mcp" in imported(["pixelgate.client.mcp.server"], hidden=set())
+    assert not (CLIENT | ENGINE | LAMBDA) & of_it
+
+
+def test_the_extra_for_agents_is_locked_with_what_it_says() -> None:
+    stated = re.findall(r'"(mcp[^"]*)"', (ROOT / "setup.py").read_text())
+    locked = (ROOT / "requirements-mcp.in").read_text().splitlines()
+    assert stated == ["mcp", "mcp>=2.3,<3"]
+    assert locked[-1] == stated[1]
+    developed = (ROOT / "requirements-dev.in").read_text()
+    assert stated[1] in developed
+    names = [
+        line for line in (ROOT / "requirements-mcp.txt").read_text().splitlines() if "==" in line
+    ]
+    assert names
+    assert all(line.endswith("\\") for line in names), "each has a hash"
 
 
 def test_lambda_does_with_its_list_and_needs_all_of_it() -> None:
@@ -115,6 +139,12 @@ def test_packages_that_both_lists_name_are_locked_at_one_version() -> None:
 
     functions = versions("functions/requirements.txt")
     client = versions("requirements-client.txt")
+    for_agents = versions("requirements-mcp.txt")
+    developed = versions("requirements-dev.txt")
+    for others in (functions, client, developed):
+        both = for_agents.keys() & others.keys()
+        assert both >= {"pydantic"}
+        assert {n: for_agents[n] for n in both} == {n: others[n] for n in both}
     both = functions.keys() & client.keys()
     assert both >= {"boto3", "botocore", "pydantic"}
     assert {n: client[n] for n in both} == {n: functions[n] for n in both}

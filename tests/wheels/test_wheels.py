@@ -84,7 +84,9 @@ def test_it_asks_for_the_compiled_part_of_its_own_version(wheels: dict[str, Path
     assert stated["Requires-Python"] == "<3.15,>=3.11"
     needed = stated.get_all("Requires-Dist") or []
     assert [n for n in needed if "extra" in n] == [
-        f'pixelgate-compare=={__version__}; extra == "compare"'
+        f'pixelgate-compare=={__version__}; extra == "compare"',
+        'mcp<3,>=2.3; extra == "mcp"',
+        f'pixelgate-compare=={__version__}; extra == "mcp"',
     ]
 
 

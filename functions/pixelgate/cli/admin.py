@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -75,7 +76,11 @@ def _queue_of(named: str | None, stack: str | None, bucket: str | None, config: 
 
 @admin.command(cls=Command)
 def failed(
-    queue: _Queue = None, stack: Stack = None, bucket: o.Bucket = None, config: o.ConfigFile = None
+    queue: _Queue = None,
+    stack: Stack = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
+    as_json: o.AsJson = False,
 ) -> None:
     """List the events that Lambda gave up on, with the reasons. Changes nothing."""
     from pixelgate import bootstrap
@@ -83,14 +88,17 @@ def failed(
 
     url = _queue_of(queue, stack, bucket, config)
     events = list_failed(bootstrap.open_failed_events(url))
-    for event in events:
-        typer.echo(_line(event))
+    _print(url, events, as_json=as_json)
     typer.echo(f"{len(events)} failed events", err=True)
 
 
 @admin.command(cls=Command)
 def redrive(
-    queue: _Queue = None, stack: Stack = None, bucket: o.Bucket = None, config: o.ConfigFile = None
+    queue: _Queue = None,
+    stack: Stack = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
+    as_json: o.AsJson = False,
 ) -> None:
     """Send the failed events to their functions again. Safe to repeat.
 
@@ -103,8 +111,7 @@ def redrive(
 
     url = _queue_of(queue, stack, bucket, config)
     events = send_again(bootstrap.open_failed_events(url))
-    for event in events:
-        typer.echo(_line(event))
+    _print(url, events, as_json=as_json)
     unsent = [event for event in events if event.problem]
     typer.echo(f"{len(events) - len(unsent)} sent again, {len(unsent)} left in the queue", err=True)
     if unsent:
@@ -125,6 +132,7 @@ def gc(
     project: o.Project = None,
     bucket: o.Bucket = None,
     config: o.ConfigFile = None,
+    as_json: o.AsJson = False,
 ) -> None:
     """Say what no kept build refers to; with --delete, take a step towards removing it.
 
@@ -154,11 +162,19 @@ def gc(
             done = collect(context.project, records, Retention(days=retention), delete=delete)
     except ValueError as error:
         raise UsageError(f"nothing was removed: {error}") from error
-    typer.echo(in_words(done, delete=delete))
+    if as_json:
+        typer.echo(json.dumps({**vars(done), "deleting": delete}, ensure_ascii=False))
+    else:
+        typer.echo(in_words(done, delete=delete))
 
 
 @admin.command(cls=Command)
-def index(project: o.Project = None, bucket: o.Bucket = None, config: o.ConfigFile = None) -> None:
+def index(
+    project: o.Project = None,
+    bucket: o.Bucket = None,
+    config: o.ConfigFile = None,
+    as_json: o.AsJson = False,
+) -> None:
     """Add results to the history that were published before there was one. Safe to repeat.
 
     Without --project, every project of the bucket. Prints how many results were added and what
@@ -173,17 +189,24 @@ def index(project: o.Project = None, bucket: o.Bucket = None, config: o.ConfigFi
 
     context = Context(project, bucket, config)
     left = 0
+    rows = []
     for name in [context.project] if project else names_in(context.store):
         with progress_bar(quiet=False) as progress:
             done = index_older(context.store, name, progress)
         requests = sum(done.usage.requests.values())
-        typer.echo(
+        rows.append({
+            "project": name, "added": done.added, "known": done.known, "left": done.left,
+            "requests": requests, "usd": round(done.usage.dollars, 6),
+        })  # fmt: skip
+        (say if as_json else typer.echo)(
             f"{_plain(name)}: {done.added:,} results added, {done.known:,} were there; "
             f"{requests:,} requests to S3, ${done.usage.dollars:.4f}"
         )
         for build, why in sorted(done.left.items()):
             say(f"  {_plain(build)}: not added: {_plain(why)}")
         left += len(done.left)
+    if as_json:
+        typer.echo(json.dumps({"projects": rows}, ensure_ascii=False))
     if left:
         raise typer.Exit(2)
 
@@ -206,6 +229,24 @@ def in_words(done: Collected, *, delete: bool) -> str:
     else:
         lines.append("nothing was changed; --delete takes the next step")
     return "\n".join(lines)
+
+
+def _print(queue: str, events: list[Listed], *, as_json: bool) -> None:
+    if as_json:
+        fields = {"queue": queue, "events": [_fields(event) for event in events]}
+        typer.echo(json.dumps(fields, ensure_ascii=False))
+        return
+    for event in events:
+        typer.echo(_line(event))
+
+
+def _fields(listed: Listed) -> dict[str, Any]:
+    event = listed.event
+    names = ("when", "function", "about", "attempts", "why")
+    return {
+        **{name: getattr(event, name) if event else None for name in names},
+        "problem": listed.problem or None,
+    }
 
 
 def _line(listed: Listed) -> str:

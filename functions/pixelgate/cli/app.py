@@ -12,6 +12,7 @@ import typer
 from pixelgate import __version__
 from pixelgate.cli import (
     admin,
+    changes,
     compare,
     deploy,
     doctor,
@@ -21,6 +22,7 @@ from pixelgate.cli import (
     import_baseline,
     init,
     life,
+    mcp,
     projects,
     quarantine,
     replay,
@@ -29,6 +31,7 @@ from pixelgate.cli import (
     review_comment,
     sandbox,
     scan,
+    schema,
     serve,
     site,
     upload,
@@ -83,8 +86,9 @@ _PANELS: tuple[tuple[str, tuple[Callable[..., None], ...]], ...] = (
     (
         "See results and review them",
         (
-            *(wait.status, serve.serve, report.report, review.approve, review.reject),
-            *(history.history, life.life, flakes.flakes, replay.replay),
+            *(wait.status, changes.changes, serve.serve, report.report),
+            *(review.approve, review.reject, history.history, life.life, flakes.flakes),
+            *(replay.replay, mcp.mcp, schema.schema),
         ),
     ),
     (_OPERATE, (deploy.deploy,)),

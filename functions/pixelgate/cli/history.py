@@ -65,7 +65,7 @@ def history(
     counted = context.count_requests()
     told = _told(context, name, branch) if name else None
     if diff and told:
-        _compare(context, told, diff, out)
+        _compare(context, told, diff, out, as_json=as_json)
         return
     if as_csv and told:
         typer.echo(csv_of([step.row() for step in told.steps], _STEP), nl=False)
@@ -172,14 +172,16 @@ def measured(context: Context, chains: list[Chain]) -> list[Drift] | None:
         return list(measure_drift(context.store, chains, pool))
 
 
-def _compare(context: Context, told: _Told, wanted: tuple[str, str], out: Path) -> None:
+def _compare(
+    context: Context, told: _Told, wanted: tuple[str, str], out: Path, *, as_json: bool
+) -> None:
     from pixelgate.bootstrap import find_engine, open_pool
     from pixelgate.engine.compiled import check_installed
 
     check_installed()
     from pixelgate.cli.console import say, show_summary
     from pixelgate.client.past_images import compare_images, pick
-    from pixelgate.domain.keys import REPORT
+    from pixelgate.domain.keys import COMPARISON, REPORT
 
     first, second = (pick(told.images, one) for one in wanted)
     engine = find_engine()
@@ -187,6 +189,16 @@ def _compare(context: Context, told: _Told, wanted: tuple[str, str], out: Path) 
         done = compare_images(context.store, (first, second), out, pool, engine.label)
     show_summary(done.comparison)
     say(f"report: {out / REPORT}")
+    if as_json:
+        fields = {
+            "project": context.project,
+            "snapshot": told.name,
+            "verdict": done.comparison.verdict,
+            "counts": done.comparison.counts.as_json(),
+            "comparison": str(out / COMPARISON),
+            "report": str(out / REPORT),
+        }
+        typer.echo(json.dumps(fields, ensure_ascii=False))
 
 
 def _flat(past: Past) -> dict[str, Any]:

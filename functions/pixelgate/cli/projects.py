@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -77,6 +77,7 @@ def rename(
     stack: Stack = None,
     dry_run: _DryRun = False,
     yes: _Yes = False,
+    as_json: o.AsJson = False,
 ) -> None:
     """Give a project another name. Its builds, images, results and approvals keep their ids.
 
@@ -87,7 +88,7 @@ def rename(
     """
     context = Context(None, bucket, config)
     source = _place(context.bucket, table_of(table, stack, context.bucket), project)
-    _move(source, _with_name(source, new_name), dry_run=dry_run, yes=yes)
+    _move(source, _with_name(source, new_name), dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @projects.command(cls=Command)
@@ -111,6 +112,7 @@ def move(
     ] = None,
     dry_run: _DryRun = False,
     yes: _Yes = False,
+    as_json: o.AsJson = False,
 ) -> None:
     """Move a project to the bucket and table of another stack, with the same credentials.
 
@@ -123,7 +125,7 @@ def move(
     there = to_bucket.removeprefix("s3://").rstrip("/")
     source = _place(context.bucket, table_of(table, stack, context.bucket), project)
     target = _place(there, table_of(to_table, to_stack, there), new_name or project)
-    _move(source, target, dry_run=dry_run, yes=yes)
+    _move(source, target, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @projects.command(cls=Command)
@@ -135,6 +137,7 @@ def delete(
     stack: Stack = None,
     dry_run: _DryRun = False,
     yes: _Yes = False,
+    as_json: o.AsJson = False,
 ) -> None:
     """Delete a project: builds, images, results, reviews and records.
 
@@ -154,14 +157,25 @@ def delete(
     say(f"{place}: {found.objects:,} objects, {_megabytes(found.size)}, {found.records:,} records")
     if dry_run:
         say("nothing was changed")
+        _print_deleted(place, found, changed=False, as_json=as_json)
         return
     _confirm(project, "delete it for good", yes=yes)
     with progress_bar(quiet=False) as progress:
         delete_all(place, time.time(), dry_run=False, progress=progress)
     say(f"deleted {place}")
+    _print_deleted(place, found, changed=True, as_json=as_json)
 
 
-def _move(source: Place, target: Place, *, dry_run: bool, yes: bool) -> None:
+def _print_deleted(place: Place, found: Any, *, changed: bool, as_json: bool) -> None:
+    if as_json:
+        fields = {
+            "bucket": place.at, "project": place.project, "changed": changed,
+            "objects": found.objects, "size": found.size, "records": found.records,
+        }  # fmt: skip
+        typer.echo(json.dumps(fields, ensure_ascii=False))
+
+
+def _move(source: Place, target: Place, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     import time
 
     from pixelgate.cli.console import progress_bar, say
@@ -174,6 +188,7 @@ def _move(source: Place, target: Place, *, dry_run: bool, yes: bool) -> None:
         say(f"stays where it is, as nobody has accepted it: {', '.join(planned.left[:10])}")
     if dry_run:
         say("nothing was changed")
+        _print_moved(source, target, planned, changed=False, as_json=as_json)
         return
     _confirm(source.project, "move it", yes=yes)
     with progress_bar(quiet=False) as progress:
@@ -183,6 +198,20 @@ def _move(source: Place, target: Place, *, dry_run: bool, yes: bool) -> None:
         say(_TO_DO)
     if source.at != target.at:
         say("now change the bucket in pixelgate.toml, and the roles and variables of CI")
+    _print_moved(source, target, done, changed=True, as_json=as_json)
+
+
+def _print_moved(
+    source: Place, target: Place, moved: Moved, *, changed: bool, as_json: bool
+) -> None:
+    if as_json:
+        fields = {
+            "from": {"bucket": source.at, "project": source.project},
+            "to": {"bucket": target.at, "project": target.project},
+            "changed": changed, "objects": moved.objects, "size": moved.size,
+            "records": moved.records, "left": list(moved.left),
+        }  # fmt: skip
+        typer.echo(json.dumps(fields, ensure_ascii=False))
 
 
 def _in_words(moved: Moved) -> str:

@@ -66,14 +66,30 @@ def of_folder(folder: Path) -> Responder:
     Raises:
         UsageError: neither of them wrote it.
     """
-    if (folder / COMPARISON).is_file() and (folder / REPORT).is_file():
+    store = open_folder(folder)
+    if is_of_compare(folder):
         return LocalReport(folder)
-    if (folder / "builds").is_dir():
-        why_not = "This is a copy: reviews are written to the bucket, with `pixelgate serve` there."
-        return Site(FolderBucket(folder), why_not=why_not)
-    raise UsageError(
-        f"{folder} has no report: `pixelgate compare` and `pixelgate report` write folders with one"
-    )
+    why_not = "This is a copy: reviews are written to the bucket, with `pixelgate serve` there."
+    return Site(store, why_not=why_not)
+
+
+def is_of_compare(folder: Path) -> bool:
+    """Whether `pixelgate compare` wrote this folder."""
+    return (folder / COMPARISON).is_file() and (folder / REPORT).is_file()
+
+
+def open_folder(folder: Path) -> FolderBucket:
+    """Opens a folder that `compare` or `report` wrote.
+
+    Raises:
+        UsageError: neither of them wrote it.
+    """
+    if not is_of_compare(folder) and not (folder / "builds").is_dir():
+        raise UsageError(
+            f"{folder} has no report: `pixelgate compare` and `pixelgate report` write folders "
+            "with one"
+        )
+    return FolderBucket(folder)
 
 
 def of_bucket(store: Bucket, bucket: str) -> Responder:

@@ -6,7 +6,9 @@ import { count } from "./words.js";
 
 /** @import {Review} from "./review.js" */
 const EXAMPLES = [
-  ..."s:changed t:dark >1% <200px is:resized is:recoloured is:learned is:alike d:undecided g:3 -legacy".split(" "),
+  ..."s:changed t:dark >1% <200px is:resized is:recoloured is:learned is:alike d:undecided g:3 -legacy".split(
+    " ",
+  ),
   '"two words"',
 ];
 

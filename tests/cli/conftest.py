@@ -25,7 +25,7 @@ from support.repository import SETTINGS, Repository
 CI_SIGNS = ("GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "TF_BUILD",
             "BITBUCKET_BUILD_NUMBER", "CODEBUILD_BUILD_ID", "DRONE", "TEAMCITY_VERSION", "TRAVIS",
             "APPVEYOR", "NETLIFY", "VERCEL", "CI", "GITHUB_STEP_SUMMARY")  # fmt: skip
-GROUPS = ("admin", "github-app", "projects", "site")
+GROUPS = ("admin", "github-app", "projects", "quarantine", "site")
 # readline exports them to whoever has it loaded, as where tests are spread over processes.
 SIZE = ("COLUMNS", "LINES")
 

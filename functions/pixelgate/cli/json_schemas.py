@@ -39,10 +39,14 @@ _ACTION = one_of(("approve", "reject"))
 
 
 def _counts() -> Schema:
-    from pixelgate.domain.comparison import Status
+    from pixelgate.domain.comparison import QUARANTINED, Status
 
+    more = {
+        "learned_noise": said(COUNT, "of the unchanged ones: those that learned noise explains"),
+        QUARANTINED: said(COUNT, "changed, and in quarantine"),
+    }
     return said(
-        record({"total": COUNT, **{str(status): COUNT for status in Status}}),
+        record({"total": COUNT, **{str(status): COUNT for status in Status}, **more}),
         "snapshots by status; empty before there is a result",
     )
 
@@ -312,6 +316,58 @@ def _flakes() -> Schema:
     return {"anyOf": [listed, said(told, "with NAME")]}
 
 
+def _replayed() -> Schema:
+    from pixelgate.past.life import How
+    from pixelgate.past.replay import Answer, Decided, Source
+
+    versions = {"odiff": maybe(TEXT), "algorithm": TEXT, "pixelgate": TEXT}
+    decided = {str(one): COUNT for one in Decided}
+    row = record(
+        answer=one_of(Answer), decided=one_of(Decided), name=TEXT, build=TEXT, at=_TIME,
+        branch=TEXT, pull_request=maybe(TEXT), commit=TEXT, pixels=maybe(COUNT), same_input=FLAG,
+        how=one_of(How), by=TEXT, reason=TEXT, source=one_of(Source), why=TEXT,
+        base_image=maybe(_SHA), image=maybe(_SHA),
+    )  # fmt: skip
+    snapshot = record(
+        name=TEXT, still_caught=COUNT, newly_quiet=COUNT, newly_quiet_rejected=COUNT,
+        newly_quiet_approved=COUNT, newly_quiet_undecided=COUNT, newly_loud=COUNT,
+        newly_loud_same_input=COUNT, still_quiet=COUNT, unknown=COUNT,
+    )  # fmt: skip
+    totals = record(
+        differences=COUNT, still_caught=COUNT, newly_quiet=record(total=COUNT, **decided),
+        newly_loud=record(total=COUNT, same_input=COUNT), still_quiet=COUNT,
+        unknown=record(total=COUNT, **decided),
+    )  # fmt: skip
+    cost = record(
+        usd=NUMBER, requests=table(COUNT), bytes_out=COUNT, lambda_gb_seconds=NUMBER,
+        price_list=TEXT,
+    )  # fmt: skip
+    return record(
+        project=TEXT, since=TEXT, rule=TEXT, installed=record(**versions),
+        versions=array(record(**versions, results=COUNT)), builds=COUNT, results=COUNT,
+        judged=record(from_stored=COUNT, from_images=COUNT, pairs_measured=COUNT), cost=cost,
+        totals=totals, snapshots=array(snapshot), newly_quiet=array(row), newly_loud=array(row),
+        unknown=array(row), reports=table(text("the path of a page"), "by answer, with --out"),
+        exit_code=said(INTEGER, "1: a change that a person rejected would be quiet"),
+    )  # fmt: skip
+
+
+def _quarantine_list() -> Schema:
+    lift = record(
+        quarantine=TEXT, commit=TEXT, by=TEXT, at=_TIME, tree=maybe(TEXT),
+        pull_request=maybe(TEXT), reason=maybe(TEXT),
+    )  # fmt: skip
+    row = record(
+        id=maybe(TEXT), match=TEXT, owner=TEXT, reason=TEXT, since=_TIME, until=_TIME,
+        source=one_of(("pixelgate.toml", "review")), by=maybe(TEXT),
+        state=one_of(("applies", "expired", "not begun")), lifts=array(lift),
+    )  # fmt: skip
+    refused = record(id=TEXT, by=TEXT, at=_TIME, why=TEXT)
+    return record(
+        quarantines=array(row), refused=array(refused, "reviews that do not count, and why")
+    )
+
+
 def _compared_fields() -> dict[str, Schema]:
     return {
         "verdict": _VERDICT, "counts": _counts(),
@@ -482,6 +538,10 @@ _MADE: Mapping[str, _Make] = {
     "history": _history,
     "life": _life,
     "flakes": _flakes,
+    "quarantine add": lambda: record(project=TEXT, quarantines=array(TEXT, "the ids")),
+    "quarantine lift": lambda: record(project=TEXT, lifts=array(TEXT, "the ids")),
+    "quarantine list": _quarantine_list,
+    "replay": _replayed,
     "deploy": lambda: table(TEXT, "the stack's outputs"),
     "github-app create": _github_app,
     "github-app show": _github_app,

@@ -133,7 +133,7 @@ def select(folder: Path, choice: Choice = ALL) -> Selection:
         raise UsageError(f"--from {choice.layout}: it must be one of {', '.join(LAYOUTS)}")
     plain = choice.layout == FOLDER
     tree = walk(folder, plain=plain)
-    items = [Item(where, path, where) for where, path in tree.images.items()]
+    items = [Item(where, path, where) for where, path in sorted(tree.images.items())]
     for item in items:
         if item.path.suffix.lower() == ".svg":
             item.leave("an SVG, which is no screenshot")

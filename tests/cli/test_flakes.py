@@ -132,12 +132,16 @@ def test_of_a_name_it_tells_the_evidence_and_proposes_a_region(
     assert "p0" in told
     assert "1 change was approved; this would have hidden 1: p99" in " ".join(told.split())
     assert "{x = 16, y = 26, width = 18, height = 18}" in told
+    command = "pixelgate quarantine add clock.png --owner WHO --reason"
+    assert f"{command} '3 of 17 pairs with the same input differ'" in told
     found = run("flakes", "clock.png", "--json").json
     assert found["unrest"]["ignore_regions"] == [{"x": 16, "y": 26, "width": 18, "height": 18}]
     assert len(found["snapshot"]["pairs_with_same_input"]) == 17
     rows = list(csv.DictReader(io.StringIO(run("flakes", "clock.png", "--csv").out)))
     assert [row["differs"] for row in rows].count("true") == 3
-    assert run("flakes", "logo.png", "--json").json["unrest"] is None
+    quiet = run("flakes", "logo.png", "--json").json
+    assert (quiet["unrest"], quiet["quarantine"]) == (None, None)
+    assert found["quarantine"].startswith("pixelgate quarantine add clock.png ")
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ def test_of_one_it_shows_pairs_region_and_the_lines_to_copy(bucket: MemoryBucket
     assert f"p99 : {MALICE}, approved by ada" in said
     assert f'match = "{MALICE}" policy.ignore_regions = [ {{x = 16, y = 26,' in said
     assert r"pixelgate flakes '<b>it'\''s.png' --take-over" in said
+    command = """pixelgate quarantine add '<b>it'"'"'s.png' --owner WHO --reason"""
+    assert f"{command} '3 of 17 pairs with the same input differ'" in said
 
 
 def test_of_a_broken_one_it_shows_the_last_results(bucket: MemoryBucket) -> None:
@@ -106,6 +108,7 @@ def test_of_a_broken_one_it_shows_the_last_results(bucket: MemoryBucket) -> None
     assert "The last 5 results on main are one image (bbbbbbbbbbbb)" in said
     assert said.index("m5 ") < said.index("m1 ")
     assert "Region of unrest" not in said
+    assert "quarantine add" not in said  # a missed approval wants an approval
 
 
 def test_days_say_what_is_evidence(bucket: MemoryBucket) -> None:

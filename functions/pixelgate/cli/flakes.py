@@ -221,6 +221,7 @@ def _tell(
             "since": since,
             "snapshot": {**one.as_json(), "pairs_with_same_input": pairs},
             "unrest": proposal.as_json() if proposal else None,
+            "quarantine": one.quarantine,
         }
         typer.echo(json.dumps(fields, ensure_ascii=False))
         return
@@ -247,6 +248,9 @@ def _tell(
         say(rule_for(context.config, one.name, proposal.boxes).rstrip())
     elif differing:
         say("these images were never compared with one another, so no region is proposed")
+    if one.quarantine:
+        say("until it is mended, a person may put it into quarantine:")
+        say(f"  {one.quarantine}")
 
 
 def _take_over(

@@ -312,7 +312,10 @@ def _flakes() -> Schema:
         snapshots=array(record(**fields)),
     )  # fmt: skip
     one = record(**fields, pairs_with_same_input=array(pair))
-    told = record(project=TEXT, since=TEXT, snapshot=one, unrest=maybe(unrest))
+    told = record(
+        project=TEXT, since=TEXT, snapshot=one, unrest=maybe(unrest),
+        quarantine=maybe(text("the command that a person may run; null if it is not flaky")),
+    )  # fmt: skip
     return {"anyOf": [listed, said(told, "with NAME")]}
 
 

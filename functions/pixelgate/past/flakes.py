@@ -15,6 +15,7 @@ from typing import Any
 
 from pixelgate.domain.comparison import Status
 from pixelgate.domain.names import canonical
+from pixelgate.domain.quarantine import proposal
 from pixelgate.domain.wilson import Interval, wilson
 from pixelgate.past.life import ruling
 from pixelgate.past.model import Entry, Past, Seen
@@ -80,6 +81,14 @@ class Flakiness:
     def words(self) -> str:
         """Why it has its state, as a sentence."""
         return _words(self)
+
+    @property
+    def quarantine(self) -> str | None:
+        """The command by which a person puts it into quarantine; None if it is not flaky."""
+        if self.state is not State.FLAKY:
+            return None
+        number, every = len(self.differing), len(self.pairs)
+        return proposal(self.name, f"{number:,} of {every:,} pairs with the same input differ")
 
     def row(self) -> dict[str, Any]:
         """Returns the row of a table; rates are shares, 0 to 1."""

@@ -115,6 +115,7 @@ def _one(past: Past, one: Flakiness, days: int, now: datetime) -> str:
         f'<p class="message">{verdict} {escape(_sentence(one.words))} '
         f'<a href="{escape(life)}">Its life</a></p>'
         f"{_results(past.project, one)}{_pairs(past.project, one)}{_region(past, one, now)}"
+        f"{_quarantine(one)}"
     )
 
 
@@ -170,6 +171,18 @@ def _pair(project: str, pair: Pair) -> Cells:
         ("wide", _build(project, pair.build)),
         second,
         ("short", escape(moment(pair.at))),
+    )
+
+
+def _quarantine(one: Flakiness) -> str:
+    """The command that a person may run; nothing is put into quarantine from here."""
+    if one.quarantine is None:
+        return ""
+    return (
+        "<h2>Quarantine</h2><p>Until it is mended, a person may put it into quarantine: what "
+        "changes in it is still shown, and needs no review.</p>"
+        '<pre tabindex="0" role="group" aria-label="Command for a quarantine">'
+        f"<code>{escape(one.quarantine)}</code></pre>"
     )
 
 

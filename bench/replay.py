@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pixelgate.bootstrap import find_engine, open_pool
-from pixelgate.client.metered import Metered, dollars
+from pixelgate.client.counted import CountedBucket, dollars
 from pixelgate.client.replay import (
     Plan,
     Rule,
@@ -125,7 +125,7 @@ def main() -> None:
 
 
 def _replay(name: str, rule: Rule, store: MemoryBucket, pool: DifferPool, folder: Path) -> None:
-    meter, installed = Metered(store), Versions(find_engine().version)
+    meter, installed = CountedBucket(store), Versions(find_engine().version)
     began = time.perf_counter()
     past = Past.of(meter.bucket, PROJECT)
     indexed = time.perf_counter()

@@ -12,7 +12,7 @@ import pytest
 
 from pixelgate.bootstrap import find_engine, open_pool
 from pixelgate.client.config import read_config
-from pixelgate.client.metered import Metered
+from pixelgate.client.counted import CountedBucket
 from pixelgate.client.replay import Plan, Reading, Rule, Versions, Wishes, find, plan
 from pixelgate.client.replay_pairs import Kept, KeptImages, answers, code_fingerprint, measure
 from pixelgate.domain.learned_noise import Patch, Proof, learn, strength_of
@@ -108,7 +108,7 @@ def brute_force(lived: Lived, images: Mapping[str, Any], rule: Rule) -> dict[tup
 def replay(
     lived: Lived, rule: Rule, folder: Path, **wishes: Any
 ) -> tuple[Reading, Plan, dict[tuple[str, str], Replayed]]:
-    meter = Metered(lived.store)
+    meter = CountedBucket(lived.store)
     installed = Versions(lived.odiff)
     past = Past.of(meter.bucket, PROJECT)
     reading = find(meter, past, rule, installed)
@@ -196,7 +196,7 @@ def test_nothing_is_measured_twice_and_nothing_that_is_stored(
 
 def test_the_price_is_that_of_what_is_fetched(pool: SharedDiffers, tmp_path: Path) -> None:
     lived, _ = project(pool, 8)
-    meter = Metered(lived.store)
+    meter = CountedBucket(lived.store)
     installed = Versions(lived.odiff)
     reading = find(meter, Past.of(meter.bucket, PROJECT), Rule(above={"sensitivity": "tolerant"}),
                    installed)  # fmt: skip
@@ -213,7 +213,7 @@ def test_a_listing_costs_a_request_for_each_thousand_keys() -> None:
     store = MemoryBucket()
     for number in range(2_001):
         store.write(f"images/shop/{number}", b"", "image/png")
-    meter = Metered(store)
+    meter = CountedBucket(store)
     assert len(list(meter.list("images/shop/"))) == 2_001
     assert meter.usage.requests == {"s3.ListObjectsV2": 3}
     assert len(list(meter.list("none/"))) == 0

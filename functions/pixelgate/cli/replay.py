@@ -22,7 +22,7 @@ from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
     from pixelgate.bootstrap import Engine
-    from pixelgate.client.metered import Metered
+    from pixelgate.client.counted import CountedBucket
     from pixelgate.client.replay import Plan, Reading, Rule, Versions
     from pixelgate.past.model import Past
     from pixelgate.past.replay import Answer, Replayed
@@ -193,7 +193,7 @@ class _Done:
     plan: Plan
     found: Sequence[Replayed]
     installed: Versions
-    meter: Metered
+    meter: CountedBucket
     reports: Mapping[Answer, Path]
 
     @property
@@ -291,7 +291,7 @@ class _Run:
         from pixelgate.cli.console import progress_bar, say
         from pixelgate.cli.life import _moment as moment
         from pixelgate.cli.replay_output import in_bytes, in_dollars, tell
-        from pixelgate.client.metered import Metered, dollars
+        from pixelgate.client.counted import CountedBucket, dollars
         from pixelgate.client.replay import Wishes, find, plan, price_of_reading, with_differences
         from pixelgate.client.replay_pairs import Kept, KeptImages, code_fingerprint
         from pixelgate.client.replay_report import KEPT, check_folder
@@ -304,7 +304,7 @@ class _Run:
         began = moment(self.since, datetime.now(UTC))
         engine = None if self.stored_only else _engine()
         installed = _versions(engine)
-        meter = Metered(context.store)
+        meter = CountedBucket(context.store)
         past = Past.of(meter.bucket, context.project, began)
         noise = same_inputs(past)
         if self.branch is not None:
@@ -383,7 +383,7 @@ class _Prepared:
     plan: Plan
     installed: Versions
     engine: Engine | None
-    meter: Metered
+    meter: CountedBucket
     kept: Any
     images: Any
     check: Any

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pixelgate.client.metered import Metered
+    from pixelgate.client.counted import CountedBucket
     from pixelgate.client.replay import Plan, Reading, Versions
     from pixelgate.past.replay import Answer, Replayed
 
@@ -73,7 +73,7 @@ def _duration(seconds: float) -> str:
     return f"{max(1, round(seconds))} s"
 
 
-def show(found: Sequence[Replayed], meter: Metered, reports: Mapping[Answer, Path]) -> None:
+def show(found: Sequence[Replayed], meter: CountedBucket, reports: Mapping[Answer, Path]) -> None:
     """Prints the answer for people."""
     from pixelgate.cli.console import console, say, warn
     from pixelgate.past.replay import Answer, Decided, by_snapshot, totals

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from pixelgate import __version__
 from pixelgate.client.config import Config
-from pixelgate.client.metered import Metered, dollars
+from pixelgate.client.counted import CountedBucket, dollars
 from pixelgate.domain import keys
 from pixelgate.domain.comparison import Comparison, Snapshot, Status
 from pixelgate.domain.cost import Usage
@@ -147,7 +147,7 @@ def price_of_reading(entries: Sequence[Entry], rule: Rule) -> tuple[Usage, int]:
 
 
 def find(
-    meter: Metered,
+    meter: CountedBucket,
     past: Past,
     rule: Rule,
     installed: Versions,
@@ -355,7 +355,7 @@ class Wishes:
     measured: Callable[[Pair], bool] = lambda pair: False
 
 
-def plan(meter: Metered, reading: Reading, installed: Versions, wishes: Wishes) -> Plan:
+def plan(meter: CountedBucket, reading: Reading, installed: Versions, wishes: Wishes) -> Plan:
     """Decides what is measured again, and lists the images to see which there are.
 
     Raises:

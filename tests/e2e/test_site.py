@@ -6,9 +6,7 @@ import base64
 import hashlib
 import io
 import json
-import os
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 import urllib3
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from e2e.deployed import wait_until
 from e2e.test_boundaries import delete, get, listing, put, refused
@@ -28,6 +26,7 @@ from pixelgate.domain import keys
 from pixelgate.domain.keys import BuildId
 from pixelgate.sandbox.cloud import EmbeddedCloud
 from support import github_login, oidc_issuer
+from support.chromium import driver, executable
 from support.github_login import GitHubLogin
 from support.oidc_issuer import OidcIssuer
 from support.review_stand import KEY, SETTINGS, set_up, settings
@@ -230,15 +229,11 @@ def test_a_browser_keeps_its_cookies_and_shows_pictures(deployed: Deployed) -> N
 @contextmanager
 def chromium(found: Site) -> Iterator[Page]:
     """A page of a browser that knows where the site is."""
-    program = shutil.which("chromium")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium: apt-get install chromium")
-        pytest.skip("needs Chromium: apt-get install chromium")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", *found.chromium()]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+    browser = driver().chromium.launch(executable_path=executable(), args=arguments)
+    try:
         yield browser.new_page()
+    finally:
         browser.close()
 
 

@@ -24,13 +24,12 @@ from support.repository import Repository
 
 from .conftest import Cli
 
-NOW = datetime.now(UTC)
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 BOX = Rectangle(16, 26, 18, 18)
 
 
 def ago(days: float) -> str:
-    return (NOW - timedelta(days=days)).isoformat()
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
 def lived() -> list[Entry]:

@@ -25,7 +25,6 @@ from support.world import sha
 
 from .conftest import Cli
 
-NOW = datetime.now(UTC)
 WHITE, NEAR, NEXT, RED = (
     png((40, 40), colour)
     for colour in ((250, 250, 250), (248, 250, 250), (246, 250, 250), (250, 0, 0))
@@ -34,7 +33,7 @@ RULE = "approved by rule: main is a baseline branch"
 
 
 def days_ago(days: float) -> str:
-    return (NOW - timedelta(days=days)).isoformat()
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
 def store(bucket: MemoryBucket, *entries: Entry, policy: Mapping[str, Any] | None = None) -> None:
@@ -226,7 +225,7 @@ def test_a_branch_and_a_date(run: Cli, bucket: MemoryBucket) -> None:
     store(bucket, *lived())
     [row] = run("life", "rates", "--branch", "main", "--json").json["rates"]
     assert row["builds"] == 1
-    date = (NOW - timedelta(days=250)).date().isoformat()
+    date = (datetime.now(UTC) - timedelta(days=250)).date().isoformat()
     [row] = run("life", "rates", "--branch", "main", "--since", date, "--json").json["rates"]
     assert row["builds"] == 2
 

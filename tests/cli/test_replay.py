@@ -26,14 +26,13 @@ from support.world import sha
 
 from .conftest import Cli
 
-NOW = datetime.now(UTC)
 SIZE = (64, 64)
 # Nobody sees the second one; everybody sees the third.
 WHITE, NEAR, RED = (png(SIZE, colour) for colour in ((250,) * 3, (249, 250, 250), (250, 0, 0)))
 
 
 def ago(days: float) -> str:
-    return (NOW - timedelta(days=days)).isoformat()
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
 
 
 def dot(pixels: int, colour: tuple[int, int, int] = (250, 0, 0)) -> bytes:

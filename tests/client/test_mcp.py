@@ -31,7 +31,7 @@ from pixelgate.domain.keys import BuildId
 from pixelgate.errors import UsageError
 from pixelgate.past.model import Entry
 from pixelgate.ports import Bucket
-from support.agents import ORDER, Said, ask, ask_one, begun, frozen, hostile, texts, tools
+from support.agents import ORDER, Said, ask, ask_one, begun, frozen, hostile, texts, tools, waited
 from support.doubles.memory import MemoryBucket
 from support.images import png
 from support.pasts import at, entry, passed, seen
@@ -661,8 +661,6 @@ def test_the_program_answers_each_call_over_standard_input_and_output(
 
 
 def test_the_program_introduces_itself(reviewed: Reviewed, tmp_path: Path) -> None:
-    import asyncio
-
     from mcp import Client
 
     async def introduced() -> tuple[str, str, str]:
@@ -671,7 +669,7 @@ def test_the_program_introduces_itself(reviewed: Reviewed, tmp_path: Path) -> No
             assert server is not None
             return server.name, server.version, client.instructions or ""
 
-    name, version, instructions = asyncio.run(introduced())
+    name, version, instructions = waited(introduced())
     assert (name, version) == ("pixelgate", __version__)
     assert answers.NOTE in instructions
 

@@ -468,11 +468,14 @@ def check(build_dir: Path, environment: Path) -> None:
 def new_log_dir(parent: Path) -> Path:
     """A directory for one cloud's logs; those of old clouds go."""
     parent.mkdir(parents=True, exist_ok=True)
-    for old in sorted(parent.iterdir())[: -LOGS_KEPT + 1]:
+    olds = sorted(parent.iterdir())
+    made = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
+    now = made.stat().st_mtime  # by the clock that the others' times are of
+    for old in olds[: -LOGS_KEPT + 1]:
         with suppress(FileNotFoundError):  # another process has deleted it
-            if time.time() - old.stat().st_mtime > _DAY:
+            if now - old.stat().st_mtime > _DAY:
                 shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=parent))
+    return made
 
 
 def keeping(folder: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ import pytest
 
 from pixelgate.domain import keys
 from pixelgate.domain.history import encode
+from pixelgate.domain.quarantine_review import Entered, Lifted, QuarantineLog
 from pixelgate.past.model import Entry, Spot
 from pixelgate.web.app import Site
 from pixelgate.web.gate import Person
@@ -101,6 +103,26 @@ def test_of_one_it_shows_pairs_region_and_the_lines_to_copy(bucket: MemoryBucket
     assert r"pixelgate flakes '<b>it'\''s.png' --take-over" in said
     command = """pixelgate quarantine add '<b>it'"'"'s.png' --owner WHO --reason"""
     assert f"{command} '3 of 17 pairs with the same input differ'" in said
+
+
+def test_quarantines_are_listed_with_owner_reason_end_and_who(bucket: MemoryBucket) -> None:
+    assert "Quarantines" not in words(ask(bucket, PAGE))
+    known = MemoryBucket()
+    known.objects |= bucket.objects
+    start = ago(3)
+    clock = Entered(
+        "clock*", "ada", "<b>late</b> fonts", start, ago(-11), "AWS:AROAX:ada", "x" * 64
+    )
+    old = Entered("logo.png", "bob", "seed", ago(30), ago(16), "AWS:AROAX:bob", "x" * 64)
+    lift = Lifted("one", "c" * 40, "AWS:AROAX:ada", ago(1), "x" * 64)
+    log = QuarantineLog().with_entry("old", old).with_entry("one", clock).with_lift("l", lift)
+    body = json.dumps(log.as_json()).encode()
+    known.write(keys.quarantine_log("shop"), body, "application/json")
+    page = ask(known, PAGE)
+    assert b"<b>late" not in page.body
+    said = words(page)
+    assert f"applies clock* ada <b>late</b> fonts {ago(-11)[:10]} ada {'c' * 12}" in said
+    assert f"expired logo.png bob seed {ago(16)[:10]} bob –" in said
 
 
 def test_of_a_broken_one_it_shows_the_last_results(bucket: MemoryBucket) -> None:

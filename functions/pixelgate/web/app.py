@@ -21,6 +21,7 @@ from pixelgate.past.model import Past
 from pixelgate.ports import Bucket
 from pixelgate.published.decisions import Decision, Selection, new_id, write_review
 from pixelgate.published.history import history, of_snapshot
+from pixelgate.published.quarantine import read_log, rows
 from pixelgate.published.status import in_words
 from pixelgate.report import content_policy
 from pixelgate.web import flake_pages, pages, past_pages
@@ -335,8 +336,9 @@ class Site:
     def flakes(self, request: Request, project: str) -> Response:
         """Which snapshots differ although nothing was changed; the query may name one."""
         session = self._looker(request, project)
-        past, name = self._past(project), request.query.get("name", "")
-        body = flake_pages.flakes(past, _days(request), name, self._clock(), session)
+        past, name, now = self._past(project), request.query.get("name", ""), self._clock()
+        quarantines = rows(read_log(self._store, project), (), now)
+        body = flake_pages.flakes(past, quarantines, _days(request), name, now, session)
         if body is None:
             raise Refused(HTTPStatus.NOT_FOUND, NOTHING)
         return _html(body, pages.policy(self._pictures.origins))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -11,7 +12,9 @@ from pixelgate.past.flakes import Flakiness, State, states
 from pixelgate.past.model import Past
 from pixelgate.past.pairs import Pair
 from pixelgate.past.unrest import rule_text, unrest
+from pixelgate.published.quarantine import Row
 from pixelgate.published.reviews import moment
+from pixelgate.published.status import short_name
 from pixelgate.web import charts, pages
 from pixelgate.web.gate import Session
 from pixelgate.web.http import escape, path_of
@@ -24,9 +27,17 @@ _ORDER = tuple(State)
 
 
 def flakes(
-    past: Past, days: int, name: str, now: datetime, session: Session | None
+    past: Past,
+    quarantines: Sequence[Row],
+    days: int,
+    name: str,
+    now: datetime,
+    session: Session | None,
 ) -> bytes | None:
     """The states by the evidence of the last days, and all about one snapshot if it is named.
+
+    Below the states are the quarantines that people wrote; those of pixelgate.toml are in the
+    repository.
 
     None if the named one is unknown.
     """
@@ -53,7 +64,30 @@ def flakes(
             '<p class="message">The history has no build of these days. '
             "<code>pixelgate admin index</code> adds results from before it was kept.</p>"
         )
-    return pages.whole("Flakes", trail, body, session)
+    return pages.whole("Flakes", trail, body + _quarantines(quarantines), session)
+
+
+def _quarantines(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    heads = ("State", "Snapshots", "Owner", "Reason", "Until", "Written by", "Lifted at")
+    table = _table(heads, [_quarantine_row(row) for row in reversed(rows)])
+    return f"<h2>Quarantines</h2>{table}"
+
+
+def _quarantine_row(row: Row) -> Cells:
+    q = row.quarantine
+    lifted = ", ".join(lift.commit[:12] for lift in row.lifts)
+    look = "open" if row.state == "applies" else "quiet"
+    return _tr(
+        ("short", f'<span class="verdict {look}">{row.state}</span>'),
+        ("wide", escape(q.match)),
+        ("short", escape(q.owner)),
+        ("wide", escape(q.reason)),
+        ("short", q.until[:10]),
+        ("short", escape(short_name(q.by))),
+        ("short", escape(lifted) or "–"),
+    )
 
 
 def _to(project: str, **query: object) -> str:

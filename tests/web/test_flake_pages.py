@@ -107,14 +107,11 @@ def test_of_one_it_shows_pairs_region_and_the_lines_to_copy(bucket: MemoryBucket
 
 def test_quarantines_are_listed_with_owner_reason_end_and_who(bucket: MemoryBucket) -> None:
     assert "Quarantines" not in words(ask(bucket, PAGE))
-    known = MemoryBucket()
-    known.objects |= bucket.objects
-    start = ago(3)
-    clock = Entered(
-        "clock*", "ada", "<b>late</b> fonts", start, ago(-11), "AWS:AROAX:ada", "x" * 64
-    )
-    old = Entered("logo.png", "bob", "seed", ago(30), ago(16), "AWS:AROAX:bob", "x" * 64)
-    lift = Lifted("one", "c" * 40, "AWS:AROAX:ada", ago(1), "x" * 64)
+    known = filled(*lived())
+    sha, ada, bob = "x" * 64, "AWS:AROAX:ada", "AWS:AROAX:bob"
+    clock = Entered("clock*", "ada", "<b>late</b> fonts", ago(3), ago(-11), ada, sha)
+    old = Entered("logo.png", "bob", "seed", ago(30), ago(16), bob, sha)
+    lift = Lifted("one", "c" * 40, ada, ago(1), sha)
     log = QuarantineLog().with_entry("old", old).with_entry("one", clock).with_lift("l", lift)
     body = json.dumps(log.as_json()).encode()
     known.write(keys.quarantine_log("shop"), body, "application/json")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,39 @@ def compared(project: Project) -> str:
         check=False,
     )
     return str(done.stderr)
+
+
+def test_a_change_in_quarantine_is_shown_and_passes(shop: Project) -> None:
+    # The other process has the clock of the file system.
+    today = datetime.fromtimestamp(shop.folder.stat().st_mtime, UTC).date()
+    entry = f"""
+        [[quarantine]]
+        match = "{{match}}"
+        owner = "ada"
+        reason = "fonts load late"
+        since = {today - timedelta(days=2)}
+        until = {today + timedelta(days=20)}
+    """
+    (shop.folder / "pixelgate.toml").write_text(entry.format(match="tests/test_shop.py/test_o*"))
+    ended = shop.run(COLOUR="blue")
+    assert (ended.code, ended.results) == (1, {"passed": 1, "failed": 2}), ended.text
+    (shop.folder / "pixelgate.toml").write_text(entry.format(match="tests/*"))
+    ended = shop.run("tests/test_shop.py::test_other")
+    assert (ended.code, ended.results) == (0, {"passed": 1})
+    page = shop.folder / "tests/test_shop.py"
+    page.write_text(page.read_text().replace('"yellow"', '"blue"'))
+    ended = shop.run("tests/test_shop.py::test_other")
+    assert (ended.code, ended.results) == (0, {"passed": 1}), ended.text
+    said = "\n".join(ended.section())
+    assert "passed: no changes to review; 1 quarantined snapshot changed" in said
+    assert "fonts load late" in said
+    assert shop.report["counts"]["quarantined"] == 1
+    # What is added there needs a review as ever; an update accepts what is in quarantine too.
+    page.write_text(page.read_text() + "    pixelgate(drawn(), 'new')\n")
+    ended = shop.run("tests/test_shop.py::test_other")
+    assert ended.results == {"failed": 1}
+    ended = shop.run("--pixelgate-update", "tests/test_shop.py::test_other")
+    assert ended.section() == ["accepted in tests/pixelgate-baseline: 1 added, 1 changed"]
 
 
 def test_equal_screenshots_pass(shop: Project) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import redirect_stderr
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pixelgate.domain.comparison import QUARANTINED
 from pixelgate.domain.names import in_any_case
+from pixelgate.domain.quarantine import Known, apply
 from pixelgate.errors import UsageError
 from pixelgate.pytest import names
 from pixelgate.pytest.files import accept, clear, recover
@@ -25,6 +28,7 @@ from pixelgate.storage.folder import find_images
 
 if TYPE_CHECKING:
     from pixelgate.client.compare_folders import LocalResult
+    from pixelgate.client.config import Config
     from pixelgate.domain.policy_rules import Policies
 
 _REVIEWED = ("errored", "changed", "added", "removed")
@@ -51,10 +55,15 @@ class Run:
         return settings
 
     @cached_property
-    def _policies(self) -> Policies:
+    def _file(self) -> Config:
+        """The nearest pixelgate.toml. Raises UsageError."""
         from pixelgate.client.config import find_config, read_config
 
-        return read_config(find_config(self.settings.root)).policies({})
+        return read_config(find_config(self.settings.root))
+
+    @cached_property
+    def _policies(self) -> Policies:
+        return self._file.policies({})
 
     @property
     def _baseline(self) -> Path | None:
@@ -88,7 +97,19 @@ class Run:
         base = {name: baseline / name for name in _taken_by(baseline, stem)}
         head = {name: shot.path for name, shot in shots.items()}
         own = {name: overrides(shot.policy) for name, shot in shots.items() if shot.policy}
-        return self._judge.judge(base, head, OwnPolicies(self._policies, own))
+        return self._excused(self._judge.judge(base, head, OwnPolicies(self._policies, own)))
+
+    def _excused(self, outcomes: dict[str, Outcome]) -> dict[str, Outcome]:
+        """Returns the outcomes; what changed in quarantine has that for its status, and passes."""
+        if not self._file.quarantine:
+            return outcomes
+        names, now = outcomes.keys(), datetime.now(UTC)
+        stamps = apply(self._file.quarantine, names, now, Known()).stamps
+        return outcomes | {
+            name: (QUARANTINED, f"{words}; until {stamps[name].until[:10]}, {stamps[name].owner}")
+            for name, (status, words) in outcomes.items()
+            if status == "changed" and name in stamps
+        }
 
     def complaint(self, test: str, outcomes: Mapping[str, Outcome]) -> str | None:
         """Returns the message with which a test fails; None if it passes or is to be accepted."""
@@ -272,6 +293,7 @@ class Run:
                 pool=pool,
                 engine=engine.label,
                 policies=OwnPolicies(self._policies, own),
+                quarantine=self._file.quarantine,
                 allow_empty=True,
                 choice=Choice(FOLDER),
                 only=taken,
@@ -294,7 +316,7 @@ class Run:
                     removed[name] = status
                 elif status != "unchanged":
                     new[name] = settings.snapshots / name
-                    changes[status if status != "errored" else "changed"] += 1
+                    changes[status if status in {"added", "renamed"} else "changed"] += 1
                 if status == "renamed":
                     removed[was.removeprefix("was ")] = status
         if removed:

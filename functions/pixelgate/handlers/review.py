@@ -108,14 +108,19 @@ def _quarantine(created: Created, project: str, review: str) -> WrittenQuarantin
 
 def _fields(written: Written | WrittenQuarantine) -> dict[str, Any]:
     if isinstance(written, WrittenQuarantine):
-        return {"project": written.project}
+        # Its object lies where those of a build would, and every line about a review names that.
+        return {"project": written.project, "build": "@quarantine"}
     return log_fields(written.build)
 
 
 def _report(
     written: Written | WrittenQuarantine, outcome: Outcome | QuarantineOutcome
 ) -> dict[str, Any]:
-    of = {"build": str(written.build)} if isinstance(written, Written) else _fields(written)
+    of = (
+        {"build": str(written.build)}
+        if isinstance(written, Written)
+        else {"project": written.project}
+    )
     answer = {**of, "review": written.id, **_answer(outcome)}
     fields = _fields(written)
     if isinstance(outcome, CarriedOut):

@@ -12,7 +12,8 @@ from pixelgate.domain import keys
 from pixelgate.domain.names import canonical
 from pixelgate.domain.quarantine import Lift, Quarantine, Source
 from pixelgate.domain.quarantine_review import Lifted, QuarantineLog, parse
-from pixelgate.errors import BucketError, NotFound, ReviewRefused, UsageError
+from pixelgate.errors import BucketError, ReviewRefused, UsageError
+from pixelgate.pipeline.announce.quarantine_store import read_quarantine_log
 from pixelgate.ports import Bucket
 from pixelgate.published.decisions import new_id
 from pixelgate.published.status import short_name
@@ -46,12 +47,10 @@ def read_log(store: Bucket, project: str) -> QuarantineLog:
     Raises:
         BucketError: it cannot be read, or is no log.
     """
-    key = keys.quarantine_log(project)
     try:
-        return QuarantineLog.from_json(json.loads(store.read(key)))
-    except NotFound:
-        return QuarantineLog()
+        return read_quarantine_log(project, store)
     except (ValueError, KeyError, TypeError) as error:
+        key = keys.quarantine_log(project)
         raise BucketError(f"{key} is no log of pixelgate's quarantines: {error!r}") from error
 
 

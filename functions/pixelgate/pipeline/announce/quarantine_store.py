@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from pixelgate.domain import keys
 from pixelgate.domain.quarantine_review import QuarantineLog
-from pixelgate.pipeline.announce.update import read_json, update
+from pixelgate.pipeline.announce.update import change_log, read_json
 from pixelgate.ports import Bucket
 
 
 def read_quarantine_log(project: str, objects: Bucket) -> QuarantineLog:
     """Reads the log of a project; it is empty if nobody has written a quarantine."""
-    stored = read_json(objects, keys.quarantine_log(project))
-    return QuarantineLog.from_json(stored) if stored else QuarantineLog()
+    return _log_of(read_json(objects, keys.quarantine_log(project)))
 
 
 def change_quarantine_log(
     project: str, objects: Bucket, change: Callable[[QuarantineLog], QuarantineLog]
 ) -> QuarantineLog:
     """Changes the log by compare-and-set; returns the new one. Raises WriteConflict."""
-    changed = QuarantineLog()
+    return change_log(objects, keys.quarantine_log(project), _log_of, change)
 
-    def encoded(stored: Any) -> bytes | None:
-        nonlocal changed
-        present = QuarantineLog.from_json(stored) if stored else QuarantineLog()
-        changed = change(present)
-        if changed == present:
-            return None
-        return json.dumps(changed.as_json(), ensure_ascii=False).encode()
 
-    update(objects, keys.quarantine_log(project), encoded)
-    return changed
+def _log_of(stored: Any) -> QuarantineLog:
+    return QuarantineLog.from_json(stored) if stored else QuarantineLog()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from pixelgate.domain.review_state import (
     to_status_json,
     to_status_json_without_result,
 )
-from pixelgate.pipeline.announce.update import read_json, update
+from pixelgate.pipeline.announce.update import change_log, read_json
 from pixelgate.ports import Bucket
 
 
@@ -60,8 +59,7 @@ def read_review_status(record: ComparisonRecord, objects: Bucket) -> ReviewStatu
 
 def read_review_log(build: BuildId, objects: Bucket) -> ReviewLog:
     """Reads the review log of a build; it is empty if there is no review."""
-    stored = read_json(objects, keys.review_log(build))
-    return ReviewLog.from_json(stored) if stored else ReviewLog()
+    return _log_of(read_json(objects, keys.review_log(build)))
 
 
 def read_reviewable(record: ComparisonRecord, objects: Bucket) -> Reviewable | None:
@@ -74,15 +72,8 @@ def change_review_log(
     build: BuildId, objects: Bucket, change: Callable[[ReviewLog], ReviewLog]
 ) -> ReviewLog:
     """Changes the review log by compare-and-set; returns the new one. Raises WriteConflict."""
-    changed = ReviewLog()
+    return change_log(objects, keys.review_log(build), _log_of, change)
 
-    def encoded(stored: Any) -> bytes | None:
-        nonlocal changed
-        present = ReviewLog.from_json(stored) if stored else ReviewLog()
-        changed = change(present)
-        if changed == present:
-            return None
-        return json.dumps(changed.as_json(), ensure_ascii=False).encode()
 
-    update(objects, keys.review_log(build), encoded)
-    return changed
+def _log_of(stored: Any) -> ReviewLog:
+    return ReviewLog.from_json(stored) if stored else ReviewLog()

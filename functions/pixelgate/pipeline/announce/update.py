@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pixelgate.errors import NotFound, WriteConflict
 from pixelgate.ports import Bucket
@@ -19,6 +19,36 @@ def read_json(objects: Bucket, key: str) -> Any:
         return json.loads(objects.read(key))
     except NotFound:
         return None
+
+
+class Log(Protocol):
+    """What several workers add to, and is stored as JSON."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what is stored."""
+
+
+L = TypeVar("L", bound=Log)
+
+
+def change_log(objects: Bucket, key: str, parse: Callable[[Any], L], change: Callable[[L], L]) -> L:
+    """Changes a log by compare-and-set; returns the new one. Raises WriteConflict.
+
+    `parse` makes a log of what is stored, and an empty one of None; what is equal is not written.
+    """
+    changed: L | None = None
+
+    def encoded(stored: Any) -> bytes | None:
+        nonlocal changed
+        present = parse(stored)
+        changed = change(present)
+        if changed == present:
+            return None
+        return json.dumps(changed.as_json(), ensure_ascii=False).encode()
+
+    update(objects, key, encoded)
+    assert changed is not None  # noqa: S101 - update has called it
+    return changed
 
 
 def update(objects: Bucket, key: str, change: Callable[[Any], bytes | None]) -> bool:

@@ -73,7 +73,7 @@ def flakes(
     Exit code: 0 listed, or written; 2 wrong usage, or the bucket could not be read, or nothing was
     written as you said no.
     """
-    from pixelgate.cli.life import _moment as moment
+    from pixelgate.cli.since import beginning
     from pixelgate.past.flakes import states
     from pixelgate.past.model import Past
 
@@ -81,7 +81,7 @@ def flakes(
     context = Context(project, bucket, config)
     now = datetime.now(UTC)
     # Images are looked up in all of the history; `since` says which of them are evidence.
-    whole, first = Past.of(context.store, context.project), moment(since, now)
+    whole, first = Past.of(context.store, context.project), beginning(since, now)
     began = first.astimezone(UTC).isoformat()
     found = states(whole.only(entry for entry in whole.entries if entry.at >= began), now)
     if name is None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,12 +13,12 @@ import typer
 from pixelgate.cli import options as o
 from pixelgate.cli.context import Context
 from pixelgate.cli.history import csv_of, measured
+from pixelgate.cli.since import beginning
 from pixelgate.errors import UsageError
 
 if TYPE_CHECKING:
     from pixelgate.past.model import Past
 
-_SINCE = re.compile(r"([1-9]\d{0,4})d")
 _MOST_CHAINS = 50
 
 
@@ -78,7 +77,7 @@ def life(
     context = Context(project, bucket, config)
     counted = context.count_requests()
     # A chain of small steps may be older than what is asked for.
-    began = None if table is TableName.DRIFT else _moment(since, datetime.now(UTC))
+    began = None if table is TableName.DRIFT else beginning(since, datetime.now(UTC))
     past = Past.of(context.store, context.project, began)
     if branch is not None:
         past = past.only(past.on_branch(branch))
@@ -106,19 +105,6 @@ def life(
 
 _USUAL = (TableName.SERIES, TableName.SNAPSHOTS, TableName.MONTHS)
 _JSON = (TableName.RATES, TableName.BUILDS, *_USUAL)
-
-
-def _moment(since: str, now: datetime) -> datetime:
-    """Returns the time that `30d` or a date stands for. Raises UsageError."""
-    if found := _SINCE.fullmatch(since):
-        return now - timedelta(days=int(found[1]))
-    try:
-        moment = datetime.fromisoformat(since)
-    except ValueError as error:
-        raise UsageError(
-            f"--since {since}: give days, such as 30d, or a date, such as 2026-01-31"
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _drift(context: Context, past: Past, branch: str | None) -> list[dict[str, Any]]:

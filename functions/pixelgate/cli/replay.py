@@ -289,8 +289,8 @@ class _Run:
     def _prepared(self) -> Iterator[_Prepared]:
         """Reads what is stored and says what the rest costs."""
         from pixelgate.cli.console import progress_bar, say
-        from pixelgate.cli.life import _moment as moment
         from pixelgate.cli.replay_output import in_bytes, in_dollars, tell
+        from pixelgate.cli.since import beginning
         from pixelgate.client.counted import CountedBucket, dollars
         from pixelgate.client.replay import Wishes, find, plan, price_of_reading, with_differences
         from pixelgate.client.replay_pairs import Kept, KeptImages, code_fingerprint
@@ -301,7 +301,7 @@ class _Run:
         if self.out:
             check_folder(self.out)
         context = self.context
-        began = moment(self.since, datetime.now(UTC))
+        began = beginning(self.since, datetime.now(UTC))
         engine = None if self.stored_only else _engine()
         installed = _versions(engine)
         meter = CountedBucket(context.store)

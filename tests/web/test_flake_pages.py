@@ -16,6 +16,7 @@ from pixelgate.past.model import Entry, Spot
 from pixelgate.web.app import Site
 from pixelgate.web.gate import Person
 from pixelgate.web.http import Response
+from pixelgate.web.pasts import Pasts
 from support.doubles.memory import MemoryBucket
 from support.pasts import entry, given, passed, seen
 from support.sites import ADA, NOW, OpenGate, request
@@ -103,6 +104,19 @@ def test_of_one_it_shows_pairs_region_and_the_lines_to_copy(bucket: MemoryBucket
     assert r"pixelgate flakes '<b>it'\''s.png' --take-over" in said
     command = """pixelgate quarantine add '<b>it'"'"'s.png' --owner WHO --reason"""
     assert f"{command} '3 of 17 pairs with the same input differ'" in said
+
+
+def test_of_a_history_that_is_too_long_no_state_is_told(
+    bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs that are alike would be missing, and rates too high."""
+    site = Site(bucket, gate=OpenGate(), clock=lambda: NOW)
+    monkeypatch.setattr(site, "_pasts", Pasts(bucket, most=1))
+    for query in ("", f"?name={MALICE}"):
+        said = words(site.respond(request("GET", f"{PAGE}{query}", ADA)))
+        assert "pixelgate flakes --since 90d reads all of it" in said
+        assert "broken" not in said
+    assert Pasts(bucket, most=None).of("shop").since is None
 
 
 def test_quarantines_are_listed_with_owner_reason_end_and_who(bucket: MemoryBucket) -> None:

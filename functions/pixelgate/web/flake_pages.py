@@ -15,10 +15,9 @@ from pixelgate.past.unrest import rule_text, unrest
 from pixelgate.published.quarantine import Row
 from pixelgate.published.reviews import moment
 from pixelgate.published.status import short_name
-from pixelgate.web import charts, pages
+from pixelgate.web import charts, pages, tables
 from pixelgate.web.gate import Session
 from pixelgate.web.http import escape, path_of
-from pixelgate.web.past_pages import Cells, _spans, _table, _tr
 
 _SHOWN = 200  # snapshots
 _PAIRS_SHOWN = 30
@@ -47,7 +46,7 @@ def flakes(
         ("Projects", "/"),
         (past.project, path_of("projects", past.project)),
     )
-    if name:
+    if name and past.since is None:
         spelt = find(name, found)
         if spelt is None:
             return None
@@ -56,8 +55,12 @@ def flakes(
     ordered = sorted(
         found.values(), key=lambda one: (_ORDER.index(one.state), -one.interval.low, one.name)
     )
-    body = f"<h1>Flakes of {escape(past.project)}</h1>{_spans(days)}"
-    if ordered:
+    body = f"<h1>Flakes of {escape(past.project)}</h1>{tables.spans(days)}"
+    if past.since is not None:
+        # Images that did not change are known from entries that were not read, so the pairs that
+        # are left would differ too often.
+        body += tables.left_out(past.since, f"pixelgate flakes --since {days}d")
+    elif ordered:
         body += f"{_numbers(ordered)}{_list(past.project, ordered, days)}{_help()}"
     else:
         body += (
@@ -71,15 +74,15 @@ def _quarantines(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     heads = ("State", "Snapshots", "Owner", "Reason", "Until", "Written by", "Lifted at")
-    table = _table(heads, [_quarantine_row(row) for row in reversed(rows)])
+    table = tables.table(heads, [_quarantine_row(row) for row in reversed(rows)])
     return f"<h2>Quarantines</h2>{table}"
 
 
-def _quarantine_row(row: Row) -> Cells:
+def _quarantine_row(row: Row) -> tables.Cells:
     q = row.quarantine
     lifted = ", ".join(lift.commit[:12] for lift in row.lifts)
     look = "open" if row.state == "applies" else "quiet"
-    return _tr(
+    return tables.row(
         ("short", f'<span class="verdict {look}">{row.state}</span>'),
         ("wide", escape(q.match)),
         ("short", escape(q.owner)),
@@ -114,13 +117,13 @@ def _list(project: str, found: list[Flakiness], days: int) -> str:
     if not loud:
         return '<p class="message">Every snapshot is quiet.</p>'
     heads = ("State", "Snapshot", "Differ", "", "Rate", "95 %", "Headroom", "Last", "Evidence")
-    table = _table(heads, [_row(project, one, days) for one in loud[:_SHOWN]])
+    table = tables.table(heads, [_row(project, one, days) for one in loud[:_SHOWN]])
     if len(loud) > _SHOWN:
         table += f'<p class="hint">{len(loud) - _SHOWN:,} more are not shown here.</p>'
     return table
 
 
-def _row(project: str, one: Flakiness, days: int) -> Cells:
+def _row(project: str, one: Flakiness, days: int) -> tables.Cells:
     low, high = one.interval
     number, all_of = len(one.differing), len(one.pairs)
     life = f"{path_of('projects', project, 'snapshot')}?{urlencode({'name': one.name})}"
@@ -128,7 +131,7 @@ def _row(project: str, one: Flakiness, days: int) -> Cells:
                        all_of or 1)  # fmt: skip
     last = one.differing[-1].at[:10] if one.differing else "–"
     evidence = escape(_to(project, name=one.name, days=days))
-    return _tr(
+    return tables.row(
         ("short", f'<span class="verdict {_LOOKS[one.state]}">{one.state}</span>'),
         ("wide", f'<a href="{escape(life)}">{escape(one.name)}</a>'),
         ("short", f"{number:,} of {all_of:,}"),
@@ -172,7 +175,7 @@ def _results(project: str, one: Flakiness) -> str:
     if not one.in_a_row:
         return ""
     rows = [
-        _tr(
+        tables.row(
             ("wide", _build(project, entry.build)),
             ("short", escape(moment(entry.at))),
             ("short", _picture(project, shot.head, f"Image of {entry.build}")),
@@ -180,7 +183,7 @@ def _results(project: str, one: Flakiness) -> str:
         )
         for entry, shot in reversed(one.in_a_row)
     ]
-    return f"<h2>The last results</h2>{_table(('Build', 'When', 'Image', 'Base'), rows)}"
+    return f"<h2>The last results</h2>{tables.table(('Build', 'When', 'Image', 'Base'), rows)}"
 
 
 def _pairs(project: str, one: Flakiness) -> str:
@@ -191,14 +194,14 @@ def _pairs(project: str, one: Flakiness) -> str:
     more = len(one.differing) - len(shown)
     hint = f'<p class="hint">{more:,} earlier ones are in <code>--csv</code>.</p>' if more else ""
     rows = [_pair(project, pair) for pair in shown]
-    return f"<h2>Pairs with the same input that differ</h2>{_table(heads, rows)}{hint}"
+    return f"<h2>Pairs with the same input that differ</h2>{tables.table(heads, rows)}{hint}"
 
 
-def _pair(project: str, pair: Pair) -> Cells:
+def _pair(project: str, pair: Pair) -> tables.Cells:
     sides = (("short", _picture(project, sha, f"Image {sha[:12]}")) for sha in
              (pair.first, pair.second))  # fmt: skip
     first, second = sides
-    return _tr(
+    return tables.row(
         ("short", str(pair.kind)),
         ("wide", _build(project, pair.earlier)),
         first,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -12,11 +12,10 @@ from pixelgate.past.drift import Chain, chain_of, newest
 from pixelgate.past.life import How, Row, Step, accepted_images, snapshot_life
 from pixelgate.past.model import Entry, Past, Seen
 from pixelgate.published.reviews import moment
-from pixelgate.web import charts, pages
+from pixelgate.web import charts, pages, tables
 from pixelgate.web.gate import Session
 from pixelgate.web.http import escape, path_of
 
-SPANS = (30, 90, 365)  # days
 _WEEKS = 53  # the most bars of a picture
 _FEWEST_WEEKS = 13
 _STEPS_SHOWN = 200
@@ -38,9 +37,6 @@ _REVIEWS = {
     "rejected": ("bad", "rejected"),
     "needed": ("open", "needs review"),
 }
-
-
-Cells = tuple[tuple[str, str], ...]  # of a row: class and content
 
 
 # --- a snapshot -----------------------------------------------------------------------------------
@@ -84,7 +80,7 @@ def snapshot(
     `masked` is where these two were compared, if they were.
     """
     body = (
-        f"<h1>{escape(told.name)}</h1>{_left_out(told.since, 'pixelgate history NAME')}"
+        f"<h1>{escape(told.name)}</h1>{tables.left_out(told.since, 'pixelgate history NAME')}"
         f"{_drift(project, told)}{_pair(project, told, pair, masked)}"
         f"{_timeline(told)}{_images(project, told, pair)}{_steps(project, told, now)}"
         f"{_files(path_of('projects', project, 'snapshot'), ('life',), name=told.name)}"
@@ -242,10 +238,10 @@ def _steps(project: str, told: Told, now: datetime) -> str:
         "Commit",
         "Age",
     )
-    return f"<h2>Every build in which it differed</h2>{_table(heads, rows)}"
+    return f"<h2>Every build in which it differed</h2>{tables.table(heads, rows)}"
 
 
-def _step(project: str, step: Step, now: datetime) -> Cells:
+def _step(project: str, step: Step, now: datetime) -> tables.Cells:
     entry, shot = step.entry, step.shot
     renamed = f", was {shot.renamed_from}" if shot.renamed_from else ""
     to = path_of("builds", project, entry.build)
@@ -253,7 +249,7 @@ def _step(project: str, step: Step, now: datetime) -> Cells:
     shown = shot.head or shot.base
     source = path_of("images", project, shown) if shown else ""
     picture = f'<img class="picture" loading="lazy" alt="" src="{source}">' if shown else ""
-    return _tr(
+    return tables.row(
         ("short", picture),
         ("wide", f'<a href="{to}">{escape(entry.build)}</a>'),
         ("short", escape(f"{shot.status}{renamed}")),
@@ -282,9 +278,9 @@ def project_life(past: Past, days: int, now: datetime, session: Session | None) 
     first = (now.astimezone(UTC) - timedelta(days=days)).isoformat()
     recent = past.only(entry for entry in past.entries if entry.at >= first)
     rates = life.rates(recent)
-    body = f"<h1>Life of {escape(past.project)}</h1>{_spans(days)}"
+    body = f"<h1>Life of {escape(past.project)}</h1>{tables.spans(days)}"
     if past.since and past.since.isoformat() > first:
-        body += _left_out(past.since, f"pixelgate life --since {days}d")
+        body += tables.left_out(past.since, f"pixelgate life --since {days}d")
     if recent.entries:
         files = _files(path_of("projects", past.project, "life"), life.TABLES, days=str(days))
         body += (
@@ -298,14 +294,6 @@ def project_life(past: Past, days: int, now: datetime, session: Session | None) 
         )
     trail = (("Projects", "/"), (past.project, path_of("projects", past.project)))
     return pages.whole("Life", trail, body, session)
-
-
-def _spans(days: int) -> str:
-    here = ' aria-current="true"'
-    links = " ".join(
-        f'<a href="?days={span}"{here if span == days else ""}>{span} days</a>' for span in SPANS
-    )
-    return f'<nav class="pages spans" aria-label="Time">{links}</nav>'
 
 
 def _numbers(rates: Row) -> str:
@@ -358,17 +346,17 @@ def _most_changed(project: str, past: Past) -> str:
     most = max(row["changes"] for row in rows)
     found = [_changed(project, row, most) for row in rows]
     heads = ("Snapshot", "Changes", "", "Of its builds", "Approved", "Rejected", "Images", "Last")
-    return f"<h2>Snapshots that change most</h2>{_table(heads, found)}"
+    return f"<h2>Snapshots that change most</h2>{tables.table(heads, found)}"
 
 
-def _changed(project: str, row: Row, most: int) -> Cells:
+def _changed(project: str, row: Row, most: int) -> tables.Cells:
     other = row["changes"] - row["approved"] - row["rejected"] - row["open"]
     parts = {"good": row["approved"], "bad": row["rejected"], "open": row["open"], "quiet": other}
     words = (
         f"{row['approved']} approved, {row['rejected']} rejected, {row['open']} open, {other} other"
     )
     to = f"{path_of('projects', project, 'snapshot')}?{urlencode({'name': row['name']})}"
-    return _tr(
+    return tables.row(
         ("wide", f'<a href="{escape(to)}">{escape(row["name"])}</a>'),
         ("short", f"{row['changes']:,}"),
         ("short", charts.share(words, parts, most)),
@@ -387,7 +375,7 @@ def _months(past: Past) -> str:
         for row in rows
     ]
     found = [
-        _tr(
+        tables.row(
             ("wide", row["month"]),
             ("short", f"{row['builds']:,}"),
             ("short", f"{row['snapshots']:,}"),
@@ -400,13 +388,13 @@ def _months(past: Past) -> str:
     ]
     heads = ("Month", "Builds", "Snapshots", "Change rate", "Time to review", "Cost", "Per build")
     picture = charts.bars("Cost by month in US dollars", shown) if len(rows) > 1 else ""
-    return f"<h2>Cost</h2><figure>{picture}</figure>{_table(heads, found)}"
+    return f"<h2>Cost</h2><figure>{picture}</figure>{tables.table(heads, found)}"
 
 
 def _series(past: Past) -> str:
     rows = life.series(past)
     found = [
-        _tr(
+        tables.row(
             (
                 "wide",
                 escape(
@@ -443,30 +431,10 @@ def _series(past: Past) -> str:
         if len(rows) > _SERIES_SHOWN
         else ""
     )
-    return f"<h2>Branches and pull requests</h2>{_table(heads, found)}{more}"
+    return f"<h2>Branches and pull requests</h2>{tables.table(heads, found)}{more}"
 
 
 # --- parts ----------------------------------------------------------------------------------------
-
-
-def _table(heads: Sequence[str], rows: Iterable[Cells]) -> str:
-    """Returns a table; on a phone, where there is no room for heads, each cell names its own."""
-    first = "".join(
-        f'<th scope="col">{escape(head)}</th>' if head else "<td></td>" for head in heads
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td class="{kind}"{f" data-head={chr(34)}{escape(head)}{chr(34)}" if head else ""}>'
-            f"{cell}</td>"
-            for head, (kind, cell) in zip(heads, cells, strict=True)
-        )
-        + "</tr>"
-        for cells in rows
-    )
-    return (
-        f'<table class="builds headed"><thead><tr>{first}</tr></thead><tbody>{body}</tbody></table>'
-    )
 
 
 def _files(folder: str, tables: Iterable[str], **query: str) -> str:
@@ -483,19 +451,6 @@ def _files(folder: str, tables: Iterable[str], **query: str) -> str:
         for table in tables
     )
     return f'<h2>Tables</h2><ul class="files">{items}</ul>'
-
-
-def _left_out(since: datetime | None, command: str) -> str:
-    if since is None:
-        return ""
-    return (
-        f'<p class="message noted">This history is long: what was before {since:%Y-%m-%d} is left '
-        f"out here. <code>{escape(command)}</code> reads all of it.</p>"
-    )
-
-
-def _tr(*cells: tuple[str, str]) -> Cells:
-    return cells
 
 
 def _legend(*parts: tuple[str, str]) -> str:

@@ -20,8 +20,11 @@ MOST_BYTES = 16_000_000
 class Pasts:
     """The pasts of a bucket's projects. For several threads."""
 
-    def __init__(self, store: Bucket, most: int = MOST_BYTES) -> None:
-        """Takes how many bytes of an index are read: its newest months, but one at least."""
+    def __init__(self, store: Bucket, most: int | None = MOST_BYTES) -> None:
+        """Takes how many bytes of an index are read: its newest months, but one at least.
+
+        None reads all of it.
+        """
         self._store = store
         self._most = most
         self._known: Cache[Past] = Cache(_REMEMBERED)
@@ -35,7 +38,7 @@ class Pasts:
             BucketError: the bucket cannot be read, or holds something else under a key of ours.
         """
         listed = tuple(self._store.list(keys.index(project)))
-        since = _first_read(listed, self._most)
+        since = None if self._most is None else _first_read(listed, self._most)
         known = tuple((entry.key, entry.tag) for entry in listed)
         return self._known.get((project, known), lambda: Past.of(self._store, project, since))
 

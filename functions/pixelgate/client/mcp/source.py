@@ -141,7 +141,7 @@ class Source:
         self.project = project
         self.pool = pool
         self.local = local
-        self._pasts = Pasts(self.store)
+        self._pasts = Pasts(self.store, most=None)  # no page waits for it
         self._statuses: Cache[Mapping[str, Any] | None] = Cache(_STATUSES)
         # A published comparison never changes.
         self._comparisons: Cache[tuple[Comparison, Mapping[str, Any]]] = Cache(_COMPARISONS)
